@@ -1,0 +1,3 @@
+//! Command line of secure-scan: not functional yet.
+
+fn main() {}

@@ -1,0 +1,53 @@
+//! What happens during a scan, as a stream that programs can draw their own progress from.
+
+use crate::pipeline::Stage;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A stage began.
+    StageStarted(Stage),
+    /// A control was put in place.
+    ControlEnforced {
+        /// Identifier of the control.
+        id: &'static str,
+        /// What proves it.
+        evidence: Vec<String>,
+    },
+    /// A control was shown to hold, from the server's side.
+    ControlVerified {
+        /// Identifier of the control.
+        id: &'static str,
+        /// What proves it.
+        evidence: Vec<String>,
+    },
+    /// A control was withdrawn because the streams that needed it are open.
+    ControlSealed {
+        /// Identifier of the control.
+        id: &'static str,
+        /// What proves it.
+        evidence: Vec<String>,
+    },
+    /// The scan was interrupted; what was made is now released.
+    Interrupted {
+        /// Why, such as the name of a signal.
+        reason: String,
+    },
+    /// Something that a watcher should know but that stops nothing.
+    Note(String),
+}
+
+/// Receives events. Called from the scan's own task: implementations return at once.
+pub trait Observer: Send + Sync {
+    /// Takes one event.
+    fn event(&self, event: &Event);
+}
+
+/// An observer that ignores everything.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&self, _event: &Event) {}
+}

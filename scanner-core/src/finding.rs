@@ -1,0 +1,164 @@
+//! Findings: what the checks of a profile say of one inventory.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// How much a failed check matters.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Hardening.
+    Low,
+    /// Helps an attacker who is already inside.
+    Medium,
+    /// Likely to be used by an attacker.
+    High,
+    /// A way in or out by itself.
+    Critical,
+}
+
+impl Severity {
+    /// Every severity, the worst first.
+    pub const WORST_FIRST: [Self; 5] = [
+        Self::Critical,
+        Self::High,
+        Self::Medium,
+        Self::Low,
+        Self::Info,
+    ];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A word that names no severity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown severity; expected info, low, medium, high or critical")]
+pub struct UnknownSeverity;
+
+impl FromStr for Severity {
+    type Err = UnknownSeverity;
+
+    fn from_str(text: &str) -> Result<Self, UnknownSeverity> {
+        Self::WORST_FIRST
+            .into_iter()
+            .find(|s| s.name() == text)
+            .ok_or(UnknownSeverity)
+    }
+}
+
+/// What a check says.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckStatus {
+    /// Looked at, and as it should be.
+    Pass,
+    /// Looked at, and not as it should be.
+    Fail,
+    /// Could not be looked at; never a pass.
+    Error,
+    /// Does not apply to this target.
+    NotApplicable,
+}
+
+/// The outcome of one check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct CheckResult {
+    /// Stable identifier in kebab case.
+    pub id: String,
+    /// One line for a reader.
+    pub title: String,
+    /// How much a failure matters.
+    pub severity: Severity,
+    /// What the check says.
+    pub status: CheckStatus,
+    /// Why; for an error, what could not be looked at.
+    pub message: String,
+    /// What was seen, at most a bounded number of items.
+    pub evidence: Vec<String>,
+    /// How many items of evidence there were.
+    pub evidence_total: u64,
+    /// Why it matters.
+    pub rationale: String,
+    /// What to do.
+    pub fix: String,
+    /// What a pass does not claim.
+    pub limits: Vec<String>,
+}
+
+/// Which profile made findings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ProfileRef {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Title.
+    pub title: String,
+    /// SHA-256 of the profile's text, in hexadecimal.
+    pub digest: String,
+}
+
+/// Everything that a profile says of an inventory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Findings {
+    /// The profile.
+    pub profile: ProfileRef,
+    /// One result for each check, in the profile's order.
+    pub results: Vec<CheckResult>,
+}
+
+impl Findings {
+    /// Number of results with that status.
+    pub fn count(&self, status: CheckStatus) -> usize {
+        self.results.iter().filter(|r| r.status == status).count()
+    }
+
+    /// Whether a check of that severity or worse failed.
+    pub fn fails_at(&self, threshold: Severity) -> bool {
+        self.results
+            .iter()
+            .any(|r| r.status == CheckStatus::Fail && r.severity >= threshold)
+    }
+}

@@ -1,0 +1,98 @@
+//! Gates: conditions on a target that are judged before it is touched.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::ScanPlan;
+
+/// What a gate says of a target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub enum GateDecision {
+    /// The scan may go on.
+    Allow {
+        /// What was seen.
+        evidence: String,
+    },
+    /// The scan may not touch the target.
+    Abort {
+        /// What was seen.
+        reason: String,
+    },
+}
+
+/// The decision of one gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct GateResult {
+    /// Stable identifier of the gate.
+    pub id: String,
+    /// Its decision.
+    pub decision: GateDecision,
+}
+
+/// Models one condition that must hold before a target is touched. Pure: facts come in the plan.
+pub trait Gate: Send + Sync {
+    /// Stable identifier.
+    fn id(&self) -> &'static str;
+
+    /// Judges the planned scan.
+    fn judge(&self, plan: &ScanPlan) -> GateDecision;
+}
+
+/// Aborts unless the node runs the image with the digest that the user expects.
+#[derive(Debug, Clone)]
+pub struct ExpectedDigest(pub String);
+
+impl Gate for ExpectedDigest {
+    fn id(&self) -> &'static str {
+        "expected-digest"
+    }
+
+    fn judge(&self, plan: &ScanPlan) -> GateDecision {
+        let running = plan.target.image_id.rsplit('@').next().unwrap_or_default();
+        if running == self.0 {
+            GateDecision::Allow {
+                evidence: format!("the node runs {running}"),
+            }
+        } else {
+            GateDecision::Abort {
+                reason: format!("the node runs {running:?}, expected {}", self.0),
+            }
+        }
+    }
+}
+
+/// Witness that every gate allowed a scan; only [`judge_all`] makes one.
+#[derive(Debug, Clone)]
+pub struct GateVerdict {
+    results: Vec<GateResult>,
+}
+
+impl GateVerdict {
+    /// What each gate said.
+    pub fn results(&self) -> &[GateResult] {
+        &self.results
+    }
+}
+
+/// Asks every gate, in order.
+///
+/// # Errors
+///
+/// Returns all results when at least one gate aborts.
+pub fn judge_all(gates: &[Box<dyn Gate>], plan: &ScanPlan) -> Result<GateVerdict, Vec<GateResult>> {
+    let results: Vec<GateResult> = gates
+        .iter()
+        .map(|gate| GateResult {
+            id: gate.id().to_owned(),
+            decision: gate.judge(plan),
+        })
+        .collect();
+    if results
+        .iter()
+        .any(|r| matches!(r.decision, GateDecision::Abort { .. }))
+    {
+        Err(results)
+    } else {
+        Ok(GateVerdict { results })
+    }
+}

@@ -1,0 +1,184 @@
+//! Inventory model: what was found inside a target, section by section, and how completely.
+//!
+//! Every agent (the shell collector, the probe) answers an [`InventoryRequest`] with this one
+//! model, so that engines never know how a target was reached. Data that could not be collected
+//! is [`Collected::Unavailable`] with its reason, never an empty list.
+
+pub mod model;
+pub mod request;
+
+pub use model::{
+    CommandEntry, EnvVar, FileEntry, FileKind, Group, Identity, KernelFacts, Listener, Mount,
+    OsRelease, Package, PasswordState, PodFacts, Process, ShadowEntry, User,
+};
+pub use request::{FileSelector, InventoryRequest, Section};
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One section of an inventory and how completely it was collected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Collected<T> {
+    /// Everything that was asked for is here.
+    Complete {
+        /// The data.
+        data: T,
+    },
+    /// Something is missing: `reasons` says what could not be looked at.
+    Partial {
+        /// The data that could be collected.
+        data: T,
+        /// What is missing and why, for a reader.
+        reasons: Vec<String>,
+        /// Paths or items that could not be read (bounded by the agent).
+        unreadable: u64,
+    },
+    /// Nothing could be collected.
+    Unavailable {
+        /// Why, for a reader.
+        reason: String,
+    },
+    /// The request did not ask for this section.
+    NotRequested,
+}
+
+impl<T> Default for Collected<T> {
+    fn default() -> Self {
+        Self::NotRequested
+    }
+}
+
+impl<T> Collected<T> {
+    /// The data, complete or partial.
+    pub fn data(&self) -> Option<&T> {
+        match self {
+            Self::Complete { data } | Self::Partial { data, .. } => Some(data),
+            Self::Unavailable { .. } | Self::NotRequested => None,
+        }
+    }
+
+    /// How completely this section was collected, without its data.
+    pub fn coverage(&self) -> Coverage {
+        match self {
+            Self::Complete { .. } => Coverage::Complete,
+            Self::Partial {
+                reasons,
+                unreadable,
+                ..
+            } => Coverage::Partial {
+                reasons: reasons.clone(),
+                unreadable: *unreadable,
+            },
+            Self::Unavailable { reason } => Coverage::Unavailable {
+                reason: reason.clone(),
+            },
+            Self::NotRequested => Coverage::NotRequested,
+        }
+    }
+}
+
+/// How completely one section was collected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Coverage {
+    /// Everything that was asked for was collected.
+    Complete,
+    /// Something is missing.
+    Partial {
+        /// What is missing and why.
+        reasons: Vec<String>,
+        /// Number of items that could not be read.
+        unreadable: u64,
+    },
+    /// Nothing could be collected.
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
+    /// The profile did not ask for it.
+    NotRequested,
+}
+
+/// What an agent found inside a target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Inventory {
+    /// Which agent answered, and what it ran on.
+    pub agent: AgentInfo,
+    /// Who the agent ran as inside the target.
+    pub identity: Collected<Identity>,
+    /// Files that match any selector of the request; each check sees only its own selection.
+    pub files: Collected<Vec<FileEntry>>,
+    /// Accounts of `/etc/passwd`.
+    pub users: Collected<Vec<User>>,
+    /// Groups of `/etc/group`.
+    pub groups: Collected<Vec<Group>>,
+    /// Password states of `/etc/shadow`; hashes never leave the target.
+    pub shadow: Collected<Vec<ShadowEntry>>,
+    /// Processes in the target's process namespace.
+    pub processes: Collected<Vec<Process>>,
+    /// Listening TCP and bound UDP sockets of the target's network namespace.
+    pub listeners: Collected<Vec<Listener>>,
+    /// Mounts in the target's mount namespace.
+    pub mounts: Collected<Vec<Mount>>,
+    /// Environment of the target's main process: names and shapes, never values.
+    pub env: Collected<Vec<EnvVar>>,
+    /// Which of the requested commands exist on the standard paths.
+    pub commands: Collected<Vec<CommandEntry>>,
+    /// Installed packages of dpkg and apk databases.
+    pub packages: Collected<Vec<Package>>,
+    /// `/etc/os-release`.
+    pub os: Collected<OsRelease>,
+    /// Kernel security state as the target sees it.
+    pub kernel: Collected<KernelFacts>,
+    /// What the cluster says of the pod and container; not collected by an agent.
+    pub pod: Collected<PodFacts>,
+}
+
+/// Which agent answered a request.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
+pub struct AgentInfo {
+    /// `collector-sh` or `probe`.
+    pub name: String,
+    /// Version of the wire protocol that it spoke.
+    pub protocol: u32,
+    /// Bytes that it sent.
+    pub bytes: u64,
+    /// Frames that it sent.
+    pub frames: u64,
+    /// Whether each frame carried a digest that was checked.
+    pub digests: bool,
+}
+
+impl Inventory {
+    /// How completely each section was collected.
+    pub fn coverage(&self) -> BTreeMap<Section, Coverage> {
+        Section::ALL
+            .iter()
+            .map(|s| (*s, self.section_coverage(*s)))
+            .collect()
+    }
+
+    /// How completely one section was collected.
+    pub fn section_coverage(&self, section: Section) -> Coverage {
+        match section {
+            Section::Identity => self.identity.coverage(),
+            Section::Files => self.files.coverage(),
+            Section::Users => self.users.coverage(),
+            Section::Groups => self.groups.coverage(),
+            Section::Shadow => self.shadow.coverage(),
+            Section::Processes => self.processes.coverage(),
+            Section::Listeners => self.listeners.coverage(),
+            Section::Mounts => self.mounts.coverage(),
+            Section::Env => self.env.coverage(),
+            Section::Commands => self.commands.coverage(),
+            Section::Packages => self.packages.coverage(),
+            Section::Os => self.os.coverage(),
+            Section::Kernel => self.kernel.coverage(),
+            Section::Pod => self.pod.coverage(),
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The data of each inventory section, as checks see it.
+//!
+//! Numbers are `i64`, since that is CEL's integer and a comparison with a literal must just work.
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of file an entry is.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum FileKind {
+    /// Regular file.
+    #[default]
+    File,
+    /// Directory.
+    Directory,
+    /// Symbolic link.
+    Symlink,
+    /// Block device.
+    BlockDevice,
+    /// Character device.
+    CharDevice,
+    /// Named pipe.
+    Fifo,
+    /// Socket.
+    Socket,
+}
+
+/// One file of the target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FileEntry {
+    /// Absolute path; bytes that cannot be told apart in a line are shown as `?`.
+    pub path: String,
+    /// False for a path that was asked for by name and is not there.
+    pub exists: bool,
+    /// Kind of file.
+    pub kind: FileKind,
+    /// Permission bits, setuid, setgid and sticky included (`0o7777`).
+    pub mode: i64,
+    /// Owner.
+    pub uid: i64,
+    /// Group.
+    pub gid: i64,
+    /// Size in bytes.
+    pub size: i64,
+}
+
+/// How an account's password is set, without the password or its hash.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PasswordState {
+    /// No password is needed.
+    Empty,
+    /// No password can ever match (`!`, `*`).
+    #[default]
+    Locked,
+    /// Kept in `/etc/shadow` (`x`).
+    Shadowed,
+    /// A hash is set.
+    Hashed,
+}
+
+/// An account of `/etc/passwd`, see passwd(5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct User {
+    /// Login name.
+    pub name: String,
+    /// User id.
+    pub uid: i64,
+    /// Primary group id.
+    pub gid: i64,
+    /// Home directory.
+    pub home: String,
+    /// Login shell.
+    pub shell: String,
+    /// State of the password field.
+    pub password: PasswordState,
+}
+
+/// A group of `/etc/group`, see group(5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Group {
+    /// Name.
+    pub name: String,
+    /// Group id.
+    pub gid: i64,
+    /// Names of its members beside those whose primary group it is.
+    pub members: Vec<String>,
+}
+
+/// The password state of an account in `/etc/shadow`, see shadow(5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ShadowEntry {
+    /// Login name.
+    pub name: String,
+    /// State of the password field.
+    pub password: PasswordState,
+    /// crypt(5) prefix of a hash, such as `6` (SHA-512), `1` (MD5), `des`; empty without a hash.
+    pub algorithm: String,
+}
+
+/// A process, from `/proc/PID/status`, see proc(5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Process {
+    /// Process id in the target's namespace.
+    pub pid: i64,
+    /// Parent process id.
+    pub ppid: i64,
+    /// Command name, at most 15 characters.
+    pub name: String,
+    /// Effective user id.
+    pub uid: i64,
+    /// Effective group id.
+    pub gid: i64,
+    /// Names of effective capabilities, such as `CAP_NET_ADMIN`.
+    pub capabilities: Vec<String>,
+    /// Names of capabilities in the bounding set.
+    pub bounding: Vec<String>,
+    /// Whether `no_new_privs` is set.
+    pub no_new_privs: bool,
+    /// Seccomp mode: 0 off, 1 strict, 2 filter.
+    pub seccomp: i64,
+}
+
+/// Who an agent runs as inside the target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Identity {
+    /// Effective user id.
+    pub uid: i64,
+    /// Effective group id.
+    pub gid: i64,
+    /// Supplementary groups.
+    pub groups: Vec<i64>,
+    /// Names of effective capabilities.
+    pub capabilities: Vec<String>,
+    /// Names of capabilities in the bounding set.
+    pub bounding: Vec<String>,
+    /// Whether `no_new_privs` is set.
+    pub no_new_privs: bool,
+    /// Seccomp mode: 0 off, 1 strict, 2 filter.
+    pub seccomp: i64,
+}
+
+/// A listening TCP socket or a bound UDP socket, from `/proc/net`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Listener {
+    /// `tcp`, `tcp6`, `udp` or `udp6`.
+    pub protocol: String,
+    /// Local address.
+    pub address: String,
+    /// Local port.
+    pub port: i64,
+    /// Owner.
+    pub uid: i64,
+    /// Whether only this pod can reach it.
+    pub loopback: bool,
+}
+
+/// A mount, from `/proc/self/mounts`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mount {
+    /// Where it is mounted.
+    pub target: String,
+    /// What is mounted.
+    pub source: String,
+    /// Type of filesystem.
+    pub fstype: String,
+    /// Mount options, such as `ro`, `nosuid`.
+    pub options: Vec<String>,
+}
+
+/// An environment variable of the target's main process, without its value.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EnvVar {
+    /// Name.
+    pub name: String,
+    /// Length of the value in bytes.
+    pub length: i64,
+    /// What the value looks like: `empty`, `plain`, `private_key`, `aws_key`, `jwt`,
+    /// `github_token`, `slack_token`, `url_credentials`.
+    pub shape: String,
+}
+
+/// A command that was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CommandEntry {
+    /// Name, such as `apt-get`.
+    pub name: String,
+    /// Where it is.
+    pub path: String,
+}
+
+/// An installed package.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Package {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Architecture; empty when the database does not say.
+    pub arch: String,
+    /// `dpkg` or `apk`.
+    pub manager: String,
+}
+
+/// Fields of `/etc/os-release`, see os-release(5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OsRelease {
+    /// `ID`.
+    pub id: String,
+    /// `VERSION_ID`.
+    pub version: String,
+    /// `PRETTY_NAME`.
+    pub name: String,
+}
+
+/// Kernel security state.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KernelFacts {
+    /// Kernel release.
+    pub release: String,
+    /// `/proc/1/attr/current`, such as an AppArmor profile; empty where there is no LSM.
+    pub lsm_label: String,
+    /// Whether `/proc/sys/kernel/core_pattern` can be written (a way out of the container).
+    pub proc_sys_writable: bool,
+}
+
+/// What the cluster says of the target's pod and container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one field of the pod's specification, named as it is there"
+)]
+pub struct PodFacts {
+    /// `securityContext.privileged`.
+    pub privileged: bool,
+    /// `securityContext.allowPrivilegeEscalation`; true when unset, as the kubelet does.
+    pub allow_privilege_escalation: bool,
+    /// `securityContext.readOnlyRootFilesystem`.
+    pub read_only_root_filesystem: bool,
+    /// `runAsNonRoot` of the container or the pod.
+    pub run_as_non_root: bool,
+    /// `capabilities.add`.
+    pub added_capabilities: Vec<String>,
+    /// `capabilities.drop`.
+    pub dropped_capabilities: Vec<String>,
+    /// `spec.hostNetwork`.
+    pub host_network: bool,
+    /// `spec.hostPID`.
+    pub host_pid: bool,
+    /// `spec.hostIPC`.
+    pub host_ipc: bool,
+    /// Paths of hostPath volumes that the container mounts.
+    pub host_paths: Vec<String>,
+    /// Whether a service account token is mounted in the container.
+    pub service_account_token: bool,
+    /// Seccomp profile type of the container or the pod; empty when unset.
+    pub seccomp_profile: String,
+    /// Image as written in the specification.
+    pub image: String,
+    /// Image as the node reports it, with its digest.
+    pub image_id: String,
+    /// Whether CPU and memory limits are set.
+    pub limits: bool,
+    /// Host ports of the container.
+    pub host_ports: Vec<i64>,
+}

@@ -1,0 +1,28 @@
+//! Domain model, seam traits, scan pipeline and reports of secure-scan.
+//!
+//! A scan is a chain of values, each made by one stage and taken by the next:
+//! `Target -> ScanPlan -> GateVerdict -> EnforcedControls -> TargetAccess -> Inventory ->
+//! Findings -> ReleaseEvidence -> ScanReport`. This crate knows no Kubernetes client, no async
+//! runtime and no terminal: programs bring those through [`strategy::ScanStrategy`],
+//! [`control::SecurityControl`] and [`event::Observer`].
+
+pub mod control;
+pub mod engine;
+pub mod escape;
+pub mod event;
+pub mod finding;
+pub mod gate;
+pub mod inventory;
+pub mod pipeline;
+pub mod plan;
+pub mod report;
+pub mod strategy;
+pub mod target;
+
+pub use control::{ControlError, EnforcedControls, Evidence, SecurityControl};
+pub use engine::ScanEngine;
+pub use pipeline::Pipeline;
+pub use plan::ScanPlan;
+pub use report::ScanReport;
+pub use strategy::{AccessError, ScanStrategy, StrategyError, TargetAccess};
+pub use target::Target;

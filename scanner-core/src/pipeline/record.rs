@@ -1,0 +1,161 @@
+//! Keeps what every stage did while a scan runs, and makes the report of it.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Pipeline, Stage,
+    stages::{chain, slot},
+};
+use crate::{
+    control::{ControlError, Evidence},
+    event::{Event, Observer},
+    finding::Findings,
+    gate::GateResult,
+    inventory::{AgentInfo, Coverage, Section},
+    report::{ApiCalls, ControlRecord, ControlStage, Failure, SCHEMA, ScanReport, Timing, Verdict},
+};
+
+pub(super) struct Recorder<'a> {
+    observer: &'a dyn Observer,
+    started: String,
+    current: Option<(Stage, Instant)>,
+    timings: Vec<Timing>,
+    controls: Vec<ControlRecord>,
+    failure: Option<Failure>,
+    pub(super) touched: bool,
+    pub(super) gate_aborted: bool,
+    pub(super) cleanup_failures: Vec<String>,
+    pub(super) gates: Vec<GateResult>,
+    pub(super) findings: Option<Findings>,
+    pub(super) agent: Option<AgentInfo>,
+    pub(super) coverage: BTreeMap<Section, Coverage>,
+}
+
+impl<'a> Recorder<'a> {
+    pub(super) fn new(scan: &Pipeline<'a>) -> Self {
+        let controls = scan
+            .controls
+            .iter()
+            .map(|control| {
+                let plan = control.plan();
+                ControlRecord {
+                    id: plan.id,
+                    title: plan.title,
+                    planned: plan.planned,
+                    enforced: ControlStage::NotReached,
+                    verified: ControlStage::NotReached,
+                    sealed: ControlStage::NotReached,
+                    released: ControlStage::NotReached,
+                    release_verified: ControlStage::NotReached,
+                }
+            })
+            .collect();
+        Self {
+            observer: scan.observer,
+            started: jiff::Timestamp::now().to_string(),
+            current: None,
+            timings: Vec::new(),
+            controls,
+            failure: None,
+            touched: false,
+            gate_aborted: false,
+            cleanup_failures: Vec::new(),
+            gates: Vec::new(),
+            findings: None,
+            agent: None,
+            coverage: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn start(&mut self, stage: Stage) {
+        self.stop();
+        self.current = Some((stage, Instant::now()));
+        self.observer.event(&Event::StageStarted(stage));
+    }
+
+    pub(super) fn stop(&mut self) {
+        if let Some((stage, since)) = self.current.take() {
+            self.timings.push(Timing {
+                stage,
+                seconds: since.elapsed().as_secs_f64(),
+            });
+        }
+    }
+
+    /// Keeps the first failure, placed in the stage that was running.
+    pub(super) fn fail(&mut self, mut failure: Failure) {
+        if let (Stage::Resolve, Some((stage, _))) = (failure.stage, self.current) {
+            failure.stage = stage;
+        }
+        self.failure.get_or_insert(failure);
+    }
+
+    /// Records the outcome of a stage of the control at `index`.
+    pub(super) fn control(
+        &mut self,
+        index: usize,
+        stage: Stage,
+        result: Result<Evidence, ControlError>,
+    ) -> Result<Vec<String>, Failure> {
+        let record = self.controls.get_mut(index);
+        match result {
+            Ok(evidence) => {
+                let shown = evidence.0.clone();
+                if let Some(record) = record {
+                    *slot(record, stage) = ControlStage::Done { evidence };
+                }
+                Ok(shown)
+            }
+            Err(error) => {
+                let message = chain(&error);
+                if let Some(record) = record {
+                    *slot(record, stage) = ControlStage::Failed {
+                        reason: message.clone(),
+                    };
+                }
+                Err(Failure {
+                    stage,
+                    message,
+                    hint: error.hint,
+                    interrupted: false,
+                })
+            }
+        }
+    }
+
+    pub(super) fn into_report(mut self, scan: Pipeline<'_>, elapsed: Duration) -> ScanReport {
+        let verdict = if !self.cleanup_failures.is_empty() {
+            Verdict::CleanupUnverified
+        } else if self.gate_aborted {
+            Verdict::GateAborted
+        } else {
+            match (&self.failure, &self.findings) {
+                (None, Some(findings)) => Verdict::of(findings, scan.threshold),
+                _ => Verdict::Failed,
+            }
+        };
+        if self.failure.is_some() {
+            self.findings = None;
+        }
+        ScanReport {
+            schema: SCHEMA.into(),
+            tool_version: env!("CARGO_PKG_VERSION").into(),
+            verdict,
+            trust: scan.strategy.trust().into(),
+            plan: scan.plan,
+            started: self.started,
+            seconds: elapsed.as_secs_f64(),
+            failure: self.failure,
+            gates: self.gates,
+            findings: self.findings,
+            agent: self.agent,
+            coverage: self.coverage,
+            controls: self.controls,
+            timings: self.timings,
+            api_calls: ApiCalls::default(),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The stages themselves, each taking the value that the one before it made.
+
+use super::{Pipeline, Stage, record::Recorder};
+use crate::{
+    control::{ControlEffect, ControlError, EnforcedControls},
+    event::Event,
+    gate::{self, GateDecision, GateVerdict},
+    inventory::{Collected, Inventory},
+    report::{ControlStage, Failure},
+};
+
+/// Renders an error with its causes, one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let part = source.to_string();
+        if !text.contains(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+        cause = source.source();
+    }
+    text
+}
+
+fn failure(stage: Stage, error: &dyn std::error::Error, hint: Option<String>) -> Failure {
+    Failure {
+        stage,
+        message: chain(error),
+        hint,
+        interrupted: false,
+    }
+}
+
+pub(super) async fn run(scan: &Pipeline<'_>, rec: &mut Recorder<'_>) -> Result<(), Failure> {
+    let verdict = judge(scan, rec)?;
+    let controls = enforce(scan, rec, &verdict).await?;
+    let inventory = look(scan, rec, &controls).await?;
+    rec.start(Stage::Evaluate);
+    rec.coverage = inventory.coverage();
+    rec.agent = Some(inventory.agent.clone());
+    rec.findings = Some(scan.engine.evaluate(&inventory));
+    Ok(())
+}
+
+fn judge(scan: &Pipeline<'_>, rec: &mut Recorder<'_>) -> Result<GateVerdict, Failure> {
+    rec.start(Stage::Gate);
+    match gate::judge_all(&scan.gates, &scan.plan) {
+        Ok(verdict) => {
+            rec.gates = verdict.results().to_vec();
+            Ok(verdict)
+        }
+        Err(results) => {
+            let reasons: Vec<String> = results
+                .iter()
+                .filter_map(|r| match &r.decision {
+                    GateDecision::Abort { reason } => Some(format!("gate {}: {reason}", r.id)),
+                    GateDecision::Allow { .. } => None,
+                })
+                .collect();
+            rec.gates = results;
+            rec.gate_aborted = true;
+            Err(Failure {
+                stage: Stage::Gate,
+                message: reasons.join("; "),
+                hint: Some("the target was not touched; find out why it differs".into()),
+                interrupted: false,
+            })
+        }
+    }
+}
+
+async fn enforce(
+    scan: &Pipeline<'_>,
+    rec: &mut Recorder<'_>,
+    _allowed: &GateVerdict,
+) -> Result<EnforcedControls, Failure> {
+    rec.start(Stage::Enforce);
+    rec.touched = true;
+    for (control, index) in scan.controls.iter().zip(0..) {
+        let result = control.enforce().await;
+        let evidence = rec.control(index, Stage::Enforce, result)?;
+        scan.observer.event(&Event::ControlEnforced {
+            id: control.id(),
+            evidence,
+        });
+    }
+    rec.start(Stage::Verify);
+    for (control, index) in scan.controls.iter().zip(0..) {
+        let result = control.verify().await;
+        let evidence = rec.control(index, Stage::Verify, result)?;
+        scan.observer.event(&Event::ControlVerified {
+            id: control.id(),
+            evidence,
+        });
+    }
+    Ok(EnforcedControls::assertion(
+        scan.controls.iter().map(|c| c.id()).collect(),
+    ))
+}
+
+async fn look(
+    scan: &Pipeline<'_>,
+    rec: &mut Recorder<'_>,
+    controls: &EnforcedControls,
+) -> Result<Inventory, Failure> {
+    let request = scan.engine.request();
+    rec.start(Stage::Open);
+    let mut access = scan
+        .strategy
+        .open(&scan.plan, controls, &request)
+        .await
+        .map_err(|e| failure(Stage::Open, &e, e.hint.clone()))?;
+    rec.start(Stage::Seal);
+    for (control, index) in scan.controls.iter().zip(0..) {
+        let result = control.seal().await;
+        let evidence = rec.control(index, Stage::Seal, result)?;
+        if !evidence.is_empty() {
+            scan.observer.event(&Event::ControlSealed {
+                id: control.id(),
+                evidence,
+            });
+        }
+    }
+    rec.start(Stage::Collect);
+    let collected = access.inventory(&request).await;
+    access.close().await;
+    let mut inventory = collected.map_err(|e| failure(Stage::Collect, &e, e.hint.clone()))?;
+    inventory.pod = Collected::Complete {
+        data: scan.pod.clone(),
+    };
+    Ok(inventory)
+}
+
+/// Releases every control in reverse order, then verifies in the same order. Each is tried even
+/// when another failed.
+pub(super) async fn release(scan: &Pipeline<'_>, rec: &mut Recorder<'_>) {
+    if !rec.touched {
+        rec.stop();
+        return;
+    }
+    rec.start(Stage::Release);
+    for (index, control) in scan.controls.iter().enumerate().rev() {
+        let result = control.release().await;
+        note_release(rec, index, Stage::Release, result);
+    }
+    rec.start(Stage::VerifyRelease);
+    for (index, control) in scan.controls.iter().enumerate().rev() {
+        let result = control.verify_release().await;
+        note_release(rec, index, Stage::VerifyRelease, result);
+    }
+    rec.stop();
+}
+
+fn note_release(
+    rec: &mut Recorder<'_>,
+    index: usize,
+    stage: Stage,
+    result: Result<crate::Evidence, ControlError>,
+) {
+    let effect = result.as_ref().err().map(|e| e.effect);
+    if let Err(failure) = rec.control(index, stage, result) {
+        match effect {
+            Some(ControlEffect::EvidenceInvalid) => {
+                rec.findings = None;
+                rec.fail(failure);
+            }
+            // Only proof counts: a failed removal is settled by the verification after it.
+            _ if stage == Stage::VerifyRelease => rec.cleanup_failures.push(failure.message),
+            _ => {}
+        }
+    }
+}
+
+/// Where the outcome of a stage belongs in a control's record.
+pub(super) fn slot(record: &mut crate::report::ControlRecord, stage: Stage) -> &mut ControlStage {
+    match stage {
+        Stage::Enforce => &mut record.enforced,
+        Stage::Verify => &mut record.verified,
+        Stage::Seal => &mut record.sealed,
+        Stage::Release => &mut record.released,
+        _ => &mut record.release_verified,
+    }
+}

@@ -1,0 +1,153 @@
+//! The plan of a scan: everything that would be created, granted and run. Making it writes nothing.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::target::Target;
+
+/// Identifier of one scan: eight lower-case hexadecimal digits or letters; part of every name
+/// and the value of every label that the scan creates.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+pub struct ScanId(String);
+
+/// A scan id that cannot be part of an object's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a scan id is 4 to 32 lower-case letters and digits")]
+pub struct InvalidScanId;
+
+impl ScanId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ScanId {
+    type Err = InvalidScanId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidScanId> {
+        let valid = (4..=32).contains(&text.len())
+            && text
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        valid.then(|| Self(text.to_owned())).ok_or(InvalidScanId)
+    }
+}
+
+impl TryFrom<String> for ScanId {
+    type Error = InvalidScanId;
+
+    fn try_from(text: String) -> Result<Self, InvalidScanId> {
+        text.parse()
+    }
+}
+
+impl From<ScanId> for String {
+    fn from(id: ScanId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for ScanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Everything that a scan would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ScanPlan {
+    /// Identifier of the scan.
+    pub scan_id: ScanId,
+    /// What is scanned.
+    pub target: Target,
+    /// How it is reached.
+    pub strategy: String,
+    /// Name and version of the profile.
+    pub profile: String,
+    /// Seconds after which the cluster itself removes everything that the scan created.
+    pub lease_seconds: u32,
+    /// Objects that would be created, in order.
+    pub objects: Vec<PlannedObject>,
+    /// Permissions that the scan identity would have; nothing else.
+    pub rules: Vec<PlannedRule>,
+    /// Commands that would run in the target.
+    pub commands: Vec<PlannedCommand>,
+    /// Controls that would surround the scan.
+    pub controls: Vec<PlannedControl>,
+}
+
+/// An object that would be created.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PlannedObject {
+    /// API version, such as `batch/v1`.
+    pub api_version: String,
+    /// Kind, such as `Job`.
+    pub kind: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// What it is for.
+    pub purpose: String,
+}
+
+/// A permission that would be granted, as in a Role.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub struct PlannedRule {
+    /// API groups; the core group is the empty string.
+    pub api_groups: Vec<String>,
+    /// Resources and subresources.
+    pub resources: Vec<String>,
+    /// Names that the rule is limited to.
+    pub resource_names: Vec<String>,
+    /// Verbs.
+    pub verbs: Vec<String>,
+}
+
+impl fmt::Display for PlannedRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} on {}",
+            self.verbs.join(", "),
+            self.resources.join(", ")
+        )?;
+        if self.api_groups.iter().any(|group| !group.is_empty()) {
+            write!(f, " in group {}", self.api_groups.join(", "))?;
+        }
+        if self.resource_names.is_empty() {
+            f.write_str(", any name")
+        } else {
+            write!(f, ", only {}", self.resource_names.join(", "))
+        }
+    }
+}
+
+/// A command that would run inside the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PlannedCommand {
+    /// Container that it runs in.
+    pub container: String,
+    /// Command and arguments.
+    pub argv: Vec<String>,
+    /// What is sent to its standard input.
+    pub stdin: String,
+    /// Bytes sent to its standard input.
+    pub stdin_bytes: usize,
+}
+
+/// A control that would surround the scan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PlannedControl {
+    /// Stable identifier.
+    pub id: String,
+    /// One line for a reader.
+    pub title: String,
+    /// What it will do.
+    pub planned: Vec<String>,
+}

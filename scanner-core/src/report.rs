@@ -1,0 +1,184 @@
+//! The report of one scan, version 1: one model that every format renders.
+//!
+//! Its JSON form is published as `docs/report.schema.json`. Fields are only ever added within
+//! version 1; readers ignore fields that they do not know.
+
+pub mod text;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    control::Evidence,
+    finding::{CheckStatus, Findings, Severity},
+    gate::GateResult,
+    inventory::{AgentInfo, Coverage, Section},
+    pipeline::Stage,
+    plan::ScanPlan,
+};
+
+/// The value of [`ScanReport::schema`].
+pub const SCHEMA: &str = "secure-scan.io/report/v1";
+
+/// Everything that a scan found, did and can prove.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ScanReport {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// Version of secure-scan.
+    pub tool_version: String,
+    /// What the scan amounts to.
+    pub verdict: Verdict,
+    /// What was planned, target included.
+    pub plan: ScanPlan,
+    /// RFC 3339 time at which it started.
+    pub started: String,
+    /// Seconds from start to proven cleanup.
+    pub seconds: f64,
+    /// How far the evidence can be trusted.
+    pub trust: String,
+    /// Why the scan could not be done, if so.
+    pub failure: Option<Failure>,
+    /// What the gates said.
+    pub gates: Vec<GateResult>,
+    /// What the checks say; absent when the scan could not be done.
+    pub findings: Option<Findings>,
+    /// Which agent answered.
+    pub agent: Option<AgentInfo>,
+    /// How completely each section that a check reads was collected.
+    pub coverage: BTreeMap<Section, Coverage>,
+    /// Every control and what proves it.
+    pub controls: Vec<ControlRecord>,
+    /// Seconds spent in each stage.
+    pub timings: Vec<Timing>,
+    /// Requests sent to the API server by the operator's identity and the scan's identity.
+    pub api_calls: ApiCalls,
+}
+
+/// What a scan amounts to, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Every check that applies was looked at, and none failed at the threshold.
+    Passed,
+    /// At least one check failed at the threshold.
+    Findings,
+    /// No check failed, but at least one could not look.
+    Incomplete,
+    /// The scan could not be done.
+    Failed,
+    /// A gate refused the target.
+    GateAborted,
+    /// Something that the scan made may be left, whatever else it found.
+    CleanupUnverified,
+}
+
+impl Verdict {
+    /// The verdict of a scan that was done.
+    pub fn of(findings: &Findings, threshold: Severity) -> Self {
+        if findings.fails_at(threshold) {
+            Self::Findings
+        } else if findings.count(CheckStatus::Error) > 0 || findings.results.is_empty() {
+            Self::Incomplete
+        } else {
+            Self::Passed
+        }
+    }
+
+    /// One line for a reader.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Passed => "passed: every check that applies was looked at, none failed",
+            Self::Findings => "findings: at least one check failed",
+            Self::Incomplete => "incomplete: no check failed, but some could not look",
+            Self::Failed => "failed: the scan could not be done, nothing is known of the target",
+            Self::GateAborted => "aborted: a gate refused the target, it was not touched",
+            Self::CleanupUnverified => "cleanup not verified: something may be left behind",
+        }
+    }
+}
+
+/// Why a scan could not be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Failure {
+    /// Stage that failed.
+    pub stage: Stage,
+    /// What went wrong, causes included.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// Whether the user or the system interrupted it.
+    pub interrupted: bool,
+}
+
+/// The life of one control.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ControlRecord {
+    /// Stable identifier.
+    pub id: String,
+    /// One line for a reader.
+    pub title: String,
+    /// What was planned.
+    pub planned: Vec<String>,
+    /// Put in place.
+    pub enforced: ControlStage,
+    /// Shown to hold.
+    pub verified: ControlStage,
+    /// Withdrawn once all streams were open.
+    pub sealed: ControlStage,
+    /// Removed.
+    pub released: ControlStage,
+    /// Shown to be gone.
+    pub release_verified: ControlStage,
+}
+
+/// What came of one stage of a control.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ControlStage {
+    /// The scan did not get that far.
+    #[default]
+    NotReached,
+    /// Done, with what proves it.
+    Done {
+        /// What proves it.
+        evidence: Evidence,
+    },
+    /// Failed, with the reason.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Time spent in one stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Timing {
+    /// The stage.
+    pub stage: Stage,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+/// Requests sent to the API server.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub struct ApiCalls {
+    /// As the operator: set-up and cleanup.
+    pub operator: u64,
+    /// As the scan's own identity: everything that touches the target.
+    pub scan: u64,
+}
+
+/// The JSON Schema of [`ScanReport`], pretty-printed.
+pub fn json_schema() -> String {
+    let schema = schemars::schema_for!(ScanReport);
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,261 @@
+//! The report for a reader at a terminal: 80 columns, colour only when asked for.
+
+use std::fmt::Write as _;
+
+use super::{ControlStage, ScanReport};
+use crate::{
+    escape::visible,
+    finding::{CheckResult, CheckStatus, Severity},
+    inventory::Coverage,
+};
+
+const WIDTH: usize = 80;
+
+/// How to draw a report.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Style {
+    /// Whether to use ANSI colours. Colour never carries meaning alone.
+    pub colour: bool,
+    /// Whether to list passed checks and the evidence of every control.
+    pub verbose: bool,
+}
+
+impl Style {
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// Renders `report`; every text from the target or the server is escaped.
+pub fn render(report: &ScanReport, style: Style) -> String {
+    let mut out = String::new();
+    let target = &report.plan.target;
+    let _ = writeln!(out, "{}", style.paint("1", &format!("Scan of {target}")));
+    field(&mut out, "image", &target.image);
+    field(&mut out, "runs", &target.image_id);
+    field(&mut out, "profile", &report.plan.profile);
+    field(&mut out, "strategy", &report.plan.strategy);
+    field(&mut out, "trust", &report.trust);
+    if let Some(failure) = &report.failure {
+        out.push('\n');
+        let _ = writeln!(
+            out,
+            "{}",
+            style.paint("1;31", "No result: the scan could not be done")
+        );
+        wrapped(&mut out, "  ", &visible(&failure.message, 2000));
+        if let Some(hint) = &failure.hint {
+            wrapped(&mut out, "  ", &format!("hint: {hint}"));
+        }
+    }
+    findings(&mut out, report, style);
+    coverage(&mut out, report, style);
+    controls(&mut out, report, style);
+    out.push('\n');
+    let _ = writeln!(
+        out,
+        "{} API calls ({} as operator, {} as the scan identity), {:.1} s",
+        report.api_calls.operator + report.api_calls.scan,
+        report.api_calls.operator,
+        report.api_calls.scan,
+        report.seconds
+    );
+    let _ = writeln!(out, "{}", style.paint("1", report.verdict.sentence()));
+    out
+}
+
+fn field(out: &mut String, name: &str, value: &str) {
+    let value = visible(value, 400);
+    let options = textwrap::Options::new(WIDTH)
+        .initial_indent("")
+        .subsequent_indent("            ");
+    let _ = writeln!(
+        out,
+        "{}",
+        textwrap::fill(&format!("  {name:<10}{value}"), options)
+    );
+}
+
+fn wrapped(out: &mut String, indent: &str, text: &str) {
+    let options = textwrap::Options::new(WIDTH)
+        .initial_indent(indent)
+        .subsequent_indent(indent);
+    let _ = writeln!(out, "{}", textwrap::fill(text, options));
+}
+
+fn findings(out: &mut String, report: &ScanReport, style: Style) {
+    let Some(findings) = &report.findings else {
+        return;
+    };
+    for severity in Severity::WORST_FIRST {
+        for result in findings
+            .results
+            .iter()
+            .filter(|r| r.status == CheckStatus::Fail && r.severity == severity)
+        {
+            failed(out, result, style);
+        }
+    }
+    let errors: Vec<_> = findings
+        .results
+        .iter()
+        .filter(|r| r.status == CheckStatus::Error)
+        .collect();
+    if !errors.is_empty() {
+        let _ = writeln!(
+            out,
+            "\n{}",
+            style.paint("1", "Could not look (never a pass)")
+        );
+        for result in errors {
+            wrapped(
+                out,
+                "  ",
+                &format!(
+                    "ERROR  {}: {}",
+                    visible(&result.id, 80),
+                    visible(&result.message, 300)
+                ),
+            );
+        }
+    }
+    if style.verbose {
+        let _ = writeln!(out, "\n{}", style.paint("1", "Passed"));
+        for result in findings
+            .results
+            .iter()
+            .filter(|r| r.status == CheckStatus::Pass)
+        {
+            wrapped(out, "  ", &format!("PASS   {}", visible(&result.id, 80)));
+            for limit in &result.limits {
+                wrapped(out, "         ", &visible(limit, 300));
+            }
+        }
+    }
+    let _ = writeln!(
+        out,
+        "\n{} failed, {} could not look, {} passed, {} do not apply",
+        findings.count(CheckStatus::Fail),
+        findings.count(CheckStatus::Error),
+        findings.count(CheckStatus::Pass),
+        findings.count(CheckStatus::NotApplicable)
+    );
+}
+
+fn failed(out: &mut String, result: &CheckResult, style: Style) {
+    let code = match result.severity {
+        Severity::Critical | Severity::High => "1;31",
+        Severity::Medium => "33",
+        Severity::Low | Severity::Info => "36",
+    };
+    let label = format!("{:<8}", result.severity.name().to_uppercase());
+    out.push('\n');
+    let title = textwrap::fill(
+        &visible(&result.title, 200),
+        textwrap::Options::new(WIDTH - 9).subsequent_indent("         "),
+    );
+    let _ = writeln!(
+        out,
+        "{} {}",
+        style.paint(code, &label),
+        style.paint("1", &title)
+    );
+    let _ = writeln!(out, "         {}", visible(&result.id, 80));
+    for item in result.evidence.iter().take(5) {
+        wrapped(out, "         - ", &visible(item, 200));
+    }
+    let shown = result.evidence.len().min(5) as u64;
+    if result.evidence_total > shown {
+        let _ = writeln!(out, "         - and {} more", result.evidence_total - shown);
+    }
+    wrapped(
+        out,
+        "         ",
+        &format!("why: {}", visible(&result.rationale, 600)),
+    );
+    wrapped(
+        out,
+        "         ",
+        &format!("fix: {}", visible(&result.fix, 600)),
+    );
+}
+
+fn coverage(out: &mut String, report: &ScanReport, style: Style) {
+    let gaps: Vec<String> = report
+        .coverage
+        .iter()
+        .filter_map(|(section, coverage)| match coverage {
+            Coverage::Partial {
+                reasons,
+                unreadable,
+            } => Some(format!(
+                "{section}: partial, {unreadable} unreadable: {}",
+                reasons.join("; ")
+            )),
+            Coverage::Unavailable { reason } => Some(format!("{section}: not available: {reason}")),
+            Coverage::Complete | Coverage::NotRequested => None,
+        })
+        .collect();
+    if !gaps.is_empty() {
+        let _ = writeln!(out, "\n{}", style.paint("1", "Coverage gaps"));
+        for gap in gaps {
+            wrapped(out, "  ", &visible(&gap, 500));
+        }
+    }
+}
+
+fn controls(out: &mut String, report: &ScanReport, style: Style) {
+    if report.controls.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "\n{}",
+        style.paint(
+            "1",
+            "Controls           enforced  verified  released  seen gone"
+        )
+    );
+    for control in &report.controls {
+        let _ = writeln!(
+            out,
+            "  {:<18} {:<9} {:<9} {:<9} {}",
+            visible(&control.id, 18),
+            word(&control.enforced),
+            word(&control.verified),
+            word(&control.released),
+            word(&control.release_verified)
+        );
+        for stage in [
+            &control.enforced,
+            &control.verified,
+            &control.sealed,
+            &control.released,
+            &control.release_verified,
+        ] {
+            match stage {
+                ControlStage::Failed { reason } => {
+                    wrapped(out, "      ", &format!("failed: {}", visible(reason, 600)));
+                }
+                ControlStage::Done { evidence } if style.verbose => {
+                    for item in &evidence.0 {
+                        wrapped(out, "      ", &visible(item, 300));
+                    }
+                }
+                ControlStage::Done { .. } | ControlStage::NotReached => {}
+            }
+        }
+    }
+}
+
+fn word(stage: &ControlStage) -> &'static str {
+    match stage {
+        ControlStage::NotReached => "-",
+        ControlStage::Done { .. } => "yes",
+        ControlStage::Failed { .. } => "FAILED",
+    }
+}

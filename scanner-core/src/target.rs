@@ -1,0 +1,175 @@
+//! What is scanned: one container of one pod, pinned by the pod's UID.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// A name that is not a valid Kubernetes name of its kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} {name:?} is not a valid name: {rule}")]
+pub struct InvalidName {
+    kind: &'static str,
+    name: String,
+    rule: &'static str,
+}
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $type:ident, $kind:literal, $max:literal, $dots:literal, $rule:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(String);
+
+        impl $type {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = InvalidName;
+            fn from_str(name: &str) -> Result<Self, InvalidName> {
+                let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || ($dots && c == '.');
+                let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+                let valid = !name.is_empty()
+                    && name.len() <= $max
+                    && name.chars().all(inner)
+                    && name.starts_with(edge)
+                    && name.ends_with(edge);
+                if valid {
+                    Ok(Self(name.to_owned()))
+                } else {
+                    Err(InvalidName { kind: $kind, name: crate::escape::visible(name, 80), rule: $rule })
+                }
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = InvalidName;
+            fn try_from(name: String) -> Result<Self, InvalidName> {
+                name.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(name: $type) -> Self {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name_type!(
+    /// Name of a namespace (RFC 1123 label).
+    Namespace, "namespace", 63, false,
+    "expected at most 63 lower-case letters, digits and '-', starting and ending with a letter or digit"
+);
+name_type!(
+    /// Name of a pod (RFC 1123 subdomain).
+    PodName, "pod", 253, true,
+    "expected at most 253 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit"
+);
+name_type!(
+    /// Name of a container (RFC 1123 label).
+    ContainerName, "container", 63, false,
+    "expected at most 63 lower-case letters, digits and '-', starting and ending with a letter or digit"
+);
+
+/// How a user names the pod to scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PodSelection {
+    /// By name.
+    Name(PodName),
+    /// By a label selector that must match exactly one running pod.
+    Labels(String),
+}
+
+impl fmt::Display for PodSelection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "pod {name}"),
+            Self::Labels(selector) => write!(f, "label selector {selector:?}"),
+        }
+    }
+}
+
+/// What a user asked to scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetRequest {
+    /// Namespace of the pod.
+    pub namespace: Namespace,
+    /// Which pod.
+    pub pod: PodSelection,
+    /// Which container; when absent, the pod's only or default container.
+    pub container: Option<ContainerName>,
+}
+
+/// One container of one pod, pinned: a pod or container of the same name that takes its place
+/// is another target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Target {
+    /// Namespace of the pod.
+    pub namespace: Namespace,
+    /// Name of the pod.
+    pub pod: PodName,
+    /// UID of the pod.
+    pub pod_uid: String,
+    /// Name of the container.
+    pub container: ContainerName,
+    /// Runtime id of the running container.
+    pub container_id: String,
+    /// Image as written in the pod.
+    pub image: String,
+    /// Image as the node reports it, with its digest where there is one.
+    pub image_id: String,
+    /// Node that runs it.
+    pub node: String,
+    /// Restarts of the container when it was resolved.
+    pub restarts: i32,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.namespace, self.pod, self.container)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked_at_the_edge() {
+        for good in ["a", "web-0", "a1"] {
+            assert!(good.parse::<Namespace>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "-a",
+            "a-",
+            "A",
+            "a/b",
+            "a.b",
+            "../x",
+            "a\u{1b}",
+            &"a".repeat(64),
+        ] {
+            assert!(bad.parse::<Namespace>().is_err(), "{bad:?}");
+        }
+        assert!("a.b".parse::<PodName>().is_ok());
+        assert!(serde_json::from_str::<PodName>("\"A b\"").is_err());
+    }
+
+    #[test]
+    fn an_invalid_name_is_shown_escaped() {
+        let error = "a\u{1b}[2J".parse::<PodName>().unwrap_err().to_string();
+        assert!(!error.contains('\u{1b}'), "{error}");
+    }
+}

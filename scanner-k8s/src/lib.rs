@@ -1,0 +1,1 @@
+//! Strategies and security controls of secure-scan against the Kubernetes API.

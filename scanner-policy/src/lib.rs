@@ -1,0 +1,1 @@
+//! Profiles and checks of secure-scan: pure functions from inventory to findings.

@@ -1,0 +1,1 @@
+//! Static inventory agent of secure-scan (stub: not functional yet).

@@ -1,0 +1,1 @@
+//! End-to-end tests of secure-scan: helpers shared by every test module.
