@@ -1,6 +1,8 @@
-// Package tools pins the containerd commands that the lab builds from the Go module proxy.
 //go:build tools
+
+// Package tools pins the containerd commands that the lab builds from the Go module proxy.
 package tools
+
 import (
 	_ "github.com/containerd/containerd/v2/cmd/containerd"
 	_ "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2"

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// One section of an inventory and how completely it was collected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Collected<T> {
     /// Everything that was asked for is here.
@@ -41,13 +41,8 @@ pub enum Collected<T> {
         reason: String,
     },
     /// The request did not ask for this section.
+    #[default]
     NotRequested,
-}
-
-impl<T> Default for Collected<T> {
-    fn default() -> Self {
-        Self::NotRequested
-    }
 }
 
 impl<T> Collected<T> {

@@ -2,6 +2,10 @@
 
 use std::process::{Command, ExitCode};
 
+use anyhow::Result;
+
+use crate::ui::say;
+
 const STEPS: [(&str, &[&str]); 4] = [
     ("formatting", &["fmt", "--all", "--check"]),
     (
@@ -20,32 +24,22 @@ const STEPS: [(&str, &[&str]); 4] = [
 ];
 
 /// Runs every step, also after one failed, and ends with a line that counts them.
-pub(crate) fn run() -> ExitCode {
+pub(crate) fn run() -> Result<ExitCode> {
     let mut failed = 0;
     for (name, args) in STEPS {
         say(&format!("== {name}: cargo {}", args.join(" ")));
-        let status = Command::new("cargo")
-            .args(args)
-            .env("RUSTDOCFLAGS", "-D warnings")
-            .status();
-        if !status.is_ok_and(|s| s.success()) {
+        let mut command = Command::new("cargo");
+        command.args(args).env("RUSTDOCFLAGS", "-D warnings");
+        if !command.status()?.success() {
             say(&format!("== {name}: FAILED"));
             failed += 1;
         }
     }
-    say(&format!(
-        "steps: {} passed, {failed} failed",
-        STEPS.len() - failed
-    ));
-    if failed == 0 {
+    let passed = STEPS.len() - failed;
+    say(&format!("steps: {passed} passed, {failed} failed"));
+    Ok(if failed == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    }
-}
-
-/// Talks to the developer on standard error.
-#[expect(clippy::print_stderr, reason = "the one place of xtask that prints")]
-pub(crate) fn say(text: &str) {
-    eprintln!("{text}");
+    })
 }

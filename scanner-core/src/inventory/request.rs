@@ -131,7 +131,7 @@ impl FileSelector {
         let by_place = if self.paths.is_empty() {
             self.under.is_empty() || self.under.iter().any(|dir| is_below(&entry.path, dir))
         } else {
-            self.paths.iter().any(|path| *path == entry.path)
+            self.paths.contains(&entry.path)
         };
         let base = entry.path.rsplit('/').next().unwrap_or_default();
         by_place

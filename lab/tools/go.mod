@@ -1,0 +1,3 @@
+module labtools
+
+go 1.26

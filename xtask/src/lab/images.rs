@@ -1,0 +1,266 @@
+//! Fixture images, made reproducibly from Debian's busybox and small sources.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use sha2::{Digest as _, Sha256};
+
+use super::state::State;
+
+/// An image: its entries in one layer, and how it starts.
+struct Image {
+    name: &'static str,
+    entries: Vec<Entry>,
+    user: &'static str,
+    env: &'static [&'static str],
+    entrypoint: &'static [&'static str],
+}
+
+enum Entry {
+    File(&'static str, Vec<u8>, u32),
+    Dir(&'static str, u32),
+    Link(String, &'static str),
+}
+
+const SLEEP: &[&str] = &[
+    "/bin/sh",
+    "-c",
+    "trap 'exit 0' TERM; while :; do sleep 3600 & wait; done",
+];
+const SHOP: &[&str] = &[
+    "/bin/sh",
+    "-c",
+    "trap 'exit 0' TERM; nc -lk -p 8080 -e /bin/true & nc -lk -p 23 -e /bin/true & \
+     while :; do sleep 3600 & wait $!; done",
+];
+const PATH: &[&str] = &["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"];
+const SHOP_ENV: &[&str] = &[
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "DB_PASSWORD=hunter2-demo",
+];
+const APPLETS: &str = "awk cat chmod cksum cp cut date dd echo env expr find grep head hostname id \
+    kill ls mkdir mount mv nc printf ps pwd readlink rm sed sh sleep sort stat tail tar test touch \
+    tr true uname uniq wc which";
+
+/// Builds every image as an archive in the cache.
+pub(super) fn all(bin: &Path) -> Result<Vec<PathBuf>> {
+    let busybox = fs::read("/bin/busybox").context("no busybox; install busybox-static")?;
+    let app = fs::read(bin.join("app"))?;
+    let images = [
+        Image {
+            name: "pause",
+            entries: vec![Entry::File("pause", fs::read(bin.join("pause"))?, 0o755)],
+            user: "",
+            env: &[],
+            entrypoint: &["/pause"],
+        },
+        Image {
+            name: "busybox",
+            entries: userland(&busybox),
+            user: "",
+            env: PATH,
+            entrypoint: SLEEP,
+        },
+        Image {
+            name: "demo",
+            entries: shop(&busybox),
+            user: "",
+            env: SHOP_ENV,
+            entrypoint: SHOP,
+        },
+        distroless("distroless", app.clone(), "65532:65532"),
+        distroless("distroless-root", app, ""),
+    ];
+    let folder = bin.join("images");
+    fs::create_dir_all(&folder)?;
+    images
+        .iter()
+        .map(|image| {
+            let path = folder.join(format!("{}.tar", image.name));
+            fs::write(&path, archive(image)?)?;
+            Ok(path)
+        })
+        .collect()
+}
+
+/// Imports the archives into the lab's containerd.
+pub(super) fn import(state: &State, bin: &Path, archives: &[PathBuf]) -> Result<()> {
+    for archive in archives {
+        import_one(state, bin, archive)?;
+    }
+    Ok(())
+}
+
+fn import_one(state: &State, bin: &Path, archive: &Path) -> Result<()> {
+    let pid = state.running()?.context("lab is down")?;
+    let output = Command::new("nsenter")
+        .args(["-t", &pid.to_string(), "-n", "-m", "-p", "--"])
+        .arg(bin.join("ctr"))
+        .arg("-a")
+        .arg(state.dir.join("containerd.sock"))
+        .args(["-n", "k8s.io", "images", "import"])
+        .arg(archive)
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "cannot import {}: {}",
+        archive.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
+fn userland(busybox: &[u8]) -> Vec<Entry> {
+    let mut entries = vec![
+        Entry::Dir("bin", 0o755),
+        Entry::File("bin/busybox", busybox.to_vec(), 0o755),
+        Entry::Dir("etc", 0o755),
+        Entry::File(
+            "etc/passwd",
+            b"root:x:0:0:root:/root:/bin/sh\n".to_vec(),
+            0o644,
+        ),
+        Entry::File("etc/group", b"root:x:0:\n".to_vec(), 0o644),
+        Entry::File("etc/shadow", b"root:*:19000:0:99999:7:::\n".to_vec(), 0o600),
+        Entry::File(
+            "etc/os-release",
+            b"ID=lab\nVERSION_ID=1\nPRETTY_NAME=\"Lab\"\n".to_vec(),
+            0o644,
+        ),
+        Entry::Dir("root", 0o700),
+        Entry::Dir("tmp", 0o1777),
+    ];
+    entries.extend(
+        APPLETS
+            .split_whitespace()
+            .map(|a| Entry::Link(format!("bin/{a}"), "busybox")),
+    );
+    entries
+}
+
+/// A shop with planted faults, for the demo and the tests.
+fn shop(busybox: &[u8]) -> Vec<Entry> {
+    let mut entries = userland(busybox);
+    entries.retain(|e| !matches!(e, Entry::File("etc/passwd" | "etc/shadow", ..)));
+    entries.extend([
+        Entry::File(
+            "etc/passwd",
+            b"root:x:0:0:root:/root:/bin/sh\nbackdoor:x:0:0::/:/bin/sh\n".to_vec(),
+            0o644,
+        ),
+        Entry::File(
+            "etc/shadow",
+            b"root:*:19000::::::\nbackdoor::19000::::::\n".to_vec(),
+            0o644,
+        ),
+        Entry::Dir("opt", 0o755),
+        Entry::Dir("opt/shop", 0o755),
+        Entry::File("opt/shop/config.ini", b"[shop]\n".to_vec(), 0o666),
+        Entry::Dir("opt/shop/plugins", 0o777),
+        Entry::File("bin/helper", busybox.to_vec(), 0o4755),
+        Entry::Dir("root/.ssh", 0o700),
+        Entry::File("root/.ssh/id_rsa", b"not a real key\n".to_vec(), 0o600),
+    ]);
+    entries
+}
+
+fn distroless(name: &'static str, app: Vec<u8>, user: &'static str) -> Image {
+    Image {
+        name,
+        entries: vec![
+            Entry::File("app", app, 0o755),
+            Entry::Dir("etc", 0o755),
+            Entry::File(
+                "etc/passwd",
+                b"nonroot:x:65532:65532::/:/sbin/nologin\n".to_vec(),
+                0o644,
+            ),
+        ],
+        user,
+        env: &[],
+        entrypoint: &["/app"],
+    }
+}
+
+/// A docker archive of one layer; the same image always gives the same bytes.
+fn archive(image: &Image) -> Result<Vec<u8>> {
+    let mut layer = tar::Builder::new(Vec::new());
+    for entry in &image.entries {
+        match entry {
+            Entry::File(path, data, mode) => append(&mut layer, path, data, *mode)?,
+            Entry::Dir(path, mode) => {
+                let mut header = header(*mode, 0);
+                header.set_entry_type(tar::EntryType::Directory);
+                layer.append_data(&mut header, path, &[][..])?;
+            }
+            Entry::Link(path, target) => {
+                let mut header = header(0o777, 0);
+                header.set_entry_type(tar::EntryType::Symlink);
+                layer.append_link(&mut header, path, target)?;
+            }
+        }
+    }
+    let layer = layer.into_inner()?;
+    let config = serde_json::to_vec(&serde_json::json!({
+        "architecture": std::env::consts::ARCH.replace("x86_64", "amd64").replace("aarch64", "arm64"),
+        "os": "linux",
+        "config": {"Entrypoint": image.entrypoint, "Env": image.env, "User": image.user},
+        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", sha256(&layer))]},
+        "history": [],
+    }))?;
+    let manifest = serde_json::to_vec(&serde_json::json!([{
+        "Config": format!("{}.json", sha256(&config)),
+        "RepoTags": [format!("lab.local/{}:1", image.name)],
+        "Layers": [format!("{}/layer.tar", sha256(&layer))],
+    }]))?;
+    let mut out = tar::Builder::new(Vec::new());
+    append(
+        &mut out,
+        &format!("{}.json", sha256(&config)),
+        &config,
+        0o644,
+    )?;
+    append(
+        &mut out,
+        &format!("{}/layer.tar", sha256(&layer)),
+        &layer,
+        0o644,
+    )?;
+    append(&mut out, "manifest.json", &manifest, 0o644)?;
+    Ok(out.into_inner()?)
+}
+
+fn append<W: Write>(out: &mut tar::Builder<W>, path: &str, data: &[u8], mode: u32) -> Result<()> {
+    Ok(out.append_data(&mut header(mode, data.len() as u64), path, data)?)
+}
+
+fn header(mode: u32, size: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(mode);
+    header.set_size(size);
+    header.set_mtime(0);
+    header
+}
+
+fn sha256(data: &[u8]) -> String {
+    hex::encode(Sha256::digest(data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_is_reproducible() {
+        let one = archive(&distroless("x", b"app".to_vec(), "1:1")).unwrap();
+        let two = archive(&distroless("x", b"app".to_vec(), "1:1")).unwrap();
+        assert_eq!(sha256(&one), sha256(&two));
+        let other = archive(&distroless("x", b"app".to_vec(), "2:2")).unwrap();
+        assert_ne!(sha256(&one), sha256(&other));
+    }
+}
