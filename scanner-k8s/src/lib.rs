@@ -1,1 +1,16 @@
 //! Strategies and security controls of secure-scan against the Kubernetes API.
+//!
+//! The operator's identity only sets up and cleans up; everything that touches a target is done
+//! as the scan's own identity. The two are two types, so that code cannot mix them up.
+
+pub mod connect;
+pub mod control;
+pub mod error;
+pub mod exec;
+pub mod manifest;
+pub mod resolve;
+pub mod session;
+
+pub use connect::{ConnectOptions, Connection, connect};
+pub use error::CallError;
+pub use session::Session;

@@ -1,1 +1,174 @@
-//! End-to-end tests of secure-scan: helpers shared by every test module.
+//! End-to-end tests of secure-scan: a namespace, a pod and a scan of it on a real cluster.
+
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "helpers of tests: what fails here fails the test"
+)]
+
+pub mod fake;
+
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::api::{
+    batch::v1::Job,
+    core::v1::{Namespace, Pod, Secret, ServiceAccount},
+    rbac::v1::{Role, RoleBinding},
+};
+use kube::{
+    Api, Client, Config,
+    api::{DeleteParams, ListParams, PostParams},
+    config::{KubeConfigOptions, Kubeconfig},
+    core::NamespaceResourceScope,
+};
+use scanner_core::{ScanPlan, Target, target::PodSelection, target::TargetRequest};
+use scanner_k8s::{ConnectOptions, Connection, Session, connect, manifest, resolve::resolve};
+use serde_json::json;
+
+/// A namespace with one running pod, on the cluster that `SCANNER_E2E_CONTEXT` names.
+pub struct Site {
+    /// The tests' own client.
+    pub client: Client,
+    /// secure-scan's connection.
+    pub connection: Connection,
+    /// The namespace.
+    pub namespace: String,
+}
+
+impl Site {
+    /// Makes a namespace with a pod `web` that runs.
+    pub async fn new(test: &str) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let context = std::env::var("SCANNER_E2E_CONTEXT")
+            .expect("SCANNER_E2E_CONTEXT names the cluster; run: cargo xtask test");
+        let options = KubeConfigOptions {
+            context: Some(context.clone()),
+            ..KubeConfigOptions::default()
+        };
+        let kubeconfig = Kubeconfig::read().expect("kubeconfig");
+        let config = Config::from_custom_kubeconfig(kubeconfig, &options)
+            .await
+            .expect("context");
+        let client = Client::try_from(config).expect("client");
+        let connection = connect(&ConnectOptions {
+            kubeconfig: None,
+            context: Some(context),
+        })
+        .await
+        .expect("connect");
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let namespace = format!("e2e-{test}-{}", &id[..6]);
+        let object = json!({"metadata": {"name": namespace}});
+        let namespaces = Api::<Namespace>::all(client.clone());
+        let object = serde_json::from_value(object).expect("namespace");
+        namespaces
+            .create(&PostParams::default(), &object)
+            .await
+            .expect("create namespace");
+        let site = Self {
+            client,
+            connection,
+            namespace,
+        };
+        site.pod("web").await;
+        site
+    }
+
+    /// Creates a pod and waits until it runs.
+    pub async fn pod(&self, name: &str) {
+        let image = std::env::var("SCANNER_E2E_IMAGE").unwrap_or("lab.local/busybox:1".into());
+        let object: Pod = serde_json::from_value(json!({
+            "metadata": {"name": name, "labels": {"app": "web"}},
+            "spec": {
+                "terminationGracePeriodSeconds": 0,
+                "containers": [{"name": "web", "image": image, "imagePullPolicy": "IfNotPresent"}],
+            },
+        }))
+        .expect("pod");
+        let pods = self.api::<Pod>();
+        for _ in 0..300 {
+            // The namespace's default ServiceAccount appears a moment after it.
+            let _ = pods.create(&PostParams::default(), &object).await;
+            let now = pods.get_opt(name).await.expect("get pod");
+            let phase = now.and_then(|p| p.status).and_then(|s| s.phase);
+            if phase.as_deref() == Some("Running") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        unreachable!("pod {name} did not run within 30 s");
+    }
+
+    /// Resolves a pod by name.
+    pub async fn target(&self, name: &str) -> Target {
+        let request = TargetRequest {
+            namespace: self.namespace.parse().expect("name"),
+            pod: PodSelection::Name(name.parse().expect("name")),
+            container: None,
+        };
+        resolve(&self.connection, &request)
+            .await
+            .expect("resolve")
+            .0
+    }
+
+    /// A session for a scan of pod `web`.
+    pub async fn session(&self, lease_seconds: u32) -> Arc<Session> {
+        let target = self.target("web").await;
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let plan = ScanPlan {
+            scan_id: id[..8].parse().expect("id"),
+            rules: vec![manifest::exec_rule(target.pod.as_str())],
+            target,
+            strategy: "exec".into(),
+            profile: "e2e".into(),
+            lease_seconds,
+            objects: vec![],
+            commands: vec![],
+            controls: vec![],
+        };
+        Session::new(self.connection.clone(), plan)
+    }
+
+    /// Every object that carries a scan's label.
+    pub async fn leftovers(&self) -> Vec<String> {
+        let mut found = self.labelled::<Job>().await;
+        found.extend(self.labelled::<ServiceAccount>().await);
+        found.extend(self.labelled::<Secret>().await);
+        found.extend(self.labelled::<Role>().await);
+        found.extend(self.labelled::<RoleBinding>().await);
+        found
+    }
+
+    async fn labelled<K>(&self) -> Vec<String>
+    where
+        K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + for<'de> serde::Deserialize<'de>,
+    {
+        let params = ListParams::default().labels(manifest::SCAN_LABEL);
+        let list = self.api::<K>().list_metadata(&params).await.expect("list");
+        let kind = K::kind(&());
+        list.items
+            .into_iter()
+            .map(|o| format!("{kind} {}", o.metadata.name.unwrap_or_default()))
+            .collect()
+    }
+
+    /// An API of this namespace, as the tests' own client.
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Deletes the namespace.
+    pub async fn remove(self) {
+        let namespaces = Api::<Namespace>::all(self.client);
+        let _ = namespaces
+            .delete(&self.namespace, &DeleteParams::default())
+            .await;
+    }
+}

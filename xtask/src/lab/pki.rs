@@ -39,13 +39,17 @@ pub(super) fn create(dir: &Path) -> Result<()> {
                 "req -newkey rsa:2048 -nodes -subj {subject} -keyout {name}.key -out {name}.csr"
             ),
         )?;
-        let mut sign = format!(
-            "x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -out {name}.crt"
+        // An extension makes it a version 3 certificate, the only one that rustls takes.
+        let names = if names.is_empty() {
+            String::new()
+        } else {
+            format!("subjectAltName={names}\n")
+        };
+        let extensions = format!("basicConstraints=CA:FALSE\n{names}");
+        fs::write(dir.join("extensions"), extensions)?;
+        let sign = format!(
+            "x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -out {name}.crt -extfile extensions"
         );
-        if !names.is_empty() {
-            fs::write(dir.join("san"), format!("subjectAltName={names}\n"))?;
-            sign.push_str(" -extfile san");
-        }
         openssl(dir, &sign)?;
     }
     openssl(dir, "genrsa -out sa.key 2048")?;

@@ -1,0 +1,22 @@
+//! The controls that surround every scan, in order of enforcement.
+
+mod credential;
+mod lease;
+mod pin;
+mod privilege;
+
+use std::sync::Arc;
+
+use scanner_core::SecurityControl;
+
+use crate::Session;
+
+/// Every control of a scan: lease first, so that all else is owned by it from its creation.
+pub fn all(session: &Arc<Session>) -> Vec<Box<dyn SecurityControl>> {
+    vec![
+        Box::new(lease::Lease(Arc::clone(session))),
+        Box::new(privilege::LeastPrivilege(Arc::clone(session))),
+        Box::new(credential::SingleUseCredential(Arc::clone(session))),
+        Box::new(pin::TargetPin(Arc::clone(session))),
+    ]
+}

@@ -1,0 +1,100 @@
+//! Errors of calls to the API server, with what to do next.
+
+use std::time::Duration;
+
+use scanner_core::{ControlError, control::ControlEffect, escape::visible};
+
+/// Longest time that one call may take.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A call to the API server that did not succeed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {what}")]
+pub struct CallError {
+    /// What was tried, such as `create Job secure-scan-ab12`.
+    pub what: String,
+    /// Why it failed.
+    #[source]
+    pub cause: CallCause,
+}
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CallCause {
+    /// No answer in time.
+    #[error("no answer within {} s", CALL_TIMEOUT.as_secs())]
+    Timeout,
+    /// The server answered with a failure, or could not be reached.
+    #[error("{0}")]
+    Server(String, Option<u16>),
+}
+
+impl CallError {
+    /// HTTP status code of the server's answer, if it gave one.
+    pub fn code(&self) -> Option<u16> {
+        match &self.cause {
+            CallCause::Server(_, code) => *code,
+            CallCause::Timeout => None,
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self.code() {
+            Some(401) => "the credentials are expired or unknown to this cluster: log in again",
+            Some(403) => {
+                "ask an administrator for the verb and resource named above, in this namespace"
+            }
+            Some(404) => "check the name and the namespace",
+            Some(_) => return None,
+            None => "check that the API server of this context is running and reachable",
+        };
+        Some(text.to_owned())
+    }
+
+    /// This failure as the failure of a control.
+    pub fn of_control(self) -> ControlError {
+        ControlError {
+            message: "the API server refused or failed".into(),
+            hint: self.hint(),
+            effect: ControlEffect::NotHeld,
+            source: Some(Box::new(self)),
+        }
+    }
+}
+
+/// Waits for one call, at most [`CALL_TIMEOUT`].
+///
+/// # Errors
+///
+/// Fails when the server refuses, fails, or does not answer in time.
+pub async fn call<T>(
+    what: impl Into<String>,
+    request: impl Future<Output = kube::Result<T>>,
+) -> Result<T, CallError> {
+    let cause = match tokio::time::timeout(CALL_TIMEOUT, request).await {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(kube::Error::Api(status))) => {
+            CallCause::Server(visible(&status.message, 600), Some(status.code))
+        }
+        Ok(Err(error)) => CallCause::Server(visible(&chain(&error), 600), None),
+        Err(_) => CallCause::Timeout,
+    };
+    Err(CallError {
+        what: what.into(),
+        cause,
+    })
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let part = source.to_string();
+        if !text.contains(&part) {
+            text = format!("{text}: {part}");
+        }
+        cause = source.source();
+    }
+    text
+}

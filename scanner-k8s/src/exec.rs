@@ -1,0 +1,185 @@
+//! A bounded exec client over the v5 WebSocket channel protocol.
+//!
+//! Streams of an exec can end early without an error, so a run only counts when its status frame
+//! was seen. Bytes and time are bounded, whatever the other side does. See
+//! `k8s.io/apimachinery/pkg/util/remotecommand` for the channels.
+
+use std::time::Duration;
+
+use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Client,
+    api::{AttachParams, Request},
+};
+use scanner_core::{Target, escape::visible};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+
+use crate::{CallError, error::call};
+
+const STDIN: u8 = 0;
+const STDOUT: u8 = 1;
+const STDERR: u8 = 2;
+const STATUS: u8 = 3;
+const CLOSE: u8 = 255;
+
+/// Bounds of one run.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of standard output.
+    pub bytes: usize,
+    /// Time in all.
+    pub total: Duration,
+    /// Time without any message.
+    pub idle: Duration,
+}
+
+/// Why a run has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecError {
+    /// More output than allowed.
+    #[error("the target sent more than {0} bytes")]
+    TooLong(usize),
+    /// No end in time.
+    #[error("the target did not finish in time")]
+    TooLate,
+    /// The stream ended without a status.
+    #[error("the stream was cut: it ended without a status")]
+    Cut,
+    /// The connection failed.
+    #[error("the connection failed")]
+    Connection(#[source] Box<WsError>),
+    /// The command could not be run, or failed.
+    #[error("the command failed in the target: {0}")]
+    Failed(String),
+}
+
+/// An open stream into one container; the server has checked the credential already.
+pub struct ExecStream {
+    messages: Box<dyn Messages>,
+}
+
+trait Messages:
+    Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Send + Unpin
+{
+}
+impl<T> Messages for T where
+    T: Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Send + Unpin
+{
+}
+
+/// Opens an exec of `command` in `target`.
+///
+/// # Errors
+///
+/// Fails when the server refuses it. Does not fail when the command does not exist: the run does.
+pub async fn open(
+    client: &Client,
+    target: &Target,
+    command: &[&str],
+) -> Result<ExecStream, CallError> {
+    let params = AttachParams::default()
+        .container(target.container.as_str())
+        .stdin(true)
+        .stdout(true)
+        .stderr(true);
+    let url = <Pod as kube::Resource>::url_path(&(), Some(target.namespace.as_str()));
+    let request = Request::new(url).exec(target.pod.as_str(), command.iter().copied(), &params);
+    let connect = async {
+        let request = request.map_err(kube::Error::BuildRequest)?;
+        client.connect(request).await
+    };
+    let connection = call(format!("exec into {target}"), connect).await?;
+    Ok(ExecStream {
+        messages: Box::new(connection.into_stream()),
+    })
+}
+
+impl ExecStream {
+    /// Sends `stdin`, closes it, and returns standard output once the command succeeded.
+    ///
+    /// # Errors
+    ///
+    /// Fails when anything is cut, too long, too late, or the command did not succeed.
+    pub async fn run(&mut self, stdin: &[u8], limits: Limits) -> Result<Vec<u8>, ExecError> {
+        tokio::time::timeout(limits.total, self.exchange(stdin, limits))
+            .await
+            .unwrap_or(Err(ExecError::TooLate))
+    }
+
+    /// Closes the stream.
+    pub async fn close(mut self) {
+        // What cannot be closed is gone already.
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.messages.close()).await;
+    }
+
+    async fn exchange(&mut self, stdin: &[u8], limits: Limits) -> Result<Vec<u8>, ExecError> {
+        for chunk in stdin.chunks(16 * 1024) {
+            let mut message = vec![STDIN];
+            message.extend_from_slice(chunk);
+            self.send(message).await?;
+        }
+        self.send(vec![CLOSE, STDIN]).await?;
+        let (mut out, mut complaints) = (Vec::new(), Vec::new());
+        loop {
+            let next = tokio::time::timeout(limits.idle, self.messages.next()).await;
+            let message = match next.map_err(|_| ExecError::TooLate)? {
+                None | Some(Ok(Message::Close(_))) => return Err(ExecError::Cut),
+                Some(Err(error)) => return Err(ExecError::Connection(Box::new(error))),
+                Some(Ok(Message::Binary(message))) => message,
+                Some(Ok(_)) => continue,
+            };
+            let Some((channel, data)) = message.split_first() else {
+                continue;
+            };
+            match *channel {
+                STDOUT if out.len() + data.len() > limits.bytes => {
+                    return Err(ExecError::TooLong(limits.bytes));
+                }
+                STDOUT => out.extend_from_slice(data),
+                STDERR if complaints.len() < 4096 => complaints.extend_from_slice(data),
+                STATUS => return judge(data, &complaints).map(|()| out),
+                _ => {}
+            }
+        }
+    }
+
+    async fn send(&mut self, message: Vec<u8>) -> Result<(), ExecError> {
+        let sent = self.messages.send(Message::Binary(message.into())).await;
+        sent.map_err(|error| ExecError::Connection(Box::new(error)))
+    }
+}
+
+/// Reads the status frame: a `metav1.Status`.
+fn judge(status: &[u8], complaints: &[u8]) -> Result<(), ExecError> {
+    let parsed: serde_json::Value = serde_json::from_slice(status).unwrap_or_default();
+    if parsed["status"] == "Success" {
+        return Ok(());
+    }
+    let message = parsed["message"]
+        .as_str()
+        .unwrap_or("the status cannot be read");
+    let complaints = String::from_utf8_lossy(complaints);
+    Err(ExecError::Failed(visible(
+        &format!("{message} {}", complaints.trim()),
+        600,
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_readable_success_is_success() {
+        assert!(judge(br#"{"status":"Success"}"#, b"").is_ok());
+        for bad in [
+            &b""[..],
+            b"{}",
+            b"garbage",
+            br#"{"status":"Failure","message":"no sh"}"#,
+        ] {
+            assert!(judge(bad, b"x").is_err());
+        }
+    }
+}

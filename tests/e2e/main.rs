@@ -1,0 +1,160 @@
+//! End-to-end tests against a real API server, kubelet and containers.
+
+use std::{
+    future::{Future, pending},
+    sync::Arc,
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::DeleteParams;
+use scanner_core::{
+    Pipeline, ScanReport, event::Silent, finding::Severity, inventory::PodFacts, pipeline::Stage,
+    report::Verdict,
+};
+use scanner_k8s::{Session, control};
+use scanner_tests::{
+    Site,
+    fake::{Passes, Script},
+};
+
+async fn scan(
+    session: &Arc<Session>,
+    shell: &'static str,
+    script: &'static str,
+    interrupt: impl Future<Output = String>,
+) -> ScanReport {
+    let strategy = Script {
+        session: Arc::clone(session),
+        shell,
+        script,
+    };
+    Pipeline {
+        plan: session.plan().clone(),
+        gates: vec![],
+        controls: control::all(session),
+        strategy: Box::new(strategy),
+        engine: &Passes,
+        pod: PodFacts::default(),
+        threshold: Severity::Low,
+        observer: &Silent,
+    }
+    .run(interrupt)
+    .await
+}
+
+fn show(report: &ScanReport) -> String {
+    serde_json::to_string_pretty(report).expect("a report is JSON")
+}
+
+fn failed_at(report: &ScanReport) -> Stage {
+    report.failure.as_ref().expect("a failure").stage
+}
+
+#[tokio::test]
+async fn a_scan_runs_as_planned_and_leaves_nothing() {
+    let site = Site::new("clean").await;
+    let before = site.connection.calls();
+    let session = site.session(120).await;
+    let report = scan(&session, "sh", "echo looked; exit 0\n", pending()).await;
+    assert_eq!(report.verdict, Verdict::Passed, "{}", show(&report));
+    assert_eq!(report.agent.as_ref().unwrap().name, "looked");
+    let text = show(&report);
+    assert!(
+        text.contains("tried and refused with 403: list secrets"),
+        "{text}"
+    );
+    assert!(text.contains("refused with 401"), "{text}");
+    assert_eq!(session.ledger().len(), 5);
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    let after = site.connection.calls();
+    let calls = after.0 - before.0 + after.1 - before.1;
+    assert!(calls <= 25, "{calls} API calls");
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_target_without_a_shell_is_a_failed_scan_and_leaves_nothing() {
+    let site = Site::new("noshell").await;
+    let session = site.session(120).await;
+    let report = scan(&session, "/no/such/shell", "", pending()).await;
+    assert_eq!(report.verdict, Verdict::Failed, "{}", show(&report));
+    assert_eq!(failed_at(&report), Stage::Collect, "{}", show(&report));
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_failing_script_is_never_a_pass() {
+    let site = Site::new("fails").await;
+    let session = site.session(120).await;
+    let report = scan(&session, "sh", "echo looked; exit 3\n", pending()).await;
+    assert_eq!(report.verdict, Verdict::Failed, "{}", show(&report));
+    assert_eq!(failed_at(&report), Stage::Collect, "{}", show(&report));
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn an_interrupt_while_collecting_releases_everything() {
+    let site = Site::new("interrupt").await;
+    let session = site.session(120).await;
+    let interrupt = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        "SIGINT".to_owned()
+    };
+    let report = scan(&session, "sh", "sleep 15\n", interrupt).await;
+    assert!(
+        report.failure.as_ref().unwrap().interrupted,
+        "{}",
+        show(&report)
+    );
+    assert_eq!(report.verdict, Verdict::Failed, "{}", show(&report));
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_target_that_is_replaced_gives_no_findings() {
+    let site = Site::new("replaced").await;
+    let session = site.session(120).await;
+    let pods = site.api::<Pod>();
+    let now = DeleteParams::default().grace_period(0);
+    pods.delete("web", &now).await.unwrap();
+    while pods.get_opt("web").await.unwrap().is_some() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    site.pod("web").await;
+    let report = scan(&session, "sh", "echo looked; exit 0\n", pending()).await;
+    assert_eq!(report.verdict, Verdict::Failed, "{}", show(&report));
+    assert_eq!(
+        failed_at(&report),
+        Stage::VerifyRelease,
+        "{}",
+        show(&report)
+    );
+    assert!(report.findings.is_none());
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn without_any_release_the_lease_removes_everything() {
+    let site = Site::new("lease").await;
+    let session = site.session(5).await;
+    for control in control::all(&session) {
+        control.enforce().await.unwrap();
+    }
+    assert_eq!(
+        site.leftovers().await.len(),
+        5,
+        "everything was made and nothing released"
+    );
+    for _ in 0..60 {
+        if site.leftovers().await.is_empty() {
+            site.remove().await;
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+}
