@@ -10,7 +10,15 @@ const STEPS: [(&str, &[&str]); 4] = [
     ("formatting", &["fmt", "--all", "--check"]),
     (
         "lints",
-        &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--",
+            "-D",
+            "warnings",
+        ],
     ),
     ("tests", &["test", "--workspace"]),
     ("documentation", &["doc", "--workspace", "--no-deps"]),
@@ -45,7 +53,15 @@ pub(crate) fn run() -> Result<ExitCode> {
 fn end_to_end() -> Result<()> {
     say("== end-to-end tests on the lab");
     let output = Command::new("cargo")
-        .args(["test", "--package", "scanner-tests", "--features", "e2e", "--test", "e2e"])
+        .args([
+            "test",
+            "--package",
+            "scanner-tests",
+            "--features",
+            "e2e",
+            "--test",
+            "e2e",
+        ])
         .args(["--no-run", "--message-format", "json"])
         .output()?;
     ensure!(
@@ -58,7 +74,10 @@ fn end_to_end() -> Result<()> {
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .find_map(|message| {
             let test = message["target"]["name"] == "e2e";
-            message["executable"].as_str().filter(|_| test).map(str::to_owned)
+            message["executable"]
+                .as_str()
+                .filter(|_| test)
+                .map(str::to_owned)
         })
         .context("cargo named no test program")?;
     lab::run(lab::Command::Up)?;
