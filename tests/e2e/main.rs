@@ -85,6 +85,26 @@ async fn a_target_without_a_shell_is_a_failed_scan_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn the_credential_is_burnt_while_the_stream_is_still_open() {
+    let site = Site::new("burnt").await;
+    let session = site.session(120).await;
+    let look = async {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        site.leftovers().await
+    };
+    let slow = scan(&session, "sh", "sleep 8; echo looked; exit 0\n", pending());
+    let (report, during) = tokio::join!(slow, look);
+    assert_eq!(report.verdict, Verdict::Passed, "{}", show(&report));
+    let kinds: Vec<&str> = during.iter().filter_map(|o| o.split(' ').next()).collect();
+    assert_eq!(
+        kinds,
+        ["Job", "ServiceAccount", "Role"],
+        "while the target is read"
+    );
+    site.remove().await;
+}
+
+#[tokio::test]
 async fn a_failing_script_is_never_a_pass() {
     let site = Site::new("fails").await;
     let session = site.session(120).await;

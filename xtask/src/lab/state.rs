@@ -5,6 +5,7 @@ use std::{
     io::Write as _,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -97,9 +98,19 @@ impl State {
 
     /// Removes files and the cgroups of pods, and checks that they are gone.
     pub(crate) fn remove(&self) -> Result<()> {
+        // Processes of the lab end one after the other once its init is gone.
+        let deadline = Instant::now() + Duration::from_secs(30);
         for pods in kubepods()? {
             remove_cgroup(&pods);
-            ensure!(!pods.exists(), "cgroup {} is still in use", pods.display());
+            while pods.exists() {
+                ensure!(
+                    Instant::now() < deadline,
+                    "cgroup {} is still in use",
+                    pods.display()
+                );
+                std::thread::sleep(Duration::from_millis(100));
+                remove_cgroup(&pods);
+            }
         }
         if self.dir.exists() {
             fs::remove_dir_all(&self.dir)
