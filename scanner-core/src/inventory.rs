@@ -5,7 +5,9 @@
 //! is [`Collected::Unavailable`] with its reason, never an empty list.
 
 pub mod model;
+pub mod parse;
 pub mod request;
+pub mod wire;
 
 pub use model::{
     CommandEntry, EnvVar, FileEntry, FileKind, Group, Identity, KernelFacts, Listener, Mount,

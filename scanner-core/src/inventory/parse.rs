@@ -1,0 +1,339 @@
+//! Turns the sections of a proven answer into an inventory. A line that cannot be read makes its
+//! section partial; nothing is dropped in silence.
+
+mod proc;
+
+use std::collections::BTreeMap;
+
+use super::{
+    AgentInfo, Collected, CommandEntry, EnvVar, FileEntry, FileKind, Group, Inventory,
+    InventoryRequest, KernelFacts, OsRelease, Package, PasswordState, Section, ShadowEntry, User,
+    wire::{self, Answer, Ending, RawSection, WireError},
+};
+
+/// Reads a whole answer of the shell collector.
+///
+/// # Errors
+///
+/// Fails when the answer is cut, forged or malformed. Sections that are missing from it are
+/// [`Collected::Unavailable`].
+pub fn inventory(
+    bytes: &[u8],
+    nonce: &str,
+    request: &InventoryRequest,
+) -> Result<Inventory, WireError> {
+    let answer: Answer = wire::decode(bytes, nonce)?;
+    let mut raw = Raw {
+        sections: wire::sections(&answer, nonce)?,
+        request,
+    };
+    Ok(Inventory {
+        agent: AgentInfo {
+            name: "collector-sh".into(),
+            protocol: wire::PROTOCOL,
+            bytes: bytes.len() as u64,
+            frames: answer.frames,
+            digests: answer.digests,
+        },
+        identity: raw.take(Section::Identity, proc::identity),
+        files: raw.take(Section::Files, |lines| each(lines, file)),
+        users: raw.take(Section::Users, |lines| each(lines, user)),
+        groups: raw.take(Section::Groups, |lines| each(lines, group)),
+        shadow: raw.take(Section::Shadow, |lines| each(lines, shadow)),
+        processes: raw.take(Section::Processes, proc::processes),
+        listeners: raw.take(Section::Listeners, proc::listeners),
+        mounts: raw.take(Section::Mounts, |lines| each(lines, proc::mount)),
+        env: raw.take(Section::Env, |lines| each(lines, env)),
+        commands: raw.take(Section::Commands, |lines| each(lines, command)),
+        packages: raw.take(Section::Packages, packages),
+        os: raw.take(Section::Os, os),
+        kernel: raw.take(Section::Kernel, kernel),
+        pod: Collected::NotRequested,
+    })
+}
+
+/// Data, and how many lines could not be read.
+type Parsed<T> = (T, u64);
+
+struct Raw<'a> {
+    sections: BTreeMap<Section, RawSection>,
+    request: &'a InventoryRequest,
+}
+
+impl Raw<'_> {
+    fn take<T>(
+        &mut self,
+        section: Section,
+        parse: impl FnOnce(&[String]) -> Parsed<T>,
+    ) -> Collected<T> {
+        if !self.request.sections.contains(&section) {
+            return Collected::NotRequested;
+        }
+        let Some(raw) = self.sections.remove(&section) else {
+            return Collected::Unavailable {
+                reason: "the agent did not answer this section".into(),
+            };
+        };
+        let (lost, mut reasons) = match raw.ending {
+            Ending::Missing(reason) => return Collected::Unavailable { reason },
+            Ending::Partial(lost, reason) => (lost, vec![reason]),
+            Ending::Ok => (0, Vec::new()),
+        };
+        let (data, unreadable) = parse(&raw.lines);
+        if unreadable > 0 {
+            reasons.push(format!("{unreadable} lines could not be read"));
+        }
+        if reasons.is_empty() {
+            Collected::Complete { data }
+        } else {
+            Collected::Partial {
+                data,
+                reasons,
+                unreadable: lost.saturating_add(unreadable),
+            }
+        }
+    }
+}
+
+fn each<T>(lines: &[String], parse: impl Fn(&str) -> Option<T>) -> Parsed<Vec<T>> {
+    let items: Vec<T> = lines.iter().filter_map(|line| parse(line)).collect();
+    let unreadable = (lines.len() - items.len()) as u64;
+    (items, unreadable)
+}
+
+fn file(line: &str) -> Option<FileEntry> {
+    if let Some(path) = line.strip_prefix("- ") {
+        return Some(FileEntry {
+            path: path.into(),
+            ..FileEntry::default()
+        });
+    }
+    let mut fields = line.splitn(5, ' ');
+    let mode = i64::from_str_radix(fields.next()?, 16).ok()?;
+    let (uid, gid, size) = (
+        number(fields.next()?)?,
+        number(fields.next()?)?,
+        number(fields.next()?)?,
+    );
+    // File types of inode(7).
+    let kind = match mode & 0o170_000 {
+        0o100_000 => FileKind::File,
+        0o040_000 => FileKind::Directory,
+        0o120_000 => FileKind::Symlink,
+        0o060_000 => FileKind::BlockDevice,
+        0o020_000 => FileKind::CharDevice,
+        0o010_000 => FileKind::Fifo,
+        0o140_000 => FileKind::Socket,
+        _ => return None,
+    };
+    let path = fields.next()?;
+    path.starts_with('/').then(|| FileEntry {
+        path: path.into(),
+        exists: true,
+        kind,
+        mode: mode & 0o7777,
+        uid,
+        gid,
+        size,
+    })
+}
+
+fn number(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|n| *n >= 0)
+}
+
+fn password(text: &str) -> Option<PasswordState> {
+    match text {
+        "empty" => Some(PasswordState::Empty),
+        "locked" => Some(PasswordState::Locked),
+        "shadowed" => Some(PasswordState::Shadowed),
+        "hashed" => Some(PasswordState::Hashed),
+        _ => None,
+    }
+}
+
+fn user(line: &str) -> Option<User> {
+    let mut fields = line.splitn(6, ':');
+    Some(User {
+        password: password(fields.next()?)?,
+        uid: number(fields.next()?)?,
+        gid: number(fields.next()?)?,
+        name: fields.next()?.into(),
+        home: fields.next()?.into(),
+        shell: fields.next()?.into(),
+    })
+}
+
+fn group(line: &str) -> Option<Group> {
+    let mut fields = line.splitn(3, ':');
+    Some(Group {
+        gid: number(fields.next()?)?,
+        name: fields.next()?.into(),
+        members: fields
+            .next()?
+            .split(',')
+            .filter(|m| !m.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    })
+}
+
+fn shadow(line: &str) -> Option<ShadowEntry> {
+    let mut fields = line.splitn(3, ':');
+    Some(ShadowEntry {
+        password: password(fields.next()?)?,
+        algorithm: fields.next()?.into(),
+        name: fields.next()?.into(),
+    })
+}
+
+fn env(line: &str) -> Option<EnvVar> {
+    let mut fields = line.splitn(3, ' ');
+    Some(EnvVar {
+        length: number(fields.next()?)?,
+        shape: fields.next()?.into(),
+        name: fields.next()?.into(),
+    })
+}
+
+fn command(line: &str) -> Option<CommandEntry> {
+    let (name, path) = line.split_once(' ')?;
+    Some(CommandEntry {
+        name: name.into(),
+        path: path.into(),
+    })
+}
+
+/// Paragraphs of dpkg's status and apk's installed database, cut to a few fields.
+fn packages(lines: &[String]) -> Parsed<Vec<Package>> {
+    let (mut all, mut unreadable) = (Vec::new(), 0);
+    let (mut manager, mut current, mut installed) = ("", None::<Package>, true);
+    for line in lines {
+        match line.as_str() {
+            "@dpkg" => manager = "dpkg",
+            "@apk" => manager = "apk",
+            _ => {
+                let Some((key, value)) = line.split_once(':') else {
+                    unreadable += 1;
+                    continue;
+                };
+                let value = value.trim();
+                match (key, &mut current) {
+                    ("Package" | "P", _) => {
+                        all.extend(current.take().filter(|_| installed));
+                        installed = true;
+                        current = Some(Package {
+                            name: value.into(),
+                            manager: manager.into(),
+                            ..Package::default()
+                        });
+                    }
+                    // Removed packages stay in dpkg's status with another word than installed.
+                    ("Status", Some(_)) => installed = value.ends_with(" installed"),
+                    ("Version" | "V", Some(package)) => package.version = value.into(),
+                    ("Architecture" | "A", Some(package)) => package.arch = value.into(),
+                    _ => unreadable += 1,
+                }
+            }
+        }
+    }
+    all.extend(current.filter(|_| installed));
+    (all, unreadable)
+}
+
+fn os(lines: &[String]) -> Parsed<OsRelease> {
+    let (mut os, mut unreadable) = (OsRelease::default(), 0);
+    for line in lines {
+        let (key, value) = line.split_once('=').unwrap_or_default();
+        let value = value.trim_matches(['"', '\'']).to_owned();
+        match key {
+            "ID" => os.id = value,
+            "VERSION_ID" => os.version = value,
+            "PRETTY_NAME" => os.name = value,
+            _ => unreadable += 1,
+        }
+    }
+    (os, unreadable)
+}
+
+fn kernel(lines: &[String]) -> Parsed<KernelFacts> {
+    let (mut facts, mut unreadable) = (KernelFacts::default(), 0);
+    for line in lines {
+        let (key, value) = line.split_once(' ').unwrap_or((line, ""));
+        match key {
+            "release" => facts.release = value.into(),
+            "label" => facts.lsm_label = value.into(),
+            "writable" => facts.proc_sys_writable = value == "yes",
+            _ => unreadable += 1,
+        }
+    }
+    (facts, unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn files_keep_their_bits_and_odd_names() {
+        let found = file("8dff 0 42 10 /a b/c").unwrap();
+        assert_eq!(
+            (found.kind, found.mode, found.gid),
+            (FileKind::File, 0o6777, 42)
+        );
+        assert_eq!(found.path, "/a b/c");
+        assert!(!file("- /etc/gshadow").unwrap().exists);
+        for bad in [
+            "",
+            "zz 0 0 0 /a",
+            "81ed 0 0 0 a",
+            "81ed -1 0 0 /a",
+            "1ff 0 0 0 /a",
+        ] {
+            assert!(file(bad).is_none(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn packages_that_were_removed_are_not_installed() {
+        let text = "@dpkg\nPackage: a\nStatus: install ok installed\nArchitecture: amd64\n\
+                    Version: 1:2-3\nPackage: b\nStatus: deinstall ok config-files\nVersion: 2\n\
+                    @apk\nP:musl\nV:1.2-r3\nA:x86_64\n";
+        let (found, unreadable) = packages(&lines(text));
+        let names: Vec<_> = found
+            .iter()
+            .map(|p| format!("{} {}", p.name, p.version))
+            .collect();
+        assert_eq!(names, ["a 1:2-3", "musl 1.2-r3"]);
+        assert_eq!(unreadable, 0);
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_makes_a_section_partial() {
+        let request = InventoryRequest {
+            sections: [Section::Users].into(),
+            ..InventoryRequest::default()
+        };
+        let section = RawSection {
+            lines: lines("shadowed:0:0:root:/root:/bin/sh\ngarbage"),
+            ending: Ending::Ok,
+        };
+        let mut raw = Raw {
+            sections: [(Section::Users, section)].into(),
+            request: &request,
+        };
+        let Collected::Partial {
+            data, unreadable, ..
+        } = raw.take(Section::Users, |l| each(l, user))
+        else {
+            unreachable!("must be partial");
+        };
+        assert_eq!((data.len(), unreadable), (1, 1));
+        let again = raw.take(Section::Users, |l| each(l, user));
+        assert!(matches!(again, Collected::Unavailable { .. }));
+    }
+}

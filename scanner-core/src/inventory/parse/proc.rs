@@ -1,0 +1,300 @@
+//! Text of `/proc` as inventory: processes, sockets, mounts; see proc(5).
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use super::{
+    super::{Identity, Listener, Mount, Process},
+    Parsed, number,
+};
+
+/// Names of capabilities by bit, as in `linux/capability.h`.
+const CAPABILITIES: [&str; 41] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+];
+
+fn capabilities(mask: &str) -> Option<Vec<String>> {
+    let bits = u64::from_str_radix(mask, 16).ok()?;
+    let named = |bit: u32| {
+        let known = CAPABILITIES.get(bit as usize);
+        known.map_or_else(|| format!("CAP_{bit}"), |name| (*name).to_owned())
+    };
+    Some(
+        (0..64)
+            .filter(|bit| bits >> bit & 1 == 1)
+            .map(named)
+            .collect(),
+    )
+}
+
+/// The second number of `Uid:` and `Gid:` is the effective one.
+fn effective(value: &str) -> Option<i64> {
+    number(value.split_whitespace().nth(1)?)
+}
+
+/// Lines as `grep` prints them for one or more files: `[FILE:]KEY:VALUE`.
+fn keyed(line: &str) -> Option<(&str, &str, &str)> {
+    let (file, rest) = line.strip_prefix("/proc/")?.split_once(':')?;
+    let (key, value) = rest.split_once(':')?;
+    Some((file, key, value.trim()))
+}
+
+pub(super) fn identity(lines: &[String]) -> Parsed<Identity> {
+    let (mut found, mut unreadable) = (Identity::default(), 0);
+    for line in lines {
+        let known = keyed(line).and_then(|(_, key, value)| {
+            match key {
+                "Uid" => found.uid = effective(value)?,
+                "Gid" => found.gid = effective(value)?,
+                "Groups" => {
+                    found.groups = value
+                        .split_whitespace()
+                        .map(number)
+                        .collect::<Option<_>>()?;
+                }
+                "CapEff" => found.capabilities = capabilities(value)?,
+                "CapBnd" => found.bounding = capabilities(value)?,
+                "NoNewPrivs" => found.no_new_privs = value == "1",
+                "Seccomp" => found.seccomp = number(value)?,
+                _ => return None,
+            }
+            Some(())
+        });
+        unreadable += u64::from(known.is_none());
+    }
+    (found, unreadable)
+}
+
+/// All processes but the collector's own.
+pub(super) fn processes(lines: &[String]) -> Parsed<Vec<Process>> {
+    let mut own = None;
+    let mut found: BTreeMap<&str, Process> = BTreeMap::new();
+    let mut unreadable = 0;
+    for line in lines {
+        if let Some(pid) = line.strip_prefix("self ") {
+            own = number(pid);
+            continue;
+        }
+        let known = keyed(line).and_then(|(file, key, value)| {
+            let process = found.entry(file).or_default();
+            match key {
+                "Name" => process.name = value.into(),
+                "Pid" => process.pid = number(value)?,
+                "PPid" => process.ppid = number(value)?,
+                "Uid" => process.uid = effective(value)?,
+                "Gid" => process.gid = effective(value)?,
+                "CapEff" => process.capabilities = capabilities(value)?,
+                "CapBnd" => process.bounding = capabilities(value)?,
+                "NoNewPrivs" => process.no_new_privs = value == "1",
+                "Seccomp" => process.seccomp = number(value)?,
+                _ => return None,
+            }
+            Some(())
+        });
+        unreadable += u64::from(known.is_none());
+    }
+    let mut all: Vec<Process> = found.into_values().collect();
+    all.sort_by_key(|p| p.pid);
+    let mut ours: Vec<i64> = own.into_iter().collect();
+    let mut next = 0;
+    while let Some(parent) = ours.get(next).copied() {
+        let children = all.iter().filter(|p| p.ppid == parent && p.pid != parent);
+        let new: Vec<i64> = children
+            .map(|p| p.pid)
+            .filter(|p| !ours.contains(p))
+            .collect();
+        ours.extend(new);
+        next += 1;
+    }
+    all.retain(|p| !ours.contains(&p.pid));
+    (all, unreadable)
+}
+
+/// `/proc/net/{tcp,tcp6,udp,udp6}`; state `0A` is listening, a bound UDP socket is in state `07`.
+pub(super) fn listeners(lines: &[String]) -> Parsed<Vec<Listener>> {
+    let (mut all, mut unreadable) = (Vec::new(), 0);
+    for line in lines {
+        let Some((protocol, row)) = line
+            .strip_prefix("/proc/net/")
+            .and_then(|l| l.split_once(':'))
+        else {
+            unreadable += 1;
+            continue;
+        };
+        if row.trim_start().starts_with("sl ") {
+            continue;
+        }
+        match socket(protocol, row) {
+            Some((listener, true)) => all.push(listener),
+            Some((_, false)) => {}
+            None => unreadable += 1,
+        }
+    }
+    (all, unreadable)
+}
+
+/// A socket and whether it listens; `None` is a line that cannot be read.
+fn socket(protocol: &str, row: &str) -> Option<(Listener, bool)> {
+    let fields: Vec<&str> = row.split_whitespace().collect();
+    let (local, remote, state, uid) = (
+        fields.get(1)?,
+        fields.get(2)?,
+        fields.get(3)?,
+        fields.get(7)?,
+    );
+    let waits = match protocol {
+        "tcp" | "tcp6" => *state == "0A",
+        "udp" | "udp6" => *state == "07" && remote.ends_with(":0000"),
+        _ => return None,
+    };
+    let (address, port) = local.split_once(':')?;
+    let address = ip(address)?;
+    let mapped = match address {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().is_some_and(|v4| v4.is_loopback()),
+        IpAddr::V4(_) => false,
+    };
+    let listener = Listener {
+        protocol: protocol.into(),
+        loopback: address.is_loopback() || mapped,
+        address: address.to_string(),
+        port: i64::from_str_radix(port, 16).ok()?,
+        uid: number(uid)?,
+    };
+    Some((listener, waits))
+}
+
+/// Addresses are 32-bit words in the machine's byte order, which is little endian on every
+/// architecture that Kubernetes nodes commonly have.
+fn ip(hex: &str) -> Option<IpAddr> {
+    let mut bytes = Vec::new();
+    for at in (0..hex.len()).step_by(8) {
+        let word = u32::from_str_radix(hex.get(at..at + 8)?, 16).ok()?;
+        bytes.extend_from_slice(&word.to_le_bytes());
+    }
+    if let Ok(four) = <[u8; 4]>::try_from(bytes.as_slice()) {
+        return Some(Ipv4Addr::from(four).into());
+    }
+    let sixteen = <[u8; 16]>::try_from(bytes.as_slice()).ok()?;
+    Some(Ipv6Addr::from(sixteen).into())
+}
+
+pub(super) fn mount(line: &str) -> Option<Mount> {
+    let mut fields = line.split(' ').map(unescape);
+    let (source, target, fstype) = (fields.next()?, fields.next()?, fields.next()?);
+    let options = fields.next()?.split(',').map(str::to_owned).collect();
+    Some(Mount {
+        target,
+        source,
+        fstype,
+        options,
+    })
+}
+
+/// Spaces and such are `\040` in mount tables, see fstab(5).
+fn unescape(field: &str) -> String {
+    let pairs = [
+        ("\\040", " "),
+        ("\\011", "\t"),
+        ("\\012", "\n"),
+        ("\\134", "\\"),
+    ];
+    pairs
+        .iter()
+        .fold(field.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn listening_sockets_are_told_from_others() {
+        let text = "/proc/net/tcp:  sl  local_address rem_address\n\
+            /proc/net/tcp:   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000 0 1 1\n\
+            /proc/net/tcp:   1: 0A00000A:0016 0B00000A:C000 01 00000000:00000000 00:00000000 00000000  0 0 2 1\n\
+            /proc/net/udp6:   2: 00000000000000000000000000000000:0035 00000000000000000000000000000000:0000 07 0:0 0:0 0 0 0 3\n\
+            /proc/net/tcp: nonsense\n";
+        let (found, unreadable) = listeners(&lines(text));
+        let seen: Vec<_> = found
+            .iter()
+            .map(|l| (l.address.as_str(), l.port, l.loopback))
+            .collect();
+        assert_eq!(seen, [("127.0.0.1", 8080, true), ("::", 53, false)]);
+        assert_eq!(unreadable, 1);
+    }
+
+    #[test]
+    fn the_collector_is_not_among_the_processes() {
+        let text = "self 9\n\
+            /proc/1/status:Name:\tapp\n/proc/1/status:Pid:\t1\n/proc/1/status:CapEff:\t0000000000000401\n\
+            /proc/9/status:Pid:\t9\n/proc/9/status:PPid:\t0\n\
+            /proc/10/status:Pid:\t10\n/proc/10/status:PPid:\t9\n\
+            /proc/11/status:Pid:\t11\n/proc/11/status:PPid:\t10\n";
+        let (found, unreadable) = processes(&lines(text));
+        assert_eq!(unreadable, 0);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].capabilities, ["CAP_CHOWN", "CAP_NET_BIND_SERVICE"]);
+    }
+
+    #[test]
+    fn mounts_are_unescaped() {
+        let found = mount("tmpfs /a\\040b tmpfs rw,nosuid 0 0").unwrap();
+        assert_eq!(found.target, "/a b");
+        assert_eq!(found.options, ["rw", "nosuid"]);
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_lines_never_panic(line in any::<String>()) {
+            let own = [line.clone(), format!("/proc/net/tcp:{line}"), format!("/proc/1/status:{line}")];
+            let _ = (processes(&own), listeners(&own), identity(&own), mount(&line));
+        }
+    }
+}

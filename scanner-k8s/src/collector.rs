@@ -1,0 +1,141 @@
+//! The shell collector: compiles an inventory request to the script that `sh -s` reads in a target.
+
+use std::fmt::Write as _;
+
+use scanner_core::inventory::{FileKind, FileSelector, InventoryRequest};
+
+/// What runs after the prologue.
+const SCRIPT: &str = include_str!("collector/collector.sh");
+
+/// The command in the target; the script goes to its standard input, so that it is in no argument
+/// list and in no file.
+pub const COMMAND: [&str; 2] = ["/bin/sh", "-s"];
+
+/// The script that answers `request`. `nonce` is letters and digits, new for each scan.
+///
+/// Every text of the request is quoted so that a shell takes it as a literal.
+pub fn script(request: &InventoryRequest, nonce: &str) -> String {
+    let mut script = format!("nonce={}\n", quote(nonce));
+    let names: Vec<&str> = request
+        .sections
+        .iter()
+        .map(|s| s.name())
+        .filter(|name| *name != "pod")
+        .collect();
+    let _ = writeln!(script, "sections={}", quote(&names.join(" ")));
+    let commands: Vec<&str> = request
+        .commands
+        .iter()
+        .map(String::as_str)
+        .filter(|c| is_plain(c))
+        .collect();
+    let _ = writeln!(script, "commands={}", quote(&commands.join(" ")));
+    let mut paths: Vec<&String> = request.files.iter().flat_map(|f| &f.paths).collect();
+    paths.sort();
+    paths.dedup();
+    let quoted: Vec<String> = paths.iter().map(|p| quote(p)).collect();
+    let _ = writeln!(script, "named() {{ look {}; }}", quoted.join(" "));
+    let _ = writeln!(script, "search() {{ {}; }}", search(&request.files));
+    script.push_str(SCRIPT);
+    script
+}
+
+/// Command names are words without anything that a shell or a path gives a meaning to.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+._-".contains(c))
+}
+
+/// One walk for the union of all selections. The walk may give more than was selected (it does not
+/// look at `under` beyond its starting points); checks keep what [`FileSelector::matches`].
+fn search(selectors: &[FileSelector]) -> String {
+    let walks: Vec<&FileSelector> = selectors.iter().filter(|s| s.walks()).collect();
+    if walks.is_empty() {
+        return ":".into();
+    }
+    let anywhere = |s: &&FileSelector| s.under.is_empty() || s.under.iter().any(|u| u == "/");
+    let mut roots: Vec<String> = if walks.iter().any(anywhere) {
+        vec!["/".into()]
+    } else {
+        walks.iter().flat_map(|s| s.under.clone()).collect()
+    };
+    roots.sort();
+    roots.dedup();
+    // What lies below another root is walked with it.
+    let all = roots.clone();
+    roots.retain(|root| {
+        let below = |other: &String| other != root && root.starts_with(&format!("{other}/"));
+        !all.iter().any(below)
+    });
+    let roots: Vec<String> = roots.iter().map(|r| quote(r)).collect();
+    let tests: Vec<String> = walks.iter().map(|s| expression(s)).collect();
+    format!(
+        "entries {} -xdev ! \\( {} \\)",
+        roots.join(" "),
+        tests.join(" -o ")
+    )
+}
+
+fn expression(selector: &FileSelector) -> String {
+    let mut all = Vec::new();
+    if !selector.kind.is_empty() {
+        let kinds = selector
+            .kind
+            .iter()
+            .map(|k| format!("-type {}", letter(*k)));
+        all.push(any(kinds));
+    }
+    if let Some(bits) = selector.mode_bits_any() {
+        all.push(any(single(bits).map(|bit| format!("-perm -{bit:o}"))));
+    }
+    if let Some(bits) = selector.mode_bits_none() {
+        all.extend(single(bits).map(|bit| format!("! -perm -{bit:o}")));
+    }
+    if !selector.name.is_empty() {
+        let names = selector.name.iter();
+        all.push(any(names.map(|n| format!("-name {}", quote(&literal(n))))));
+    }
+    if all.is_empty() {
+        "-name '*'".into()
+    } else {
+        format!("\\( {} \\)", all.join(" "))
+    }
+}
+
+fn any(tests: impl Iterator<Item = String>) -> String {
+    let tests: Vec<String> = tests.collect();
+    format!("\\( {} \\)", tests.join(" -o "))
+}
+
+/// Each bit that is set, by itself.
+fn single(bits: u32) -> impl Iterator<Item = u32> {
+    (0..12)
+        .map(|shift| 1 << shift)
+        .filter(move |bit| bits & bit != 0)
+}
+
+fn letter(kind: FileKind) -> char {
+    match kind {
+        FileKind::File => 'f',
+        FileKind::Directory => 'd',
+        FileKind::Symlink => 'l',
+        FileKind::BlockDevice => 'b',
+        FileKind::CharDevice => 'c',
+        FileKind::Fifo => 'p',
+        FileKind::Socket => 's',
+    }
+}
+
+/// Only `*` and `?` have a meaning in a selector's names.
+fn literal(glob: &str) -> String {
+    glob.replace('\\', "\\\\").replace('[', "\\[")
+}
+
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+# The collector: answers one inventory request with what a POSIX shell and its usual tools can see.
+# Sent over standard input to `sh -s`, after a prologue that sets nonce, sections, commands and the
+# functions search and named. Writes nothing in the target. Speaks the protocol of `inventory::wire`.
+LC_ALL=C
+export LC_ALL
+own_path=$PATH
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH
+export PATH
+umask 077
+ulimit -t 120 2>/dev/null
+ulimit -c 0 2>/dev/null
+newline='
+'
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# The deepest directory above $1 that exists can be searched: so a missing $1 is really missing.
+absent() {
+  up=${1%/*}
+  while [ -n "$up" ] && [ ! -e "$up" ]; do up=${up%/*}; done
+  [ -x "${up:-/}" ]
+}
+
+# Whether file $1 can be read; ends the section when it cannot, or when there is none.
+readable() {
+  [ -r "$1" ] && return 0
+  if [ ! -e "$1" ] && absent "$1"; then echo '!ok'; else echo "!missing $1 cannot be read by this user"; fi
+  return 1
+}
+
+need() {
+  for tool; do
+    has "$tool" || { echo "!missing the target has no $tool"; return 1; }
+  done
+}
+
+status_lines() { grep -E "^($1):" /dev/null "$2" 2>/dev/null; }
+
+section_identity() {
+  need grep || return
+  status_lines 'Uid|Gid|Groups|CapEff|CapBnd|NoNewPrivs|Seccomp' "/proc/$$/status"
+  case $? in 0) echo '!ok' ;; *) echo '!missing /proc cannot be read' ;; esac
+}
+
+# mode (hex), uid, gid, size, path; a newline in a path is shown as ?
+section_files() {
+  need find stat tr wc || return
+  exec 3>&1
+  lost=$( { named; search 2>&1 >&3 3>&-; } | wc -l)
+  lost=$((lost))
+  case $lost in 0) echo '!ok' ;; *) echo "!partial $lost not readable by this user" ;; esac
+}
+
+# Arguments end with a test for what is not wanted. No `-exec +` may be within parentheses: busybox
+# forgets to run it.
+entries() {
+  find "$@" -o -path "*$newline*" -exec sh -c '
+    for path; do printf "%s %s\n" "$(stat -c "%f %u %g %s" "$path")" "$(printf %s "$path" | tr "\n" "?")"; done
+  ' sh {} + -o -exec stat -c '%f %u %g %s %n' {} +
+}
+
+# Looks at paths by name. Standard output counts what could not be looked at, 3 has the entries.
+look() {
+  for path; do
+    if [ -e "$path" ] || [ -h "$path" ]; then
+      stat -c '%f %u %g %s %n' "$path" >&3 2>/dev/null || echo "$path"
+    elif absent "$path"; then
+      echo "- $path" >&3
+    else
+      echo "$path"
+    fi
+  done
+}
+
+section_users() {
+  readable /etc/passwd || return
+  while IFS=: read -r name pass uid gid gecos home shell || [ -n "$name" ]; do
+    case $pass in '') pass=empty ;; x) pass=shadowed ;; '!'*|'*'*) pass=locked ;; *) pass=hashed ;; esac
+    printf '%s:%s:%s:%s:%s:%s\n' "$pass" "$uid" "$gid" "$name" "$home" "$shell"
+  done </etc/passwd
+  echo '!ok'
+}
+
+section_groups() {
+  readable /etc/group || return
+  while IFS=: read -r name pass gid members || [ -n "$name" ]; do
+    printf '%s:%s:%s\n' "$gid" "$name" "$members"
+  done </etc/group
+  echo '!ok'
+}
+
+# States only: a hash never leaves the target.
+section_shadow() {
+  readable /etc/shadow || return
+  while IFS=: read -r name pass rest || [ -n "$name" ]; do
+    kind=
+    case $pass in
+      '') pass=empty ;;
+      '!'*|'*'*) pass=locked ;;
+      '$'*'$'*) kind=${pass#?}; kind=${kind%%'$'*}; pass=hashed ;;
+      *) kind=des; pass=hashed ;;
+    esac
+    printf '%s:%s:%s\n' "$pass" "$kind" "$name"
+  done </etc/shadow
+  echo '!ok'
+}
+
+section_processes() {
+  need grep || return
+  echo "self $$"
+  status_lines 'Name|Pid|PPid|Uid|Gid|CapEff|CapBnd|NoNewPrivs|Seccomp' /proc/1/status >/dev/null ||
+    { echo '!missing /proc cannot be read'; return; }
+  grep -E '^(Name|Pid|PPid|Uid|Gid|CapEff|CapBnd|NoNewPrivs|Seccomp):' /dev/null /proc/[0-9]*/status 2>/dev/null
+  echo '!ok'
+}
+
+section_listeners() {
+  need grep || return
+  [ -r /proc/net/tcp ] || { echo '!missing /proc/net/tcp cannot be read'; return; }
+  grep . /dev/null /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 2>/dev/null
+  echo '!ok'
+}
+
+section_mounts() {
+  need cat || return
+  if cat /proc/self/mounts 2>/dev/null; then echo '!ok'; else echo '!missing /proc/self/mounts cannot be read'; fi
+}
+
+# Name, length and shape; a value never leaves the target.
+section_env() {
+  need tr || return
+  [ -r "/proc/$$/environ" ] || { echo '!missing /proc/self/environ cannot be read'; return; }
+  tr '\000\n' '\n\001' <"/proc/$$/environ" | while IFS= read -r line || [ -n "$line" ]; do
+    case $line in *=*) ;; *) continue ;; esac
+    value=${line#*=}
+    case $value in
+      '') shape=empty ;;
+      *'-----BEGIN '*'PRIVATE KEY'*) shape=private_key ;;
+      AKIA????????????????|ASIA????????????????) shape=aws_key ;;
+      eyJ*.eyJ*.*) shape=jwt ;;
+      ghp_*|gho_*|ghs_*|ghu_*|github_pat_*) shape=github_token ;;
+      xox[abprs]-*) shape=slack_token ;;
+      *://*:*@*) shape=url_credentials ;;
+      *) shape=plain ;;
+    esac
+    printf '%s %s %s\n' "${#value}" "$shape" "${line%%=*}"
+  done
+  echo '!ok'
+}
+
+section_commands() {
+  directories="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$own_path"
+  for name in $commands; do
+    rest=$directories:
+    while [ -n "$rest" ]; do
+      place=${rest%%:*}
+      rest=${rest#*:}
+      case $place in /*) ;; *) continue ;; esac
+      if [ -f "$place/$name" ] && [ -x "$place/$name" ]; then
+        printf '%s %s\n' "$name" "$place/$name"
+        break
+      fi
+    done
+  done
+  echo '!ok'
+}
+
+section_packages() {
+  need grep || return
+  known=no
+  for database in /var/lib/dpkg/status /var/lib/dpkg/status.d/*; do
+    [ -f "$database" ] || continue
+    [ -r "$database" ] || { echo "!missing the dpkg database cannot be read by this user"; return; }
+    known=yes
+    echo '@dpkg'
+    grep -E '^(Package|Status|Version|Architecture):' "$database"
+  done
+  for database in /lib/apk/db/installed /usr/lib/apk/db/installed; do
+    [ -f "$database" ] || continue
+    [ -r "$database" ] || { echo "!missing the apk database cannot be read by this user"; return; }
+    [ "$known" = apk ] && continue
+    known=apk
+    echo '@apk'
+    grep -E '^[PVA]:' "$database"
+  done
+  if [ -d /var/lib/rpm ] || [ -d /usr/lib/sysimage/rpm ]; then
+    echo '!missing the collector cannot read an rpm database'
+  elif [ "$known" = no ]; then
+    echo '!missing there is no dpkg or apk database'
+  else
+    echo '!ok'
+  fi
+}
+
+section_os() {
+  need grep || return
+  for file in /etc/os-release /usr/lib/os-release; do
+    [ -r "$file" ] || continue
+    grep -E '^(ID|VERSION_ID|PRETTY_NAME)=' "$file"
+    echo '!ok'
+    return
+  done
+  echo '!missing there is no os-release that this user can read'
+}
+
+section_kernel() {
+  release= label=
+  read -r release 2>/dev/null </proc/sys/kernel/osrelease ||
+    { echo '!missing /proc/sys cannot be read'; return; }
+  { read -r label </proc/self/attr/current; } 2>/dev/null
+  printf 'release %s\nlabel %s\n' "$release" "$label"
+  if [ -w /proc/sys/kernel/core_pattern ]; then echo 'writable yes'; else echo 'writable no'; fi
+  echo '!ok'
+}
+
+answer() {
+  count=0
+  for section in $sections; do
+    count=$((count + 1))
+    echo "@$nonce section $section"
+    "section_$section"
+  done
+  echo "@$nonce done $count"
+}
+
+sum() {
+  if has cksum; then printf %s "$1" | cksum; else echo "- ${#1}"; fi
+}
+
+# Cuts the answer into frames whose length and checksum the reader can prove.
+pump() {
+  frames=0 total=0 headers=
+  while :; do
+    chunk=$(dd bs=32768 count=1 2>/dev/null; echo x)
+    chunk=${chunk%x}
+    [ -n "$chunk" ] || break
+    set -- $(sum "$chunk")
+    header="@frame $nonce $frames $2 $1"
+    printf '%s\n%s\n' "$header" "$chunk"
+    headers=$headers$header$newline
+    frames=$((frames + 1)) total=$((total + $2))
+  done
+  set -- $(sum "$headers")
+  printf '@end %s %s %s %s\n' "$nonce" "$frames" "$total" "$1"
+}
+
+main() {
+  has dd || { echo "@fail $nonce the target has no dd"; return 3; }
+  answer 2>/dev/null | dd ibs=4096 obs=32768 2>/dev/null | pump
+}
+
+main </dev/null
+exit $?
