@@ -1,1 +1,11 @@
 //! Profiles and checks of secure-scan: pure functions from inventory to findings.
+//!
+//! A [`Profile`] is read from YAML, its expressions are compiled, and it is tried once on made-up
+//! data, so that an error in it is told with its line before any cluster is touched.
+
+pub mod builtin;
+mod evaluate;
+mod expression;
+pub mod profile;
+
+pub use profile::{Profile, ProfileError};

@@ -1,0 +1,302 @@
+//! Every shipped check passes on a clean inventory, fails on its own fault, and never passes unseen.
+
+use scanner_core::{
+    ScanEngine as _,
+    finding::CheckStatus,
+    inventory::{
+        Collected, CommandEntry, EnvVar, FileEntry, FileKind, Inventory, KernelFacts, Listener,
+        Mount, PasswordState, PodFacts, Process, Section, ShadowEntry, User,
+    },
+};
+use scanner_policy::{Profile, builtin};
+
+fn baseline() -> Profile {
+    let text = builtin::find("container-baseline").unwrap();
+    Profile::parse(text, "container-baseline.yaml").unwrap_or_else(|e| unreachable!("{e}"))
+}
+
+fn complete<T>(data: T) -> Collected<T> {
+    Collected::Complete { data }
+}
+
+fn clean() -> Inventory {
+    let root = User {
+        name: "root".into(),
+        password: PasswordState::Shadowed,
+        ..User::default()
+    };
+    let etc = [
+        ("/etc", FileKind::Directory, 0o755),
+        ("/etc/passwd", FileKind::File, 0o644),
+        ("/etc/shadow", FileKind::File, 0o640),
+    ];
+    Inventory {
+        identity: complete(scanner_core::inventory::Identity::default()),
+        files: complete(etc.map(|(p, k, m)| file(p, k, m)).to_vec()),
+        users: complete(vec![root]),
+        groups: complete(vec![]),
+        shadow: complete(vec![ShadowEntry::default()]),
+        processes: complete(vec![Process {
+            pid: 1,
+            uid: 1000,
+            seccomp: 2,
+            ..Process::default()
+        }]),
+        listeners: complete(vec![listener(8080)]),
+        mounts: complete(vec![]),
+        env: complete(vec![variable("PATH", "plain")]),
+        commands: complete(vec![]),
+        packages: complete(vec![]),
+        os: complete(scanner_core::inventory::OsRelease::default()),
+        kernel: complete(KernelFacts::default()),
+        pod: complete(PodFacts {
+            read_only_root_filesystem: true,
+            run_as_non_root: true,
+            dropped_capabilities: vec!["ALL".into()],
+            limits: true,
+            image: "registry/app@sha256:00".into(),
+            ..PodFacts::default()
+        }),
+        ..Inventory::default()
+    }
+}
+
+fn file(path: &str, kind: FileKind, mode: i64) -> FileEntry {
+    FileEntry {
+        path: path.into(),
+        exists: true,
+        kind,
+        mode,
+        ..FileEntry::default()
+    }
+}
+
+fn listener(port: i64) -> Listener {
+    Listener {
+        protocol: "tcp".into(),
+        address: "0.0.0.0".into(),
+        port,
+        ..Listener::default()
+    }
+}
+
+fn variable(name: &str, shape: &str) -> EnvVar {
+    EnvVar {
+        name: name.into(),
+        length: 8,
+        shape: shape.into(),
+    }
+}
+
+fn edit<T>(collected: &mut Collected<T>, change: impl FnOnce(&mut T)) {
+    let Collected::Complete { data } = collected else {
+        unreachable!("the clean inventory is complete");
+    };
+    change(data);
+}
+
+fn pod(inventory: &mut Inventory, change: impl FnOnce(&mut PodFacts)) {
+    edit(&mut inventory.pod, change);
+}
+
+fn process(inventory: &mut Inventory, change: impl FnOnce(&mut Process)) {
+    edit(&mut inventory.processes, |all| change(&mut all[0]));
+}
+
+fn add_file(i: &mut Inventory, path: &str, kind: FileKind, mode: i64) {
+    edit(&mut i.files, |all| {
+        all.retain(|f| f.path != path);
+        all.push(file(path, kind, mode));
+    });
+}
+
+fn add_command(i: &mut Inventory, name: &str) {
+    let entry = CommandEntry {
+        name: name.into(),
+        path: format!("/bin/{name}"),
+    };
+    edit(&mut i.commands, |all| all.push(entry));
+}
+
+/// Puts the fault of check `id` into a clean inventory.
+fn fault(id: &str, i: &mut Inventory) {
+    match id {
+        "process-root" => process(i, |p| p.uid = 0),
+        "process-dangerous-capabilities" => process(i, |p| p.capabilities = vec!["CAP_BPF".into()]),
+        "process-seccomp" => process(i, |p| p.seccomp = 0),
+        "pod-run-as-non-root" => pod(i, |p| p.run_as_non_root = false),
+        "pod-privileged" => pod(i, |p| p.privileged = true),
+        "pod-privilege-escalation" => pod(i, |p| p.allow_privilege_escalation = true),
+        "pod-read-only-root" => pod(i, |p| p.read_only_root_filesystem = false),
+        "pod-drop-capabilities" => pod(i, |p| p.dropped_capabilities = vec!["CHOWN".into()]),
+        "pod-added-capabilities" => pod(i, |p| p.added_capabilities = vec!["SYS_ADMIN".into()]),
+        "pod-host-namespaces" => pod(i, |p| p.host_pid = true),
+        "pod-host-path" => pod(i, |p| p.host_paths = vec!["/var".into()]),
+        "pod-host-ports" => pod(i, |p| p.host_ports = vec![80]),
+        "pod-service-account-token" => pod(i, |p| p.service_account_token = true),
+        "pod-limits" => pod(i, |p| p.limits = false),
+        "image-digest" => pod(i, |p| p.image = "registry/app:1".into()),
+        "setuid-files" => add_file(i, "/bin/x", FileKind::File, 0o2755),
+        "world-writable-files" => add_file(i, "/opt/x", FileKind::File, 0o666),
+        "world-writable-directories" => add_file(i, "/opt/d", FileKind::Directory, 0o777),
+        "system-directories" => add_file(i, "/usr/bin", FileKind::Directory, 0o775),
+        "passwd-permissions" => add_file(i, "/etc/passwd", FileKind::File, 0o664),
+        "shadow-permissions" => add_file(i, "/etc/shadow", FileKind::File, 0o644),
+        "private-keys" => add_file(i, "/srv/id_rsa", FileKind::File, 0o600),
+        "credential-files" => add_file(i, "/root/.netrc", FileKind::File, 0o600),
+        "runtime-socket" => add_file(
+            i,
+            "/run/containerd/containerd.sock",
+            FileKind::Socket,
+            0o660,
+        ),
+        "uid-zero-accounts" => edit(&mut i.users, |all| all[0].name = "toor".into()),
+        "passwd-hashes" => edit(&mut i.users, |all| all[0].password = PasswordState::Hashed),
+        "duplicate-uids" => edit(&mut i.users, |all| all.push(all[0].clone())),
+        "empty-passwords" => edit(&mut i.shadow, |all| all[0].password = PasswordState::Empty),
+        "password-hashes" => edit(&mut i.shadow, |all| all[0].password = PasswordState::Hashed),
+        "secrets-in-environment" => {
+            edit(&mut i.env, |all| all.push(variable("DB_PASSWORD", "plain")))
+        }
+        "package-managers" => add_command(i, "apk"),
+        "compilers" => add_command(i, "gcc"),
+        "network-tools" => add_command(i, "nc"),
+        "sudo" => add_command(i, "su"),
+        "remote-login" => edit(&mut i.listeners, |all| all.push(listener(5900))),
+        "privileged-ports" => edit(&mut i.listeners, |all| all.push(listener(80))),
+        "kernel-settings" => edit(&mut i.kernel, |k| k.proc_sys_writable = true),
+        "dangerous-mounts" => edit(&mut i.mounts, |all| {
+            all.push(Mount {
+                target: "/sys".into(),
+                fstype: "sysfs".into(),
+                options: vec!["rw".into()],
+                ..Mount::default()
+            });
+        }),
+        other => unreachable!("check {other} has no failing fixture"),
+    }
+}
+
+#[test]
+fn a_clean_target_passes_every_check() {
+    let findings = baseline().evaluate(&clean());
+    for result in &findings.results {
+        assert_eq!(result.status, CheckStatus::Pass, "{result:?}");
+    }
+    assert!(findings.results.len() >= 25);
+}
+
+#[test]
+fn every_fault_fails_its_own_check_and_no_other() {
+    let profile = baseline();
+    for id in profile.ids() {
+        let mut inventory = clean();
+        fault(id, &mut inventory);
+        let findings = profile.evaluate(&inventory);
+        let failed: Vec<&str> = findings
+            .results
+            .iter()
+            .filter(|r| r.status != CheckStatus::Pass)
+            .map(|r| r.id.as_str())
+            .collect();
+        assert_eq!(failed, [id]);
+    }
+}
+
+#[test]
+fn what_was_not_seen_is_an_error_and_never_a_pass() {
+    let profile = baseline();
+    let nothing = profile.evaluate(&Inventory::default());
+    assert_eq!(nothing.count(CheckStatus::Error), profile.ids().count());
+    let mut partial = clean();
+    let Collected::Complete { data } = partial.files else {
+        unreachable!("complete");
+    };
+    partial.files = Collected::Partial {
+        data,
+        reasons: vec!["3 not readable".into()],
+        unreadable: 3,
+    };
+    let findings = profile.evaluate(&partial);
+    let status = |id: &str| findings.results.iter().find(|r| r.id == id).unwrap();
+    assert_eq!(status("setuid-files").status, CheckStatus::Error);
+    assert!(status("setuid-files").message.contains("3 not readable"));
+    assert_eq!(status("private-keys").status, CheckStatus::Pass);
+    assert!(
+        !status("private-keys").limits.is_empty(),
+        "the report says what was not seen"
+    );
+}
+
+#[test]
+fn the_request_holds_what_the_checks_read() {
+    let request = baseline().request();
+    assert!(request.sections.contains(&Section::Pod));
+    assert!(!request.sections.contains(&Section::Groups));
+    assert!(request.commands.contains("apt-get"));
+}
+
+#[test]
+fn evidence_is_bounded_and_escaped() {
+    let mut inventory = clean();
+    for n in 0..50 {
+        add_file(
+            &mut inventory,
+            &format!("/x{n}\u{1b}[2J"),
+            FileKind::File,
+            0o666,
+        );
+    }
+    let findings = baseline().evaluate(&inventory);
+    let result = findings
+        .results
+        .iter()
+        .find(|r| r.id == "world-writable-files")
+        .unwrap();
+    assert_eq!((result.evidence.len(), result.evidence_total), (20, 50));
+    assert!(!result.evidence.concat().contains('\u{1b}'));
+}
+
+fn error(check: &str) -> String {
+    let text = format!(
+        "name: p\nversion: \"1\"\ntitle: P\nchecks:\n  - id: a\n    title: T\n    severity: low\n    \
+         rationale: R\n    fix: F\n{check}\n"
+    );
+    Profile::parse(&text, "p.yaml").unwrap_err().to_string()
+}
+
+#[test]
+fn a_bad_profile_is_told_with_its_line_and_what_was_expected() {
+    for (check, place, expected) in [
+        ("    pass: users.(", "p.yaml:10:", "not a CEL expression"),
+        (
+            "    pass: 1 == 1",
+            "p.yaml:10:",
+            "expected one of identity, files",
+        ),
+        ("    pass: users[0].nmae == ''", "p.yaml:10:", "nmae"),
+        ("    pass: users", "p.yaml:10:", "true or false"),
+        ("    violations: pod.privileged", "p.yaml:10:", "a list"),
+        (
+            "    pass: files.size() == 0",
+            "p.yaml:10:",
+            "both or neither",
+        ),
+        ("    unknown: 1", "p.yaml:10:", "unknown"),
+        ("", "p.yaml:5:", "either `pass`"),
+        (
+            "    pass: files.size() == 0\n    files: [{paths: [etc]}]",
+            "p.yaml:5:",
+            "absolute",
+        ),
+        (
+            "    pass: files.size() == 0\n    files: [{mode_any: \"9\"}]",
+            "p.yaml:5:",
+            "octal",
+        ),
+    ] {
+        let message = error(check);
+        assert!(message.starts_with(place), "{check}: {message}");
+        assert!(message.contains(expected), "{check}: {message}");
+    }
+}
