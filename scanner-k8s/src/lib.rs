@@ -5,13 +5,17 @@
 
 pub mod collector;
 pub mod connect;
+pub mod container;
 pub mod control;
 pub mod error;
 pub mod exec;
+pub mod facts;
 pub mod manifest;
 pub mod resolve;
+pub mod scan;
 pub mod session;
 
 pub use connect::{ConnectOptions, Connection, connect};
 pub use error::CallError;
+pub use scan::{PreparedScan, ScanRequest};
 pub use session::Session;

@@ -1,5 +1,10 @@
 //! Every shipped check passes on a clean inventory, fails on its own fault, and never passes unseen.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests: what fails here fails the test"
+)]
+
 use scanner_core::{
     ScanEngine as _,
     finding::CheckStatus,
@@ -156,7 +161,7 @@ fn fault(id: &str, i: &mut Inventory) {
         "empty-passwords" => edit(&mut i.shadow, |all| all[0].password = PasswordState::Empty),
         "password-hashes" => edit(&mut i.shadow, |all| all[0].password = PasswordState::Hashed),
         "secrets-in-environment" => {
-            edit(&mut i.env, |all| all.push(variable("DB_PASSWORD", "plain")))
+            edit(&mut i.env, |all| all.push(variable("DB_PASSWORD", "plain")));
         }
         "package-managers" => add_command(i, "apk"),
         "compilers" => add_command(i, "gcc"),
