@@ -129,8 +129,7 @@ fn hint(error: &ExecError) -> Option<String> {
     Some(text.into())
 }
 
-/// Words of runc and crun for a command that is not there.
+/// Words of runc and of crun for a command that is not there.
 fn has_no_shell(message: &str) -> bool {
-    message.contains("/bin/sh")
-        && (message.contains("no such file or directory") || message.contains("not found"))
+    message.contains("exec: \"/bin/sh\"") || message.contains("executable file `/bin/sh` not found")
 }

@@ -155,7 +155,7 @@ fn failed(out: &mut String, result: &CheckResult, style: Style) {
     let label = format!("{:<8}", result.severity.name().to_uppercase());
     out.push('\n');
     let title = textwrap::fill(
-        &visible(&result.title, 200),
+        &format!("failed: {}", visible(&result.title, 200)),
         textwrap::Options::new(WIDTH - 9).subsequent_indent("         "),
     );
     let _ = writeln!(
@@ -200,6 +200,15 @@ fn coverage(out: &mut String, report: &ScanReport, style: Style) {
             Coverage::Complete | Coverage::NotRequested => None,
         })
         .collect();
+    let unproven = report.agent.as_ref().filter(|agent| !agent.digests);
+    if let Some(agent) = unproven {
+        out.push('\n');
+        let text = format!(
+            "The target has no working cksum: the answer of {} was proven by its length alone.",
+            visible(&agent.name, 40)
+        );
+        wrapped(&mut *out, "", &text);
+    }
     if !gaps.is_empty() {
         let _ = writeln!(out, "\n{}", style.paint("1", "Coverage gaps"));
         for gap in gaps {
@@ -258,4 +267,65 @@ fn word(stage: &ControlStage) -> &'static str {
         ControlStage::Done { .. } => "yes",
         ControlStage::Failed { .. } => "FAILED",
     }
+}
+
+/// Renders a plan: every object, permission and command, and that nothing was written.
+pub fn plan(plan: &crate::ScanPlan) -> String {
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "Plan of a scan of {} (nothing was written)",
+        plan.target
+    );
+    field(&mut out, "pod uid", &plan.target.pod_uid);
+    field(&mut out, "image", &plan.target.image);
+    field(&mut out, "profile", &plan.profile);
+    field(&mut out, "strategy", &plan.strategy);
+    let lease = format!(
+        "{} s, then the cluster removes everything",
+        plan.lease_seconds
+    );
+    field(&mut out, "lease", &lease);
+    let _ = writeln!(
+        out,
+        "\nWould create, in namespace {}",
+        plan.target.namespace
+    );
+    for object in &plan.objects {
+        wrapped(
+            &mut out,
+            "  ",
+            &format!("{} {}: {}", object.kind, object.name, object.purpose),
+        );
+    }
+    let _ = writeln!(
+        out,
+        "\nWould grant to the scan's own identity, and nothing else"
+    );
+    for rule in &plan.rules {
+        wrapped(&mut out, "  ", &rule.to_string());
+    }
+    let _ = writeln!(out, "\nWould run in the target");
+    for command in &plan.commands {
+        let text = format!(
+            "{} in container {}, standard input: {} ({} bytes)",
+            command.argv.join(" "),
+            command.container,
+            command.stdin,
+            command.stdin_bytes
+        );
+        wrapped(&mut out, "  ", &text);
+    }
+    let _ = writeln!(out, "\nControls");
+    for control in &plan.controls {
+        wrapped(
+            &mut out,
+            "  ",
+            &format!("{}: {}", control.id, control.title),
+        );
+        for planned in &control.planned {
+            wrapped(&mut out, "    ", &visible(planned, 300));
+        }
+    }
+    out
 }

@@ -209,7 +209,13 @@ section_kernel() {
     { echo '!missing /proc/sys cannot be read'; return; }
   { read -r label </proc/self/attr/current; } 2>/dev/null
   printf 'release %s\nlabel %s\n' "$release" "$label"
-  if [ -w /proc/sys/kernel/core_pattern ]; then echo 'writable yes'; else echo 'writable no'; fi
+  # Some shells take everything for writable by root, a read-only mount included.
+  writable=no
+  [ -w /proc/sys/kernel/core_pattern ] && writable=yes
+  while read -r source target type options rest; do
+    case "$target ,$options," in '/proc/sys '*,ro,*) writable=no ;; esac
+  done </proc/self/mounts
+  echo "writable $writable"
   echo '!ok'
 }
 
@@ -223,8 +229,11 @@ answer() {
   echo "@$nonce done $count"
 }
 
+# A busybox may have the name of an applet without the applet.
+[ "$(printf 123456789 | cksum 2>/dev/null)" = '930766865 9' ] && sums=yes || sums=no
+
 sum() {
-  if has cksum; then printf %s "$1" | cksum; else echo "- ${#1}"; fi
+  if [ "$sums" = yes ]; then printf %s "$1" | cksum; else echo "- ${#1}"; fi
 }
 
 # Cuts the answer into frames whose length and checksum the reader can prove.

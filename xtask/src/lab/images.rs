@@ -35,7 +35,7 @@ const SLEEP: &[&str] = &[
 const SHOP: &[&str] = &[
     "/bin/sh",
     "-c",
-    "trap 'exit 0' TERM; nc -lk -p 8080 -e /bin/true & nc -lk -p 23 -e /bin/true & \
+    "trap 'exit 0' TERM; nc -ll -p 8080 -e /bin/true & nc -ll -p 23 -e /bin/true & \
      while :; do sleep 3600 & wait $!; done",
 ];
 const PATH: &[&str] = &["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"];

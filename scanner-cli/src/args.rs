@@ -1,0 +1,182 @@
+//! What a user can type.
+
+use std::{path::PathBuf, str::FromStr};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use scanner_core::{
+    finding::Severity,
+    target::{ContainerName, Namespace, PodName},
+};
+
+const EXIT_CODES: &str = "Exit codes:
+  0  passed: every check that applies was looked at, none failed
+  1  findings at or above --fail-on
+  2  wrong usage, or a profile or kubeconfig that cannot be used
+  3  the scan could not be done, or a check could not look
+  4  a gate refused the target (security alert); it was not touched
+  5  cleanup could not be verified: something may be left";
+
+const EXAMPLES: &str = "Examples:
+  secure-scan container web-0 -n shop
+  secure-scan container -l app=web -n shop -c nginx --fail-on high
+  secure-scan container web-0 -n shop --dry-run
+  secure-scan container web-0 -n shop -o terminal -o json=report.json
+  secure-scan profile list";
+
+/// Security scans of running containers that leave nothing behind
+#[derive(Debug, Parser)]
+#[command(name = "secure-scan", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Scan a running container that has a shell, by one exec into it
+    ///
+    /// Creates an identity that may exec into this one pod and nothing else, uses its token once,
+    /// looks with a read-only script on standard input, removes everything that it created, and
+    /// shows that it is gone. Should this program be killed, the cluster removes all of it when
+    /// the lease ends.
+    #[command(after_long_help = EXIT_CODES)]
+    Container(Box<ContainerArgs>),
+    /// List, show and check profiles
+    #[command(subcommand)]
+    Profile(ProfileCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfileCommand {
+    /// List the shipped profiles
+    List,
+    /// Print a shipped profile, to read or to start your own from
+    Show {
+        /// Name of a shipped profile
+        name: String,
+    },
+    /// Say whether a profile can be used, with file, line and what was expected
+    Check {
+        /// File of the profile
+        file: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ContainerArgs {
+    /// Name of the pod
+    #[arg(required_unless_present = "selector", conflicts_with = "selector")]
+    pub(crate) pod: Option<PodName>,
+    /// Label selector that exactly one pod matches
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub(crate) selector: Option<String>,
+    /// Namespace of the pod; the context's namespace when absent
+    #[arg(short, long)]
+    pub(crate) namespace: Option<Namespace>,
+    /// Container of the pod; its only or default one when absent
+    #[arg(short, long)]
+    pub(crate) container: Option<ContainerName>,
+    /// Shipped profile or file
+    #[arg(short, long, default_value = "container-baseline")]
+    pub(crate) profile: String,
+    /// Show the plan (every object, permission and command) and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Report format, to standard output or to a file; may be repeated
+    #[arg(short, long, value_name = "FORMAT[=FILE]", default_value = "terminal")]
+    pub(crate) output: Vec<Output>,
+    /// Severity from which a failed check is a finding: info, low, medium, high or critical
+    #[arg(long, value_name = "SEVERITY", default_value = "low")]
+    pub(crate) fail_on: Severity,
+    /// Seconds after which the cluster itself removes everything that the scan created
+    #[arg(long, value_name = "SECONDS", default_value_t = 300,
+        value_parser = clap::value_parser!(u32).range(i64::from(scanner_k8s::scan::MIN_LEASE)..=i64::from(scanner_k8s::scan::MAX_LEASE)))]
+    pub(crate) lease: u32,
+    /// Digest that the node must run; another one is a security alert (exit code 4)
+    #[arg(long, value_name = "sha256:...", value_parser = digest)]
+    pub(crate) expect_digest: Option<String>,
+    /// Context of the kubeconfig
+    #[arg(long)]
+    pub(crate) context: Option<String>,
+    /// Kubeconfig; $KUBECONFIG or ~/.kube/config when absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Also show what passed, and the evidence of every control
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// No progress on standard error
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Colours in the terminal report
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) color: Color,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum Color {
+    /// When standard output is a terminal and `NO_COLOR` is not set
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Terminal,
+    Json,
+}
+
+/// Where one form of the report goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Output {
+    pub(crate) format: Format,
+    /// Standard output when absent.
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl FromStr for Output {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, file) = match text.split_once('=') {
+            Some((_, "")) => return Err("expected a file after '='".into()),
+            Some((name, file)) => (name, Some(file.into())),
+            None => (text, None),
+        };
+        let format = match name {
+            "terminal" => Format::Terminal,
+            "json" => Format::Json,
+            _ => return Err("expected terminal or json".into()),
+        };
+        Ok(Self { format, file })
+    }
+}
+
+fn digest(text: &str) -> Result<String, String> {
+    let hex = text.strip_prefix("sha256:").unwrap_or_default();
+    if hex.len() == 64 && hex.chars().all(|c| c.is_ascii_hexdigit()) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("expected sha256: and 64 hexadecimal digits".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn outputs_are_read() {
+        let json = "json=a=b".parse::<Output>().unwrap();
+        assert_eq!((json.format, json.file), (Format::Json, Some("a=b".into())));
+        assert!("json=".parse::<Output>().is_err());
+        assert!("sarif".parse::<Output>().is_err());
+    }
+}

@@ -1,0 +1,116 @@
+//! `secure-scan container`.
+
+use scanner_core::{
+    ScanReport,
+    event::{Event, Observer as _},
+    pipeline::Stage,
+    target::{PodSelection, TargetRequest},
+};
+use scanner_k8s::{ConnectOptions, PreparedScan, ScanRequest, connect};
+use scanner_policy::Profile;
+
+use crate::{
+    CLEANUP, NOT_DONE, Problem, args::ContainerArgs, exit_code, output, profile,
+    progress::Progress, signals::Signals,
+};
+
+pub(crate) async fn run(args: &ContainerArgs) -> Result<u8, Problem> {
+    let profile = profile::load(&args.profile)?;
+    let progress = Progress::new(args.quiet);
+    progress.event(&Event::StageStarted(Stage::Resolve));
+    let prepared = prepare(args, &profile).await;
+    if args.dry_run || prepared.is_err() {
+        progress.finish();
+    }
+    let prepared = prepared?;
+    if args.dry_run {
+        return output::plan(prepared.plan(), args).map(|()| 0);
+    }
+    let lease = prepared.plan().lease_seconds;
+    let report = scan(prepared, &profile, &progress, lease).await;
+    progress.finish();
+    let report = report?;
+    output::report(&report, args)?;
+    Ok(exit_code(report.verdict))
+}
+
+async fn prepare(args: &ContainerArgs, profile: &Profile) -> Result<PreparedScan, Problem> {
+    let options = ConnectOptions {
+        kubeconfig: args.kubeconfig.clone(),
+        context: args.context.clone(),
+    };
+    let connection = connect(&options)
+        .await
+        .map_err(|error| Problem::usage(chain(&error), error.hint()))?;
+    let namespace = match &args.namespace {
+        Some(namespace) => namespace.clone(),
+        None => connection
+            .default_namespace()
+            .parse()
+            .map_err(|error| Problem::usage(format!("{error}"), "name a namespace with -n"))?,
+    };
+    let pod = match (&args.pod, &args.selector) {
+        (Some(name), _) => PodSelection::Name(name.clone()),
+        (None, selector) => PodSelection::Labels(selector.clone().unwrap_or_default()),
+    };
+    let reference = profile.reference();
+    let request = ScanRequest {
+        target: TargetRequest {
+            namespace,
+            pod,
+            container: args.container.clone(),
+        },
+        profile: format!("{} {}", reference.name, reference.version),
+        lease_seconds: args.lease,
+        expected_digest: args.expect_digest.clone(),
+        threshold: args.fail_on,
+    };
+    let prepared = PreparedScan::new(&connection, profile, request).await;
+    prepared.map_err(|error| Problem {
+        code: NOT_DONE,
+        message: chain(&error),
+        hint: error.hint(),
+    })
+}
+
+/// Runs the scan; a second signal ends the waiting for its cleanup.
+async fn scan(
+    prepared: PreparedScan,
+    profile: &Profile,
+    progress: &Progress,
+    lease: u32,
+) -> Result<ScanReport, Problem> {
+    let mut signals = Signals::new().map_err(|error| Problem {
+        code: NOT_DONE,
+        message: format!("cannot listen for signals: {error}"),
+        hint: None,
+    })?;
+    let (interrupt, interrupted) = tokio::sync::oneshot::channel();
+    let stop = async { interrupted.await.unwrap_or_default() };
+    let impatient = async {
+        let _ = interrupt.send(signals.next().await);
+        signals.next().await
+    };
+    tokio::select! {
+        report = prepared.run(profile, progress, stop) => Ok(report),
+        signal = impatient => Err(Problem {
+            code: CLEANUP,
+            message: format!("second {signal}: stopped before the cleanup was verified"),
+            hint: Some(format!("the cluster removes what is left at most {lease} s after the start")),
+        }),
+    }
+}
+
+/// An error with its causes, one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let part = source.to_string();
+        if !text.contains(&part) {
+            text = format!("{text}: {part}");
+        }
+        cause = source.source();
+    }
+    text
+}

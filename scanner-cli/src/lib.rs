@@ -1,0 +1,76 @@
+//! Command line of secure-scan: arguments, progress, choice of output and exit codes, nothing else.
+
+mod args;
+mod container;
+mod output;
+mod profile;
+mod progress;
+mod signals;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command};
+use clap::Parser as _;
+use nix::sys::resource::{Resource, setrlimit};
+use scanner_core::report::Verdict;
+
+/// Exit code of wrong usage, and of a profile or kubeconfig that cannot be used.
+const USAGE: u8 = 2;
+/// Exit code of a scan that could not be done.
+const NOT_DONE: u8 = 3;
+/// Exit code of a cleanup that was not verified.
+const CLEANUP: u8 = 5;
+
+/// Why there is no report.
+struct Problem {
+    code: u8,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Problem {
+    fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            code: USAGE,
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+}
+
+/// Runs the program and gives its exit code.
+pub fn main() -> ExitCode {
+    // A core dump would hold the token. What cannot be limited is off already or limited lower.
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    let cli = Cli::parse();
+    // Another provider can only be installed by a program that embeds this one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let result = match cli.command {
+        Command::Profile(command) => profile::run(command),
+        Command::Container(args) => tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|error| Problem {
+                code: NOT_DONE,
+                message: format!("cannot start: {error}"),
+                hint: None,
+            })
+            .and_then(|runtime| runtime.block_on(container::run(&args))),
+    };
+    ExitCode::from(result.unwrap_or_else(|problem| {
+        output::complain(&problem.message, problem.hint.as_deref());
+        problem.code
+    }))
+}
+
+/// The exit code of a scan.
+fn exit_code(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Passed => 0,
+        Verdict::Findings => 1,
+        Verdict::Incomplete | Verdict::Failed => NOT_DONE,
+        Verdict::GateAborted => 4,
+        Verdict::CleanupUnverified => CLEANUP,
+    }
+}

@@ -1,3 +1,0 @@
-//! Command line of secure-scan: not functional yet.
-
-fn main() {}
