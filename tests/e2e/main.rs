@@ -1,5 +1,8 @@
 //! End-to-end tests against a real API server, kubelet and containers.
 
+mod bad_input;
+mod cli;
+
 use std::{
     future::{Future, pending},
     sync::Arc,

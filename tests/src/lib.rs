@@ -7,6 +7,7 @@
 )]
 
 pub mod fake;
+pub mod program;
 
 use std::{sync::Arc, time::Duration};
 
@@ -77,6 +78,11 @@ impl Site {
     /// Creates a pod and waits until it runs.
     pub async fn pod(&self, name: &str) {
         let image = std::env::var("SCANNER_E2E_IMAGE").unwrap_or("lab.local/busybox:1".into());
+        self.pod_of(name, &image, "Running").await;
+    }
+
+    /// Creates a pod of `image` and waits until it is in `wanted` phase.
+    pub async fn pod_of(&self, name: &str, image: &str, wanted: &str) {
         let object: Pod = serde_json::from_value(json!({
             "metadata": {"name": name, "labels": {"app": "web"}},
             "spec": {
@@ -91,12 +97,12 @@ impl Site {
             let _ = pods.create(&PostParams::default(), &object).await;
             let now = pods.get_opt(name).await.expect("get pod");
             let phase = now.and_then(|p| p.status).and_then(|s| s.phase);
-            if phase.as_deref() == Some("Running") {
+            if phase.as_deref() == Some(wanted) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        unreachable!("pod {name} did not run within 30 s");
+        unreachable!("pod {name} was not {wanted} within 30 s");
     }
 
     /// Resolves a pod by name.

@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Inner,
 }
 
+pub(crate) use build::packages;
+
 /// Runs one lab command.
 pub(crate) fn run(command: Command) -> Result<ExitCode> {
     let state = State::locate()?;
@@ -180,7 +182,7 @@ fn exec(state: &State, program: &str, args: &[String]) -> Result<ExitCode> {
         .args(args)
         .env("KUBECONFIG", state.kubeconfig("admin"))
         .env("SCANNER_E2E_CONTEXT", "lab")
-        .env("SCANNER_LAB_AUDIT_LOG", state.log("audit"))
+        .env("SCANNER_E2E_AUDIT_LOG", state.log("audit"))
         .exec();
     Err(error).context("cannot run nsenter")
 }

@@ -1,5 +1,7 @@
 //! Developer tasks of secure-scan.
 
+mod cluster;
+mod demo;
 mod lab;
 mod test;
 mod ui;
@@ -20,14 +22,17 @@ enum Task {
     /// A real one-node Kubernetes in its own namespaces
     #[command(subcommand)]
     Lab(lab::Command),
-    /// Formatting, lints, tests and documentation
-    Test,
+    /// Scan a vulnerable demo app for real, and show that nothing is left
+    Demo(cluster::Cluster),
+    /// Formatting, lints, unit tests, documentation and end-to-end tests
+    Test(cluster::Cluster),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Lab(command) => lab::run(command),
-        Task::Test => test::run(),
+        Task::Demo(cluster) => demo::run(&cluster),
+        Task::Test(cluster) => test::run(&cluster),
     };
     result.unwrap_or_else(|error| {
         ui::say(&format!("error: {error:#}"));

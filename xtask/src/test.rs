@@ -2,9 +2,13 @@
 
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
-use crate::{lab, ui::say};
+use crate::{
+    cluster::{self, Cluster},
+    lab,
+    ui::say,
+};
 
 const STEPS: [(&str, &[&str]); 4] = [
     ("formatting", &["fmt", "--all", "--check"]),
@@ -25,7 +29,8 @@ const STEPS: [(&str, &[&str]); 4] = [
 ];
 
 /// Runs every step, also after one failed, and ends with a line that counts them.
-pub(crate) fn run() -> Result<ExitCode> {
+pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
+    lab::packages()?;
     let mut failed = 0;
     for (name, args) in STEPS {
         say(&format!("== {name}: cargo {}", args.join(" ")));
@@ -36,7 +41,7 @@ pub(crate) fn run() -> Result<ExitCode> {
             failed += 1;
         }
     }
-    if let Err(error) = end_to_end() {
+    if let Err(error) = end_to_end(cluster) {
         say(&format!("== end-to-end tests: FAILED: {error:#}"));
         failed += 1;
     }
@@ -49,11 +54,13 @@ pub(crate) fn run() -> Result<ExitCode> {
     })
 }
 
-/// Builds the tests outside, starts the lab, runs them inside it, and stops the lab.
-fn end_to_end() -> Result<()> {
-    say("== end-to-end tests on the lab");
-    let output = Command::new("cargo")
-        .args([
+/// Builds the tests and the program outside, starts the lab, runs them in it, and stops the lab.
+fn end_to_end(cluster: &Cluster) -> Result<()> {
+    say(&format!("== end-to-end tests on {}", cluster.context()));
+    let build = ["build", "--package", "scanner-cli"];
+    let program = cluster::build(&build, "secure-scan")?;
+    let tests = cluster::build(
+        &[
             "test",
             "--package",
             "scanner-tests",
@@ -61,29 +68,16 @@ fn end_to_end() -> Result<()> {
             "e2e",
             "--test",
             "e2e",
-        ])
-        .args(["--no-run", "--message-format", "json"])
-        .output()?;
-    ensure!(
-        output.status.success(),
-        "cannot build: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let program = String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .find_map(|message| {
-            let test = message["target"]["name"] == "e2e";
-            message["executable"]
-                .as_str()
-                .filter(|_| test)
-                .map(str::to_owned)
-        })
-        .context("cargo named no test program")?;
-    lab::run(lab::Command::Up)?;
-    let me = std::env::current_exe()?;
-    let status = Command::new(me).args(["lab", "exec", &program]).status();
-    lab::run(lab::Command::Down)?;
+            "--no-run",
+        ],
+        "e2e",
+    )?;
+    cluster.start()?;
+    let status = cluster
+        .command(&tests)?
+        .env("SCANNER_E2E_PROGRAM", program)
+        .status();
+    cluster.stop()?;
     ensure!(status?.success(), "a test failed");
     Ok(())
 }

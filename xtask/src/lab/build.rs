@@ -95,7 +95,8 @@ pub(super) fn all() -> Result<PathBuf> {
     Ok(bin)
 }
 
-fn packages() -> Result<()> {
+/// Installs the Debian packages that the lab and the tests need and that are missing.
+pub(crate) fn packages() -> Result<()> {
     let missing: Vec<&str> = PACKAGES
         .iter()
         .filter(|(_, file)| !Path::new(file).exists())

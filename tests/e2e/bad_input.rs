@@ -1,0 +1,202 @@
+//! Everything that can be wrong with what a user gives: a clear error with a hint, the right exit
+//! code, and nothing left behind.
+
+use std::fs;
+
+use k8s_openapi::api::{authentication::v1::TokenRequest, core::v1::ServiceAccount};
+use kube::{
+    api::PostParams,
+    config::{AuthInfo, Kubeconfig},
+};
+use scanner_tests::{Site, program::Said};
+use serde_json::json;
+
+/// The error names each of `words` and a hint, and nothing was left.
+async fn refused(site: &Site, args: &[&str], code: i32, words: &[&str]) {
+    let said = site.run(args).await;
+    assert_eq!(said.code, code, "{args:?}: {said:?}");
+    told(&said, words);
+    assert_eq!(site.leftovers().await, Vec::<String>::new(), "{args:?}");
+}
+
+fn told(said: &Said, words: &[&str]) {
+    let text = format!("{}{}", said.out, said.err).replace("\n  ", " ");
+    for word in words {
+        assert!(text.contains(word), "{word:?} is missing: {said:?}");
+    }
+    assert!(text.contains("hint: "), "no hint: {said:?}");
+}
+
+#[tokio::test]
+async fn a_target_that_cannot_be_is_told() {
+    let site = Site::new("bad").await;
+    refused(&site, &["nobody"], 3, &["nobody", "not found"]).await;
+    refused(
+        &site,
+        &["web", "-c", "side"],
+        3,
+        &["no container side", "web"],
+    )
+    .await;
+    refused(
+        &site,
+        &["-l", "app=none"],
+        3,
+        &["app=none", "kubectl get pods"],
+    )
+    .await;
+    site.pod("web-2").await;
+    refused(&site, &["-l", "app=web"], 3, &["web", "web-2", "one pod"]).await;
+    site.pod_of("waits", "lab.local/no-such-image:1", "Pending")
+        .await;
+    refused(&site, &["waits"], 3, &["not running"]).await;
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_target_without_a_shell_is_told_which_strategy_to_take() {
+    if std::env::var("SCANNER_E2E_IMAGE").is_ok() {
+        eprintln!("NOT RUN: another image than the lab's was given");
+        return;
+    }
+    let site = Site::new("noshell2").await;
+    site.pod_of("bare", "lab.local/distroless:1", "Running")
+        .await;
+    refused(&site, &["bare"], 3, &["no /bin/sh", "distroless"]).await;
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_profile_or_argument_that_cannot_be_used_is_told() {
+    let site = Site::new("badprofile").await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("p.yaml");
+    let path = path.to_str().unwrap();
+    let text = "name: p\nversion: \"1\"\ntitle: T\nchecks:\n  - id: a\n    title: T\n    \
+                severity: low\n    rationale: R\n    fix: F\n    pass: users.size( == 0\n";
+    fs::write(path, text).unwrap();
+    let place = format!("{path}:10:");
+    refused(&site, &["web", "-p", path], 2, &[&place, "CEL"]).await;
+    refused(
+        &site,
+        &["web", "-p", "no-such"],
+        2,
+        &["no-such", "container-baseline"],
+    )
+    .await;
+    refused(
+        &site,
+        &["web", "-p", "/no/such.yaml"],
+        2,
+        &["cannot read the profile"],
+    )
+    .await;
+    let said = site.run(&["Web_1"]).await;
+    assert!(
+        said.code == 2 && said.err.contains("lower-case"),
+        "{said:?}"
+    );
+    let said = site.run(&["web", "--lease", "5"]).await;
+    assert!(said.code == 2 && said.err.contains("30..=3600"), "{said:?}");
+    site.remove().await;
+}
+
+/// A kubeconfig like the tests' own with another change.
+fn kubeconfig(change: impl FnOnce(&mut Kubeconfig)) -> tempfile::NamedTempFile {
+    let mut config = Kubeconfig::read().expect("kubeconfig");
+    change(&mut config);
+    let file = tempfile::NamedTempFile::new().expect("temporary file");
+    let text = serde_json::to_vec(&config).expect("kubeconfig as JSON");
+    fs::write(file.path(), text).expect("write");
+    file
+}
+
+fn with_token(token: &str) -> tempfile::NamedTempFile {
+    kubeconfig(|config| {
+        for user in &mut config.auth_infos {
+            user.auth_info = Some(AuthInfo {
+                token: Some(token.to_owned().into()),
+                ..AuthInfo::default()
+            });
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_cluster_that_cannot_be_used_is_told() {
+    let site = Site::new("badcluster").await;
+    let said = site.run(&["web", "--context", "nowhere"]).await;
+    // The option is given twice, which is wrong usage too.
+    assert_eq!(said.code, 2, "{said:?}");
+    let expired = with_token("expired-token-value");
+    let path = expired.path().to_str().unwrap();
+    refused(
+        &site,
+        &["web", "--kubeconfig", path],
+        3,
+        &["Unauthorized", "log in again"],
+    )
+    .await;
+    let said = site.run(&["web", "--kubeconfig", path]).await;
+    assert!(!format!("{said:?}").contains("expired-token-value"));
+    let gone = kubeconfig(|config| {
+        for named in &mut config.clusters {
+            if let Some(cluster) = &mut named.cluster {
+                cluster.server = Some("https://127.0.0.1:9".into());
+            }
+        }
+    });
+    let path = gone.path().to_str().unwrap();
+    refused(
+        &site,
+        &["web", "--kubeconfig", path],
+        3,
+        &["cannot get pod", "reachable"],
+    )
+    .await;
+    let insecure = kubeconfig(|config| {
+        for named in &mut config.clusters {
+            if let Some(cluster) = &mut named.cluster {
+                cluster.insecure_skip_tls_verify = Some(true);
+            }
+        }
+    });
+    let path = insecure.path().to_str().unwrap();
+    refused(
+        &site,
+        &["web", "--kubeconfig", path],
+        2,
+        &["insecure-skip-tls-verify"],
+    )
+    .await;
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_named_with_verb_and_resource() {
+    let site = Site::new("noperm").await;
+    let request: TokenRequest = serde_json::from_value(json!({"spec": {"audiences": []}})).unwrap();
+    let accounts = site.api::<ServiceAccount>();
+    let made = accounts
+        .create_token_request("default", &PostParams::default(), &request)
+        .await
+        .unwrap();
+    let file = with_token(&made.status.unwrap().token);
+    let path = file.path().to_str().unwrap();
+    refused(
+        &site,
+        &["web", "--kubeconfig", path],
+        3,
+        &["cannot get resource \"pods\"", "administrator"],
+    )
+    .await;
+    site.allow("default", &[("", "pods", "get")]).await;
+    refused(
+        &site,
+        &["web", "--kubeconfig", path],
+        3,
+        &["cannot create resource \"jobs\"", "administrator"],
+    )
+    .await;
+    site.remove().await;
+}

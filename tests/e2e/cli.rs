@@ -1,0 +1,141 @@
+//! The real program against a real cluster: results, exit codes, signals, and what it leaves.
+
+use std::{fs, time::Duration};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use scanner_tests::{Site, program::Said};
+use tokio::{process::Child, time::sleep};
+
+fn lines_with<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
+    text.lines().filter(|line| line.contains(word)).collect()
+}
+
+#[tokio::test]
+async fn a_scan_finds_what_is_wrong_and_leaves_nothing() {
+    let site = Site::new("cli").await;
+    let said = site.run(&["web", "-o", "json"]).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    let report = said.json();
+    assert_eq!(report["schema"], "secure-scan.io/report/v1");
+    assert_eq!(report["verdict"], "findings");
+    let results = report["findings"]["results"].as_array().unwrap();
+    let status = |id: &str| {
+        let found = results.iter().find(|r| r["id"] == id);
+        found.map(|r| r["status"].as_str().unwrap_or_default())
+    };
+    assert_eq!(status("process-root"), Some("fail"));
+    assert_eq!(status("pod-privileged"), Some("pass"));
+    assert_eq!(status("kernel-settings"), Some("pass"));
+    assert!(
+        results.iter().all(|r| r["status"] != "error"),
+        "{}",
+        said.out
+    );
+    let calls = &report["api_calls"];
+    let total = calls["operator"].as_u64().unwrap() + calls["scan"].as_u64().unwrap();
+    assert!((10..=25).contains(&total), "{total} calls");
+    assert!(
+        !said.err.is_empty() && !said.err.contains('\u{1b}'),
+        "{said:?}"
+    );
+    assert!(!format!("{said:?}").contains("eyJ"), "a token was shown");
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_all_and_writes_nothing() {
+    let site = Site::new("dry").await;
+    let said = site.run(&["web", "--dry-run", "-o", "json"]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    let plan = said.json();
+    assert_eq!(plan["objects"].as_array().map(Vec::len), Some(5));
+    assert_eq!(plan["rules"][0]["resource_names"][0], "web");
+    assert_eq!(plan["commands"][0]["argv"][0], "/bin/sh");
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    if let Ok(log) = std::env::var("SCANNER_E2E_AUDIT_LOG") {
+        let id = plan["scan_id"].as_str().unwrap();
+        let log = fs::read_to_string(log).unwrap();
+        assert!(
+            log.contains(&site.namespace),
+            "the audit log sees this namespace"
+        );
+        assert_eq!(lines_with(&log, id), Vec::<&str>::new());
+    }
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn an_unexpected_digest_is_an_alert_before_the_target_is_touched() {
+    let site = Site::new("digest").await;
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let said = site
+        .run(&["web", "--expect-digest", &digest, "-o", "json"])
+        .await;
+    assert_eq!(said.code, 4, "{said:?}");
+    assert_eq!(
+        said.json()["controls"][0]["enforced"]["state"],
+        "not_reached"
+    );
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+/// Waits until the scan has made something, then a moment more.
+async fn underway(site: &Site, more: Duration) {
+    for _ in 0..400 {
+        if !site.leftovers().await.is_empty() {
+            sleep(more).await;
+            return;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    unreachable!("the scan made nothing within 4 s");
+}
+
+fn send(child: &Child, signal: Signal) {
+    let pid = child.id().and_then(|id| i32::try_from(id).ok());
+    kill(Pid::from_raw(pid.expect("it runs")), signal).expect("kill");
+}
+
+#[tokio::test]
+async fn every_signal_cleans_up_before_the_program_ends() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let site = Site::new("signal").await;
+        let child = site.start(&["web"]);
+        underway(&site, Duration::ZERO).await;
+        send(&child, signal);
+        let said = Said::from(child.wait_with_output().await.unwrap());
+        assert_eq!(site.leftovers().await, Vec::<String>::new(), "{signal}");
+        assert_eq!(said.code, 3, "{signal}: {said:?}");
+        assert!(said.err.contains(signal.as_str()), "{signal}: {said:?}");
+        site.remove().await;
+    }
+}
+
+#[tokio::test]
+async fn after_a_kill_at_any_point_the_lease_removes_everything() {
+    let points = [0, 40, 80, 200, 3000].map(|ms| async move {
+        let site = Site::new("kill").await;
+        let mut child = site.start(&["web", "--lease", "30"]);
+        underway(&site, Duration::from_millis(ms)).await;
+        child.kill().await.unwrap();
+        let left = site.leftovers().await.len();
+        for _ in 0..90 {
+            if site.leftovers().await.is_empty() {
+                site.remove().await;
+                return left;
+            }
+            sleep(Duration::from_millis(500)).await;
+        }
+        unreachable!("after {ms} ms and the lease: {:?}", site.leftovers().await);
+    });
+    let left = futures_util::future::join_all(points).await;
+    assert!(
+        left.iter().any(|n| *n > 0),
+        "the kill came too late to matter"
+    );
+}

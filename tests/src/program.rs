@@ -1,0 +1,102 @@
+//! Runs the real program as a user would, and reads what it says.
+
+use std::process::{Output, Stdio};
+
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use kube::api::PostParams;
+use serde_json::json;
+use tokio::process::{Child, Command};
+
+use crate::Site;
+
+/// What a run of the program said and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    /// Exit code; -1 when it was killed.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Said {
+    /// Standard output as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).expect("standard output is JSON")
+    }
+}
+
+/// The program with `args`, ready to start.
+pub fn program(args: &[&str]) -> Command {
+    let path = std::env::var("SCANNER_E2E_PROGRAM")
+        .expect("SCANNER_E2E_PROGRAM is the program's path; run: cargo xtask test");
+    let mut command = Command::new(path);
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+impl Site {
+    /// Arguments of a scan in this site's namespace.
+    fn arguments<'a>(&'a self, context: &'a str, args: &[&'a str]) -> Vec<&'a str> {
+        let mut all = vec!["container", "-n", &self.namespace, "--context", context];
+        all.extend(args);
+        all
+    }
+
+    /// Runs `secure-scan container` in this site's namespace to its end.
+    pub async fn run(&self, args: &[&str]) -> Said {
+        let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
+        let mut command = program(&self.arguments(&context, args));
+        command.output().await.expect("the program starts").into()
+    }
+
+    /// Starts `secure-scan container` in this site's namespace.
+    pub fn start(&self, args: &[&str]) -> Child {
+        let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
+        let mut command = program(&self.arguments(&context, args));
+        command.spawn().expect("the program starts")
+    }
+}
+
+impl Site {
+    /// Lets a service account of this namespace do (API group, resource, verb).
+    pub async fn allow(&self, account: &str, rules: &[(&str, &str, &str)]) {
+        let rules: Vec<_> = rules
+            .iter()
+            .map(|(group, resource, verb)| {
+                json!({"apiGroups": [group], "resources": [resource], "verbs": [verb]})
+            })
+            .collect();
+        let role = json!({"metadata": {"name": "operator"}, "rules": rules});
+        let role = serde_json::from_value(role).expect("role");
+        let binding = json!({
+            "metadata": {"name": "operator"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operator"},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": self.namespace}],
+        });
+        let binding = serde_json::from_value(binding).expect("binding");
+        let params = PostParams::default();
+        let made = self.api::<Role>().create(&params, &role).await;
+        made.expect("create role");
+        let made = self.api::<RoleBinding>().create(&params, &binding).await;
+        made.expect("create binding");
+        // The authorizer learns of a new binding a moment after it was written.
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+}
