@@ -11,6 +11,7 @@ pub mod error;
 pub mod exec;
 pub mod facts;
 pub mod manifest;
+mod preflight;
 pub mod resolve;
 pub mod scan;
 pub mod session;

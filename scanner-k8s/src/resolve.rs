@@ -40,6 +40,9 @@ pub enum ResolveError {
     /// The container does not run.
     #[error("container {1} of pod {0} is not running: {2}")]
     NotRunning(String, String, String),
+    /// The operator may not do all that a scan needs.
+    #[error("you may not, in namespace {0}: {list}", list = .1.join("; "))]
+    Forbidden(String, Vec<String>),
     /// The API server gave an object that cannot be.
     #[error("the API server gave a pod without {0}")]
     Malformed(&'static str),
@@ -58,6 +61,9 @@ impl ResolveError {
             Self::Ambiguous { .. } => "name one pod, or a label that only one pod has",
             Self::WhichContainer(..) | Self::NoContainer(..) => "name one with -c",
             Self::NotRunning(..) => "scan it again once it runs",
+            Self::Forbidden(..) => {
+                "ask an administrator for these verbs on these resources; nothing was created"
+            }
             Self::Malformed(_) => return None,
         };
         Some(text.to_owned())

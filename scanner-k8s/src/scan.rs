@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::{
     Connection, Session,
     container::{self, ContainerExec},
-    control, facts, manifest,
+    control, facts, manifest, preflight,
     resolve::{ResolveError, resolve},
 };
 
@@ -53,11 +53,12 @@ pub struct PreparedScan {
 }
 
 impl PreparedScan {
-    /// Resolves the target and plans its scan. Reads one object, or one list; writes nothing.
+    /// Resolves the target, asks whether the operator may do all that a scan needs, and plans it.
+    /// Two calls that read; nothing is written.
     ///
     /// # Errors
     ///
-    /// Fails when there is no such running container, or more than one.
+    /// Fails when there is no such running container, or more than one, or a permission is missing.
     pub async fn new(
         connection: &Connection,
         engine: &dyn ScanEngine,
@@ -65,6 +66,13 @@ impl PreparedScan {
     ) -> Result<Self, ResolveError> {
         let calls_before = connection.calls();
         let (target, pod) = resolve(connection, &request.target).await?;
+        let missing = preflight::missing(connection, target.namespace.as_str()).await?;
+        if !missing.is_empty() {
+            return Err(ResolveError::Forbidden(
+                target.namespace.to_string(),
+                missing,
+            ));
+        }
         let scan_id = scan_id().map_err(|_| ResolveError::Malformed("a scan id"))?;
         let name = manifest::object_name(&scan_id);
         let object = |api_version: &str, kind: &str, purpose: &str| PlannedObject {

@@ -35,6 +35,8 @@ pub struct Session {
     /// When the server first accepted the token, which it may remember for up to 10 s.
     pub(crate) token_used: OnceLock<Instant>,
     created: Mutex<Vec<(String, String)>>,
+    /// Kinds that the server was asked to create and did not clearly refuse.
+    attempted: Mutex<Vec<String>>,
     deleted: Mutex<Vec<String>>,
 }
 
@@ -49,6 +51,7 @@ impl Session {
             scan_client: OnceLock::new(),
             token_used: OnceLock::new(),
             created: Mutex::new(Vec::new()),
+            attempted: Mutex::new(Vec::new()),
             deleted: Mutex::new(Vec::new()),
         })
     }
@@ -127,20 +130,45 @@ impl Session {
             source: Some(Box::new(source)),
         })?;
         let api = self.operator_api::<K>();
+        // Before the call: an interrupt while it is under way must not forget the object.
+        self.attempted().push(kind.clone());
         let made = call(
             format!("create {kind} {}", self.name()),
             api.create(&PostParams::default(), &object),
         )
-        .await
-        .map_err(crate::CallError::of_control)?;
+        .await;
+        let made = made.map_err(|error| {
+            // A clear no. Anything else, a timeout too, may have created it.
+            if matches!(error.code(), Some(400 | 401 | 403 | 404 | 422)) {
+                self.attempted().retain(|k| *k != kind);
+            }
+            error.of_control()
+        })?;
         let uid = made.uid().unwrap_or_default();
         *self.version.lock().unwrap_or_else(PoisonError::into_inner) =
             made.resource_version().unwrap_or_default();
         self.created
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push((kind, uid.clone()));
+            .push((kind.clone(), uid.clone()));
+        if made.labels().get(SCAN_LABEL).map(String::as_str) != Some(self.plan.scan_id.as_str()) {
+            return Err(ControlError {
+                hint: Some(
+                    "an admission webhook removes labels; exempt what secure-scan makes".into(),
+                ),
+                ..not_held(format!(
+                    "{kind} {} came without the scan's label",
+                    self.name()
+                ))
+            });
+        }
         Ok(uid)
+    }
+
+    fn attempted(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.attempted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Deletes the scan's object of that kind; it may never have existed.
@@ -152,6 +180,9 @@ impl Session {
             + DeserializeOwned,
     {
         let kind = K::kind(&()).into_owned();
+        if !self.attempted().contains(&kind) {
+            return Ok(format!("{kind} was never created"));
+        }
         let deleted = || self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
         if deleted().contains(&kind) {
             return Ok(format!("{kind} was deleted before"));
@@ -190,6 +221,9 @@ impl Session {
             + DeserializeOwned,
     {
         let kind = K::kind(&()).into_owned();
+        if !self.attempted().contains(&kind) {
+            return Ok(format!("{kind} was never created"));
+        }
         let params = ListParams::default().labels(&format!("{SCAN_LABEL}={}", self.plan.scan_id));
         let left = call(
             format!("list {kind} objects of this scan"),

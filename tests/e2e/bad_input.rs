@@ -3,13 +3,8 @@
 
 use std::fs;
 
-use k8s_openapi::api::{authentication::v1::TokenRequest, core::v1::ServiceAccount};
-use kube::{
-    api::PostParams,
-    config::{AuthInfo, Kubeconfig},
-};
+use kube::config::{AuthInfo, Kubeconfig};
 use scanner_tests::{Site, program::Said};
-use serde_json::json;
 
 /// The error names each of `words` and a hint, and nothing was left.
 async fn refused(site: &Site, args: &[&str], code: i32, words: &[&str]) {
@@ -175,13 +170,7 @@ async fn a_cluster_that_cannot_be_used_is_told() {
 #[tokio::test]
 async fn a_missing_permission_is_named_with_verb_and_resource() {
     let site = Site::new("noperm").await;
-    let request: TokenRequest = serde_json::from_value(json!({"spec": {"audiences": []}})).unwrap();
-    let accounts = site.api::<ServiceAccount>();
-    let made = accounts
-        .create_token_request("default", &PostParams::default(), &request)
-        .await
-        .unwrap();
-    let file = with_token(&made.status.unwrap().token);
+    let file = with_token(&site.token("default").await);
     let path = file.path().to_str().unwrap();
     refused(
         &site,
@@ -190,13 +179,44 @@ async fn a_missing_permission_is_named_with_verb_and_resource() {
         &["cannot get resource \"pods\"", "administrator"],
     )
     .await;
-    site.allow("default", &[("", "pods", "get")]).await;
-    refused(
-        &site,
-        &["web", "--kubeconfig", path],
-        3,
-        &["cannot create resource \"jobs\"", "administrator"],
+    site.allow(
+        "default",
+        &[
+            ("", "pods", "get"),
+            ("batch", "jobs", "create"),
+            ("", "secrets", "*"),
+        ],
     )
     .await;
+    let words = [
+        "delete, list, watch on jobs.batch",
+        "create on serviceaccounts/token",
+        "nothing was created",
+    ];
+    refused(&site, &["web", "--kubeconfig", path], 3, &words).await;
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_refusal_in_the_middle_is_a_failed_scan_that_left_nothing() {
+    let site = Site::new("midway").await;
+    let file = with_token(&site.token("default").await);
+    let path = file.path().to_str().unwrap();
+    // All that the server can be asked about; but nobody may give permissions that they lack.
+    let rbac = "rbac.authorization.k8s.io";
+    let rules = [
+        ("", "pods", "get"),
+        ("batch", "jobs", "*"),
+        ("", "secrets", "*"),
+        ("", "serviceaccounts", "*"),
+        ("", "serviceaccounts/token", "*"),
+        (rbac, "roles", "create"),
+        (rbac, "roles", "list"),
+        (rbac, "roles", "delete"),
+        (rbac, "rolebindings", "*"),
+    ];
+    site.allow("default", &rules).await;
+    let words = ["attempting to grant RBAC permissions not currently held"];
+    refused(&site, &["web", "--kubeconfig", path], 3, &words).await;
     site.remove().await;
 }

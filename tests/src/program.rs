@@ -2,7 +2,11 @@
 
 use std::process::{Output, Stdio};
 
-use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use k8s_openapi::api::{
+    authentication::v1::TokenRequest,
+    core::v1::ServiceAccount,
+    rbac::v1::{Role, RoleBinding},
+};
 use kube::api::PostParams;
 use serde_json::json;
 use tokio::process::{Child, Command};
@@ -98,5 +102,18 @@ impl Site {
         made.expect("create binding");
         // The authorizer learns of a new binding a moment after it was written.
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+}
+
+impl Site {
+    /// A token of a service account of this namespace.
+    pub async fn token(&self, account: &str) -> String {
+        let request = json!({"spec": {"audiences": []}});
+        let request: TokenRequest = serde_json::from_value(request).expect("token request");
+        let made = self
+            .api::<ServiceAccount>()
+            .create_token_request(account, &PostParams::default(), &request)
+            .await;
+        made.expect("token").status.expect("token").token
     }
 }

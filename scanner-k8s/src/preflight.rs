@@ -1,0 +1,116 @@
+//! Asks the server, before anything is created, whether the operator may do all that a scan needs:
+//! someone who may create but not delete would leave things behind.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::authorization::v1::{
+    ResourceRule, SelfSubjectRulesReview, SelfSubjectRulesReviewSpec,
+};
+use kube::{Api, api::PostParams};
+
+use crate::{Connection, error::CallError, error::call};
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// What a scan does as the operator: API group, resource, verbs.
+const NEEDED: [(&str, &str, &[&str]); 7] = [
+    ("", "pods", &["get"]),
+    ("batch", "jobs", &["create", "delete", "list", "watch"]),
+    ("", "serviceaccounts", &["create", "delete", "list"]),
+    ("", "serviceaccounts/token", &["create"]),
+    ("", "secrets", &["create", "delete", "list"]),
+    (RBAC, "roles", &["create", "delete", "list"]),
+    (RBAC, "rolebindings", &["create", "delete", "list"]),
+];
+
+/// What the operator may not do, such as `delete on jobs.batch`; empty when all is allowed, or when
+/// the server says that its own answer is incomplete.
+///
+/// # Errors
+///
+/// Fails when the server does not answer the review.
+pub(crate) async fn missing(
+    connection: &Connection,
+    namespace: &str,
+) -> Result<Vec<String>, CallError> {
+    let review = SelfSubjectRulesReview {
+        spec: SelfSubjectRulesReviewSpec {
+            namespace: Some(namespace.to_owned()),
+        },
+        ..SelfSubjectRulesReview::default()
+    };
+    let api = Api::all(connection.operator.clone());
+    let answer = call(
+        "review what the operator may do",
+        api.create(&PostParams::default(), &review),
+    )
+    .await?;
+    let status = answer.status.unwrap_or_default();
+    // Authorizers other than RBAC may not be able to list what they allow.
+    if status.incomplete {
+        return Ok(Vec::new());
+    }
+    Ok(lacking(&status.resource_rules))
+}
+
+fn lacking(rules: &[ResourceRule]) -> Vec<String> {
+    let mut missing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (group, resource, verbs) in NEEDED {
+        for verb in verbs {
+            if !rules.iter().any(|rule| allows(rule, group, resource, verb)) {
+                let dot = if group.is_empty() { "" } else { "." };
+                let name = format!("{resource}{dot}{group}");
+                missing.entry(name).or_default().push(verb);
+            }
+        }
+    }
+    missing
+        .into_iter()
+        .map(|(resource, verbs)| format!("{} on {resource}", verbs.join(", ")))
+        .collect()
+}
+
+/// A rule for named objects counts only for reading pods: a scan's own objects have new names.
+fn allows(rule: &ResourceRule, group: &str, resource: &str, verb: &str) -> bool {
+    let has = |list: Option<&Vec<String>>, wanted: &str| {
+        list.is_some_and(|all| all.iter().any(|one| one == "*" || one == wanted))
+    };
+    let named = rule.resource_names.as_ref().is_some_and(|n| !n.is_empty());
+    has(rule.api_groups.as_ref(), group)
+        && has(rule.resources.as_ref(), resource)
+        && has(Some(&rule.verbs), verb)
+        && (!named || resource == "pods")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(group: &str, resource: &str, verbs: &[&str], name: Option<&str>) -> ResourceRule {
+        ResourceRule {
+            api_groups: Some(vec![group.into()]),
+            resources: Some(vec![resource.into()]),
+            resource_names: name.map(|n| vec![n.into()]),
+            verbs: verbs.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn an_administrator_lacks_nothing() {
+        assert!(lacking(&[rule("*", "*", &["*"], None)]).is_empty());
+    }
+
+    #[test]
+    fn who_may_create_but_not_delete_lacks_delete() {
+        let mut rules: Vec<ResourceRule> = NEEDED
+            .iter()
+            .map(|(group, resource, verbs)| rule(group, resource, verbs, None))
+            .collect();
+        rules[1].verbs = vec!["create".into(), "list".into(), "watch".into()];
+        assert_eq!(lacking(&rules), ["delete on jobs.batch"]);
+        rules[1].verbs = vec!["*".into()];
+        assert!(lacking(&rules).is_empty());
+        rules[4].resource_names = Some(vec!["one".into()]);
+        assert_eq!(lacking(&rules), ["create, delete, list on secrets"]);
+    }
+}
