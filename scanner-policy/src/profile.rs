@@ -150,9 +150,21 @@ impl Profile {
         self.checks.iter().map(|c| c.id.as_str())
     }
 
+    /// What one check alone asks of an agent; `None` when there is no such check, or when it
+    /// reads nothing but the pod's specification.
+    pub fn request_of(&self, id: &str) -> Option<InventoryRequest> {
+        let check = self.checks.iter().find(|c| c.id == id)?;
+        let asks = check.sections.iter().any(|s| *s != Section::Pod);
+        asks.then(|| Self::request_for(std::slice::from_ref(check)))
+    }
+
     pub(crate) fn compiled_request(&self) -> InventoryRequest {
+        Self::request_for(&self.checks)
+    }
+
+    fn request_for(checks: &[Check]) -> InventoryRequest {
         let mut request = InventoryRequest::default();
-        for check in &self.checks {
+        for check in checks {
             request.sections.extend(&check.sections);
             request.files.extend(check.files.iter().cloned());
             request.commands.extend(check.commands.iter().cloned());

@@ -9,7 +9,7 @@ use crate::{
     ui::say,
 };
 
-const NAMESPACE: &str = "secure-scan-demo";
+pub(crate) const NAMESPACE: &str = "secure-scan-demo";
 const KINDS: &str = "jobs,serviceaccounts,secrets,roles,rolebindings,pods";
 
 /// Runs the demo. The lab stays up, so that one can try more; `lab down` removes it.
@@ -18,7 +18,7 @@ pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
     let program = cluster::build(&["build", "--package", "scanner-cli"], "secure-scan")?;
     cluster.start()?;
     let done = scan(cluster, &program);
-    let _ = cluster.kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]);
+    remove(cluster);
     let code = done?;
     if cluster.is_lab() {
         say("The lab is still up. Try:");
@@ -27,6 +27,11 @@ pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
         say("  cargo xtask lab down");
     }
     Ok(code)
+}
+
+/// Removes the shop; an existing cluster goes on doing so for a while.
+pub(crate) fn remove(cluster: &Cluster) {
+    let _ = cluster.kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]);
 }
 
 fn scan(cluster: &Cluster, program: &str) -> Result<ExitCode> {
@@ -58,7 +63,8 @@ fn scan(cluster: &Cluster, program: &str) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn deploy(cluster: &Cluster) -> Result<()> {
+/// A namespace with the vulnerable shop in it, running.
+pub(crate) fn deploy(cluster: &Cluster) -> Result<()> {
     let _ = cluster.kubectl(&["delete", "namespace", NAMESPACE, "--ignore-not-found"]);
     cluster.kubectl(&["create", "namespace", NAMESPACE])?;
     let image = format!("--image={}", cluster.image("demo"));

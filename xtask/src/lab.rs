@@ -187,6 +187,11 @@ fn exec(state: &State, program: &str, args: &[String]) -> Result<ExitCode> {
     Err(error).context("cannot run nsenter")
 }
 
+/// Where the lab's API server writes its audit log.
+pub(crate) fn audit_log() -> Result<std::path::PathBuf> {
+    Ok(State::locate()?.log("audit"))
+}
+
 fn logs(state: &State, part: Option<&str>) -> Result<ExitCode> {
     let Some(part) = part else {
         for entry in std::fs::read_dir(state.dir.join("log")).context("lab has no logs")? {

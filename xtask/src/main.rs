@@ -1,5 +1,6 @@
 //! Developer tasks of secure-scan.
 
+mod bench;
 mod cluster;
 mod demo;
 mod lab;
@@ -24,6 +25,8 @@ enum Task {
     Lab(lab::Command),
     /// Scan a vulnerable demo app for real, and show that nothing is left
     Demo(cluster::Cluster),
+    /// Measure scans side by side with what they replace; prints ratios
+    Bench(cluster::Cluster),
     /// Formatting, lints, unit tests, documentation and end-to-end tests
     Test(cluster::Cluster),
 }
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Lab(command) => lab::run(command),
         Task::Demo(cluster) => demo::run(&cluster),
+        Task::Bench(cluster) => bench::run(&cluster),
         Task::Test(cluster) => test::run(&cluster),
     };
     result.unwrap_or_else(|error| {

@@ -1,0 +1,194 @@
+//! `cargo xtask bench`: whole scans side by side with what they replace, as ratios of one run.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use crate::{
+    cluster::{self, Cluster},
+    demo, lab,
+    ui::say,
+};
+
+const ROUNDS: usize = 5;
+
+/// Runs the benchmark. Times are medians of rounds that take turns.
+pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
+    say("== building secure-scan (release)");
+    let build = ["build", "--release", "--package", "scanner-cli"];
+    let program = cluster::build(&build, "secure-scan")?;
+    let scripts = tempfile::tempdir()?;
+    let written = Command::new("cargo")
+        .args(["run", "--quiet", "--package", "scanner-tests"])
+        .args(["--example", "collector_scripts", "--"])
+        .arg(scripts.path())
+        .status()?;
+    ensure!(written.success(), "cannot write the collector scripts");
+    cluster.start()?;
+    demo::deploy(cluster)?;
+    let measured = measure(cluster, &program, scripts.path());
+    demo::remove(cluster);
+    measured?;
+    cluster.stop()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure(cluster: &Cluster, program: &str, scripts: &Path) -> Result<()> {
+    let whole = vec![scripts.join("whole.sh")];
+    let mut single: Vec<PathBuf> = fs::read_dir(scripts)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    single.retain(|path| !whole.contains(path));
+    let (mut total, mut looked, mut one, mut many) = (vec![], vec![], vec![], vec![]);
+    let before = calls(cluster)?;
+    let mut told = 0;
+    for round in 1..=ROUNDS {
+        say(&format!("== round {round} of {ROUNDS}"));
+        let started = Instant::now();
+        let report = scan(cluster, program)?;
+        total.push(started.elapsed());
+        looked.push(until_looked(&report)?);
+        told = report["api_calls"]["operator"].as_u64().unwrap_or_default()
+            + report["api_calls"]["scan"].as_u64().unwrap_or_default();
+        one.push(execs(cluster, &whole)?);
+        many.push(execs(cluster, &single)?);
+    }
+    let (total, looked, one, many) = (median(total), median(looked), median(one), median(many));
+    let ratio = |a: Duration, b: Duration| a.as_secs_f64() / b.as_secs_f64();
+    let seconds = |d: Duration| format!("{:.2} s", d.as_secs_f64());
+    say(&format!(
+        "one bare exec of the same collector      {}",
+        seconds(one)
+    ));
+    say(&format!(
+        "{} execs, one for each check that needs one  {}  ({:.1}x one exec)",
+        single.len(),
+        seconds(many),
+        ratio(many, one)
+    ));
+    say(&format!(
+        "scan, until the target was looked at     {}  ({:.1}x one exec, {:.2}x an exec per check)",
+        seconds(looked),
+        ratio(looked, one),
+        ratio(looked, many)
+    ));
+    say(&format!(
+        "scan, until cleanup and 401 were proven  {}  ({:.1}x one exec, {:.2}x an exec per check)",
+        seconds(total),
+        ratio(total, one),
+        ratio(total, many)
+    ));
+    match (calls(cluster)?, before) {
+        (Some(after), Some(before)) => say(&format!(
+            "API calls per scan, from the audit log   {} (goal: at most 25; the report says {told})",
+            (after - before) / ROUNDS
+        )),
+        _ => say(&format!(
+            "API calls per scan, as counted by the client  {told} (no audit log at hand)"
+        )),
+    }
+    start_time(program)
+}
+
+fn scan(cluster: &Cluster, program: &str) -> Result<Value> {
+    let output = cluster
+        .command(program)?
+        .args([
+            "container",
+            "shop",
+            "-n",
+            demo::NAMESPACE,
+            "-q",
+            "-o",
+            "json",
+        ])
+        .args(["--context", cluster.context()])
+        .output()?;
+    ensure!(
+        output.status.code() == Some(1),
+        "the scan failed: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Time from the first stage to the end of the evaluation.
+fn until_looked(report: &Value) -> Result<Duration> {
+    let stages = report["timings"].as_array().context("no timings")?;
+    let seconds = stages
+        .iter()
+        .filter(|t| t["stage"] != "release" && t["stage"] != "verify_release")
+        .filter_map(|t| t["seconds"].as_f64())
+        .sum();
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// Time of one `kubectl exec` for each script.
+fn execs(cluster: &Cluster, scripts: &[PathBuf]) -> Result<Duration> {
+    let started = Instant::now();
+    for script in scripts {
+        let mut command = cluster.command("kubectl")?;
+        command.args(["--context", cluster.context(), "exec", "-i", "shop"]);
+        command.args(["-n", demo::NAMESPACE, "--", "/bin/sh", "-s"]);
+        let output = command.stdin(File::open(script)?).output()?;
+        let answered = output.stdout.windows(5).any(|w| w == b"@end ");
+        ensure!(
+            answered,
+            "the bare exec of {} failed: {}",
+            script.display(),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    Ok(started.elapsed())
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// Requests of secure-scan in the lab's audit log, each counted once.
+fn calls(cluster: &Cluster) -> Result<Option<usize>> {
+    if !cluster.is_lab() {
+        return Ok(None);
+    }
+    let log = fs::read_to_string(lab::audit_log()?).context("no audit log")?;
+    let ids: BTreeSet<String> = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|e| {
+            let agent = e["userAgent"].as_str().unwrap_or_default();
+            agent.starts_with("secure-scan/")
+        })
+        .filter_map(|e| e["auditID"].as_str().map(str::to_owned))
+        .collect();
+    Ok(Some(ids.len()))
+}
+
+fn start_time(program: &str) -> Result<()> {
+    let mut times = Vec::new();
+    for _ in 0..20 {
+        let started = Instant::now();
+        let status = Command::new(program)
+            .arg("--version")
+            .stdout(Stdio::null())
+            .status()?;
+        ensure!(status.success(), "the program does not start");
+        times.push(started.elapsed());
+    }
+    let size = fs::metadata(program)?.len();
+    say(&format!(
+        "start of the program {:.1} ms, its size {:.1} MiB",
+        median(times).as_secs_f64() * 1e3,
+        f64::from(u32::try_from(size >> 10)?) / 1024.0
+    ));
+    Ok(())
+}
