@@ -28,10 +28,18 @@ const STEPS: [(&str, &[&str]); 4] = [
     ("documentation", &["doc", "--workspace", "--no-deps"]),
 ];
 
+/// Checks of dependencies, by programs that take long to build: run where they are installed.
+const TOOLS: [&[&str]; 2] = [
+    &["deny", "check", "bans", "licenses", "sources"],
+    &["machete"],
+];
+
 /// Runs every step, also after one failed, and ends with a line that counts them.
 pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
-    lab::packages()?;
-    let mut failed = 0;
+    if cluster.is_lab() {
+        lab::packages()?;
+    }
+    let (mut failed, mut absent) = (0, 0);
     for (name, args) in STEPS {
         say(&format!("== {name}: cargo {}", args.join(" ")));
         let mut command = Command::new("cargo");
@@ -41,12 +49,28 @@ pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
             failed += 1;
         }
     }
+    for args in TOOLS {
+        let name = format!("cargo {}", args.join(" "));
+        let found = Command::new("cargo").args([args[0], "--version"]).output();
+        if !found.is_ok_and(|output| output.status.success()) {
+            say(&format!(
+                "== NOT RUN: {name}: install it with: cargo install cargo-{}",
+                args[0]
+            ));
+            absent += 1;
+        } else if !Command::new("cargo").args(args).status()?.success() {
+            say(&format!("== {name}: FAILED"));
+            failed += 1;
+        }
+    }
     if let Err(error) = end_to_end(cluster) {
         say(&format!("== end-to-end tests: FAILED: {error:#}"));
         failed += 1;
     }
-    let passed = STEPS.len() + 1 - failed;
-    say(&format!("steps: {passed} passed, {failed} failed"));
+    let passed = STEPS.len() + TOOLS.len() + 1 - failed - absent;
+    say(&format!(
+        "steps: {passed} passed, {failed} failed, {absent} not run"
+    ));
     Ok(if failed == 0 {
         ExitCode::SUCCESS
     } else {

@@ -1,0 +1,67 @@
+//! A program that embeds secure-scan: scans one pod and prints what failed.
+//!
+//! Run: `cargo run -p scanner-tests --example embed -- NAMESPACE POD`
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "an example program talks to its user"
+)]
+
+use std::{env, error::Error};
+
+use scanner_core::{
+    event::{Event, Observer},
+    finding::{CheckStatus, Severity},
+    target::{PodSelection, TargetRequest},
+};
+use scanner_k8s::{ConnectOptions, PreparedScan, ScanRequest, connect};
+use scanner_policy::{Profile, builtin};
+
+struct Stages;
+
+impl Observer for Stages {
+    fn event(&self, event: &Event) {
+        if let Event::StageStarted(stage) = event {
+            eprintln!("{}", stage.doing());
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    // Which cryptography rustls uses is the program's choice.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut args = env::args().skip(1);
+    let (namespace, pod) = (args.next(), args.next());
+    let target = TargetRequest {
+        namespace: namespace.ok_or("expected a namespace")?.parse()?,
+        pod: PodSelection::Name(pod.ok_or("expected a pod")?.parse()?),
+        container: None,
+    };
+    let text = builtin::find("container-baseline").ok_or("no such profile")?;
+    let profile = Profile::parse(text, "container-baseline")?;
+    let connection = connect(&ConnectOptions::default()).await?;
+    let request = ScanRequest {
+        target,
+        profile: "container-baseline 1".into(),
+        lease_seconds: 300,
+        expected_digest: None,
+        threshold: Severity::Low,
+    };
+    // Nothing is written up to here; `prepared.plan()` lists what `run` would do.
+    let prepared = PreparedScan::new(&connection, &profile, request).await?;
+    let interrupt = async {
+        // When this resolves the scan stops and cleans up; the report comes after that.
+        let _ = tokio::signal::ctrl_c().await;
+        "Ctrl-C".to_owned()
+    };
+    let report = prepared.run(&profile, &Stages, interrupt).await;
+    println!("{}", report.verdict.sentence());
+    for result in report.findings.iter().flat_map(|f| &f.results) {
+        if result.status == CheckStatus::Fail {
+            println!("{}: {}", result.severity, result.id);
+        }
+    }
+    Ok(())
+}
