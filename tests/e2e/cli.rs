@@ -84,6 +84,53 @@ async fn an_unexpected_digest_is_an_alert_before_the_target_is_touched() {
     site.remove().await;
 }
 
+const DEBIAN: &str = r#"
+name: debian
+version: "1"
+title: A real Debian, looked at as a user that is not root
+checks:
+  - {id: packages, title: T, severity: low, rationale: R, fix: F,
+     pass: 'packages.size() > 50 && packages.exists(p, p.name == "libc6" && p.version != "")'}
+  - {id: users, title: T, severity: low, rationale: R, fix: F, pass: 'users.exists(u, u.name == "shop")'}
+  - {id: identity, title: T, severity: low, rationale: R, fix: F, pass: 'identity.uid == 1000'}
+  - {id: setuid, title: T, severity: low, rationale: R, fix: F, scope: reachable,
+     files: [{kind: [file], mode_any: "4000"}], violations: 'files.map(f, f.path)'}
+  - {id: shadow, title: T, severity: low, rationale: R, fix: F, pass: 'shadow.size() >= 0'}
+"#;
+
+#[tokio::test]
+async fn what_a_user_that_is_not_root_cannot_see_is_no_pass() {
+    if std::env::var("SCANNER_E2E_IMAGE").is_ok() {
+        eprintln!("NOT RUN: another image than the lab's was given");
+        return;
+    }
+    let site = Site::new("debian").await;
+    site.pod_of("debian", "lab.local/debian:1", "Running").await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), DEBIAN).unwrap();
+    let profile = file.path().to_str().unwrap();
+    let args = ["debian", "-p", profile, "-o", "json", "--fail-on", "medium"];
+    let said = site.run(&args).await;
+    assert_eq!(said.code, 3, "{said:?}");
+    let report = said.json();
+    assert_eq!(report["verdict"], "incomplete");
+    let statuses: Vec<&str> = report["findings"]["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|r| r["status"].as_str())
+        .collect();
+    assert_eq!(
+        statuses,
+        ["pass", "pass", "pass", "fail", "error"],
+        "{}",
+        said.out
+    );
+    assert_eq!(report["coverage"]["files"]["state"], "partial");
+    assert_eq!(report["agent"]["digests"], true);
+    site.remove().await;
+}
+
 /// Waits until the scan has made something, then a moment more.
 async fn underway(site: &Site, more: Duration) {
     for _ in 0..400 {

@@ -18,7 +18,7 @@ const KUBE_FLAGS: &str = "-s -w -X k8s.io/component-base/version.gitVersion=v1.3
     -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37";
 
 /// Debian packages and a file that shows each is there.
-const PACKAGES: [(&str, &str); 7] = [
+const PACKAGES: [(&str, &str); 8] = [
     ("etcd-server", "/usr/bin/etcd"),
     ("runc", "/usr/sbin/runc"),
     ("containernetworking-plugins", "/usr/lib/cni/bridge"),
@@ -26,6 +26,7 @@ const PACKAGES: [(&str, &str); 7] = [
     ("ipset", "/usr/sbin/ipset"),
     ("busybox-static", "/usr/share/doc/busybox-static"),
     ("openssl", "/usr/bin/openssl"),
+    ("mmdebstrap", "/usr/bin/mmdebstrap"),
 ];
 
 /// One Go module below `lab/` and the programs that come from it.

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use sha2::{Digest as _, Sha256};
 
 use super::state::State;
+use crate::ui::say;
 
 /// An image: its entries in one layer, and how it starts.
 struct Image {
@@ -78,14 +79,60 @@ pub(super) fn all(bin: &Path) -> Result<Vec<PathBuf>> {
     ];
     let folder = bin.join("images");
     fs::create_dir_all(&folder)?;
-    images
-        .iter()
-        .map(|image| {
-            let path = folder.join(format!("{}.tar", image.name));
-            fs::write(&path, archive(image)?)?;
-            Ok(path)
-        })
-        .collect()
+    let mut archives = vec![debian(&folder)?];
+    for image in &images {
+        let path = folder.join(format!("{}.tar", image.name));
+        fs::write(&path, archive(image)?)?;
+        archives.push(path);
+    }
+    Ok(archives)
+}
+
+/// A real Debian with its packages and one more user, as that user. Made once per recipe.
+fn debian(folder: &Path) -> Result<PathBuf> {
+    let recipe = [
+        "--mode=root",
+        "--variant=essential",
+        "--dpkgopt=path-exclude=/usr/share/doc/*",
+        "--dpkgopt=path-exclude=/usr/share/locale/*",
+        "--dpkgopt=path-exclude=/usr/share/man/*",
+        "--customize-hook=echo shop:x:1000:1000::/srv:/bin/bash >> \"$1/etc/passwd\"",
+        "--customize-hook=echo 'shop:*:19000:0:99999:7:::' >> \"$1/etc/shadow\"; chmod 0640 \"$1/etc/shadow\"",
+        "bookworm",
+    ];
+    let path = folder.join(format!(
+        "debian-{}.tar",
+        &sha256(recipe.concat().as_bytes())[..16]
+    ));
+    if path.exists() {
+        return Ok(path);
+    }
+    say("making the Debian fixture image");
+    let layer = folder.join("debian-layer.tar");
+    let output = Command::new("mmdebstrap")
+        .args(recipe)
+        .arg(&layer)
+        .env("SOURCE_DATE_EPOCH", "1700000000")
+        .output()
+        .context("no mmdebstrap")?;
+    ensure!(
+        output.status.success(),
+        "mmdebstrap failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let image = Image {
+        name: "debian",
+        entries: vec![],
+        user: "1000:1000",
+        env: PATH,
+        entrypoint: SLEEP,
+    };
+    // Renamed when it is whole: an interrupted run leaves nothing that looks finished.
+    let part = path.with_extension("part");
+    fs::write(&part, pack(&image, &fs::read(&layer)?)?)?;
+    fs::rename(&part, &path)?;
+    fs::remove_file(layer)?;
+    Ok(path)
 }
 
 /// Imports the archives into the lab's containerd.
@@ -205,18 +252,22 @@ fn archive(image: &Image) -> Result<Vec<u8>> {
             }
         }
     }
-    let layer = layer.into_inner()?;
+    pack(image, &layer.into_inner()?)
+}
+
+/// A docker archive of `image` with that layer.
+fn pack(image: &Image, layer: &[u8]) -> Result<Vec<u8>> {
     let config = serde_json::to_vec(&serde_json::json!({
         "architecture": std::env::consts::ARCH.replace("x86_64", "amd64").replace("aarch64", "arm64"),
         "os": "linux",
         "config": {"Entrypoint": image.entrypoint, "Env": image.env, "User": image.user},
-        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", sha256(&layer))]},
+        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", sha256(layer))]},
         "history": [],
     }))?;
     let manifest = serde_json::to_vec(&serde_json::json!([{
         "Config": format!("{}.json", sha256(&config)),
         "RepoTags": [format!("lab.local/{}:1", image.name)],
-        "Layers": [format!("{}/layer.tar", sha256(&layer))],
+        "Layers": [format!("{}/layer.tar", sha256(layer))],
     }]))?;
     let mut out = tar::Builder::new(Vec::new());
     append(
@@ -227,8 +278,8 @@ fn archive(image: &Image) -> Result<Vec<u8>> {
     )?;
     append(
         &mut out,
-        &format!("{}/layer.tar", sha256(&layer)),
-        &layer,
+        &format!("{}/layer.tar", sha256(layer)),
+        layer,
         0o644,
     )?;
     append(&mut out, "manifest.json", &manifest, 0o644)?;
