@@ -2,6 +2,7 @@
 
 use scanner_core::{
     ScanReport,
+    cause::chain,
     event::{Event, Observer as _},
     pipeline::Stage,
     target::{PodSelection, TargetRequest},
@@ -99,18 +100,4 @@ async fn scan(
             hint: Some(format!("the cluster removes what is left at most {lease} s after the start")),
         }),
     }
-}
-
-/// An error with its causes, one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        let part = source.to_string();
-        if !text.contains(&part) {
-            text = format!("{text}: {part}");
-        }
-        cause = source.source();
-    }
-    text
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scanner_core::{ControlError, control::ControlEffect, escape::visible};
+use scanner_core::{ControlError, cause::chain, control::ControlEffect, escape::visible};
 
 /// Longest time that one call may take.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -84,17 +84,4 @@ pub async fn call<T>(
         what: what.into(),
         cause,
     })
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        let part = source.to_string();
-        if !text.contains(&part) {
-            text = format!("{text}: {part}");
-        }
-        cause = source.source();
-    }
-    text
 }

@@ -5,11 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    Pipeline, Stage,
-    stages::{chain, slot},
-};
+use super::{Pipeline, Stage, stages::slot};
 use crate::{
+    cause::chain,
     control::{ControlError, Evidence},
     event::{Event, Observer},
     finding::Findings,

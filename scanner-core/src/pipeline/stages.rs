@@ -2,27 +2,13 @@
 
 use super::{Pipeline, Stage, record::Recorder};
 use crate::{
+    cause::chain,
     control::{ControlEffect, ControlError, EnforcedControls},
     event::Event,
     gate::{self, GateDecision, GateVerdict},
     inventory::{Collected, Inventory},
     report::{ControlStage, Failure},
 };
-
-/// Renders an error with its causes, one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        let part = source.to_string();
-        if !text.contains(&part) {
-            text.push_str(": ");
-            text.push_str(&part);
-        }
-        cause = source.source();
-    }
-    text
-}
 
 fn failure(stage: Stage, error: &dyn std::error::Error, hint: Option<String>) -> Failure {
     Failure {
