@@ -7,6 +7,7 @@ pub mod collector;
 pub mod connect;
 pub mod container;
 pub mod control;
+pub mod distroless;
 pub mod error;
 pub mod exec;
 pub mod facts;
