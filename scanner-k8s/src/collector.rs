@@ -7,6 +7,9 @@ use scanner_core::inventory::{FileKind, FileSelector, InventoryRequest};
 /// What runs after the prologue.
 const SCRIPT: &str = include_str!("collector/collector.sh");
 
+/// Name of this agent in reports.
+pub const NAME: &str = "collector-sh";
+
 /// The command in the target; the script goes to its standard input, so that it is in no argument
 /// list and in no file.
 pub const COMMAND: [&str; 2] = ["/bin/sh", "-s"];

@@ -101,10 +101,14 @@ impl TargetAccess for Access {
             hint: hint(&error),
             source: Some(Box::new(error)),
         })?;
-        parse::inventory(&answer, &self.nonce, request).map_err(|error| AccessError {
-            message: "the collector's answer cannot be used".into(),
-            hint: Some("scan again; if it stays so, the target's tools do not work or lie".into()),
-            source: Some(Box::new(error)),
+        parse::inventory(collector::NAME, &answer, &self.nonce, request).map_err(|error| {
+            AccessError {
+                message: "the collector's answer cannot be used".into(),
+                hint: Some(
+                    "scan again; if it stays so, the target's tools do not work or lie".into(),
+                ),
+                source: Some(Box::new(error)),
+            }
         })
     }
 

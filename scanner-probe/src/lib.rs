@@ -1,1 +1,123 @@
-//! Static inventory agent of secure-scan (stub: not functional yet).
+//! The static agent: inventories a root filesystem and its processes, for containers without tools.
+//!
+//! It answers exactly the compiled request, in the wire format that the shell collector speaks too.
+//! It reads only, runs no program, opens no network connection and keeps one frame in memory.
+
+mod accounts;
+pub mod procs;
+pub mod root;
+mod walk;
+
+use std::io::{self, Write};
+
+use rustix::io::Errno;
+use scanner_core::inventory::{InventoryRequest, Section, wire::FrameWriter};
+
+pub use procs::of_container;
+pub use root::Root;
+
+/// Name of this agent in reports.
+pub const NAME: &str = "probe";
+
+/// What is inventoried.
+#[derive(Debug)]
+pub struct Subject {
+    /// The root filesystem.
+    pub root: Root,
+    /// Process whose environment, mounts and sockets are meant; `None` for a plain directory.
+    pub pid: Option<u32>,
+    /// Text in the cgroup of every process that belongs to the target, such as its container id;
+    /// all processes when empty.
+    pub container: String,
+}
+
+/// How a section ended.
+pub(crate) enum End {
+    Ok,
+    Partial(u64),
+    Missing(String),
+}
+
+impl End {
+    pub(crate) fn missing(what: &str, error: Errno) -> Self {
+        Self::Missing(format!("{what} cannot be read: {error}"))
+    }
+}
+
+/// Answers `request`.
+///
+/// # Errors
+///
+/// Fails when the reader is gone. Does not fail on what cannot be read: the answer says so.
+pub fn answer(
+    subject: &Subject,
+    request: &InventoryRequest,
+    nonce: &str,
+    out: impl Write,
+) -> io::Result<()> {
+    let mut out = FrameWriter::new(out, nonce);
+    let mut count = 0;
+    for section in request.sections.iter().filter(|s| **s != Section::Pod) {
+        count += 1;
+        writeln!(out, "@{nonce} section {section}")?;
+        match write_section(subject, request, *section, &mut out)? {
+            End::Ok => writeln!(out, "!ok")?,
+            End::Partial(lost) => {
+                writeln!(out, "!partial {lost} {lost} not readable by this probe")?;
+            }
+            End::Missing(reason) => writeln!(out, "!missing {}", reason.replace('\n', " "))?,
+        }
+    }
+    writeln!(out, "@{nonce} done {count}")?;
+    out.finish()
+}
+
+fn write_section(
+    subject: &Subject,
+    request: &InventoryRequest,
+    section: Section,
+    out: &mut impl Write,
+) -> io::Result<End> {
+    let root = &subject.root;
+    match section {
+        Section::Files => Ok(match walk::files(root, &request.files, out)? {
+            0 => End::Ok,
+            lost => End::Partial(lost),
+        }),
+        Section::Users => accounts::users(root, out),
+        Section::Groups => accounts::groups(root, out),
+        Section::Shadow => accounts::shadow(root, out),
+        Section::Packages => accounts::packages(root, out),
+        Section::Os => accounts::os(root, out),
+        Section::Commands => {
+            for name in &request.commands {
+                let places = [
+                    "/usr/local/sbin",
+                    "/usr/local/bin",
+                    "/usr/sbin",
+                    "/usr/bin",
+                    "/sbin",
+                    "/bin",
+                ];
+                let found = places
+                    .iter()
+                    .map(|dir| format!("{dir}/{name}"))
+                    .find(|p| root.is_program(p));
+                if let Some(path) = found {
+                    writeln!(out, "{name} {path}")?;
+                }
+            }
+            Ok(End::Ok)
+        }
+        Section::Identity
+        | Section::Processes
+        | Section::Listeners
+        | Section::Mounts
+        | Section::Env
+        | Section::Kernel => procs::section(subject, section, out),
+        Section::Pod => Ok(End::Missing("the cluster says it, not an agent".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,13 +11,14 @@ use super::{
     wire::{self, Answer, Ending, RawSection, WireError},
 };
 
-/// Reads a whole answer of the shell collector.
+/// Reads a whole answer of the agent of that name.
 ///
 /// # Errors
 ///
 /// Fails when the answer is cut, forged or malformed. Sections that are missing from it are
 /// [`Collected::Unavailable`].
 pub fn inventory(
+    agent: &str,
     bytes: &[u8],
     nonce: &str,
     request: &InventoryRequest,
@@ -29,7 +30,7 @@ pub fn inventory(
     };
     Ok(Inventory {
         agent: AgentInfo {
-            name: "collector-sh".into(),
+            name: agent.into(),
             protocol: wire::PROTOCOL,
             bytes: bytes.len() as u64,
             frames: answer.frames,

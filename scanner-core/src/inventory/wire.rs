@@ -9,6 +9,10 @@
 //! `!partial COUNT REASON` or `!missing REASON`) and at the end `@NONCE done SECTIONS`. The nonce is
 //! made for one scan, so that no text that was in the target before can pose as a line of the protocol.
 
+mod writer;
+
+pub use writer::FrameWriter;
+
 use std::collections::BTreeMap;
 
 use super::Section;
@@ -213,23 +217,14 @@ mod tests {
     use proptest::prelude::*;
 
     fn encode(payloads: &[&[u8]], nonce: &str) -> Vec<u8> {
-        let (mut out, mut headers, mut total) = (Vec::new(), String::new(), 0);
-        for (seq, payload) in payloads.iter().enumerate() {
-            let header = format!(
-                "@frame {nonce} {seq} {} {}\n",
-                payload.len(),
-                cksum(payload)
-            );
-            out.extend_from_slice(header.as_bytes());
-            out.extend_from_slice(payload);
-            out.push(b'\n');
-            headers.push_str(&header);
-            total += payload.len();
+        use std::io::Write as _;
+        let mut out = Vec::new();
+        let mut writer = FrameWriter::new(&mut out, nonce);
+        for payload in payloads {
+            writer.write_all(payload).unwrap();
+            writer.flush().unwrap();
         }
-        let crc = cksum(headers.as_bytes());
-        out.extend_from_slice(
-            format!("@end {nonce} {} {total} {crc}\n", payloads.len()).as_bytes(),
-        );
+        writer.finish().unwrap();
         out
     }
 

@@ -46,7 +46,7 @@ fn run(shell: &[&str], path: Option<&Path>, request: &InventoryRequest) -> Vec<u
 
 fn collect(shell: &[&str], request: &InventoryRequest) -> Inventory {
     let bytes = run(shell, None, request);
-    let read = parse::inventory(&bytes, "n0nce", request);
+    let read = parse::inventory(NAME, &bytes, "n0nce", request);
     read.unwrap_or_else(|e| unreachable!("{shell:?}: {e}\n{}", String::from_utf8_lossy(&bytes)))
 }
 
@@ -104,7 +104,7 @@ fn the_environment_is_named_and_never_sent() {
         let text = String::from_utf8_lossy(&bytes);
         assert!(!text.contains("ghp_0123"), "{shell:?}");
         assert!(!text.contains("xyz"), "{shell:?}");
-        let found = parse::inventory(&bytes, "n0nce", &everything()).unwrap();
+        let found = parse::inventory(NAME, &bytes, "n0nce", &everything()).unwrap();
         let env = found.env.data().unwrap();
         let seen: Vec<_> = env
             .iter()
@@ -233,7 +233,7 @@ fn a_target_without_tools_says_so() {
         .write_all(script.as_bytes())
         .unwrap();
     let out = child.wait_with_output().unwrap().stdout;
-    let found = parse::inventory(&out, "n0nce", &everything()).unwrap();
+    let found = parse::inventory(NAME, &out, "n0nce", &everything()).unwrap();
     let Collected::Unavailable { reason } = &found.files else {
         unreachable!("{:?}", found.files);
     };

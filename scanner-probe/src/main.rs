@@ -1,0 +1,94 @@
+//! The program of the ephemeral container: `wait` keeps it alive, `collect` answers over exec.
+
+use std::{
+    fs,
+    io::{self, Read as _, Write as _},
+    path::Path,
+    process::ExitCode,
+    thread::{self, sleep},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+use scanner_core::inventory::InventoryRequest;
+use scanner_probe::{Root, Subject, answer, of_container};
+
+/// Largest request in bytes.
+const MAX_REQUEST: u64 = 1 << 20;
+/// How long `wait` stays without anyone collecting.
+const GRACE: Duration = Duration::from_secs(30);
+
+fn main() -> ExitCode {
+    // Memory of this process holds what it read: no core dump. What is limited lower stays so.
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let _ = setrlimit(Resource::Core, none);
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match args.as_slice() {
+        ["wait", seconds] => wait(seconds),
+        ["collect", target, nonce, seconds] => collect(target, nonce, seconds),
+        _ => Err("usage: wait SECONDS | collect CONTAINER-ID NONCE SECONDS".into()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            // With standard error closed nobody listens.
+            let _ = writeln!(io::stderr(), "{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().map_err(|_| "seconds must be a number")?;
+    Ok(Duration::from_secs(seconds))
+}
+
+/// Ends when a collector came and went, when none came, or at the deadline.
+fn wait(limit: &str) -> Result<(), String> {
+    let (started, limit) = (Instant::now(), seconds(limit)?);
+    let own = fs::read_to_string("/proc/self/cgroup").map_err(|e| e.to_string())?;
+    let me = std::process::id();
+    let mut came = false;
+    while started.elapsed() < limit {
+        let others = of_container("").into_iter().any(|pid| {
+            pid != me && fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|c| c == own)
+        });
+        if (came && !others) || (!came && started.elapsed() > GRACE) {
+            return Ok(());
+        }
+        came |= others;
+        sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+fn collect(container: &str, nonce: &str, limit: &str) -> Result<(), String> {
+    let limit = seconds(limit)?;
+    // Whatever happens to the client, this process ends.
+    thread::spawn(move || {
+        sleep(limit);
+        std::process::abort();
+    });
+    let mut text = String::new();
+    let mut input = io::stdin().take(MAX_REQUEST);
+    input.read_to_string(&mut text).map_err(|e| e.to_string())?;
+    let request: InventoryRequest = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+    if container.len() < 12 {
+        return Err("the container id is too short to be one".into());
+    }
+    let pid = *of_container(container)
+        .first()
+        .ok_or("no process of the target is visible: the node's runtime did not join its process namespace")?;
+    let root = Root::open(Path::new(&format!("/proc/{pid}/root")))
+        .map_err(|error| format!("cannot see the root of process {pid}: {error}"))?;
+    let subject = Subject {
+        root,
+        pid: Some(pid),
+        container: container.to_owned(),
+    };
+    answer(&subject, &request, nonce, io::stdout().lock()).map_err(|e| e.to_string())
+}

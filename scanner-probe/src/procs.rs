@@ -1,0 +1,178 @@
+//! Processes, sockets, mounts, environment and kernel state, from this machine's `/proc`.
+
+use std::{
+    fs,
+    io::{self, Read as _, Write},
+};
+
+use scanner_core::inventory::Section;
+
+use crate::{End, Subject};
+
+/// Longest file of `/proc` that is read, in bytes.
+const MAX_PROC: u64 = 4 << 20;
+const KEYS: [&str; 10] = [
+    "Name:",
+    "Pid:",
+    "PPid:",
+    "Uid:",
+    "Gid:",
+    "Groups:",
+    "CapEff:",
+    "CapBnd:",
+    "NoNewPrivs:",
+    "Seccomp:",
+];
+
+/// Reads a file of `/proc`, bounded; bytes that are not UTF-8 are replaced.
+fn read(path: &str) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?
+        .take(MAX_PROC)
+        .read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Processes whose cgroup names the container, in order; all when `container` is empty.
+pub fn of_container(container: &str) -> Vec<u32> {
+    let mut found: Vec<u32> = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid| {
+            container.is_empty()
+                || read(&format!("/proc/{pid}/cgroup")).is_ok_and(|text| text.contains(container))
+        })
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+pub(crate) fn section(
+    subject: &Subject,
+    section: Section,
+    out: &mut impl Write,
+) -> io::Result<End> {
+    let Some(pid) = subject.pid else {
+        return Ok(End::Missing("a directory has no processes".into()));
+    };
+    let done = match section {
+        Section::Identity => status(pid, &KEYS[3..], out),
+        Section::Processes => processes(subject, out),
+        Section::Listeners => listeners(pid, out),
+        Section::Mounts => {
+            read(&format!("/proc/{pid}/mounts")).and_then(|t| out.write_all(t.as_bytes()))
+        }
+        Section::Env => env(pid, out),
+        _ => kernel(pid, out),
+    };
+    match done {
+        Ok(()) => Ok(End::Ok),
+        // The reader is gone, which ends the whole answer.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(error),
+        Err(error) => Ok(End::Missing(format!("/proc/{pid} cannot be read: {error}"))),
+    }
+}
+
+fn status(pid: u32, keys: &[&str], out: &mut impl Write) -> io::Result<()> {
+    let text = read(&format!("/proc/{pid}/status"))?;
+    for line in text
+        .lines()
+        .filter(|l| keys.iter().any(|key| l.starts_with(key)))
+    {
+        writeln!(out, "/proc/{pid}/status:{line}")?;
+    }
+    Ok(())
+}
+
+fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<()> {
+    let keys: Vec<&str> = KEYS.into_iter().filter(|key| *key != "Groups:").collect();
+    for pid in of_container(&subject.container) {
+        match status(pid, &keys, out) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(error),
+            // Ended since it was listed.
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn listeners(pid: u32, out: &mut impl Write) -> io::Result<()> {
+    let tcp = read(&format!("/proc/{pid}/net/tcp"))?;
+    let others = ["tcp6", "udp", "udp6"].map(|name| {
+        // A kernel without IPv6 has no such file.
+        (
+            name,
+            read(&format!("/proc/{pid}/net/{name}")).unwrap_or_default(),
+        )
+    });
+    for (name, text) in [("tcp", tcp)].into_iter().chain(others) {
+        for line in text.lines() {
+            writeln!(out, "/proc/net/{name}:{line}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Name, length and shape: a value never leaves the target.
+fn env(pid: u32, out: &mut impl Write) -> io::Result<()> {
+    let text = read(&format!("/proc/{pid}/environ"))?;
+    for variable in text.split('\0') {
+        let Some((name, value)) = variable.split_once('=') else {
+            continue;
+        };
+        writeln!(
+            out,
+            "{} {} {}",
+            value.len(),
+            shape(value),
+            name.replace('\n', "?")
+        )?;
+    }
+    Ok(())
+}
+
+fn shape(value: &str) -> &'static str {
+    let starts = |any: &[&str]| any.iter().any(|start| value.starts_with(start));
+    if value.is_empty() {
+        "empty"
+    } else if value.contains("-----BEGIN ") && value.contains("PRIVATE KEY") {
+        "private_key"
+    } else if value.chars().count() == 20 && starts(&["AKIA", "ASIA"]) {
+        "aws_key"
+    } else if value.starts_with("eyJ") && value.contains(".eyJ") {
+        "jwt"
+    } else if starts(&["ghp_", "gho_", "ghs_", "ghu_", "github_pat_"]) {
+        "github_token"
+    } else if starts(&["xoxa-", "xoxb-", "xoxr-", "xoxs-", "xoxp-"]) {
+        "slack_token"
+    } else if value.split_once("://").is_some_and(|(_, rest)| {
+        rest.split_once('@')
+            .is_some_and(|(user, _)| user.contains(':'))
+    }) {
+        "url_credentials"
+    } else {
+        "plain"
+    }
+}
+
+fn kernel(pid: u32, out: &mut impl Write) -> io::Result<()> {
+    let release = read("/proc/sys/kernel/osrelease")?;
+    let label = read(&format!("/proc/{pid}/attr/current")).unwrap_or_default();
+    let mounts = read(&format!("/proc/{pid}/mounts"))?;
+    let read_only = mounts.lines().any(|line| {
+        let mut fields = line.split(' ').skip(1);
+        let (target, options) = (fields.next(), fields.nth(1).unwrap_or_default());
+        target == Some("/proc/sys") && options.split(',').any(|o| o == "ro")
+    });
+    let root = read(&format!("/proc/{pid}/status"))?
+        .lines()
+        .any(|line| line.starts_with("Uid:") && line.split_whitespace().nth(2) == Some("0"));
+    writeln!(out, "release {}", release.trim())?;
+    writeln!(out, "label {}", label.trim_matches(['\0', '\n']))?;
+    writeln!(
+        out,
+        "writable {}",
+        if root && !read_only { "yes" } else { "no" }
+    )
+}

@@ -1,0 +1,152 @@
+//! The probe over hostile roots, read back by the reader of every agent.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::Path,
+};
+
+use scanner_core::inventory::{Collected, FileSelector, Inventory, parse};
+
+use super::*;
+
+fn look(root: &Path, request: &InventoryRequest) -> Inventory {
+    let subject = Subject {
+        root: Root::open(root).unwrap(),
+        pid: None,
+        container: String::new(),
+    };
+    let mut out = Vec::new();
+    answer(&subject, request, "n", &mut out).unwrap();
+    parse::inventory(NAME, &out, "n", request).unwrap()
+}
+
+fn request(sections: &[Section], files: Vec<FileSelector>) -> InventoryRequest {
+    InventoryRequest {
+        sections: sections.iter().copied().collect(),
+        files,
+        commands: ["sh".to_owned()].into(),
+    }
+}
+
+fn paths(found: &Inventory) -> Vec<&str> {
+    let files = found.files.data().unwrap();
+    files.iter().map(|f| f.path.as_str()).collect()
+}
+
+#[test]
+fn links_never_lead_out_of_the_root() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    fs::create_dir_all(root.join("etc")).unwrap();
+    fs::create_dir_all(root.join("bin")).unwrap();
+    // Absolute, relative and magic links to the machine's own files.
+    symlink("/etc/hostname", root.join("etc/passwd")).unwrap();
+    symlink("../../../../../../../etc/passwd", root.join("etc/group")).unwrap();
+    symlink("/proc/self/root/etc/shadow", root.join("etc/shadow")).unwrap();
+    symlink("/bin/sh", root.join("bin/bash")).unwrap();
+    let sections = [
+        Section::Users,
+        Section::Groups,
+        Section::Shadow,
+        Section::Commands,
+    ];
+    let found = look(root, &request(&sections, vec![]));
+    assert_eq!(found.users.data().map(Vec::len), Some(0));
+    assert_eq!(found.shadow.data().map(Vec::len), Some(0));
+    assert_eq!(found.commands.data().map(Vec::len), Some(0));
+    // etc/group leads to etc/passwd of this root, which leads to nothing.
+    assert_eq!(found.groups.data().map(Vec::len), Some(0));
+}
+
+#[test]
+fn fifos_loops_and_deep_trees_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    fs::create_dir_all(root.join("etc")).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        root.join("etc/passwd"),
+        rustix::fs::FileType::Fifo,
+        0o644.into(),
+        0,
+    )
+    .unwrap();
+    symlink(".", root.join("loop")).unwrap();
+    let mut deep = root.to_path_buf();
+    for _ in 0..300 {
+        deep.push("d");
+        fs::create_dir(&deep).unwrap();
+    }
+    let all = FileSelector::default();
+    let found = look(root, &request(&[Section::Files, Section::Users], vec![all]));
+    assert!(
+        matches!(found.users, Collected::Unavailable { .. }),
+        "a FIFO is never opened"
+    );
+    let Collected::Partial { unreadable, .. } = &found.files else {
+        unreachable!(
+            "what is too deep must be told: {:?}",
+            found.files.coverage()
+        );
+    };
+    assert_eq!(*unreadable, 1);
+    assert!(paths(&found).contains(&"/loop"));
+    assert!(!paths(&found).iter().any(|p| p.starts_with("/loop/")));
+}
+
+#[test]
+fn selections_and_absence_are_told_exactly() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    fs::create_dir_all(root.join("opt/a")).unwrap();
+    for (name, mode) in [("opt/a/two\nlines", 0o4755), ("opt/plain", 0o644)] {
+        fs::write(root.join(name), "x").unwrap();
+        fs::set_permissions(root.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let setuid = FileSelector {
+        mode_any: Some("6000".into()),
+        ..FileSelector::default()
+    };
+    let named = FileSelector {
+        paths: vec!["/opt/plain".into(), "/etc/none".into()],
+        ..FileSelector::default()
+    };
+    let found = look(root, &request(&[Section::Files], vec![setuid, named]));
+    assert_eq!(
+        paths(&found),
+        ["/etc/none", "/opt/plain", "/opt/a/two?lines"]
+    );
+    assert!(!found.files.data().unwrap()[0].exists);
+}
+
+#[test]
+fn processes_of_this_machine_are_read() {
+    let subject = Subject {
+        root: Root::open(Path::new("/")).unwrap(),
+        pid: Some(std::process::id()),
+        container: String::new(),
+    };
+    let sections = [
+        Section::Identity,
+        Section::Processes,
+        Section::Listeners,
+        Section::Mounts,
+        Section::Env,
+        Section::Kernel,
+    ];
+    let request = request(&sections, vec![]);
+    let mut out = Vec::new();
+    answer(&subject, &request, "n", &mut out).unwrap();
+    let found = parse::inventory(NAME, &out, "n", &request).unwrap();
+    for section in sections {
+        let coverage = found.section_coverage(section);
+        assert_eq!(
+            coverage,
+            scanner_core::inventory::Coverage::Complete,
+            "{section}"
+        );
+    }
+    assert!(found.env.data().unwrap().iter().any(|e| e.name == "PATH"));
+    assert!(found.processes.data().unwrap().iter().any(|p| p.pid == 1));
+}

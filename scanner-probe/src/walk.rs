@@ -1,0 +1,164 @@
+//! Files: named paths and one bounded walk, as lines `MODE UID GID SIZE PATH`.
+
+use std::{
+    io::{self, Write},
+    os::fd::{AsFd as _, OwnedFd},
+};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, openat, statat};
+use scanner_core::inventory::{FileEntry, FileKind, FileSelector};
+
+use crate::root::Root;
+
+/// Deepest directory that is entered: one open directory for each level.
+const MAX_DEPTH: usize = 200;
+/// Entries that are looked at.
+const MAX_ENTRIES: u64 = 10_000_000;
+
+/// Writes the union of `selectors`, and returns how much could not be looked at.
+pub(crate) fn files(
+    root: &Root,
+    selectors: &[FileSelector],
+    out: &mut impl Write,
+) -> io::Result<u64> {
+    let mut walk = Walk {
+        root,
+        selectors: selectors.iter().filter(|s| s.walks()).collect(),
+        lost: 0,
+        seen: 0,
+    };
+    let mut named: Vec<&String> = selectors.iter().flat_map(|s| &s.paths).collect();
+    named.sort();
+    named.dedup();
+    for path in named {
+        match root.stat(path) {
+            Ok(Some(stat)) => line(&stat, path, out)?,
+            Ok(None) => writeln!(out, "- {path}")?,
+            Err(_) => walk.lost += 1,
+        }
+    }
+    for start in starts(&walk.selectors) {
+        let dir = match root.stat(&start) {
+            Ok(Some(stat)) => {
+                walk.keep(&stat, &start, out)?;
+                root.resolve(&start, OFlags::DIRECTORY | OFlags::NOFOLLOW)
+            }
+            Ok(None) => continue,
+            Err(error) => Err(error),
+        };
+        match dir {
+            Ok(dir) => {
+                let prefix = start.trim_end_matches('/').to_owned();
+                walk.enter(&dir, &prefix, 0, out)?;
+            }
+            Err(_) => walk.lost += 1,
+        }
+    }
+    Ok(walk.lost)
+}
+
+/// Directories below which all selections lie, none of them below another.
+fn starts(selectors: &[&FileSelector]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for selector in selectors {
+        if selector.under.is_empty() {
+            all.push("/".into());
+        }
+        all.extend(selector.under.iter().cloned());
+    }
+    all.sort();
+    all.dedup();
+    let others = all.clone();
+    all.retain(|dir| {
+        let above = |other: &&String| {
+            *other != dir && dir.starts_with(&format!("{}/", other.trim_end_matches('/')))
+        };
+        !others.iter().any(|other| above(&other))
+    });
+    all
+}
+
+struct Walk<'a> {
+    root: &'a Root,
+    selectors: Vec<&'a FileSelector>,
+    lost: u64,
+    seen: u64,
+}
+
+impl Walk<'_> {
+    fn enter(
+        &mut self,
+        dir: &OwnedFd,
+        path: &str,
+        depth: usize,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        let Ok(entries) = Dir::read_from(dir) else {
+            self.lost += 1;
+            return Ok(());
+        };
+        for entry in entries {
+            let Ok(entry) = entry else {
+                self.lost += 1;
+                break;
+            };
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            self.seen += 1;
+            if self.seen > MAX_ENTRIES {
+                self.lost += 1;
+                break;
+            }
+            // Gone since it was listed: there is nothing to look at.
+            let Ok(stat) = statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) else {
+                continue;
+            };
+            let below = format!("{path}/{}", name.to_string_lossy());
+            self.keep(&stat, &below, out)?;
+            let is_dir = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+            if !is_dir || stat.st_dev != self.root.device {
+                continue;
+            }
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            match openat(dir.as_fd(), name, flags, Mode::empty()) {
+                Ok(next) if depth < MAX_DEPTH => self.enter(&next, &below, depth + 1, out)?,
+                _ => self.lost += 1,
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&self, stat: &Stat, path: &str, out: &mut impl Write) -> io::Result<()> {
+        let path = path.replace('\n', "?");
+        let entry = FileEntry {
+            kind: kind(stat.st_mode),
+            exists: true,
+            mode: i64::from(stat.st_mode & 0o7777),
+            path,
+            ..FileEntry::default()
+        };
+        if self.selectors.iter().any(|s| s.matches(&entry)) {
+            line(stat, &entry.path, out)?;
+        }
+        Ok(())
+    }
+}
+
+fn line(stat: &Stat, path: &str, out: &mut impl Write) -> io::Result<()> {
+    let (mode, uid, gid, size) = (stat.st_mode, stat.st_uid, stat.st_gid, stat.st_size);
+    writeln!(out, "{mode:x} {uid} {gid} {size} {path}")
+}
+
+fn kind(mode: u32) -> FileKind {
+    match FileType::from_raw_mode(mode) {
+        FileType::Directory => FileKind::Directory,
+        FileType::Symlink => FileKind::Symlink,
+        FileType::BlockDevice => FileKind::BlockDevice,
+        FileType::CharacterDevice => FileKind::CharDevice,
+        FileType::Fifo => FileKind::Fifo,
+        FileType::Socket => FileKind::Socket,
+        _ => FileKind::File,
+    }
+}
