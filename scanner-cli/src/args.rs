@@ -40,7 +40,15 @@ pub(crate) enum Command {
     /// shows that it is gone. Should this program be killed, the cluster removes all of it when
     /// the lease ends.
     #[command(after_long_help = EXIT_CODES)]
-    Container(Box<ContainerArgs>),
+    Container(Box<ScanArgs>),
+    /// Scan a running container that has no shell, by a probe in an ephemeral container beside it
+    ///
+    /// The probe runs with the weakest security context that can see the target: its own user
+    /// without capabilities where the target is not root. It ends by itself. Kubernetes keeps the
+    /// entry of an ephemeral container in the pod's specification until the pod is deleted; the
+    /// report says so.
+    #[command(after_long_help = EXIT_CODES)]
+    Distroless(Box<DistrolessArgs>),
     /// List, show and check profiles
     #[command(subcommand)]
     Profile(ProfileCommand),
@@ -63,7 +71,7 @@ pub(crate) enum ProfileCommand {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ContainerArgs {
+pub(crate) struct ScanArgs {
     /// Name of the pod
     #[arg(required_unless_present = "selector", conflicts_with = "selector")]
     pub(crate) pod: Option<PodName>,
@@ -110,6 +118,15 @@ pub(crate) struct ContainerArgs {
     /// Colours in the terminal report
     #[arg(long, value_enum, default_value_t)]
     pub(crate) color: Color,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DistrolessArgs {
+    #[command(flatten)]
+    pub(crate) scan: ScanArgs,
+    /// Image of the probe, best named by digest
+    #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE")]
+    pub(crate) probe_image: String,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]

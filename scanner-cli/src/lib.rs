@@ -1,18 +1,19 @@
 //! Command line of secure-scan: arguments, progress, choice of output and exit codes, nothing else.
 
 mod args;
-mod container;
 mod output;
 mod profile;
 mod progress;
+mod scan;
 mod signals;
 
-use std::process::ExitCode;
+use std::{future::Future, process::ExitCode};
 
 use args::{Cli, Command};
 use clap::Parser as _;
 use nix::sys::resource::{Resource, setrlimit};
 use scanner_core::report::Verdict;
+use scanner_k8s::Strategy;
 
 /// Exit code of wrong usage, and of a profile or kubeconfig that cannot be used.
 const USAGE: u8 = 2;
@@ -47,21 +48,29 @@ pub fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let result = match cli.command {
         Command::Profile(command) => profile::run(command),
-        Command::Container(args) => tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .map_err(|error| Problem {
-                code: NOT_DONE,
-                message: format!("cannot start: {error}"),
-                hint: None,
-            })
-            .and_then(|runtime| runtime.block_on(container::run(&args))),
+        Command::Container(args) => run(scan::run(&args, Strategy::Container)),
+        Command::Distroless(args) => {
+            let image = args.probe_image;
+            run(scan::run(&args.scan, Strategy::Distroless { image }))
+        }
     };
     ExitCode::from(result.unwrap_or_else(|problem| {
         output::complain(&problem.message, problem.hint.as_deref());
         problem.code
     }))
+}
+
+fn run(scan: impl Future<Output = Result<u8, Problem>>) -> Result<u8, Problem> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| Problem {
+        code: NOT_DONE,
+        message: format!("cannot start: {error}"),
+        hint: None,
+    })?;
+    runtime.block_on(scan)
 }
 
 /// The exit code of a scan.

@@ -13,7 +13,7 @@ use scanner_core::{
 
 use crate::{
     NOT_DONE, Problem,
-    args::{Color, ContainerArgs, Format, Output},
+    args::{Color, Format, Output, ScanArgs},
 };
 
 /// Tells a problem and what to do next. Does not fail: with standard error closed nobody listens.
@@ -43,7 +43,7 @@ pub(crate) fn print(text: &str) -> Result<(), Problem> {
 }
 
 /// Writes the report in every form that was asked for.
-pub(crate) fn report(report: &ScanReport, args: &ContainerArgs) -> Result<(), Problem> {
+pub(crate) fn report(report: &ScanReport, args: &ScanArgs) -> Result<(), Problem> {
     for output in &args.output {
         let style = Style {
             colour: output.file.is_none() && coloured(args.color),
@@ -59,7 +59,7 @@ pub(crate) fn report(report: &ScanReport, args: &ContainerArgs) -> Result<(), Pr
 }
 
 /// Writes the plan in every form that was asked for.
-pub(crate) fn plan(plan: &ScanPlan, args: &ContainerArgs) -> Result<(), Problem> {
+pub(crate) fn plan(plan: &ScanPlan, args: &ScanArgs) -> Result<(), Problem> {
     for output in &args.output {
         let text = match output.format {
             Format::Terminal => text::plan(plan),

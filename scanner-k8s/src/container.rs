@@ -121,8 +121,7 @@ fn hint(error: &ExecError) -> Option<String> {
     let text = match error {
         ExecError::Failed(message) if has_no_shell(message) => {
             "the container has no /bin/sh, as in a distroless image: strategy container cannot look \
-             into it. It takes strategy distroless, which brings its own tools and which this \
-             version does not have yet"
+             into it; take strategy distroless, which brings its own tools: secure-scan distroless"
         }
         ExecError::TooLate => "raise --lease if the target's filesystem is very large",
         ExecError::Cut | ExecError::Connection(_) => {

@@ -1,3 +1,243 @@
 //! Strategy `distroless`: an ephemeral container with a probe, as weak as can still see the target.
 
+pub(crate) mod context;
 pub mod planner;
+pub(crate) mod probe;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+};
+use planner::ProbeContext;
+use scanner_core::{
+    AccessError, EnforcedControls, ScanPlan, ScanStrategy, StrategyError, Target, TargetAccess,
+    inventory::{Inventory, InventoryRequest, parse},
+    plan::{PlannedCommand, PlannedRule},
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    Session,
+    error::call,
+    exec::{self, ExecStream, Limits},
+    manifest,
+};
+
+/// Path of the probe in its image.
+const PROGRAM: &str = "/secure-scan-probe";
+/// Largest answer in bytes.
+const MAX_ANSWER: usize = 16 << 20;
+
+/// Adds one hardened ephemeral container to the target's pod and asks it over one exec.
+pub struct Distroless {
+    pub(crate) session: Arc<Session>,
+    pub(crate) image: String,
+    pub(crate) context: ProbeContext,
+    pub(crate) nonce: String,
+}
+
+impl Distroless {
+    pub(crate) fn new(session: &Arc<Session>, image: &str, context: &ProbeContext) -> Self {
+        Self {
+            session: Arc::clone(session),
+            image: image.to_owned(),
+            context: context.clone(),
+            nonce: Uuid::new_v4().simple().to_string(),
+        }
+    }
+}
+
+/// Adding an ephemeral container to one pod by name.
+pub(crate) fn rule(pod: &str) -> PlannedRule {
+    PlannedRule {
+        api_groups: vec![String::new()],
+        resources: vec!["pods/ephemeralcontainers".into()],
+        resource_names: vec![pod.to_owned()],
+        verbs: vec!["patch".into()],
+    }
+}
+
+/// The ephemeral container, for the plan and for the patch.
+pub(crate) fn container(
+    name: &str,
+    target: &Target,
+    image: &str,
+    context: &ProbeContext,
+    seconds: u32,
+) -> Value {
+    let mut capabilities = json!({});
+    if context.drop_all {
+        capabilities["drop"] = json!(["ALL"]);
+    }
+    if !context.add.is_empty() {
+        capabilities["add"] = json!(context.add);
+    }
+    json!({
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": [PROGRAM, "wait", seconds.to_string()],
+        "targetContainerName": target.container,
+        "terminationMessagePolicy": "File",
+        "securityContext": {
+            "runAsUser": context.uid,
+            "runAsGroup": context.gid,
+            "runAsNonRoot": context.uid != 0,
+            "allowPrivilegeEscalation": false,
+            "readOnlyRootFilesystem": true,
+            "capabilities": capabilities,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    })
+}
+
+/// What would run in `target` to answer `request`.
+pub(crate) fn commands(
+    name: &str,
+    target: &Target,
+    request: &InventoryRequest,
+    seconds: u32,
+) -> Vec<PlannedCommand> {
+    let argv = argv(target, &"0".repeat(32), seconds);
+    vec![PlannedCommand {
+        container: format!("{name} (ephemeral, beside {})", target.container),
+        argv,
+        stdin: "the inventory request".into(),
+        stdin_bytes: serde_json::to_vec(request).unwrap_or_default().len(),
+    }]
+}
+
+fn argv(target: &Target, nonce: &str, seconds: u32) -> Vec<String> {
+    let id = target.container_id.rsplit('/').next().unwrap_or_default();
+    [PROGRAM, "collect", id, nonce, &seconds.to_string()]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+#[async_trait]
+impl ScanStrategy for Distroless {
+    fn name(&self) -> &'static str {
+        "distroless"
+    }
+
+    fn trust(&self) -> &'static str {
+        "a probe of our own reads the target; an intruder with its user's rights can still hide from /proc"
+    }
+
+    fn commands(&self, target: &Target, request: &InventoryRequest) -> Vec<PlannedCommand> {
+        let seconds = self.session.plan().lease_seconds;
+        commands(&self.session.name(), target, request, seconds)
+    }
+
+    async fn open(
+        &self,
+        plan: &ScanPlan,
+        _: &EnforcedControls,
+        _: &InventoryRequest,
+    ) -> Result<Box<dyn TargetAccess>, StrategyError> {
+        let name = self.session.name();
+        let client = self
+            .session
+            .scan_client()
+            .map_err(|e| failed("no credential", Box::new(e)))?;
+        let spec = container(
+            &name,
+            &plan.target,
+            &self.image,
+            &self.context,
+            plan.lease_seconds,
+        );
+        let patch = json!({"spec": {"ephemeralContainers": [spec]}});
+        let pods = Api::<Pod>::namespaced(client.clone(), plan.target.namespace.as_str());
+        // Before the call: an interrupt while it is under way must not forget the container.
+        self.session.probe_attempted();
+        let added = call(
+            format!("add an ephemeral container to {}", plan.target),
+            pods.patch_ephemeral_containers(
+                plan.target.pod.as_str(),
+                &PatchParams::default(),
+                &Patch::Strategic(&patch),
+            ),
+        )
+        .await;
+        if let Err(error) = added {
+            if matches!(error.code(), Some(400 | 401 | 403 | 404 | 422)) {
+                self.session.probe_refused();
+            }
+            let hint = (error.code() == Some(403)).then(|| {
+                "the namespace's Pod Security level or an admission webhook refuses the probe"
+                    .into()
+            });
+            return Err(StrategyError {
+                hint,
+                ..failed("the probe was not admitted", Box::new(error))
+            });
+        }
+        probe::running(&self.session).await?;
+        let mut beside = plan.target.clone();
+        beside.container = name
+            .parse()
+            .map_err(|e| failed("not a name", Box::new(e)))?;
+        let argv = argv(&plan.target, &self.nonce, plan.lease_seconds);
+        let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
+        let stream = exec::open(client, &beside, &argv)
+            .await
+            .map_err(|e| failed("cannot exec into the probe", Box::new(e)))?;
+        Ok(Box::new(Access {
+            stream,
+            nonce: self.nonce.clone(),
+            limits: Limits {
+                bytes: MAX_ANSWER,
+                total: Duration::from_secs(plan.lease_seconds.into()),
+                idle: Duration::from_mins(2),
+            },
+        }))
+    }
+}
+
+pub(crate) fn failed(
+    message: &str,
+    source: Box<dyn std::error::Error + Send + Sync>,
+) -> StrategyError {
+    StrategyError {
+        message: message.into(),
+        hint: None,
+        source: Some(source),
+    }
+}
+
+struct Access {
+    stream: ExecStream,
+    nonce: String,
+    limits: Limits,
+}
+
+#[async_trait]
+impl TargetAccess for Access {
+    async fn inventory(&mut self, request: &InventoryRequest) -> Result<Inventory, AccessError> {
+        let lost = |message: &str, source: Box<dyn std::error::Error + Send + Sync>| AccessError {
+            message: message.into(),
+            hint: None,
+            source: Some(source),
+        };
+        let text = serde_json::to_vec(request).map_err(|e| lost("no request", Box::new(e)))?;
+        let answer = self.stream.run(&text, self.limits).await;
+        let answer = answer.map_err(|e| lost("the probe gave no answer", Box::new(e)))?;
+        parse::inventory("probe", &answer, &self.nonce, request)
+            .map_err(|e| lost("the probe's answer cannot be used", Box::new(e)))
+    }
+
+    async fn close(self: Box<Self>) {
+        self.stream.close().await;
+    }
+}
+
+/// Rules of a scan with a probe.
+pub(crate) fn rules(pod: &str) -> Vec<PlannedRule> {
+    vec![manifest::exec_rule(pod), rule(pod)]
+}

@@ -19,5 +19,5 @@ pub mod session;
 
 pub use connect::{ConnectOptions, Connection, connect};
 pub use error::CallError;
-pub use scan::{PreparedScan, ScanRequest};
+pub use scan::{PreparedScan, ScanRequest, Strategy};
 pub use session::Session;

@@ -43,6 +43,9 @@ pub enum ResolveError {
     /// The operator may not do all that a scan needs.
     #[error("you may not, in namespace {0}: {list}", list = .1.join("; "))]
     Forbidden(String, Vec<String>),
+    /// No probe may look at this target.
+    #[error(transparent)]
+    Refused(#[from] crate::distroless::planner::Refusal),
     /// The API server gave an object that cannot be.
     #[error("the API server gave a pod without {0}")]
     Malformed(&'static str),
@@ -63,6 +66,9 @@ impl ResolveError {
             Self::NotRunning(..) => "scan it again once it runs",
             Self::Forbidden(..) => {
                 "ask an administrator for these verbs on these resources; nothing was created"
+            }
+            Self::Refused(_) => {
+                "a target that has a shell can be scanned with: secure-scan container; nothing was created"
             }
             Self::Malformed(_) => return None,
         };

@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use scanner_core::{
-    Pipeline, ScanEngine, ScanPlan, ScanReport, SecurityControl,
+    Pipeline, ScanEngine, ScanPlan, ScanReport, ScanStrategy, SecurityControl,
     event::Observer,
     finding::Severity,
     gate::{ExpectedDigest, Gate},
@@ -17,7 +17,9 @@ use uuid::Uuid;
 use crate::{
     Connection, Session,
     container::{self, ContainerExec},
-    control, facts, manifest, preflight,
+    control,
+    distroless::{self, Distroless, context, planner, planner::ProbeContext, probe::ProbeEnds},
+    facts, manifest, preflight,
     resolve::{ResolveError, resolve},
 };
 
@@ -26,9 +28,23 @@ pub const MIN_LEASE: u32 = 30;
 /// Longest lease in seconds.
 pub const MAX_LEASE: u32 = 3600;
 
+/// How the target is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Strategy {
+    /// One exec into it; needs a shell in the target.
+    Container,
+    /// An ephemeral container beside it; its entry stays in the pod's specification.
+    Distroless {
+        /// Image of the probe, best named by digest.
+        image: String,
+    },
+}
+
 /// What to scan and how.
 #[derive(Debug, Clone)]
 pub struct ScanRequest {
+    /// How the target is reached.
+    pub strategy: Strategy,
     /// Which container.
     pub target: TargetRequest,
     /// Name and version of the profile, for plan and report.
@@ -49,7 +65,17 @@ pub struct PreparedScan {
     pod: PodFacts,
     gates: Vec<Box<dyn Gate>>,
     threshold: Severity,
+    reach: Reach,
     calls_before: (u64, u64),
+}
+
+/// How the target is reached, decided.
+enum Reach {
+    Container,
+    Distroless {
+        image: String,
+        context: ProbeContext,
+    },
 }
 
 impl PreparedScan {
@@ -66,6 +92,14 @@ impl PreparedScan {
     ) -> Result<Self, ResolveError> {
         let calls_before = connection.calls();
         let (target, pod) = resolve(connection, &request.target).await?;
+        let reach = match request.strategy {
+            Strategy::Container => Reach::Container,
+            Strategy::Distroless { image } => {
+                let level = context::level(connection, target.namespace.as_str()).await;
+                let context = planner::plan(&context::of(&pod, &target), level)?;
+                Reach::Distroless { image, context }
+            }
+        };
         let missing = preflight::missing(connection, target.namespace.as_str()).await?;
         if !missing.is_empty() {
             return Err(ResolveError::Forbidden(
@@ -83,29 +117,51 @@ impl PreparedScan {
             purpose: purpose.into(),
         };
         let rbac = "rbac.authorization.k8s.io/v1";
+        let lease_seconds = request.lease_seconds.clamp(MIN_LEASE, MAX_LEASE);
+        let (strategy, rules, commands) = match &reach {
+            Reach::Container => (
+                "container",
+                vec![manifest::exec_rule(target.pod.as_str())],
+                container::commands(&target, &engine.request()),
+            ),
+            Reach::Distroless { .. } => (
+                "distroless",
+                distroless::rules(target.pod.as_str()),
+                distroless::commands(&name, &target, &engine.request(), lease_seconds),
+            ),
+        };
+        let mut objects = vec![
+            object(
+                "batch/v1",
+                "Job",
+                "the lease: owns the rest, never has a pod",
+            ),
+            object("v1", "ServiceAccount", "the scan's own identity"),
+            object(rbac, "Role", "what the identity may do"),
+            object(rbac, "RoleBinding", "gives the role to the identity"),
+            object("v1", "Secret", "empty; the token dies with it"),
+        ];
+        if let Reach::Distroless { image, context } = &reach {
+            let spec = distroless::container(&name, &target, image, context, lease_seconds);
+            let purpose = format!("added to pod {}; {}: {spec}", target.pod, context.why);
+            objects.push(object("v1", "ephemeral container", &purpose));
+        }
         let mut plan = ScanPlan {
-            objects: vec![
-                object(
-                    "batch/v1",
-                    "Job",
-                    "the lease: owns the rest, never has a pod",
-                ),
-                object("v1", "ServiceAccount", "the scan's own identity"),
-                object(rbac, "Role", "what the identity may do"),
-                object(rbac, "RoleBinding", "gives the role to the identity"),
-                object("v1", "Secret", "empty; the token dies with it"),
-            ],
-            rules: vec![manifest::exec_rule(target.pod.as_str())],
-            commands: container::commands(&target, &engine.request()),
+            objects,
+            rules,
+            commands,
             controls: vec![],
             scan_id,
-            strategy: "container".into(),
+            strategy: strategy.into(),
             profile: request.profile,
-            lease_seconds: request.lease_seconds.clamp(MIN_LEASE, MAX_LEASE),
+            lease_seconds,
             target,
         };
         let session = Session::new(connection.clone(), plan.clone());
-        plan.controls = control::all(&session).iter().map(|c| c.plan()).collect();
+        plan.controls = controls(&session, &reach)
+            .iter()
+            .map(|c| c.plan())
+            .collect();
         let gates = request.expected_digest.into_iter();
         Ok(Self {
             pod: facts::of(&pod, &plan.target),
@@ -115,6 +171,7 @@ impl PreparedScan {
             connection: connection.clone(),
             plan,
             threshold: request.threshold,
+            reach,
             calls_before,
         })
     }
@@ -134,12 +191,18 @@ impl PreparedScan {
         interrupt: impl Future<Output = String>,
     ) -> ScanReport {
         let session = Session::new(self.connection.clone(), self.plan.clone());
-        let controls: Vec<Box<dyn SecurityControl>> = control::all(&session);
+        let controls = controls(&session, &self.reach);
+        let strategy: Box<dyn ScanStrategy> = match &self.reach {
+            Reach::Container => Box::new(ContainerExec::new(&session)),
+            Reach::Distroless { image, context } => {
+                Box::new(Distroless::new(&session, image, context))
+            }
+        };
         let pipeline = Pipeline {
             plan: self.plan,
             gates: self.gates,
             controls,
-            strategy: Box::new(ContainerExec::new(&Arc::clone(&session))),
+            strategy,
             engine,
             pod: self.pod,
             threshold: self.threshold,
@@ -153,6 +216,14 @@ impl PreparedScan {
         };
         report
     }
+}
+
+fn controls(session: &Arc<Session>, reach: &Reach) -> Vec<Box<dyn SecurityControl>> {
+    let mut all = control::all(session);
+    if matches!(reach, Reach::Distroless { .. }) {
+        all.push(Box::new(ProbeEnds(Arc::clone(session))));
+    }
+    all
 }
 
 fn scan_id() -> Result<ScanId, InvalidScanId> {

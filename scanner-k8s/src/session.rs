@@ -20,6 +20,9 @@ use crate::{
     manifest::{SCAN_LABEL, object_name},
 };
 
+/// What an ephemeral container is called in the list of what was attempted; it is no object.
+const PROBE: &str = "ephemeral container";
+
 /// A client with the scan's own token and nothing else.
 #[derive(Clone)]
 pub(crate) struct ScanClient(pub(crate) Client);
@@ -163,6 +166,20 @@ impl Session {
             });
         }
         Ok(uid)
+    }
+
+    /// The server is now asked to add the probe's ephemeral container.
+    pub(crate) fn probe_attempted(&self) {
+        self.attempted().push(PROBE.to_owned());
+    }
+
+    /// The server clearly refused it.
+    pub(crate) fn probe_refused(&self) {
+        self.attempted().retain(|kind| kind != PROBE);
+    }
+
+    pub(crate) fn probe_may_exist(&self) -> bool {
+        self.attempted().iter().any(|kind| kind == PROBE)
     }
 
     fn attempted(&self) -> std::sync::MutexGuard<'_, Vec<String>> {

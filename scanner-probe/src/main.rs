@@ -20,16 +20,16 @@ const GRACE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     // Memory of this process holds what it read: no core dump. What is limited lower stays so.
-    let none = Rlimit {
+    let no_dump = Rlimit {
         current: Some(0),
         maximum: Some(0),
     };
-    let _ = setrlimit(Resource::Core, none);
+    let _ = setrlimit(Resource::Core, no_dump);
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match args.as_slice() {
         ["wait", seconds] => wait(seconds),
-        ["collect", target, nonce, seconds] => collect(target, nonce, seconds),
+        ["collect", target, nonce, limit] => collect(target, nonce, limit),
         _ => Err("usage: wait SECONDS | collect CONTAINER-ID NONCE SECONDS".into()),
     };
     match result {

@@ -15,7 +15,7 @@ use scanner_core::{
     finding::{CheckStatus, Severity},
     target::{PodSelection, TargetRequest},
 };
-use scanner_k8s::{ConnectOptions, PreparedScan, ScanRequest, connect};
+use scanner_k8s::{ConnectOptions, PreparedScan, ScanRequest, Strategy, connect};
 use scanner_policy::{Profile, builtin};
 
 struct Stages;
@@ -43,6 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let profile = Profile::parse(text, "container-baseline")?;
     let connection = connect(&ConnectOptions::default()).await?;
     let request = ScanRequest {
+        strategy: Strategy::Container,
         target,
         profile: "container-baseline 1".into(),
         lease_seconds: 300,

@@ -74,6 +74,13 @@ pub(super) fn all(bin: &Path) -> Result<Vec<PathBuf>> {
             env: SHOP_ENV,
             entrypoint: SHOP,
         },
+        Image {
+            name: "probe",
+            entries: vec![Entry::File("secure-scan-probe", probe()?, 0o755)],
+            user: "65532:65532",
+            env: &[],
+            entrypoint: &["/secure-scan-probe"],
+        },
         distroless("distroless", app.clone(), "65532:65532"),
         distroless("distroless-root", app, ""),
     ];
@@ -133,6 +140,25 @@ fn debian(folder: &Path) -> Result<PathBuf> {
     fs::rename(&part, &path)?;
     fs::remove_file(layer)?;
     Ok(path)
+}
+
+/// The probe as a static program, which runs in any image.
+fn probe() -> Result<Vec<u8>> {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let folder = super::build::source().join("../target/probe");
+    let output = Command::new("cargo")
+        .args(["build", "--release", "--package", "scanner-probe"])
+        .args(["--target", &target, "--target-dir"])
+        .arg(&folder)
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "cannot build the probe: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let path = folder.join(target).join("release/secure-scan-probe");
+    fs::read(&path).with_context(|| format!("no probe at {}", path.display()))
 }
 
 /// Imports the archives into the lab's containerd.

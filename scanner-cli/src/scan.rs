@@ -1,4 +1,4 @@
-//! `secure-scan container`.
+//! `secure-scan container` and `secure-scan distroless`.
 
 use scanner_core::{
     ScanReport,
@@ -7,19 +7,19 @@ use scanner_core::{
     pipeline::Stage,
     target::{PodSelection, TargetRequest},
 };
-use scanner_k8s::{ConnectOptions, PreparedScan, ScanRequest, connect};
+use scanner_k8s::{ConnectOptions, PreparedScan, ScanRequest, Strategy, connect};
 use scanner_policy::Profile;
 
 use crate::{
-    CLEANUP, NOT_DONE, Problem, args::ContainerArgs, exit_code, output, profile,
-    progress::Progress, signals::Signals,
+    CLEANUP, NOT_DONE, Problem, args::ScanArgs, exit_code, output, profile, progress::Progress,
+    signals::Signals,
 };
 
-pub(crate) async fn run(args: &ContainerArgs) -> Result<u8, Problem> {
+pub(crate) async fn run(args: &ScanArgs, strategy: Strategy) -> Result<u8, Problem> {
     let profile = profile::load(&args.profile)?;
     let progress = Progress::new(args.quiet);
     progress.event(&Event::StageStarted(Stage::Resolve));
-    let prepared = prepare(args, &profile).await;
+    let prepared = prepare(args, strategy, &profile).await;
     if args.dry_run || prepared.is_err() {
         progress.finish();
     }
@@ -35,7 +35,11 @@ pub(crate) async fn run(args: &ContainerArgs) -> Result<u8, Problem> {
     Ok(exit_code(report.verdict))
 }
 
-async fn prepare(args: &ContainerArgs, profile: &Profile) -> Result<PreparedScan, Problem> {
+async fn prepare(
+    args: &ScanArgs,
+    strategy: Strategy,
+    profile: &Profile,
+) -> Result<PreparedScan, Problem> {
     let options = ConnectOptions {
         kubeconfig: args.kubeconfig.clone(),
         context: args.context.clone(),
@@ -56,6 +60,7 @@ async fn prepare(args: &ContainerArgs, profile: &Profile) -> Result<PreparedScan
     };
     let reference = profile.reference();
     let request = ScanRequest {
+        strategy,
         target: TargetRequest {
             namespace,
             pod,

@@ -1,0 +1,172 @@
+//! The life of the ephemeral container: that it runs, and that it ended.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use k8s_openapi::api::core::v1::{ContainerState, Pod};
+use kube::api::{WatchEvent, WatchParams};
+use scanner_core::{
+    ControlError, Evidence, SecurityControl, StrategyError, escape::visible, plan::PlannedControl,
+};
+
+use super::failed;
+use crate::{CallError, Session, error::call, session::not_held};
+
+/// How long a probe may take to start, its image included.
+const START: Duration = Duration::from_mins(1);
+/// How long it may take to end after its exec: it stays 30 s when nobody ever came.
+const END: Duration = Duration::from_secs(45);
+
+/// Reasons of a waiting container that do not pass by waiting.
+const STUCK: [&str; 6] = [
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+];
+
+fn state(pod: &Pod, name: &str) -> Option<ContainerState> {
+    let statuses = pod.status.as_ref()?.ephemeral_container_statuses.as_ref()?;
+    statuses.iter().find(|s| s.name == name)?.state.clone()
+}
+
+/// Watches the pod until `done` gives an answer.
+async fn until<T>(
+    session: &Session,
+    limit: Duration,
+    done: impl Fn(Option<ContainerState>) -> Option<T>,
+) -> Result<Option<T>, CallError> {
+    let (name, target) = (session.name(), &session.plan().target);
+    let api = session.operator_api::<Pod>();
+    let look = async {
+        let now = call("get the target's pod", api.get(target.pod.as_str())).await?;
+        if let Some(answer) = done(state(&now, &name)) {
+            return Ok(Some(answer));
+        }
+        let params = WatchParams::default()
+            .fields(&format!("metadata.name={}", target.pod))
+            .timeout(60);
+        let version = now.metadata.resource_version.unwrap_or_default();
+        let watch = call("watch the target's pod", api.watch(&params, &version)).await?;
+        let mut events = pin!(watch);
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(WatchEvent::Added(pod) | WatchEvent::Modified(pod)) => {
+                    if let Some(answer) = done(state(&pod, &name)) {
+                        return Ok(Some(answer));
+                    }
+                }
+                Ok(WatchEvent::Deleted(_)) | Err(_) => return Ok(None),
+                Ok(_) => {}
+            }
+        }
+        Ok(None)
+    };
+    tokio::time::timeout(limit, look).await.unwrap_or(Ok(None))
+}
+
+/// Waits until the probe runs.
+pub(super) async fn running(session: &Session) -> Result<(), StrategyError> {
+    let seen = until(session, START, |state| {
+        let state = state?;
+        if state.running.is_some() {
+            return Some(Ok(()));
+        }
+        if let Some(ended) = state.terminated {
+            let text = ended.message.or(ended.reason).unwrap_or_default();
+            return Some(Err(format!(
+                "it ended at once, code {}: {text}",
+                ended.exit_code
+            )));
+        }
+        let waiting = state.waiting?;
+        let reason = waiting.reason.unwrap_or_default();
+        STUCK
+            .contains(&reason.as_str())
+            .then(|| Err(format!("{reason}: {}", waiting.message.unwrap_or_default())))
+    })
+    .await
+    .map_err(|e| failed("cannot see whether the probe runs", Box::new(e)))?;
+    let reason = match seen {
+        Some(Ok(())) => return Ok(()),
+        Some(Err(reason)) => visible(&reason, 400),
+        None => format!("it did not start within {} s", START.as_secs()),
+    };
+    Err(StrategyError {
+        message: format!("the probe does not run: {reason}"),
+        hint: Some(
+            "see that the node can pull --probe-image and that the pod has room for it".into(),
+        ),
+        source: None,
+    })
+}
+
+/// The ephemeral container has ended; its entry in the pod's specification stays and is told.
+pub(crate) struct ProbeEnds(pub(crate) Arc<Session>);
+
+#[async_trait]
+impl SecurityControl for ProbeEnds {
+    fn id(&self) -> &'static str {
+        "probe-ends"
+    }
+
+    fn plan(&self) -> PlannedControl {
+        PlannedControl {
+            id: self.id().into(),
+            title: "The probe ends by itself".into(),
+            planned: vec![
+                format!(
+                    "ends when its exec ends, 30 s after its start if none comes, {} s at most",
+                    self.0.plan().lease_seconds
+                ),
+                format!(
+                    "residue: Kubernetes keeps the entry of ephemeral container {} in the pod's \
+                     specification until the pod is deleted",
+                    self.0.name()
+                ),
+            ],
+        }
+    }
+
+    async fn enforce(&self) -> Result<Evidence, ControlError> {
+        Ok(Evidence::of(
+            "the probe is started with its deadline as an argument",
+        ))
+    }
+
+    async fn verify(&self) -> Result<Evidence, ControlError> {
+        Ok(Evidence::of("seen to have ended after the scan"))
+    }
+
+    async fn release(&self) -> Result<Evidence, ControlError> {
+        Ok(Evidence::none())
+    }
+
+    async fn verify_release(&self) -> Result<Evidence, ControlError> {
+        let name = self.0.name();
+        if !self.0.probe_may_exist() {
+            return Ok(Evidence::of("no ephemeral container was added"));
+        }
+        let ended = until(&self.0, END, |state| Some(state?.terminated?.exit_code));
+        match ended.await {
+            Ok(Some(code)) => Ok(Evidence(vec![
+                format!("ephemeral container {name} has ended, code {code}"),
+                format!(
+                    "residue: its entry stays in the specification of pod {}",
+                    self.0.plan().target.pod
+                ),
+            ])),
+            Ok(None) => Err(not_held(format!(
+                "ephemeral container {name} was not seen to end within {} s",
+                END.as_secs()
+            ))),
+            Err(error) if error.code() == Some(404) => {
+                Ok(Evidence::of("the pod is gone, and its containers with it"))
+            }
+            Err(error) => Err(error.of_control()),
+        }
+    }
+}
