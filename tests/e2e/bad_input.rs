@@ -4,7 +4,7 @@
 use std::fs;
 
 use kube::config::{AuthInfo, Kubeconfig};
-use scanner_tests::{Site, program::Said};
+use scanner_tests::{Site, lab_only, program::Said};
 
 /// The error names each of `words` and a hint, and nothing was left.
 async fn refused(site: &Site, args: &[&str], code: i32, words: &[&str]) {
@@ -50,8 +50,7 @@ async fn a_target_that_cannot_be_is_told() {
 
 #[tokio::test]
 async fn a_target_without_a_shell_is_told_which_strategy_to_take() {
-    if std::env::var("SCANNER_E2E_IMAGE").is_ok() {
-        eprintln!("NOT RUN: another image than the lab's was given");
+    if lab_only() {
         return;
     }
     let site = Site::new("noshell2").await;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cli;
+mod distroless;
 
 use std::{
     future::{Future, pending},

@@ -9,6 +9,8 @@
 pub mod fake;
 pub mod program;
 
+pub use program::lab_only;
+
 use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::{
@@ -18,13 +20,13 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, Client, Config,
-    api::{DeleteParams, ListParams, PostParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
     config::{KubeConfigOptions, Kubeconfig},
     core::NamespaceResourceScope,
 };
 use scanner_core::{ScanPlan, Target, target::PodSelection, target::TargetRequest};
 use scanner_k8s::{ConnectOptions, Connection, Session, connect, manifest, resolve::resolve};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A namespace with one running pod, on the cluster that `SCANNER_E2E_CONTEXT` names.
 pub struct Site {
@@ -83,12 +85,32 @@ impl Site {
 
     /// Creates a pod of `image` and waits until it is in `wanted` phase.
     pub async fn pod_of(&self, name: &str, image: &str, wanted: &str) {
+        self.pod_like(name, image, wanted, &json!({}), &json!({}))
+            .await;
+    }
+
+    /// The same with more fields in the specification and in the container's security context.
+    pub async fn pod_like(
+        &self,
+        name: &str,
+        image: &str,
+        wanted: &str,
+        more: &Value,
+        security: &Value,
+    ) {
+        let mut spec = json!({
+            "terminationGracePeriodSeconds": 0,
+            "containers": [{
+                "name": "web", "image": image, "imagePullPolicy": "IfNotPresent",
+                "securityContext": security,
+            }],
+        });
+        for (key, value) in more.as_object().into_iter().flatten() {
+            spec[key] = value.clone();
+        }
         let object: Pod = serde_json::from_value(json!({
             "metadata": {"name": name, "labels": {"app": "web"}},
-            "spec": {
-                "terminationGracePeriodSeconds": 0,
-                "containers": [{"name": "web", "image": image, "imagePullPolicy": "IfNotPresent"}],
-            },
+            "spec": spec,
         }))
         .expect("pod");
         let pods = self.api::<Pod>();
@@ -168,6 +190,16 @@ impl Site {
         K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
         Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Makes the namespace enforce a Pod Security level.
+    pub async fn enforce(&self, level: &str) {
+        let labels = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": level}}});
+        let namespaces = Api::<Namespace>::all(self.client.clone());
+        let params = PatchParams::default();
+        let patch = Patch::Merge(&labels);
+        let labelled = namespaces.patch(&self.namespace, &params, &patch);
+        labelled.await.expect("label the namespace");
     }
 
     /// Deletes the namespace.

@@ -70,6 +70,20 @@ impl Site {
         command.output().await.expect("the program starts").into()
     }
 
+    /// Runs `secure-scan distroless` with the lab's probe in this site's namespace to its end.
+    pub async fn probe(&self, args: &[&str]) -> Said {
+        self.probe_of("lab.local/probe:1", args).await
+    }
+
+    /// The same with another image of the probe.
+    pub async fn probe_of(&self, image: &str, args: &[&str]) -> Said {
+        let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
+        let mut all = self.arguments(&context, args);
+        all[0] = "distroless";
+        all.extend(["--probe-image", image]);
+        program(&all).output().await.expect("it starts").into()
+    }
+
     /// Starts `secure-scan container` in this site's namespace.
     pub fn start(&self, args: &[&str]) -> Child {
         let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
@@ -116,4 +130,14 @@ impl Site {
             .await;
         made.expect("token").status.expect("token").token
     }
+}
+
+/// Whether this run is on a cluster without the lab's fixture images; says that a test is not run.
+#[expect(clippy::print_stderr, reason = "a test that is not run is told")]
+pub fn lab_only() -> bool {
+    let other = std::env::var("SCANNER_E2E_IMAGE").is_ok();
+    if other {
+        eprintln!("NOT RUN: it needs the lab's images, and another image was given");
+    }
+    other
 }

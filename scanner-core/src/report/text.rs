@@ -250,12 +250,14 @@ fn controls(out: &mut String, report: &ScanReport, style: Style) {
                 ControlStage::Failed { reason } => {
                     wrapped(out, "      ", &format!("failed: {}", visible(reason, 600)));
                 }
-                ControlStage::Done { evidence } if style.verbose => {
-                    for item in &evidence.0 {
+                ControlStage::Done { evidence } => {
+                    // What stays behind is always told.
+                    let shown = |item: &&String| style.verbose || item.starts_with("residue:");
+                    for item in evidence.0.iter().filter(shown) {
                         wrapped(out, "      ", &visible(item, 300));
                     }
                 }
-                ControlStage::Done { .. } | ControlStage::NotReached => {}
+                ControlStage::NotReached => {}
             }
         }
     }

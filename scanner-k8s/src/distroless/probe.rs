@@ -4,7 +4,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
-use k8s_openapi::api::core::v1::{ContainerState, Pod};
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStateWaiting, Pod};
 use kube::api::{WatchEvent, WatchParams};
 use scanner_core::{
     ControlError, Evidence, SecurityControl, StrategyError, escape::visible, plan::PlannedControl,
@@ -68,6 +68,14 @@ async fn until<T>(
     tokio::time::timeout(limit, look).await.unwrap_or(Ok(None))
 }
 
+/// Why a container waits for what does not come by waiting.
+fn stuck(waiting: Option<ContainerStateWaiting>) -> Option<String> {
+    let waiting = waiting?;
+    let reason = waiting.reason?;
+    let stuck = STUCK.contains(&reason.as_str());
+    stuck.then(|| format!("{reason}: {}", waiting.message.unwrap_or_default()))
+}
+
 /// Waits until the probe runs.
 pub(super) async fn running(session: &Session) -> Result<(), StrategyError> {
     let seen = until(session, START, |state| {
@@ -82,11 +90,7 @@ pub(super) async fn running(session: &Session) -> Result<(), StrategyError> {
                 ended.exit_code
             )));
         }
-        let waiting = state.waiting?;
-        let reason = waiting.reason.unwrap_or_default();
-        STUCK
-            .contains(&reason.as_str())
-            .then(|| Err(format!("{reason}: {}", waiting.message.unwrap_or_default())))
+        stuck(state.waiting).map(Err)
     })
     .await
     .map_err(|e| failed("cannot see whether the probe runs", Box::new(e)))?;
@@ -150,15 +154,31 @@ impl SecurityControl for ProbeEnds {
         if !self.0.probe_may_exist() {
             return Ok(Evidence::of("no ephemeral container was added"));
         }
-        let ended = until(&self.0, END, |state| Some(state?.terminated?.exit_code));
+        let ended = until(&self.0, END, |state| {
+            let state = state?;
+            match (state.terminated, stuck(state.waiting)) {
+                (Some(ended), _) => Some(Ok(ended.exit_code)),
+                (None, stuck) => stuck.map(Err),
+            }
+        });
         match ended.await {
-            Ok(Some(code)) => Ok(Evidence(vec![
+            Ok(Some(Ok(code))) => Ok(Evidence(vec![
                 format!("ephemeral container {name} has ended, code {code}"),
                 format!(
                     "residue: its entry stays in the specification of pod {}",
                     self.0.plan().target.pod
                 ),
             ])),
+            Ok(Some(Err(reason))) => Err(ControlError {
+                hint: Some(
+                    "delete the pod, or let it be: a probe that starts later ends after 30 s"
+                        .into(),
+                ),
+                ..not_held(format!(
+                    "ephemeral container {name} never started and the node goes on trying: {}",
+                    visible(&reason, 300)
+                ))
+            }),
             Ok(None) => Err(not_held(format!(
                 "ephemeral container {name} was not seen to end within {} s",
                 END.as_secs()
