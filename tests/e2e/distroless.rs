@@ -1,6 +1,10 @@
 //! Strategy distroless on real targets: what the access planner says is what the kernel does.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Patch, PatchParams};
+use scanner_k8s::exec::{self, Limits};
 use scanner_tests::{Site, lab_only};
 use serde_json::{Value, json};
 
@@ -169,5 +173,122 @@ async fn a_probe_image_that_cannot_be_pulled_is_told() {
         "{text}"
     );
     assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+/// Runs the probe beside a target with `context` and gives what its exec came to.
+async fn try_context(
+    site: &Site,
+    pod: &str,
+    name: &str,
+    context: &Value,
+) -> Result<Vec<u8>, String> {
+    let mut security = json!({
+        "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    });
+    for (key, value) in context.as_object().into_iter().flatten() {
+        security[key] = value.clone();
+    }
+    let patch = json!({"spec": {"ephemeralContainers": [{
+        "name": name, "image": "lab.local/probe:1", "imagePullPolicy": "IfNotPresent",
+        "command": ["/secure-scan-probe", "wait", "60"],
+        "targetContainerName": "web", "securityContext": security,
+    }]}});
+    let pods = site.api::<Pod>();
+    let params = PatchParams::default();
+    let patch = Patch::Strategic(&patch);
+    let added = pods.patch_ephemeral_containers(pod, &params, &patch);
+    added.await.map_err(|e| e.to_string())?;
+    for _ in 0..150 {
+        let now = pods.get(pod).await.map_err(|e| e.to_string())?;
+        let statuses = now.status.and_then(|s| s.ephemeral_container_statuses);
+        let ours = statuses.into_iter().flatten().find(|s| s.name == name);
+        if ours.is_some_and(|s| s.state.is_some_and(|s| s.running.is_some())) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let mut target = site.target(pod).await;
+    let id = target
+        .container_id
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    target.container = name.parse().map_err(|_| "name")?;
+    let argv = ["/secure-scan-probe", "collect", &id, "n", "20"];
+    let opened = exec::open(&site.client, &target, &argv).await;
+    let mut stream = opened.map_err(|e| e.to_string())?;
+    let limits = Limits {
+        bytes: 1 << 20,
+        total: Duration::from_secs(20),
+        idle: Duration::from_secs(20),
+    };
+    let answer = stream.run(b"{\"sections\":[\"files\"]}", limits).await;
+    stream.close().await;
+    answer.map_err(|e| e.to_string())
+}
+
+#[tokio::test]
+async fn what_the_planner_calls_insufficient_sees_nothing() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("insufficient").await;
+    site.pod_of("plain", NON_ROOT, "Running").await;
+    site.pod_of("root", ROOT, "Running").await;
+    let none = json!({"drop": ["ALL"]});
+    let ptrace = json!({"drop": ["ALL"], "add": ["SYS_PTRACE", "DAC_READ_SEARCH"]});
+    for (pod, name, context, sees) in [
+        (
+            "plain",
+            "same-user",
+            json!({"runAsUser": 65532, "runAsGroup": 65532, "capabilities": none}),
+            true,
+        ),
+        (
+            "plain",
+            "other-group",
+            json!({"runAsUser": 65532, "runAsGroup": 1, "capabilities": none}),
+            false,
+        ),
+        (
+            "plain",
+            "bare-root",
+            json!({"runAsUser": 0, "runAsGroup": 0, "capabilities": none}),
+            false,
+        ),
+        (
+            "root",
+            "bare-root",
+            json!({"runAsUser": 0, "runAsGroup": 0, "capabilities": none}),
+            false,
+        ),
+        (
+            "root",
+            "not-root",
+            json!({"runAsUser": 10001, "runAsGroup": 10001, "capabilities": ptrace}),
+            false,
+        ),
+        (
+            "root",
+            "reads",
+            json!({"runAsUser": 0, "runAsGroup": 0, "capabilities": ptrace}),
+            true,
+        ),
+    ] {
+        let seen = try_context(&site, pod, name, &context).await;
+        match (&seen, sees) {
+            (Ok(answer), true) => assert!(answer.starts_with(b"@frame"), "{pod} {name}"),
+            (Err(reason), false) => {
+                assert!(
+                    reason.contains("cannot see the root"),
+                    "{pod} {name}: {reason}"
+                );
+            }
+            _ => unreachable!("{pod} {name}: {seen:?}"),
+        }
+    }
     site.remove().await;
 }
