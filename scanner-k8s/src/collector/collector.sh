@@ -14,11 +14,11 @@ newline='
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# The deepest directory above $1 that exists can be searched: so a missing $1 is really missing.
+# What is deepest above $1 is no directory, or can be searched: so a missing $1 is really missing.
 absent() {
   up=${1%/*}
   while [ -n "$up" ] && [ ! -e "$up" ]; do up=${up%/*}; done
-  [ -x "${up:-/}" ]
+  [ ! -d "${up:-/}" ] || [ -x "${up:-/}" ]
 }
 
 # Whether file $1 can be read; ends the section when it cannot, or when there is none.
