@@ -30,7 +30,11 @@ fn main() -> ExitCode {
     let result = match args.as_slice() {
         ["wait", seconds] => wait(seconds),
         ["collect", target, nonce, limit] => collect(target, nonce, limit),
-        _ => Err("usage: wait SECONDS | collect CONTAINER-ID NONCE SECONDS".into()),
+        ["root", folder, nonce, limit] => look(Path::new(folder), None, "", nonce, limit),
+        _ => Err(
+            "usage: wait SECONDS | collect CONTAINER-ID NONCE SECONDS | root FOLDER NONCE SECONDS"
+                .into(),
+        ),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,6 +71,24 @@ fn wait(limit: &str) -> Result<(), String> {
 }
 
 fn collect(container: &str, nonce: &str, limit: &str) -> Result<(), String> {
+    if container.len() < 12 {
+        return Err("the container id is too short to be one".into());
+    }
+    let pid = *of_container(container).first().ok_or(
+        "no process of the target is visible: the node's runtime did not join its process namespace",
+    )?;
+    let root = format!("/proc/{pid}/root");
+    look(Path::new(&root), Some(pid), container, nonce, limit)
+}
+
+/// Reads the request from standard input and answers it.
+fn look(
+    root: &Path,
+    pid: Option<u32>,
+    container: &str,
+    nonce: &str,
+    limit: &str,
+) -> Result<(), String> {
     let limit = seconds(limit)?;
     // Whatever happens to the client, this process ends.
     thread::spawn(move || {
@@ -77,17 +99,10 @@ fn collect(container: &str, nonce: &str, limit: &str) -> Result<(), String> {
     let mut input = io::stdin().take(MAX_REQUEST);
     input.read_to_string(&mut text).map_err(|e| e.to_string())?;
     let request: InventoryRequest = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-    if container.len() < 12 {
-        return Err("the container id is too short to be one".into());
-    }
-    let pid = *of_container(container)
-        .first()
-        .ok_or("no process of the target is visible: the node's runtime did not join its process namespace")?;
-    let root = Root::open(Path::new(&format!("/proc/{pid}/root")))
-        .map_err(|error| format!("cannot see the root of process {pid}: {error}"))?;
+    let opened = Root::open(root);
     let subject = Subject {
-        root,
-        pid: Some(pid),
+        root: opened.map_err(|error| format!("cannot see the root {}: {error}", root.display()))?,
+        pid,
         container: container.to_owned(),
     };
     answer(&subject, &request, nonce, io::stdout().lock()).map_err(|e| e.to_string())
