@@ -127,6 +127,9 @@ pub(crate) struct DistrolessArgs {
     /// Image of the probe, best named by digest
     #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE")]
     pub(crate) probe_image: String,
+    /// Refuse to leave anything, the entry of the ephemeral container in the pod included
+    #[arg(long)]
+    pub(crate) no_residue: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]

@@ -49,6 +49,17 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Profile(command) => profile::run(command),
         Command::Container(args) => run(scan::run(&args, Strategy::Container)),
+        Command::Distroless(args) if args.no_residue => Err(Problem {
+            code: NOT_DONE,
+            message: "strategy distroless always leaves the entry of its ephemeral container in the \
+                      pod's specification"
+                .into(),
+            hint: Some(
+                "take strategy container if the target has a shell; a strategy that needs none and \
+                 leaves nothing does not exist yet"
+                    .into(),
+            ),
+        }),
         Command::Distroless(args) => {
             let image = args.probe_image;
             run(scan::run(&args.scan, Strategy::Distroless { image }))

@@ -144,6 +144,11 @@ async fn the_probe_ends_and_its_residue_is_told() {
     }
     let site = Site::new("residue").await;
     site.pod_of("bare", NON_ROOT, "Running").await;
+    let said = site.probe(&["bare", "--no-residue"]).await;
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(said.err.contains("always leaves"), "{said:?}");
+    let pod = site.api::<Pod>().get("bare").await.unwrap();
+    assert!(pod.spec.unwrap().ephemeral_containers.is_none());
     let said = site.probe(&["bare"]).await;
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.out.contains("residue"), "{said:?}");

@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: whole scans side by side with what they replace, as ratios of one run.
 
+mod probe;
+
 use std::{
     collections::BTreeSet,
     fs::{self, File},
@@ -37,6 +39,7 @@ pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
     demo::remove(cluster);
     measured?;
     cluster.stop()?;
+    probe::run()?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -50,6 +50,7 @@ pub(crate) enum Command {
 }
 
 pub(crate) use build::packages;
+pub(crate) use images::probe;
 
 /// Runs one lab command.
 pub(crate) fn run(command: Command) -> Result<ExitCode> {

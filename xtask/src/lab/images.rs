@@ -76,7 +76,7 @@ pub(super) fn all(bin: &Path) -> Result<Vec<PathBuf>> {
         },
         Image {
             name: "probe",
-            entries: vec![Entry::File("secure-scan-probe", probe()?, 0o755)],
+            entries: vec![Entry::File("secure-scan-probe", fs::read(probe()?)?, 0o755)],
             user: "65532:65532",
             env: &[],
             entrypoint: &["/secure-scan-probe"],
@@ -143,7 +143,7 @@ fn debian(folder: &Path) -> Result<PathBuf> {
 }
 
 /// The probe as a static program, which runs in any image.
-fn probe() -> Result<Vec<u8>> {
+pub(crate) fn probe() -> Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let folder = super::build::source().join("../target/probe");
     let output = Command::new("cargo")
@@ -157,8 +157,7 @@ fn probe() -> Result<Vec<u8>> {
         "cannot build the probe: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let path = folder.join(target).join("release/secure-scan-probe");
-    fs::read(&path).with_context(|| format!("no probe at {}", path.display()))
+    Ok(folder.join(target).join("release/secure-scan-probe"))
 }
 
 /// Imports the archives into the lab's containerd.
