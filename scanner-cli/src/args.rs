@@ -21,6 +21,7 @@ const EXAMPLES: &str = "Examples:
   secure-scan container -l app=web -n shop -c nginx --fail-on high
   secure-scan container web-0 -n shop --dry-run
   secure-scan container web-0 -n shop -o terminal -o json=report.json
+  secure-scan local --root ./rootfs --fail-on high
   secure-scan profile list";
 
 /// Security scans of running containers that leave nothing behind
@@ -49,6 +50,12 @@ pub(crate) enum Command {
     /// report says so.
     #[command(after_long_help = EXIT_CODES)]
     Distroless(Box<DistrolessArgs>),
+    /// Scan a directory or a process of this machine; needs no cluster
+    ///
+    /// For trying profiles, and for the root filesystems of images in CI. Checks of what is not
+    /// there (a pod; for a directory also processes) do not apply.
+    #[command(after_long_help = EXIT_CODES)]
+    Local(LocalArgs),
     /// List, show and check profiles
     #[command(subcommand)]
     Profile(ProfileCommand),
@@ -115,6 +122,36 @@ pub(crate) struct ScanArgs {
     /// No progress on standard error
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    /// Colours in the terminal report
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) color: Color,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LocalArgs {
+    /// Directory that is taken for a root filesystem; no link leads out of it
+    #[arg(
+        long,
+        value_name = "DIR",
+        required_unless_present = "pid",
+        conflicts_with = "pid"
+    )]
+    pub(crate) root: Option<PathBuf>,
+    /// Process whose root, environment, mounts and sockets are scanned
+    #[arg(long)]
+    pub(crate) pid: Option<u32>,
+    /// Shipped profile or file
+    #[arg(short, long, default_value = "container-baseline")]
+    pub(crate) profile: String,
+    /// Report format, to standard output or to a file; may be repeated
+    #[arg(short, long, value_name = "FORMAT[=FILE]", default_value = "terminal")]
+    pub(crate) output: Vec<Output>,
+    /// Severity from which a failed check is a finding: info, low, medium, high or critical
+    #[arg(long, value_name = "SEVERITY", default_value = "low")]
+    pub(crate) fail_on: Severity,
+    /// Also show what passed
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
     /// Colours in the terminal report
     #[arg(long, value_enum, default_value_t)]
     pub(crate) color: Color,

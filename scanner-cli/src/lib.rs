@@ -1,6 +1,7 @@
 //! Command line of secure-scan: arguments, progress, choice of output and exit codes, nothing else.
 
 mod args;
+mod local;
 mod output;
 mod profile;
 mod progress;
@@ -48,6 +49,7 @@ pub fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let result = match cli.command {
         Command::Profile(command) => profile::run(command),
+        Command::Local(args) => local::run(&args),
         Command::Container(args) => run(scan::run(&args, Strategy::Container)),
         Command::Distroless(args) if args.no_residue => Err(Problem {
             code: NOT_DONE,

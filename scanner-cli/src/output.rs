@@ -8,12 +8,15 @@ use std::{
 use scanner_core::{
     ScanPlan, ScanReport,
     escape::visible,
-    report::text::{self, Style},
+    report::{
+        LocalReport,
+        text::{self, Style},
+    },
 };
 
 use crate::{
     NOT_DONE, Problem,
-    args::{Color, Format, Output, ScanArgs},
+    args::{Color, Format, LocalArgs, Output, ScanArgs},
 };
 
 /// Tells a problem and what to do next. Does not fail: with standard error closed nobody listens.
@@ -51,6 +54,22 @@ pub(crate) fn report(report: &ScanReport, args: &ScanArgs) -> Result<(), Problem
         };
         let text = match output.format {
             Format::Terminal => text::render(report, style),
+            Format::Json => json(serde_json::to_string_pretty(report)),
+        };
+        deliver(output, &text)?;
+    }
+    Ok(())
+}
+
+/// Writes the report of a scan of this machine in every form that was asked for.
+pub(crate) fn local(report: &LocalReport, args: &LocalArgs) -> Result<(), Problem> {
+    for output in &args.output {
+        let style = Style {
+            colour: output.file.is_none() && coloured(args.color),
+            verbose: args.verbose,
+        };
+        let text = match output.format {
+            Format::Terminal => text::local(report, style),
             Format::Json => json(serde_json::to_string_pretty(report)),
         };
         deliver(output, &text)?;

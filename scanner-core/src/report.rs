@@ -56,6 +56,30 @@ pub struct ScanReport {
     pub api_calls: ApiCalls,
 }
 
+/// The value of [`LocalReport::schema`].
+pub const LOCAL_SCHEMA: &str = "secure-scan.io/local-report/v1";
+
+/// What a scan of a directory or a process of this machine found; no cluster, so no controls.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct LocalReport {
+    /// Always [`LOCAL_SCHEMA`].
+    pub schema: String,
+    /// Version of secure-scan.
+    pub tool_version: String,
+    /// What was scanned.
+    pub subject: String,
+    /// What the scan amounts to.
+    pub verdict: Verdict,
+    /// Name and version of the profile.
+    pub profile: String,
+    /// What the checks say.
+    pub findings: Findings,
+    /// Which agent answered.
+    pub agent: AgentInfo,
+    /// How completely each section that a check reads was collected.
+    pub coverage: BTreeMap<Section, Coverage>,
+}
+
 /// What a scan amounts to, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -174,8 +198,16 @@ pub struct ApiCalls {
 
 /// The JSON Schema of [`ScanReport`], pretty-printed.
 pub fn json_schema() -> String {
-    let schema = schemars::schema_for!(ScanReport);
-    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    pretty(&schemars::schema_for!(ScanReport))
+}
+
+/// The JSON Schema of [`LocalReport`], pretty-printed.
+pub fn local_json_schema() -> String {
+    pretty(&schemars::schema_for!(LocalReport))
+}
+
+fn pretty(schema: &schemars::Schema) -> String {
+    let mut text = serde_json::to_string_pretty(schema).unwrap_or_default();
     text.push('\n');
     text
 }

@@ -36,6 +36,26 @@ impl ScanEngine for Profile {
     }
 }
 
+impl Profile {
+    /// Judges an inventory of something that has no `absent` sections at all, as a directory has no
+    /// pod and no processes: checks that read them do not apply.
+    pub fn evaluate_without(&self, inventory: &Inventory, absent: &[Section]) -> Findings {
+        let mut findings = self.evaluate(inventory);
+        for (result, check) in findings.results.iter_mut().zip(&self.checks) {
+            let missing: Vec<&str> = absent
+                .iter()
+                .filter(|section| check.sections.contains(section))
+                .map(|section| section.name())
+                .collect();
+            if !missing.is_empty() {
+                result.status = CheckStatus::NotApplicable;
+                result.message = format!("there is no {} here", missing.join(", "));
+            }
+        }
+        findings
+    }
+}
+
 /// Sections as CEL values, converted once for all checks.
 struct Values(BTreeMap<Section, Value>);
 

@@ -1,6 +1,6 @@
 //! Tests of the report: its published schema, and its form for a reader at a terminal.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use super::{text::Style, *};
 use crate::{
@@ -79,17 +79,21 @@ fn sample(evidence: &str) -> ScanReport {
 }
 
 #[test]
-fn the_published_schema_is_the_one_of_the_code() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/report.schema.json");
-    if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::write(&path, json_schema()).unwrap();
+fn the_published_schemas_are_those_of_the_code() {
+    for (name, schema) in [
+        ("report", json_schema()),
+        ("local-report", local_json_schema()),
+    ] {
+        let path = format!("{}/../docs/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::write(&path, &schema).unwrap();
+        }
+        let published = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(
+            published, schema,
+            "run: UPDATE_SCHEMA=1 cargo test -p scanner-core"
+        );
     }
-    let published = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(
-        published,
-        json_schema(),
-        "run: UPDATE_SCHEMA=1 cargo test -p scanner-core"
-    );
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! The report for a reader at a terminal: 80 columns, colour only when asked for.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
-use super::{ControlStage, ScanReport};
+use super::{ControlStage, LocalReport, ScanReport};
 use crate::{
     escape::visible,
-    finding::{CheckResult, CheckStatus, Severity},
-    inventory::Coverage,
+    finding::{CheckResult, CheckStatus, Findings, Severity},
+    inventory::{AgentInfo, Coverage, Section},
 };
 
 const WIDTH: usize = 80;
@@ -52,8 +52,10 @@ pub fn render(report: &ScanReport, style: Style) -> String {
             wrapped(&mut out, "  ", &format!("hint: {hint}"));
         }
     }
-    findings(&mut out, report, style);
-    coverage(&mut out, report, style);
+    if let Some(found) = &report.findings {
+        findings(&mut out, found, style);
+    }
+    coverage(&mut out, &report.coverage, report.agent.as_ref(), style);
     controls(&mut out, report, style);
     out.push('\n');
     let _ = writeln!(
@@ -87,10 +89,19 @@ fn wrapped(out: &mut String, indent: &str, text: &str) {
     let _ = writeln!(out, "{}", textwrap::fill(text, options));
 }
 
-fn findings(out: &mut String, report: &ScanReport, style: Style) {
-    let Some(findings) = &report.findings else {
-        return;
-    };
+/// Renders the report of a scan of this machine.
+pub fn local(report: &LocalReport, style: Style) -> String {
+    let mut out = String::new();
+    let title = format!("Scan of {}", visible(&report.subject, 400));
+    let _ = writeln!(out, "{}", style.paint("1", &title));
+    field(&mut out, "profile", &report.profile);
+    findings(&mut out, &report.findings, style);
+    coverage(&mut out, &report.coverage, Some(&report.agent), style);
+    let _ = writeln!(out, "\n{}", style.paint("1", report.verdict.sentence()));
+    out
+}
+
+fn findings(out: &mut String, findings: &Findings, style: Style) {
     for severity in Severity::WORST_FIRST {
         for result in findings
             .results
@@ -184,9 +195,13 @@ fn failed(out: &mut String, result: &CheckResult, style: Style) {
     );
 }
 
-fn coverage(out: &mut String, report: &ScanReport, style: Style) {
-    let gaps: Vec<String> = report
-        .coverage
+fn coverage(
+    out: &mut String,
+    coverage: &BTreeMap<Section, Coverage>,
+    agent: Option<&AgentInfo>,
+    style: Style,
+) {
+    let gaps: Vec<String> = coverage
         .iter()
         .filter_map(|(section, coverage)| match coverage {
             Coverage::Partial {
@@ -200,7 +215,7 @@ fn coverage(out: &mut String, report: &ScanReport, style: Style) {
             Coverage::Complete | Coverage::NotRequested => None,
         })
         .collect();
-    let unproven = report.agent.as_ref().filter(|agent| !agent.digests);
+    let unproven = agent.filter(|agent| !agent.digests);
     if let Some(agent) = unproven {
         out.push('\n');
         let text = format!(

@@ -1,0 +1,80 @@
+//! `secure-scan local`: the probe's own reading, in this process.
+
+use std::path::PathBuf;
+
+use scanner_core::{
+    ScanEngine as _,
+    inventory::{Section, parse},
+    report::{LOCAL_SCHEMA, LocalReport, Verdict},
+};
+use scanner_probe::{Root, Subject, answer};
+
+use crate::{NOT_DONE, Problem, args::LocalArgs, exit_code, output, profile};
+
+/// What a directory does not have.
+const NO_PROCESSES: [Section; 7] = [
+    Section::Pod,
+    Section::Identity,
+    Section::Processes,
+    Section::Listeners,
+    Section::Mounts,
+    Section::Env,
+    Section::Kernel,
+];
+
+pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
+    let profile = profile::load(&args.profile)?;
+    let (subject, path) = match (args.pid, &args.root) {
+        (Some(pid), _) => (
+            format!("process {pid}"),
+            PathBuf::from(format!("/proc/{pid}/root")),
+        ),
+        (None, root) => {
+            let root = root.clone().unwrap_or_default();
+            (format!("directory {}", root.display()), root)
+        }
+    };
+    let failed = |what: &str, error: &dyn std::fmt::Display| Problem {
+        code: NOT_DONE,
+        message: format!("{what} {}: {error}", path.display()),
+        hint: Some("name a directory or a process that this user may read".into()),
+    };
+    let root = Root::open(&path).map_err(|e| failed("cannot open", &e))?;
+    let looked_at = Subject {
+        root,
+        pid: args.pid,
+        container: cgroup(args.pid),
+    };
+    let request = profile.request();
+    let mut bytes = Vec::new();
+    answer(&looked_at, &request, "local", &mut bytes).map_err(|e| failed("cannot read", &e))?;
+    let inventory = parse::inventory(scanner_probe::NAME, &bytes, "local", &request)
+        .map_err(|e| failed("cannot read", &e))?;
+    let absent = if args.pid.is_some() {
+        &NO_PROCESSES[..1]
+    } else {
+        &NO_PROCESSES[..]
+    };
+    let findings = profile.evaluate_without(&inventory, absent);
+    let mut coverage = inventory.coverage();
+    coverage.retain(|section, _| !absent.contains(section));
+    let reference = profile.reference();
+    let report = LocalReport {
+        schema: LOCAL_SCHEMA.into(),
+        tool_version: env!("CARGO_PKG_VERSION").into(),
+        subject,
+        verdict: Verdict::of(&findings, args.fail_on),
+        profile: format!("{} {}", reference.name, reference.version),
+        findings,
+        agent: inventory.agent,
+        coverage,
+    };
+    output::local(&report, args)?;
+    Ok(exit_code(report.verdict))
+}
+
+/// The cgroup of a process, which its neighbours in a container share.
+fn cgroup(pid: Option<u32>) -> String {
+    let text = pid.and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok());
+    text.unwrap_or_default().trim().to_owned()
+}
