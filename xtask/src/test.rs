@@ -51,14 +51,21 @@ pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
     }
     for args in TOOLS {
         let name = format!("cargo {}", args.join(" "));
-        let found = Command::new("cargo").args([args[0], "--version"]).output();
+        // With this set, as under `cargo xtask`, cargo-machete takes itself for a program that is
+        // being developed and misreads its arguments.
+        let cargo = || {
+            let mut command = Command::new("cargo");
+            command.env_remove("CARGO_PKG_NAME");
+            command
+        };
+        let found = cargo().args([args[0], "--version"]).output();
         if !found.is_ok_and(|output| output.status.success()) {
             say(&format!(
                 "== NOT RUN: {name}: install it with: cargo install cargo-{}",
                 args[0]
             ));
             absent += 1;
-        } else if !Command::new("cargo").args(args).status()?.success() {
+        } else if !cargo().args(args).status()?.success() {
             say(&format!("== {name}: FAILED"));
             failed += 1;
         }
