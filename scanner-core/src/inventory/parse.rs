@@ -53,6 +53,16 @@ pub fn inventory(
     })
 }
 
+/// Lines of a section that are read. A check may compare each item with each other one, so that a
+/// hostile target could keep a scan busy for hours with what fits into one answer.
+fn max_lines(section: Section) -> usize {
+    match section {
+        Section::Files => 200_000,
+        Section::Users | Section::Groups | Section::Shadow | Section::Env => 2_000,
+        _ => 50_000,
+    }
+}
+
 /// Data, and how many lines could not be read.
 type Parsed<T> = (T, u64);
 
@@ -75,12 +85,20 @@ impl Raw<'_> {
                 reason: "the agent did not answer this section".into(),
             };
         };
-        let (lost, mut reasons) = match raw.ending {
+        let (mut lost, mut reasons) = match raw.ending {
             Ending::Missing(reason) => return Collected::Unavailable { reason },
             Ending::Partial(lost, reason) => (lost, vec![reason]),
             Ending::Ok => (0, Vec::new()),
         };
-        let (data, unreadable) = parse(&raw.lines);
+        let kept = raw.lines.len().min(max_lines(section));
+        let over = raw.lines.len() - kept;
+        if over > 0 {
+            reasons.push(format!(
+                "{over} lines beyond the first {kept} were left out"
+            ));
+            lost = lost.saturating_add(over as u64);
+        }
+        let (data, unreadable) = parse(&raw.lines[..kept]);
         if unreadable > 0 {
             reasons.push(format!("{unreadable} lines could not be read"));
         }
@@ -311,6 +329,29 @@ mod tests {
             .collect();
         assert_eq!(names, ["a 1:2-3", "musl 1.2-r3"]);
         assert_eq!(unreadable, 0);
+    }
+
+    #[test]
+    fn more_lines_than_are_read_make_a_section_partial() {
+        let request = InventoryRequest {
+            sections: [Section::Users].into(),
+            ..InventoryRequest::default()
+        };
+        let section = RawSection {
+            lines: vec!["shadowed:1:1:a:/:/bin/sh".into(); 2_003],
+            ending: Ending::Ok,
+        };
+        let mut raw = Raw {
+            sections: [(Section::Users, section)].into(),
+            request: &request,
+        };
+        let Collected::Partial {
+            data, unreadable, ..
+        } = raw.take(Section::Users, |l| each(l, user))
+        else {
+            unreachable!("must be partial");
+        };
+        assert_eq!((data.len(), unreadable), (2_000, 3));
     }
 
     #[test]
