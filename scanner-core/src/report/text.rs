@@ -49,7 +49,7 @@ pub fn render(report: &ScanReport, style: Style) -> String {
         );
         wrapped(&mut out, "  ", &visible(&failure.message, 2000));
         if let Some(hint) = &failure.hint {
-            wrapped(&mut out, "  ", &format!("hint: {hint}"));
+            wrapped(&mut out, "  ", &format!("hint: {}", visible(hint, 1000)));
         }
     }
     if let Some(found) = &report.findings {
@@ -312,7 +312,10 @@ pub fn plan(plan: &crate::ScanPlan) -> String {
         wrapped(
             &mut out,
             "  ",
-            &format!("{} {}: {}", object.kind, object.name, object.purpose),
+            &visible(
+                &format!("{} {}: {}", object.kind, object.name, object.purpose),
+                2000,
+            ),
         );
     }
     let _ = writeln!(
@@ -331,7 +334,7 @@ pub fn plan(plan: &crate::ScanPlan) -> String {
             command.stdin,
             command.stdin_bytes
         );
-        wrapped(&mut out, "  ", &text);
+        wrapped(&mut out, "  ", &visible(&text, 1000));
     }
     let _ = writeln!(out, "\nControls");
     for control in &plan.controls {
