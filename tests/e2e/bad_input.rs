@@ -119,9 +119,15 @@ fn with_token(token: &str) -> tempfile::NamedTempFile {
 #[tokio::test]
 async fn a_cluster_that_cannot_be_used_is_told() {
     let site = Site::new("badcluster").await;
-    let said = site.run(&["web", "--context", "nowhere"]).await;
-    // The option is given twice, which is wrong usage too.
-    assert_eq!(said.code, 2, "{said:?}");
+    let other = kubeconfig(|config| config.contexts.clear());
+    let path = other.path().to_str().unwrap();
+    refused(
+        &site,
+        &["web", "--kubeconfig", path],
+        2,
+        &["has no context", "--context"],
+    )
+    .await;
     let expired = with_token("expired-token-value");
     let path = expired.path().to_str().unwrap();
     refused(
