@@ -1,29 +1,25 @@
 //! Strategy `container`: one exec into the running container, with the shell collector on stdin.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::{Arc, atomic::AtomicBool};
 
 use async_trait::async_trait;
 use scanner_core::{
-    AccessError, EnforcedControls, ScanPlan, ScanStrategy, StrategyError, Target, TargetAccess,
-    inventory::{Inventory, InventoryRequest, parse},
-    plan::PlannedCommand,
+    EnforcedControls, ScanPlan, ScanStrategy, StrategyError, Target, TargetAccess,
+    inventory::InventoryRequest, plan::PlannedCommand,
 };
 use uuid::Uuid;
 
 use crate::{
-    Session, collector,
-    exec::{ExecError, ExecStream, Limits},
+    Session,
+    access::{Agent, AgentStream},
+    collector,
 };
-
-/// Largest answer in bytes.
-const MAX_ANSWER: usize = 16 << 20;
-/// Longest silence of the collector: one walk of a large filesystem.
-const IDLE: Duration = Duration::from_mins(2);
 
 /// Execs into the target with the scan's own identity.
 pub struct ContainerExec {
     session: Arc<Session>,
     nonce: String,
+    no_shell: Arc<AtomicBool>,
 }
 
 impl ContainerExec {
@@ -32,7 +28,13 @@ impl ContainerExec {
         Self {
             session: Arc::clone(session),
             nonce: Uuid::new_v4().simple().to_string(),
+            no_shell: Arc::default(),
         }
+    }
+
+    /// Becomes true when the target turns out to have no shell.
+    pub fn no_shell(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.no_shell)
     }
 }
 
@@ -73,66 +75,12 @@ impl ScanStrategy for ContainerExec {
             hint: error.hint.clone(),
             source: Some(Box::new(error)),
         })?;
-        Ok(Box::new(Access {
+        let agent = Agent::Collector(Arc::clone(&self.no_shell));
+        Ok(Box::new(AgentStream::new(
             stream,
-            nonce: self.nonce.clone(),
-            limits: Limits {
-                bytes: MAX_ANSWER,
-                total: Duration::from_secs(plan.lease_seconds.into()),
-                idle: IDLE,
-            },
-        }))
+            agent,
+            &self.nonce,
+            plan.lease_seconds,
+        )))
     }
-}
-
-struct Access {
-    stream: ExecStream,
-    nonce: String,
-    limits: Limits,
-}
-
-#[async_trait]
-impl TargetAccess for Access {
-    async fn inventory(&mut self, request: &InventoryRequest) -> Result<Inventory, AccessError> {
-        let script = collector::script(request, &self.nonce);
-        let ran = self.stream.run(script.as_bytes(), self.limits).await;
-        let answer = ran.map_err(|error| AccessError {
-            message: "the collector gave no answer".into(),
-            hint: hint(&error),
-            source: Some(Box::new(error)),
-        })?;
-        parse::inventory(collector::NAME, &answer, &self.nonce, request).map_err(|error| {
-            AccessError {
-                message: "the collector's answer cannot be used".into(),
-                hint: Some(
-                    "scan again; if it stays so, the target's tools do not work or lie".into(),
-                ),
-                source: Some(Box::new(error)),
-            }
-        })
-    }
-
-    async fn close(self: Box<Self>) {
-        self.stream.close().await;
-    }
-}
-
-fn hint(error: &ExecError) -> Option<String> {
-    let text = match error {
-        ExecError::Failed(message) if has_no_shell(message) => {
-            "the container has no /bin/sh, as in a distroless image: strategy container cannot look \
-             into it; take strategy distroless, which brings its own tools: secure-scan distroless"
-        }
-        ExecError::TooLate => "raise --lease if the target's filesystem is very large",
-        ExecError::Cut | ExecError::Connection(_) => {
-            "scan again; see that the container still runs"
-        }
-        ExecError::TooLong(_) | ExecError::Failed(_) => return None,
-    };
-    Some(text.into())
-}
-
-/// Words of runc and of crun for a command that is not there.
-fn has_no_shell(message: &str) -> bool {
-    message.contains("exec: \"/bin/sh\"") || message.contains("executable file `/bin/sh` not found")
 }

@@ -4,7 +4,7 @@ pub(crate) mod context;
 pub mod planner;
 pub(crate) mod probe;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
@@ -14,8 +14,8 @@ use kube::{
 };
 use planner::ProbeContext;
 use scanner_core::{
-    AccessError, EnforcedControls, ScanPlan, ScanStrategy, StrategyError, Target, TargetAccess,
-    inventory::{Inventory, InventoryRequest, parse},
+    EnforcedControls, ScanPlan, ScanStrategy, StrategyError, Target, TargetAccess,
+    inventory::InventoryRequest,
     plan::{PlannedCommand, PlannedRule},
 };
 use serde_json::{Value, json};
@@ -23,15 +23,13 @@ use uuid::Uuid;
 
 use crate::{
     Session,
+    access::{Agent, AgentStream},
     error::call,
-    exec::{self, ExecStream, Limits},
-    manifest,
+    exec, manifest,
 };
 
 /// Path of the probe in its image.
 const PROGRAM: &str = "/secure-scan-probe";
-/// Largest answer in bytes.
-const MAX_ANSWER: usize = 16 << 20;
 
 /// Adds one hardened ephemeral container to the target's pod and asks it over one exec.
 pub struct Distroless {
@@ -188,15 +186,13 @@ impl ScanStrategy for Distroless {
         let stream = exec::open(client, &beside, &argv)
             .await
             .map_err(|e| failed("cannot exec into the probe", Box::new(e)))?;
-        Ok(Box::new(Access {
+        let seconds = plan.lease_seconds;
+        Ok(Box::new(AgentStream::new(
             stream,
-            nonce: self.nonce.clone(),
-            limits: Limits {
-                bytes: MAX_ANSWER,
-                total: Duration::from_secs(plan.lease_seconds.into()),
-                idle: Duration::from_mins(2),
-            },
-        }))
+            Agent::Probe,
+            &self.nonce,
+            seconds,
+        )))
     }
 }
 
@@ -208,32 +204,6 @@ pub(crate) fn failed(
         message: message.into(),
         hint: None,
         source: Some(source),
-    }
-}
-
-struct Access {
-    stream: ExecStream,
-    nonce: String,
-    limits: Limits,
-}
-
-#[async_trait]
-impl TargetAccess for Access {
-    async fn inventory(&mut self, request: &InventoryRequest) -> Result<Inventory, AccessError> {
-        let lost = |message: &str, source: Box<dyn std::error::Error + Send + Sync>| AccessError {
-            message: message.into(),
-            hint: None,
-            source: Some(source),
-        };
-        let text = serde_json::to_vec(request).map_err(|e| lost("no request", Box::new(e)))?;
-        let answer = self.stream.run(&text, self.limits).await;
-        let answer = answer.map_err(|e| lost("the probe gave no answer", Box::new(e)))?;
-        parse::inventory("probe", &answer, &self.nonce, request)
-            .map_err(|e| lost("the probe's answer cannot be used", Box::new(e)))
-    }
-
-    async fn close(self: Box<Self>) {
-        self.stream.close().await;
     }
 }
 

@@ -3,6 +3,7 @@
 //! The operator's identity only sets up and cleans up; everything that touches a target is done
 //! as the scan's own identity. The two are two types, so that code cannot mix them up.
 
+mod access;
 pub mod collector;
 pub mod connect;
 pub mod container;
