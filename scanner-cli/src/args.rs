@@ -17,6 +17,7 @@ const EXIT_CODES: &str = "Exit codes:
   5  cleanup could not be verified: something may be left";
 
 const EXAMPLES: &str = "Examples:
+  secure-scan scan web-0 -n shop --probe-image IMAGE
   secure-scan container web-0 -n shop
   secure-scan container -l app=web -n shop -c nginx --fail-on high
   secure-scan container web-0 -n shop --dry-run
@@ -34,6 +35,13 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Scan a running container by the least intrusive strategy that works, and say why
+    ///
+    /// First as `container`, which leaves nothing in the pod. Where the target turns out to have
+    /// no shell, everything that this try created is removed and shown to be gone, and the target
+    /// is scanned as by `distroless`, if an image of the probe is named.
+    #[command(after_long_help = EXIT_CODES)]
+    Scan(Box<AutoArgs>),
     /// Scan a running container that has a shell, by one exec into it
     ///
     /// Creates an identity that may exec into this one pod and nothing else, uses its token once,
@@ -155,6 +163,15 @@ pub(crate) struct LocalArgs {
     /// Colours in the terminal report
     #[arg(long, value_enum, default_value_t)]
     pub(crate) color: Color,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AutoArgs {
+    #[command(flatten)]
+    pub(crate) scan: ScanArgs,
+    /// Image of the probe, best named by digest, for targets without a shell
+    #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE")]
+    pub(crate) probe_image: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -50,6 +50,10 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Profile(command) => profile::run(command),
         Command::Local(args) => local::run(&args),
+        Command::Scan(args) => {
+            let image = args.probe_image;
+            run(scan::run(&args.scan, Strategy::Auto { image }))
+        }
         Command::Container(args) => run(scan::run(&args, Strategy::Container)),
         Command::Distroless(args) if args.no_residue => Err(Problem {
             code: NOT_DONE,

@@ -1,4 +1,4 @@
-//! `secure-scan container` and `secure-scan distroless`.
+//! `secure-scan scan`, `container` and `distroless`.
 
 use scanner_core::{
     ScanReport,

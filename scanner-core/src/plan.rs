@@ -65,6 +65,9 @@ pub struct ScanPlan {
     pub target: Target,
     /// How it is reached.
     pub strategy: String,
+    /// Why it is reached so, where the strategy was left to choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Name and version of the profile.
     pub profile: String,
     /// Seconds after which the cluster itself removes everything that the scan created.

@@ -56,6 +56,17 @@ pub struct ScanReport {
     pub api_calls: ApiCalls,
 }
 
+impl ScanReport {
+    /// The same with another hint on what to do next, where the scan could not be done.
+    #[must_use]
+    pub fn with_hint(mut self, hint: &str) -> Self {
+        if let Some(failure) = &mut self.failure {
+            failure.hint = Some(hint.to_owned());
+        }
+        self
+    }
+}
+
 /// The value of [`LocalReport::schema`].
 pub const LOCAL_SCHEMA: &str = "secure-scan.io/local-report/v1";
 

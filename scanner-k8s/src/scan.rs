@@ -1,7 +1,13 @@
 //! One scan from request to report: resolve, plan, run. This is what programs embed.
 
-use std::{future::Future, sync::Arc};
+mod auto;
 
+use std::{
+    future::Future,
+    sync::{Arc, atomic::Ordering},
+};
+
+use futures_util::FutureExt as _;
 use scanner_core::{
     Pipeline, ScanEngine, ScanPlan, ScanReport, ScanStrategy, SecurityControl,
     event::Observer,
@@ -9,7 +15,7 @@ use scanner_core::{
     gate::{ExpectedDigest, Gate},
     inventory::PodFacts,
     plan::{InvalidScanId, PlannedObject, ScanId},
-    report::ApiCalls,
+    report::{ApiCalls, Verdict},
     target::TargetRequest,
 };
 use uuid::Uuid;
@@ -37,6 +43,12 @@ pub enum Strategy {
     Distroless {
         /// Image of the probe, best named by digest.
         image: String,
+    },
+    /// The least intrusive one that works: `Container`, which leaves nothing in the pod, and where
+    /// the target turns out to have no shell, `Distroless`.
+    Auto {
+        /// Image of the probe; without one only `Container` can be taken.
+        image: Option<String>,
     },
 }
 
@@ -67,6 +79,8 @@ pub struct PreparedScan {
     threshold: Severity,
     reach: Reach,
     calls_before: (u64, u64),
+    /// What to do when the target has no shell, where the strategy was left to choose.
+    otherwise: Option<ScanRequest>,
 }
 
 /// How the target is reached, decided.
@@ -91,9 +105,10 @@ impl PreparedScan {
         request: ScanRequest,
     ) -> Result<Self, ResolveError> {
         let calls_before = connection.calls();
+        let otherwise = request.otherwise();
         let (target, pod) = resolve(connection, &request.target).await?;
         let reach = match request.strategy {
-            Strategy::Container => Reach::Container,
+            Strategy::Container | Strategy::Auto { .. } => Reach::Container,
             Strategy::Distroless { image } => {
                 let level = context::level(connection, target.namespace.as_str()).await;
                 let context = planner::plan(&context::of(&pod, &target), level)?;
@@ -153,6 +168,7 @@ impl PreparedScan {
             controls: vec![],
             scan_id,
             strategy: strategy.into(),
+            reason: otherwise.as_ref().map(|_| auto::FIRST.into()),
             profile: request.profile,
             lease_seconds,
             target,
@@ -173,6 +189,7 @@ impl PreparedScan {
             threshold: request.threshold,
             reach,
             calls_before,
+            otherwise,
         })
     }
 
@@ -185,15 +202,44 @@ impl PreparedScan {
     ///
     /// Does not fail: whatever happens is in the report.
     pub async fn run(
-        self,
+        mut self,
         engine: &dyn ScanEngine,
         observer: &dyn Observer,
         interrupt: impl Future<Output = String>,
     ) -> ScanReport {
+        let interrupt = interrupt.shared();
+        let (connection, otherwise) = (self.connection.clone(), self.otherwise.take());
+        let (report, no_shell) = self.run_once(engine, observer, interrupt.clone()).await;
+        match otherwise {
+            // Only from a clean slate: what the first strategy made is shown to be gone.
+            Some(next) if no_shell && report.verdict == Verdict::Failed => {
+                Box::pin(auto::second(
+                    &connection,
+                    report,
+                    next,
+                    engine,
+                    observer,
+                    interrupt,
+                ))
+                .await
+            }
+            _ => report,
+        }
+    }
+
+    /// Runs one strategy, and tells whether the target turned out to have no shell.
+    async fn run_once(
+        self,
+        engine: &dyn ScanEngine,
+        observer: &dyn Observer,
+        interrupt: impl Future<Output = String>,
+    ) -> (ScanReport, bool) {
         let session = Session::new(self.connection.clone(), self.plan.clone());
         let controls = controls(&session, &self.reach);
+        let exec = ContainerExec::new(&session);
+        let no_shell = exec.no_shell();
         let strategy: Box<dyn ScanStrategy> = match &self.reach {
-            Reach::Container => Box::new(ContainerExec::new(&session)),
+            Reach::Container => Box::new(exec),
             Reach::Distroless { image, context } => {
                 Box::new(Distroless::new(&session, image, context))
             }
@@ -214,7 +260,7 @@ impl PreparedScan {
             operator: now.0 - self.calls_before.0,
             scan: now.1 - self.calls_before.1,
         };
-        report
+        (report, no_shell.load(Ordering::Relaxed))
     }
 }
 

@@ -149,6 +149,7 @@ impl Site {
             rules: vec![manifest::exec_rule(target.pod.as_str())],
             target,
             strategy: "exec".into(),
+            reason: None,
             profile: "e2e".into(),
             lease_seconds,
             objects: vec![],

@@ -84,6 +84,14 @@ impl Site {
         program(&all).output().await.expect("it starts").into()
     }
 
+    /// Runs `secure-scan scan`, which picks the strategy, in this site's namespace to its end.
+    pub async fn auto(&self, args: &[&str]) -> Said {
+        let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
+        let mut all = self.arguments(&context, args);
+        all[0] = "scan";
+        program(&all).output().await.expect("it starts").into()
+    }
+
     /// Starts `secure-scan container` in this site's namespace.
     pub fn start(&self, args: &[&str]) -> Child {
         let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");

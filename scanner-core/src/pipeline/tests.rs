@@ -186,6 +186,7 @@ pub(crate) fn plan() -> ScanPlan {
             restarts: 0,
         },
         strategy: "fake".into(),
+        reason: None,
         profile: "p 1".into(),
         lease_seconds: 60,
         objects: vec![],

@@ -39,6 +39,9 @@ pub fn render(report: &ScanReport, style: Style) -> String {
     field(&mut out, "runs", &target.image_id);
     field(&mut out, "profile", &report.plan.profile);
     field(&mut out, "strategy", &report.plan.strategy);
+    if let Some(reason) = &report.plan.reason {
+        field(&mut out, "", reason);
+    }
     field(&mut out, "trust", &report.trust);
     if let Some(failure) = &report.failure {
         out.push('\n');
@@ -298,6 +301,9 @@ pub fn plan(plan: &crate::ScanPlan) -> String {
     field(&mut out, "image", &plan.target.image);
     field(&mut out, "profile", &plan.profile);
     field(&mut out, "strategy", &plan.strategy);
+    if let Some(reason) = &plan.reason {
+        field(&mut out, "", reason);
+    }
     let lease = format!(
         "{} s, then the cluster removes everything",
         plan.lease_seconds

@@ -1,0 +1,64 @@
+//! The least intrusive strategy that works: what is tried after strategy `container`.
+
+use std::future::Future;
+
+use scanner_core::{ScanEngine, ScanReport, cause, event::Observer};
+
+use super::{PreparedScan, ScanRequest, Strategy};
+use crate::Connection;
+
+/// Why strategy container comes first.
+pub(super) const FIRST: &str = "left to choose: container leaves nothing in the pod; a target without a shell \
+                     is then scanned with distroless";
+/// Why strategy distroless was taken.
+const SECOND: &str = "left to choose: container was tried first, the target has no /bin/sh, and \
+                      all that the try created is shown to be gone";
+
+impl ScanRequest {
+    /// What to do when the target has no shell; `None` where the strategy was named.
+    pub(super) fn otherwise(&self) -> Option<Self> {
+        let Strategy::Auto { image } = &self.strategy else {
+            return None;
+        };
+        let strategy = match image.clone() {
+            Some(image) => Strategy::Distroless { image },
+            None => Strategy::Container,
+        };
+        Some(Self {
+            strategy,
+            ..self.clone()
+        })
+    }
+}
+
+/// Takes the next strategy after the first could not look; its report tells of both.
+pub(super) async fn second(
+    connection: &Connection,
+    mut first: ScanReport,
+    request: ScanRequest,
+    engine: &dyn ScanEngine,
+    observer: &dyn Observer,
+    interrupt: impl Future<Output = String>,
+) -> ScanReport {
+    let Strategy::Distroless { .. } = request.strategy else {
+        return first.with_hint(
+            "the container has no shell, and strategy distroless needs an image of the probe: name it \
+             with --probe-image",
+        );
+    };
+    match PreparedScan::new(connection, engine, request).await {
+        Ok(mut next) => {
+            next.plan.reason = Some(SECOND.into());
+            let (mut report, _) = next.run_once(engine, observer, interrupt).await;
+            report.api_calls.operator += first.api_calls.operator;
+            report.api_calls.scan += first.api_calls.scan;
+            report.seconds += first.seconds;
+            report.started = std::mem::take(&mut first.started);
+            report
+        }
+        Err(error) => first.with_hint(&format!(
+            "the container has no shell, and strategy distroless cannot be taken: {}",
+            cause::chain(&error)
+        )),
+    }
+}

@@ -1,0 +1,71 @@
+//! `secure-scan scan`: the least intrusive strategy that works, and why.
+
+use k8s_openapi::api::core::v1::Pod;
+use scanner_tests::{Site, lab_only};
+use serde_json::json;
+
+const PROBE: [&str; 2] = ["--probe-image", "lab.local/probe:1"];
+
+#[tokio::test]
+async fn a_target_with_a_shell_gets_nothing_but_an_exec() {
+    let site = Site::new("auto-shell").await;
+    let said = site.auto(&["web", PROBE[0], PROBE[1], "-o", "json"]).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    let report = said.json();
+    assert_eq!(report["plan"]["strategy"], "container");
+    let reason = report["plan"]["reason"].as_str();
+    assert!(reason.is_some_and(|r| r.contains("leaves nothing in the pod")));
+    let pod = site.api::<Pod>().get("web").await.expect("pod");
+    let added = pod.spec.and_then(|s| s.ephemeral_containers);
+    assert!(added.is_none(), "{added:?}");
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_target_without_a_shell_gets_a_probe_after_a_try_that_left_nothing() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("auto-distroless").await;
+    site.pod_of("bare", "lab.local/distroless:1", "Running")
+        .await;
+    let (with, without) = tokio::join!(
+        site.auto(&["bare", PROBE[0], PROBE[1], "-o", "json"]),
+        site.auto(&["bare"]),
+    );
+    assert_eq!(with.code, 1, "{with:?}");
+    let report = with.json();
+    assert_eq!(report["plan"]["strategy"], "distroless");
+    let reason = report["plan"]["reason"].as_str();
+    assert!(
+        reason.is_some_and(|r| r.contains("no /bin/sh")),
+        "{reason:?}"
+    );
+    assert_eq!(report["agent"]["name"], "probe");
+    assert_eq!(without.code, 3, "{without:?}");
+    assert!(without.out.contains("--probe-image"), "{without:?}");
+    assert!(site.leftovers().await.is_empty());
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn where_no_probe_may_look_the_report_says_why() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("auto-refused").await;
+    let privileged = json!({"privileged": true});
+    site.pod_like(
+        "mighty",
+        "lab.local/distroless-root:1",
+        "Running",
+        &json!({}),
+        &privileged,
+    )
+    .await;
+    let said = site.auto(&["mighty", PROBE[0], PROBE[1]]).await;
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(said.out.contains("privileged"), "{said:?}");
+    assert!(site.leftovers().await.is_empty());
+    site.remove().await;
+}
