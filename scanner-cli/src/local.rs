@@ -41,7 +41,7 @@ pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
     };
     let root = Root::open(&path).map_err(|e| failed("cannot open", &e))?;
     let looked_at = Subject {
-        root,
+        root: Box::new(root),
         pid: args.pid,
         container: cgroup(args.pid),
     };

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use crate::{End, root::Root};
+use crate::{End, Tree};
 
 fn each(
-    root: &Root,
+    root: &dyn Tree,
     path: &str,
     out: &mut impl Write,
     mut line: impl FnMut(&str) -> Option<String>,
@@ -23,7 +23,7 @@ fn each(
     }
 }
 
-pub(crate) fn users(root: &Root, out: &mut impl Write) -> io::Result<End> {
+pub(crate) fn users(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
     each(root, "/etc/passwd", out, |line| {
         let f: Vec<&str> = line.split(':').collect();
         let &[name, pass, uid, gid, _, home, shell] = f.as_slice() else {
@@ -39,7 +39,7 @@ pub(crate) fn users(root: &Root, out: &mut impl Write) -> io::Result<End> {
     })
 }
 
-pub(crate) fn groups(root: &Root, out: &mut impl Write) -> io::Result<End> {
+pub(crate) fn groups(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
     each(root, "/etc/group", out, |line| {
         let f: Vec<&str> = line.split(':').collect();
         let &[name, _, gid, members] = f.as_slice() else {
@@ -49,7 +49,7 @@ pub(crate) fn groups(root: &Root, out: &mut impl Write) -> io::Result<End> {
     })
 }
 
-pub(crate) fn shadow(root: &Root, out: &mut impl Write) -> io::Result<End> {
+pub(crate) fn shadow(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
     each(root, "/etc/shadow", out, |line| {
         let mut fields = line.split(':');
         let (name, pass) = (fields.next()?, fields.next()?);
@@ -65,7 +65,7 @@ pub(crate) fn shadow(root: &Root, out: &mut impl Write) -> io::Result<End> {
     })
 }
 
-pub(crate) fn os(root: &Root, out: &mut impl Write) -> io::Result<End> {
+pub(crate) fn os(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
     for path in ["/etc/os-release", "/usr/lib/os-release"] {
         if let Ok(Some(text)) = root.text(path) {
             fields(&text, &["ID=", "VERSION_ID=", "PRETTY_NAME="], out)?;
@@ -86,7 +86,7 @@ fn fields(text: &str, keys: &[&str], out: &mut impl Write) -> io::Result<()> {
 }
 
 /// dpkg's status, distroless images' `status.d`, and apk's database.
-pub(crate) fn packages(root: &Root, out: &mut impl Write) -> io::Result<End> {
+pub(crate) fn packages(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
     let mut databases = vec![("@dpkg", "/var/lib/dpkg/status".to_owned())];
     match root.names("/var/lib/dpkg/status.d") {
         Ok(names) => databases.extend(

@@ -6,6 +6,7 @@
 mod accounts;
 pub mod procs;
 pub mod root;
+pub mod tree;
 mod walk;
 
 use std::io::{self, Write};
@@ -15,6 +16,7 @@ use scanner_core::inventory::{InventoryRequest, Section, wire::FrameWriter};
 
 pub use procs::of_container;
 pub use root::Root;
+pub use tree::Tree;
 
 /// Name of this agent in reports.
 pub const NAME: &str = "probe";
@@ -23,7 +25,7 @@ pub const NAME: &str = "probe";
 #[derive(Debug)]
 pub struct Subject {
     /// The root filesystem.
-    pub root: Root,
+    pub root: Box<dyn Tree>,
     /// Process whose environment, mounts and sockets are meant; `None` for a plain directory.
     pub pid: Option<u32>,
     /// Text in the cgroup of every process that belongs to the target, such as its container id;
@@ -78,9 +80,9 @@ fn write_section(
     section: Section,
     out: &mut impl Write,
 ) -> io::Result<End> {
-    let root = &subject.root;
+    let root = &*subject.root;
     match section {
-        Section::Files => Ok(match walk::files(root, &request.files, out)? {
+        Section::Files => Ok(match tree::files(root, &request.files, out)? {
             0 => End::Ok,
             lost => End::Partial(lost),
         }),

@@ -101,7 +101,9 @@ fn look(
     let request: InventoryRequest = serde_json::from_str(&text).map_err(|e| e.to_string())?;
     let opened = Root::open(root);
     let subject = Subject {
-        root: opened.map_err(|error| format!("cannot see the root {}: {error}", root.display()))?,
+        root: Box::new(
+            opened.map_err(|error| format!("cannot see the root {}: {error}", root.display()))?,
+        ),
         pid,
         container: container.to_owned(),
     };

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read as _},
+    io::{self, Read as _, Write},
     os::fd::{AsFd as _, OwnedFd},
     path::Path,
 };
@@ -13,6 +13,12 @@ use rustix::{
         statat,
     },
     io::Errno,
+};
+use scanner_core::inventory::FileSelector;
+
+use crate::{
+    tree::{Meta, Tree},
+    walk,
 };
 
 /// Longest text file that is read, in bytes.
@@ -73,9 +79,14 @@ impl Root {
             Err(error) => Err(error),
         }
     }
+}
 
-    /// The text of a regular file; `None` when there is none.
-    pub(crate) fn text(&self, path: &str) -> Result<Option<String>, Errno> {
+impl Tree for Root {
+    fn meta(&self, path: &str) -> Result<Option<Meta>, Errno> {
+        Ok(self.stat(path)?.as_ref().map(walk::meta))
+    }
+
+    fn text(&self, path: &str) -> Result<Option<String>, Errno> {
         // Looked at before it is opened: opening a device or a FIFO has effects.
         let place = match self.resolve(path, OFlags::PATH) {
             Ok(place) => place,
@@ -93,19 +104,7 @@ impl Root {
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// Whether `path`, links followed, is a program.
-    pub(crate) fn is_program(&self, path: &str) -> bool {
-        let found = self.resolve(path, OFlags::PATH).and_then(|fd| fstat(&fd));
-        found.is_ok_and(|stat| {
-            FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
-                && stat.st_mode & 0o111 != 0
-        })
-    }
-}
-
-impl Root {
-    /// Names in a directory, sorted; none when there is no such directory.
-    pub(crate) fn names(&self, path: &str) -> Result<Vec<String>, Errno> {
+    fn names(&self, path: &str) -> Result<Vec<String>, Errno> {
         let dir = match self.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY) {
             Ok(dir) => dir,
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Vec::new()),
@@ -120,5 +119,17 @@ impl Root {
         }
         names.sort();
         Ok(names)
+    }
+
+    fn is_program(&self, path: &str) -> bool {
+        let found = self.resolve(path, OFlags::PATH).and_then(|fd| fstat(&fd));
+        found.is_ok_and(|stat| {
+            FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+                && stat.st_mode & 0o111 != 0
+        })
+    }
+
+    fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<u64> {
+        walk::walk(self, selectors, out)
     }
 }

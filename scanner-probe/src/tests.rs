@@ -12,7 +12,7 @@ use super::*;
 
 fn look(root: &Path, request: &InventoryRequest) -> Inventory {
     let subject = Subject {
-        root: Root::open(root).unwrap(),
+        root: Box::new(Root::open(root).unwrap()),
         pid: None,
         container: String::new(),
     };
@@ -123,7 +123,7 @@ fn selections_and_absence_are_told_exactly() {
 #[test]
 fn processes_of_this_machine_are_read() {
     let subject = Subject {
-        root: Root::open(Path::new("/")).unwrap(),
+        root: Box::new(Root::open(Path::new("/")).unwrap()),
         pid: Some(std::process::id()),
         container: String::new(),
     };

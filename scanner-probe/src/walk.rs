@@ -1,4 +1,4 @@
-//! Files: named paths and one bounded walk, as lines `MODE UID GID SIZE PATH`.
+//! One bounded walk of a root in the kernel's view.
 
 use std::{
     io::{self, Write},
@@ -6,38 +6,31 @@ use std::{
 };
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, openat, statat};
-use scanner_core::inventory::{FileEntry, FileKind, FileSelector};
+use scanner_core::inventory::FileSelector;
 
-use crate::root::Root;
+use crate::{
+    root::Root,
+    tree::{self, Meta},
+};
 
 /// Deepest directory that is entered: one open directory for each level.
 const MAX_DEPTH: usize = 200;
 /// Entries that are looked at.
 const MAX_ENTRIES: u64 = 10_000_000;
 
-/// Writes the union of `selectors`, and returns how much could not be looked at.
-pub(crate) fn files(
+/// Walks what `selectors` keep, and returns how much could not be looked at.
+pub(crate) fn walk(
     root: &Root,
-    selectors: &[FileSelector],
-    out: &mut impl Write,
+    selectors: &[&FileSelector],
+    out: &mut dyn Write,
 ) -> io::Result<u64> {
     let mut walk = Walk {
         root,
-        selectors: selectors.iter().filter(|s| s.walks()).collect(),
+        selectors,
         lost: 0,
         seen: 0,
     };
-    let mut named: Vec<&String> = selectors.iter().flat_map(|s| &s.paths).collect();
-    named.sort();
-    named.dedup();
-    for path in named {
-        match root.stat(path) {
-            Ok(Some(stat)) => line(&stat, path, out)?,
-            Ok(None) => writeln!(out, "- {path}")?,
-            Err(_) => walk.lost += 1,
-        }
-    }
-    for start in starts(&walk.selectors) {
+    for start in starts(selectors) {
         let dir = match root.stat(&start) {
             Ok(Some(stat)) => {
                 walk.keep(&stat, &start, out)?;
@@ -80,7 +73,7 @@ fn starts(selectors: &[&FileSelector]) -> Vec<String> {
 
 struct Walk<'a> {
     root: &'a Root,
-    selectors: Vec<&'a FileSelector>,
+    selectors: &'a [&'a FileSelector],
     lost: u64,
     seen: u64,
 }
@@ -91,7 +84,7 @@ impl Walk<'_> {
         dir: &OwnedFd,
         path: &str,
         depth: usize,
-        out: &mut impl Write,
+        out: &mut dyn Write,
     ) -> io::Result<()> {
         let Ok(entries) = Dir::read_from(dir) else {
             self.lost += 1;
@@ -130,35 +123,17 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn keep(&self, stat: &Stat, path: &str, out: &mut impl Write) -> io::Result<()> {
-        let path = path.replace('\n', "?");
-        let entry = FileEntry {
-            kind: kind(stat.st_mode),
-            exists: true,
-            mode: i64::from(stat.st_mode & 0o7777),
-            path,
-            ..FileEntry::default()
-        };
-        if self.selectors.iter().any(|s| s.matches(&entry)) {
-            line(stat, &entry.path, out)?;
-        }
-        Ok(())
+    fn keep(&self, stat: &Stat, path: &str, out: &mut dyn Write) -> io::Result<()> {
+        tree::keep(self.selectors, meta(stat), path, out)
     }
 }
 
-fn line(stat: &Stat, path: &str, out: &mut impl Write) -> io::Result<()> {
-    let (mode, uid, gid, size) = (stat.st_mode, stat.st_uid, stat.st_gid, stat.st_size);
-    writeln!(out, "{mode:x} {uid} {gid} {size} {path}")
-}
-
-fn kind(mode: u32) -> FileKind {
-    match FileType::from_raw_mode(mode) {
-        FileType::Directory => FileKind::Directory,
-        FileType::Symlink => FileKind::Symlink,
-        FileType::BlockDevice => FileKind::BlockDevice,
-        FileType::CharacterDevice => FileKind::CharDevice,
-        FileType::Fifo => FileKind::Fifo,
-        FileType::Socket => FileKind::Socket,
-        _ => FileKind::File,
+/// A size below zero is no size.
+pub(crate) fn meta(stat: &Stat) -> Meta {
+    Meta {
+        mode: stat.st_mode,
+        uid: stat.st_uid.into(),
+        gid: stat.st_gid.into(),
+        size: u64::try_from(stat.st_size).unwrap_or_default(),
     }
 }

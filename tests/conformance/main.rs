@@ -32,7 +32,7 @@ fn by_collector(request: &InventoryRequest) -> Inventory {
 
 fn by_probe(request: &InventoryRequest) -> Inventory {
     let subject = Subject {
-        root: Root::open(Path::new("/")).expect("root"),
+        root: Box::new(Root::open(Path::new("/")).expect("root")),
         pid: Some(std::process::id()),
         container: String::new(),
     };
