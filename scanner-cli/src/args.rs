@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, str::FromStr};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use scanner_core::{
     finding::Severity,
     target::{ContainerName, Namespace, PodName},
@@ -22,7 +22,7 @@ const EXAMPLES: &str = "Examples:
   secure-scan container -l app=web -n shop -c nginx --fail-on high
   secure-scan container web-0 -n shop --dry-run
   secure-scan container web-0 -n shop -o terminal -o json=report.json
-  secure-scan local --root ./rootfs --fail-on high
+  secure-scan local --oci-archive image.tar --fail-on high
   secure-scan profile list";
 
 /// Security scans of running containers that leave nothing behind
@@ -58,9 +58,9 @@ pub(crate) enum Command {
     /// report says so.
     #[command(after_long_help = EXIT_CODES)]
     Distroless(Box<DistrolessArgs>),
-    /// Scan a directory or a process of this machine; needs no cluster
+    /// Scan a directory, an image in a file, or a process of this machine; needs no cluster
     ///
-    /// For trying profiles, and for the root filesystems of images in CI. Checks of what is not
+    /// For trying profiles, and for images in CI. Checks of what is not
     /// there (a pod; for a directory also processes) do not apply.
     #[command(after_long_help = EXIT_CODES)]
     Local(LocalArgs),
@@ -136,18 +136,17 @@ pub(crate) struct ScanArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("subject").required(true).args(["root", "pid", "oci_archive"])))]
 pub(crate) struct LocalArgs {
     /// Directory that is taken for a root filesystem; no link leads out of it
-    #[arg(
-        long,
-        value_name = "DIR",
-        required_unless_present = "pid",
-        conflicts_with = "pid"
-    )]
+    #[arg(long, value_name = "DIR")]
     pub(crate) root: Option<PathBuf>,
     /// Process whose root, environment, mounts and sockets are scanned
     #[arg(long)]
     pub(crate) pid: Option<u32>,
+    /// Image in a tar file: an OCI image layout, or what docker save wrote; it is not unpacked
+    #[arg(long, value_name = "FILE")]
+    pub(crate) oci_archive: Option<PathBuf>,
     /// Shipped profile or file
     #[arg(short, long, default_value = "container-baseline")]
     pub(crate) profile: String,

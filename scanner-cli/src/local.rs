@@ -7,7 +7,7 @@ use scanner_core::{
     inventory::{Section, parse},
     report::{LOCAL_SCHEMA, LocalReport, Verdict},
 };
-use scanner_probe::{Root, Subject, answer};
+use scanner_probe::{Root, Subject, Tree, answer, archive};
 
 use crate::{NOT_DONE, Problem, args::LocalArgs, exit_code, output, profile};
 
@@ -24,12 +24,13 @@ const NO_PROCESSES: [Section; 7] = [
 
 pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
     let profile = profile::load(&args.profile)?;
-    let (subject, path) = match (args.pid, &args.root) {
-        (Some(pid), _) => (
+    let (subject, path) = match (args.pid, &args.oci_archive, &args.root) {
+        (Some(pid), ..) => (
             format!("process {pid}"),
             PathBuf::from(format!("/proc/{pid}/root")),
         ),
-        (None, root) => {
+        (None, Some(file), _) => (format!("image {}", file.display()), file.clone()),
+        (None, None, root) => {
             let root = root.clone().unwrap_or_default();
             (format!("directory {}", root.display()), root)
         }
@@ -37,11 +38,17 @@ pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
     let failed = |what: &str, error: &dyn std::fmt::Display| Problem {
         code: NOT_DONE,
         message: format!("{what} {}: {error}", path.display()),
-        hint: Some("name a directory or a process that this user may read".into()),
+        hint: Some(
+            "name a directory, a process or an archive of an image that this user may read".into(),
+        ),
     };
-    let root = Root::open(&path).map_err(|e| failed("cannot open", &e))?;
+    let root: Box<dyn Tree> = if args.oci_archive.is_some() {
+        Box::new(archive::open(&path).map_err(|e| failed("cannot read the image", &e))?)
+    } else {
+        Box::new(Root::open(&path).map_err(|e| failed("cannot open", &e))?)
+    };
     let looked_at = Subject {
-        root: Box::new(root),
+        root,
         pid: args.pid,
         container: cgroup(args.pid),
     };

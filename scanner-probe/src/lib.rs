@@ -4,6 +4,10 @@
 //! It reads only, runs no program, opens no network connection and keeps one frame in memory.
 
 mod accounts;
+#[cfg(feature = "archive")]
+pub mod archive;
+#[cfg(feature = "archive")]
+pub mod layers;
 pub mod procs;
 pub mod root;
 pub mod tree;

@@ -1,0 +1,182 @@
+//! Images in archives: both formats, every packing, and blobs that are not what they are called.
+
+use std::{fs, io::Write as _, path::Path, process::Command};
+
+use flate2::{Compression, write::GzEncoder};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, data) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(if path.ends_with("su") { 0o4755 } else { 0o644 });
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_size(data.len() as u64);
+        header.set_cksum();
+        builder
+            .append_data(&mut header, path, *data)
+            .expect("a test image can be made");
+    }
+    builder.into_inner().expect("a test image can be made")
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let sum = Sha256::digest(bytes);
+    sum.iter()
+        .fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
+}
+
+/// Two layers, of which the upper one hides a set-user-ID program and adds a second root user.
+fn layers() -> [Vec<u8>; 2] {
+    let lower = tar(&[("etc/passwd", b"root:x:0:0:::\n"), ("bin/su", b"")]);
+    let two = b"root:x:0:0:::\ntoor:x:0:0:::\n";
+    let upper = tar(&[("etc/passwd", two), ("bin/.wh.su", b"")]);
+    [lower, upper]
+}
+
+/// An OCI image layout; `spoil` has its say on the blobs before they are written.
+fn oci(layers: &[Vec<u8>], spoil: impl Fn(&mut Vec<(String, Vec<u8>)>)) -> Vec<u8> {
+    let mut blobs = Vec::new();
+    let mut blob = |bytes: Vec<u8>| {
+        let digest = digest(&bytes);
+        let at = json!({"digest": digest, "size": bytes.len()});
+        blobs.push((digest.replace("sha256:", "blobs/sha256/"), bytes));
+        at
+    };
+    let layers: Vec<Value> = layers.iter().map(|bytes| blob(bytes.clone())).collect();
+    let manifest = blob(
+        json!({"schemaVersion": 2, "layers": layers})
+            .to_string()
+            .into(),
+    );
+    let other = json!({"digest": "sha256:00", "platform": {"os": "plan9", "architecture": "x"}});
+    let mut ours = manifest;
+    let arch = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        arch => arch,
+    };
+    ours["platform"] = json!({"os": "linux", "architecture": arch});
+    let index = json!({"schemaVersion": 2, "manifests": [other, ours]});
+    spoil(&mut blobs);
+    let index = index.to_string();
+    let mut files = vec![("index.json", index.as_bytes())];
+    files.extend(
+        blobs
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), &bytes[..])),
+    );
+    tar(&files)
+}
+
+fn docker(layers: &[Vec<u8>]) -> Vec<u8> {
+    let names = ["a/layer.tar", "b/layer.tar"];
+    let sums: Vec<String> = layers.iter().map(|bytes| digest(bytes)).collect();
+    let config = json!({"rootfs": {"type": "layers", "diff_ids": sums}}).to_string();
+    let manifest = json!([{"Config": "config.json", "Layers": names}]).to_string();
+    tar(&[
+        ("manifest.json", manifest.as_bytes()),
+        ("config.json", config.as_bytes()),
+        (names[0], &layers[0]),
+        (names[1], &layers[1]),
+    ])
+}
+
+fn scan(image: &[u8]) -> (Option<i32>, Value, String) {
+    let dir = tempfile::tempdir().expect("a test image can be made");
+    let file = dir.path().join("image.tar");
+    fs::write(&file, image).expect("a test image can be made");
+    scan_file(&file)
+}
+
+fn scan_file(file: &Path) -> (Option<i32>, Value, String) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_secure-scan"));
+    program
+        .args(["local", "-o", "json", "--oci-archive"])
+        .arg(file);
+    let ran = program.output().expect("a test image can be made");
+    let report = serde_json::from_slice(&ran.stdout).unwrap_or_default();
+    let told = String::from_utf8_lossy(&ran.stderr).into_owned();
+    (ran.status.code(), report, told)
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(bytes).expect("a test image can be made");
+    packed.finish().expect("a test image can be made")
+}
+
+/// A zstd frame of blocks that are stored as they are, RFC 8878.
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0, 0x58];
+    let mut chunks = bytes.chunks(1 << 16).peekable();
+    while let Some(chunk) = chunks.next() {
+        let size = u32::try_from(chunk.len()).expect("a test image can be made");
+        let head = (size << 3) | u32::from(chunks.peek().is_none());
+        frame.extend(&head.to_le_bytes()[..3]);
+        frame.extend(chunk);
+    }
+    frame
+}
+
+#[test]
+fn what_the_layers_make_together_is_scanned() {
+    let [lower, upper] = layers();
+    for (name, image) in [
+        ("plain", oci(&[lower.clone(), upper.clone()], |_| {})),
+        ("gzip", oci(&[gzip(&lower), gzip(&upper)], |_| {})),
+        ("zstd", oci(&[zstd(&lower), zstd(&upper)], |_| {})),
+        ("docker", docker(&[lower, upper])),
+    ] {
+        let (code, report, told) = scan(&image);
+        assert_eq!(code, Some(1), "{name}: {told}");
+        let results = report["findings"]["results"]
+            .as_array()
+            .expect("a test image can be made");
+        let status = |id: &str| {
+            results
+                .iter()
+                .find(|r| r["id"] == id)
+                .expect("a test image can be made")["status"]
+                .clone()
+        };
+        assert_eq!(status("uid-zero-accounts"), "fail", "{name}");
+        assert_eq!(status("setuid-files"), "pass", "{name}");
+        assert_eq!(status("process-root"), "not_applicable", "{name}");
+    }
+}
+
+#[test]
+fn an_image_that_is_not_what_it_says_is_no_pass() {
+    let [lower, upper] = layers();
+    let both = [lower.clone(), upper.clone()];
+    let twice: Vec<u8> = [zstd(&lower), zstd(&upper)].concat();
+    for (name, image, words) in [
+        (
+            "changed layer",
+            oci(&both, |b| {
+                *b[0].1.last_mut().expect("a test image can be made") ^= 1
+            }),
+            "digest",
+        ),
+        (
+            "changed manifest",
+            oci(&both, |b| b[2].1.push(b' ')),
+            "digest",
+        ),
+        ("layer left out", oci(&both, |b| b.truncate(1)), "not in it"),
+        ("two frames", oci(&[twice], |_| {}), "zstd"),
+        ("no image", tar(&[("readme", b"")]), "neither index.json"),
+        ("no archive", b"hello".repeat(200), "cannot read the image"),
+    ] {
+        let (code, report, told) = scan(&image);
+        assert_eq!(code, Some(3), "{name}: {told}");
+        assert!(
+            told.contains(words) && told.contains("hint: "),
+            "{name}: {told}"
+        );
+        assert!(report.is_null(), "{name}");
+    }
+}

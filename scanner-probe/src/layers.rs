@@ -1,0 +1,270 @@
+//! The root filesystem that the layers of an image make together, without unpacking it to a disk.
+//!
+//! Owners and permissions are those that the image says, whoever reads it. See the OCI image
+//! specification, "Image Layer Filesystem Changeset", for whiteouts.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Read, Write},
+    ops::Bound,
+};
+
+use rustix::{fs::FileType, io::Errno};
+use scanner_core::inventory::FileSelector;
+
+use crate::tree::{self, Meta, Tree};
+
+/// Files of all layers together.
+const MAX_FILES: usize = 2_000_000;
+/// Longest text file that is kept, and all of them together, in bytes.
+const MAX_TEXT: u64 = 16 << 20;
+const MAX_TEXTS: u64 = 128 << 20;
+/// Links in a path before it counts as a loop, as in the kernel.
+const MAX_LINKS: usize = 40;
+/// Where the text files are that an inventory reads.
+const TEXTS: [&str; 5] = [
+    "/etc/",
+    "/usr/lib/os-release",
+    "/var/lib/dpkg/",
+    "/lib/apk/db/",
+    "/usr/lib/apk/db/",
+];
+
+#[derive(Debug, Clone)]
+struct Node {
+    meta: Meta,
+    link: Option<String>,
+    text: Option<String>,
+}
+
+/// A root filesystem in memory: what is in its files is kept only where an inventory reads it.
+#[derive(Debug, Default)]
+pub struct Layers {
+    nodes: BTreeMap<String, Node>,
+    texts: u64,
+    /// Entries that could not be taken, such as names that lead out of the root.
+    lost: u64,
+}
+
+impl Layers {
+    /// Puts one layer, as a tar archive, on top.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it is no tar archive, or has too many files.
+    pub fn add(&mut self, layer: impl Read) -> io::Result<()> {
+        let mut archive = tar::Archive::new(layer);
+        let mut upper: Vec<(String, Node)> = Vec::new();
+        // Where in `upper` a hard link finds what it names.
+        let mut latest: BTreeMap<String, usize> = BTreeMap::new();
+        for entry in archive.entries()? {
+            let mut entry = entry?;
+            let Some(path) = inside(&entry.path_bytes()) else {
+                self.lost += 1;
+                continue;
+            };
+            let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            // A whiteout hides what is below this layer, never what is in it.
+            if name == ".wh..wh..opq" {
+                self.remove(&self.real(parent), false);
+                continue;
+            }
+            if let Some(hidden) = name.strip_prefix(".wh.") {
+                self.remove(&format!("{}/{hidden}", self.real(parent)), true);
+                continue;
+            }
+            if self.nodes.len() + upper.len() >= MAX_FILES {
+                return Err(io::Error::other("the image has too many files"));
+            }
+            let linked = entry.link_name_bytes().and_then(|to| inside(&to));
+            let linked = linked.and_then(|to| match latest.get(&to) {
+                Some(at) => Some(&upper[*at].1),
+                None => self.nodes.get(&to),
+            });
+            let linked = linked.cloned();
+            match self.node(&mut entry, &path, linked) {
+                Some(node) => {
+                    latest.insert(path.clone(), upper.len());
+                    upper.push((path, node));
+                }
+                None => self.lost += 1,
+            }
+        }
+        for (path, node) in upper {
+            let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            let path = format!("{}/{name}", self.real(parent));
+            if FileType::from_raw_mode(node.meta.mode) != FileType::Directory {
+                self.remove(&path, true);
+            }
+            self.nodes.insert(path, node);
+        }
+        Ok(())
+    }
+
+    fn node<R: Read>(
+        &mut self,
+        entry: &mut tar::Entry<'_, R>,
+        path: &str,
+        linked: Option<Node>,
+    ) -> Option<Node> {
+        let header = entry.header();
+        let kind = match header.entry_type() {
+            tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {
+                FileType::RegularFile
+            }
+            tar::EntryType::Directory => FileType::Directory,
+            tar::EntryType::Symlink => FileType::Symlink,
+            tar::EntryType::Char => FileType::CharacterDevice,
+            tar::EntryType::Block => FileType::BlockDevice,
+            tar::EntryType::Fifo => FileType::Fifo,
+            tar::EntryType::Link => return linked,
+            _ => return None,
+        };
+        let meta = Meta {
+            mode: kind.as_raw_mode() | (header.mode().ok()? & 0o7777),
+            uid: owner(&header.as_old().uid, header.uid())?,
+            gid: owner(&header.as_old().gid, header.gid())?,
+            size: entry.size(),
+        };
+        let link = match kind {
+            FileType::Symlink => {
+                Some(String::from_utf8_lossy(&entry.link_name_bytes()?).into_owned())
+            }
+            _ => None,
+        };
+        let real = {
+            let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+            format!("{}/{name}", self.real(parent))
+        };
+        let wanted = kind == FileType::RegularFile
+            && meta.size <= MAX_TEXT
+            && self.texts + meta.size <= MAX_TEXTS
+            && [path, &real]
+                .iter()
+                .any(|p| TEXTS.iter().any(|t| p.starts_with(t)));
+        let mut text = None;
+        if wanted {
+            let mut bytes = Vec::new();
+            entry.take(MAX_TEXT).read_to_end(&mut bytes).ok()?;
+            self.texts += bytes.len() as u64;
+            text = Some(String::from_utf8_lossy(&bytes).into_owned());
+        }
+        Some(Node { meta, link, text })
+    }
+
+    /// Removes what is below `path`, and with `itself` also what is there.
+    fn remove(&mut self, path: &str, itself: bool) {
+        if itself {
+            self.nodes.remove(path);
+        }
+        let below = format!("{path}/");
+        let from = (Bound::Included(below.clone()), Bound::Unbounded);
+        let gone: Vec<String> = self
+            .nodes
+            .range(from)
+            .map(|(path, _)| path.clone())
+            .take_while(|path| path.starts_with(&below))
+            .collect();
+        for path in gone {
+            self.nodes.remove(&path);
+        }
+    }
+
+    /// `path` with every link in it followed, within the root; a loop is cut where it is.
+    fn real(&self, path: &str) -> String {
+        let mut left: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
+        let (mut at, mut links) = (String::new(), 0);
+        while let Some(part) = left.pop() {
+            match part.as_str() {
+                "" | "." => continue,
+                ".." => {
+                    at.truncate(at.rfind('/').unwrap_or(0));
+                    continue;
+                }
+                _ => {}
+            }
+            let next = format!("{at}/{part}");
+            match self.nodes.get(&next).and_then(|node| node.link.as_ref()) {
+                Some(to) if links < MAX_LINKS => {
+                    links += 1;
+                    if to.starts_with('/') {
+                        at.clear();
+                    }
+                    left.extend(to.split('/').rev().map(str::to_owned));
+                }
+                _ => at = next,
+            }
+        }
+        at
+    }
+}
+
+/// An owner; a blank field is root, as container runtimes read it.
+fn owner(field: &[u8], read: io::Result<u64>) -> Option<u64> {
+    let blank = field.iter().all(|byte| matches!(byte, 0 | b' '));
+    if blank { Some(0) } else { read.ok() }
+}
+
+/// A path of an archive as an absolute one; `None` where it leads out.
+fn inside(path: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(path);
+    let mut out = String::new();
+    for part in text.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => return None,
+            part => {
+                out.push('/');
+                out.push_str(part);
+            }
+        }
+    }
+    Some(out)
+}
+
+impl Tree for Layers {
+    fn meta(&self, path: &str) -> Result<Option<Meta>, Errno> {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let path = format!("{}/{name}", self.real(parent));
+        Ok(self.nodes.get(&path).map(|node| node.meta))
+    }
+
+    fn text(&self, path: &str) -> Result<Option<String>, Errno> {
+        let Some(node) = self.nodes.get(&self.real(path)) else {
+            return Ok(None);
+        };
+        match FileType::from_raw_mode(node.meta.mode) {
+            FileType::RegularFile => node.text.clone().map(Some).ok_or(Errno::FBIG),
+            FileType::Symlink => Err(Errno::LOOP),
+            _ => Err(Errno::INVAL),
+        }
+    }
+
+    fn names(&self, path: &str) -> Result<Vec<String>, Errno> {
+        let below = format!("{}/", self.real(path));
+        let from = (Bound::Included(below.clone()), Bound::Unbounded);
+        let within = self.nodes.range(from).map(|(path, _)| path);
+        Ok(within
+            .map_while(|path| path.strip_prefix(&below))
+            .filter(|name| !name.contains('/'))
+            .map(str::to_owned)
+            .collect())
+    }
+
+    fn is_program(&self, path: &str) -> bool {
+        self.nodes.get(&self.real(path)).is_some_and(|node| {
+            FileType::from_raw_mode(node.meta.mode) == FileType::RegularFile
+                && node.meta.mode & 0o111 != 0
+        })
+    }
+
+    fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<u64> {
+        for (path, node) in &self.nodes {
+            tree::keep(selectors, node.meta, path, out)?;
+        }
+        Ok(self.lost)
+    }
+}
+
+#[cfg(test)]
+mod tests;

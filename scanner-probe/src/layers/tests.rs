@@ -1,0 +1,109 @@
+//! Layers that hide, replace and mislead, put together and read back.
+
+use super::*;
+
+type File<'a> = (&'a str, tar::EntryType, u32, &'a str);
+
+/// A layer of files; what a link names, or what is in a file, is the last part.
+fn layer(files: &[File]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, kind, mode, text) in files {
+        let mut header = tar::Header::new_gnu();
+        // Written as it is: the builder refuses names that lead out.
+        let name = &mut header.as_old_mut().name;
+        name[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_entry_type(*kind);
+        header.set_mode(*mode);
+        header.set_uid(7);
+        header.set_gid(8);
+        let link = kind.is_symlink() || kind.is_hard_link();
+        if link {
+            header.set_link_name_literal(text).unwrap();
+        }
+        let data = if link { "" } else { text };
+        header.set_size(data.len() as u64);
+        header.set_cksum();
+        builder.append(&header, data.as_bytes()).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+const fn file<'a>(path: &'a str, text: &'a str) -> File<'a> {
+    (path, tar::EntryType::Regular, 0o644, text)
+}
+
+const fn link<'a>(path: &'a str, to: &'a str) -> File<'a> {
+    (path, tar::EntryType::Symlink, 0o777, to)
+}
+
+fn image(layers: &[&[File]]) -> Layers {
+    let mut all = Layers::default();
+    for files in layers {
+        all.add(layer(files).as_slice()).unwrap();
+    }
+    all
+}
+
+fn paths(image: &Layers) -> Vec<&str> {
+    image.nodes.keys().map(String::as_str).collect()
+}
+
+#[test]
+fn a_whiteout_hides_what_is_below_and_not_what_is_beside_it() {
+    let lower = [file("a/x", "1"), file("a/y/z", "2"), file("a-b", "3")];
+    let found = image(&[&lower, &[file("a/.wh.y", ""), file("a/.wh.none", "")]]);
+    assert_eq!(paths(&found), ["/a-b", "/a/x"]);
+    let found = image(&[&lower, &[file("a/new", ""), file("a/.wh..wh..opq", "")]]);
+    assert_eq!(paths(&found), ["/a-b", "/a/new"]);
+    let found = image(&[&lower, &[file("a", "now a file")]]);
+    assert_eq!(paths(&found), ["/a", "/a-b"]);
+}
+
+#[test]
+fn links_are_followed_within_the_root() {
+    let found = image(&[
+        &[
+            file("usr/bin/tool", ""),
+            link("bin", "usr/bin"),
+            link("etc", "../../../../conf"),
+            link("loop", "/loop"),
+        ],
+        &[
+            file("etc/passwd", "root:x:0:0:::"),
+            ("bin/sh", tar::EntryType::Regular, 0o755, ""),
+        ],
+    ]);
+    assert!(found.is_program("/bin/sh"));
+    assert!(!found.is_program("/bin/tool"));
+    assert!(paths(&found).contains(&"/usr/bin/sh"));
+    assert_eq!(
+        found.text("/conf/passwd").unwrap().as_deref(),
+        Some("root:x:0:0:::")
+    );
+    assert_eq!(found.names("/etc").unwrap(), ["passwd"]);
+    assert_eq!(found.text("/loop/x"), Ok(None));
+    assert_eq!(found.text("/loop"), Err(Errno::LOOP));
+}
+
+#[test]
+fn a_hard_link_is_what_it_names_and_names_that_lead_out_are_lost() {
+    let found = image(&[&[
+        ("su", tar::EntryType::Regular, 0o4755, "x"),
+        ("bin/su", tar::EntryType::Link, 0, "su"),
+        ("gone", tar::EntryType::Link, 0, "nothing"),
+        file("../../etc/passwd", "evil"),
+    ]]);
+    let meta = found.meta("/bin/su").unwrap().unwrap();
+    assert_eq!((meta.mode & 0o7777, meta.uid, meta.gid), (0o4755, 7, 8));
+    assert_eq!(paths(&found), ["/bin/su", "/su"]);
+    let mut out = Vec::new();
+    assert_eq!(found.walk(&[], &mut out).unwrap(), 2);
+}
+
+#[test]
+fn a_layer_that_is_cut_short_is_an_error() {
+    let whole = layer(&[file("etc/passwd", &"x".repeat(600))]);
+    for cut in [100, 700, 1100] {
+        assert!(Layers::default().add(&whole[..cut]).is_err(), "{cut}");
+    }
+}
