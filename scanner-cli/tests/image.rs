@@ -157,7 +157,7 @@ fn an_image_that_is_not_what_it_says_is_no_pass() {
         (
             "changed layer",
             oci(&both, |b| {
-                *b[0].1.last_mut().expect("a test image can be made") ^= 1
+                *b[0].1.last_mut().expect("a test image can be made") ^= 1;
             }),
             "digest",
         ),
