@@ -72,7 +72,7 @@ impl Site {
 
     /// Runs `secure-scan distroless` with the lab's probe in this site's namespace to its end.
     pub async fn probe(&self, args: &[&str]) -> Said {
-        self.probe_of("lab.local/probe:1", args).await
+        self.probe_of(&probe_image(), args).await
     }
 
     /// The same with another image of the probe.
@@ -138,6 +138,11 @@ impl Site {
             .await;
         made.expect("token").status.expect("token").token
     }
+}
+
+/// The image of the probe: `SCANNER_E2E_PROBE`, or the lab's.
+pub fn probe_image() -> String {
+    std::env::var("SCANNER_E2E_PROBE").unwrap_or_else(|_| "lab.local/probe:1".into())
 }
 
 /// Whether this run is on a cluster without the lab's fixture images; says that a test is not run.

@@ -44,6 +44,12 @@ pub(crate) enum Command {
         /// Part, such as kubelet; all parts are listed without it
         part: Option<String>,
     },
+    /// Build the probe of this checkout anew and import its image as lab.local/probe:TAG
+    LoadProbe {
+        /// Tag of the image
+        #[arg(default_value = "1")]
+        tag: String,
+    },
     /// The inside of `up`; not for use by hand
     #[command(hide = true)]
     Inner,
@@ -65,6 +71,11 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
             exec(&state, program, args)
         }
         Command::Logs { part } => logs(&state, part.as_deref()),
+        Command::LoadProbe { tag } => {
+            images::load_probe(&state, &tag)?;
+            say(&format!("imported lab.local/probe:{tag}"));
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Inner => node::start(&state),
     }
 }

@@ -74,13 +74,7 @@ pub(super) fn all(bin: &Path) -> Result<Vec<PathBuf>> {
             env: SHOP_ENV,
             entrypoint: SHOP,
         },
-        Image {
-            name: "probe",
-            entries: vec![Entry::File("secure-scan-probe", fs::read(probe()?)?, 0o755)],
-            user: "65532:65532",
-            env: &[],
-            entrypoint: &["/secure-scan-probe"],
-        },
+        probe_image()?,
         distroless("distroless", app.clone(), "65532:65532"),
         distroless("distroless-root", app, ""),
     ];
@@ -136,10 +130,28 @@ fn debian(folder: &Path) -> Result<PathBuf> {
     };
     // Renamed when it is whole: an interrupted run leaves nothing that looks finished.
     let part = path.with_extension("part");
-    fs::write(&part, pack(&image, &fs::read(&layer)?)?)?;
+    fs::write(&part, pack(&image, "1", &fs::read(&layer)?)?)?;
     fs::rename(&part, &path)?;
     fs::remove_file(layer)?;
     Ok(path)
+}
+
+fn probe_image() -> Result<Image> {
+    Ok(Image {
+        name: "probe",
+        entries: vec![Entry::File("secure-scan-probe", fs::read(probe()?)?, 0o755)],
+        user: "65532:65532",
+        env: &[],
+        entrypoint: &["/secure-scan-probe"],
+    })
+}
+
+/// Builds the probe of this checkout and imports it into the running lab with that tag.
+pub(super) fn load_probe(state: &State, tag: &str) -> Result<()> {
+    let bin = PathBuf::from(fs::read_to_string(state.dir.join("binaries"))?);
+    let file = tempfile::NamedTempFile::new()?;
+    fs::write(file.path(), archive_as(&probe_image()?, tag)?)?;
+    import_one(state, &bin, file.path())
 }
 
 /// The probe as a static program, which runs in any image.
@@ -261,6 +273,10 @@ fn distroless(name: &'static str, app: Vec<u8>, user: &'static str) -> Image {
 
 /// A docker archive of one layer; the same image always gives the same bytes.
 fn archive(image: &Image) -> Result<Vec<u8>> {
+    archive_as(image, "1")
+}
+
+fn archive_as(image: &Image, tag: &str) -> Result<Vec<u8>> {
     let mut layer = tar::Builder::new(Vec::new());
     for entry in &image.entries {
         match entry {
@@ -277,11 +293,11 @@ fn archive(image: &Image) -> Result<Vec<u8>> {
             }
         }
     }
-    pack(image, &layer.into_inner()?)
+    pack(image, tag, &layer.into_inner()?)
 }
 
 /// A docker archive of `image` with that layer.
-fn pack(image: &Image, layer: &[u8]) -> Result<Vec<u8>> {
+fn pack(image: &Image, tag: &str, layer: &[u8]) -> Result<Vec<u8>> {
     let config = serde_json::to_vec(&serde_json::json!({
         "architecture": std::env::consts::ARCH.replace("x86_64", "amd64").replace("aarch64", "arm64"),
         "os": "linux",
@@ -291,7 +307,7 @@ fn pack(image: &Image, layer: &[u8]) -> Result<Vec<u8>> {
     }))?;
     let manifest = serde_json::to_vec(&serde_json::json!([{
         "Config": format!("{}.json", sha256(&config)),
-        "RepoTags": [format!("lab.local/{}:1", image.name)],
+        "RepoTags": [format!("lab.local/{}:{tag}", image.name)],
         "Layers": [format!("{}/layer.tar", sha256(layer))],
     }]))?;
     let mut out = tar::Builder::new(Vec::new());
