@@ -1,4 +1,4 @@
-//! The program of the ephemeral container: `wait` keeps it alive, `collect` answers over exec.
+//! The program of the probe's container: `wait` and `serve` keep it alive, `collect` answers over exec.
 
 use std::{
     fs,
@@ -29,10 +29,11 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match args.as_slice() {
         ["wait", seconds] => wait(seconds),
+        ["serve"] => serve(),
         ["collect", target, nonce, limit] => collect(target, nonce, limit),
         ["root", folder, nonce, limit] => look(Path::new(folder), None, "", nonce, limit),
         _ => Err(
-            "usage: wait SECONDS | collect CONTAINER-ID NONCE SECONDS | root FOLDER NONCE SECONDS"
+            "usage: wait SECONDS | serve | collect CONTAINER-ID NONCE SECONDS | root FOLDER NONCE SECONDS"
                 .into(),
         ),
     };
@@ -68,6 +69,13 @@ fn wait(limit: &str) -> Result<(), String> {
         sleep(Duration::from_millis(100));
     }
     Ok(())
+}
+
+/// Stays for as long as its pod: as a sidecar that was deployed with it. It never wakes up.
+fn serve() -> ! {
+    loop {
+        thread::park();
+    }
 }
 
 fn collect(container: &str, nonce: &str, limit: &str) -> Result<(), String> {

@@ -48,6 +48,31 @@ fn a_client_that_never_asks_does_not_keep_it() {
 }
 
 #[test]
+fn a_sidecar_stays_idle_until_its_pod_ends() {
+    let mut child = probe(&["serve"]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none());
+    let read =
+        |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", child.id())).unwrap();
+    let stat = read("stat");
+    let fields: Vec<&str> = stat.split(' ').collect();
+    // proc(5): ticks of a hundredth of a second, in user and in kernel mode.
+    let ticks: u32 = fields[13].parse::<u32>().unwrap() + fields[14].parse::<u32>().unwrap();
+    assert!(ticks <= 1, "{ticks} ticks of CPU");
+    let status = read("status");
+    let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+    let kib: u32 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(kib < 8192, "{line}");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let ended = child.wait().unwrap();
+    assert_eq!(
+        std::os::unix::process::ExitStatusExt::signal(&ended),
+        Some(15)
+    );
+}
+
+#[test]
 fn what_is_wrong_is_said() {
     for (args, word) in [
         (&["collect", "short", "n", "5"][..], "too short"),
