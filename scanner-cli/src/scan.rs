@@ -28,7 +28,7 @@ pub(crate) async fn run(args: &ScanArgs, strategy: Strategy) -> Result<u8, Probl
         return output::plan(prepared.plan(), args).map(|()| 0);
     }
     let lease = prepared.plan().lease_seconds;
-    let report = scan(prepared, &profile, &progress, lease).await;
+    let report = Box::pin(scan(prepared, &profile, &progress, lease)).await;
     progress.finish();
     let report = report?;
     output::report(&report, args)?;

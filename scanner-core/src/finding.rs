@@ -1,6 +1,6 @@
 //! Findings: what the checks of a profile say of one inventory.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -125,6 +125,12 @@ pub struct CheckResult {
     pub fix: String,
     /// What a pass does not claim.
     pub limits: Vec<String>,
+    /// Words by which checks are selected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Sections of benchmarks and standards, and addresses of pages, that ask for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<String>,
 }
 
 /// Which profile made findings.
@@ -136,8 +142,14 @@ pub struct ProfileRef {
     pub version: String,
     /// Title.
     pub title: String,
-    /// SHA-256 of the profile's text, in hexadecimal.
+    /// SHA-256 of the profile's text, in hexadecimal; of the texts that it extends too, if any.
     pub digest: String,
+    /// Values of its inputs that are not their defaults.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, String>,
+    /// Why checks of the profile are not among the results, such as `--tag`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub selection: Vec<String>,
 }
 
 /// Everything that a profile says of an inventory.

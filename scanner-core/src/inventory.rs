@@ -6,13 +6,15 @@
 
 pub mod model;
 pub mod parse;
+pub mod pod;
 pub mod request;
 pub mod wire;
 
 pub use model::{
     CommandEntry, EnvVar, FileEntry, FileKind, Group, Identity, KernelFacts, Listener, Mount,
-    OsRelease, Package, PasswordState, PodFacts, Process, ShadowEntry, User,
+    OsRelease, Package, PasswordState, Process, ShadowEntry, User,
 };
+pub use pod::{ContainerFacts, EnvSource, PodFacts, VolumeFacts, VolumeMountFacts};
 pub use request::{FileSelector, InventoryRequest, Section};
 
 use std::collections::BTreeMap;

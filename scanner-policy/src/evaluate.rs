@@ -120,6 +120,8 @@ fn judge(check: &Check, inventory: &Inventory, values: &Values) -> CheckResult {
         rationale: check.rationale.clone(),
         fix: check.fix.clone(),
         limits: Vec::new(),
+        tags: Vec::new(),
+        references: Vec::new(),
     };
     let mut gaps = Vec::new();
     for section in &check.sections {

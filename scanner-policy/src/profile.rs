@@ -1,6 +1,9 @@
 //! Profiles: YAML with one CEL expression for each check, compiled to one inventory request.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use scanner_core::{
     finding::{ProfileRef, Severity},
@@ -134,6 +137,8 @@ impl Profile {
                 version: raw.version,
                 title: raw.title,
                 digest: hex(&Sha256::digest(text.as_bytes())),
+                inputs: BTreeMap::default(),
+                selection: Vec::new(),
             },
             checks,
         };

@@ -102,6 +102,8 @@ impl ScanEngine for Passes {
                 version: "1".into(),
                 title: "E2E".into(),
                 digest: String::new(),
+                inputs: std::collections::BTreeMap::default(),
+                selection: Vec::new(),
             },
             results: vec![CheckResult {
                 id: "passes".into(),
@@ -114,6 +116,8 @@ impl ScanEngine for Passes {
                 rationale: String::new(),
                 fix: String::new(),
                 limits: vec![],
+                tags: Vec::new(),
+                references: Vec::new(),
             }],
         }
     }

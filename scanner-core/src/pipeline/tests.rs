@@ -158,6 +158,8 @@ impl ScanEngine for FakeEngine {
             rationale: "because".into(),
             fix: "do".into(),
             limits: vec![],
+            tags: Vec::new(),
+            references: Vec::new(),
         });
         Findings {
             profile: ProfileRef {
@@ -165,6 +167,8 @@ impl ScanEngine for FakeEngine {
                 version: "1".into(),
                 title: "P".into(),
                 digest: String::new(),
+                inputs: std::collections::BTreeMap::default(),
+                selection: Vec::new(),
             },
             results: results.collect(),
         }

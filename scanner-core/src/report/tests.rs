@@ -20,6 +20,8 @@ fn result(id: &str, severity: Severity, status: CheckStatus, evidence: &str) -> 
         rationale: "Anyone who gets in can change it, and what it changes runs as root.".into(),
         fix: "Remove the write permission of others in the image.".into(),
         limits: vec![],
+        tags: Vec::new(),
+        references: Vec::new(),
     }
 }
 
@@ -30,6 +32,8 @@ fn sample(evidence: &str) -> ScanReport {
             version: "1".into(),
             title: "P".into(),
             digest: "00".into(),
+            inputs: std::collections::BTreeMap::default(),
+            selection: Vec::new(),
         },
         results: vec![
             result("low-one", Severity::Low, CheckStatus::Fail, evidence),

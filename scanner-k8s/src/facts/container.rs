@@ -1,0 +1,231 @@
+//! What a specification says of each container and volume of a pod.
+
+use k8s_openapi::api::core::v1::{
+    AppArmorProfile, Container, LifecycleHandler, Pod, PodSecurityContext, Probe, SELinuxOptions,
+    SecurityContext, Volume, VolumeMount,
+};
+use scanner_core::inventory::{ContainerFacts, EnvSource, VolumeFacts, VolumeMountFacts};
+
+/// `AppArmor` before Kubernetes 1.30.
+const APPARMOR_ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
+
+/// Every container of the pod; `target` is the one that is scanned.
+pub(super) fn all(pod: &Pod, target: &str) -> Vec<ContainerFacts> {
+    let spec = pod.spec.clone().unwrap_or_default();
+    let init = spec.init_containers.into_iter().flatten().map(|c| {
+        let sidecar = c.restart_policy.as_deref() == Some("Always");
+        (if sidecar { "sidecar" } else { "init" }, c)
+    });
+    let main = spec.containers.into_iter().map(|c| ("container", c));
+    // An ephemeral container has the fields of a container and one more.
+    let ephemeral = spec.ephemeral_containers.into_iter().flatten();
+    let ephemeral = ephemeral.filter_map(|c| {
+        let value = serde_json::to_value(c).ok()?;
+        Some(("ephemeral", serde_json::from_value(value).ok()?))
+    });
+    let volumes: Vec<VolumeFacts> = spec.volumes.iter().flatten().map(volume).collect();
+    let shared = spec.security_context.unwrap_or_default();
+    let containers = init.chain(main).chain(ephemeral);
+    containers
+        .map(|(kind, c)| {
+            let mut facts = of(&c, &shared, &volumes);
+            if facts.apparmor_profile.is_empty() {
+                facts.apparmor_profile = annotated(pod, &c.name);
+            }
+            kind.clone_into(&mut facts.kind);
+            facts.target = c.name == target;
+            facts
+        })
+        .collect()
+}
+
+fn of(c: &Container, shared: &PodSecurityContext, volumes: &[VolumeFacts]) -> ContainerFacts {
+    let own = c.security_context.clone().unwrap_or_default();
+    let image = c.image.clone().unwrap_or_default();
+    let (registry, tag, digest) = parts(&image);
+    let capabilities = own.capabilities.clone().unwrap_or_default();
+    let seccomp = own.seccomp_profile.as_ref();
+    let seccomp = seccomp.or(shared.seccomp_profile.as_ref());
+    let apparmor = own.app_armor_profile.as_ref();
+    let apparmor = apparmor.or(shared.app_armor_profile.as_ref());
+    let selinux = own.se_linux_options.clone();
+    let selinux: SELinuxOptions = selinux
+        .or_else(|| shared.se_linux_options.clone())
+        .unwrap_or_default();
+    let ports = || c.ports.iter().flatten();
+    let resources = c.resources.clone().unwrap_or_default();
+    ContainerFacts {
+        name: c.name.clone(),
+        image_tag: tag,
+        image_digest: digest,
+        image_registry: registry,
+        image,
+        pull_policy: c.image_pull_policy.clone().unwrap_or_default(),
+        privileged: own.privileged.unwrap_or_default(),
+        allow_privilege_escalation: escalates(&own),
+        read_only_root_filesystem: own.read_only_root_filesystem.unwrap_or_default(),
+        run_as_non_root: own
+            .run_as_non_root
+            .or(shared.run_as_non_root)
+            .unwrap_or_default(),
+        run_as_user: own.run_as_user.or(shared.run_as_user).unwrap_or(-1),
+        run_as_group: own.run_as_group.or(shared.run_as_group).unwrap_or(-1),
+        added_capabilities: capabilities.add.unwrap_or_default(),
+        dropped_capabilities: capabilities.drop.unwrap_or_default(),
+        seccomp_profile: seccomp.map(|p| p.type_.clone()).unwrap_or_default(),
+        apparmor_profile: apparmor
+            .map(|p: &AppArmorProfile| p.type_.clone())
+            .unwrap_or_default(),
+        selinux_type: selinux.type_.unwrap_or_default(),
+        selinux_user: selinux.user.unwrap_or_default(),
+        selinux_role: selinux.role.unwrap_or_default(),
+        proc_mount: own.proc_mount.unwrap_or_else(|| "Default".into()),
+        ports: ports().map(|p| i64::from(p.container_port)).collect(),
+        host_ports: ports().filter_map(|p| p.host_port).map(i64::from).collect(),
+        limits: resources.limits.unwrap_or_default().into_keys().collect(),
+        requests: resources.requests.unwrap_or_default().into_keys().collect(),
+        liveness_probe: c.liveness_probe.is_some(),
+        readiness_probe: c.readiness_probe.is_some(),
+        startup_probe: c.startup_probe.is_some(),
+        probe_hosts: probe_hosts(c),
+        mounts: c
+            .volume_mounts
+            .iter()
+            .flatten()
+            .map(|m| mount(m, volumes))
+            .collect(),
+        devices: c
+            .volume_devices
+            .iter()
+            .flatten()
+            .map(|d| d.device_path.clone())
+            .collect(),
+        env: c.env.iter().flatten().map(env).collect(),
+        secret_env_from: c
+            .env_from
+            .iter()
+            .flatten()
+            .filter_map(|s| Some(s.secret_ref.as_ref()?.name.clone()))
+            .collect(),
+        interactive: c.tty.unwrap_or_default() || c.stdin.unwrap_or_default(),
+        ..ContainerFacts::default()
+    }
+}
+
+/// Unset is true, except that it cannot be false for a privileged container.
+pub(super) fn escalates(context: &SecurityContext) -> bool {
+    context.privileged == Some(true) || context.allow_privilege_escalation != Some(false)
+}
+
+fn annotated(pod: &Pod, container: &str) -> String {
+    let annotations = pod.metadata.annotations.as_ref();
+    let value = annotations.and_then(|a| a.get(&format!("{APPARMOR_ANNOTATION}{container}")));
+    match value.map(String::as_str) {
+        Some("runtime/default") => "RuntimeDefault".into(),
+        Some("unconfined") => "Unconfined".into(),
+        Some(other) if other.starts_with("localhost/") => "Localhost".into(),
+        _ => String::new(),
+    }
+}
+
+/// Registry, tag and whether there is a digest, of `[HOST[:PORT]/]PATH[:TAG][@DIGEST]`.
+fn parts(image: &str) -> (String, String, bool) {
+    let (name, digest) = match image.split_once('@') {
+        Some((name, _)) => (name, true),
+        None => (image, false),
+    };
+    let (host, path) = match name.split_once('/') {
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path),
+        _ => ("docker.io", name),
+    };
+    let tag = match path.rsplit_once(':') {
+        Some((_, tag)) => tag,
+        None if digest => "",
+        None => "latest",
+    };
+    (host.to_owned(), tag.to_owned(), digest)
+}
+
+/// Hosts that the kubelet is made to connect to, beside the pod itself.
+fn probe_hosts(c: &Container) -> Vec<String> {
+    let of_probe = |p: &Probe| {
+        let http = p.http_get.as_ref().and_then(|h| h.host.clone());
+        http.or_else(|| p.tcp_socket.as_ref().and_then(|t| t.host.clone()))
+    };
+    let of_hook = |h: &LifecycleHandler| {
+        let http = h.http_get.as_ref().and_then(|g| g.host.clone());
+        http.or_else(|| h.tcp_socket.as_ref().and_then(|t| t.host.clone()))
+    };
+    let probes = [&c.liveness_probe, &c.readiness_probe, &c.startup_probe];
+    let probes = probes.into_iter().flatten().filter_map(of_probe);
+    let hooks = c.lifecycle.iter();
+    let hooks = hooks.flat_map(|l| [l.post_start.as_ref(), l.pre_stop.as_ref()]);
+    let hooks = hooks.flatten().filter_map(of_hook);
+    probes.chain(hooks).filter(|h| !h.is_empty()).collect()
+}
+
+fn mount(m: &VolumeMount, volumes: &[VolumeFacts]) -> VolumeMountFacts {
+    let volume = volumes.iter().find(|v| v.name == m.name);
+    VolumeMountFacts {
+        path: m.mount_path.clone(),
+        volume: m.name.clone(),
+        kind: volume.map(|v| v.kind.clone()).unwrap_or_default(),
+        read_only: m.read_only.unwrap_or_default(),
+        propagation: m.mount_propagation.clone().unwrap_or_else(|| "None".into()),
+        sub_path: m
+            .sub_path
+            .clone()
+            .or(m.sub_path_expr.clone())
+            .unwrap_or_default(),
+    }
+}
+
+fn env(variable: &k8s_openapi::api::core::v1::EnvVar) -> EnvSource {
+    let from = variable.value_from.as_ref();
+    let source = match from {
+        None => "literal",
+        Some(from) if from.secret_key_ref.is_some() => "secret",
+        Some(from) if from.config_map_key_ref.is_some() => "config_map",
+        Some(_) => "field",
+    };
+    let length = variable.value.as_ref().map_or(0, String::len);
+    EnvSource {
+        name: variable.name.clone(),
+        source: source.into(),
+        length: i64::try_from(length).unwrap_or(i64::MAX),
+    }
+}
+
+/// Facts of one volume. Its type is the one field that it has beside its name.
+pub(super) fn volume(volume: &Volume) -> VolumeFacts {
+    let fields = serde_json::to_value(volume).unwrap_or_default();
+    let kind = fields
+        .as_object()
+        .and_then(|fields| fields.keys().find(|key| *key != "name").cloned());
+    let mode = [
+        volume.secret.as_ref().and_then(|s| s.default_mode),
+        volume.config_map.as_ref().and_then(|c| c.default_mode),
+        volume.projected.as_ref().and_then(|p| p.default_mode),
+        volume.downward_api.as_ref().and_then(|d| d.default_mode),
+    ];
+    let sources = volume.projected.as_ref().and_then(|p| p.sources.as_ref());
+    let token = sources
+        .into_iter()
+        .flatten()
+        .find_map(|s| s.service_account_token.as_ref());
+    VolumeFacts {
+        name: volume.name.clone(),
+        kind: kind.unwrap_or_else(|| "emptyDir".into()),
+        path: volume
+            .host_path
+            .as_ref()
+            .map(|h| h.path.clone())
+            .unwrap_or_default(),
+        mode: mode.into_iter().flatten().next().map_or(-1, i64::from),
+        unlimited: volume
+            .empty_dir
+            .as_ref()
+            .is_some_and(|e| e.size_limit.is_none()),
+        token_seconds: token.map_or(0, |t| t.expiration_seconds.unwrap_or(3600)),
+    }
+}
