@@ -6,6 +6,7 @@
 //! runtime and no terminal: programs bring those through [`strategy::ScanStrategy`],
 //! [`control::SecurityControl`] and [`event::Observer`].
 
+pub mod audit;
 pub mod cause;
 pub mod control;
 pub mod engine;

@@ -1,0 +1,32 @@
+//! The audit log: everything that a scan decided and did, as a hash chain with a signed head.
+//!
+//! One JSON object a line. Each line holds the SHA-256 of the bytes of the line before it, so that
+//! nothing can be changed, dropped or put elsewhere without a break; the last line is a DSSE envelope
+//! of an in-toto statement over the hash of the line before it, so that nothing can be cut off. No
+//! line ever holds a secret: of what is sent, only digests and sizes are kept.
+
+mod entry;
+mod key;
+mod log;
+pub mod reconcile;
+mod seal;
+mod verify;
+
+pub use entry::{Answer, Call, Entry, Identity, Record, StreamEnd};
+pub use key::{AuditKey, InvalidKey, PublicKey};
+pub use log::{AuditLog, Checkpoint, CloseError};
+pub use seal::PREDICATE_TYPE;
+pub use verify::{Broken, Verified, verify};
+
+use sha2::{Digest as _, Sha256};
+
+/// What the first line has in place of the hash of the line before it.
+const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// SHA-256 in lower-case hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+#[cfg(test)]
+mod tests;

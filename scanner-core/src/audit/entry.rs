@@ -1,0 +1,137 @@
+//! What a line of the audit log can say.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::ScanId;
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Number of the line, from 0.
+    pub seq: u64,
+    /// RFC 3339 time of this machine's clock.
+    pub time: String,
+    /// SHA-256 of the line before it, in lower-case hexadecimal.
+    pub prev: String,
+    /// What happened.
+    pub entry: Entry,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Entry {
+    /// The log was opened for a server.
+    Opened {
+        /// Version of secure-scan.
+        tool_version: String,
+        /// Address of the API server.
+        server: String,
+    },
+    /// A scan was planned; from here on its identity is expected to act.
+    Planned {
+        /// The scan.
+        scan: ScanId,
+        /// What it looks at.
+        target: String,
+        /// User name of its identity at the server.
+        account: String,
+        /// SHA-256 of the plan as JSON.
+        plan: String,
+    },
+    /// A token was received.
+    Token {
+        /// Whose it is, as the token says.
+        account: String,
+        /// How the server names the token in its own audit log: `JTI=` and a UUID. Not a secret.
+        credential: String,
+    },
+    /// A call to the API server is about to be sent.
+    Call(Call),
+    /// What came of a call.
+    Answer(Answer),
+    /// What went through the stream of an exec.
+    Stream(StreamEnd),
+    /// Something that a scan decided or did, as an observer of it sees it.
+    Scan {
+        /// The scan.
+        scan: ScanId,
+        /// The event of the scan.
+        what: serde_json::Value,
+    },
+    /// Something else that was done, such as running a tool.
+    Done {
+        /// What, for a reader.
+        what: String,
+    },
+}
+
+/// As whom a call is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Identity {
+    /// The operator: sets up and cleans up.
+    Operator,
+    /// A scan's own identity: all that touches a target.
+    Scan,
+}
+
+/// A call to the API server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// Value of its `Audit-ID` header, a new UUID.
+    pub id: String,
+    /// As whom.
+    pub identity: Identity,
+    /// Kubernetes verb, such as `create` or `watch`.
+    pub verb: String,
+    /// Resource with its subresource and group, such as `pods/exec` or `jobs.batch`.
+    pub resource: String,
+    /// Namespace, for what has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Name in the URL, where one object is meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Path and query, as the server's own audit log shows it.
+    pub uri: String,
+    /// SHA-256 of the payload; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<String>,
+}
+
+/// What came of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The call's id.
+    pub id: String,
+    /// HTTP status; absent when there was no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Whether the server's answer carried the same `Audit-ID`.
+    pub echoed: bool,
+    /// Why there was no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What went through the stream of an exec; digests are SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamEnd {
+    /// The call's id.
+    pub id: String,
+    /// Bytes sent to standard input.
+    pub stdin_bytes: u64,
+    /// Their digest.
+    pub stdin: String,
+    /// Bytes received from standard output.
+    pub stdout_bytes: u64,
+    /// Their digest.
+    pub stdout: String,
+    /// Bytes received from standard error.
+    pub stderr_bytes: u64,
+    /// How it ended: `success`, or what went wrong.
+    pub outcome: String,
+}

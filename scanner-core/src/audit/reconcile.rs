@@ -1,0 +1,305 @@
+//! Matches a verified log with the API server's own audit log (`audit.k8s.io/v1`), both ways.
+//!
+//! A call by a scan's identity that the scan did not log is an alarm: somebody else had its token.
+//! `Audit-ID` is chosen by the client, so it joins lines but proves nothing by itself: a joined pair
+//! must also agree in verb, resource, URI, user, credential and status, and an id may be used once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::{Call, Entry, Identity, Verified};
+
+/// The annotation with which the server says which token it issued.
+const ISSUED: &str = "authentication.kubernetes.io/issued-credential-id";
+/// The user's extra field with which the server says which token was used.
+const USED: &str = "authentication.kubernetes.io/credential-id";
+/// The stage of a request that is over.
+const COMPLETE: &str = "ResponseComplete";
+
+/// What the two logs say of each other.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Reconciliation {
+    /// Calls that both logs have, and agree on.
+    pub matched: u64,
+    /// What must not be: somebody else acted as the scan, or the logs contradict each other.
+    pub alarms: Vec<String>,
+    /// Calls that were answered, and that the server's log does not have.
+    pub missing: Vec<String>,
+    /// Calls without an answer that the server's log does not have: they may never have arrived.
+    pub never_arrived: Vec<String>,
+    /// Lines of the server's log that cannot be read.
+    pub unreadable: u64,
+    /// Time of the last event in the server's log.
+    pub last_event: Option<String>,
+}
+
+/// Reads the server's log line by line, in bounded memory.
+#[derive(Debug)]
+pub struct Reconciler<'a> {
+    calls: BTreeMap<&'a str, Ours<'a>>,
+    accounts: BTreeSet<&'a str>,
+    credentials: BTreeSet<&'a str>,
+    found: Reconciliation,
+}
+
+#[derive(Debug)]
+struct Ours<'a> {
+    call: &'a Call,
+    status: Option<u16>,
+    stages: BTreeSet<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    #[serde(rename = "auditID")]
+    audit_id: String,
+    #[serde(default)]
+    stage: String,
+    #[serde(default)]
+    verb: String,
+    #[serde(default, rename = "requestURI")]
+    request_uri: String,
+    #[serde(default)]
+    user: User,
+    #[serde(default)]
+    impersonated_user: Option<User>,
+    #[serde(default)]
+    object_ref: Option<ObjectRef>,
+    #[serde(default)]
+    response_status: Option<Status>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+    #[serde(default)]
+    request_received_timestamp: String,
+    #[serde(default, rename = "sourceIPs")]
+    source_ips: Vec<String>,
+    #[serde(default)]
+    user_agent: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct User {
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    extra: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ObjectRef {
+    #[serde(default)]
+    resource: String,
+    #[serde(default)]
+    subresource: String,
+    #[serde(default)]
+    api_group: String,
+    #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Status {
+    #[serde(default)]
+    code: u16,
+}
+
+impl<'a> Reconciler<'a> {
+    /// Starts with what a scan says that it did.
+    pub fn new(log: &'a Verified) -> Self {
+        let (mut calls, mut accounts, mut credentials) =
+            (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        for entry in log.entries() {
+            match entry {
+                Entry::Call(call) => {
+                    let ours = Ours {
+                        call,
+                        status: None,
+                        stages: BTreeSet::new(),
+                    };
+                    calls.insert(call.id.as_str(), ours);
+                }
+                Entry::Answer(answer) => {
+                    if let Some(ours) = calls.get_mut(answer.id.as_str()) {
+                        ours.status = answer.status;
+                    }
+                }
+                Entry::Planned { account, .. } => {
+                    accounts.insert(account.as_str());
+                }
+                Entry::Token {
+                    account,
+                    credential,
+                } => {
+                    accounts.insert(account.as_str());
+                    credentials.insert(credential.as_str());
+                }
+                Entry::Opened { .. }
+                | Entry::Stream(_)
+                | Entry::Scan { .. }
+                | Entry::Done { .. } => {}
+            }
+        }
+        Self {
+            calls,
+            accounts,
+            credentials,
+            found: Reconciliation::default(),
+        }
+    }
+
+    /// Takes one line of the server's log.
+    pub fn line(&mut self, line: &[u8]) {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return;
+        }
+        match serde_json::from_slice::<Event>(line) {
+            Ok(event) => self.event(&event),
+            Err(_) => self.found.unreadable += 1,
+        }
+    }
+
+    /// What came of it, once the server's whole log was read.
+    pub fn finish(mut self) -> Reconciliation {
+        for ours in self.calls.values() {
+            let told = describe(ours.call);
+            match (ours.stages.is_empty(), ours.status) {
+                (false, _) => self.found.matched += 1,
+                (true, Some(_)) => self.found.missing.push(told),
+                (true, None) => self.found.never_arrived.push(told),
+            }
+        }
+        self.found
+    }
+
+    fn event(&mut self, event: &Event) {
+        let time = &event.request_received_timestamp;
+        if self.found.last_event.as_ref().is_none_or(|last| last < time) {
+            self.found.last_event = Some(time.clone());
+        }
+        if let Some(ours) = self.calls.get_mut(event.audit_id.as_str()) {
+            let first = ours.stages.insert(event.stage.clone());
+            let mut wrong = contradictions(ours, event, &self.accounts, &self.credentials);
+            if !first {
+                wrong.push("its Audit-ID was used more than once".into());
+            }
+            let told = wrong
+                .into_iter()
+                .map(|why| format!("{why}: {}", event.show()));
+            self.found.alarms.extend(told);
+            return;
+        }
+        if let Some(why) = self.stranger(event) {
+            self.found.alarms.push(format!("{why}: {}", event.show()));
+        }
+    }
+
+    /// Why a call that was not logged may not be.
+    fn stranger(&self, event: &Event) -> Option<&'static str> {
+        // One alarm for a call, not one for each of its stages.
+        if event.stage == "RequestReceived" {
+            return None;
+        }
+        if self.accounts.contains(event.user.username.as_str()) {
+            return Some("a call as the scan's identity that the scan did not make");
+        }
+        let impersonated = event.impersonated_user.as_ref();
+        if impersonated.is_some_and(|user| self.accounts.contains(user.username.as_str())) {
+            return Some("somebody impersonated the scan's identity");
+        }
+        let mut used = event.user.extra.get(USED).into_iter().flatten();
+        if used.any(|id| self.credentials.contains(id.as_str())) {
+            return Some("a call with the scan's token that the scan did not make");
+        }
+        let object = event.object_ref.as_ref()?;
+        let account = format!("system:serviceaccount:{}:{}", object.namespace, object.name);
+        let minted = event.verb == "create"
+            && object.resource == "serviceaccounts"
+            && object.subresource == "token"
+            && event.annotations.contains_key(ISSUED)
+            && self.accounts.contains(account.as_str());
+        minted.then_some("somebody else got a token of the scan's identity")
+    }
+}
+
+/// In what a call of the server's log is not the call that was logged under its id.
+fn contradictions(
+    ours: &Ours<'_>,
+    event: &Event,
+    accounts: &BTreeSet<&str>,
+    credentials: &BTreeSet<&str>,
+) -> Vec<String> {
+    let call = ours.call;
+    let mut wrong = Vec::new();
+    let mut differs = |what: &str, ours: &str, theirs: &str| {
+        if ours != theirs {
+            wrong.push(format!("logged with {what} {ours:?}, not {theirs:?}"));
+        }
+    };
+    differs("verb", &call.verb, &event.verb);
+    differs("URI", &call.uri, &event.request_uri);
+    if let Some(object) = &event.object_ref {
+        differs("resource", &call.resource, &object.resource());
+    }
+    let over = event.stage == COMPLETE;
+    let theirs = event.response_status.as_ref().map(|status| status.code);
+    if let (true, Some(ours), Some(theirs)) = (over, ours.status, theirs) {
+        differs("status", &ours.to_string(), &theirs.to_string());
+    }
+    // A server that does not know a token does not know whose it is either.
+    let refused = theirs == Some(401);
+    let is_scan = accounts.contains(event.user.username.as_str());
+    match call.identity {
+        Identity::Operator if is_scan => {
+            wrong.push("logged as a call of the operator, made as the scan's identity".into());
+        }
+        Identity::Scan if !is_scan && !refused => {
+            wrong.push("logged as a call of the scan's identity, made as another".into());
+        }
+        Identity::Scan if !refused => {
+            let mut used = event.user.extra.get(USED).into_iter().flatten();
+            if used.any(|id| !credentials.contains(id.as_str())) {
+                wrong.push("made with another token than the scan's".into());
+            }
+        }
+        _ => {}
+    }
+    wrong
+}
+
+fn describe(call: &Call) -> String {
+    format!("{} {} ({})", call.verb, call.uri, call.id)
+}
+
+impl ObjectRef {
+    fn resource(&self) -> String {
+        let mut text = self.resource.clone();
+        if !self.subresource.is_empty() {
+            text = format!("{text}/{}", self.subresource);
+        }
+        if !self.api_group.is_empty() {
+            text = format!("{text}.{}", self.api_group);
+        }
+        text
+    }
+}
+
+impl Event {
+    fn show(&self) -> String {
+        let status = self.response_status.as_ref().map_or(0, |s| s.code);
+        format!(
+            "{} {} {} by {:?} from {} with {:?}, status {status}, Audit-ID {}",
+            self.request_received_timestamp,
+            self.verb,
+            self.request_uri,
+            self.user.username,
+            self.source_ips.join(", "),
+            self.user_agent,
+            self.audit_id
+        )
+    }
+}
