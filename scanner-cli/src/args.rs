@@ -8,6 +8,8 @@ use scanner_core::{
     target::{ContainerName, Namespace, PodName},
 };
 
+use crate::audit::{AuditArgs, AuditCommand};
+
 const EXIT_CODES: &str = "Exit codes:
   0  passed: every check that applies was looked at, none failed
   1  findings at or above --fail-on
@@ -64,6 +66,9 @@ pub(crate) enum Command {
     /// there (a pod; for a directory also processes) do not apply.
     #[command(after_long_help = EXIT_CODES)]
     Local(LocalArgs),
+    /// Check an audit log, and match it with the API server's own
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// List, show and check profiles
     #[command(subcommand)]
     Profile(ProfileCommand),
@@ -124,6 +129,8 @@ pub(crate) struct ScanArgs {
     /// Kubeconfig; $KUBECONFIG or ~/.kube/config when absent
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) audit: AuditArgs,
     /// Also show what passed, and the evidence of every control
     #[arg(short, long)]
     pub(crate) verbose: bool,

@@ -1,6 +1,7 @@
 //! Command line of secure-scan: arguments, progress, choice of output and exit codes, nothing else.
 
 mod args;
+mod audit;
 mod local;
 mod output;
 mod profile;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let result = match cli.command {
         Command::Profile(command) => profile::run(command),
+        Command::Audit(command) => audit::run(&command),
         Command::Local(args) => local::run(&args),
         Command::Scan(args) => {
             let image = args.probe_image;

@@ -11,8 +11,8 @@ use scanner_k8s::{ConnectOptions, PreparedScan, ScanRequest, Strategy, connect};
 use scanner_policy::Profile;
 
 use crate::{
-    CLEANUP, NOT_DONE, Problem, args::ScanArgs, exit_code, output, profile, progress::Progress,
-    signals::Signals,
+    CLEANUP, NOT_DONE, Problem, args::ScanArgs, audit, exit_code, output, profile,
+    progress::Progress, signals::Signals,
 };
 
 pub(crate) async fn run(args: &ScanArgs, strategy: Strategy) -> Result<u8, Problem> {
@@ -28,10 +28,14 @@ pub(crate) async fn run(args: &ScanArgs, strategy: Strategy) -> Result<u8, Probl
         return output::plan(prepared.plan(), args).map(|()| 0);
     }
     let lease = prepared.plan().lease_seconds;
+    let log = prepared.audit();
     let report = Box::pin(scan(prepared, &profile, &progress, lease)).await;
     progress.finish();
+    // Also when the scan was given up: what is in the log is what was done.
+    let closed = audit::close(&log, &args.audit);
     let report = report?;
     output::report(&report, args)?;
+    closed?;
     Ok(exit_code(report.verdict))
 }
 
@@ -47,6 +51,7 @@ async fn prepare(
     let connection = connect(&options)
         .await
         .map_err(|error| Problem::usage(chain(&error), error.hint()))?;
+    audit::open(connection.audit(), &args.audit)?;
     let namespace = match &args.namespace {
         Some(namespace) => namespace.clone(),
         None => connection

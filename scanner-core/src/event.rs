@@ -1,13 +1,18 @@
 //! What happens during a scan, as a stream that programs can draw their own progress from.
 
-use crate::pipeline::Stage;
+use serde::Serialize;
 
-/// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use crate::{gate::GateResult, pipeline::Stage};
+
+/// One thing that happened. Its JSON form is what the audit log keeps of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
     /// A stage began.
     StageStarted(Stage),
+    /// A gate judged the target.
+    GateJudged(GateResult),
     /// A control was put in place.
     ControlEnforced {
         /// Identifier of the control.
@@ -28,6 +33,36 @@ pub enum Event {
         id: &'static str,
         /// What proves it.
         evidence: Vec<String>,
+    },
+    /// What a control made was removed, or shown to be gone.
+    ControlReleased {
+        /// Identifier of the control.
+        id: String,
+        /// Which of the two.
+        stage: Stage,
+        /// What proves it.
+        evidence: Vec<String>,
+    },
+    /// A stage of a control failed.
+    ControlFailed {
+        /// Identifier of the control.
+        id: String,
+        /// The stage.
+        stage: Stage,
+        /// Why.
+        reason: String,
+    },
+    /// The scan could not be done.
+    Failed {
+        /// Stage that failed.
+        stage: Stage,
+        /// Why.
+        reason: String,
+    },
+    /// The scan is over.
+    Ended {
+        /// What it amounts to.
+        verdict: crate::report::Verdict,
     },
     /// The scan was interrupted; what was made is now released.
     Interrupted {

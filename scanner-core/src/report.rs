@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    audit::{AuditLog, Checkpoint},
     control::Evidence,
     finding::{CheckStatus, Findings, Severity},
     gate::GateResult,
@@ -54,6 +55,28 @@ pub struct ScanReport {
     pub timings: Vec<Timing>,
     /// Requests sent to the API server by the operator's identity and the scan's identity.
     pub api_calls: ApiCalls,
+    /// Where the audit log stood when this report was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<AuditSummary>,
+}
+
+/// What a report says of the audit log, so that the one can be checked against the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct AuditSummary {
+    /// Lines so far, and the hash of the last.
+    pub at: Checkpoint,
+    /// PEM of the ed25519 key that signs the head of the log.
+    pub public_key: String,
+}
+
+impl AuditSummary {
+    /// Where `log` stands now.
+    pub fn of(log: &AuditLog) -> Self {
+        Self {
+            at: log.checkpoint(),
+            public_key: log.public_key().map(|key| key.to_pem()).unwrap_or_default(),
+        }
+    }
 }
 
 impl ScanReport {

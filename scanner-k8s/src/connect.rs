@@ -1,5 +1,7 @@
 //! Connects to a cluster as the operator, and refuses what would not be verified TLS.
 
+mod audited;
+
 use std::{
     path::PathBuf,
     sync::{
@@ -9,14 +11,17 @@ use std::{
     time::Duration,
 };
 
-use http::HeaderValue;
+use audited::AuditLayer;
+pub(crate) use audited::StreamTap;
 use kube::{
     Client, Config,
-    client::{Body, ClientBuilder},
+    client::ClientBuilder,
     config::{AuthInfo, KubeConfigOptions, Kubeconfig},
 };
-use secrecy::SecretString;
-use tower::util::MapRequestLayer;
+use scanner_core::audit::{AuditLog, Entry, Identity};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::token;
 
 /// How every call names itself to the server.
 pub const USER_AGENT: &str = concat!("secure-scan/", env!("CARGO_PKG_VERSION"));
@@ -75,6 +80,7 @@ pub struct Connection {
     config: Config,
     operator_calls: Arc<AtomicU64>,
     scan_calls: Arc<AtomicU64>,
+    audit: Arc<AuditLog>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -104,8 +110,19 @@ impl Connection {
         )
     }
 
+    /// The log of every call of this connection, and of what its scans decided.
+    pub fn audit(&self) -> &Arc<AuditLog> {
+        &self.audit
+    }
+
     /// A client of the same server that has nothing but `token`.
     pub(crate) fn with_token(&self, token: SecretString) -> Result<Client, kube::Error> {
+        if let Some(claims) = token::claims(token.expose_secret()) {
+            self.audit.record(Entry::Token {
+                account: claims.account,
+                credential: format!("JTI={}", claims.jti),
+            });
+        }
         let mut config = Config::new(self.config.cluster_url.clone());
         config.root_cert.clone_from(&self.config.root_cert);
         config
@@ -115,7 +132,14 @@ impl Connection {
             token: Some(token),
             ..AuthInfo::default()
         };
-        client(config, Arc::clone(&self.scan_calls))
+        client(
+            config,
+            &AuditLayer {
+                log: Arc::clone(&self.audit),
+                identity: Identity::Scan,
+                calls: Arc::clone(&self.scan_calls),
+            },
+        )
     }
 }
 
@@ -166,32 +190,32 @@ pub async fn connect(options: &ConnectOptions) -> Result<Connection, ConnectErro
     if config.root_cert.as_ref().is_none_or(Vec::is_empty) {
         return Err(ConnectError::NoAuthority(server));
     }
-    let operator_calls = Arc::new(AtomicU64::new(0));
-    let operator =
-        client(config.clone(), Arc::clone(&operator_calls)).map_err(ConnectError::Client)?;
+    let audit = Arc::new(AuditLog::new());
+    audit.record(Entry::Opened {
+        tool_version: env!("CARGO_PKG_VERSION").into(),
+        server: config.cluster_url.to_string(),
+    });
+    let by = AuditLayer {
+        log: Arc::clone(&audit),
+        identity: Identity::Operator,
+        calls: Arc::default(),
+    };
+    let operator = client(config.clone(), &by).map_err(ConnectError::Client)?;
     Ok(Connection {
         operator,
         config,
-        operator_calls,
+        operator_calls: by.calls,
         scan_calls: Arc::new(AtomicU64::new(0)),
+        audit,
     })
 }
 
-fn client(mut config: Config, calls: Arc<AtomicU64>) -> Result<Client, kube::Error> {
+fn client(mut config: Config, by: &AuditLayer) -> Result<Client, kube::Error> {
     // A retry would be a call that nobody planned or counted.
     config.default_retry = false;
     config.connect_timeout = Some(Duration::from_secs(5));
     config.read_timeout = None;
-    let count = MapRequestLayer::new(move |mut request: http::Request<Body>| {
-        calls.fetch_add(1, Ordering::Relaxed);
-        // So that an administrator finds every call in the audit log.
-        let agent = HeaderValue::from_static(USER_AGENT);
-        request
-            .headers_mut()
-            .insert(http::header::USER_AGENT, agent);
-        request
-    });
-    Ok(ClientBuilder::try_from(config)?.with_layer(&count).build())
+    Ok(ClientBuilder::try_from(config)?.with_layer(by).build())
 }
 
 #[cfg(test)]

@@ -15,7 +15,11 @@ use kube::{
 use scanner_core::{Target, escape::visible};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-use crate::{CallError, error::call};
+use crate::{CallError, connect::StreamTap, error::call};
+
+mod tally;
+
+use tally::Tally;
 
 const STDIN: u8 = 0;
 const STDOUT: u8 = 1;
@@ -57,6 +61,7 @@ pub enum ExecError {
 /// An open stream into one container; the server has checked the credential already.
 pub struct ExecStream {
     messages: Box<dyn Messages>,
+    tally: Tally,
 }
 
 trait Messages:
@@ -85,13 +90,16 @@ pub async fn open(
         .stderr(true);
     let url = <Pod as kube::Resource>::url_path(&(), Some(target.namespace.as_str()));
     let request = Request::new(url).exec(target.pod.as_str(), command.iter().copied(), &params);
+    let tap = StreamTap::default();
     let connect = async {
-        let request = request.map_err(kube::Error::BuildRequest)?;
+        let mut request = request.map_err(kube::Error::BuildRequest)?;
+        request.extensions_mut().insert(tap.clone());
         client.connect(request).await
     };
     let connection = call(format!("exec into {target}"), connect).await?;
     Ok(ExecStream {
         messages: Box::new(connection.into_stream()),
+        tally: Tally::new(tap),
     })
 }
 
@@ -102,9 +110,11 @@ impl ExecStream {
     ///
     /// Fails when anything is cut, too long, too late, or the command did not succeed.
     pub async fn run(&mut self, stdin: &[u8], limits: Limits) -> Result<Vec<u8>, ExecError> {
-        tokio::time::timeout(limits.total, self.exchange(stdin, limits))
+        let ran = tokio::time::timeout(limits.total, self.exchange(stdin, limits))
             .await
-            .unwrap_or(Err(ExecError::TooLate))
+            .unwrap_or(Err(ExecError::TooLate));
+        self.tally.end(ran.as_ref().err());
+        ran
     }
 
     /// Closes the stream.
@@ -117,6 +127,7 @@ impl ExecStream {
         for chunk in stdin.chunks(16 * 1024) {
             let mut message = vec![STDIN];
             message.extend_from_slice(chunk);
+            self.tally.sent(chunk);
             self.send(message).await?;
         }
         self.send(vec![CLOSE, STDIN]).await?;
@@ -132,6 +143,7 @@ impl ExecStream {
             let Some((channel, data)) = message.split_first() else {
                 continue;
             };
+            self.tally.received(*channel, data);
             match *channel {
                 STDOUT if out.len() + data.len() > limits.bytes => {
                     return Err(ExecError::TooLong(limits.bytes));

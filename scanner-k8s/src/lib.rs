@@ -17,6 +17,7 @@ mod preflight;
 pub mod resolve;
 pub mod scan;
 pub mod session;
+mod token;
 
 pub use connect::{ConnectOptions, Connection, connect};
 pub use error::CallError;

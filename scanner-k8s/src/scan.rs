@@ -1,6 +1,7 @@
 //! One scan from request to report: resolve, plan, run. This is what programs embed.
 
 mod auto;
+mod logged;
 
 use std::{
     future::Future,
@@ -10,15 +11,18 @@ use std::{
 use futures_util::FutureExt as _;
 use scanner_core::{
     Pipeline, ScanEngine, ScanPlan, ScanReport, ScanStrategy, SecurityControl,
+    audit::AuditLog,
     event::Observer,
     finding::Severity,
     gate::{ExpectedDigest, Gate},
     inventory::PodFacts,
     plan::{InvalidScanId, PlannedObject, ScanId},
-    report::{ApiCalls, Verdict},
+    report::{ApiCalls, AuditSummary, Verdict},
     target::TargetRequest,
 };
 use uuid::Uuid;
+
+use logged::LoggedScan;
 
 use crate::{
     Connection, Session,
@@ -198,6 +202,12 @@ impl PreparedScan {
         &self.plan
     }
 
+    /// The log of what this scan decides and does. It is still open: [`AuditLog::close`] it after the
+    /// last scan of the connection.
+    pub fn audit(&self) -> Arc<AuditLog> {
+        Arc::clone(self.connection.audit())
+    }
+
     /// Runs the scan. When `interrupt` resolves, with its reason, what was made is released first.
     ///
     /// Does not fail: whatever happens is in the report.
@@ -235,6 +245,7 @@ impl PreparedScan {
         interrupt: impl Future<Output = String>,
     ) -> (ScanReport, bool) {
         let session = Session::new(self.connection.clone(), self.plan.clone());
+        let observer = &LoggedScan::new(&session, observer);
         let controls = controls(&session, &self.reach);
         let exec = ContainerExec::new(&session);
         let no_shell = exec.no_shell();
@@ -260,6 +271,7 @@ impl PreparedScan {
             operator: now.0 - self.calls_before.0,
             scan: now.1 - self.calls_before.1,
         };
+        report.audit = Some(AuditSummary::of(self.connection.audit()));
         (report, no_shell.load(Ordering::Relaxed))
     }
 }

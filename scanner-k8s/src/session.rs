@@ -91,6 +91,11 @@ impl Session {
         object_name(&self.plan.scan_id)
     }
 
+    /// User name of the scan's identity at the server.
+    pub(crate) fn account(&self) -> String {
+        format!("system:serviceaccount:{}:{}", self.namespace(), self.name())
+    }
+
     pub(crate) fn namespace(&self) -> &str {
         self.plan.target.namespace.as_str()
     }

@@ -8,6 +8,7 @@
 
 pub mod fake;
 pub mod program;
+pub mod thief;
 
 pub use program::lab_only;
 

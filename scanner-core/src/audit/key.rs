@@ -6,7 +6,7 @@ use ring::{
     signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey},
 };
 
-/// DER of a SubjectPublicKeyInfo of ed25519, up to the 32 bytes of the key.
+/// DER of a `SubjectPublicKeyInfo` of ed25519, up to the 32 bytes of the key.
 const SPKI: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
@@ -78,7 +78,7 @@ impl AuditKey {
 pub struct PublicKey([u8; KEY_BYTES]);
 
 impl PublicKey {
-    /// Reads PEM or DER (SubjectPublicKeyInfo), or 32 raw bytes.
+    /// Reads PEM or DER (`SubjectPublicKeyInfo`), or 32 raw bytes.
     ///
     /// # Errors
     ///
@@ -96,13 +96,13 @@ impl PublicKey {
         raw.try_into().map(Self).map_err(|_| invalid)
     }
 
-    /// PEM of its SubjectPublicKeyInfo.
+    /// PEM of its `SubjectPublicKeyInfo`.
     pub fn to_pem(&self) -> String {
         let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
         pem::encode_config(&Pem::new("PUBLIC KEY", self.der()), config)
     }
 
-    /// SHA-256 of its SubjectPublicKeyInfo in lower-case hexadecimal: the key id of envelopes.
+    /// SHA-256 of its `SubjectPublicKeyInfo` in lower-case hexadecimal: the key id of envelopes.
     pub fn id(&self) -> String {
         super::sha256(&self.der())
     }

@@ -178,7 +178,12 @@ impl<'a> Reconciler<'a> {
 
     fn event(&mut self, event: &Event) {
         let time = &event.request_received_timestamp;
-        if self.found.last_event.as_ref().is_none_or(|last| last < time) {
+        if self
+            .found
+            .last_event
+            .as_ref()
+            .is_none_or(|last| last < time)
+        {
             self.found.last_event = Some(time.clone());
         }
         if let Some(ours) = self.calls.get_mut(event.audit_id.as_str()) {

@@ -50,7 +50,9 @@ pub enum Broken {
     #[error("line {0} cannot be read: it was changed or put there")]
     Unreadable(usize),
     /// A line that does not follow the one before it.
-    #[error("line {0} does not follow the one before it: one of the two was changed, dropped or moved")]
+    #[error(
+        "line {0} does not follow the one before it: one of the two was changed, dropped or moved"
+    )]
     Chain(usize),
     /// The signed head speaks of another log.
     #[error(

@@ -88,6 +88,10 @@ impl<'a> Recorder<'a> {
         if let (Stage::Resolve, Some((stage, _))) = (failure.stage, self.current) {
             failure.stage = stage;
         }
+        self.observer.event(&Event::Failed {
+            stage: failure.stage,
+            reason: failure.message.clone(),
+        });
         self.failure.get_or_insert(failure);
     }
 
@@ -99,9 +103,17 @@ impl<'a> Recorder<'a> {
         result: Result<Evidence, ControlError>,
     ) -> Result<Vec<String>, Failure> {
         let record = self.controls.get_mut(index);
+        let id = record.as_ref().map(|r| r.id.clone()).unwrap_or_default();
         match result {
             Ok(evidence) => {
                 let shown = evidence.0.clone();
+                if matches!(stage, Stage::Release | Stage::VerifyRelease) {
+                    self.observer.event(&Event::ControlReleased {
+                        id,
+                        stage,
+                        evidence: shown.clone(),
+                    });
+                }
                 if let Some(record) = record {
                     *slot(record, stage) = ControlStage::Done { evidence };
                 }
@@ -109,6 +121,11 @@ impl<'a> Recorder<'a> {
             }
             Err(error) => {
                 let message = chain(&error);
+                self.observer.event(&Event::ControlFailed {
+                    id,
+                    stage,
+                    reason: message.clone(),
+                });
                 if let Some(record) = record {
                     *slot(record, stage) = ControlStage::Failed {
                         reason: message.clone(),
@@ -138,6 +155,7 @@ impl<'a> Recorder<'a> {
         if self.failure.is_some() {
             self.findings = None;
         }
+        self.observer.event(&Event::Ended { verdict });
         ScanReport {
             schema: SCHEMA.into(),
             tool_version: env!("CARGO_PKG_VERSION").into(),
@@ -154,6 +172,7 @@ impl<'a> Recorder<'a> {
             controls: self.controls,
             timings: self.timings,
             api_calls: ApiCalls::default(),
+            audit: None,
         }
     }
 }

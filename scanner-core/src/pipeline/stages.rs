@@ -32,7 +32,14 @@ pub(super) async fn run(scan: &Pipeline<'_>, rec: &mut Recorder<'_>) -> Result<(
 
 fn judge(scan: &Pipeline<'_>, rec: &mut Recorder<'_>) -> Result<GateVerdict, Failure> {
     rec.start(Stage::Gate);
-    match gate::judge_all(&scan.gates, &scan.plan) {
+    let judged = gate::judge_all(&scan.gates, &scan.plan);
+    let results = judged
+        .as_ref()
+        .map_or_else(Vec::as_slice, GateVerdict::results);
+    for result in results {
+        scan.observer.event(&Event::GateJudged(result.clone()));
+    }
+    match judged {
         Ok(verdict) => {
             rec.gates = verdict.results().to_vec();
             Ok(verdict)

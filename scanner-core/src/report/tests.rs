@@ -75,6 +75,7 @@ fn sample(evidence: &str) -> ScanReport {
             release_verified: ControlStage::NotReached,
         }],
         timings: vec![],
+        audit: None,
         api_calls: ApiCalls {
             operator: 20,
             scan: 5,

@@ -69,6 +69,10 @@ pub fn render(report: &ScanReport, style: Style) -> String {
         report.api_calls.scan,
         report.seconds
     );
+    if let Some(audit) = report.audit.as_ref().filter(|_| style.verbose) {
+        let _ = writeln!(out, "audit log: {} entries, head", audit.at.entries);
+        wrapped(&mut out, "  ", &visible(&audit.at.head, 64));
+    }
     let _ = writeln!(out, "{}", style.paint("1", report.verdict.sentence()));
     out
 }

@@ -1,0 +1,86 @@
+//! Counts and digests what goes through one stream, and writes it into the audit log at its end.
+
+use scanner_core::audit::{Entry, StreamEnd};
+use sha2::{Digest as _, Sha256};
+
+use super::{ExecError, STDERR, STDOUT};
+use crate::connect::StreamTap;
+
+/// What went through so far. When it is dropped without an end, the log says so.
+pub(super) struct Tally {
+    tap: StreamTap,
+    stdin: Sum,
+    stdout: Sum,
+    stderr_bytes: u64,
+    ended: bool,
+}
+
+#[derive(Default)]
+struct Sum {
+    bytes: u64,
+    digest: Sha256,
+}
+
+impl Sum {
+    fn add(&mut self, data: &[u8]) {
+        self.bytes += data.len() as u64;
+        self.digest.update(data);
+    }
+
+    fn hex(&self) -> String {
+        hex::encode(self.digest.clone().finalize())
+    }
+}
+
+impl Tally {
+    pub(super) fn new(tap: StreamTap) -> Self {
+        Self {
+            tap,
+            stdin: Sum::default(),
+            stdout: Sum::default(),
+            stderr_bytes: 0,
+            ended: false,
+        }
+    }
+
+    pub(super) fn sent(&mut self, data: &[u8]) {
+        self.stdin.add(data);
+    }
+
+    pub(super) fn received(&mut self, channel: u8, data: &[u8]) {
+        match channel {
+            STDOUT => self.stdout.add(data),
+            STDERR => self.stderr_bytes += data.len() as u64,
+            _ => {}
+        }
+    }
+
+    pub(super) fn end(&mut self, error: Option<&ExecError>) {
+        let outcome = error.map_or_else(|| "success".to_owned(), ToString::to_string);
+        self.write(outcome);
+    }
+
+    fn write(&mut self, outcome: String) {
+        let Some((log, id)) = self.tap.call() else {
+            return;
+        };
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        log.record(Entry::Stream(StreamEnd {
+            id: id.clone(),
+            stdin_bytes: self.stdin.bytes,
+            stdin: self.stdin.hex(),
+            stdout_bytes: self.stdout.bytes,
+            stdout: self.stdout.hex(),
+            stderr_bytes: self.stderr_bytes,
+            outcome,
+        }));
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        self.write("dropped before its end".into());
+    }
+}

@@ -1,0 +1,163 @@
+//! The audit log against the API server's own: they agree, and a thief of the token is seen.
+
+use std::{fs, path::Path, time::Duration};
+
+use k8s_openapi::api::{
+    authentication::v1::TokenRequest,
+    core::v1::{Secret, ServiceAccount},
+};
+use kube::{
+    Api,
+    api::{ListParams, PostParams},
+};
+use scanner_tests::{
+    Site,
+    program::{Said, program},
+    thief,
+};
+use tokio::time::sleep;
+
+/// The API server's audit log; says that a test is not run where there is none.
+#[expect(clippy::print_stderr, reason = "a test that is not run is told")]
+fn apiserver_log() -> Option<String> {
+    let log = std::env::var("SCANNER_E2E_AUDIT_LOG").ok();
+    if log.is_none() {
+        eprintln!("NOT RUN: it needs the API server's audit log");
+    }
+    log
+}
+
+async fn audit(args: &[&str]) -> Said {
+    let mut all = vec!["audit"];
+    all.extend(args);
+    program(&all).output().await.expect("it starts").into()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path")
+}
+
+#[tokio::test]
+async fn the_audit_log_agrees_with_the_api_servers_own() {
+    let Some(apiserver) = apiserver_log() else {
+        return;
+    };
+    let site = Site::new("audit").await;
+    let dir = tempfile::tempdir().unwrap();
+    let (log, report) = (dir.path().join("log"), dir.path().join("report"));
+    let output = format!("json={}", report.display());
+    let said = site
+        .run(&["web", "--audit-log", text(&log), "-o", &output])
+        .await;
+    assert_eq!(said.code, 1, "{said:?}");
+    let verified = audit(&["verify", text(&log), "--report", text(&report)]).await;
+    assert_eq!(verified.code, 0, "{verified:?}");
+    let agreed = audit(&["reconcile", text(&log), "--apiserver-log", &apiserver]).await;
+    assert_eq!(agreed.code, 0, "{agreed:?}");
+    let report: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
+    let calls = &report["api_calls"];
+    let total = calls["operator"].as_u64().unwrap() + calls["scan"].as_u64().unwrap();
+    assert!(
+        agreed
+            .out
+            .starts_with(&format!("{total} calls are in both")),
+        "{agreed:?}"
+    );
+    // What was done is there, and no token.
+    let written = fs::read_to_string(&log).unwrap();
+    for part in [
+        "gate",
+        "control_enforced",
+        "pods/exec",
+        "stdin_bytes",
+        "JTI=",
+        "\"ended\"",
+    ] {
+        assert!(written.contains(part), "{part}");
+    }
+    let entries = written.lines().take(written.lines().count() - 1);
+    assert_eq!(entries.filter(|line| line.contains("eyJ")).count(), 0);
+    // A server's log without these calls is no agreement.
+    let other = dir.path().join("other");
+    fs::write(&other, "").unwrap();
+    let missing = audit(&["reconcile", text(&log), "--apiserver-log", text(&other)]).await;
+    assert_eq!(missing.code, 3, "{missing:?}");
+    // A line that is not what was written.
+    let changed = written.replacen("\"status\":403", "\"status\":200", 1);
+    fs::write(&log, changed).unwrap();
+    let said = audit(&["verify", text(&log)]).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("does not follow"), "{said:?}");
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_stolen_token_raises_the_alarm() {
+    let Some(apiserver) = apiserver_log() else {
+        return;
+    };
+    let site = Site::new("stolen").await;
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    let child = site.start(&["web", "--audit-log", text(&log)]);
+    let pid = child.id().unwrap();
+    // The thief reads the memory of the program while the server still takes the token.
+    let mut stolen = None;
+    for _ in 0..500 {
+        stolen = thief::tokens_in_memory(pid).unwrap().into_iter().next();
+        if stolen.is_some() {
+            break;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    let thief = thief::client_with(&stolen.expect("a token in memory")).await;
+    let secrets = Api::<Secret>::namespaced(thief, &site.namespace);
+    let refused = secrets.list_metadata(&ListParams::default()).await;
+    assert!(refused.is_err(), "the token may exec and nothing else");
+    let said = Said::from(child.wait_with_output().await.unwrap());
+    assert_eq!(said.code, 1, "{said:?}");
+    let alarm = audit(&["reconcile", text(&log), "--apiserver-log", &apiserver]).await;
+    assert_eq!(alarm.code, 1, "{alarm:?}");
+    assert!(alarm.out.contains("1 ALARMS"), "{alarm:?}");
+    assert!(
+        alarm.out.contains("that the scan did not make"),
+        "{alarm:?}"
+    );
+    assert!(!alarm.out.contains("eyJ"), "{alarm:?}");
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn another_token_of_the_identity_raises_the_alarm() {
+    let Some(apiserver) = apiserver_log() else {
+        return;
+    };
+    let site = Site::new("minted").await;
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    let child = site.start(&["web", "--audit-log", text(&log)]);
+    let accounts = site.api::<ServiceAccount>();
+    let labelled = ListParams::default().labels("secure-scan.io/scan");
+    let mut minted = false;
+    for _ in 0..200 {
+        let found = accounts.list_metadata(&labelled).await.unwrap().items;
+        if let Some(name) = found.first().and_then(|a| a.metadata.name.as_deref()) {
+            let request: TokenRequest =
+                serde_json::from_value(serde_json::json!({"spec": {"audiences": []}})).unwrap();
+            let params = PostParams::default();
+            minted = accounts
+                .create_token_request(name, &params, &request)
+                .await
+                .is_ok();
+            break;
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert!(minted, "no token was got while the scan ran");
+    let _ = child.wait_with_output().await.unwrap();
+    let alarm = audit(&["reconcile", text(&log), "--apiserver-log", &apiserver]).await;
+    assert_eq!(alarm.code, 1, "{alarm:?}");
+    assert!(alarm.out.contains("somebody else got a token"), "{alarm:?}");
+    site.remove().await;
+}
