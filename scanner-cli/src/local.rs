@@ -42,8 +42,12 @@ pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
             "name a directory, a process or an archive of an image that this user may read".into(),
         ),
     };
+    let request = profile.request();
     let root: Box<dyn Tree> = if args.oci_archive.is_some() {
-        Box::new(archive::open(&path).map_err(|e| failed("cannot read the image", &e))?)
+        Box::new(
+            archive::open(&path, request.files.iter().any(|s| s.digest))
+                .map_err(|e| failed("cannot read the image", &e))?,
+        )
     } else {
         Box::new(Root::open(&path).map_err(|e| failed("cannot open", &e))?)
     };
@@ -52,7 +56,6 @@ pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
         pid: args.pid,
         container: cgroup(args.pid),
     };
-    let request = profile.request();
     let mut bytes = Vec::new();
     answer(&looked_at, &request, "local", &mut bytes).map_err(|e| failed("cannot read", &e))?;
     let inventory = parse::inventory(scanner_probe::NAME, &bytes, "local", &request)

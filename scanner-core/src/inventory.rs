@@ -15,7 +15,7 @@ pub use model::{
     OsRelease, Package, PasswordState, Process, ShadowEntry, User,
 };
 pub use pod::{ContainerFacts, EnvSource, PodFacts, VolumeFacts, VolumeMountFacts};
-pub use request::{FileSelector, InventoryRequest, Section};
+pub use request::{FileSelector, InventoryRequest, MAX_DIGEST, Section};
 
 use std::collections::BTreeMap;
 

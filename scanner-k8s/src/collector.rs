@@ -39,6 +39,7 @@ pub fn script(request: &InventoryRequest, nonce: &str) -> String {
     let quoted: Vec<String> = paths.iter().map(|p| quote(p)).collect();
     let _ = writeln!(script, "named() {{ look {}; }}", quoted.join(" "));
     let _ = writeln!(script, "search() {{ {}; }}", search(&request.files));
+    let _ = writeln!(script, "digests() {{ {}; }}", digests(&request.files));
     script.push_str(SCRIPT);
     script
 }
@@ -49,6 +50,20 @@ fn is_plain(name: &str) -> bool {
         && name
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "+._-".contains(c))
+}
+
+/// A second walk, for what is in the files, where a selection asks for that.
+fn digests(selectors: &[FileSelector]) -> String {
+    let asked: Vec<FileSelector> = selectors.iter().filter(|s| s.digest).cloned().collect();
+    if asked.is_empty() {
+        return ":".into();
+    }
+    let paths = asked.iter().flat_map(|s| &s.paths);
+    let named: Vec<String> = paths.map(|p| quote(p)).collect();
+    let walk = search(&asked).replacen("entries ", "sums ", 1);
+    let largest = scanner_core::inventory::MAX_DIGEST;
+    let named = named.join(" ");
+    format!("largest={largest}; export largest; sha256 || return; named_sums {named}; {walk}; :")
 }
 
 /// One walk for the union of all selections. The walk may give more than was selected (it does not

@@ -305,3 +305,24 @@ fn a_bad_profile_is_told_with_its_line_and_what_was_expected() {
         assert!(message.contains(expected), "{check}: {message}");
     }
 }
+
+#[test]
+fn a_check_that_reads_digests_must_ask_for_them() {
+    let profile = |selection: &str| {
+        let text = format!(
+            "name: own\nversion: '1'\ntitle: t\nchecks:\n- id: x\n  title: t\n  severity: low\n  \
+             rationale: r\n  fix: f\n  files: [{{paths: [/a]{selection}}}]\n  \
+             pass: files.all(f, f.exists && f.digest != '00')\n"
+        );
+        Profile::parse(&text, "own.yaml")
+    };
+    let found = Inventory {
+        files: complete(vec![file("/a", FileKind::File, 0o644)]),
+        ..Inventory::default()
+    };
+    let status = |profile: Profile| profile.evaluate(&found).results[0].status;
+    let asking = profile(", digest: true").unwrap();
+    assert_eq!(status(asking), CheckStatus::Pass);
+    let not_asking = profile("").unwrap();
+    assert_eq!(status(not_asking), CheckStatus::Error);
+}

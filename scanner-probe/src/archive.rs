@@ -32,11 +32,12 @@ struct Archive {
 }
 
 /// Reads the image in `path`; of an image for several platforms the one for this machine.
+/// Digests of its files are taken if they are wanted.
 ///
 /// # Errors
 ///
 /// Fails when it is no archive of an image, or a blob is not what its digest says.
-pub fn open(path: &Path) -> io::Result<Layers> {
+pub fn open(path: &Path, digests: bool) -> io::Result<Layers> {
     let mut archive = Archive::open(path)?;
     let names = if archive.places.contains_key("index.json") {
         archive.oci()?
@@ -48,7 +49,7 @@ pub fn open(path: &Path) -> io::Result<Layers> {
     if names.len() > MAX_LAYERS {
         return Err(bad("the image has too many layers"));
     }
-    let mut layers = Layers::default();
+    let mut layers = Layers::new(digests);
     for (name, digest, unpacked) in names {
         archive.layer(&name, &digest, unpacked, &mut layers)?;
     }

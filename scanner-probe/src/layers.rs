@@ -10,9 +10,12 @@ use std::{
 };
 
 use rustix::{fs::FileType, io::Errno};
-use scanner_core::inventory::FileSelector;
+use scanner_core::inventory::{FileSelector, MAX_DIGEST};
 
-use crate::tree::{self, Meta, Tree};
+use crate::{
+    contents,
+    tree::{self, Contents, Meta, Tree},
+};
 
 /// Files of all layers together.
 const MAX_FILES: usize = 2_000_000;
@@ -35,6 +38,7 @@ struct Node {
     meta: Meta,
     link: Option<String>,
     text: Option<String>,
+    digest: Option<[u8; 32]>,
 }
 
 /// A root filesystem in memory: what is in its files is kept only where an inventory reads it.
@@ -42,11 +46,21 @@ struct Node {
 pub struct Layers {
     nodes: BTreeMap<String, Node>,
     texts: u64,
+    /// Whether digests of files are taken as they pass.
+    digests: bool,
     /// Entries that could not be taken, such as names that lead out of the root.
     lost: u64,
 }
 
 impl Layers {
+    /// A root filesystem without layers, which takes digests of files if they are wanted.
+    pub fn new(digests: bool) -> Self {
+        Self {
+            digests,
+            ..Self::default()
+        }
+    }
+
     /// Puts one layer, as a tar archive, on top.
     ///
     /// # Errors
@@ -142,14 +156,23 @@ impl Layers {
             && [path, &real]
                 .iter()
                 .any(|p| TEXTS.iter().any(|t| p.starts_with(t)));
-        let mut text = None;
-        if wanted {
-            let mut bytes = Vec::new();
-            entry.take(MAX_TEXT).read_to_end(&mut bytes).ok()?;
-            self.texts += bytes.len() as u64;
-            text = Some(String::from_utf8_lossy(&bytes).into_owned());
-        }
-        Some(Node { meta, link, text })
+        let mut bytes = Vec::new();
+        let digest = if kind == FileType::RegularFile && self.digests && meta.size <= MAX_DIGEST {
+            contents::digest(Copied(entry, wanted.then_some(&mut bytes)), meta.size).ok()?
+        } else {
+            if wanted {
+                entry.take(MAX_TEXT).read_to_end(&mut bytes).ok()?;
+            }
+            None
+        };
+        self.texts += bytes.len() as u64;
+        let text = wanted.then(|| String::from_utf8_lossy(&bytes).into_owned());
+        Some(Node {
+            meta,
+            link,
+            text,
+            digest,
+        })
     }
 
     /// Removes what is below `path`, and with `itself` also what is there.
@@ -199,6 +222,29 @@ impl Layers {
     }
 }
 
+/// Keeps what passes, if it is to be kept.
+struct Copied<'a, R>(R, Option<&'a mut Vec<u8>>);
+
+impl<R: Read> Read for Copied<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(buffer)?;
+        if let Some(kept) = &mut self.1 {
+            kept.extend_from_slice(&buffer[..read]);
+        }
+        Ok(read)
+    }
+}
+
+impl Node {
+    fn contents(&self) -> Contents {
+        match (&self.link, self.digest) {
+            (Some(to), _) => Contents::Link(to.clone()),
+            (None, Some(digest)) => Contents::Digest(digest),
+            _ => Contents::Unknown,
+        }
+    }
+}
+
 /// An owner; a blank field is root, as container runtimes read it.
 fn owner(field: &[u8], read: io::Result<u64>) -> Option<u64> {
     let blank = field.iter().all(|byte| matches!(byte, 0 | b' '));
@@ -227,6 +273,12 @@ impl Tree for Layers {
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
         let path = format!("{}/{name}", self.real(parent));
         Ok(self.nodes.get(&path).map(|node| node.meta))
+    }
+
+    fn contents(&self, path: &str) -> Contents {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let found = self.nodes.get(&format!("{}/{name}", self.real(parent)));
+        found.map_or(Contents::Unknown, Node::contents)
     }
 
     fn text(&self, path: &str) -> Result<Option<String>, Errno> {
@@ -260,7 +312,7 @@ impl Tree for Layers {
 
     fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<u64> {
         for (path, node) in &self.nodes {
-            tree::keep(selectors, node.meta, path, out)?;
+            tree::keep(selectors, node.meta, path, out, || node.contents())?;
         }
         Ok(self.lost)
     }

@@ -6,6 +6,7 @@
 mod accounts;
 #[cfg(feature = "archive")]
 pub mod archive;
+mod contents;
 #[cfg(feature = "archive")]
 pub mod layers;
 pub mod procs;

@@ -17,7 +17,8 @@ use rustix::{
 use scanner_core::inventory::FileSelector;
 
 use crate::{
-    tree::{Meta, Tree},
+    contents::Reader,
+    tree::{Contents, Meta, Tree},
     walk,
 };
 
@@ -29,6 +30,7 @@ const MAX_TEXT: u64 = 16 << 20;
 pub struct Root {
     pub(crate) dir: OwnedFd,
     pub(crate) device: u64,
+    pub(crate) contents: Reader,
 }
 
 /// Links are followed, but `..` and absolute targets stay in the root, and links of `/proc` that
@@ -45,7 +47,11 @@ impl Root {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let dir = open(path, flags, Mode::empty())?;
         let device = fstat(&dir)?.st_dev;
-        Ok(Self { dir, device })
+        Ok(Self {
+            dir,
+            device,
+            contents: Reader::default(),
+        })
     }
 
     pub(crate) fn resolve(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -66,13 +72,10 @@ impl Root {
 
     /// What is at `path`, without following a link at its end; `None` when there is nothing.
     pub(crate) fn stat(&self, path: &str) -> Result<Option<Stat>, Errno> {
-        let path = path.trim_end_matches('/');
-        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let parent = if parent.is_empty() { "/" } else { parent };
-        let found = self.resolve(parent, OFlags::PATH).and_then(|dir| {
-            let name = if name.is_empty() { "." } else { name };
-            statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW)
-        });
+        let (parent, name) = split(path);
+        let found = self
+            .resolve(parent, OFlags::PATH)
+            .and_then(|dir| statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW));
         match found {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
@@ -81,9 +84,27 @@ impl Root {
     }
 }
 
+/// The directory that holds `path`, and its name there.
+fn split(path: &str) -> (&str, &str) {
+    let path = path.trim_end_matches('/');
+    let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+    (
+        if parent.is_empty() { "/" } else { parent },
+        if name.is_empty() { "." } else { name },
+    )
+}
+
 impl Tree for Root {
     fn meta(&self, path: &str) -> Result<Option<Meta>, Errno> {
         Ok(self.stat(path)?.as_ref().map(walk::meta))
+    }
+
+    fn contents(&self, path: &str) -> Contents {
+        let (parent, name) = split(path);
+        match self.resolve(parent, OFlags::PATH) {
+            Ok(dir) => self.contents.of(dir.as_fd(), name),
+            Err(_) => Contents::Unknown,
+        }
     }
 
     fn text(&self, path: &str) -> Result<Option<String>, Errno> {

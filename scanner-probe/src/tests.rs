@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use scanner_core::inventory::{Collected, FileSelector, Inventory, parse};
+use scanner_core::inventory::{Collected, FileKind, FileSelector, Inventory, parse};
 
 use super::*;
 
@@ -149,4 +149,75 @@ fn processes_of_this_machine_are_read() {
     }
     assert!(found.env.data().unwrap().iter().any(|e| e.name == "PATH"));
     assert!(found.processes.data().unwrap().iter().any(|p| p.pid == 1));
+}
+
+fn digests(root: &Path) -> Inventory {
+    let all = FileSelector {
+        kind: vec![FileKind::File],
+        digest: true,
+        ..FileSelector::default()
+    };
+    look(root, &request(&[Section::Files], vec![all]))
+}
+
+#[test]
+fn a_digest_that_cannot_be_right_is_not_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    fs::write(root.join("good"), "x").unwrap();
+    let sparse = fs::File::create(root.join("sparse")).unwrap();
+    sparse.set_len(1 << 40).unwrap();
+    let started = std::time::Instant::now();
+    let found = digests(root);
+    assert!(started.elapsed().as_secs() < 5, "a terabyte was read");
+    let Collected::Partial {
+        data, unreadable, ..
+    } = &found.files
+    else {
+        unreachable!("what is too large must be told");
+    };
+    assert_eq!(*unreadable, 1);
+    let good = data.iter().find(|f| f.path == "/good").unwrap();
+    assert!(good.digest.starts_with("2d711642b726b044"), "{good:?}");
+    let sparse = data.iter().find(|f| f.path == "/sparse").unwrap();
+    assert_eq!((sparse.digest.as_str(), sparse.size), ("", 1 << 40));
+}
+
+#[test]
+fn a_file_that_is_written_to_has_no_digest() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("busy");
+    fs::write(&path, vec![0; 64 << 20]).unwrap();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            use std::os::unix::fs::FileExt as _;
+            let file = fs::File::options().write(true).open(&path).unwrap();
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                file.write_all_at(b"y", 1 << 20).unwrap();
+            }
+        });
+        let found = digests(dir.path());
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        let files = found.files.data().unwrap();
+        assert_eq!(files[0].digest, "", "it changed while it was read");
+        assert!(matches!(found.files, Collected::Partial { .. }));
+    });
+}
+
+#[test]
+fn files_of_proc_are_never_read_for_a_digest() {
+    let named = FileSelector {
+        paths: vec!["/proc/version".into(), "/etc/passwd".into()],
+        digest: true,
+        ..FileSelector::default()
+    };
+    let found = look(Path::new("/"), &request(&[Section::Files], vec![named]));
+    let files = found.files.data().unwrap();
+    let empty: Vec<bool> = files.iter().map(|f| f.digest.is_empty()).collect();
+    assert_eq!(empty, [false, true], "{files:?}");
+    assert!(matches!(
+        found.files,
+        Collected::Partial { unreadable: 1, .. }
+    ));
 }

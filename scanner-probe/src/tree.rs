@@ -1,7 +1,7 @@
 //! Seam: a root filesystem, in a kernel's view or in the layers of an image.
 
 use std::{
-    fmt::Debug,
+    fmt::{Debug, Write as _},
     io::{self, Write},
 };
 
@@ -21,6 +21,17 @@ pub struct Meta {
     pub size: u64,
 }
 
+/// What is in a file: what a digest was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Contents {
+    /// SHA-256 of a regular file.
+    Digest([u8; 32]),
+    /// Where a symbolic link leads.
+    Link(String),
+    /// Nothing that can be told: the reader of the answer counts it as missing.
+    Unknown,
+}
+
 /// Models a root filesystem whose paths are resolved within it, whatever its links say.
 pub trait Tree: Debug {
     /// What is at `path`, without following a link at its end; `None` when there is nothing.
@@ -29,6 +40,9 @@ pub trait Tree: Debug {
     ///
     /// Fails when it cannot be looked at.
     fn meta(&self, path: &str) -> Result<Option<Meta>, Errno>;
+
+    /// What is in the file at `path`, a link at its end not followed.
+    fn contents(&self, path: &str) -> Contents;
 
     /// The text of a regular file, bounded in size; `None` when there is none.
     ///
@@ -68,7 +82,13 @@ pub(crate) fn files(
     let mut lost = 0;
     for path in named {
         match tree.meta(path) {
-            Ok(Some(meta)) => line(meta, path, out)?,
+            Ok(Some(meta)) => {
+                line(meta, path, out)?;
+                let asked = |s: &FileSelector| s.digest && s.paths.contains(path);
+                if selectors.iter().any(asked) {
+                    contents(&tree.contents(path), out)?;
+                }
+            }
             Ok(None) => writeln!(out, "- {path}")?,
             Err(_) => lost += 1,
         }
@@ -80,12 +100,14 @@ pub(crate) fn files(
     Ok(lost + tree.walk(&walked, out)?)
 }
 
-/// Writes `path` as a line `MODE UID GID SIZE PATH` if one of `selectors` keeps it.
+/// Writes `path` as a line `MODE UID GID SIZE PATH` if one of `selectors` keeps it, and what is in
+/// it if one of those asks for that.
 pub(crate) fn keep(
     selectors: &[&FileSelector],
     meta: Meta,
     path: &str,
     out: &mut dyn Write,
+    look: impl FnOnce() -> Contents,
 ) -> io::Result<()> {
     let entry = FileEntry {
         kind: kind(meta.mode),
@@ -94,10 +116,29 @@ pub(crate) fn keep(
         path: path.replace('\n', "?"),
         ..FileEntry::default()
     };
-    if selectors.iter().any(|s| s.matches(&entry)) {
-        line(meta, &entry.path, out)?;
+    let mut keep = selectors.iter().filter(|s| s.matches(&entry)).peekable();
+    if keep.peek().is_none() {
+        return Ok(());
+    }
+    line(meta, &entry.path, out)?;
+    if keep.any(|s| s.digest) {
+        contents(&look(), out)?;
     }
     Ok(())
+}
+
+fn contents(found: &Contents, out: &mut dyn Write) -> io::Result<()> {
+    match found {
+        Contents::Digest(digest) => {
+            let mut text = String::with_capacity(65);
+            for byte in digest {
+                let _ = write!(text, "{byte:02x}");
+            }
+            writeln!(out, "={text}")
+        }
+        Contents::Link(to) => writeln!(out, ">{}", to.replace('\n', "?")),
+        Contents::Unknown => Ok(()),
+    }
 }
 
 fn line(meta: Meta, path: &str, out: &mut dyn Write) -> io::Result<()> {

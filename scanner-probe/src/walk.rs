@@ -10,7 +10,7 @@ use scanner_core::inventory::FileSelector;
 
 use crate::{
     root::Root,
-    tree::{self, Meta},
+    tree::{self, Meta, Tree as _},
 };
 
 /// Deepest directory that is entered: one open directory for each level.
@@ -33,7 +33,9 @@ pub(crate) fn walk(
     for start in starts(selectors) {
         let dir = match root.stat(&start) {
             Ok(Some(stat)) => {
-                walk.keep(&stat, &start, out)?;
+                tree::keep(selectors, meta(&stat), &start, out, || {
+                    root.contents(&start)
+                })?;
                 root.resolve(&start, OFlags::DIRECTORY | OFlags::NOFOLLOW)
             }
             Ok(None) => continue,
@@ -109,7 +111,9 @@ impl Walk<'_> {
                 continue;
             };
             let below = format!("{path}/{}", name.to_string_lossy());
-            self.keep(&stat, &below, out)?;
+            tree::keep(self.selectors, meta(&stat), &below, out, || {
+                self.root.contents.of(dir.as_fd(), name)
+            })?;
             let is_dir = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
             if !is_dir || stat.st_dev != self.root.device {
                 continue;
@@ -121,10 +125,6 @@ impl Walk<'_> {
             }
         }
         Ok(())
-    }
-
-    fn keep(&self, stat: &Stat, path: &str, out: &mut dyn Write) -> io::Result<()> {
-        tree::keep(self.selectors, meta(stat), path, out)
     }
 }
 

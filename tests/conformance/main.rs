@@ -10,7 +10,7 @@ use std::{
 };
 
 use scanner_core::inventory::{
-    FileKind, FileSelector, Inventory, InventoryRequest, Section, parse,
+    Coverage, FileKind, FileSelector, Inventory, InventoryRequest, Section, parse,
 };
 use scanner_k8s::collector;
 use scanner_probe::{Root, Subject, answer};
@@ -141,5 +141,63 @@ fn a_hostile_tree_is_the_same() {
         let (one, two) = (sorted(by_collector(&request)), sorted(by_probe(&request)));
         assert_eq!(one, two, "{selection:?}");
         assert!(!one.1.is_empty(), "{selection:?}");
+    }
+}
+
+#[test]
+fn what_is_in_files_is_the_same() {
+    let dir = tempfile::tempdir().expect("folder");
+    let root = dir.path().canonicalize().expect("path");
+    let base = root.to_str().expect("text").to_owned();
+    for name in ["plain", "two\nlines", "a\\b", "it's", "-x", "empty"] {
+        let text = if name == "empty" { "" } else { name };
+        fs::write(root.join(name), text).expect("file");
+    }
+    fs::set_permissions(root.join("plain"), fs::Permissions::from_mode(0o755)).expect("mode");
+    for (name, to) in [
+        ("link", "plain"),
+        ("odd link", "a b\nc"),
+        ("loop", "loop"),
+        ("out", "/"),
+    ] {
+        symlink(to, root.join(name)).expect("link");
+    }
+    let all = FileSelector {
+        under: vec![base.clone()],
+        digest: true,
+        ..FileSelector::default()
+    };
+    let programs = FileSelector {
+        kind: vec![FileKind::File],
+        mode_any: Some("0111".into()),
+        ..all.clone()
+    };
+    let named = FileSelector {
+        paths: vec![
+            format!("{base}/plain"),
+            format!("{base}/out"),
+            format!("{base}/none"),
+        ],
+        digest: true,
+        ..FileSelector::default()
+    };
+    let plain = "a116c9ed46d6207734a43317d30fd88f52ac8634c37d904bbf4e41d865f90475";
+    for (selection, expected) in [(all, 11), (programs, 1), (named, 3)] {
+        let mut request = request(&[Section::Files]);
+        request.files = vec![selection.clone()];
+        let sorted = |found: Inventory| {
+            let coverage = found.files.coverage();
+            let mut files = found.files.data().cloned().unwrap_or_default();
+            files.retain(|f| selection.matches(f));
+            files.sort_by(|a, b| a.path.cmp(&b.path));
+            (coverage, files)
+        };
+        let (one, two) = (sorted(by_collector(&request)), sorted(by_probe(&request)));
+        assert_eq!(one, two, "{selection:?}");
+        assert_eq!(two.0, Coverage::Complete, "{selection:?}");
+        assert_eq!(two.1.len(), expected, "{:?}", two.1);
+        let path = format!("{base}/plain");
+        let found = two.1.iter().find(|f| f.path == path).expect("plain");
+        assert_eq!(found.digest, plain);
     }
 }

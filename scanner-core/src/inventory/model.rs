@@ -45,6 +45,10 @@ pub struct FileEntry {
     pub gid: i64,
     /// Size in bytes.
     pub size: i64,
+    /// SHA-256 of a regular file in hexadecimal; empty when it was not asked for or not available.
+    pub digest: String,
+    /// What a symbolic link leads to, as written in it; asked for together with the digest.
+    pub link: String,
 }
 
 /// How an account's password is set, without the password or its hash.

@@ -1,13 +1,14 @@
 //! Turns the sections of a proven answer into an inventory. A line that cannot be read makes its
 //! section partial; nothing is dropped in silence.
 
+mod files;
 mod proc;
 
 use std::collections::BTreeMap;
 
 use super::{
-    AgentInfo, Collected, CommandEntry, EnvVar, FileEntry, FileKind, Group, Inventory,
-    InventoryRequest, KernelFacts, OsRelease, Package, PasswordState, Section, ShadowEntry, User,
+    AgentInfo, Collected, CommandEntry, EnvVar, Group, Inventory, InventoryRequest, KernelFacts,
+    OsRelease, Package, PasswordState, Section, ShadowEntry, User,
     wire::{self, Answer, Ending, RawSection, WireError},
 };
 
@@ -37,7 +38,7 @@ pub fn inventory(
             digests: answer.digests,
         },
         identity: raw.take(Section::Identity, proc::identity),
-        files: raw.take(Section::Files, |lines| each(lines, file)),
+        files: files::without_contents(raw.take(Section::Files, files::files), request),
         users: raw.take(Section::Users, |lines| each(lines, user)),
         groups: raw.take(Section::Groups, |lines| each(lines, group)),
         shadow: raw.take(Section::Shadow, |lines| each(lines, shadow)),
@@ -118,43 +119,6 @@ fn each<T>(lines: &[String], parse: impl Fn(&str) -> Option<T>) -> Parsed<Vec<T>
     let items: Vec<T> = lines.iter().filter_map(|line| parse(line)).collect();
     let unreadable = (lines.len() - items.len()) as u64;
     (items, unreadable)
-}
-
-fn file(line: &str) -> Option<FileEntry> {
-    if let Some(path) = line.strip_prefix("- ") {
-        return Some(FileEntry {
-            path: path.into(),
-            ..FileEntry::default()
-        });
-    }
-    let mut fields = line.splitn(5, ' ');
-    let mode = i64::from_str_radix(fields.next()?, 16).ok()?;
-    let (uid, gid, size) = (
-        number(fields.next()?)?,
-        number(fields.next()?)?,
-        number(fields.next()?)?,
-    );
-    // File types of inode(7).
-    let kind = match mode & 0o170_000 {
-        0o100_000 => FileKind::File,
-        0o040_000 => FileKind::Directory,
-        0o120_000 => FileKind::Symlink,
-        0o060_000 => FileKind::BlockDevice,
-        0o020_000 => FileKind::CharDevice,
-        0o010_000 => FileKind::Fifo,
-        0o140_000 => FileKind::Socket,
-        _ => return None,
-    };
-    let path = fields.next()?;
-    path.starts_with('/').then(|| FileEntry {
-        path: path.into(),
-        exists: true,
-        kind,
-        mode: mode & 0o7777,
-        uid,
-        gid,
-        size,
-    })
 }
 
 fn number(text: &str) -> Option<i64> {
@@ -295,26 +259,6 @@ mod tests {
 
     fn lines(text: &str) -> Vec<String> {
         text.lines().map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn files_keep_their_bits_and_odd_names() {
-        let found = file("8dff 0 42 10 /a b/c").unwrap();
-        assert_eq!(
-            (found.kind, found.mode, found.gid),
-            (FileKind::File, 0o6777, 42)
-        );
-        assert_eq!(found.path, "/a b/c");
-        assert!(!file("- /etc/gshadow").unwrap().exists);
-        for bad in [
-            "",
-            "zz 0 0 0 /a",
-            "81ed 0 0 0 a",
-            "81ed -1 0 0 /a",
-            "1ff 0 0 0 /a",
-        ] {
-            assert!(file(bad).is_none(), "{bad:?}");
-        }
     }
 
     #[test]

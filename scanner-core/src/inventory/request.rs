@@ -123,7 +123,12 @@ pub struct FileSelector {
     pub mode_none: Option<String>,
     /// Base names to keep, with `*` and `?`; all when empty.
     pub name: Vec<String>,
+    /// Whether SHA-256 digests of regular files, and targets of symbolic links, are wanted too.
+    pub digest: bool,
 }
+
+/// Largest file in bytes that an agent takes a digest of. Of a larger one it takes none.
+pub const MAX_DIGEST: u64 = 1 << 30;
 
 impl FileSelector {
     /// Whether `entry` is in this selection, exactly as the agents' broader search may not be.

@@ -48,7 +48,13 @@ section_files() {
   exec 3>&1
   lost=$( { named; search 2>&1 >&3 3>&-; } | wc -l)
   lost=$((lost))
-  case $lost in 0) echo '!ok' ;; *) echo "!partial $lost not readable by this user" ;; esac
+  why=
+  digests 2>/dev/null || why='the target has no sha256sum'
+  case $lost$why in
+    0) echo '!ok' ;;
+    0*) echo "!partial 0 $why" ;;
+    *) echo "!partial $lost not readable by this user${why:+; $why}" ;;
+  esac
 }
 
 # Arguments end with a test for what is not wanted. No `-exec +` may be within parentheses: busybox
@@ -57,6 +63,43 @@ entries() {
   find "$@" -o -path "*$newline*" -exec sh -c '
     for path; do printf "%s %s\n" "$(stat -c "%f %u %g %s" "$path")" "$(printf %s "$path" | tr "\n" "?")"; done
   ' sh {} + -o -exec stat -c '%f %u %g %s %n' {} +
+}
+
+# Whether digests can be taken here.
+sha256() {
+  has sed && [ "$(printf '' | sha256sum 2>/dev/null)" = \
+    'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  -' ]
+}
+
+# For paths one by one: a path and where the link leads, or a digest and its path.
+inside='
+newline="
+"
+for path; do
+  name=$path
+  case $path in *"$newline"*) name=$(printf %s "$path" | tr "\n" "?") ;; esac
+  if [ -h "$path" ]; then
+    to=$(readlink "$path") || continue
+    case $to in *"$newline"*) to=$(printf %s "$to" | tr "\n" "?") ;; esac
+    printf "%s\n>%s\n" "$name" "$to"
+  elif [ -f "$path" ] && [ "$(stat -c %s "$path")" -le "$largest" ]; then
+    sum=$(sha256sum <"$path") && printf "=%s %s\n" "${sum%% *}" "$name"
+  fi
+done'
+
+# The same for many; a name with a newline or a backslash, which sha256sum changes, goes by itself.
+sums() {
+  find "$@" -o -type l -exec sh -c "$inside" sh {} + \
+    -o -type f -path "*[\\\\$newline]*" -exec sh -c "$inside" sh {} + \
+    -o -type f -size "-$((largest / 512 + 1))" -exec sha256sum {} + |
+    sed 's/^\([0-9a-f]\{64\}\)  /=\1 /'
+}
+
+# Files of /proc and /sys are made as they are read: there is nothing to compare.
+named_sums() {
+  for path; do
+    case $path in /proc/*|/sys/*) ;; *) sh -c "$inside" sh "$path" ;; esac
+  done
 }
 
 # Looks at paths by name. Standard output counts what could not be looked at, 3 has the entries.

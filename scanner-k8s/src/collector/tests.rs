@@ -257,3 +257,62 @@ fn requests_cannot_break_out_of_their_quotes() {
         assert_eq!(found.commands.data().map(Vec::len), Some(0));
     }
 }
+
+#[test]
+fn digests_are_the_same_in_every_shell_and_told_where_there_is_no_tool() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap();
+    for name in ["plain", "two\nlines", "b\\s", "-x"] {
+        fs::write(root.join(name), "x").unwrap();
+    }
+    symlink("a\nb", root.join("link")).unwrap();
+    fs::File::create(root.join("sparse"))
+        .unwrap()
+        .set_len(1 << 40)
+        .unwrap();
+    let request = InventoryRequest {
+        sections: [Section::Files].into(),
+        files: vec![FileSelector {
+            under: vec![root.to_str().unwrap().into()],
+            digest: true,
+            ..FileSelector::default()
+        }],
+        ..InventoryRequest::default()
+    };
+    for shell in SHELLS {
+        let found = collect(shell, &request);
+        let Collected::Partial {
+            data, unreadable, ..
+        } = &found.files
+        else {
+            unreachable!("{shell:?}: the sparse file must be told");
+        };
+        assert_eq!((data.len(), *unreadable), (7, 1), "{shell:?} {data:?}");
+        let same =
+            |f: &&scanner_core::inventory::FileEntry| f.digest.starts_with("2d711642b726b044");
+        assert_eq!(data.iter().filter(same).count(), 4, "{shell:?} {data:?}");
+        assert!(data.iter().any(|f| f.link == "a?b"), "{shell:?} {data:?}");
+    }
+    let script = script(&request, "n0nce").replace("sha256sum", "no-such-tool");
+    let mut child = Command::new("dash")
+        .arg("-s")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(script.as_bytes()).unwrap();
+    drop(stdin);
+    let out = child.wait_with_output().unwrap().stdout;
+    let found = parse::inventory(NAME, &out, "n0nce", &request).unwrap();
+    let Collected::Partial {
+        unreadable,
+        reasons,
+        ..
+    } = &found.files
+    else {
+        unreachable!("must be partial");
+    };
+    assert_eq!(*unreadable, 6);
+    assert_eq!(reasons[0], "the target has no no-such-tool");
+}

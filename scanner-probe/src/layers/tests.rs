@@ -107,3 +107,18 @@ fn a_layer_that_is_cut_short_is_an_error() {
         assert!(Layers::default().add(&whole[..cut]).is_err(), "{cut}");
     }
 }
+
+#[test]
+fn digests_are_those_of_the_uppermost_layer() {
+    let mut all = Layers::new(true);
+    let lower = [file("etc/a", "old"), file("b", "x"), link("c", "etc/a")];
+    all.add(layer(&lower).as_slice()).unwrap();
+    all.add(layer(&[file("etc/a", "x")]).as_slice()).unwrap();
+    let Contents::Digest(one) = all.contents("/etc/a") else {
+        unreachable!("a digest");
+    };
+    assert_eq!(all.contents("/b"), Contents::Digest(one));
+    assert_eq!(all.contents("/c"), Contents::Link("etc/a".into()));
+    assert_eq!(all.text("/etc/a").unwrap().as_deref(), Some("x"));
+    assert_eq!(image(&[&lower]).contents("/b"), Contents::Unknown);
+}

@@ -1,0 +1,281 @@
+//! Files: a line for each, and lines after it for what is in it.
+//!
+//! `MODE UID GID SIZE PATH` is a file, `- PATH` says that there is none. `=DIGEST` and `>TARGET`
+//! speak of the file before them, or of the one that a line with a path alone has named since;
+//! `=DIGEST PATH` says itself which one it means.
+
+use std::collections::BTreeMap;
+
+use super::{Parsed, number};
+use crate::inventory::{Collected, FileEntry, FileKind, InventoryRequest};
+
+/// Length of a SHA-256 digest in hexadecimal.
+const DIGEST: usize = 64;
+
+pub(super) fn files(lines: &[String]) -> Parsed<Vec<FileEntry>> {
+    let mut found: Vec<FileEntry> = Vec::new();
+    let mut named: BTreeMap<&str, Contents> = BTreeMap::new();
+    let (mut current, mut unreadable) = (None::<&str>, 0);
+    for line in lines {
+        let read = match line.split_at_checked(1) {
+            Some(("/", _)) => {
+                current = Some(line);
+                true
+            }
+            Some((">", link)) => match (current, found.last_mut()) {
+                (Some(path), _) => {
+                    named.entry(path).or_default().link(link);
+                    true
+                }
+                (None, Some(last)) => {
+                    link.clone_into(&mut last.link);
+                    true
+                }
+                (None, None) => false,
+            },
+            Some(("=", text)) => {
+                let (digest, path) = match text.split_once(' ') {
+                    Some((digest, path)) => (digest, Some(path)),
+                    None => (text, current),
+                };
+                match (is_digest(digest), path, found.last_mut()) {
+                    (true, Some(path), _) => {
+                        named.entry(path).or_default().digest(digest);
+                        true
+                    }
+                    (true, None, Some(last)) => {
+                        digest.clone_into(&mut last.digest);
+                        true
+                    }
+                    _ => false,
+                }
+            }
+            _ => {
+                current = None;
+                file(line).map(|entry| found.push(entry)).is_some()
+            }
+        };
+        unreadable += u64::from(!read);
+    }
+    give(&mut found, &named);
+    (found, unreadable)
+}
+
+/// What lines said of a path.
+#[derive(Default)]
+struct Contents {
+    digest: String,
+    link: String,
+    lines: usize,
+    doubtful: bool,
+}
+
+impl Contents {
+    fn digest(&mut self, text: &str) {
+        self.doubtful |= !self.digest.is_empty() && self.digest != text;
+        text.clone_into(&mut self.digest);
+        self.lines += 1;
+    }
+
+    fn link(&mut self, text: &str) {
+        self.doubtful |= !self.link.is_empty() && self.link != text;
+        text.clone_into(&mut self.link);
+        self.lines += 1;
+    }
+}
+
+/// Gives each file what was said of its path. Names that differ only in bytes that a line cannot
+/// show are one path here: unless something was said for each of them, nothing is given.
+fn give(found: &mut [FileEntry], named: &BTreeMap<&str, Contents>) {
+    let mut entries: BTreeMap<&str, usize> = BTreeMap::new();
+    for path in found.iter().map(|entry| entry.path.as_str()) {
+        if let Some((path, _)) = named.get_key_value(path) {
+            *entries.entry(path).or_default() += 1;
+        }
+    }
+    for entry in found {
+        let path = entry.path.as_str();
+        let Some(contents) = named.get(path) else {
+            continue;
+        };
+        let shown_whole = !path.contains(['?', char::REPLACEMENT_CHARACTER]);
+        let sure = shown_whole || entries.get(path) == Some(&contents.lines);
+        if contents.doubtful || !sure {
+            continue;
+        }
+        match entry.kind {
+            FileKind::File => entry.digest.clone_from(&contents.digest),
+            FileKind::Symlink => entry.link.clone_from(&contents.link),
+            _ => {}
+        }
+    }
+}
+
+/// Says how many digests and targets of links were asked for and are not here.
+pub(super) fn without_contents(
+    files: Collected<Vec<FileEntry>>,
+    request: &InventoryRequest,
+) -> Collected<Vec<FileEntry>> {
+    let asked: Vec<_> = request.files.iter().filter(|s| s.digest).collect();
+    let missing = |entry: &&FileEntry| {
+        let empty = match entry.kind {
+            FileKind::File => entry.digest.is_empty(),
+            FileKind::Symlink => entry.link.is_empty(),
+            _ => false,
+        };
+        entry.exists && empty && asked.iter().any(|s| s.matches(entry))
+    };
+    let count = files.data().into_iter().flatten().filter(missing).count() as u64;
+    if count == 0 {
+        return files;
+    }
+    let reason = format!(
+        "{count} files without a digest: not readable, changed while they were read, or too large"
+    );
+    match files {
+        Collected::Complete { data } => Collected::Partial {
+            data,
+            reasons: vec![reason],
+            unreadable: count,
+        },
+        Collected::Partial {
+            data,
+            mut reasons,
+            unreadable,
+        } => {
+            reasons.push(reason);
+            Collected::Partial {
+                data,
+                reasons,
+                unreadable: unreadable.saturating_add(count),
+            }
+        }
+        other => other,
+    }
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == DIGEST && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn file(line: &str) -> Option<FileEntry> {
+    if let Some(path) = line.strip_prefix("- ") {
+        return Some(FileEntry {
+            path: path.into(),
+            ..FileEntry::default()
+        });
+    }
+    let mut fields = line.splitn(5, ' ');
+    let mode = i64::from_str_radix(fields.next()?, 16).ok()?;
+    let (uid, gid, size) = (
+        number(fields.next()?)?,
+        number(fields.next()?)?,
+        number(fields.next()?)?,
+    );
+    // File types of inode(7).
+    let kind = match mode & 0o170_000 {
+        0o100_000 => FileKind::File,
+        0o040_000 => FileKind::Directory,
+        0o120_000 => FileKind::Symlink,
+        0o060_000 => FileKind::BlockDevice,
+        0o020_000 => FileKind::CharDevice,
+        0o010_000 => FileKind::Fifo,
+        0o140_000 => FileKind::Socket,
+        _ => return None,
+    };
+    let path = fields.next()?;
+    path.starts_with('/').then(|| FileEntry {
+        path: path.into(),
+        exists: true,
+        kind,
+        mode: mode & 0o7777,
+        uid,
+        gid,
+        size,
+        ..FileEntry::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::FileSelector;
+
+    #[test]
+    fn files_keep_their_bits_and_odd_names() {
+        let found = file("8dff 0 42 10 /a b/c").unwrap();
+        assert_eq!(
+            (found.kind, found.mode, found.gid),
+            (FileKind::File, 0o6777, 42)
+        );
+        assert_eq!(found.path, "/a b/c");
+        assert!(!file("- /etc/gshadow").unwrap().exists);
+        for bad in [
+            "",
+            "zz 0 0 0 /a",
+            "81ed 0 0 0 a",
+            "81ed -1 0 0 /a",
+            "1ff 0 0 0 /a",
+        ] {
+            assert!(file(bad).is_none(), "{bad:?}");
+        }
+    }
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    const ONE: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+    const TWO: &str = "2222222222222222222222222222222222222222222222222222222222222222";
+
+    #[test]
+    fn contents_go_to_the_file_that_they_are_of() {
+        let text = format!(
+            "81ed 0 0 1 /a\n={ONE}\na1ff 0 0 1 /l\n>b c\n81ed 0 0 1 /b c\n81ed 0 0 1 /d\n\
+             ={TWO} /b c\n/l2\n>x\na1ff 0 0 1 /l2\n=zz /d\n"
+        );
+        let (found, unreadable) = files(&lines(&text));
+        let seen: Vec<_> = found
+            .iter()
+            .map(|f| (f.path.as_str(), f.digest.as_str(), f.link.as_str()))
+            .collect();
+        let expected = [
+            ("/a", ONE, ""),
+            ("/l", "", "b c"),
+            ("/b c", TWO, ""),
+            ("/d", "", ""),
+            ("/l2", "", "x"),
+        ];
+        assert_eq!(seen, expected);
+        assert_eq!(unreadable, 1, "a digest that is none");
+    }
+
+    #[test]
+    fn a_digest_of_one_of_two_files_with_the_same_name_is_given_to_none() {
+        let text = format!("81ed 0 0 1 /a?b\n81ed 0 0 1 /a?b\n={ONE} /a?b\n");
+        let (found, _) = files(&lines(&text));
+        assert!(found.iter().all(|f| f.digest.is_empty()), "{found:?}");
+        let text = format!("81ed 0 0 1 /a?b\n81ed 0 0 1 /a?b\n={ONE} /a?b\n={TWO} /a?b\n");
+        let (found, _) = files(&lines(&text));
+        assert!(found.iter().all(|f| f.digest.is_empty()), "{found:?}");
+    }
+
+    #[test]
+    fn a_digest_that_is_missing_makes_the_section_partial() {
+        let text = format!("81ed 0 0 1 /a\n={ONE}\n81ed 0 0 1 /b\n41ed 0 0 1 /\n- /none\n");
+        let request = |digest| InventoryRequest {
+            files: vec![FileSelector {
+                digest,
+                ..FileSelector::default()
+            }],
+            ..InventoryRequest::default()
+        };
+        let data = files(&lines(&text)).0;
+        let all = Collected::Complete { data };
+        assert_eq!(without_contents(all.clone(), &request(false)), all);
+        let Collected::Partial { unreadable, .. } = without_contents(all, &request(true)) else {
+            unreachable!("must be partial");
+        };
+        assert_eq!(unreadable, 1);
+    }
+}

@@ -1,0 +1,132 @@
+//! What is in a file: its digest, read without a trace and within bounds, or where a link leads.
+
+use std::{
+    cell::Cell,
+    ffi::CStr,
+    fs::File,
+    io::{self, Read},
+    os::fd::{AsRawFd as _, BorrowedFd},
+};
+
+use rustix::{
+    fs::{CWD, FileType, Mode, OFlags, Stat, fstat, fstatfs, openat, readlinkat},
+    io::Errno,
+    path::Arg,
+};
+use scanner_core::inventory::MAX_DIGEST;
+use sha2::{Digest as _, Sha256};
+
+use crate::tree::Contents;
+
+/// Bytes of all files of an answer that are read for digests.
+const MAX_TOTAL: u64 = 64 << 30;
+/// Filesystems whose files are made as they are read, see statfs(2): reading one may have effects,
+/// wait, or never end, and there is nothing in it to compare. In order proc, sysfs, debugfs,
+/// tracefs, securityfs, cgroup, cgroup2, bpf, `binfmt_misc`, configfs, efivarfs, selinuxfs, pstore.
+const MADE: [u64; 13] = [
+    0x9fa0,
+    0x6265_6572,
+    0x6462_6720,
+    0x7472_6163,
+    0x7363_6673,
+    0x0027_e0eb,
+    0x6367_7270,
+    0xcafe_4a11,
+    0x4249_4e4d,
+    0x6265_6570,
+    0xde5e_81e4,
+    0xf97c_ff8c,
+    0x6165_676c,
+];
+
+/// Reads what is in files, within one limit for all of them.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    left: Cell<u64>,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self {
+            left: Cell::new(MAX_TOTAL),
+        }
+    }
+}
+
+impl Reader {
+    /// What is in `name` of the directory `dir`, links not followed.
+    pub(crate) fn of(&self, dir: BorrowedFd<'_>, name: impl Arg + Copy) -> Contents {
+        self.look(dir, name).unwrap_or(Contents::Unknown)
+    }
+
+    fn look(&self, dir: BorrowedFd<'_>, name: impl Arg + Copy) -> Result<Contents, Errno> {
+        // Looked at before it is opened: opening a device or a FIFO has effects.
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let place = openat(dir, name, flags, Mode::empty())?;
+        let before = fstat(&place)?;
+        match FileType::from_raw_mode(before.st_mode) {
+            FileType::Symlink => {
+                let to = readlinkat(&place, c"", Vec::new())?;
+                Ok(Contents::Link(text(&to)))
+            }
+            FileType::RegularFile => {
+                let made = u64::try_from(fstatfs(&place)?.f_type).unwrap_or_default();
+                let size = u64::try_from(before.st_size).unwrap_or(u64::MAX);
+                if MADE.contains(&(made & 0xffff_ffff)) || size > MAX_DIGEST.min(self.left.get()) {
+                    return Ok(Contents::Unknown);
+                }
+                self.left.set(self.left.get() - size);
+                let file = reopen(&place)?;
+                let Ok(digest) = digest(&file, size) else {
+                    return Ok(Contents::Unknown);
+                };
+                Ok(match digest {
+                    Some(digest) if same(&before, &fstat(&place)?) => Contents::Digest(digest),
+                    _ => Contents::Unknown,
+                })
+            }
+            _ => Ok(Contents::Unknown),
+        }
+    }
+}
+
+/// Opens for reading what `place` names, without changing its time of access where that is allowed.
+fn reopen(place: &impl std::os::fd::AsFd) -> Result<File, Errno> {
+    let path = format!("/proc/self/fd/{}", place.as_fd().as_raw_fd());
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let opened = match openat(CWD, path.as_str(), flags | OFlags::NOATIME, Mode::empty()) {
+        Err(Errno::PERM) => openat(CWD, path.as_str(), flags, Mode::empty()),
+        other => other,
+    };
+    opened.map(File::from)
+}
+
+/// SHA-256 of exactly `size` bytes; `None` when there are more or fewer.
+pub(crate) fn digest(mut from: impl Read, size: u64) -> io::Result<Option<[u8; 32]>> {
+    let mut buffer = [0; 16 << 10];
+    let (mut hash, mut total) = (Sha256::new(), 0u64);
+    loop {
+        let read = match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        total += read as u64;
+        if total > size {
+            return Ok(None);
+        }
+        hash.update(&buffer[..read]);
+    }
+    Ok((total == size).then(|| hash.finalize().into()))
+}
+
+/// Whether nothing was written in between. The inode's change time cannot be set by a program.
+fn same(before: &Stat, after: &Stat) -> bool {
+    (before.st_size, before.st_ctime, before.st_ctime_nsec)
+        == (after.st_size, after.st_ctime, after.st_ctime_nsec)
+}
+
+fn text(bytes: &CStr) -> String {
+    bytes.to_string_lossy().into_owned()
+}
