@@ -9,6 +9,7 @@ use scanner_core::{
 };
 
 use crate::audit::{AuditArgs, AuditCommand};
+use crate::inject::InjectArgs;
 
 const EXIT_CODES: &str = "Exit codes:
   0  passed: every check that applies was looked at, none failed
@@ -69,6 +70,12 @@ pub(crate) enum Command {
     /// Check an audit log, and match it with the API server's own
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Print a manifest with the hardened sidecar added, for those who deploy it with their workload
+    ///
+    /// Only adds: comments, order and formatting stay, and the result is held against the original
+    /// before it is printed. Every pod, deployment, stateful set, daemon set, replica set, job
+    /// and cron job gets the sidecar; everything else in the file stays. Needs no cluster.
+    Inject(InjectArgs),
     /// List, show and check profiles
     #[command(subcommand)]
     Profile(ProfileCommand),

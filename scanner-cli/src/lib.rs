@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod inject;
 mod local;
 mod output;
 mod profile;
@@ -52,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Profile(command) => profile::run(command),
         Command::Audit(command) => audit::run(&command),
         Command::Local(args) => local::run(&args),
+        Command::Inject(args) => inject::run(args),
         Command::Scan(args) => {
             let image = args.probe_image;
             run(scan::run(&args.scan, Strategy::Auto { image }))

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Path of the probe in its image.
-const PROGRAM: &str = "/secure-scan-probe";
+pub(crate) const PROGRAM: &str = "/secure-scan-probe";
 
 /// Adds one hardened ephemeral container to the target's pod and asks it over one exec.
 pub struct Distroless {

@@ -6,7 +6,8 @@ use container::escalates;
 use k8s_openapi::api::core::v1::{Container, Pod};
 use scanner_core::{Target, inventory::PodFacts};
 
-const TOKEN_MOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// Where a service account's token is mounted.
+pub(crate) const TOKEN_MOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// Facts of `target`'s container. Values that are unset are what the kubelet takes them for.
 pub fn of(pod: &Pod, target: &Target) -> PodFacts {

@@ -12,6 +12,7 @@ pub mod distroless;
 pub mod error;
 pub mod exec;
 pub mod facts;
+pub mod inject;
 pub mod manifest;
 mod preflight;
 pub mod resolve;

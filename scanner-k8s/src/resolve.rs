@@ -10,7 +10,7 @@ use scanner_core::{
 use crate::{CallError, Connection, error::call};
 
 /// Annotation with which a pod names the container that tools take by default.
-const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+pub(crate) const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
 /// Why there is no target.
 #[derive(Debug, thiserror::Error)]

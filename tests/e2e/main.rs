@@ -5,6 +5,7 @@ mod auto;
 mod bad_input;
 mod cli;
 mod distroless;
+mod inject;
 
 use std::{
     future::{Future, pending},

@@ -1,6 +1,6 @@
 //! What the planner needs, from a pod and its namespace.
 
-use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::api::core::v1::{Namespace, Pod, PodSpec};
 use kube::{Api, ResourceExt as _};
 use scanner_core::Target;
 
@@ -11,13 +11,8 @@ const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
 /// The target as it runs: the user that the node reports, else what the specification says.
 pub(crate) fn of(pod: &Pod, target: &Target) -> TargetContext {
-    let spec = pod.spec.clone().unwrap_or_default();
     let name = target.container.as_str();
-    let container = spec.containers.iter().find(|c| c.name == name);
-    let own = container
-        .and_then(|c| c.security_context.clone())
-        .unwrap_or_default();
-    let shared = spec.security_context.unwrap_or_default();
+    let spec = of_spec(&pod.spec.clone().unwrap_or_default(), name);
     let statuses = pod
         .status
         .as_ref()
@@ -27,16 +22,24 @@ pub(crate) fn of(pod: &Pod, target: &Target) -> TargetContext {
         .iter()
         .find(|s| s.name == name)
         .and_then(|s| s.user.as_ref()?.linux.as_ref());
+    TargetContext {
+        uid: reported.map(|user| user.uid).or(spec.uid),
+        gid: reported.map(|user| user.gid).or(spec.gid),
+        ..spec
+    }
+}
+
+/// The target as its specification says that it runs.
+pub(crate) fn of_spec(spec: &PodSpec, name: &str) -> TargetContext {
+    let container = spec.containers.iter().find(|c| c.name == name);
+    let own = container
+        .and_then(|c| c.security_context.clone())
+        .unwrap_or_default();
+    let shared = spec.security_context.clone().unwrap_or_default();
     let capabilities = own.capabilities.unwrap_or_default();
     TargetContext {
-        uid: reported
-            .map(|user| user.uid)
-            .or(own.run_as_user)
-            .or(shared.run_as_user),
-        gid: reported
-            .map(|user| user.gid)
-            .or(own.run_as_group)
-            .or(shared.run_as_group),
+        uid: own.run_as_user.or(shared.run_as_user),
+        gid: own.run_as_group.or(shared.run_as_group),
         privileged: own.privileged.unwrap_or_default(),
         added: capabilities.add.into_iter().flatten().collect(),
         dropped: capabilities.drop.into_iter().flatten().collect(),
