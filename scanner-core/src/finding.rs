@@ -1,5 +1,9 @@
 //! Findings: what the checks of a profile say of one inventory.
 
+mod judgement;
+
+pub use judgement::{HdfStatus, ThresholdOutcome, Waiver, WaiverSummary};
+
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
@@ -131,6 +135,16 @@ pub struct CheckResult {
     /// Sections of benchmarks and standards, and addresses of pages, that ask for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<String>,
+    /// The waiver that applies; the failure stays a failure, but is no finding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiver: Option<Waiver>,
+}
+
+impl CheckResult {
+    /// Whether it failed and no waiver covers that.
+    pub fn is_finding(&self) -> bool {
+        self.status == CheckStatus::Fail && self.waiver.is_none()
+    }
 }
 
 /// Which profile made findings.
@@ -159,6 +173,12 @@ pub struct Findings {
     pub profile: ProfileRef,
     /// One result for each check, in the profile's order.
     pub results: Vec<CheckResult>,
+    /// What came of the waivers, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waivers: Option<WaiverSummary>,
+    /// What came of the thresholds, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thresholds: Option<ThresholdOutcome>,
 }
 
 impl Findings {
@@ -167,10 +187,16 @@ impl Findings {
         self.results.iter().filter(|r| r.status == status).count()
     }
 
-    /// Whether a check of that severity or worse failed.
+    /// Number of failed checks that a waiver covers.
+    pub fn waived(&self) -> usize {
+        let covered = |r: &&CheckResult| r.status == CheckStatus::Fail && r.waiver.is_some();
+        self.results.iter().filter(covered).count()
+    }
+
+    /// Whether a check of that severity or worse failed, and no waiver covers that.
     pub fn fails_at(&self, threshold: Severity) -> bool {
         self.results
             .iter()
-            .any(|r| r.status == CheckStatus::Fail && r.severity >= threshold)
+            .any(|r| r.is_finding() && r.severity >= threshold)
     }
 }

@@ -1,5 +1,9 @@
 //! Gates: conditions on a target that are judged before it is touched.
 
+mod facts;
+
+pub use facts::{GateFacts, Known, Needs, NetworkPolicyFact, ServiceFact, Siblings};
+
 use serde::{Deserialize, Serialize};
 
 use crate::plan::ScanPlan;
@@ -12,6 +16,11 @@ pub enum GateDecision {
     Allow {
         /// What was seen.
         evidence: String,
+    },
+    /// The scan may go on, but somebody should know.
+    Warn {
+        /// What was seen, or what could not be looked at.
+        reason: String,
     },
     /// The scan may not touch the target.
     Abort {
@@ -32,10 +41,35 @@ pub struct GateResult {
 /// Models one condition that must hold before a target is touched. Pure: facts come in the plan.
 pub trait Gate: Send + Sync {
     /// Stable identifier.
-    fn id(&self) -> &'static str;
+    fn id(&self) -> &str;
 
     /// Judges the planned scan.
     fn judge(&self, plan: &ScanPlan) -> GateDecision;
+}
+
+/// Models the gates of a policy: what they need to know, and what they say of it. Pure.
+pub trait GatePolicy: Send + Sync + std::fmt::Debug {
+    /// Name and version of the policy, for plan and report.
+    fn reference(&self) -> String;
+
+    /// What must be asked of the cluster, beyond the pod itself.
+    fn needs(&self) -> Needs;
+
+    /// What every gate says, in order.
+    fn judge(&self, facts: &GateFacts, plan: &ScanPlan) -> Vec<GateResult>;
+
+    /// Allowances that matched nothing of this target.
+    fn unused(&self, facts: &GateFacts) -> Vec<String>;
+}
+
+impl Gate for GateResult {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn judge(&self, _: &ScanPlan) -> GateDecision {
+        self.decision.clone()
+    }
 }
 
 /// Aborts unless the node runs the image with the digest that the user expects.

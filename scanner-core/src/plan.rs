@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::target::Target;
+use crate::{gate::GateResult, target::Target};
 
 /// Identifier of one scan: eight lower-case hexadecimal digits or letters; part of every name
 /// and the value of every label that the scan creates.
@@ -70,6 +70,12 @@ pub struct ScanPlan {
     pub reason: Option<String>,
     /// Name and version of the profile.
     pub profile: String,
+    /// Name and version of the policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// What the gates say before anything is done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<GateResult>,
     /// Seconds after which the cluster itself removes everything that the scan created.
     pub lease_seconds: u32,
     /// Objects that would be created, in order.

@@ -43,6 +43,12 @@ pub struct ScanReport {
     pub failure: Option<Failure>,
     /// What the gates said.
     pub gates: Vec<GateResult>,
+    /// Allowances of the policy that matched nothing of this target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unused_allowances: Vec<String>,
+    /// How the alert of a gate that aborted was raised in the cluster, or why it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
     /// What the checks say; absent when the scan could not be done.
     pub findings: Option<Findings>,
     /// Which agent answered.
@@ -134,8 +140,18 @@ pub enum Verdict {
 
 impl Verdict {
     /// The verdict of a scan that was done.
+    ///
+    /// Thresholds, where there are any, take the place of `threshold` but for a severity that was
+    /// named beside them. A check that could not look is never a pass, whatever they allow.
     pub fn of(findings: &Findings, threshold: Severity) -> Self {
-        if findings.fails_at(threshold) {
+        let failed = match &findings.thresholds {
+            Some(outcome) => {
+                !outcome.breaches.is_empty()
+                    || outcome.fail_on.is_some_and(|s| findings.fails_at(s))
+            }
+            None => findings.fails_at(threshold),
+        };
+        if failed {
             Self::Findings
         } else if findings.count(CheckStatus::Error) > 0 || findings.results.is_empty() {
             Self::Incomplete

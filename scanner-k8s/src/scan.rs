@@ -174,6 +174,8 @@ impl PreparedScan {
             strategy: strategy.into(),
             reason: otherwise.as_ref().map(|_| auto::FIRST.into()),
             profile: request.profile,
+            policy: None,
+            gates: vec![],
             lease_seconds,
             target,
         };

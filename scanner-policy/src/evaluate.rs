@@ -32,6 +32,8 @@ impl ScanEngine for Profile {
                 .iter()
                 .map(|check| judge(check, inventory, &values))
                 .collect(),
+            waivers: None,
+            thresholds: None,
         }
     }
 }
@@ -141,6 +143,7 @@ fn judge(check: &Check, inventory: &Inventory, values: &Values) -> CheckResult {
         limits: Vec::new(),
         tags: Vec::new(),
         references: Vec::new(),
+        waiver: None,
     };
     let mut gaps = Vec::new();
     for section in &check.sections {

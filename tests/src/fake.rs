@@ -118,7 +118,10 @@ impl ScanEngine for Passes {
                 limits: vec![],
                 tags: Vec::new(),
                 references: Vec::new(),
+                waiver: None,
             }],
+            waivers: None,
+            thresholds: None,
         }
     }
 }

@@ -152,6 +152,8 @@ impl Site {
             strategy: "exec".into(),
             reason: None,
             profile: "e2e".into(),
+            policy: None,
+            gates: vec![],
             lease_seconds,
             objects: vec![],
             commands: vec![],

@@ -166,6 +166,8 @@ impl<'a> Recorder<'a> {
             seconds: elapsed.as_secs_f64(),
             failure: self.failure,
             gates: self.gates,
+            unused_allowances: vec![],
+            alert: None,
             findings: self.findings,
             agent: self.agent,
             coverage: self.coverage,

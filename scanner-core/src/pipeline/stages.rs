@@ -49,7 +49,7 @@ fn judge(scan: &Pipeline<'_>, rec: &mut Recorder<'_>) -> Result<GateVerdict, Fai
                 .iter()
                 .filter_map(|r| match &r.decision {
                     GateDecision::Abort { reason } => Some(format!("gate {}: {reason}", r.id)),
-                    GateDecision::Allow { .. } => None,
+                    GateDecision::Allow { .. } | GateDecision::Warn { .. } => None,
                 })
                 .collect();
             rec.gates = results;

@@ -160,6 +160,7 @@ impl ScanEngine for FakeEngine {
             limits: vec![],
             tags: Vec::new(),
             references: Vec::new(),
+            waiver: None,
         });
         Findings {
             profile: ProfileRef {
@@ -171,6 +172,8 @@ impl ScanEngine for FakeEngine {
                 selection: Vec::new(),
             },
             results: results.collect(),
+            waivers: None,
+            thresholds: None,
         }
     }
 }
@@ -192,6 +195,8 @@ pub(crate) fn plan() -> ScanPlan {
         strategy: "fake".into(),
         reason: None,
         profile: "p 1".into(),
+        policy: None,
+        gates: vec![],
         lease_seconds: 60,
         objects: vec![],
         rules: vec![],

@@ -22,6 +22,7 @@ fn result(id: &str, severity: Severity, status: CheckStatus, evidence: &str) -> 
         limits: vec![],
         tags: Vec::new(),
         references: Vec::new(),
+        waiver: None,
     }
 }
 
@@ -41,6 +42,8 @@ fn sample(evidence: &str) -> ScanReport {
             result("blind", Severity::High, CheckStatus::Error, evidence),
             result("fine", Severity::High, CheckStatus::Pass, evidence),
         ],
+        waivers: None,
+        thresholds: None,
     };
     ScanReport {
         schema: SCHEMA.into(),
@@ -52,6 +55,8 @@ fn sample(evidence: &str) -> ScanReport {
         trust: "the target's own tools, which an attacker inside may have replaced".into(),
         failure: None,
         gates: vec![],
+        unused_allowances: vec![],
+        alert: None,
         findings: Some(findings),
         agent: None,
         coverage: BTreeMap::from([(

@@ -1,5 +1,7 @@
 //! The report for a reader at a terminal: 80 columns, colour only when asked for.
 
+mod policy;
+
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{ControlStage, LocalReport, ScanReport};
@@ -38,6 +40,9 @@ pub fn render(report: &ScanReport, style: Style) -> String {
     field(&mut out, "image", &target.image);
     field(&mut out, "runs", &target.image_id);
     field(&mut out, "profile", &report.plan.profile);
+    if let Some(policy) = &report.plan.policy {
+        field(&mut out, "policy", policy);
+    }
     field(&mut out, "strategy", &report.plan.strategy);
     if let Some(reason) = &report.plan.reason {
         field(&mut out, "", reason);
@@ -55,6 +60,8 @@ pub fn render(report: &ScanReport, style: Style) -> String {
             wrapped(&mut out, "  ", &format!("hint: {}", visible(hint, 1000)));
         }
     }
+    policy::gates(&mut out, &report.gates, style);
+    policy::alert(&mut out, report, style);
     if let Some(found) = &report.findings {
         findings(&mut out, found, style);
     }
@@ -113,11 +120,12 @@ fn findings(out: &mut String, findings: &Findings, style: Style) {
         for result in findings
             .results
             .iter()
-            .filter(|r| r.status == CheckStatus::Fail && r.severity == severity)
+            .filter(|r| r.is_finding() && r.severity == severity)
         {
             failed(out, result, style);
         }
     }
+    policy::waived(out, findings, style);
     let errors: Vec<_> = findings
         .results
         .iter()
@@ -154,14 +162,19 @@ fn findings(out: &mut String, findings: &Findings, style: Style) {
             }
         }
     }
+    let waived = match findings.waived() {
+        0 => String::new(),
+        count => format!("{count} failed but waived, "),
+    };
     let _ = writeln!(
         out,
-        "\n{} failed, {} could not look, {} passed, {} do not apply",
-        findings.count(CheckStatus::Fail),
+        "\n{} failed, {waived}{} could not look, {} passed, {} do not apply",
+        findings.count(CheckStatus::Fail) - findings.waived(),
         findings.count(CheckStatus::Error),
         findings.count(CheckStatus::Pass),
         findings.count(CheckStatus::NotApplicable)
     );
+    policy::thresholds(out, findings);
 }
 
 fn failed(out: &mut String, result: &CheckResult, style: Style) {
@@ -304,6 +317,9 @@ pub fn plan(plan: &crate::ScanPlan) -> String {
     field(&mut out, "pod uid", &plan.target.pod_uid);
     field(&mut out, "image", &plan.target.image);
     field(&mut out, "profile", &plan.profile);
+    if let Some(policy) = &plan.policy {
+        field(&mut out, "policy", policy);
+    }
     field(&mut out, "strategy", &plan.strategy);
     if let Some(reason) = &plan.reason {
         field(&mut out, "", reason);
@@ -313,6 +329,7 @@ pub fn plan(plan: &crate::ScanPlan) -> String {
         plan.lease_seconds
     );
     field(&mut out, "lease", &lease);
+    policy::gates(&mut out, &plan.gates, Style::default());
     let _ = writeln!(
         out,
         "\nWould create, in namespace {}",
