@@ -58,6 +58,11 @@ pub(crate) enum Command {
 pub(crate) use build::packages;
 pub(crate) use images::probe;
 
+/// The folder that keeps what takes long to build, for every checkout.
+pub(crate) fn cache() -> Result<std::path::PathBuf> {
+    state::base("XDG_CACHE_HOME", ".cache")
+}
+
 /// Runs one lab command.
 pub(crate) fn run(command: Command) -> Result<ExitCode> {
     let state = State::locate()?;
