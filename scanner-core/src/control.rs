@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::PlannedControl;
+use crate::{plan::PlannedControl, report::AuditCheck};
 
 /// What proves that a stage of a control was done; one sentence each.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -95,6 +95,11 @@ pub trait SecurityControl: Send + Sync {
     ///
     /// Fails when something is left, or when that could not be seen.
     async fn verify_release(&self) -> Result<Evidence, ControlError>;
+
+    /// What this control can show once all are released, for the post-scan audit. Makes no calls.
+    fn aftermath(&self) -> Vec<AuditCheck> {
+        Vec::new()
+    }
 }
 
 /// Witness that every control of a scan was enforced and verified.

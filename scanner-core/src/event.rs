@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{gate::GateResult, pipeline::Stage};
+use crate::{gate::GateResult, pipeline::Stage, report::AuditCheck};
 
 /// One thing that happened. Its JSON form is what the audit log keeps of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,6 +52,8 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// The post-scan audit looked at something.
+    Audited(AuditCheck),
     /// The scan could not be done.
     Failed {
         /// Stage that failed.

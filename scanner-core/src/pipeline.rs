@@ -52,6 +52,8 @@ pub enum Stage {
     Release,
     /// Show that all of it is gone.
     VerifyRelease,
+    /// Show what else must hold after a scan.
+    PostScanAudit,
 }
 
 impl Stage {
@@ -69,6 +71,7 @@ impl Stage {
             Self::Evaluate => "evaluating",
             Self::Release => "releasing what the scan created",
             Self::VerifyRelease => "verifying that nothing is left and the token is refused",
+            Self::PostScanAudit => "auditing what the scan left",
         }
     }
 }

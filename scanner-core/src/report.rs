@@ -61,9 +61,44 @@ pub struct ScanReport {
     pub timings: Vec<Timing>,
     /// Requests sent to the API server by the operator's identity and the scan's identity.
     pub api_calls: ApiCalls,
+    /// What is shown after the scan: nothing left, no credential left, no side effects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post_scan: Option<PostScanAudit>,
     /// Where the audit log stood when this report was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditSummary>,
+}
+
+/// The post-scan audit, with its own verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PostScanAudit {
+    /// Whether everything that must be shown was shown.
+    pub shown: bool,
+    /// What was looked at.
+    pub checks: Vec<AuditCheck>,
+}
+
+/// One thing that the post-scan audit looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct AuditCheck {
+    /// Stable identifier.
+    pub id: String,
+    /// What came of it.
+    pub outcome: AuditOutcome,
+    /// What was compared with what, one sentence each.
+    pub evidence: Vec<String>,
+}
+
+/// What came of one check of the post-scan audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditOutcome {
+    /// It is shown.
+    Shown,
+    /// Something differs that is not the scan's doing, or is known to stay; it is told.
+    Told,
+    /// It cannot be shown: cleanup is not verified.
+    NotShown,
 }
 
 /// What a report says of the audit log, so that the one can be checked against the other.

@@ -1,6 +1,7 @@
 //! Connects to a cluster as the operator, and refuses what would not be verified TLS.
 
 mod audited;
+mod watch;
 
 use std::{
     path::PathBuf,
@@ -20,8 +21,9 @@ use kube::{
 };
 use scanner_core::audit::{AuditLog, Entry, Identity};
 use secrecy::{ExposeSecret as _, SecretString};
+use watch::TokenWatch;
 
-use crate::token;
+use crate::{session::ScanClient, token};
 
 /// How every call names itself to the server.
 pub const USER_AGENT: &str = concat!("secure-scan/", env!("CARGO_PKG_VERSION"));
@@ -81,6 +83,7 @@ pub struct Connection {
     operator_calls: Arc<AtomicU64>,
     scan_calls: Arc<AtomicU64>,
     audit: Arc<AuditLog>,
+    tokens: Arc<TokenWatch>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -115,8 +118,13 @@ impl Connection {
         &self.audit
     }
 
+    pub(crate) fn tokens(&self) -> &TokenWatch {
+        &self.tokens
+    }
+
     /// A client of the same server that has nothing but `token`.
-    pub(crate) fn with_token(&self, token: SecretString) -> Result<Client, kube::Error> {
+    pub(crate) fn with_token(&self, token: SecretString) -> Result<ScanClient, kube::Error> {
+        let needle = self.tokens.add(token.expose_secret());
         if let Some(claims) = token::claims(token.expose_secret()) {
             self.audit.record(Entry::Token {
                 account: claims.account,
@@ -132,14 +140,16 @@ impl Connection {
             token: Some(token),
             ..AuthInfo::default()
         };
-        client(
+        let client = client(
             config,
             &AuditLayer {
                 log: Arc::clone(&self.audit),
+                tokens: Arc::clone(&self.tokens),
                 identity: Identity::Scan,
                 calls: Arc::clone(&self.scan_calls),
             },
-        )
+        )?;
+        Ok(ScanClient(client, needle))
     }
 }
 
@@ -197,6 +207,7 @@ pub async fn connect(options: &ConnectOptions) -> Result<Connection, ConnectErro
     });
     let by = AuditLayer {
         log: Arc::clone(&audit),
+        tokens: Arc::default(),
         identity: Identity::Operator,
         calls: Arc::default(),
     };
@@ -207,6 +218,7 @@ pub async fn connect(options: &ConnectOptions) -> Result<Connection, ConnectErro
         operator_calls: by.calls,
         scan_calls: Arc::new(AtomicU64::new(0)),
         audit,
+        tokens: by.tokens,
     })
 }
 

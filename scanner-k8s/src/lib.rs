@@ -4,6 +4,7 @@
 //! as the scan's own identity. The two are two types, so that code cannot mix them up.
 
 mod access;
+pub mod aftermath;
 pub mod collector;
 pub mod connect;
 pub mod container;

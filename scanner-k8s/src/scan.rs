@@ -26,6 +26,7 @@ use logged::LoggedScan;
 
 use crate::{
     Connection, Session,
+    aftermath::PodSnapshot,
     container::{self, ContainerExec},
     control,
     distroless::{self, Distroless, context, planner, planner::ProbeContext, probe::ProbeEnds},
@@ -79,6 +80,7 @@ pub struct PreparedScan {
     connection: Connection,
     plan: ScanPlan,
     pod: PodFacts,
+    before: PodSnapshot,
     gates: Vec<Box<dyn Gate>>,
     threshold: Severity,
     reach: Reach,
@@ -186,6 +188,7 @@ impl PreparedScan {
             .collect();
         let gates = request.expected_digest.into_iter();
         Ok(Self {
+            before: PodSnapshot::of(&pod),
             pod: facts::of(&pod, &plan.target),
             gates: gates
                 .map(|d| Box::new(ExpectedDigest(d)) as Box<dyn Gate>)
@@ -247,6 +250,7 @@ impl PreparedScan {
         interrupt: impl Future<Output = String>,
     ) -> (ScanReport, bool) {
         let session = Session::new(self.connection.clone(), self.plan.clone());
+        let _ = session.before.set(self.before);
         let observer = &LoggedScan::new(&session, observer);
         let controls = controls(&session, &self.reach);
         let exec = ContainerExec::new(&session);

@@ -1,5 +1,7 @@
 //! What one scan knows of itself while it runs: names, lease, token, and its two clients.
 
+mod ledger;
+
 use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Instant,
@@ -8,14 +10,20 @@ use std::{
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{DeleteParams, ListParams, PostParams, Preconditions},
+    api::{DeleteParams, ListParams, PartialObjectMeta, PostParams, Preconditions},
+    core::ObjectList,
 };
 use scanner_core::{ControlError, ScanPlan, Target, control::ControlEffect};
+use secrecy::SecretString;
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use ledger::Made;
+pub(crate) use ledger::{Ledger, Scope};
+
 use crate::{
-    Connection,
-    error::call,
+    CallError, Connection,
+    aftermath::PodSnapshot,
+    error::{CALL_TIMEOUT, call},
     exec::{self, ExecStream},
     manifest::{SCAN_LABEL, object_name},
 };
@@ -25,7 +33,11 @@ const PROBE: &str = "ephemeral container";
 
 /// A client with the scan's own token and nothing else.
 #[derive(Clone)]
-pub(crate) struct ScanClient(pub(crate) Client);
+pub(crate) struct ScanClient(
+    pub(crate) Client,
+    #[expect(dead_code, reason = "its token is looked for as long as it is held")]
+    pub(crate)  Arc<SecretString>,
+);
 
 /// One scan, shared by its controls and its strategy.
 pub struct Session {
@@ -37,10 +49,12 @@ pub struct Session {
     pub(crate) scan_client: OnceLock<ScanClient>,
     /// When the server first accepted the token, which it may remember for up to 10 s.
     pub(crate) token_used: OnceLock<Instant>,
-    created: Mutex<Vec<(String, String)>>,
-    /// Kinds that the server was asked to create and did not clearly refuse.
-    attempted: Mutex<Vec<String>>,
-    deleted: Mutex<Vec<String>>,
+    /// Set once the server was seen to refuse the token.
+    pub(crate) token_refused: OnceLock<()>,
+    /// The pod as it was resolved, and as it was after the scan.
+    pub(crate) before: OnceLock<PodSnapshot>,
+    pub(crate) after: OnceLock<PodSnapshot>,
+    ledger: Arc<Ledger>,
 }
 
 impl Session {
@@ -53,9 +67,10 @@ impl Session {
             version: Mutex::new(String::new()),
             scan_client: OnceLock::new(),
             token_used: OnceLock::new(),
-            created: Mutex::new(Vec::new()),
-            attempted: Mutex::new(Vec::new()),
-            deleted: Mutex::new(Vec::new()),
+            token_refused: OnceLock::new(),
+            before: OnceLock::new(),
+            after: OnceLock::new(),
+            ledger: Arc::default(),
         })
     }
 
@@ -79,12 +94,14 @@ impl Session {
             .map_err(crate::CallError::of_control)
     }
 
-    /// Kind and UID of every object that the scan created, in order.
-    pub fn ledger(&self) -> Vec<(String, String)> {
-        self.created
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// Every object that the scan created, in order.
+    pub fn ledger(&self) -> Vec<Made> {
+        self.ledger.made()
+    }
+
+    /// What was shown of them since.
+    pub(crate) fn shown(&self) -> &Ledger {
+        &self.ledger
     }
 
     pub(crate) fn name(&self) -> String {
@@ -118,7 +135,7 @@ impl Session {
         Api::namespaced(self.connection.operator.clone(), self.namespace())
     }
 
-    /// Creates an object as the operator, and writes it into the ledger.
+    /// Creates an object as the operator, writes it into the ledger, and gives its UID.
     pub(crate) async fn create<K>(
         &self,
         manifest: serde_json::Value,
@@ -128,7 +145,29 @@ impl Session {
             + Clone
             + std::fmt::Debug
             + Serialize
-            + DeserializeOwned,
+            + DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
+    {
+        let made = self.create_object::<K>(manifest).await?;
+        Ok(made.uid().unwrap_or_default())
+    }
+
+    /// The same, and gives the object as the server made it.
+    pub(crate) async fn create_object<K>(
+        &self,
+        manifest: serde_json::Value,
+    ) -> Result<K, ControlError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + Serialize
+            + DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
     {
         let kind = K::kind(&()).into_owned();
         let object: K = serde_json::from_value(manifest).map_err(|source| ControlError {
@@ -137,60 +176,62 @@ impl Session {
             effect: ControlEffect::NotHeld,
             source: Some(Box::new(source)),
         })?;
+        let name = object.name_any();
         let api = self.operator_api::<K>();
         // Before the call: an interrupt while it is under way must not forget the object.
-        self.attempted().push(kind.clone());
-        let made = call(
-            format!("create {kind} {}", self.name()),
-            api.create(&PostParams::default(), &object),
-        )
-        .await;
-        let made = made.map_err(|error| {
-            // A clear no. Anything else, a timeout too, may have created it.
-            if matches!(error.code(), Some(400 | 401 | 403 | 404 | 422)) {
-                self.attempted().retain(|k| *k != kind);
-            }
-            error.of_control()
+        let under_way = Ledger::attempt(&self.ledger, &kind, &name);
+        let what = format!("create {kind} {name}");
+        // In a task of its own: an interrupt ends the waiting, not the call, so that release can wait
+        // for what the server makes of it.
+        let task = tokio::spawn(async move {
+            let made = call(what, api.create(&PostParams::default(), &object)).await;
+            under_way.end(made.as_ref());
+            made
+        });
+        let made = task.await.map_err(|source| ControlError {
+            source: Some(Box::new(source)),
+            ..not_held(format!("creating {kind} {name} ended unexpectedly"))
         })?;
-        let uid = made.uid().unwrap_or_default();
+        let made = made.map_err(CallError::of_control)?;
         *self.version.lock().unwrap_or_else(PoisonError::into_inner) =
             made.resource_version().unwrap_or_default();
-        self.created
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push((kind.clone(), uid.clone()));
         if made.labels().get(SCAN_LABEL).map(String::as_str) != Some(self.plan.scan_id.as_str()) {
             return Err(ControlError {
                 hint: Some(
                     "an admission webhook removes labels; exempt what secure-scan makes".into(),
                 ),
-                ..not_held(format!(
-                    "{kind} {} came without the scan's label",
-                    self.name()
-                ))
+                ..not_held(format!("{kind} {name} came without the scan's label"))
             });
         }
-        Ok(uid)
+        Ok(made)
     }
 
     /// The server is now asked to add the probe's ephemeral container.
     pub(crate) fn probe_attempted(&self) {
-        self.attempted().push(PROBE.to_owned());
+        // The watch of its start and end is what waits for it.
+        drop(Ledger::attempt(&self.ledger, PROBE, &self.name()));
     }
 
     /// The server clearly refused it.
     pub(crate) fn probe_refused(&self) {
-        self.attempted().retain(|kind| kind != PROBE);
+        self.ledger.refused(PROBE, &self.name());
     }
 
     pub(crate) fn probe_may_exist(&self) -> bool {
-        self.attempted().iter().any(|kind| kind == PROBE)
+        self.may_exist(PROBE)
     }
 
-    fn attempted(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
-        self.attempted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// Whether something of that kind was asked for and not clearly refused.
+    pub(crate) fn may_exist(&self, kind: &str) -> bool {
+        self.ledger.attempted().iter().any(|(k, _)| k == kind)
+    }
+
+    /// UID of an object that the scan created.
+    pub(crate) fn uid_of(&self, kind: &str, name: &str) -> Option<String> {
+        let made = self.ledger.made().into_iter();
+        made.filter(|made| (made.kind.as_str(), made.name.as_str()) == (kind, name))
+            .map(|made| made.uid)
+            .next()
     }
 
     /// Deletes the scan's object of that kind; it may never have existed.
@@ -201,19 +242,27 @@ impl Session {
             + std::fmt::Debug
             + DeserializeOwned,
     {
+        self.delete_named::<K>(&self.name()).await
+    }
+
+    /// The same for an object with a name of its own.
+    pub(crate) async fn delete_named<K>(&self, name: &str) -> Result<String, ControlError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + DeserializeOwned,
+    {
         let kind = K::kind(&()).into_owned();
-        if !self.attempted().contains(&kind) {
+        self.ledger.settle(CALL_TIMEOUT).await;
+        let this = (kind.clone(), name.to_owned());
+        if !self.ledger.attempted().contains(&this) {
             return Ok(format!("{kind} was never created"));
         }
-        let deleted = || self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
-        if deleted().contains(&kind) {
+        if self.ledger.deleted(&kind, name) {
             return Ok(format!("{kind} was deleted before"));
         }
-        let uid = self
-            .ledger()
-            .into_iter()
-            .find(|(k, _)| *k == kind)
-            .map(|e| e.1);
+        let uid = self.uid_of(&kind, name);
         let params = DeleteParams {
             // Never another object that took the name.
             preconditions: uid.map(|uid| Preconditions {
@@ -222,19 +271,35 @@ impl Session {
             }),
             ..DeleteParams::background()
         };
-        let what = format!("delete {kind} {}", self.name());
-        match call(what, self.operator_api::<K>().delete(&self.name(), &params)).await {
-            Ok(_) => {
-                let done = format!("{kind} {} deleted", self.name());
-                deleted().push(kind);
-                Ok(done)
+        let what = format!("delete {kind} {name}");
+        match call(what, self.operator_api::<K>().delete(name, &params)).await {
+            Ok(answer) => {
+                // With the object in it, the answer means that a finalizer still holds it.
+                let removed = answer.right().map(|status| {
+                    status
+                        .details
+                        .map(|details| details.uid)
+                        .unwrap_or_default()
+                });
+                self.ledger.note_deleted(&kind, name, removed);
+                Ok(format!("{kind} {name} deleted"))
             }
-            Err(error) if error.code() == Some(404) => Ok(format!("{kind} was already gone")),
+            Err(error) if error.code() == Some(404) => {
+                self.ledger.note_deleted(&kind, name, Some(String::new()));
+                Ok(format!("{kind} was already gone"))
+            }
+            Err(error) if error.code() == Some(409) => {
+                self.ledger.note_deleted(&kind, name, Some(String::new()));
+                Ok(format!(
+                    "{kind} was already gone; {name} is another object now and was left alone"
+                ))
+            }
             Err(error) => Err(error.of_control()),
         }
     }
 
-    /// Shows that no object of that kind carries the scan's label.
+    /// Shows that no object of that kind carries the scan's label, in any namespace that the operator
+    /// may list.
     pub(crate) async fn gone<K>(&self) -> Result<String, ControlError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
@@ -243,34 +308,76 @@ impl Session {
             + DeserializeOwned,
     {
         let kind = K::kind(&()).into_owned();
-        if !self.attempted().contains(&kind) {
+        self.ledger.settle(CALL_TIMEOUT).await;
+        if !self.may_exist(&kind) {
             return Ok(format!("{kind} was never created"));
         }
-        let params = ListParams::default().labels(&format!("{SCAN_LABEL}={}", self.plan.scan_id));
-        let left = call(
-            format!("list {kind} objects of this scan"),
-            self.operator_api::<K>().list_metadata(&params),
-        )
-        .await
-        .map_err(crate::CallError::of_control)?;
-        if left.items.is_empty() {
-            Ok(format!(
-                "no {kind} carries {SCAN_LABEL}={}",
+        let (left, scope) = self.labelled::<K>().await?;
+        let Some(first) = left.items.first() else {
+            self.ledger.note_absent(&kind, scope);
+            let place = match scope {
+                Scope::Everywhere => "in any namespace".to_owned(),
+                Scope::Namespace => format!("in namespace {}", self.namespace()),
+            };
+            return Ok(format!(
+                "no {kind} {place} carries {SCAN_LABEL}={}",
                 self.plan.scan_id
-            ))
+            ));
+        };
+        let uid = first.metadata.uid.clone().unwrap_or_default();
+        let ours = self.ledger.made().iter().any(|made| made.uid == uid);
+        let name = first.metadata.name.clone().unwrap_or_default();
+        let namespace = first.metadata.namespace.clone().unwrap_or_default();
+        let finalizers = first.metadata.finalizers.clone().unwrap_or_default();
+        let what = if ours {
+            format!("{kind} {name} still exists")
         } else {
-            Err(ControlError {
-                message: format!("{kind} {} still exists", self.name()),
-                hint: Some(format!(
-                    "the lease removes it within {} s; check with: kubectl get {} -A -l {SCAN_LABEL}={}",
-                    self.plan.lease_seconds,
-                    K::plural(&()),
-                    self.plan.scan_id
-                )),
-                effect: ControlEffect::NotHeld,
-                source: None,
-            })
+            format!(
+                "{kind} {name} in namespace {namespace} carries the scan's label and is not its own"
+            )
+        };
+        let mut hint = format!(
+            "the lease removes it within {} s; check with: kubectl get {} -A -l {SCAN_LABEL}={}",
+            self.plan.lease_seconds,
+            K::plural(&()),
+            self.plan.scan_id
+        );
+        if !finalizers.is_empty() {
+            hint = format!("its finalizers hold it: {}", finalizers.join(", "));
+        } else if !ours {
+            "somebody else put the label there; find out who".clone_into(&mut hint);
         }
+        Err(ControlError {
+            message: what,
+            hint: Some(hint),
+            effect: ControlEffect::NotHeld,
+            source: None,
+        })
+    }
+
+    /// Objects of that kind with the scan's label: everywhere, or where that is refused, here.
+    async fn labelled<K>(&self) -> Result<(ObjectList<PartialObjectMeta<K>>, Scope), ControlError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + DeserializeOwned,
+    {
+        let kind = K::kind(&());
+        let params = ListParams::default().labels(&format!("{SCAN_LABEL}={}", self.plan.scan_id));
+        if self.ledger.may_list_everywhere() {
+            let all = Api::<K>::all(self.connection.operator.clone());
+            let what = format!("list {kind} objects of this scan in all namespaces");
+            match call(what, all.list_metadata(&params)).await {
+                Ok(left) => return Ok((left, Scope::Everywhere)),
+                // An operator of one namespace: the other kinds need not be tried.
+                Err(error) if error.code() == Some(403) => self.ledger.only_here(),
+                Err(error) => return Err(error.of_control()),
+            }
+        }
+        let what = format!("list {kind} objects of this scan");
+        let left = call(what, self.operator_api::<K>().list_metadata(&params)).await;
+        Ok((left.map_err(CallError::of_control)?, Scope::Namespace))
     }
 }
 

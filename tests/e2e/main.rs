@@ -1,5 +1,6 @@
 //! End-to-end tests against a real API server, kubelet and containers.
 
+mod aftermath;
 mod audit;
 mod auto;
 mod bad_input;

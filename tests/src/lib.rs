@@ -164,22 +164,32 @@ impl Site {
 
     /// Every object that carries a scan's label.
     pub async fn leftovers(&self) -> Vec<String> {
-        let mut found = self.labelled::<Job>().await;
-        found.extend(self.labelled::<ServiceAccount>().await);
-        found.extend(self.labelled::<Secret>().await);
-        found.extend(self.labelled::<Role>().await);
-        found.extend(self.labelled::<RoleBinding>().await);
+        self.labelled_with(manifest::SCAN_LABEL).await
+    }
+
+    /// Every object that carries the label of the scan with that id.
+    pub async fn leftovers_of(&self, scan: &str) -> Vec<String> {
+        let selector = format!("{}={scan}", manifest::SCAN_LABEL);
+        self.labelled_with(&selector).await
+    }
+
+    async fn labelled_with(&self, selector: &str) -> Vec<String> {
+        let mut found = self.labelled::<Job>(selector).await;
+        found.extend(self.labelled::<ServiceAccount>(selector).await);
+        found.extend(self.labelled::<Secret>(selector).await);
+        found.extend(self.labelled::<Role>(selector).await);
+        found.extend(self.labelled::<RoleBinding>(selector).await);
         found
     }
 
-    async fn labelled<K>(&self) -> Vec<String>
+    async fn labelled<K>(&self, selector: &str) -> Vec<String>
     where
         K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
             + Clone
             + std::fmt::Debug
             + for<'de> serde::Deserialize<'de>,
     {
-        let params = ListParams::default().labels(manifest::SCAN_LABEL);
+        let params = ListParams::default().labels(selector);
         let list = self.api::<K>().list_metadata(&params).await.expect("list");
         let kind = K::kind(&());
         list.items

@@ -13,7 +13,10 @@ use crate::{
     finding::Findings,
     gate::GateResult,
     inventory::{AgentInfo, Coverage, Section},
-    report::{ApiCalls, ControlRecord, ControlStage, Failure, SCHEMA, ScanReport, Timing, Verdict},
+    report::{
+        ApiCalls, ControlRecord, ControlStage, Failure, PostScanAudit, SCHEMA, ScanReport, Timing,
+        Verdict,
+    },
 };
 
 pub(super) struct Recorder<'a> {
@@ -29,6 +32,7 @@ pub(super) struct Recorder<'a> {
     pub(super) gates: Vec<GateResult>,
     pub(super) findings: Option<Findings>,
     pub(super) agent: Option<AgentInfo>,
+    pub(super) post_scan: Option<PostScanAudit>,
     pub(super) coverage: BTreeMap<Section, Coverage>,
 }
 
@@ -64,6 +68,7 @@ impl<'a> Recorder<'a> {
             gates: Vec::new(),
             findings: None,
             agent: None,
+            post_scan: None,
             coverage: BTreeMap::new(),
         }
     }
@@ -174,6 +179,7 @@ impl<'a> Recorder<'a> {
             controls: self.controls,
             timings: self.timings,
             api_calls: ApiCalls::default(),
+            post_scan: self.post_scan,
             audit: None,
         }
     }

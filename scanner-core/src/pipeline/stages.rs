@@ -7,7 +7,7 @@ use crate::{
     event::Event,
     gate::{self, GateDecision, GateVerdict},
     inventory::{Collected, Inventory},
-    report::{ControlStage, Failure},
+    report::{AuditCheck, AuditOutcome, ControlStage, Failure, PostScanAudit},
 };
 
 fn failure(stage: Stage, error: &dyn std::error::Error, hint: Option<String>) -> Failure {
@@ -143,6 +143,19 @@ pub(super) async fn release(scan: &Pipeline<'_>, rec: &mut Recorder<'_>) {
         let result = control.verify_release().await;
         note_release(rec, index, Stage::VerifyRelease, result);
     }
+    rec.start(Stage::PostScanAudit);
+    let checks: Vec<AuditCheck> = scan.controls.iter().flat_map(|c| c.aftermath()).collect();
+    for check in &checks {
+        scan.observer.event(&Event::Audited(check.clone()));
+        if check.outcome == AuditOutcome::NotShown {
+            let why = check.evidence.join("; ");
+            rec.cleanup_failures.push(format!("{}: {why}", check.id));
+        }
+    }
+    rec.post_scan = (!checks.is_empty()).then(|| PostScanAudit {
+        shown: checks.iter().all(|c| c.outcome != AuditOutcome::NotShown),
+        checks,
+    });
     rec.stop();
 }
 

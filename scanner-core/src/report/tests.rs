@@ -80,6 +80,7 @@ fn sample(evidence: &str) -> ScanReport {
             release_verified: ControlStage::NotReached,
         }],
         timings: vec![],
+        post_scan: None,
         audit: None,
         api_calls: ApiCalls {
             operator: 20,

@@ -4,7 +4,7 @@ mod policy;
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use super::{ControlStage, LocalReport, ScanReport};
+use super::{AuditOutcome, ControlStage, LocalReport, ScanReport};
 use crate::{
     escape::visible,
     finding::{CheckResult, CheckStatus, Findings, Severity},
@@ -67,6 +67,7 @@ pub fn render(report: &ScanReport, style: Style) -> String {
     }
     coverage(&mut out, &report.coverage, report.agent.as_ref(), style);
     controls(&mut out, report, style);
+    post_scan(&mut out, report, style);
     out.push('\n');
     let _ = writeln!(
         out,
@@ -293,6 +294,28 @@ fn controls(out: &mut String, report: &ScanReport, style: Style) {
                     }
                 }
                 ControlStage::NotReached => {}
+            }
+        }
+    }
+}
+
+fn post_scan(out: &mut String, report: &ScanReport, style: Style) {
+    let Some(audit) = &report.post_scan else {
+        return;
+    };
+    let verdict = if audit.shown { "shown" } else { "NOT SHOWN" };
+    let title = format!("After the scan: {verdict}");
+    let _ = writeln!(out, "\n{}", style.paint("1", &title));
+    for check in &audit.checks {
+        let outcome = match check.outcome {
+            AuditOutcome::Shown => "shown",
+            AuditOutcome::Told => "told",
+            AuditOutcome::NotShown => "NOT SHOWN",
+        };
+        let _ = writeln!(out, "  {:<18} {outcome}", visible(&check.id, 18));
+        if style.verbose || check.outcome != AuditOutcome::Shown {
+            for item in &check.evidence {
+                wrapped(out, "      ", &visible(item, 600));
             }
         }
     }

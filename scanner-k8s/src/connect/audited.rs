@@ -19,18 +19,33 @@ use scanner_core::{
 use tower::{Layer, Service};
 use uuid::Uuid;
 
-use super::USER_AGENT;
+use super::{TokenWatch, USER_AGENT};
 
 const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
 
 /// Filled by the connection, for streams that go on after their call was answered.
 #[derive(Clone, Default)]
-pub(crate) struct StreamTap(Arc<OnceLock<(Arc<AuditLog>, String)>>);
+pub(crate) struct StreamTap(Arc<OnceLock<Tapped>>);
+
+struct Tapped {
+    log: Arc<AuditLog>,
+    id: String,
+    tokens: Arc<TokenWatch>,
+}
 
 impl StreamTap {
     /// The log, and the id of the call in it.
-    pub(crate) fn call(&self) -> Option<&(Arc<AuditLog>, String)> {
-        self.0.get()
+    pub(crate) fn call(&self) -> Option<(&AuditLog, &str)> {
+        self.0
+            .get()
+            .map(|tapped| (&*tapped.log, tapped.id.as_str()))
+    }
+
+    /// Looks for tokens in what goes through.
+    pub(crate) fn look(&self, outgoing: bool, carry: &mut Vec<u8>, data: &[u8]) {
+        if let Some(tapped) = self.0.get() {
+            tapped.tokens.stream(outgoing, carry, data);
+        }
     }
 }
 
@@ -38,6 +53,7 @@ impl StreamTap {
 #[derive(Clone)]
 pub(super) struct AuditLayer {
     pub(super) log: Arc<AuditLog>,
+    pub(super) tokens: Arc<TokenWatch>,
     pub(super) identity: Identity,
     pub(super) calls: Arc<AtomicU64>,
 }
@@ -87,7 +103,11 @@ where
         }
         let log = Arc::clone(&self.by.log);
         if let Some(tap) = request.extensions().get::<StreamTap>() {
-            let _ = tap.0.set((Arc::clone(&log), id.clone()));
+            let _ = tap.0.set(Tapped {
+                log: Arc::clone(&log),
+                id: id.clone(),
+                tokens: Arc::clone(&self.by.tokens),
+            });
         }
         let payload = request
             .body()

@@ -11,12 +11,12 @@ use k8s_openapi::api::{
     core::v1::{Secret, ServiceAccount},
 };
 use kube::{Api, api::PostParams};
-use scanner_core::{ControlError, Evidence, SecurityControl, plan::PlannedControl};
+use scanner_core::{
+    ControlError, Evidence, SecurityControl, plan::PlannedControl, report::AuditCheck,
+};
 use secrecy::SecretString;
 
-use crate::{
-    Session, error::CallError, error::call, manifest, session::ScanClient, session::not_held,
-};
+use crate::{Session, aftermath, error::CallError, error::call, manifest, session::not_held};
 
 /// The shortest lifetime that the API server accepts.
 const TOKEN_SECONDS: i64 = 600;
@@ -82,7 +82,7 @@ impl SecurityControl for SingleUseCredential {
                 source: Some(Box::new(source)),
                 ..not_held("cannot make a client for the scan identity")
             })?;
-        let _ = self.0.scan_client.set(ScanClient(client));
+        let _ = self.0.scan_client.set(client);
         Ok(Evidence::of(format!(
             "token issued, expires {}, bound to a Secret of the lease",
             status.expiration_timestamp.0
@@ -111,6 +111,10 @@ impl SecurityControl for SingleUseCredential {
         }
         Ok(Evidence(vec![gone, self.refused().await?]))
     }
+
+    fn aftermath(&self) -> Vec<AuditCheck> {
+        aftermath::credential(&self.0)
+    }
 }
 
 impl SingleUseCredential {
@@ -129,6 +133,7 @@ impl SingleUseCredential {
             let params = PostParams::default();
             match call("use the burnt token", api.create(&params, &review)).await {
                 Err(error) if error.code() == Some(401) => {
+                    let _ = self.0.token_refused.set(());
                     return Ok("the token was tried again and refused with 401".into());
                 }
                 _ => tokio::time::sleep(Duration::from_secs(1)).await,

@@ -8,9 +8,10 @@ use k8s_openapi::api::batch::v1::Job;
 use kube::api::{WatchEvent, WatchParams};
 use scanner_core::{
     ControlError, Evidence, SecurityControl, escape::visible, plan::PlannedControl,
+    report::AuditCheck,
 };
 
-use crate::{Session, error::CallError, error::call, manifest, session::not_held};
+use crate::{Session, aftermath, error::CallError, error::call, manifest, session::not_held};
 
 pub(super) struct Lease(pub(super) Arc<Session>);
 
@@ -73,6 +74,10 @@ impl SecurityControl for Lease {
 
     async fn verify_release(&self) -> Result<Evidence, ControlError> {
         Ok(Evidence::of(self.0.gone::<Job>().await?))
+    }
+
+    fn aftermath(&self) -> Vec<AuditCheck> {
+        [aftermath::objects(&self.0), aftermath::log(&self.0)].concat()
     }
 }
 

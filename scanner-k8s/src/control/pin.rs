@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
     ControlError, Evidence, SecurityControl, control::ControlEffect, plan::PlannedControl,
+    report::AuditCheck,
 };
 
-use crate::{Session, error::CallError, error::call, resolve};
+use crate::{Session, aftermath, aftermath::PodSnapshot, error::CallError, error::call, resolve};
 
 pub(super) struct TargetPin(pub(super) Arc<Session>);
 
@@ -49,7 +50,10 @@ impl SecurityControl for TargetPin {
         let target = &self.0.plan.target;
         let api = self.0.operator_api::<Pod>();
         let now = match call("get the target again", api.get(target.pod.as_str())).await {
-            Ok(pod) => resolve::target_of(&pod, Some(&target.container)).ok(),
+            Ok(pod) => {
+                let _ = self.0.after.set(PodSnapshot::of(&pod));
+                resolve::target_of(&pod, Some(&target.container)).ok()
+            }
             Err(error) if error.code() == Some(404) => None,
             Err(error) => {
                 return Err(ControlError {
@@ -69,5 +73,9 @@ impl SecurityControl for TargetPin {
             effect: ControlEffect::EvidenceInvalid,
             source: None,
         })
+    }
+
+    fn aftermath(&self) -> Vec<AuditCheck> {
+        aftermath::side_effects(&self.0)
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Tally {
 struct Sum {
     bytes: u64,
     digest: Sha256,
+    /// End of what came before, in case a token is cut in two.
+    carry: Vec<u8>,
 }
 
 impl Sum {
@@ -45,11 +47,15 @@ impl Tally {
 
     pub(super) fn sent(&mut self, data: &[u8]) {
         self.stdin.add(data);
+        self.tap.look(true, &mut self.stdin.carry, data);
     }
 
     pub(super) fn received(&mut self, channel: u8, data: &[u8]) {
         match channel {
-            STDOUT => self.stdout.add(data),
+            STDOUT => {
+                self.stdout.add(data);
+                self.tap.look(false, &mut self.stdout.carry, data);
+            }
             STDERR => self.stderr_bytes += data.len() as u64,
             _ => {}
         }
@@ -68,7 +74,7 @@ impl Tally {
             return;
         }
         log.record(Entry::Stream(StreamEnd {
-            id: id.clone(),
+            id: id.to_owned(),
             stdin_bytes: self.stdin.bytes,
             stdin: self.stdin.hex(),
             stdout_bytes: self.stdout.bytes,

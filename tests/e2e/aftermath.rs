@@ -1,0 +1,112 @@
+//! The post-scan audit on a real cluster: what is left is seen, whoever left it.
+
+use std::{future::pending, time::Duration};
+
+use futures_util::future::join_all;
+use k8s_openapi::api::{core::v1::Secret, rbac::v1::Role};
+use kube::api::{Patch, PatchParams, PostParams};
+use scanner_core::report::{AuditOutcome, Verdict};
+use scanner_tests::Site;
+use serde_json::json;
+use tokio::time::sleep;
+
+use super::{scan, show};
+
+const SLOW: &str = "sleep 3; echo looked; exit 0\n";
+
+#[tokio::test]
+async fn an_interrupt_at_any_moment_leaves_nothing() {
+    let site = Site::new("moment").await;
+    let scans = (0..24).map(|n| {
+        let site = &site;
+        async move {
+            let session = site.session(120).await;
+            let interrupt = async {
+                sleep(Duration::from_millis(n * 4)).await;
+                "SIGINT".to_owned()
+            };
+            let report = scan(&session, "sh", SLOW, interrupt).await;
+            assert_eq!(report.verdict, Verdict::Failed, "{}", show(&report));
+            // What the server was asked to make in that very moment is in the ledger.
+            let id = session.plan().scan_id.to_string();
+            let left = site.leftovers_of(&id).await;
+            assert_eq!(left, Vec::<String>::new(), "after {} ms", n * 4);
+        }
+    });
+    join_all(scans).await;
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_label_in_another_namespace_is_seen() {
+    let (site, other) = tokio::join!(Site::new("label"), Site::new("label-other"));
+    let session = site.session(120).await;
+    let id = session.plan().scan_id.to_string();
+    let forged = json!({"metadata": {"name": "forged", "labels": {"secure-scan.io/scan": id}}});
+    let forged: Secret = serde_json::from_value(forged).unwrap();
+    let made = other
+        .api::<Secret>()
+        .create(&PostParams::default(), &forged);
+    made.await.unwrap();
+    let report = scan(&session, "sh", "exit 0\n", pending()).await;
+    assert_eq!(
+        report.verdict,
+        Verdict::CleanupUnverified,
+        "{}",
+        show(&report)
+    );
+    let text = show(&report);
+    assert!(
+        text.contains("carries the scan's label and is not its own"),
+        "{text}"
+    );
+    let audit = report.post_scan.unwrap();
+    assert!(!audit.shown);
+    let of = |id: &str| audit.checks.iter().find(|c| c.id == id).unwrap().outcome;
+    assert_eq!(of("ledger-empty"), AuditOutcome::Shown);
+    assert_eq!(of("no-labelled-object"), AuditOutcome::NotShown);
+    assert_eq!(of("token-refused"), AuditOutcome::Shown);
+    assert_eq!(of("no-credential-left"), AuditOutcome::Shown);
+    site.remove().await;
+    other.remove().await;
+}
+
+#[tokio::test]
+async fn a_finalizer_on_an_object_of_the_scan_is_no_clean_end() {
+    let site = Site::new("finalizer").await;
+    let session = site.session(120).await;
+    let name = format!("secure-scan-{}", session.plan().scan_id);
+    let roles = site.api::<Role>();
+    let params = PatchParams::default();
+    let hold = async {
+        let held = json!({"metadata": {"finalizers": ["example.com/hold"]}});
+        for _ in 0..100 {
+            if roles
+                .patch(&name, &params, &Patch::Merge(&held))
+                .await
+                .is_ok()
+            {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let (report, ()) = tokio::join!(scan(&session, "sh", SLOW, pending()), hold);
+    let free = json!({"metadata": {"finalizers": null}});
+    let freed = roles.patch(&name, &params, &Patch::Merge(&free)).await;
+    assert!(freed.is_ok(), "the Role was held: {}", show(&report));
+    assert_eq!(
+        report.verdict,
+        Verdict::CleanupUnverified,
+        "{}",
+        show(&report)
+    );
+    assert!(
+        show(&report).contains("example.com/hold"),
+        "{}",
+        show(&report)
+    );
+    site.remove().await;
+}
