@@ -329,7 +329,10 @@ impl Session {
         let name = first.metadata.name.clone().unwrap_or_default();
         let namespace = first.metadata.namespace.clone().unwrap_or_default();
         let finalizers = first.metadata.finalizers.clone().unwrap_or_default();
-        let what = if ours {
+        let what = if ours && !finalizers.is_empty() {
+            let held = finalizers.join(", ");
+            format!("{kind} {name} still exists, held by finalizers: {held}")
+        } else if ours {
             format!("{kind} {name} still exists")
         } else {
             format!(
@@ -343,7 +346,7 @@ impl Session {
             self.plan.scan_id
         );
         if !finalizers.is_empty() {
-            hint = format!("its finalizers hold it: {}", finalizers.join(", "));
+            "whoever put the finalizers there must remove them".clone_into(&mut hint);
         } else if !ours {
             "somebody else put the label there; find out who".clone_into(&mut hint);
         }
