@@ -56,7 +56,7 @@ pub(crate) enum Command {
 }
 
 pub(crate) use build::packages;
-pub(crate) use images::probe;
+pub(crate) use images::{probe, probe_by_digest};
 
 /// The folder that keeps what takes long to build, for every checkout.
 pub(crate) fn cache() -> Result<std::path::PathBuf> {
@@ -77,8 +77,10 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Logs { part } => logs(&state, part.as_deref()),
         Command::LoadProbe { tag } => {
-            images::load_probe(&state, &tag)?;
-            say(&format!("imported lab.local/probe:{tag}"));
+            let digest = images::load_probe(&state, &tag)?;
+            say(&format!(
+                "imported lab.local/probe:{tag}, which is lab.local/probe@{digest}"
+            ));
             Ok(ExitCode::SUCCESS)
         }
         Command::Inner => node::start(&state),

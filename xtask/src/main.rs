@@ -3,6 +3,7 @@
 mod bench;
 mod cluster;
 mod demo;
+mod image;
 mod lab;
 mod test;
 mod ui;
@@ -27,6 +28,8 @@ enum Task {
     Demo(cluster::Cluster),
     /// Measure scans side by side with what they replace; prints ratios
     Bench(cluster::Cluster),
+    /// Build the image of the probe: an OCI image layout in a tar file, reproducible
+    ProbeImage(image::Args),
     /// Formatting, lints, unit tests, documentation and end-to-end tests
     Test(cluster::Cluster),
 }
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Task::Lab(command) => lab::run(command),
         Task::Demo(cluster) => demo::run(&cluster),
         Task::Bench(cluster) => bench::run(&cluster),
+        Task::ProbeImage(args) => image::run(&args),
         Task::Test(cluster) => test::run(&cluster),
     };
     result.unwrap_or_else(|error| {

@@ -10,7 +10,7 @@ use crate::{
     ui::say,
 };
 
-const STEPS: [(&str, &[&str]); 4] = [
+const STEPS: [(&str, &[&str]); 5] = [
     ("formatting", &["fmt", "--all", "--check"]),
     (
         "lints",
@@ -25,6 +25,10 @@ const STEPS: [(&str, &[&str]); 4] = [
         ],
     ),
     ("tests", &["test", "--workspace"]),
+    (
+        "the probe's image, built twice",
+        &["xtask", "probe-image", "--twice"],
+    ),
     ("documentation", &["doc", "--workspace", "--no-deps"]),
 ];
 
@@ -115,10 +119,12 @@ fn end_to_end(cluster: &Cluster) -> Result<()> {
         "e2e",
     )?;
     cluster.start()?;
-    let status = cluster
-        .command(&tests)?
-        .env("SCANNER_E2E_PROGRAM", program)
-        .status();
+    let mut command = cluster.command(&tests)?;
+    command.env("SCANNER_E2E_PROGRAM", program);
+    if cluster.is_lab() {
+        command.env("SCANNER_E2E_PROBE", lab::probe_by_digest()?);
+    }
+    let status = command.status();
     cluster.stop()?;
     ensure!(status?.success(), "a test failed");
     Ok(())

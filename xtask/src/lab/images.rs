@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use sha2::{Digest as _, Sha256};
 
 use super::state::State;
-use crate::ui::say;
+use crate::{image, ui::say};
 
 /// An image: its entries in one layer, and how it starts.
 struct Image {
@@ -28,6 +28,8 @@ enum Entry {
     Link(String, &'static str),
 }
 
+/// Name of the probe's image in the lab.
+const PROBE: &str = "lab.local/probe";
 const SLEEP: &[&str] = &[
     "/bin/sh",
     "-c",
@@ -74,13 +76,12 @@ pub(super) fn all(bin: &Path) -> Result<Vec<PathBuf>> {
             env: SHOP_ENV,
             entrypoint: SHOP,
         },
-        probe_image()?,
         distroless("distroless", app.clone(), "65532:65532"),
         distroless("distroless-root", app, ""),
     ];
     let folder = bin.join("images");
     fs::create_dir_all(&folder)?;
-    let mut archives = vec![debian(&folder)?];
+    let mut archives = vec![debian(&folder)?, probe_archive(&folder, "1")?.0];
     for image in &images {
         let path = folder.join(format!("{}.tar", image.name));
         fs::write(&path, archive(image)?)?;
@@ -130,46 +131,38 @@ fn debian(folder: &Path) -> Result<PathBuf> {
     };
     // Renamed when it is whole: an interrupted run leaves nothing that looks finished.
     let part = path.with_extension("part");
-    fs::write(&part, pack(&image, "1", &fs::read(&layer)?)?)?;
+    fs::write(&part, pack(&image, &fs::read(&layer)?)?)?;
     fs::rename(&part, &path)?;
     fs::remove_file(layer)?;
     Ok(path)
 }
 
-fn probe_image() -> Result<Image> {
-    Ok(Image {
-        name: "probe",
-        entries: vec![Entry::File("secure-scan-probe", fs::read(probe()?)?, 0o755)],
-        user: "65532:65532",
-        env: &[],
-        entrypoint: &["/secure-scan-probe"],
-    })
+/// Builds the probe of this checkout, imports it into the running lab with that tag and by its
+/// digest, and returns the digest.
+pub(super) fn load_probe(state: &State, tag: &str) -> Result<String> {
+    let bin = PathBuf::from(fs::read_to_string(state.dir.join("binaries"))?);
+    let folder = tempfile::tempdir()?;
+    let (archive, digest) = probe_archive(folder.path(), tag)?;
+    import_one(state, &bin, &archive)?;
+    Ok(digest)
 }
 
-/// Builds the probe of this checkout and imports it into the running lab with that tag.
-pub(super) fn load_probe(state: &State, tag: &str) -> Result<()> {
-    let bin = PathBuf::from(fs::read_to_string(state.dir.join("binaries"))?);
-    let file = tempfile::NamedTempFile::new()?;
-    fs::write(file.path(), archive_as(&probe_image()?, tag)?)?;
-    import_one(state, &bin, file.path())
+/// The image of the probe as it is shipped, and its digest.
+fn probe_archive(folder: &Path, tag: &str) -> Result<(PathBuf, String)> {
+    let layout = image::layout(&fs::read(probe()?)?, &format!("{PROBE}:{tag}"))?;
+    let path = folder.join("probe.tar");
+    fs::write(&path, &layout.tar)?;
+    fs::write(
+        path.with_extension("digest"),
+        format!("{tag} {}", layout.digest),
+    )?;
+    Ok((path, layout.digest))
 }
 
 /// The probe as a static program, which runs in any image.
 pub(crate) fn probe() -> Result<PathBuf> {
-    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let folder = super::build::source().join("../target/probe");
-    let output = Command::new("cargo")
-        .args(["build", "--release", "--package", "scanner-probe"])
-        .args(["--target", &target, "--target-dir"])
-        .arg(&folder)
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
-        .output()?;
-    ensure!(
-        output.status.success(),
-        "cannot build the probe: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(folder.join(target).join("release/secure-scan-probe"))
+    let source = image::source()?;
+    image::build(&source, &source.join("target/probe"))
 }
 
 /// Imports the archives into the lab's containerd.
@@ -181,22 +174,43 @@ pub(super) fn import(state: &State, bin: &Path, archives: &[PathBuf]) -> Result<
 }
 
 fn import_one(state: &State, bin: &Path, archive: &Path) -> Result<()> {
+    let path = archive.display().to_string();
+    ctr(state, bin, &["import", &path])?;
+    // A pull from a registry would name it by its digest too; an import does not.
+    if let Ok(named) = fs::read_to_string(archive.with_extension("digest")) {
+        let (tag, digest) = named.split_once(' ').context("a tag and a digest")?;
+        let (tag, digest) = (format!("{PROBE}:{tag}"), format!("{PROBE}@{digest}"));
+        ctr(state, bin, &["tag", "--force", &tag, &digest])?;
+    }
+    Ok(())
+}
+
+fn ctr(state: &State, bin: &Path, args: &[&str]) -> Result<()> {
     let pid = state.running()?.context("lab is down")?;
     let output = Command::new("nsenter")
         .args(["-t", &pid.to_string(), "-n", "-m", "-p", "--"])
         .arg(bin.join("ctr"))
         .arg("-a")
         .arg(state.dir.join("containerd.sock"))
-        .args(["-n", "k8s.io", "images", "import"])
-        .arg(archive)
+        .args(["-n", "k8s.io", "images"])
+        .args(args)
         .output()?;
     ensure!(
         output.status.success(),
-        "cannot import {}: {}",
-        archive.display(),
+        "cannot {}: {}",
+        args.join(" "),
         String::from_utf8_lossy(&output.stderr)
     );
     Ok(())
+}
+
+/// Name of the lab's probe by its digest.
+pub(crate) fn probe_by_digest() -> Result<String> {
+    let state = State::locate()?;
+    let bin = PathBuf::from(fs::read_to_string(state.dir.join("binaries"))?);
+    let named = fs::read_to_string(bin.join("images/probe.digest"))?;
+    let (_, digest) = named.split_once(' ').context("a tag and a digest")?;
+    Ok(format!("{PROBE}@{digest}"))
 }
 
 fn userland(busybox: &[u8]) -> Vec<Entry> {
@@ -273,10 +287,6 @@ fn distroless(name: &'static str, app: Vec<u8>, user: &'static str) -> Image {
 
 /// A docker archive of one layer; the same image always gives the same bytes.
 fn archive(image: &Image) -> Result<Vec<u8>> {
-    archive_as(image, "1")
-}
-
-fn archive_as(image: &Image, tag: &str) -> Result<Vec<u8>> {
     let mut layer = tar::Builder::new(Vec::new());
     for entry in &image.entries {
         match entry {
@@ -293,11 +303,11 @@ fn archive_as(image: &Image, tag: &str) -> Result<Vec<u8>> {
             }
         }
     }
-    pack(image, tag, &layer.into_inner()?)
+    pack(image, &layer.into_inner()?)
 }
 
 /// A docker archive of `image` with that layer.
-fn pack(image: &Image, tag: &str, layer: &[u8]) -> Result<Vec<u8>> {
+fn pack(image: &Image, layer: &[u8]) -> Result<Vec<u8>> {
     let config = serde_json::to_vec(&serde_json::json!({
         "architecture": std::env::consts::ARCH.replace("x86_64", "amd64").replace("aarch64", "arm64"),
         "os": "linux",
@@ -307,7 +317,7 @@ fn pack(image: &Image, tag: &str, layer: &[u8]) -> Result<Vec<u8>> {
     }))?;
     let manifest = serde_json::to_vec(&serde_json::json!([{
         "Config": format!("{}.json", sha256(&config)),
-        "RepoTags": [format!("lab.local/{}:{tag}", image.name)],
+        "RepoTags": [format!("lab.local/{}:1", image.name)],
         "Layers": [format!("{}/layer.tar", sha256(layer))],
     }]))?;
     let mut out = tar::Builder::new(Vec::new());
