@@ -85,6 +85,11 @@ fn fields(text: &str, keys: &[&str], out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
+/// Where apk keeps what is installed, by the versions of Alpine.
+const APK: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
+/// Where rpm does.
+const RPM: [&str; 2] = ["/var/lib/rpm", "/usr/lib/sysimage/rpm"];
+
 /// dpkg's status, distroless images' `status.d`, and apk's database.
 pub(crate) fn packages(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
     let mut databases = vec![("@dpkg", "/var/lib/dpkg/status".to_owned())];
@@ -97,14 +102,21 @@ pub(crate) fn packages(root: &dyn Tree, out: &mut impl Write) -> io::Result<End>
         ),
         Err(error) => return Ok(End::missing("/var/lib/dpkg/status.d", error)),
     }
-    databases.push(("@apk", "/lib/apk/db/installed".into()));
-    let mut known = false;
+    for path in APK {
+        databases.push(("@apk", path.into()));
+    }
+    let (mut known, mut apk) = (false, false);
     for (manager, path) in databases {
+        // Where /lib leads to /usr/lib both names are one database.
+        if manager == "@apk" && apk {
+            continue;
+        }
         match root.text(&path) {
             Ok(None) => {}
             Err(error) => return Ok(End::missing(&path, error)),
             Ok(Some(text)) => {
                 known = true;
+                apk |= manager == "@apk";
                 writeln!(out, "{manager}")?;
                 let keys: &[&str] = match manager {
                     "@dpkg" => &["Package:", "Status:", "Version:", "Architecture:"],
@@ -112,6 +124,14 @@ pub(crate) fn packages(root: &dyn Tree, out: &mut impl Write) -> io::Result<End>
                 };
                 fields(&text, keys, out)?;
             }
+        }
+    }
+    for path in RPM {
+        let there = root.meta(path).map(|found| found.is_some());
+        if !matches!(there, Ok(false)) || !matches!(root.names(path).as_deref(), Ok([])) {
+            return Ok(End::Missing(format!(
+                "{path}: this probe cannot read an rpm database"
+            )));
         }
     }
     if known {
