@@ -5,11 +5,14 @@ use std::{path::PathBuf, str::FromStr};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use scanner_core::{
     finding::Severity,
+    report::{Format, format::UnknownFormat},
     target::{ContainerName, Namespace, PodName},
 };
 
 use crate::audit::{AuditArgs, AuditCommand};
 use crate::inject::InjectArgs;
+
+use crate::report::ReportCommand;
 
 const EXIT_CODES: &str = "Exit codes:
   0  passed: every check that applies was looked at, none failed
@@ -24,7 +27,8 @@ const EXAMPLES: &str = "Examples:
   secure-scan container web-0 -n shop
   secure-scan container -l app=web -n shop -c nginx --fail-on high
   secure-scan container web-0 -n shop --dry-run
-  secure-scan container web-0 -n shop -o terminal -o json=report.json
+  secure-scan container web-0 -n shop -o terminal -o json=report.json -o html=report.html
+  secure-scan report convert report.json -o sarif=report.sarif
   secure-scan local --oci-archive image.tar --fail-on high
   secure-scan profile list";
 
@@ -79,6 +83,9 @@ pub(crate) enum Command {
     /// List, show and check profiles
     #[command(subcommand)]
     Profile(ProfileCommand),
+    /// Write a saved report in other forms, and tell what changed between two
+    #[command(subcommand)]
+    Report(ReportCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -117,7 +124,8 @@ pub(crate) struct ScanArgs {
     /// Show the plan (every object, permission and command) and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Report format, to standard output or to a file; may be repeated
+    /// Report format, to standard output or to a file; may be repeated: terminal, json, sarif, junit,
+    /// ohdf, html, markdown, cyclonedx, openreports, policyreport, in-toto
     #[arg(short, long, value_name = "FORMAT[=FILE]", default_value = "terminal")]
     pub(crate) output: Vec<Output>,
     /// Severity from which a failed check is a finding: info, low, medium, high or critical
@@ -164,7 +172,8 @@ pub(crate) struct LocalArgs {
     /// Shipped profile or file
     #[arg(short, long, default_value = "container-baseline")]
     pub(crate) profile: String,
-    /// Report format, to standard output or to a file; may be repeated
+    /// Report format, to standard output or to a file; may be repeated: terminal, json, sarif, junit,
+    /// ohdf, html, markdown, cyclonedx, openreports, policyreport, in-toto
     #[arg(short, long, value_name = "FORMAT[=FILE]", default_value = "terminal")]
     pub(crate) output: Vec<Output>,
     /// Severity from which a failed check is a finding: info, low, medium, high or critical
@@ -208,12 +217,6 @@ pub(crate) enum Color {
     Never,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    Terminal,
-    Json,
-}
-
 /// Where one form of the report goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Output {
@@ -231,11 +234,9 @@ impl FromStr for Output {
             Some((name, file)) => (name, Some(file.into())),
             None => (text, None),
         };
-        let format = match name {
-            "terminal" => Format::Terminal,
-            "json" => Format::Json,
-            _ => return Err("expected terminal or json".into()),
-        };
+        let format = name
+            .parse()
+            .map_err(|error: UnknownFormat| error.to_string())?;
         Ok(Self { format, file })
     }
 }
@@ -264,6 +265,9 @@ mod tests {
         let json = "json=a=b".parse::<Output>().unwrap();
         assert_eq!((json.format, json.file), (Format::Json, Some("a=b".into())));
         assert!("json=".parse::<Output>().is_err());
-        assert!("sarif".parse::<Output>().is_err());
+        let bare = "sarif".parse::<Output>().unwrap();
+        assert_eq!((bare.format, bare.file), (Format::Sarif, None));
+        let error = "pdf".parse::<Output>().unwrap_err();
+        assert!(error.contains("sarif, junit, ohdf, html"), "{error}");
     }
 }

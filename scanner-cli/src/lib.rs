@@ -7,8 +7,10 @@ mod local;
 mod output;
 mod profile;
 mod progress;
+mod report;
 mod scan;
 mod signals;
+mod sink;
 
 use std::{future::Future, process::ExitCode};
 
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Profile(command) => profile::run(command),
         Command::Audit(command) => audit::run(&command),
+        Command::Report(command) => report::run(command),
         Command::Local(args) => local::run(&args),
         Command::Inject(args) => inject::run(args),
         Command::Scan(args) => {

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use scanner_core::{
     ScanEngine as _,
     inventory::{Section, parse},
-    report::{LOCAL_SCHEMA, LocalReport, Verdict},
+    report::{Document, LOCAL_SCHEMA, LocalReport, Packages, Verdict},
 };
 use scanner_probe::{Root, Subject, Tree, answer, archive};
 
-use crate::{NOT_DONE, Problem, args::LocalArgs, exit_code, output, profile};
+use crate::{NOT_DONE, Problem, args::LocalArgs, exit_code, output, profile, sink::Sinks};
 
 /// What a directory does not have.
 const NO_PROCESSES: [Section; 7] = [
@@ -24,6 +24,10 @@ const NO_PROCESSES: [Section; 7] = [
 
 pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
     let profile = profile::load(&args.profile)?;
+    let sinks = Sinks::open(&args.output)?;
+    let request = profile.request();
+    sinks.check(request.sections.contains(&Section::Packages), false)?;
+    let started = jiff::Timestamp::now().to_string();
     let (subject, path) = match (args.pid, &args.oci_archive, &args.root) {
         (Some(pid), ..) => (
             format!("process {pid}"),
@@ -66,6 +70,7 @@ pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
         &NO_PROCESSES[..]
     };
     let findings = profile.evaluate_without(&inventory, absent);
+    let packages = Packages::of(&inventory);
     let mut coverage = inventory.coverage();
     coverage.retain(|section, _| !absent.contains(section));
     let reference = profile.reference();
@@ -78,9 +83,14 @@ pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
         findings,
         agent: inventory.agent,
         coverage,
+        started: Some(started),
+        image_digest: None,
+        fail_on: Some(args.fail_on),
+        packages,
     };
-    output::local(&report, args)?;
-    Ok(exit_code(report.verdict))
+    let document = Document::from(report);
+    sinks.write(&document, args.verbose, output::coloured(args.color))?;
+    Ok(exit_code(document.verdict()))
 }
 
 /// The cgroup of a process, which its neighbours in a container share.

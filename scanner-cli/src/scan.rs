@@ -1,10 +1,12 @@
 //! `secure-scan scan`, `container` and `distroless`.
 
 use scanner_core::{
-    ScanReport,
+    ScanEngine as _, ScanReport,
     cause::chain,
     event::{Event, Observer as _},
+    inventory::Section,
     pipeline::Stage,
+    report::Document,
     target::{PodSelection, TargetRequest},
 };
 use scanner_k8s::{ConnectOptions, PreparedScan, ScanRequest, Strategy, connect};
@@ -12,11 +14,12 @@ use scanner_policy::Profile;
 
 use crate::{
     CLEANUP, NOT_DONE, Problem, args::ScanArgs, audit, exit_code, output, profile,
-    progress::Progress, signals::Signals,
+    progress::Progress, signals::Signals, sink::Sinks,
 };
 
 pub(crate) async fn run(args: &ScanArgs, strategy: Strategy) -> Result<u8, Problem> {
     let profile = profile::load(&args.profile)?;
+    let sinks = Sinks::open(&args.output)?;
     let progress = Progress::new(args.quiet);
     progress.event(&Event::StageStarted(Stage::Resolve));
     let prepared = prepare(args, strategy, &profile).await;
@@ -25,7 +28,13 @@ pub(crate) async fn run(args: &ScanArgs, strategy: Strategy) -> Result<u8, Probl
     }
     let prepared = prepared?;
     if args.dry_run {
-        return output::plan(prepared.plan(), args).map(|()| 0);
+        let form = |format| output::plan(prepared.plan(), format);
+        return sinks.write_with(form, "a plan").map(|()| 0);
+    }
+    let packages = profile.request().sections.contains(&Section::Packages);
+    if let Err(refused) = sinks.check(packages, prepared.plan().target.digest().is_some()) {
+        progress.finish();
+        return Err(refused);
     }
     let lease = prepared.plan().lease_seconds;
     let log = prepared.audit();
@@ -33,10 +42,10 @@ pub(crate) async fn run(args: &ScanArgs, strategy: Strategy) -> Result<u8, Probl
     progress.finish();
     // Also when the scan was given up: what is in the log is what was done.
     let closed = audit::close(&log, &args.audit);
-    let report = report?;
-    output::report(&report, args)?;
+    let document = Document::from(report?);
+    sinks.write(&document, args.verbose, output::coloured(args.color))?;
     closed?;
-    Ok(exit_code(report.verdict))
+    Ok(exit_code(document.verdict()))
 }
 
 async fn prepare(

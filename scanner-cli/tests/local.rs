@@ -78,9 +78,19 @@ fn wrong_usage_is_told_with_a_hint_or_what_is_expected() {
         ),
         (&["local", "--pid", "x"], 2, &["invalid value 'x'"]),
         (
-            &["local", "--root", "/", "-o", "sarif"],
+            &["local", "--root", "/", "-o", "pdf"],
             2,
-            &["expected terminal or json"],
+            &["expected one of terminal, json, sarif"],
+        ),
+        (
+            &["local", "--root", "/", "-o", "in-toto"],
+            2,
+            &["digest of an image", "hint: "],
+        ),
+        (
+            &["local", "--root", "/", "-o", "html=/no/such/dir/x"],
+            2,
+            &["cannot write", "/no/such/dir/x", "hint: "],
         ),
         (
             &["local", "--root", "/", "-p", "none"],

@@ -30,7 +30,24 @@ pub fn visible(text: &str, limit: usize) -> String {
     out
 }
 
-fn is_hazardous(c: char) -> bool {
+/// Returns JSON that means the same as `json` and holds no character that could act on a terminal.
+///
+/// Within JSON such characters can only stand in strings, where `\\u` escapes mean the same.
+pub fn json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && is_hazardous(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+pub(crate) fn is_hazardous(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

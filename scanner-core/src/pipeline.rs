@@ -57,6 +57,24 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Its name, as in the JSON form.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Plan => "plan",
+            Self::Gate => "gate",
+            Self::Enforce => "enforce",
+            Self::Verify => "verify",
+            Self::Open => "open",
+            Self::Seal => "seal",
+            Self::Collect => "collect",
+            Self::Evaluate => "evaluate",
+            Self::Release => "release",
+            Self::VerifyRelease => "verify_release",
+            Self::PostScanAudit => "post_scan_audit",
+        }
+    }
+
     /// What the scan does in it, for progress.
     pub const fn doing(self) -> &'static str {
         match self {

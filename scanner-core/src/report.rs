@@ -3,7 +3,23 @@
 //! Its JSON form is published as `docs/report.schema.json`. Fields are only ever added within
 //! version 1; readers ignore fields that they do not know.
 
+pub mod cyclonedx;
+pub mod diff;
+pub mod document;
+pub mod format;
+pub mod html;
+pub mod in_toto;
+pub mod junit;
+pub mod markdown;
+pub mod ohdf;
+pub mod policy_report;
+pub mod sarif;
 pub mod text;
+pub mod view;
+
+pub use document::Document;
+pub use format::{Format, render};
+pub use view::View;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +30,7 @@ use crate::{
     control::Evidence,
     finding::{CheckStatus, Findings, Severity},
     gate::GateResult,
-    inventory::{AgentInfo, Coverage, Section},
+    inventory::{AgentInfo, Coverage, Inventory, OsRelease, Package, Section},
     pipeline::Stage,
     plan::ScanPlan,
 };
@@ -67,6 +83,12 @@ pub struct ScanReport {
     /// Where the audit log stood when this report was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditSummary>,
+    /// Severity from which a failed check was a finding; absent in older reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail_on: Option<Severity>,
+    /// What is installed in the target, where the profile collects packages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<Packages>,
 }
 
 /// The post-scan audit, with its own verdict.
@@ -153,6 +175,37 @@ pub struct LocalReport {
     pub agent: AgentInfo,
     /// How completely each section that a check reads was collected.
     pub coverage: BTreeMap<Section, Coverage>,
+    /// RFC 3339 time at which it started; absent in older reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<String>,
+    /// Digest of the image, such as `sha256:...`, where an image was scanned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_digest: Option<String>,
+    /// Severity from which a failed check was a finding; absent in older reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail_on: Option<Severity>,
+    /// What is installed in the target, where the profile collects packages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<Packages>,
+}
+
+/// What is installed in a target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Packages {
+    /// The distribution that they belong to, where the target says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<OsRelease>,
+    /// The packages; [`ScanReport::coverage`] says whether these are all.
+    pub items: Vec<Package>,
+}
+
+impl Packages {
+    /// What `inventory` says of packages, if it was asked for them and could look.
+    pub fn of(inventory: &Inventory) -> Option<Self> {
+        let items = inventory.packages.data()?.clone();
+        let os = inventory.os.data().cloned();
+        Some(Self { os, items })
+    }
 }
 
 /// What a scan amounts to, in one word.
@@ -174,6 +227,18 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Its name, as in the JSON form.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Findings => "findings",
+            Self::Incomplete => "incomplete",
+            Self::Failed => "failed",
+            Self::GateAborted => "gate_aborted",
+            Self::CleanupUnverified => "cleanup_unverified",
+        }
+    }
+
     /// The verdict of a scan that was done.
     ///
     /// Thresholds, where there are any, take the place of `threshold` but for a severity that was

@@ -135,6 +135,21 @@ pub struct Target {
     pub restarts: i32,
 }
 
+impl Target {
+    /// The digest of the image that runs, `sha256:...`, where the node reports one.
+    pub fn digest(&self) -> Option<&str> {
+        image_digest(&self.image_id)
+    }
+}
+
+/// The digest at the end of the name of an image, if it is one.
+pub fn image_digest(image_id: &str) -> Option<&str> {
+    let digest = image_id.rsplit('@').next()?;
+    let hex = digest.strip_prefix("sha256:")?;
+    let lower_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    (hex.len() == 64 && hex.chars().all(lower_hex)).then_some(digest)
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.namespace, self.pod, self.container)

@@ -206,7 +206,7 @@ pub struct CommandEntry {
 }
 
 /// An installed package.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Package {
     /// Name.
@@ -220,7 +220,7 @@ pub struct Package {
 }
 
 /// Fields of `/etc/os-release`, see os-release(5).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct OsRelease {
     /// `ID`.

@@ -14,8 +14,8 @@ use crate::{
     gate::GateResult,
     inventory::{AgentInfo, Coverage, Section},
     report::{
-        ApiCalls, ControlRecord, ControlStage, Failure, PostScanAudit, SCHEMA, ScanReport, Timing,
-        Verdict,
+        ApiCalls, ControlRecord, ControlStage, Failure, Packages, PostScanAudit, SCHEMA,
+        ScanReport, Timing, Verdict,
     },
 };
 
@@ -34,6 +34,7 @@ pub(super) struct Recorder<'a> {
     pub(super) agent: Option<AgentInfo>,
     pub(super) post_scan: Option<PostScanAudit>,
     pub(super) coverage: BTreeMap<Section, Coverage>,
+    pub(super) packages: Option<Packages>,
 }
 
 impl<'a> Recorder<'a> {
@@ -70,6 +71,7 @@ impl<'a> Recorder<'a> {
             agent: None,
             post_scan: None,
             coverage: BTreeMap::new(),
+            packages: None,
         }
     }
 
@@ -159,6 +161,7 @@ impl<'a> Recorder<'a> {
         };
         if self.failure.is_some() {
             self.findings = None;
+            self.packages = None;
         }
         self.observer.event(&Event::Ended { verdict });
         ScanReport {
@@ -181,6 +184,8 @@ impl<'a> Recorder<'a> {
             api_calls: ApiCalls::default(),
             post_scan: self.post_scan,
             audit: None,
+            fail_on: Some(scan.threshold),
+            packages: self.packages,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     event::Event,
     gate::{self, GateDecision, GateVerdict},
     inventory::{Collected, Inventory},
-    report::{AuditCheck, AuditOutcome, ControlStage, Failure, PostScanAudit},
+    report::{AuditCheck, AuditOutcome, ControlStage, Failure, Packages, PostScanAudit},
 };
 
 fn failure(stage: Stage, error: &dyn std::error::Error, hint: Option<String>) -> Failure {
@@ -26,6 +26,7 @@ pub(super) async fn run(scan: &Pipeline<'_>, rec: &mut Recorder<'_>) -> Result<(
     rec.start(Stage::Evaluate);
     rec.coverage = inventory.coverage();
     rec.agent = Some(inventory.agent.clone());
+    rec.packages = Packages::of(&inventory);
     rec.findings = Some(scan.engine.evaluate(&inventory));
     Ok(())
 }

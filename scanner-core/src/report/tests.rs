@@ -1,5 +1,9 @@
 //! Tests of the report: its published schema, and its form for a reader at a terminal.
 
+mod forms;
+mod hostile;
+mod saved;
+
 use std::collections::BTreeMap;
 
 use super::{text::Style, *};
@@ -86,6 +90,20 @@ fn sample(evidence: &str) -> ScanReport {
             operator: 20,
             scan: 5,
         },
+        fail_on: Some(Severity::Low),
+        packages: Some(Packages {
+            os: Some(OsRelease {
+                id: "debian".into(),
+                version: "12".into(),
+                name: evidence.into(),
+            }),
+            items: vec![Package {
+                name: evidence.into(),
+                version: "1:2+3".into(),
+                arch: "amd64".into(),
+                manager: "dpkg".into(),
+            }],
+        }),
     }
 }
 
@@ -123,7 +141,10 @@ fn a_report_is_valid_by_its_schema_and_survives_a_round_trip() {
 
 #[test]
 fn the_worst_comes_first_and_what_could_not_look_is_shown() {
-    let text = text::render(&sample("/etc/shadow mode 0644"), Style::default());
+    let text = text::render(
+        &View::from(&sample("/etc/shadow mode 0644")),
+        Style::default(),
+    );
     insta::assert_snapshot!(text);
 }
 
@@ -135,7 +156,7 @@ fn hostile_text_stays_in_its_line_and_in_80_columns() {
             colour: false,
             verbose,
         };
-        let text = text::render(&sample(&hostile), style);
+        let text = text::render(&View::from(&sample(&hostile)), style);
         assert!(!text.contains(['\x1b', '\r', '\u{202e}']), "{text}");
         for line in text.lines() {
             assert!(line.chars().count() <= 80, "{line:?}");

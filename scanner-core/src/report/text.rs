@@ -2,13 +2,15 @@
 
 mod policy;
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::fmt::Write as _;
 
-use super::{AuditOutcome, ControlStage, LocalReport, ScanReport};
+use super::{
+    AuditOutcome, ControlStage,
+    view::{Subject, View},
+};
 use crate::{
     escape::visible,
     finding::{CheckResult, CheckStatus, Findings, Severity},
-    inventory::{AgentInfo, Coverage, Section},
 };
 
 const WIDTH: usize = 80;
@@ -32,23 +34,25 @@ impl Style {
     }
 }
 
-/// Renders `report`; every text from the target or the server is escaped.
-pub fn render(report: &ScanReport, style: Style) -> String {
+/// Renders `view`; every text from the target or the server is escaped.
+pub fn render(view: &View<'_>, style: Style) -> String {
     let mut out = String::new();
-    let target = &report.plan.target;
-    let _ = writeln!(out, "{}", style.paint("1", &format!("Scan of {target}")));
-    field(&mut out, "image", &target.image);
-    field(&mut out, "runs", &target.image_id);
-    field(&mut out, "profile", &report.plan.profile);
-    if let Some(policy) = &report.plan.policy {
+    let title = format!("Scan of {}", view.subject_line());
+    let _ = writeln!(out, "{}", style.paint("1", &title));
+    if let Subject::Container(target) = view.subject {
+        field(&mut out, "image", &target.image);
+        field(&mut out, "runs", &target.image_id);
+    }
+    field(&mut out, "profile", view.profile);
+    if let Some(policy) = view.policy {
         field(&mut out, "policy", policy);
     }
-    field(&mut out, "strategy", &report.plan.strategy);
-    if let Some(reason) = &report.plan.reason {
+    field(&mut out, "strategy", view.strategy);
+    if let Some(reason) = view.reason {
         field(&mut out, "", reason);
     }
-    field(&mut out, "trust", &report.trust);
-    if let Some(failure) = &report.failure {
+    field(&mut out, "trust", view.trust);
+    if let Some(failure) = view.failure {
         out.push('\n');
         let _ = writeln!(
             out,
@@ -60,29 +64,49 @@ pub fn render(report: &ScanReport, style: Style) -> String {
             wrapped(&mut out, "  ", &format!("hint: {}", visible(hint, 1000)));
         }
     }
-    policy::gates(&mut out, &report.gates, style);
-    policy::alert(&mut out, report, style);
-    if let Some(found) = &report.findings {
-        findings(&mut out, found, style);
+    policy::gates(&mut out, view.gates, style);
+    policy::alert(&mut out, view, style);
+    if view.findings.is_some() {
+        findings(&mut out, view, style);
     }
-    coverage(&mut out, &report.coverage, report.agent.as_ref(), style);
-    controls(&mut out, report, style);
-    post_scan(&mut out, report, style);
-    out.push('\n');
-    let _ = writeln!(
-        out,
-        "{} API calls ({} as operator, {} as the scan identity), {:.1} s",
-        report.api_calls.operator + report.api_calls.scan,
-        report.api_calls.operator,
-        report.api_calls.scan,
-        report.seconds
-    );
-    if let Some(audit) = report.audit.as_ref().filter(|_| style.verbose) {
-        let _ = writeln!(out, "audit log: {} entries, head", audit.at.entries);
-        wrapped(&mut out, "  ", &visible(&audit.at.head, 64));
-    }
-    let _ = writeln!(out, "{}", style.paint("1", report.verdict.sentence()));
+    coverage(&mut out, view, style);
+    controls(&mut out, view, style);
+    post_scan(&mut out, view, style);
+    closing(&mut out, view, style);
     out
+}
+
+fn closing(out: &mut String, view: &View<'_>, style: Style) {
+    out.push('\n');
+    if style.verbose && !view.timings.is_empty() {
+        let stages: Vec<String> = view
+            .timings
+            .iter()
+            .map(|t| format!("{} {:.1} s", t.stage.name(), t.seconds))
+            .collect();
+        wrapped(out, "", &format!("Timings: {}", stages.join(", ")));
+    }
+    if let Some(packages) = view.packages {
+        let _ = writeln!(
+            out,
+            "{} packages (in the JSON and CycloneDX forms)",
+            packages.items.len()
+        );
+    }
+    if let (Some(calls), Some(seconds)) = (view.api_calls, view.seconds) {
+        let _ = writeln!(
+            out,
+            "{} API calls ({} as operator, {} as the scan identity), {seconds:.1} s",
+            calls.operator.saturating_add(calls.scan),
+            calls.operator,
+            calls.scan,
+        );
+    }
+    if let Some(audit) = view.audit.filter(|_| style.verbose) {
+        let _ = writeln!(out, "audit log: {} entries, head", audit.at.entries);
+        wrapped(out, "  ", &visible(&audit.at.head, 64));
+    }
+    let _ = writeln!(out, "{}", style.paint("1", view.verdict.sentence()));
 }
 
 fn field(out: &mut String, name: &str, value: &str) {
@@ -104,41 +128,20 @@ fn wrapped(out: &mut String, indent: &str, text: &str) {
     let _ = writeln!(out, "{}", textwrap::fill(text, options));
 }
 
-/// Renders the report of a scan of this machine.
-pub fn local(report: &LocalReport, style: Style) -> String {
-    let mut out = String::new();
-    let title = format!("Scan of {}", visible(&report.subject, 400));
-    let _ = writeln!(out, "{}", style.paint("1", &title));
-    field(&mut out, "profile", &report.profile);
-    findings(&mut out, &report.findings, style);
-    coverage(&mut out, &report.coverage, Some(&report.agent), style);
-    let _ = writeln!(out, "\n{}", style.paint("1", report.verdict.sentence()));
-    out
-}
-
-fn findings(out: &mut String, findings: &Findings, style: Style) {
-    for severity in Severity::WORST_FIRST {
-        for result in findings
-            .results
-            .iter()
-            .filter(|r| r.is_finding() && r.severity == severity)
-        {
-            failed(out, result, style);
-        }
+fn findings(out: &mut String, view: &View<'_>, style: Style) {
+    for result in view.failed() {
+        failed(out, view, result, style);
     }
-    policy::waived(out, findings, style);
-    let errors: Vec<_> = findings
-        .results
-        .iter()
-        .filter(|r| r.status == CheckStatus::Error)
-        .collect();
-    if !errors.is_empty() {
+    if let Some(findings) = view.findings {
+        policy::waived(out, findings, style);
+    }
+    if view.count(CheckStatus::Error) > 0 {
         let _ = writeln!(
             out,
             "\n{}",
             style.paint("1", "Could not look (never a pass)")
         );
-        for result in errors {
+        for result in view.with_status(CheckStatus::Error) {
             wrapped(
                 out,
                 "  ",
@@ -152,33 +155,31 @@ fn findings(out: &mut String, findings: &Findings, style: Style) {
     }
     if style.verbose {
         let _ = writeln!(out, "\n{}", style.paint("1", "Passed"));
-        for result in findings
-            .results
-            .iter()
-            .filter(|r| r.status == CheckStatus::Pass)
-        {
+        for result in view.with_status(CheckStatus::Pass) {
             wrapped(out, "  ", &format!("PASS   {}", visible(&result.id, 80)));
             for limit in &result.limits {
                 wrapped(out, "         ", &visible(limit, 300));
             }
         }
     }
-    let waived = match findings.waived() {
+    let waived = match view.findings.map_or(0, Findings::waived) {
         0 => String::new(),
         count => format!("{count} failed but waived, "),
     };
     let _ = writeln!(
         out,
         "\n{} failed, {waived}{} could not look, {} passed, {} do not apply",
-        findings.count(CheckStatus::Fail) - findings.waived(),
-        findings.count(CheckStatus::Error),
-        findings.count(CheckStatus::Pass),
-        findings.count(CheckStatus::NotApplicable)
+        view.failed().count(),
+        view.count(CheckStatus::Error),
+        view.count(CheckStatus::Pass),
+        view.count(CheckStatus::NotApplicable)
     );
-    policy::thresholds(out, findings);
+    if let Some(findings) = view.findings {
+        policy::thresholds(out, findings);
+    }
 }
 
-fn failed(out: &mut String, result: &CheckResult, style: Style) {
+fn failed(out: &mut String, view: &View<'_>, result: &CheckResult, style: Style) {
     let code = match result.severity {
         Severity::Critical | Severity::High => "1;31",
         Severity::Medium => "33",
@@ -196,7 +197,12 @@ fn failed(out: &mut String, result: &CheckResult, style: Style) {
         style.paint(code, &label),
         style.paint("1", &title)
     );
-    let _ = writeln!(out, "         {}", visible(&result.id, 80));
+    let below = if view.counts(result) {
+        ""
+    } else {
+        " (below the threshold)"
+    };
+    let _ = writeln!(out, "         {}{below}", visible(&result.id, 80));
     for item in result.evidence.iter().take(5) {
         wrapped(out, "         - ", &visible(item, 200));
     }
@@ -216,27 +222,8 @@ fn failed(out: &mut String, result: &CheckResult, style: Style) {
     );
 }
 
-fn coverage(
-    out: &mut String,
-    coverage: &BTreeMap<Section, Coverage>,
-    agent: Option<&AgentInfo>,
-    style: Style,
-) {
-    let gaps: Vec<String> = coverage
-        .iter()
-        .filter_map(|(section, coverage)| match coverage {
-            Coverage::Partial {
-                reasons,
-                unreadable,
-            } => Some(format!(
-                "{section}: partial, {unreadable} unreadable: {}",
-                reasons.join("; ")
-            )),
-            Coverage::Unavailable { reason } => Some(format!("{section}: not available: {reason}")),
-            Coverage::Complete | Coverage::NotRequested => None,
-        })
-        .collect();
-    let unproven = agent.filter(|agent| !agent.digests);
+fn coverage(out: &mut String, view: &View<'_>, style: Style) {
+    let unproven = view.agent.filter(|agent| !agent.digests);
     if let Some(agent) = unproven {
         out.push('\n');
         let text = format!(
@@ -245,16 +232,17 @@ fn coverage(
         );
         wrapped(&mut *out, "", &text);
     }
+    let gaps = view.gaps();
     if !gaps.is_empty() {
         let _ = writeln!(out, "\n{}", style.paint("1", "Coverage gaps"));
-        for gap in gaps {
-            wrapped(out, "  ", &visible(&gap, 500));
+        for (section, gap) in gaps {
+            wrapped(out, "  ", &visible(&format!("{section}: {gap}"), 500));
         }
     }
 }
 
-fn controls(out: &mut String, report: &ScanReport, style: Style) {
-    if report.controls.is_empty() {
+fn controls(out: &mut String, view: &View<'_>, style: Style) {
+    if view.controls.is_empty() {
         return;
     }
     let _ = writeln!(
@@ -265,7 +253,7 @@ fn controls(out: &mut String, report: &ScanReport, style: Style) {
             "Controls           enforced  verified  released  seen gone"
         )
     );
-    for control in &report.controls {
+    for control in view.controls {
         let _ = writeln!(
             out,
             "  {:<18} {:<9} {:<9} {:<9} {}",
@@ -299,8 +287,8 @@ fn controls(out: &mut String, report: &ScanReport, style: Style) {
     }
 }
 
-fn post_scan(out: &mut String, report: &ScanReport, style: Style) {
-    let Some(audit) = &report.post_scan else {
+fn post_scan(out: &mut String, view: &View<'_>, style: Style) {
+    let Some(audit) = view.post_scan else {
         return;
     };
     let verdict = if audit.shown { "shown" } else { "NOT SHOWN" };

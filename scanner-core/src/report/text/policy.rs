@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use super::{Style, wrapped};
 use crate::{
-    ScanReport,
     escape::visible,
     finding::{CheckStatus, Findings},
     gate::{GateDecision, GateResult},
+    report::view::View,
 };
 
 /// Gates: those that warn or abort; the others are counted, and listed when verbose.
@@ -38,15 +38,15 @@ pub(super) fn gates(out: &mut String, gates: &[GateResult], style: Style) {
 }
 
 /// How an alert was raised, and allowances that matched nothing.
-pub(super) fn alert(out: &mut String, report: &ScanReport, style: Style) {
-    if let Some(alert) = &report.alert {
+pub(super) fn alert(out: &mut String, view: &View<'_>, style: Style) {
+    if let Some(alert) = view.alert {
         let text = format!("alert: {}", visible(alert, 600));
         wrapped(out, "  ", &text);
     }
-    if !report.unused_allowances.is_empty() {
+    if !view.unused_allowances.is_empty() {
         let title = "Allowances of the policy that matched nothing here";
         let _ = writeln!(out, "\n{}", style.paint("1", title));
-        for unused in report.unused_allowances.iter().take(20) {
+        for unused in view.unused_allowances.iter().take(20) {
             wrapped(out, "  - ", &visible(unused, 200));
         }
     }

@@ -1,0 +1,104 @@
+//! `secure-scan report`: other forms of a saved report, and what changed between two.
+
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, Subcommand};
+use scanner_core::report::{Document, Format, diff, document};
+
+use crate::{
+    Problem,
+    args::{Color, Output},
+    output,
+    sink::Sinks,
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// Write a saved JSON report in other forms
+    ///
+    /// Exits with 0 when all forms were written, whatever the report says.
+    Convert(ConvertArgs),
+    /// Tell what changed between two saved JSON reports
+    ///
+    /// Exits with 0 when there are no new findings, 1 when there are, and 3 when none was seen but
+    /// the new report sees less than the old one.
+    Diff(DiffArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArgs {
+    /// Report that was written with -o json=FILE; - for standard input
+    file: PathBuf,
+    /// Report format, to standard output or to a file; may be repeated
+    #[arg(short, long, value_name = "FORMAT[=FILE]", default_value = "terminal")]
+    output: Vec<Output>,
+    /// Also show what passed, and the evidence of every control
+    #[arg(short, long)]
+    verbose: bool,
+    /// Colours in the terminal report
+    #[arg(long, value_enum, default_value_t)]
+    color: Color,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// Report to compare with
+    old: PathBuf,
+    /// Report that is judged
+    new: PathBuf,
+    /// terminal, json or markdown, to standard output or to a file; may be repeated
+    #[arg(short, long, value_name = "FORMAT[=FILE]", default_value = "terminal")]
+    output: Vec<Output>,
+}
+
+pub(crate) fn run(command: ReportCommand) -> Result<u8, Problem> {
+    match command {
+        ReportCommand::Convert(args) => {
+            let document = read(&args.file)?;
+            let sinks = Sinks::open(&args.output)?;
+            sinks.write(&document, args.verbose, output::coloured(args.color))?;
+            Ok(0)
+        }
+        ReportCommand::Diff(args) => {
+            let (old, new) = (read(&args.old)?, read(&args.new)?);
+            let diff = diff::compare(&old.view(), &new.view());
+            let text = |format| match format {
+                Format::Terminal => Some(diff::text(&diff)),
+                Format::Json => Some(diff::json(&diff)),
+                Format::Markdown => Some(diff::markdown(&diff)),
+                _ => None,
+            };
+            Sinks::open(&args.output)?.write_with(text, "a comparison")?;
+            Ok(match diff.outcome {
+                diff::Outcome::NoNewFindings => 0,
+                diff::Outcome::NewFindings => 1,
+                diff::Outcome::SeesLess => crate::NOT_DONE,
+            })
+        }
+    }
+}
+
+/// Reads a report that may be hostile: bounded, and with the place of what is wrong in it.
+fn read(file: &Path) -> Result<Document, Problem> {
+    let name = file.display();
+    let input: io::Result<Box<dyn io::Read>> = if file == Path::new("-") {
+        Ok(Box::new(io::stdin().lock()))
+    } else {
+        fs::File::open(file).map(|file| Box::new(file) as Box<dyn io::Read>)
+    };
+    let limit = document::MAX_BYTES as u64 + 1;
+    let mut bytes = Vec::new();
+    let read = input.and_then(|input| input.take(limit).read_to_end(&mut bytes));
+    read.map_err(|error| {
+        Problem::usage(
+            format!("cannot read {name}: {error}"),
+            "name a file that was written with -o json=FILE",
+        )
+    })?;
+    Document::parse(&bytes)
+        .map_err(|error| Problem::usage(format!("{name}: {error}"), error.hint()))
+}

@@ -1,0 +1,164 @@
+//! Where reports go: opened before the scan starts, so that a file that cannot be written is told
+//! before a cluster is touched.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use scanner_core::report::{Document, Format, render, text::Style};
+use tempfile::NamedTempFile;
+
+use crate::{NOT_DONE, Problem, args::Output, output};
+
+/// Every place that was asked for, ready to be written.
+pub(crate) struct Sinks(Vec<(Format, Place)>);
+
+enum Place {
+    Stdout,
+    /// A new file beside its goal, put in its place when it is whole; only its owner can read it.
+    File(NamedTempFile, PathBuf),
+    /// A device, pipe or link, written as it is: it must not be replaced by a file.
+    Special(PathBuf),
+}
+
+impl Sinks {
+    /// Opens every place.
+    pub(crate) fn open(outputs: &[Output]) -> Result<Self, Problem> {
+        let mut places = Vec::new();
+        for (index, Output { format, file }) in outputs.iter().enumerate() {
+            let again = |other: &Output| file.is_some() && other.file == *file;
+            if outputs.iter().take(index).any(again) {
+                return Err(Problem::usage(
+                    format!(
+                        "two reports would go to the same file {}",
+                        shown(file.as_deref())
+                    ),
+                    "name another file for each format",
+                ));
+            }
+            let place = match file {
+                None => Place::Stdout,
+                Some(file) => place(file).map_err(|error| {
+                    let path = shown(Some(file));
+                    Problem::usage(
+                        format!("cannot write the report to {path}: {error}"),
+                        "name a file in a directory that exists and can be written",
+                    )
+                })?,
+            };
+            places.push((*format, place));
+        }
+        Ok(Self(places))
+    }
+
+    /// Refuses forms that the scan cannot give, before it starts.
+    pub(crate) fn check(&self, packages: bool, digest: bool) -> Result<(), Problem> {
+        let refused = self.0.iter().find_map(|(format, _)| {
+            let error = format.possible(packages, digest).err()?;
+            Some(Problem::usage(format!("{format}: {error}"), error.hint))
+        });
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// Writes the report to every place. All are tried, also after one failed.
+    pub(crate) fn write(
+        self,
+        document: &Document,
+        verbose: bool,
+        colour: bool,
+    ) -> Result<(), Problem> {
+        let mut result = Ok(());
+        for (format, place) in self.0 {
+            let style = Style {
+                colour: colour && matches!(place, Place::Stdout),
+                verbose,
+            };
+            let written = match render(document, format, style) {
+                Ok(text) => place.write(&text),
+                Err(error) => Err(Problem {
+                    code: NOT_DONE,
+                    message: format!("{format}: {error}"),
+                    hint: Some(error.hint.to_owned()),
+                }),
+            };
+            if let Err(problem) = written {
+                // The last one is told by the caller.
+                if let Err(earlier) = std::mem::replace(&mut result, Err(problem)) {
+                    output::complain(&earlier.message, earlier.hint.as_deref());
+                }
+            }
+        }
+        result
+    }
+
+    /// Writes the same kind of text to every place.
+    pub(crate) fn write_with(
+        self,
+        text: impl Fn(Format) -> Option<String>,
+        what: &str,
+    ) -> Result<(), Problem> {
+        for (format, place) in self.0 {
+            let text = text(format).ok_or_else(|| {
+                Problem::usage(
+                    format!("{what} has no form {format}"),
+                    "take terminal or json",
+                )
+            })?;
+            place.write(&text)?;
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    fn write(self, text: &str) -> Result<(), Problem> {
+        let failed = |path: &Path, error: &io::Error| Problem {
+            code: NOT_DONE,
+            message: format!("cannot write the report to {}: {error}", path.display()),
+            hint: Some("name a file that can be written".into()),
+        };
+        match self {
+            Self::Stdout => output::print(text),
+            Self::Special(path) => fs::write(&path, text).map_err(|e| failed(&path, &e)),
+            Self::File(mut temp, path) => {
+                let written = temp
+                    .write_all(text.as_bytes())
+                    .and_then(|()| temp.as_file().sync_all());
+                written.map_err(|e| failed(&path, &e))?;
+                let kept = temp.persist(&path);
+                kept.map(drop).map_err(|e| failed(&path, &e.error))
+            }
+        }
+    }
+}
+
+fn place(file: &Path) -> io::Result<Place> {
+    match fs::symlink_metadata(file) {
+        Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        Ok(found) if !found.is_file() => {
+            // Seen before the scan too, without cutting off what is there. A pipe would wait here
+            // for its reader.
+            use std::os::unix::fs::FileTypeExt as _;
+            if fs::metadata(file).is_ok_and(|m| !m.file_type().is_fifo()) {
+                fs::OpenOptions::new().append(true).open(file)?;
+            }
+            return Ok(Place::Special(file.to_owned()));
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(_) | Err(_) => {}
+    }
+    let parent = match file.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let temp = tempfile::Builder::new()
+        .prefix(".secure-scan-")
+        .tempfile_in(parent)?;
+    Ok(Place::File(temp, file.to_owned()))
+}
+
+fn shown(file: Option<&Path>) -> String {
+    file.map_or_else(String::new, |f| f.display().to_string())
+}

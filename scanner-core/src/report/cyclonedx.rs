@@ -1,0 +1,158 @@
+//! `CycloneDX` 1.6 JSON (ECMA-424): the packages of the target as a bill of materials.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Packages,
+    format::pretty,
+    view::{Subject, View},
+};
+use crate::{
+    escape::visible,
+    inventory::{Coverage, OsRelease, Package, Section},
+};
+
+/// Characters of a package URL that stand for themselves.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Renders `view`, whose JSON form has the digest `json_sha256`: the same report gives the same
+/// serial number.
+pub fn render(view: &View<'_>, json_sha256: &str) -> String {
+    let none = Packages::default();
+    let packages = view.packages.unwrap_or(&none);
+    let mut items: Vec<&Package> = packages.items.iter().collect();
+    items.sort_by_key(|p| (&p.manager, &p.name, &p.version, &p.arch));
+    items.dedup();
+    let components: Vec<Value> = items
+        .iter()
+        .zip(1..)
+        .map(|(package, number)| component(package, packages.os.as_ref(), number))
+        .collect();
+    let mut metadata = json!({
+        "tools": { "components": [{
+            "type": "application",
+            "name": "secure-scan",
+            "version": visible(view.tool_version, 40),
+        }]},
+        "component": subject(view),
+        "properties": [
+            property("verdict", view.verdict.name()),
+            property("target", &view.subject_line()),
+            property("trust", &visible(view.trust, 400)),
+            property("packages", &coverage(view)),
+        ],
+    });
+    if let Some(started) = view.started_utc() {
+        metadata["timestamp"] = started.into();
+    }
+    pretty(&json!({
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": format!("urn:uuid:{}", serial(json_sha256)),
+        "version": 1,
+        "metadata": metadata,
+        "components": components,
+        // An SBOM of a target that could not be seen whole says so.
+        "compositions": [{
+            "aggregate": if complete(view) { "incomplete_third_party_only" } else { "incomplete" },
+            "assemblies": ["subject"],
+        }],
+    }))
+}
+
+/// Whether every package of the package databases was seen. What was installed without them is
+/// never known, so that no composition is called `complete`.
+fn complete(view: &View<'_>) -> bool {
+    view.packages.is_some() && view.coverage.get(&Section::Packages) == Some(&Coverage::Complete)
+}
+
+fn coverage(view: &View<'_>) -> String {
+    let gap = view
+        .gaps()
+        .into_iter()
+        .find(|(s, _)| *s == Section::Packages);
+    match gap {
+        Some((_, gap)) => visible(&gap, 1000),
+        None if complete(view) => "all of the package databases of the target".to_owned(),
+        None => "not collected".to_owned(),
+    }
+}
+
+fn property(name: &str, value: &str) -> Value {
+    json!({ "name": format!("secure-scan:{name}"), "value": value })
+}
+
+fn subject(view: &View<'_>) -> Value {
+    let name = visible(&view.artifact(), 400);
+    let kind = match view.subject {
+        Subject::Container(_) => "container",
+        Subject::Local(_) if view.image_digest.is_some() => "container",
+        Subject::Local(_) => "file",
+    };
+    let mut subject = json!({ "type": kind, "bom-ref": "subject", "name": name });
+    if let Some(digest) = view.image_digest {
+        subject["version"] = digest.into();
+        let content = digest.trim_start_matches("sha256:");
+        subject["hashes"] = json!([{ "alg": "SHA-256", "content": content }]);
+    }
+    subject
+}
+
+fn component(package: &Package, os: Option<&OsRelease>, number: u32) -> Value {
+    let mut component = json!({
+        "type": "library",
+        "bom-ref": format!("package-{number}"),
+        "name": visible(&package.name, 300),
+        "version": visible(&package.version, 300),
+        "properties": [property("manager", &visible(&package.manager, 40))],
+    });
+    if let Some(purl) = purl(package, os) {
+        component["purl"] = purl.into();
+    }
+    component
+}
+
+/// The package URL, by the purl specification's types `deb`, `apk` and `rpm`.
+fn purl(package: &Package, os: Option<&OsRelease>) -> Option<String> {
+    let kind = match package.manager.as_str() {
+        "dpkg" => "deb",
+        "apk" => "apk",
+        "rpm" => "rpm",
+        _ => return None,
+    };
+    let os = os.filter(|os| !os.id.is_empty())?;
+    let encode = |text: &str| utf8_percent_encode(text, PLAIN).to_string();
+    let mut purl = format!(
+        "pkg:{kind}/{}/{}@{}",
+        encode(&os.id.to_lowercase()),
+        encode(&package.name.to_lowercase()),
+        encode(&package.version)
+    );
+    let mut separator = '?';
+    let mut qualifier = |name: &str, value: &str| {
+        if !value.is_empty() {
+            purl = format!("{purl}{separator}{name}={}", encode(value));
+            separator = '&';
+        }
+    };
+    qualifier("arch", &package.arch);
+    if !os.version.is_empty() {
+        qualifier("distro", &format!("{}-{}", os.id, os.version));
+    }
+    Some(purl)
+}
+
+/// A UUID of version 8 (RFC 9562, 5.8) of a digest.
+fn serial(digest: &str) -> uuid::Uuid {
+    let mut bytes = [0; 16];
+    let sum = Sha256::digest(format!("cyclonedx\n{digest}"));
+    bytes.copy_from_slice(&sum[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}

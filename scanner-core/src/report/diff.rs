@@ -1,0 +1,228 @@
+//! What changed between two reports of a target: findings, coverage and controls.
+
+mod render;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+pub use render::{json, markdown, text};
+
+use super::{ControlRecord, ControlStage, Verdict, View};
+use crate::{
+    finding::{CheckResult, CheckStatus, Severity},
+    inventory::Coverage,
+};
+
+/// The value of [`Diff::schema`].
+pub const SCHEMA: &str = "secure-scan.io/report-diff/v1";
+
+/// What changed between two reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diff {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
+    /// The report that is compared with.
+    pub old: Side,
+    /// The report that is judged.
+    pub new: Side,
+    /// What it amounts to.
+    pub outcome: Outcome,
+    /// Checks that fail now and did not, or that matter more than they did.
+    pub new_findings: Vec<Change>,
+    /// Checks that failed and now pass or do not apply.
+    pub fixed: Vec<Change>,
+    /// Checks that changed in another way; among them those that can no longer look.
+    pub changed: Vec<Change>,
+    /// Sections that are seen more or less completely.
+    pub coverage: Vec<Turn>,
+    /// Controls that came, went, or hold otherwise.
+    pub controls: Vec<Turn>,
+}
+
+/// What a comparison amounts to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Nothing that was not there before, and nothing that could be seen before was not seen.
+    NoNewFindings,
+    /// At least one new finding.
+    NewFindings,
+    /// No new finding was seen, but the new report saw less than the old one.
+    SeesLess,
+}
+
+/// One of the two reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Side {
+    /// What was scanned.
+    pub subject: String,
+    /// When, where the report says.
+    pub started: Option<String>,
+    /// What it amounts to.
+    pub verdict: Verdict,
+}
+
+/// A check in both reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Identifier of the check.
+    pub id: String,
+    /// Title of the check.
+    pub title: String,
+    /// Severity in the new report, or in the old one when it is not in the new one.
+    pub severity: Severity,
+    /// Before; absent when the check was not in the report.
+    pub old: Option<CheckStatus>,
+    /// Now; absent when the check is not in the report.
+    pub new: Option<CheckStatus>,
+    /// Evidence that is new.
+    pub appeared: Vec<String>,
+    /// Evidence that is gone.
+    pub vanished: Vec<String>,
+}
+
+/// Something that was one way and is another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Turn {
+    /// What.
+    pub name: String,
+    /// Before.
+    pub old: String,
+    /// Now.
+    pub new: String,
+}
+
+/// Compares `new` with `old`, check by check, by their identifiers.
+pub fn compare(old: &View<'_>, new: &View<'_>) -> Diff {
+    let (before, after) = (by_id(old), by_id(new));
+    let mut diff = Diff {
+        schema: SCHEMA,
+        old: side(old),
+        new: side(new),
+        outcome: Outcome::NoNewFindings,
+        new_findings: Vec::new(),
+        fixed: Vec::new(),
+        changed: Vec::new(),
+        coverage: coverage(old, new),
+        controls: turns(&control_states(old), &control_states(new)),
+    };
+    for result in new.sorted() {
+        sort_in(
+            &mut diff,
+            before.get(result.id.as_str()).copied(),
+            Some(result),
+        );
+    }
+    for result in old.sorted() {
+        if !after.contains_key(result.id.as_str()) {
+            sort_in(&mut diff, Some(result), None);
+        }
+    }
+    let blind = |c: &Change| matches!(c.new, None | Some(CheckStatus::Error)) && saw(c.old);
+    diff.outcome = if !diff.new_findings.is_empty() {
+        Outcome::NewFindings
+    } else if !new.problems().is_empty() || diff.changed.iter().any(blind) {
+        Outcome::SeesLess
+    } else {
+        Outcome::NoNewFindings
+    };
+    diff
+}
+
+fn saw(status: Option<CheckStatus>) -> bool {
+    status.is_some_and(|s| s != CheckStatus::Error)
+}
+
+fn side(view: &View<'_>) -> Side {
+    Side {
+        subject: view.subject_line(),
+        started: view.started_utc(),
+        verdict: view.verdict,
+    }
+}
+
+fn by_id<'a>(view: &'a View<'_>) -> BTreeMap<&'a str, &'a CheckResult> {
+    let all = view.sorted().into_iter();
+    all.map(|r| (r.id.as_str(), r)).collect()
+}
+
+fn sort_in(diff: &mut Diff, old: Option<&CheckResult>, new: Option<&CheckResult>) {
+    let Some(shown) = new.or(old) else { return };
+    let items = |of: Option<&CheckResult>, without: Option<&CheckResult>| -> Vec<String> {
+        let known = |item: &&String| without.is_none_or(|r| !r.evidence.contains(item));
+        of.map_or_else(Vec::new, |r| {
+            r.evidence.iter().filter(known).cloned().collect()
+        })
+    };
+    let change = Change {
+        id: shown.id.clone(),
+        title: shown.title.clone(),
+        severity: shown.severity,
+        old: old.map(|r| r.status),
+        new: new.map(|r| r.status),
+        appeared: items(new, old),
+        vanished: items(old, new),
+    };
+    let failed = |r: Option<&CheckResult>| r.is_some_and(|r| r.status == CheckStatus::Fail);
+    let worse = old.zip(new).is_some_and(|(o, n)| n.severity > o.severity);
+    let settled = [Some(CheckStatus::Pass), Some(CheckStatus::NotApplicable)];
+    if failed(new) && (!failed(old) || worse) {
+        diff.new_findings.push(change);
+    } else if failed(old) && settled.contains(&change.new) {
+        diff.fixed.push(change);
+    } else if change.old != change.new
+        || !change.appeared.is_empty()
+        || !change.vanished.is_empty()
+        || old.map(|r| r.evidence_total) != new.map(|r| r.evidence_total)
+        || old.map(|r| r.severity) != new.map(|r| r.severity)
+    {
+        diff.changed.push(change);
+    }
+}
+
+fn coverage(old: &View<'_>, new: &View<'_>) -> Vec<Turn> {
+    let word = |coverage: &Coverage| match coverage {
+        Coverage::Complete => "complete",
+        Coverage::Partial { .. } => "partial",
+        Coverage::Unavailable { .. } => "not available",
+        Coverage::NotRequested => "not requested",
+    };
+    let words = |view: &View<'_>| -> BTreeMap<String, String> {
+        let all = view.coverage.iter();
+        all.map(|(s, c)| (s.name().to_owned(), word(c).to_owned()))
+            .collect()
+    };
+    turns(&words(old), &words(new))
+}
+
+fn control_states(view: &View<'_>) -> BTreeMap<String, String> {
+    let state = |control: &ControlRecord| {
+        let stages = [
+            ("enforced", &control.enforced),
+            ("verified", &control.verified),
+            ("seen gone", &control.release_verified),
+        ];
+        let words = stages.map(|(name, stage)| match stage {
+            ControlStage::NotReached => format!("not {name}"),
+            ControlStage::Done { .. } => name.to_owned(),
+            ControlStage::Failed { .. } => format!("{name} FAILED"),
+        });
+        (control.id.clone(), words.join(", "))
+    };
+    view.controls.iter().map(state).collect()
+}
+
+fn turns(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<Turn> {
+    let absent = || "absent".to_owned();
+    let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    names
+        .into_iter()
+        .filter(|name| old.get(*name) != new.get(*name))
+        .map(|name| Turn {
+            name: name.clone(),
+            old: old.get(name).cloned().unwrap_or_else(absent),
+            new: new.get(name).cloned().unwrap_or_else(absent),
+        })
+        .collect()
+}

@@ -1,0 +1,386 @@
+//! The sections of the page.
+
+use maud::{Markup, html};
+
+use crate::{
+    escape::visible,
+    finding::{CheckResult, CheckStatus, Severity},
+    gate::GateDecision,
+    report::{
+        AuditOutcome, ControlRecord, ControlStage,
+        view::{Subject, View},
+    },
+};
+
+/// Packages that are listed.
+const MAX_PACKAGES: usize = 5000;
+
+/// What was scanned, how, and how far the evidence can be trusted.
+pub(super) fn facts(view: &View<'_>) -> Markup {
+    let mut rows = Vec::new();
+    if let Subject::Container(target) = view.subject {
+        rows.push(("Image", target.image.as_str()));
+        rows.push(("Runs", &target.image_id));
+        rows.push(("Node", &target.node));
+        rows.push(("Pod UID", &target.pod_uid));
+    } else if let Some(digest) = view.image_digest {
+        rows.push(("Digest", digest));
+    }
+    rows.push(("Profile", view.profile));
+    if let Some(policy) = view.policy {
+        rows.push(("Policy", policy));
+    }
+    if let Some(alert) = view.alert {
+        rows.push(("Alert", alert));
+    }
+    rows.push(("Strategy", view.strategy));
+    if let Some(reason) = view.reason {
+        rows.push(("Because", reason));
+    }
+    rows.push(("Trust", view.trust));
+    if let Some(started) = view.started {
+        rows.push(("Started", started));
+    }
+    if let Some(severity) = view.fail_on {
+        rows.push(("Fails from", severity.name()));
+    }
+    html! {
+        dl.card {
+            @for (name, value) in rows {
+                dt { (name) } dd { (visible(value, 400)) }
+            }
+        }
+    }
+}
+
+pub(super) fn problems(view: &View<'_>) -> Markup {
+    html! {
+        @for problem in view.problems() {
+            div.card.problem { h3 { "No result" } p { (visible(&problem, 2000)) } }
+        }
+    }
+}
+
+pub(super) fn findings(view: &View<'_>) -> Markup {
+    let failed: Vec<_> = view.failed().collect();
+    let has = |severity| failed.iter().any(|r| r.severity == severity);
+    html! {
+        @if !failed.is_empty() {
+            h2 { "Failed" }
+            div.card.filter hidden {
+                input type="search" placeholder="Search" aria-label="Search in findings";
+                @for severity in Severity::WORST_FIRST {
+                    @if has(severity) {
+                        label {
+                            input type="checkbox" value=(severity.name()) checked;
+                            " " (severity.name())
+                        }
+                    }
+                }
+                output.soft {}
+            }
+            @for result in failed { (finding(view, result)) }
+        }
+    }
+}
+
+fn finding(view: &View<'_>, result: &CheckResult) -> Markup {
+    let severity = result.severity.name();
+    let shown = result.evidence.len() as u64;
+    html! {
+        article class={"card finding " (severity) "-edge"} data-severity=(severity) {
+            h3 { span class={"tag " (severity)} { (severity) } (visible(&result.title, 300)) }
+            p.soft {
+                code { (visible(&result.id, 200)) }
+                @if !view.counts(result) { " the threshold of this scan allows it" }
+            }
+            @if !result.evidence.is_empty() {
+                ul.evidence {
+                    @for item in &result.evidence { li { code { (visible(item, 300)) } } }
+                    @if result.evidence_total > shown { li { "and " (result.evidence_total - shown) " more" } }
+                }
+            }
+            p { b { "Why: " } (visible(&result.rationale, 2000)) }
+            p { b { "Fix: " } (visible(&result.fix, 2000)) }
+            @if !result.references.is_empty() {
+                p.soft { "References: " (list(&result.references)) }
+            }
+            @if !result.tags.is_empty() { p.soft { "Tags: " (list(&result.tags)) } }
+            @for limit in &result.limits { p.soft { "Not all was seen: " (visible(limit, 400)) } }
+        }
+    }
+}
+
+/// Thresholds that were not met, and failures that a waiver covers.
+pub(super) fn waived(view: &View<'_>) -> Markup {
+    let waived: Vec<_> = view
+        .sorted()
+        .into_iter()
+        .filter(|r| r.waiver.is_some())
+        .collect();
+    html! {
+        @for breach in view.breaches() {
+            div.card.problem { b { "Threshold not met: " } (visible(breach, 400)) }
+        }
+        @if !waived.is_empty() { h2 { "Waived (never a pass)" } }
+        @for result in waived {
+            div.card {
+                h3 { span class={"tag " (result.severity.name())} { (result.severity.name()) }
+                    (visible(&result.title, 300)) }
+                p.soft { code { (visible(&result.id, 200)) } }
+                @if let Some(waiver) = &result.waiver {
+                    p { "Until " (visible(&waiver.expires, 20)) ": " (visible(&waiver.justification, 500)) }
+                }
+            }
+        }
+        @if let Some(summary) = view.findings.and_then(|f| f.waivers.as_ref()) {
+            @for (word, list) in [("Expired", &summary.expired), ("Unused", &summary.unused)] {
+                @for item in list { p { b { (word) " waiver: " } (visible(item, 300)) } }
+            }
+        }
+    }
+}
+
+fn list(items: &[String]) -> String {
+    visible(&items.join(", "), 600)
+}
+
+/// What could not be looked at.
+pub(super) fn blind(view: &View<'_>) -> Markup {
+    html! {
+        @if view.count(CheckStatus::Error) > 0 {
+            h2 { "Could not look (never a pass)" }
+            @for result in view.with_status(CheckStatus::Error) {
+                div.card {
+                    h3 { span.tag.unsure { "error" } (visible(&result.title, 300)) }
+                    p.soft { code { (visible(&result.id, 200)) } }
+                    p { (visible(&result.message, 1000)) }
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn coverage(view: &View<'_>) -> Markup {
+    let gaps = view.gaps();
+    let unproven = view.agent.is_some_and(|agent| !agent.digests);
+    html! {
+        @if !gaps.is_empty() || unproven {
+            h2 { "Coverage gaps" }
+            div.card {
+                @if unproven {
+                    p { "The target has no working cksum: the answer was proven by its length alone." }
+                }
+                dl {
+                    @for (section, gap) in &gaps {
+                        dt { (section) } dd { (visible(gap, 1000)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn gates(view: &View<'_>) -> Markup {
+    html! {
+        @if !view.gates.is_empty() {
+            h2 { "Gates" }
+            div.card {
+                dl {
+                    @for gate in view.gates {
+                        dt { (visible(&gate.id, 80)) }
+                        dd {
+                            @match &gate.decision {
+                                GateDecision::Allow { evidence } => {
+                                    b.good { "allowed" } " " (visible(evidence, 600))
+                                }
+                                GateDecision::Warn { reason } => {
+                                    b.unsure { "warning" } " " (visible(reason, 600))
+                                }
+                                GateDecision::Abort { reason } => {
+                                    b.bad { "ABORTED" } " " (visible(reason, 600))
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Every control: planned, enforced, verified, released, and what proves it.
+pub(super) fn controls(view: &View<'_>) -> Markup {
+    html! {
+        @if !view.controls.is_empty() {
+            h2 { "Controls" }
+            table.stack {
+                thead {
+                    tr {
+                        th { "Control" } th { "Enforced" } th { "Verified" } th { "Sealed" }
+                        th { "Released" } th { "Seen gone" }
+                    }
+                }
+                tbody {
+                    @for control in view.controls {
+                        tr {
+                            td { b { (visible(&control.title, 200)) } }
+                            @for (name, stage) in stages(control) { (word(name, stage)) }
+                        }
+                    }
+                }
+            }
+            details {
+                summary { "What was planned, and what proves it" }
+                @for control in view.controls { (evidence(control)) }
+            }
+        }
+    }
+}
+
+/// What was looked at after the scan.
+pub(super) fn post_scan(view: &View<'_>) -> Markup {
+    html! {
+        @if let Some(audit) = view.post_scan {
+            h2 { "After the scan" }
+            dl.card {
+                @for check in &audit.checks {
+                    dt { (visible(&check.id, 80)) }
+                    dd {
+                        @match check.outcome {
+                            AuditOutcome::Shown => { span.good { "shown" } }
+                            AuditOutcome::Told => { b.unsure { "told" } }
+                            AuditOutcome::NotShown => { b.bad { "NOT SHOWN" } }
+                        }
+                        @for item in &check.evidence { p { (visible(item, 600)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn stages(control: &ControlRecord) -> [(&'static str, &ControlStage); 5] {
+    [
+        ("Enforced", &control.enforced),
+        ("Verified", &control.verified),
+        ("Sealed", &control.sealed),
+        ("Released", &control.released),
+        ("Seen gone", &control.release_verified),
+    ]
+}
+
+fn word(name: &str, stage: &ControlStage) -> Markup {
+    html! {
+        td data-name=(name) {
+            @match stage {
+                ControlStage::NotReached => { "not reached" }
+                ControlStage::Done { .. } => { span.good { "yes" } }
+                ControlStage::Failed { .. } => { b.bad { "FAILED" } }
+            }
+        }
+    }
+}
+
+fn evidence(control: &ControlRecord) -> Markup {
+    html! {
+        div.card {
+            h3 { (visible(&control.title, 200)) " " code { (visible(&control.id, 80)) } }
+            dl {
+                @for planned in &control.planned {
+                    dt { "Planned" } dd { (visible(planned, 600)) }
+                }
+                @for (name, stage) in stages(control) {
+                    @match stage {
+                        ControlStage::NotReached => {}
+                        ControlStage::Done { evidence } => {
+                            @for item in &evidence.0 { dt { (name) } dd { (visible(item, 600)) } }
+                        }
+                        ControlStage::Failed { reason } => {
+                            dt { (name) } dd { b.bad { "FAILED " } (visible(reason, 600)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What passed and what does not apply.
+pub(super) fn rest(view: &View<'_>) -> Markup {
+    let groups = [
+        ("Passed", CheckStatus::Pass),
+        ("Do not apply", CheckStatus::NotApplicable),
+    ];
+    html! {
+        @for (name, status) in groups {
+            @if view.count(status) > 0 {
+                h2 { (name) }
+                details.card {
+                    summary { (view.count(status)) " checks" }
+                    @for result in view.with_status(status) {
+                        p {
+                            code { (visible(&result.id, 200)) } " " (visible(&result.title, 300))
+                            @for limit in result.limits.iter().chain(Some(&result.message).filter(|m| !m.is_empty())) {
+                                " " span.soft { (visible(limit, 300)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn packages(view: &View<'_>) -> Markup {
+    html! {
+        @if let Some(packages) = view.packages {
+            h2 { "Packages" }
+            details.card {
+                summary {
+                    (packages.items.len()) " packages"
+                    @if let Some(os) = &packages.os { " of " (visible(&os.name, 100)) }
+                }
+                table {
+                    thead { tr { th { "Name" } th { "Version" } th { "Architecture" } } }
+                    tbody {
+                        @for package in packages.items.iter().take(MAX_PACKAGES) {
+                            tr {
+                                td { (visible(&package.name, 200)) }
+                                td { (visible(&package.version, 200)) }
+                                td { (visible(&package.arch, 40)) }
+                            }
+                        }
+                    }
+                }
+                @if packages.items.len() > MAX_PACKAGES {
+                    p { "and " (packages.items.len() - MAX_PACKAGES) " more in the JSON report" }
+                }
+            }
+        }
+    }
+}
+
+/// Timings and API calls.
+pub(super) fn effort(view: &View<'_>) -> Markup {
+    html! {
+        @if view.api_calls.is_some() || !view.timings.is_empty() {
+            h2 { "Effort" }
+            dl.card {
+                @if let Some(calls) = view.api_calls {
+                    dt { "API calls" }
+                    dd { (calls.operator) " as operator, " (calls.scan) " as the scan identity" }
+                }
+                @if let Some(seconds) = view.seconds { dt { "Seconds" } dd { (format!("{seconds:.1}")) } }
+                @if let Some(audit) = view.audit {
+                    dt { "Audit log" }
+                    dd { (audit.at.entries) " entries, head " code { (visible(&audit.at.head, 64)) } }
+                }
+                @for timing in view.timings {
+                    dt { (timing.stage.name().replace('_', " ")) }
+                    dd { (format!("{:.2} s", timing.seconds)) }
+                }
+            }
+        }
+    }
+}

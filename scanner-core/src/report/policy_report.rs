@@ -1,0 +1,179 @@
+//! Policy reports as Kubernetes objects: `openreports.io/v1alpha1` and `wgpolicyk8s.io/v1alpha2`.
+//!
+//! Written as JSON, which every reader of YAML takes: no text of a target can be read as YAML.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{
+    format::pretty,
+    view::{Subject, View},
+};
+use crate::{
+    escape::visible,
+    finding::{CheckResult, CheckStatus, Severity, Waiver},
+};
+
+/// Characters of a message; 1,000 results of that length stay within what etcd takes.
+const MAX_MESSAGE: usize = 1000;
+/// Results of one object.
+const MAX_RESULTS: usize = 1000;
+
+/// Which API the object is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Api {
+    /// `Report` of `openreports.io/v1alpha1`.
+    OpenReports,
+    /// `PolicyReport` of `wgpolicyk8s.io/v1alpha2`.
+    WgPolicy,
+}
+
+/// Renders `view`.
+pub fn render(view: &View<'_>, api: Api) -> String {
+    let (api_version, kind) = match api {
+        Api::OpenReports => ("openreports.io/v1alpha1", "Report"),
+        Api::WgPolicy => ("wgpolicyk8s.io/v1alpha2", "PolicyReport"),
+    };
+    let problems = view.problems();
+    let problems = problems
+        .iter()
+        .map(|problem| whole(view, "secure-scan-execution", "error", problem));
+    let breaches = view.breaches().iter();
+    let breaches = breaches.map(|b| whole(view, "secure-scan-threshold", "fail", b));
+    let checks = view.sorted().into_iter().map(|r| result(view, r));
+    let results: Vec<Value> = problems
+        .chain(breaches)
+        .chain(checks)
+        .take(MAX_RESULTS)
+        .collect();
+    let mut summary = BTreeMap::from(["pass", "fail", "warn", "error", "skip"].map(|s| (s, 0)));
+    for result in &results {
+        if let Some(count) = result["result"].as_str().and_then(|r| summary.get_mut(r)) {
+            *count += 1;
+        }
+    }
+    let mut object = json!({
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": metadata(view),
+        "summary": summary,
+        "results": results,
+    });
+    if api == Api::OpenReports {
+        object["source"] = "secure-scan".into();
+    }
+    if let Subject::Container(target) = view.subject {
+        object["scope"] = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "namespace": target.namespace,
+            "name": target.pod,
+            "uid": visible(&target.pod_uid, 100),
+        });
+    }
+    pretty(&object)
+}
+
+/// A pod's next report replaces the one before it; the object goes when the pod goes.
+fn metadata(view: &View<'_>) -> Value {
+    let annotations = json!({
+        "secure-scan.io/verdict": view.verdict.name(),
+        "secure-scan.io/complete": view.complete().to_string(),
+        "secure-scan.io/image": visible(&view.artifact(), 400),
+        "secure-scan.io/started": view.started_utc().unwrap_or_default(),
+        "secure-scan.io/trust": visible(view.trust, 400),
+    });
+    let labels = json!({ "app.kubernetes.io/managed-by": "secure-scan" });
+    match view.subject {
+        Subject::Container(target) => {
+            let owner = json!({
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "name": target.pod,
+                "uid": visible(&target.pod_uid, 100),
+            });
+            json!({
+                "name": name(&format!("{}-{}", target.pod, target.container)),
+                "namespace": target.namespace,
+                "annotations": annotations,
+                "labels": labels,
+                "ownerReferences": [owner],
+            })
+        }
+        Subject::Local(subject) => json!({
+            "name": name(&hex::encode(subject.as_bytes())),
+            "annotations": annotations,
+            "labels": labels,
+        }),
+    }
+}
+
+/// A name that Kubernetes takes, of parts that are names already.
+fn name(of: &str) -> String {
+    let cut: String = of.chars().take(200).collect();
+    format!("secure-scan-{}", cut.trim_end_matches(['-', '.']))
+}
+
+fn result(view: &View<'_>, check: &CheckResult) -> Value {
+    let (outcome, message) = match check.status {
+        CheckStatus::Pass => ("pass", String::new()),
+        CheckStatus::Fail if view.counts(check) => ("fail", evidence(check)),
+        CheckStatus::Fail => ("warn", waived(check) + &evidence(check)),
+        CheckStatus::Error => ("error", format!("could not look: {}", check.message)),
+        CheckStatus::NotApplicable => ("skip", format!("does not apply {}", check.message)),
+    };
+    let mut result = json!({
+        "source": "secure-scan",
+        "policy": visible(view.profile, 200),
+        "rule": visible(&check.id, 200),
+        "category": "container security",
+        "severity": check.severity.name(),
+        "scored": check.status != CheckStatus::NotApplicable,
+        "result": outcome,
+        "message": visible(&format!("{}; {message}", check.title), MAX_MESSAGE),
+        "properties": { "fix": visible(&check.fix, 400) },
+    });
+    stamp(view, &mut result);
+    result
+}
+
+fn waived(check: &CheckResult) -> String {
+    let told = |w: &Waiver| format!("waived until {}: {}; ", w.expires, w.justification);
+    check.waiver.as_ref().map_or_else(String::new, told)
+}
+
+/// A result of the scan as a whole.
+fn whole(view: &View<'_>, rule: &str, outcome: &str, message: &str) -> Value {
+    let mut result = json!({
+        "source": "secure-scan",
+        "policy": visible(view.profile, 200),
+        "rule": rule,
+        "category": "container security",
+        "severity": Severity::Critical.name(),
+        "scored": true,
+        "result": outcome,
+        "message": visible(message, MAX_MESSAGE),
+    });
+    stamp(view, &mut result);
+    result
+}
+
+fn stamp(view: &View<'_>, result: &mut Value) {
+    if let Some(started) = view.started_at() {
+        let nanos = started.subsec_nanosecond().max(0);
+        result["timestamp"] = json!({ "seconds": started.as_second(), "nanos": nanos });
+    }
+}
+
+fn evidence(check: &CheckResult) -> String {
+    let more = check
+        .evidence_total
+        .saturating_sub(check.evidence.len() as u64);
+    let more = if more > 0 {
+        format!("; and {more} more")
+    } else {
+        String::new()
+    };
+    format!("{}{more}", check.evidence.join("; "))
+}

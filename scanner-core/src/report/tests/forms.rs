@@ -1,0 +1,185 @@
+//! What each form says of a report: its verdict above all, since none may read as clean that is not.
+
+use serde_json::Value;
+
+use super::{super::*, sample};
+use crate::gate::GateDecision;
+
+fn made(report: &ScanReport, format: Format) -> String {
+    let document = Document::from(report.clone());
+    render(&document, format, text::Style::default()).unwrap()
+}
+
+fn json(report: &ScanReport, format: Format) -> Value {
+    serde_json::from_str(&made(report, format)).unwrap()
+}
+
+fn with_digest() -> ScanReport {
+    let mut report = sample("/etc/shadow");
+    report.plan.target.image_id = format!("web@sha256:{}", "b".repeat(64));
+    report
+}
+
+fn passed() -> ScanReport {
+    let mut report = with_digest();
+    report.verdict = Verdict::Passed;
+    report.findings.as_mut().unwrap().results.drain(..3);
+    report.controls.clear();
+    report.coverage.clear();
+    report
+}
+
+/// Reports that are no result as a whole, in each way that there is.
+fn no_results() -> Vec<ScanReport> {
+    let mut failed = with_digest();
+    failed.verdict = Verdict::Failed;
+    failed.findings = None;
+    failed.packages = None;
+    failed.controls.clear();
+    failed.failure = Some(Failure {
+        stage: Stage::Open,
+        message: "no shell".into(),
+        hint: None,
+        interrupted: false,
+    });
+    let mut aborted = failed.clone();
+    aborted.verdict = Verdict::GateAborted;
+    aborted.gates = vec![GateResult {
+        id: "expected-digest".into(),
+        decision: GateDecision::Abort {
+            reason: "another".into(),
+        },
+    }];
+    let mut unclean = passed();
+    unclean.verdict = Verdict::CleanupUnverified;
+    let mut incomplete = with_digest();
+    incomplete.verdict = Verdict::Incomplete;
+    incomplete.findings.as_mut().unwrap().results.drain(..2);
+    incomplete.controls.clear();
+    let mut empty = passed();
+    empty.verdict = Verdict::Incomplete;
+    empty.findings.as_mut().unwrap().results.clear();
+    vec![failed, aborted, unclean, incomplete, empty]
+}
+
+#[test]
+fn no_form_reads_a_scan_that_is_no_result_as_clean() {
+    for report in no_results() {
+        let verdict = report.verdict;
+        let sarif = json(&report, Format::Sarif);
+        let invocation = &sarif["runs"][0]["invocations"][0];
+        assert_eq!(invocation["executionSuccessful"], false, "{verdict:?}");
+        let told = invocation["toolExecutionNotifications"].as_array().unwrap();
+        assert!(told.iter().any(|n| n["level"] == "error"), "{verdict:?}");
+
+        let junit = made(&report, Format::Junit);
+        let junit = quick_junit::Report::deserialize_from_str(&junit).unwrap();
+        assert!(junit.errors > 0, "{verdict:?}");
+
+        let ohdf = json(&report, Format::Ohdf);
+        let controls = ohdf["profiles"][0]["controls"].as_array().unwrap();
+        let error = |c: &Value| c["results"][0]["status"] == "error" && c["impact"] != 0.0;
+        assert!(controls.iter().any(error), "{verdict:?}");
+
+        for format in [Format::OpenReports, Format::PolicyReport] {
+            let object = json(&report, format);
+            assert!(
+                object["summary"]["error"].as_i64().unwrap() > 0,
+                "{verdict:?}"
+            );
+        }
+        let statement = json(&report, Format::InToto);
+        assert_eq!(statement["predicate"]["complete"], false, "{verdict:?}");
+        for format in [Format::Html, Format::Markdown, Format::Terminal] {
+            let text = made(&report, format);
+            assert!(text.contains(verdict.sentence()), "{format} {verdict:?}");
+        }
+        let bom = json(&report, Format::CycloneDx);
+        assert_eq!(bom["metadata"]["properties"][0]["value"], verdict.name());
+    }
+}
+
+#[test]
+fn a_scan_that_passed_reads_as_clean() {
+    let report = passed();
+    let sarif = json(&report, Format::Sarif);
+    assert_eq!(
+        sarif["runs"][0]["invocations"][0]["executionSuccessful"],
+        true
+    );
+    assert_eq!(sarif["runs"][0]["results"], serde_json::json!([]));
+    let junit = quick_junit::Report::deserialize_from_str(&made(&report, Format::Junit)).unwrap();
+    assert_eq!((junit.errors, junit.failures), (0, 0));
+    let statement = json(&report, Format::InToto);
+    assert_eq!(statement["predicate"]["complete"], true);
+    assert_eq!(statement["subject"][0]["digest"]["sha256"], "b".repeat(64));
+}
+
+#[test]
+fn a_failed_check_below_the_threshold_is_no_failure_and_no_pass() {
+    let mut report = with_digest();
+    report.fail_on = Some(Severity::High);
+    report.controls.clear();
+    let text = made(&report, Format::Junit);
+    let junit = quick_junit::Report::deserialize_from_str(&text).unwrap();
+    assert_eq!(junit.failures, 1);
+    assert!(
+        text.contains("which the threshold of this scan allows"),
+        "{text}"
+    );
+    let object = json(&report, Format::PolicyReport);
+    assert_eq!(object["summary"]["warn"], 1);
+}
+
+#[test]
+fn fingerprints_outlive_pods_and_builds_but_tell_checks_and_targets_apart() {
+    let report = with_digest();
+    let of = |report: &ScanReport, check| View::from(report).fingerprint(check);
+    let mut next = report.clone();
+    next.plan.target.pod = "web-1".parse().unwrap();
+    next.plan.target.image = "web:2@sha256:00".into();
+    assert_eq!(of(&report, "a"), of(&next, "a"));
+    assert_ne!(of(&report, "a"), of(&report, "b"));
+    next.plan.target.image = "localhost:5000/web".into();
+    assert_ne!(of(&report, "a"), of(&next, "a"));
+    let tagged = next.clone();
+    next.plan.target.image = "localhost:5000/web:3".into();
+    assert_eq!(of(&tagged, "a"), of(&next, "a"));
+}
+
+#[test]
+fn package_urls_follow_the_specification() {
+    let bom = json(&with_digest(), Format::CycloneDx);
+    let purl = &bom["components"][0]["purl"];
+    assert_eq!(
+        purl,
+        "pkg:deb/debian/%2Fetc%2Fshadow@1%3A2%2B3?arch=amd64&distro=debian-12"
+    );
+}
+
+#[test]
+fn a_form_without_its_subject_is_refused_not_empty() {
+    let mut report = sample("x");
+    report.packages = None;
+    let document = Document::from(report);
+    for format in [Format::CycloneDx, Format::InToto] {
+        assert!(
+            render(&document, format, text::Style::default()).is_err(),
+            "{format}"
+        );
+    }
+}
+
+#[test]
+fn markdown_is_bounded_and_tells_what_was_cut() {
+    let mut report = with_digest();
+    let results = &mut report.findings.as_mut().unwrap().results;
+    let one = results[0].clone();
+    results.extend((0..2000).map(|n| {
+        let id = format!("check-{n}");
+        crate::finding::CheckResult { id, ..one.clone() }
+    }));
+    let text = made(&report, Format::Markdown);
+    assert!(text.len() <= markdown::MAX_BYTES, "{}", text.len());
+    assert!(text.contains("were cut for length"), "{text}");
+}

@@ -1,0 +1,304 @@
+//! What every format renders: a report of either kind, borrowed, so that no format is written twice.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    ApiCalls, AuditOutcome, AuditSummary, ControlRecord, ControlStage, Failure, LocalReport,
+    Packages, PostScanAudit, ScanReport, Timing, Verdict,
+};
+use crate::{
+    Target,
+    escape::visible,
+    finding::{CheckResult, CheckStatus, Findings, Severity},
+    gate::GateResult,
+    inventory::{AgentInfo, Coverage, Section},
+    target::image_digest,
+};
+
+/// What was scanned.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// A running container of a cluster.
+    Container(&'a Target),
+    /// Something on this machine.
+    Local(&'a str),
+}
+
+/// A report of either kind. Text in it is as the target or the server gave it: every format passes
+/// it through [`crate::escape::visible`].
+#[derive(Debug, Clone)]
+pub struct View<'a> {
+    /// Version of secure-scan.
+    pub tool_version: &'a str,
+    /// What was scanned.
+    pub subject: Subject<'a>,
+    /// What the scan amounts to.
+    pub verdict: Verdict,
+    /// Name and version of the profile.
+    pub profile: &'a str,
+    /// How the target was reached.
+    pub strategy: &'a str,
+    /// Why it was reached so.
+    pub reason: Option<&'a str>,
+    /// How far the evidence can be trusted.
+    pub trust: &'a str,
+    /// RFC 3339 time at which the scan started.
+    pub started: Option<&'a str>,
+    /// Seconds that it took.
+    pub seconds: Option<f64>,
+    /// Severity from which a failed check was a finding.
+    pub fail_on: Option<Severity>,
+    /// Why the scan could not be done.
+    pub failure: Option<&'a Failure>,
+    /// Name and version of the policy.
+    pub policy: Option<&'a str>,
+    /// How the alert of a gate that aborted was raised, or why it was not.
+    pub alert: Option<&'a str>,
+    /// Allowances of the policy that matched nothing of this target.
+    pub unused_allowances: &'a [String],
+    /// What the gates said.
+    pub gates: &'a [GateResult],
+    /// What the checks say.
+    pub findings: Option<&'a Findings>,
+    /// Which agent answered.
+    pub agent: Option<&'a AgentInfo>,
+    /// How completely each section was collected.
+    pub coverage: &'a BTreeMap<Section, Coverage>,
+    /// Every control and what proves it.
+    pub controls: &'a [ControlRecord],
+    /// Seconds spent in each stage.
+    pub timings: &'a [Timing],
+    /// Requests sent to the API server.
+    pub api_calls: Option<ApiCalls>,
+    /// The post-scan audit.
+    pub post_scan: Option<&'a PostScanAudit>,
+    /// Where the audit log stood.
+    pub audit: Option<&'a AuditSummary>,
+    /// What is installed in the target.
+    pub packages: Option<&'a Packages>,
+    /// Digest of the image, `sha256:...`, where there is one.
+    pub image_digest: Option<&'a str>,
+}
+
+impl<'a> From<&'a ScanReport> for View<'a> {
+    fn from(report: &'a ScanReport) -> Self {
+        Self {
+            tool_version: &report.tool_version,
+            subject: Subject::Container(&report.plan.target),
+            verdict: report.verdict,
+            profile: &report.plan.profile,
+            strategy: &report.plan.strategy,
+            reason: report.plan.reason.as_deref(),
+            trust: &report.trust,
+            started: Some(&report.started),
+            seconds: Some(report.seconds),
+            fail_on: report.fail_on,
+            failure: report.failure.as_ref(),
+            policy: report.plan.policy.as_deref(),
+            alert: report.alert.as_deref(),
+            unused_allowances: &report.unused_allowances,
+            gates: &report.gates,
+            findings: report.findings.as_ref(),
+            agent: report.agent.as_ref(),
+            coverage: &report.coverage,
+            controls: &report.controls,
+            timings: &report.timings,
+            api_calls: Some(report.api_calls),
+            post_scan: report.post_scan.as_ref(),
+            audit: report.audit.as_ref(),
+            packages: report.packages.as_ref(),
+            image_digest: report.plan.target.digest(),
+        }
+    }
+}
+
+impl<'a> From<&'a LocalReport> for View<'a> {
+    fn from(report: &'a LocalReport) -> Self {
+        Self {
+            tool_version: &report.tool_version,
+            subject: Subject::Local(&report.subject),
+            verdict: report.verdict,
+            profile: &report.profile,
+            strategy: "local",
+            reason: None,
+            trust: "read by the scanner itself; no tool of the target took part",
+            started: report.started.as_deref(),
+            seconds: None,
+            fail_on: report.fail_on,
+            failure: None,
+            policy: None,
+            alert: None,
+            unused_allowances: &[],
+            gates: &[],
+            findings: Some(&report.findings),
+            agent: Some(&report.agent),
+            coverage: &report.coverage,
+            controls: &[],
+            timings: &[],
+            api_calls: None,
+            post_scan: None,
+            audit: None,
+            packages: report.packages.as_ref(),
+            image_digest: report.image_digest.as_deref().and_then(image_digest),
+        }
+    }
+}
+
+impl View<'_> {
+    /// What was scanned, in one line that is safe to show.
+    pub fn subject_line(&self) -> String {
+        match self.subject {
+            Subject::Container(target) => target.to_string(),
+            Subject::Local(subject) => visible(subject, 400),
+        }
+    }
+
+    /// The image as it was asked for, or what was scanned.
+    pub fn artifact(&self) -> Cow<'_, str> {
+        match self.subject {
+            Subject::Container(target) => Cow::Borrowed(&target.image),
+            Subject::Local(subject) => Cow::Borrowed(subject),
+        }
+    }
+
+    /// Every result of a check: failed ones first, then those that could not look, each the worst
+    /// first and then by identifier. The order depends on nothing else.
+    pub fn sorted(&self) -> Vec<&CheckResult> {
+        let mut all: Vec<_> = self.findings.iter().flat_map(|f| &f.results).collect();
+        all.sort_by(|a, b| order(a).cmp(&order(b)));
+        all
+    }
+
+    /// Results with that status, in the order of [`View::sorted`].
+    pub fn with_status(&self, status: CheckStatus) -> impl Iterator<Item = &CheckResult> {
+        self.sorted()
+            .into_iter()
+            .filter(move |r| r.status == status)
+    }
+
+    /// Number of results with that status.
+    pub fn count(&self, status: CheckStatus) -> usize {
+        self.findings.map_or(0, |f| f.count(status))
+    }
+
+    /// Failed checks that no waiver covers, in the order of [`View::sorted`].
+    pub fn failed(&self) -> impl Iterator<Item = &CheckResult> {
+        self.sorted().into_iter().filter(|r| r.is_finding())
+    }
+
+    /// Whether that failed check counts, as the verdict has it: no waiver covers it, and it is at
+    /// the threshold or above. Where there are thresholds of numbers, each counts if they are not met.
+    pub fn counts(&self, result: &CheckResult) -> bool {
+        let thresholds = self.findings.and_then(|f| f.thresholds.as_ref());
+        let reached = |from: Option<Severity>| from.is_some_and(|s| result.severity >= s);
+        result.is_finding()
+            && match thresholds {
+                Some(outcome) => !outcome.breaches.is_empty() || reached(outcome.fail_on),
+                None => self.fail_on.is_none() || reached(self.fail_on),
+            }
+    }
+
+    /// Thresholds that were not met. Not yet safe to show.
+    pub fn breaches(&self) -> &[String] {
+        let thresholds = self.findings.and_then(|f| f.thresholds.as_ref());
+        thresholds.map_or(&[], |outcome| &outcome.breaches)
+    }
+
+    /// When the scan started, where the report says so in a way that can be read.
+    pub fn started_at(&self) -> Option<jiff::Timestamp> {
+        self.started?.parse().ok()
+    }
+
+    /// That time in UTC with milliseconds, which every consumer reads.
+    pub fn started_utc(&self) -> Option<String> {
+        let started = self.started_at()?;
+        Some(started.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
+    }
+
+    /// Whether everything was looked at, nothing was refused, and cleanup was proven.
+    pub fn complete(&self) -> bool {
+        matches!(self.verdict, Verdict::Passed | Verdict::Findings)
+            && self.count(CheckStatus::Error) == 0
+    }
+
+    /// What could not be looked at, one line for each section; not yet safe to show.
+    pub fn gaps(&self) -> Vec<(Section, String)> {
+        let gap = |(section, coverage): (&Section, &Coverage)| match coverage {
+            Coverage::Partial {
+                reasons,
+                unreadable,
+            } => Some((
+                *section,
+                format!("partial, {unreadable} unreadable: {}", reasons.join("; ")),
+            )),
+            Coverage::Unavailable { reason } => {
+                Some((*section, format!("not available: {reason}")))
+            }
+            Coverage::Complete | Coverage::NotRequested => None,
+        };
+        self.coverage.iter().filter_map(gap).collect()
+    }
+
+    /// Why the scan as a whole is no result: it failed, a gate refused, or something may be left.
+    /// Not yet safe to show.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if let Some(failure) = self.failure {
+            let hint = failure.hint.as_ref();
+            let hint = hint.map_or_else(String::new, |hint| format!(" (hint: {hint})"));
+            problems.push(format!("{}{hint}", failure.message));
+        }
+        for control in self.controls {
+            if let ControlStage::Failed { reason } = &control.release_verified {
+                problems.push(format!("control {}: not seen gone: {reason}", control.id));
+            }
+        }
+        let audit = self.post_scan.map_or(&[][..], |audit| &audit.checks);
+        for check in audit.iter().filter(|c| c.outcome == AuditOutcome::NotShown) {
+            let evidence = check.evidence.join("; ");
+            problems.push(format!(
+                "after the scan, {}: not shown: {evidence}",
+                check.id
+            ));
+        }
+        let whole = matches!(
+            self.verdict,
+            Verdict::Failed | Verdict::GateAborted | Verdict::CleanupUnverified
+        );
+        if problems.is_empty() && (whole || self.verdict == Verdict::Incomplete && self.nothing()) {
+            problems.push(self.verdict.sentence().to_owned());
+        }
+        problems
+    }
+
+    fn nothing(&self) -> bool {
+        self.findings.is_none_or(|f| f.results.is_empty())
+    }
+
+    /// A fingerprint of a check on this target that is the same in the next scan of it, also after
+    /// its pod was replaced or its image was built anew: SHA-256 in hexadecimal.
+    pub fn fingerprint(&self, check: &str) -> String {
+        let place = match self.subject {
+            Subject::Container(target) => {
+                let image = target.image.split('@').next().unwrap_or_default();
+                let tag = image.rfind(':').filter(|at| !image[*at..].contains('/'));
+                let repository = tag.map_or(image, |at| &image[..at]);
+                format!("{}\n{}\n{repository}", target.namespace, target.container)
+            }
+            Subject::Local(subject) => subject.to_owned(),
+        };
+        hex::encode(Sha256::digest(format!("v1\n{check}\n{place}")))
+    }
+}
+
+fn order(result: &CheckResult) -> (u8, std::cmp::Reverse<Severity>, &str) {
+    let status = match result.status {
+        CheckStatus::Fail => 0,
+        CheckStatus::Error => 1,
+        CheckStatus::Pass => 2,
+        CheckStatus::NotApplicable => 3,
+    };
+    (status, std::cmp::Reverse(result.severity), &result.id)
+}
