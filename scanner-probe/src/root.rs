@@ -24,6 +24,9 @@ use crate::{
 
 /// Longest text file that is read, in bytes.
 const MAX_TEXT: u64 = 16 << 20;
+/// How often a path is tried that changes while it is resolved: a target that renames without end
+/// keeps no probe busy.
+const MAX_TRIES: u32 = 1000;
 
 /// A directory that is taken for the root of a filesystem.
 #[derive(Debug)]
@@ -61,13 +64,14 @@ impl Root {
             path.trim_start_matches('/')
         };
         let flags = flags | OFlags::CLOEXEC;
-        loop {
+        for _ in 0..MAX_TRIES {
             match openat2(&self.dir, path, flags, Mode::empty(), INSIDE) {
                 // The tree changed while it was resolved.
                 Err(Errno::AGAIN) => {}
                 other => return other,
             }
         }
+        Err(Errno::AGAIN)
     }
 
     /// What is at `path`, without following a link at its end; `None` when there is nothing.

@@ -278,4 +278,18 @@ mod tests {
         };
         assert_eq!(unreadable, 1);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn hostile_lines_never_panic_and_give_no_digest_that_was_not_sent(
+            text in proptest::collection::vec("[-=>/ a-f0-9?81]{0,90}|=[0-9a-f]{64}( /[ab?])?|81ed 0 0 1 /[ab?]|/[ab?]|>[a-z/]{0,3}", 0..30)
+        ) {
+            let (found, unreadable) = files(&text);
+            proptest::prop_assert!(found.len() as u64 + unreadable <= text.len() as u64);
+            for entry in found.iter().filter(|f| !f.digest.is_empty()) {
+                let sent = format!("={}", entry.digest);
+                proptest::prop_assert!(text.iter().any(|line| line.starts_with(&sent)));
+            }
+        }
+    }
 }
