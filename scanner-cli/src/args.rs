@@ -9,8 +9,11 @@ use scanner_core::{
     target::{ContainerName, Namespace, PodName},
 };
 
-use crate::audit::{AuditArgs, AuditCommand};
 use crate::inject::InjectArgs;
+use crate::{
+    audit::{AuditArgs, AuditCommand},
+    credential::CredentialCommand,
+};
 
 use crate::report::ReportCommand;
 
@@ -71,6 +74,9 @@ pub(crate) enum Command {
     /// there (a pod; for a directory also processes) do not apply.
     #[command(after_long_help = EXIT_CODES)]
     Local(LocalArgs),
+    /// Lend a credential for one pod to a program that speaks kubeconfig
+    #[command(subcommand)]
+    Credential(CredentialCommand),
     /// Check an audit log, and match it with the API server's own
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -199,6 +199,13 @@ fn reconcile(args: &ReconcileArgs) -> Result<u8, Problem> {
 
 fn told(found: &Reconciliation) -> String {
     let mut text = format!("{} calls are in both logs and agree\n", found.matched);
+    if found.lent > 0 {
+        let _ = writeln!(
+            text,
+            "{} calls by the program that the token was lent to, within what it was lent for",
+            found.lent
+        );
+    }
     for (title, lines) in [
         ("ALARMS:", &found.alarms),
         ("answered, but not in the server's log:", &found.missing),

@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod credential;
 mod inject;
 mod local;
 mod output;
@@ -12,13 +13,22 @@ mod scan;
 mod signals;
 mod sink;
 
-use std::{future::Future, process::ExitCode};
+use std::{alloc::System, future::Future, process::ExitCode};
 
 use args::{Cli, Command};
 use clap::Parser as _;
-use nix::sys::resource::{Resource, setrlimit};
+use credential::CredentialCommand;
+use nix::sys::{
+    prctl,
+    resource::{Resource, setrlimit},
+};
 use scanner_core::report::Verdict;
 use scanner_k8s::Strategy;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Overwrites all memory that is freed: a token also passes through buffers of HTTP and TLS.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// Exit code of wrong usage, and of a profile or kubeconfig that cannot be used.
 const USAGE: u8 = 2;
@@ -48,11 +58,17 @@ impl Problem {
 pub fn main() -> ExitCode {
     // A core dump would hold the token. What cannot be limited is off already or limited lower.
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    // Nor may another program of the same user read it from this one's memory.
+    let _ = prctl::set_dumpable(false);
     let cli = Cli::parse();
     // Another provider can only be installed by a program that embeds this one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let result = match cli.command {
         Command::Profile(command) => profile::run(command),
+        Command::Credential(command) => match command {
+            CredentialCommand::Exec(args) => run(credential::run(&args)),
+            CredentialCommand::Child(args) => Err(credential::become_tool(&args)),
+        },
         Command::Audit(command) => audit::run(&command),
         Command::Report(command) => report::run(command),
         Command::Local(args) => local::run(&args),

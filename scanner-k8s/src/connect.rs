@@ -14,11 +14,13 @@ use std::{
 
 use audited::AuditLayer;
 pub(crate) use audited::StreamTap;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use kube::{
     Client, Config,
     client::ClientBuilder,
     config::{AuthInfo, KubeConfigOptions, Kubeconfig},
 };
+use pem::Pem;
 use scanner_core::audit::{AuditLog, Entry, Identity};
 use secrecy::{ExposeSecret as _, SecretString};
 use watch::TokenWatch;
@@ -116,6 +118,31 @@ impl Connection {
     /// The log of every call of this connection, and of what its scans decided.
     pub fn audit(&self) -> &Arc<AuditLog> {
         &self.audit
+    }
+
+    /// A kubeconfig of the same server that has nothing but `token`.
+    pub(crate) fn kubeconfig(&self, token: &SecretString, namespace: &str) -> SecretString {
+        let authorities = self.config.root_cert.iter().flatten();
+        let authorities: Vec<Pem> = authorities
+            .map(|der| Pem::new("CERTIFICATE", der.clone()))
+            .collect();
+        let authorities = STANDARD.encode(pem::encode_many(&authorities));
+        // JSON is YAML, and needs no library that copies the token about.
+        let kubeconfig = serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "scan",
+            "clusters": [{"name": "scan", "cluster": {
+                "server": self.config.cluster_url.to_string().trim_end_matches('/'),
+                "certificate-authority-data": authorities,
+                "tls-server-name": self.config.tls_server_name,
+            }}],
+            "users": [{"name": "scan", "user": {"token": token.expose_secret()}}],
+            "contexts": [{"name": "scan", "context": {
+                "cluster": "scan", "user": "scan", "namespace": namespace,
+            }}],
+        });
+        SecretString::from(kubeconfig.to_string())
     }
 
     pub(crate) fn tokens(&self) -> &TokenWatch {

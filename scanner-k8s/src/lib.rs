@@ -14,6 +14,7 @@ pub mod error;
 pub mod exec;
 pub mod facts;
 pub mod inject;
+pub mod lend;
 pub mod manifest;
 mod preflight;
 pub mod resolve;

@@ -22,7 +22,7 @@ use scanner_core::{
 };
 use uuid::Uuid;
 
-use logged::LoggedScan;
+pub(crate) use logged::LoggedScan;
 
 use crate::{
     Connection, Session,
@@ -290,7 +290,7 @@ fn controls(session: &Arc<Session>, reach: &Reach) -> Vec<Box<dyn SecurityContro
     all
 }
 
-fn scan_id() -> Result<ScanId, InvalidScanId> {
+pub(crate) fn scan_id() -> Result<ScanId, InvalidScanId> {
     let id = Uuid::new_v4().simple().to_string();
     id[..10].parse()
 }

@@ -54,6 +54,8 @@ pub struct Session {
     /// The pod as it was resolved, and as it was after the scan.
     pub(crate) before: OnceLock<PodSnapshot>,
     pub(crate) after: OnceLock<PodSnapshot>,
+    /// The token, where it is lent to a program; nowhere else is it kept.
+    lent: Mutex<Option<SecretString>>,
     ledger: Arc<Ledger>,
 }
 
@@ -70,6 +72,7 @@ impl Session {
             token_refused: OnceLock::new(),
             before: OnceLock::new(),
             after: OnceLock::new(),
+            lent: Mutex::default(),
             ledger: Arc::default(),
         })
     }
@@ -102,6 +105,20 @@ impl Session {
     /// What was shown of them since.
     pub(crate) fn shown(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Keeps the token for the program that it is lent to, if there is one.
+    pub(crate) fn lend(&self, token: &SecretString) {
+        if self.plan.strategy == crate::lend::STRATEGY {
+            let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+            *lent = Some(token.clone());
+        }
+    }
+
+    /// The token that is lent, once.
+    pub(crate) fn take_lent(&self) -> Option<SecretString> {
+        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        lent.take()
     }
 
     pub(crate) fn name(&self) -> String {

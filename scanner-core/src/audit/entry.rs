@@ -61,6 +61,19 @@ pub enum Entry {
         /// The event of the scan.
         what: serde_json::Value,
     },
+    /// The scan's token is now lent to a program of this machine, whose calls are not logged here.
+    Lent {
+        /// Whose token it is.
+        account: String,
+        /// Namespace of the pod.
+        namespace: String,
+        /// The one pod that it may exec into.
+        pod: String,
+        /// Whether it may also get this pod.
+        get_pod: bool,
+        /// The program, for a reader.
+        tool: String,
+    },
     /// Something else that was done, such as running a tool.
     Done {
         /// What, for a reader.

@@ -22,6 +22,8 @@ const COMPLETE: &str = "ResponseComplete";
 pub struct Reconciliation {
     /// Calls that both logs have, and agree on.
     pub matched: u64,
+    /// Calls by programs that a token was lent to, within what it was lent for.
+    pub lent: u64,
     /// What must not be: somebody else acted as the scan, or the logs contradict each other.
     pub alarms: Vec<String>,
     /// Calls that were answered, and that the server's log does not have.
@@ -40,6 +42,8 @@ pub struct Reconciler<'a> {
     calls: BTreeMap<&'a str, Ours<'a>>,
     accounts: BTreeSet<&'a str>,
     credentials: BTreeSet<&'a str>,
+    /// User name, namespace, pod, and whether it may be got.
+    lent: Vec<(&'a str, &'a str, &'a str, bool)>,
     found: Reconciliation,
 }
 
@@ -113,6 +117,7 @@ impl<'a> Reconciler<'a> {
     pub fn new(log: &'a Verified) -> Self {
         let (mut calls, mut accounts, mut credentials) =
             (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        let mut lent = Vec::new();
         for entry in log.entries() {
             match entry {
                 Entry::Call(call) => {
@@ -138,6 +143,13 @@ impl<'a> Reconciler<'a> {
                     accounts.insert(account.as_str());
                     credentials.insert(credential.as_str());
                 }
+                Entry::Lent {
+                    account,
+                    namespace,
+                    pod,
+                    get_pod,
+                    ..
+                } => lent.push((account.as_str(), namespace.as_str(), pod.as_str(), *get_pod)),
                 Entry::Opened { .. }
                 | Entry::Stream(_)
                 | Entry::Scan { .. }
@@ -148,6 +160,7 @@ impl<'a> Reconciler<'a> {
             calls,
             accounts,
             credentials,
+            lent,
             found: Reconciliation::default(),
         }
     }
@@ -198,9 +211,43 @@ impl<'a> Reconciler<'a> {
             self.found.alarms.extend(told);
             return;
         }
+        if self.is_lent(event) {
+            self.found.lent += u64::from(event.stage == COMPLETE);
+            return;
+        }
         if let Some(why) = self.stranger(event) {
             self.found.alarms.push(format!("{why}: {}", event.show()));
         }
+    }
+
+    /// Whether it is a call with a lent token, by its own user, for what it was lent for.
+    fn is_lent(&self, event: &Event) -> bool {
+        let mut used = event.user.extra.get(USED).into_iter().flatten();
+        if event.impersonated_user.is_some()
+            || !used.all(|id| self.credentials.contains(id.as_str()))
+        {
+            return false;
+        }
+        self.lent.iter().any(|(account, namespace, pod, get_pod)| {
+            let within = event.object_ref.as_ref().map_or_else(
+                // What the server can do: every client asks that first.
+                || {
+                    ["/api", "/openapi", "/version"]
+                        .iter()
+                        .any(|p| event.request_uri.starts_with(p))
+                },
+                |object| {
+                    let this = object.namespace == *namespace && object.name == *pod;
+                    let what = match object.resource().as_str() {
+                        "pods/exec" => true,
+                        "pods" => *get_pod && event.verb == "get",
+                        _ => false,
+                    };
+                    this && what
+                },
+            );
+            within && event.user.username == *account
+        })
     }
 
     /// Why a call that was not logged may not be.

@@ -74,6 +74,7 @@ impl SecurityControl for SingleUseCredential {
             .status
             .ok_or_else(|| not_held("the server gave no token"))?;
         let token = SecretString::from(status.token);
+        self.0.lend(&token);
         let client = self
             .0
             .connection

@@ -8,14 +8,14 @@ use scanner_core::{
 use crate::Session;
 
 /// An observer that logs, then tells the one that the program brought.
-pub(super) struct LoggedScan<'a> {
+pub(crate) struct LoggedScan<'a> {
     session: &'a Session,
     then: &'a dyn Observer,
 }
 
 impl<'a> LoggedScan<'a> {
     /// Begins with the plan, whose identity is from now on expected to act.
-    pub(super) fn new(session: &'a Session, then: &'a dyn Observer) -> Self {
+    pub(crate) fn new(session: &'a Session, then: &'a dyn Observer) -> Self {
         let plan = session.plan();
         session.connection.audit().record(Entry::Planned {
             scan: plan.scan_id.clone(),

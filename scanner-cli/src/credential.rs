@@ -1,0 +1,261 @@
+//! `secure-scan credential exec`: runs a program with a kubeconfig that may exec into one pod.
+
+use std::{
+    fs::File,
+    io::Write as _,
+    os::{fd::OwnedFd, unix::process::CommandExt as _},
+    path::PathBuf,
+    process::Command,
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use clap::{Args, Subcommand, ValueEnum};
+use command_fds::{CommandFdExt as _, FdMapping};
+use nix::{
+    sys::{prctl, signal::Signal},
+    unistd::{Pid, getpid, getppid},
+};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use scanner_core::{
+    cause::chain,
+    report::Verdict,
+    target::{ContainerName, Namespace, PodName, PodSelection, TargetRequest},
+};
+use scanner_k8s::{
+    ConnectOptions, connect,
+    lend::{LendRequest, PreparedLending, Tool},
+    scan::{MAX_LEASE, MIN_LEASE},
+};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::{
+    CLEANUP, NOT_DONE, Problem, audit, audit::AuditArgs, exit_code, progress::Progress,
+    signals::Signals,
+};
+
+/// Number of the kubeconfig's file descriptor in the program.
+const FD: i32 = 3;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CredentialCommand {
+    /// Run a program with a kubeconfig that may exec into one pod, and nothing else
+    ///
+    /// The kubeconfig is a sealed file in memory, which only the program can open, by the path in its
+    /// KUBECONFIG variable. When the program ends its token is revoked, and seen to be refused. Ends
+    /// with the program's exit code, or with 5 when it cannot be shown that nothing is left.
+    Exec(Box<ExecArgs>),
+    /// What becomes the program: ends with its parent
+    #[command(hide = true)]
+    Child(ChildArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExecArgs {
+    /// Name of the pod
+    #[arg(long)]
+    pod: PodName,
+    /// Namespace of the pod; the context's namespace when absent
+    #[arg(short, long)]
+    namespace: Option<Namespace>,
+    /// Container of the pod that must be running; its only or default one when absent
+    #[arg(short, long)]
+    container: Option<ContainerName>,
+    /// Allow more: `get-pod` lets the program get this one pod, as kubectl exec does first
+    #[arg(long, value_enum)]
+    allow: Vec<Allow>,
+    /// Seconds after which the cluster itself removes everything, and the program is ended
+    #[arg(long, value_name = "SECONDS", default_value_t = 300,
+        value_parser = clap::value_parser!(u32).range(i64::from(MIN_LEASE)..=i64::from(MAX_LEASE)))]
+    lease: u32,
+    /// Context of the kubeconfig
+    #[arg(long)]
+    context: Option<String>,
+    /// Kubeconfig; $KUBECONFIG or ~/.kube/config when absent
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    #[command(flatten)]
+    audit: AuditArgs,
+    /// No progress on standard error
+    #[arg(short, long)]
+    quiet: bool,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    tool: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Allow {
+    /// Get the one pod
+    GetPod,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChildArgs {
+    parent: i32,
+    #[arg(last = true, required = true)]
+    tool: Vec<String>,
+}
+
+/// Runs `args.tool` with a lent credential.
+pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
+    let options = ConnectOptions {
+        kubeconfig: args.kubeconfig.clone(),
+        context: args.context.clone(),
+    };
+    let connection = connect(&options)
+        .await
+        .map_err(|error| Problem::usage(chain(&error), error.hint()))?;
+    audit::open(connection.audit(), &args.audit)?;
+    let namespace = match &args.namespace {
+        Some(namespace) => namespace.clone(),
+        None => connection
+            .default_namespace()
+            .parse()
+            .map_err(|error| Problem::usage(format!("{error}"), "name a namespace with -n"))?,
+    };
+    let request = LendRequest {
+        target: TargetRequest {
+            namespace,
+            pod: PodSelection::Name(args.pod.clone()),
+            container: args.container.clone(),
+        },
+        get_pod: args.allow.contains(&Allow::GetPod),
+        lease_seconds: args.lease,
+    };
+    let tool = Arc::new(Program(args.tool.clone()));
+    let prepared = PreparedLending::new(&connection, &request, tool).await;
+    drop(connection);
+    let prepared = prepared.map_err(|error| Problem {
+        code: NOT_DONE,
+        message: chain(&error),
+        hint: error.hint(),
+    })?;
+    let log = prepared.audit();
+    let progress = Progress::new(args.quiet);
+    let ended = lend(prepared, &progress).await;
+    progress.finish();
+    let closed = audit::close(&log, &args.audit);
+    let (report, code) = ended?;
+    closed?;
+    if report.verdict == Verdict::Passed {
+        // A program that a signal ended has no code that fits.
+        return Ok(code.and_then(|c| u8::try_from(c).ok()).unwrap_or(NOT_DONE));
+    }
+    let mut why = report.failure.as_ref().map(|f| f.message.clone());
+    if report.verdict == Verdict::CleanupUnverified {
+        let audit = report.post_scan.iter().flat_map(|audit| &audit.checks);
+        let open: Vec<String> = audit
+            .map(|c| format!("{}: {:?}", c.id, c.outcome))
+            .collect();
+        why = Some(format!(
+            "it cannot be shown that nothing is left: {}",
+            open.join(", ")
+        ));
+    }
+    Err(Problem {
+        code: exit_code(report.verdict),
+        message: why.unwrap_or_else(|| report.verdict.sentence().to_owned()),
+        hint: report.failure.and_then(|f| f.hint),
+    })
+}
+
+async fn lend(
+    prepared: PreparedLending,
+    progress: &Progress,
+) -> Result<(scanner_core::ScanReport, Option<i32>), Problem> {
+    let mut signals = Signals::new().map_err(|error| Problem {
+        code: NOT_DONE,
+        message: format!("cannot listen for signals: {error}"),
+        hint: None,
+    })?;
+    let lease = prepared.plan().lease_seconds;
+    let (interrupt, interrupted) = tokio::sync::oneshot::channel();
+    let stop = async { interrupted.await.unwrap_or_default() };
+    let impatient = async {
+        let _ = interrupt.send(signals.next().await);
+        signals.next().await
+    };
+    tokio::select! {
+        ended = Box::pin(prepared.run(progress, stop)) => Ok(ended),
+        signal = impatient => Err(Problem {
+            code: CLEANUP,
+            message: format!("second {signal}: stopped before the cleanup was verified"),
+            hint: Some(format!("the cluster removes what is left at most {lease} s after the start")),
+        }),
+    }
+}
+
+/// A program of this machine.
+struct Program(Vec<String>);
+
+#[async_trait]
+impl Tool for Program {
+    fn name(&self) -> String {
+        self.0.first().cloned().unwrap_or_default()
+    }
+
+    async fn run(&self, kubeconfig: SecretString) -> Result<i32, String> {
+        let file = sealed(&kubeconfig).map_err(|error| format!("no file in memory: {error}"))?;
+        drop(kubeconfig);
+        let this =
+            std::env::current_exe().map_err(|error| format!("cannot find myself: {error}"))?;
+        let mut command = tokio::process::Command::new(this);
+        command
+            .args(["credential", "child", &getpid().to_string(), "--"])
+            .args(&self.0)
+            .env("KUBECONFIG", format!("/proc/self/fd/{FD}"))
+            .kill_on_drop(true);
+        // Only this child gets the file; here it stays closed on exec.
+        command
+            .fd_mappings(vec![FdMapping {
+                parent_fd: file,
+                child_fd: FD,
+            }])
+            .map_err(|error| format!("cannot hand over the kubeconfig: {error}"))?;
+        let mut child = command
+            .spawn()
+            .map_err(|error| format!("cannot run {}: {error}", self.name()))?;
+        // The command holds the file; the child alone keeps it from here on.
+        drop(command);
+        let status = child.wait().await.map_err(|error| error.to_string())?;
+        match status.code() {
+            Some(code) => Ok(code),
+            None => Err(format!("{} was ended by a signal", self.name())),
+        }
+    }
+}
+
+/// A file in memory that nobody can change any more.
+fn sealed(text: &SecretString) -> std::io::Result<OwnedFd> {
+    let fd = memfd_create(
+        "kubeconfig",
+        MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
+    )?;
+    let mut file = File::from(fd);
+    file.write_all(text.expose_secret().as_bytes())?;
+    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
+    fcntl_add_seals(&file, seals)?;
+    Ok(file.into())
+}
+
+/// Becomes the program, so that it ends when its parent does. Gives why it could not.
+pub(crate) fn become_tool(args: &ChildArgs) -> Problem {
+    let problem = |message: String| Problem {
+        code: NOT_DONE,
+        message,
+        hint: Some("name a program that is installed".into()),
+    };
+    if let Err(error) = prctl::set_pdeathsig(Signal::SIGKILL) {
+        return problem(format!("cannot be bound to its parent: {error}"));
+    }
+    // It may have ended before that.
+    if getppid() != Pid::from_raw(args.parent) {
+        return problem("the parent is gone".into());
+    }
+    let Some((name, arguments)) = args.tool.split_first() else {
+        return problem("no program was named".into());
+    };
+    let error = Command::new(name).args(arguments).exec();
+    problem(format!("cannot run {name}: {error}"))
+}
