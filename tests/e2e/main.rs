@@ -5,6 +5,7 @@ mod audit;
 mod auto;
 mod bad_input;
 mod cli;
+mod credential;
 mod distroless;
 mod inject;
 

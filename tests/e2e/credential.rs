@@ -1,0 +1,324 @@
+//! Lent credentials: real kubectl and a stranger's client, before and after; memory and disk after.
+
+use std::{fs, path::Path, time::Duration};
+
+use k8s_openapi::api::{
+    authentication::v1::SelfSubjectReview,
+    core::v1::{Pod, Secret},
+};
+use kube::{
+    Api,
+    api::{ListParams, PostParams},
+};
+use nix::{
+    sys::{
+        signal::{Signal, kill},
+        stat::Mode,
+    },
+    unistd::{Pid, mkfifo},
+};
+use scanner_tests::{
+    Site,
+    program::{Said, program},
+    thief,
+};
+use tokio::{process::Command, time::sleep};
+
+fn lend(site: &Site, options: &[&str], tool: &[&str]) -> Command {
+    let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
+    let mut all = vec!["credential", "exec", "-n", &site.namespace];
+    all.extend(["--pod", "web", "--context", &context]);
+    all.extend(options);
+    all.push("--");
+    all.extend(tool);
+    program(&all)
+}
+
+async fn said(mut command: Command) -> Said {
+    command.output().await.expect("it starts").into()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path")
+}
+
+/// The status that the server answers to a review with `token`.
+async fn status(token: &str) -> u16 {
+    let api = Api::<SelfSubjectReview>::all(thief::client_with(token).await);
+    let review = SelfSubjectReview::default();
+    match api.create(&PostParams::default(), &review).await {
+        Ok(_) => 201,
+        Err(kube::Error::Api(status)) => status.code,
+        Err(_) => 0,
+    }
+}
+
+#[tokio::test]
+async fn kubectl_may_exec_into_the_pod_and_nothing_else() {
+    let site = Site::new("lend").await;
+    site.pod("other").await;
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    let allowed = ["--allow", "get-pod"];
+    let logged = ["--allow", "get-pod", "--audit-log", text(&log)];
+    let kubectl = |options: &'static [&'static str], tool: &'static [&'static str]| {
+        said(lend(&site, options, tool))
+    };
+    let (ran, code, bare, other, secrets, logged) = tokio::join!(
+        said(lend(
+            &site,
+            &allowed,
+            &["kubectl", "exec", "web", "--", "echo", "looked"]
+        )),
+        said(lend(
+            &site,
+            &allowed,
+            &["kubectl", "exec", "web", "--", "sh", "-c", "exit 7"]
+        )),
+        kubectl(&[], &["kubectl", "exec", "web", "--", "true"]),
+        said(lend(
+            &site,
+            &allowed,
+            &["kubectl", "exec", "other", "--", "true"]
+        )),
+        said(lend(&site, &allowed, &["kubectl", "get", "secrets"])),
+        said(lend(
+            &site,
+            &logged,
+            &["kubectl", "exec", "web", "--", "true"]
+        )),
+    );
+    assert_eq!((ran.code, ran.out.trim()), (0, "looked"), "{ran:?}");
+    assert_eq!(code.code, 7, "the program's own code: {code:?}");
+    for (name, said) in [("no get", bare), ("other pod", other), ("secrets", secrets)] {
+        assert_eq!(said.code, 1, "{name}: {said:?}");
+        assert!(said.err.contains("orbidden"), "{name}: {said:?}");
+    }
+    assert_eq!(logged.code, 0, "{logged:?}");
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    if let Ok(apiserver) = std::env::var("SCANNER_E2E_AUDIT_LOG") {
+        let args = [
+            "audit",
+            "reconcile",
+            text(&log),
+            "--apiserver-log",
+            &apiserver,
+        ];
+        let agreed = said(program(&args)).await;
+        assert_eq!(agreed.code, 0, "{agreed:?}");
+        assert!(agreed.out.contains("the token was lent to"), "{agreed:?}");
+    }
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_strangers_client_has_it_only_while_it_is_lent() {
+    let site = Site::new("stranger").await;
+    let dir = tempfile::tempdir().unwrap();
+    let (copy, tried) = (dir.path().join("token"), dir.path().join("tried"));
+    // A program that betrays its token and tries to change the file that it got.
+    let script = format!(
+        "sed -n 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/p' $KUBECONFIG >{0}.new; mv {0}.new {0}; \
+         (echo x >>$KUBECONFIG) 2>/dev/null && echo was-$((1+1))-changed; tr '\\0' '\\n' </proc/$PPID/cmdline; env; \
+         while [ ! -e {1} ]; do sleep 0.1; done",
+        copy.display(),
+        tried.display()
+    );
+    let running = tokio::spawn(said(lend(&site, &[], &["sh", "-c", &script])));
+    for _ in 0..200 {
+        if copy.exists() {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    let token = fs::read_to_string(&copy).unwrap().trim().to_owned();
+    assert!(
+        token.starts_with("eyJ"),
+        "the program can read its kubeconfig"
+    );
+    let client = thief::client_with(&token).await;
+    let pods = Api::<Pod>::namespaced(client.clone(), &site.namespace);
+    let secrets = Api::<Secret>::namespaced(client, &site.namespace);
+    let params = kube::api::AttachParams::default();
+    let exec = pods.exec("web", ["true"], &params).await;
+    assert!(exec.is_ok(), "it may exec into the pod");
+    assert!(pods.get("web").await.is_err(), "it may not get the pod");
+    assert!(secrets.list(&ListParams::default()).await.is_err());
+    fs::write(&tried, "").unwrap();
+    let said = running.await.unwrap();
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(
+        !said.out.contains("was-2-changed"),
+        "the file is sealed: {said:?}"
+    );
+    assert!(!said.out.contains(&token) && !said.err.contains(&token));
+    assert_eq!(status(&token).await, 401, "it is burnt");
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn the_program_ends_with_its_parent() {
+    let site = Site::new("orphan").await;
+    let dir = tempfile::tempdir().unwrap();
+    let mark = dir.path().join("pid");
+    let script = format!(
+        "echo $$ >{0}.new; mv {0}.new {0}; exec sleep 300",
+        mark.display()
+    );
+    let mut child = lend(&site, &["--lease", "30"], &["sh", "-c", &script])
+        .spawn()
+        .unwrap();
+    for _ in 0..200 {
+        if mark.exists() {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    let tool = fs::read_to_string(&mark).unwrap().trim().to_owned();
+    let alive = || Path::new(&format!("/proc/{tool}")).exists();
+    assert!(alive());
+    child.kill().await.unwrap();
+    for _ in 0..40 {
+        if !alive() {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert!(!alive(), "the program outlives secure-scan");
+    for _ in 0..90 {
+        if site.leftovers().await.is_empty() {
+            site.remove().await;
+            return;
+        }
+        sleep(Duration::from_millis(500)).await;
+    }
+    unreachable!("after the lease: {:?}", site.leftovers().await);
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_the_program_and_burns_its_token() {
+    let site = Site::new("lendint").await;
+    let dir = tempfile::tempdir().unwrap();
+    let copy = dir.path().join("token");
+    let script = format!(
+        "sed -n 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/p' $KUBECONFIG >{0}.new; mv {0}.new {0}; exec sleep 300",
+        copy.display()
+    );
+    let child = lend(&site, &[], &["sh", "-c", &script]).spawn().unwrap();
+    for _ in 0..200 {
+        if copy.exists() {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    let token = fs::read_to_string(&copy).unwrap().trim().to_owned();
+    let pid = i32::try_from(child.id().unwrap()).unwrap();
+    kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+    let said = Said::from(child.wait_with_output().await.unwrap());
+    assert_eq!(said.code, 3, "{said:?}");
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    assert_eq!(status(&token).await, 401, "it is burnt");
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn after_a_scan_the_token_is_nowhere_in_memory() {
+    let site = Site::new("wiped").await;
+    let dir = tempfile::tempdir().unwrap();
+    let report = dir.path().join("report");
+    // The program waits here for a reader, after its scan is over.
+    mkfifo(&report, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let output = format!("json={}", report.display());
+    let log = dir.path().join("log");
+    let child = site.start(&["web", "-o", &output, "--audit-log", text(&log)]);
+    let pid = child.id().unwrap();
+    let mut token = None;
+    for _ in 0..500 {
+        token = thief::tokens_in_memory(pid).unwrap().into_iter().next();
+        if token.is_some() {
+            break;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    let token = token.expect("a token is in memory while the scan runs");
+    for _ in 0..400 {
+        let written = fs::read_to_string(&log).unwrap_or_default();
+        if written.contains("payloadType") {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    sleep(Duration::from_millis(300)).await;
+    let signature = token.rsplit('.').next().unwrap();
+    let payload = token.split('.').nth(1).unwrap();
+    for (name, part) in [
+        ("signature", &signature[..24]),
+        ("payload", &payload[40..80]),
+    ] {
+        let left = thief::count_in_memory(pid, part.as_bytes()).unwrap();
+        assert_eq!(left, 0, "{name}: still in memory");
+    }
+    let reader = tokio::task::spawn_blocking(move || fs::read_to_string(report));
+    let said = Said::from(child.wait_with_output().await.unwrap());
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(!reader.await.unwrap().unwrap().contains(&token));
+    assert!(!fs::read_to_string(&log).unwrap().contains(&token));
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_scan_writes_its_token_to_no_file() {
+    let traced = Command::new("strace").arg("-V").output().await;
+    if traced.is_err() {
+        eprintln!("NOT RUN: it needs strace");
+        return;
+    }
+    let site = Site::new("strace").await;
+    let dir = tempfile::tempdir().unwrap();
+    let (trace, log) = (dir.path().join("trace"), dir.path().join("log"));
+    let context = std::env::var("SCANNER_E2E_CONTEXT").unwrap();
+    let path = std::env::var("SCANNER_E2E_PROGRAM").unwrap();
+    let mut command = Command::new("strace");
+    let calls = "trace=open,openat,creat,write,pwrite64,writev,execve,rename,link,symlink";
+    command.args([
+        "-f",
+        "-s",
+        "200000",
+        "-e",
+        calls,
+        "-o",
+        text(&trace),
+        "--",
+        &path,
+    ]);
+    command.args([
+        "container",
+        "web",
+        "-n",
+        &site.namespace,
+        "--context",
+        &context,
+    ]);
+    command.args(["--audit-log", text(&log), "-o", "json"]);
+    let said = Said::from(command.output().await.unwrap());
+    assert_eq!(said.code, 1, "{said:?}");
+    let trace = fs::read_to_string(&trace).unwrap();
+    assert!(
+        trace.contains("pods/exec"),
+        "the audit log is written, and seen"
+    );
+    // A token begins so. What goes to the server is encrypted before it is written.
+    let bare: Vec<&str> = trace.lines().filter(|l| l.contains("eyJhbG")).collect();
+    assert_eq!(bare, Vec::<&str>::new());
+    let opened: Vec<&str> = trace
+        .lines()
+        .filter(|l| l.contains("O_WRONLY") || l.contains("O_RDWR") || l.contains("O_CREAT"))
+        .filter(|l| !l.contains("/dev/") && !l.contains(text(&log)))
+        .collect();
+    assert_eq!(
+        opened,
+        Vec::<&str>::new(),
+        "no other file is opened for writing"
+    );
+    site.remove().await;
+}
