@@ -9,13 +9,13 @@ use scanner_core::{
     target::{ContainerName, Namespace, PodName},
 };
 
-use crate::inject::InjectArgs;
 use crate::{
     audit::{AuditArgs, AuditCommand},
     credential::CredentialCommand,
+    guard::GuardCommand,
+    inject::InjectArgs,
+    report::ReportCommand,
 };
-
-use crate::report::ReportCommand;
 
 const EXIT_CODES: &str = "Exit codes:
   0  passed: every check that applies was looked at, none failed
@@ -86,6 +86,9 @@ pub(crate) enum Command {
     /// before it is printed. Every pod, deployment, stateful set, daemon set, replica set, job
     /// and cron job gets the sidecar; everything else in the file stays. Needs no cluster.
     Inject(InjectArgs),
+    /// Admission policies that limit scan identities further than RBAC can
+    #[command(subcommand)]
+    Guard(GuardCommand),
     /// List, show and check profiles
     #[command(subcommand)]
     Profile(ProfileCommand),

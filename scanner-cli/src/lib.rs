@@ -3,6 +3,7 @@
 mod args;
 mod audit;
 mod credential;
+mod guard;
 mod inject;
 mod local;
 mod output;
@@ -71,6 +72,7 @@ pub fn main() -> ExitCode {
         },
         Command::Audit(command) => audit::run(&command),
         Command::Report(command) => report::run(command),
+        Command::Guard(command) => run(guard::run(command)),
         Command::Local(args) => local::run(&args),
         Command::Inject(args) => inject::run(args),
         Command::Scan(args) => {

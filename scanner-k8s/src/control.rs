@@ -1,5 +1,6 @@
 //! The controls that surround every scan, in order of enforcement.
 
+mod admission;
 mod credential;
 mod lease;
 mod pin;
@@ -17,6 +18,16 @@ pub fn all(session: &Arc<Session>) -> Vec<Box<dyn SecurityControl>> {
         Box::new(lease::Lease(Arc::clone(session))),
         Box::new(privilege::LeastPrivilege(Arc::clone(session))),
         Box::new(credential::SingleUseCredential(Arc::clone(session))),
+        Box::new(admission::AdmissionGuard(Arc::clone(session))),
         Box::new(pin::TargetPin(Arc::clone(session))),
+    ]
+}
+
+/// The lease, and an identity with its credential, without any claim on what it may do.
+pub(crate) fn identity(session: &Arc<Session>) -> Vec<Box<dyn SecurityControl>> {
+    vec![
+        Box::new(lease::Lease(Arc::clone(session))),
+        Box::new(privilege::LeastPrivilege(Arc::clone(session))),
+        Box::new(credential::SingleUseCredential(Arc::clone(session))),
     ]
 }

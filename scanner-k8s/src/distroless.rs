@@ -19,7 +19,6 @@ use scanner_core::{
     plan::{PlannedCommand, PlannedRule},
 };
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::{
     Session,
@@ -40,12 +39,17 @@ pub struct Distroless {
 }
 
 impl Distroless {
-    pub(crate) fn new(session: &Arc<Session>, image: &str, context: &ProbeContext) -> Self {
+    pub(crate) fn new(
+        session: &Arc<Session>,
+        image: &str,
+        context: &ProbeContext,
+        nonce: &str,
+    ) -> Self {
         Self {
             session: Arc::clone(session),
             image: image.to_owned(),
             context: context.clone(),
-            nonce: Uuid::new_v4().simple().to_string(),
+            nonce: nonce.to_owned(),
         }
     }
 }
@@ -99,13 +103,14 @@ pub(crate) fn commands(
     name: &str,
     target: &Target,
     request: &InventoryRequest,
+    nonce: &str,
     seconds: u32,
 ) -> Vec<PlannedCommand> {
-    let argv = argv(target, &"0".repeat(32), seconds);
+    let argv = argv(target, nonce, seconds);
     vec![PlannedCommand {
-        container: format!("{name} (ephemeral, beside {})", target.container),
+        container: name.to_owned(),
         argv,
-        stdin: "the inventory request".into(),
+        stdin: "the inventory request, in the ephemeral container".into(),
         stdin_bytes: serde_json::to_vec(request).unwrap_or_default().len(),
     }]
 }
@@ -129,7 +134,7 @@ impl ScanStrategy for Distroless {
 
     fn commands(&self, target: &Target, request: &InventoryRequest) -> Vec<PlannedCommand> {
         let seconds = self.session.plan().lease_seconds;
-        commands(&self.session.name(), target, request, seconds)
+        commands(&self.session.name(), target, request, &self.nonce, seconds)
     }
 
     async fn open(
@@ -208,6 +213,6 @@ pub(crate) fn failed(
 }
 
 /// Rules of a scan with a probe.
-pub(crate) fn rules(pod: &str) -> Vec<PlannedRule> {
+pub fn rules(pod: &str) -> Vec<PlannedRule> {
     vec![manifest::exec_rule(pod), rule(pod)]
 }

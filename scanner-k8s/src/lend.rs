@@ -98,7 +98,9 @@ impl PreparedLending {
     ) -> Result<Self, ResolveError> {
         let calls_before = connection.calls();
         let (target, pod) = resolve(connection, &request.target).await?;
-        let missing = preflight::missing(connection, target.namespace.as_str()).await?;
+        let missing = preflight::review(connection, target.namespace.as_str())
+            .await?
+            .missing;
         if !missing.is_empty() {
             let namespace = target.namespace.to_string();
             return Err(ResolveError::Forbidden(namespace, missing));

@@ -13,6 +13,7 @@ pub mod distroless;
 pub mod error;
 pub mod exec;
 pub mod facts;
+pub mod guard;
 pub mod inject;
 pub mod lend;
 pub mod manifest;

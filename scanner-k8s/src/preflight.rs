@@ -8,7 +8,7 @@ use k8s_openapi::api::authorization::v1::{
 };
 use kube::{Api, api::PostParams};
 
-use crate::{Connection, error::CallError, error::call};
+use crate::{Connection, error::CallError, error::call, guard};
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
@@ -23,16 +23,24 @@ const NEEDED: [(&str, &str, &[&str]); 7] = [
     (RBAC, "rolebindings", &["create", "delete", "list"]),
 ];
 
-/// What the operator may not do, such as `delete on jobs.batch`; empty when all is allowed, or when
-/// the server says that its own answer is incomplete.
+/// What the server says of the operator.
+pub(crate) struct Preflight {
+    /// What the operator may not do, such as `delete on jobs.batch`; empty when all is allowed, or
+    /// when the server says that its own answer is incomplete.
+    pub(crate) missing: Vec<String>,
+    /// Whether the operator may give a scan the limits that the admission guard asks for.
+    pub(crate) limits: bool,
+}
+
+/// Asks the server what the operator may do in `namespace`.
 ///
 /// # Errors
 ///
 /// Fails when the server does not answer the review.
-pub(crate) async fn missing(
+pub(crate) async fn review(
     connection: &Connection,
     namespace: &str,
-) -> Result<Vec<String>, CallError> {
+) -> Result<Preflight, CallError> {
     let review = SelfSubjectRulesReview {
         spec: SelfSubjectRulesReviewSpec {
             namespace: Some(namespace.to_owned()),
@@ -46,11 +54,20 @@ pub(crate) async fn missing(
     )
     .await?;
     let status = answer.status.unwrap_or_default();
-    // Authorizers other than RBAC may not be able to list what they allow.
-    if status.incomplete {
-        return Ok(Vec::new());
-    }
-    Ok(lacking(&status.resource_rules))
+    let rules = status.resource_rules;
+    Ok(Preflight {
+        // Authorizers other than RBAC may not be able to list what they allow.
+        missing: if status.incomplete {
+            Vec::new()
+        } else {
+            lacking(&rules)
+        },
+        limits: guard::MARKERS.iter().all(|(resource, verb)| {
+            rules
+                .iter()
+                .any(|rule| allows(rule, guard::GROUP, resource, verb))
+        }),
+    })
 }
 
 fn lacking(rules: &[ResourceRule]) -> Vec<String> {

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::FutureExt as _;
 use scanner_core::{
-    Pipeline, ScanEngine, ScanPlan, ScanReport, ScanStrategy, SecurityControl,
+    Pipeline, ScanEngine, ScanPlan, ScanReport, ScanStrategy, SecurityControl, Target,
     audit::AuditLog,
     event::Observer,
     finding::Severity,
@@ -30,7 +30,7 @@ use crate::{
     container::{self, ContainerExec},
     control,
     distroless::{self, Distroless, context, planner, planner::ProbeContext, probe::ProbeEnds},
-    facts, manifest, preflight,
+    facts, guard, manifest, preflight,
     resolve::{ResolveError, resolve},
 };
 
@@ -95,6 +95,8 @@ enum Reach {
     Distroless {
         image: String,
         context: ProbeContext,
+        /// Part of the probe's arguments, and so of the plan.
+        nonce: String,
     },
 }
 
@@ -118,16 +120,15 @@ impl PreparedScan {
             Strategy::Distroless { image } => {
                 let level = context::level(connection, target.namespace.as_str()).await;
                 let context = planner::plan(&context::of(&pod, &target), level)?;
-                Reach::Distroless { image, context }
+                let nonce = Uuid::new_v4().simple().to_string();
+                Reach::Distroless {
+                    image,
+                    context,
+                    nonce,
+                }
             }
         };
-        let missing = preflight::missing(connection, target.namespace.as_str()).await?;
-        if !missing.is_empty() {
-            return Err(ResolveError::Forbidden(
-                target.namespace.to_string(),
-                missing,
-            ));
-        }
+        let limits = may_limit(connection, &target).await?;
         let scan_id = scan_id().map_err(|_| ResolveError::Malformed("a scan id"))?;
         let name = manifest::object_name(&scan_id);
         let object = |api_version: &str, kind: &str, purpose: &str| PlannedObject {
@@ -139,18 +140,21 @@ impl PreparedScan {
         };
         let rbac = "rbac.authorization.k8s.io/v1";
         let lease_seconds = request.lease_seconds.clamp(MIN_LEASE, MAX_LEASE);
-        let (strategy, rules, commands) = match &reach {
+        let (strategy, mut rules, commands) = match &reach {
             Reach::Container => (
                 "container",
                 vec![manifest::exec_rule(target.pod.as_str())],
                 container::commands(&target, &engine.request()),
             ),
-            Reach::Distroless { .. } => (
+            Reach::Distroless { nonce, .. } => (
                 "distroless",
                 distroless::rules(target.pod.as_str()),
-                distroless::commands(&name, &target, &engine.request(), lease_seconds),
+                distroless::commands(&name, &target, &engine.request(), nonce, lease_seconds),
             ),
         };
+        if limits {
+            rules.extend(commands.iter().map(|c| guard::may_run(&target, c)));
+        }
         let mut objects = vec![
             object(
                 "batch/v1",
@@ -162,10 +166,13 @@ impl PreparedScan {
             object(rbac, "RoleBinding", "gives the role to the identity"),
             object("v1", "Secret", "empty; the token dies with it"),
         ];
-        if let Reach::Distroless { image, context } = &reach {
+        if let Reach::Distroless { image, context, .. } = &reach {
             let spec = distroless::container(&name, &target, image, context, lease_seconds);
             let purpose = format!("added to pod {}; {}: {spec}", target.pod, context.why);
             objects.push(object("v1", "ephemeral container", &purpose));
+            if limits {
+                rules.push(guard::may_add(&target, &spec));
+            }
         }
         let mut plan = ScanPlan {
             objects,
@@ -257,9 +264,11 @@ impl PreparedScan {
         let no_shell = exec.no_shell();
         let strategy: Box<dyn ScanStrategy> = match &self.reach {
             Reach::Container => Box::new(exec),
-            Reach::Distroless { image, context } => {
-                Box::new(Distroless::new(&session, image, context))
-            }
+            Reach::Distroless {
+                image,
+                context,
+                nonce,
+            } => Box::new(Distroless::new(&session, image, context, nonce)),
         };
         let pipeline = Pipeline {
             plan: self.plan,
@@ -282,6 +291,20 @@ impl PreparedScan {
     }
 }
 
+/// Whether the operator may give the scan limits for the admission guard.
+///
+/// # Errors
+///
+/// Fails when the operator may not do all that a scan needs.
+async fn may_limit(connection: &Connection, target: &Target) -> Result<bool, ResolveError> {
+    let may = preflight::review(connection, target.namespace.as_str()).await?;
+    if may.missing.is_empty() {
+        return Ok(may.limits);
+    }
+    let namespace = target.namespace.to_string();
+    Err(ResolveError::Forbidden(namespace, may.missing))
+}
+
 fn controls(session: &Arc<Session>, reach: &Reach) -> Vec<Box<dyn SecurityControl>> {
     let mut all = control::all(session);
     if matches!(reach, Reach::Distroless { .. }) {
@@ -290,7 +313,12 @@ fn controls(session: &Arc<Session>, reach: &Reach) -> Vec<Box<dyn SecurityContro
     all
 }
 
-pub(crate) fn scan_id() -> Result<ScanId, InvalidScanId> {
+/// A new id: ten hexadecimal digits, so that the admission guard knows the identity by its name.
+///
+/// # Errors
+///
+/// Does not fail.
+pub fn scan_id() -> Result<ScanId, InvalidScanId> {
     let id = Uuid::new_v4().simple().to_string();
     id[..10].parse()
 }

@@ -121,6 +121,30 @@ impl Session {
         lent.take()
     }
 
+    /// Makes one call as the scan's own identity, and gives the status code of the answer: to try
+    /// what must be refused.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no credential, or no answer.
+    pub async fn try_call(&self, verb: &str, path: &str, body: &[u8]) -> Result<u16, ControlError> {
+        let kind = match verb {
+            "PATCH" => "application/merge-patch+json",
+            _ => "application/json",
+        };
+        let client = self.scan_client()?;
+        let send = async {
+            let request = http::Request::builder().method(verb).uri(path);
+            let request = request.header(http::header::CONTENT_TYPE, kind);
+            let request = request.body(body.to_vec().into());
+            let request = request.map_err(kube::Error::HttpError)?;
+            client.send(request).await
+        };
+        let answer = call(format!("{verb} {path}"), send).await;
+        let answer = answer.map_err(crate::CallError::of_control)?;
+        Ok(answer.status().as_u16())
+    }
+
     pub(crate) fn name(&self) -> String {
         object_name(&self.plan.scan_id)
     }

@@ -7,6 +7,8 @@ mod bad_input;
 mod cli;
 mod credential;
 mod distroless;
+mod forbidden;
+mod guard;
 mod inject;
 
 use std::{

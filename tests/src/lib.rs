@@ -7,6 +7,7 @@
 )]
 
 pub mod fake;
+pub mod guarded;
 pub mod program;
 pub mod thief;
 

@@ -1,0 +1,246 @@
+//! `secure-scan guard`: renders the admission guard, says whether it holds, and attacks it.
+
+use std::{fmt::Write as _, path::PathBuf};
+
+use clap::{Args, Subcommand};
+use scanner_core::{
+    cause::chain,
+    escape::visible,
+    target::{ContainerName, Namespace, PodName, PodSelection, TargetRequest},
+};
+use scanner_k8s::{
+    CallError, ConnectOptions, Connection, connect,
+    guard::{self, GuardStatus, PartState},
+    resolve::resolve,
+    scan,
+};
+
+use crate::{CLEANUP, NOT_DONE, Problem, output};
+
+/// Exit code of a guard that does not hold.
+const WEAK: u8 = 1;
+
+const STATUS_CODES: &str = "Exit codes:
+  0  installed, current, bound, fails closed
+  1  missing or changed
+  2  wrong usage
+  3  could not be read";
+
+const TEST_CODES: &str = "Exit codes:
+  0  everything that was not planned was refused by the guard, what was planned allowed
+  1  at least one attempt came to something else
+  2  wrong usage
+  3  the attempts could not be made
+  5  what the test created could not be shown to be gone";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GuardCommand {
+    /// Print the guard as YAML, to be applied by an administrator
+    Render {
+        #[command(flatten)]
+        name: Name,
+        /// Only in namespaces with these labels
+        #[arg(long, value_name = "KEY=VALUE,...", value_delimiter = ',', value_parser = label)]
+        namespace_selector: Vec<(String, String)>,
+    },
+    /// Say whether the cluster has the guard as this version renders it
+    #[command(after_long_help = STATUS_CODES)]
+    Status {
+        #[command(flatten)]
+        name: Name,
+        #[command(flatten)]
+        cluster: Cluster,
+    },
+    /// Attack the guard from a real scan identity whose Role allows all that is tried
+    ///
+    /// Nothing that is tried runs or changes anything, whether the guard holds or not: an exec
+    /// lacks the headers of its upgrade, all else is a dry run. The identity is removed, and shown
+    /// to be gone.
+    #[command(after_long_help = TEST_CODES)]
+    Test {
+        /// Name of a running pod
+        pod: PodName,
+        /// Namespace of the pod; the context's namespace when absent
+        #[arg(short, long)]
+        namespace: Option<Namespace>,
+        /// Container of the pod; its only or default one when absent
+        #[arg(short, long)]
+        container: Option<ContainerName>,
+        #[command(flatten)]
+        cluster: Cluster,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Name {
+    /// Name of the policies and bindings
+    #[arg(long, default_value = guard::NAME, value_parser = object_name)]
+    name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Cluster {
+    /// Context of the kubeconfig
+    #[arg(long)]
+    context: Option<String>,
+    /// Kubeconfig; $KUBECONFIG or ~/.kube/config when absent
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+}
+
+fn object_name(text: &str) -> Result<String, String> {
+    let name: Result<PodName, _> = text.parse();
+    name.map(|n| n.to_string()).map_err(|e| e.to_string())
+}
+
+/// A label; what is not one would be text in YAML that an administrator applies.
+fn label(text: &str) -> Result<(String, String), String> {
+    let plain = |text: &str, more: &str| {
+        text.chars()
+            .all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+    };
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() && plain(key, "-_./") && plain(value, "-_.") => {
+            Ok((key.to_owned(), value.to_owned()))
+        }
+        _ => Err("expected KEY=VALUE, as in a label of a namespace".into()),
+    }
+}
+
+pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
+    match command {
+        GuardCommand::Render {
+            name,
+            namespace_selector,
+        } => output::print(&guard::render(&name.name, &namespace_selector)).map(|()| 0),
+        GuardCommand::Status { name, cluster } => {
+            status(&cluster.connect().await?, &name.name).await
+        }
+        GuardCommand::Test {
+            pod,
+            namespace,
+            container,
+            cluster,
+        } => {
+            let connection = cluster.connect().await?;
+            let namespace = match namespace {
+                Some(namespace) => namespace,
+                None => connection
+                    .default_namespace()
+                    .parse()
+                    .map_err(|error| Problem::usage(format!("{error}"), "name one with -n"))?,
+            };
+            let request = TargetRequest {
+                namespace,
+                pod: PodSelection::Name(pod),
+                container,
+            };
+            test(&connection, request).await
+        }
+    }
+}
+
+impl Cluster {
+    async fn connect(&self) -> Result<Connection, Problem> {
+        let options = ConnectOptions {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+        };
+        let connected = connect(&options).await;
+        connected.map_err(|error| Problem::usage(chain(&error), error.hint()))
+    }
+}
+
+async fn status(connection: &Connection, name: &str) -> Result<u8, Problem> {
+    let status = GuardStatus::read(connection, name)
+        .await
+        .map_err(|error| not_done(chain(&error), CallError::hint(&error)))?;
+    let mut text = String::new();
+    for part in &status.parts {
+        let state = match &part.state {
+            PartState::Current => "current".to_owned(),
+            PartState::Missing => "MISSING".to_owned(),
+            PartState::Differs(place) => format!("CHANGED at {}", visible(place, 200)),
+        };
+        let _ = writeln!(text, "{:<60} {state}", part.what);
+    }
+    for selector in &status.selectors {
+        let selector = visible(&selector.to_string(), 300);
+        let _ = writeln!(text, "covers only namespaces that match {selector}");
+    }
+    text.push_str(
+        "not covered: what a scan reads on standard input, identities of other names, and whoever \
+         may change the guard itself\n",
+    );
+    output::print(&text)?;
+    if status.holds() {
+        return Ok(0);
+    }
+    output::say(&format!(
+        "hint: as an administrator: secure-scan guard render --name {name} | kubectl apply -f -"
+    ));
+    Ok(WEAK)
+}
+
+async fn test(connection: &Connection, request: TargetRequest) -> Result<u8, Problem> {
+    let (target, _) = resolve(connection, &request)
+        .await
+        .map_err(|error| not_done(chain(&error), error.hint()))?;
+    let id = scan::scan_id().map_err(|error| not_done(error.to_string(), None))?;
+    let trial = guard::trial(connection, &target, id)
+        .await
+        .map_err(|error| not_done(chain(&error), error.hint.clone()))?;
+    let mut text = String::new();
+    for one in &trial.attempts {
+        let word = if one.held { "held " } else { "FAILED" };
+        let _ = writeln!(
+            text,
+            "{word:<6} {:<52} {}",
+            one.what,
+            visible(&one.answer, 300)
+        );
+    }
+    let failed = trial.attempts.iter().filter(|a| !a.held).count();
+    let _ = writeln!(
+        text,
+        "{} attempts, {failed} failed; an exec that the guard judged took {:.1} ms, the same by the \
+         operator {:.1} ms",
+        trial.attempts.len(),
+        trial.judged.as_secs_f64() * 1e3,
+        trial.passed.as_secs_f64() * 1e3,
+    );
+    output::print(&text)?;
+    if !trial.left.is_empty() {
+        return Err(Problem {
+            code: CLEANUP,
+            message: format!("not shown to be gone: {}", trial.left.join("; ")),
+            hint: Some("the cluster removes it within 120 s".into()),
+        });
+    }
+    if failed > 0 {
+        output::say("hint: see which part of the guard is missing: secure-scan guard status");
+    }
+    Ok(if trial.held() { 0 } else { WEAK })
+}
+
+fn not_done(message: String, hint: Option<String>) -> Problem {
+    Problem {
+        code: NOT_DONE,
+        message,
+        hint,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_cannot_smuggle_yaml() {
+        assert!(label("team=a").is_ok());
+        assert!(label("example.com/team=a-b").is_ok());
+        for bad in ["team", "=a", "a=b\"", "a: b=c", "a=b\nc"] {
+            assert!(label(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The admission guard: one static policy in the cluster, and each scan's limits in its own Role.
+//!
+//! RBAC can say into which pod a scan identity may exec, not into which container, nor with what
+//! command. `guard.yaml` can, on CONNECT; what one scan planned it reads from the scan's own Role,
+//! as rules of an API group that has no server, with the CEL `authorizer`. Such a rule allows
+//! nothing by itself, guard or not.
+
+mod attempts;
+mod status;
+mod trial;
+
+use std::fmt::Write as _;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Resource as _,
+    api::{AttachParams, Request},
+};
+use scanner_core::{
+    Target,
+    plan::{PlannedCommand, PlannedRule},
+};
+use serde_json::Value;
+
+pub use status::{GuardPart, GuardStatus, PartState};
+pub use trial::{Attempted, GuardTrial, trial};
+
+/// API group of the limits; no server answers for it.
+pub const GROUP: &str = "guard.secure-scan.io";
+/// What every refusal of the guard begins with.
+pub const MARK: &str = "secure-scan guard: ";
+/// Name of the guard where none is given.
+pub const NAME: &str = "secure-scan-guard";
+/// Resources and verbs of the limits.
+pub(crate) const MARKERS: [(&str, &str); 2] = [("commands", "run"), ("probes", "add")];
+
+const TEXT: &str = include_str!("guard/guard.yaml");
+
+/// The guard as YAML to be applied: in all namespaces, or in those that have all of `labels`.
+pub fn render(name: &str, labels: &[(String, String)]) -> String {
+    let resources = if labels.is_empty() {
+        "  matchResources: {}\n".to_owned()
+    } else {
+        let mut text =
+            String::from("  matchResources:\n    namespaceSelector:\n      matchLabels:\n");
+        for (key, value) in labels {
+            let _ = writeln!(text, "        {key}: \"{value}\"");
+        }
+        text
+    };
+    fill(name, &resources)
+}
+
+/// The same as the template of a Helm chart, with values `name` and `namespaceSelector`.
+pub fn chart_template() -> String {
+    let resources = "  matchResources:\n    {{- with .Values.namespaceSelector }}\n    \
+                     namespaceSelector:\n      {{- toYaml . | nindent 6 }}\n    {{- else }} {}\n    {{- end }}\n";
+    fill("{{ .Values.name }}", resources)
+}
+
+fn fill(name: &str, resources: &str) -> String {
+    TEXT.replace("@MATCH@\n", resources).replace("@NAME@", name)
+}
+
+/// JSON pointer (RFC 6901) of `tokens`: no two lists have the same.
+fn pointer<'a>(tokens: impl IntoIterator<Item = &'a str>) -> String {
+    tokens
+        .into_iter()
+        .flat_map(|token| ["/".to_owned(), token.replace('~', "~0").replace('/', "~1")])
+        .collect()
+}
+
+/// An exec without the headers of an upgrade: the server judges it as any exec, and never starts
+/// it. It answers 400 to what it would have allowed.
+pub(crate) fn exec_request(
+    target: &Target,
+    container: &str,
+    argv: &[&str],
+    tty: bool,
+) -> kube::Result<http::Request<Vec<u8>>> {
+    let mut params = AttachParams::default().stdin(true).stderr(!tty).tty(tty);
+    if !container.is_empty() {
+        params = params.container(container);
+    }
+    let request = Request::new(Pod::url_path(&(), Some(target.namespace.as_str())));
+    let request = request.exec(target.pod.as_str(), argv.iter().copied(), &params);
+    request.map_err(kube::Error::BuildRequest)
+}
+
+fn limit(index: usize, name: String) -> PlannedRule {
+    let (resource, verb) = MARKERS[index];
+    PlannedRule {
+        api_groups: vec![GROUP.into()],
+        resources: vec![resource.into()],
+        resource_names: vec![name],
+        verbs: vec![verb.into()],
+    }
+}
+
+/// The limit that lets a scan run `command` in the target's pod.
+pub fn may_run(target: &Target, command: &PlannedCommand) -> PlannedRule {
+    let place = [target.pod.as_str(), &command.container];
+    let argv = command.argv.iter().map(String::as_str);
+    limit(0, pointer(place.into_iter().chain(argv)))
+}
+
+/// The limit that lets a scan add the ephemeral container `spec` to the target's pod.
+pub fn may_add(target: &Target, spec: &Value) -> PlannedRule {
+    let context = &spec["securityContext"];
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    let list = |value: &Value| {
+        let all: Vec<String> = value.as_array().into_iter().flatten().map(text).collect();
+        all
+    };
+    let mut tokens = vec![
+        target.pod.to_string(),
+        text(&spec["name"]),
+        text(&spec["image"]),
+        text(&spec["targetContainerName"]),
+        text(&context["runAsUser"]),
+        text(&context["runAsGroup"]),
+        list(&context["capabilities"]["drop"]).join(","),
+        list(&context["capabilities"]["add"]).join(","),
+    ];
+    tokens.extend(list(&spec["command"]));
+    limit(1, pointer(tokens.iter().map(String::as_str)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! Whether the guard that the cluster has is the one that this version renders.
+
+use kube::api::Request;
+use serde_json::Value;
+
+use super::render;
+use crate::{CallError, Connection, error::call};
+
+/// One object of the guard and how the cluster has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuardPart {
+    /// Kind and name.
+    pub what: String,
+    /// How the cluster has it.
+    pub state: PartState,
+}
+
+/// How the cluster has one object of the guard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PartState {
+    /// As rendered.
+    Current,
+    /// Not at all.
+    Missing,
+    /// Changed, at this field.
+    Differs(String),
+}
+
+/// The guard as the cluster has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuardStatus {
+    /// Every object of it.
+    pub parts: Vec<GuardPart>,
+    /// Namespaces that the bindings are limited to, where they are.
+    pub selectors: Vec<Value>,
+}
+
+impl GuardStatus {
+    /// Whether every part is there as rendered: policies that fail closed, bound with `Deny`.
+    pub fn holds(&self) -> bool {
+        self.parts.iter().all(|p| p.state == PartState::Current)
+    }
+
+    /// Reads the guard called `name` as the operator.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the server does not let it be read.
+    pub async fn read(connection: &Connection, name: &str) -> Result<Self, CallError> {
+        let (mut parts, mut selectors) = (Vec::new(), Vec::new());
+        for object in parse(&render(name, &[])).unwrap_or_default() {
+            let kind = object["kind"].as_str().unwrap_or_default();
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            let (path, field) = match kind {
+                "ValidatingAdmissionPolicy" => (
+                    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+                    "spec",
+                ),
+                "ValidatingAdmissionPolicyBinding" => (
+                    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+                    "spec",
+                ),
+                _ => ("/apis/rbac.authorization.k8s.io/v1/clusterroles", "rules"),
+            };
+            let get = async {
+                let request = Request::new(path).get(name, &kube::api::GetParams::default());
+                let request = request.map_err(kube::Error::BuildRequest)?;
+                connection.operator.request::<Value>(request).await
+            };
+            let state = match call(format!("get {kind} {name}"), get).await {
+                Err(error) if error.code() == Some(404) => PartState::Missing,
+                Err(error) => return Err(error),
+                Ok(mut found) => {
+                    if kind == "ValidatingAdmissionPolicyBinding" {
+                        let selector = &mut found["spec"]["matchResources"]["namespaceSelector"];
+                        let selector = selector.take();
+                        if selector.as_object().is_some_and(|s| !s.is_empty()) {
+                            selectors.push(selector);
+                        }
+                    }
+                    match difference(&object[field], &found[field], field) {
+                        None => PartState::Current,
+                        Some(place) => PartState::Differs(place),
+                    }
+                }
+            };
+            parts.push(GuardPart {
+                what: format!("{kind} {name}"),
+                state,
+            });
+        }
+        Ok(Self { parts, selectors })
+    }
+}
+
+/// The objects of a rendered guard.
+pub(super) fn parse(text: &str) -> Option<Vec<Value>> {
+    let documents = text.split("\n---\n");
+    documents.map(|d| serde_saphyr::from_str(d).ok()).collect()
+}
+
+/// Where `found` is not what was rendered; what the server fills in by itself is no difference.
+pub(super) fn difference(rendered: &Value, found: &Value, place: &str) -> Option<String> {
+    match (rendered, found) {
+        (Value::Object(wanted), Value::Object(has)) => {
+            let extra = has
+                .iter()
+                .find(|(key, value)| !wanted.contains_key(key.as_str()) && !filled_in(key, value));
+            if let Some((key, _)) = extra {
+                return Some(format!("{place}.{key}"));
+            }
+            wanted.iter().find_map(|(key, value)| {
+                let found = has.get(key).unwrap_or(&Value::Null);
+                difference(value, found, &format!("{place}.{key}"))
+            })
+        }
+        (Value::Array(wanted), Value::Array(has)) if wanted.len() == has.len() => {
+            let pairs = wanted.iter().zip(has).enumerate();
+            pairs
+                .into_iter()
+                .find_map(|(i, (a, b))| difference(a, b, &format!("{place}[{i}]")))
+        }
+        _ => (rendered != found).then(|| place.to_owned()),
+    }
+}
+
+fn filled_in(key: &str, value: &Value) -> bool {
+    match key {
+        "matchPolicy" => value == "Equivalent",
+        "scope" => value == "*",
+        "namespaceSelector" | "objectSelector" => {
+            value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty)
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,126 @@
+//! Tests of what the guard is rendered to and of the limits.
+
+use scanner_core::plan::PlannedCommand;
+
+use super::*;
+
+fn target() -> Target {
+    serde_json::from_value(serde_json::json!({
+        "namespace": "shop", "pod": "web", "pod_uid": "u", "container": "app", "container_id": "containerd://c",
+        "image": "i", "image_id": "d", "node": "n", "restarts": 0,
+    }))
+    .unwrap()
+}
+
+fn command(container: &str, argv: &[&str]) -> PlannedCommand {
+    PlannedCommand {
+        container: container.into(),
+        argv: argv.iter().map(ToString::to_string).collect(),
+        stdin: String::new(),
+        stdin_bytes: 0,
+    }
+}
+
+#[test]
+fn no_two_commands_have_the_same_limit() {
+    let commands = [
+        command("app", &["/bin/sh", "-s"]),
+        command("app", &["/bin/sh -s"]),
+        command("app", &["/bin/sh/-s"]),
+        command("app", &["/bin", "sh", "-s"]),
+        command("app/~1bin~1sh", &["-s"]),
+        command("app", &["~1bin~1sh", "-s"]),
+        command("app", &["/bin/sh", "-s", ""]),
+        command("app", &[]),
+        command("app", &[""]),
+        command("", &["app", "/bin/sh", "-s"]),
+    ];
+    let names: std::collections::BTreeSet<String> = commands
+        .iter()
+        .map(|c| may_run(&target(), c).resource_names[0].clone())
+        .collect();
+    assert_eq!(names.len(), commands.len());
+    assert!(names.contains("/web/app/~1bin~1sh/-s"));
+}
+
+#[test]
+fn the_limit_of_a_probe_tells_all_that_may_differ() {
+    let spec = serde_json::json!({
+        "name": "p", "image": "r/i@sha256:1", "targetContainerName": "app", "command": ["/x", "wait"],
+        "securityContext": {"runAsUser": 0, "runAsGroup": 5, "capabilities": {"drop": ["ALL"], "add": ["A", "B"]}},
+    });
+    assert_eq!(
+        may_add(&target(), &spec).resource_names[0],
+        "/web/p/r~1i@sha256:1/app/0/5/ALL/A,B/~1x/wait"
+    );
+}
+
+#[test]
+fn what_is_rendered_is_five_objects_without_gaps() {
+    let labels = [("team".to_owned(), "a".to_owned())];
+    let text = render("g", &labels);
+    assert!(!text.contains('@'), "{text}");
+    let objects = status::parse(&text).unwrap();
+    let kinds: Vec<&str> = objects.iter().filter_map(|o| o["kind"].as_str()).collect();
+    let (policy, binding) = (
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    );
+    assert_eq!(kinds, [policy, binding, policy, binding, "ClusterRole"]);
+    for object in &objects {
+        match object["kind"].as_str() {
+            Some("ValidatingAdmissionPolicy") => {
+                assert_eq!(object["spec"]["failurePolicy"], "Fail");
+                for one in object["spec"]["validations"].as_array().unwrap() {
+                    assert!(one["message"].as_str().unwrap().starts_with(MARK));
+                    assert_eq!(one["reason"], "Forbidden");
+                }
+            }
+            Some("ValidatingAdmissionPolicyBinding") => {
+                assert_eq!(object["spec"]["validationActions"][0], "Deny");
+                let matched = &object["spec"]["matchResources"]["namespaceSelector"];
+                assert_eq!(matched["matchLabels"]["team"], "a");
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn the_chart_is_what_is_rendered() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../deploy/charts/secure-scan-guard/templates/guard.yaml"
+    );
+    if std::env::var_os("UPDATE_CHART").is_some() {
+        std::fs::write(path, chart_template()).unwrap();
+    }
+    let file = std::fs::read_to_string(path).unwrap();
+    assert_eq!(file, chart_template(), "run with UPDATE_CHART=1");
+    let plain = file
+        .replace("{{ .Values.name }}", NAME)
+        .replace("\n    {{- with .Values.namespaceSelector }}\n    namespaceSelector:\n      {{- toYaml . | nindent 6 }}\n    {{- else }} {}\n    {{- end }}", " {}");
+    assert_eq!(plain, render(NAME, &[]));
+}
+
+#[test]
+fn a_change_of_a_policy_is_seen() {
+    let rendered =
+        serde_json::json!({"a": {"b": [1, 2]}, "matchConstraints": {"resourceRules": [{"x": 1}]}});
+    let mut server = rendered.clone();
+    server["matchConstraints"]["matchPolicy"] = "Equivalent".into();
+    server["matchConstraints"]["resourceRules"][0]["scope"] = "*".into();
+    assert_eq!(status::difference(&rendered, &server, "spec"), None);
+    server["a"]["b"][1] = 3.into();
+    assert_eq!(
+        status::difference(&rendered, &server, "spec").as_deref(),
+        Some("spec.a.b[1]")
+    );
+    let mut server = rendered.clone();
+    server["matchConstraints"]["namespaceSelector"] =
+        serde_json::json!({"matchLabels": {"a": "b"}});
+    assert!(status::difference(&rendered, &server, "spec").is_some());
+    let mut server = rendered.clone();
+    server["paramKind"] = serde_json::json!({});
+    assert!(status::difference(&rendered, &server, "spec").is_some());
+}

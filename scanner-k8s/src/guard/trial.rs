@@ -1,0 +1,214 @@
+//! Attacks the guard from a real scan identity whose Role allows all of it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, Client};
+use scanner_core::{
+    ControlError, ScanPlan, Target,
+    cause::chain,
+    plan::{PlannedCommand, ScanId},
+};
+
+use super::{
+    MARK,
+    attempts::{Attempt, Planned, rules},
+    may_add, may_run,
+};
+use crate::{
+    Connection, Session, control, distroless,
+    distroless::planner::ProbeContext,
+    error::{CallError, call},
+    manifest::object_name,
+};
+
+/// Requests whose time is taken.
+const ROUNDS: usize = 20;
+
+/// One attempt and what came of it.
+#[derive(Debug, Clone)]
+pub struct Attempted {
+    /// What was tried.
+    pub what: &'static str,
+    /// Whether it came to what it must: refused by the guard, or allowed when it was planned.
+    pub held: bool,
+    /// What the server said.
+    pub answer: String,
+}
+
+/// What a trial of the guard came to.
+#[derive(Debug)]
+pub struct GuardTrial {
+    /// Every attempt; first the planned ones.
+    pub attempts: Vec<Attempted>,
+    /// Median time of an exec that the guard judged.
+    pub judged: Duration,
+    /// Median time of the same exec by the operator, whom the guard lets pass.
+    pub passed: Duration,
+    /// What of the trial's own objects could not be shown to be gone.
+    pub left: Vec<String>,
+}
+
+impl GuardTrial {
+    /// Whether every attempt came to what it must.
+    pub fn held(&self) -> bool {
+        self.attempts.iter().all(|a| a.held)
+    }
+}
+
+/// Makes an identity that may do all that is tried, tries it, and removes the identity.
+///
+/// # Errors
+///
+/// Fails when the identity cannot be made. What of it exists is removed also then.
+pub async fn trial(
+    connection: &Connection,
+    target: &Target,
+    id: ScanId,
+) -> Result<GuardTrial, ControlError> {
+    let pods = Api::<Pod>::namespaced(connection.operator.clone(), target.namespace.as_str());
+    let pod = call("get the pod", pods.get(target.pod.as_str())).await;
+    let pod = pod.map_err(CallError::of_control)?;
+    let volumes = pod.spec.and_then(|s| s.volumes).unwrap_or_default();
+    let account = object_name(&id);
+    let command = PlannedCommand {
+        container: target.container.to_string(),
+        // It does not exist: should the guard fail, nothing of the target runs.
+        argv: vec!["/secure-scan-guard-test".into(), id.to_string()],
+        stdin: String::new(),
+        stdin_bytes: 0,
+    };
+    let context = ProbeContext {
+        uid: 65532,
+        gid: 65532,
+        drop_all: true,
+        add: vec![],
+        why: "a dry run",
+    };
+    let image = "registry.invalid/probe:1";
+    let probe = distroless::container(&account, target, image, &context, 30);
+    let mut rules = rules(target, &account);
+    rules.extend([may_run(target, &command), may_add(target, &probe)]);
+    let plan = ScanPlan {
+        scan_id: id,
+        target: target.clone(),
+        strategy: "guard test".into(),
+        reason: None,
+        profile: String::new(),
+        lease_seconds: 120,
+        objects: vec![],
+        rules,
+        commands: vec![command.clone()],
+        gates: vec![],
+        policy: None,
+        controls: vec![],
+    };
+    let planned = Planned {
+        target: target.clone(),
+        account,
+        command,
+        probe,
+        volume: volumes
+            .into_iter()
+            .next()
+            .map(|v| v.name)
+            .unwrap_or_default(),
+    };
+    let session = Session::new(connection.clone(), plan);
+    let controls = control::identity(&session);
+    let tried = async {
+        for control in &controls {
+            control.enforce().await?;
+        }
+        attack(&session, &planned).await
+    }
+    .await;
+    let mut left = Vec::new();
+    for control in controls.iter().rev() {
+        // Only proof counts: a failed removal is settled by the verification after it.
+        let _ = control.release().await;
+    }
+    for control in controls.iter().rev() {
+        left.extend(control.verify_release().await.err().map(|e| chain(&e)));
+    }
+    let (attempts, judged, passed) = tried?;
+    Ok(GuardTrial {
+        attempts,
+        judged,
+        passed,
+        left,
+    })
+}
+
+async fn attack(
+    session: &Arc<Session>,
+    planned: &Planned,
+) -> Result<(Vec<Attempted>, Duration, Duration), ControlError> {
+    let (own, operator) = (session.scan_client()?, &session.connection.operator);
+    // The authorizer learns of a new binding a moment after it was written.
+    for _ in 0..20 {
+        let [exec, _] = planned.allowed();
+        if send(own, exec, true).await.held {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let mut done = Vec::new();
+    for attempt in planned.allowed() {
+        done.push(send(own, attempt, true).await);
+    }
+    let sets = [
+        planned.execs(),
+        planned.ways(),
+        planned.probes(),
+        planned.writes(),
+    ];
+    for attempt in sets.into_iter().flatten() {
+        done.push(send(own, attempt, false).await);
+    }
+    for attempt in planned.by_others() {
+        done.push(send(operator, attempt, false).await);
+    }
+    let (mut judged, mut passed) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        for (client, times) in [(own, &mut judged), (operator, &mut passed)] {
+            let [exec, _] = planned.allowed();
+            let started = Instant::now();
+            send(client, exec, true).await;
+            times.push(started.elapsed());
+        }
+    }
+    Ok((done, median(judged), median(passed)))
+}
+
+/// Sends one attempt; `allowed` says what must come of it.
+async fn send(client: &Client, attempt: Attempt, allowed: bool) -> Attempted {
+    let request = attempt.request;
+    let answer = call(attempt.what, async { client.request_text(request?).await }).await;
+    let (passed, answer) = match answer {
+        Ok(_) => (Some(true), "allowed".to_owned()),
+        Err(error) => {
+            let text = chain(&error);
+            let passed = if text.contains(MARK) {
+                Some(false)
+            } else {
+                // How the server answers an exec that it would have started.
+                (error.code() == Some(400) && text.contains("pgrade")).then_some(true)
+            };
+            (passed, text)
+        }
+    };
+    Attempted {
+        what: attempt.what,
+        held: passed == Some(allowed),
+        answer,
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}

@@ -1,0 +1,78 @@
+//! The admission guard on a real API server: attacked from a real scan identity, with it and without.
+
+use scanner_tests::{Site, guarded::Guarded, lab_only};
+use serde_json::json;
+
+#[tokio::test]
+async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("guarded").await;
+    site.pod_of("bare", "lab.local/distroless:1", "Running")
+        .await;
+    let guard = Guarded::install(&site).await;
+    let attack = ["test", "web", "-n", &site.namespace];
+    let state = ["status", "--name", &guard.name];
+    let (attack, scan, probe, status) = tokio::join!(
+        site.guard(&attack),
+        site.run(&["web", "-o", "json"]),
+        site.probe(&["bare", "-o", "json"]),
+        site.guard(&state),
+    );
+    // Changed so that it fails open: seen at once.
+    guard
+        .change(&site, &json!({"spec": {"failurePolicy": "Ignore"}}))
+        .await;
+    let changed = site.guard(&["status", "--name", &guard.name]).await;
+    guard.remove(&site).await;
+    let gone = site.guard(&["status", "--name", &guard.name]).await;
+    assert_eq!(attack.code, 0, "{}{}", attack.out, attack.err);
+    let held = attack.out.lines().filter(|l| l.starts_with("held")).count();
+    assert!(held >= 40, "{held} attempts");
+    for (what, said) in [("container", &scan), ("distroless", &probe)] {
+        assert_eq!(said.code, 1, "{what}: {said:?}");
+        assert!(
+            said.out.contains("admission-guard: installed"),
+            "{what}: {}",
+            said.out
+        );
+    }
+    assert_eq!(status.code, 0, "{status:?}");
+    assert!(
+        status.out.contains(&site.namespace),
+        "what it covers: {status:?}"
+    );
+    assert_eq!(changed.code, 1, "{changed:?}");
+    assert!(
+        changed.out.contains("CHANGED at spec.failurePolicy"),
+        "{changed:?}"
+    );
+    assert_eq!(gone.code, 1, "{gone:?}");
+    assert!(
+        gone.out.contains("MISSING") && gone.err.contains("hint: "),
+        "{gone:?}"
+    );
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn without_the_guard_its_test_fails_and_a_scan_says_so() {
+    let site = Site::new("unguarded").await;
+    let attack = ["test", "web", "-n", &site.namespace];
+    let (attack, scan) = tokio::join!(site.guard(&attack), site.run(&["web", "-o", "json"]),);
+    assert_eq!(attack.code, 1, "{attack:?}");
+    assert!(
+        attack.out.contains("FAILED exec: another command"),
+        "{}",
+        attack.out
+    );
+    assert!(
+        scan.out.contains("admission-guard: not installed"),
+        "{}",
+        scan.out
+    );
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
