@@ -7,6 +7,7 @@ mod bad_input;
 mod cli;
 mod credential;
 mod distroless;
+mod faults;
 mod forbidden;
 mod guard;
 mod inject;

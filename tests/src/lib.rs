@@ -7,6 +7,7 @@
 )]
 
 pub mod fake;
+pub mod fault;
 pub mod guarded;
 pub mod program;
 pub mod thief;
@@ -215,6 +216,23 @@ impl Site {
         let patch = Patch::Merge(&labels);
         let labelled = namespaces.patch(&self.namespace, &params, &patch);
         labelled.await.expect("label the namespace");
+    }
+
+    /// Deletes one pod at once.
+    pub async fn remove_pod(&self, name: &str) {
+        let now = DeleteParams::default().grace_period(0);
+        let _ = self.api::<Pod>().delete(name, &now).await;
+    }
+
+    /// Waits until no object carries a scan's label, at most that many seconds.
+    pub async fn nothing_left(&self, seconds: u32) {
+        for _ in 0..seconds {
+            if self.leftovers().await.is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(self.leftovers().await, Vec::<String>::new());
     }
 
     /// Deletes the namespace.
