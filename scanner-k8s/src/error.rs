@@ -38,6 +38,11 @@ impl CallError {
         }
     }
 
+    /// Whether the same call may well succeed a moment later.
+    fn passes(&self) -> bool {
+        matches!(self.cause, CallCause::Server(_, None | Some(429 | 500..)))
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         let text = match self.code() {
@@ -46,7 +51,10 @@ impl CallError {
                 "ask an administrator for the verb and resource named above, in this namespace"
             }
             Some(404) => "check the name and the namespace",
-            Some(_) => return None,
+            Some(429 | 500..) => "the API server is busy or failing: try again",
+            Some(_) => {
+                "try again; if it stays so, look for an admission webhook or a proxy that answers"
+            }
             None => "check that the API server of this context is running and reachable",
         };
         Some(text.to_owned())
@@ -84,4 +92,28 @@ pub async fn call<T>(
         what: what.into(),
         cause,
     })
+}
+
+/// The same for reading and deleting, which do no harm a second time: a server that is busy or
+/// failing is asked up to three times.
+///
+/// # Errors
+///
+/// Fails as [`call`] does. One that does not answer in time is not asked again.
+pub(crate) async fn insist<T, R>(
+    what: String,
+    mut request: impl FnMut() -> R,
+) -> Result<T, CallError>
+where
+    R: Future<Output = kube::Result<T>>,
+{
+    for pause in [500, 1000] {
+        match call(what.clone(), request()).await {
+            Err(error) if error.passes() => {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+            }
+            settled => return settled,
+        }
+    }
+    call(what, request()).await
 }

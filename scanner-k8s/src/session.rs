@@ -23,7 +23,7 @@ pub(crate) use ledger::{Ledger, Scope};
 use crate::{
     CallError, Connection,
     aftermath::PodSnapshot,
-    error::{CALL_TIMEOUT, call},
+    error::{CALL_TIMEOUT, call, insist},
     exec::{self, ExecStream},
     manifest::{SCAN_LABEL, object_name},
 };
@@ -313,7 +313,8 @@ impl Session {
             ..DeleteParams::background()
         };
         let what = format!("delete {kind} {name}");
-        match call(what, self.operator_api::<K>().delete(name, &params)).await {
+        let api = self.operator_api::<K>();
+        match insist(what, || api.delete(name, &params)).await {
             Ok(answer) => {
                 // With the object in it, the answer means that a finalizer still holds it.
                 let removed = answer.right().map(|status| {
@@ -412,7 +413,7 @@ impl Session {
         if self.ledger.may_list_everywhere() {
             let all = Api::<K>::all(self.connection.operator.clone());
             let what = format!("list {kind} objects of this scan in all namespaces");
-            match call(what, all.list_metadata(&params)).await {
+            match insist(what, || all.list_metadata(&params)).await {
                 Ok(left) => return Ok((left, Scope::Everywhere)),
                 // An operator of one namespace: the other kinds need not be tried.
                 Err(error) if error.code() == Some(403) => self.ledger.only_here(),
@@ -420,7 +421,8 @@ impl Session {
             }
         }
         let what = format!("list {kind} objects of this scan");
-        let left = call(what, self.operator_api::<K>().list_metadata(&params)).await;
+        let here = self.operator_api::<K>();
+        let left = insist(what, || here.list_metadata(&params)).await;
         Ok((left.map_err(CallError::of_control)?, Scope::Namespace))
     }
 }

@@ -22,7 +22,7 @@ const AT_ONCE: usize = 12;
 const FEW: usize = 3;
 /// Longest that a scan may take whatever goes wrong: one silent call in each stage, and the
 /// waiting for the token's end.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 
 struct Case<'a> {
     site: &'a Site,
@@ -195,7 +195,7 @@ async fn every_call(strategy: &'static str) {
     let unverified = outcomes.iter().any(|o| o.1);
     site.nothing_left(if unverified { 60 } else { 0 }).await;
     // Where nothing was ever left, code 5 would be a false alarm each time.
-    assert!(outcomes.iter().filter(|o| o.1).count() * 2 < outcomes.len());
+    assert!(outcomes.iter().filter(|o| o.1).count() * 4 < outcomes.len());
     site.remove().await;
 }
 

@@ -9,7 +9,7 @@ use scanner_core::{
     report::AuditCheck,
 };
 
-use crate::{Session, aftermath, aftermath::PodSnapshot, error::CallError, error::call, resolve};
+use crate::{Session, aftermath, aftermath::PodSnapshot, error::CallError, error::insist, resolve};
 
 pub(super) struct TargetPin(pub(super) Arc<Session>);
 
@@ -49,7 +49,11 @@ impl SecurityControl for TargetPin {
     async fn verify_release(&self) -> Result<Evidence, ControlError> {
         let target = &self.0.plan.target;
         let api = self.0.operator_api::<Pod>();
-        let now = match call("get the target again", api.get(target.pod.as_str())).await {
+        let now = match insist("get the target again".into(), || {
+            api.get(target.pod.as_str())
+        })
+        .await
+        {
             Ok(pod) => {
                 let _ = self.0.after.set(PodSnapshot::of(&pod));
                 resolve::target_of(&pod, Some(&target.container)).ok()
