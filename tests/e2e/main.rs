@@ -10,6 +10,7 @@ mod distroless;
 mod faults;
 mod forbidden;
 mod guard;
+mod hostile;
 mod inject;
 
 use std::{

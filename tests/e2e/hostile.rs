@@ -1,0 +1,210 @@
+//! Targets that an intruder prepared: a scan of one ends in time, in bounded memory, and never as a
+//! pass. Each target is the same image; what its first process does to it differs.
+
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, stream};
+use k8s_openapi::api::core::v1::Pod;
+use scanner_tests::{Site, lab_only, program::Said};
+use serde_json::json;
+
+/// Replaces the shell; `exec /bin/busybox` still has every tool.
+const SHELL: &str = "cat > /tmp/sh && chmod 755 /tmp/sh && mv /tmp/sh /bin/sh";
+
+/// Name, and what stands in the new `/bin/sh`.
+const SHELLS: [(&str, &str); 16] = [
+    ("endless-output", "exec /bin/busybox yes @frame"),
+    (
+        "endless-line",
+        "while :; do /bin/busybox printf xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done",
+    ),
+    ("endless-zeros", "exec /bin/busybox cat /dev/zero"),
+    ("endless-complaints", "exec /bin/busybox yes complaint >&2"),
+    ("says-nothing", "exit 0"),
+    (
+        "garbage",
+        "/bin/busybox head -c 100000 /dev/urandom; exit 0",
+    ),
+    ("never-answers", "exec /bin/busybox sleep 600"),
+    ("never-reads", "exec /bin/busybox sleep 600 <&- >/dev/null"),
+    ("closes-output", "exec >&-; exec /bin/busybox sleep 600"),
+    (
+        "half-a-frame",
+        "/bin/busybox cat >/dev/null; echo '@frame 1 100 1'; echo @begin; exit 0",
+    ),
+    (
+        "only-a-trailer",
+        "/bin/busybox cat >/dev/null; echo '@end 0 0'; exit 0",
+    ),
+    (
+        "escape-codes",
+        "/bin/busybox printf '\\033]0;owned\\007\\033[2Jpassed' >&2; exit 1",
+    ),
+    ("dies", "kill -9 $$"),
+    (
+        "no-nonce",
+        "/bin/busybox cat >/dev/null; for i in 1 2 3; do echo \"@frame $i 4 0\"; echo abcd; done; echo '@end 3 0'",
+    ),
+    (
+        "cut-off",
+        "/bin/busybox sh -s | /bin/busybox head -c 2000; exit 0",
+    ),
+    (
+        "changed-byte",
+        "/bin/busybox sh -s | /bin/busybox sed 's/root/toor/'; exit 0",
+    ),
+];
+
+/// Name, and what is done to a target whose shell is left: tools that lie or stall.
+const TOOLS: [(&str, &str); 6] = [
+    (
+        "find-is-silent",
+        "printf '#!/bin/busybox sh\\nexit 0\\n' > /tmp/find; chmod 755 /tmp/find; mv /tmp/find /bin/find; mv /tmp/find /usr/bin/find",
+    ),
+    (
+        "cksum-lies",
+        "printf '#!/bin/busybox sh\\necho 1 1\\n' > /tmp/c; chmod 755 /tmp/c; for d in /bin /usr/bin; do cp /tmp/c $d/cksum; done",
+    ),
+    (
+        "cat-stalls",
+        "printf '#!/bin/busybox sh\\nexec /bin/busybox sleep 600\\n' > /tmp/c; chmod 755 /tmp/c; for d in /bin /usr/bin; do cp /tmp/c $d/cat; cp /tmp/c $d/dd; cp /tmp/c $d/find; done",
+    ),
+    (
+        "hostile-names",
+        "mkdir -p '/etc/\u{1b}[2J' && printf x > \"$(printf '/etc/a\\nb\\033]0;owned\\007')\"; chmod 777 /etc/*",
+    ),
+    (
+        "endless-passwd",
+        "/bin/busybox yes 'x:x:0:0:x:/:/bin/sh' | /bin/busybox head -c 30000000 > /etc/passwd",
+    ),
+    (
+        "many-processes",
+        "i=0; while [ $i -lt 150 ]; do /bin/busybox sleep 3600 & i=$((i+1)); done",
+    ),
+];
+
+/// Largest memory of a scan of a hostile target, in KiB: an answer is read to 16 MiB, and parsed.
+const MEMORY: i64 = 512 * 1024;
+
+async fn pod(site: &Site, name: &str, prepare: &str) {
+    let script = format!("{prepare}\n: > /ready\nexec /bin/busybox sleep 36000");
+    let more = json!({"containers": [{
+        "name": "web", "image": "lab.local/busybox:1", "imagePullPolicy": "IfNotPresent",
+        "command": ["/bin/busybox", "sh", "-c", script],
+        "readinessProbe": {"exec": {"command": ["/bin/busybox", "test", "-e", "/ready"]}, "periodSeconds": 1},
+    }]});
+    site.pod_like(name, "", "Running", &more, &json!({})).await;
+    // What its first process does to it is done.
+    for _ in 0..300 {
+        let now = site.api::<Pod>().get(name).await.expect("get pod");
+        let conditions = now.status.and_then(|s| s.conditions).unwrap_or_default();
+        if conditions
+            .iter()
+            .any(|c| c.type_ == "Ready" && c.status == "True")
+        {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    unreachable!("{name} was not prepared within 30 s");
+}
+
+/// The highest memory that a process reached, in KiB.
+async fn peak(pid: u32) -> i64 {
+    let mut peak = 0;
+    while let Ok(text) = tokio::fs::read_to_string(format!("/proc/{pid}/status")).await {
+        let line = text.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+        let Some(value) = line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok()) else {
+            break;
+        };
+        peak = value;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    peak
+}
+
+/// Scans one and gives what is wrong with how it ended.
+async fn problem(site: &Site, name: &str, codes: &[i32]) -> Option<String> {
+    let started = Instant::now();
+    let child = site.start(&[name, "--lease", "30", "-o", "json"]);
+    let watch = tokio::spawn(peak(child.id().expect("it runs")));
+    let said: Said = child.wait_with_output().await.expect("it ends").into();
+    let (took, memory) = (started.elapsed().as_secs(), watch.await.expect("memory"));
+    let text = format!("{}{}", said.out, said.err);
+    let report: serde_json::Value = serde_json::from_str(&said.out).unwrap_or_default();
+    let wrong = if said.code == 0 || report["verdict"] == "passed" {
+        "a pass"
+    } else if !codes.contains(&said.code) {
+        "another exit code"
+    } else if took > 75 {
+        "it took too long"
+    } else if memory == 0 || memory > MEMORY {
+        "too much memory"
+    } else if text.contains('\u{1b}') || text.contains('\u{7}') {
+        "control characters"
+    } else {
+        return None;
+    };
+    let mut shown = text;
+    shown.truncate(shown.floor_char_boundary(1500));
+    Some(format!(
+        "{name}: {wrong}: code {}, {took} s, {memory} KiB: {shown}",
+        said.code
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_hostile_target_passes_or_stalls_a_scan() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("hostile").await;
+    let site_ref = &site;
+    // Without the target's shell nothing is known of it; with lying tools checks may still fail.
+    let shells = SHELLS.map(|(name, text)| {
+        let prepare = format!("{SHELL} <<'EOF'\n#!/bin/busybox sh\n{text}\nEOF");
+        (name, prepare, &[3][..])
+    });
+    let tools = TOOLS.map(|(name, text)| (name, text.to_owned(), &[1, 3][..]));
+    let runs = shells
+        .into_iter()
+        .chain(tools)
+        .map(|(name, prepare, codes)| async move {
+            pod(site_ref, name, &prepare).await;
+            problem(site_ref, name, codes).await
+        });
+    let wrong: Vec<String> = stream::iter(runs)
+        .buffer_unordered(16)
+        .filter_map(|p| async { p })
+        .collect()
+        .await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_that_ends_or_is_deleted_while_it_is_read_is_no_pass() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("vanish").await;
+    let stall = format!("{SHELL} <<'EOF'\n#!/bin/busybox sh\nexec /bin/busybox sleep 600\nEOF");
+    let ends = stall.clone() + "\n: > /ready; /bin/busybox sleep 9; exit 0";
+    pod(&site, "ends", &ends).await;
+    pod(&site, "deleted", &stall).await;
+    let delete = async {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let now = kube::api::DeleteParams::default().grace_period(0);
+        let pods = site.api::<Pod>();
+        pods.delete("deleted", &now).await.unwrap();
+    };
+    let (one, two, ()) = tokio::join!(
+        problem(&site, "ends", &[3]),
+        problem(&site, "deleted", &[3]),
+        delete
+    );
+    assert_eq!((one, two), (None, None));
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
