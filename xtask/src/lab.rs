@@ -55,7 +55,7 @@ pub(crate) enum Command {
     Inner,
 }
 
-pub(crate) use build::packages;
+pub(crate) use build::{install, packages};
 pub(crate) use images::{probe, probe_by_digest};
 
 /// The folder that keeps what takes long to build, for every checkout.

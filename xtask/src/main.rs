@@ -2,6 +2,7 @@
 
 mod bench;
 mod cluster;
+mod consumers;
 mod demo;
 mod image;
 mod lab;
@@ -28,6 +29,8 @@ enum Task {
     Demo(cluster::Cluster),
     /// Measure scans side by side with what they replace; prints ratios
     Bench(cluster::Cluster),
+    /// Have reports read by their own consumers: SAF CLI, SARIF multitool, a browser and others
+    Consumers,
     /// Build the image of the probe: an OCI image layout in a tar file, reproducible
     ProbeImage(image::Args),
     /// Formatting, lints, unit tests, documentation and end-to-end tests
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Task::Lab(command) => lab::run(command),
         Task::Demo(cluster) => demo::run(&cluster),
         Task::Bench(cluster) => bench::run(&cluster),
+        Task::Consumers => consumers::task(),
         Task::ProbeImage(args) => image::run(&args),
         Task::Test(cluster) => test::run(&cluster),
     };

@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 
 use crate::{
     cluster::{self, Cluster},
+    consumers::{self, Outcome},
     lab,
     ui::say,
 };
@@ -59,12 +60,26 @@ pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
             failed += 1;
         }
     }
+    let mut absent = 0;
+    match consumers::run() {
+        Ok(Outcome::Passed) => {}
+        Ok(Outcome::NotRun) => absent += 1,
+        failure => {
+            if let Err(error) = failure {
+                say(&format!("error: {error:#}"));
+            }
+            say("== reports, read by their consumers: FAILED");
+            failed += 1;
+        }
+    }
     if let Err(error) = end_to_end(cluster) {
         say(&format!("== end-to-end tests: FAILED: {error:#}"));
         failed += 1;
     }
-    let passed = STEPS.len() + TOOLS.len() + 1 - failed;
-    say(&format!("steps: {passed} passed, {failed} failed"));
+    let passed = STEPS.len() + TOOLS.len() + 2 - failed - absent;
+    say(&format!(
+        "steps: {passed} passed, {failed} failed, {absent} not run"
+    ));
     Ok(if failed == 0 {
         ExitCode::SUCCESS
     } else {

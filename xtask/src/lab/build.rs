@@ -103,6 +103,11 @@ pub(crate) fn packages() -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
+    install(&missing)
+}
+
+/// Installs Debian packages.
+pub(crate) fn install(missing: &[&str]) -> Result<()> {
     say(&format!(
         "installing Debian packages: {}",
         missing.join(" ")
