@@ -11,17 +11,6 @@ use scanner_probe::{Root, Subject, Tree, answer, archive};
 
 use crate::{NOT_DONE, Problem, args::LocalArgs, exit_code, output, profile, sink::Sinks};
 
-/// What a directory does not have.
-const NO_PROCESSES: [Section; 7] = [
-    Section::Pod,
-    Section::Identity,
-    Section::Processes,
-    Section::Listeners,
-    Section::Mounts,
-    Section::Env,
-    Section::Kernel,
-];
-
 pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
     let profile = profile::load(&args.profile)?;
     let sinks = Sinks::open(&args.output)?;
@@ -64,12 +53,11 @@ pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
     answer(&looked_at, &request, "local", &mut bytes).map_err(|e| failed("cannot read", &e))?;
     let inventory = parse::inventory(scanner_probe::NAME, &bytes, "local", &request)
         .map_err(|e| failed("cannot read", &e))?;
-    let absent = if args.pid.is_some() {
-        &NO_PROCESSES[..1]
-    } else {
-        &NO_PROCESSES[..]
-    };
-    let findings = profile.evaluate_without(&inventory, absent);
+    let mut absent = vec![Section::Pod];
+    if args.pid.is_none() {
+        absent.extend(Section::OF_PROCESSES);
+    }
+    let findings = profile.evaluate_without(&inventory, &absent);
     let packages = Packages::of(&inventory);
     let mut coverage = inventory.coverage();
     coverage.retain(|section, _| !absent.contains(section));

@@ -42,6 +42,9 @@ pub struct ControlError {
 pub enum ControlEffect {
     /// The control does not hold: the target is not touched, or cleanup is not proven.
     NotHeld,
+    /// The control does not hold, or that cannot be seen, and the scan was told to go on without
+    /// it: the report says so. Only [`SecurityControl::verify`] may say this.
+    Tolerated,
     /// The evidence that was gathered is about something else than the target: discard it.
     EvidenceInvalid,
 }
@@ -105,7 +108,8 @@ pub trait SecurityControl: Send + Sync {
 /// Witness that every control of a scan was enforced and verified.
 ///
 /// Only the control stage of [`crate::Pipeline`] makes one, after all of
-/// [`SecurityControl::enforce`] and [`SecurityControl::verify`] succeeded.
+/// [`SecurityControl::enforce`] and [`SecurityControl::verify`] succeeded, or failed in a way that
+/// the scan was told to tolerate.
 #[derive(Debug)]
 pub struct EnforcedControls {
     ids: Vec<&'static str>,

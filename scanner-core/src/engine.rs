@@ -1,6 +1,9 @@
 //! Seam: what inspects a target. An engine asks for data once and turns it into findings.
 
-use crate::{finding::Findings, inventory::Inventory, inventory::InventoryRequest};
+use crate::{
+    finding::Findings,
+    inventory::{Inventory, InventoryRequest, Section},
+};
 
 /// Models a set of checks that is compiled to one inventory request.
 ///
@@ -12,4 +15,11 @@ pub trait ScanEngine: Send + Sync {
 
     /// Judges what was collected. The inventory is hostile: implementations bound their work.
     fn evaluate(&self, inventory: &Inventory) -> Findings;
+
+    /// Judges an inventory of something that has no `absent` sections at all, as a directory has no
+    /// processes. An engine that does not tell its checks apart judges them as not available.
+    fn evaluate_without(&self, inventory: &Inventory, absent: &[Section]) -> Findings {
+        let _ = absent;
+        self.evaluate(inventory)
+    }
 }

@@ -84,6 +84,9 @@ pub struct ScanPlan {
     pub rules: Vec<PlannedRule>,
     /// Commands that would run in the target.
     pub commands: Vec<PlannedCommand>,
+    /// In what the thing that is looked at differs from the target, where it is a copy of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<String>,
     /// Controls that would surround the scan.
     pub controls: Vec<PlannedControl>,
 }

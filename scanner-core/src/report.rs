@@ -319,6 +319,11 @@ pub enum ControlStage {
         /// What proves it.
         evidence: Evidence,
     },
+    /// Does not hold, or that could not be seen, and the scan was told to go on without it.
+    NotHeld {
+        /// `not enforced: ...` or `unknown: ...`.
+        reason: String,
+    },
     /// Failed, with the reason.
     Failed {
         /// Why.

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use crate::{
     control::EnforcedControls,
-    inventory::{Inventory, InventoryRequest},
+    inventory::{Inventory, InventoryRequest, Section},
     plan::{PlannedCommand, ScanPlan},
 };
 
@@ -22,6 +22,12 @@ pub trait ScanStrategy: Send + Sync {
 
     /// How far evidence that is gathered this way can be trusted, for the report.
     fn trust(&self) -> &'static str;
+
+    /// Sections that what is looked at does not have at all, as a directory has no processes:
+    /// checks that read them do not apply.
+    fn absent(&self) -> &[Section] {
+        &[]
+    }
 
     /// Commands that this strategy would run in the target to answer `request`.
     fn commands(

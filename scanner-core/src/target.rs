@@ -133,6 +133,29 @@ pub struct Target {
     pub node: String,
     /// Restarts of the container when it was resolved.
     pub restarts: i32,
+    /// Whether it is a running container.
+    #[serde(default, skip_serializing_if = "TargetForm::is_container")]
+    pub form: TargetForm,
+}
+
+/// What a target is.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetForm {
+    /// A running container.
+    #[default]
+    Container,
+    /// An image that runs nowhere: the pod is the scan's own, which mounts the image and runs
+    /// nothing of it.
+    Image,
+}
+
+impl TargetForm {
+    const fn is_container(&self) -> bool {
+        matches!(self, Self::Container)
+    }
 }
 
 impl Target {
@@ -152,7 +175,12 @@ pub fn image_digest(image_id: &str) -> Option<&str> {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.namespace, self.pod, self.container)
+        match self.form {
+            TargetForm::Container => {
+                write!(f, "{}/{}/{}", self.namespace, self.pod, self.container)
+            }
+            TargetForm::Image => write!(f, "image {}", crate::escape::visible(&self.image, 400)),
+        }
     }
 }
 

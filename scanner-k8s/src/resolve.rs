@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::{Api, ResourceExt, api::ListParams};
 use scanner_core::{
     Target,
-    target::{ContainerName, PodSelection, TargetRequest},
+    target::{ContainerName, PodSelection, TargetForm, TargetRequest},
 };
 
 use crate::{CallError, Connection, error::call};
@@ -172,6 +172,7 @@ pub(crate) fn target_of(pod: &Pod, wanted: Option<&ContainerName>) -> Result<Tar
         image_id: running.image_id.clone(),
         node: spec.node_name.clone().unwrap_or_default(),
         restarts: running.restart_count,
+        form: TargetForm::Container,
     })
 }
 

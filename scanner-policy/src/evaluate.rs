@@ -36,12 +36,9 @@ impl ScanEngine for Profile {
             thresholds: None,
         }
     }
-}
 
-impl Profile {
-    /// Judges an inventory of something that has no `absent` sections at all, as a directory has no
-    /// pod and no processes: checks that read them do not apply.
-    pub fn evaluate_without(&self, inventory: &Inventory, absent: &[Section]) -> Findings {
+    /// Checks that read what is absent do not apply.
+    fn evaluate_without(&self, inventory: &Inventory, absent: &[Section]) -> Findings {
         let mut findings = self.evaluate(inventory);
         for (result, check) in findings.results.iter_mut().zip(&self.checks) {
             let missing: Vec<&str> = absent

@@ -159,6 +159,7 @@ impl Site {
             lease_seconds,
             objects: vec![],
             commands: vec![],
+            differences: vec![],
             controls: vec![],
         };
         Session::new(self.connection.clone(), plan)

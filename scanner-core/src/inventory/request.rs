@@ -71,6 +71,16 @@ impl Section {
         Self::Pod,
     ];
 
+    /// What a filesystem without processes does not have.
+    pub const OF_PROCESSES: [Self; 6] = [
+        Self::Identity,
+        Self::Processes,
+        Self::Listeners,
+        Self::Mounts,
+        Self::Env,
+        Self::Kernel,
+    ];
+
     /// The CEL variable and wire name of this section.
     pub const fn name(self) -> &'static str {
         match self {

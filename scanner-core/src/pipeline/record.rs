@@ -148,6 +148,13 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Records that the control at `index` does not hold and the scan goes on.
+    pub(super) fn not_held(&mut self, index: usize, reason: String) {
+        if let Some(record) = self.controls.get_mut(index) {
+            record.verified = ControlStage::NotHeld { reason };
+        }
+    }
+
     pub(super) fn into_report(mut self, scan: Pipeline<'_>, elapsed: Duration) -> ScanReport {
         let verdict = if !self.cleanup_failures.is_empty() {
             Verdict::CleanupUnverified

@@ -24,10 +24,16 @@ pub(super) async fn run(scan: &Pipeline<'_>, rec: &mut Recorder<'_>) -> Result<(
     let controls = enforce(scan, rec, &verdict).await?;
     let inventory = look(scan, rec, &controls).await?;
     rec.start(Stage::Evaluate);
+    let absent = scan.strategy.absent();
     rec.coverage = inventory.coverage();
+    rec.coverage.retain(|section, _| !absent.contains(section));
     rec.agent = Some(inventory.agent.clone());
     rec.packages = Packages::of(&inventory);
-    rec.findings = Some(scan.engine.evaluate(&inventory));
+    rec.findings = Some(if absent.is_empty() {
+        scan.engine.evaluate(&inventory)
+    } else {
+        scan.engine.evaluate_without(&inventory, absent)
+    });
     Ok(())
 }
 
@@ -81,17 +87,27 @@ async fn enforce(
         });
     }
     rec.start(Stage::Verify);
+    let mut held = Vec::new();
     for (control, index) in scan.controls.iter().zip(0..) {
-        let result = control.verify().await;
+        let result = match control.verify().await {
+            Err(error) if error.effect == ControlEffect::Tolerated => {
+                let reason = chain(&error);
+                let id = control.id();
+                scan.observer
+                    .event(&Event::Note(format!("control {id}: {reason}")));
+                rec.not_held(index, reason);
+                continue;
+            }
+            result => result,
+        };
         let evidence = rec.control(index, Stage::Verify, result)?;
+        held.push(control.id());
         scan.observer.event(&Event::ControlVerified {
             id: control.id(),
             evidence,
         });
     }
-    Ok(EnforcedControls::assertion(
-        scan.controls.iter().map(|c| c.id()).collect(),
-    ))
+    Ok(EnforcedControls::assertion(held))
 }
 
 async fn look(

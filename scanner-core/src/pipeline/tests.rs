@@ -17,7 +17,8 @@ use crate::{
     gate::ExpectedDigest,
     inventory::{Inventory, InventoryRequest, PodFacts},
     plan::{PlannedCommand, PlannedControl},
-    report::Verdict,
+    report::{ControlStage, Verdict},
+    target::TargetForm,
 };
 
 type Log = Arc<Mutex<Vec<String>>>;
@@ -28,6 +29,7 @@ enum Fault {
     None,
     Error(&'static str),
     Panic(&'static str),
+    Tolerated(&'static str),
     Hang(&'static str),
     Invalid(&'static str),
 }
@@ -54,6 +56,7 @@ impl Script {
         };
         match self.fault {
             Fault::Error(at) if at == name => Err(error(ControlEffect::NotHeld)),
+            Fault::Tolerated(at) if at == name => Err(error(ControlEffect::Tolerated)),
             Fault::Invalid(at) if at == name => Err(error(ControlEffect::EvidenceInvalid)),
             _ => Ok(Evidence::of(name)),
         }
@@ -110,7 +113,9 @@ impl ScanStrategy for FakeStrategy {
         controls: &EnforcedControls,
         _: &InventoryRequest,
     ) -> Result<Box<dyn TargetAccess>, StrategyError> {
-        assert_eq!(controls.ids(), ["a", "b"]);
+        let tolerated = self.0.fault == Fault::Tolerated("verify b");
+        let held = if tolerated { &["a"][..] } else { &["a", "b"] };
+        assert_eq!(controls.ids(), held);
         let access = Box::new(FakeAccess(self.0.clone())) as Box<dyn TargetAccess>;
         let opened = self.0.call("open".into()).await;
         opened.map(|_| access).map_err(|e| StrategyError {
@@ -191,6 +196,7 @@ pub(crate) fn plan() -> ScanPlan {
             image_id: "web@sha256:aa".into(),
             node: "node".into(),
             restarts: 0,
+            form: TargetForm::Container,
         },
         strategy: "fake".into(),
         reason: None,
@@ -201,6 +207,7 @@ pub(crate) fn plan() -> ScanPlan {
         objects: vec![],
         rules: vec![],
         commands: vec![],
+        differences: vec![],
         controls: vec![],
     }
 }
@@ -285,6 +292,25 @@ fn every_fault_releases_everything_and_is_never_a_pass() {
             );
             assert_eq!(log[log.len() - 4..], RELEASED, "{step}");
         }
+    }
+}
+
+#[test]
+fn a_control_that_does_not_hold_is_told_where_that_is_tolerated() {
+    let pass = vec![(CheckStatus::Pass, Severity::High)];
+    let fault = Fault::Tolerated("verify b");
+    let (report, log) = scan(fault, pass.clone(), vec![], pending());
+    assert_eq!(report.verdict, Verdict::Passed);
+    let verified = &report.controls[1].verified;
+    assert!(
+        matches!(verified, ControlStage::NotHeld { reason } if reason.contains("fault at")),
+        "{verified:?}"
+    );
+    assert_eq!(log[log.len() - 4..], RELEASED);
+    // Nothing but verification may be tolerated.
+    for step in ["enforce b", "seal b", "gone b"] {
+        let (report, _) = scan(Fault::Tolerated(step), pass.clone(), vec![], pending());
+        assert_ne!(report.verdict, Verdict::Passed, "{step}");
     }
 }
 

@@ -206,6 +206,7 @@ fn control_states(view: &View<'_>) -> BTreeMap<String, String> {
         let words = stages.map(|(name, stage)| match stage {
             ControlStage::NotReached => format!("not {name}"),
             ControlStage::Done { .. } => name.to_owned(),
+            ControlStage::NotHeld { .. } => format!("not shown to be {name}"),
             ControlStage::Failed { .. } => format!("{name} FAILED"),
         });
         (control.id.clone(), words.join(", "))

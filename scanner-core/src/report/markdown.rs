@@ -173,6 +173,7 @@ const fn word(stage: &ControlStage) -> &'static str {
     match stage {
         ControlStage::NotReached => "-",
         ControlStage::Done { .. } => "yes",
+        ControlStage::NotHeld { .. } => "**NO**",
         ControlStage::Failed { .. } => "**FAILED**",
     }
 }

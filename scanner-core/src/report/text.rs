@@ -52,6 +52,7 @@ pub fn render(view: &View<'_>, style: Style) -> String {
         field(&mut out, "", reason);
     }
     field(&mut out, "trust", view.trust);
+    differences(&mut out, view.differences);
     if let Some(failure) = view.failure {
         out.push('\n');
         let _ = writeln!(
@@ -126,6 +127,16 @@ fn wrapped(out: &mut String, indent: &str, text: &str) {
         .initial_indent(indent)
         .subsequent_indent(indent);
     let _ = writeln!(out, "{}", textwrap::fill(text, options));
+}
+
+/// In what the thing that is looked at is not the target; always told.
+fn differences(out: &mut String, differences: &[String]) {
+    if !differences.is_empty() {
+        out.push_str("\nDiffers from the target\n");
+    }
+    for difference in differences {
+        wrapped(out, "  ", &visible(difference, 400));
+    }
 }
 
 fn findings(out: &mut String, view: &View<'_>, style: Style) {
@@ -274,6 +285,7 @@ fn controls(out: &mut String, view: &View<'_>, style: Style) {
                 ControlStage::Failed { reason } => {
                     wrapped(out, "      ", &format!("failed: {}", visible(reason, 600)));
                 }
+                ControlStage::NotHeld { reason } => wrapped(out, "      ", &visible(reason, 600)),
                 ControlStage::Done { evidence } => {
                     // What stays behind is always told.
                     let shown = |item: &&String| style.verbose || item.starts_with("residue:");
@@ -313,6 +325,7 @@ fn word(stage: &ControlStage) -> &'static str {
     match stage {
         ControlStage::NotReached => "-",
         ControlStage::Done { .. } => "yes",
+        ControlStage::NotHeld { .. } => "NO",
         ControlStage::Failed { .. } => "FAILED",
     }
 }
@@ -341,6 +354,7 @@ pub fn plan(plan: &crate::ScanPlan) -> String {
     );
     field(&mut out, "lease", &lease);
     policy::gates(&mut out, &plan.gates, Style::default());
+    differences(&mut out, &plan.differences);
     let _ = writeln!(
         out,
         "\nWould create, in namespace {}",

@@ -44,6 +44,8 @@ pub struct View<'a> {
     pub reason: Option<&'a str>,
     /// How far the evidence can be trusted.
     pub trust: &'a str,
+    /// In what the thing that was looked at is not the target.
+    pub differences: &'a [String],
     /// RFC 3339 time at which the scan started.
     pub started: Option<&'a str>,
     /// Seconds that it took.
@@ -92,6 +94,7 @@ impl<'a> From<&'a ScanReport> for View<'a> {
             strategy: &report.plan.strategy,
             reason: report.plan.reason.as_deref(),
             trust: &report.trust,
+            differences: &report.plan.differences,
             started: Some(&report.started),
             seconds: Some(report.seconds),
             fail_on: report.fail_on,
@@ -124,6 +127,7 @@ impl<'a> From<&'a LocalReport> for View<'a> {
             strategy: "local",
             reason: None,
             trust: "read by the scanner itself; no tool of the target took part",
+            differences: &[],
             started: report.started.as_deref(),
             seconds: None,
             fail_on: report.fail_on,

@@ -276,6 +276,7 @@ fn word(name: &str, stage: &ControlStage) -> Markup {
             @match stage {
                 ControlStage::NotReached => { "not reached" }
                 ControlStage::Done { .. } => { span.good { "yes" } }
+                ControlStage::NotHeld { .. } => { b.bad { "NO" } }
                 ControlStage::Failed { .. } => { b.bad { "FAILED" } }
             }
         }
@@ -295,6 +296,9 @@ fn evidence(control: &ControlRecord) -> Markup {
                         ControlStage::NotReached => {}
                         ControlStage::Done { evidence } => {
                             @for item in &evidence.0 { dt { (name) } dd { (visible(item, 600)) } }
+                        }
+                        ControlStage::NotHeld { reason } => {
+                            dt { (name) } dd { b.bad { "NO " } (visible(reason, 600)) }
                         }
                         ControlStage::Failed { reason } => {
                             dt { (name) } dd { b.bad { "FAILED " } (visible(reason, 600)) }
