@@ -89,6 +89,8 @@ pub enum PodSelection {
     Name(PodName),
     /// By a label selector that must match exactly one running pod.
     Labels(String),
+    /// No pod: an image that runs nowhere, by its reference.
+    Image(String),
 }
 
 impl fmt::Display for PodSelection {
@@ -96,6 +98,7 @@ impl fmt::Display for PodSelection {
         match self {
             Self::Name(name) => write!(f, "pod {name}"),
             Self::Labels(selector) => write!(f, "label selector {selector:?}"),
+            Self::Image(image) => write!(f, "image {image:?}"),
         }
     }
 }

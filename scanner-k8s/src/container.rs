@@ -1,18 +1,23 @@
 //! Strategy `container`: one exec into the running container, with the shell collector on stdin.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
 use scanner_core::{
     EnforcedControls, ScanPlan, ScanStrategy, StrategyError, Target, TargetAccess,
-    inventory::InventoryRequest, plan::PlannedCommand,
+    inventory::InventoryRequest,
+    plan::{PlannedCommand, PlannedRule},
 };
 use uuid::Uuid;
 
 use crate::{
     Session,
     access::{Agent, AgentStream},
-    collector,
+    collector, manifest,
+    scan::reach::{Reach, Settled},
 };
 
 /// Execs into the target with the scan's own identity.
@@ -31,10 +36,36 @@ impl ContainerExec {
             no_shell: Arc::default(),
         }
     }
+}
 
-    /// Becomes true when the target turns out to have no shell.
-    pub fn no_shell(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.no_shell)
+/// Strategy `container` as part of a scan.
+#[derive(Default)]
+pub(crate) struct ContainerReach {
+    no_shell: Arc<AtomicBool>,
+}
+
+impl Reach for ContainerReach {
+    fn name(&self) -> &'static str {
+        "container"
+    }
+
+    fn rules(&self, scan: &Settled<'_>) -> Vec<PlannedRule> {
+        vec![manifest::exec_rule(scan.target.pod.as_str())]
+    }
+
+    fn commands(&self, scan: &Settled<'_>) -> Vec<PlannedCommand> {
+        commands(scan.target, scan.request)
+    }
+
+    fn strategy(&self, session: &Arc<Session>) -> Box<dyn ScanStrategy> {
+        Box::new(ContainerExec {
+            no_shell: Arc::clone(&self.no_shell),
+            ..ContainerExec::new(session)
+        })
+    }
+
+    fn no_shell(&self) -> bool {
+        self.no_shell.load(Ordering::Relaxed)
     }
 }
 

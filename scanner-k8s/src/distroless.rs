@@ -14,17 +14,21 @@ use kube::{
 };
 use planner::ProbeContext;
 use scanner_core::{
-    EnforcedControls, ScanPlan, ScanStrategy, StrategyError, Target, TargetAccess,
+    EnforcedControls, ScanPlan, ScanStrategy, SecurityControl, StrategyError, Target, TargetAccess,
     inventory::InventoryRequest,
-    plan::{PlannedCommand, PlannedRule},
+    plan::{PlannedCommand, PlannedObject, PlannedRule},
 };
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
-    Session,
+    Connection, Session,
     access::{Agent, AgentStream},
+    control,
     error::call,
-    exec, manifest,
+    exec, guard, manifest,
+    resolve::ResolveError,
+    scan::reach::{Reach, Settled},
 };
 
 /// Path of the probe in its image.
@@ -51,6 +55,81 @@ impl Distroless {
             context: context.clone(),
             nonce: nonce.to_owned(),
         }
+    }
+}
+
+/// Strategy `distroless` as part of a scan.
+pub(crate) struct DistrolessReach {
+    image: String,
+    context: ProbeContext,
+    /// Part of the probe's arguments, and so of the plan.
+    nonce: String,
+}
+
+impl DistrolessReach {
+    /// Plans the probe's access to `target`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when no probe may look at it.
+    pub(crate) async fn new(
+        connection: &Connection,
+        target: &Target,
+        pod: &Pod,
+        image: String,
+    ) -> Result<Self, ResolveError> {
+        let level = context::level(connection, target.namespace.as_str()).await;
+        let context = planner::plan(&context::of(pod, target), level)?;
+        Ok(Self {
+            image,
+            context,
+            nonce: Uuid::new_v4().simple().to_string(),
+        })
+    }
+}
+
+impl Reach for DistrolessReach {
+    fn name(&self) -> &'static str {
+        "distroless"
+    }
+
+    fn objects(&self, scan: &Settled<'_>) -> Vec<PlannedObject> {
+        let seconds = scan.lease_seconds;
+        let spec = container(scan.name, scan.target, &self.image, &self.context, seconds);
+        let (pod, why) = (&scan.target.pod, self.context.why);
+        let purpose = format!("added to pod {pod}; {why}: {spec}");
+        vec![scan.object("v1", "ephemeral container", scan.name, &purpose)]
+    }
+
+    fn rules(&self, scan: &Settled<'_>) -> Vec<PlannedRule> {
+        rules(scan.target.pod.as_str())
+    }
+
+    fn commands(&self, scan: &Settled<'_>) -> Vec<PlannedCommand> {
+        let seconds = scan.lease_seconds;
+        commands(scan.name, scan.target, scan.request, &self.nonce, seconds)
+    }
+
+    fn limits(&self, scan: &Settled<'_>, commands: &[PlannedCommand]) -> Vec<PlannedRule> {
+        let seconds = scan.lease_seconds;
+        let spec = container(scan.name, scan.target, &self.image, &self.context, seconds);
+        let run = commands.iter().map(|c| guard::may_run(scan.target, c));
+        run.chain([guard::may_add(scan.target, &spec)]).collect()
+    }
+
+    fn controls(&self, session: &Arc<Session>) -> Vec<Box<dyn SecurityControl>> {
+        let mut all = control::all(session);
+        all.push(Box::new(probe::ProbeEnds(Arc::clone(session))));
+        all
+    }
+
+    fn strategy(&self, session: &Arc<Session>) -> Box<dyn ScanStrategy> {
+        Box::new(Distroless::new(
+            session,
+            &self.image,
+            &self.context,
+            &self.nonce,
+        ))
     }
 }
 

@@ -27,6 +27,9 @@ const STDERR: u8 = 2;
 const STATUS: u8 = 3;
 const CLOSE: u8 = 255;
 
+/// Longest line of a command that answers line by line.
+const MAX_LINE: usize = 4096;
+
 /// Bounds of one run.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -62,6 +65,8 @@ pub enum ExecError {
 pub struct ExecStream {
     messages: Box<dyn Messages>,
     tally: Tally,
+    /// Output that came and was not read as a line yet.
+    unread: Vec<u8>,
 }
 
 trait Messages:
@@ -100,6 +105,7 @@ pub async fn open(
     Ok(ExecStream {
         messages: Box::new(connection.into_stream()),
         tally: Tally::new(tap),
+        unread: Vec::new(),
     })
 }
 
@@ -115,6 +121,65 @@ impl ExecStream {
             .unwrap_or(Err(ExecError::TooLate));
         self.tally.end(ran.as_ref().err());
         ran
+    }
+
+    /// Sends one line and gives the next line of standard output, for a command that answers line
+    /// by line.
+    ///
+    /// # Errors
+    ///
+    /// Fails when no line comes in time, it is too long, or the command ended.
+    pub async fn ask(&mut self, line: &str, limit: Duration) -> Result<String, ExecError> {
+        let asked = async {
+            let mut message = vec![STDIN];
+            message.extend_from_slice(line.as_bytes());
+            message.push(b'\n');
+            self.tally.sent(&message[1..]);
+            self.send(message).await?;
+            self.line().await
+        };
+        tokio::time::timeout(limit, asked)
+            .await
+            .unwrap_or(Err(ExecError::TooLate))
+    }
+
+    /// Ends a stream of [`ExecStream::ask`] that did what it was for, and closes it.
+    pub async fn done(mut self) {
+        self.tally.end(None);
+        self.close().await;
+    }
+
+    async fn line(&mut self) -> Result<String, ExecError> {
+        let mut complaints = Vec::new();
+        loop {
+            if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.unread.drain(..=end).collect();
+                return Ok(String::from_utf8_lossy(&line).trim_end().to_owned());
+            }
+            let message = match self.messages.next().await {
+                None | Some(Ok(Message::Close(_))) => return Err(ExecError::Cut),
+                Some(Err(error)) => return Err(ExecError::Connection(Box::new(error))),
+                Some(Ok(Message::Binary(message))) => message,
+                Some(Ok(_)) => continue,
+            };
+            if let Some((channel, data)) = message.split_first() {
+                self.tally.received(*channel, data);
+            }
+            match message.split_first() {
+                Some((&STDOUT, data)) if self.unread.len() + data.len() > MAX_LINE => {
+                    return Err(ExecError::TooLong(MAX_LINE));
+                }
+                Some((&STDOUT, data)) => self.unread.extend_from_slice(data),
+                Some((&STDERR, data)) if complaints.len() < MAX_LINE => {
+                    complaints.extend_from_slice(data);
+                }
+                Some((&STATUS, data)) => {
+                    judge(data, &complaints)?;
+                    return Err(ExecError::Cut);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Closes the stream.

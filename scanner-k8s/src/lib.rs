@@ -21,9 +21,11 @@ mod preflight;
 pub mod resolve;
 pub mod scan;
 pub mod session;
+pub mod sidecar;
 mod token;
 
 pub use connect::{ConnectOptions, Connection, connect};
 pub use error::CallError;
 pub use scan::{PreparedScan, ScanRequest, Strategy};
 pub use session::Session;
+pub use sidecar::SidecarOptions;

@@ -13,7 +13,8 @@ pub fn object_name(scan: &ScanId) -> String {
     format!("secure-scan-{scan}")
 }
 
-fn metadata(scan: &ScanId, namespace: &str, lease_uid: Option<&str>) -> Value {
+/// Name, labels and owner of an object of a scan.
+pub(crate) fn metadata(scan: &ScanId, namespace: &str, lease_uid: Option<&str>) -> Value {
     let mut metadata = json!({
         "name": object_name(scan),
         "namespace": namespace,

@@ -12,8 +12,11 @@ use crate::{Connection, error::CallError, error::call, guard};
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
-/// What a scan does as the operator: API group, resource, verbs.
-const NEEDED: [(&str, &str, &[&str]); 7] = [
+/// API group, resource, verbs.
+pub(crate) type Need = (&'static str, &'static str, &'static [&'static str]);
+
+/// What every scan does as the operator.
+const NEEDED: [Need; 7] = [
     ("", "pods", &["get"]),
     ("batch", "jobs", &["create", "delete", "list", "watch"]),
     ("", "serviceaccounts", &["create", "delete", "list"]),
@@ -40,6 +43,7 @@ pub(crate) struct Preflight {
 pub(crate) async fn review(
     connection: &Connection,
     namespace: &str,
+    more: &[Need],
 ) -> Result<Preflight, CallError> {
     let review = SelfSubjectRulesReview {
         spec: SelfSubjectRulesReviewSpec {
@@ -60,7 +64,7 @@ pub(crate) async fn review(
         missing: if status.incomplete {
             Vec::new()
         } else {
-            lacking(&rules)
+            lacking(&rules, more)
         },
         limits: guard::MARKERS.iter().all(|(resource, verb)| {
             rules
@@ -70,10 +74,10 @@ pub(crate) async fn review(
     })
 }
 
-fn lacking(rules: &[ResourceRule]) -> Vec<String> {
+fn lacking(rules: &[ResourceRule], more: &[Need]) -> Vec<String> {
     let mut missing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for (group, resource, verbs) in NEEDED {
-        for verb in verbs {
+    for (group, resource, verbs) in NEEDED.iter().chain(more) {
+        for verb in *verbs {
             if !rules.iter().any(|rule| allows(rule, group, resource, verb)) {
                 let dot = if group.is_empty() { "" } else { "." };
                 let name = format!("{resource}{dot}{group}");
@@ -96,7 +100,7 @@ fn allows(rule: &ResourceRule, group: &str, resource: &str, verb: &str) -> bool 
     has(rule.api_groups.as_ref(), group)
         && has(rule.resources.as_ref(), resource)
         && has(Some(&rule.verbs), verb)
-        && (!named || resource == "pods")
+        && (!named || (resource, verb) == ("pods", "get"))
 }
 
 #[cfg(test)]
@@ -114,7 +118,7 @@ mod tests {
 
     #[test]
     fn an_administrator_lacks_nothing() {
-        assert!(lacking(&[rule("*", "*", &["*"], None)]).is_empty());
+        assert!(lacking(&[rule("*", "*", &["*"], None)], &[]).is_empty());
     }
 
     #[test]
@@ -124,10 +128,25 @@ mod tests {
             .map(|(group, resource, verbs)| rule(group, resource, verbs, None))
             .collect();
         rules[1].verbs = vec!["create".into(), "list".into(), "watch".into()];
-        assert_eq!(lacking(&rules), ["delete on jobs.batch"]);
+        assert_eq!(lacking(&rules, &[]), ["delete on jobs.batch"]);
         rules[1].verbs = vec!["*".into()];
-        assert!(lacking(&rules).is_empty());
+        assert!(lacking(&rules, &[]).is_empty());
         rules[4].resource_names = Some(vec!["one".into()]);
-        assert_eq!(lacking(&rules), ["create, delete, list on secrets"]);
+        assert_eq!(
+            lacking(&rules, &[]),
+            ["create, delete, list on secrets"]
+        );
+    }
+
+    #[test]
+    fn a_strategy_can_need_more_and_a_named_pod_is_only_for_reading() {
+        let mut rules: Vec<ResourceRule> = NEEDED
+            .iter()
+            .map(|(group, resource, verbs)| rule(group, resource, verbs, None))
+            .collect();
+        rules[0] = rule("", "pods", &["get", "create"], Some("web"));
+        let more: [Need; 1] = [("", "pods", &["create"])];
+        assert!(lacking(&rules, &[]).is_empty());
+        assert_eq!(lacking(&rules, &more), ["create on pods"]);
     }
 }

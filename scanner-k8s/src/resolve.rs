@@ -46,6 +46,12 @@ pub enum ResolveError {
     /// No probe may look at this target.
     #[error(transparent)]
     Refused(#[from] crate::distroless::planner::Refusal),
+    /// An image has no container to look into.
+    #[error("image {0:?} runs nowhere, so that there is no container to look into")]
+    NotRunnable(String),
+    /// No pod of the scan's own may look at this target.
+    #[error(transparent)]
+    Unfit(#[from] crate::sidecar::Unfit),
     /// The API server gave an object that cannot be.
     #[error("the API server gave a pod without {0}")]
     Malformed(&'static str),
@@ -70,6 +76,8 @@ impl ResolveError {
             Self::Refused(_) => {
                 "a target that has a shell can be scanned with: secure-scan container; nothing was created"
             }
+            Self::NotRunnable(_) => "take strategy sidecar",
+            Self::Unfit(error) => return Some(error.hint().to_owned()),
             Self::Malformed(_) => return None,
         };
         Some(text.to_owned())
@@ -95,6 +103,7 @@ pub async fn resolve(
             )
             .await?
         }
+        PodSelection::Image(image) => return Err(ResolveError::NotRunnable(image.clone())),
         PodSelection::Labels(selector) => {
             let params = ListParams::default().labels(selector).limit(20);
             let what = format!("list pods in namespace {namespace}");

@@ -49,6 +49,7 @@ pub struct Session {
     pub(crate) scan_client: OnceLock<ScanClient>,
     /// When the server first accepted the token, which it may remember for up to 10 s.
     pub(crate) token_used: OnceLock<Instant>,
+    pub(crate) started: Instant,
     /// Set once the server was seen to refuse the token.
     pub(crate) token_refused: OnceLock<()>,
     /// The pod as it was resolved, and as it was after the scan.
@@ -69,6 +70,7 @@ impl Session {
             version: Mutex::new(String::new()),
             scan_client: OnceLock::new(),
             token_used: OnceLock::new(),
+            started: Instant::now(),
             token_refused: OnceLock::new(),
             before: OnceLock::new(),
             after: OnceLock::new(),
