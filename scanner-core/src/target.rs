@@ -156,8 +156,12 @@ pub enum TargetForm {
 }
 
 impl TargetForm {
-    const fn is_container(&self) -> bool {
-        matches!(self, Self::Container)
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde calls it with a reference"
+    )]
+    fn is_container(form: &Self) -> bool {
+        *form == Self::Container
     }
 }
 

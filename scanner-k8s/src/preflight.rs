@@ -132,10 +132,7 @@ mod tests {
         rules[1].verbs = vec!["*".into()];
         assert!(lacking(&rules, &[]).is_empty());
         rules[4].resource_names = Some(vec!["one".into()]);
-        assert_eq!(
-            lacking(&rules, &[]),
-            ["create, delete, list on secrets"]
-        );
+        assert_eq!(lacking(&rules, &[]), ["create, delete, list on secrets"]);
     }
 
     #[test]

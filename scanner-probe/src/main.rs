@@ -1,5 +1,7 @@
 //! The program of the probe's container: `wait` and `serve` keep it alive, `collect` answers over exec.
 
+mod canary;
+
 use std::{
     fs,
     io::{self, Read as _, Write as _},
@@ -30,10 +32,13 @@ fn main() -> ExitCode {
     let result = match args.as_slice() {
         ["wait", seconds] => wait(seconds),
         ["serve"] => serve(),
+        ["gate", limit] => seconds(limit).and_then(canary::gate),
+        ["canary", timeout, addresses @ ..] => canary::canary(timeout, addresses),
         ["collect", target, nonce, limit] => collect(target, nonce, limit),
         ["root", folder, nonce, limit] => look(Path::new(folder), None, "", nonce, limit),
         _ => Err(
-            "usage: wait SECONDS | serve | collect CONTAINER-ID NONCE SECONDS | root FOLDER NONCE SECONDS"
+            "usage: wait SECONDS | serve | collect CONTAINER-ID NONCE SECONDS | root FOLDER NONCE SECONDS \
+             | gate SECONDS | canary MILLISECONDS ADDRESS:PORT..."
                 .into(),
         ),
     };

@@ -1,0 +1,339 @@
+//! Strategy `sidecar`: an isolated pod of the scan's own, with a clone of the target or its image.
+
+mod clone;
+mod life;
+mod network;
+mod own;
+mod reference;
+mod spec;
+mod strategy;
+mod trouble;
+mod watch;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+};
+
+use k8s_openapi::api::core::v1::Pod;
+use scanner_core::{
+    ScanReport, ScanStrategy, SecurityControl, Target,
+    plan::{PlannedCommand, PlannedObject, PlannedRule},
+    target::{Namespace, TargetForm},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    Connection, Session, control,
+    distroless::{
+        context,
+        planner::{self, PodSecurity, ProbeContext, Refusal, TargetContext},
+    },
+    manifest,
+    preflight::Need,
+    resolve::ResolveError,
+    scan::reach::{Reach, Settled},
+};
+use own::OwnPod;
+use reference::Reference;
+use spec::Parts;
+
+pub use clone::Keep;
+
+/// What the scan's own pod holds beside the probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The target's container, running.
+    Clone {
+        /// What it keeps of Secrets and `ConfigMap`s.
+        keep: Keep,
+        /// Whether it must run on the target's node.
+        same_node: bool,
+    },
+    /// The image as a read-only volume; nothing of it runs.
+    Inert {
+        /// Whether files that only root may read are read, where the namespace allows it.
+        as_root: bool,
+    },
+}
+
+/// How strategy `sidecar` looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SidecarOptions {
+    /// Image of the probe, best named by digest.
+    pub image: String,
+    /// Clone or image.
+    pub mode: Mode,
+    /// Whether the scan stops unless the network isolation was shown to be enforced.
+    pub require_isolation: bool,
+    /// Addresses that answer from a pod without a policy, for the proof of isolation.
+    pub canaries: Vec<SocketAddr>,
+    /// Names of pull secrets for an image that runs nowhere.
+    pub pull_secrets: Vec<String>,
+}
+
+/// Why no pod of the scan's own may look.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// No probe can look at a clone.
+    #[error("no sidecar may look at a clone of this target")]
+    Clone(#[source] Refusal),
+    /// Root is not allowed.
+    #[error("the namespace enforces Pod Security level restricted, which refuses a probe as root")]
+    Root,
+    /// An image reference that no node could resolve.
+    #[error("{0:?} is not an image reference")]
+    Reference(String),
+}
+
+impl Unfit {
+    /// What to do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Clone(_) => "take --inert, which runs nothing of the target; nothing was created",
+            Self::Root => {
+                "scan without --as-root: what cannot be read is told; nothing was created"
+            }
+            Self::Reference(_) => "name it as in a pod, such as registry.example/app:1.2",
+        }
+    }
+}
+
+/// An image that runs nowhere, as a target: its pod is the scan's own.
+pub(crate) fn image_target(
+    namespace: Namespace,
+    name: &str,
+    image: &str,
+) -> Result<Target, ResolveError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
+    if image.is_empty() || image.len() > 1000 || !image.chars().all(plain) {
+        return Err(Unfit::Reference(image.chars().take(80).collect()).into());
+    }
+    let invalid = ResolveError::Malformed("a valid name");
+    Ok(Target {
+        namespace,
+        pod: name.parse().map_err(|_| invalid)?,
+        pod_uid: String::new(),
+        container: name
+            .parse()
+            .map_err(|_| ResolveError::Malformed("a valid name"))?,
+        container_id: String::new(),
+        image: image.to_owned(),
+        image_id: image
+            .split_once('@')
+            .map(|_| image.to_owned())
+            .unwrap_or_default(),
+        node: String::new(),
+        restarts: 0,
+        form: TargetForm::Image,
+    })
+}
+
+/// Strategy `sidecar` as part of a scan.
+pub(crate) struct SidecarReach {
+    parts: Parts,
+    required: bool,
+    canaries: Vec<SocketAddr>,
+    image_only: bool,
+    resolved: Arc<OnceLock<String>>,
+    own: Mutex<Weak<OwnPod>>,
+}
+
+impl SidecarReach {
+    /// Decides what the pod holds and as whom the probe runs in it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when no allowed security context can look.
+    pub(crate) async fn new(
+        connection: &Connection,
+        target: &Target,
+        pod: Option<&Pod>,
+        options: SidecarOptions,
+    ) -> Result<Self, ResolveError> {
+        let namespace = target.namespace.as_str();
+        let reference = match pod {
+            Some(_) => Reference::running(target),
+            None => Reference::named(&target.image),
+        };
+        let spec = pod.and_then(|pod| serde_json::to_value(pod.spec.as_ref()).ok());
+        let spec = spec.unwrap_or_default();
+        let (context, copied, same_node) = match (options.mode, pod) {
+            (Mode::Clone { keep, same_node }, Some(pod)) => {
+                let seen = TargetContext {
+                    host_pid: false,
+                    ..context::of(pod, target)
+                };
+                let level = if seen.uid == Some(0) {
+                    context::level(connection, namespace).await
+                } else {
+                    PodSecurity::Privileged
+                };
+                let context = planner::plan(&seen, level).map_err(Unfit::Clone)?;
+                let copied = clone::of(&spec, target.container.as_str(), keep);
+                (context, Some(copied), same_node)
+            }
+            (Mode::Inert { as_root: true }, _) => {
+                let level = context::level(connection, namespace).await;
+                (as_root(level)?, None, false)
+            }
+            _ => (PLAIN, None, false),
+        };
+        let mut pull_secrets: Vec<Value> = options
+            .pull_secrets
+            .iter()
+            .map(|name| json!({"name": name}))
+            .collect();
+        pull_secrets.extend(
+            spec["imagePullSecrets"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .cloned(),
+        );
+        let host = pod.and_then(|pod| pod.status.as_ref()?.host_ip.as_deref());
+        let mut canaries = options.canaries;
+        canaries.extend(network::kubelet(host));
+        Ok(Self {
+            parts: Parts {
+                probe: options.image,
+                context,
+                node: (same_node || reference.local).then(|| target.node.clone()),
+                reference,
+                copied,
+                pull_secrets,
+            },
+            required: options.require_isolation,
+            canaries,
+            image_only: pod.is_none(),
+            resolved: Arc::default(),
+            own: Mutex::new(Weak::new()),
+        })
+    }
+
+    /// The one pod of a scan, which its controls and its strategy share.
+    fn own(&self, session: &Arc<Session>) -> Arc<OwnPod> {
+        let mut last = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = last
+            .upgrade()
+            .filter(|own| Arc::ptr_eq(&own.session, session))
+        {
+            return own;
+        }
+        let own = OwnPod::new(session, &self.parts, &self.canaries, &self.resolved);
+        *last = Arc::downgrade(&own);
+        own
+    }
+}
+
+/// Nobody in particular, without any capability.
+const PLAIN: ProbeContext = ProbeContext {
+    uid: 65532,
+    gid: 65532,
+    drop_all: true,
+    add: vec![],
+    why: "nothing but the image is read: a user of no account, without any capability",
+};
+
+fn as_root(level: PodSecurity) -> Result<ProbeContext, Unfit> {
+    let context = ProbeContext {
+        uid: 0,
+        gid: 0,
+        ..PLAIN
+    };
+    match level {
+        PodSecurity::Restricted => Err(Unfit::Root),
+        PodSecurity::Baseline => Ok(ProbeContext {
+            why: "as asked: root without any capability, since level baseline allows none that reads",
+            ..context
+        }),
+        PodSecurity::Privileged => Ok(ProbeContext {
+            add: vec!["DAC_READ_SEARCH"],
+            why: "as asked: root with the one capability that only reads",
+            ..context
+        }),
+    }
+}
+
+impl Reach for SidecarReach {
+    fn name(&self) -> &'static str {
+        match (self.image_only, &self.parts.copied) {
+            (true, _) => "image",
+            (false, Some(_)) => "sidecar",
+            (false, None) => "sidecar-inert",
+        }
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[
+            ("", "pods", &["create", "delete", "get", "watch"]),
+            (
+                "networking.k8s.io",
+                "networkpolicies",
+                &["create", "delete", "list"],
+            ),
+        ]
+    }
+
+    fn objects(&self, scan: &Settled<'_>) -> Vec<PlannedObject> {
+        let spec = self.parts.spec(scan.name, scan.lease_seconds, 0);
+        let why = self.parts.context.why;
+        let policy = "networking.k8s.io/v1";
+        vec![
+            scan.object(policy, "NetworkPolicy", scan.name, "denies the pod all ingress and egress"),
+            scan.object("v1", "Pod", scan.name, &format!("{why}: {spec}")),
+            scan.object(
+                policy,
+                "NetworkPolicy",
+                &network::hole_name(scan.name),
+                "allows egress for a moment while only the probe runs, to prove that the other is enforced",
+            ),
+        ]
+    }
+
+    fn rules(&self, scan: &Settled<'_>) -> Vec<PlannedRule> {
+        vec![manifest::exec_rule(scan.name)]
+    }
+
+    fn commands(&self, scan: &Settled<'_>) -> Vec<PlannedCommand> {
+        let own = self.parts.copied.is_some();
+        strategy::commands(scan, own, &self.canaries)
+    }
+
+    fn differences(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.parts.reference.note().into_iter().collect();
+        match &self.parts.copied {
+            Some(copied) => all.extend(copied.differences.clone()),
+            None if !self.image_only => all.push(
+                "the image alone: nothing of it runs, and what changed in the running container is not seen"
+                    .into(),
+            ),
+            None => {}
+        }
+        all
+    }
+
+    fn controls(&self, session: &Arc<Session>) -> Vec<Box<dyn SecurityControl>> {
+        let own = self.own(session);
+        let mut all = control::all(session);
+        if self.image_only {
+            all.retain(|control| control.id() != "target-pin");
+        }
+        all.push(Box::new(network::Isolation {
+            own: Arc::clone(&own),
+            required: self.required,
+        }));
+        all.push(Box::new(life::Life(own)));
+        all
+    }
+
+    fn strategy(&self, session: &Arc<Session>) -> Box<dyn ScanStrategy> {
+        Box::new(strategy::Sidecar::new(self.own(session), self.image_only))
+    }
+
+    fn refine(&self, report: &mut ScanReport) {
+        if let (true, Some(id)) = (self.image_only, self.resolved.get()) {
+            report.plan.target.image_id.clone_from(id);
+        }
+    }
+}

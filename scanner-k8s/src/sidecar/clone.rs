@@ -1,0 +1,395 @@
+//! What of a pod its clone keeps, as a pure function. Kept is only what is named here.
+
+use serde_json::{Map, Value, json};
+
+/// What a clone may keep beyond what every clone keeps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// References to Secrets.
+    pub secrets: bool,
+    /// References to `ConfigMap`s.
+    pub config: bool,
+}
+
+/// The copied parts of a pod, and in what they differ from it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Copied {
+    pub(super) spec: Map<String, Value>,
+    pub(super) container: Value,
+    pub(super) volumes: Vec<Value>,
+    pub(super) differences: Vec<String>,
+}
+
+const POD: [&str; 8] = [
+    "securityContext",
+    "nodeSelector",
+    "tolerations",
+    "runtimeClassName",
+    "hostUsers",
+    "imagePullSecrets",
+    "hostAliases",
+    "os",
+];
+const CONTAINER: [&str; 7] = [
+    "name",
+    "command",
+    "args",
+    "workingDir",
+    "securityContext",
+    "stdin",
+    "tty",
+];
+const RESOURCES: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
+
+/// Copies container `name` of a pod's specification.
+pub(super) fn of(spec: &Value, name: &str, keep: Keep) -> Copied {
+    let mut copied = Copied::default();
+    let all = list(&spec["containers"]);
+    let Some(container) = all.iter().find(|c| c["name"] == name) else {
+        return copied;
+    };
+    copied.spec = pick(spec, &POD);
+    let mut own = pick(container, &CONTAINER);
+    own.insert(
+        "resources".into(),
+        resources(container, &mut copied.differences),
+    );
+    let (env, from) = environment(container, keep, &mut copied.differences);
+    own.insert("env".into(), env);
+    own.insert("envFrom".into(), from);
+    copied.volumes = volumes(spec, container, keep, &mut copied.differences);
+    let kept: Vec<&Value> = copied.volumes.iter().map(|v| &v["name"]).collect();
+    let mounts: Vec<Value> = list(&container["volumeMounts"])
+        .iter()
+        .filter(|mount| kept.contains(&&mount["name"]))
+        .cloned()
+        .collect();
+    own.insert("volumeMounts".into(), mounts.into());
+    copied.container = Value::Object(own);
+    told(spec, container, &mut copied.differences);
+    copied
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn pick(from: &Value, names: &[&str]) -> Map<String, Value> {
+    let fields = names.iter().filter_map(|name| {
+        let value = from.get(*name)?;
+        Some(((*name).to_owned(), value.clone()))
+    });
+    fields.collect()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// Devices are not taken from others.
+fn resources(container: &Value, told: &mut Vec<String>) -> Value {
+    let mut all = json!({});
+    for kind in ["requests", "limits"] {
+        for (name, amount) in container["resources"][kind]
+            .as_object()
+            .into_iter()
+            .flatten()
+        {
+            if RESOURCES.contains(&name.as_str()) {
+                all[kind][name] = amount.clone();
+            } else if kind == "limits" {
+                told.push(format!("without resource {name}"));
+            }
+        }
+    }
+    all
+}
+
+fn environment(container: &Value, keep: Keep, told: &mut Vec<String>) -> (Value, Value) {
+    let mut kept = Vec::new();
+    for variable in list(&container["env"]) {
+        let name = text(&variable["name"]);
+        let from = &variable["valueFrom"];
+        let (kind, reference, keeps) = if from["secretKeyRef"].is_object() {
+            ("Secret", &from["secretKeyRef"], keep.secrets)
+        } else if from["configMapKeyRef"].is_object() {
+            ("ConfigMap", &from["configMapKeyRef"], keep.config)
+        } else {
+            kept.push(variable.clone());
+            continue;
+        };
+        told.push(reference_told(
+            kind,
+            &reference["name"],
+            &format!("variable {name}"),
+            keeps,
+        ));
+        if keeps {
+            kept.push(variable.clone());
+        }
+    }
+    let mut all = Vec::new();
+    for source in list(&container["envFrom"]) {
+        let (kind, reference, keeps) = if source["secretRef"].is_object() {
+            ("Secret", &source["secretRef"], keep.secrets)
+        } else {
+            ("ConfigMap", &source["configMapRef"], keep.config)
+        };
+        told.push(reference_told(
+            kind,
+            &reference["name"],
+            "all its variables",
+            keeps,
+        ));
+        if keeps {
+            all.push(source.clone());
+        }
+    }
+    (kept.into(), all.into())
+}
+
+fn reference_told(kind: &str, name: &Value, what: &str, kept: bool) -> String {
+    let name = text(name);
+    if kept {
+        format!("keeps {kind} {name} ({what}), as asked")
+    } else {
+        let flag = if kind == "Secret" {
+            "--with-secrets"
+        } else {
+            "--with-config"
+        };
+        format!("without {kind} {name} ({what}); {flag} keeps it")
+    }
+}
+
+/// Volumes that `container` mounts and that hold nothing of anyone else.
+fn volumes(spec: &Value, container: &Value, keep: Keep, told: &mut Vec<String>) -> Vec<Value> {
+    let mounted: Vec<&Value> = list(&container["volumeMounts"])
+        .iter()
+        .map(|m| &m["name"])
+        .collect();
+    let mut kept = Vec::new();
+    for volume in list(&spec["volumes"]) {
+        if !mounted.contains(&&volume["name"]) {
+            continue;
+        }
+        let name = text(&volume["name"]);
+        let kind = volume
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(k, _)| k.as_str());
+        let mut kind = kind;
+        let kind = kind.find(|k| *k != "name").unwrap_or("unknown");
+        let what = format!("volume {name}");
+        match kind {
+            "emptyDir" => {
+                told.push(format!("volume {name} (emptyDir) starts empty"));
+                kept.push(volume.clone());
+            }
+            "image" | "downwardAPI" => kept.push(volume.clone()),
+            "secret" => {
+                let secret = &volume["secret"]["secretName"];
+                told.push(reference_told("Secret", secret, &what, keep.secrets));
+                if keep.secrets {
+                    kept.push(volume.clone());
+                }
+            }
+            "configMap" => {
+                let map = &volume["configMap"]["name"];
+                told.push(reference_told("ConfigMap", map, &what, keep.config));
+                if keep.config {
+                    kept.push(volume.clone());
+                }
+            }
+            "projected" => kept.extend(projected(volume, keep, told)),
+            _ => told.push(format!("without volume {name} ({kind})")),
+        }
+    }
+    kept
+}
+
+/// The sources that may be kept; never a service account token.
+fn projected(volume: &Value, keep: Keep, told: &mut Vec<String>) -> Option<Value> {
+    let what = format!("volume {}", text(&volume["name"]));
+    let sources = list(&volume["projected"]["sources"]);
+    if sources.iter().any(|s| s["serviceAccountToken"].is_object()) {
+        told.push(format!("without the service account token ({what})"));
+        return None;
+    }
+    let mut kept = Vec::new();
+    for source in sources {
+        let (kind, keeps) = if source["secret"].is_object() {
+            ("Secret", keep.secrets)
+        } else if source["configMap"].is_object() {
+            ("ConfigMap", keep.config)
+        } else if source["downwardAPI"].is_object() {
+            kept.push(source.clone());
+            continue;
+        } else {
+            told.push(format!("without a projected source ({what})"));
+            continue;
+        };
+        let field = if kind == "Secret" {
+            "secret"
+        } else {
+            "configMap"
+        };
+        told.push(reference_told(kind, &source[field]["name"], &what, keeps));
+        if keeps {
+            kept.push(source.clone());
+        }
+    }
+    if kept.is_empty() {
+        return None;
+    }
+    let mut volume = volume.clone();
+    volume["projected"]["sources"] = kept.into();
+    Some(volume)
+}
+
+/// What is left out of every clone, where the pod has it.
+fn told(spec: &Value, container: &Value, told: &mut Vec<String>) {
+    let names = |field: &str| -> Vec<&str> {
+        list(&spec[field])
+            .iter()
+            .map(|c| text(&c["name"]))
+            .collect()
+    };
+    let init = names("initContainers");
+    if !init.is_empty() {
+        told.push(format!("init containers were not run: {}", init.join(", ")));
+    }
+    let own = text(&container["name"]);
+    let others: Vec<&str> = names("containers")
+        .into_iter()
+        .filter(|n| *n != own)
+        .collect();
+    if !others.is_empty() {
+        told.push(format!(
+            "without the pod's other containers: {}",
+            others.join(", ")
+        ));
+    }
+    for field in [
+        "livenessProbe",
+        "readinessProbe",
+        "startupProbe",
+        "lifecycle",
+    ] {
+        if container[field].is_object() {
+            told.push(format!("without {field}"));
+        }
+    }
+    for field in ["hostNetwork", "hostPID", "hostIPC"] {
+        if spec[field] == true {
+            told.push(format!("without {field}"));
+        }
+    }
+    for port in list(&container["ports"]) {
+        if let Some(number) = port["hostPort"].as_i64().filter(|n| *n != 0) {
+            told.push(format!("without host port {number}"));
+        }
+    }
+    for field in ["hostname", "subdomain", "priorityClassName"] {
+        if spec[field].as_str().is_some_and(|value| !value.is_empty()) {
+            told.push(format!("without {field} {}", text(&spec[field])));
+        }
+    }
+    told.push("labels, annotations and the service account are not the target's; no cluster DNS, no network".into());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod() -> Value {
+        json!({
+            "serviceAccountName": "shop", "hostNetwork": true, "nodeName": "n", "priority": 7,
+            "securityContext": {"runAsUser": 7},
+            "initContainers": [{"name": "prepare"}],
+            "volumes": [
+                {"name": "tmp", "emptyDir": {}}, {"name": "data", "persistentVolumeClaim": {"claimName": "d"}},
+                {"name": "host", "hostPath": {"path": "/"}}, {"name": "tls", "secret": {"secretName": "tls"}},
+                {"name": "conf", "configMap": {"name": "conf"}},
+                {"name": "token", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}},
+            ],
+            "containers": [{
+                "name": "web", "image": "web:1", "command": ["/web"], "livenessProbe": {"exec": {}},
+                "ports": [{"containerPort": 80, "hostPort": 80}],
+                "resources": {"limits": {"cpu": "1", "nvidia.com/gpu": "1"}},
+                "env": [
+                    {"name": "PLAIN", "value": "x"},
+                    {"name": "PW", "valueFrom": {"secretKeyRef": {"name": "db", "key": "pw"}}},
+                ],
+                "envFrom": [{"configMapRef": {"name": "env"}}],
+                "volumeMounts": [
+                    {"name": "tmp", "mountPath": "/tmp"}, {"name": "data", "mountPath": "/data"},
+                    {"name": "host", "mountPath": "/host"}, {"name": "tls", "mountPath": "/tls"},
+                    {"name": "conf", "mountPath": "/conf"}, {"name": "token", "mountPath": "/t"},
+                ],
+            }, {"name": "other"}],
+        })
+    }
+
+    fn mounts(copied: &Copied) -> Vec<&str> {
+        list(&copied.container["volumeMounts"])
+            .iter()
+            .map(|m| text(&m["name"]))
+            .collect()
+    }
+
+    #[test]
+    fn what_belongs_to_others_is_dropped_and_told() {
+        let copied = of(&pod(), "web", Keep::default());
+        assert_eq!(mounts(&copied), ["tmp"]);
+        assert_eq!(
+            copied.container["env"],
+            json!([{"name": "PLAIN", "value": "x"}])
+        );
+        assert_eq!(copied.container["envFrom"], json!([]));
+        assert_eq!(
+            copied.container["resources"],
+            json!({"limits": {"cpu": "1"}})
+        );
+        assert_eq!(copied.container["command"], json!(["/web"]));
+        assert_eq!(copied.spec.keys().collect::<Vec<_>>(), ["securityContext"]);
+        let told = copied.differences.join("\n");
+        for word in [
+            "Secret db (variable PW)",
+            "ConfigMap env",
+            "Secret tls (volume tls)",
+            "volume data (persistentVolumeClaim)",
+            "volume host (hostPath)",
+            "service account token",
+            "init containers were not run: prepare",
+            "other containers: other",
+            "livenessProbe",
+            "hostNetwork",
+            "host port 80",
+            "nvidia.com/gpu",
+        ] {
+            assert!(told.contains(word), "{word} in {told}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_kept_and_named() {
+        let copied = of(
+            &pod(),
+            "web",
+            Keep {
+                secrets: true,
+                config: true,
+            },
+        );
+        assert_eq!(mounts(&copied), ["tmp", "tls", "conf"]);
+        assert_eq!(copied.container["env"].as_array().map(Vec::len), Some(2));
+        let told = copied.differences.join("\n");
+        assert!(
+            told.contains("keeps Secret db (variable PW), as asked"),
+            "{told}"
+        );
+        assert!(told.contains("without the service account token"), "{told}");
+    }
+}

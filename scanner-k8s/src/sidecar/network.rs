@@ -1,0 +1,328 @@
+//! Isolation of the scan's own pod: deny all, and proof from inside that it is enforced.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::{
+    ResourceExt as _,
+    api::ListParams,
+    core::{Selector, SelectorExt as _},
+};
+use scanner_core::{
+    ControlError, Evidence, SecurityControl,
+    control::ControlEffect,
+    escape::visible,
+    plan::{PlannedControl, ScanId},
+};
+use serde_json::{Value, json};
+
+use super::own::OwnPod;
+use crate::{
+    CallError,
+    error::call,
+    exec::ExecStream,
+    manifest::{MANAGER, SCAN_LABEL, metadata},
+    session::not_held,
+};
+
+/// How long one connection is tried, in milliseconds.
+pub(super) const TRY_MS: &str = "700";
+/// How long a plugin may take to act on a policy.
+const SETTLE: Duration = Duration::from_secs(10);
+/// How long a plugin may take to lift one.
+const LIFT: Duration = Duration::from_secs(5);
+/// Port of every node's kubelet, which answers where nothing keeps a pod from it.
+pub(super) const KUBELET: u16 = 10250;
+
+/// A policy that selects the scan's own pod and denies all, or allows all that goes out.
+pub(super) fn policy(scan: &ScanId, namespace: &str, lease_uid: &str, hole: Option<&str>) -> Value {
+    let mut metadata = metadata(scan, namespace, Some(lease_uid));
+    let mut spec = json!({
+        "podSelector": {"matchLabels": {SCAN_LABEL: scan.as_str()}},
+        "policyTypes": ["Ingress", "Egress"],
+    });
+    if let Some(name) = hole {
+        metadata["name"] = json!(name);
+        spec["egress"] = json!([{}]);
+        spec["policyTypes"] = json!(["Egress"]);
+    }
+    json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+        "metadata": metadata, "spec": spec,
+    })
+}
+
+pub(super) fn hole_name(name: &str) -> String {
+    format!("{name}-canary")
+}
+
+/// Deny-all for the scan's own pod, with a canary.
+pub(super) struct Isolation {
+    pub(super) own: Arc<OwnPod>,
+    pub(super) required: bool,
+}
+
+#[async_trait]
+impl SecurityControl for Isolation {
+    fn id(&self) -> &'static str {
+        "network"
+    }
+
+    fn plan(&self) -> PlannedControl {
+        let otherwise = if self.required {
+            "not shown to be enforced: the scan stops, and nothing of the target has run"
+        } else {
+            "not shown to be enforced: the report says so (--require-isolation stops instead)"
+        };
+        PlannedControl {
+            id: self.id().into(),
+            title: "No network for what the scan starts".into(),
+            planned: vec![
+                "a NetworkPolicy denies all ingress and egress, before the pod exists".into(),
+                "a canary in the pod, before anything else of it runs: no address may answer; one must \
+                 while a second policy allows egress; and none again after that is deleted"
+                    .into(),
+                otherwise.into(),
+            ],
+        }
+    }
+
+    async fn enforce(&self) -> Result<Evidence, ControlError> {
+        let session = &self.own.session;
+        let owner = session.lease_uid()?;
+        let deny = policy(&session.plan.scan_id, session.namespace(), owner, None);
+        let uid = session.create::<NetworkPolicy>(deny).await?;
+        Ok(Evidence::of(format!(
+            "NetworkPolicy created (uid {uid}) before the pod: no ingress, no egress"
+        )))
+    }
+
+    async fn verify(&self) -> Result<Evidence, ControlError> {
+        self.own.at_the_gate().await?;
+        let openers = self.openers().await?;
+        let mut canary = self.own.canary().await?;
+        let proof = self.prove(&mut canary).await;
+        self.own.keep(canary).await;
+        let proof = proof?;
+        match (openers.is_empty(), proof) {
+            (true, Ok(evidence)) => Ok(Evidence(evidence)),
+            (false, _) => Err(self.lacking(format!(
+                "not enforced: the pod is also selected by NetworkPolicies that allow traffic: {}",
+                openers.join(", ")
+            ))),
+            (true, Err(reason)) => Err(self.lacking(reason)),
+        }
+    }
+
+    async fn release(&self) -> Result<Evidence, ControlError> {
+        let session = &self.own.session;
+        let hole = hole_name(&session.name());
+        let (hole, deny) = tokio::join!(
+            session.delete_named::<NetworkPolicy>(&hole),
+            session.delete::<NetworkPolicy>()
+        );
+        hole?;
+        Ok(Evidence::of(deny?))
+    }
+
+    async fn verify_release(&self) -> Result<Evidence, ControlError> {
+        Ok(Evidence::of(
+            self.own.session.gone::<NetworkPolicy>().await?,
+        ))
+    }
+}
+
+type Tried = BTreeMap<SocketAddr, bool>;
+
+impl Isolation {
+    fn lacking(&self, reason: String) -> ControlError {
+        ControlError {
+            hint: Some(
+                "see that the cluster's network plugin enforces NetworkPolicies; name an address that \
+                 answers from a pod with --canary; or scan without --require-isolation"
+                    .into(),
+            ),
+            effect: if self.required {
+                ControlEffect::NotHeld
+            } else {
+                ControlEffect::Tolerated
+            },
+            ..not_held(reason)
+        }
+    }
+
+    /// Policies of others that select the pod and allow something: policies only ever add.
+    async fn openers(&self) -> Result<Vec<String>, ControlError> {
+        let session = &self.own.session;
+        let labels = BTreeMap::from([
+            (SCAN_LABEL.to_owned(), session.plan.scan_id.to_string()),
+            (
+                "app.kubernetes.io/managed-by".to_owned(),
+                MANAGER.to_owned(),
+            ),
+        ]);
+        let api = session.operator_api::<NetworkPolicy>();
+        let all = call("list NetworkPolicies", api.list(&ListParams::default()))
+            .await
+            .map_err(CallError::of_control)?;
+        let opens = |policy: &NetworkPolicy| {
+            let Some(spec) = &policy.spec else {
+                return false;
+            };
+            let selector = spec.pod_selector.clone().unwrap_or_default();
+            // One that cannot be read may select anything.
+            let selects = Selector::try_from(selector).map_or(true, |s| s.matches(&labels));
+            let allows = spec.egress.as_ref().is_some_and(|e| !e.is_empty())
+                || spec.ingress.as_ref().is_some_and(|i| !i.is_empty());
+            selects && allows
+        };
+        let found = all.items.iter().filter(|policy| opens(policy));
+        Ok(found
+            .map(|policy| visible(&policy.name_any(), 80))
+            .collect())
+    }
+
+    /// What proves that the policy is enforced, or why it is not or nobody knows.
+    async fn prove(
+        &self,
+        canary: &mut ExecStream,
+    ) -> Result<Result<Vec<String>, String>, ControlError> {
+        let session = &self.own.session;
+        let node = self.own.node_address().await;
+        let exempt = |address: &SocketAddr| Some(address.ip()) == node;
+        let closed = |tried: &Tried| !tried.values().any(|open| *open);
+        let (first, waited) = attempt(canary, SETTLE, closed).await?;
+        if let Some((address, _)) = first.iter().find(|(a, open)| **open && !exempt(a)) {
+            return Ok(Err(format!(
+                "not enforced: {address} answers from inside, {} s after a policy denied it",
+                SETTLE.as_secs()
+            )));
+        }
+        let quiet: Vec<SocketAddr> = first
+            .iter()
+            .filter(|(_, o)| !**o)
+            .map(|(a, _)| *a)
+            .collect();
+        let hole = hole_name(&session.name());
+        let owner = session.lease_uid()?;
+        let allow = policy(
+            &session.plan.scan_id,
+            session.namespace(),
+            owner,
+            Some(&hole),
+        );
+        session.create::<NetworkPolicy>(allow).await?;
+        let answers = |tried: &Tried| quiet.iter().any(|a| tried.get(a) == Some(&true));
+        let second = attempt(canary, LIFT, answers).await;
+        // Before anything else, whatever was seen: the way out is closed again.
+        session.delete_named::<NetworkPolicy>(&hole).await?;
+        let (second, _) = second?;
+        let proven: Vec<SocketAddr> = quiet
+            .iter()
+            .filter(|a| second.get(a) == Some(&true))
+            .copied()
+            .collect();
+        let names = |all: &[SocketAddr]| {
+            let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+            all.join(", ")
+        };
+        let silent = |tried: &Tried| proven.iter().all(|a| tried.get(a) == Some(&false));
+        let (third, again) = attempt(canary, SETTLE, silent).await?;
+        if proven.is_empty() {
+            return Ok(Err(format!(
+                "unknown: nothing answered from inside while egress was allowed either ({})",
+                names(&quiet)
+            )));
+        }
+        if !silent(&third) {
+            return Ok(Err(format!(
+                "not enforced: {} answers after egress was denied again",
+                names(&proven)
+            )));
+        }
+        let mut evidence = vec![format!(
+            "enforced: from inside the pod {} did not answer ({:.1} s after it was there), answered while \
+             egress was allowed, and did not {:.1} s after that; ingress rests on the same policy",
+            names(&proven),
+            waited.as_secs_f64(),
+            again.as_secs_f64()
+        )];
+        let beside: Vec<SocketAddr> = first.iter().filter(|(_, o)| **o).map(|(a, _)| *a).collect();
+        if !beside.is_empty() {
+            evidence.push(format!(
+                "{} answers all the time: Kubernetes exempts a pod's own node",
+                names(&beside)
+            ));
+        }
+        Ok(Ok(evidence))
+    }
+}
+
+/// Tries every address until `done`, at most for `limit`; gives the last answer and the time.
+async fn attempt(
+    canary: &mut ExecStream,
+    limit: Duration,
+    done: impl Fn(&Tried) -> bool,
+) -> Result<(Tried, Duration), ControlError> {
+    let started = Instant::now();
+    loop {
+        let asked = canary.ask("try", Duration::from_secs(5)).await;
+        let answer = asked.map_err(|error| ControlError {
+            hint: Some("see that --probe-image is of this version of secure-scan".into()),
+            source: Some(Box::new(error)),
+            ..not_held("the canary gave no answer")
+        })?;
+        let tried = read(&answer).ok_or_else(|| not_held("the canary's answer cannot be read"))?;
+        if done(&tried) || started.elapsed() > limit {
+            return Ok((tried, started.elapsed()));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn read(answer: &str) -> Option<Tried> {
+    answer
+        .split_whitespace()
+        .map(|word| {
+            let (address, state) = word.split_once('=')?;
+            Some((address.parse().ok()?, state == "open"))
+        })
+        .collect()
+}
+
+/// The address of a node's kubelet.
+pub(super) fn kubelet(host: Option<&str>) -> Option<SocketAddr> {
+    let host: IpAddr = host?.parse().ok()?;
+    Some(SocketAddr::new(host, KUBELET))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read_whole_or_not_at_all() {
+        let tried = read("10.0.0.1:443=open [::1]:1=blocked").unwrap();
+        assert_eq!(tried.values().copied().collect::<Vec<_>>(), [true, false]);
+        assert!(read("10.0.0.1:443").is_none() && read("x=open").is_none());
+    }
+
+    #[test]
+    fn the_policy_selects_the_scan_s_own_pod_alone_and_allows_nothing() {
+        let id = "abcd1234".parse().unwrap();
+        let deny = policy(&id, "n", "u", None);
+        assert_eq!(
+            deny["spec"]["podSelector"]["matchLabels"],
+            json!({SCAN_LABEL: "abcd1234"})
+        );
+        assert_eq!(deny["spec"]["policyTypes"], json!(["Ingress", "Egress"]));
+        assert!(deny["spec"].get("egress").is_none() && deny["spec"].get("ingress").is_none());
+        assert_eq!(deny["metadata"]["ownerReferences"][0]["uid"], "u");
+    }
+}

@@ -1,0 +1,242 @@
+//! The scan's own pod while it lives, shared by its controls and its strategy.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::Pod;
+use scanner_core::{ControlError, Target, cause::chain, escape::visible};
+use serde_json::json;
+use tokio::sync::Mutex;
+
+use super::{
+    network::TRY_MS,
+    spec::{PROGRAM, Parts, gate_name, resolver_name},
+    trouble,
+    watch::PodWatch,
+};
+use crate::{CallError, Session, exec::ExecStream, manifest::metadata, session::not_held};
+
+/// Seconds of the lease that are kept for the release.
+const RELEASE: u64 = 15;
+
+pub(super) struct OwnPod {
+    pub(super) session: Arc<Session>,
+    pub(super) parts: Parts,
+    /// Addresses that the canary tries, beside the API server's service.
+    pub(super) canaries: Vec<SocketAddr>,
+    /// What the node resolved the image to, where only it can know.
+    pub(super) resolved: Arc<OnceLock<String>>,
+    watch: Mutex<Option<PodWatch>>,
+    gate: Mutex<Option<ExecStream>>,
+}
+
+impl OwnPod {
+    pub(super) fn new(
+        session: &Arc<Session>,
+        parts: &Parts,
+        canaries: &[SocketAddr],
+        resolved: &Arc<OnceLock<String>>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            session: Arc::clone(session),
+            parts: parts.clone(),
+            canaries: canaries.to_vec(),
+            resolved: Arc::clone(resolved),
+            watch: Mutex::new(None),
+            gate: Mutex::new(None),
+        })
+    }
+
+    fn elapsed(&self) -> u64 {
+        self.session.started.elapsed().as_secs()
+    }
+
+    /// How long the pod may take to get somewhere.
+    fn patience(&self) -> Duration {
+        let lease = u64::from(self.session.plan.lease_seconds);
+        Duration::from_secs(lease.saturating_sub(self.elapsed() + RELEASE).max(5))
+    }
+
+    /// Creates the pod; it stops at its gate.
+    pub(super) async fn create(&self) -> Result<String, ControlError> {
+        let session = &self.session;
+        let (name, lease) = (session.name(), session.plan.lease_seconds);
+        let mut metadata = metadata(
+            &session.plan.scan_id,
+            session.namespace(),
+            Some(session.lease_uid()?),
+        );
+        // Meshes add containers of their own unless they are told not to.
+        metadata["annotations"] = json!({"linkerd.io/inject": "disabled"});
+        metadata["labels"]["sidecar.istio.io/inject"] = json!("false");
+        let spec = self
+            .parts
+            .spec(&name, lease, u32::try_from(self.elapsed()).unwrap_or(lease));
+        let manifest =
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec});
+        let made = session.create_object::<Pod>(manifest).await;
+        let pod = made.map_err(|error| ControlError {
+            hint: trouble::admission(&chain(&error))
+                .map(str::to_owned)
+                .or(error.hint.clone()),
+            ..error
+        })?;
+        let changed = self.changed(&pod);
+        *self.watch.lock().await = Some(PodWatch::new(session.operator_api(), pod));
+        match changed {
+            None => Ok(session.uid_of("Pod", &name).unwrap_or_default()),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// What the server made of the pod, where that is not what was asked for.
+    fn changed(&self, pod: &Pod) -> Option<ControlError> {
+        let spec = pod.spec.as_ref()?;
+        let wanted = 1 + usize::from(self.parts.copied.is_some() || self.parts.resolves());
+        let count = spec.containers.len() + spec.init_containers.as_ref().map_or(0, Vec::len);
+        if count != wanted + 1 || spec.automount_service_account_token != Some(false) {
+            return Some(ControlError {
+                hint: Some(
+                    "an admission webhook adds to pods; exempt what secure-scan makes".into(),
+                ),
+                ..not_held("the scan's pod was changed by the cluster")
+            });
+        }
+        let image =
+            |v: &k8s_openapi::api::core::v1::Volume| v.name == "target" && v.image.is_some();
+        let mounted = spec.volumes.iter().flatten().any(image);
+        (self.parts.copied.is_none() && !mounted).then(|| ControlError {
+            hint: Some(trouble::OLD.into()),
+            ..not_held("the cluster dropped the image volume")
+        })
+    }
+
+    /// The pod's container of that name, as something to exec into.
+    pub(super) fn place(&self, container: &str) -> Result<Target, ControlError> {
+        let mut place = self.session.plan.target.clone();
+        let name = self.session.name();
+        let pod = name.parse();
+        place.pod = pod.map_err(|_| not_held("the pod's name is not valid"))?;
+        let container = container.parse();
+        place.container = container.map_err(|_| not_held("the container's name is not valid"))?;
+        Ok(place)
+    }
+
+    /// Waits for what `done` sees, and says why it does not come.
+    pub(super) async fn wait<T>(
+        &self,
+        what: &str,
+        target: Option<&str>,
+        done: impl Fn(&PodWatch) -> Option<T>,
+    ) -> Result<T, ControlError> {
+        let mut held = self.watch.lock().await;
+        let watch = held
+            .as_mut()
+            .ok_or_else(|| not_held("the scan has no pod"))?;
+        let limit = self.patience();
+        // What is wrong comes first: a container that ended may have run before.
+        let seen = watch.until(limit, |w| match trouble::of(&w.last, target) {
+            Some(trouble) => Some(Err(trouble)),
+            None => done(w).map(Ok),
+        });
+        let seen = seen.await.map_err(CallError::of_control)?;
+        let (message, hint) = match seen {
+            Some(Ok(value)) => return Ok(value),
+            Some(Err(trouble)) => trouble,
+            None if watch.gone => (
+                "the scan's pod was deleted by someone else".to_owned(),
+                "scan again; see what deletes pods in this namespace",
+            ),
+            None => match trouble::unschedulable(&watch.last) {
+                Some(why) => (
+                    format!("no node takes the scan's pod: {why}"),
+                    "make room, or scan without --same-node; nothing of the target was touched",
+                ),
+                None => (
+                    format!(
+                        "the scan's pod did not come to {what} within {} s",
+                        limit.as_secs()
+                    ),
+                    "see the events of its namespace; raise --lease if its images are large",
+                ),
+            },
+        };
+        Err(ControlError {
+            hint: Some(hint.into()),
+            ..not_held(message)
+        })
+    }
+
+    /// Waits until the gate runs.
+    pub(super) async fn at_the_gate(&self) -> Result<(), ControlError> {
+        let gate = gate_name(&self.session.name());
+        self.wait("its gate", None, |w| w.runs(&gate).then_some(()))
+            .await
+    }
+
+    /// Opens the canary beside the gate, as the scan's own identity.
+    pub(super) async fn canary(&self) -> Result<ExecStream, ControlError> {
+        let place = self.place(&gate_name(&self.session.name()))?;
+        let addresses: Vec<String> = self.canaries.iter().map(ToString::to_string).collect();
+        let mut argv = vec![PROGRAM, "canary", TRY_MS];
+        argv.extend(addresses.iter().map(String::as_str));
+        self.session.exec(&place, &argv).await
+    }
+
+    pub(super) async fn keep(&self, canary: ExecStream) {
+        *self.gate.lock().await = Some(canary);
+    }
+
+    /// Lets the pod start what comes after its gate.
+    pub(super) async fn open_gate(&self) -> Result<(), ControlError> {
+        let gate = self.gate.lock().await.take();
+        let mut gate = gate.ok_or_else(|| not_held("the gate is not held"))?;
+        let answer = gate.ask("go", Duration::from_secs(5)).await;
+        match answer.as_deref() {
+            Ok("went") => {
+                gate.done().await;
+                Ok(())
+            }
+            Ok(other) => Err(not_held(format!("the gate said {:?}", visible(other, 80)))),
+            Err(error) => Err(not_held(format!("the gate did not open: {error}"))),
+        }
+    }
+
+    /// Address of the node that runs the pod.
+    pub(super) async fn node_address(&self) -> Option<IpAddr> {
+        let watch = self.watch.lock().await;
+        let status = watch.as_ref()?.last.status.as_ref()?;
+        status.host_ip.as_ref()?.parse().ok()
+    }
+
+    /// Reads what the image resolved to from the container that could not start.
+    pub(super) async fn resolve(&self) -> Result<(), ControlError> {
+        if self.parts.resolves() {
+            let name = resolver_name(&self.session.name());
+            let id = self
+                .wait("its image's digest", None, |w| {
+                    let status = w.container(&name)?;
+                    (!status.image_id.is_empty()).then(|| status.image_id.clone())
+                })
+                .await?;
+            let _ = self.resolved.set(id);
+        }
+        Ok(())
+    }
+
+    /// Waits until the pod is gone from the server.
+    pub(super) async fn ended(&self) -> bool {
+        let mut held = self.watch.lock().await;
+        let Some(watch) = held.as_mut() else {
+            return true;
+        };
+        let limit = Duration::from_secs(30);
+        matches!(
+            watch.until(limit, |w| w.gone.then_some(())).await,
+            Ok(Some(()))
+        )
+    }
+}

@@ -1,0 +1,111 @@
+//! Whether addresses answer from inside this pod, and the gate that holds the pod back until then.
+//!
+//! The only code of the program that touches a network: it connects, sends nothing, and hangs up.
+
+use std::{
+    io::{self, BufRead as _, Read as _, Write as _},
+    net::{IpAddr, SocketAddr, TcpStream},
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::net::{SocketAddr as Local, UnixListener, UnixStream},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Abstract socket (unix(7)) on which the gate waits; it exists in this pod's network only.
+const GATE: &str = "secure-scan-gate";
+const GO: &[u8; 2] = b"go";
+/// Commands of one conversation.
+const MAX_COMMANDS: usize = 1000;
+
+fn gate_address() -> Result<Local, String> {
+    Local::from_abstract_name(GATE).map_err(|e| e.to_string())
+}
+
+/// Ends well once it is told to, and badly at its deadline: what starts after it never starts by
+/// itself.
+pub(crate) fn gate(limit: Duration) -> Result<(), String> {
+    let started = Instant::now();
+    let listener = UnixListener::bind_addr(&gate_address()?).map_err(|e| e.to_string())?;
+    listener.set_nonblocking(true).map_err(|e| e.to_string())?;
+    while started.elapsed() < limit {
+        if let Ok((stream, _)) = listener.accept() {
+            let mut word = Vec::new();
+            let _ = stream.set_nonblocking(false);
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+            let _ = stream.take(GO.len() as u64).read_to_end(&mut word);
+            if word == GO {
+                return Ok(());
+            }
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Err("nobody opened the gate".into())
+}
+
+/// Answers `try` with the state of every address, opens the gate on `go`, and ends with its input.
+pub(crate) fn canary(timeout: &str, addresses: &[&str]) -> Result<(), String> {
+    let timeout = timeout
+        .parse()
+        .map_err(|_| "milliseconds must be a number")?;
+    let timeout = Duration::from_millis(timeout);
+    let mut all: Vec<SocketAddr> = Vec::new();
+    for text in addresses {
+        let address = text.parse();
+        all.push(address.map_err(|_| format!("{text:?} is not ADDRESS:PORT"))?);
+    }
+    all.extend(service());
+    let mut out = io::stdout().lock();
+    for line in io::stdin().lock().lines().take(MAX_COMMANDS) {
+        match line.map_err(|e| e.to_string())?.as_str() {
+            "try" => {
+                let answer = attempt(&all, timeout);
+                writeln!(out, "{answer}").map_err(|e| e.to_string())?;
+            }
+            "go" => {
+                let mut stream =
+                    UnixStream::connect_addr(&gate_address()?).map_err(|e| e.to_string())?;
+                stream.write_all(GO).map_err(|e| e.to_string())?;
+                writeln!(out, "went").map_err(|e| e.to_string())?;
+                return out.flush().map_err(|e| e.to_string());
+            }
+            _ => return Err("expected try or go".into()),
+        }
+        out.flush().map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+/// The API server's service, which Kubernetes names to every container.
+fn service() -> Option<SocketAddr> {
+    let host: IpAddr = std::env::var("KUBERNETES_SERVICE_HOST")
+        .ok()?
+        .parse()
+        .ok()?;
+    let port = std::env::var("KUBERNETES_SERVICE_PORT")
+        .ok()?
+        .parse()
+        .ok()?;
+    Some(SocketAddr::new(host, port))
+}
+
+/// `ADDRESS=open` or `ADDRESS=blocked` for each, all tried at once.
+fn attempt(all: &[SocketAddr], timeout: Duration) -> String {
+    let tries: Vec<_> = all
+        .iter()
+        .map(|address| {
+            let address = *address;
+            thread::spawn(move || TcpStream::connect_timeout(&address, timeout).is_ok())
+        })
+        .collect();
+    let states: Vec<String> = all
+        .iter()
+        .zip(tries)
+        .map(|(address, tried)| {
+            let open = tried.join().unwrap_or_default();
+            format!("{address}={}", if open { "open" } else { "blocked" })
+        })
+        .collect();
+    states.join(" ")
+}
