@@ -15,6 +15,7 @@ use crate::{
     guard::GuardCommand,
     inject::InjectArgs,
     report::ReportCommand,
+    sidecar::{ImageArgs, SidecarArgs},
 };
 
 const EXIT_CODES: &str = "Exit codes:
@@ -68,6 +69,20 @@ pub(crate) enum Command {
     /// report says so.
     #[command(after_long_help = EXIT_CODES)]
     Distroless(Box<DistrolessArgs>),
+    /// Scan an isolated copy of a running container, which leaves nothing in its pod
+    ///
+    /// Starts a clone of the container (same image by its running digest, command, user and
+    /// resources; without its labels, token, secrets, volumes and network) and reads it with a
+    /// probe beside it; with --inert it reads the image alone and runs none of its code. The
+    /// report names in what the copy differs. Before any of it starts, a canary in the pod shows
+    /// whether the cluster enforces the network isolation.
+    #[command(after_long_help = EXIT_CODES)]
+    Sidecar(Box<SidecarArgs>),
+    /// Scan an image that runs nowhere yet, mounted read-only; none of its code runs
+    ///
+    /// In a pod of its own without network, in the namespace of -n or of the context.
+    #[command(after_long_help = EXIT_CODES)]
+    Image(Box<ImageArgs>),
     /// Scan a directory, an image in a file, or a process of this machine; needs no cluster
     ///
     /// For trying profiles, and for images in CI. Checks of what is not
@@ -121,12 +136,22 @@ pub(crate) struct ScanArgs {
     /// Label selector that exactly one pod matches
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     pub(crate) selector: Option<String>,
-    /// Namespace of the pod; the context's namespace when absent
-    #[arg(short, long)]
-    pub(crate) namespace: Option<Namespace>,
     /// Container of the pod; its only or default one when absent
     #[arg(short, long)]
     pub(crate) container: Option<ContainerName>,
+    /// Digest that the node must run; another one is a security alert (exit code 4)
+    #[arg(long, value_name = "sha256:...", value_parser = digest)]
+    pub(crate) expect_digest: Option<String>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// What every scan of a cluster takes.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Namespace; the context's namespace when absent
+    #[arg(short, long)]
+    pub(crate) namespace: Option<Namespace>,
     /// Shipped profile or file
     #[arg(short, long, default_value = "container-baseline")]
     pub(crate) profile: String,
@@ -144,9 +169,6 @@ pub(crate) struct ScanArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 300,
         value_parser = clap::value_parser!(u32).range(i64::from(scanner_k8s::scan::MIN_LEASE)..=i64::from(scanner_k8s::scan::MAX_LEASE)))]
     pub(crate) lease: u32,
-    /// Digest that the node must run; another one is a security alert (exit code 4)
-    #[arg(long, value_name = "sha256:...", value_parser = digest)]
-    pub(crate) expect_digest: Option<String>,
     /// Context of the kubeconfig
     #[arg(long)]
     pub(crate) context: Option<String>,

@@ -11,6 +11,7 @@ mod profile;
 mod progress;
 mod report;
 mod scan;
+mod sidecar;
 mod signals;
 mod sink;
 
@@ -86,14 +87,19 @@ pub fn main() -> ExitCode {
                       pod's specification"
                 .into(),
             hint: Some(
-                "take strategy container if the target has a shell; a strategy that needs none and \
-                 leaves nothing does not exist yet"
+                "take secure-scan sidecar, which leaves nothing in the pod, or secure-scan container if \
+                 the target has a shell"
                     .into(),
             ),
         }),
         Command::Distroless(args) => {
             let image = args.probe_image;
             run(scan::run(&args.scan, Strategy::Distroless { image }))
+        }
+        Command::Sidecar(args) => run(scan::run(&args.scan, args.strategy())),
+        Command::Image(args) => {
+            let subject = scan::Subject::image(&args.image);
+            run(scan::run_on(subject, &args.run, args.strategy()))
         }
     };
     ExitCode::from(result.unwrap_or_else(|problem| {

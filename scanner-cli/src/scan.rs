@@ -1,4 +1,4 @@
-//! `secure-scan scan`, `container` and `distroless`.
+//! Every scan of a cluster: `secure-scan scan`, `container`, `distroless`, `sidecar` and `image`.
 
 use scanner_core::{
     ScanEngine as _, ScanReport,
@@ -7,22 +7,59 @@ use scanner_core::{
     inventory::Section,
     pipeline::Stage,
     report::Document,
-    target::{PodSelection, TargetRequest},
+    target::{ContainerName, PodSelection, TargetRequest},
 };
 use scanner_k8s::{ConnectOptions, PreparedScan, ScanRequest, Strategy, connect};
 use scanner_policy::Profile;
 
 use crate::{
-    CLEANUP, NOT_DONE, Problem, args::ScanArgs, audit, exit_code, output, profile,
+    CLEANUP, NOT_DONE, Problem, args::{RunArgs, ScanArgs}, audit, exit_code, output, profile,
     progress::Progress, signals::Signals, sink::Sinks,
 };
 
+/// What is scanned.
+pub(crate) struct Subject {
+    pod: PodSelection,
+    container: Option<ContainerName>,
+    expected_digest: Option<String>,
+}
+
+impl Subject {
+    /// An image that runs nowhere.
+    pub(crate) fn image(reference: &str) -> Self {
+        Self {
+            pod: PodSelection::Image(reference.to_owned()),
+            container: None,
+            expected_digest: None,
+        }
+    }
+}
+
+/// Scans a container.
 pub(crate) async fn run(args: &ScanArgs, strategy: Strategy) -> Result<u8, Problem> {
+    let pod = match (&args.pod, &args.selector) {
+        (Some(name), _) => PodSelection::Name(name.clone()),
+        (None, selector) => PodSelection::Labels(selector.clone().unwrap_or_default()),
+    };
+    let subject = Subject {
+        pod,
+        container: args.container.clone(),
+        expected_digest: args.expect_digest.clone(),
+    };
+    Box::pin(run_on(subject, &args.run, strategy)).await
+}
+
+/// Scans what `subject` names.
+pub(crate) async fn run_on(
+    subject: Subject,
+    args: &RunArgs,
+    strategy: Strategy,
+) -> Result<u8, Problem> {
     let profile = profile::load(&args.profile)?;
     let sinks = Sinks::open(&args.output)?;
     let progress = Progress::new(args.quiet);
     progress.event(&Event::StageStarted(Stage::Resolve));
-    let prepared = prepare(args, strategy, &profile).await;
+    let prepared = prepare(subject, args, strategy, &profile).await;
     if args.dry_run || prepared.is_err() {
         progress.finish();
     }
@@ -49,7 +86,8 @@ pub(crate) async fn run(args: &ScanArgs, strategy: Strategy) -> Result<u8, Probl
 }
 
 async fn prepare(
-    args: &ScanArgs,
+    subject: Subject,
+    args: &RunArgs,
     strategy: Strategy,
     profile: &Profile,
 ) -> Result<PreparedScan, Problem> {
@@ -68,21 +106,17 @@ async fn prepare(
             .parse()
             .map_err(|error| Problem::usage(format!("{error}"), "name a namespace with -n"))?,
     };
-    let pod = match (&args.pod, &args.selector) {
-        (Some(name), _) => PodSelection::Name(name.clone()),
-        (None, selector) => PodSelection::Labels(selector.clone().unwrap_or_default()),
-    };
     let reference = profile.reference();
     let request = ScanRequest {
         strategy,
         target: TargetRequest {
             namespace,
-            pod,
-            container: args.container.clone(),
+            pod: subject.pod,
+            container: subject.container,
         },
         profile: format!("{} {}", reference.name, reference.version),
         lease_seconds: args.lease,
-        expected_digest: args.expect_digest.clone(),
+        expected_digest: subject.expected_digest,
         threshold: args.fail_on,
     };
     let prepared = PreparedScan::new(&connection, profile, request).await;

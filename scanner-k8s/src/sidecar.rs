@@ -22,6 +22,7 @@ use scanner_core::{
     target::{Namespace, TargetForm},
 };
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
     Connection, Session, control,
@@ -29,7 +30,7 @@ use crate::{
         context,
         planner::{self, PodSecurity, ProbeContext, Refusal, TargetContext},
     },
-    manifest,
+    guard, manifest,
     preflight::Need,
     resolve::ResolveError,
     scan::reach::{Reach, Settled},
@@ -137,6 +138,8 @@ pub(crate) struct SidecarReach {
     image_only: bool,
     resolved: Arc<OnceLock<String>>,
     own: Mutex<Weak<OwnPod>>,
+    /// Part of the probe's arguments, and so of the plan.
+    nonce: String,
 }
 
 impl SidecarReach {
@@ -208,6 +211,7 @@ impl SidecarReach {
             image_only: pod.is_none(),
             resolved: Arc::default(),
             own: Mutex::new(Weak::new()),
+            nonce: Uuid::new_v4().simple().to_string(),
         })
     }
 
@@ -266,7 +270,7 @@ impl Reach for SidecarReach {
 
     fn needs(&self) -> &'static [Need] {
         &[
-            ("", "pods", &["create", "delete", "get", "watch"]),
+            ("", "pods", &["create", "delete", "get", "list", "watch"]),
             (
                 "networking.k8s.io",
                 "networkpolicies",
@@ -297,11 +301,22 @@ impl Reach for SidecarReach {
 
     fn commands(&self, scan: &Settled<'_>) -> Vec<PlannedCommand> {
         let own = self.parts.copied.is_some();
-        strategy::commands(scan, own, &self.canaries)
+        strategy::commands(scan, own, &self.canaries, &self.nonce)
+    }
+
+    /// They are for the scan's own pod. A guard refuses a clone, whose container id no plan knows.
+    fn limits(&self, scan: &Settled<'_>, commands: &[PlannedCommand]) -> Vec<PlannedRule> {
+        let mut own = scan.target.clone();
+        let Ok(name) = scan.name.parse() else {
+            return Vec::new();
+        };
+        own.pod = name;
+        commands.iter().map(|c| guard::may_run(&own, c)).collect()
     }
 
     fn differences(&self) -> Vec<String> {
-        let mut all: Vec<String> = self.parts.reference.note().into_iter().collect();
+        let note = self.parts.reference.note().filter(|_| !self.image_only);
+        let mut all: Vec<String> = note.into_iter().collect();
         match &self.parts.copied {
             Some(copied) => all.extend(copied.differences.clone()),
             None if !self.image_only => all.push(
@@ -328,7 +343,11 @@ impl Reach for SidecarReach {
     }
 
     fn strategy(&self, session: &Arc<Session>) -> Box<dyn ScanStrategy> {
-        Box::new(strategy::Sidecar::new(self.own(session), self.image_only))
+        Box::new(strategy::Sidecar::new(
+            self.own(session),
+            self.image_only,
+            &self.nonce,
+        ))
     }
 
     fn refine(&self, report: &mut ScanReport) {

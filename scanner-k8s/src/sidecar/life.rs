@@ -60,13 +60,17 @@ impl SecurityControl for Life {
         let uid = session.uid_of("Pod", &name);
         let api = session.operator_api::<Pod>();
         match call("get the scan's pod", api.get_metadata(&name)).await {
-            Err(error) if error.code() == Some(404) => Ok(Evidence::of(format!(
-                "pod {name} (uid {}) is gone",
-                uid.unwrap_or_else(|| "never told".into())
-            ))),
-            Ok(other) if uid.is_some() && other.uid() != uid => {
-                Ok(Evidence::of("the pod is gone; another took its name"))
-            }
+            Err(error) if error.code() == Some(404) => Ok(Evidence(vec![
+                session.gone::<Pod>().await?,
+                format!(
+                    "pod {name} (uid {}) is gone",
+                    uid.unwrap_or_else(|| "never told".into())
+                ),
+            ])),
+            Ok(other) if uid.is_some() && other.uid() != uid => Ok(Evidence(vec![
+                session.gone::<Pod>().await?,
+                "the pod is gone; another took its name".into(),
+            ])),
             Ok(_) => Err(ControlError {
                 hint: Some(format!(
                     "the lease removes it; check with: kubectl get pod {name} -n {}",

@@ -8,7 +8,6 @@ use scanner_core::{
     inventory::{InventoryRequest, Section},
     plan::PlannedCommand,
 };
-use uuid::Uuid;
 
 use super::{
     network::TRY_MS,
@@ -29,7 +28,7 @@ pub(super) struct Sidecar {
 }
 
 impl Sidecar {
-    pub(super) fn new(own: Arc<OwnPod>, image_only: bool) -> Self {
+    pub(super) fn new(own: Arc<OwnPod>, image_only: bool, nonce: &str) -> Self {
         let mut absent = Vec::new();
         if own.parts.copied.is_none() {
             absent.extend(Section::OF_PROCESSES);
@@ -41,7 +40,7 @@ impl Sidecar {
             own,
             absent,
             image_only,
-            nonce: Uuid::new_v4().simple().to_string(),
+            nonce: nonce.to_owned(),
         }
     }
 
@@ -55,10 +54,10 @@ pub(super) fn commands(
     scan: &Settled<'_>,
     clones: bool,
     canaries: &[SocketAddr],
+    nonce: &str,
 ) -> Vec<PlannedCommand> {
     let mut canary = vec![PROGRAM.to_owned(), "canary".into(), TRY_MS.into()];
     canary.extend(canaries.iter().map(ToString::to_string));
-    let nonce = "0".repeat(32);
     let beside = if clones {
         "beside the clone"
     } else {
@@ -66,19 +65,19 @@ pub(super) fn commands(
     };
     vec![
         PlannedCommand {
-            container: format!("{} (before anything else runs)", gate_name(scan.name)),
+            container: gate_name(scan.name),
             argv: canary,
-            stdin: "try and go, line by line".into(),
+            stdin: "try and go, line by line, before anything else runs".into(),
             stdin_bytes: 0,
         },
         PlannedCommand {
-            container: format!("{} ({beside})", scan.name),
+            container: scan.name.to_owned(),
             argv: argv(
                 clones.then_some("CONTAINER-ID-OF-THE-CLONE"),
-                &nonce,
+                nonce,
                 scan.lease_seconds,
             ),
-            stdin: "the inventory request".into(),
+            stdin: format!("the inventory request, {beside}"),
             stdin_bytes: serde_json::to_vec(scan.request).unwrap_or_default().len(),
         },
     ]
@@ -131,7 +130,7 @@ impl ScanStrategy for Sidecar {
             request,
             lease_seconds: self.own.session.plan().lease_seconds,
         };
-        commands(&scan, self.clones(), &self.own.canaries)
+        commands(&scan, self.clones(), &self.own.canaries, &self.nonce)
     }
 
     async fn open(

@@ -1,0 +1,103 @@
+//! Arguments of `secure-scan sidecar` and `secure-scan image`.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+use scanner_k8s::{
+    SidecarOptions, Strategy,
+    sidecar::{Keep, Mode},
+};
+
+use crate::args::{RunArgs, ScanArgs};
+
+#[derive(Debug, Args)]
+pub(crate) struct SidecarArgs {
+    #[command(flatten)]
+    pub(crate) scan: ScanArgs,
+    #[command(flatten)]
+    isolation: IsolationArgs,
+    /// Look at the image that the target runs, mounted read-only; none of its code runs
+    #[arg(long)]
+    inert: bool,
+    /// Let the clone keep references to Secrets; each is named in plan and report
+    #[arg(long, conflicts_with = "inert")]
+    with_secrets: bool,
+    /// Let the clone keep references to `ConfigMap`s
+    #[arg(long, conflicts_with = "inert")]
+    with_config: bool,
+    /// Run the clone on the target's node
+    #[arg(long, conflicts_with = "inert")]
+    same_node: bool,
+    /// Read files of the image that only root may read, where the namespace allows it
+    #[arg(long, requires = "inert")]
+    as_root: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImageArgs {
+    /// Reference of the image, as in a pod
+    pub(crate) image: String,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    isolation: IsolationArgs,
+    /// Name of a Secret with credentials to pull the image; may be repeated
+    #[arg(long, value_name = "SECRET")]
+    pull_secret: Vec<String>,
+    /// Read files that only root may read, where the namespace allows it
+    #[arg(long)]
+    as_root: bool,
+}
+
+#[derive(Debug, Args)]
+struct IsolationArgs {
+    /// Image of the probe, best named by digest
+    #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE")]
+    probe_image: String,
+    /// Stop before anything of the target runs unless the network isolation is shown to be enforced
+    #[arg(long)]
+    require_isolation: bool,
+    /// Address that answers from a pod without a policy, to prove the isolation; may be repeated
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    canary: Vec<SocketAddr>,
+}
+
+impl IsolationArgs {
+    fn options(&self, mode: Mode, pull_secrets: &[String]) -> Strategy {
+        Strategy::Sidecar(SidecarOptions {
+            image: self.probe_image.clone(),
+            mode,
+            require_isolation: self.require_isolation,
+            canaries: self.canary.clone(),
+            pull_secrets: pull_secrets.to_vec(),
+        })
+    }
+}
+
+impl SidecarArgs {
+    pub(crate) fn strategy(&self) -> Strategy {
+        let mode = if self.inert {
+            Mode::Inert {
+                as_root: self.as_root,
+            }
+        } else {
+            Mode::Clone {
+                keep: Keep {
+                    secrets: self.with_secrets,
+                    config: self.with_config,
+                },
+                same_node: self.same_node,
+            }
+        };
+        self.isolation.options(mode, &[])
+    }
+}
+
+impl ImageArgs {
+    pub(crate) fn strategy(&self) -> Strategy {
+        let mode = Mode::Inert {
+            as_root: self.as_root,
+        };
+        self.isolation.options(mode, &self.pull_secret)
+    }
+}
