@@ -13,8 +13,12 @@ use scanner_k8s::{ConnectOptions, PreparedScan, ScanRequest, Strategy, connect};
 use scanner_policy::Profile;
 
 use crate::{
-    CLEANUP, NOT_DONE, Problem, args::{RunArgs, ScanArgs}, audit, exit_code, output, profile,
-    progress::Progress, signals::Signals, sink::Sinks,
+    CLEANUP, NOT_DONE, Problem,
+    args::{RunArgs, ScanArgs},
+    audit, exit_code, output, profile,
+    progress::Progress,
+    signals::Signals,
+    sink::Sinks,
 };
 
 /// What is scanned.

@@ -11,6 +11,7 @@ use scanner_k8s::{
 use crate::args::{RunArgs, ScanArgs};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct SidecarArgs {
     #[command(flatten)]
     pub(crate) scan: ScanArgs,

@@ -98,7 +98,7 @@ impl PreparedLending {
     ) -> Result<Self, ResolveError> {
         let calls_before = connection.calls();
         let (target, pod) = resolve(connection, &request.target).await?;
-        let missing = preflight::review(connection, target.namespace.as_str())
+        let missing = preflight::review(connection, target.namespace.as_str(), &[])
             .await?
             .missing;
         if !missing.is_empty() {
@@ -119,6 +119,7 @@ impl PreparedLending {
             purpose: purpose.into(),
         });
         let mut plan = ScanPlan {
+            differences: vec![],
             objects: objects.to_vec(),
             rules,
             commands: vec![PlannedCommand {

@@ -93,6 +93,7 @@ pub async fn trial(
     let mut rules = rules(target, &account);
     rules.extend([may_run(target, &command), may_add(target, &probe)]);
     let plan = ScanPlan {
+        differences: vec![],
         scan_id: id,
         target: target.clone(),
         strategy: "guard test".into(),
