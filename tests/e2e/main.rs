@@ -12,6 +12,7 @@ mod forbidden;
 mod guard;
 mod hostile;
 mod inject;
+mod reports;
 mod sidecar;
 
 use std::{
