@@ -14,6 +14,7 @@ use crate::{
     credential::CredentialCommand,
     guard::GuardCommand,
     inject::InjectArgs,
+    profile::{ProfileCommand, ProfileOptions},
     report::ReportCommand,
     sidecar::{ImageArgs, SidecarArgs},
 };
@@ -104,28 +105,12 @@ pub(crate) enum Command {
     /// Admission policies that limit scan identities further than RBAC can
     #[command(subcommand)]
     Guard(GuardCommand),
-    /// List, show and check profiles
+    /// List, show, check, explain and test profiles
     #[command(subcommand)]
     Profile(ProfileCommand),
     /// Write a saved report in other forms, and tell what changed between two
     #[command(subcommand)]
     Report(ReportCommand),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ProfileCommand {
-    /// List the shipped profiles
-    List,
-    /// Print a shipped profile, to read or to start your own from
-    Show {
-        /// Name of a shipped profile
-        name: String,
-    },
-    /// Say whether a profile can be used, with file, line and what was expected
-    Check {
-        /// File of the profile
-        file: String,
-    },
 }
 
 #[derive(Debug, Args)]
@@ -155,6 +140,8 @@ pub(crate) struct RunArgs {
     /// Shipped profile or file
     #[arg(short, long, default_value = "container-baseline")]
     pub(crate) profile: String,
+    #[command(flatten)]
+    pub(crate) profile_options: ProfileOptions,
     /// Show the plan (every object, permission and command) and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -203,6 +190,8 @@ pub(crate) struct LocalArgs {
     /// Shipped profile or file
     #[arg(short, long, default_value = "container-baseline")]
     pub(crate) profile: String,
+    #[command(flatten)]
+    pub(crate) profile_options: ProfileOptions,
     /// Report format, to standard output or to a file; may be repeated: terminal, json, sarif, junit,
     /// ohdf, html, markdown, cyclonedx, openreports, policyreport, in-toto
     #[arg(short, long, value_name = "FORMAT[=FILE]", default_value = "terminal")]

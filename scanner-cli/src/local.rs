@@ -12,7 +12,7 @@ use scanner_probe::{Root, Subject, Tree, answer, archive};
 use crate::{NOT_DONE, Problem, args::LocalArgs, exit_code, output, profile, sink::Sinks};
 
 pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
-    let profile = profile::load(&args.profile)?;
+    let profile = profile::load_with(&args.profile, &args.profile_options)?;
     let sinks = Sinks::open(&args.output)?;
     let request = profile.request();
     sinks.check(request.sections.contains(&Section::Packages), false)?;
@@ -58,6 +58,10 @@ pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
         absent.extend(Section::OF_PROCESSES);
     }
     let findings = profile.evaluate_without(&inventory, &absent);
+    if let Some(file) = &args.profile_options.save_inventory {
+        let (request, inventory) = (request.clone(), inventory.clone());
+        profile::save(file, &subject, request, inventory, &absent)?;
+    }
     let packages = Packages::of(&inventory);
     let mut coverage = inventory.coverage();
     coverage.retain(|section, _| !absent.contains(section));

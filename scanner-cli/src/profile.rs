@@ -1,83 +1,203 @@
 //! `secure-scan profile`, and finding the profile that a scan uses.
 
-use std::{fmt::Write as _, fs, io::Read as _};
+mod options;
 
-use scanner_policy::{Profile, builtin};
+use std::{
+    fs,
+    io::{self, IsTerminal as _, Read as _},
+    path::Path,
+};
 
-use crate::{Problem, args::ProfileCommand, output};
+use clap::Subcommand;
+use scanner_policy::{
+    Profile, ProfileError, builtin,
+    profile::{Options, Source},
+    recording::Recording,
+    testing::TestFile,
+};
+
+use crate::{Problem, output};
+
+pub(crate) use options::{ProfileOptions, Recorder, save};
 
 /// Bytes of a profile that are read at most.
 const MAX_BYTES: u64 = (1 << 20) + 1;
+/// Bytes of a recording that are read at most.
+const MAX_RECORDING: u64 = 256 << 20;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfileCommand {
+    /// List the shipped profiles
+    List,
+    /// Print a shipped profile, to read or to start your own from
+    Show {
+        /// Name of a shipped profile
+        name: String,
+    },
+    /// Say whether a profile can be used, with file, line and what was expected
+    Check {
+        /// File of the profile
+        file: String,
+    },
+    /// Tell what a profile or one of its checks collects, why, and how to fix what it finds
+    Explain {
+        /// Shipped profile or file
+        profile: String,
+        /// Id of a check; all when absent
+        check: Option<String>,
+    },
+    /// Run a file of tests: inventories with what each check must say; exit code 1 when one differs
+    Test {
+        /// File of tests
+        file: String,
+    },
+    /// Print the JSON Schema of profiles, for editors
+    Schema,
+}
 
 pub(crate) fn run(command: ProfileCommand) -> Result<u8, Problem> {
     let text = match command {
         ProfileCommand::List => {
-            let mut text = String::new();
-            for (name, source) in builtin::ALL {
-                let profile = parse(source, name)?;
+            let mut lines = Vec::new();
+            for (name, _) in builtin::ALL {
+                let profile = load(name)?;
                 let count = profile.ids().count();
                 let title = &profile.reference().title;
-                let _ = writeln!(text, "{name}  {count} checks  {title}");
+                lines.push(format!("{name}  {count} checks  {title}\n"));
             }
-            text
+            lines.concat()
         }
-        ProfileCommand::Show { name } => {
-            let found = builtin::find(&name).ok_or_else(|| unknown(&name))?;
-            found.to_owned()
-        }
+        ProfileCommand::Show { name } => Source::shipped(&name).map_err(unknown)?.text,
         ProfileCommand::Check { file } => {
-            let profile = parse(&read(&file)?, &file)?;
+            let profile = compile(source(&file)?, &ProfileOptions::default().resolved())?;
             format!("{file}: {} checks, no errors\n", profile.ids().count())
         }
+        ProfileCommand::Explain { profile, check } => {
+            let compiled = load(&profile)?;
+            compiled.explain(check.as_deref()).ok_or_else(|| {
+                Problem::usage(
+                    format!(
+                        "profile {profile} has no check {:?}",
+                        check.unwrap_or_default()
+                    ),
+                    format!("see them all: secure-scan profile explain {profile}"),
+                )
+            })?
+        }
+        ProfileCommand::Test { file } => return test(&file),
+        ProfileCommand::Schema => Profile::json_schema(),
     };
     output::print(&text).map(|()| 0)
 }
 
-/// The shipped profile of that name, or the file.
-pub(crate) fn load(name: &str) -> Result<Profile, Problem> {
-    if let Some(text) = builtin::find(name) {
-        return parse(text, name);
+fn test(file: &str) -> Result<u8, Problem> {
+    let hint = "the format is described in docs/profiles.md";
+    let wrong = |message: String| Problem::usage(message, hint);
+    let tests = TestFile::parse(&read(file, MAX_BYTES)?, file).map_err(wrong)?;
+    let beside = resolve(&tests.profile, file).map_err(wrong)?;
+    let profile = compile(beside, &tests.options())?;
+    let recording = match &tests.recording {
+        None => None,
+        Some(name) => {
+            let path = Path::new(file).with_file_name(name);
+            let path = path.to_string_lossy();
+            let text = read(&path, MAX_RECORDING)?;
+            Some(Recording::parse(&text).map_err(|e| wrong(format!("{path}: {e}")))?)
+        }
+    };
+    let outcomes = tests.run(&profile, recording.as_ref());
+    let outcomes = outcomes.map_err(|e| wrong(format!("{file}: {e}")))?;
+    let mut text = String::new();
+    for outcome in &outcomes {
+        let word = if outcome.wrong.is_empty() {
+            "ok"
+        } else {
+            "DIFFERS"
+        };
+        text.push_str(&line(&format!("{word}  {}", outcome.case)));
+        for wrong in &outcome.wrong {
+            text.push_str(&line(&format!("    {wrong}")));
+        }
     }
-    let is_file = name.contains(['/', '.']) || fs::metadata(name).is_ok();
-    if is_file {
-        parse(&read(name)?, name)
-    } else {
-        Err(unknown(name))
-    }
+    let failed = outcomes.iter().filter(|o| !o.wrong.is_empty()).count();
+    text.push_str(&line(&format!("{} cases, {failed} differ", outcomes.len())));
+    output::print(&text)?;
+    Ok(u8::from(failed > 0))
 }
 
-fn parse(text: &str, file: &str) -> Result<Profile, Problem> {
-    Profile::parse(text, file).map_err(|error| {
-        Problem::usage(
-            error.to_string(),
-            "correct the profile; a working one: secure-scan profile show container-baseline",
-        )
+fn line(text: &str) -> String {
+    format!("{}\n", scanner_core::escape::visible(text, 2000))
+}
+
+/// The shipped profile of that name, or the file, without any options.
+pub(crate) fn load(name: &str) -> Result<Profile, Problem> {
+    load_with(name, &ProfileOptions::default())
+}
+
+/// The same with what a scan asks of it.
+pub(crate) fn load_with(name: &str, options: &ProfileOptions) -> Result<Profile, Problem> {
+    let is_file = name.contains(['/', '.']) || fs::metadata(name).is_ok();
+    let source = match Source::shipped(name) {
+        Ok(shipped) => shipped,
+        Err(_) if is_file => source(name)?,
+        Err(message) => return Err(unknown(message)),
+    };
+    compile(source, &options.resolved())
+}
+
+fn compile(source: Source, options: &Options) -> Result<Profile, Problem> {
+    let profile = Profile::compile(source, &resolve, options).map_err(|error| refused(&error))?;
+    for warning in profile.warnings() {
+        output::say(&format!("warning: {}", warning.0));
+    }
+    Ok(profile)
+}
+
+/// What a profile extends: a shipped one, or a file beside it.
+fn resolve(name: &str, from: &str) -> Result<Source, String> {
+    if let Ok(shipped) = Source::shipped(name) {
+        return Ok(shipped);
+    }
+    let path = Path::new(from).with_file_name(name);
+    let file = path.to_string_lossy().into_owned();
+    let text = read(&file, MAX_BYTES).map_err(|problem| problem.message)?;
+    Ok(Source { file, text })
+}
+
+fn refused(error: &ProfileError) -> Problem {
+    let excerpt = error.excerpt(io::stderr().is_terminal());
+    if !excerpt.is_empty() {
+        output::say(&excerpt);
+    }
+    Problem::usage(
+        error.to_string(),
+        "correct the profile; a working one: secure-scan profile show container-baseline",
+    )
+}
+
+fn source(file: &str) -> Result<Source, Problem> {
+    Ok(Source {
+        file: file.to_owned(),
+        text: read(file, MAX_BYTES)?,
     })
 }
 
-fn read(file: &str) -> Result<String, Problem> {
-    let failed = |error: std::io::Error| {
+fn read(file: &str, limit: u64) -> Result<String, Problem> {
+    let failed = |error: io::Error| {
         Problem::usage(
-            format!("cannot read the profile {file}: {error}"),
+            format!("cannot read {file}: {error}"),
             "name a readable file, or a shipped profile: secure-scan profile list",
         )
     };
     let mut text = String::new();
     let opened = fs::File::open(file).map_err(failed)?;
     opened
-        .take(MAX_BYTES)
+        .take(limit)
         .read_to_string(&mut text)
         .map_err(failed)?;
     Ok(text)
 }
 
-fn unknown(name: &str) -> Problem {
-    let names: Vec<&str> = builtin::ALL.iter().map(|(name, _)| *name).collect();
-    Problem::usage(
-        format!(
-            "there is no profile {name:?}; shipped are: {}",
-            names.join(", ")
-        ),
-        "name one of them, or the path of a file",
-    )
+fn unknown(message: String) -> Problem {
+    Problem::usage(message, "name one of them, or the path of a file")
 }

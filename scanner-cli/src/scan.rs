@@ -12,6 +12,7 @@ use scanner_core::{
 use scanner_k8s::{ConnectOptions, PreparedScan, ScanRequest, Strategy, connect};
 use scanner_policy::Profile;
 
+use crate::profile::Recorder;
 use crate::{
     CLEANUP, NOT_DONE, Problem,
     args::{RunArgs, ScanArgs},
@@ -59,7 +60,7 @@ pub(crate) async fn run_on(
     args: &RunArgs,
     strategy: Strategy,
 ) -> Result<u8, Problem> {
-    let profile = profile::load(&args.profile)?;
+    let profile = profile::load_with(&args.profile, &args.profile_options)?;
     let sinks = Sinks::open(&args.output)?;
     let progress = Progress::new(args.quiet);
     progress.event(&Event::StageStarted(Stage::Resolve));
@@ -79,13 +80,20 @@ pub(crate) async fn run_on(
     }
     let lease = prepared.plan().lease_seconds;
     let log = prepared.audit();
-    let report = Box::pin(scan(prepared, &profile, &progress, lease)).await;
+    let recorder = Recorder::new(&profile);
+    let report = Box::pin(scan(prepared, &recorder, &progress, lease)).await;
     progress.finish();
     // Also when the scan was given up: what is in the log is what was done.
     let closed = audit::close(&log, &args.audit);
-    let document = Document::from(report?);
+    let report = report?;
+    // Findings that were discarded are no record of the target.
+    let kept = report.findings.is_some();
+    let target = &report.plan.target;
+    let subject = format!("{}/{} {}", target.namespace, target.pod, target.container);
+    let document = Document::from(report);
     sinks.write(&document, args.verbose, output::coloured(args.color))?;
     closed?;
+    recorder.save(&args.profile_options, &subject, kept)?;
     Ok(exit_code(document.verdict()))
 }
 
@@ -134,7 +142,7 @@ async fn prepare(
 /// Runs the scan; a second signal ends the waiting for its cleanup.
 async fn scan(
     prepared: PreparedScan,
-    profile: &Profile,
+    engine: &Recorder<'_>,
     progress: &Progress,
     lease: u32,
 ) -> Result<ScanReport, Problem> {
@@ -150,7 +158,7 @@ async fn scan(
         signals.next().await
     };
     tokio::select! {
-        report = prepared.run(profile, progress, stop) => Ok(report),
+        report = prepared.run(engine, progress, stop) => Ok(report),
         signal = impatient => Err(Problem {
             code: CLEANUP,
             message: format!("second {signal}: stopped before the cleanup was verified"),

@@ -1,10 +1,20 @@
 //! Profiles that are shipped in the program.
 
 /// The shipped profiles: name and text.
-pub const ALL: [(&str, &str); 1] = [(
-    "container-baseline",
-    include_str!("../../profiles/container-baseline.yaml"),
-)];
+pub const ALL: [(&str, &str); 6] = [
+    (
+        "container-baseline",
+        include_str!("../../profiles/container-baseline.yaml"),
+    ),
+    ("cis-docker", include_str!("../../profiles/cis-docker.yaml")),
+    (
+        "pod-hardening",
+        include_str!("../../profiles/pod-hardening.yaml"),
+    ),
+    ("secrets", include_str!("../../profiles/secrets.yaml")),
+    ("packages", include_str!("../../profiles/packages.yaml")),
+    ("sbom", include_str!("../../profiles/sbom.yaml")),
+];
 
 /// The text of a shipped profile.
 pub fn find(name: &str) -> Option<&'static str> {

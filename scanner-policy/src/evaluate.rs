@@ -1,17 +1,26 @@
 //! Judges an inventory. What could not be looked at is an error, never a pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use cel::Value;
 use scanner_core::{
     ScanEngine,
     escape::visible,
     finding::{CheckResult, CheckStatus, Findings},
-    inventory::{Collected, Coverage, Inventory, InventoryRequest, Section},
+    inventory::{
+        Collected, ContainerFacts, Coverage, EnvSource, Group, Identity, Inventory,
+        InventoryRequest, KernelFacts, Mount, OsRelease, PodFacts, Process, Section, VolumeFacts,
+        VolumeMountFacts,
+    },
 };
 use serde::Serialize;
 
-use crate::profile::{Check, Profile, Rule, Scope};
+use crate::{
+    expression::{Expression, INPUTS},
+    inputs::Input,
+    profile::{Check, Profile, Rule, Scope},
+    types::Type,
+};
 
 /// Items of evidence that are kept.
 const MAX_EVIDENCE: usize = 20;
@@ -24,13 +33,13 @@ impl ScanEngine for Profile {
     }
 
     fn evaluate(&self, inventory: &Inventory) -> Findings {
-        let values = Values::new(inventory);
+        let values = Values::new(inventory, &self.inputs);
         Findings {
             profile: self.reference.clone(),
             results: self
                 .checks
                 .iter()
-                .map(|check| judge(check, inventory, &values))
+                .map(|check| self.judge(check, inventory, &values))
                 .collect(),
             waivers: None,
             thresholds: None,
@@ -46,7 +55,7 @@ impl ScanEngine for Profile {
                 .filter(|section| check.sections.contains(section))
                 .map(|section| section.name())
                 .collect();
-            if !missing.is_empty() {
+            if !missing.is_empty() && check.disabled.is_none() {
                 result.status = CheckStatus::NotApplicable;
                 result.message = format!("there is no {} here", missing.join(", "));
             }
@@ -55,11 +64,31 @@ impl ScanEngine for Profile {
     }
 }
 
-/// Sections as CEL values, converted once for all checks.
-struct Values(BTreeMap<Section, Value>);
+impl Check {
+    fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        [self.rule.expression()]
+            .into_iter()
+            .chain(&self.applies_when)
+    }
+}
+
+impl Profile {
+    fn judge(&self, check: &Check, inventory: &Inventory, values: &Values) -> CheckResult {
+        let read = check.expressions().flat_map(Expression::inputs);
+        let is_set = |name: &String| self.inputs.get(name).is_some_and(|i| i.value.is_some());
+        let unset: Vec<&str> = read.filter(|n| !is_set(n)).map(String::as_str).collect();
+        judge(check, &unset, inventory, values)
+    }
+}
+
+/// Sections and inputs as CEL values, converted once for all checks.
+struct Values {
+    sections: BTreeMap<Section, Value>,
+    inputs: Value,
+}
 
 impl Values {
-    fn new(inventory: &Inventory) -> Self {
+    fn new(inventory: &Inventory, inputs: &BTreeMap<String, Input>) -> Self {
         let mut all = BTreeMap::new();
         let mut put = |section, value: Option<Value>| {
             if let Some(value) = value {
@@ -78,7 +107,13 @@ impl Values {
         put(Section::Os, value(&inventory.os));
         put(Section::Kernel, value(&inventory.kernel));
         put(Section::Pod, value(&inventory.pod));
-        Self(all)
+        let inputs = inputs
+            .iter()
+            .filter_map(|(name, input)| Some((name.clone(), input.value.clone()?)));
+        Self {
+            sections: all,
+            inputs: Value::Map(inputs.collect::<HashMap<_, _>>().into()),
+        }
     }
 }
 
@@ -87,7 +122,7 @@ fn value<T: Serialize>(collected: &Collected<T>) -> Option<Value> {
 }
 
 /// What a check sees: only its own files and commands.
-fn variables(check: &Check, inventory: &Inventory, values: &Values) -> Vec<(Section, Value)> {
+fn variables(check: &Check, inventory: &Inventory, values: &Values) -> Vec<(&'static str, Value)> {
     let own = |section: &Section| match section {
         Section::Files => {
             let all = inventory.files.data()?.iter();
@@ -103,10 +138,11 @@ fn variables(check: &Check, inventory: &Inventory, values: &Values) -> Vec<(Sect
             let selected: Vec<_> = all.filter(|c| check.commands.contains(&c.name)).collect();
             cel::to_value(selected).ok()
         }
-        other => values.0.get(other).cloned(),
+        other => values.sections.get(other).cloned(),
     };
     let sections = check.sections.iter();
-    sections.filter_map(|s| Some((*s, own(s)?))).collect()
+    let sections = sections.filter_map(|s| Some((s.name(), own(s)?)));
+    sections.chain([(INPUTS, values.inputs.clone())]).collect()
 }
 
 /// Takes what only `digest: true` collects away from a check that does not ask for it: reading it is
@@ -126,7 +162,7 @@ fn hide_contents(check: &Check, files: &mut Value) {
     }
 }
 
-fn judge(check: &Check, inventory: &Inventory, values: &Values) -> CheckResult {
+fn judge(check: &Check, unset: &[&str], inventory: &Inventory, values: &Values) -> CheckResult {
     let mut result = CheckResult {
         id: check.id.clone(),
         title: check.title.clone(),
@@ -138,10 +174,19 @@ fn judge(check: &Check, inventory: &Inventory, values: &Values) -> CheckResult {
         rationale: check.rationale.clone(),
         fix: check.fix.clone(),
         limits: Vec::new(),
-        tags: Vec::new(),
-        references: Vec::new(),
         waiver: None,
+        tags: check.tags.iter().cloned().collect(),
+        references: check.references.clone(),
     };
+    if let Some(reason) = &check.disabled {
+        result.status = CheckStatus::NotApplicable;
+        result.message = format!("disabled: {}", visible(reason, MAX_ITEM));
+        return result;
+    }
+    if !unset.is_empty() {
+        result.message = format!("input {} is not set", unset.join(", "));
+        return result;
+    }
     let mut gaps = Vec::new();
     for section in &check.sections {
         match inventory.section_coverage(*section) {
@@ -193,7 +238,7 @@ enum Outcome {
     NotApplicable,
 }
 
-fn outcome(check: &Check, variables: &[(Section, Value)]) -> Result<Outcome, String> {
+fn outcome(check: &Check, variables: &[(&str, Value)]) -> Result<Outcome, String> {
     if let Some(condition) = &check.applies_when {
         match condition.evaluate(variables)? {
             Value::Bool(true) => {}
@@ -227,50 +272,111 @@ fn wrong(what: &str, expected: &str, got: &Value) -> String {
     format!("{what} must be {expected}, not {}", got.type_of())
 }
 
-/// Evaluates a check on made-up data with one item in each list, so that misspelt fields and wrong
-/// types show when a profile is read.
-pub(crate) fn try_out(check: &Check) -> Result<(), String> {
-    fn one<T: Default + Clone>() -> Collected<Vec<T>> {
-        Collected::Complete {
-            data: vec![T::default()],
+/// Made-up values of every variable, with one item in each list.
+pub(crate) struct Samples(Vec<(&'static str, Value)>);
+
+impl Samples {
+    pub(crate) fn new() -> Self {
+        fn one<T: Default>() -> Collected<Vec<T>> {
+            some_of(vec![T::default()])
         }
+        fn some_of<T>(data: T) -> Collected<T> {
+            Collected::Complete { data }
+        }
+        let words = || vec!["word".to_owned()];
+        let inventory = Inventory {
+            identity: some_of(Identity {
+                groups: vec![0],
+                capabilities: words(),
+                bounding: words(),
+                ..Identity::default()
+            }),
+            files: one(),
+            users: one(),
+            groups: some_of(vec![Group {
+                members: words(),
+                ..Group::default()
+            }]),
+            shadow: one(),
+            processes: some_of(vec![Process {
+                capabilities: words(),
+                bounding: words(),
+                ..Process::default()
+            }]),
+            listeners: one(),
+            mounts: some_of(vec![Mount {
+                options: words(),
+                ..Mount::default()
+            }]),
+            env: one(),
+            commands: one(),
+            packages: one(),
+            os: some_of(OsRelease::default()),
+            kernel: some_of(KernelFacts::default()),
+            pod: some_of(pod()),
+            ..Inventory::default()
+        };
+        let values = Values::new(&inventory, &BTreeMap::new());
+        let mut all: Vec<_> = values.sections.into_iter().collect();
+        all.extend(value(&inventory.files).map(|v| (Section::Files, v)));
+        all.extend(value(&inventory.commands).map(|v| (Section::Commands, v)));
+        Self(all.into_iter().map(|(s, v)| (s.name(), v)).collect())
     }
-    fn some<T: Default>() -> Collected<T> {
-        Collected::Complete { data: T::default() }
+
+    /// The types of every variable, where inputs have those types.
+    pub(crate) fn types(&self, inputs: BTreeMap<String, Type>) -> Vec<(String, Type)> {
+        let sections = self.0.iter();
+        let sections = sections.map(|(name, value)| ((*name).to_owned(), Type::of(value)));
+        let inputs = (INPUTS.to_owned(), Type::Record(inputs.into()));
+        sections.chain([inputs]).collect()
     }
-    let inventory = Inventory {
-        identity: some(),
-        users: one(),
-        groups: one(),
-        shadow: one(),
-        processes: one(),
-        listeners: one(),
-        mounts: one(),
-        env: one(),
-        packages: one(),
-        os: some(),
-        kernel: some(),
-        pod: some(),
-        ..Inventory::default()
+}
+
+fn pod() -> PodFacts {
+    let words = || vec!["word".to_owned()];
+    let container = ContainerFacts {
+        added_capabilities: words(),
+        dropped_capabilities: words(),
+        ports: vec![0],
+        host_ports: vec![0],
+        limits: words(),
+        requests: words(),
+        probe_hosts: words(),
+        mounts: vec![VolumeMountFacts::default()],
+        devices: words(),
+        env: vec![EnvSource::default()],
+        secret_env_from: words(),
+        ..ContainerFacts::default()
     };
-    let mut variables = variables(check, &inventory, &Values::new(&inventory));
-    for (section, sample) in [
-        (
-            Section::Files,
-            cel::to_value([scanner_core::inventory::FileEntry::default()]),
-        ),
-        (
-            Section::Commands,
-            cel::to_value([scanner_core::inventory::CommandEntry::default()]),
-        ),
-    ] {
-        if check.sections.contains(&section) {
-            let mut sample = sample.map_err(|e| e.to_string())?;
-            if section == Section::Files {
-                hide_contents(check, &mut sample);
-            }
-            variables.push((section, sample));
+    PodFacts {
+        added_capabilities: words(),
+        dropped_capabilities: words(),
+        host_paths: words(),
+        host_ports: vec![0],
+        sysctls: words(),
+        supplemental_groups: vec![0],
+        volumes: vec![VolumeFacts::default()],
+        containers: vec![container],
+        ..PodFacts::default()
+    }
+}
+
+/// Evaluates a check on made-up data, for what its types do not show.
+pub(crate) fn try_out(
+    check: &Check,
+    samples: &Samples,
+    inputs: &BTreeMap<String, Input>,
+) -> Result<(), String> {
+    let inputs = inputs
+        .iter()
+        .map(|(name, input)| (name.clone(), input.kind.sample()));
+    let inputs = Value::Map(inputs.collect::<HashMap<_, _>>().into());
+    let mut variables = samples.0.clone();
+    for (name, sample) in &mut variables {
+        if *name == Section::Files.name() {
+            hide_contents(check, sample);
         }
     }
+    variables.push((INPUTS, inputs));
     outcome(check, &variables).map(drop)
 }

@@ -6,6 +6,10 @@
 pub mod builtin;
 mod evaluate;
 mod expression;
+mod inputs;
 pub mod profile;
+pub mod recording;
+pub mod testing;
+mod types;
 
 pub use profile::{Profile, ProfileError};

@@ -1,0 +1,175 @@
+//! Errors of a profile, with the place in its text that they are about.
+
+use std::{ops::Range, sync::Arc};
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use serde_saphyr::Spanned;
+
+/// Why a profile cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {message}")]
+pub struct ProfileError {
+    /// Name of the file.
+    pub file: String,
+    /// Line, from 1; 0 when the whole file is meant.
+    pub line: u64,
+    /// Column in characters, from 1.
+    pub column: u64,
+    /// What is wrong and what was expected.
+    pub message: String,
+    text: Arc<str>,
+    /// Bytes of the text that are meant.
+    span: Range<usize>,
+}
+
+impl ProfileError {
+    /// The lines of the profile with a mark under the place; empty when the whole file is meant.
+    pub fn excerpt(&self, colour: bool) -> String {
+        if self.line == 0 {
+            return String::new();
+        }
+        let renderer = if colour {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
+        let annotation = AnnotationKind::Primary.span(self.span.clone());
+        let snippet = Snippet::source(&*self.text)
+            .path(&self.file)
+            .annotation(annotation);
+        renderer.render(&[Level::ERROR.primary_title(&self.message).element(snippet)])
+    }
+}
+
+/// Something of a profile that has no effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileWarning(pub ProfileError);
+
+/// The text of one profile, for places in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) file: Arc<str>,
+    pub(crate) text: Arc<str>,
+}
+
+impl Place {
+    pub(super) fn whole(&self, message: String) -> ProfileError {
+        ProfileError {
+            file: self.file.to_string(),
+            line: 0,
+            column: 0,
+            message,
+            text: Arc::clone(&self.text),
+            span: 0..0,
+        }
+    }
+
+    pub(super) fn yaml(&self, error: &serde_saphyr::Error) -> ProfileError {
+        let message = error.without_snippet().to_string();
+        match error.location() {
+            Some(place) => self.at(self.offset(place.line(), place.column()), message),
+            None => self.whole(message),
+        }
+    }
+
+    pub(super) fn error<T>(&self, at: &Spanned<T>, message: String) -> ProfileError {
+        self.at(self.offset(at.defined.line(), at.defined.column()), message)
+    }
+
+    /// An error about the first line that begins with `word` and a colon.
+    pub(super) fn word(&self, word: &str, message: String) -> ProfileError {
+        let starts = |line: &str| {
+            let rest = line.trim_start().strip_prefix(word);
+            rest.is_some_and(|rest| rest.starts_with(':'))
+        };
+        let mut offset = 0;
+        for line in self.text.split_inclusive('\n') {
+            if starts(line) {
+                let start = offset + line.len() - line.trim_start().len();
+                return self.spanning(start..start + word.len(), message);
+            }
+            offset += line.len();
+        }
+        self.whole(message)
+    }
+
+    /// An error about characters `range` of a text that is written at `at`.
+    pub(super) fn within(
+        &self,
+        at: &Spanned<String>,
+        range: Range<usize>,
+        message: String,
+    ) -> ProfileError {
+        let start = self.offset(at.defined.line(), at.defined.column());
+        match self.written(start, &at.value, &range) {
+            Some(span) => self.spanning(span, message),
+            None => self.at(start, message),
+        }
+    }
+
+    /// The word that begins at byte `start`.
+    fn at(&self, start: usize, message: String) -> ProfileError {
+        let rest = self.text.get(start..).unwrap_or_default();
+        let word = rest
+            .find(|c: char| c.is_whitespace() || ",]}".contains(c))
+            .unwrap_or(rest.len());
+        self.spanning(start..start + word, message)
+    }
+
+    fn spanning(&self, span: Range<usize>, message: String) -> ProfileError {
+        let before = self.text.get(..span.start).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |n| n + 1);
+        let line = before.matches('\n').count() + 1;
+        let column = before[line_start..].chars().count() + 1;
+        ProfileError {
+            line: line as u64,
+            column: column as u64,
+            span,
+            ..self.whole(message)
+        }
+    }
+
+    /// The byte at which a line and column (in characters) are.
+    fn offset(&self, line: u64, column: u64) -> usize {
+        let line = usize::try_from(line).unwrap_or(1).max(1);
+        let column = usize::try_from(column).unwrap_or(1).max(1);
+        let mut start = 0;
+        for text in self.text.split_inclusive('\n').take(line - 1) {
+            start += text.len();
+        }
+        let rest = self.text.get(start..).unwrap_or_default();
+        let within = rest.char_indices().nth(column - 1).map(|(n, _)| n);
+        start + within.unwrap_or(rest.len())
+    }
+
+    /// Where characters `range` of `value` stand in the text, in which it begins at byte `start`,
+    /// plain, quoted or as a block: quoting, escapes and folded lines are stepped over.
+    fn written(&self, start: usize, value: &str, range: &Range<usize>) -> Option<Range<usize>> {
+        let mut text = self.text.get(start..)?.char_indices().peekable();
+        if matches!(text.peek(), Some((_, '>' | '|'))) {
+            text.by_ref().find(|(_, c)| *c == '\n')?;
+        } else if matches!(text.peek(), Some((_, '"' | '\''))) {
+            text.next();
+        }
+        let (mut from, mut to) = (None, None);
+        for (index, wanted) in value.chars().enumerate() {
+            if index >= range.end.max(range.start + 1) {
+                break;
+            }
+            if wanted.is_whitespace() {
+                while text.next_if(|(_, c)| c.is_whitespace()).is_some() {}
+                continue;
+            }
+            // What stands before a character is a line's indentation, or what escapes it.
+            let (place, found) = text.find(|(_, c)| *c == wanted || !" \n\t\\'".contains(*c))?;
+            if found != wanted {
+                return None;
+            }
+            if index >= range.start && from.is_none() {
+                from = Some(start + place);
+            }
+            to = Some(start + place + found.len_utf8());
+        }
+        Some(from?..to?)
+    }
+}

@@ -1,0 +1,425 @@
+//! Reads a profile with the ones that it extends, and applies what it changes in them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    sync::Arc,
+};
+
+use scanner_core::{
+    finding::ProfileRef,
+    inventory::{FileSelector, Section},
+};
+use serde_saphyr::Spanned;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Check, Options, Profile, ProfileError, ProfileWarning, Rule, Source,
+    error::Place,
+    raw::{RawCheck, RawProfile},
+};
+use crate::{
+    evaluate::{self, Samples},
+    expression::Expression,
+    inputs::{Input, shown},
+    types::Type,
+};
+
+/// Largest profile in bytes.
+const MAX_BYTES: usize = 1 << 20;
+/// Profiles that one may extend, with those that they extend.
+const MAX_SOURCES: usize = 32;
+/// Checks of all of them.
+const MAX_CHECKS: usize = 2_000;
+
+/// Finds the text of what is extended: its name there, and the file that says so.
+pub type Resolve<'a> = &'a dyn Fn(&str, &str) -> Result<Source, String>;
+
+pub(super) struct Loader<'a> {
+    pub(super) resolve: Resolve<'a>,
+    pub(super) options: &'a Options,
+    samples: Samples,
+    inputs: BTreeMap<String, Input>,
+    checks: Vec<Check>,
+    warnings: Vec<ProfileWarning>,
+    /// Files that were read, and those that are being read.
+    done: BTreeMap<String, [u8; 32]>,
+    open: Vec<String>,
+}
+
+impl<'a> Loader<'a> {
+    pub(super) fn new(resolve: Resolve<'a>, options: &'a Options) -> Self {
+        Self {
+            resolve,
+            options,
+            samples: Samples::new(),
+            inputs: BTreeMap::new(),
+            checks: Vec::new(),
+            warnings: Vec::new(),
+            done: BTreeMap::new(),
+            open: Vec::new(),
+        }
+    }
+
+    /// The whole profile, with the inputs that were set from outside.
+    pub(super) fn profile(mut self, source: Source) -> Result<Profile, ProfileError> {
+        let place = Place::of(&source);
+        let raw = self.source(source)?;
+        if self.checks.is_empty() {
+            return Err(place.error(&raw.name, "a profile needs at least one check".into()));
+        }
+        let inputs = self.set_from_outside(&place)?;
+        let selection = self.select(&place)?;
+        let mut digests = self.done.values();
+        let digest = match (digests.next(), digests.next()) {
+            (Some(only), None) => *only,
+            _ => Sha256::digest(self.done.values().flatten().copied().collect::<Vec<u8>>()).into(),
+        };
+        self.unused(&place);
+        Ok(Profile {
+            reference: ProfileRef {
+                name: raw.name.value,
+                version: raw.version,
+                title: raw.title,
+                digest: hex(&digest),
+                inputs,
+                selection,
+            },
+            checks: self.checks,
+            inputs: self.inputs,
+            warnings: self.warnings,
+        })
+    }
+
+    /// Reads one text and what it extends, those first.
+    fn source(&mut self, source: Source) -> Result<RawProfile, ProfileError> {
+        let at = Place::of(&source);
+        if source.text.len() > MAX_BYTES {
+            return Err(at.whole(format!("a profile has at most {MAX_BYTES} bytes")));
+        }
+        let mut raw: RawProfile = serde_saphyr::from_str(&source.text).map_err(|e| at.yaml(&e))?;
+        at.identifier(&raw.name)?;
+        self.open.push(source.file.clone());
+        for parent in &raw.extends {
+            let found = (self.resolve)(&parent.value, &source.file)
+                .map_err(|message| at.error(parent, message))?;
+            if self.open.contains(&found.file) {
+                let message = format!("{} extends itself through this", found.file);
+                return Err(at.error(parent, message));
+            }
+            if self.done.len() >= MAX_SOURCES {
+                let message = format!("a profile extends at most {MAX_SOURCES} others");
+                return Err(at.error(parent, message));
+            }
+            if !self.done.contains_key(&found.file) {
+                self.source(found)?;
+            }
+        }
+        self.open.pop();
+        self.declare(&at, &raw)?;
+        self.set(&at, &raw)?;
+        self.change(&at, &raw)?;
+        let digest = Sha256::digest(source.text.as_bytes()).into();
+        self.done.insert(source.file, digest);
+        for check in std::mem::take(&mut raw.checks) {
+            if self.checks.iter().any(|c| c.id == check.id.value) {
+                let message = format!("there is another check with id {:?}", check.id.value);
+                return Err(at.error(&check.id, message));
+            }
+            if self.checks.len() >= MAX_CHECKS {
+                return Err(at.error(&check.id, format!("at most {MAX_CHECKS} checks")));
+            }
+            let check = self.check(&at, check)?;
+            self.checks.push(check);
+        }
+        Ok(raw)
+    }
+
+    fn declare(&mut self, at: &Place, raw: &RawProfile) -> Result<(), ProfileError> {
+        for (name, input) in &raw.inputs {
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(plain) {
+                let message = format!(
+                    "{name:?} is not a name of an input: expected lower-case letters, digits and '_'"
+                );
+                return Err(at.word(name, message));
+            }
+            if self.inputs.contains_key(name) {
+                let message = format!("there is another input {name:?}; to change it: set");
+                return Err(at.word(name, message));
+            }
+            let default = match &input.default {
+                None => None,
+                Some(default) => Some(
+                    input
+                        .r#type
+                        .of_yaml(&default.value)
+                        .map_err(|message| at.error(default, message))?,
+                ),
+            };
+            let today = default == Some(None);
+            let value = match default {
+                Some(None) => self.today(),
+                other => other.flatten(),
+            };
+            let shows = value.as_ref().map(shown).unwrap_or_default();
+            let input = Input {
+                kind: input.r#type,
+                description: input.description.clone(),
+                default: if today { "today".into() } else { shows },
+                value,
+                today,
+                read: false,
+            };
+            self.inputs.insert(name.clone(), input);
+        }
+        Ok(())
+    }
+
+    fn today(&self) -> Option<cel::Value> {
+        let day = self.options.today.clone()?;
+        Some(cel::Value::String(day.into()))
+    }
+
+    fn set(&mut self, at: &Place, raw: &RawProfile) -> Result<(), ProfileError> {
+        for (name, value) in &raw.set {
+            let today = self.today();
+            let Some(input) = self.inputs.get_mut(name) else {
+                return Err(at.error(value, format!("there is no input {name:?} to set")));
+            };
+            let given = input.kind.of_yaml(&value.value);
+            let given = given.map_err(|message| at.error(value, message))?;
+            input.today = given.is_none();
+            let given = given.or(today);
+            if given == input.value {
+                let message = format!("input {name:?} has this value already");
+                self.warnings.push(ProfileWarning(at.error(value, message)));
+            }
+            input.value = given;
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, at: &Place, raw: &RawProfile) -> Result<(), ProfileError> {
+        for change in &raw.r#override {
+            let id = &change.id;
+            let Some(check) = self.checks.iter_mut().find(|c| c.id == id.value) else {
+                let message = format!(
+                    "there is no check {:?} in what this profile extends",
+                    id.value
+                );
+                return Err(at.error(id, message));
+            };
+            let mut unused = Vec::new();
+            if let Some(severity) = change.severity {
+                if check.severity == severity {
+                    unused.push(format!("check {:?} is {severity} already", id.value));
+                }
+                check.severity = severity;
+            }
+            if let Some(reason) = &change.disable {
+                if reason.trim().is_empty() {
+                    return Err(at.error(id, "`disable` is the reason why: expected a text".into()));
+                }
+                if check.disabled.is_some() {
+                    unused.push(format!("check {:?} is disabled already", id.value));
+                }
+                check.disabled = Some(format!("{} (profile {})", reason, raw.name.value));
+            }
+            if change.severity.is_none() && change.disable.is_none() {
+                unused.push(format!("nothing of check {:?} is changed", id.value));
+            }
+            let warnings = unused.into_iter();
+            let warnings = warnings.map(|message| ProfileWarning(at.error(id, message)));
+            self.warnings.extend(warnings);
+        }
+        Ok(())
+    }
+
+    fn set_from_outside(&mut self, at: &Place) -> Result<BTreeMap<String, String>, ProfileError> {
+        for (name, word) in &self.options.inputs {
+            let known: Vec<&str> = self.inputs.keys().map(String::as_str).collect();
+            let known = known.join(", ");
+            let Some(input) = self.inputs.get_mut(name) else {
+                let message = format!("there is no input {name:?}; this profile has: {known}");
+                return Err(at.whole(message));
+            };
+            let value = input.kind.of_word(word);
+            let value = value.map_err(|message| at.whole(format!("input {name}: {message}")))?;
+            input.value = Some(value);
+            input.today = false;
+        }
+        let shows = self.inputs.iter().filter_map(|(name, input)| {
+            let shows = input.value.as_ref().map(shown)?;
+            (input.today || shows != input.default).then(|| (name.clone(), shows))
+        });
+        Ok(shows.collect())
+    }
+
+    /// Keeps the checks that `--tag` and `--skip-tag` ask for; tells what was asked.
+    fn select(&mut self, at: &Place) -> Result<Vec<String>, ProfileError> {
+        let Options {
+            tags, skip_tags, ..
+        } = self.options;
+        let known: BTreeSet<&String> = self.checks.iter().flat_map(|c| &c.tags).collect();
+        if let Some(unknown) = tags.iter().chain(skip_tags).find(|t| !known.contains(t)) {
+            let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
+            let message = format!(
+                "no check has tag {unknown:?}; known are: {}",
+                known.join(", ")
+            );
+            return Err(at.whole(message));
+        }
+        let before = self.checks.len();
+        let any = |check: &Check, of: &[String]| of.iter().any(|t| check.tags.contains(t));
+        self.checks
+            .retain(|c| (tags.is_empty() || any(c, tags)) && !any(c, skip_tags));
+        if self.checks.is_empty() {
+            return Err(at.whole("no check is left by the tags that are asked for".into()));
+        }
+        let mut told: Vec<String> = tags.iter().map(|t| format!("tag {t}")).collect();
+        told.extend(skip_tags.iter().map(|t| format!("without tag {t}")));
+        if !told.is_empty() {
+            told.push(format!("{} of {before} checks", self.checks.len()));
+        }
+        Ok(told)
+    }
+
+    /// Inputs that no check reads do nothing.
+    fn unused(&mut self, at: &Place) {
+        for (name, _) in self.inputs.iter().filter(|(_, input)| !input.read) {
+            let message = format!("no check reads input {name:?}");
+            self.warnings.push(ProfileWarning(at.word(name, message)));
+        }
+    }
+
+    fn check(&mut self, at: &Place, raw: RawCheck) -> Result<Check, ProfileError> {
+        at.identifier(&raw.id)?;
+        let (source, wanted) = match (&raw.pass, &raw.violations) {
+            (Some(one), None) => (one, Type::Bool),
+            (None, Some(one)) => (one, Type::List(Type::Any.into())),
+            _ => {
+                let message = "a check has either `pass` (true when all is well) or `violations` \
+                               (a list of what is wrong)";
+                return Err(at.error(&raw.id, message.into()));
+            }
+        };
+        let expression = self.compile(at, source, &wanted)?;
+        let applies_when = raw.applies_when.as_ref();
+        let applies_when = applies_when
+            .map(|condition| self.compile(at, condition, &Type::Bool))
+            .transpose()?;
+        let mut sections = expression.sections().clone();
+        sections.extend(applies_when.iter().flat_map(Expression::sections));
+        for (used, given, field) in [
+            (Section::Files, raw.files.is_empty(), "files"),
+            (Section::Commands, raw.commands.is_empty(), "commands"),
+        ] {
+            if sections.contains(&used) == given {
+                let message = format!(
+                    "`{field}` says what to collect and the expression reads it: expected both or neither"
+                );
+                return Err(at.error(source, message));
+            }
+        }
+        for selector in &raw.files {
+            selector_error(selector).map_or(Ok(()), |e| Err(at.error(&raw.id, e)))?;
+        }
+        if let Some(name) = raw.commands.iter().find(|name| !is_command(name)) {
+            let message = format!("{name:?} is not the name of a command: expected no path");
+            return Err(at.error(&raw.id, message));
+        }
+        let place = source.clone();
+        let rule = match wanted {
+            Type::Bool => Rule::Pass(expression),
+            _ => Rule::Violations(expression),
+        };
+        let check = Check {
+            id: raw.id.value,
+            title: raw.title,
+            severity: raw.severity,
+            rationale: raw.rationale,
+            fix: raw.fix,
+            tags: raw.tags,
+            references: raw.references,
+            scope: raw.scope,
+            files: raw.files,
+            commands: raw.commands,
+            applies_when,
+            rule,
+            sections,
+            disabled: None,
+        };
+        let tried = evaluate::try_out(&check, &self.samples, &self.inputs);
+        tried.map_err(|message| at.error(&place, message))?;
+        Ok(check)
+    }
+
+    fn compile(
+        &mut self,
+        at: &Place,
+        source: &Spanned<String>,
+        wanted: &Type,
+    ) -> Result<Expression, ProfileError> {
+        let inputs = self.inputs.iter();
+        let inputs = inputs.map(|(name, input)| (name.clone(), input.kind.r#type()));
+        let types = self.samples.types(inputs.collect());
+        let compiled = Expression::compile(&source.value, types, wanted);
+        let compiled = compiled.map_err(|e| at.within(source, e.range, e.message))?;
+        for name in compiled.inputs() {
+            if let Some(input) = self.inputs.get_mut(name) {
+                input.read = true;
+            }
+        }
+        Ok(compiled)
+    }
+}
+
+impl Place {
+    fn of(source: &Source) -> Self {
+        Self {
+            file: Arc::from(source.file.as_str()),
+            text: Arc::from(source.text.as_str()),
+        }
+    }
+
+    fn identifier(&self, id: &Spanned<String>) -> Result<(), ProfileError> {
+        let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !id.value.is_empty() && id.value.len() <= 64 && id.value.chars().all(kebab) {
+            return Ok(());
+        }
+        let expected = "expected at most 64 lower-case letters, digits and '-'";
+        Err(self.error(id, format!("{:?} is not a name: {expected}", id.value)))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn is_command(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "+._-".contains(c);
+    !name.is_empty() && name.chars().all(plain)
+}
+
+fn selector_error(selector: &FileSelector) -> Option<String> {
+    for path in selector.paths.iter().chain(&selector.under) {
+        if !path.starts_with('/') || path.chars().any(char::is_control) {
+            return Some(format!(
+                "{path:?} is not an absolute path without control characters"
+            ));
+        }
+    }
+    let unread = |given: &Option<String>, bits: Option<u32>| {
+        given.is_some() && bits.is_none_or(|b| b > 0o7777)
+    };
+    if unread(&selector.mode_any, selector.mode_bits_any())
+        || unread(&selector.mode_none, selector.mode_bits_none())
+    {
+        return Some("a mode is octal, at most 7777, in quotes: expected such as \"6000\"".into());
+    }
+    None
+}

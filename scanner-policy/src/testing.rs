@@ -1,0 +1,224 @@
+//! Tests of profiles: inventories, recorded or written down, with what each check must say of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use scanner_core::{
+    ScanEngine as _,
+    finding::{CheckStatus, Findings},
+    inventory::{Inventory, InventoryRequest, Section},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    Profile,
+    profile::Options,
+    recording::{Recording, SCHEMA},
+};
+
+/// A file of tests, in YAML.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestFile {
+    /// Shipped name, or a file beside this one.
+    pub profile: String,
+    /// Values of inputs, as on a command line; `today` is the day of the scan unless it is an input.
+    #[serde(default)]
+    pub inputs: BTreeMap<String, String>,
+    /// The day of the scan, YYYY-MM-DD.
+    #[serde(default)]
+    pub today: Option<String>,
+    /// What the cases start from: a recording beside this file.
+    #[serde(default)]
+    pub recording: Option<String>,
+    /// Sections, written down; they replace those of the recording.
+    #[serde(default)]
+    pub sections: BTreeMap<Section, Value>,
+    /// What checks that a case does not name must say; anything when absent.
+    #[serde(default)]
+    pub others: Option<CheckStatus>,
+    /// The cases.
+    pub cases: Vec<Case>,
+}
+
+/// One inventory and what is expected of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Name for the result.
+    pub name: String,
+    /// Sections in place of those that the cases start from; fields of a section without items are
+    /// merged.
+    #[serde(default)]
+    pub sections: BTreeMap<Section, Value>,
+    /// Items that are added to a section.
+    #[serde(default)]
+    pub add: BTreeMap<Section, Vec<Value>>,
+    /// Fields that are changed in the first item of a section; of `pod`, in the first container.
+    #[serde(default)]
+    pub first: BTreeMap<Section, Value>,
+    /// Sections that could not be collected, and why.
+    #[serde(default)]
+    pub unavailable: BTreeMap<Section, String>,
+    /// What checks must say, by id.
+    #[serde(default)]
+    pub expect: BTreeMap<String, CheckStatus>,
+}
+
+/// What came of one case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Name of the case.
+    pub case: String,
+    /// What was not as expected; empty when the case passed.
+    pub wrong: Vec<String>,
+    /// What each check said.
+    pub said: BTreeMap<String, CheckStatus>,
+}
+
+impl TestFile {
+    /// Reads a file of tests; `file` names it in errors.
+    ///
+    /// # Errors
+    ///
+    /// Fails on what is not such a file, and on one without cases, which would pass unseen.
+    pub fn parse(text: &str, file: &str) -> Result<Self, String> {
+        let tests: Self =
+            serde_saphyr::from_str(text).map_err(|e| format!("{file}: {}", e.without_snippet()))?;
+        if tests.cases.is_empty() {
+            return Err(format!("{file}: expected at least one case"));
+        }
+        Ok(tests)
+    }
+
+    /// What the profile is to be compiled with.
+    pub fn options(&self) -> Options {
+        Options {
+            inputs: self.inputs.clone(),
+            today: self.today.clone(),
+            ..Options::default()
+        }
+    }
+
+    /// Runs every case.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a case expects something of a check that is not there, or is no inventory.
+    pub fn run(
+        &self,
+        profile: &Profile,
+        recording: Option<&Recording>,
+    ) -> Result<Vec<Outcome>, String> {
+        let ids: BTreeSet<&str> = profile.ids().collect();
+        let cases = self.cases.iter();
+        cases
+            .map(|case| {
+                if let Some(id) = case.expect.keys().find(|id| !ids.contains(id.as_str())) {
+                    return Err(format!("case {:?}: there is no check {id:?}", case.name));
+                }
+                let findings = self.judge(case, profile, recording);
+                let findings = findings.map_err(|e| format!("case {:?}: {e}", case.name))?;
+                Ok(self.compare(case, &findings))
+            })
+            .collect()
+    }
+
+    fn judge(
+        &self,
+        case: &Case,
+        profile: &Profile,
+        recording: Option<&Recording>,
+    ) -> Result<Findings, String> {
+        let start = recording.cloned().unwrap_or_else(|| Recording {
+            schema: SCHEMA.into(),
+            subject: String::new(),
+            absent: BTreeSet::new(),
+            request: InventoryRequest::default(),
+            inventory: Inventory::default(),
+        });
+        let mut all = serde_json::to_value(&start.inventory).map_err(|e| e.to_string())?;
+        for (section, data) in &self.sections {
+            all[section.name()] = json!({"state": "complete", "data": data});
+        }
+        for (section, data) in &case.sections {
+            let data = match (&all[section.name()]["data"], data) {
+                (Value::Object(old), Value::Object(new)) => {
+                    let mut merged = old.clone();
+                    merged.extend(new.clone());
+                    Value::Object(merged)
+                }
+                _ => data.clone(),
+            };
+            all[section.name()] = json!({"state": "complete", "data": data});
+        }
+        for (section, items) in &case.add {
+            let data = all[section.name()]["data"].as_array_mut();
+            let data = data.ok_or_else(|| format!("section {section} has no items to add to"))?;
+            data.extend(items.clone());
+        }
+        for (section, fields) in &case.first {
+            let data = match section {
+                Section::Pod => &mut all["pod"]["data"]["containers"][0],
+                other => &mut all[other.name()]["data"][0],
+            };
+            let data = data.as_object_mut();
+            let data = data.ok_or_else(|| format!("section {section} has no first item"))?;
+            data.extend(fields.as_object().cloned().unwrap_or_default());
+        }
+        for (section, reason) in &case.unavailable {
+            all[section.name()] = json!({"state": "unavailable", "reason": reason});
+        }
+        let inventory = serde_json::from_value(all).map_err(|e| format!("no inventory: {e}"))?;
+        let absent: Vec<Section> = start.absent.iter().copied().collect();
+        let mut findings = profile.evaluate_without(&inventory, &absent);
+        let written = |s: Section| self.sections.contains_key(&s) || case.sections.contains_key(&s);
+        for result in &mut findings.results {
+            let judged = matches!(result.status, CheckStatus::Pass | CheckStatus::Fail);
+            if let Some(lacks) = start.lacks(profile, &result.id)
+                && judged
+                && !written(Section::Files)
+                && !written(Section::Commands)
+            {
+                result.status = CheckStatus::Error;
+                result.message = lacks;
+            }
+        }
+        Ok(findings)
+    }
+
+    fn compare(&self, case: &Case, findings: &Findings) -> Outcome {
+        let mut wrong = Vec::new();
+        for result in &findings.results {
+            let expected = case.expect.get(&result.id).copied().or(self.others);
+            if expected.is_some_and(|expected| expected != result.status) {
+                let evidence = result.evidence.join(", ");
+                wrong.push(format!(
+                    "{}: expected {}, got {} {}{evidence}",
+                    result.id,
+                    name(expected.unwrap_or(result.status)),
+                    name(result.status),
+                    result.message
+                ));
+            }
+        }
+        Outcome {
+            case: case.name.clone(),
+            wrong,
+            said: findings
+                .results
+                .iter()
+                .map(|r| (r.id.clone(), r.status))
+                .collect(),
+        }
+    }
+}
+
+const fn name(status: CheckStatus) -> &'static str {
+    match status {
+        CheckStatus::Pass => "pass",
+        CheckStatus::Fail => "fail",
+        CheckStatus::Error => "error",
+        CheckStatus::NotApplicable => "not_applicable",
+    }
+}

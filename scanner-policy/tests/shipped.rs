@@ -1,0 +1,101 @@
+//! The shipped profiles compile, share no id, and have a passing and a failing fixture for each check.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests: what fails here fails the test"
+)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use scanner_core::finding::CheckStatus;
+use scanner_policy::{
+    Profile, builtin,
+    profile::{Options, Source},
+    testing::TestFile,
+};
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn shipped(name: &str, options: &Options) -> Profile {
+    let source = Source::shipped(name).unwrap();
+    Profile::compile(source, &|name, _| Source::shipped(name), options)
+        .unwrap_or_else(|e| unreachable!("{e}\n{}", e.excerpt(false)))
+}
+
+#[test]
+fn every_shipped_profile_compiles_without_warnings_and_no_id_is_used_twice() {
+    let mut ids = BTreeSet::new();
+    for (name, _) in builtin::ALL {
+        let profile = shipped(name, &Options::default());
+        assert_eq!(profile.reference().name, name);
+        assert!(profile.warnings().is_empty(), "{:?}", profile.warnings());
+        for id in profile.ids() {
+            assert!(ids.insert(id.to_owned()), "{id} is in two profiles");
+        }
+    }
+    assert!(ids.len() > 150, "{}", ids.len());
+    assert!(
+        shipped("container-baseline", &Options::default())
+            .ids()
+            .count()
+            >= 60
+    );
+}
+
+#[test]
+fn every_shipped_check_has_a_fixture_that_passes_and_one_that_fails_it_and_no_other() {
+    for (name, _) in builtin::ALL {
+        let path = repository().join(format!("profiles/tests/{name}.yaml"));
+        let tests = TestFile::parse(&fs::read_to_string(&path).unwrap(), name).unwrap();
+        assert_eq!(tests.profile, name);
+        assert_eq!(
+            tests.others,
+            Some(CheckStatus::Pass),
+            "{name}: and no other"
+        );
+        let profile = shipped(name, &tests.options());
+        let mut seen: BTreeMap<String, BTreeSet<CheckStatus>> = BTreeMap::new();
+        for outcome in tests.run(&profile, None).unwrap() {
+            assert!(outcome.wrong.is_empty(), "{name}: {outcome:#?}");
+            for (id, status) in outcome.said {
+                seen.entry(id).or_default().insert(status);
+            }
+        }
+        let wanted = [CheckStatus::Pass, CheckStatus::Fail];
+        for id in profile.ids() {
+            let lacks: Vec<_> = wanted.iter().filter(|w| !seen[id].contains(w)).collect();
+            assert!(lacks.is_empty(), "{name}: no fixture makes {id} {lacks:?}");
+        }
+    }
+}
+
+#[test]
+fn the_published_schema_and_table_are_those_of_the_code() {
+    let mut table = String::from(
+        "# Shipped checks\n\nGenerated from `profiles/`. More of each: `secure-scan profile explain PROFILE CHECK`.\n",
+    );
+    for (name, _) in builtin::ALL {
+        table.push('\n');
+        table.push_str(&shipped(name, &Options::default()).markdown());
+    }
+    for (file, text) in [
+        ("docs/profile.schema.json", Profile::json_schema()),
+        ("docs/checks.md", table),
+    ] {
+        let path = repository().join(file);
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            fs::write(&path, &text).unwrap();
+        }
+        let published = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            published == text,
+            "{file} is not current; run: UPDATE_SCHEMA=1 cargo test -p scanner-policy"
+        );
+    }
+}
