@@ -4,7 +4,6 @@ use std::{path::PathBuf, str::FromStr};
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use scanner_core::{
-    finding::Severity,
     report::{Format, format::UnknownFormat},
     target::{ContainerName, Namespace, PodName},
 };
@@ -14,6 +13,7 @@ use crate::{
     credential::CredentialCommand,
     guard::GuardCommand,
     inject::InjectArgs,
+    policy::{JudgeArgs, PolicyArgs, PolicyCommand},
     profile::{ProfileCommand, ProfileOptions},
     report::ReportCommand,
     sidecar::{ImageArgs, SidecarArgs},
@@ -105,6 +105,9 @@ pub(crate) enum Command {
     /// Admission policies that limit scan identities further than RBAC can
     #[command(subcommand)]
     Guard(GuardCommand),
+    /// List, show, check and explain policies
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// List, show, check, explain and test profiles
     #[command(subcommand)]
     Profile(ProfileCommand),
@@ -137,9 +140,9 @@ pub(crate) struct RunArgs {
     /// Namespace; the context's namespace when absent
     #[arg(short, long)]
     pub(crate) namespace: Option<Namespace>,
-    /// Shipped profile or file
-    #[arg(short, long, default_value = "container-baseline")]
-    pub(crate) profile: String,
+    /// Shipped profile or file; the policy's own or container-baseline when absent
+    #[arg(short, long)]
+    pub(crate) profile: Option<String>,
     #[command(flatten)]
     pub(crate) profile_options: ProfileOptions,
     /// Show the plan (every object, permission and command) and write nothing
@@ -149,9 +152,8 @@ pub(crate) struct RunArgs {
     /// ohdf, html, markdown, cyclonedx, openreports, policyreport, in-toto
     #[arg(short, long, value_name = "FORMAT[=FILE]", default_value = "terminal")]
     pub(crate) output: Vec<Output>,
-    /// Severity from which a failed check is a finding: info, low, medium, high or critical
-    #[arg(long, value_name = "SEVERITY", default_value = "low")]
-    pub(crate) fail_on: Severity,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
     /// Seconds after which the cluster itself removes everything that the scan created
     #[arg(long, value_name = "SECONDS", default_value_t = 300,
         value_parser = clap::value_parser!(u32).range(i64::from(scanner_k8s::scan::MIN_LEASE)..=i64::from(scanner_k8s::scan::MAX_LEASE)))]
@@ -196,9 +198,8 @@ pub(crate) struct LocalArgs {
     /// ohdf, html, markdown, cyclonedx, openreports, policyreport, in-toto
     #[arg(short, long, value_name = "FORMAT[=FILE]", default_value = "terminal")]
     pub(crate) output: Vec<Output>,
-    /// Severity from which a failed check is a finding: info, low, medium, high or critical
-    #[arg(long, value_name = "SEVERITY", default_value = "low")]
-    pub(crate) fail_on: Severity,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
     /// Also show what passed
     #[arg(short, long)]
     pub(crate) verbose: bool,

@@ -7,6 +7,7 @@ mod guard;
 mod inject;
 mod local;
 mod output;
+mod policy;
 mod profile;
 mod progress;
 mod report;
@@ -36,6 +37,8 @@ static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 const USAGE: u8 = 2;
 /// Exit code of a scan that could not be done.
 const NOT_DONE: u8 = 3;
+/// Exit code of a target that a gate refused.
+const GATE: u8 = 4;
 /// Exit code of a cleanup that was not verified.
 const CLEANUP: u8 = 5;
 
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
             CredentialCommand::Exec(args) => run(credential::run(&args)),
             CredentialCommand::Child(args) => Err(credential::become_tool(&args)),
         },
+        Command::Policy(command) => policy::run(command),
         Command::Audit(command) => audit::run(&command),
         Command::Report(command) => report::run(command),
         Command::Guard(command) => run(guard::run(command)),
@@ -127,7 +131,7 @@ fn exit_code(verdict: Verdict) -> u8 {
         Verdict::Passed => 0,
         Verdict::Findings => 1,
         Verdict::Incomplete | Verdict::Failed => NOT_DONE,
-        Verdict::GateAborted => 4,
+        Verdict::GateAborted => GATE,
         Verdict::CleanupUnverified => CLEANUP,
     }
 }

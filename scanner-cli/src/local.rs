@@ -4,15 +4,17 @@ use std::path::PathBuf;
 
 use scanner_core::{
     ScanEngine as _,
+    finding::Severity,
     inventory::{Section, parse},
     report::{Document, LOCAL_SCHEMA, LocalReport, Packages, Verdict},
 };
 use scanner_probe::{Root, Subject, Tree, answer, archive};
 
-use crate::{NOT_DONE, Problem, args::LocalArgs, exit_code, output, profile, sink::Sinks};
+use crate::{NOT_DONE, Problem, args::LocalArgs, exit_code, output, policy, profile, sink::Sinks};
 
 pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
     let profile = profile::load_with(&args.profile, &args.profile_options)?;
+    let judge = policy::judge(&args.judge, policy::Inherited::default())?;
     let sinks = Sinks::open(&args.output)?;
     let request = profile.request();
     sinks.check(request.sections.contains(&Section::Packages), false)?;
@@ -57,7 +59,7 @@ pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
     if args.pid.is_none() {
         absent.extend(Section::OF_PROCESSES);
     }
-    let findings = profile.evaluate_without(&inventory, &absent);
+    let findings = judge.apply(profile.evaluate_without(&inventory, &absent));
     if let Some(file) = &args.profile_options.save_inventory {
         let (request, inventory) = (request.clone(), inventory.clone());
         profile::save(file, &subject, request, inventory, &absent)?;
@@ -66,18 +68,19 @@ pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
     let mut coverage = inventory.coverage();
     coverage.retain(|section, _| !absent.contains(section));
     let reference = profile.reference();
+    let fail_on = args.judge.fail_on.unwrap_or(Severity::Low);
     let report = LocalReport {
         schema: LOCAL_SCHEMA.into(),
         tool_version: env!("CARGO_PKG_VERSION").into(),
         subject,
-        verdict: Verdict::of(&findings, args.fail_on),
+        verdict: Verdict::of(&findings, fail_on),
         profile: format!("{} {}", reference.name, reference.version),
         findings,
         agent: inventory.agent,
         coverage,
         started: Some(started),
         image_digest: None,
-        fail_on: Some(args.fail_on),
+        fail_on: Some(fail_on),
         packages,
     };
     let document = Document::from(report);

@@ -183,10 +183,19 @@ fn source(file: &str) -> Result<Source, Problem> {
 }
 
 fn read(file: &str, limit: u64) -> Result<String, Problem> {
+    read_some(file, "the profile", limit)
+}
+
+/// Reads a file that the user names, up to a limit that no such file has.
+pub(crate) fn read_file(file: &str, what: &str) -> Result<String, Problem> {
+    read_some(file, what, MAX_BYTES)
+}
+
+fn read_some(file: &str, what: &str, limit: u64) -> Result<String, Problem> {
     let failed = |error: io::Error| {
         Problem::usage(
-            format!("cannot read {file}: {error}"),
-            "name a readable file, or a shipped profile: secure-scan profile list",
+            format!("cannot read {what} {file}: {error}"),
+            "name a readable file, or a shipped one: secure-scan profile list, secure-scan policy list",
         )
     };
     let mut text = String::new();

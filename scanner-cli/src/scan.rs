@@ -1,5 +1,7 @@
 //! Every scan of a cluster: `secure-scan scan`, `container`, `distroless`, `sidecar` and `image`.
 
+use std::sync::Arc;
+
 use scanner_core::{
     ScanEngine as _, ScanReport,
     cause::chain,
@@ -10,13 +12,15 @@ use scanner_core::{
     target::{ContainerName, PodSelection, TargetRequest},
 };
 use scanner_k8s::{ConnectOptions, PreparedScan, ScanRequest, Strategy, connect};
-use scanner_policy::Profile;
+use scanner_policy::{Judged, Profile};
 
 use crate::profile::Recorder;
 use crate::{
-    CLEANUP, NOT_DONE, Problem,
+    CLEANUP, GATE, NOT_DONE, Problem,
     args::{RunArgs, ScanArgs},
-    audit, exit_code, output, profile,
+    audit, exit_code, output,
+    policy::{self, Decided},
+    profile,
     progress::Progress,
     signals::Signals,
     sink::Sinks,
@@ -60,18 +64,23 @@ pub(crate) async fn run_on(
     args: &RunArgs,
     strategy: Strategy,
 ) -> Result<u8, Problem> {
-    let profile = profile::load_with(&args.profile, &args.profile_options)?;
+    let decided = policy::decide(&args.policy)?;
+    let named = args.profile.as_deref();
+    let named = named.or(decided.gates.policy.profile.as_deref());
+    let profile = profile::load_with(named.unwrap_or("container-baseline"), &args.profile_options)?;
+    let judge = decided.judge.clone();
     let sinks = Sinks::open(&args.output)?;
     let progress = Progress::new(args.quiet);
     progress.event(&Event::StageStarted(Stage::Resolve));
-    let prepared = prepare(subject, args, strategy, &profile).await;
+    let prepared = prepare(subject, args, strategy, &profile, decided).await;
     if args.dry_run || prepared.is_err() {
         progress.finish();
     }
     let prepared = prepared?;
     if args.dry_run {
         let form = |format| output::plan(prepared.plan(), format);
-        return sinks.write_with(form, "a plan").map(|()| 0);
+        let code = if prepared.refused() { GATE } else { 0 };
+        return sinks.write_with(form, "a plan").map(|()| code);
     }
     let packages = profile.request().sections.contains(&Section::Packages);
     if let Err(refused) = sinks.check(packages, prepared.plan().target.digest().is_some()) {
@@ -81,7 +90,11 @@ pub(crate) async fn run_on(
     let lease = prepared.plan().lease_seconds;
     let log = prepared.audit();
     let recorder = Recorder::new(&profile);
-    let report = Box::pin(scan(prepared, &recorder, &progress, lease)).await;
+    let judged = Judged {
+        engine: &recorder,
+        judge: &judge,
+    };
+    let report = Box::pin(scan(prepared, &judged, &progress, lease)).await;
     progress.finish();
     // Also when the scan was given up: what is in the log is what was done.
     let closed = audit::close(&log, &args.audit);
@@ -102,6 +115,7 @@ async fn prepare(
     args: &RunArgs,
     strategy: Strategy,
     profile: &Profile,
+    decided: Decided,
 ) -> Result<PreparedScan, Problem> {
     let options = ConnectOptions {
         kubeconfig: args.kubeconfig.clone(),
@@ -129,7 +143,8 @@ async fn prepare(
         profile: format!("{} {}", reference.name, reference.version),
         lease_seconds: args.lease,
         expected_digest: subject.expected_digest,
-        threshold: args.fail_on,
+        policy: Some(Arc::new(decided.gates)),
+        threshold: decided.fail_on,
     };
     let prepared = PreparedScan::new(&connection, profile, request).await;
     prepared.map_err(|error| Problem {
@@ -142,7 +157,7 @@ async fn prepare(
 /// Runs the scan; a second signal ends the waiting for its cleanup.
 async fn scan(
     prepared: PreparedScan,
-    engine: &Recorder<'_>,
+    engine: &Judged<'_>,
     progress: &Progress,
     lease: u32,
 ) -> Result<ScanReport, Problem> {

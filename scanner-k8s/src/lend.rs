@@ -98,9 +98,8 @@ impl PreparedLending {
     ) -> Result<Self, ResolveError> {
         let calls_before = connection.calls();
         let (target, pod) = resolve(connection, &request.target).await?;
-        let missing = preflight::review(connection, target.namespace.as_str(), &[])
-            .await?
-            .missing;
+        let allowed = preflight::ask(connection, target.namespace.as_str()).await?;
+        let missing = allowed.missing(&[]);
         if !missing.is_empty() {
             let namespace = target.namespace.to_string();
             return Err(ResolveError::Forbidden(namespace, missing));

@@ -5,6 +5,7 @@
 
 mod access;
 pub mod aftermath;
+mod alert;
 pub mod collector;
 pub mod connect;
 pub mod container;
@@ -13,6 +14,7 @@ pub mod distroless;
 pub mod error;
 pub mod exec;
 pub mod facts;
+mod gate_facts;
 pub mod guard;
 pub mod inject;
 pub mod lend;

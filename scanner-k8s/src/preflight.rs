@@ -26,25 +26,48 @@ const NEEDED: [Need; 7] = [
     (RBAC, "rolebindings", &["create", "delete", "list"]),
 ];
 
-/// What the server says of the operator.
-pub(crate) struct Preflight {
-    /// What the operator may not do, such as `delete on jobs.batch`; empty when all is allowed, or
-    /// when the server says that its own answer is incomplete.
-    pub(crate) missing: Vec<String>,
-    /// Whether the operator may give a scan the limits that the admission guard asks for.
-    pub(crate) limits: bool,
+/// What the server says that the operator may do.
+#[derive(Debug, Default)]
+pub(crate) struct Allowed {
+    rules: Vec<ResourceRule>,
+    /// Authorizers other than RBAC may not be able to list what they allow.
+    incomplete: bool,
 }
 
-/// Asks the server what the operator may do in `namespace`.
+impl Allowed {
+    /// What a scan needs, `more` included, and the operator may not do, such as `delete on jobs.batch`;
+    /// empty when all is allowed, or when the server says that its own answer is incomplete.
+    pub(crate) fn missing(&self, more: &[Need]) -> Vec<String> {
+        if self.incomplete {
+            return Vec::new();
+        }
+        lacking(&self.rules, more)
+    }
+
+    /// Whether the operator may give a scan the limits that the admission guard asks for.
+    pub(crate) fn limits(&self) -> bool {
+        guard::MARKERS.iter().all(|(resource, verb)| {
+            let mut rules = self.rules.iter();
+            rules.any(|rule| allows(rule, guard::GROUP, resource, verb))
+        })
+    }
+
+    /// Whether the operator may do that to any object; `None` when the server cannot tell.
+    pub(crate) fn may(&self, group: &str, resource: &str, verb: &str) -> Option<bool> {
+        let named =
+            |rule: &ResourceRule| rule.resource_names.as_ref().is_some_and(|n| !n.is_empty());
+        let may = |rule: &ResourceRule| !named(rule) && allows(rule, group, resource, verb);
+        let found = self.rules.iter().any(may);
+        (found || !self.incomplete).then_some(found)
+    }
+}
+
+/// Asks what the operator may do. One call.
 ///
 /// # Errors
 ///
 /// Fails when the server does not answer the review.
-pub(crate) async fn review(
-    connection: &Connection,
-    namespace: &str,
-    more: &[Need],
-) -> Result<Preflight, CallError> {
+pub(crate) async fn ask(connection: &Connection, namespace: &str) -> Result<Allowed, CallError> {
     let review = SelfSubjectRulesReview {
         spec: SelfSubjectRulesReviewSpec {
             namespace: Some(namespace.to_owned()),
@@ -58,19 +81,9 @@ pub(crate) async fn review(
     )
     .await?;
     let status = answer.status.unwrap_or_default();
-    let rules = status.resource_rules;
-    Ok(Preflight {
-        // Authorizers other than RBAC may not be able to list what they allow.
-        missing: if status.incomplete {
-            Vec::new()
-        } else {
-            lacking(&rules, more)
-        },
-        limits: guard::MARKERS.iter().all(|(resource, verb)| {
-            rules
-                .iter()
-                .any(|rule| allows(rule, guard::GROUP, resource, verb))
-        }),
+    Ok(Allowed {
+        rules: status.resource_rules,
+        incomplete: status.incomplete,
     })
 }
 
@@ -119,6 +132,19 @@ mod tests {
     #[test]
     fn an_administrator_lacks_nothing() {
         assert!(lacking(&[rule("*", "*", &["*"], None)], &[]).is_empty());
+    }
+
+    #[test]
+    fn what_a_named_rule_allows_is_not_allowed_for_any_object() {
+        let mut allowed = Allowed {
+            rules: vec![rule("", "pods", &["list"], Some("one"))],
+            incomplete: false,
+        };
+        assert_eq!(allowed.may("", "pods", "list"), Some(false));
+        allowed.incomplete = true;
+        assert_eq!(allowed.may("", "pods", "list"), None);
+        allowed.rules.push(rule("", "pods", &["*"], None));
+        assert_eq!(allowed.may("", "pods", "list"), Some(true));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use scanner_core::{
     audit::AuditLog,
     event::Observer,
     finding::Severity,
-    gate::{ExpectedDigest, Gate},
+    gate::{ExpectedDigest, Gate, GateDecision, GateFacts, GateResult},
     inventory::PodFacts,
     plan::{InvalidScanId, PlannedObject, ScanId},
     report::{ApiCalls, AuditSummary, Verdict},
@@ -24,7 +24,8 @@ use uuid::Uuid;
 use crate::{
     Connection, Session,
     aftermath::PodSnapshot,
-    facts, manifest, preflight,
+    alert, facts, gate_facts, manifest,
+    preflight::{self, Allowed},
     resolve::{ResolveError, resolve},
     sidecar,
 };
@@ -39,7 +40,8 @@ pub struct PreparedScan {
     plan: ScanPlan,
     pod: PodFacts,
     before: PodSnapshot,
-    gates: Vec<Box<dyn Gate>>,
+    unused: Vec<String>,
+    allowed: Allowed,
     threshold: Severity,
     reach: Box<dyn Reach>,
     calls_before: (u64, u64),
@@ -73,11 +75,13 @@ impl PreparedScan {
                 (target, Some(pod))
             }
         };
-        let reach = reach::decide(connection, &target, pod.as_ref(), request.strategy).await?;
+        let reach =
+            reach::decide(connection, &target, pod.as_ref(), request.strategy.clone()).await?;
         let namespace = target.namespace.as_str();
-        let may = preflight::review(connection, namespace, reach.needs()).await?;
-        if !may.missing.is_empty() {
-            return Err(ResolveError::Forbidden(namespace.to_owned(), may.missing));
+        let allowed = preflight::ask(connection, namespace).await?;
+        let missing = allowed.missing(reach.needs());
+        if !missing.is_empty() {
+            return Err(ResolveError::Forbidden(namespace.to_owned(), missing));
         }
         let settled = Settled {
             target: &target,
@@ -88,7 +92,7 @@ impl PreparedScan {
         let mut objects = identity(&settled);
         objects.extend(reach.objects(&settled));
         let (mut rules, commands) = (reach.rules(&settled), reach.commands(&settled));
-        if may.limits {
+        if allowed.limits() {
             rules.extend(reach.limits(&settled, &commands));
         }
         let mut plan = ScanPlan {
@@ -100,8 +104,8 @@ impl PreparedScan {
             scan_id,
             strategy: reach.name().into(),
             reason: otherwise.as_ref().map(|_| auto::FIRST.into()),
-            profile: request.profile,
-            policy: None,
+            profile: request.profile.clone(),
+            policy: request.policy.as_ref().map(|p| p.reference()),
             gates: vec![],
             lease_seconds: settled.lease_seconds,
             target: target.clone(),
@@ -109,13 +113,28 @@ impl PreparedScan {
         let session = Session::new(connection.clone(), plan.clone());
         let controls = reach.controls(&session);
         plan.controls = controls.iter().map(|c| c.plan()).collect();
-        let gates = request.expected_digest.into_iter();
+        let before = pod.as_ref().map(PodSnapshot::of).unwrap_or_default();
+        let pod_facts = pod.as_ref().map(|pod| facts::of(pod, &target));
+        let pod_facts = pod_facts.unwrap_or_else(|| PodFacts {
+            image: target.image.clone(),
+            ..PodFacts::default()
+        });
+        let known = match &request.policy {
+            Some(policy) => {
+                let (facts, needs) = (pod_facts.clone(), policy.needs());
+                let pod = pod.unwrap_or_default();
+                let asked = gate_facts::collect(connection, &pod, &target, facts, needs, &allowed);
+                Some(Box::pin(asked).await)
+            }
+            None => None,
+        };
+        let (gates, unused) = judged(&request, known.as_ref(), &plan);
+        plan.gates = gates;
         Ok(Self {
-            before: pod.as_ref().map(PodSnapshot::of).unwrap_or_default(),
-            pod: pod.map(|pod| facts::of(&pod, &target)).unwrap_or_default(),
-            gates: gates
-                .map(|d| Box::new(ExpectedDigest(d)) as Box<dyn Gate>)
-                .collect(),
+            before,
+            pod: pod_facts,
+            unused,
+            allowed,
             connection: connection.clone(),
             plan,
             threshold: request.threshold,
@@ -128,6 +147,12 @@ impl PreparedScan {
     /// Everything that [`PreparedScan::run`] would create, grant and run.
     pub fn plan(&self) -> &ScanPlan {
         &self.plan
+    }
+
+    /// Whether a gate refuses the target; the scan would then not touch it.
+    pub fn refused(&self) -> bool {
+        let aborts = |gate: &GateResult| matches!(gate.decision, GateDecision::Abort { .. });
+        self.plan.gates.iter().any(aborts)
     }
 
     /// The log of what this scan decides and does. It is still open: [`AuditLog::close`] it after the
@@ -147,7 +172,9 @@ impl PreparedScan {
     ) -> ScanReport {
         let interrupt = interrupt.shared();
         let (connection, otherwise) = (self.connection.clone(), self.otherwise.take());
-        let (report, no_shell) = self.run_once(engine, observer, interrupt.clone()).await;
+        // On the heap: whoever embeds this need not care how large a scan's future is.
+        let first = Box::pin(self.run_once(engine, observer, interrupt.clone()));
+        let (report, no_shell) = first.await;
         match otherwise {
             // Only from a clean slate: what the first strategy made is shown to be gone.
             Some(next) if no_shell && report.verdict == Verdict::Failed => {
@@ -175,9 +202,11 @@ impl PreparedScan {
         let session = Session::new(self.connection.clone(), self.plan.clone());
         let _ = session.before.set(self.before);
         let observer = &LoggedScan::new(&session, observer);
+        let gates = self.plan.gates.iter().cloned();
+        let gates = gates.map(|gate| Box::new(gate) as Box<dyn Gate>).collect();
         let pipeline = Pipeline {
             plan: self.plan,
-            gates: self.gates,
+            gates,
             controls: self.reach.controls(&session),
             strategy: self.reach.strategy(&session),
             engine,
@@ -186,6 +215,10 @@ impl PreparedScan {
             observer,
         };
         let mut report = pipeline.run(interrupt).await;
+        report.unused_allowances = self.unused;
+        if report.verdict == Verdict::GateAborted {
+            report.alert = Some(alert::raise(&self.connection, &report, &self.allowed).await);
+        }
         let now = self.connection.calls();
         report.api_calls = ApiCalls {
             operator: now.0 - self.calls_before.0,
@@ -195,6 +228,26 @@ impl PreparedScan {
         self.reach.refine(&mut report);
         (report, self.reach.no_shell())
     }
+}
+
+/// What every gate says, and what the policy allows for nothing.
+fn judged(
+    request: &ScanRequest,
+    known: Option<&GateFacts>,
+    plan: &ScanPlan,
+) -> (Vec<GateResult>, Vec<String>) {
+    let digest = request.expected_digest.clone().map(ExpectedDigest);
+    let digest = digest.iter().map(|gate| GateResult {
+        id: gate.id().into(),
+        decision: gate.judge(plan),
+    });
+    let mut gates: Vec<GateResult> = digest.collect();
+    let mut unused = Vec::new();
+    if let (Some(policy), Some(known)) = (&request.policy, known) {
+        gates.extend(policy.judge(known, plan));
+        unused = policy.unused(known);
+    }
+    (gates, unused)
 }
 
 /// The lease and the identity, which every scan has.

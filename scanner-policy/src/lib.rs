@@ -4,6 +4,13 @@
 //! data, so that an error in it is told with its line before any cluster is touched.
 
 pub mod builtin;
+pub mod gates;
+pub mod judge;
+pub mod policy;
+mod signature;
+pub mod threshold;
+pub mod waiver;
+
 mod evaluate;
 mod expression;
 mod inputs;
@@ -12,4 +19,10 @@ pub mod recording;
 pub mod testing;
 mod types;
 
+pub use gates::PolicyGates;
+pub use judge::{Judge, Judged};
+pub use policy::{Level, Policy};
 pub use profile::{Profile, ProfileError};
+pub use signature::Signature;
+pub use threshold::Thresholds;
+pub use waiver::Waivers;

@@ -12,6 +12,7 @@ use scanner_core::{
     inventory::{FileSelector, InventoryRequest, Section},
 };
 
+pub(crate) use error::Place;
 pub use error::{ProfileError, ProfileWarning};
 pub use load::Resolve;
 pub(crate) use raw::Scope;

@@ -105,7 +105,7 @@ fn kubeconfig(change: impl FnOnce(&mut Kubeconfig)) -> tempfile::NamedTempFile {
     file
 }
 
-fn with_token(token: &str) -> tempfile::NamedTempFile {
+pub(crate) fn with_token(token: &str) -> tempfile::NamedTempFile {
     kubeconfig(|config| {
         for user in &mut config.auth_infos {
             user.auth_info = Some(AuthInfo {

@@ -9,6 +9,7 @@ mod credential;
 mod distroless;
 mod faults;
 mod forbidden;
+mod gates;
 mod guard;
 mod hostile;
 mod inject;

@@ -48,6 +48,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         profile: "container-baseline 1".into(),
         lease_seconds: 300,
         expected_digest: None,
+        policy: None,
         threshold: Severity::Low,
     };
     // Nothing is written up to here; `prepared.plan()` lists what `run` would do.

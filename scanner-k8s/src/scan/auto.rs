@@ -46,7 +46,7 @@ pub(super) async fn second(
              with --probe-image",
         );
     };
-    match PreparedScan::new(connection, engine, request).await {
+    match Box::pin(PreparedScan::new(connection, engine, request)).await {
         Ok(mut next) => {
             next.plan.reason = Some(SECOND.into());
             let (mut report, _) = next.run_once(engine, observer, interrupt).await;

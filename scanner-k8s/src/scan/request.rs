@@ -1,6 +1,8 @@
 //! What a program asks of a scan.
 
-use scanner_core::{finding::Severity, target::TargetRequest};
+use std::sync::Arc;
+
+use scanner_core::{finding::Severity, gate::GatePolicy, target::TargetRequest};
 
 use crate::sidecar::SidecarOptions;
 
@@ -44,6 +46,8 @@ pub struct ScanRequest {
     pub lease_seconds: u32,
     /// Digest (`sha256:...`) that the node must run; the scan aborts before it touches another.
     pub expected_digest: Option<String>,
+    /// Gates that judge the target before it is touched; without them only the expected digest does.
+    pub policy: Option<Arc<dyn GatePolicy>>,
     /// Severity from which a failed check makes the verdict `findings`.
     pub threshold: Severity,
 }

@@ -53,7 +53,14 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(super) fn whole(&self, message: String) -> ProfileError {
+    pub(crate) fn new(file: &str, text: &str) -> Self {
+        Self {
+            file: Arc::from(file),
+            text: Arc::from(text),
+        }
+    }
+
+    pub(crate) fn whole(&self, message: String) -> ProfileError {
         ProfileError {
             file: self.file.to_string(),
             line: 0,
@@ -64,7 +71,7 @@ impl Place {
         }
     }
 
-    pub(super) fn yaml(&self, error: &serde_saphyr::Error) -> ProfileError {
+    pub(crate) fn yaml(&self, error: &serde_saphyr::Error) -> ProfileError {
         let message = error.without_snippet().to_string();
         match error.location() {
             Some(place) => self.at(self.offset(place.line(), place.column()), message),
@@ -91,6 +98,14 @@ impl Place {
             offset += line.len();
         }
         self.whole(message)
+    }
+
+    /// An error about the first place where `word` stands.
+    pub(crate) fn find(&self, word: &str, message: String) -> ProfileError {
+        match self.text.find(word) {
+            Some(start) => self.spanning(start..start + word.len(), message),
+            None => self.whole(message),
+        }
     }
 
     /// An error about characters `range` of a text that is written at `at`.

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
-    sync::Arc,
 };
 
 use scanner_core::{
@@ -377,10 +376,7 @@ impl<'a> Loader<'a> {
 
 impl Place {
     fn of(source: &Source) -> Self {
-        Self {
-            file: Arc::from(source.file.as_str()),
-            text: Arc::from(source.text.as_str()),
-        }
+        Self::new(&source.file, &source.text)
     }
 
     fn identifier(&self, id: &Spanned<String>) -> Result<(), ProfileError> {

@@ -1,0 +1,282 @@
+//! `secure-scan policy`, and what of a policy a scan takes: gates, thresholds, waivers.
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, Subcommand};
+use scanner_core::finding::Severity;
+use scanner_policy::{
+    Judge, Level, Policy, PolicyGates, Signature, Thresholds, Waivers,
+    policy::{Action, GateId, LEVELS},
+};
+
+use crate::{Problem, output, profile::read_file};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Policy")]
+pub(crate) struct PolicyArgs {
+    /// Shipped policy or file: gates, required controls, thresholds, waivers
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) policy: Option<String>,
+    /// Security level that the policy starts from: baseline, hardened (the default) or strict
+    #[arg(long, value_parser = level)]
+    pub(crate) level: Option<Level>,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    /// Public key (PEM, ECDSA P-256) that must have signed the running digest
+    #[arg(long, value_name = "FILE", requires = "signature_bundle")]
+    pub(crate) signature_key: Option<PathBuf>,
+    /// What `cosign download signature` printed, or a sigstore bundle
+    #[arg(long, value_name = "FILE", requires = "signature_key")]
+    pub(crate) signature_bundle: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JudgeArgs {
+    /// Waiver file in the format of `InSpec`; expiry and justification are mandatory
+    #[arg(long, value_name = "FILE")]
+    pub(crate) waivers: Option<String>,
+    /// Thresholds in the format of the SAF CLI, as a file or such as '{failed.total.max: 0}'
+    #[arg(long, value_name = "FILE|INLINE")]
+    pub(crate) threshold: Option<String>,
+    /// Severity from which a failed check is a finding: info, low (default), medium, high, critical
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<Severity>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// List the shipped policies
+    List,
+    /// Print a shipped policy, to read or to start your own from
+    Show {
+        /// Name of a shipped policy
+        name: String,
+    },
+    /// Say whether a policy can be used, with file, line and what was expected
+    Check {
+        /// File of the policy
+        file: String,
+    },
+    /// Say what every gate looks at, and what a policy does when it objects
+    Explain {
+        /// Shipped policy or file
+        #[arg(default_value = "hardened")]
+        policy: String,
+    },
+}
+
+/// What of a policy a scan takes.
+pub(crate) struct Decided {
+    pub(crate) gates: PolicyGates,
+    pub(crate) judge: Judge,
+    /// Severity from which a failed check is a finding where there are no thresholds.
+    pub(crate) fail_on: Severity,
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    match text {
+        "baseline" => Ok(Level::Baseline),
+        "hardened" => Ok(Level::Hardened),
+        "strict" => Ok(Level::Strict),
+        _ => Err("expected baseline, hardened or strict".into()),
+    }
+}
+
+/// Reads everything that the arguments name.
+pub(crate) fn decide(args: &PolicyArgs) -> Result<Decided, Problem> {
+    let policy = load(args.policy.as_deref(), args.level)?;
+    let signature = match (&args.signature_key, &args.signature_bundle) {
+        (Some(key), Some(bundle)) => Some(signature(key, bundle)?),
+        _ => None,
+    };
+    let waivers = match &policy.waivers {
+        // Relative to the file that names it.
+        Some(file) => {
+            let folder = args.policy.as_deref().map(Path::new).and_then(Path::parent);
+            Some(folder.unwrap_or(Path::new("")).join(file))
+        }
+        None => None,
+    };
+    let inherited = Inherited {
+        waivers: waivers.map(|path| path.to_string_lossy().into_owned()),
+        thresholds: policy
+            .thresholds
+            .clone()
+            .map(|t| (format!("policy {}", policy.name), t)),
+    };
+    Ok(Decided {
+        judge: judge(&args.judge, inherited)?,
+        fail_on: args.judge.fail_on.unwrap_or(policy.fail_on),
+        gates: PolicyGates { policy, signature },
+    })
+}
+
+/// What a policy says of findings.
+#[derive(Default)]
+pub(crate) struct Inherited {
+    waivers: Option<String>,
+    thresholds: Option<(String, Thresholds)>,
+}
+
+/// What is made of findings; arguments take the place of what the policy says.
+pub(crate) fn judge(args: &JudgeArgs, inherited: Inherited) -> Result<Judge, Problem> {
+    let waivers = match args.waivers.clone().or(inherited.waivers) {
+        Some(file) => {
+            let text = read_file(&file, "the waivers")?;
+            let parsed = Waivers::parse(&text, &file);
+            Some(parsed.map_err(|error| {
+                Problem::usage(
+                    error.to_string(),
+                    "correct the file; its format: docs/policy.md",
+                )
+            })?)
+        }
+        None => None,
+    };
+    let thresholds = match &args.threshold {
+        Some(given) => Some(thresholds(given)?),
+        None => inherited.thresholds,
+    };
+    Ok(Judge {
+        waivers,
+        thresholds,
+        fail_on: args.fail_on,
+        today: jiff::tz::Offset::UTC
+            .to_datetime(jiff::Timestamp::now())
+            .date(),
+    })
+}
+
+fn thresholds(given: &str) -> Result<(String, Thresholds), Problem> {
+    let hint = "correct it; the format is that of saf validate threshold: docs/policy.md";
+    if given.contains(':') && !Path::new(given).exists() {
+        let inline = Thresholds::inline(given);
+        let inline =
+            inline.map_err(|error| Problem::usage(format!("--threshold: {error}"), hint))?;
+        return Ok(("inline".into(), inline));
+    }
+    let text = read_file(given, "the thresholds")?;
+    let parsed = Thresholds::parse(&text, given);
+    let parsed = parsed.map_err(|error| Problem::usage(error.to_string(), hint))?;
+    Ok((given.to_owned(), parsed))
+}
+
+fn signature(key: &Path, bundle: &Path) -> Result<Signature, Problem> {
+    let key_text = read_file(&key.to_string_lossy(), "the signature key")?;
+    let text = read_file(&bundle.to_string_lossy(), "the signature bundle")?;
+    Signature::read(&key_text, &text).map_err(|error| {
+        Problem::usage(
+            format!("cannot use the signature: {error}"),
+            "give what `cosign download signature IMAGE` prints, and the key as cosign.pub",
+        )
+    })
+}
+
+/// The shipped policy of that name, or the file; the level's own where none is named.
+fn load(name: Option<&str>, from: Option<Level>) -> Result<Policy, Problem> {
+    let wrong = |error: scanner_policy::ProfileError| {
+        Problem::usage(
+            error.to_string(),
+            "correct the policy; a working one: secure-scan policy show hardened",
+        )
+    };
+    let Some(name) = name else {
+        return Policy::shipped(from.unwrap_or_default()).map_err(wrong);
+    };
+    match level(name) {
+        Ok(shipped) if from.is_none_or(|l| l == shipped) => Policy::shipped(shipped).map_err(wrong),
+        Ok(_) => Err(Problem::usage(
+            format!("--policy {name} is a level of its own"),
+            "give --policy or --level, or a policy file with --level",
+        )),
+        Err(_) if !name.contains(['/', '.']) && std::fs::metadata(name).is_err() => {
+            Err(Problem::usage(
+                format!("there is no policy {name:?}; shipped are: baseline, hardened, strict"),
+                "name one of them, or the path of a file",
+            ))
+        }
+        Err(_) => Policy::parse(&read_file(name, "the policy")?, name, from).map_err(wrong),
+    }
+}
+
+pub(crate) fn run(command: PolicyCommand) -> Result<u8, Problem> {
+    let text = match command {
+        PolicyCommand::List => {
+            let mut text = String::new();
+            for (name, _) in LEVELS {
+                let policy = load(Some(name), None)?;
+                let _ = writeln!(text, "{name:<9} {}", policy.title);
+            }
+            text
+        }
+        PolicyCommand::Show { name } => match LEVELS.iter().find(|(n, _)| *n == name) {
+            Some((_, text)) => (*text).to_owned(),
+            None => {
+                return Err(Problem::usage(
+                    format!("there is no shipped policy {name:?}"),
+                    "see: secure-scan policy list",
+                ));
+            }
+        },
+        PolicyCommand::Check { file } => {
+            let policy = load(Some(&file), None)?;
+            format!(
+                "{file}: policy {} {}, no errors\n",
+                policy.name, policy.version
+            )
+        }
+        PolicyCommand::Explain { policy } => explain(&load(Some(&policy), None)?),
+    };
+    output::print(&text).map(|()| 0)
+}
+
+fn explain(policy: &Policy) -> String {
+    let mut text = format!(
+        "Policy {} {}: {}\n",
+        policy.name, policy.version, policy.title
+    );
+    let mut group = "";
+    for gate in GateId::ALL {
+        if gate.group() != group {
+            group = gate.group();
+            let _ = writeln!(text, "\nGates: {group}");
+        }
+        let action = match policy.action(*gate) {
+            Action::Allow => "allow",
+            Action::Warn => "warn",
+            Action::Abort => "abort",
+        };
+        let _ = writeln!(text, "  {action:<5}  {:<21}{}", gate.name(), gate.about());
+    }
+    let list = |items: Vec<&str>| {
+        if items.is_empty() {
+            "none".to_owned()
+        } else {
+            items.join(", ")
+        }
+    };
+    let strings = |items: &[String]| list(items.iter().map(String::as_str).collect());
+    let registries = policy.registries.as_deref();
+    let _ = writeln!(
+        text,
+        "\nRegistries: {}\nAllowed capabilities: {}\nAllowed host paths: {}\nRequired controls: {}",
+        registries.map_or("all".into(), strings),
+        strings(&policy.allow_capabilities),
+        strings(&policy.allow_host_paths),
+        list(policy.require_controls.iter().map(String::as_str).collect()),
+    );
+    let _ = writeln!(
+        text,
+        "A failed check is a finding from: {}{}",
+        policy.fail_on,
+        if policy.thresholds.is_some() {
+            "; thresholds decide instead"
+        } else {
+            ""
+        }
+    );
+    text
+}

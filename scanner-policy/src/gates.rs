@@ -1,0 +1,203 @@
+//! Judges a target before it is touched: pure, from facts and a policy to decisions.
+
+mod image;
+mod integrity;
+mod network;
+mod privileged;
+
+use scanner_core::{
+    ScanPlan,
+    escape::visible,
+    gate::{GateDecision, GateFacts, GatePolicy, GateResult, Needs},
+    target::TargetForm,
+};
+
+use crate::{
+    Policy,
+    policy::{Action, GateId},
+    signature::Signature,
+};
+
+/// What a gate sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Seen {
+    /// All is well.
+    Fine(String),
+    /// Something that the policy decides about; also what could not be looked at.
+    Objection(String),
+    /// Something that no policy allows.
+    Wrong(String),
+}
+
+fn fine(text: impl Into<String>) -> Seen {
+    Seen::Fine(text.into())
+}
+
+fn objection(text: impl Into<String>) -> Seen {
+    Seen::Objection(text.into())
+}
+
+/// `Fine` when nothing of it is wrong.
+fn unless(wrong: bool, bad: impl Into<String>, good: impl Into<String>) -> Seen {
+    if wrong { objection(bad) } else { fine(good) }
+}
+
+fn list<T: AsRef<str>>(items: &[T]) -> String {
+    let shown: Vec<String> = items
+        .iter()
+        .take(10)
+        .map(|i| visible(i.as_ref(), 100))
+        .collect();
+    let more = items.len().saturating_sub(shown.len());
+    let rest = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    format!("{}{rest}", shown.join(", "))
+}
+
+fn decide(action: Action, seen: Seen) -> GateDecision {
+    match (action, seen) {
+        (_, Seen::Wrong(reason)) | (Action::Abort, Seen::Objection(reason)) => {
+            GateDecision::Abort { reason }
+        }
+        (_, Seen::Fine(evidence)) => GateDecision::Allow { evidence },
+        (Action::Warn, Seen::Objection(reason)) => GateDecision::Warn { reason },
+        (Action::Allow, Seen::Objection(reason)) => GateDecision::Allow {
+            evidence: format!("{reason} (the policy allows it)"),
+        },
+    }
+}
+
+/// A policy together with the signature that the user gave, if any.
+#[derive(Debug, Clone)]
+pub struct PolicyGates {
+    /// The policy.
+    pub policy: Policy,
+    /// Signature to verify; a wrong one aborts under every policy.
+    pub signature: Option<Signature>,
+}
+
+impl GatePolicy for PolicyGates {
+    fn reference(&self) -> String {
+        format!("{} {}", self.policy.name, self.policy.version)
+    }
+
+    fn needs(&self) -> Needs {
+        let wants = |gate| self.policy.action(gate) != Action::Allow;
+        Needs {
+            siblings: wants(GateId::SiblingImages),
+            services: wants(GateId::ExposedService),
+            network_policies: wants(GateId::NetworkPolicy),
+        }
+    }
+
+    fn judge(&self, facts: &GateFacts, plan: &ScanPlan) -> Vec<GateResult> {
+        let policy = &self.policy;
+        let mut results: Vec<GateResult> = GateId::ALL
+            .iter()
+            // An image that runs nowhere has no pod to object to.
+            .filter(|id| plan.target.form == TargetForm::Container || id.group() == "image source")
+            .map(|id| GateResult {
+                id: id.name().into(),
+                decision: decide(policy.action(*id), self.look(*id, facts, plan)),
+            })
+            .collect();
+        let lacking: Vec<&String> = policy
+            .require_controls
+            .iter()
+            .filter(|wanted| !plan.controls.iter().any(|c| c.id == **wanted))
+            .collect();
+        let decision = if lacking.is_empty() {
+            GateDecision::Allow {
+                evidence: format!(
+                    "{} required controls are planned; one that does not hold stops the scan",
+                    policy.require_controls.len()
+                ),
+            }
+        } else {
+            GateDecision::Abort {
+                reason: format!(
+                    "the policy requires controls that this scan does not have: {}",
+                    list(&lacking)
+                ),
+            }
+        };
+        results.push(GateResult {
+            id: "required-controls".into(),
+            decision,
+        });
+        results
+    }
+
+    fn unused(&self, facts: &GateFacts) -> Vec<String> {
+        let mut unused = Vec::new();
+        for registry in self.policy.registries.iter().flatten() {
+            if !image::comes_from(&facts.pod.image, registry) {
+                unused.push(format!("registries: {registry}"));
+            }
+        }
+        let own = self.policy.own_capabilities;
+        for capability in self.policy.allow_capabilities.iter().filter(|_| own) {
+            if !facts.pod.added_capabilities.contains(capability) {
+                unused.push(format!("allow_capabilities: {capability}"));
+            }
+        }
+        for path in &self.policy.allow_host_paths {
+            if !facts.pod.host_paths.contains(path) {
+                unused.push(format!("allow_host_paths: {path}"));
+            }
+        }
+        unused
+    }
+}
+
+impl PolicyGates {
+    fn look(&self, id: GateId, facts: &GateFacts, plan: &ScanPlan) -> Seen {
+        let pod = &facts.pod;
+        let target = &plan.target;
+        match id {
+            GateId::TargetPinned => integrity::pinned(target),
+            GateId::SpecDigest => integrity::spec_digest(&target.image, &target.image_id),
+            GateId::SiblingImages => integrity::siblings(&target.image_id, &facts.siblings),
+            GateId::Privileged => unless(
+                pod.privileged,
+                "the container is privileged",
+                "not privileged",
+            ),
+            GateId::HostPid => privileged::namespace(pod.host_pid, "process"),
+            GateId::HostIpc => privileged::namespace(pod.host_ipc, "IPC"),
+            GateId::HostNetwork => privileged::namespace(pod.host_network, "network"),
+            GateId::HostPath => privileged::beyond(
+                &pod.host_paths,
+                &self.policy.allow_host_paths,
+                "paths of the node are mounted",
+            ),
+            GateId::AddedCapabilities => privileged::beyond(
+                &pod.added_capabilities,
+                &self.policy.allow_capabilities,
+                "capabilities are added",
+            ),
+            GateId::PrivilegeEscalation => unless(
+                pod.allow_privilege_escalation,
+                "allowPrivilegeEscalation is not false",
+                "allowPrivilegeEscalation is false",
+            ),
+            GateId::RunsAsRoot => privileged::root(facts),
+            GateId::ProcMount => privileged::proc_mount(&facts.proc_mount),
+            GateId::Seccomp => privileged::seccomp(&pod.seccomp_profile),
+            GateId::Apparmor => privileged::apparmor(&facts.apparmor),
+            GateId::ImageRegistry => image::registry(&pod.image, self.policy.registries.as_deref()),
+            GateId::ImageDigest => image::digest(&pod.image),
+            GateId::ImageTagLatest => image::latest(&pod.image),
+            GateId::ImageSignature => image::signature(self.signature.as_ref(), &target.image_id),
+            GateId::HostPorts => network::host_ports(&pod.host_ports),
+            GateId::ExposedService => network::services(&facts.services),
+            GateId::NetworkPolicy => network::policies(&facts.network_policies),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,254 @@
+//! Policies: which gates stop a scan, which controls it needs, and which findings count.
+
+mod gate_id;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use scanner_core::finding::Severity;
+use serde::{Deserialize, Serialize};
+
+pub use gate_id::GateId;
+
+use crate::{ProfileError, Thresholds, profile::Place};
+
+/// Largest policy in bytes.
+const MAX_BYTES: usize = 1 << 20;
+
+/// The shipped policies, the mildest first: name and text.
+pub const LEVELS: [(&str, &str); 3] = [
+    ("baseline", include_str!("../../policies/baseline.yaml")),
+    ("hardened", include_str!("../../policies/hardened.yaml")),
+    ("strict", include_str!("../../policies/strict.yaml")),
+];
+
+/// A level that policies start from.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Refuses only what is certainly wrong.
+    Baseline,
+    /// The default.
+    #[default]
+    Hardened,
+    /// Refuses pods that can reach their node, and images that can change.
+    Strict,
+}
+
+impl Level {
+    /// Its name, which is also that of the shipped policy.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::Hardened => "hardened",
+            Self::Strict => "strict",
+        }
+    }
+}
+
+/// What a policy does when a gate objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Nothing; what needs calls to the server is not even asked.
+    Allow,
+    /// The report tells; so it does where the gate could not look.
+    Warn,
+    /// The target is not touched; nor is it where the gate could not look.
+    Abort,
+}
+
+/// A policy as it is written; what is absent comes from the level.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "Policy")]
+#[serde(deny_unknown_fields)]
+struct RawPolicy {
+    /// Name in lower-case letters, digits and '-'.
+    name: String,
+    /// Version of the policy.
+    version: String,
+    /// One line for a reader.
+    title: String,
+    /// Level that it starts from; `hardened` when absent.
+    #[serde(default)]
+    level: Option<Level>,
+    /// What to do when a gate objects.
+    #[serde(default)]
+    gates: BTreeMap<GateId, Action>,
+    /// Registries, with or without the start of a repository, that images may come from, such as
+    /// `docker.io/library` or `ghcr.io`. The empty list allows none; absent allows all.
+    #[serde(default)]
+    registries: Option<Vec<String>>,
+    /// Capabilities that may be added.
+    #[serde(default)]
+    allow_capabilities: Option<Vec<String>>,
+    /// Paths of the node that may be mounted.
+    #[serde(default)]
+    allow_host_paths: Option<Vec<String>>,
+    /// Controls without which no target is touched.
+    #[serde(default)]
+    require_controls: Option<BTreeSet<String>>,
+    /// Thresholds in the format of the SAF CLI.
+    #[serde(default)]
+    thresholds: Option<Thresholds>,
+    /// Waiver file in the format of `InSpec`, relative to this file.
+    #[serde(default)]
+    waivers: Option<String>,
+    /// Severity from which a failed check is a finding.
+    #[serde(default)]
+    fail_on: Option<Severity>,
+    /// Profile that is taken when none is named.
+    #[serde(default)]
+    profile: Option<String>,
+}
+
+/// A policy with everything that its level gives it.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// One line for a reader.
+    pub title: String,
+    /// What to do when a gate objects; has every gate.
+    pub gates: BTreeMap<GateId, Action>,
+    /// Where images may come from; everywhere when absent.
+    pub registries: Option<Vec<String>>,
+    /// Capabilities that may be added.
+    pub allow_capabilities: Vec<String>,
+    /// Whether the file names them itself; those of a level are not told when they match nothing.
+    pub own_capabilities: bool,
+    /// Paths of the node that may be mounted.
+    pub allow_host_paths: Vec<String>,
+    /// Controls without which no target is touched.
+    pub require_controls: BTreeSet<String>,
+    /// Thresholds.
+    pub thresholds: Option<Thresholds>,
+    /// Waiver file, relative to the policy's file.
+    pub waivers: Option<String>,
+    /// Severity from which a failed check is a finding.
+    pub fail_on: Severity,
+    /// Profile that is taken when none is named.
+    pub profile: Option<String>,
+}
+
+impl Policy {
+    /// The shipped policy of a level.
+    ///
+    /// # Errors
+    ///
+    /// Fails only when the program was built with a policy that cannot be used.
+    pub fn shipped(level: Level) -> Result<Self, ProfileError> {
+        let found = LEVELS.iter().find(|(name, _)| *name == level.name());
+        let text = found.map_or("", |(_, text)| text);
+        let raw = read(text, level.name())?;
+        let lacking = GateId::ALL.iter().find(|id| !raw.gates.contains_key(id));
+        match lacking {
+            Some(id) => {
+                Err(Place::new(level.name(), "").whole(format!("{} is missing", id.name())))
+            }
+            None => Ok(merge(None, raw)),
+        }
+    }
+
+    /// Reads a policy; `file` names it in errors. `level` takes the place of the level that it names.
+    ///
+    /// # Errors
+    ///
+    /// Fails, with line and column, on YAML that is not a policy.
+    pub fn parse(text: &str, file: &str, level: Option<Level>) -> Result<Self, ProfileError> {
+        let raw = read(text, file)?;
+        let level = level.or(raw.level).unwrap_or_default();
+        Ok(merge(Some(Self::shipped(level)?), raw))
+    }
+
+    /// What to do when a gate objects.
+    pub fn action(&self, gate: GateId) -> Action {
+        // Every policy has every gate; what a bug forgot is refused.
+        self.gates.get(&gate).copied().unwrap_or(Action::Abort)
+    }
+}
+
+fn read(text: &str, file: &str) -> Result<RawPolicy, ProfileError> {
+    let at = Place::new(file, text);
+    if text.len() > MAX_BYTES {
+        return Err(at.whole(format!("a policy has at most {MAX_BYTES} bytes")));
+    }
+    let raw: RawPolicy = serde_saphyr::from_str(text).map_err(|e| at.yaml(&e))?;
+    for registry in raw.registries.iter().flatten() {
+        if registry.is_empty() || registry.contains(['*', '@', ' ']) || registry.contains("://") {
+            let message = format!(
+                "{registry:?} is no registry: expected such as ghcr.io or docker.io/library, without wildcards"
+            );
+            return Err(at.find(registry, message));
+        }
+    }
+    for capability in raw.allow_capabilities.iter().flatten() {
+        let letters = |c: char| c.is_ascii_uppercase() || c == '_';
+        if capability.is_empty() || !capability.chars().all(letters) {
+            let message =
+                format!("{capability:?} is no capability: expected such as NET_BIND_SERVICE");
+            return Err(at.find(capability, message));
+        }
+    }
+    for path in raw.allow_host_paths.iter().flatten() {
+        if !path.starts_with('/') {
+            let message = format!("{path:?} is not an absolute path");
+            return Err(at.find(path, message));
+        }
+    }
+    if let Some(Err(message)) = raw.thresholds.as_ref().map(Thresholds::check) {
+        return Err(at.find("thresholds", message));
+    }
+    Ok(raw)
+}
+
+/// `raw` over what its level gives.
+fn merge(under: Option<Policy>, raw: RawPolicy) -> Policy {
+    let own_capabilities = under.is_some() && raw.allow_capabilities.is_some();
+    let under = under.unwrap_or(Policy {
+        name: String::new(),
+        version: String::new(),
+        title: String::new(),
+        gates: BTreeMap::new(),
+        registries: None,
+        allow_capabilities: vec![],
+        own_capabilities,
+        allow_host_paths: vec![],
+        require_controls: BTreeSet::new(),
+        thresholds: None,
+        waivers: None,
+        fail_on: Severity::Low,
+        profile: None,
+    });
+    let mut gates = under.gates;
+    gates.extend(raw.gates);
+    Policy {
+        name: raw.name,
+        version: raw.version,
+        title: raw.title,
+        gates,
+        registries: raw.registries.or(under.registries),
+        allow_capabilities: raw.allow_capabilities.unwrap_or(under.allow_capabilities),
+        own_capabilities,
+        allow_host_paths: raw.allow_host_paths.unwrap_or(under.allow_host_paths),
+        require_controls: raw.require_controls.unwrap_or(under.require_controls),
+        thresholds: raw.thresholds.or(under.thresholds),
+        waivers: raw.waivers.or(under.waivers),
+        fail_on: raw.fail_on.unwrap_or(under.fail_on),
+        profile: raw.profile.or(under.profile),
+    }
+}
+
+/// The JSON Schema of a policy file, pretty-printed.
+pub fn json_schema() -> String {
+    let schema = schemars::schema_for!(RawPolicy);
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests;

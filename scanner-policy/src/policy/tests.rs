@@ -1,0 +1,98 @@
+//! Tests of policies: what is shipped, what is inherited, and how errors are told.
+
+use super::*;
+
+#[test]
+fn the_shipped_policies_decide_about_every_gate() {
+    for (level, name) in [
+        (Level::Baseline, "baseline"),
+        (Level::Hardened, "hardened"),
+        (Level::Strict, "strict"),
+    ] {
+        let policy = Policy::shipped(level).unwrap();
+        assert_eq!(policy.name, name);
+        assert_eq!(policy.gates.len(), GateId::ALL.len());
+        assert!(policy.require_controls.contains("lease"));
+    }
+}
+
+#[test]
+fn levels_only_get_stricter() {
+    let rank = |level, gate| Policy::shipped(level).unwrap().action(gate) as u8;
+    for gate in GateId::ALL {
+        let all = [Level::Baseline, Level::Hardened, Level::Strict].map(|l| rank(l, *gate));
+        assert!(all[0] <= all[1] && all[1] <= all[2], "{}", gate.name());
+    }
+}
+
+#[test]
+fn a_gate_has_the_same_name_in_policies_and_reports() {
+    for gate in GateId::ALL {
+        assert_eq!(serde_json::to_value(gate).unwrap(), gate.name());
+    }
+}
+
+#[test]
+fn what_a_policy_does_not_say_comes_from_its_level() {
+    let text = "name: own\nversion: '1'\ntitle: T\nlevel: strict\ngates: {privileged: allow}\n";
+    let policy = Policy::parse(text, "f", None).unwrap();
+    assert_eq!(policy.action(GateId::Privileged), Action::Allow);
+    assert_eq!(policy.action(GateId::HostPid), Action::Abort);
+    let milder = Policy::parse(text, "f", Some(Level::Baseline)).unwrap();
+    assert_eq!(milder.action(GateId::HostPid), Action::Warn);
+    let plain = Policy::parse("name: own\nversion: '1'\ntitle: T\n", "f", None).unwrap();
+    assert_eq!(plain.action(GateId::HostPid), Action::Warn, "hardened");
+}
+
+#[test]
+fn errors_name_the_place() {
+    let head = "name: own\nversion: '1'\ntitle: T\n";
+    for (more, place, word) in [
+        ("gate: {}\n", "f:4:1", "gate"),
+        ("gates: {no-such: warn}\n", "f:4:", "no-such"),
+        ("gates: {privileged: maybe}\n", "f:4:", "maybe"),
+        (
+            "gates:\n  privileged: warn\n  privileged: allow\n",
+            "f:6:",
+            "privileged",
+        ),
+        ("registries: ['*.io']\n", "f:4:15", "*.io"),
+        ("registries:\n  - https://ghcr.io\n", "f:5:5", "https"),
+        ("allow_capabilities: [net_raw]\n", "f:4:22", "net_raw"),
+        ("allow_host_paths: [etc]\n", "f:4:20", "etc"),
+        ("fail_on: bad\n", "f:4:", "bad"),
+        ("thresholds: {failed: {total: {mx: 0}}}\n", "f:4:", ""),
+        ("thresholds: {}\n", "f:4:1", "no threshold"),
+    ] {
+        let error = Policy::parse(&format!("{head}{more}"), "f", None)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with(place) && error.contains(word),
+            "{more}: {error}"
+        );
+    }
+}
+
+#[test]
+fn the_published_schema_is_that_of_the_code_and_takes_the_shipped_policies() {
+    let path = format!("{}/../docs/policy.schema.json", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::write(&path, json_schema()).unwrap();
+    }
+    let published = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(
+        published,
+        json_schema(),
+        "run: UPDATE_SCHEMA=1 cargo test -p scanner-policy"
+    );
+    let schema = serde_json::from_str(&published).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for (name, text) in LEVELS {
+        let value: serde_json::Value = serde_saphyr::from_str(text).unwrap();
+        assert!(validator.is_valid(&value), "{name}");
+        let mut broken = value.clone();
+        broken["gates"]["privileged"] = "maybe".into();
+        assert!(!validator.is_valid(&broken), "{name}");
+    }
+}

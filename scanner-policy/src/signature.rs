@@ -1,0 +1,238 @@
+//! Signatures of images, verified offline against a local public key.
+//!
+//! Two forms of `cosign`: a simple-signing payload with its signature (`cosign download signature`,
+//! one JSON object a line), and a sigstore bundle with a DSSE envelope of an in-toto statement
+//! (`cosign` 3). Keyless signatures need a certificate chain and a transparency log, which are not
+//! verified here: such a bundle is refused. The key is ECDSA P-256, as `cosign generate-key-pair` makes.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
+use scanner_core::escape::visible;
+use serde::Deserialize;
+
+/// Largest bundle in bytes.
+const MAX_BYTES: usize = 1 << 20;
+/// Signatures of one bundle that are tried.
+const MAX_SIGNATURES: usize = 100;
+/// `SubjectPublicKeyInfo` of a P-256 key up to its uncompressed point (RFC 5480).
+const P256_SPKI: [u8; 26] = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+
+/// Signed claims about images, and the key that must have signed them.
+#[derive(Clone)]
+pub struct Signature {
+    point: Vec<u8>,
+    claims: Vec<Claim>,
+}
+
+impl std::fmt::Debug for Signature {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Signature({} claims)", self.claims.len())
+    }
+}
+
+#[derive(Clone)]
+struct Claim {
+    /// The bytes that were signed.
+    signed: Vec<u8>,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+    envelope: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Downloaded {
+    base64_signature: String,
+    payload: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Bundle {
+    dsse_envelope: Envelope,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope {
+    payload: String,
+    payload_type: String,
+    signatures: Vec<EnvelopeSignature>,
+}
+
+#[derive(Deserialize)]
+struct EnvelopeSignature {
+    sig: String,
+}
+
+#[derive(Deserialize)]
+struct SimpleSigning {
+    critical: Critical,
+}
+
+#[derive(Deserialize)]
+struct Critical {
+    image: SignedImage,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct SignedImage {
+    #[serde(rename = "docker-manifest-digest")]
+    digest: String,
+}
+
+#[derive(Deserialize)]
+struct Statement {
+    #[serde(rename = "_type")]
+    kind: String,
+    #[serde(rename = "predicateType")]
+    predicate: String,
+    subject: Vec<Subject>,
+}
+
+#[derive(Deserialize)]
+struct Subject {
+    digest: std::collections::BTreeMap<String, String>,
+}
+
+impl Signature {
+    /// Reads a public key (PEM) and what `cosign` wrote.
+    ///
+    /// # Errors
+    ///
+    /// Fails, saying what was expected, on a key or a bundle that cannot be read.
+    pub fn read(key: &str, bundle: &str) -> Result<Self, String> {
+        let key = pem::parse(key).map_err(|e| format!("the key is no PEM: {e}"))?;
+        let point = key
+            .contents()
+            .strip_prefix(&P256_SPKI[..])
+            .filter(|point| key.tag() == "PUBLIC KEY" && point.len() == 65 && point[0] == 4)
+            .ok_or("the key is no ECDSA P-256 public key, as cosign generate-key-pair makes")?
+            .to_vec();
+        if bundle.len() > MAX_BYTES {
+            return Err(format!("a bundle has at most {MAX_BYTES} bytes"));
+        }
+        let claims = match serde_json::from_str::<Bundle>(bundle) {
+            Ok(bundle) => envelope(&bundle.dsse_envelope)?,
+            Err(_) => downloaded(bundle)?,
+        };
+        if claims.is_empty() {
+            return Err("the bundle has no signature".into());
+        }
+        Ok(Self { point, claims })
+    }
+
+    /// What shows that the key signed the digest that the node reports, or why nothing does.
+    pub(crate) fn verify(&self, image_id: &str) -> Result<String, String> {
+        let running = image_id.rsplit('@').next().unwrap_or_default();
+        if !running.starts_with("sha256:") {
+            return Err(format!(
+                "the node reports no digest that a signature could name: {:?}",
+                visible(image_id, 120)
+            ));
+        }
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &self.point);
+        let mut named = Vec::new();
+        for claim in &self.claims {
+            if key.verify(&claim.signed, &claim.signature).is_err() {
+                continue;
+            }
+            let digests = claim.digests()?;
+            if digests.iter().any(|d| d == running) {
+                return Ok(format!("the key signed {running}"));
+            }
+            named.extend(digests);
+        }
+        Err(if named.is_empty() {
+            "no signature of the bundle is by the given key".into()
+        } else {
+            format!(
+                "the key signed {}, the node runs {}; an index and its manifest have different digests: sign \
+                 the one that the node reports too (cosign sign --recursive)",
+                visible(&named.join(", "), 300),
+                visible(running, 100)
+            )
+        })
+    }
+}
+
+impl Claim {
+    /// The digests that a payload names. Called only for what the key signed.
+    fn digests(&self) -> Result<Vec<String>, String> {
+        let not = |what: &str| format!("the key signed something that is no {what}");
+        if self.envelope {
+            let statement: Statement =
+                serde_json::from_slice(&self.payload).map_err(|_| not("in-toto statement"))?;
+            // Other predicates, such as an SBOM, say something of an image but do not vouch for it.
+            if !statement.kind.starts_with("https://in-toto.io/Statement/")
+                || statement.predicate != "https://sigstore.dev/cosign/sign/v1"
+            {
+                return Err(not("signature of cosign"));
+            }
+            let digests = statement.subject.into_iter();
+            return Ok(digests
+                .filter_map(|s| Some(format!("sha256:{}", s.digest.get("sha256")?)))
+                .collect());
+        }
+        let payload: SimpleSigning =
+            serde_json::from_slice(&self.payload).map_err(|_| not("simple-signing payload"))?;
+        if payload.critical.kind != "cosign container image signature" {
+            return Err(not("signature of a container image"));
+        }
+        Ok(vec![payload.critical.image.digest])
+    }
+}
+
+fn decode(text: &str, what: &str) -> Result<Vec<u8>, String> {
+    STANDARD
+        .decode(text.trim())
+        .map_err(|_| format!("{what} is not base64"))
+}
+
+fn downloaded(text: &str) -> Result<Vec<Claim>, String> {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines
+        .take(MAX_SIGNATURES)
+        .map(|line| {
+            let one: Downloaded = serde_json::from_str(line).map_err(|_| {
+                "expected what `cosign download signature` prints (Base64Signature and Payload), or a \
+                 sigstore bundle with dsseEnvelope"
+                    .to_owned()
+            })?;
+            let payload = decode(&one.payload, "Payload")?;
+            Ok(Claim {
+                signed: payload.clone(),
+                payload,
+                signature: decode(&one.base64_signature, "Base64Signature")?,
+                envelope: false,
+            })
+        })
+        .collect()
+}
+
+/// DSSE signs its pre-authentication encoding: `DSSEv1 LEN TYPE LEN PAYLOAD`.
+fn envelope(envelope: &Envelope) -> Result<Vec<Claim>, String> {
+    let payload = decode(&envelope.payload, "the payload of dsseEnvelope")?;
+    let kind = &envelope.payload_type;
+    let mut signed = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
+    signed.extend(&payload);
+    let signatures = envelope.signatures.iter().take(MAX_SIGNATURES);
+    signatures
+        .map(|signature| {
+            Ok(Claim {
+                signed: signed.clone(),
+                payload: payload.clone(),
+                signature: decode(&signature.sig, "sig of dsseEnvelope")?,
+                envelope: true,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

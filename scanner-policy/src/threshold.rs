@@ -1,0 +1,325 @@
+//! Thresholds in the format and with the semantics of the SAF CLI (`saf validate threshold`).
+//!
+//! What that tool would silently skip is an error here, so that no limit is believed to hold that
+//! nobody looks at; the one exception is told in the outcome. Source: mitre/saf,
+//! `src/commands/validate/threshold.ts`.
+
+use std::collections::BTreeMap;
+
+use scanner_core::finding::{CheckResult, Findings, HdfStatus, ThresholdOutcome};
+use serde::{Deserialize, Serialize};
+
+use crate::{ProfileError, profile::Place};
+
+/// Largest threshold file in bytes.
+const MAX_BYTES: usize = 1 << 20;
+const SEVERITIES: [&str; 5] = ["critical", "high", "medium", "low", "none"];
+
+/// Limits on counts of results.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Thresholds {
+    /// Percentage of passed checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    compliance: Option<Bounds>,
+    /// Checks that passed.
+    #[serde(default)]
+    passed: Limits,
+    /// Checks that failed.
+    #[serde(default)]
+    failed: Limits,
+    /// Checks that were not reviewed; none of ours is.
+    #[serde(default)]
+    skipped: Limits,
+    /// Checks that could not look.
+    #[serde(default)]
+    error: Limits,
+    /// Checks that do not apply, and failures that a waiver covers.
+    #[serde(default)]
+    no_impact: Limits,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    #[serde(default)]
+    total: Option<Total>,
+    #[serde(default)]
+    critical: Option<Limit>,
+    #[serde(default)]
+    high: Option<Limit>,
+    #[serde(default)]
+    medium: Option<Limit>,
+    #[serde(default)]
+    low: Option<Limit>,
+    #[serde(default)]
+    none: Option<Limit>,
+}
+
+/// A number that must be equal, or bounds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(untagged)]
+enum Total {
+    Exactly(u32),
+    Within(Bounds),
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Bounds {
+    #[serde(default)]
+    min: Option<u32>,
+    #[serde(default)]
+    max: Option<u32>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Limit {
+    #[serde(default)]
+    min: Option<u32>,
+    #[serde(default)]
+    max: Option<u32>,
+    /// Exactly these checks, by id.
+    #[serde(default)]
+    controls: Option<Vec<String>>,
+}
+
+impl Limits {
+    fn of(&self, severity: &str) -> Option<&Limit> {
+        match severity {
+            "critical" => self.critical.as_ref(),
+            "high" => self.high.as_ref(),
+            "medium" => self.medium.as_ref(),
+            "low" => self.low.as_ref(),
+            _ => self.none.as_ref(),
+        }
+    }
+}
+
+impl Thresholds {
+    /// Reads a threshold file, nested or flat (`failed.total.max: 2`); `file` names it in errors.
+    ///
+    /// # Errors
+    ///
+    /// Fails, with line and column, on everything that cannot be read, and on limits that the SAF CLI
+    /// would skip.
+    pub fn parse(text: &str, file: &str) -> Result<Self, ProfileError> {
+        let at = Place::new(file, text);
+        if text.len() > MAX_BYTES {
+            return Err(at.whole(format!("a threshold file has at most {MAX_BYTES} bytes")));
+        }
+        let flat: Result<BTreeMap<String, u32>, _> = serde_saphyr::from_str(text);
+        let thresholds = match flat {
+            Ok(flat) => Self::unflatten(flat).map_err(|message| at.whole(message))?,
+            Err(_) => serde_saphyr::from_str(text).map_err(|e| at.yaml(&e))?,
+        };
+        thresholds.check().map_err(|message| at.whole(message))?;
+        Ok(thresholds)
+    }
+
+    /// Reads the SAF CLI's inline form: `{compliance.min: 80}, {failed.total.max: 2}`.
+    ///
+    /// # Errors
+    ///
+    /// Fails on everything that cannot be read.
+    pub fn inline(text: &str) -> Result<Self, String> {
+        let mut flat = BTreeMap::new();
+        for part in text.split(',') {
+            let bare = |c: char| c.is_whitespace() || matches!(c, '{' | '}' | '"' | '\'');
+            let part = part.trim_matches(bare);
+            let (key, value) = part.split_once(':').ok_or_else(|| {
+                format!("{part:?} is no threshold: expected such as failed.total.max: 0")
+            })?;
+            let (key, value) = (key.trim_matches(bare), value.trim_matches(bare));
+            let number = value
+                .parse::<u32>()
+                .map_err(|_| format!("{key}: {value:?} is no whole number"))?;
+            if flat.insert(key.to_owned(), number).is_some() {
+                return Err(format!("{key} is given twice"));
+            }
+        }
+        let thresholds = Self::unflatten(flat)?;
+        thresholds.check()?;
+        Ok(thresholds)
+    }
+
+    fn unflatten(flat: BTreeMap<String, u32>) -> Result<Self, String> {
+        let mut tree = serde_json::Map::new();
+        for (key, value) in flat {
+            let parts: Vec<&str> = key.split('.').collect();
+            let (last, path) = parts.split_last().ok_or("an empty name")?;
+            let mut at = &mut tree;
+            for part in path {
+                let next = at
+                    .entry((*part).to_owned())
+                    .or_insert_with(|| serde_json::json!({}));
+                at = next
+                    .as_object_mut()
+                    .ok_or_else(|| format!("{key} says something else than {part}"))?;
+            }
+            if at.insert((*last).to_owned(), value.into()).is_some() {
+                return Err(format!("{key} is given twice"));
+            }
+        }
+        serde_json::from_value(tree.into()).map_err(|error| {
+            format!("{error}; expected such as compliance.min, failed.total.max or passed.high.min")
+        })
+    }
+
+    /// Refuses what the SAF CLI would skip, or would fail whatever was found.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if *self == Self::default() {
+            return Err("no threshold is given".into());
+        }
+        if self.compliance.as_ref().is_some_and(|c| c.max == Some(0)) {
+            return Err("compliance.max: 0 is skipped by the SAF CLI".into());
+        }
+        for (name, limits, _) in self.groups() {
+            if limits.none.is_some() && name != "no_impact" {
+                return Err(format!(
+                    "{name}.none is skipped by the SAF CLI; only no_impact has it"
+                ));
+            }
+            for severity in SEVERITIES {
+                let controls = limits.of(severity).and_then(|l| l.controls.as_ref());
+                if controls.is_some_and(Vec::is_empty) {
+                    return Err(format!(
+                        "{name}.{severity}.controls: an empty list always fails in the SAF CLI; say max: 0"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn groups(&self) -> [(&'static str, &Limits, HdfStatus); 5] {
+        [
+            ("passed", &self.passed, HdfStatus::Passed),
+            ("failed", &self.failed, HdfStatus::Failed),
+            ("skipped", &self.skipped, HdfStatus::Skipped),
+            ("error", &self.error, HdfStatus::Error),
+            ("no_impact", &self.no_impact, HdfStatus::NoImpact),
+        ]
+    }
+
+    /// Counts results and compares; every limit that does not hold is told.
+    pub fn judge(&self, findings: &Findings) -> ThresholdOutcome {
+        let mut tally = Tally {
+            outcome: ThresholdOutcome {
+                compliance: compliance(findings),
+                ..ThresholdOutcome::default()
+            },
+        };
+        if let Some(bounds) = &self.compliance {
+            let percent = tally.outcome.compliance;
+            tally.within("compliance", percent, bounds.min, bounds.max);
+        }
+        for (name, limits, status) in self.groups() {
+            let of = |severity: Option<&str>| -> Vec<&CheckResult> {
+                let wanted = |r: &&CheckResult| {
+                    r.hdf_status() == status && severity.is_none_or(|s| r.hdf_severity() == s)
+                };
+                findings.results.iter().filter(wanted).collect()
+            };
+            let total = count(of(None).len());
+            let path = format!("{name}.total");
+            match &limits.total {
+                Some(Total::Exactly(wanted)) => {
+                    tally.must(total == *wanted, || {
+                        format!("{path}: {total}, expected {wanted}")
+                    });
+                }
+                // The SAF CLI has these in its format and never compares them.
+                Some(Total::Within(bounds)) if status == HdfStatus::NoImpact => {
+                    for (word, value) in [("min", bounds.min), ("max", bounds.max)] {
+                        if value.is_some() {
+                            tally.outcome.ignored.push(format!("{path}.{word}"));
+                        }
+                    }
+                }
+                Some(Total::Within(bounds)) => tally.within(&path, total, bounds.min, bounds.max),
+                None => {}
+            }
+            for severity in SEVERITIES {
+                let Some(limit) = limits.of(severity) else {
+                    continue;
+                };
+                let path = format!("{name}.{severity}");
+                let found = of(Some(severity));
+                tally.within(&path, count(found.len()), limit.min, limit.max);
+                if let Some(controls) = &limit.controls {
+                    tally.exactly(&path, controls, &found);
+                }
+            }
+        }
+        tally.outcome
+    }
+}
+
+struct Tally {
+    outcome: ThresholdOutcome,
+}
+
+impl Tally {
+    fn must(&mut self, holds: bool, breach: impl FnOnce() -> String) {
+        if holds {
+            self.outcome.met += 1;
+        } else {
+            self.outcome.breaches.push(breach());
+        }
+    }
+
+    fn within(&mut self, path: &str, value: u32, min: Option<u32>, max: Option<u32>) {
+        if let Some(min) = min {
+            self.must(value >= min, || {
+                format!("{path}: {value}, expected at least {min}")
+            });
+        }
+        if let Some(max) = max {
+            self.must(value <= max, || {
+                format!("{path}: {value}, expected at most {max}")
+            });
+        }
+    }
+
+    /// The SAF CLI: each is there, and there are as many.
+    fn exactly(&mut self, path: &str, wanted: &[String], found: &[&CheckResult]) {
+        let missing: Vec<&str> = wanted
+            .iter()
+            .filter(|id| !found.iter().any(|r| r.id == **id))
+            .map(String::as_str)
+            .collect();
+        self.must(missing.is_empty(), || {
+            format!("{path}.controls: not there: {}", missing.join(", "))
+        });
+        self.must(wanted.len() == found.len(), || {
+            format!(
+                "{path}.controls: {} checks, expected the {} that are listed",
+                found.len(),
+                wanted.len()
+            )
+        });
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// `Math.round(100 * passed / (passed + failed + skipped + error))`, and 0 of nothing.
+fn compliance(findings: &Findings) -> u32 {
+    let of = |status| {
+        let all = findings.results.iter();
+        all.filter(|r| r.hdf_status() == status).count()
+    };
+    let passed = of(HdfStatus::Passed);
+    let all = passed + of(HdfStatus::Failed) + of(HdfStatus::Skipped) + of(HdfStatus::Error);
+    if all == 0 {
+        return 0;
+    }
+    count((200 * passed + all) / (2 * all))
+}
+
+#[cfg(test)]
+mod tests;

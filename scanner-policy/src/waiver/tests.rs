@@ -1,0 +1,152 @@
+//! Tests of waivers: what they cover, when they end, and what is told of those that do nothing.
+
+use scanner_core::{
+    finding::{CheckResult, ProfileRef, Severity},
+    report::Verdict,
+};
+
+use super::*;
+
+pub(crate) fn result(id: &str, status: CheckStatus, severity: Severity) -> CheckResult {
+    CheckResult {
+        id: id.into(),
+        title: id.into(),
+        severity,
+        status,
+        message: String::new(),
+        evidence: vec!["seen".into()],
+        evidence_total: 1,
+        rationale: String::new(),
+        fix: String::new(),
+        limits: vec![],
+        tags: vec![],
+        references: vec![],
+        waiver: None,
+    }
+}
+
+pub(crate) fn findings(results: Vec<CheckResult>) -> Findings {
+    Findings {
+        profile: ProfileRef {
+            name: "p".into(),
+            version: "1".into(),
+            title: "P".into(),
+            digest: String::new(),
+            inputs: BTreeMap::default(),
+            selection: vec![],
+        },
+        results,
+        waivers: None,
+        thresholds: None,
+    }
+}
+
+fn day(text: &str) -> Date {
+    text.parse().unwrap()
+}
+
+fn applied(text: &str, status: CheckStatus, today: &str) -> (CheckResult, WaiverSummary, Verdict) {
+    let mut all = findings(vec![result("a", status, Severity::High)]);
+    Waivers::parse(text, "w.yaml")
+        .unwrap()
+        .apply(&mut all, day(today));
+    let verdict = Verdict::of(&all, Severity::Low);
+    let summary = all.waivers.unwrap();
+    (all.results.remove(0), summary, verdict)
+}
+
+const A: &str = "a:\n  expiration_date: 2027-01-15\n  justification: Accepted by ops\n";
+
+#[test]
+fn a_waived_failure_stays_a_failure_and_is_no_finding() {
+    let (result, summary, verdict) = applied(A, CheckStatus::Fail, "2027-01-14");
+    assert_eq!(result.status, CheckStatus::Fail);
+    assert_eq!(result.waiver.unwrap().expires, "2027-01-15");
+    assert_eq!(summary.applied, ["a"]);
+    assert_eq!(verdict, Verdict::Passed);
+}
+
+#[test]
+fn a_waiver_ends_on_its_day() {
+    for today in ["2027-01-15", "2027-01-16", "2030-01-01"] {
+        let (result, summary, verdict) = applied(A, CheckStatus::Fail, today);
+        assert!(result.waiver.is_none(), "{today}");
+        assert_eq!(summary.expired, ["a on 2027-01-15"], "{today}");
+        assert_eq!(verdict, Verdict::Findings, "{today}");
+    }
+}
+
+#[test]
+fn what_is_not_run_does_not_apply_and_what_could_not_look_stays_an_error() {
+    for word in ["false", "no", "No"] {
+        let text = format!("{A}  run: {word}\n");
+        for status in [CheckStatus::Pass, CheckStatus::Fail, CheckStatus::Error] {
+            let (result, ..) = applied(&text, status, "2027-01-14");
+            assert_eq!(result.status, CheckStatus::NotApplicable, "{word}");
+            assert!(result.waiver.unwrap().skipped && result.evidence.is_empty());
+        }
+    }
+    for word in ["true", "yes"] {
+        let text = format!("{A}  run: {word}\n");
+        let (result, summary, verdict) = applied(&text, CheckStatus::Error, "2027-01-14");
+        assert_eq!(
+            (result.status, verdict),
+            (CheckStatus::Error, Verdict::Incomplete)
+        );
+        assert!(summary.unused[0].contains("could not look"));
+    }
+}
+
+#[test]
+fn waivers_that_cover_nothing_are_told() {
+    let (result, summary, _) = applied(A, CheckStatus::Pass, "2027-01-14");
+    assert!(result.waiver.is_none());
+    assert_eq!(summary.unused, ["a: the check passed"]);
+    let other = A.replace("a:\n", "b:\n");
+    let (_, summary, _) = applied(&other, CheckStatus::Fail, "2027-01-14");
+    assert_eq!(summary.unused, ["b: the profile has no such check"]);
+}
+
+#[test]
+fn a_waiver_without_end_or_reason_is_refused_with_its_place() {
+    for (text, place, word) in [
+        ("a:\n  justification: J\n", "w:1:1", "expiration_date"),
+        (
+            "a:\n  expiration_date: 2027-13-40\n  justification: J\n",
+            "w:1:1",
+            "YYYY-MM-DD",
+        ),
+        (
+            "a:\n  expiration_date: never\n  justification: J\n",
+            "w:1:1",
+            "YYYY-MM-DD",
+        ),
+        (
+            "a:\n  expiration_date: 2027-01-01\n",
+            "w:1:1",
+            "justification",
+        ),
+        (
+            "a:\n  expiration_date: 2027-01-01\n  justification: ' '\n",
+            "w:1:1",
+            "justification",
+        ),
+        (
+            "a:\n  expiry: 2027-01-01\n  justification: J\n",
+            "w:2:3",
+            "expiry",
+        ),
+        (
+            "a:\n  expiration_date: 2027-01-01\n  justification: J\n  run: maybe\n",
+            "w:",
+            "",
+        ),
+        ("a: {}\na: {}\n", "w:2:", "a"),
+    ] {
+        let error = Waivers::parse(text, "w").unwrap_err().to_string();
+        assert!(
+            error.starts_with(place) && error.contains(word),
+            "{text}: {error}"
+        );
+    }
+}
