@@ -15,6 +15,7 @@ use crate::{
     inject::InjectArgs,
     policy::{JudgeArgs, PolicyArgs, PolicyCommand},
     profile::{ProfileCommand, ProfileOptions},
+    reap::ReapArgs,
     report::ReportCommand,
     sidecar::{ImageArgs, SidecarArgs},
 };
@@ -93,6 +94,12 @@ pub(crate) enum Command {
     /// Lend a credential for one pod to a program that speaks kubeconfig
     #[command(subcommand)]
     Credential(CredentialCommand),
+    /// Remove what expired scans left, where the cluster did not
+    ///
+    /// Never touches a scan that may still run, nor what carries the label and is not what a scan makes.
+    /// Exit codes: 0 nothing of an expired scan is left, 3 something could not be listed, 5 something
+    /// could not be removed.
+    Reap(ReapArgs),
     /// Check an audit log, and match it with the API server's own
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -10,6 +10,7 @@ mod output;
 mod policy;
 mod profile;
 mod progress;
+mod reap;
 mod report;
 mod scan;
 mod sidecar;
@@ -75,6 +76,7 @@ pub fn main() -> ExitCode {
             CredentialCommand::Child(args) => Err(credential::become_tool(&args)),
         },
         Command::Policy(command) => policy::run(command),
+        Command::Reap(args) => run(reap::run(&args)),
         Command::Audit(command) => audit::run(&command),
         Command::Report(command) => report::run(command),
         Command::Guard(command) => run(guard::run(command)),

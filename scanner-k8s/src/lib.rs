@@ -20,6 +20,7 @@ pub mod inject;
 pub mod lend;
 pub mod manifest;
 mod preflight;
+pub mod reap;
 pub mod resolve;
 pub mod scan;
 pub mod session;

@@ -13,6 +13,7 @@ mod gates;
 mod guard;
 mod hostile;
 mod inject;
+mod reap;
 mod reports;
 mod sidecar;
 

@@ -1,0 +1,161 @@
+//! Finds what expired scans left, and removes it: the fourth way of cleanup, when the cluster's own
+//! controllers did not act. Never touches a scan that may still run, nor what only looks like ours.
+
+mod judge;
+
+use k8s_openapi::{
+    api::{
+        batch::v1::Job,
+        core::v1::{Pod, Secret, ServiceAccount},
+        networking::v1::NetworkPolicy,
+        rbac::v1::{Role, RoleBinding},
+    },
+    jiff::Timestamp,
+};
+use kube::{
+    Api, ResourceExt as _,
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditions},
+};
+
+pub use judge::{Leftover, State};
+
+use crate::{CallError, Connection, error::call, manifest::SCAN_LABEL};
+
+/// What reaping found and did.
+#[derive(Debug, Default)]
+pub struct Reaped {
+    /// Everything that carries a scan's label.
+    pub found: Vec<Leftover>,
+    /// What could not be listed, and why.
+    pub unseen: Vec<String>,
+    /// What could not be removed, and why.
+    pub left: Vec<String>,
+    /// How many objects were removed.
+    pub removed: usize,
+}
+
+/// Where and how to reap.
+#[derive(Debug, Clone)]
+pub struct ReapRequest {
+    /// One namespace; all where absent.
+    pub namespace: Option<String>,
+    /// Only look.
+    pub dry_run: bool,
+    /// Seconds after a deadline before a scan counts as expired, for clocks that differ.
+    pub grace: u32,
+}
+
+/// The Job comes last: what is created while we list then belongs to a Job that we see.
+fn kinds() -> [ApiResource; 7] {
+    [
+        ApiResource::erase::<Pod>(&()),
+        ApiResource::erase::<NetworkPolicy>(&()),
+        ApiResource::erase::<Secret>(&()),
+        ApiResource::erase::<RoleBinding>(&()),
+        ApiResource::erase::<Role>(&()),
+        ApiResource::erase::<ServiceAccount>(&()),
+        ApiResource::erase::<Job>(&()),
+    ]
+}
+
+/// Looks for leftovers, and removes those of expired scans.
+///
+/// # Errors
+///
+/// Does not fail: what could not be seen or removed is told.
+pub async fn reap(connection: &Connection, request: &ReapRequest) -> Reaped {
+    let mut reaped = Reaped::default();
+    let mut objects = Vec::new();
+    for kind in kinds() {
+        match list(connection, request, &kind).await {
+            Ok(all) => objects.extend(all),
+            Err(error) => reaped.unseen.push(scanner_core::cause::chain(&error)),
+        }
+    }
+    // Without the Jobs nobody knows what still runs.
+    let blind = !reaped.unseen.is_empty();
+    reaped.found = judge::all(&objects, Timestamp::now(), request.grace);
+    if request.dry_run || blind {
+        return reaped;
+    }
+    // The Job last: what remains after an interruption is found again.
+    for found in reaped.found.iter().filter(|f| f.state.is_expired()) {
+        match remove(connection, found).await {
+            Ok(None) => reaped.removed += 1,
+            Ok(Some(why)) => reaped.left.push(format!("{found}: {why}")),
+            Err(error) => {
+                let why = scanner_core::cause::chain(&error);
+                reaped.left.push(format!("{found}: {why}"));
+            }
+        }
+    }
+    reaped
+}
+
+fn api(connection: &Connection, namespace: Option<&str>, kind: &ApiResource) -> Api<DynamicObject> {
+    let client = connection.operator.clone();
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client, namespace, kind),
+        None => Api::all_with(client, kind),
+    }
+}
+
+async fn list(
+    connection: &Connection,
+    request: &ReapRequest,
+    kind: &ApiResource,
+) -> Result<Vec<DynamicObject>, CallError> {
+    let params = ListParams::default().labels(SCAN_LABEL);
+    let api = api(connection, request.namespace.as_deref(), kind);
+    let what = format!("list {} with label {SCAN_LABEL}", kind.plural);
+    let mut items = call(what, api.list(&params)).await?.items;
+    for item in &mut items {
+        // Items of a list do not say what they are.
+        item.types = Some(kube::core::TypeMeta {
+            api_version: kind.api_version.clone(),
+            kind: kind.kind.clone(),
+        });
+    }
+    Ok(items)
+}
+
+/// Removes exactly this object; tells why when it is still there.
+async fn remove(connection: &Connection, found: &Leftover) -> Result<Option<String>, CallError> {
+    let Some(kind) = kinds().into_iter().find(|k| k.kind == found.kind) else {
+        return Ok(Some("of a kind that no scan makes".into()));
+    };
+    let api = api(connection, Some(&found.namespace), &kind);
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: Some(found.uid.clone()),
+            resource_version: None,
+        }),
+        ..DeleteParams::background()
+    };
+    match call(format!("delete {found}"), api.delete(&found.name, &params)).await {
+        Ok(_) => {}
+        // Gone, or another object has the name.
+        Err(error) if matches!(error.code(), Some(404 | 409)) => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let mut why = None;
+    for _ in 0..20 {
+        let now = call(format!("get {found} again"), api.get_opt(&found.name)).await?;
+        match now {
+            Some(now) if now.uid().as_deref() == Some(&found.uid) => {
+                let finalizers = now.finalizers().join(", ");
+                why = Some(if finalizers.is_empty() {
+                    "it is being deleted, and still there".to_owned()
+                } else {
+                    format!("finalizers hold it: {finalizers}")
+                });
+                if !finalizers.is_empty() {
+                    break;
+                }
+            }
+            _ => return Ok(None),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+    }
+    Ok(why)
+}

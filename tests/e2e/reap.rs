@@ -1,0 +1,144 @@
+//! What the cluster did not remove, `secure-scan reap` does; what may still run, or is not ours, it keeps.
+
+use k8s_openapi::api::{batch::v1::Job, core::v1::Secret};
+use kube::api::{Patch, PatchParams, PostParams};
+use scanner_core::plan::ScanId;
+use scanner_k8s::{
+    control,
+    manifest::{self, object_name},
+};
+use scanner_tests::{
+    Site,
+    program::{Said, program},
+};
+use serde_json::{Value, json};
+
+fn id() -> ScanId {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    id[..10].parse().expect("id")
+}
+
+async fn reap(site: &Site, args: &[&str]) -> Said {
+    let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
+    let mut all = vec!["reap", "-n", &site.namespace, "--context", &context];
+    all.extend(args);
+    program(&all).output().await.expect("it starts").into()
+}
+
+async fn secret(site: &Site, object: Value) {
+    let object: Secret = serde_json::from_value(object).expect("secret");
+    let made = site
+        .api::<Secret>()
+        .create(&PostParams::default(), &object)
+        .await;
+    made.expect("create");
+}
+
+/// A scan whose lease never started, as one that a job queue holds, with a Secret that it owns.
+async fn held_scan(site: &Site, finalizer: bool) -> String {
+    let id = id();
+    let mut job = manifest::lease(&id, &site.namespace, 1);
+    job["spec"]["suspend"] = json!(true);
+    let job: Job = serde_json::from_value(job).expect("job");
+    let jobs = site.api::<Job>();
+    let made = jobs
+        .create(&PostParams::default(), &job)
+        .await
+        .expect("create job");
+    let uid = made.metadata.uid.expect("uid");
+    let mut anchor = manifest::anchor(&id, &site.namespace, &uid);
+    if finalizer {
+        anchor["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    }
+    secret(site, anchor).await;
+    object_name(&id)
+}
+
+#[tokio::test]
+async fn leftovers_are_removed_and_what_may_run_or_is_not_ours_is_kept() {
+    let site = Site::new("reap").await;
+    let running = site.session(300).await;
+    for control in control::all(&running) {
+        control.enforce().await.unwrap();
+    }
+    // Somebody's Secret with our labels, and one that is no more than labelled.
+    let mut victim = manifest::anchor(&id(), &site.namespace, "no-such-uid");
+    victim["metadata"]["name"] = json!("victim");
+    victim["metadata"]["ownerReferences"] = json!([]);
+    secret(&site, victim).await;
+    let expired = held_scan(&site, false).await;
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    let before = site.leftovers().await;
+
+    let said = reap(&site, &["--grace", "1", "--dry-run"]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(
+        said.out.contains("2 of expired scans, 0 removed"),
+        "{said:?}"
+    );
+    assert_eq!(site.leftovers().await, before, "a dry run removes nothing");
+
+    let said = reap(&site, &["--grace", "1"]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(
+        said.out.contains("2 of expired scans, 2 removed"),
+        "{said:?}"
+    );
+    assert!(said.out.contains("not ours  Secret"), "{said:?}");
+    let mut kept = before;
+    kept.retain(|object| !object.ends_with(&expired));
+    assert_eq!(site.leftovers().await, kept);
+    assert_eq!(
+        kept.len(),
+        6,
+        "a running scan's five and the victim: {kept:?}"
+    );
+    for control in control::all(&running) {
+        control.release().await.unwrap();
+    }
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn what_a_finalizer_holds_is_told_and_is_no_success() {
+    let site = Site::new("reapheld").await;
+    let name = held_scan(&site, true).await;
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    let said = reap(&site, &["--grace", "1"]).await;
+    assert_eq!(said.code, 5, "{said:?}");
+    assert!(said.out.contains("example.com/hold"), "{said:?}");
+    let free = json!({"metadata": {"finalizers": null}});
+    let secrets = site.api::<Secret>();
+    let params = PatchParams::default();
+    secrets
+        .patch(&name, &params, &Patch::Merge(&free))
+        .await
+        .unwrap();
+    site.nothing_left(20).await;
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn without_a_started_lease_nothing_else_is_created() {
+    let site = Site::new("quota").await;
+    let quota = json!({
+        "metadata": {"name": "none"}, "spec": {"hard": {"count/jobs.batch": "0"}},
+    });
+    let quota: k8s_openapi::api::core::v1::ResourceQuota = serde_json::from_value(quota).unwrap();
+    let quotas = site.api::<k8s_openapi::api::core::v1::ResourceQuota>();
+    let made = quotas.create(&PostParams::default(), &quota).await;
+    made.unwrap();
+    for _ in 0..100 {
+        let now = quotas.get("none").await.unwrap();
+        if now.status.is_some_and(|s| s.hard.is_some()) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let said = site.run(&["web"]).await;
+    assert_eq!(said.code, 3, "{said:?}");
+    let text = format!("{}{}", said.out, said.err).replace('\n', " ");
+    assert!(text.contains("exceeded quota"), "{text}");
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
