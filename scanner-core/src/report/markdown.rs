@@ -204,7 +204,8 @@ pub(crate) fn prose(text: &str, limit: usize) -> String {
     }
     let mut out = String::with_capacity(shown.len());
     for c in shown.trim().chars() {
-        if c.is_ascii_punctuation() && !matches!(c, ',' | ';' | '/' | '\'') {
+        // Those that mean something within a line; it never starts with this text.
+        if "\\`*_[]<>&!#|~@$^".contains(c) {
             out.push('\\');
         }
         out.push(c);
