@@ -16,8 +16,6 @@ pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
     let profile = profile::load_with(&args.profile, &args.profile_options)?;
     let judge = policy::judge(&args.judge, policy::Inherited::default())?;
     let sinks = Sinks::open(&args.output)?;
-    let request = profile.request();
-    sinks.check(request.sections.contains(&Section::Packages), false)?;
     let started = jiff::Timestamp::now().to_string();
     let (subject, path) = match (args.pid, &args.oci_archive, &args.root) {
         (Some(pid), ..) => (
@@ -38,14 +36,19 @@ pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
         ),
     };
     let request = profile.request();
+    let mut image_digest = None;
     let root: Box<dyn Tree> = if args.oci_archive.is_some() {
-        Box::new(
-            archive::open(&path, request.files.iter().any(|s| s.digest))
-                .map_err(|e| failed("cannot read the image", &e))?,
-        )
+        let layers = archive::open(&path, request.files.iter().any(|s| s.digest))
+            .map_err(|e| failed("cannot read the image", &e))?;
+        image_digest = layers.manifest_digest().map(str::to_owned);
+        Box::new(layers)
     } else {
         Box::new(Root::open(&path).map_err(|e| failed("cannot open", &e))?)
     };
+    sinks.check(
+        request.sections.contains(&Section::Packages),
+        image_digest.is_some(),
+    )?;
     let looked_at = Subject {
         root,
         pid: args.pid,
@@ -79,7 +82,7 @@ pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
         agent: inventory.agent,
         coverage,
         started: Some(started),
-        image_digest: None,
+        image_digest,
         fail_on: Some(fail_on),
         packages,
     };

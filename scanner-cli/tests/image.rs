@@ -145,6 +145,11 @@ fn what_the_layers_make_together_is_scanned() {
         assert_eq!(status("uid-zero-accounts"), "fail", "{name}");
         assert_eq!(status("setuid-files"), "pass", "{name}");
         assert_eq!(status("process-root"), "not_applicable", "{name}");
+        // The digest by which a registry names the image; docker save has none.
+        let manifests = String::from_utf8_lossy(&image);
+        let digest = report["image_digest"].as_str();
+        assert_eq!(digest.is_none(), name == "docker", "{name}");
+        assert!(digest.is_none_or(|d| manifests.contains(d)), "{name}");
     }
 }
 

@@ -39,10 +39,10 @@ struct Archive {
 /// Fails when it is no archive of an image, or a blob is not what its digest says.
 pub fn open(path: &Path, digests: bool) -> io::Result<Layers> {
     let mut archive = Archive::open(path)?;
-    let names = if archive.places.contains_key("index.json") {
+    let (names, manifest) = if archive.places.contains_key("index.json") {
         archive.oci()?
     } else if archive.places.contains_key("manifest.json") {
-        archive.docker()?
+        (archive.docker()?, None)
     } else {
         return Err(bad("it has neither index.json nor manifest.json"));
     };
@@ -50,6 +50,7 @@ pub fn open(path: &Path, digests: bool) -> io::Result<Layers> {
         return Err(bad("the image has too many layers"));
     }
     let mut layers = Layers::new(digests);
+    layers.manifest = manifest;
     for (name, digest, unpacked) in names {
         archive.layer(&name, &digest, unpacked, &mut layers)?;
     }
@@ -96,19 +97,22 @@ impl Archive {
         serde_json::from_slice(&bytes).map_err(io::Error::from)
     }
 
-    /// Layers of an OCI image layout, lowest first.
-    fn oci(&mut self) -> io::Result<Vec<LayerName>> {
+    /// Layers of an OCI image layout, lowest first, and the digest of its manifest.
+    fn oci(&mut self) -> io::Result<(Vec<LayerName>, Option<String>)> {
         let mut found = self.json("index.json", None)?;
+        let mut manifest = None;
         for _ in 0..MAX_NESTED {
             if let Some(layers) = found["layers"].as_array() {
-                return layers
+                let layers = layers
                     .iter()
-                    .map(|layer| Ok((blob(layer)?, text(layer, "digest").to_owned(), false)))
-                    .collect();
+                    .map(|layer| Ok((blob(layer)?, text(layer, "digest").to_owned(), false)));
+                return Ok((layers.collect::<io::Result<_>>()?, manifest));
             }
             let all = found["manifests"].as_array().cloned().unwrap_or_default();
             let next = ours(&all).ok_or_else(|| bad("it has no image for this machine"))?;
-            found = self.json(&blob(next)?, Some(text(next, "digest")))?;
+            let digest = text(next, "digest").to_owned();
+            found = self.json(&blob(next)?, Some(&digest))?;
+            manifest = Some(digest);
         }
         Err(bad("its indexes are nested too deep"))
     }

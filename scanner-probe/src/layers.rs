@@ -50,6 +50,8 @@ pub struct Layers {
     digests: bool,
     /// Entries that could not be taken, such as names that lead out of the root.
     lost: u64,
+    /// Digest of the image's manifest, where the archive has one that was verified.
+    pub(crate) manifest: Option<String>,
 }
 
 impl Layers {
@@ -59,6 +61,12 @@ impl Layers {
             digests,
             ..Self::default()
         }
+    }
+
+    /// Digest of the image's manifest, by which registries name it. An archive of `docker save` has
+    /// none.
+    pub fn manifest_digest(&self) -> Option<&str> {
+        self.manifest.as_deref()
     }
 
     /// Puts one layer, as a tar archive, on top.
