@@ -11,6 +11,7 @@ use scanner_core::{
 use crate::{
     audit::{AuditArgs, AuditCommand},
     credential::CredentialCommand,
+    drift::DriftArgs,
     guard::GuardCommand,
     inject::InjectArgs,
     policy::{JudgeArgs, PolicyArgs, PolicyCommand},
@@ -77,7 +78,8 @@ pub(crate) enum Command {
     /// resources; without its labels, token, secrets, volumes and network) and reads it with a
     /// probe beside it; with --inert it reads the image alone and runs none of its code. The
     /// report names in what the copy differs. Before any of it starts, a canary in the pod shows
-    /// whether the cluster enforces the network isolation.
+    /// whether the cluster enforces the network isolation. With --attached it starts nothing, and
+    /// reads the container from the sidecar that `secure-scan inject` added to its workload.
     #[command(after_long_help = EXIT_CODES)]
     Sidecar(Box<SidecarArgs>),
     /// Scan an image that runs nowhere yet, mounted read-only; none of its code runs
@@ -103,6 +105,12 @@ pub(crate) enum Command {
     /// Check an audit log, and match it with the API server's own
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Compare a running container with its own image: files added, changed and removed
+    ///
+    /// First the image that the node runs is read as by `sidecar --inert`, and nothing of it runs. Then
+    /// the container is read. The checks are drift's own: --profile has no effect.
+    #[command(after_long_help = EXIT_CODES)]
+    Drift(Box<DriftArgs>),
     /// Print a manifest with the hardened sidecar added, for those who deploy it with their workload
     ///
     /// Only adds: comments, order and formatting stay, and the result is held against the original

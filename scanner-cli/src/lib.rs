@@ -3,6 +3,7 @@
 mod args;
 mod audit;
 mod credential;
+mod drift;
 mod guard;
 mod inject;
 mod local;
@@ -81,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Report(command) => report::run(command),
         Command::Guard(command) => run(guard::run(command)),
         Command::Local(args) => local::run(&args),
+        Command::Drift(args) => run(drift::run(&args)),
         Command::Inject(args) => inject::run(args),
         Command::Scan(args) => {
             let image = args.probe_image;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scanner_core::{
-    ScanEngine as _, ScanReport,
+    ScanEngine, ScanReport,
     cause::chain,
     event::{Event, Observer as _},
     inventory::Section,
@@ -11,8 +11,8 @@ use scanner_core::{
     report::Document,
     target::{ContainerName, PodSelection, TargetRequest},
 };
-use scanner_k8s::{ConnectOptions, PreparedScan, ScanRequest, Strategy, connect};
-use scanner_policy::{Judged, Profile};
+use scanner_k8s::{ConnectOptions, Connection, PreparedScan, ScanRequest, Strategy, connect};
+use scanner_policy::Judged;
 
 use crate::profile::Recorder;
 use crate::{
@@ -34,6 +34,19 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
+    /// A container.
+    pub(crate) fn of(args: &ScanArgs) -> Self {
+        let pod = match (&args.pod, &args.selector) {
+            (Some(name), _) => PodSelection::Name(name.clone()),
+            (None, selector) => PodSelection::Labels(selector.clone().unwrap_or_default()),
+        };
+        Self {
+            pod,
+            container: args.container.clone(),
+            expected_digest: args.expect_digest.clone(),
+        }
+    }
+
     /// An image that runs nowhere.
     pub(crate) fn image(reference: &str) -> Self {
         Self {
@@ -46,16 +59,7 @@ impl Subject {
 
 /// Scans a container.
 pub(crate) async fn run(args: &ScanArgs, strategy: Strategy) -> Result<u8, Problem> {
-    let pod = match (&args.pod, &args.selector) {
-        (Some(name), _) => PodSelection::Name(name.clone()),
-        (None, selector) => PodSelection::Labels(selector.clone().unwrap_or_default()),
-    };
-    let subject = Subject {
-        pod,
-        container: args.container.clone(),
-        expected_digest: args.expect_digest.clone(),
-    };
-    Box::pin(run_on(subject, &args.run, strategy)).await
+    Box::pin(run_on(Subject::of(args), &args.run, strategy)).await
 }
 
 /// Scans what `subject` names.
@@ -72,7 +76,20 @@ pub(crate) async fn run_on(
     let sinks = Sinks::open(&args.output)?;
     let progress = Progress::new(args.quiet);
     progress.event(&Event::StageStarted(Stage::Resolve));
-    let prepared = prepare(subject, args, strategy, &profile, decided).await;
+    let prepared = async {
+        let connection = connected(args).await?;
+        let reference = profile.reference();
+        let name = format!("{} {}", reference.name, reference.version);
+        let planned = Planned {
+            subject,
+            strategy,
+            engine: &profile,
+            name,
+            decided,
+        };
+        prepare(&connection, args, planned).await
+    };
+    let prepared = Box::pin(prepared).await;
     if args.dry_run || prepared.is_err() {
         progress.finish();
     }
@@ -110,13 +127,8 @@ pub(crate) async fn run_on(
     Ok(exit_code(document.verdict()))
 }
 
-async fn prepare(
-    subject: Subject,
-    args: &RunArgs,
-    strategy: Strategy,
-    profile: &Profile,
-    decided: Decided,
-) -> Result<PreparedScan, Problem> {
+/// Connects and opens the audit log.
+pub(crate) async fn connected(args: &RunArgs) -> Result<Connection, Problem> {
     let options = ConnectOptions {
         kubeconfig: args.kubeconfig.clone(),
         context: args.context.clone(),
@@ -125,6 +137,27 @@ async fn prepare(
         .await
         .map_err(|error| Problem::usage(chain(&error), error.hint()))?;
     audit::open(connection.audit(), &args.audit)?;
+    Ok(connection)
+}
+
+/// What is to be planned.
+pub(crate) struct Planned<'a> {
+    pub(crate) subject: Subject,
+    pub(crate) strategy: Strategy,
+    pub(crate) engine: &'a dyn ScanEngine,
+    /// Name and version of what it checks.
+    pub(crate) name: String,
+    pub(crate) decided: Decided,
+}
+
+pub(crate) async fn prepare(
+    connection: &Connection,
+    args: &RunArgs,
+    planned: Planned<'_>,
+) -> Result<PreparedScan, Problem> {
+    let Planned {
+        subject, decided, ..
+    } = planned;
     let namespace = match &args.namespace {
         Some(namespace) => namespace.clone(),
         None => connection
@@ -132,21 +165,20 @@ async fn prepare(
             .parse()
             .map_err(|error| Problem::usage(format!("{error}"), "name a namespace with -n"))?,
     };
-    let reference = profile.reference();
     let request = ScanRequest {
-        strategy,
+        strategy: planned.strategy,
         target: TargetRequest {
             namespace,
             pod: subject.pod,
             container: subject.container,
         },
-        profile: format!("{} {}", reference.name, reference.version),
+        profile: planned.name,
         lease_seconds: args.lease,
         expected_digest: subject.expected_digest,
         policy: Some(Arc::new(decided.gates)),
         threshold: decided.fail_on,
     };
-    let prepared = PreparedScan::new(&connection, profile, request).await;
+    let prepared = PreparedScan::new(connection, planned.engine, request).await;
     prepared.map_err(|error| Problem {
         code: NOT_DONE,
         message: chain(&error),
@@ -155,9 +187,9 @@ async fn prepare(
 }
 
 /// Runs the scan; a second signal ends the waiting for its cleanup.
-async fn scan(
+pub(crate) async fn scan(
     prepared: PreparedScan,
-    engine: &Judged<'_>,
+    engine: &dyn ScanEngine,
     progress: &Progress,
     lease: u32,
 ) -> Result<ScanReport, Problem> {

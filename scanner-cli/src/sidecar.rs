@@ -17,6 +17,19 @@ pub(crate) struct SidecarArgs {
     pub(crate) scan: ScanArgs,
     #[command(flatten)]
     isolation: IsolationArgs,
+    /// Image of the probe, best named by digest
+    #[arg(
+        long,
+        value_name = "IMAGE",
+        env = "SECURE_SCAN_PROBE_IMAGE",
+        required_unless_present = "attached"
+    )]
+    probe_image: Option<String>,
+    /// Start nothing: ask the sidecar that was deployed with the pod, see `secure-scan inject`
+    #[arg(long, conflicts_with_all = [
+        "inert", "with_secrets", "with_config", "same_node", "require_isolation", "canary",
+    ])]
+    attached: bool,
     /// Look at the image that the target runs, mounted read-only; none of its code runs
     #[arg(long)]
     inert: bool,
@@ -42,6 +55,9 @@ pub(crate) struct ImageArgs {
     pub(crate) run: RunArgs,
     #[command(flatten)]
     isolation: IsolationArgs,
+    /// Image of the probe, best named by digest
+    #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE")]
+    probe_image: String,
     /// Name of a Secret with credentials to pull the image; may be repeated
     #[arg(long, value_name = "SECRET")]
     pull_secret: Vec<String>,
@@ -52,9 +68,6 @@ pub(crate) struct ImageArgs {
 
 #[derive(Debug, Args)]
 struct IsolationArgs {
-    /// Image of the probe, best named by digest
-    #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE")]
-    probe_image: String,
     /// Stop before anything of the target runs unless the network isolation is shown to be enforced
     #[arg(long)]
     require_isolation: bool,
@@ -64,9 +77,9 @@ struct IsolationArgs {
 }
 
 impl IsolationArgs {
-    fn options(&self, mode: Mode, pull_secrets: &[String]) -> Strategy {
+    fn options(&self, image: &str, mode: Mode, pull_secrets: &[String]) -> Strategy {
         Strategy::Sidecar(SidecarOptions {
-            image: self.probe_image.clone(),
+            image: image.to_owned(),
             mode,
             require_isolation: self.require_isolation,
             canaries: self.canary.clone(),
@@ -77,6 +90,10 @@ impl IsolationArgs {
 
 impl SidecarArgs {
     pub(crate) fn strategy(&self) -> Strategy {
+        let image = match &self.probe_image {
+            Some(image) if !self.attached => image,
+            _ => return Strategy::Attached,
+        };
         let mode = if self.inert {
             Mode::Inert {
                 as_root: self.as_root,
@@ -90,7 +107,7 @@ impl SidecarArgs {
                 same_node: self.same_node,
             }
         };
-        self.isolation.options(mode, &[])
+        self.isolation.options(image, mode, &[])
     }
 }
 
@@ -99,6 +116,7 @@ impl ImageArgs {
         let mode = Mode::Inert {
             as_root: self.as_root,
         };
-        self.isolation.options(mode, &self.pull_secret)
+        self.isolation
+            .options(&self.probe_image, mode, &self.pull_secret)
     }
 }

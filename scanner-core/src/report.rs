@@ -89,6 +89,9 @@ pub struct ScanReport {
     /// What is installed in the target, where the profile collects packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages: Option<Packages>,
+    /// The scan that read the target's image before, where the two were compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_scan: Option<Box<Self>>,
 }
 
 /// The post-scan audit, with its own verdict.

@@ -194,7 +194,7 @@ pub(crate) fn commands(
     }]
 }
 
-fn argv(target: &Target, nonce: &str, seconds: u32) -> Vec<String> {
+pub(crate) fn argv(target: &Target, nonce: &str, seconds: u32) -> Vec<String> {
     let id = target.container_id.rsplit('/').next().unwrap_or_default();
     [PROGRAM, "collect", id, nonce, &seconds.to_string()]
         .map(str::to_owned)

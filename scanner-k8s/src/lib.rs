@@ -6,6 +6,7 @@
 mod access;
 pub mod aftermath;
 mod alert;
+pub mod attached;
 pub mod collector;
 pub mod connect;
 pub mod container;

@@ -43,6 +43,9 @@ pub enum ResolveError {
     /// The operator may not do all that a scan needs.
     #[error("you may not, in namespace {0}: {list}", list = .1.join("; "))]
     Forbidden(String, Vec<String>),
+    /// The pod was not deployed with a sidecar.
+    #[error("pod {0} has no sidecar of secure-scan: {1}")]
+    NoSidecar(String, String),
     /// No probe may look at this target.
     #[error(transparent)]
     Refused(#[from] crate::distroless::planner::Refusal),
@@ -72,6 +75,9 @@ impl ResolveError {
             Self::NotRunning(..) => "scan it again once it runs",
             Self::Forbidden(..) => {
                 "ask an administrator for these verbs on these resources; nothing was created"
+            }
+            Self::NoSidecar(..) => {
+                "deploy it with one: secure-scan inject; or scan it without: secure-scan scan"
             }
             Self::Refused(_) => {
                 "a target that has a shell can be scanned with: secure-scan container; nothing was created"
@@ -137,7 +143,10 @@ pub(crate) fn target_of(pod: &Pod, wanted: Option<&ContainerName>) -> Result<Tar
         .as_ref()
         .ok_or(ResolveError::Malformed("a specification"))?;
     let names: Vec<&str> = spec.containers.iter().map(|c| c.name.as_str()).collect();
-    let default = pod.annotations().get(DEFAULT_CONTAINER).map(String::as_str);
+    let default = pod.annotations().get(DEFAULT_CONTAINER);
+    // An injected pod says which container its sidecar looks at.
+    let default = default.or_else(|| pod.labels().get(crate::inject::LABEL));
+    let default = default.map(String::as_str);
     let name = match (
         wanted.map(ContainerName::as_str).or(default),
         names.as_slice(),

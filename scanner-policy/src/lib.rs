@@ -11,6 +11,7 @@ mod signature;
 pub mod threshold;
 pub mod waiver;
 
+pub mod drift;
 mod evaluate;
 mod expression;
 mod inputs;

@@ -1,12 +1,14 @@
 //! End-to-end tests against a real API server, kubelet and containers.
 
 mod aftermath;
+mod attached;
 mod audit;
 mod auto;
 mod bad_input;
 mod cli;
 mod credential;
 mod distroless;
+mod drift;
 mod faults;
 mod forbidden;
 mod gates;

@@ -193,6 +193,7 @@ impl<'a> Recorder<'a> {
             audit: None,
             fail_on: Some(scan.threshold),
             packages: self.packages,
+            image_scan: None,
         }
     }
 }

@@ -86,6 +86,7 @@ fn sample(evidence: &str) -> ScanReport {
         timings: vec![],
         post_scan: None,
         audit: None,
+        image_scan: None,
         api_calls: ApiCalls {
             operator: 20,
             scan: 5,

@@ -73,6 +73,13 @@ pub fn render(view: &View<'_>, style: Style) -> String {
     coverage(&mut out, view, style);
     controls(&mut out, view, style);
     post_scan(&mut out, view, style);
+    if let Some(image) = view.image_scan {
+        let title = style.paint("1", "The scan that read the image");
+        let _ = writeln!(out, "\n{title}");
+        field(&mut out, "trust", &image.trust);
+        coverage(&mut out, &View::from(image), style);
+        controls(&mut out, &View::from(image), style);
+    }
     closing(&mut out, view, style);
     out
 }

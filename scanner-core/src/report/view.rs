@@ -78,6 +78,8 @@ pub struct View<'a> {
     pub post_scan: Option<&'a PostScanAudit>,
     /// Where the audit log stood.
     pub audit: Option<&'a AuditSummary>,
+    /// The scan that read the image before, where the two were compared.
+    pub image_scan: Option<&'a ScanReport>,
     /// What is installed in the target.
     pub packages: Option<&'a Packages>,
     /// Digest of the image, `sha256:...`, where there is one.
@@ -111,6 +113,7 @@ impl<'a> From<&'a ScanReport> for View<'a> {
             api_calls: Some(report.api_calls),
             post_scan: report.post_scan.as_ref(),
             audit: report.audit.as_ref(),
+            image_scan: report.image_scan.as_deref(),
             packages: report.packages.as_ref(),
             image_digest: report.plan.target.digest(),
         }
@@ -144,6 +147,7 @@ impl<'a> From<&'a LocalReport> for View<'a> {
             api_calls: None,
             post_scan: None,
             audit: None,
+            image_scan: None,
             packages: report.packages.as_ref(),
             image_digest: report.image_digest.as_deref().and_then(image_digest),
         }

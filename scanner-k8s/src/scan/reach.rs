@@ -11,8 +11,9 @@ use scanner_core::{
 
 use super::Strategy;
 use crate::{
-    Connection, Session, container::ContainerReach, control, distroless::DistrolessReach, guard,
-    preflight::Need, resolve::ResolveError, sidecar::SidecarReach,
+    Connection, Session, attached::AttachedReach, container::ContainerReach, control,
+    distroless::DistrolessReach, guard, preflight::Need, resolve::ResolveError,
+    sidecar::SidecarReach,
 };
 
 /// What is settled about a scan before its strategy contributes to the plan.
@@ -108,6 +109,7 @@ pub(super) async fn decide(
         }
         (_, None) => return Err(ResolveError::NotRunnable(target.image.clone())),
         (Strategy::Container | Strategy::Auto { .. }, _) => Box::new(ContainerReach::default()),
+        (Strategy::Attached, Some(pod)) => Box::new(AttachedReach::new(pod)?),
         (Strategy::Distroless { image }, Some(pod)) => {
             Box::new(DistrolessReach::new(connection, target, pod, image).await?)
         }

@@ -21,6 +21,8 @@ pub enum Strategy {
         /// Image of the probe, best named by digest.
         image: String,
     },
+    /// One exec into the sidecar that was deployed with the pod, see [`crate::inject`].
+    Attached,
     /// An isolated pod of the scan's own: a clone of the target, or its image alone. The only one
     /// for [`scanner_core::target::PodSelection::Image`].
     Sidecar(SidecarOptions),

@@ -1,0 +1,178 @@
+//! `secure-scan drift`: the running container against its own image.
+
+use clap::{Args, ValueEnum};
+use scanner_core::{
+    ScanEngine, ScanReport,
+    event::{Event, Observer as _},
+    inventory::Inventory,
+    pipeline::Stage,
+    report::{ApiCalls, Document, Format, Verdict},
+};
+use scanner_k8s::{Connection, PreparedScan, SidecarOptions, Strategy, sidecar::Mode};
+use scanner_policy::{
+    Judged,
+    drift::{DriftEngine, ReadImage},
+};
+
+use crate::{
+    NOT_DONE, Problem,
+    args::ScanArgs,
+    audit, exit_code, output, policy,
+    progress::Progress,
+    scan::{self, Planned, Subject},
+    sink::Sinks,
+};
+
+/// Name and version of what drift checks, as in its findings.
+const PROFILE: &str = "drift 1";
+
+#[derive(Debug, Args)]
+pub(crate) struct DriftArgs {
+    #[command(flatten)]
+    scan: ScanArgs,
+    /// Image of the probe, best named by digest
+    #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE")]
+    probe_image: String,
+    /// How the running container is read
+    #[arg(long, value_enum, default_value_t)]
+    via: Via,
+    /// Read files of the image that only root may read, where the namespace allows it
+    #[arg(long)]
+    as_root: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Via {
+    /// A probe in an ephemeral container, whose entry stays in the pod's specification
+    #[default]
+    Distroless,
+    /// The sidecar that was deployed with the pod; leaves nothing
+    Attached,
+    /// The container's own shell and sha256sum, which an intruder may have replaced; leaves nothing
+    Container,
+}
+
+pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
+    let sinks = Sinks::open(&args.scan.run.output)?;
+    let progress = Progress::new(args.scan.run.quiet);
+    progress.event(&Event::StageStarted(Stage::Resolve));
+    let connection = scan::connected(&args.scan.run).await?;
+    let reads = ReadImage::default();
+    let both = Box::pin(prepared(&connection, args, &reads)).await;
+    if args.scan.run.dry_run || both.is_err() {
+        progress.finish();
+    }
+    let (first, second) = both?;
+    if args.scan.run.dry_run {
+        let form = |format| plans(&first, &second, format);
+        return sinks.write_with(form, "a plan").map(|()| 0);
+    }
+    // Drift collects no packages.
+    sinks.check(false, first.plan().target.digest().is_some())?;
+    let compared = compare(&connection, args, &progress, (first, second), &reads);
+    let report = Box::pin(compared).await;
+    progress.finish();
+    // Also when the scan was given up: what is in the log is what was done.
+    let closed = audit::close(connection.audit(), &args.scan.run.audit);
+    let document = Document::from(report?);
+    let colour = output::coloured(args.scan.run.color);
+    sinks.write(&document, args.scan.run.verbose, colour)?;
+    closed?;
+    Ok(exit_code(document.verdict()))
+}
+
+/// Both plans, in JSON as one list.
+fn plans(first: &PreparedScan, second: &PreparedScan, format: Format) -> Option<String> {
+    let (a, b) = (
+        output::plan(first.plan(), format)?,
+        output::plan(second.plan(), format)?,
+    );
+    Some(if format == Format::Json {
+        format!("[\n{},\n{}\n]\n", a.trim_end(), b.trim_end())
+    } else {
+        format!("{a}\n{b}")
+    })
+}
+
+/// Plans both scans before anything is created: the container may not be reachable this way.
+async fn prepared(
+    connection: &Connection,
+    args: &DriftArgs,
+    reads: &ReadImage,
+) -> Result<(PreparedScan, PreparedScan), Problem> {
+    let image = args.probe_image.clone();
+    let of_image = Strategy::Sidecar(SidecarOptions {
+        image: image.clone(),
+        mode: Mode::Inert {
+            as_root: args.as_root,
+        },
+        require_isolation: false,
+        canaries: Vec::new(),
+        pull_secrets: Vec::new(),
+    });
+    let of_container = match args.via {
+        Via::Distroless => Strategy::Distroless { image },
+        Via::Attached => Strategy::Attached,
+        Via::Container => Strategy::Container,
+    };
+    let first = planned(args, of_image, reads)?;
+    let first = scan::prepare(connection, &args.scan.run, first).await?;
+    let engine = DriftEngine {
+        image: Inventory::default(),
+    };
+    let second = planned(args, of_container, &engine)?;
+    let second = scan::prepare(connection, &args.scan.run, second).await?;
+    Ok((first, second))
+}
+
+fn planned<'a>(
+    args: &DriftArgs,
+    strategy: Strategy,
+    engine: &'a dyn ScanEngine,
+) -> Result<Planned<'a>, Problem> {
+    Ok(Planned {
+        subject: Subject::of(&args.scan),
+        strategy,
+        engine,
+        name: PROFILE.into(),
+        decided: policy::decide(&args.scan.run.policy)?,
+    })
+}
+
+/// Reads the image, then the container. Nothing touches the container unless the image was read and
+/// all that this created is shown to be gone.
+async fn compare(
+    connection: &Connection,
+    args: &DriftArgs,
+    progress: &Progress,
+    (first, second): (PreparedScan, PreparedScan),
+    reads: &ReadImage,
+) -> Result<ScanReport, Problem> {
+    let lease = args.scan.run.lease;
+    let image_scan = Box::pin(scan::scan(first, reads, progress, lease)).await?;
+    let Some(image) = reads
+        .take()
+        .filter(|_| image_scan.verdict == Verdict::Passed)
+    else {
+        return Ok(image_scan);
+    };
+    if image_scan.plan.target != second.plan().target {
+        return Err(Problem {
+            code: NOT_DONE,
+            message: "the container was replaced while its image was read".into(),
+            hint: Some("scan again when it is stable".into()),
+        });
+    }
+    let judged = Judged {
+        engine: &DriftEngine { image },
+        judge: &policy::decide(&args.scan.run.policy)?.judge,
+    };
+    let mut report = Box::pin(scan::scan(second, &judged, progress, lease)).await?;
+    // Both scans are of this connection.
+    let (operator, scan) = connection.calls();
+    report.api_calls = ApiCalls { operator, scan };
+    report.seconds += image_scan.seconds;
+    report.started.clone_from(&image_scan.started);
+    report.image_scan = Some(Box::new(image_scan));
+    Ok(report)
+}

@@ -1,0 +1,233 @@
+//! The checks of drift: what each kind of difference means, the worst first.
+
+use std::collections::BTreeMap;
+
+use scanner_core::finding::{CheckResult, CheckStatus, Findings, ProfileRef, Severity};
+
+use super::Drift;
+
+/// Items of evidence that are kept.
+const MAX_EVIDENCE: usize = 50;
+
+/// A check: identifier, title, severity, why it matters, what to do.
+type Check = (
+    &'static str,
+    &'static str,
+    Severity,
+    &'static str,
+    &'static str,
+);
+
+const FIX: &str = "find out who changed it; replace the container rather than mending it";
+
+const CHECKS: [Check; 10] = [
+    (
+        "drift-executable-added",
+        "No program was added to the container",
+        Severity::Critical,
+        "a program that is not in the image was brought in while the container ran",
+        FIX,
+    ),
+    (
+        "drift-executable-changed",
+        "No program of the image was changed",
+        Severity::Critical,
+        "a changed program or library runs instead of what was built and scanned",
+        FIX,
+    ),
+    (
+        "drift-link-changed",
+        "Every link leads where it does in the image",
+        Severity::High,
+        "a link that was swapped makes a known name open something else",
+        FIX,
+    ),
+    (
+        "drift-device-added",
+        "No device file was added",
+        Severity::High,
+        "a device file is a way to the kernel and to the node's disks",
+        FIX,
+    ),
+    (
+        "drift-mount",
+        "Nothing is mounted that the pod does not ask for",
+        Severity::High,
+        "a mount that nobody planned can hide a changed file from every comparison",
+        "find out who mounted it, and take the capability to mount from the container",
+    ),
+    (
+        "drift-executable-removed",
+        "Every program of the image is still there",
+        Severity::Medium,
+        "removed programs are missed by those who look into the container, and cover traces",
+        FIX,
+    ),
+    (
+        "drift-permissions-changed",
+        "Modes and owners are those of the image",
+        Severity::Medium,
+        "wider permissions let other users of the container change what they should not",
+        FIX,
+    ),
+    (
+        "drift-file-changed",
+        "No other file of the image was changed",
+        Severity::Medium,
+        "changed configuration changes what a program does",
+        "keep what must change in a volume, and the root filesystem read-only",
+    ),
+    (
+        "drift-file-added",
+        "No other file was added",
+        Severity::Low,
+        "what a program writes into its root filesystem is lost with the container",
+        "keep what must be written in a volume, and the root filesystem read-only",
+    ),
+    (
+        "drift-file-removed",
+        "Every other file of the image is still there",
+        Severity::Low,
+        "removed files can cover traces",
+        FIX,
+    ),
+];
+
+/// One result for each check, and one that says what could not be compared.
+pub(super) fn findings(drift: Drift) -> Findings {
+    let lists = [
+        drift.executables_added,
+        drift.executables_changed,
+        drift.links_changed,
+        drift.devices_added,
+        drift.mounts,
+        drift.executables_removed,
+        drift.permissions,
+        drift.files_changed,
+        drift.files_added,
+        drift.files_removed,
+    ];
+    let whole = drift.unseen.is_empty();
+    let limits = vec![
+        format!(
+            "left out, since something is mounted there: {}",
+            bounded(&drift.left_out)
+        ),
+        "shows files as they are now: what was changed and put back is not seen".into(),
+    ];
+    let mut results: Vec<CheckResult> = CHECKS
+        .into_iter()
+        .zip(lists)
+        .map(|((id, title, severity, rationale, fix), found)| {
+            let (status, message) = match (found.len(), whole) {
+                (0, true) => (
+                    CheckStatus::Pass,
+                    format!("none among {} files and directories", drift.compared),
+                ),
+                (0, false) => (
+                    CheckStatus::Error,
+                    format!(
+                        "none among {} files and directories, but not all could be compared; see drift-unseen",
+                        drift.compared
+                    ),
+                ),
+                (count, _) => (CheckStatus::Fail, format!("{count} found")),
+            };
+            result(id, title, severity, status, message, &found, (rationale, fix))
+        })
+        .collect();
+    let (status, message) = if whole {
+        (CheckStatus::Pass, "both sides were read whole".to_owned())
+    } else {
+        let count = drift.unseen.len();
+        (CheckStatus::Error, format!("{count} could not be compared"))
+    };
+    results.push(result(
+        "drift-unseen",
+        "Image and container were read whole",
+        Severity::Medium,
+        status,
+        message,
+        &drift.unseen,
+        (
+            "a change in what cannot be read is not found",
+            "for files of the image: --as-root; of a container that is not root, what its user cannot read stays unseen",
+        ),
+    ));
+    for result in &mut results {
+        result.limits.clone_from(&limits);
+    }
+    of_drift(results)
+}
+
+/// What a scan that only reads an image says: how much it read.
+pub(super) fn image_read(files: usize) -> Findings {
+    let (status, message) = match files {
+        0 => (CheckStatus::Error, "no file was seen".to_owned()),
+        files => (CheckStatus::Pass, format!("{files} files and directories")),
+    };
+    of_drift(vec![result(
+        "drift-image-read",
+        "The image was read",
+        Severity::Medium,
+        status,
+        message,
+        &[],
+        ("the container is compared with it", "scan again"),
+    )])
+}
+
+fn of_drift(results: Vec<CheckResult>) -> Findings {
+    Findings {
+        profile: ProfileRef {
+            name: "drift".into(),
+            version: "1".into(),
+            title: "The running container is its image".into(),
+            digest: String::new(),
+            inputs: BTreeMap::new(),
+            selection: Vec::new(),
+        },
+        results,
+        thresholds: None,
+        waivers: None,
+    }
+}
+
+fn bounded(items: &[String]) -> String {
+    let shown: Vec<&str> = items
+        .iter()
+        .take(MAX_EVIDENCE)
+        .map(String::as_str)
+        .collect();
+    match items.len().saturating_sub(MAX_EVIDENCE) {
+        0 if shown.is_empty() => "nothing".into(),
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+fn result(
+    id: &str,
+    title: &str,
+    severity: Severity,
+    status: CheckStatus,
+    message: String,
+    found: &[String],
+    (rationale, fix): (&str, &str),
+) -> CheckResult {
+    CheckResult {
+        id: id.into(),
+        title: title.into(),
+        severity,
+        status,
+        message,
+        evidence: found.iter().take(MAX_EVIDENCE).cloned().collect(),
+        evidence_total: found.len() as u64,
+        rationale: rationale.into(),
+        fix: fix.into(),
+        limits: Vec::new(),
+        tags: vec!["drift".into()],
+        references: Vec::new(),
+        waiver: None,
+    }
+}

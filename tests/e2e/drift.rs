@@ -1,0 +1,114 @@
+//! `secure-scan drift`: every change in a running container is found, and nothing where there is none.
+
+use k8s_openapi::api::core::v1::Pod;
+use scanner_k8s::exec::{self, Limits};
+use scanner_tests::{
+    Site, lab_only,
+    program::{Said, probe_image, program},
+};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+async fn drift(site: &Site, args: &[&str]) -> Said {
+    drift_by(site, &probe_image(), args).await
+}
+
+async fn drift_by(site: &Site, image: &str, args: &[&str]) -> Said {
+    let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
+    let mut all = vec!["drift", "-n", &site.namespace, "--context", &context];
+    all.extend(["--probe-image", image, "-o", "json", "--as-root"]);
+    all.extend(args);
+    program(&all).output().await.expect("it starts").into()
+}
+
+async fn change(site: &Site, pod: &str, script: &str) {
+    let target = site.target(pod).await;
+    let argv = ["/bin/sh", "-c", script];
+    let mut stream = exec::open(&site.client, &target, &argv)
+        .await
+        .expect("exec");
+    let limits = Limits {
+        bytes: 1 << 16,
+        total: Duration::from_secs(20),
+        idle: Duration::from_secs(20),
+    };
+    stream.run(b"", limits).await.expect("the script ran");
+    stream.close().await;
+}
+
+fn evidence(report: &Value, id: &str) -> String {
+    let results = report["findings"]["results"].as_array().expect("results");
+    let found = results.iter().find(|r| r["id"] == id).expect("the check");
+    assert_eq!(found["status"], "fail", "{id}: {found}");
+    found["evidence"].to_string()
+}
+
+#[tokio::test]
+async fn changes_are_found_and_a_clean_container_passes() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("drift").await;
+    site.pod_of("bare", "lab.local/distroless:1", "Running")
+        .await;
+    site.pod("changed").await;
+    change(
+        &site,
+        "changed",
+        "mkdir -p /usr/local/bin && cp /bin/sh /usr/local/bin/tool && cp /bin/sh /tmp/'a b\u{1b}[2J' && \
+         cp /bin/sh /tmp/sh && echo x >> /tmp/sh && mv /tmp/sh /bin/sh && \
+         ln -sf /tmp /var/link; echo more >> /etc/passwd; chmod 666 /etc/group; rm /etc/os-release; \
+         truncate -s 2000000000 /tmp/huge",
+    )
+    .await;
+    let (clean, bare, changed) = tokio::join!(
+        drift(&site, &["web"]),
+        drift(&site, &["bare"]),
+        drift(&site, &["changed"]),
+    );
+    assert_eq!(clean.code, 0, "{clean:?}");
+    let report = clean.json();
+    assert_eq!(report["verdict"], "passed");
+    assert_eq!(report["image_scan"]["verdict"], "passed");
+    let limits = report["findings"]["results"][0]["limits"].to_string();
+    assert!(limits.contains("/etc/hosts"), "{limits}");
+    assert!(bare.code == 0 || bare.code == 3, "{bare:?}");
+    assert_eq!(changed.code, 1, "{changed:?}");
+    assert!(!changed.out.contains('\u{1b}'));
+    let report = changed.json();
+    for (id, word) in [
+        ("drift-executable-added", "/usr/local/bin/tool"),
+        ("drift-executable-added", "/tmp/a b"),
+        ("drift-executable-changed", "/bin/sh"),
+        ("drift-file-changed", "/etc/passwd"),
+        ("drift-permissions-changed", "/etc/group"),
+        ("drift-file-added", "/tmp/huge"),
+    ] {
+        let seen = evidence(&report, id);
+        assert!(seen.contains(word), "{id}: {seen}");
+    }
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    let pods = site
+        .api::<Pod>()
+        .list(&kube::api::ListParams::default())
+        .await;
+    assert_eq!(pods.expect("pods").items.len(), 3, "no pod is left");
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn an_image_that_cannot_be_mounted_stops_before_the_container_is_touched() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("drift-none").await;
+    let said = drift_by(&site, "127.0.0.1:9/none:1", &["web"]).await;
+    assert_eq!(said.code, 3, "{said:?}");
+    let report = said.json();
+    assert_eq!(report["plan"]["strategy"], "sidecar-inert");
+    assert!(said.out.contains("ErrImagePull"), "{said:?}");
+    let pod = site.api::<Pod>().get("web").await.expect("pod");
+    assert_eq!(json!(pod.spec)["ephemeralContainers"], Value::Null);
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
