@@ -247,7 +247,7 @@ impl ScanStrategy for Distroless {
             ),
         )
         .await;
-        if let Err(error) = added {
+        let added = added.map_err(|error| {
             if matches!(error.code(), Some(400 | 401 | 403 | 404 | 422)) {
                 self.session.probe_refused();
             }
@@ -255,12 +255,12 @@ impl ScanStrategy for Distroless {
                 "the namespace's Pod Security level or an admission webhook refuses the probe"
                     .into()
             });
-            return Err(StrategyError {
+            StrategyError {
                 hint,
                 ..failed("the probe was not admitted", Box::new(error))
-            });
-        }
-        probe::running(&self.session).await?;
+            }
+        })?;
+        probe::running(&self.session, &added).await?;
         let mut beside = plan.target.clone();
         beside.container = name
             .parse()

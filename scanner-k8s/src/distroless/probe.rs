@@ -11,12 +11,15 @@ use scanner_core::{
 };
 
 use super::failed;
-use crate::{CallError, Session, error::call, session::not_held};
+use crate::{CallError, Session, error::insist, session::not_held};
 
 /// How long a probe may take to start, its image included.
 const START: Duration = Duration::from_mins(1);
 /// How long it may take to end after its exec: it stays 30 s when nobody ever came.
 const END: Duration = Duration::from_secs(45);
+
+/// How long a call may still be under way whose answer was lost.
+const SETTLE: Duration = Duration::from_secs(3);
 
 /// Reasons of a waiting container that do not pass by waiting.
 const STUCK: [&str; 6] = [
@@ -33,25 +36,38 @@ fn state(pod: &Pod, name: &str) -> Option<ContainerState> {
     statuses.iter().find(|s| s.name == name)?.state.clone()
 }
 
-/// Watches the pod until `done` gives an answer.
+/// Whether the pod's specification has the ephemeral container.
+fn planned(pod: &Pod, name: &str) -> bool {
+    let spec = pod.spec.as_ref();
+    let all = spec.and_then(|s| s.ephemeral_containers.as_deref());
+    all.unwrap_or_default().iter().any(|c| c.name == name)
+}
+
+async fn get(session: &Session) -> Result<Pod, CallError> {
+    let api = session.operator_api::<Pod>();
+    let pod = session.plan().target.pod.as_str();
+    insist("get the target's pod".into(), || api.get(pod)).await
+}
+
+/// Watches the pod, from `now` on, until `done` gives an answer.
 async fn until<T>(
     session: &Session,
+    now: &Pod,
     limit: Duration,
     done: impl Fn(Option<ContainerState>) -> Option<T>,
 ) -> Result<Option<T>, CallError> {
     let (name, target) = (session.name(), &session.plan().target);
     let api = session.operator_api::<Pod>();
     let look = async {
-        let now = call("get the target's pod", api.get(target.pod.as_str())).await?;
-        if let Some(answer) = done(state(&now, &name)) {
+        if let Some(answer) = done(state(now, &name)) {
             return Ok(Some(answer));
         }
         let params = WatchParams::default()
             .fields(&format!("metadata.name={}", target.pod))
             .timeout(60);
-        let version = now.metadata.resource_version.unwrap_or_default();
-        let watch = call("watch the target's pod", api.watch(&params, &version)).await?;
-        let mut events = pin!(watch);
+        let version = now.metadata.resource_version.clone().unwrap_or_default();
+        let what = "watch the target's pod".to_owned();
+        let mut events = pin!(insist(what, || api.watch(&params, &version)).await?);
         while let Some(event) = events.next().await {
             match event {
                 Ok(WatchEvent::Added(pod) | WatchEvent::Modified(pod)) => {
@@ -76,9 +92,9 @@ fn stuck(waiting: Option<ContainerStateWaiting>) -> Option<String> {
     stuck.then(|| format!("{reason}: {}", waiting.message.unwrap_or_default()))
 }
 
-/// Waits until the probe runs.
-pub(super) async fn running(session: &Session) -> Result<(), StrategyError> {
-    let seen = until(session, START, |state| {
+/// Waits until the probe runs; `added` is the pod as the server answered when it was added.
+pub(super) async fn running(session: &Session, added: &Pod) -> Result<(), StrategyError> {
+    let seen = until(session, added, START, |state| {
         let state = state?;
         if state.running.is_some() {
             return Some(Ok(()));
@@ -154,22 +170,38 @@ impl SecurityControl for ProbeEnds {
         if !self.0.probe_may_exist() {
             return Ok(Evidence::of("no ephemeral container was added"));
         }
-        let ended = until(&self.0, END, |state| {
-            let state = state?;
-            match (state.terminated, stuck(state.waiting)) {
-                (Some(ended), _) => Some(Ok(ended.exit_code)),
-                (None, stuck) => stuck.map(Err),
+        let seen = async {
+            let mut now = get(&self.0).await?;
+            if !planned(&now, &name) {
+                // A call whose answer was lost may still be under way.
+                tokio::time::sleep(SETTLE).await;
+                now = get(&self.0).await?;
             }
-        });
-        match ended.await {
-            Ok(Some(Ok(code))) => Ok(Evidence(vec![
+            if !planned(&now, &name) {
+                return Ok(None);
+            }
+            let ended = until(&self.0, &now, END, |state| {
+                let state = state?;
+                match (state.terminated, stuck(state.waiting)) {
+                    (Some(ended), _) => Some(Ok(ended.exit_code)),
+                    (None, stuck) => stuck.map(Err),
+                }
+            });
+            ended.await.map(Some)
+        };
+        match seen.await {
+            Ok(None) => Ok(Evidence::of(format!(
+                "the server did not add ephemeral container {name}: the pod's specification has none of \
+                 that name"
+            ))),
+            Ok(Some(Some(Ok(code)))) => Ok(Evidence(vec![
                 format!("ephemeral container {name} has ended, code {code}"),
                 format!(
                     "residue: its entry stays in the specification of pod {}",
                     self.0.plan().target.pod
                 ),
             ])),
-            Ok(Some(Err(reason))) => Err(ControlError {
+            Ok(Some(Some(Err(reason)))) => Err(ControlError {
                 hint: Some(
                     "delete the pod, or let it be: a probe that starts later ends after 30 s"
                         .into(),
@@ -179,7 +211,7 @@ impl SecurityControl for ProbeEnds {
                     visible(&reason, 300)
                 ))
             }),
-            Ok(None) => Err(not_held(format!(
+            Ok(Some(None)) => Err(not_held(format!(
                 "ephemeral container {name} was not seen to end within {} s",
                 END.as_secs()
             ))),
