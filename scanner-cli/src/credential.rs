@@ -61,7 +61,9 @@ pub(crate) struct ExecArgs {
     /// Container of the pod that must be running; its only or default one when absent
     #[arg(short, long)]
     container: Option<ContainerName>,
-    /// Allow more: `get-pod` lets the program get this one pod, as kubectl exec does first
+    /// Allow more: `get-pod` lets the program get this one pod, as kubectl exec does first; `any-command`
+    /// lets it run anything in the container where the cluster has the admission guard, which else
+    /// allows what was planned alone
     #[arg(long, value_enum)]
     allow: Vec<Allow>,
     /// Seconds after which the cluster itself removes everything, and the program is ended
@@ -88,6 +90,8 @@ pub(crate) struct ExecArgs {
 enum Allow {
     /// Get the one pod
     GetPod,
+    /// Run anything in the one container, where the cluster has the admission guard
+    AnyCommand,
 }
 
 #[derive(Debug, Args)]
@@ -121,6 +125,7 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
             container: args.container.clone(),
         },
         get_pod: args.allow.contains(&Allow::GetPod),
+        run_anything: args.allow.contains(&Allow::AnyCommand),
         lease_seconds: args.lease,
     };
     let tool = Arc::new(Program(args.tool.clone()));

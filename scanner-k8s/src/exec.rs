@@ -189,19 +189,19 @@ impl ExecStream {
     }
 
     async fn exchange(&mut self, stdin: &[u8], limits: Limits) -> Result<Vec<u8>, ExecError> {
-        for chunk in stdin.chunks(16 * 1024) {
-            let mut message = vec![STDIN];
-            message.extend_from_slice(chunk);
-            self.tally.sent(chunk);
-            self.send(message).await?;
-        }
-        self.send(vec![CLOSE, STDIN]).await?;
+        // A command that does not exist takes no input: the server still says why.
+        let sent = self.send_all(stdin).await;
         let (mut out, mut complaints) = (Vec::new(), Vec::new());
         loop {
             let next = tokio::time::timeout(limits.idle, self.messages.next()).await;
             let message = match next.map_err(|_| ExecError::TooLate)? {
-                None | Some(Ok(Message::Close(_))) => return Err(ExecError::Cut),
-                Some(Err(error)) => return Err(ExecError::Connection(Box::new(error))),
+                None | Some(Ok(Message::Close(_))) => {
+                    return Err(sent.err().unwrap_or(ExecError::Cut));
+                }
+                Some(Err(error)) => {
+                    let now = ExecError::Connection(Box::new(error));
+                    return Err(sent.err().unwrap_or(now));
+                }
                 Some(Ok(Message::Binary(message))) => message,
                 Some(Ok(_)) => continue,
             };
@@ -215,10 +215,24 @@ impl ExecStream {
                 }
                 STDOUT => out.extend_from_slice(data),
                 STDERR if complaints.len() < 4096 => complaints.extend_from_slice(data),
-                STATUS => return judge(data, &complaints).map(|()| out),
+                STATUS => {
+                    judge(data, &complaints)?;
+                    return sent.map(|()| out);
+                }
                 _ => {}
             }
         }
+    }
+
+    /// Sends `stdin` and closes it.
+    async fn send_all(&mut self, stdin: &[u8]) -> Result<(), ExecError> {
+        for chunk in stdin.chunks(16 * 1024) {
+            let mut message = vec![STDIN];
+            message.extend_from_slice(chunk);
+            self.tally.sent(chunk);
+            self.send(message).await?;
+        }
+        self.send(vec![CLOSE, STDIN]).await
     }
 
     async fn send(&mut self, message: Vec<u8>) -> Result<(), ExecError> {

@@ -11,16 +11,22 @@ mod trial;
 
 use std::fmt::Write as _;
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::{
+    api::core::v1::{Pod, ServiceAccount},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use kube::{
-    Resource as _,
-    api::{AttachParams, Request},
+    Api, Resource as _,
+    api::{AttachParams, PostParams, Request},
 };
 use scanner_core::{
     Target,
+    cause::chain,
     plan::{PlannedCommand, PlannedRule},
 };
 use serde_json::Value;
+
+use crate::{CallError, Connection, error::call};
 
 pub use status::{GuardPart, GuardStatus, PartState};
 pub use trial::{Attempted, GuardTrial, trial};
@@ -32,7 +38,15 @@ pub const MARK: &str = "secure-scan guard: ";
 /// Name of the guard where none is given.
 pub const NAME: &str = "secure-scan-guard";
 /// Resources and verbs of the limits.
-pub(crate) const MARKERS: [(&str, &str); 2] = [("commands", "run"), ("probes", "add")];
+pub(crate) const MARKERS: [(&str, &str); 3] = [
+    ("commands", "run"),
+    ("probes", "add"),
+    ("containers", "run-anything"),
+];
+/// Stands in a planned command for a container id that is not known yet, in a pod of the scan's own.
+pub(crate) const ANY_ID: &str = "CONTAINER-ID-OF-THE-CLONE";
+/// What it is in a limit; no pointer has a word like it, since `~` is always followed by a digit.
+const ANY_ID_LIMIT: &str = "/~any-container-id";
 
 const TEXT: &str = include_str!("guard/guard.yaml");
 
@@ -102,6 +116,53 @@ pub fn may_run(target: &Target, command: &PlannedCommand) -> PlannedRule {
     let place = [target.pod.as_str(), &command.container];
     let argv = command.argv.iter().map(String::as_str);
     limit(0, pointer(place.into_iter().chain(argv)))
+}
+
+/// The same for a pod of the scan's own, where [`ANY_ID`] is any container id.
+pub(crate) fn may_run_in_own(own: &Target, command: &PlannedCommand) -> PlannedRule {
+    let place = [own.pod.as_str(), &command.container];
+    let argv = command.argv.iter().map(String::as_str);
+    let words = place.into_iter().chain(argv).map(|word| match word {
+        ANY_ID => ANY_ID_LIMIT.to_owned(),
+        word => pointer([word]),
+    });
+    limit(0, words.collect())
+}
+
+/// The limit that lets a program with a lent credential run anything in the target's container.
+pub fn may_run_anything(target: &Target) -> PlannedRule {
+    limit(2, pointer([target.pod.as_str(), target.container.as_str()]))
+}
+
+/// Whether the cluster has the guard, for an operator who need not be allowed to read policies: it
+/// alone refuses such an identity. Nothing is made. One call.
+///
+/// # Errors
+///
+/// Fails when the server does not answer.
+pub(crate) async fn present(connection: &Connection, namespace: &str) -> Result<bool, CallError> {
+    let account: ServiceAccount = ServiceAccount {
+        metadata: ObjectMeta {
+            name: Some("secure-scan-00000000".into()),
+            ..ObjectMeta::default()
+        },
+        automount_service_account_token: Some(true),
+        ..ServiceAccount::default()
+    };
+    let api = Api::<ServiceAccount>::namespaced(connection.operator.clone(), namespace);
+    let dry = PostParams {
+        dry_run: true,
+        field_manager: None,
+    };
+    let asked = call(
+        "ask whether the cluster has the admission guard",
+        api.create(&dry, &account),
+    );
+    match asked.await {
+        Ok(_) => Ok(false),
+        Err(error) if chain(&error).contains(MARK) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// The limit that lets a scan add the ephemeral container `spec` to the target's pod.

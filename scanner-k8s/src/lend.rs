@@ -22,7 +22,7 @@ use secrecy::SecretString;
 use crate::{
     Connection, Session,
     aftermath::PodSnapshot,
-    control, manifest, preflight,
+    control, guard, manifest, preflight,
     resolve::{ResolveError, resolve},
     scan::{LoggedScan, MAX_LEASE, MIN_LEASE, scan_id},
 };
@@ -72,6 +72,8 @@ pub struct LendRequest {
     pub target: TargetRequest,
     /// Whether the program may also get this one pod, as kubectl does before it execs.
     pub get_pod: bool,
+    /// Whether the admission guard, where the cluster has it, is told to let it run anything in the container.
+    pub run_anything: bool,
     /// Seconds after which the cluster itself removes everything.
     pub lease_seconds: u32,
 }
@@ -90,7 +92,8 @@ impl PreparedLending {
     ///
     /// # Errors
     ///
-    /// Fails when there is no such running container, or a permission is missing.
+    /// Fails when there is no such running container, a permission is missing, or an admission guard would
+    /// refuse all that the program can do.
     pub async fn new(
         connection: &Connection,
         request: &LendRequest,
@@ -108,6 +111,11 @@ impl PreparedLending {
         let mut rules = vec![manifest::exec_rule(target.pod.as_str())];
         if request.get_pod {
             rules.push(get_rule(target.pod.as_str()));
+        }
+        if request.run_anything && allowed.limits() {
+            rules.push(guard::may_run_anything(&target));
+        } else if guard::present(connection, target.namespace.as_str()).await? {
+            return Err(ResolveError::Guarded(request.run_anything));
         }
         let name = manifest::object_name(&scan_id);
         let objects = OBJECTS.map(|(api_version, kind, purpose)| PlannedObject {
@@ -244,7 +252,7 @@ impl ScanStrategy for Lend {
             account: self.session.account(),
             namespace: namespace.to_owned(),
             pod: plan.target.pod.to_string(),
-            get_pod: plan.rules.len() > 1,
+            get_pod: plan.rules.contains(&get_rule(plan.target.pod.as_str())),
             tool: self.tool.name(),
         });
         let limit = std::time::Duration::from_secs(plan.lease_seconds.into());

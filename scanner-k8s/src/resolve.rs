@@ -46,6 +46,14 @@ pub enum ResolveError {
     /// The pod was not deployed with a sidecar.
     #[error("pod {0} has no sidecar of secure-scan: {1}")]
     NoSidecar(String, String),
+    /// What a program does with a lent credential is not known before, and a guard asks for it; whether
+    /// the operator wanted to allow everything, and may not.
+    #[error("the cluster has the admission guard, and {}", if *.0 {
+        "you may not give its limits"
+    } else {
+        "what the program will run is not known"
+    })]
+    Guarded(bool),
     /// No probe may look at this target.
     #[error(transparent)]
     Refused(#[from] crate::distroless::planner::Refusal),
@@ -78,6 +86,15 @@ impl ResolveError {
             }
             Self::NoSidecar(..) => {
                 "deploy it with one: secure-scan inject; or scan it without: secure-scan scan"
+            }
+            Self::Guarded(true) => {
+                return Some(format!(
+                    "bind ClusterRole {}-limits to yourself in this namespace; nothing was created",
+                    crate::guard::NAME
+                ));
+            }
+            Self::Guarded(false) => {
+                "let it run anything in this one container with --allow any-command; nothing was created"
             }
             Self::Refused(_) => {
                 "a target that has a shell can be scanned with: secure-scan container; nothing was created"

@@ -304,14 +304,15 @@ impl Reach for SidecarReach {
         strategy::commands(scan, own, &self.canaries, &self.nonce)
     }
 
-    /// They are for the scan's own pod. A guard refuses a clone, whose container id no plan knows.
+    /// They are for the scan's own pod; the container id of a clone, which no plan knows, may be any.
     fn limits(&self, scan: &Settled<'_>, commands: &[PlannedCommand]) -> Vec<PlannedRule> {
         let mut own = scan.target.clone();
         let Ok(name) = scan.name.parse() else {
             return Vec::new();
         };
         own.pod = name;
-        commands.iter().map(|c| guard::may_run(&own, c)).collect()
+        let limit = |c| guard::may_run_in_own(&own, c);
+        commands.iter().map(limit).collect()
     }
 
     fn differences(&self) -> Vec<String> {

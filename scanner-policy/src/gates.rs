@@ -107,6 +107,8 @@ impl GatePolicy for PolicyGates {
         let lacking: Vec<&String> = policy
             .require_controls
             .iter()
+            // An image that runs nowhere has no container to pin.
+            .filter(|wanted| plan.target.form == TargetForm::Container || *wanted != "target-pin")
             .filter(|wanted| !plan.controls.iter().any(|c| c.id == **wanted))
             .collect();
         let decision = if lacking.is_empty() {

@@ -1,6 +1,11 @@
 //! The admission guard on a real API server: attacked from a real scan identity, with it and without.
 
-use scanner_tests::{Site, guarded::Guarded, lab_only};
+use scanner_tests::{
+    Site,
+    guarded::Guarded,
+    lab_only,
+    program::{Said, probe_image, program},
+};
 use serde_json::json;
 
 #[tokio::test]
@@ -53,6 +58,61 @@ async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
         gone.out.contains("MISSING") && gone.err.contains("hint: "),
         "{gone:?}"
     );
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+async fn with_context(site: &Site, args: &[&str], tool: &[&str]) -> Said {
+    let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
+    let mut all = args.to_vec();
+    all.extend(["-n", &site.namespace, "--context", &context]);
+    if !tool.is_empty() {
+        all.push("--");
+        all.extend(tool);
+    }
+    program(&all).output().await.expect("it starts").into()
+}
+
+#[tokio::test]
+async fn under_the_guard_clones_are_scanned_and_credentials_are_lent_only_when_told() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("guardlend").await;
+    let guard = Guarded::install(&site).await;
+    let image = probe_image();
+    let lend = ["credential", "exec", "--pod", "web", "--allow", "get-pod"];
+    let any = [&lend[..], &["--allow", "any-command"]].concat();
+    let echo = ["kubectl", "exec", "web", "--", "echo", "looked"];
+    let refused = with_context(&site, &lend, &echo).await;
+    // It is refused before anything is created.
+    let left = site.leftovers().await;
+    let probe = ["--probe-image", &image, "-o", "json"];
+    let clone = [&["sidecar", "web"][..], &probe].concat();
+    let inert = [&["sidecar", "web", "--inert"][..], &probe].concat();
+    let (ran, terminal, copied, clone, inert) = tokio::join!(
+        with_context(&site, &any, &echo),
+        with_context(&site, &any, &["kubectl", "attach", "web"]),
+        with_context(
+            &site,
+            &any,
+            &["kubectl", "exec", "web", "-c", "other", "--", "echo"]
+        ),
+        with_context(&site, &clone, &[]),
+        with_context(&site, &inert, &[]),
+    );
+    guard.remove(&site).await;
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert!(refused.err.contains("--allow any-command"), "{refused:?}");
+    assert!(!refused.err.contains("Job"), "{refused:?}");
+    assert_eq!(left, Vec::<String>::new());
+    assert_eq!((ran.code, ran.out.trim()), (0, "looked"), "{ran:?}");
+    assert_eq!(terminal.code, 1, "{terminal:?}");
+    assert_eq!(copied.code, 1, "{copied:?}");
+    for said in [&clone, &inert] {
+        assert_eq!(said.code, 1, "{said:?}");
+        assert!(said.out.contains("admission-guard: installed"), "{said:?}");
+    }
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
 }

@@ -314,8 +314,62 @@ impl Planned {
                 "operator: another role for the scan identity",
                 create::<RoleBinding>(target, &binding),
             ),
+            attempt(
+                "operator: a scan identity whose token is mounted",
+                create::<ServiceAccount>(
+                    target,
+                    &json!({"metadata": {"name": "secure-scan-00000000"}}),
+                ),
+            ),
+            attempt(
+                "operator: a pod of a scan without a lease",
+                create::<Pod>(target, &own_pod(&json!([]), &json!({}))),
+            ),
+            attempt(
+                "operator: a pod of a scan that never ends",
+                create::<Pod>(
+                    target,
+                    &own_pod(&leased(), &json!({"activeDeadlineSeconds": null})),
+                ),
+            ),
+            attempt(
+                "operator: a pod of a scan with a host path",
+                create::<Pod>(
+                    target,
+                    &own_pod(
+                        &leased(),
+                        &json!({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}),
+                    ),
+                ),
+            ),
+            attempt(
+                "operator: a pod of a scan in the host's network",
+                create::<Pod>(target, &own_pod(&leased(), &json!({"hostNetwork": true}))),
+            ),
         ]
     }
+}
+
+fn leased() -> Value {
+    json!([{"apiVersion": "batch/v1", "kind": "Job", "name": "secure-scan-00000000", "uid": "none"}])
+}
+
+/// A pod as strategy sidecar makes it, with other owners and `more` in its specification.
+fn own_pod(owners: &Value, more: &Value) -> Value {
+    let mut pod = pod_as(None);
+    pod["metadata"] = json!({
+        "name": "secure-scan-00000000", "labels": {"secure-scan.io/scan": "00000000"},
+        "ownerReferences": owners,
+    });
+    let shape = json!({
+        "automountServiceAccountToken": false, "activeDeadlineSeconds": 60, "restartPolicy": "Never",
+    });
+    for part in [&shape, more] {
+        for (key, value) in part.as_object().into_iter().flatten() {
+            pod["spec"][key] = value.clone();
+        }
+    }
+    pod
 }
 
 fn pod_as(account: Option<&str>) -> Value {

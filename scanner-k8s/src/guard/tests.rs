@@ -56,6 +56,23 @@ fn the_limit_of_a_probe_tells_all_that_may_differ() {
 }
 
 #[test]
+fn a_container_id_is_any_only_where_the_plan_says_so() {
+    let own = may_run_in_own(&target(), &command("c", &["/p", "collect", ANY_ID]));
+    assert_eq!(
+        own.resource_names[0],
+        "/web/c/~1p/collect/~any-container-id"
+    );
+    // A word that looks like it is another.
+    let spelt = may_run(
+        &target(),
+        &command("c", &["/p", "collect", "~any-container-id"]),
+    );
+    assert_ne!(own.resource_names, spelt.resource_names);
+    assert_eq!(may_run_anything(&target()).resource_names[0], "/web/app");
+    assert_eq!(may_run_anything(&target()).verbs, ["run-anything"]);
+}
+
+#[test]
 fn what_is_rendered_is_five_objects_without_gaps() {
     let labels = [("team".to_owned(), "a".to_owned())];
     let text = render("g", &labels);

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     access::{Agent, AgentStream},
+    guard,
     scan::reach::Settled,
 };
 
@@ -72,11 +73,7 @@ pub(super) fn commands(
         },
         PlannedCommand {
             container: scan.name.to_owned(),
-            argv: argv(
-                clones.then_some("CONTAINER-ID-OF-THE-CLONE"),
-                nonce,
-                scan.lease_seconds,
-            ),
+            argv: argv(clones.then_some(guard::ANY_ID), nonce, scan.lease_seconds),
             stdin: format!("the inventory request, {beside}"),
             stdin_bytes: serde_json::to_vec(scan.request).unwrap_or_default().len(),
         },
