@@ -60,6 +60,12 @@ pub trait GatePolicy: Send + Sync + std::fmt::Debug {
 
     /// Allowances that matched nothing of this target.
     fn unused(&self, facts: &GateFacts) -> Vec<String>;
+
+    /// Ids of controls without which the target may not be touched: one of them that is tolerated
+    /// elsewhere when it does not hold ends the scan.
+    fn required_controls(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 impl Gate for GateResult {

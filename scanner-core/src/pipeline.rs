@@ -102,6 +102,8 @@ pub struct Pipeline<'a> {
     pub gates: Vec<Box<dyn Gate>>,
     /// Controls, in order of enforcement; released in reverse.
     pub controls: Vec<Box<dyn SecurityControl>>,
+    /// Ids of controls that must hold, also where their failure would be tolerated.
+    pub required: Vec<String>,
     /// How the target is reached.
     pub strategy: Box<dyn ScanStrategy>,
     /// What inspects it.

@@ -187,6 +187,7 @@ impl PreparedLending {
             strategy: Box::new(strategy),
             engine: &ToolRan,
             pod: PodFacts::default(),
+            required: vec![],
             threshold: Severity::Low,
             observer: &LoggedScan::new(&session, observer),
         };

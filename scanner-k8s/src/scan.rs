@@ -41,6 +41,7 @@ pub struct PreparedScan {
     pod: PodFacts,
     before: PodSnapshot,
     unused: Vec<String>,
+    required: Vec<String>,
     allowed: Allowed,
     threshold: Severity,
     reach: Box<dyn Reach>,
@@ -134,6 +135,11 @@ impl PreparedScan {
             before,
             pod: pod_facts,
             unused,
+            required: request
+                .policy
+                .iter()
+                .flat_map(|p| p.required_controls())
+                .collect(),
             allowed,
             connection: connection.clone(),
             plan,
@@ -207,6 +213,7 @@ impl PreparedScan {
         let pipeline = Pipeline {
             plan: self.plan,
             gates,
+            required: self.required,
             controls: self.reach.controls(&session),
             strategy: self.reach.strategy(&session),
             engine,

@@ -133,6 +133,10 @@ impl GatePolicy for PolicyGates {
         results
     }
 
+    fn required_controls(&self) -> Vec<String> {
+        self.policy.require_controls.iter().cloned().collect()
+    }
+
     fn unused(&self, facts: &GateFacts) -> Vec<String> {
         let mut unused = Vec::new();
         for registry in self.policy.registries.iter().flatten() {

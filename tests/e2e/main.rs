@@ -55,6 +55,7 @@ async fn scan(
         strategy: Box::new(strategy),
         engine: &Passes,
         pod: PodFacts::default(),
+        required: vec![],
         threshold: Severity::Low,
         observer: &Silent,
     }

@@ -90,7 +90,10 @@ async fn enforce(
     let mut held = Vec::new();
     for (control, index) in scan.controls.iter().zip(0..) {
         let result = match control.verify().await {
-            Err(error) if error.effect == ControlEffect::Tolerated => {
+            Err(error)
+                if error.effect == ControlEffect::Tolerated
+                    && !scan.required.iter().any(|id| id == control.id()) =>
+            {
                 let reason = chain(&error);
                 let id = control.id();
                 scan.observer

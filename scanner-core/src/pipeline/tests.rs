@@ -212,6 +212,35 @@ pub(crate) fn plan() -> ScanPlan {
     }
 }
 
+/// Where control `b` must hold, that its failure is tolerated elsewhere changes nothing.
+#[test]
+fn a_required_control_that_does_not_hold_ends_the_scan() {
+    let script = Script {
+        log: Log::default(),
+        fault: Fault::Tolerated("verify b"),
+    };
+    let engine = FakeEngine(vec![(CheckStatus::Pass, Severity::High)]);
+    let pipeline = Pipeline {
+        plan: plan(),
+        gates: vec![],
+        controls: vec![
+            Box::new(FakeControl("a", script.clone())),
+            Box::new(FakeControl("b", script.clone())),
+        ],
+        strategy: Box::new(FakeStrategy(script.clone())),
+        engine: &engine,
+        pod: PodFacts::default(),
+        required: vec!["b".into()],
+        threshold: Severity::Low,
+        observer: &Silent,
+    };
+    let report = pipeline.run(pending()).now_or_never().expect("it ends");
+    assert_eq!(report.verdict, Verdict::Failed);
+    let log = script.log.lock().unwrap().clone();
+    assert!(!log.contains(&"open".to_owned()), "{log:?}");
+    assert_eq!(log[log.len() - 4..], RELEASED);
+}
+
 fn scan(
     fault: Fault,
     checks: Vec<(CheckStatus, Severity)>,
@@ -233,6 +262,7 @@ fn scan(
         strategy: Box::new(FakeStrategy(script.clone())),
         engine: &engine,
         pod: PodFacts::default(),
+        required: vec![],
         threshold: Severity::Low,
         observer: &Silent,
     };

@@ -39,9 +39,15 @@ impl SecurityControl for AdmissionGuard {
 
     async fn verify(&self) -> Result<Evidence, ControlError> {
         let client = self.0.scan_client()?;
-        let target = &self.0.plan.target;
+        // The pod into which RBAC lets the identity exec, which a clone is and its target is not.
+        let mut target = self.0.plan.target.clone();
+        let mut rules = self.0.plan.rules.iter();
+        let exec = rules.find(|rule| rule.resources.iter().any(|r| r == "pods/exec"));
+        if let Some(Ok(pod)) = exec.and_then(|rule| Some(rule.resource_names.first()?.parse())) {
+            target.pod = pod;
+        }
         let request =
-            guard::exec_request(target, "secure-scan-not-planned", &["not-planned"], false);
+            guard::exec_request(&target, "secure-scan-not-planned", &["not-planned"], false);
         let ask = async { client.request_text(request?).await };
         let asked = call("ask for an exec that was not planned", ask).await;
         let refusal = match asked {
