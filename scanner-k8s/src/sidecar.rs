@@ -12,7 +12,7 @@ mod watch;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak, atomic::AtomicBool},
 };
 
 use k8s_openapi::api::core::v1::Pod;
@@ -338,6 +338,7 @@ impl Reach for SidecarReach {
         all.push(Box::new(network::Isolation {
             own: Arc::clone(&own),
             required: self.required,
+            shown: AtomicBool::new(false),
         }));
         all.push(Box::new(life::Life(own)));
         all

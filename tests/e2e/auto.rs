@@ -44,6 +44,7 @@ async fn a_target_without_a_shell_gets_a_probe_after_a_try_that_left_nothing() {
     assert_eq!(report["agent"]["name"], "probe");
     assert_eq!(without.code, 3, "{without:?}");
     assert!(without.out.contains("--probe-image"), "{without:?}");
+    assert!(without.out.contains("secure-scan sidecar"), "{without:?}");
     assert!(site.leftovers().await.is_empty());
     site.remove().await;
 }
@@ -66,6 +67,7 @@ async fn where_no_probe_may_look_the_report_says_why() {
     let said = site.auto(&["mighty", PROBE[0], PROBE[1]]).await;
     assert_eq!(said.code, 3, "{said:?}");
     assert!(said.out.contains("privileged"), "{said:?}");
+    assert!(said.out.contains("sidecar --inert"), "{said:?}");
     assert!(site.leftovers().await.is_empty());
     site.remove().await;
 }

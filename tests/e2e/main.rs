@@ -18,6 +18,7 @@ mod inject;
 mod reap;
 mod reports;
 mod sidecar;
+mod sidecar_places;
 
 use std::{
     future::{Future, pending},

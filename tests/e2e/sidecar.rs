@@ -8,7 +8,7 @@ use scanner_tests::{
 };
 use serde_json::{Value, json};
 
-async fn run(site: &Site, args: &[&str]) -> Said {
+pub(crate) async fn run(site: &Site, args: &[&str]) -> Said {
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let probe = std::env::var("SCANNER_E2E_PROBE").unwrap_or("lab.local/probe:1".into());
     let mut all = args.to_vec();
@@ -23,7 +23,7 @@ fn network(report: &Value) -> &Value {
     &found.expect("control network")["verified"]
 }
 
-async fn nothing_left(site: &Site) {
+pub(crate) async fn nothing_left(site: &Site) {
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     let params = ListParams::default().labels("secure-scan.io/scan");
     let pods = site.api::<Pod>().list(&params).await.expect("pods");

@@ -43,7 +43,7 @@ pub(super) async fn second(
     let Strategy::Distroless { .. } = request.strategy else {
         return first.with_hint(
             "the container has no shell, and strategy distroless needs an image of the probe: name it \
-             with --probe-image",
+             with --probe-image; or scan a pod of the scan's own with secure-scan sidecar",
         );
     };
     match Box::pin(PreparedScan::new(connection, engine, request)).await {
@@ -57,7 +57,8 @@ pub(super) async fn second(
             report
         }
         Err(error) => first.with_hint(&format!(
-            "the container has no shell, and strategy distroless cannot be taken: {}",
+            "the container has no shell, and strategy distroless cannot be taken: {}; take secure-scan \
+             sidecar --inert, which reads the image in a pod of the scan's own",
             cause::chain(&error)
         )),
     }

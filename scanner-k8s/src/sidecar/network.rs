@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -25,7 +28,7 @@ use serde_json::{Value, json};
 use super::own::OwnPod;
 use crate::{
     CallError,
-    error::call,
+    error::insist,
     exec::ExecStream,
     manifest::{MANAGER, SCAN_LABEL, metadata},
     session::not_held,
@@ -66,6 +69,8 @@ pub(super) fn hole_name(name: &str) -> String {
 pub(super) struct Isolation {
     pub(super) own: Arc<OwnPod>,
     pub(super) required: bool,
+    /// Whether it was shown to be enforced, and so has to hold until the pod is gone.
+    pub(super) shown: AtomicBool,
 }
 
 #[async_trait]
@@ -105,13 +110,16 @@ impl SecurityControl for Isolation {
 
     async fn verify(&self) -> Result<Evidence, ControlError> {
         self.own.at_the_gate().await?;
-        let openers = self.openers().await?;
+        let openers = self.openers(&self.policies().await?);
         let mut canary = self.own.canary().await?;
         let proof = self.prove(&mut canary).await;
         self.own.keep(canary).await;
         let proof = proof?;
         match (openers.is_empty(), proof) {
-            (true, Ok(evidence)) => Ok(Evidence(evidence)),
+            (true, Ok(evidence)) => {
+                self.shown.store(true, Ordering::Relaxed);
+                Ok(Evidence(evidence))
+            }
             (false, _) => Err(self.lacking(format!(
                 "not enforced: the pod is also selected by NetworkPolicies that allow traffic: {}",
                 openers.join(", ")
@@ -122,11 +130,18 @@ impl SecurityControl for Isolation {
 
     async fn release(&self) -> Result<Evidence, ControlError> {
         let session = &self.own.session;
+        // The pod is gone by now: what is seen here was there for as long as it lived.
+        let still = if self.shown.load(Ordering::Relaxed) {
+            self.still().await
+        } else {
+            Ok(())
+        };
         let hole = hole_name(&session.name());
         let (hole, deny) = tokio::join!(
             session.delete_named::<NetworkPolicy>(&hole),
             session.delete::<NetworkPolicy>()
         );
+        still?;
         hole?;
         Ok(Evidence::of(deny?))
     }
@@ -157,8 +172,41 @@ impl Isolation {
         }
     }
 
+    /// Whether the isolation that was shown is the one that is there now.
+    async fn still(&self) -> Result<(), ControlError> {
+        let invalid = |error: ControlError| ControlError {
+            hint: Some("see who changes NetworkPolicies in this namespace, and scan again".into()),
+            effect: ControlEffect::EvidenceInvalid,
+            ..error
+        };
+        let session = &self.own.session;
+        let all = self.policies().await.map_err(invalid)?;
+        let uid = session.uid_of("NetworkPolicy", &session.name());
+        if !all.iter().any(|policy| policy.uid() == uid) {
+            return Err(invalid(not_held(
+                "the scan's NetworkPolicy was removed by someone else during the scan",
+            )));
+        }
+        let openers = self.openers(&all);
+        if openers.is_empty() {
+            return Ok(());
+        }
+        Err(invalid(not_held(format!(
+            "the isolation was reopened during the scan by NetworkPolicies that allow traffic: {}",
+            openers.join(", ")
+        ))))
+    }
+
+    /// Every policy of the namespace.
+    async fn policies(&self) -> Result<Vec<NetworkPolicy>, ControlError> {
+        let api = self.own.session.operator_api::<NetworkPolicy>();
+        let params = ListParams::default();
+        let all = insist("list NetworkPolicies".into(), || api.list(&params)).await;
+        Ok(all.map_err(CallError::of_control)?.items)
+    }
+
     /// Policies of others that select the pod and allow something: policies only ever add.
-    async fn openers(&self) -> Result<Vec<String>, ControlError> {
+    fn openers(&self, all: &[NetworkPolicy]) -> Vec<String> {
         let session = &self.own.session;
         let labels = BTreeMap::from([
             (SCAN_LABEL.to_owned(), session.plan.scan_id.to_string()),
@@ -167,10 +215,6 @@ impl Isolation {
                 MANAGER.to_owned(),
             ),
         ]);
-        let api = session.operator_api::<NetworkPolicy>();
-        let all = call("list NetworkPolicies", api.list(&ListParams::default()))
-            .await
-            .map_err(CallError::of_control)?;
         let opens = |policy: &NetworkPolicy| {
             let Some(spec) = &policy.spec else {
                 return false;
@@ -182,10 +226,10 @@ impl Isolation {
                 || spec.ingress.as_ref().is_some_and(|i| !i.is_empty());
             selects && allows
         };
-        let found = all.items.iter().filter(|policy| opens(policy));
-        Ok(found
+        let found = all.iter().filter(|policy| opens(policy));
+        found
             .map(|policy| visible(&policy.name_any(), 80))
-            .collect())
+            .collect()
     }
 
     /// What proves that the policy is enforced, or why it is not or nobody knows.

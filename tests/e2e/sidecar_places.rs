@@ -1,0 +1,187 @@
+//! Strategy sidecar in namespaces with rules of their own, and when something does not go well.
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::{
+    core::v1::{LimitRange, Pod, ResourceQuota},
+    networking::v1::NetworkPolicy,
+};
+use kube::{
+    ResourceExt as _,
+    api::{DeleteParams, ListParams, PostParams},
+};
+use scanner_tests::{
+    Site,
+    fault::{Fault, Proxy},
+    lab_only,
+    program::{probe_image, program},
+};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::sidecar::{nothing_left, run};
+
+fn of<K: DeserializeOwned>(value: serde_json::Value) -> K {
+    serde_json::from_value(value).expect("a valid object")
+}
+
+#[tokio::test]
+async fn quota_limits_default_deny_and_pull_secrets_of_the_namespace_are_kept() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("sidecar-rules").await;
+    let params = PostParams::default();
+    let limits: LimitRange = of(json!({"metadata": {"name": "limits"}, "spec": {"limits": [{
+        "type": "Container",
+        "default": {"cpu": "200m", "memory": "64Mi"},
+        "defaultRequest": {"cpu": "10m", "memory": "16Mi"},
+    }]}}));
+    let made = site.api::<LimitRange>().create(&params, &limits).await;
+    made.expect("limits");
+    let deny: NetworkPolicy = of(json!({"metadata": {"name": "deny"}, "spec": {
+        "podSelector": {}, "policyTypes": ["Ingress", "Egress"],
+    }}));
+    let made = site.api::<NetworkPolicy>().create(&params, &deny).await;
+    made.expect("policy");
+    let pull = json!({"imagePullSecrets": [{"name": "registry"}]});
+    site.pod_like(
+        "pulled",
+        "lab.local/busybox:1",
+        "Running",
+        &pull,
+        &json!({}),
+    )
+    .await;
+    let quota = |cpu: &str| -> ResourceQuota {
+        of(json!({"metadata": {"name": "quota"}, "spec": {"hard": {
+            "requests.cpu": cpu, "limits.cpu": "4", "requests.memory": "1Gi", "limits.memory": "2Gi",
+        }}}))
+    };
+    let quotas = site.api::<ResourceQuota>();
+    quotas.create(&params, &quota("1")).await.expect("quota");
+    let (clone, inert) = tokio::join!(
+        run(&site, &["sidecar", "pulled"]),
+        run(&site, &["sidecar", "pulled", "--inert"])
+    );
+    for said in [&clone, &inert] {
+        assert_eq!(said.code, 1, "{said:?}");
+        let objects = said.json()["plan"]["objects"].to_string();
+        assert!(objects.contains("imagePullSecrets"), "{objects}");
+    }
+    quotas
+        .delete("quota", &DeleteParams::default())
+        .await
+        .expect("deleted");
+    quotas.create(&params, &quota("50m")).await.expect("quota");
+    let full = run(&site, &["sidecar", "pulled"]).await;
+    assert_eq!(full.code, 3, "{full:?}");
+    assert!(full.out.contains("ResourceQuota"), "{full:?}");
+    nothing_left(&site).await;
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_clone_that_ends_and_an_image_that_cannot_be_pulled_are_told_soon() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("sidecar-trouble").await;
+    // It runs only where it finds what its clone does not get.
+    let needy = json!({
+        "volumes": [{"name": "host", "hostPath": {"path": "/etc"}}],
+        "containers": [{
+            "name": "web", "image": "lab.local/busybox:1", "imagePullPolicy": "IfNotPresent",
+            "command": ["sh", "-c", "test -d /host && exec sleep 600"],
+            "volumeMounts": [{"name": "host", "mountPath": "/host"}],
+        }],
+    });
+    site.pod_like("needy", "", "Running", &needy, &json!({}))
+        .await;
+    let started = Instant::now();
+    let (ended, absent) = tokio::join!(
+        run(&site, &["sidecar", "needy", "--lease", "120"]),
+        run(&site, &["image", "localhost:1/absent:1", "--lease", "120"]),
+    );
+    let took = started.elapsed();
+    assert_eq!(ended.code, 3, "{ended:?}");
+    assert!(ended.out.contains("the clone ended"), "{ended:?}");
+    assert!(ended.out.contains("--inert"), "{ended:?}");
+    assert_eq!(absent.code, 3, "{absent:?}");
+    assert!(absent.out.contains("can pull the image"), "{absent:?}");
+    assert!(took < Duration::from_secs(75), "{took:?}");
+    nothing_left(&site).await;
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn isolation_that_is_taken_away_during_the_scan_makes_it_fail() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("sidecar-removed").await;
+    let remove = async {
+        let ours = ListParams::default().labels("secure-scan.io/scan");
+        let (pods, policies) = (site.api::<Pod>(), site.api::<NetworkPolicy>());
+        for _ in 0..600 {
+            let all = pods.list(&ours).await.expect("pods");
+            let past = all.items.iter().any(|pod| {
+                let phase = pod.status.as_ref().and_then(|s| s.phase.as_deref());
+                phase == Some("Running")
+            });
+            if past {
+                for policy in policies.list(&ours).await.expect("policies") {
+                    let (name, now) = (policy.name_any(), DeleteParams::default());
+                    policies.delete(&name, &now).await.expect("deleted");
+                }
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        unreachable!("no pod of the scan ran");
+    };
+    let (said, ()) = tokio::join!(run(&site, &["sidecar", "web"]), remove);
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(said.out.contains("removed by someone else"), "{said:?}");
+    assert!(said.json()["findings"].is_null());
+    nothing_left(&site).await;
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_right_that_the_operator_lacks_is_named_before_anything_is_made() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("sidecar-rights").await;
+    let rules = [
+        ("", "*", "*"),
+        ("batch", "*", "*"),
+        ("rbac.authorization.k8s.io", "*", "*"),
+        ("networking.k8s.io", "networkpolicies", "create"),
+        ("networking.k8s.io", "networkpolicies", "list"),
+    ];
+    site.allow("default", &rules).await;
+    let proxy = Proxy::start(0, Fault::None).await;
+    let kubeconfig = proxy.kubeconfig(&site.token("default").await);
+    let (file, probe) = (kubeconfig.path().to_string_lossy(), probe_image());
+    let args = [
+        "sidecar",
+        "web",
+        "-n",
+        &site.namespace,
+        "--kubeconfig",
+        &file,
+    ];
+    let mut all = args.to_vec();
+    all.extend(["--probe-image", &probe, "-o", "json"]);
+    let said: scanner_tests::program::Said = program(&all).output().await.expect("starts").into();
+    assert_eq!(said.code, 3, "{said:?}");
+    let told = format!("{}{}", said.out, said.err);
+    assert!(
+        told.contains("networkpolicies") && told.contains("delete"),
+        "{told}"
+    );
+    nothing_left(&site).await;
+    site.remove().await;
+}
