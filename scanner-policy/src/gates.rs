@@ -110,6 +110,8 @@ impl GatePolicy for PolicyGates {
             // An image that runs nowhere has no container to pin.
             .filter(|wanted| plan.target.form == TargetForm::Container || *wanted != "target-pin")
             .filter(|wanted| !plan.controls.iter().any(|c| c.id == **wanted))
+            // Nothing runs that could be another one afterwards.
+            .filter(|wanted| !(plan.target.form == TargetForm::Image && *wanted == "target-pin"))
             .collect();
         let decision = if lacking.is_empty() {
             GateDecision::Allow {

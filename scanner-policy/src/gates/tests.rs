@@ -348,3 +348,19 @@ fn an_image_that_runs_nowhere_is_judged_by_where_it_comes_from_alone() {
     assert!(ids.contains(&"image-digest".to_owned()), "{ids:?}");
     assert!(!ids.contains(&"privileged".to_owned()), "{ids:?}");
 }
+
+#[test]
+fn an_image_that_runs_nowhere_needs_no_pin_but_every_other_control() {
+    let judged = |form: TargetForm, wanted: &str| {
+        let (facts, mut plan) = good();
+        plan.target.form = form;
+        let mut gates = gates(Action::Allow);
+        gates.policy.require_controls = [wanted.to_owned()].into();
+        let results = gates.judge(&facts, &plan);
+        let found = results.into_iter().find(|r| r.id == "required-controls");
+        matches!(found.unwrap().decision, GateDecision::Abort { .. })
+    };
+    assert!(!judged(TargetForm::Image, "target-pin"));
+    assert!(judged(TargetForm::Image, "lease"));
+    assert!(judged(TargetForm::Container, "target-pin"));
+}
