@@ -1,6 +1,8 @@
 //! One conformance suite for both agents: the shell collector and the probe see the same in the
 //! same root.
 
+mod threat_model;
+
 use std::{
     fs,
     io::Write as _,
