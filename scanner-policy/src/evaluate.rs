@@ -8,7 +8,7 @@ use scanner_core::{
     escape::visible,
     finding::{CheckResult, CheckStatus, Findings},
     inventory::{
-        Collected, ContainerFacts, Coverage, EnvSource, Group, Identity, Inventory,
+        Collected, ContainerFacts, Coverage, EnvSource, FileEntry, Group, Identity, Inventory,
         InventoryRequest, KernelFacts, Mount, OsRelease, PodFacts, Process, Section, VolumeFacts,
         VolumeMountFacts,
     },
@@ -126,8 +126,11 @@ fn variables(check: &Check, inventory: &Inventory, values: &Values) -> Vec<(&'st
     let own = |section: &Section| match section {
         Section::Files => {
             let all = inventory.files.data()?.iter();
+            // Selections of several checks meet in one file, which an agent then tells more than once.
+            let mut told: HashMap<&str, &FileEntry> = HashMap::new();
             let selected: Vec<_> = all
                 .filter(|file| check.files.iter().any(|s| s.matches(file)))
+                .filter(|file| told.insert(&file.path, file) != Some(*file))
                 .collect();
             let mut value = cel::to_value(selected).ok()?;
             hide_contents(check, &mut value);

@@ -247,3 +247,17 @@ fn a_check_that_reads_digests_must_ask_for_them() {
     let not_asking = profile("").unwrap();
     assert_eq!(status(not_asking), CheckStatus::Error);
 }
+
+#[test]
+fn a_file_that_several_checks_select_is_told_once() {
+    let mut inventory = clean();
+    for _ in 0..2 {
+        add_file(&mut inventory, "/etc/shadow", FileKind::File, 0o644);
+    }
+    let findings = baseline().evaluate(&inventory);
+    let found = findings
+        .results
+        .iter()
+        .find(|r| r.id == "shadow-permissions");
+    assert_eq!(found.unwrap().evidence, ["/etc/shadow 0644"]);
+}
