@@ -1,6 +1,9 @@
 //! Runs the real program as a user would, and reads what it says.
 
-use std::process::{Output, Stdio};
+use std::{
+    fmt,
+    process::{Output, Stdio},
+};
 
 use k8s_openapi::api::{
     authentication::v1::TokenRequest,
@@ -14,7 +17,6 @@ use tokio::process::{Child, Command};
 use crate::Site;
 
 /// What a run of the program said and how it ended.
-#[derive(Debug)]
 pub struct Said {
     /// Exit code; -1 when it was killed.
     pub code: i32,
@@ -22,6 +24,28 @@ pub struct Said {
     pub out: String,
     /// Standard error.
     pub err: String,
+}
+
+/// What went wrong first, and only then the rest: a log may keep no more than the beginning.
+impl fmt::Debug for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "exit code {}, and said:\n{}", self.code, self.err)?;
+        let Ok(report) = serde_json::from_str::<serde_json::Value>(&self.out) else {
+            return f.write_str(&self.out);
+        };
+        writeln!(f, "failure: {}", report["failure"])?;
+        for control in report["controls"].as_array().into_iter().flatten() {
+            let stages = ["enforced", "verified", "released", "release_verified"];
+            for stage in stages
+                .iter()
+                .map(|s| &control[s])
+                .filter(|s| s["state"] != "done")
+            {
+                writeln!(f, "control {}: {stage}", control["id"])?;
+            }
+        }
+        f.write_str(&self.out)
+    }
 }
 
 impl From<Output> for Said {

@@ -36,10 +36,8 @@ use crate::{
 
 /// How long one connection is tried, in milliseconds.
 pub(super) const TRY_MS: &str = "700";
-/// How long a plugin may take to act on a policy.
-const SETTLE: Duration = Duration::from_secs(10);
-/// How long a plugin may take to lift one.
-const LIFT: Duration = Duration::from_secs(5);
+/// How long the canary may take to answer: it tries for less than a second, on a node that may be busy.
+pub(super) const ANSWER: Duration = Duration::from_secs(15);
 /// Port of every node's kubelet, which answers where nothing keeps a pod from it.
 pub(super) const KUBELET: u16 = 10250;
 
@@ -156,6 +154,17 @@ impl SecurityControl for Isolation {
 type Tried = BTreeMap<SocketAddr, bool>;
 
 impl Isolation {
+    /// How long a plugin may take to act on a policy. One that writes a node's rules anew for each
+    /// change is slow on a busy node: where the scan would stop, it waits longer.
+    fn settle(&self) -> Duration {
+        Duration::from_secs(if self.required { 30 } else { 10 })
+    }
+
+    /// How long a plugin may take to lift one.
+    fn lift(&self) -> Duration {
+        Duration::from_secs(if self.required { 20 } else { 5 })
+    }
+
     fn lacking(&self, reason: String) -> ControlError {
         ControlError {
             hint: Some(
@@ -241,11 +250,11 @@ impl Isolation {
         let node = self.own.node_address().await;
         let exempt = |address: &SocketAddr| Some(address.ip()) == node;
         let closed = |tried: &Tried| !tried.values().any(|open| *open);
-        let (first, waited) = attempt(canary, SETTLE, closed).await?;
+        let (first, waited) = attempt(canary, self.settle(), closed).await?;
         if let Some((address, _)) = first.iter().find(|(a, open)| **open && !exempt(a)) {
             return Ok(Err(format!(
                 "not enforced: {address} answers from inside, {} s after a policy denied it",
-                SETTLE.as_secs()
+                self.settle().as_secs()
             )));
         }
         let quiet: Vec<SocketAddr> = first
@@ -263,7 +272,7 @@ impl Isolation {
         );
         session.create::<NetworkPolicy>(allow).await?;
         let answers = |tried: &Tried| quiet.iter().any(|a| tried.get(a) == Some(&true));
-        let second = attempt(canary, LIFT, answers).await;
+        let second = attempt(canary, self.lift(), answers).await;
         // Before anything else, whatever was seen: the way out is closed again.
         session.delete_named::<NetworkPolicy>(&hole).await?;
         let (second, _) = second?;
@@ -277,7 +286,7 @@ impl Isolation {
             all.join(", ")
         };
         let silent = |tried: &Tried| proven.iter().all(|a| tried.get(a) == Some(&false));
-        let (third, again) = attempt(canary, SETTLE, silent).await?;
+        let (third, again) = attempt(canary, self.settle(), silent).await?;
         if proven.is_empty() {
             return Ok(Err(format!(
                 "unknown: nothing answered from inside while egress was allowed either ({})",
@@ -316,7 +325,7 @@ async fn attempt(
 ) -> Result<(Tried, Duration), ControlError> {
     let started = Instant::now();
     loop {
-        let asked = canary.ask("try", Duration::from_secs(5)).await;
+        let asked = canary.ask("try", ANSWER).await;
         let answer = asked.map_err(|error| ControlError {
             hint: Some("see that --probe-image is of this version of secure-scan".into()),
             source: Some(Box::new(error)),

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use super::{
-    network::TRY_MS,
+    network::{ANSWER, TRY_MS},
     spec::{PROGRAM, Parts, gate_name, resolver_name},
     trouble,
     watch::PodWatch,
@@ -194,7 +194,7 @@ impl OwnPod {
     pub(super) async fn open_gate(&self) -> Result<(), ControlError> {
         let gate = self.gate.lock().await.take();
         let mut gate = gate.ok_or_else(|| not_held("the gate is not held"))?;
-        let answer = gate.ask("go", Duration::from_secs(5)).await;
+        let answer = gate.ask("go", ANSWER).await;
         match answer.as_deref() {
             Ok("went") => {
                 gate.done().await;
