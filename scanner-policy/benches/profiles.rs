@@ -1,0 +1,104 @@
+//! Time and memory to compile each shipped profile, and to judge a large container by it: 10,000 files,
+//! 5,000 packages, 500 processes.
+
+use divan::{AllocProfiler, Bencher, counter::ItemsCount};
+use scanner_core::{
+    ScanEngine as _,
+    inventory::{Collected, FileEntry, Inventory, Package, Process, User},
+};
+use scanner_policy::{Profile, builtin, profile::Source};
+
+#[global_allocator]
+static ALLOC: AllocProfiler = AllocProfiler::system();
+
+fn main() {
+    divan::main();
+}
+
+const NAMES: [&str; builtin::ALL.len()] = {
+    let mut names = [""; builtin::ALL.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = builtin::ALL[at].0;
+        at += 1;
+    }
+    names
+};
+
+fn compile(name: &str) -> Profile {
+    let source = Source::shipped(name).unwrap_or_else(|error| unreachable!("{error}"));
+    Profile::parse(&source.text, name).unwrap_or_else(|error| unreachable!("{error}"))
+}
+
+const FILES: i64 = 10_000;
+
+/// Files of every kind that checks select, most of them harmless.
+fn large() -> Inventory {
+    let places = [
+        "/usr/bin",
+        "/etc",
+        "/tmp",
+        "/root/.ssh",
+        "/usr/lib/x86_64-linux-gnu",
+        "/app",
+    ];
+    let files = (0_i64..FILES)
+        .zip(places.iter().cycle())
+        .map(|(n, place)| FileEntry {
+            path: format!("{place}/file-{n}"),
+            exists: true,
+            mode: if n % 500 == 0 { 0o4777 } else { 0o644 },
+            uid: n % 3,
+            size: n,
+            ..FileEntry::default()
+        });
+    let packages = (0..5000).map(|n| Package {
+        name: format!("lib{n}"),
+        version: "1:2.3+deb12u1".into(),
+        ..Package::default()
+    });
+    let processes = (1..=500).map(|pid| Process {
+        pid,
+        name: "worker".into(),
+        uid: 1000,
+        seccomp: 2,
+        no_new_privs: true,
+        ..Process::default()
+    });
+    let users = (0..500).map(|uid| User {
+        name: format!("user{uid}"),
+        uid,
+        shell: "/usr/sbin/nologin".into(),
+        ..User::default()
+    });
+    Inventory {
+        files: Collected::Complete {
+            data: files.collect(),
+        },
+        packages: Collected::Complete {
+            data: packages.collect(),
+        },
+        processes: Collected::Complete {
+            data: processes.collect(),
+        },
+        users: Collected::Complete {
+            data: users.collect(),
+        },
+        ..Inventory::default()
+    }
+}
+
+#[divan::bench(args = NAMES)]
+fn compiled(bencher: Bencher<'_, '_>, name: &str) {
+    bencher.bench(|| compile(name));
+}
+
+#[divan::bench(args = NAMES)]
+fn judged(bencher: Bencher<'_, '_>, name: &str) {
+    let (profile, inventory) = (compile(name), large());
+    let judged = profile.evaluate(&inventory);
+    assert!(!judged.results.is_empty(), "{name} judges nothing");
+    bencher
+        .counter(ItemsCount::new(FILES.unsigned_abs()))
+        .bench(|| profile.evaluate(&inventory));
+}
