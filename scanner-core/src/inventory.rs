@@ -4,12 +4,14 @@
 //! model, so that engines never know how a target was reached. Data that could not be collected
 //! is [`Collected::Unavailable`] with its reason, never an empty list.
 
+pub mod changes;
 pub mod model;
 pub mod parse;
 pub mod pod;
 pub mod request;
 pub mod wire;
 
+pub use changes::Changes;
 pub use model::{
     CommandEntry, EnvVar, FileEntry, FileKind, Group, Identity, KernelFacts, Listener, Mount,
     OsRelease, Package, PasswordState, Process, ShadowEntry, User,
@@ -134,6 +136,8 @@ pub struct Inventory {
     pub kernel: Collected<KernelFacts>,
     /// What the cluster says of the pod and container; not collected by an agent.
     pub pod: Collected<PodFacts>,
+    /// What changed while the agent looked; no check reads it.
+    pub changes: Collected<Changes>,
 }
 
 /// Which agent answered a request.

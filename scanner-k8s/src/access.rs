@@ -15,7 +15,7 @@ use scanner_core::{
 };
 
 use crate::{
-    collector,
+    Session, collector,
     exec::{ExecError, ExecStream, Limits},
 };
 
@@ -39,6 +39,8 @@ pub(crate) struct AgentStream {
     agent: Agent,
     nonce: String,
     limits: Limits,
+    /// The scan that is told what changed in the target, where a running target is read.
+    told: Option<Arc<Session>>,
 }
 
 impl AgentStream {
@@ -52,13 +54,24 @@ impl AgentStream {
                 total: Duration::from_secs(seconds.into()),
                 idle: IDLE,
             },
+            told: None,
         }
+    }
+
+    /// The same, of the running target itself: the scan is told what changed in it meanwhile.
+    pub(crate) fn comparing(mut self, session: &Arc<Session>) -> Self {
+        self.told = Some(Arc::clone(session));
+        self
     }
 }
 
 #[async_trait]
 impl TargetAccess for AgentStream {
     async fn inventory(&mut self, request: &InventoryRequest) -> Result<Inventory, AccessError> {
+        let request = match &self.told {
+            Some(_) => &request.comparing(),
+            None => request,
+        };
         let (name, input) = match &self.agent {
             Agent::Collector(_) => {
                 let script = collector::script(request, &self.nonce);
@@ -79,7 +92,11 @@ impl TargetAccess for AgentStream {
             hint: self.hint(&error),
             source: Some(Box::new(error)),
         })?;
-        parse::inventory(name, &answer, &self.nonce, request).map_err(|error| AccessError {
+        let read = parse::inventory(name, &answer, &self.nonce, request);
+        if let (Some(session), Ok(inventory)) = (&self.told, &read) {
+            let _ = session.changes.set(inventory.changes.clone());
+        }
+        read.map_err(|error| AccessError {
             message: format!("the {name}'s answer cannot be used"),
             hint: Some("scan again; if it stays so, what answers does not work or lies".into()),
             source: Some(Box::new(error)),

@@ -1,110 +1,18 @@
 //! The post-scan audit: what can be shown once everything is released. Makes no calls of its own.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+mod effects;
 
-use k8s_openapi::api::core::v1::Pod;
+use std::{fs, path::PathBuf};
+
 use scanner_core::report::{AuditCheck, AuditOutcome};
+
+pub use effects::PodSnapshot;
+pub(crate) use effects::side_effects;
 
 use crate::{Session, session::Scope};
 
 /// Largest file that is searched for a token, in bytes.
 const MAX_FILE: u64 = 64 << 20;
-
-/// What a pod looked like at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PodSnapshot {
-    uid: String,
-    generation: Option<i64>,
-    phase: String,
-    /// Container id and restarts of every container.
-    containers: BTreeMap<String, (String, i32)>,
-    ephemeral: Vec<String>,
-}
-
-impl PodSnapshot {
-    /// Of a pod as the server gave it.
-    pub fn of(pod: &Pod) -> Self {
-        let status = pod.status.clone().unwrap_or_default();
-        let all = status.container_statuses.unwrap_or_default().into_iter();
-        let init = status.init_container_statuses.unwrap_or_default();
-        let added = pod
-            .spec
-            .as_ref()
-            .and_then(|s| s.ephemeral_containers.clone());
-        Self {
-            uid: pod.metadata.uid.clone().unwrap_or_default(),
-            generation: pod.metadata.generation,
-            phase: status.phase.unwrap_or_default(),
-            containers: all
-                .chain(init)
-                .map(|c| {
-                    (
-                        c.name,
-                        (c.container_id.unwrap_or_default(), c.restart_count),
-                    )
-                })
-                .collect(),
-            ephemeral: added
-                .unwrap_or_default()
-                .into_iter()
-                .map(|c| c.name)
-                .collect(),
-        }
-    }
-
-    /// How `after` differs; an ephemeral container named `own` is the scan's.
-    fn differences(&self, after: &Self, own: &str) -> Vec<String> {
-        let mut all = Vec::new();
-        if self.uid != after.uid {
-            all.push(format!(
-                "the pod was replaced: uid {} is now {}",
-                self.uid, after.uid
-            ));
-            return all;
-        }
-        if self.phase != after.phase {
-            all.push(format!(
-                "its phase was {} and is {}",
-                self.phase, after.phase
-            ));
-        }
-        for (name, (id, restarts)) in &self.containers {
-            match after.containers.get(name) {
-                None => all.push(format!("container {name} is gone")),
-                Some((_, now)) if now != restarts => {
-                    all.push(format!(
-                        "container {name} had {restarts} restarts and has {now}"
-                    ));
-                }
-                Some((now, _)) if now != id => {
-                    all.push(format!("container {name} was {id} and is {now}"));
-                }
-                Some(_) => {}
-            }
-        }
-        let added = after
-            .ephemeral
-            .iter()
-            .filter(|n| !self.ephemeral.contains(n));
-        let (ours, theirs): (Vec<&String>, Vec<&String>) = added.partition(|n| *n == own);
-        for name in theirs {
-            all.push(format!("somebody added ephemeral container {name}"));
-        }
-        if !ours.is_empty() {
-            all.push(format!(
-                "the scan added ephemeral container {own}, as planned"
-            ));
-        }
-        if self.generation != after.generation {
-            all.push(format!(
-                "the generation of its specification was {} and is {}",
-                self.generation.unwrap_or_default(),
-                after.generation.unwrap_or_default()
-            ));
-        }
-        all
-    }
-}
 
 fn check(id: &str, outcome: AuditOutcome, evidence: Vec<String>) -> AuditCheck {
     AuditCheck {
@@ -245,37 +153,6 @@ fn open_files() -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What changed in the pod since it was resolved.
-pub(crate) fn side_effects(session: &Session) -> Vec<AuditCheck> {
-    let Some(before) = session.before.get() else {
-        return Vec::new();
-    };
-    let (outcome, mut evidence) = match session.after.get() {
-        None => (
-            AuditOutcome::Told,
-            vec!["the pod was not seen again after the scan; nothing is compared".to_owned()],
-        ),
-        Some(after) => {
-            let differences = before.differences(after, &session.name());
-            if differences.is_empty() {
-                let same = format!(
-                    "same uid, generation, phase, container ids and restarts of {} containers before and after",
-                    before.containers.len()
-                );
-                (AuditOutcome::Shown, vec![same])
-            } else {
-                (AuditOutcome::Told, differences)
-            }
-        }
-    };
-    evidence.push(
-        "not compared: files, processes and sockets inside the target; the agent has no command that \
-         writes, and its own processes end with its stream"
-            .into(),
-    );
-    vec![check("side-effects", outcome, evidence)]
-}
-
 /// The audit log has every call, and its chain holds.
 pub(crate) fn log(session: &Session) -> Vec<AuditCheck> {
     let log = session.connection.audit();
@@ -288,43 +165,4 @@ pub(crate) fn log(session: &Session) -> Vec<AuditCheck> {
     };
     let evidence = vec![format!("{} entries {text}", at.entries)];
     vec![check("audit-log", shown(holds), evidence)]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn pod(generation: i64, restarts: i32, ephemeral: &[&str]) -> PodSnapshot {
-        let added: Vec<_> = ephemeral
-            .iter()
-            .map(|n| json!({"name": n, "image": "i"}))
-            .collect();
-        let pod: Pod = serde_json::from_value(json!({
-            "metadata": {"uid": "u", "generation": generation},
-            "spec": {"containers": [], "ephemeralContainers": added},
-            "status": {"phase": "Running", "containerStatuses": [{
-                "name": "web", "containerID": "c", "restartCount": restarts,
-                "image": "i", "imageID": "i", "ready": true,
-            }]},
-        }))
-        .unwrap();
-        PodSnapshot::of(&pod)
-    }
-
-    #[test]
-    fn every_difference_is_told() {
-        let before = pod(1, 0, &[]);
-        assert!(before.differences(&pod(1, 0, &[]), "own").is_empty());
-        assert_eq!(before.differences(&pod(1, 1, &[]), "own").len(), 1);
-        let ours = before.differences(&pod(2, 0, &["own"]), "own").join(";");
-        assert!(
-            ours.contains("as planned") && ours.contains("generation"),
-            "{ours}"
-        );
-        let theirs = before.differences(&pod(1, 0, &["x"]), "own").join(";");
-        assert!(theirs.contains("somebody added"), "{theirs}");
-        let gone = before.differences(&PodSnapshot::default(), "own").join(";");
-        assert!(gone.contains("replaced"), "{gone}");
-    }
 }

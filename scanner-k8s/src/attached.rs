@@ -131,11 +131,7 @@ impl ScanStrategy for Attached {
             hint: error.hint.clone(),
             source: Some(Box::new(error)),
         })?;
-        Ok(Box::new(AgentStream::new(
-            stream,
-            Agent::Probe,
-            &self.nonce,
-            plan.lease_seconds,
-        )))
+        let stream = AgentStream::new(stream, Agent::Probe, &self.nonce, plan.lease_seconds);
+        Ok(Box::new(stream.comparing(&self.session)))
     }
 }

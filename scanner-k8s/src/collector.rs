@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use scanner_core::inventory::{FileKind, FileSelector, InventoryRequest};
+use scanner_core::inventory::{FileKind, FileSelector, InventoryRequest, changes};
 
 /// What runs after the prologue.
 const SCRIPT: &str = include_str!("collector/collector.sh");
@@ -40,6 +40,18 @@ pub fn script(request: &InventoryRequest, nonce: &str) -> String {
     let _ = writeln!(script, "named() {{ look {}; }}", quoted.join(" "));
     let _ = writeln!(script, "search() {{ {}; }}", search(&request.files));
     let _ = writeln!(script, "digests() {{ {}; }}", digests(&request.files));
+    if request.changes {
+        let _ = writeln!(
+            script,
+            "changes=yes watched={} most_entries={} most_processes={} most_sockets={}",
+            quote(&changes::WATCHED.join(" ")),
+            changes::MAX_ENTRIES,
+            changes::MAX_PROCESSES,
+            changes::MAX_SOCKETS
+        );
+    } else {
+        script.push_str("changes=no\n");
+    }
     script.push_str(SCRIPT);
     script
 }

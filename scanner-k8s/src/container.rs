@@ -71,7 +71,7 @@ impl Reach for ContainerReach {
 
 /// What would run in `target` to answer `request`.
 pub fn commands(target: &Target, request: &InventoryRequest) -> Vec<PlannedCommand> {
-    let script = collector::script(request, &"0".repeat(32));
+    let script = collector::script(&request.comparing(), &"0".repeat(32));
     vec![PlannedCommand {
         container: target.container.to_string(),
         argv: collector::COMMAND.map(str::to_owned).to_vec(),
@@ -107,11 +107,7 @@ impl ScanStrategy for ContainerExec {
             source: Some(Box::new(error)),
         })?;
         let agent = Agent::Collector(Arc::clone(&self.no_shell));
-        Ok(Box::new(AgentStream::new(
-            stream,
-            agent,
-            &self.nonce,
-            plan.lease_seconds,
-        )))
+        let stream = AgentStream::new(stream, agent, &self.nonce, plan.lease_seconds);
+        Ok(Box::new(stream.comparing(&self.session)))
     }
 }

@@ -190,7 +190,9 @@ pub(crate) fn commands(
         container: name.to_owned(),
         argv,
         stdin: "the inventory request, in the ephemeral container".into(),
-        stdin_bytes: serde_json::to_vec(request).unwrap_or_default().len(),
+        stdin_bytes: serde_json::to_vec(&request.comparing())
+            .unwrap_or_default()
+            .len(),
     }]
 }
 
@@ -271,12 +273,8 @@ impl ScanStrategy for Distroless {
             .await
             .map_err(|e| failed("cannot exec into the probe", Box::new(e)))?;
         let seconds = plan.lease_seconds;
-        Ok(Box::new(AgentStream::new(
-            stream,
-            Agent::Probe,
-            &self.nonce,
-            seconds,
-        )))
+        let stream = AgentStream::new(stream, Agent::Probe, &self.nonce, seconds);
+        Ok(Box::new(stream.comparing(&self.session)))
     }
 }
 

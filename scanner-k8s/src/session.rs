@@ -13,7 +13,11 @@ use kube::{
     api::{DeleteParams, ListParams, PartialObjectMeta, PostParams, Preconditions},
     core::ObjectList,
 };
-use scanner_core::{ControlError, ScanPlan, Target, control::ControlEffect};
+use scanner_core::{
+    ControlError, ScanPlan, Target,
+    control::ControlEffect,
+    inventory::{Changes, Collected},
+};
 use secrecy::SecretString;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -55,6 +59,8 @@ pub struct Session {
     /// The pod as it was resolved, and as it was after the scan.
     pub(crate) before: OnceLock<PodSnapshot>,
     pub(crate) after: OnceLock<PodSnapshot>,
+    /// What changed in the target while it was read.
+    pub(crate) changes: OnceLock<Collected<Changes>>,
     /// The token, where it is lent to a program; nowhere else is it kept.
     lent: Mutex<Option<SecretString>>,
     ledger: Arc<Ledger>,
@@ -74,6 +80,7 @@ impl Session {
             token_refused: OnceLock::new(),
             before: OnceLock::new(),
             after: OnceLock::new(),
+            changes: OnceLock::new(),
             lent: Mutex::default(),
             ledger: Arc::default(),
         })

@@ -6,6 +6,7 @@
 mod accounts;
 #[cfg(feature = "archive")]
 pub mod archive;
+mod changes;
 mod contents;
 #[cfg(feature = "archive")]
 pub mod layers;
@@ -17,7 +18,7 @@ mod walk;
 use std::io::{self, Write};
 
 use rustix::io::Errno;
-use scanner_core::inventory::{InventoryRequest, Section, wire::FrameWriter};
+use scanner_core::inventory::{InventoryRequest, Section, changes::PART, wire::FrameWriter};
 
 pub use procs::of_container;
 pub use root::Root;
@@ -63,6 +64,7 @@ pub fn answer(
     out: impl Write,
 ) -> io::Result<()> {
     let mut out = FrameWriter::new(out, nonce);
+    let before = request.changes.then(|| changes::Moment::of(subject));
     let mut count = 0;
     for section in request.sections.iter().filter(|s| **s != Section::Pod) {
         count += 1;
@@ -74,6 +76,11 @@ pub fn answer(
             }
             End::Missing(reason) => writeln!(out, "!missing {}", reason.replace('\n', " "))?,
         }
+    }
+    if let Some(before) = before {
+        writeln!(out, "@{nonce} section {PART}")?;
+        before.compare(&changes::Moment::of(subject), &mut out)?;
+        writeln!(out, "!ok")?;
     }
     writeln!(out, "@{nonce} done {count}")?;
     out.finish()

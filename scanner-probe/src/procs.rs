@@ -25,7 +25,7 @@ const KEYS: [&str; 10] = [
 ];
 
 /// Reads a file of `/proc`, bounded; bytes that are not UTF-8 are replaced.
-fn read(path: &str) -> io::Result<String> {
+pub(crate) fn read(path: &str) -> io::Result<String> {
     let mut bytes = Vec::new();
     fs::File::open(path)?
         .take(MAX_PROC)

@@ -103,6 +103,22 @@ impl Tree for Root {
         Ok(self.stat(path)?.as_ref().map(walk::meta))
     }
 
+    fn state(&self, path: &str) -> Option<String> {
+        let s = self.stat(path).ok()??;
+        Some(format!(
+            "{:x} {} {} {} {} {}.{:09} {}.{:09}",
+            s.st_mode,
+            s.st_uid,
+            s.st_gid,
+            s.st_size,
+            s.st_ino,
+            s.st_mtime,
+            s.st_mtime_nsec,
+            s.st_ctime,
+            s.st_ctime_nsec
+        ))
+    }
+
     fn contents(&self, path: &str) -> Contents {
         let (parent, name) = split(path);
         match self.resolve(parent, OFlags::PATH) {

@@ -23,6 +23,7 @@ fn look(root: &Path, request: &InventoryRequest) -> Inventory {
 
 fn request(sections: &[Section], files: Vec<FileSelector>) -> InventoryRequest {
     InventoryRequest {
+        changes: false,
         sections: sections.iter().copied().collect(),
         files,
         commands: ["sh".to_owned()].into(),

@@ -41,6 +41,12 @@ pub trait Tree: Debug {
     /// Fails when it cannot be looked at.
     fn meta(&self, path: &str) -> Result<Option<Meta>, Errno>;
 
+    /// What differs once the file at `path`, or what it holds, was changed; `None` where that cannot
+    /// be told, as of a tree that cannot change.
+    fn state(&self, _path: &str) -> Option<String> {
+        None
+    }
+
     /// What is in the file at `path`, a link at its end not followed.
     fn contents(&self, path: &str) -> Contents;
 

@@ -81,6 +81,16 @@ fn kernel_identity_and_mounts_are_the_same() {
 }
 
 #[test]
+fn both_compare_a_target_with_how_it_was() {
+    let request = request(&[]).comparing();
+    for found in [by_collector(&request), by_probe(&request)] {
+        let agent = &found.agent.name;
+        let data = found.changes.data().expect("compared");
+        assert!(data.processes > 0 && data.files > 50, "{agent}: {data:?}");
+    }
+}
+
+#[test]
 fn a_hostile_tree_is_the_same() {
     let dir = tempfile::tempdir().expect("folder");
     let root = dir.path().canonicalize().expect("path");

@@ -17,6 +17,7 @@ mod hostile;
 mod inject;
 mod reap;
 mod reports;
+mod side_effects;
 mod sidecar;
 mod sidecar_places;
 

@@ -2,13 +2,13 @@
 //! section partial; nothing is dropped in silence.
 
 mod files;
-mod proc;
+pub(super) mod proc;
 
 use std::collections::BTreeMap;
 
 use super::{
     AgentInfo, Collected, CommandEntry, EnvVar, Group, Inventory, InventoryRequest, KernelFacts,
-    OsRelease, Package, PasswordState, Section, ShadowEntry, User,
+    OsRelease, Package, PasswordState, Section, ShadowEntry, User, changes,
     wire::{self, Answer, Ending, RawSection, WireError},
 };
 
@@ -51,6 +51,11 @@ pub fn inventory(
         os: raw.take(Section::Os, os),
         kernel: raw.take(Section::Kernel, kernel),
         pod: Collected::NotRequested,
+        changes: if request.changes {
+            changes::read(wire::part(&answer, nonce, changes::PART)?)
+        } else {
+            Collected::NotRequested
+        },
     })
 }
 

@@ -186,6 +186,20 @@ pub struct InventoryRequest {
     pub files: Vec<FileSelector>,
     /// Names of commands to look for on the standard paths.
     pub commands: BTreeSet<String>,
+    /// Whether the agent compares the target at its end with how it was at its start.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub changes: bool,
+}
+
+impl InventoryRequest {
+    /// The same request of a target that runs: what changes meanwhile is told too.
+    #[must_use]
+    pub fn comparing(&self) -> Self {
+        Self {
+            changes: true,
+            ..self.clone()
+        }
+    }
 }
 
 /// Whether `path` is `dir` or below it.

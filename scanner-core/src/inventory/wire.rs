@@ -172,10 +172,28 @@ fn check(crc: &str, bytes: &[u8], frame: u64) -> Result<bool, WireError> {
 /// Fails when the agent did not get to its end. Does not fail on a section that nobody asked for
 /// or that has no status: those are left out, so that they read as not answered.
 pub fn sections(answer: &Answer, nonce: &str) -> Result<BTreeMap<Section, RawSection>, WireError> {
+    parts(answer, nonce, Section::from_name)
+}
+
+/// A part of an answer that is no section.
+///
+/// # Errors
+///
+/// Fails as [`sections`] does.
+pub fn part(answer: &Answer, nonce: &str, name: &str) -> Result<Option<RawSection>, WireError> {
+    let all = parts(answer, nonce, |other| (other == name).then_some(()))?;
+    Ok(all.into_values().next())
+}
+
+fn parts<K: Ord>(
+    answer: &Answer,
+    nonce: &str,
+    named: impl Fn(&str) -> Option<K>,
+) -> Result<BTreeMap<K, RawSection>, WireError> {
     let text = String::from_utf8_lossy(&answer.payload);
     let mark = format!("@{nonce} ");
     let mut found = BTreeMap::new();
-    let mut open: Option<(Section, Vec<String>)> = None;
+    let mut open: Option<(K, Vec<String>)> = None;
     for line in text.lines() {
         let Some(control) = line.strip_prefix(&mark) else {
             if let Some((_, lines)) = &mut open {
@@ -183,15 +201,13 @@ pub fn sections(answer: &Answer, nonce: &str) -> Result<BTreeMap<Section, RawSec
             }
             continue;
         };
-        if let Some((section, mut lines)) = open.take()
+        if let Some((part, mut lines)) = open.take()
             && let Some(ending) = lines.pop().as_deref().and_then(ending)
         {
-            found.insert(section, RawSection { lines, ending });
+            found.insert(part, RawSection { lines, ending });
         }
         match control.split_once(' ') {
-            Some(("section", name)) => {
-                open = Section::from_name(name).map(|section| (section, Vec::new()));
-            }
+            Some(("section", name)) => open = named(name).map(|part| (part, Vec::new())),
             Some(("done", _)) => return Ok(found),
             _ => return Err(WireError::Incomplete),
         }

@@ -58,6 +58,7 @@ fn everything() -> InventoryRequest {
             ..FileSelector::default()
         }],
         commands: ["sh".into(), "no-such-command".into()].into(),
+        ..InventoryRequest::default()
     }
 }
 
@@ -250,6 +251,7 @@ fn requests_cannot_break_out_of_their_quotes() {
             ..FileSelector::default()
         }],
         commands: ["sh; echo broken".into()].into(),
+        ..InventoryRequest::default()
     };
     for shell in SHELLS {
         let found = collect(shell, &request);
@@ -315,4 +317,58 @@ fn digests_are_the_same_in_every_shell_and_told_where_there_is_no_tool() {
     };
     assert_eq!(*unreadable, 6);
     assert_eq!(reasons[0], "the target has no no-such-tool");
+}
+
+/// An answer that takes a second, so that something can happen meanwhile.
+fn slowly(shell: &[&str], meanwhile: impl FnOnce()) -> Inventory {
+    let request = InventoryRequest::default().comparing();
+    let slow = script(&request, "n0nce").replace(
+        "for section in $sections; do",
+        "sleep 1; for section in $sections; do",
+    );
+    let mut child = Command::new(shell[0])
+        .args(&shell[1..])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(slow.as_bytes()).unwrap();
+    drop(stdin);
+    std::thread::sleep(std::time::Duration::from_millis(600));
+    meanwhile();
+    let out = child.wait_with_output().unwrap().stdout;
+    parse::inventory(NAME, &out, "n0nce", &request).unwrap()
+}
+
+#[test]
+fn what_changes_while_the_collector_runs_is_told_in_every_shell() {
+    for shell in SHELLS {
+        let own = tempfile::Builder::new()
+            .prefix("seen")
+            .tempfile_in("/tmp")
+            .unwrap();
+        let mut held = Vec::new();
+        let found = slowly(shell, || {
+            fs::write(own.path(), "changed").unwrap();
+            let sleep = Command::new("sleep").arg("5").spawn().unwrap();
+            held.push((sleep, std::net::TcpListener::bind("127.0.0.1:0").unwrap()));
+        });
+        let (mut sleep, listener) = held.pop().unwrap();
+        sleep.kill().unwrap();
+        sleep.wait().unwrap();
+        let Collected::Complete { data } = &found.changes else {
+            unreachable!("{shell:?}: {:?}", found.changes);
+        };
+        let told = data.differences.join("\n");
+        let port = listener.local_addr().unwrap().port();
+        for expected in [
+            format!("file {} changed", own.path().display()),
+            format!("process {} (sleep) started", sleep.id()),
+            format!("tcp 127.0.0.1 port {port} began to listen"),
+        ] {
+            assert!(told.contains(&expected), "{shell:?}: {expected}: {told}");
+        }
+        assert!(data.files > 50 && data.processes > 0, "{shell:?}: {data:?}");
+    }
 }

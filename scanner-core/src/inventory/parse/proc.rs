@@ -207,7 +207,7 @@ fn socket(protocol: &str, row: &str) -> Option<(Listener, bool)> {
 
 /// Addresses are 32-bit words in the machine's byte order, which is little endian on every
 /// architecture that Kubernetes nodes commonly have.
-fn ip(hex: &str) -> Option<IpAddr> {
+pub(in crate::inventory) fn ip(hex: &str) -> Option<IpAddr> {
     let mut bytes = Vec::new();
     for at in (0..hex.len()).step_by(8) {
         let word = u32::from_str_radix(hex.get(at..at + 8)?, 16).ok()?;

@@ -1,0 +1,83 @@
+//! What changes in a target while it is read is told, and a scan itself changes nothing.
+
+use futures_util::future::join_all;
+use scanner_core::report::AuditOutcome;
+use scanner_tests::{Site, lab_only, program::Said};
+use serde_json::{Value, json};
+
+/// The post-scan audit's word on side effects.
+fn side_effects(said: &Said) -> (AuditOutcome, String) {
+    let report: Value = serde_json::from_str(&said.out).unwrap_or_default();
+    let checks = report["post_scan"]["checks"].as_array();
+    let mut checks = checks.into_iter().flatten();
+    let check = checks.find(|c| c["id"] == "side-effects");
+    let check = check.unwrap_or_else(|| unreachable!("{said:?}"));
+    let outcome = serde_json::from_value(check["outcome"].clone()).expect("outcome");
+    let lines = check["evidence"].as_array().expect("evidence").iter();
+    let lines: Vec<&str> = lines.filter_map(Value::as_str).collect();
+    (outcome, lines.join("\n"))
+}
+
+async fn pod(site: &Site, name: &str, image: &str, script: &str) {
+    let more = json!({"containers": [{
+        "name": "web", "image": image, "imagePullPolicy": "IfNotPresent",
+        "command": ["/bin/sh", "-c", script],
+    }]});
+    site.pod_like(name, "", "Running", &more, &json!({})).await;
+}
+
+#[tokio::test]
+async fn changes_during_a_scan_are_told_and_a_scan_makes_none() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("effects").await;
+    let image = "lab.local/busybox:1";
+    let quiet = "exec sleep 36000";
+    // Each does one thing again and again, so that a scan sees it done.
+    let noisy = [
+        (
+            "file",
+            "echo x >> /etc/passwd; sleep 0.1",
+            "file /etc/passwd changed",
+        ),
+        (
+            "new-file",
+            "n=$((n+1)); echo x > /tmp/dropped-$n; sleep 0.1",
+            "is new",
+        ),
+        ("process", "sleep 0.2", "(sleep) started"),
+        ("socket", "nc -l -p 4444 & sleep 0.2; kill $!", "port 4444 "),
+    ];
+    let busy = noisy
+        .map(|(name, does, expected)| (name, format!("while :; do {does}; done"), Some(expected)));
+    let all = [
+        ("quiet", quiet.to_owned(), None),
+        ("quiet-debian", quiet.to_owned(), None),
+    ]
+    .into_iter()
+    .chain(busy);
+    let wrong = join_all(all.map(|(name, script, expected)| {
+        let site = &site;
+        async move {
+            let image = if name == "quiet-debian" {
+                "lab.local/debian:1"
+            } else {
+                image
+            };
+            pod(site, name, image, &script).await;
+            let said = site.run(&[name, "-o", "json"]).await;
+            let (outcome, text) = side_effects(&said);
+            let right = match expected {
+                None => outcome == AuditOutcome::Shown,
+                Some(expected) => outcome == AuditOutcome::Told && text.contains(expected),
+            };
+            let counted = text.contains(" files of the target compared");
+            (!(right && counted)).then(|| format!("{name}: {outcome:?}: {text}"))
+        }
+    }))
+    .await;
+    let wrong: Vec<String> = wrong.into_iter().flatten().collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    site.remove().await;
+}
