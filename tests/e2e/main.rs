@@ -15,6 +15,7 @@ mod gates;
 mod guard;
 mod hostile;
 mod inject;
+mod profiles;
 mod reap;
 mod reports;
 mod side_effects;

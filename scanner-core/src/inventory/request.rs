@@ -143,8 +143,11 @@ pub const MAX_DIGEST: u64 = 1 << 30;
 impl FileSelector {
     /// Whether `entry` is in this selection, exactly as the agents' broader search may not be.
     pub fn matches(&self, entry: &FileEntry) -> bool {
-        let by_place = if self.paths.is_empty() {
-            self.under.is_empty() || self.under.iter().any(|dir| is_below(&entry.path, dir))
+        let by_place = if self.walks() {
+            // What another selection named and is not there is nothing that a walk finds.
+            entry.exists
+                && (self.under.is_empty()
+                    || self.under.iter().any(|dir| is_below(&entry.path, dir)))
         } else {
             self.paths.contains(&entry.path)
         };
@@ -270,6 +273,20 @@ mod tests {
         assert!(!selector.matches(&file("/usr/bin/sudo", 0o755)));
         assert!(!selector.matches(&file("/usrx/bin/sudo", 0o4755)));
         assert!(!selector.matches(&file("/usr/bin/mount", 0o4755)));
+    }
+
+    #[test]
+    fn a_walk_finds_only_what_is_there() {
+        let walk = FileSelector::default();
+        let named = FileSelector {
+            paths: vec!["/etc/x".into()],
+            ..FileSelector::default()
+        };
+        let absent = FileEntry {
+            exists: false,
+            ..file("/etc/x", 0)
+        };
+        assert!(named.matches(&absent) && !walk.matches(&absent));
     }
 
     #[test]

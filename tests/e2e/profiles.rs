@@ -1,0 +1,280 @@
+//! Every shipped check, seen to pass and to fail in real pods.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
+
+use k8s_openapi::api::{
+    apps::v1::ReplicaSet,
+    core::v1::{Node, Pod, Secret, ServiceAccount},
+};
+use kube::{
+    Api,
+    api::{ListParams, Patch, PatchParams, PostParams},
+};
+use scanner_policy::builtin;
+use scanner_tests::{Site, lab_only, program::Said};
+use serde_json::{Value, json};
+
+/// All shipped profiles as one, so that one scan judges every check.
+const ALL: &str = "name: all\nversion: '1'\ntitle: All\nextends: [NAMES]\nset: {allowed_registries: [lab.local]}\n";
+
+const NO_LSM: &str = "the lab's node has neither AppArmor nor SELinux";
+const NO_USER_NAMESPACE: &str = "the lab's runc is older than user namespaces";
+const NO_DEVICE: &str = "the lab has no block device to hand over";
+
+/// Checks that pass in no pod of the lab, and why.
+const NEVER_PASS: &[(&str, &str)] = &[
+    ("confinement", NO_LSM),
+    ("cis-5-1-apparmor", NO_LSM),
+    ("pod-user-namespace", NO_USER_NAMESPACE),
+    ("cis-5-30-user-namespace", NO_USER_NAMESPACE),
+];
+
+/// Checks that fail in no pod of the lab, and why.
+const NEVER_FAIL: &[(&str, &str)] = &[
+    // The server takes procMount: Unmasked only in a user namespace.
+    ("psp-proc-mount", NO_USER_NAMESPACE),
+    ("psp-sysctls", "a kubelet refuses a pod with another sysctl"),
+    ("cis-5-17-devices", NO_DEVICE),
+    ("pod-raw-devices", NO_DEVICE),
+    (
+        "pod-default-namespace",
+        "tests touch no namespace but their own",
+    ),
+];
+
+/// A pod with nothing to find: the probe's own image, which has no shell and is named by digest.
+async fn good(site: &Site) {
+    let params = PostParams::default();
+    let account = json!({"metadata": {"name": "web"}, "automountServiceAccountToken": false});
+    let account: ServiceAccount = serde_json::from_value(account).expect("account");
+    let made = site.api::<ServiceAccount>().create(&params, &account).await;
+    made.expect("account");
+    let probe = json!({"tcpSocket": {"port": 1}, "initialDelaySeconds": 3600});
+    let set: ReplicaSet = serde_json::from_value(json!({
+        "metadata": {"name": "good"},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": {"app": "good"}},
+            "template": {"metadata": {"labels": {"app": "good"}}, "spec": {
+                "serviceAccountName": "web",
+                "automountServiceAccountToken": false,
+                "terminationGracePeriodSeconds": 0,
+                "securityContext": {
+                    "runAsNonRoot": true, "runAsUser": 10001, "runAsGroup": 10001, "fsGroup": 10001,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "containers": [{
+                    "name": "web",
+                    "image": probe_by_digest(site).await,
+                    "imagePullPolicy": "IfNotPresent",
+                    "command": ["/secure-scan-probe", "serve"],
+                    "securityContext": {
+                        "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                    "resources": {
+                        "limits": {"cpu": "100m", "memory": "64Mi"},
+                        "requests": {"cpu": "10m", "memory": "16Mi"},
+                    },
+                    "livenessProbe": probe, "readinessProbe": probe,
+                }],
+            }},
+        },
+    }))
+    .expect("set");
+    let made = site.api::<ReplicaSet>().create(&params, &set).await;
+    made.expect("set");
+    let (pods, ours) = (site.api::<Pod>(), ListParams::default().labels("app=good"));
+    for _ in 0..300 {
+        let all = pods.list(&ours).await.expect("pods");
+        let mut phases = all
+            .items
+            .iter()
+            .filter_map(|p| p.status.as_ref()?.phase.as_deref());
+        if phases.next() == Some("Running") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    unreachable!("the pod of the set does not run");
+}
+
+/// The name with a digest by which the node knows the probe.
+async fn probe_by_digest(site: &Site) -> String {
+    let nodes = Api::<Node>::all(site.client.clone());
+    let nodes = nodes.list(&ListParams::default()).await.expect("nodes");
+    let images = nodes.items.into_iter().filter_map(|n| n.status?.images);
+    let names = images.flatten().filter_map(|i| i.names).flatten();
+    let mut probes = names.filter(|name| name.starts_with("lab.local/probe@"));
+    probes.next().expect("the lab's probe has a digest")
+}
+
+/// A Debian in which everything was planted that a container can hold.
+async fn loose(site: &Site) {
+    let params = PostParams::default();
+    let secret = json!({"metadata": {"name": "db"}, "stringData": {"token": "hunter2"}});
+    let secret: Secret = serde_json::from_value(secret).expect("secret");
+    let made = site.api::<Secret>().create(&params, &secret).await;
+    made.expect("secret");
+    let spec = json!({
+        "shareProcessNamespace": true,
+        "securityContext": {"fsGroup": 0, "supplementalGroups": [0]},
+        "volumes": [
+            {"name": "shm", "emptyDir": {"medium": "Memory"}},
+            {"name": "secret", "secret": {"secretName": "db"}},
+            {"name": "token", "projected": {"sources": [
+                {"serviceAccountToken": {"path": "token", "expirationSeconds": 172_800}},
+            ]}},
+            // A volume that no container mounts is left alone by the kubelet.
+            {"name": "old", "nfs": {"server": "127.0.0.1", "path": "/"}},
+        ],
+        "initContainers": [{
+            "name": "setup", "image": "lab.local/busybox:1", "imagePullPolicy": "IfNotPresent",
+            "command": ["true"],
+        }],
+        "containers": [{
+            "name": "web", "image": "lab.local/debian:1", "imagePullPolicy": "IfNotPresent",
+            "command": ["bash", "-c", include_str!("profiles/plant.sh")],
+            "lifecycle": {"postStart": {"exec": {"command":
+                ["sh", "-c", "until [ -e /planted ]; do sleep 0.1; done"]}}},
+            "tty": true, "stdin": true,
+            "securityContext": {
+                "runAsUser": 0, "runAsGroup": 0,
+                "capabilities": {"add": ["SYS_ADMIN", "CHOWN"]},
+                "seccompProfile": {"type": "Unconfined"},
+                "appArmorProfile": {"type": "Unconfined"},
+                "seLinuxOptions": {"type": "spc_t", "user": "system_u"},
+            },
+            "ports": [
+                {"containerPort": 80, "hostPort": 861},
+                {"containerPort": 8080, "hostPort": 18_861},
+            ],
+            "env": [
+                {"name": "DB_PASSWORD", "value": "hunter2-planted"},
+                {"name": "DATABASE_URL", "value": "postgres://shop:hunter2@db/shop"},
+                {"name": "LD_LIBRARY_PATH", "value": "/opt"},
+                {"name": "API_TOKEN", "valueFrom": {"secretKeyRef": {"name": "db", "key": "token"}}},
+            ],
+            "volumeMounts": [
+                {"name": "shm", "mountPath": "/dev/shm"},
+                {"name": "secret", "mountPath": "/secret"},
+                {"name": "token", "mountPath": "/token"},
+            ],
+        }],
+    });
+    site.pod_like("loose", "", "Running", &spec, &json!({}))
+        .await;
+    // It is never started: its image is nowhere.
+    let debug = json!({"spec": {"ephemeralContainers": [{
+        "name": "debug", "image": "registry.example/tool:latest", "imagePullPolicy": "Never",
+    }]}});
+    let patched = site
+        .api::<Pod>()
+        .patch_ephemeral_containers("loose", &PatchParams::default(), &Patch::Strategic(debug))
+        .await;
+    patched.expect("ephemeral container");
+}
+
+/// A pod that has its node: privileged, and in all of the node's namespaces.
+async fn host(site: &Site) {
+    let kubeconfig = std::env::var("KUBECONFIG").expect("the lab's kubeconfig");
+    let socket = Path::new(&kubeconfig).with_file_name("containerd.sock");
+    let spec = json!({
+        "hostNetwork": true, "hostPID": true, "hostIPC": true,
+        "securityContext": {"windowsOptions": {"hostProcess": true}},
+        "volumes": [
+            {"name": "socket", "hostPath": {"path": socket, "type": "Socket"}},
+            {"name": "etc", "hostPath": {"path": "/etc"}},
+            {"name": "shared", "emptyDir": {}},
+        ],
+        "containers": [{
+            "name": "web", "image": "lab.local/busybox:1", "imagePullPolicy": "IfNotPresent",
+            "command": ["sh", "-c", "mkdir -p /var/lib/dpkg; : >/var/lib/dpkg/status; echo NAME=x >/etc/os-release; exec sleep 3600"],
+            "securityContext": {"privileged": true},
+            "livenessProbe": {"tcpSocket": {"host": "127.0.0.1", "port": 1}, "initialDelaySeconds": 3600},
+            "volumeMounts": [
+                {"name": "socket", "mountPath": "/containerd.sock"},
+                {"name": "etc", "mountPath": "/node", "readOnly": true},
+                {"name": "shared", "mountPath": "/shared", "mountPropagation": "Bidirectional"},
+            ],
+        }],
+    });
+    site.pod_like("host", "", "Running", &spec, &json!({}))
+        .await;
+}
+
+/// What each check said of a pod.
+fn results(said: &Said) -> BTreeMap<String, Value> {
+    assert!(matches!(said.code, 1 | 3), "{said:?}");
+    let report = said.json();
+    let all = report["findings"]["results"].as_array().cloned();
+    let all = all.unwrap_or_else(|| unreachable!("no findings: {said:?}"));
+    let of = |r: Value| (r["id"].as_str().expect("id").to_owned(), r);
+    all.into_iter().map(of).collect()
+}
+
+/// Checks that do not say `status` of any of `pods`, and those that are listed as such and do.
+fn wrong(
+    ids: &BTreeSet<&str>,
+    pods: &[&BTreeMap<String, Value>],
+    status: &str,
+    never: &[(&str, &str)],
+) -> Vec<String> {
+    let known: BTreeSet<&str> = never.iter().map(|(id, _)| *id).collect();
+    let unknown = known.difference(ids).map(|id| format!("{id} is no check"));
+    let said = |id: &str| pods.iter().any(|results| results[id]["status"] == status);
+    let differ = ids
+        .iter()
+        .filter_map(|id| match (said(id), known.contains(id)) {
+            (true, true) => Some(format!("{id} is listed, and was seen to {status}")),
+            (false, false) => {
+                let told: Vec<String> = pods.iter().map(|r| r[*id].to_string()).collect();
+                Some(format!("{id} did not {status}: {}", told.join(" ")))
+            }
+            _ => None,
+        });
+    unknown.chain(differ).collect()
+}
+
+#[tokio::test]
+async fn each_shipped_check_passes_and_fails_in_real_pods() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("profiles").await;
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").expect("file");
+    let names: Vec<&str> = builtin::ALL.iter().map(|(name, _)| *name).collect();
+    std::fs::write(file.path(), ALL.replace("NAMES", &names.join(", "))).expect("write");
+    let profile = file.path().to_str().expect("path");
+    let (none, root) = (json!({}), json!({"runAsUser": 0}));
+    tokio::join!(
+        good(&site),
+        loose(&site),
+        host(&site),
+        site.pod_like("plain", "lab.local/debian:1", "Running", &none, &root),
+    );
+    let all = ["--profile", profile, "--policy", "baseline", "-o", "json"];
+    let with = |args: &[&'static str]| [args, &all[..]].concat();
+    let (good, plain) = (with(&["-l", "app=good"]), with(&["plain"]));
+    let (loose, host) = (
+        with(&["loose", "--input", "max_packages=1"]),
+        with(&["host"]),
+    );
+    let (good, plain, loose, host) = tokio::join!(
+        site.probe(&good),
+        site.run(&plain),
+        site.run(&loose),
+        site.run(&host),
+    );
+    let (good, plain) = (results(&good), results(&plain));
+    let (loose, host) = (results(&loose), results(&host));
+    let ids: BTreeSet<&str> = good.keys().map(String::as_str).collect();
+    let mut all = wrong(&ids, &[&good, &plain], "pass", NEVER_PASS);
+    all.extend(wrong(&ids, &[&loose, &host], "fail", NEVER_FAIL));
+    assert_eq!(all, Vec::<String>::new());
+    site.remove().await;
+}
