@@ -128,7 +128,7 @@ pub struct Inventory {
     pub env: Collected<Vec<EnvVar>>,
     /// Which of the requested commands exist on the standard paths.
     pub commands: Collected<Vec<CommandEntry>>,
-    /// Installed packages of dpkg and apk databases.
+    /// Installed packages of dpkg, apk and rpm databases.
     pub packages: Collected<Vec<Package>>,
     /// `/etc/os-release`.
     pub os: Collected<OsRelease>,

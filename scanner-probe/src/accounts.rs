@@ -1,4 +1,4 @@
-//! Accounts, packages and the system's release, from files of the root. Hashes never leave it.
+//! Accounts and the system's release, from files of the root. Hashes never leave it.
 
 use std::io::{self, Write};
 
@@ -77,65 +77,11 @@ pub(crate) fn os(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
     ))
 }
 
-fn fields(text: &str, keys: &[&str], out: &mut impl Write) -> io::Result<()> {
+/// Writes the lines of `text` that start with one of `keys`.
+pub(crate) fn fields(text: &str, keys: &[&str], out: &mut impl Write) -> io::Result<()> {
     let wanted = |line: &&str| keys.iter().any(|key| line.starts_with(key));
     for line in text.lines().filter(wanted) {
         writeln!(out, "{line}")?;
     }
     Ok(())
-}
-
-/// Where apk keeps what is installed, by the versions of Alpine.
-const APK: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
-/// Where rpm does.
-const RPM: [&str; 2] = ["/var/lib/rpm", "/usr/lib/sysimage/rpm"];
-
-/// dpkg's status, distroless images' `status.d`, and apk's database.
-pub(crate) fn packages(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
-    let mut databases = vec![("@dpkg", "/var/lib/dpkg/status".to_owned())];
-    match root.names("/var/lib/dpkg/status.d") {
-        Ok(names) => databases.extend(
-            names
-                .iter()
-                .filter(|name| !name.ends_with(".md5sums"))
-                .map(|name| ("@dpkg", format!("/var/lib/dpkg/status.d/{name}"))),
-        ),
-        Err(error) => return Ok(End::missing("/var/lib/dpkg/status.d", error)),
-    }
-    for path in APK {
-        databases.push(("@apk", path.into()));
-    }
-    let (mut known, mut apk) = (false, false);
-    for (manager, path) in databases {
-        // Where /lib leads to /usr/lib both names are one database.
-        if manager == "@apk" && apk {
-            continue;
-        }
-        match root.text(&path) {
-            Ok(None) => {}
-            Err(error) => return Ok(End::missing(&path, error)),
-            Ok(Some(text)) => {
-                known = true;
-                apk |= manager == "@apk";
-                writeln!(out, "{manager}")?;
-                let keys: &[&str] = match manager {
-                    "@dpkg" => &["Package:", "Status:", "Version:", "Architecture:"],
-                    _ => &["P:", "V:", "A:"],
-                };
-                fields(&text, keys, out)?;
-            }
-        }
-    }
-    for path in RPM {
-        let there = root.meta(path).map(|found| found.is_some());
-        if !matches!(there, Ok(false)) || !matches!(root.names(path).as_deref(), Ok([])) {
-            return Ok(End::Missing(format!(
-                "{path}: this probe cannot read an rpm database"
-            )));
-        }
-    }
-    if known {
-        return Ok(End::Ok);
-    }
-    Ok(End::Missing("there is no dpkg or apk database".into()))
 }

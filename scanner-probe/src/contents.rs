@@ -122,7 +122,7 @@ pub(crate) fn digest(mut from: impl Read, size: u64) -> io::Result<Option<[u8; 3
 }
 
 /// Whether nothing was written in between. The inode's change time cannot be set by a program.
-fn same(before: &Stat, after: &Stat) -> bool {
+pub(crate) fn same(before: &Stat, after: &Stat) -> bool {
     (before.st_size, before.st_ctime, before.st_ctime_nsec)
         == (after.st_size, after.st_ctime, after.st_ctime_nsec)
 }

@@ -7,6 +7,7 @@ use std::{
     collections::BTreeMap,
     io::{self, Read, Write},
     ops::Bound,
+    sync::Arc,
 };
 
 use rustix::{fs::FileType, io::Errno};
@@ -14,14 +15,14 @@ use scanner_core::inventory::{FileSelector, MAX_DIGEST};
 
 use crate::{
     contents,
-    tree::{self, Contents, Meta, Tree},
+    tree::{self, Contents, Meta, ReadAt, Tree},
 };
 
 /// Files of all layers together.
 const MAX_FILES: usize = 2_000_000;
-/// Longest text file that is kept, and all of them together, in bytes.
+/// Longest text file that is kept, and all that is kept together, in bytes.
 const MAX_TEXT: u64 = 16 << 20;
-const MAX_TEXTS: u64 = 128 << 20;
+const MAX_KEPT: u64 = 256 << 20;
 /// Links in a path before it counts as a loop, as in the kernel.
 const MAX_LINKS: usize = 40;
 /// Where the text files are that an inventory reads.
@@ -32,12 +33,18 @@ const TEXTS: [&str; 5] = [
     "/lib/apk/db/",
     "/usr/lib/apk/db/",
 ];
+/// Databases, which may be longer than a text.
+const DATABASES: [&str; 2] = [
+    "/var/lib/rpm/rpmdb.sqlite",
+    "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+];
 
 #[derive(Debug, Clone)]
 struct Node {
     meta: Meta,
     link: Option<String>,
-    text: Option<String>,
+    /// What is in it, where an inventory reads that; hard links share it.
+    bytes: Option<Arc<Vec<u8>>>,
     digest: Option<[u8; 32]>,
 }
 
@@ -45,7 +52,8 @@ struct Node {
 #[derive(Debug, Default)]
 pub struct Layers {
     nodes: BTreeMap<String, Node>,
-    texts: u64,
+    /// Bytes that are kept.
+    kept: u64,
     /// Whether digests of files are taken as they pass.
     digests: bool,
     /// Entries that could not be taken, such as names that lead out of the root.
@@ -158,27 +166,27 @@ impl Layers {
             let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
             format!("{}/{name}", self.real(parent))
         };
+        let is_read = |p: &&str| {
+            let text = TEXTS.iter().any(|t| p.starts_with(t)) && meta.size <= MAX_TEXT;
+            text || DATABASES.contains(p)
+        };
         let wanted = kind == FileType::RegularFile
-            && meta.size <= MAX_TEXT
-            && self.texts + meta.size <= MAX_TEXTS
-            && [path, &real]
-                .iter()
-                .any(|p| TEXTS.iter().any(|t| p.starts_with(t)));
+            && self.kept + meta.size <= MAX_KEPT
+            && [path, &real].iter().any(is_read);
         let mut bytes = Vec::new();
         let digest = if kind == FileType::RegularFile && self.digests && meta.size <= MAX_DIGEST {
             contents::digest(Copied(entry, wanted.then_some(&mut bytes)), meta.size).ok()?
         } else {
             if wanted {
-                entry.take(MAX_TEXT).read_to_end(&mut bytes).ok()?;
+                entry.take(meta.size).read_to_end(&mut bytes).ok()?;
             }
             None
         };
-        self.texts += bytes.len() as u64;
-        let text = wanted.then(|| String::from_utf8_lossy(&bytes).into_owned());
+        self.kept += bytes.len() as u64;
         Some(Node {
             meta,
             link,
-            text,
+            bytes: wanted.then(|| Arc::new(bytes)),
             digest,
         })
     }
@@ -198,6 +206,21 @@ impl Layers {
             .collect();
         for path in gone {
             self.nodes.remove(&path);
+        }
+    }
+
+    /// What is in the regular file at `path`; `None` when there is none.
+    fn bytes(&self, path: &str) -> Result<Option<&[u8]>, Errno> {
+        let Some(node) = self.nodes.get(&self.real(path)) else {
+            return Ok(None);
+        };
+        match FileType::from_raw_mode(node.meta.mode) {
+            FileType::RegularFile => match &node.bytes {
+                Some(bytes) => Ok(Some(bytes)),
+                None => Err(Errno::FBIG),
+            },
+            FileType::Symlink => Err(Errno::LOOP),
+            _ => Err(Errno::INVAL),
         }
     }
 
@@ -240,6 +263,27 @@ impl<R: Read> Read for Copied<'_, R> {
             kept.extend_from_slice(&buffer[..read]);
         }
         Ok(read)
+    }
+}
+
+/// Bytes in memory, which nobody writes to.
+#[derive(Debug)]
+struct Kept<'a>(&'a [u8]);
+
+impl ReadAt for Kept<'_> {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        let start = usize::try_from(offset).ok();
+        let bytes = start.and_then(|at| self.0.get(at..at.checked_add(into.len())?));
+        into.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn is_unchanged(&self) -> bool {
+        true
     }
 }
 
@@ -289,15 +333,14 @@ impl Tree for Layers {
         found.map_or(Contents::Unknown, Node::contents)
     }
 
+    fn open(&self, path: &str) -> Result<Option<Box<dyn ReadAt + '_>>, Errno> {
+        let bytes = self.bytes(path)?;
+        Ok(bytes.map(|bytes| Box::new(Kept(bytes)) as Box<dyn ReadAt>))
+    }
+
     fn text(&self, path: &str) -> Result<Option<String>, Errno> {
-        let Some(node) = self.nodes.get(&self.real(path)) else {
-            return Ok(None);
-        };
-        match FileType::from_raw_mode(node.meta.mode) {
-            FileType::RegularFile => node.text.clone().map(Some).ok_or(Errno::FBIG),
-            FileType::Symlink => Err(Errno::LOOP),
-            _ => Err(Errno::INVAL),
-        }
+        let bytes = self.bytes(path)?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
     }
 
     fn names(&self, path: &str) -> Result<Vec<String>, Errno> {

@@ -10,6 +10,7 @@ mod changes;
 mod contents;
 #[cfg(feature = "archive")]
 pub mod layers;
+mod packages;
 pub mod procs;
 pub mod root;
 pub mod tree;
@@ -42,7 +43,8 @@ pub struct Subject {
 /// How a section ended.
 pub(crate) enum End {
     Ok,
-    Partial(u64),
+    /// That many items are missing, and why.
+    Partial(u64, String),
     Missing(String),
 }
 
@@ -71,8 +73,8 @@ pub fn answer(
         writeln!(out, "@{nonce} section {section}")?;
         match write_section(subject, request, *section, &mut out)? {
             End::Ok => writeln!(out, "!ok")?,
-            End::Partial(lost) => {
-                writeln!(out, "!partial {lost} {lost} not readable by this probe")?;
+            End::Partial(lost, reason) => {
+                writeln!(out, "!partial {lost} {}", reason.replace('\n', " "))?;
             }
             End::Missing(reason) => writeln!(out, "!missing {}", reason.replace('\n', " "))?,
         }
@@ -96,12 +98,12 @@ fn write_section(
     match section {
         Section::Files => Ok(match tree::files(root, &request.files, out)? {
             0 => End::Ok,
-            lost => End::Partial(lost),
+            lost => End::Partial(lost, format!("{lost} not readable by this probe")),
         }),
         Section::Users => accounts::users(root, out),
         Section::Groups => accounts::groups(root, out),
         Section::Shadow => accounts::shadow(root, out),
-        Section::Packages => accounts::packages(root, out),
+        Section::Packages => packages::packages(root, out),
         Section::Os => accounts::os(root, out),
         Section::Commands => {
             for name in &request.commands {

@@ -24,12 +24,14 @@ const KEYS: [&str; 10] = [
     "Seccomp:",
 ];
 
-/// Reads a file of `/proc`, bounded; bytes that are not UTF-8 are replaced.
+/// Reads a file of `/proc`; bytes that are not UTF-8 are replaced. A longer one is an error, never
+/// cut in silence.
 pub(crate) fn read(path: &str) -> io::Result<String> {
     let mut bytes = Vec::new();
-    fs::File::open(path)?
-        .take(MAX_PROC)
-        .read_to_end(&mut bytes)?;
+    let mut file = fs::File::open(path)?.take(MAX_PROC + 1);
+    if file.read_to_end(&mut bytes)? as u64 > MAX_PROC {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -1,9 +1,15 @@
-//! A root filesystem that cannot be left: every path is resolved by the kernel within it.
+//! A root filesystem that cannot be left: every path is resolved within it, by the kernel where it can.
+
+mod by_hand;
 
 use std::{
+    cell::Cell,
     fs::File,
     io::{self, Read as _, Write},
-    os::fd::{AsFd as _, OwnedFd},
+    os::{
+        fd::{AsFd as _, AsRawFd as _, OwnedFd},
+        unix::fs::FileExt as _,
+    },
     path::Path,
 };
 
@@ -17,13 +23,15 @@ use rustix::{
 use scanner_core::inventory::FileSelector;
 
 use crate::{
-    contents::Reader,
-    tree::{Contents, Meta, Tree},
+    contents::{self, Reader},
+    tree::{Contents, Meta, ReadAt, Tree},
     walk,
 };
 
 /// Longest text file that is read, in bytes.
 const MAX_TEXT: u64 = 16 << 20;
+/// Most names of a directory that is read by itself.
+const MAX_NAMES: usize = 100_000;
 /// How often a path is tried that changes while it is resolved: a target that renames without end
 /// keeps no probe busy.
 const MAX_TRIES: u32 = 1000;
@@ -34,6 +42,9 @@ pub struct Root {
     pub(crate) dir: OwnedFd,
     pub(crate) device: u64,
     pub(crate) contents: Reader,
+    /// Whether the kernel does not resolve paths within a root: it has no openat2(2), or a seccomp
+    /// filter refuses it.
+    by_hand: Cell<bool>,
 }
 
 /// Links are followed, but `..` and absolute targets stay in the root, and links of `/proc` that
@@ -54,24 +65,62 @@ impl Root {
             dir,
             device,
             contents: Reader::default(),
+            by_hand: Cell::new(false),
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn open_by_hand(path: &Path) -> io::Result<Self> {
+        let root = Self::open(path)?;
+        root.by_hand.set(true);
+        Ok(root)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_by_hand(&self) -> bool {
+        self.by_hand.get()
+    }
+
     pub(crate) fn resolve(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
-        let path = if path == "/" {
-            "."
-        } else {
-            path.trim_start_matches('/')
-        };
         let flags = flags | OFlags::CLOEXEC;
+        if self.by_hand.get() {
+            return by_hand::resolve(&self.dir, path, flags);
+        }
+        let path = match path.trim_start_matches('/') {
+            "" => ".",
+            path => path,
+        };
         for _ in 0..MAX_TRIES {
             match openat2(&self.dir, path, flags, Mode::empty(), INSIDE) {
                 // The tree changed while it was resolved.
                 Err(Errno::AGAIN) => {}
+                // Filters older than the call refuse it by one error or the other.
+                Err(Errno::NOSYS | Errno::PERM) => {
+                    self.by_hand.set(true);
+                    return by_hand::resolve(&self.dir, path, flags);
+                }
                 other => return other,
             }
         }
         Err(Errno::AGAIN)
+    }
+
+    /// The regular file at `path`, opened; `None` when there is none.
+    fn regular(&self, path: &str) -> Result<Option<Opened>, Errno> {
+        // Looked at before it is opened: opening a device or a FIFO has effects.
+        let place = match self.resolve(path, OFlags::PATH) {
+            Ok(place) => place,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let before = fstat(&place)?;
+        if FileType::from_raw_mode(before.st_mode) != FileType::RegularFile {
+            return Err(Errno::INVAL);
+        }
+        let again = format!("/proc/self/fd/{}", place.as_raw_fd());
+        let file = openat(CWD, again, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        let file = File::from(file);
+        Ok(Some(Opened { file, before }))
     }
 
     /// What is at `path`, without following a link at its end; `None` when there is nothing.
@@ -85,6 +134,27 @@ impl Root {
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// A file that is read in parts.
+#[derive(Debug)]
+struct Opened {
+    file: File,
+    before: Stat,
+}
+
+impl ReadAt for Opened {
+    fn size(&self) -> u64 {
+        u64::try_from(self.before.st_size).unwrap_or_default()
+    }
+
+    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        self.file.read_exact_at(into, offset)
+    }
+
+    fn is_unchanged(&self) -> bool {
+        fstat(&self.file).is_ok_and(|now| contents::same(&self.before, &now))
     }
 }
 
@@ -127,21 +197,20 @@ impl Tree for Root {
         }
     }
 
+    fn open(&self, path: &str) -> Result<Option<Box<dyn ReadAt + '_>>, Errno> {
+        let opened = self.regular(path)?;
+        Ok(opened.map(|opened| Box::new(opened) as Box<dyn ReadAt>))
+    }
+
     fn text(&self, path: &str) -> Result<Option<String>, Errno> {
-        // Looked at before it is opened: opening a device or a FIFO has effects.
-        let place = match self.resolve(path, OFlags::PATH) {
-            Ok(place) => place,
-            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
-            Err(error) => return Err(error),
+        let Some(opened) = self.regular(path)? else {
+            return Ok(None);
         };
-        if FileType::from_raw_mode(fstat(&place)?.st_mode) != FileType::RegularFile {
-            return Err(Errno::INVAL);
-        }
-        let again = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&place));
-        let file = openat(CWD, again, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
         let mut bytes = Vec::new();
-        let read = File::from(file).take(MAX_TEXT).read_to_end(&mut bytes);
-        read.map_err(|_| Errno::IO)?;
+        let read = opened.file.take(MAX_TEXT + 1).read_to_end(&mut bytes);
+        if read.map_err(|_| Errno::IO)? as u64 > MAX_TEXT {
+            return Err(Errno::FBIG);
+        }
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
@@ -152,7 +221,10 @@ impl Tree for Root {
             Err(error) => return Err(error),
         };
         let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(dir)?.take(100_000) {
+        for entry in rustix::fs::Dir::read_from(dir)? {
+            if names.len() >= MAX_NAMES {
+                return Err(Errno::FBIG);
+            }
             let name = entry?.file_name().to_string_lossy().into_owned();
             if name != "." && name != ".." {
                 names.push(name);

@@ -10,6 +10,10 @@ use scanner_core::inventory::{Collected, FileKind, FileSelector, Inventory, pars
 
 use super::*;
 
+mod hostile;
+mod packages;
+mod parsers;
+
 fn look(root: &Path, request: &InventoryRequest) -> Inventory {
     let subject = Subject {
         root: Box::new(Root::open(root).unwrap()),
@@ -221,64 +225,4 @@ fn files_of_proc_are_never_read_for_a_digest() {
         found.files,
         Collected::Partial { unreadable: 1, .. }
     ));
-}
-
-/// Names and versions of the packages in `files`, and whether they are all.
-fn packages(files: &[(&str, &str)]) -> Collected<Vec<String>> {
-    let dir = tempfile::tempdir().unwrap();
-    for (path, text) in files {
-        let path = dir.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    let found = look(dir.path(), &request(&[Section::Packages], vec![])).packages;
-    match found {
-        Collected::Complete { data } => Collected::Complete {
-            data: data
-                .iter()
-                .map(|p| format!("{} {} {}", p.manager, p.name, p.version))
-                .collect(),
-        },
-        Collected::Unavailable { reason } => Collected::Unavailable { reason },
-        other => unreachable!("{other:?}"),
-    }
-}
-
-#[test]
-fn packages_of_distroless_images_and_of_either_apk_are_read() {
-    // As in gcr.io/distroless: a file for each package, without a Status.
-    let distroless = [
-        (
-            "var/lib/dpkg/status.d/base",
-            "Package: base-files\nVersion: 12.4\nArchitecture: amd64\nDescription: x\n",
-        ),
-        ("var/lib/dpkg/status.d/base.md5sums", "00 etc/x\n"),
-        (
-            "var/lib/dpkg/status.d/tzdata",
-            "Package: tzdata\nVersion: 2024a-0\nArchitecture: all\n",
-        ),
-    ];
-    let expected = ["dpkg base-files 12.4", "dpkg tzdata 2024a-0"].map(str::to_owned);
-    let data = expected.to_vec();
-    assert_eq!(packages(&distroless), Collected::Complete { data });
-    for path in ["lib/apk/db/installed", "usr/lib/apk/db/installed"] {
-        let data = vec!["apk musl 1.2-r3".to_owned()];
-        let found = packages(&[(path, "P:musl\nV:1.2-r3\nA:x86_64\n")]);
-        assert_eq!(found, Collected::Complete { data }, "{path}");
-    }
-}
-
-#[test]
-fn an_rpm_database_beside_another_is_never_left_out_in_silence() {
-    let dpkg = ("var/lib/dpkg/status", "Package: a\nVersion: 1\n");
-    for rpm in [
-        "var/lib/rpm/rpmdb.sqlite",
-        "usr/lib/sysimage/rpm/Packages.db",
-    ] {
-        let found = packages(&[dpkg, (rpm, "")]);
-        let Collected::Unavailable { reason } = found else {
-            unreachable!("{rpm}: {found:?}");
-        };
-        assert!(reason.contains("rpm"), "{reason}");
-    }
 }

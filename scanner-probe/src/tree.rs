@@ -32,6 +32,22 @@ pub enum Contents {
     Unknown,
 }
 
+/// Models a file that is read in parts.
+pub trait ReadAt: Debug {
+    /// Its size in bytes.
+    fn size(&self) -> u64;
+
+    /// Reads exactly the bytes at `offset`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there are not as many, or they cannot be read.
+    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// Whether nothing was written to it since it was opened.
+    fn is_unchanged(&self) -> bool;
+}
+
 /// Models a root filesystem whose paths are resolved within it, whatever its links say.
 pub trait Tree: Debug {
     /// What is at `path`, without following a link at its end; `None` when there is nothing.
@@ -50,11 +66,18 @@ pub trait Tree: Debug {
     /// What is in the file at `path`, a link at its end not followed.
     fn contents(&self, path: &str) -> Contents;
 
-    /// The text of a regular file, bounded in size; `None` when there is none.
+    /// The regular file at `path`, links followed, to be read in parts; `None` when there is none.
     ///
     /// # Errors
     ///
     /// Fails when there is something that cannot be read.
+    fn open(&self, path: &str) -> Result<Option<Box<dyn ReadAt + '_>>, Errno>;
+
+    /// The text of a regular file; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is something that cannot be read, or that is longer than what is read.
     fn text(&self, path: &str) -> Result<Option<String>, Errno>;
 
     /// Names in a directory, sorted; none when there is no such directory.

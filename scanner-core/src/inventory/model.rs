@@ -211,11 +211,11 @@ pub struct CommandEntry {
 pub struct Package {
     /// Name.
     pub name: String,
-    /// Version.
+    /// Version as its manager writes it; of rpm `EPOCH:VERSION-RELEASE`, without an epoch if none is set.
     pub version: String,
     /// Architecture; empty when the database does not say.
     pub arch: String,
-    /// `dpkg` or `apk`.
+    /// `dpkg`, `apk` or `rpm`.
     pub manager: String,
 }
 

@@ -192,7 +192,8 @@ fn command(line: &str) -> Option<CommandEntry> {
     })
 }
 
-/// Paragraphs of dpkg's status and apk's installed database, cut to a few fields.
+/// Paragraphs of dpkg's status and apk's installed database, cut to a few fields; those of rpm in the
+/// form of apk.
 fn packages(lines: &[String]) -> Parsed<Vec<Package>> {
     let (mut all, mut unreadable) = (Vec::new(), 0);
     let (mut manager, mut current, mut installed) = ("", None::<Package>, true);
@@ -200,6 +201,7 @@ fn packages(lines: &[String]) -> Parsed<Vec<Package>> {
         match line.as_str() {
             "@dpkg" => manager = "dpkg",
             "@apk" => manager = "apk",
+            "@rpm" => manager = "rpm",
             _ => {
                 let Some((key, value)) = line.split_once(':') else {
                     unreadable += 1;

@@ -194,7 +194,8 @@ fn parts<K: Ord>(
     let mark = format!("@{nonce} ");
     let mut found = BTreeMap::new();
     let mut open: Option<(K, Vec<String>)> = None;
-    for line in text.lines() {
+    // A carriage return at the end of a line belongs to what the line says, such as a name.
+    for line in text.split_terminator('\n') {
         let Some(control) = line.strip_prefix(&mark) else {
             if let Some((_, lines)) = &mut open {
                 lines.push(line.to_owned());

@@ -128,12 +128,35 @@ fn purl(package: &Package, os: Option<&OsRelease>) -> Option<String> {
         _ => return None,
     };
     let os = os.filter(|os| !os.id.is_empty())?;
+    let id = os.id.to_lowercase();
+    let (vendor, name, version, epoch) = if kind == "rpm" {
+        let vendor = match id.as_str() {
+            "rhel" => "redhat",
+            id if id.starts_with("opensuse") => "opensuse",
+            id => id,
+        };
+        let (epoch, version) = package.version.split_once(':').unwrap_or_default();
+        let version = if epoch.is_empty() {
+            &package.version
+        } else {
+            version
+        };
+        // Names of rpm packages differ by case.
+        (vendor, package.name.clone(), version, epoch)
+    } else {
+        (
+            id.as_str(),
+            package.name.to_lowercase(),
+            package.version.as_str(),
+            "",
+        )
+    };
     let encode = |text: &str| utf8_percent_encode(text, PLAIN).to_string();
     let mut purl = format!(
         "pkg:{kind}/{}/{}@{}",
-        encode(&os.id.to_lowercase()),
-        encode(&package.name.to_lowercase()),
-        encode(&package.version)
+        encode(vendor),
+        encode(&name),
+        encode(version)
     );
     let mut separator = '?';
     let mut qualifier = |name: &str, value: &str| {
@@ -146,6 +169,7 @@ fn purl(package: &Package, os: Option<&OsRelease>) -> Option<String> {
     if !os.version.is_empty() {
         qualifier("distro", &format!("{}-{}", os.id, os.version));
     }
+    qualifier("epoch", epoch);
     Some(purl)
 }
 

@@ -227,7 +227,7 @@ section_packages() {
     grep -E '^[PVA]:' "$database"
   done
   if [ -d /var/lib/rpm ] || [ -d /usr/lib/sysimage/rpm ]; then
-    echo '!missing the collector cannot read an rpm database'
+    echo '!missing the collector cannot read an rpm database; strategy distroless can'
   elif [ "$known" = no ]; then
     echo '!missing there is no dpkg or apk database'
   else

@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::{super::*, sample};
-use crate::gate::GateDecision;
+use crate::{
+    gate::GateDecision,
+    inventory::{OsRelease, Package},
+};
 
 fn made(report: &ScanReport, format: Format) -> String {
     let document = Document::from(report.clone());
@@ -155,6 +158,43 @@ fn package_urls_follow_the_specification() {
         purl,
         "pkg:deb/debian/%2Fetc%2Fshadow@1%3A2%2B3?arch=amd64&distro=debian-12"
     );
+    // An rpm's epoch is a qualifier, its name keeps its case, and its vendor is the purl namespace.
+    for (os, version, epoch_version, expected) in [
+        (
+            "rhel",
+            "9.4",
+            "1:1.9.5p2-10.el9_3",
+            "pkg:rpm/redhat/GConf2@1.9.5p2-10.el9_3?arch=x86_64&distro=rhel-9.4&epoch=1",
+        ),
+        (
+            "fedora",
+            "41",
+            "8.9.1-2.fc41",
+            "pkg:rpm/fedora/GConf2@8.9.1-2.fc41?arch=x86_64&distro=fedora-41",
+        ),
+        (
+            "opensuse-tumbleweed",
+            "",
+            "8.9.1-1",
+            "pkg:rpm/opensuse/GConf2@8.9.1-1?arch=x86_64",
+        ),
+    ] {
+        let mut report = with_digest();
+        let packages = report.packages.as_mut().unwrap();
+        packages.os = Some(OsRelease {
+            id: os.into(),
+            version: version.into(),
+            ..OsRelease::default()
+        });
+        packages.items = vec![Package {
+            name: "GConf2".into(),
+            version: epoch_version.into(),
+            arch: "x86_64".into(),
+            manager: "rpm".into(),
+        }];
+        let bom = json(&report, Format::CycloneDx);
+        assert_eq!(bom["components"][0]["purl"], expected, "{os}");
+    }
 }
 
 #[test]

@@ -1,0 +1,112 @@
+//! Packages of an rpm database: one header each, of which five tags are read.
+//!
+//! A header in the database is `il dl`, `il` index entries `tag type offset count` and `dl` bytes of
+//! data, all big-endian; see rpm's docs/manual/hregions.md and `rpmtag.h`.
+
+use std::io::{self, Write};
+
+use super::sqlite::{self, Bad};
+use crate::tree::ReadAt;
+
+/// Name of the database.
+pub(super) const SQLITE: &str = "rpmdb.sqlite";
+
+/// Bytes of a header that are read: its index, and data up to what is looked for. The data lies in
+/// the order of the tags, and these are the first.
+const MAX_HEADER: usize = 1 << 20;
+/// Most index entries of a header, as in rpm.
+const MAX_ENTRIES: usize = 0xffff;
+
+const NAME: u32 = 1000;
+const VERSION: u32 = 1001;
+const RELEASE: u32 = 1002;
+const EPOCH: u32 = 1003;
+const ARCH: u32 = 1022;
+const INT32: u32 = 4;
+const STRING: u32 = 6;
+
+/// What is told of a package.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Package {
+    name: String,
+    /// `EPOCH:VERSION-RELEASE`, the epoch only if there is one.
+    version: String,
+    arch: String,
+}
+
+impl Package {
+    /// Writes it as three lines.
+    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "P:{}", self.name)?;
+        writeln!(out, "V:{}", self.version)?;
+        writeln!(out, "A:{}", self.arch)
+    }
+}
+
+/// Gives `take` every package, `None` for one whose header cannot be read. What is wrong with the
+/// database itself is the inner error; an error of `take` is the outer one.
+pub(super) fn each(
+    database: &dyn ReadAt,
+    take: &mut dyn FnMut(Option<Package>) -> io::Result<()>,
+) -> io::Result<Result<(), Bad>> {
+    sqlite::rows(database, "Packages", MAX_HEADER, &mut |row| {
+        // hnum is the row's number, blob is the header.
+        take(sqlite::blob(row, 1).and_then(package))
+    })
+}
+
+/// Reads the start of a header.
+pub(super) fn package(header: &[u8]) -> Option<Package> {
+    let entries = usize::try_from(word(header, 0)?).ok()?;
+    if entries > MAX_ENTRIES {
+        return None;
+    }
+    let data = header.get(8 + entries * 16..)?;
+    let mut found = [const { None::<String> }; 4];
+    let mut epoch = None;
+    for entry in header[8..8 + entries * 16].chunks_exact(16) {
+        let (tag, kind) = (word(entry, 0)?, word(entry, 4)?);
+        let at = usize::try_from(word(entry, 8)?).ok();
+        let slot = match (tag, kind) {
+            (NAME, STRING) => 0,
+            (VERSION, STRING) => 1,
+            (RELEASE, STRING) => 2,
+            (ARCH, STRING) => 3,
+            (EPOCH, INT32) => {
+                epoch = Some(word(data, at?)?);
+                continue;
+            }
+            _ => continue,
+        };
+        let text = data.get(at?..)?;
+        let end = text.iter().position(|byte| *byte == 0)?;
+        found[slot] = Some(line(&text[..end]));
+    }
+    let [name, version, release, arch] = found;
+    let (version, release) = (version?, release?);
+    Some(Package {
+        name: name.filter(|name| !name.is_empty())?,
+        version: match epoch {
+            Some(epoch) => format!("{epoch}:{version}-{release}"),
+            None => format!("{version}-{release}"),
+        },
+        // Keys that were imported are packages without an architecture.
+        arch: arch.unwrap_or_default(),
+    })
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    let word = bytes.get(at..at.checked_add(4)?)?;
+    Some(u32::from_be_bytes(word.try_into().ok()?))
+}
+
+/// As part of a line: nothing in it ends the line.
+fn line(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    text.chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! Headers and databases of rpm, whole, cut and changed.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Debug)]
+struct Bytes(Vec<u8>);
+
+impl ReadAt for Bytes {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        let at = usize::try_from(offset).map_err(io::Error::other)?;
+        let bytes = self.0.get(at..at + into.len());
+        into.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn is_unchanged(&self) -> bool {
+        true
+    }
+}
+
+fn database() -> Vec<u8> {
+    let packed: &[u8] = include_bytes!("../../../testdata/rpmdb.sqlite.gz");
+    let mut bytes = Vec::new();
+    let mut plain = flate2::read::GzDecoder::new(packed);
+    io::Read::read_to_end(&mut plain, &mut bytes).unwrap();
+    bytes
+}
+
+fn read(bytes: Vec<u8>) -> (Vec<Option<Package>>, Result<(), Bad>) {
+    let mut found = Vec::new();
+    let ended = each(&Bytes(bytes), &mut |package| {
+        found.push(package);
+        Ok(())
+    });
+    (found, ended.unwrap())
+}
+
+/// A header of those tags, all of them texts.
+fn header(tags: &[(u32, &[u8])]) -> Vec<u8> {
+    let (mut index, mut data) = (Vec::new(), Vec::new());
+    for (tag, text) in tags {
+        for word in [*tag, STRING, u32::try_from(data.len()).unwrap(), 1] {
+            index.extend(word.to_be_bytes());
+        }
+        data.extend_from_slice(text);
+        data.push(0);
+    }
+    let mut all = u32::try_from(tags.len()).unwrap().to_be_bytes().to_vec();
+    all.extend(u32::try_from(data.len()).unwrap().to_be_bytes());
+    all.extend(index);
+    all.extend(data);
+    all
+}
+
+#[test]
+fn a_header_tells_its_package_on_one_line_for_each_field() {
+    let tags: [(u32, &[u8]); 4] = [
+        (NAME, b"evil\nP:other"),
+        (VERSION, b"1\r"),
+        (RELEASE, b"2"),
+        (ARCH, b"x86_64"),
+    ];
+    let found = package(&header(&tags)).unwrap();
+    let mut out = Vec::new();
+    found.write(&mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(text, "P:evil?P:other\nV:1?-2\nA:x86_64\n");
+    for missing in 0..3 {
+        let mut fewer = tags.to_vec();
+        fewer.remove(missing);
+        assert_eq!(package(&header(&fewer)), None, "without {missing}");
+    }
+}
+
+#[test]
+fn a_database_that_is_cut_anywhere_is_told() {
+    let whole = database();
+    let (found, ended) = read(whole.clone());
+    assert_eq!((found.len(), ended), (3, Ok(())));
+    for end in (0..whole.len()).step_by(4096) {
+        let (found, ended) = read(whole[..end].to_vec());
+        // What is cut off may be an index, which is not read.
+        assert!(ended.is_err() || found.len() == 3, "cut at {end}");
+    }
+}
+
+#[test]
+fn pages_in_a_circle_end() {
+    // Page 2 leads to itself, as the page of the schema would say.
+    let mut bytes = database();
+    let page = usize::from(u16::from_be_bytes([bytes[16], bytes[17]]));
+    for at in (page..bytes.len()).step_by(page) {
+        let number = u32::try_from(at / page + 1).unwrap();
+        bytes[at] = 5;
+        bytes[at + 3..at + 5].copy_from_slice(&[0, 0]);
+        bytes[at + 8..at + 12].copy_from_slice(&number.to_be_bytes());
+    }
+    assert_eq!(read(bytes).1, Err(Bad::Format));
+}
+
+proptest! {
+    #[test]
+    fn hostile_headers_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = package(&bytes);
+    }
+
+    #[test]
+    fn changed_headers_never_panic(changes in proptest::collection::vec((0..80usize, any::<u8>()), 1..6)) {
+        let mut bytes = header(&[(NAME, b"a"), (VERSION, b"1"), (RELEASE, b"2")]);
+        for (at, byte) in changes {
+            if let Some(place) = bytes.get_mut(at) {
+                *place = byte;
+            }
+        }
+        let _ = package(&bytes);
+    }
+
+    #[test]
+    fn changed_databases_never_panic(
+        changes in proptest::collection::vec((prop_oneof![0..200usize, 0..350_000usize], any::<u8>()), 1..20)
+    ) {
+        let mut bytes = database();
+        for (at, byte) in changes {
+            if let Some(place) = bytes.get_mut(at) {
+                *place = byte;
+            }
+        }
+        let _ = read(bytes);
+    }
+
+    #[test]
+    fn hostile_rows_never_panic(row in proptest::collection::vec(any::<u8>(), 0..60), index in 0..6usize) {
+        let _ = sqlite::blob(&row, index);
+    }
+}

@@ -1,0 +1,162 @@
+//! Packages of every manager, also side by side and broken.
+
+use super::*;
+
+/// An rpm database of three packages, one of them with a header of 126 kB.
+fn rpm() -> Vec<u8> {
+    let packed: &[u8] = include_bytes!("../../testdata/rpmdb.sqlite.gz");
+    let mut bytes = Vec::new();
+    let mut plain = flate2::read::GzDecoder::new(packed);
+    std::io::Read::read_to_end(&mut plain, &mut bytes).unwrap();
+    bytes
+}
+
+/// What `rpm -qa --qf '%{NAME} %{EPOCH}:%{VERSION}-%{RELEASE}'` says of it.
+const RPMS: [&str; 3] = [
+    "rpm gamma 0.9~rc1-1 noarch",
+    "rpm beta-Libs 0.9~rc1-1 noarch",
+    "rpm alpha 2:1.2-3.el9 noarch",
+];
+
+/// Names and versions of the packages below `root`, and whether they are all.
+fn of(root: &Path) -> Collected<Vec<String>> {
+    let text = |data: Vec<scanner_core::inventory::Package>| {
+        let texts = data
+            .iter()
+            .map(|p| format!("{} {} {} {}", p.manager, p.name, p.version, p.arch));
+        texts.collect()
+    };
+    match look(root, &request(&[Section::Packages], vec![])).packages {
+        Collected::Complete { data } => Collected::Complete { data: text(data) },
+        Collected::Partial {
+            data,
+            reasons,
+            unreadable,
+        } => Collected::Partial {
+            data: text(data),
+            reasons,
+            unreadable,
+        },
+        Collected::Unavailable { reason } => Collected::Unavailable { reason },
+        Collected::NotRequested => Collected::NotRequested,
+    }
+}
+
+/// The same of a root with `files`.
+fn packages(files: &[(&str, &[u8])]) -> Collected<Vec<String>> {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, bytes) in files {
+        let path = dir.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    of(dir.path())
+}
+
+#[test]
+fn packages_of_distroless_images_and_of_either_apk_are_read() {
+    // As in gcr.io/distroless: a file for each package, without a Status.
+    let distroless = [
+        (
+            "var/lib/dpkg/status.d/base",
+            b"Package: base-files\nVersion: 12.4\nArchitecture: amd64\nDescription: x\n".as_slice(),
+        ),
+        ("var/lib/dpkg/status.d/base.md5sums", b"00 etc/x\n"),
+        (
+            "var/lib/dpkg/status.d/tzdata",
+            b"Package: tzdata\nVersion: 2024a-0\nArchitecture: all\n",
+        ),
+    ];
+    let expected = ["dpkg base-files 12.4 amd64", "dpkg tzdata 2024a-0 all"].map(str::to_owned);
+    let data = expected.to_vec();
+    assert_eq!(packages(&distroless), Collected::Complete { data });
+    for path in ["lib/apk/db/installed", "usr/lib/apk/db/installed"] {
+        let data = vec!["apk musl 1.2-r3 x86_64".to_owned()];
+        let found = packages(&[(path, b"P:musl\nV:1.2-r3\nA:x86_64\n")]);
+        assert_eq!(found, Collected::Complete { data }, "{path}");
+    }
+}
+
+fn texts(all: &[&str]) -> Vec<String> {
+    all.iter().map(|&text| text.to_owned()).collect()
+}
+
+/// Where rpm keeps its database, by the versions of distributions.
+const PLACES: [&str; 2] = [
+    "var/lib/rpm/rpmdb.sqlite",
+    "usr/lib/sysimage/rpm/rpmdb.sqlite",
+];
+
+#[test]
+fn an_rpm_database_is_read_as_rpm_reads_it() {
+    let rpm = rpm();
+    for place in PLACES {
+        let found = packages(&[(place, &rpm), ("var/lib/rpm/.rpm.lock", b"")]);
+        let data = texts(&RPMS);
+        assert_eq!(found, Collected::Complete { data }, "{place}");
+    }
+    // One place that leads to the other is one database.
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("usr/lib/sysimage/rpm")).unwrap();
+    fs::create_dir_all(dir.path().join("var/lib")).unwrap();
+    fs::write(dir.path().join(PLACES[1]), &rpm).unwrap();
+    symlink("../../usr/lib/sysimage/rpm", dir.path().join("var/lib/rpm")).unwrap();
+    let data = texts(&RPMS);
+    assert_eq!(of(dir.path()), Collected::Complete { data });
+}
+
+#[test]
+fn managers_beside_each_other_are_all_told() {
+    let rpm = rpm();
+    let dpkg: (&str, &[u8]) = ("var/lib/dpkg/status", b"Package: a\nVersion: 1\n");
+    let apk: (&str, &[u8]) = ("lib/apk/db/installed", b"P:b\nV:2\nA:x\n");
+    let found = packages(&[dpkg, apk, (PLACES[0], &rpm)]);
+    let mut data = texts(&["dpkg a 1 ", "apk b 2 x"]);
+    data.extend(texts(&RPMS));
+    assert_eq!(found, Collected::Complete { data });
+}
+
+#[test]
+fn an_rpm_database_that_cannot_be_read_is_never_left_out_in_silence() {
+    let rpm = rpm();
+    let cut = &rpm[..rpm.len() / 2];
+    let dpkg: (&str, &[u8]) = ("var/lib/dpkg/status", b"Package: a\nVersion: 1\n");
+    let log: (&str, &[u8]) = ("var/lib/rpm/rpmdb.sqlite-wal", b"changes");
+    for (files, reason) in [
+        (
+            vec![("var/lib/rpm/Packages", &b"x"[..])],
+            "SQLite format only",
+        ),
+        (
+            vec![("usr/lib/sysimage/rpm/Packages.db", &b""[..])],
+            "SQLite format only",
+        ),
+        (vec![(PLACES[0], &b""[..])], "not a whole SQLite database"),
+        (
+            vec![(PLACES[0], &b"SQLite format 3\0"[..])],
+            "not a whole SQLite database",
+        ),
+        (vec![(PLACES[1], cut)], "not a whole SQLite database"),
+        (vec![(PLACES[0], &rpm[..]), log], "write-ahead log"),
+    ] {
+        let mut files = files;
+        files.push(dpkg);
+        let found = packages(&files);
+        let Collected::Partial { data, reasons, .. } = found else {
+            unreachable!("{reason}: {found:?}");
+        };
+        assert_eq!(data[0], "dpkg a 1 ");
+        assert!(reasons.concat().contains(reason), "{reason}: {reasons:?}");
+        files.pop();
+        let alone = packages(&files);
+        assert!(!matches!(alone, Collected::Complete { .. }), "{alone:?}");
+    }
+}
+
+#[test]
+fn text_that_is_too_long_is_never_cut_in_silence() {
+    let mut long = b"Package: a\nVersion: 1\n".to_vec();
+    long.resize((16 << 20) + 1, b'\n');
+    let found = packages(&[("var/lib/dpkg/status", &long)]);
+    assert!(matches!(found, Collected::Unavailable { .. }), "{found:?}");
+}
