@@ -104,6 +104,75 @@ fn pages_in_a_circle_end() {
     assert_eq!(read(bytes).1, Err(Bad::Format));
 }
 
+/// A row of texts and small numbers.
+fn row(columns: &[Result<&[u8], u8>]) -> Vec<u8> {
+    let length = |bytes: &[u8]| u8::try_from(bytes.len() * 2 + 13).unwrap();
+    let mut all = vec![u8::try_from(columns.len() + 1).unwrap()];
+    all.extend(columns.iter().map(|c| c.map_or(1, length)));
+    for column in columns {
+        match column {
+            Ok(bytes) => all.extend_from_slice(bytes),
+            Err(number) => all.push(*number),
+        }
+    }
+    all
+}
+
+/// A page of 512 bytes whose header starts at `start`, with those cells.
+fn page(start: usize, kind: u8, right: Option<u32>, cells: &[Vec<u8>]) -> Vec<u8> {
+    let mut page = vec![0; 512];
+    page[start] = kind;
+    page[start + 4] = u8::try_from(cells.len()).unwrap();
+    let mut pointers = start + 8;
+    if let Some(right) = right {
+        page[pointers..pointers + 4].copy_from_slice(&right.to_be_bytes());
+        pointers += 4;
+    }
+    let mut end = 512;
+    for cell in cells {
+        end -= cell.len();
+        page[end..end + cell.len()].copy_from_slice(cell);
+        let at = u16::try_from(end).unwrap();
+        page[pointers..pointers + 2].copy_from_slice(&at.to_be_bytes());
+        pointers += 2;
+    }
+    page
+}
+
+fn leaf(key: u8, row: &[u8]) -> Vec<u8> {
+    let mut cell = vec![u8::try_from(row.len()).unwrap(), key];
+    cell.extend_from_slice(row);
+    cell
+}
+
+#[test]
+fn rows_that_come_a_second_time_are_told() {
+    let schema = [
+        Ok(&b"table"[..]),
+        Ok(b"Packages"),
+        Ok(b"Packages"),
+        Err(2),
+        Ok(b""),
+    ];
+    let mut first = page(100, 0x0d, None, &[leaf(1, &row(&schema))]);
+    first[..16].copy_from_slice(b"SQLite format 3\0");
+    first[16] = 2;
+    first[59] = 1;
+    let header = header(&[(NAME, b"a"), (VERSION, b"1"), (RELEASE, b"2")]);
+    let third = page(0, 0x0d, None, &[leaf(1, &row(&[Err(1), Ok(&header)]))]);
+    for (cells, right, expected) in [
+        (vec![], 3, (1, Ok(()))),
+        // A tree whose two branches are one page.
+        (vec![vec![0, 0, 0, 3, 1]], 3, (1, Err(Bad::Format))),
+        (vec![], 4, (0, Err(Bad::Format))),
+        (vec![], 0, (0, Err(Bad::Format))),
+    ] {
+        let second = page(0, 0x05, Some(right), &cells);
+        let (found, ended) = read([first.clone(), second, third.clone()].concat());
+        assert_eq!((found.len(), ended), expected);
+    }
+}
+
 proptest! {
     #[test]
     fn hostile_headers_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
