@@ -253,12 +253,8 @@ impl ScanStrategy for Distroless {
             if matches!(error.code(), Some(400 | 401 | 403 | 404 | 422)) {
                 self.session.probe_refused();
             }
-            let hint = (error.code() == Some(403)).then(|| {
-                "the namespace's Pod Security level or an admission webhook refuses the probe"
-                    .into()
-            });
             StrategyError {
-                hint,
+                hint: error.hint(),
                 ..failed("the probe was not admitted", Box::new(error))
             }
         })?;

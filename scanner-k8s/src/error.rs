@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use scanner_core::{ControlError, cause::chain, control::ControlEffect, escape::visible};
 
+use crate::refusal;
+
 /// Longest time that one call may take.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -45,6 +47,11 @@ impl CallError {
 
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
+        if let (CallCause::Server(message, _), Some(400 | 403 | 422)) = (&self.cause, self.code())
+            && let Some(hint) = refusal::of(message)
+        {
+            return Some(hint.to_owned());
+        }
         let text = match self.code() {
             Some(401) => "the credentials are expired or unknown to this cluster: log in again",
             Some(403) => {

@@ -22,6 +22,7 @@ pub mod lend;
 pub mod manifest;
 mod preflight;
 pub mod reap;
+mod refusal;
 pub mod resolve;
 pub mod scan;
 pub mod session;

@@ -11,7 +11,7 @@ use scanner_core::{
 };
 
 use super::failed;
-use crate::{CallError, Session, error::insist, session::not_held};
+use crate::{CallError, Session, error::insist, refusal, session::not_held};
 
 /// How long a probe may take to start, its image included.
 const START: Duration = Duration::from_mins(1);
@@ -20,16 +20,6 @@ const END: Duration = Duration::from_secs(45);
 
 /// How long a call may still be under way whose answer was lost.
 const SETTLE: Duration = Duration::from_secs(3);
-
-/// Reasons of a waiting container that do not pass by waiting.
-const STUCK: [&str; 6] = [
-    "ErrImagePull",
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "ErrImageNeverPull",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-];
 
 fn state(pod: &Pod, name: &str) -> Option<ContainerState> {
     let statuses = pod.status.as_ref()?.ephemeral_container_statuses.as_ref()?;
@@ -84,12 +74,12 @@ async fn until<T>(
     tokio::time::timeout(limit, look).await.unwrap_or(Ok(None))
 }
 
-/// Why a container waits for what does not come by waiting.
-fn stuck(waiting: Option<ContainerStateWaiting>) -> Option<String> {
+/// Why a container waits for what does not come by waiting: the reason, and what it says of it.
+fn stuck(waiting: Option<ContainerStateWaiting>) -> Option<(String, String)> {
     let waiting = waiting?;
     let reason = waiting.reason?;
-    let stuck = STUCK.contains(&reason.as_str());
-    stuck.then(|| format!("{reason}: {}", waiting.message.unwrap_or_default()))
+    let stuck = refusal::STUCK.contains(&reason.as_str());
+    stuck.then(|| (reason, waiting.message.unwrap_or_default()))
 }
 
 /// Waits until the probe runs; `added` is the pod as the server answered when it was added.
@@ -101,25 +91,27 @@ pub(super) async fn running(session: &Session, added: &Pod) -> Result<(), Strate
         }
         if let Some(ended) = state.terminated {
             let text = ended.message.or(ended.reason).unwrap_or_default();
-            return Some(Err(format!(
-                "it ended at once, code {}: {text}",
-                ended.exit_code
-            )));
+            let reason = format!("it ended at once, code {}", ended.exit_code);
+            return Some(Err((reason, text)));
         }
         stuck(state.waiting).map(Err)
     })
     .await
     .map_err(|e| failed("cannot see whether the probe runs", Box::new(e)))?;
-    let reason = match seen {
+    let (reason, hint) = match seen {
         Some(Ok(())) => return Ok(()),
-        Some(Err(reason)) => visible(&reason, 400),
-        None => format!("it did not start within {} s", START.as_secs()),
+        Some(Err((reason, message))) => (
+            visible(&format!("{reason}: {message}"), 400),
+            refusal::of_waiting(&reason, &message),
+        ),
+        None => (
+            format!("it did not start within {} s", START.as_secs()),
+            "see the events of the pod, that its node is not too busy, and that it can pull --probe-image",
+        ),
     };
     Err(StrategyError {
         message: format!("the probe does not run: {reason}"),
-        hint: Some(
-            "see that the node can pull --probe-image and that the pod has room for it".into(),
-        ),
+        hint: Some(hint.into()),
         source: None,
     })
 }
@@ -201,14 +193,14 @@ impl SecurityControl for ProbeEnds {
                     self.0.plan().target.pod
                 ),
             ])),
-            Ok(Some(Some(Err(reason)))) => Err(ControlError {
+            Ok(Some(Some(Err((reason, message))))) => Err(ControlError {
                 hint: Some(
                     "delete the pod, or let it be: a probe that starts later ends after 30 s"
                         .into(),
                 ),
                 ..not_held(format!(
                     "ephemeral container {name} never started and the node goes on trying: {}",
-                    visible(&reason, 300)
+                    visible(&format!("{reason}: {message}"), 300)
                 ))
             }),
             Ok(Some(None)) => Err(not_held(format!(

@@ -3,16 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::escape::visible;
 
-/// Reasons of a waiting container that do not pass by waiting.
-const STUCK: [&str; 7] = [
-    "ErrImagePull",
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "ErrImageNeverPull",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "RunContainerError",
-];
+use crate::refusal;
 
 /// What to do when the server refuses the pod, by its words.
 pub(super) fn admission(message: &str) -> Option<&'static str> {
@@ -26,8 +17,8 @@ pub(super) fn admission(message: &str) -> Option<&'static str> {
          probe, and for a clone those of the target)"
     } else if has("must specify a volume type") {
         OLD
-    } else if has("admission webhook") || has("ValidatingAdmissionPolicy") {
-        "an admission policy of this cluster refuses the pod; exempt what secure-scan makes"
+    } else if let Some(hint) = refusal::of(message) {
+        hint
     } else if has("serviceaccount") || has("service account") {
         "the namespace has no default ServiceAccount yet; try again in a moment"
     } else {
@@ -51,7 +42,7 @@ pub(super) fn of(pod: &Pod, target: Option<&str>) -> Option<(String, &'static st
         let reason = waiting
             .and_then(|w| w.reason.as_deref())
             .unwrap_or_default();
-        if STUCK.contains(&reason) {
+        if refusal::STUCK.contains(&reason) {
             let message = waiting
                 .and_then(|w| w.message.as_deref())
                 .unwrap_or_default();
