@@ -20,7 +20,7 @@ const PINS: [&str; 5] = [
     "readers/go.sum",
     "readers/main.go",
 ];
-const SCRIPTS: [&str; 2] = ["check.mjs", "page.mjs"];
+const SCRIPTS: [&str; 3] = ["check.mjs", "page.mjs", "saf.mjs"];
 
 /// Whether the consumers read every report, or are not all here and cannot be installed.
 pub(crate) enum Outcome {

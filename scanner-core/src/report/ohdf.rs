@@ -90,7 +90,8 @@ fn control(view: &View<'_>, check: &CheckResult, started: &str) -> Value {
         ],
         "impact": if applies { impact(check.severity) } else { 0.0 },
         "tags": {
-            "severity": severity(check.severity),
+            // The SAF CLI believes it before the impact.
+            "severity": check.hdf_severity(),
             "secure_scan_severity": check.severity.name(),
             "secure_scan_tags": shown(&check.tags),
         },
