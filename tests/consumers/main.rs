@@ -44,6 +44,10 @@ fn reports() -> Vec<(&'static str, Value)> {
             { "name": "musl", "version": "1.2.5-r0", "arch": "x86_64", "manager": "apk" },
         ],
     });
+    found["plan"]["differences"] = json!([
+        "without the service account's token",
+        "volume data (persistentVolumeClaim) is empty",
+    ]);
     found["coverage"]["packages"] = json!({ "state": "complete" });
     let mut passed = found.clone();
     passed["verdict"] = "passed".into();
@@ -66,6 +70,7 @@ fn reports() -> Vec<(&'static str, Value)> {
     }
     hostile["plan"]["target"]["image"] = HOSTILE.into();
     hostile["trust"] = HOSTILE.into();
+    hostile["plan"]["differences"] = json!([HOSTILE]);
     hostile["packages"]["items"][0]["name"] = HOSTILE.into();
     hostile["controls"][0]["verified"] = json!({ "state": "failed", "reason": HOSTILE });
     let mut failed = found.clone();

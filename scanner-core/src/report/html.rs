@@ -3,6 +3,7 @@
 //! `maud` escapes all text when it is put in; the page's own content security policy allows the
 //! one style and the one script that are in it, by their digests, and nothing else.
 
+mod conduct;
 mod parts;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -35,16 +36,17 @@ pub fn render(view: &View<'_>) -> String {
                 (header(view))
                 main {
                     (parts::problems(view))
+                    (conduct::differences(view))
                     (parts::findings(view))
                     (parts::waived(view))
                     (parts::blind(view))
                     (parts::coverage(view))
-                    (parts::gates(view))
-                    (parts::controls(view))
-                    (parts::post_scan(view))
+                    (conduct::gates(view))
+                    (conduct::controls(view))
+                    (conduct::post_scan(view))
                     (parts::rest(view))
                     (parts::packages(view))
-                    (parts::effort(view))
+                    (conduct::effort(view))
                     footer { "secure-scan " (visible(view.tool_version, 40)) }
                 }
                 script { (PreEscaped(SCRIPT)) }

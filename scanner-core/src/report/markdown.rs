@@ -28,6 +28,12 @@ pub fn render(view: &View<'_>) -> String {
             code(&problem, 1000)
         ));
     }
+    if !view.differences.is_empty() {
+        out.push("\n### Differs from the target\n\n");
+    }
+    for difference in view.differences {
+        out.push(&format!("- {}\n", code(difference, 400)));
+    }
     for result in view.failed() {
         out.push(&failed(view, result));
     }

@@ -119,6 +119,22 @@ fn a_scan_that_passed_reads_as_clean() {
 }
 
 #[test]
+fn a_report_of_a_copy_says_in_what_it_is_not_the_target() {
+    let mut report = with_digest();
+    for format in [Format::Html, Format::Markdown, Format::Terminal] {
+        assert!(!made(&report, format).contains("Differs from the target"));
+    }
+    report.plan.differences = vec!["without volume data".into()];
+    for format in [Format::Html, Format::Markdown, Format::Terminal] {
+        let text = made(&report, format);
+        assert!(text.contains("Differs from the target"), "{format}");
+        assert!(text.contains("without volume data"), "{format}");
+    }
+    let json = json(&report, Format::Json);
+    assert_eq!(json["plan"]["differences"][0], "without volume data");
+}
+
+#[test]
 fn a_failed_check_below_the_threshold_is_no_failure_and_no_pass() {
     let mut report = with_digest();
     report.fail_on = Some(Severity::High);

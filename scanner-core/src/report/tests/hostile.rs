@@ -62,6 +62,7 @@ fn rendered(text: &str, format: Format, local: bool) -> String {
         scan.plan.profile = text.into();
         scan.plan.reason = Some(text.into());
         scan.trust = text.into();
+        scan.plan.differences = vec![text.into()];
         scan.controls[0].id = text.into();
         scan.controls[0].title = text.into();
         scan.controls[0].planned = vec![text.into()];
