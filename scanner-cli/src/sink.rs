@@ -134,6 +134,16 @@ impl Place {
     }
 }
 
+/// Writes a file whole or not at all, for its owner alone.
+pub(crate) fn write_file(file: &Path, what: &str, text: &str) -> Result<(), Problem> {
+    let place = place(file).map_err(|error| Problem {
+        code: NOT_DONE,
+        message: format!("cannot write {what} to {}: {error}", file.display()),
+        hint: Some("name a file that can be written".into()),
+    })?;
+    place.write(text)
+}
+
 fn place(file: &Path) -> io::Result<Place> {
     match fs::symlink_metadata(file) {
         Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),

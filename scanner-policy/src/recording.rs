@@ -52,18 +52,18 @@ impl Recording {
     }
 
     /// Why check `id` of `profile` cannot be judged by this: it selects files or commands that were
-    /// not asked for, so that their absence says nothing. Sections that are missing tell it themselves.
-    pub(crate) fn lacks(&self, profile: &Profile, id: &str) -> Option<String> {
+    /// not asked for, so that their absence says nothing. Sections that are missing tell it themselves,
+    /// and of the sections `own` nothing is taken from here.
+    pub(crate) fn lacks(&self, profile: &Profile, id: &str, own: &[Section]) -> Option<String> {
         let check = profile.checks.iter().find(|c| c.id == id)?;
-        let files = check.files.iter().find(|f| !self.request.files.contains(f));
-        let command = check
-            .commands
-            .iter()
-            .find(|c| !self.request.commands.contains(*c));
-        match (files, command) {
-            (None, None) => None,
-            (Some(_), _) => Some("the recording was made without the files of this check".into()),
-            (_, Some(name)) => Some(format!("the recording was made without looking for {name}")),
+        let recorded = |section| !own.contains(&section);
+        let mut files = check.files.iter();
+        if recorded(Section::Files) && files.any(|f| !self.request.files.contains(f)) {
+            return Some("the recording was made without the files of this check".into());
         }
+        let mut commands = check.commands.iter();
+        let command = commands.find(|c| !self.request.commands.contains(*c))?;
+        recorded(Section::Commands)
+            .then(|| format!("the recording was made without looking for {command}"))
     }
 }

@@ -1,7 +1,6 @@
 //! Options of scans that concern their profile, and recording what a scan saw.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::Mutex,
 };
@@ -18,7 +17,7 @@ use scanner_policy::{
     recording::{Recording, SCHEMA},
 };
 
-use crate::{NOT_DONE, Problem};
+use crate::{NOT_DONE, Problem, sink};
 
 /// What a scan may ask of its profile.
 #[derive(Debug, Clone, Default, Args)]
@@ -125,9 +124,5 @@ pub(crate) fn save(
         request,
         inventory,
     };
-    fs::write(file, recording.to_json()).map_err(|error| Problem {
-        code: NOT_DONE,
-        message: format!("cannot write the inventory to {}: {error}", file.display()),
-        hint: Some("name a file that can be written".into()),
-    })
+    sink::write_file(file, "the inventory", &recording.to_json())
 }

@@ -7,7 +7,7 @@ use serde_saphyr::Spanned;
 
 /// Why a profile cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}:{column}: {message}")]
+#[error("{}: {message}", place(.file, *.line, *.column))]
 pub struct ProfileError {
     /// Name of the file.
     pub file: String,
@@ -38,6 +38,13 @@ impl ProfileError {
             .path(&self.file)
             .annotation(annotation);
         renderer.render(&[Level::ERROR.primary_title(&self.message).element(snippet)])
+    }
+}
+
+fn place(file: &str, line: u64, column: u64) -> String {
+    match line {
+        0 => file.to_owned(),
+        line => format!("{file}:{line}:{column}"),
     }
 }
 
