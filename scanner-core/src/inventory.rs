@@ -13,8 +13,8 @@ pub mod wire;
 
 pub use changes::Changes;
 pub use model::{
-    CommandEntry, EnvVar, FileEntry, FileKind, Group, Identity, KernelFacts, Listener, Mount,
-    OsRelease, Package, PasswordState, Process, ShadowEntry, User,
+    CommandEntry, Connection, EnvVar, FileEntry, FileKind, Group, Identity, KernelFacts, Listener,
+    Mount, OsRelease, Package, PasswordState, Process, ShadowEntry, User,
 };
 pub use pod::{ContainerFacts, EnvSource, PodFacts, VolumeFacts, VolumeMountFacts};
 pub use request::{FileSelector, InventoryRequest, MAX_DIGEST, Section};
@@ -122,6 +122,8 @@ pub struct Inventory {
     pub processes: Collected<Vec<Process>>,
     /// Listening TCP and bound UDP sockets of the target's network namespace.
     pub listeners: Collected<Vec<Listener>>,
+    /// Established connections of the target's network namespace.
+    pub connections: Collected<Vec<Connection>>,
     /// Mounts in the target's mount namespace.
     pub mounts: Collected<Vec<Mount>>,
     /// Environment of the target's main process: names and shapes, never values.
@@ -175,6 +177,7 @@ impl Inventory {
             Section::Shadow => self.shadow.coverage(),
             Section::Processes => self.processes.coverage(),
             Section::Listeners => self.listeners.coverage(),
+            Section::Connections => self.connections.coverage(),
             Section::Mounts => self.mounts.coverage(),
             Section::Env => self.env.coverage(),
             Section::Commands => self.commands.coverage(),

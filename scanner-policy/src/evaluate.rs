@@ -101,6 +101,7 @@ impl Values {
         put(Section::Shadow, value(&inventory.shadow));
         put(Section::Processes, value(&inventory.processes));
         put(Section::Listeners, value(&inventory.listeners));
+        put(Section::Connections, value(&inventory.connections));
         put(Section::Mounts, value(&inventory.mounts));
         put(Section::Env, value(&inventory.env));
         put(Section::Packages, value(&inventory.packages));
@@ -307,6 +308,7 @@ impl Samples {
                 ..Process::default()
             }]),
             listeners: one(),
+            connections: one(),
             mounts: some_of(vec![Mount {
                 options: words(),
                 ..Mount::default()

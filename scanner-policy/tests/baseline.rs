@@ -48,6 +48,7 @@ fn clean() -> Inventory {
             ..Process::default()
         }]),
         listeners: complete(vec![listener(8080)]),
+        connections: complete(vec![]),
         mounts: complete(vec![]),
         env: complete(vec![]),
         commands: complete(vec![]),

@@ -128,6 +128,7 @@ fn write_section(
         Section::Identity
         | Section::Processes
         | Section::Listeners
+        | Section::Connections
         | Section::Mounts
         | Section::Env
         | Section::Kernel => procs::section(subject, section, out),

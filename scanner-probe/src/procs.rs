@@ -61,7 +61,7 @@ pub(crate) fn section(
     let done = match section {
         Section::Identity => status(pid, &KEYS[3..], out),
         Section::Processes => processes(subject, out),
-        Section::Listeners => listeners(pid, out),
+        Section::Listeners | Section::Connections => sockets(pid, out),
         Section::Mounts => {
             read(&format!("/proc/{pid}/mounts")).and_then(|t| out.write_all(t.as_bytes()))
         }
@@ -99,7 +99,7 @@ fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn listeners(pid: u32, out: &mut impl Write) -> io::Result<()> {
+fn sockets(pid: u32, out: &mut impl Write) -> io::Result<()> {
     let tcp = read(&format!("/proc/{pid}/net/tcp"))?;
     let others = ["tcp6", "udp", "udp6"].map(|name| {
         // A kernel without IPv6 has no such file.

@@ -136,6 +136,7 @@ fn processes_of_this_machine_are_read() {
         Section::Identity,
         Section::Processes,
         Section::Listeners,
+        Section::Connections,
         Section::Mounts,
         Section::Env,
         Section::Kernel,

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Collected, parse::proc::ip, wire::Ending, wire::RawSection};
+use super::{Collected, parse::sockets::ip, wire::Ending, wire::RawSection};
 use crate::escape::visible;
 
 /// Name of the part of an answer.

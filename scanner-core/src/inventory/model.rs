@@ -168,6 +168,28 @@ pub struct Listener {
     pub loopback: bool,
 }
 
+/// An established TCP connection or a connected UDP socket, from `/proc/net`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Connection {
+    /// `tcp`, `tcp6`, `udp` or `udp6`.
+    pub protocol: String,
+    /// Local address.
+    pub address: String,
+    /// Local port.
+    pub port: i64,
+    /// The other side's address; one of IPv4 is written as such, also where a socket of IPv6 has it.
+    pub remote_address: String,
+    /// The other side's port.
+    pub remote_port: i64,
+    /// Whether a TCP socket listens on the local port, so that the other side called.
+    pub inbound: bool,
+    /// Owner; 0 also for a connection that nobody has accepted yet.
+    pub uid: i64,
+    /// Whether the other side is in this pod too.
+    pub loopback: bool,
+}
+
 /// A mount, from `/proc/self/mounts`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

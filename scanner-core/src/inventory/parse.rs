@@ -2,7 +2,8 @@
 //! section partial; nothing is dropped in silence.
 
 mod files;
-pub(super) mod proc;
+mod proc;
+pub(super) mod sockets;
 
 use std::collections::BTreeMap;
 
@@ -43,7 +44,8 @@ pub fn inventory(
         groups: raw.take(Section::Groups, |lines| each(lines, group)),
         shadow: raw.take(Section::Shadow, |lines| each(lines, shadow)),
         processes: raw.take(Section::Processes, proc::processes),
-        listeners: raw.take(Section::Listeners, proc::listeners),
+        listeners: raw.take(Section::Listeners, sockets::listeners),
+        connections: raw.take(Section::Connections, sockets::connections),
         mounts: raw.take(Section::Mounts, |lines| each(lines, proc::mount)),
         env: raw.take(Section::Env, |lines| each(lines, env)),
         commands: raw.take(Section::Commands, |lines| each(lines, command)),

@@ -36,6 +36,8 @@ pub enum Section {
     Processes,
     /// Listening sockets.
     Listeners,
+    /// Established connections.
+    Connections,
     /// Mounts.
     Mounts,
     /// Environment names and shapes.
@@ -54,7 +56,7 @@ pub enum Section {
 
 impl Section {
     /// Every section, in report order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Identity,
         Self::Files,
         Self::Users,
@@ -62,6 +64,7 @@ impl Section {
         Self::Shadow,
         Self::Processes,
         Self::Listeners,
+        Self::Connections,
         Self::Mounts,
         Self::Env,
         Self::Commands,
@@ -72,10 +75,11 @@ impl Section {
     ];
 
     /// What a filesystem without processes does not have.
-    pub const OF_PROCESSES: [Self; 6] = [
+    pub const OF_PROCESSES: [Self; 7] = [
         Self::Identity,
         Self::Processes,
         Self::Listeners,
+        Self::Connections,
         Self::Mounts,
         Self::Env,
         Self::Kernel,
@@ -91,6 +95,7 @@ impl Section {
             Self::Shadow => "shadow",
             Self::Processes => "processes",
             Self::Listeners => "listeners",
+            Self::Connections => "connections",
             Self::Mounts => "mounts",
             Self::Env => "env",
             Self::Commands => "commands",

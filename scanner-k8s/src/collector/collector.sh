@@ -164,6 +164,8 @@ section_listeners() {
   echo '!ok'
 }
 
+section_connections() { section_listeners; }
+
 section_mounts() {
   need cat || return
   if cat /proc/self/mounts 2>/dev/null; then echo '!ok'; else echo '!missing /proc/self/mounts cannot be read'; fi

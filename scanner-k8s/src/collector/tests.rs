@@ -81,6 +81,7 @@ fn every_section_is_answered_in_every_shell() {
         complete(shell, "shadow", &found.shadow);
         complete(shell, "processes", &found.processes);
         complete(shell, "listeners", &found.listeners);
+        complete(shell, "connections", &found.connections);
         complete(shell, "mounts", &found.mounts);
         complete(shell, "env", &found.env);
         complete(shell, "commands", &found.commands);

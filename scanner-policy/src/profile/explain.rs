@@ -158,7 +158,7 @@ const fn reads(section: Section) -> &'static str {
         Section::Groups => "/etc/group",
         Section::Shadow => "/etc/shadow; states only, a hash never leaves the target",
         Section::Processes => "/proc/PID/status of the target's processes",
-        Section::Listeners => "/proc/net/tcp, tcp6, udp and udp6",
+        Section::Listeners | Section::Connections => "/proc/net/tcp, tcp6, udp and udp6",
         Section::Mounts => "/proc/self/mounts",
         Section::Env => {
             "/proc/1/environ; names, lengths and shapes, a value never leaves the target"

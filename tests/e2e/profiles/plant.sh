@@ -63,6 +63,7 @@ perl -MIO::Socket::INET -e '
   for my $port (22, 2375, 9229) {
     push @open, IO::Socket::INET->new(LocalAddr => "0.0.0.0", LocalPort => $port, Listen => 1) or die;
   }
+  $engine = IO::Socket::INET->new("127.0.0.1:2375") or die;
   open my $done, ">", "/planted";
   sleep' &
 wait

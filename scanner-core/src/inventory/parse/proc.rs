@@ -1,12 +1,9 @@
-//! Text of `/proc` as inventory: processes, sockets, mounts; see proc(5).
+//! Text of `/proc` as inventory: processes, mounts; see proc(5).
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::collections::BTreeMap;
 
 use super::{
-    super::{Identity, Listener, Mount, Process},
+    super::{Identity, Mount, Process},
     Parsed, number,
 };
 
@@ -152,74 +149,6 @@ pub(super) fn processes(lines: &[String]) -> Parsed<Vec<Process>> {
     (all, unreadable)
 }
 
-/// `/proc/net/{tcp,tcp6,udp,udp6}`; state `0A` is listening, a bound UDP socket is in state `07`.
-pub(super) fn listeners(lines: &[String]) -> Parsed<Vec<Listener>> {
-    let (mut all, mut unreadable) = (Vec::new(), 0);
-    for line in lines {
-        let Some((protocol, row)) = line
-            .strip_prefix("/proc/net/")
-            .and_then(|l| l.split_once(':'))
-        else {
-            unreadable += 1;
-            continue;
-        };
-        if row.trim_start().starts_with("sl ") {
-            continue;
-        }
-        match socket(protocol, row) {
-            Some((listener, true)) => all.push(listener),
-            Some((_, false)) => {}
-            None => unreadable += 1,
-        }
-    }
-    (all, unreadable)
-}
-
-/// A socket and whether it listens; `None` is a line that cannot be read.
-fn socket(protocol: &str, row: &str) -> Option<(Listener, bool)> {
-    let fields: Vec<&str> = row.split_whitespace().collect();
-    let (local, remote, state, uid) = (
-        fields.get(1)?,
-        fields.get(2)?,
-        fields.get(3)?,
-        fields.get(7)?,
-    );
-    let waits = match protocol {
-        "tcp" | "tcp6" => *state == "0A",
-        "udp" | "udp6" => *state == "07" && remote.ends_with(":0000"),
-        _ => return None,
-    };
-    let (address, port) = local.split_once(':')?;
-    let address = ip(address)?;
-    let mapped = match address {
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().is_some_and(|v4| v4.is_loopback()),
-        IpAddr::V4(_) => false,
-    };
-    let listener = Listener {
-        protocol: protocol.into(),
-        loopback: address.is_loopback() || mapped,
-        address: address.to_string(),
-        port: i64::from_str_radix(port, 16).ok()?,
-        uid: number(uid)?,
-    };
-    Some((listener, waits))
-}
-
-/// Addresses are 32-bit words in the machine's byte order, which is little endian on every
-/// architecture that Kubernetes nodes commonly have.
-pub(in crate::inventory) fn ip(hex: &str) -> Option<IpAddr> {
-    let mut bytes = Vec::new();
-    for at in (0..hex.len()).step_by(8) {
-        let word = u32::from_str_radix(hex.get(at..at + 8)?, 16).ok()?;
-        bytes.extend_from_slice(&word.to_le_bytes());
-    }
-    if let Ok(four) = <[u8; 4]>::try_from(bytes.as_slice()) {
-        return Some(Ipv4Addr::from(four).into());
-    }
-    let sixteen = <[u8; 16]>::try_from(bytes.as_slice()).ok()?;
-    Some(Ipv6Addr::from(sixteen).into())
-}
-
 pub(super) fn mount(line: &str) -> Option<Mount> {
     let mut fields = line.split(' ').map(unescape);
     let (source, target, fstype) = (fields.next()?, fields.next()?, fields.next()?);
@@ -255,22 +184,6 @@ mod tests {
     }
 
     #[test]
-    fn listening_sockets_are_told_from_others() {
-        let text = "/proc/net/tcp:  sl  local_address rem_address\n\
-            /proc/net/tcp:   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000 0 1 1\n\
-            /proc/net/tcp:   1: 0A00000A:0016 0B00000A:C000 01 00000000:00000000 00:00000000 00000000  0 0 2 1\n\
-            /proc/net/udp6:   2: 00000000000000000000000000000000:0035 00000000000000000000000000000000:0000 07 0:0 0:0 0 0 0 3\n\
-            /proc/net/tcp: nonsense\n";
-        let (found, unreadable) = listeners(&lines(text));
-        let seen: Vec<_> = found
-            .iter()
-            .map(|l| (l.address.as_str(), l.port, l.loopback))
-            .collect();
-        assert_eq!(seen, [("127.0.0.1", 8080, true), ("::", 53, false)]);
-        assert_eq!(unreadable, 1);
-    }
-
-    #[test]
     fn the_collector_is_not_among_the_processes() {
         let text = "self 9\n\
             /proc/1/status:Name:\tapp\n/proc/1/status:Pid:\t1\n/proc/1/status:CapEff:\t0000000000000401\n\
@@ -293,8 +206,8 @@ mod tests {
     proptest! {
         #[test]
         fn hostile_lines_never_panic(line in any::<String>()) {
-            let own = [line.clone(), format!("/proc/net/tcp:{line}"), format!("/proc/1/status:{line}")];
-            let _ = (processes(&own), listeners(&own), identity(&own), mount(&line));
+            let own = [line.clone(), format!("/proc/1/status:{line}")];
+            let _ = (processes(&own), identity(&own), mount(&line));
         }
     }
 }
