@@ -4,6 +4,7 @@
 //! is given out it is parsed again and must be what was there plus what was to be added.
 
 mod edit;
+mod error;
 mod sidecar;
 mod tree;
 
@@ -14,11 +15,12 @@ use serde_json::Value;
 use crate::{
     distroless::{
         context,
-        planner::{self, PodSecurity, Refusal},
+        planner::{self, PodSecurity},
     },
     resolve::DEFAULT_CONTAINER,
 };
 use edit::{Addition, Step};
+pub use error::{InjectError, Reason};
 use sidecar::Sidecar;
 
 /// Name of the injected container.
@@ -50,97 +52,6 @@ pub struct Injected {
     pub text: String,
     /// What was done to each workload, one line each.
     pub notes: Vec<String>,
-}
-
-/// Why nothing was injected.
-#[derive(Debug, thiserror::Error)]
-pub enum InjectError {
-    /// The manifest cannot be read.
-    #[error("the manifest is not YAML: {0}")]
-    Syntax(String),
-    /// It is longer than [`MAX_MANIFEST`].
-    #[error("the manifest is longer than {} MiB", MAX_MANIFEST >> 20)]
-    TooLong,
-    /// It holds nothing that makes pods.
-    #[error(
-        "the manifest holds no workload: no Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, Job or CronJob"
-    )]
-    NoWorkload,
-    /// One workload cannot get a sidecar; none gets one then.
-    #[error("{workload}: {reason}")]
-    Refused {
-        /// Kind and name.
-        workload: String,
-        /// Why.
-        reason: Reason,
-    },
-    /// What came out is not what was to come out; nothing is given out.
-    #[error("the edited manifest is not the original plus the sidecar; nothing was written")]
-    SelfCheck,
-}
-
-/// Why one workload cannot get a sidecar.
-#[derive(Debug, thiserror::Error)]
-pub enum Reason {
-    /// No pod specification where its kind has one.
-    #[error("it has no pod template that can be read: {0}")]
-    NoTemplate(String),
-    /// It shares no process namespace on purpose.
-    #[error("shareProcessNamespace is false, so that the sidecar could not see the container")]
-    NotShared,
-    /// Another sidecar is there.
-    #[error(
-        "a container or volume of secure-scan is already there, and differs from what would be added"
-    )]
-    Present,
-    /// Several containers, none named.
-    #[error("it has several containers: {0}")]
-    WhichContainer(String),
-    /// No container of that name.
-    #[error("it has no container {0}")]
-    NoContainer(String),
-    /// The manifest says another user.
-    #[error("the manifest says that the container runs as {0}, not as the user that was given")]
-    OtherUser(String),
-    /// Not Linux.
-    #[error("the pod runs on Windows")]
-    Windows,
-    /// No probe may look at it.
-    #[error(transparent)]
-    Probe(#[from] Refusal),
-    /// The place cannot be edited.
-    #[error("{0} cannot be added to: {1}")]
-    Unsafe(String, &'static str),
-}
-
-impl InjectError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
-        let Self::Refused { reason, .. } = self else {
-            return match self {
-                Self::NoWorkload => Some("name a file with a workload; nothing was written".into()),
-                Self::SelfCheck => Some("this is a bug in secure-scan; please report it".into()),
-                _ => None,
-            };
-        };
-        let text = match reason {
-            Reason::WhichContainer(_) | Reason::NoContainer(_) => "name one with -c",
-            Reason::Probe(Refusal::UnknownUser) => {
-                "set runAsUser and runAsGroup, or say what the image runs as: --user UID:GID"
-            }
-            Reason::Probe(Refusal::PodSecurity(_)) => {
-                "run the container as another user than root, or say that the namespace allows more: \
-                 --pod-security privileged"
-            }
-            Reason::Present => "remove it from the manifest, then inject again",
-            Reason::NotShared => "remove the line if the container may be seen",
-            Reason::OtherUser(_) => "leave --user out",
-            Reason::Unsafe(..) => "write this part out without anchors and in block style",
-            Reason::NoTemplate(_) => "see: kubectl apply --dry-run=server",
-            Reason::Windows | Reason::Probe(_) => return None,
-        };
-        Some(text.into())
-    }
 }
 
 /// Adds the sidecar to every workload of a manifest. A workload that has exactly this sidecar

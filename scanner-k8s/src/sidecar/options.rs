@@ -1,0 +1,95 @@
+//! How strategy `sidecar` looks, as whom, and why it may not.
+
+use std::net::SocketAddr;
+
+use super::clone::Keep;
+use crate::distroless::planner::{PodSecurity, ProbeContext, Refusal};
+
+/// What the scan's own pod holds beside the probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The target's container, running.
+    Clone {
+        /// What it keeps of Secrets and `ConfigMap`s.
+        keep: Keep,
+        /// Whether it must run on the target's node.
+        same_node: bool,
+    },
+    /// The image as a read-only volume; nothing of it runs.
+    Inert {
+        /// Whether files that only root may read are read, where the namespace allows it.
+        as_root: bool,
+    },
+}
+
+/// How strategy `sidecar` looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SidecarOptions {
+    /// Image of the probe, best named by digest.
+    pub image: String,
+    /// Clone or image.
+    pub mode: Mode,
+    /// Whether the scan stops unless the network isolation was shown to be enforced.
+    pub require_isolation: bool,
+    /// Addresses that answer from a pod without a policy, for the proof of isolation.
+    pub canaries: Vec<SocketAddr>,
+    /// Names of pull secrets for an image that runs nowhere.
+    pub pull_secrets: Vec<String>,
+}
+
+/// Why no pod of the scan's own may look.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// No probe can look at a clone.
+    #[error("no sidecar may look at a clone of this target")]
+    Clone(#[source] Refusal),
+    /// Root is not allowed.
+    #[error("the namespace enforces Pod Security level restricted, which refuses a probe as root")]
+    Root,
+    /// An image reference that no node could resolve.
+    #[error("{0:?} is not an image reference")]
+    Reference(String),
+}
+
+impl Unfit {
+    /// What to do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Clone(_) => "take --inert, which runs nothing of the target; nothing was created",
+            Self::Root => {
+                "scan without --as-root: what cannot be read is told; nothing was created"
+            }
+            Self::Reference(_) => "name it as in a pod, such as registry.example/app:1.2",
+        }
+    }
+}
+
+/// Nobody in particular, without any capability.
+pub(super) const PLAIN: ProbeContext = ProbeContext {
+    uid: 65532,
+    gid: 65532,
+    drop_all: true,
+    add: vec![],
+    why: "nothing but the image is read: a user of no account, without any capability",
+};
+
+/// Root, with as much as the namespace's level allows.
+pub(super) fn as_root(level: PodSecurity) -> Result<ProbeContext, Unfit> {
+    let context = ProbeContext {
+        uid: 0,
+        gid: 0,
+        ..PLAIN
+    };
+    match level {
+        PodSecurity::Restricted => Err(Unfit::Root),
+        PodSecurity::Baseline => Ok(ProbeContext {
+            why: "as asked: root without any capability, since level baseline allows none that reads",
+            ..context
+        }),
+        PodSecurity::Privileged => Ok(ProbeContext {
+            add: vec!["DAC_READ_SEARCH"],
+            why: "as asked: root with the one capability that only reads",
+            ..context
+        }),
+    }
+}
