@@ -108,7 +108,7 @@ pub(crate) enum Command {
     /// Compare a running container with its own image: files added, changed and removed
     ///
     /// First the image that the node runs is read as by `sidecar --inert`, and nothing of it runs. Then
-    /// the container is read. The checks are drift's own: --profile has no effect.
+    /// the container is read. The checks are drift's own: --profile and what belongs to it are refused.
     #[command(after_long_help = EXIT_CODES)]
     Drift(Box<DriftArgs>),
     /// Print a manifest with the hardened sidecar added, for those who deploy it with their workload

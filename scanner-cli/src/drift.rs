@@ -16,7 +16,7 @@ use scanner_policy::{
 
 use crate::{
     NOT_DONE, Problem,
-    args::ScanArgs,
+    args::{RunArgs, ScanArgs},
     audit, exit_code, output, policy,
     progress::Progress,
     scan::{self, Planned, Subject},
@@ -53,6 +53,7 @@ enum Via {
 }
 
 pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
+    refuse_profiles(&args.scan.run)?;
     let sinks = Sinks::open(&args.scan.run.output)?;
     let progress = Progress::new(args.scan.run.quiet);
     progress.event(&Event::StageStarted(Stage::Resolve));
@@ -79,6 +80,25 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     sinks.write(&document, args.scan.run.verbose, colour)?;
     closed?;
     Ok(exit_code(document.verdict()))
+}
+
+/// What is asked of a profile would be passed over in silence: drift has checks of its own.
+fn refuse_profiles(args: &RunArgs) -> Result<(), Problem> {
+    let options = &args.profile_options;
+    let given = [
+        ("--profile", args.profile.is_some()),
+        ("--input", !options.input.is_empty()),
+        ("--tag", !options.tag.is_empty()),
+        ("--skip-tag", !options.skip_tag.is_empty()),
+        ("--save-inventory", options.save_inventory.is_some()),
+    ];
+    let Some((flag, _)) = given.iter().find(|(_, given)| *given) else {
+        return Ok(());
+    };
+    Err(Problem::usage(
+        format!("{flag} has no meaning for drift, whose checks are its own"),
+        "leave it out; to check the container by a profile take secure-scan scan",
+    ))
 }
 
 /// Both plans, in JSON as one list.
