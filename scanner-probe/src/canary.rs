@@ -3,6 +3,7 @@
 //! The only code of the program that touches a network: it connects, sends nothing, and hangs up.
 
 use std::{
+    fs,
     io::{self, BufRead as _, Read as _, Write as _},
     net::{IpAddr, SocketAddr, TcpStream},
     os::{
@@ -16,6 +17,10 @@ use std::{
 /// Abstract socket (unix(7)) on which the gate waits; it exists in this pod's network only.
 const GATE: &str = "secure-scan-gate";
 const GO: &[u8; 2] = b"go";
+/// Variable with the address of the node that runs this pod.
+const NODE: &str = "SECURE_SCAN_NODE";
+/// Port of every node's kubelet, which answers where nothing keeps a pod from it.
+const KUBELET: u16 = 10250;
 /// Commands of one conversation.
 const MAX_COMMANDS: usize = 1000;
 
@@ -44,7 +49,8 @@ pub(crate) fn gate(limit: Duration) -> Result<(), String> {
     Err("nobody opened the gate".into())
 }
 
-/// Answers `try` with the state of every address, opens the gate on `go`, and ends with its input.
+/// Answers `try` with the state of every address and `who` with what confines this container, opens the
+/// gate on `go`, and ends with its input.
 pub(crate) fn canary(timeout: &str, addresses: &[&str]) -> Result<(), String> {
     let timeout = timeout
         .parse()
@@ -56,6 +62,7 @@ pub(crate) fn canary(timeout: &str, addresses: &[&str]) -> Result<(), String> {
         all.push(address.map_err(|_| format!("{text:?} is not ADDRESS:PORT"))?);
     }
     all.extend(service());
+    all.extend(kubelet().filter(|own| !all.contains(own)));
     let mut out = io::stdout().lock();
     for line in io::stdin().lock().lines().take(MAX_COMMANDS) {
         match line.map_err(|e| e.to_string())?.as_str() {
@@ -70,7 +77,8 @@ pub(crate) fn canary(timeout: &str, addresses: &[&str]) -> Result<(), String> {
                 writeln!(out, "went").map_err(|e| e.to_string())?;
                 return out.flush().map_err(|e| e.to_string());
             }
-            _ => return Err("expected try or go".into()),
+            "who" => writeln!(out, "{}", confined()?).map_err(|e| e.to_string())?,
+            _ => return Err("expected try, who or go".into()),
         }
         out.flush().map_err(|e| e.to_string())?;
     }
@@ -88,6 +96,36 @@ fn service() -> Option<SocketAddr> {
         .parse()
         .ok()?;
     Some(SocketAddr::new(host, port))
+}
+
+/// The kubelet of the node that runs this pod, which is known only once the pod is there.
+fn kubelet() -> Option<SocketAddr> {
+    let node: IpAddr = std::env::var(NODE).ok()?.parse().ok()?;
+    Some(SocketAddr::new(node, KUBELET))
+}
+
+/// What the kernel says of this process, whose container is the gate's: proc(5), `status` and `attr`.
+fn confined() -> Result<String, String> {
+    let status = fs::read_to_string("/proc/self/status").map_err(|e| e.to_string())?;
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let first = line.and_then(|rest| rest.split_whitespace().next());
+        first.unwrap_or("-").to_owned()
+    };
+    // Where no security module keeps it, the file is not there or cannot be read.
+    let profile = fs::read_to_string("/proc/self/attr/apparmor/current")
+        .or_else(|_| fs::read_to_string("/proc/self/attr/current"))
+        .unwrap_or_default();
+    let profile: String = profile.trim_end_matches(['\n', '\0']).replace(' ', "");
+    Ok(format!(
+        "uid={} gid={} caps={} no_new_privs={} seccomp={} lsm={}",
+        field("Uid:"),
+        field("Gid:"),
+        field("CapEff:"),
+        field("NoNewPrivs:"),
+        field("Seccomp:"),
+        if profile.is_empty() { "-" } else { &profile }
+    ))
 }
 
 /// `ADDRESS=open` or `ADDRESS=blocked` for each, all tried at once.

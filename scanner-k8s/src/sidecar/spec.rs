@@ -58,7 +58,7 @@ impl Parts {
             "dnsConfig": {"nameservers": ["127.0.0.1"]},
             "terminationGracePeriodSeconds": 1,
             "activeDeadlineSeconds": left,
-            "initContainers": [self.probe(&gate_name(name), &["gate", &GATE.min(lease).to_string()])],
+            "initContainers": [self.gate(name, lease)],
             "containers": self.containers(name, lease),
             "volumes": self.volumes(),
         }) else {
@@ -115,6 +115,16 @@ impl Parts {
                 "reference": self.reference.image, "pullPolicy": self.reference.pull_policy,
             }})],
         }
+    }
+
+    /// The canary in it tries the kubelet of whichever node takes the pod.
+    fn gate(&self, name: &str, lease: u32) -> Value {
+        let mut gate = self.probe(&gate_name(name), &["gate", &GATE.min(lease).to_string()]);
+        gate["env"] = json!([{
+            "name": "SECURE_SCAN_NODE",
+            "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}},
+        }]);
+        gate
     }
 
     fn probe(&self, name: &str, args: &[&str]) -> Value {
