@@ -1,6 +1,7 @@
 //! Strategy `sidecar`: an isolated pod of the scan's own, with a clone of the target or its image.
 
 mod clone;
+mod confinement;
 mod life;
 mod network;
 mod options;

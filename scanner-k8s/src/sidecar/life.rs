@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use scanner_core::{ControlError, Evidence, SecurityControl, plan::PlannedControl};
 
-use super::own::OwnPod;
+use super::{confinement, own::OwnPod};
 use crate::{error::call, session::not_held};
 
 pub(super) struct Life(pub(super) Arc<OwnPod>);
@@ -40,7 +40,12 @@ impl SecurityControl for Life {
 
     async fn verify(&self) -> Result<Evidence, ControlError> {
         self.0.at_the_gate().await?;
-        Ok(Evidence::of("only the gate of the pod runs"))
+        let told = self.0.who().await?;
+        let confined = confinement::judge(&told, &self.0.parts.context)?;
+        Ok(Evidence(vec![
+            "only the gate of the pod runs".into(),
+            confined,
+        ]))
     }
 
     async fn release(&self) -> Result<Evidence, ControlError> {
@@ -58,19 +63,23 @@ impl SecurityControl for Life {
         }
         let name = session.name();
         let uid = session.uid_of("Pod", &name);
+        let is_gone = Evidence(vec![
+            session.gone::<Pod>().await?,
+            format!(
+                "pod {name} (uid {}) is gone",
+                uid.as_deref().unwrap_or("never told")
+            ),
+        ]);
+        // The watch of the pod saw its end.
+        if self.0.seen_gone().await {
+            return Ok(is_gone);
+        }
         let api = session.operator_api::<Pod>();
         match call("get the scan's pod", api.get_metadata(&name)).await {
-            Err(error) if error.code() == Some(404) => Ok(Evidence(vec![
-                session.gone::<Pod>().await?,
-                format!(
-                    "pod {name} (uid {}) is gone",
-                    uid.unwrap_or_else(|| "never told".into())
-                ),
-            ])),
-            Ok(other) if uid.is_some() && other.uid() != uid => Ok(Evidence(vec![
-                session.gone::<Pod>().await?,
-                "the pod is gone; another took its name".into(),
-            ])),
+            Err(error) if error.code() == Some(404) => Ok(is_gone),
+            Ok(other) if uid.is_some() && other.uid() != uid => {
+                Ok(Evidence::of("the pod is gone; another took its name"))
+            }
             Ok(_) => Err(ControlError {
                 hint: Some(format!(
                     "the lease removes it; check with: kubectl get pod {name} -n {}",

@@ -1,67 +1,34 @@
 //! Isolation of the scan's own pod: deny all, and proof from inside that it is enforced.
 
+mod policy;
+mod tries;
+
 use std::{
-    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::{
-    ResourceExt as _,
-    api::ListParams,
-    core::{Selector, SelectorExt as _},
-};
+use kube::{ResourceExt as _, api::ListParams};
 use scanner_core::{
-    ControlError, Evidence, SecurityControl,
-    control::ControlEffect,
-    escape::visible,
-    plan::{PlannedControl, ScanId},
+    ControlError, Evidence, SecurityControl, control::ControlEffect, plan::PlannedControl,
 };
-use serde_json::{Value, json};
 
 use super::own::OwnPod;
-use crate::{
-    CallError,
-    error::insist,
-    exec::ExecStream,
-    manifest::{MANAGER, SCAN_LABEL, metadata},
-    session::not_held,
-};
+use crate::{CallError, error::insist, exec::ExecStream, session::not_held};
+pub(super) use policy::hole_name;
+pub(super) use tries::ANSWER;
+use tries::{Tried, attempt};
 
 /// How long one connection is tried, in milliseconds.
 pub(super) const TRY_MS: &str = "700";
-/// How long the canary may take to answer: it tries for less than a second, on a node that may be busy.
-pub(super) const ANSWER: Duration = Duration::from_secs(15);
 /// Port of every node's kubelet, which answers where nothing keeps a pod from it.
 pub(super) const KUBELET: u16 = 10250;
-
-/// A policy that selects the scan's own pod and denies all, or allows all that goes out.
-pub(super) fn policy(scan: &ScanId, namespace: &str, lease_uid: &str, hole: Option<&str>) -> Value {
-    let mut metadata = metadata(scan, namespace, Some(lease_uid));
-    let mut spec = json!({
-        "podSelector": {"matchLabels": {SCAN_LABEL: scan.as_str()}},
-        "policyTypes": ["Ingress", "Egress"],
-    });
-    if let Some(name) = hole {
-        metadata["name"] = json!(name);
-        spec["egress"] = json!([{}]);
-        spec["policyTypes"] = json!(["Egress"]);
-    }
-    json!({
-        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
-        "metadata": metadata, "spec": spec,
-    })
-}
-
-pub(super) fn hole_name(name: &str) -> String {
-    format!("{name}-canary")
-}
 
 /// Deny-all for the scan's own pod, with a canary.
 pub(super) struct Isolation {
@@ -99,7 +66,7 @@ impl SecurityControl for Isolation {
     async fn enforce(&self) -> Result<Evidence, ControlError> {
         let session = &self.own.session;
         let owner = session.lease_uid()?;
-        let deny = policy(&session.plan.scan_id, session.namespace(), owner, None);
+        let deny = policy::of(&session.plan.scan_id, session.namespace(), owner, None);
         let uid = session.create::<NetworkPolicy>(deny).await?;
         Ok(Evidence::of(format!(
             "NetworkPolicy created (uid {uid}) before the pod: no ingress, no egress"
@@ -108,7 +75,8 @@ impl SecurityControl for Isolation {
 
     async fn verify(&self) -> Result<Evidence, ControlError> {
         self.own.at_the_gate().await?;
-        let openers = self.openers(&self.policies().await?);
+        let scan = &self.own.session.plan.scan_id;
+        let openers = policy::openers(&self.policies().await?, scan);
         let mut canary = self.own.canary().await?;
         let proof = self.prove(&mut canary).await;
         self.own.keep(canary).await;
@@ -134,7 +102,7 @@ impl SecurityControl for Isolation {
         } else {
             Ok(())
         };
-        let hole = hole_name(&session.name());
+        let hole = policy::hole_name(&session.name());
         let (hole, deny) = tokio::join!(
             session.delete_named::<NetworkPolicy>(&hole),
             session.delete::<NetworkPolicy>()
@@ -150,8 +118,6 @@ impl SecurityControl for Isolation {
         ))
     }
 }
-
-type Tried = BTreeMap<SocketAddr, bool>;
 
 impl Isolation {
     /// How long a plugin may take to act on a policy. One that writes a node's rules anew for each
@@ -196,7 +162,7 @@ impl Isolation {
                 "the scan's NetworkPolicy was removed by someone else during the scan",
             )));
         }
-        let openers = self.openers(&all);
+        let openers = policy::openers(&all, &session.plan.scan_id);
         if openers.is_empty() {
             return Ok(());
         }
@@ -212,33 +178,6 @@ impl Isolation {
         let params = ListParams::default();
         let all = insist("list NetworkPolicies".into(), || api.list(&params)).await;
         Ok(all.map_err(CallError::of_control)?.items)
-    }
-
-    /// Policies of others that select the pod and allow something: policies only ever add.
-    fn openers(&self, all: &[NetworkPolicy]) -> Vec<String> {
-        let session = &self.own.session;
-        let labels = BTreeMap::from([
-            (SCAN_LABEL.to_owned(), session.plan.scan_id.to_string()),
-            (
-                "app.kubernetes.io/managed-by".to_owned(),
-                MANAGER.to_owned(),
-            ),
-        ]);
-        let opens = |policy: &NetworkPolicy| {
-            let Some(spec) = &policy.spec else {
-                return false;
-            };
-            let selector = spec.pod_selector.clone().unwrap_or_default();
-            // One that cannot be read may select anything.
-            let selects = Selector::try_from(selector).map_or(true, |s| s.matches(&labels));
-            let allows = spec.egress.as_ref().is_some_and(|e| !e.is_empty())
-                || spec.ingress.as_ref().is_some_and(|i| !i.is_empty());
-            selects && allows
-        };
-        let found = all.iter().filter(|policy| opens(policy));
-        found
-            .map(|policy| visible(&policy.name_any(), 80))
-            .collect()
     }
 
     /// What proves that the policy is enforced, or why it is not or nobody knows.
@@ -262,9 +201,9 @@ impl Isolation {
             .filter(|(_, o)| !**o)
             .map(|(a, _)| *a)
             .collect();
-        let hole = hole_name(&session.name());
+        let hole = policy::hole_name(&session.name());
         let owner = session.lease_uid()?;
-        let allow = policy(
+        let allow = policy::of(
             &session.plan.scan_id,
             session.namespace(),
             owner,
@@ -317,65 +256,8 @@ impl Isolation {
     }
 }
 
-/// Tries every address until `done`, at most for `limit`; gives the last answer and the time.
-async fn attempt(
-    canary: &mut ExecStream,
-    limit: Duration,
-    done: impl Fn(&Tried) -> bool,
-) -> Result<(Tried, Duration), ControlError> {
-    let started = Instant::now();
-    loop {
-        let asked = canary.ask("try", ANSWER).await;
-        let answer = asked.map_err(|error| ControlError {
-            hint: Some("see that --probe-image is of this version of secure-scan".into()),
-            source: Some(Box::new(error)),
-            ..not_held("the canary gave no answer")
-        })?;
-        let tried = read(&answer).ok_or_else(|| not_held("the canary's answer cannot be read"))?;
-        if done(&tried) || started.elapsed() > limit {
-            return Ok((tried, started.elapsed()));
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-fn read(answer: &str) -> Option<Tried> {
-    answer
-        .split_whitespace()
-        .map(|word| {
-            let (address, state) = word.split_once('=')?;
-            Some((address.parse().ok()?, state == "open"))
-        })
-        .collect()
-}
-
 /// The address of a node's kubelet.
 pub(super) fn kubelet(host: Option<&str>) -> Option<SocketAddr> {
     let host: IpAddr = host?.parse().ok()?;
     Some(SocketAddr::new(host, KUBELET))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_are_read_whole_or_not_at_all() {
-        let tried = read("10.0.0.1:443=open [::1]:1=blocked").unwrap();
-        assert_eq!(tried.values().copied().collect::<Vec<_>>(), [true, false]);
-        assert!(read("10.0.0.1:443").is_none() && read("x=open").is_none());
-    }
-
-    #[test]
-    fn the_policy_selects_the_scan_s_own_pod_alone_and_allows_nothing() {
-        let id = "abcd1234".parse().unwrap();
-        let deny = policy(&id, "n", "u", None);
-        assert_eq!(
-            deny["spec"]["podSelector"]["matchLabels"],
-            json!({SCAN_LABEL: "abcd1234"})
-        );
-        assert_eq!(deny["spec"]["policyTypes"], json!(["Ingress", "Egress"]));
-        assert!(deny["spec"].get("egress").is_none() && deny["spec"].get("ingress").is_none());
-        assert_eq!(deny["metadata"]["ownerReferences"][0]["uid"], "u");
-    }
 }

@@ -186,6 +186,20 @@ impl OwnPod {
         self.session.exec(&place, &argv).await
     }
 
+    /// What confines the gate's container, in the words of the canary.
+    pub(super) async fn who(&self) -> Result<String, ControlError> {
+        let mut held = self.gate.lock().await;
+        let canary = held
+            .as_mut()
+            .ok_or_else(|| not_held("the gate is not held"))?;
+        let asked = canary.ask("who", ANSWER).await;
+        asked.map_err(|error| ControlError {
+            hint: Some("see that --probe-image is of this version of secure-scan".into()),
+            source: Some(Box::new(error)),
+            ..not_held("the canary gave no answer")
+        })
+    }
+
     pub(super) async fn keep(&self, canary: ExecStream) {
         *self.gate.lock().await = Some(canary);
     }
@@ -225,6 +239,12 @@ impl OwnPod {
             let _ = self.resolved.set(id);
         }
         Ok(())
+    }
+
+    /// Whether the watch saw the pod's end.
+    pub(super) async fn seen_gone(&self) -> bool {
+        let watch = self.watch.lock().await;
+        watch.as_ref().is_some_and(|watch| watch.gone)
     }
 
     /// Waits until the pod is gone from the server.

@@ -11,8 +11,8 @@ pub(super) const PROGRAM: &str = "/secure-scan-probe";
 pub(super) const MOUNT: &str = "/target";
 /// How long before the lease the pod ends by itself, so that its code never outlives its isolation.
 const BEFORE_LEASE: u32 = 5;
-/// Longest time that the gate waits, in seconds.
-const GATE: u32 = 60;
+/// Longest time that the gate waits, in seconds: longer than the isolation may take to be proven.
+const GATE: u32 = 120;
 
 /// Everything that shapes the pod.
 #[derive(Debug, Clone)]
