@@ -16,39 +16,103 @@ use scanner_tests::{
     program::{Said, probe_image, program},
 };
 
-/// How many scans run at once.
-const AT_ONCE: usize = 12;
-/// Faults for each call in an ordinary run.
-const FEW: usize = 3;
 /// Longest that a scan may take whatever goes wrong: one silent call in each stage, and the
 /// waiting for the token's end.
 const LONGEST: Duration = Duration::from_mins(2);
 
+/// One way to scan, and how much of it an ordinary run breaks.
+pub(crate) struct Way {
+    pub(crate) name: &'static str,
+    /// What follows the program's name; `POD` stands for the pod.
+    pub(crate) args: &'static [&'static str],
+    /// Image of the pods that are scanned.
+    pub(crate) image: &'static str,
+    pub(crate) probe: bool,
+    /// Whether every scan gets a pod of its own.
+    pub(crate) own_pod: bool,
+    /// Seconds of each scan's lease.
+    pub(crate) lease: u32,
+    /// How many scans run at once.
+    pub(crate) at_once: usize,
+    /// Faults for each call.
+    pub(crate) few: usize,
+    /// Kills for each call: before the server sees it, and after.
+    pub(crate) kills: usize,
+    /// Whether a call, of that number, verb and path, is broken.
+    pub(crate) picks: fn(usize, &str) -> bool,
+}
+
+const CONTAINER: Way = Way {
+    name: "container",
+    args: &["container", "POD"],
+    image: "lab.local/busybox:1",
+    probe: false,
+    own_pod: true,
+    lease: 30,
+    at_once: 12,
+    few: 3,
+    kills: 2,
+    picks: |_, _| true,
+};
+
+const DISTROLESS: Way = Way {
+    name: "distroless",
+    args: &["distroless", "POD"],
+    image: "lab.local/distroless:1",
+    probe: true,
+    // An ephemeral container stays in its pod.
+    ..CONTAINER
+};
+
 struct Case<'a> {
     site: &'a Site,
     token: &'a str,
-    strategy: &'static str,
-    pod: String,
+    way: &'a Way,
     call: usize,
     fault: Fault,
 }
 
 /// What a run came to: what it said, the call that was broken, how many calls there were.
 struct Ran {
+    name: String,
     said: Said,
     broken: Option<String>,
-    calls: usize,
+    calls: Vec<String>,
     took: Duration,
 }
 
 impl Case<'_> {
+    fn pod(&self) -> String {
+        if !self.way.own_pod {
+            return "web".into();
+        }
+        let fault = format!("{:?}", self.fault).replace(['(', ')'], "");
+        format!("target-{}-{}", self.call, fault.to_lowercase())
+    }
+
+    /// Scans a pod, and removes it where it was for this scan alone.
     async fn run(&self) -> Ran {
+        let pod = self.pod();
+        if self.way.own_pod {
+            self.site.pod_of(&pod, self.way.image, "Running").await;
+        }
+        let ran = self.scan(&pod).await;
+        if self.way.own_pod {
+            self.site.remove_pod(&pod).await;
+        }
+        ran
+    }
+
+    async fn scan(&self, pod: &str) -> Ran {
         let proxy = Proxy::start(self.call, self.fault).await;
         let kubeconfig = proxy.kubeconfig(self.token);
         let (file, image) = (kubeconfig.path().to_string_lossy(), probe_image());
-        let mut args = vec![self.strategy, &self.pod, "-n", &self.site.namespace];
-        args.extend(["--kubeconfig", &file, "-o", "json", "--lease", "30"]);
-        if self.strategy == "distroless" {
+        let lease = self.way.lease.to_string();
+        let way = self.way.args.iter();
+        let mut args: Vec<&str> = way.map(|a| if *a == "POD" { pod } else { *a }).collect();
+        args.extend(["-n", &self.site.namespace, "--kubeconfig", &file]);
+        args.extend(["-o", "json", "--lease", &lease]);
+        if self.way.probe {
             args.extend(["--probe-image", &image]);
         }
         let started = Instant::now();
@@ -57,6 +121,7 @@ impl Case<'_> {
         let output = tokio::time::timeout(LONGEST, child.wait_with_output()).await;
         let output = output.unwrap_or_else(|_| unreachable!("{self} took too long"));
         Ran {
+            name: self.to_string(),
             said: output.expect("it ends").into(),
             broken: proxy.broken(),
             calls: proxy.calls(),
@@ -67,16 +132,13 @@ impl Case<'_> {
 
 impl std::fmt::Display for Case<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{}: {:?} at call {}",
-            self.strategy, self.fault, self.call
-        )
+        let (way, fault, call) = (self.way.name, self.fault, self.call);
+        write!(f, "{way}: {fault:?} at call {call}")
     }
 }
 
 /// What a user must be able to rely on after any fault.
-fn judge(case: &Case<'_>, ran: &Ran, clean: &Said) -> Vec<String> {
+fn judge(ran: &Ran, clean: &Said) -> Vec<String> {
     let mut wrong = Vec::new();
     let said = &ran.said;
     let report = serde_json::from_str::<serde_json::Value>(&said.out).ok();
@@ -108,7 +170,8 @@ fn judge(case: &Case<'_>, ran: &Ran, clean: &Said) -> Vec<String> {
         .iter()
         .map(|w| {
             format!(
-                "{case} ({}): {w}: {}",
+                "{} ({}): {w}: {}",
+                ran.name,
                 ran.broken.as_deref().unwrap_or("-"),
                 said.err
             )
@@ -126,148 +189,134 @@ fn statuses(said: &Said) -> BTreeSet<(String, String)> {
     pairs.collect()
 }
 
-fn faults_at(call: usize) -> Vec<Fault> {
-    if std::env::var("SECURE_SCAN_FAULTS").is_ok_and(|all| all == "all") {
+fn all() -> bool {
+    std::env::var("SECURE_SCAN_FAULTS").is_ok_and(|all| all == "all")
+}
+
+fn some(way: &Way, call: usize) -> Vec<Fault> {
+    if all() {
         return FAULTS.to_vec();
     }
-    (0..FEW)
+    (0..way.few)
         .map(|nth| FAULTS[(call + nth * 4) % FAULTS.len()])
         .collect()
 }
 
-/// A site whose operator has a token and everything in its namespace.
-async fn prepared(test: &str, strategy: &str) -> (Site, String, &'static str) {
-    let site = Site::new(test).await;
-    site.allow("default", &[("*", "*", "*")]).await;
-    let token = site.token("default").await;
-    let image = if strategy == "distroless" {
-        "lab.local/distroless:1"
+fn kills(way: &Way, call: usize) -> Vec<Fault> {
+    let both = [Fault::KillBefore, Fault::KillAfter];
+    if way.kills == 2 || all() {
+        both.to_vec()
     } else {
-        "lab.local/busybox:1"
-    };
-    (site, token, image)
+        vec![both[call % 2]]
+    }
 }
 
-async fn every_call(strategy: &'static str) {
-    if lab_only() {
-        return;
-    }
-    let (site, token, image) = prepared(&format!("faults-{strategy}"), strategy).await;
+/// Scans once without a fault, and then with each of `faults` at every call of that.
+///
+/// The operator has a token and everything in its namespace.
+async fn at_every_call(
+    test: &str,
+    way: &Way,
+    faults: fn(&Way, usize) -> Vec<Fault>,
+) -> (Site, Ran, Vec<Ran>) {
+    let site = Site::new(&format!("{test}-{}", way.name)).await;
+    site.allow("default", &[("*", "*", "*")]).await;
+    let token = site.token("default").await;
     let case = |call: usize, fault: Fault| Case {
         site: &site,
         token: &token,
-        strategy,
-        // An ephemeral container stays in its pod: every scan with one gets a pod of its own.
-        pod: format!(
-            "target-{call}-{}",
-            format!("{fault:?}").replace(['(', ')'], "").to_lowercase()
-        ),
+        way,
         call,
         fault,
     };
-    let first = case(0, Fault::None);
-    site.pod_of(&first.pod, image, "Running").await;
-    let clean = first.run().await;
+    let clean = case(0, Fault::None).run().await;
     assert_eq!(clean.said.code, 1, "{:?}", clean.said);
     assert!(
-        clean.calls > 10,
-        "{} calls went through the proxy",
+        clean.calls.len() > 10,
+        "{:?} went through the proxy",
         clean.calls
     );
-    let cases = (1..=clean.calls)
-        .flat_map(|call| faults_at(call).into_iter().map(move |fault| (call, fault)));
-    let (here, clean, case) = (&site, &clean, &case);
-    let outcomes: Vec<(Vec<String>, bool)> = stream::iter(cases)
-        .map(|(call, fault)| async move {
-            let case = case(call, fault);
-            here.pod_of(&case.pod, image, "Running").await;
+    let calls = clean.calls.iter().zip(1..);
+    let cases = calls
+        .filter(|(what, call)| all() || (way.picks)(*call, what))
+        .flat_map(|(_, call)| faults(way, call).into_iter().map(move |f| (call, f)))
+        .map(|(call, fault)| case(call, fault));
+    let outcomes = stream::iter(cases)
+        .map(|case| async move {
             let ran = case.run().await;
-            here.remove_pod(&case.pod).await;
-            let wrong = judge(&case, &ran, &clean.said);
-            tell(&case, &ran);
-            (wrong, ran.said.code == 5)
+            tell(&ran);
+            ran
         })
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(way.at_once)
         .collect()
         .await;
-    let wrong: Vec<&String> = outcomes.iter().flat_map(|o| &o.0).collect();
+    (site, clean, outcomes)
+}
+
+pub(crate) async fn every_call(way: &Way) {
+    if lab_only() {
+        return;
+    }
+    let (site, clean, outcomes) = at_every_call("faults", way, some).await;
+    let wrong: Vec<String> = outcomes
+        .iter()
+        .flat_map(|ran| judge(ran, &clean.said))
+        .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
     // What could not be shown to be gone is what the lease removes.
-    let unverified = outcomes.iter().any(|o| o.1);
-    site.nothing_left(if unverified { 60 } else { 0 }).await;
+    let unverified = outcomes.iter().filter(|ran| ran.said.code == 5).count();
+    let patience = if unverified > 0 { way.lease + 30 } else { 0 };
+    site.nothing_left(patience).await;
     // Where nothing was ever left, code 5 would be a false alarm each time.
-    assert!(outcomes.iter().filter(|o| o.1).count() * 4 < outcomes.len());
+    assert!(unverified * 4 < outcomes.len());
     site.remove().await;
 }
 
 #[expect(clippy::print_stderr, reason = "shown when the test fails")]
-fn tell(case: &Case<'_>, ran: &Ran) {
+fn tell(ran: &Ran) {
     eprintln!(
-        "{case} ({}): code {} after {:.1} s",
+        "{} ({}): code {} after {:.1} s",
+        ran.name,
         ran.broken.as_deref().unwrap_or("-"),
         ran.said.code,
         ran.took.as_secs_f64()
     );
 }
 
-async fn killed_at_every_call(strategy: &'static str) {
+pub(crate) async fn killed_at_every_call(way: &Way) {
     if lab_only() {
         return;
     }
-    let (site, token, image) = prepared(&format!("kills-{strategy}"), strategy).await;
-    let case = |call: usize, fault: Fault| Case {
-        site: &site,
-        token: &token,
-        strategy,
-        pod: format!("target-{call}-{}", format!("{fault:?}").to_lowercase()),
-        call,
-        fault,
-    };
-    let first = case(0, Fault::None);
-    site.pod_of(&first.pod, image, "Running").await;
-    let clean = first.run().await;
-    assert_eq!(clean.said.code, 1, "{:?}", clean.said);
-    let cases =
-        (1..=clean.calls).flat_map(|call| [(call, Fault::KillBefore), (call, Fault::KillAfter)]);
-    let (here, case) = (&site, &case);
-    let outcomes: Vec<(String, i32, Option<String>)> = stream::iter(cases)
-        .map(|(call, fault)| async move {
-            let case = case(call, fault);
-            here.pod_of(&case.pod, image, "Running").await;
-            let ran = case.run().await;
-            here.remove_pod(&case.pod).await;
-            (case.to_string(), ran.said.code, ran.broken)
-        })
-        .buffer_unordered(AT_ONCE)
-        .collect()
-        .await;
-    let alive: Vec<_> = outcomes
-        .iter()
-        .filter(|o| o.1 != -1 && o.2.is_some())
+    let (site, _, outcomes) = at_every_call("kills", way, kills).await;
+    let reached = outcomes.iter().filter(|ran| ran.broken.is_some());
+    let alive: Vec<_> = reached
+        .clone()
+        .filter(|ran| ran.said.code != -1)
+        .map(|ran| &ran.name)
         .collect();
     assert!(alive.is_empty(), "not killed: {alive:?}");
-    let killed = outcomes.iter().filter(|o| o.2.is_some()).count();
+    let killed = reached.count();
     assert!(killed + 4 >= outcomes.len(), "{killed} were killed");
-    site.nothing_left(60).await;
+    site.nothing_left(way.lease + 30).await;
     site.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn container_survives_a_fault_at_every_call() {
-    every_call("container").await;
+    every_call(&CONTAINER).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn distroless_survives_a_fault_at_every_call() {
-    every_call("distroless").await;
+    every_call(&DISTROLESS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn container_killed_at_every_call_leaves_nothing_after_the_lease() {
-    killed_at_every_call("container").await;
+    killed_at_every_call(&CONTAINER).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn distroless_killed_at_every_call_leaves_nothing_after_the_lease() {
-    killed_at_every_call("distroless").await;
+    killed_at_every_call(&DISTROLESS).await;
 }

@@ -10,6 +10,7 @@ mod credential;
 mod distroless;
 mod drift;
 mod faults;
+mod faults_sidecar;
 mod forbidden;
 mod gates;
 mod guard;
@@ -20,6 +21,7 @@ mod reap;
 mod reports;
 mod side_effects;
 mod sidecar;
+mod sidecar_options;
 mod sidecar_places;
 
 use std::{

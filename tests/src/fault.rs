@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicI32, AtomicUsize, Ordering},
+        atomic::{AtomicI32, Ordering},
     },
     time::Duration,
 };
@@ -95,7 +95,7 @@ struct State {
     fault: Fault,
     /// Which call is broken, from 1.
     call: usize,
-    seen: AtomicUsize,
+    seen: Mutex<Vec<String>>,
     broken: Mutex<Option<String>>,
     program: AtomicI32,
 }
@@ -125,7 +125,7 @@ impl Proxy {
             upstream: Upstream::from_kubeconfig().await,
             fault,
             call,
-            seen: AtomicUsize::new(0),
+            seen: Mutex::default(),
             broken: Mutex::new(None),
             program: AtomicI32::new(0),
         });
@@ -165,9 +165,10 @@ impl Proxy {
         self.state.program.store(pid, Ordering::SeqCst);
     }
 
-    /// How many calls came by.
-    pub fn calls(&self) -> usize {
-        self.state.seen.load(Ordering::SeqCst)
+    /// Verb and path of every call that came by.
+    pub fn calls(&self) -> Vec<String> {
+        let seen = self.state.seen.lock();
+        seen.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The call that was broken, if the program got that far.
@@ -227,9 +228,13 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream, state: Arc<State>) {
 }
 
 async fn handle(mut request: Request<Incoming>, state: Arc<State>) -> Answer {
-    let number = state.seen.fetch_add(1, Ordering::SeqCst) + 1;
+    let what = format!("{} {}", request.method(), request.uri().path());
+    let number = {
+        let mut seen = state.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.push(what.clone());
+        seen.len()
+    };
     let fault = if number == state.call {
-        let what = format!("{} {}", request.method(), request.uri().path());
         *state.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
         state.fault
     } else {

@@ -19,6 +19,7 @@ use std::{sync::Arc, time::Duration};
 use k8s_openapi::api::{
     batch::v1::Job,
     core::v1::{Namespace, Pod, Secret, ServiceAccount},
+    networking::v1::NetworkPolicy,
     rbac::v1::{Role, RoleBinding},
 };
 use kube::{
@@ -182,6 +183,8 @@ impl Site {
         found.extend(self.labelled::<Secret>(selector).await);
         found.extend(self.labelled::<Role>(selector).await);
         found.extend(self.labelled::<RoleBinding>(selector).await);
+        found.extend(self.labelled::<Pod>(selector).await);
+        found.extend(self.labelled::<NetworkPolicy>(selector).await);
         found
     }
 

@@ -1,0 +1,377 @@
+//! Strategy sidecar with each of its options, and as whom it may be used: what the server was given.
+
+use std::time::Duration;
+
+use k8s_openapi::api::{
+    core::v1::{ConfigMap, Pod, Secret},
+    rbac::v1::Role,
+};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use scanner_tests::{
+    Site,
+    fault::{Fault, Proxy},
+    lab_only,
+    program::{Said, probe_image, program},
+};
+use serde_json::{Value, json};
+
+use crate::sidecar::{network, nothing_left, run};
+
+const VALUE: &str = "never-to-be-seen-4711";
+
+/// The specification of the scan's own pod with this id, as the server has it, while the scan runs.
+async fn seen_while(site: &Site, scan: impl Future<Output = Said>) -> (Said, Value) {
+    let pods = site.api::<Pod>();
+    let ours = ListParams::default().labels("secure-scan.io/scan");
+    let look = async {
+        loop {
+            let all = pods.list(&ours).await.expect("pods").items;
+            if let Some(pod) = all.into_iter().find(|p| {
+                let spec = p.spec.as_ref();
+                spec.is_some_and(|s| s.node_name.is_some())
+            }) {
+                return json!(pod.spec);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let (said, seen) = tokio::join!(scan, tokio::time::timeout(Duration::from_mins(1), look));
+    (said, seen.unwrap_or_default())
+}
+
+async fn needy(site: &Site) {
+    let params = PostParams::default();
+    let secret = json!({"metadata": {"name": "db"}, "stringData": {"password": VALUE}});
+    let secret: Secret = serde_json::from_value(secret).expect("secret");
+    let made = site.api::<Secret>().create(&params, &secret).await;
+    made.expect("secret");
+    let map = json!({"metadata": {"name": "settings"}, "data": {"colour": VALUE}});
+    let map: ConfigMap = serde_json::from_value(map).expect("map");
+    let made = site.api::<ConfigMap>().create(&params, &map).await;
+    made.expect("map");
+    let more = json!({
+        "volumes": [
+            {"name": "tls", "secret": {"secretName": "db"}},
+            {"name": "conf", "configMap": {"name": "settings"}},
+        ],
+        "containers": [{
+            "name": "web", "image": "lab.local/busybox:1", "imagePullPolicy": "IfNotPresent",
+            "env": [{"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}}],
+            "envFrom": [{"secretRef": {"name": "db"}}, {"configMapRef": {"name": "settings"}}],
+            "volumeMounts": [{"name": "tls", "mountPath": "/tls"}, {"name": "conf", "mountPath": "/conf"}],
+        }],
+    });
+    site.pod_like("needy", "", "Running", &more, &json!({}))
+        .await;
+}
+
+#[tokio::test]
+async fn secrets_and_config_are_dropped_or_named_and_the_server_saw_no_others() {
+    if lab_only() {
+        return;
+    }
+    let (plain, kept) = tokio::join!(Site::new("sidecar-plain"), Site::new("sidecar-kept"));
+    tokio::join!(needy(&plain), needy(&kept));
+    let all = ["sidecar", "needy", "--with-secrets", "--with-config"];
+    let ((without, bare), (with, full)) = tokio::join!(
+        seen_while(&plain, run(&plain, &["sidecar", "needy"])),
+        seen_while(&kept, run(&kept, &all)),
+    );
+    for said in [&without, &with] {
+        assert_eq!(said.code, 1, "{said:?}");
+        let told = said.json()["plan"]["differences"].to_string();
+        for word in [
+            "Secret db (variable PASSWORD)",
+            "Secret db (all its variables)",
+            "Secret db (volume tls)",
+            "ConfigMap settings (all its variables)",
+            "ConfigMap settings (volume conf)",
+        ] {
+            assert!(told.contains(word), "{word} in {told}");
+        }
+        assert!(!format!("{}{}", said.out, said.err).contains(VALUE));
+    }
+    let told = without.json()["plan"]["differences"].to_string();
+    assert!(told.contains("--with-secrets keeps it") && !told.contains("as asked"));
+    let told = with.json()["plan"]["differences"].to_string();
+    assert!(!told.contains("--with-") && told.contains("keeps Secret db"));
+    let (bare, full) = (bare.to_string(), full.to_string());
+    assert!(bare.contains("shareProcessNamespace"), "{bare}");
+    for reference in [
+        "secretKeyRef",
+        "secretRef",
+        "configMapRef",
+        "secretName",
+        "settings",
+    ] {
+        assert!(!bare.contains(reference), "{reference} in {bare}");
+        assert!(full.contains(reference), "{reference} in {full}");
+    }
+    for site in [plain, kept] {
+        nothing_left(&site).await;
+        site.remove().await;
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_of_every_mode_shows_the_whole_plan_and_writes_nothing() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("sidecar-dry").await;
+    let modes: [&[&str]; 3] = [
+        &["sidecar", "web", "--dry-run"],
+        &["sidecar", "web", "--inert", "--dry-run"],
+        &["image", "lab.local/demo:1", "--dry-run"],
+    ];
+    let mut ids = Vec::new();
+    for args in modes {
+        let said = run(&site, args).await;
+        assert_eq!(said.code, 0, "{said:?}");
+        let plan = said.json();
+        let objects = plan["objects"].as_array().expect("objects");
+        let kinds: Vec<&str> = objects.iter().filter_map(|o| o["kind"].as_str()).collect();
+        let expected = [
+            "Job",
+            "ServiceAccount",
+            "Role",
+            "RoleBinding",
+            "Secret",
+            "NetworkPolicy",
+            "Pod",
+            "NetworkPolicy",
+        ];
+        assert_eq!(kinds, expected);
+        let pod = objects[6]["purpose"].as_str().expect("the specification");
+        assert!(pod.contains("activeDeadlineSeconds"), "{pod}");
+        let id = plan["scan_id"].as_str().expect("id").to_owned();
+        let own = format!("secure-scan-{id}");
+        assert_eq!(plan["rules"][0]["resource_names"], json!([own]));
+        let commands = plan["commands"].as_array().expect("commands");
+        assert_eq!(commands.len(), 2);
+        assert_eq!(commands[0]["argv"][1], "canary");
+        let verb = if args.contains(&"--inert") || args[0] == "image" {
+            "root"
+        } else {
+            "collect"
+        };
+        assert_eq!(commands[1]["argv"][1], verb);
+        ids.push(id);
+    }
+    nothing_left(&site).await;
+    if let Ok(log) = std::env::var("SCANNER_E2E_AUDIT_LOG") {
+        let log = std::fs::read_to_string(log).expect("audit log");
+        assert!(log.contains(&site.namespace), "it sees this namespace");
+        for id in ids {
+            assert!(!log.contains(&id), "something of {id} reached the server");
+        }
+    }
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn the_node_and_the_user_are_as_asked() {
+    if lab_only() {
+        return;
+    }
+    let (node, root) = tokio::join!(Site::new("sidecar-node"), Site::new("sidecar-root"));
+    let baseline = Site::new("sidecar-base").await;
+    baseline.enforce("baseline").await;
+    let restricted = Site::new("sidecar-tight").await;
+    restricted.enforce("restricted").await;
+    let as_root = ["image", "lab.local/debian:1", "--as-root"];
+    let ((pinned, seen), (rooted, rooted_spec), plain, based, refused) = tokio::join!(
+        seen_while(&node, run(&node, &["sidecar", "web", "--same-node"])),
+        seen_while(&root, run(&root, &as_root)),
+        run(&node, &["image", "lab.local/debian:1"]),
+        run(&baseline, &as_root),
+        run(&restricted, &as_root),
+    );
+    assert_eq!(pinned.code, 1, "{pinned:?}");
+    let target = pinned.json()["plan"]["target"]["node"].clone();
+    assert_eq!(seen["nodeName"], target);
+    let terms = &seen["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    let values = &terms["nodeSelectorTerms"][0]["matchFields"][0]["values"];
+    assert_eq!(values, &json!([target]), "{seen}");
+    let shadow = |said: &Said| {
+        let report = said.json();
+        let results = report["findings"]["results"].as_array().cloned();
+        let errors = results.unwrap_or_default().into_iter();
+        errors.filter(|r| r["status"] == "error").count()
+    };
+    assert_eq!(rooted.code, 1, "{rooted:?}");
+    assert_eq!(shadow(&rooted), 0, "root reads all: {rooted:?}");
+    let probe = &rooted_spec["containers"][0]["securityContext"];
+    assert_eq!(probe["runAsUser"], 0);
+    assert_eq!(
+        probe["capabilities"],
+        json!({"add": ["DAC_READ_SEARCH"], "drop": ["ALL"]})
+    );
+    assert!(shadow(&plain) > 0, "what was not read is told: {plain:?}");
+    assert!(
+        based.json()["plan"]["objects"]
+            .to_string()
+            .contains("level baseline")
+    );
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert!(refused.err.contains("without --as-root"), "{refused:?}");
+    for site in [node, root, baseline, restricted] {
+        nothing_left(&site).await;
+        site.remove().await;
+    }
+}
+
+#[tokio::test]
+async fn at_level_restricted_a_target_that_is_not_root_is_cloned() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("sidecar-fits").await;
+    site.enforce("restricted").await;
+    let security = json!({
+        "runAsUser": 1500, "runAsGroup": 1600, "runAsNonRoot": true,
+        "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    });
+    site.pod_like(
+        "fits",
+        "lab.local/busybox:1",
+        "Running",
+        &json!({}),
+        &security,
+    )
+    .await;
+    let scan = run(&site, &["sidecar", "fits", "--require-isolation"]);
+    let (said, seen) = seen_while(&site, scan).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    for container in ["initContainers", "containers"] {
+        for one in seen[container].as_array().expect("containers") {
+            assert_eq!(one["securityContext"]["runAsUser"], 1500, "{one}");
+            assert_eq!(one["securityContext"]["runAsGroup"], 1600, "{one}");
+        }
+    }
+    let report = said.json();
+    let controls = report["controls"].as_array().expect("controls");
+    let pod = controls.iter().find(|c| c["id"] == "pod").expect("pod");
+    let told = pod["verified"]["evidence"].to_string();
+    assert!(
+        told.contains(
+            "from inside: user 1500:1600, capabilities none, no new privileges, seccomp filter"
+        ),
+        "{told}"
+    );
+    nothing_left(&site).await;
+    site.remove().await;
+}
+
+/// The Role that docs/sidecar.md tells an operator to have.
+fn documented() -> Role {
+    let text = include_str!("../../docs/sidecar.md");
+    let block = text.split("```yaml\n").nth(1).expect("a block");
+    let block = block.split("```").next().expect("its end");
+    serde_saphyr::from_str(block).expect("a Role")
+}
+
+#[tokio::test]
+async fn the_documented_rights_and_no_more_suffice_for_every_mode() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("sidecar-operator").await;
+    let params = PostParams::default();
+    let role = documented();
+    let name = role.metadata.name.clone().expect("a name");
+    let made = site.api::<Role>().create(&params, &role).await;
+    made.expect("role");
+    let binding = json!({
+        "metadata": {"name": "operator"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": site.namespace}],
+    });
+    let binding = serde_json::from_value(binding).expect("binding");
+    let made = site.api::<k8s_openapi::api::rbac::v1::RoleBinding>();
+    made.create(&params, &binding).await.expect("binding");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let proxy = Proxy::start(0, Fault::None).await;
+    let kubeconfig = proxy.kubeconfig(&site.token("default").await);
+    let (file, probe) = (kubeconfig.path().to_string_lossy(), probe_image());
+    let scan = async |args: &[&str]| -> Said {
+        let mut all = args.to_vec();
+        all.extend(["-n", &site.namespace, "--kubeconfig", &file]);
+        all.extend(["--probe-image", &probe, "-o", "json"]);
+        program(&all).output().await.expect("starts").into()
+    };
+    let (clone, inert, image) = tokio::join!(
+        scan(&["sidecar", "web", "--require-isolation"]),
+        scan(&["sidecar", "web", "--inert", "--require-isolation"]),
+        scan(&["image", "lab.local/demo:1", "--require-isolation"]),
+    );
+    for said in [&clone, &inert, &image] {
+        assert_eq!(said.code, 1, "{said:?}");
+    }
+    nothing_left(&site).await;
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn where_the_plugin_does_not_act_nothing_of_the_target_runs_if_isolation_is_required() {
+    if lab_only() {
+        return;
+    }
+    let (told, strict) = tokio::join!(Site::new("sidecar-off"), Site::new("sidecar-strict"));
+    let (tolerated, stopped) = tokio::join!(
+        unpoliced(&told, run(&told, &["sidecar", "web"])),
+        unpoliced(
+            &strict,
+            run(&strict, &["sidecar", "web", "--require-isolation"])
+        ),
+    );
+    let (tolerated, _) = tolerated;
+    assert_eq!(tolerated.code, 1, "{tolerated:?}");
+    let report = tolerated.json();
+    assert_eq!(network(&report)["state"], "not_held", "{report}");
+    let (stopped, started) = stopped;
+    assert_eq!(stopped.code, 3, "{stopped:?}");
+    let report = stopped.json();
+    assert_eq!(report["failure"]["stage"], "verify", "{report}");
+    assert!(report["findings"].is_null());
+    assert_eq!(started, Vec::<String>::new(), "containers past the gate");
+    for site in [told, strict] {
+        nothing_left(&site).await;
+        site.remove().await;
+    }
+}
+
+/// Runs a scan while the network plugin takes its pod for one with another address, and so keeps it
+/// from nothing; gives the containers past the gate that were seen to start.
+async fn unpoliced(site: &Site, scan: impl Future<Output = Said>) -> (Said, Vec<String>) {
+    let pods = site.api::<Pod>();
+    let ours = ListParams::default().labels("secure-scan.io/scan");
+    let wrong =
+        json!({"status": {"podIP": "10.244.250.250", "podIPs": [{"ip": "10.244.250.250"}]}});
+    let mut started = Vec::new();
+    let disturb = async {
+        loop {
+            for pod in pods.list(&ours).await.expect("pods").items {
+                let status = pod.status.unwrap_or_default();
+                for one in status.container_statuses.unwrap_or_default() {
+                    let state = one.state.unwrap_or_default();
+                    if state.running.is_some() || state.terminated.is_some() {
+                        started.push(one.name);
+                    }
+                }
+                let name = pod.metadata.name.unwrap_or_default();
+                let patch = Patch::Merge(&wrong);
+                let _ = pods
+                    .patch_status(&name, &PatchParams::default(), &patch)
+                    .await;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let said = tokio::select! {
+        said = scan => said,
+        () = disturb => unreachable!("it never ends"),
+    };
+    (said, started)
+}
