@@ -48,18 +48,20 @@ impl SecurityControl for LeastPrivilege {
         let (plan, namespace) = (&self.0.plan, self.0.namespace());
         let owner = self.0.lease_uid()?;
         let id = &plan.scan_id;
-        let (account, role, binding) = tokio::join!(
+        let (account, role) = tokio::join!(
             self.0
                 .create::<ServiceAccount>(manifest::service_account(id, namespace, owner)),
             self.0
                 .create::<Role>(manifest::role(id, namespace, owner, &plan.rules)),
-            self.0
-                .create::<RoleBinding>(manifest::role_binding(id, namespace, owner)),
         );
+        let (account, role) = (account?, role?);
+        // Only now: whoever may not `bind` at will is held to the rules of a Role that must be there.
+        let binding = manifest::role_binding(id, namespace, owner);
+        let binding = self.0.create::<RoleBinding>(binding).await?;
         Ok(Evidence(vec![
-            format!("ServiceAccount created (uid {})", account?),
-            format!("Role created (uid {})", role?),
-            format!("RoleBinding created (uid {})", binding?),
+            format!("ServiceAccount created (uid {account})"),
+            format!("Role created (uid {role})"),
+            format!("RoleBinding created (uid {binding})"),
         ]))
     }
 
