@@ -1,13 +1,19 @@
 //! `secure-scan drift`: every change in a running container is found, and nothing where there is none.
 
 use k8s_openapi::api::core::v1::Pod;
-use scanner_k8s::exec::{self, Limits};
+use scanner_core::target::{PodSelection, TargetRequest};
+use scanner_k8s::{
+    exec::{self, Limits},
+    resolve::resolve,
+};
 use scanner_tests::{
     Site, lab_only,
     program::{Said, probe_image, program},
 };
 use serde_json::{Value, json};
 use std::time::Duration;
+
+use crate::inject::{apply, injected};
 
 async fn drift(site: &Site, args: &[&str]) -> Said {
     drift_by(site, &probe_image(), args).await
@@ -22,7 +28,17 @@ async fn drift_by(site: &Site, image: &str, args: &[&str]) -> Said {
 }
 
 async fn change(site: &Site, pod: &str, script: &str) {
-    let target = site.target(pod).await;
+    change_in(site, pod, None, script).await;
+}
+
+async fn change_in(site: &Site, pod: &str, container: Option<&str>, script: &str) {
+    let request = TargetRequest {
+        namespace: site.namespace.parse().expect("name"),
+        pod: PodSelection::Name(pod.parse().expect("name")),
+        container: container.map(|name| name.parse().expect("name")),
+    };
+    let target = resolve(&site.connection, &request).await;
+    let target = target.expect("resolve").0;
     let argv = ["/bin/sh", "-c", script];
     let mut stream = exec::open(&site.client, &target, &argv)
         .await
@@ -108,6 +124,78 @@ async fn an_image_that_cannot_be_mounted_stops_before_the_container_is_touched()
     assert_eq!(report["plan"]["strategy"], "sidecar-inert");
     assert!(said.out.contains("ErrImagePull"), "{said:?}");
     let pod = site.api::<Pod>().get("web").await.expect("pod");
+    assert_eq!(json!(pod.spec)["ephemeralContainers"], Value::Null);
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+const CHANGES: &str = "mkdir -p /usr/local/bin && cp /bin/sh /usr/local/bin/tool && ln -sf /bin/tool /bin/ls; \
+    cp /bin/busybox /tmp/b && echo x >> /tmp/b && mv /tmp/b /bin/nc; \
+    echo more >> /etc/passwd; chmod 666 /etc/group; rm /etc/os-release; echo x > /etc/added";
+
+/// A pod with the injected sidecar beside a container with a shell.
+async fn deployed(site: &Site, name: &str) {
+    let manifest = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  terminationGracePeriodSeconds: 0\n  \
+         containers:\n  - name: web\n    image: lab.local/busybox:1\n    imagePullPolicy: IfNotPresent\n"
+    );
+    let args = ["--user", "0:0", "--pod-security", "privileged"];
+    apply(site, &injected(&manifest, &args).await, &[]).await;
+    for _ in 0..300 {
+        let pod = site.api::<Pod>().get(name).await.expect("pod");
+        if pod.status.as_ref().and_then(|s| s.phase.as_deref()) == Some("Running") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    unreachable!("pod {name} does not run");
+}
+
+#[tokio::test]
+async fn the_sidecar_and_the_shell_find_the_same_changes_executables_first() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("drift-via").await;
+    site.pod("changed").await;
+    deployed(&site, "beside").await;
+    deployed(&site, "calm").await;
+    change(&site, "changed", CHANGES).await;
+    change_in(&site, "beside", Some("web"), CHANGES).await;
+    let attached = |pod| [pod, "-c", "web", "--via", "attached"];
+    let (shell, quiet, beside, calm, refused) = tokio::join!(
+        drift(&site, &["changed", "--via", "container"]),
+        drift(&site, &["web", "--via", "container"]),
+        async { drift(&site, &attached("beside")).await },
+        async { drift(&site, &attached("calm")).await },
+        drift(&site, &["web", "--profile", "container-baseline"]),
+    );
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("--profile"), "{refused:?}");
+    for said in [&quiet, &calm] {
+        assert_eq!(said.code, 0, "{said:?}");
+    }
+    for said in [&shell, &beside] {
+        assert_eq!(said.code, 1, "{said:?}");
+        let report = said.json();
+        for (id, word) in [
+            ("drift-executable-added", "/usr/local/bin/tool"),
+            ("drift-executable-changed", "/bin/nc"),
+            // A link among the programs is one.
+            ("drift-executable-changed", "/bin/ls"),
+            ("drift-file-changed", "/etc/passwd"),
+            ("drift-permissions-changed", "/etc/group"),
+            ("drift-file-added", "/etc/added"),
+            ("drift-file-removed", "/etc/os-release"),
+        ] {
+            let seen = evidence(&report, id);
+            assert!(seen.contains(word), "{id}: {seen}");
+        }
+        let results = report["findings"]["results"].as_array().expect("results");
+        let ids: Vec<&str> = results.iter().filter_map(|r| r["id"].as_str()).collect();
+        assert!(ids[0].starts_with("drift-executable"), "{ids:?}");
+    }
+    let pod = site.api::<Pod>().get("beside").await.expect("pod");
     assert_eq!(json!(pod.spec)["ephemeralContainers"], Value::Null);
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
