@@ -262,11 +262,16 @@ fn explain(policy: &Policy) -> String {
     let registries = policy.registries.as_deref();
     let _ = writeln!(
         text,
-        "\nRegistries: {}\nAllowed capabilities: {}\nAllowed host paths: {}\nRequired controls: {}",
+        "\nRegistries: {}\nAllowed capabilities: {}\nAllowed host paths: {}\nRequired controls: {}{}",
         registries.map_or("all".into(), strings),
         strings(&policy.allow_capabilities),
         strings(&policy.allow_host_paths),
         list(policy.require_controls.iter().map(String::as_str).collect()),
+        if policy.require_isolation {
+            "; isolation of what a scan starts"
+        } else {
+            ""
+        },
     );
     let _ = writeln!(
         text,

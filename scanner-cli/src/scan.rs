@@ -156,8 +156,14 @@ pub(crate) async fn prepare(
     planned: Planned<'_>,
 ) -> Result<PreparedScan, Problem> {
     let Planned {
-        subject, decided, ..
+        subject,
+        mut strategy,
+        decided,
+        ..
     } = planned;
+    if let Strategy::Sidecar(options) = &mut strategy {
+        options.require_isolation |= decided.gates.policy.require_isolation;
+    }
     let namespace = match &args.namespace {
         Some(namespace) => namespace.clone(),
         None => connection
@@ -166,7 +172,7 @@ pub(crate) async fn prepare(
             .map_err(|error| Problem::usage(format!("{error}"), "name a namespace with -n"))?,
     };
     let request = ScanRequest {
-        strategy: planned.strategy,
+        strategy,
         target: TargetRequest {
             namespace,
             pod: subject.pod,

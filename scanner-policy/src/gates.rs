@@ -18,6 +18,9 @@ use crate::{
     signature::Signature,
 };
 
+/// Id of the control that cuts what a scan starts off from the network.
+const NETWORK: &str = "network";
+
 /// What a gate sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Seen {
@@ -136,7 +139,10 @@ impl GatePolicy for PolicyGates {
     }
 
     fn required_controls(&self) -> Vec<String> {
-        self.policy.require_controls.iter().cloned().collect()
+        let mut required: Vec<String> = self.policy.require_controls.iter().cloned().collect();
+        // Of a scan that starts nothing it is no control, and nothing lacks it.
+        required.extend(self.policy.require_isolation.then(|| NETWORK.to_owned()));
+        required
     }
 
     fn unused(&self, facts: &GateFacts) -> Vec<String> {

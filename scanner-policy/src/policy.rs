@@ -89,6 +89,9 @@ struct RawPolicy {
     /// Controls without which no target is touched.
     #[serde(default)]
     require_controls: Option<BTreeSet<String>>,
+    /// Whether pods that a scan starts must be shown to be cut off from the network.
+    #[serde(default)]
+    require_isolation: Option<bool>,
     /// Thresholds in the format of the SAF CLI.
     #[serde(default)]
     thresholds: Option<Thresholds>,
@@ -124,6 +127,8 @@ pub struct Policy {
     pub allow_host_paths: Vec<String>,
     /// Controls without which no target is touched.
     pub require_controls: BTreeSet<String>,
+    /// Whether pods that a scan starts must be shown to be cut off from the network.
+    pub require_isolation: bool,
     /// Thresholds.
     pub thresholds: Option<Thresholds>,
     /// Waiver file, relative to the policy's file.
@@ -218,6 +223,7 @@ fn merge(under: Option<Policy>, raw: RawPolicy) -> Policy {
         own_capabilities,
         allow_host_paths: vec![],
         require_controls: BTreeSet::new(),
+        require_isolation: false,
         thresholds: None,
         waivers: None,
         fail_on: Severity::Low,
@@ -235,6 +241,7 @@ fn merge(under: Option<Policy>, raw: RawPolicy) -> Policy {
         own_capabilities,
         allow_host_paths: raw.allow_host_paths.unwrap_or(under.allow_host_paths),
         require_controls: raw.require_controls.unwrap_or(under.require_controls),
+        require_isolation: raw.require_isolation.unwrap_or(under.require_isolation),
         thresholds: raw.thresholds.or(under.thresholds),
         waivers: raw.waivers.or(under.waivers),
         fail_on: raw.fail_on.unwrap_or(under.fail_on),

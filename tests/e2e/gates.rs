@@ -4,7 +4,10 @@
 use std::{fs, io::Write as _};
 
 use futures_util::future::join_all;
-use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod, Service};
+use k8s_openapi::api::{
+    core::v1::{ConfigMap, Event, Pod, Service},
+    networking::v1::NetworkPolicy,
+};
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use scanner_tests::{Site, lab_only, program::Said};
 use serde_json::{Value, json};
@@ -249,6 +252,32 @@ async fn what_a_node_could_report_wrongly_warns_and_aborts() {
     let said = aborts(&site, "sibling-0", "sibling-images", "").await;
     assert!(said.out.contains("sibling-2 runs"), "{said:?}");
     assert!(!said.out.contains("sibling-1 runs"), "{said:?}");
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn isolation_that_a_policy_requires_stops_what_is_not_isolated_and_nothing_else() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("gates-isolation").await;
+    let open: NetworkPolicy = serde_json::from_value(json!({
+        "metadata": {"name": "open"},
+        "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]},
+    }))
+    .expect("policy");
+    let policies = site.api::<NetworkPolicy>();
+    let made = policies.create(&PostParams::default(), &open).await;
+    made.expect("policy");
+    let file = policy("", "", "require_isolation: true");
+    let path = file.path().to_str().expect("path");
+    let copied = ["sidecar", "web", "--policy", path];
+    let entered = ["web", "--policy", path, "-o", "json"];
+    let (clone, exec) = tokio::join!(crate::sidecar::run(&site, &copied), site.run(&entered));
+    assert_eq!(clone.code, 3, "{clone:?}");
+    assert_eq!(clone.json()["failure"]["stage"], "verify", "{clone:?}");
+    assert_eq!(exec.code, 1, "it starts no pod: {exec:?}");
+    crate::sidecar::nothing_left(&site).await;
     site.remove().await;
 }
 

@@ -308,6 +308,22 @@ fn a_required_control_that_the_scan_lacks_aborts() {
 }
 
 #[test]
+fn isolation_is_required_where_there_is_something_to_isolate() {
+    let (facts, plan) = good();
+    let mut gates = gates(Action::Allow);
+    gates.policy.require_isolation = false;
+    assert!(!gates.required_controls().contains(&"network".to_owned()));
+    gates.policy.require_isolation = true;
+    assert!(gates.required_controls().contains(&"network".to_owned()));
+    // This scan starts no pod, and is not refused for the lack of it.
+    let results = gates.judge(&facts, &plan);
+    assert!(matches!(
+        results.last().unwrap().decision,
+        GateDecision::Allow { .. }
+    ));
+}
+
+#[test]
 fn allowances_that_match_nothing_are_told() {
     let (mut facts, _) = good();
     facts.pod.host_paths = vec!["/etc/localtime".into()];

@@ -26,6 +26,18 @@ fn levels_only_get_stricter() {
 }
 
 #[test]
+fn only_strict_requires_isolation_unless_a_policy_says_so() {
+    let of = |text: &str| Policy::parse(text, "f", None).unwrap().require_isolation;
+    let head = "name: own\nversion: '1'\ntitle: T\n";
+    assert!(!of(head));
+    assert!(of(&format!("{head}level: strict\n")));
+    assert!(!of(&format!(
+        "{head}level: strict\nrequire_isolation: false\n"
+    )));
+    assert!(of(&format!("{head}require_isolation: true\n")));
+}
+
+#[test]
 fn a_gate_has_the_same_name_in_policies_and_reports() {
     for gate in GateId::ALL {
         assert_eq!(serde_json::to_value(gate).unwrap(), gate.name());
