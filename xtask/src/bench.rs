@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: whole scans side by side with what they replace, as ratios of one run.
 
 mod probe;
+mod sidecar;
 
 use std::{
     collections::BTreeSet,
@@ -21,11 +22,29 @@ use crate::{
 
 const ROUNDS: usize = 5;
 
+/// What to measure, and with what.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    cluster: Cluster,
+    /// Only the pods of a scan's own, on a cluster that runs and goes on running
+    #[arg(long)]
+    sidecar: bool,
+    /// A secure-scan that is built already; a release build of this checkout when absent
+    #[arg(long, value_name = "FILE")]
+    program: Option<String>,
+}
+
 /// Runs the benchmark. Times are medians of rounds that take turns.
-pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
-    say("== building secure-scan (release)");
-    let build = ["build", "--release", "--package", "scanner-cli"];
-    let program = cluster::build(&build, "secure-scan")?;
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let cluster = &args.cluster;
+    let program = if let Some(program) = &args.program {
+        program.clone()
+    } else {
+        say("== building secure-scan (release)");
+        let build = ["build", "--release", "--package", "scanner-cli"];
+        cluster::build(&build, "secure-scan")?
+    };
     let scripts = tempfile::tempdir()?;
     let written = Command::new("cargo")
         .args(["run", "--quiet", "--package", "scanner-tests"])
@@ -33,10 +52,17 @@ pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
         .arg(scripts.path())
         .status()?;
     ensure!(written.success(), "cannot write the collector scripts");
+    if args.sidecar {
+        sidecar::run(cluster, &program, scripts.path())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     cluster.start()?;
     demo::deploy(cluster)?;
     let measured = measure(cluster, &program, scripts.path());
     demo::remove(cluster);
+    if cluster.is_lab() {
+        sidecar::run(cluster, &program, scripts.path())?;
+    }
     measured?;
     cluster.stop()?;
     probe::run()?;
@@ -48,7 +74,7 @@ fn measure(cluster: &Cluster, program: &str, scripts: &Path) -> Result<()> {
     let mut single: Vec<PathBuf> = fs::read_dir(scripts)?
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<_>>()?;
-    single.retain(|path| !whole.contains(path));
+    single.retain(|path| !whole.contains(path) && path.extension().is_some_and(|e| e == "sh"));
     let (mut total, mut looked, mut one, mut many) = (vec![], vec![], vec![], vec![]);
     let before = calls(cluster)?;
     let mut told = 0;

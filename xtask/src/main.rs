@@ -28,7 +28,7 @@ enum Task {
     /// Scan a vulnerable demo app for real, and show that nothing is left
     Demo(cluster::Cluster),
     /// Measure scans side by side with what they replace; prints ratios
-    Bench(cluster::Cluster),
+    Bench(bench::Args),
     /// Have reports read by their own consumers: SAF CLI, SARIF multitool, a browser and others
     Consumers,
     /// Build the image of the probe: an OCI image layout in a tar file, reproducible
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Lab(command) => lab::run(command),
         Task::Demo(cluster) => demo::run(&cluster),
-        Task::Bench(cluster) => bench::run(&cluster),
+        Task::Bench(args) => bench::run(&args),
         Task::Consumers => consumers::task(),
         Task::ProbeImage(args) => image::run(&args),
         Task::Test(cluster) => test::run(&cluster),
