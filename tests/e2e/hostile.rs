@@ -12,7 +12,7 @@ use serde_json::json;
 const SHELL: &str = "cat > /tmp/sh && chmod 755 /tmp/sh && mv /tmp/sh /bin/sh";
 
 /// Name, and what stands in the new `/bin/sh`.
-const SHELLS: [(&str, &str); 16] = [
+const SHELLS: [(&str, &str); 23] = [
     ("endless-output", "exec /bin/busybox yes @frame"),
     (
         "endless-line",
@@ -48,6 +48,34 @@ const SHELLS: [(&str, &str); 16] = [
     (
         "cut-off",
         "/bin/busybox sh -s | /bin/busybox head -c 2000; exit 0",
+    ),
+    (
+        "answers-twice",
+        "/bin/busybox cat > /tmp/s; /bin/busybox sh -s < /tmp/s; /bin/busybox sh -s < /tmp/s; exit 0",
+    ),
+    (
+        "endless-header",
+        "/bin/busybox cat >/dev/null; printf '@frame '; /bin/busybox head -c 9000000 /dev/zero | /bin/busybox tr '\\0' x; exit 0",
+    ),
+    (
+        "huge-frame",
+        "read -r n; n=${n#nonce=?}; /bin/busybox cat >/dev/null; echo \"@frame ${n%?} 0 99999999999999999999 1\"; exit 0",
+    ),
+    (
+        "refuses-with-escapes",
+        "read -r n; n=${n#nonce=?}; /bin/busybox cat >/dev/null; printf '@fail %s \\033]0;owned\\007 passed\\n' \"${n%?}\"; exit 0",
+    ),
+    (
+        "leaves-sections-out",
+        "/bin/busybox sed 's/for section in $sections/for section in os/' | /bin/busybox sh -s; exit 0",
+    ),
+    (
+        "only-empty-sections",
+        "/bin/busybox sed 's/^    \"section_$section\"/    echo \\!ok/' | /bin/busybox sh -s; exit 0",
+    ),
+    (
+        "ends-a-section-early",
+        "/bin/busybox sed 's/^    \"section_$section\"/    echo x/' | /bin/busybox sh -s; exit 0",
     ),
     (
         "changed-byte",
@@ -86,16 +114,30 @@ const TOOLS: [(&str, &str); 6] = [
 /// Largest memory of a scan of a hostile target, in KiB: an answer is read to 16 MiB, and parsed.
 const MEMORY: i64 = 512 * 1024;
 
-async fn pod(site: &Site, name: &str, prepare: &str) {
+pub(crate) async fn pod(site: &Site, name: &str, prepare: &str) {
     let script = format!("{prepare}\n: > /ready\nexec /bin/busybox sleep 36000");
+    prepared(
+        site,
+        name,
+        "lab.local/busybox:1",
+        &["/bin/busybox", "sh", "-c", &script],
+    )
+    .await;
+}
+
+/// A pod whose first process runs `command`, once that made a file `/ready`.
+pub(crate) async fn prepared(site: &Site, name: &str, image: &str, command: &[&str]) {
     let more = json!({"containers": [{
-        "name": "web", "image": "lab.local/busybox:1", "imagePullPolicy": "IfNotPresent",
-        "command": ["/bin/busybox", "sh", "-c", script],
-        "readinessProbe": {"exec": {"command": ["/bin/busybox", "test", "-e", "/ready"]}, "periodSeconds": 1},
+        "name": "web", "image": image, "imagePullPolicy": "IfNotPresent", "command": command,
+        "securityContext": {"runAsUser": 0},
+        // Once it succeeded it runs no more, and is no process that a scan could see.
+        "startupProbe": {
+            "exec": {"command": ["/bin/ls", "/ready"]}, "periodSeconds": 1, "failureThreshold": 90,
+        },
     }]});
     site.pod_like(name, "", "Running", &more, &json!({})).await;
     // What its first process does to it is done.
-    for _ in 0..300 {
+    for _ in 0..900 {
         let now = site.api::<Pod>().get(name).await.expect("get pod");
         let conditions = now.status.and_then(|s| s.conditions).unwrap_or_default();
         if conditions
@@ -106,7 +148,7 @@ async fn pod(site: &Site, name: &str, prepare: &str) {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    unreachable!("{name} was not prepared within 30 s");
+    unreachable!("{name} was not prepared within 90 s");
 }
 
 /// The highest memory that a process reached, in KiB.

@@ -16,6 +16,7 @@ mod gates;
 mod guard;
 mod hostile;
 mod inject;
+mod liars;
 mod profiles;
 mod reap;
 mod reports;

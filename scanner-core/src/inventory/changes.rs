@@ -71,6 +71,9 @@ pub struct Changes {
     pub files: usize,
     /// Directories that the agent's user may not read.
     pub closed: Vec<String>,
+    /// Ids and names of processes that were there all the time.
+    #[serde(skip)]
+    pub stayed: Vec<(i64, String)>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -203,6 +206,10 @@ pub fn read(part: Option<RawSection>) -> Collected<Changes> {
         sockets: before.sockets.len(),
         files,
         differences: differences(&before, &after),
+        stayed: (before.processes.iter())
+            .filter(|(identity, _)| after.processes.contains_key(identity))
+            .map(|((pid, _), process)| (*pid, process.name.clone()))
+            .collect(),
         closed,
     };
     if reasons.is_empty() {

@@ -5,11 +5,11 @@ mod files;
 mod proc;
 pub(super) mod sockets;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     AgentInfo, Collected, CommandEntry, EnvVar, Group, Inventory, InventoryRequest, KernelFacts,
-    OsRelease, Package, PasswordState, Section, ShadowEntry, User, changes,
+    OsRelease, Package, PasswordState, Process, Section, ShadowEntry, User, changes,
     wire::{self, Answer, Ending, RawSection, WireError},
 };
 
@@ -30,6 +30,12 @@ pub fn inventory(
         sections: wire::sections(&answer, nonce)?,
         request,
     };
+    let changes = if request.changes {
+        changes::read(wire::part(&answer, nonce, changes::PART)?)
+    } else {
+        Collected::NotRequested
+    };
+    let processes = raw.take(Section::Processes, proc::processes);
     Ok(Inventory {
         agent: AgentInfo {
             name: agent.into(),
@@ -43,22 +49,46 @@ pub fn inventory(
         users: raw.take(Section::Users, |lines| each(lines, user)),
         groups: raw.take(Section::Groups, |lines| each(lines, group)),
         shadow: raw.take(Section::Shadow, |lines| each(lines, shadow)),
-        processes: raw.take(Section::Processes, proc::processes),
+        processes: all_seen(processes, changes.data()),
         listeners: raw.take(Section::Listeners, sockets::listeners),
         connections: raw.take(Section::Connections, sockets::connections),
-        mounts: raw.take(Section::Mounts, |lines| each(lines, proc::mount)),
+        mounts: raw.take(Section::Mounts, proc::mounts),
         env: raw.take(Section::Env, |lines| each(lines, env)),
         commands: raw.take(Section::Commands, |lines| each(lines, command)),
         packages: raw.take(Section::Packages, packages),
         os: raw.take(Section::Os, os),
         kernel: raw.take(Section::Kernel, kernel),
         pod: Collected::NotRequested,
-        changes: if request.changes {
-            changes::read(wire::part(&answer, nonce, changes::PART)?)
-        } else {
-            Collected::NotRequested
-        },
+        changes,
     })
+}
+
+/// Processes that were there all the time, as the shell saw them by itself, are in what its tools say
+/// too: otherwise something hides them.
+fn all_seen(
+    processes: Collected<Vec<Process>>,
+    changes: Option<&changes::Changes>,
+) -> Collected<Vec<Process>> {
+    let Collected::Complete { data } = processes else {
+        return processes;
+    };
+    let seen: BTreeSet<i64> = data.iter().map(|p| p.pid).collect();
+    let stayed = changes.map_or(&[][..], |changes| &changes.stayed);
+    let hidden: Vec<String> = stayed
+        .iter()
+        .filter(|(pid, _)| !seen.contains(pid))
+        .map(|(pid, name)| {
+            format!("process {pid} ({name}) is in /proc and was left out by the target's tools")
+        })
+        .collect();
+    if hidden.is_empty() {
+        return Collected::Complete { data };
+    }
+    Collected::Partial {
+        data,
+        unreadable: hidden.len() as u64,
+        reasons: hidden.into_iter().take(10).collect(),
+    }
 }
 
 /// Lines of a section that are read. A check may compare each item with each other one, so that a
@@ -282,6 +312,37 @@ mod tests {
             .collect();
         assert_eq!(names, ["a 1:2-3", "musl 1.2-r3"]);
         assert_eq!(unreadable, 0);
+    }
+
+    #[test]
+    fn a_process_that_only_the_shell_saw_is_told_as_hidden() {
+        let seen = |pid| Process {
+            pid,
+            ..Process::default()
+        };
+        let changes = changes::Changes {
+            stayed: vec![(1, "web".into()), (7, "miner".into())],
+            ..changes::Changes::default()
+        };
+        let data = vec![seen(1), seen(7)];
+        let honest = all_seen(Collected::Complete { data }, Some(&changes));
+        assert!(matches!(honest, Collected::Complete { .. }));
+        let data = vec![seen(1)];
+        let Collected::Partial { reasons, .. } =
+            all_seen(Collected::Complete { data }, Some(&changes))
+        else {
+            unreachable!("hidden");
+        };
+        assert!(reasons[0].contains("process 7 (miner)"), "{reasons:?}");
+    }
+
+    #[test]
+    fn what_the_kernel_always_tells_cannot_be_left_out() {
+        let none = lines("");
+        assert!(proc::identity(&none).1 >= 3);
+        assert_eq!(proc::processes(&none).1, 1);
+        assert_eq!(proc::mounts(&none).1, 1);
+        assert_eq!(proc::mounts(&lines("overlay / overlay ro 0 0")).1, 0);
     }
 
     #[test]

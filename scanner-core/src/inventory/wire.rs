@@ -3,7 +3,7 @@
 //! Exec streams lose their tail without an error, and the other side is hostile. So an answer is
 //! cut into frames, `@frame NONCE SEQ BYTES CRC` and the payload, and ends with
 //! `@end NONCE FRAMES BYTES CRC`, whose CRC covers all frame headers. CRC is that of POSIX
-//! `cksum`; `-` where the agent has none. Anything missing, cut, repeated or added is an error.
+//! `cksum`, or `sha256:` and that digest where the agent has no `cksum`; `-` where it has neither. Anything missing, cut, repeated or added is an error.
 //!
 //! The payloads together are lines: `@NONCE section NAME`, data, a status (`!ok`,
 //! `!partial COUNT REASON` or `!missing REASON`) and at the end `@NONCE done SECTIONS`. The nonce is
@@ -14,6 +14,8 @@ mod writer;
 pub use writer::FrameWriter;
 
 use std::collections::BTreeMap;
+
+use sha2::{Digest as _, Sha256};
 
 use super::Section;
 use crate::escape::visible;
@@ -158,7 +160,11 @@ fn check(crc: &str, bytes: &[u8], frame: u64) -> Result<bool, WireError> {
     if crc == "-" {
         return Ok(false);
     }
-    if crc.parse() == Ok(cksum(bytes)) {
+    let right = match crc.strip_prefix("sha256:") {
+        Some(digest) => hex::encode(Sha256::digest(bytes)) == digest,
+        None => crc.parse() == Ok(cksum(bytes)),
+    };
+    if right {
         Ok(true)
     } else {
         Err(WireError::Checksum(frame))
@@ -275,6 +281,24 @@ mod tests {
             let mut changed = whole.clone();
             changed[at] ^= 1;
             assert!(decode(&changed, "n").is_err(), "changed at {at}");
+        }
+    }
+
+    #[test]
+    fn a_sha256_stands_for_a_checksum_where_there_is_no_cksum() {
+        let sum = |text: &str| hex::encode(Sha256::digest(text));
+        let header = format!("@frame n 0 4 sha256:{}\n", sum("data"));
+        let end = format!("@end n 1 4 sha256:{}\n", sum(&header));
+        let whole = format!("{header}data\n{end}");
+        assert!(decode(whole.as_bytes(), "n").unwrap().digests);
+        for changed in [whole.replace("data", "dada"), whole.replace(" n ", " m ")] {
+            assert!(matches!(
+                decode(
+                    changed.as_bytes(),
+                    if changed.contains(" m ") { "m" } else { "n" }
+                ),
+                Err(WireError::Checksum(_))
+            ));
         }
     }
 

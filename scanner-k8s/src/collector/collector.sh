@@ -28,18 +28,37 @@ readable() {
   return 1
 }
 
+# Whether a tool gives the answer that is known: a busybox may have the name of an applet without the
+# applet, and an intruder's tool may lie. One that lies with care cannot be told from here.
+works() {
+  [ -r "/proc/$$/status" ] || return 0
+  case $1 in
+    find) [ "$(find "/proc/$$/status" /dev/null -type f 2>/dev/null)" = "/proc/$$/status" ] ;;
+    stat) [ "$(stat -c '%f %n' "/proc/$$/status" 2>/dev/null)" = "8124 /proc/$$/status" ] ;;
+    grep) [ "$(status_lines 'Tgid|Pid' "/proc/$$/status" | tr -d '\t')" = \
+      "/proc/$$/status:Tgid:$$$newline/proc/$$/status:Pid:$$" ] ;;
+    tr) [ "$(printf 'a\nb' | tr '\nb' '\001y')" = "$(printf 'a\001y')" ] ;;
+    wc) [ "$(($(printf 'a\nb\n' | wc -l)))" = 2 ] ;;
+  esac
+}
+
 need() {
   for tool; do
     has "$tool" || { echo "!missing the target has no $tool"; return 1; }
+    works "$tool" || { echo "!missing the target's $tool does not do what it must"; return 1; }
   done
 }
 
 status_lines() { grep -E "^($1):" /dev/null "$2" 2>/dev/null; }
 
 section_identity() {
-  need grep || return
-  status_lines 'Uid|Gid|Groups|CapEff|CapBnd|NoNewPrivs|Seccomp' "/proc/$$/status"
-  case $? in 0) echo '!ok' ;; *) echo '!missing /proc cannot be read' ;; esac
+  [ -r "/proc/$$/status" ] || { echo '!missing /proc cannot be read'; return; }
+  while IFS= read -r line; do
+    case $line in Uid:*|Gid:*|Groups:*|CapEff:*|CapBnd:*|NoNewPrivs:*|Seccomp:*)
+      printf '%s\n' "/proc/$$/status:$line" ;;
+    esac
+  done <"/proc/$$/status"
+  echo '!ok'
 }
 
 # mode (hex), uid, gid, size, path; a newline in a path is shown as ?
@@ -158,17 +177,29 @@ section_processes() {
 }
 
 section_listeners() {
+  [ -r /proc/net/tcp ] || { echo '!missing /proc/net/tcp cannot be read'; return; }
+  for protocol in tcp tcp6 udp udp6; do
+    [ -r "/proc/net/$protocol" ] || continue
+    while IFS= read -r line; do
+      # The kernel lists what listens before every connection.
+      case $protocol$line in tcp*:*:*' '*:*' 0A '*|*sl*|udp*) ;; *) break ;; esac
+      printf '%s\n' "/proc/net/$protocol:$line"
+    done <"/proc/net/$protocol"
+  done
+  echo '!ok'
+}
+
+section_connections() {
   need grep || return
   [ -r /proc/net/tcp ] || { echo '!missing /proc/net/tcp cannot be read'; return; }
   grep . /dev/null /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 2>/dev/null
   echo '!ok'
 }
 
-section_connections() { section_listeners; }
-
 section_mounts() {
-  need cat || return
-  if cat /proc/self/mounts 2>/dev/null; then echo '!ok'; else echo '!missing /proc/self/mounts cannot be read'; fi
+  [ -r /proc/self/mounts ] || { echo '!missing /proc/self/mounts cannot be read'; return; }
+  while IFS= read -r line; do printf '%s\n' "$line"; done </proc/self/mounts
+  echo '!ok'
 }
 
 # Name, length and shape; a value never leaves the target.
@@ -238,10 +269,11 @@ section_packages() {
 }
 
 section_os() {
-  need grep || return
   for file in /etc/os-release /usr/lib/os-release; do
     [ -r "$file" ] || continue
-    grep -E '^(ID|VERSION_ID|PRETTY_NAME)=' "$file"
+    while IFS= read -r line || [ -n "$line" ]; do
+      case $line in ID=*|VERSION_ID=*|PRETTY_NAME=*) printf '%s\n' "$line" ;; esac
+    done <"$file"
     echo '!ok'
     return
   done
@@ -319,7 +351,7 @@ section_changes() {
     [ -d "$directory" ] && [ ! -h "$directory" ] || continue
     [ -r "$directory" ] && [ -x "$directory" ] || echo "closed $directory"
   done
-  if has find && has stat && has sed; then
+  if has find && has stat && has sed && works find && works stat; then
     now=$(states)
     if [ "$now" = "$files" ]; then
       echo "same f $(printf '%s\n' "$now" | sed -n '$=')"
@@ -328,7 +360,7 @@ section_changes() {
       printf '%s\n' "$now" | sed 's/^/a f /'
     fi
   else
-    echo 'lost files: the target has no find, stat and sed'
+    echo 'lost files: the target has no find, stat and sed that work'
   fi
   echo '!ok'
 }
@@ -352,10 +384,25 @@ answer() {
 }
 
 # A busybox may have the name of an applet without the applet.
-[ "$(printf 123456789 | cksum 2>/dev/null)" = '930766865 9' ] && sums=yes || sums=no
+if [ "$(printf 123456789 | cksum 2>/dev/null)" = '930766865 9' ]; then
+  sums=crc
+elif [ "$(printf 123456789 | sha256sum 2>/dev/null)" = \
+  '15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225  -' ]; then
+  sums=sha256
+else
+  sums=no
+fi
 
+# Checksum and length of $1.
 sum() {
-  if [ "$sums" = yes ]; then printf %s "$1" | cksum; else echo "- ${#1}"; fi
+  case $sums in
+    crc) printf %s "$1" | cksum ;;
+    sha256)
+      digest=$(printf %s "$1" | sha256sum)
+      echo "sha256:${digest%% *} ${#1}"
+      ;;
+    no) echo "- ${#1}" ;;
+  esac
 }
 
 # Cuts the answer into frames whose length and checksum the reader can prove.

@@ -100,6 +100,30 @@ fn every_section_is_answered_in_every_shell() {
 }
 
 #[test]
+fn an_answer_has_digests_without_cksum_too() {
+    for shell in SHELLS {
+        let request = everything();
+        let script = script(&request, "n0nce").replace("cksum", "no-such-tool");
+        let mut child = Command::new(shell[0])
+            .args(&shell[1..])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(script.as_bytes()).unwrap();
+        drop(stdin);
+        let out = child.wait_with_output().unwrap().stdout;
+        let found = parse::inventory(NAME, &out, "n0nce", &request).unwrap();
+        assert!(found.agent.digests, "{shell:?}");
+        assert!(
+            String::from_utf8_lossy(&out).contains(" sha256:"),
+            "{shell:?}"
+        );
+    }
+}
+
+#[test]
 fn the_environment_is_named_and_never_sent() {
     for shell in SHELLS {
         let bytes = run(shell, None, &everything());

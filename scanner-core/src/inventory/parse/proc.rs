@@ -101,6 +101,17 @@ pub(super) fn identity(lines: &[String]) -> Parsed<Identity> {
         });
         unreadable += u64::from(known.is_none());
     }
+    // The kernel writes each of them: what is not there was taken away.
+    let has = |key: &str| {
+        lines
+            .iter()
+            .filter_map(|l| keyed(l))
+            .any(|(_, k, _)| k == key)
+    };
+    unreadable += ["Uid", "Gid", "CapEff"]
+        .iter()
+        .filter(|key| !has(key))
+        .count() as u64;
     (found, unreadable)
 }
 
@@ -134,6 +145,8 @@ pub(super) fn processes(lines: &[String]) -> Parsed<Vec<Process>> {
     }
     let mut all: Vec<Process> = found.into_values().collect();
     all.sort_by_key(|p| p.pid);
+    // The agent itself is a process: without it the list was cut.
+    unreadable += u64::from(all.is_empty());
     let mut ours: Vec<i64> = own.into_iter().collect();
     let mut next = 0;
     while let Some(parent) = ours.get(next).copied() {
@@ -147,6 +160,13 @@ pub(super) fn processes(lines: &[String]) -> Parsed<Vec<Process>> {
     }
     all.retain(|p| !ours.contains(&p.pid));
     (all, unreadable)
+}
+
+/// Mounts; a mount table without a root was cut.
+pub(super) fn mounts(lines: &[String]) -> Parsed<Vec<Mount>> {
+    let (all, unreadable) = super::each(lines, mount);
+    let rootless = all.iter().all(|m| m.target != "/");
+    (all, unreadable + u64::from(rootless))
 }
 
 pub(super) fn mount(line: &str) -> Option<Mount> {

@@ -1,0 +1,212 @@
+//! Targets whose tools lie: what the kernel or the shell itself can say is not taken from a tool, and a
+//! tool that does not do what it must makes its section unknown, never empty.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use scanner_tests::{Site, lab_only, program::Said};
+use serde_json::Value;
+
+use super::hostile::{pod, prepared};
+
+/// Puts a script in the place of tools of Debian; the real ones stay as `real-NAME`.
+fn replace(names: &str, script: &str) -> String {
+    format!(
+        "for t in {names}; do [ -e /usr/bin/$t ] && cp /usr/bin/$t /usr/bin/real-$t\n\
+         printf '%s\\n' '#!/bin/sh' '{script}' > /usr/bin/liar; chmod 755 /usr/bin/liar\n\
+         mv /usr/bin/liar /usr/bin/$t; done"
+    )
+}
+
+/// A pod with real tools beside a shell that has none built in.
+async fn debian(site: &Site, name: &str, prepare: &str) {
+    let script = format!("{prepare}\n: > /ready\nwhile :; do read -r x < /fifo; done");
+    let script = format!("tail -f /dev/null &\nmkfifo /fifo\n{script}");
+    prepared(
+        site,
+        name,
+        "lab.local/debian:1",
+        &["/bin/sh", "-c", &script],
+    )
+    .await;
+}
+
+/// Ids of checks with that outcome.
+fn checks(said: &Said, outcome: &str) -> BTreeSet<String> {
+    let report: Value = serde_json::from_str(&said.out).unwrap_or_default();
+    let all = report["findings"]["results"].as_array();
+    let all = all.unwrap_or_else(|| unreachable!("{said:?}"));
+    let found = all.iter().filter(|f| f["status"] == outcome);
+    found
+        .map(|f| f["id"].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+/// Name, what is done to a tool, the section that needs it, and what is said of that section.
+fn told() -> [(&'static str, String, &'static str, &'static str); 6] {
+    [
+        (
+            "find",
+            replace("find", "exit 0"),
+            "files",
+            "find does not do what it must",
+        ),
+        (
+            "stat",
+            replace("stat", "echo 81a4 0 0 1 $4"),
+            "files",
+            "stat does not do what it must",
+        ),
+        (
+            "grep",
+            replace("grep", "exit 0"),
+            "processes",
+            "grep does not do what it must",
+        ),
+        (
+            "hides",
+            replace(
+                "grep",
+                "[ $# -le 4 ] || only=^/proc/1/; real-grep \"$@\" | real-grep -e \"$only\"",
+            ),
+            "processes",
+            "(tail) is in /proc and was left out",
+        ),
+        (
+            "wc",
+            replace("wc", "echo 0"),
+            "files",
+            "wc does not do what it must",
+        ),
+        (
+            "tr",
+            replace("tr", "exec cat"),
+            "env",
+            "tr does not do what it must",
+        ),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lies_that_are_not_asked_for_change_nothing_and_others_are_told() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("liars").await;
+    // Lies about what the collector does not take from a tool, and clocks that are wrong.
+    let harmless = [
+        (
+            "id",
+            replace("id whoami groups", r#"echo "uid=1000(app) gid=1000(app)""#),
+        ),
+        ("ps", replace("ps pgrep pidof top", "exit 0")),
+        ("net", replace("netstat ss ip ifconfig", "exit 0")),
+        (
+            "mount",
+            replace("mount df findmnt env uname hostname", "exit 0"),
+        ),
+        ("cat", replace("cat", "exit 0")),
+        (
+            "date",
+            replace("date hwclock", r#"echo "Thu Jan  1 00:00:00 UTC 1970""#),
+        ),
+        (
+            "future",
+            "touch -d '2099-01-01 00:00:00' /etc/passwd /etc/group /usr/bin/find /tmp".to_owned(),
+        ),
+        (
+            "past",
+            "touch -d '1970-01-01 00:00:00' /etc/passwd /etc/group /usr/bin/find /tmp".to_owned(),
+        ),
+        ("kill", replace("kill killall timeout sleep", "exit 0")),
+    ];
+    let told = told();
+    let scan = async |name: &str, prepare: &str| {
+        debian(&site, name, prepare).await;
+        site.run(&[name, "-o", "json"]).await
+    };
+    let honest = scan("honest", "true").await;
+    let (failed, unknown) = (checks(&honest, "fail"), checks(&honest, "error"));
+    assert!(honest.code == 1 && !failed.is_empty(), "{honest:?}");
+    let one = join_all(harmless.iter().map(async |(name, prepare)| {
+        let said = scan(name, prepare).await;
+        let same = checks(&said, "fail") == failed && checks(&said, "error") == unknown;
+        (!same).then(|| {
+            format!(
+                "{name}: {:?} {:?}",
+                checks(&said, "fail"),
+                checks(&said, "error")
+            )
+        })
+    }));
+    let two = join_all(told.iter().map(async |(name, prepare, section, expected)| {
+        let name = format!("lies-{name}");
+        let said = scan(&name, prepare).await;
+        let report: Value = serde_json::from_str(&said.out).unwrap_or_default();
+        let coverage = &report["coverage"][section];
+        let text = coverage.to_string();
+        let right = said.code != 0 && coverage["state"] != "complete" && text.contains(expected);
+        (!right).then(|| format!("{name}: code {}: {text}: {}", said.code, said.err))
+    }));
+    let (one, two) = tokio::join!(one, two);
+    let wrong: Vec<String> = one.into_iter().chain(two).flatten().collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(
+        honest.out.contains("an intruder in it can lie"),
+        "how far it can be trusted"
+    );
+    site.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_played_back_is_refused_and_a_new_shell_is_told() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("replay").await;
+    // Records the first answer; `swap` gives it the nonce of the scan that asks.
+    let recorder = |swap: &str| {
+        format!(
+            "mkdir -p /rec; cat > /tmp/sh <<'EOF'\n#!/bin/busybox sh\n\
+             if [ -e /rec/answer ]; then read -r n; n=${{n#nonce=?}}; n=${{n%?}}\n\
+             /bin/busybox cat >/dev/null; {swap}; exit 0; fi\n\
+             /bin/busybox tee /rec/asked | /bin/busybox sh -s > /rec/new; /bin/busybox cat /rec/new\n\
+             mv /rec/new /rec/answer; exit 0\nEOF\nchmod 755 /tmp/sh; mv /tmp/sh /bin/sh"
+        )
+    };
+    let as_it_was = recorder("/bin/busybox cat /rec/answer");
+    let swapped = recorder(
+        "o=$(/bin/busybox sed -n \"s/^nonce='\\(.*\\)'/\\1/p\" /rec/asked); \
+         /bin/busybox sed \"s/$o/$n/g\" /rec/answer",
+    );
+    let cases = [
+        (
+            "replays",
+            as_it_was.as_str(),
+            "not what the protocol allows",
+        ),
+        ("swaps", swapped.as_str(), "checksum"),
+    ];
+    let replays = join_all(cases.iter().map(async |(name, prepare, expected)| {
+        pod(&site, name, prepare).await;
+        let first = site.run(&[name, "-o", "json"]).await;
+        assert_eq!(first.code, 1, "{name}: an honest answer: {first:?}");
+        let second = site.run(&[name, "-o", "json"]).await;
+        assert_eq!(second.code, 3, "{name}: {second:?}");
+        assert!(second.out.contains(expected), "{name}: {second:?}");
+    }));
+    // The same shell by another inode, again and again.
+    let moving = async {
+        let swap =
+            "cp /bin/busybox /tmp/a; (while :; do cp /tmp/a /tmp/b; mv /tmp/b /bin/sh; done) &";
+        pod(&site, "moving", swap).await;
+        let said = site.run(&["moving", "-o", "json"]).await;
+        assert!([1, 3].contains(&said.code), "{said:?}");
+        if said.code == 1 {
+            assert!(said.out.contains("file /bin/sh changed"), "{said:?}");
+        }
+    };
+    tokio::join!(replays, moving);
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
