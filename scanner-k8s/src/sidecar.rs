@@ -6,6 +6,7 @@ mod life;
 mod network;
 mod options;
 mod own;
+mod read;
 mod reference;
 mod spec;
 mod strategy;

@@ -127,7 +127,7 @@ async fn a_policy_of_others_that_reopens_the_pod_is_seen_and_stops_it_where_isol
 }
 
 /// Deletes the policy that allows egress for a moment, before the plugin can have acted on it.
-async fn never_open(site: &Site, scan: impl Future<Output = Said>) -> Said {
+async fn never_open<T>(site: &Site, scans: impl Future<Output = T>) -> T {
     let policies = site.api::<NetworkPolicy>();
     let ours = ListParams::default().labels("secure-scan.io/scan");
     let disturb = async {
@@ -142,7 +142,7 @@ async fn never_open(site: &Site, scan: impl Future<Output = Said>) -> Said {
         }
     };
     tokio::select! {
-        said = scan => said,
+        said = scans => said,
         () = disturb => unreachable!("it never ends"),
     }
 }
@@ -153,10 +153,13 @@ async fn isolation_that_nothing_shows_is_unknown_and_never_enforced() {
         return;
     }
     let site = Site::new("sidecar-unknown").await;
-    let (told, stopped) = tokio::join!(
-        never_open(&site, run(&site, &["sidecar", "web", "--inert"])),
-        run(&site, &["sidecar", "web", "--inert", "--require-isolation"]),
-    );
+    let scans = async {
+        tokio::join!(
+            run(&site, &["sidecar", "web", "--inert"]),
+            run(&site, &["sidecar", "web", "--inert", "--require-isolation"]),
+        )
+    };
+    let (told, stopped) = never_open(&site, scans).await;
     assert_eq!(told.code, 1, "{told:?}");
     let report = told.json();
     assert_eq!(network(&report)["state"], "not_held", "{told:?}");

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::sidecar::{network, nothing_left, run};
 
+const LABEL: &str = "secure-scan.io/scan";
 const VALUE: &str = "never-to-be-seen-4711";
 
 /// The specification of the scan's own pod with this id, as the server has it, while the scan runs.
@@ -183,7 +184,7 @@ async fn the_node_and_the_user_are_as_asked() {
     let ((pinned, seen), (rooted, rooted_spec), plain, based, refused) = tokio::join!(
         seen_while(&node, run(&node, &["sidecar", "web", "--same-node"])),
         seen_while(&root, run(&root, &as_root)),
-        run(&node, &["image", "lab.local/debian:1"]),
+        run(&baseline, &["image", "lab.local/debian:1"]),
         run(&baseline, &as_root),
         run(&restricted, &as_root),
     );
@@ -329,7 +330,7 @@ async fn where_the_plugin_does_not_act_nothing_of_the_target_runs_if_isolation_i
     let (tolerated, _) = tolerated;
     assert_eq!(tolerated.code, 1, "{tolerated:?}");
     let report = tolerated.json();
-    assert_eq!(network(&report)["state"], "not_held", "{report}");
+    assert_eq!(network(&report)["state"], "not_held", "{tolerated:?}");
     let (stopped, started) = stopped;
     assert_eq!(stopped.code, 3, "{stopped:?}");
     let report = stopped.json();
@@ -342,17 +343,19 @@ async fn where_the_plugin_does_not_act_nothing_of_the_target_runs_if_isolation_i
     }
 }
 
-/// Runs a scan while the network plugin takes its pod for one with another address, and so keeps it
-/// from nothing; gives the containers past the gate that were seen to start.
+/// Runs a scan whose pod loses the label by which its policy selects it, so that the plugin keeps it from
+/// nothing; gives the containers past the gate that were seen to start.
 async fn unpoliced(site: &Site, scan: impl Future<Output = Said>) -> (Said, Vec<String>) {
     let pods = site.api::<Pod>();
-    let ours = ListParams::default().labels("secure-scan.io/scan");
-    let wrong =
-        json!({"status": {"podIP": "10.244.250.250", "podIPs": [{"ip": "10.244.250.250"}]}});
     let mut started = Vec::new();
     let disturb = async {
         loop {
-            for pod in pods.list(&ours).await.expect("pods").items {
+            let all = pods.list(&ListParams::default()).await.expect("pods");
+            for pod in all {
+                let name = pod.metadata.name.unwrap_or_default();
+                if !name.starts_with("secure-scan-") {
+                    continue;
+                }
                 let status = pod.status.unwrap_or_default();
                 for one in status.container_statuses.unwrap_or_default() {
                     let state = one.state.unwrap_or_default();
@@ -360,11 +363,9 @@ async fn unpoliced(site: &Site, scan: impl Future<Output = Said>) -> (Said, Vec<
                         started.push(one.name);
                     }
                 }
-                let name = pod.metadata.name.unwrap_or_default();
-                let patch = Patch::Merge(&wrong);
-                let _ = pods
-                    .patch_status(&name, &PatchParams::default(), &patch)
-                    .await;
+                if pod.metadata.labels.unwrap_or_default().contains_key(LABEL) {
+                    unlabel(site, &name).await;
+                }
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -374,4 +375,11 @@ async fn unpoliced(site: &Site, scan: impl Future<Output = Said>) -> (Said, Vec<
         () = disturb => unreachable!("it never ends"),
     };
     (said, started)
+}
+
+/// Takes the label from the scan's pod.
+pub(crate) async fn unlabel(site: &Site, pod: &str) {
+    let bare = json!({"metadata": {"labels": {LABEL: null}}});
+    let (pods, params) = (site.api::<Pod>(), PatchParams::default());
+    let _ = pods.patch(pod, &params, &Patch::Merge(&bare)).await;
 }

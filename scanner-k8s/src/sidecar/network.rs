@@ -150,10 +150,17 @@ impl Isolation {
     /// Whether the isolation that was shown is the one that is there now.
     async fn still(&self) -> Result<(), ControlError> {
         let invalid = |error: ControlError| ControlError {
-            hint: Some("see who changes NetworkPolicies in this namespace, and scan again".into()),
+            hint: Some(
+                "see who changes NetworkPolicies and pods in this namespace, and scan again".into(),
+            ),
             effect: ControlEffect::EvidenceInvalid,
             ..error
         };
+        if self.own.relabelled().await {
+            return Err(invalid(not_held(
+                "the labels by which policies select the scan's pod were changed during the scan",
+            )));
+        }
         let session = &self.own.session;
         let all = self.policies().await.map_err(invalid)?;
         let uid = session.uid_of("NetworkPolicy", &session.name());

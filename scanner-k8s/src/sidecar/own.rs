@@ -170,6 +170,19 @@ impl OwnPod {
         })
     }
 
+    /// Why the clone does not run, where the server says so within `limit`.
+    pub(super) async fn trouble(
+        &self,
+        clone: &str,
+        limit: Duration,
+    ) -> Option<(String, &'static str)> {
+        let mut held = self.watch.lock().await;
+        let seen = held
+            .as_mut()?
+            .until(limit, |w| trouble::of(&w.last, Some(clone)));
+        seen.await.ok().flatten()
+    }
+
     /// Waits until the gate runs.
     pub(super) async fn at_the_gate(&self) -> Result<(), ControlError> {
         let gate = gate_name(&self.session.name());
@@ -239,6 +252,12 @@ impl OwnPod {
             let _ = self.resolved.set(id);
         }
         Ok(())
+    }
+
+    /// Whether the pod was ever seen with other labels than its own, by which policies select it.
+    pub(super) async fn relabelled(&self) -> bool {
+        let watch = self.watch.lock().await;
+        watch.as_ref().is_some_and(|watch| watch.relabelled)
     }
 
     /// Whether the watch saw the pod's end.

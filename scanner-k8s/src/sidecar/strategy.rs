@@ -12,6 +12,7 @@ use scanner_core::{
 use super::{
     network::TRY_MS,
     own::OwnPod,
+    read::Read,
     spec::{MOUNT, PROGRAM, gate_name},
 };
 use crate::{
@@ -174,11 +175,11 @@ impl ScanStrategy for Sidecar {
         let place = own.place(&name).map_err(failed)?;
         let stream = own.session.exec(&place, &argv).await.map_err(failed)?;
         let seconds = plan.lease_seconds;
-        Ok(Box::new(AgentStream::new(
-            stream,
-            Agent::Probe,
-            &self.nonce,
-            seconds,
-        )))
+        let stream = AgentStream::new(stream, Agent::Probe, &self.nonce, seconds);
+        Ok(Box::new(Read {
+            stream: Box::new(stream),
+            own: Arc::clone(own),
+            clone: target.map(str::to_owned),
+        }))
     }
 }

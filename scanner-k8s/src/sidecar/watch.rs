@@ -1,6 +1,6 @@
 //! One watch of the scan's own pod, from its creation to its end.
 
-use std::{pin::Pin, time::Duration};
+use std::{collections::BTreeMap, pin::Pin, time::Duration};
 
 use futures_util::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
@@ -18,6 +18,9 @@ pub(super) struct PodWatch {
     api: Api<Pod>,
     pub(super) last: Pod,
     pub(super) gone: bool,
+    /// Whether it was ever seen without the labels that it was created with.
+    pub(super) relabelled: bool,
+    labels: BTreeMap<String, String>,
     events: Option<Events>,
 }
 
@@ -25,8 +28,10 @@ impl PodWatch {
     pub(super) fn new(api: Api<Pod>, created: Pod) -> Self {
         Self {
             api,
+            labels: created.labels().clone(),
             last: created,
             gone: false,
+            relabelled: false,
             events: None,
         }
     }
@@ -80,6 +85,7 @@ impl PodWatch {
                 }
             }
         }
+        self.relabelled |= *self.last.labels() != self.labels;
         Ok(())
     }
 
