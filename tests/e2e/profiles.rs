@@ -89,19 +89,34 @@ async fn good(site: &Site) {
     .expect("set");
     let made = site.api::<ReplicaSet>().create(&params, &set).await;
     made.expect("set");
-    let (pods, ours) = (site.api::<Pod>(), ListParams::default().labels("app=good"));
-    for _ in 0..300 {
+    running(site, "good").await;
+}
+
+/// Creates a pod, labelled with its name, and waits until it runs.
+async fn pod(site: &Site, name: &str, spec: &Value) {
+    let pod: Pod = serde_json::from_value(json!({
+        "metadata": {"name": name, "labels": {"app": name}},
+        "spec": spec,
+    }))
+    .expect("pod");
+    let made = site.api::<Pod>().create(&PostParams::default(), &pod).await;
+    made.expect("pod");
+    running(site, name).await;
+}
+
+/// Waits until the pod of that label runs; on a busy machine planting takes a while.
+async fn running(site: &Site, app: &str) {
+    let ours = ListParams::default().labels(&format!("app={app}"));
+    let pods = site.api::<Pod>();
+    for _ in 0..1200 {
         let all = pods.list(&ours).await.expect("pods");
-        let mut phases = all
-            .items
-            .iter()
-            .filter_map(|p| p.status.as_ref()?.phase.as_deref());
-        if phases.next() == Some("Running") {
+        let mut statuses = all.items.iter().filter_map(|pod| pod.status.as_ref());
+        if statuses.any(|status| status.phase.as_deref() == Some("Running")) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    unreachable!("the pod of the set does not run");
+    unreachable!("pod {app} does not run");
 }
 
 /// The name with a digest by which the node knows the probe.
@@ -121,7 +136,11 @@ async fn loose(site: &Site) {
     let secret: Secret = serde_json::from_value(secret).expect("secret");
     let made = site.api::<Secret>().create(&params, &secret).await;
     made.expect("secret");
+    // A port of the node can be taken once: each run has its own.
+    let own: String = site.namespace.chars().rev().take(4).collect();
+    let own = u16::from_str_radix(&own, 16).expect("hexadecimal") % 400;
     let spec = json!({
+        "terminationGracePeriodSeconds": 0,
         "shareProcessNamespace": true,
         "securityContext": {"fsGroup": 0, "supplementalGroups": [0]},
         "volumes": [
@@ -151,8 +170,8 @@ async fn loose(site: &Site) {
                 "seLinuxOptions": {"type": "spc_t", "user": "system_u"},
             },
             "ports": [
-                {"containerPort": 80, "hostPort": 861},
-                {"containerPort": 8080, "hostPort": 18_861},
+                {"containerPort": 80, "hostPort": 600 + own},
+                {"containerPort": 8080, "hostPort": 20_000 + own},
             ],
             "env": [
                 {"name": "DB_PASSWORD", "value": "hunter2-planted"},
@@ -167,8 +186,7 @@ async fn loose(site: &Site) {
             ],
         }],
     });
-    site.pod_like("loose", "", "Running", &spec, &json!({}))
-        .await;
+    pod(site, "loose", &spec).await;
     // It is never started: its image is nowhere.
     let debug = json!({"spec": {"ephemeralContainers": [{
         "name": "debug", "image": "registry.example/tool:latest", "imagePullPolicy": "Never",
@@ -185,6 +203,7 @@ async fn host(site: &Site) {
     let kubeconfig = std::env::var("KUBECONFIG").expect("the lab's kubeconfig");
     let socket = Path::new(&kubeconfig).with_file_name("containerd.sock");
     let spec = json!({
+        "terminationGracePeriodSeconds": 0,
         "hostNetwork": true, "hostPID": true, "hostIPC": true,
         "securityContext": {"windowsOptions": {"hostProcess": true}},
         "volumes": [
@@ -204,8 +223,7 @@ async fn host(site: &Site) {
             ],
         }],
     });
-    site.pod_like("host", "", "Running", &spec, &json!({}))
-        .await;
+    pod(site, "host", &spec).await;
 }
 
 /// What each check said of a pod.
