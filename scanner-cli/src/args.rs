@@ -22,10 +22,10 @@ use crate::{
 };
 
 const EXIT_CODES: &str = "Exit codes:
-  0  passed: every check that applies was looked at, none failed
+  0  passed: every check that applies was looked at, none failed at --fail-on or above
   1  findings at or above --fail-on
   2  wrong usage, or a profile or kubeconfig that cannot be used
-  3  the scan could not be done, or a check could not look
+  3  the scan could not be done, a check could not look, or none applies
   4  a gate refused the target (security alert); it was not touched
   5  cleanup could not be verified: something may be left";
 
@@ -228,7 +228,7 @@ pub(crate) struct AutoArgs {
     #[command(flatten)]
     pub(crate) scan: ScanArgs,
     /// Image of the probe, best named by digest, for targets without a shell
-    #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE")]
+    #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = image)]
     pub(crate) probe_image: Option<String>,
 }
 
@@ -237,7 +237,7 @@ pub(crate) struct DistrolessArgs {
     #[command(flatten)]
     pub(crate) scan: ScanArgs,
     /// Image of the probe, best named by digest
-    #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE")]
+    #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = image)]
     pub(crate) probe_image: String,
     /// Refuse to leave anything, the entry of the ephemeral container in the pod included
     #[arg(long)]
@@ -266,6 +266,9 @@ impl FromStr for Output {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, file) = match text.split_once('=') {
+            Some((_, "-")) => {
+                return Err("leave out '=-': a form without a file goes to standard output".into());
+            }
             Some((_, "")) => return Err("expected a file after '='".into()),
             Some((name, file)) => (name, Some(file.into())),
             None => (text, None),
@@ -275,6 +278,13 @@ impl FromStr for Output {
             .map_err(|error: UnknownFormat| error.to_string())?;
         Ok(Self { format, file })
     }
+}
+
+/// An image reference, which the node is asked for only when something was created.
+pub(crate) fn image(text: &str) -> Result<String, String> {
+    let known = text.parse::<oci_spec::distribution::Reference>();
+    known.map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
 }
 
 fn digest(text: &str) -> Result<String, String> {

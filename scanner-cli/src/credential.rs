@@ -178,8 +178,8 @@ async fn lend(
     let (interrupt, interrupted) = tokio::sync::oneshot::channel();
     let stop = async { interrupted.await.unwrap_or_default() };
     let impatient = async {
-        let _ = interrupt.send(signals.next().await);
-        signals.next().await
+        let _ = interrupt.send(signals.first().await);
+        signals.again().await
     };
     tokio::select! {
         ended = Box::pin(prepared.run(progress, stop)) => Ok(ended),

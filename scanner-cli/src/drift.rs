@@ -31,7 +31,7 @@ pub(crate) struct DriftArgs {
     #[command(flatten)]
     scan: ScanArgs,
     /// Image of the probe, best named by digest
-    #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE")]
+    #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = crate::args::image)]
     probe_image: String,
     /// How the running container is read
     #[arg(long, value_enum, default_value_t)]

@@ -25,7 +25,7 @@ pub(crate) struct InjectArgs {
     #[arg(short = 'f', long = "filename", value_name = "FILE")]
     file: PathBuf,
     /// Image of the probe, best named by digest
-    #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE")]
+    #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = crate::args::image)]
     probe_image: String,
     /// Container that the sidecar looks at; the only or default one when absent
     #[arg(short, long)]

@@ -23,7 +23,7 @@ use crate::{
     profile,
     progress::Progress,
     signals::Signals,
-    sink::Sinks,
+    sink::{self, Sinks},
 };
 
 /// What is scanned.
@@ -74,6 +74,9 @@ pub(crate) async fn run_on(
     let profile = profile::load_with(named.unwrap_or("container-baseline"), &args.profile_options)?;
     let judge = decided.judge.clone();
     let sinks = Sinks::open(&args.output)?;
+    if let Some(file) = &args.profile_options.save_inventory {
+        sink::writable(file, "the inventory")?;
+    }
     let progress = Progress::new(args.quiet);
     progress.event(&Event::StageStarted(Stage::Resolve));
     let prepared = async {
@@ -136,7 +139,10 @@ pub(crate) async fn connected(args: &RunArgs) -> Result<Connection, Problem> {
     let connection = connect(&options)
         .await
         .map_err(|error| Problem::usage(chain(&error), error.hint()))?;
-    audit::open(connection.audit(), &args.audit)?;
+    // A plan writes nothing, and no log that would keep the scan from writing its own.
+    if !args.dry_run {
+        audit::open(connection.audit(), &args.audit)?;
+    }
     Ok(connection)
 }
 
@@ -207,8 +213,8 @@ pub(crate) async fn scan(
     let (interrupt, interrupted) = tokio::sync::oneshot::channel();
     let stop = async { interrupted.await.unwrap_or_default() };
     let impatient = async {
-        let _ = interrupt.send(signals.next().await);
-        signals.next().await
+        let _ = interrupt.send(signals.first().await);
+        signals.again().await
     };
     tokio::select! {
         report = prepared.run(engine, progress, stop) => Ok(report),

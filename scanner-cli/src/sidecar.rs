@@ -22,6 +22,7 @@ pub(crate) struct SidecarArgs {
         long,
         value_name = "IMAGE",
         env = "SECURE_SCAN_PROBE_IMAGE",
+        value_parser = crate::args::image,
         required_unless_present = "attached"
     )]
     probe_image: Option<String>,
@@ -56,7 +57,7 @@ pub(crate) struct ImageArgs {
     #[command(flatten)]
     isolation: IsolationArgs,
     /// Image of the probe, best named by digest
-    #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE")]
+    #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = crate::args::image)]
     probe_image: String,
     /// Name of a Secret with credentials to pull the image; may be repeated
     #[arg(long, value_name = "SECRET")]

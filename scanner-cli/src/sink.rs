@@ -28,14 +28,15 @@ impl Sinks {
     pub(crate) fn open(outputs: &[Output]) -> Result<Self, Problem> {
         let mut places = Vec::new();
         for (index, Output { format, file }) in outputs.iter().enumerate() {
-            let again = |other: &Output| file.is_some() && other.file == *file;
+            let again = |other: &Output| other.file == *file;
             if outputs.iter().take(index).any(again) {
+                let place = match file {
+                    Some(file) => format!("the same file {}", shown(Some(file))),
+                    None => "standard output".into(),
+                };
                 return Err(Problem::usage(
-                    format!(
-                        "two reports would go to the same file {}",
-                        shown(file.as_deref())
-                    ),
-                    "name another file for each format",
+                    format!("two reports would go to {place}"),
+                    "name another file for each format, as in -o json=report.json",
                 ));
             }
             let place = match file {
@@ -43,7 +44,7 @@ impl Sinks {
                 Some(file) => place(file).map_err(|error| {
                     let path = shown(Some(file));
                     Problem::usage(
-                        format!("cannot write the report to {path}: {error}"),
+                        format!("cannot write the report to {path}: {}", error.kind()),
                         "name a file in a directory that exists and can be written",
                     )
                 })?,
@@ -132,6 +133,20 @@ impl Place {
             }
         }
     }
+}
+
+/// Refuses a file that cannot be written, before anything is done for it.
+pub(crate) fn writable(file: &Path, what: &str) -> Result<(), Problem> {
+    place(file).map(drop).map_err(|error| {
+        Problem::usage(
+            format!(
+                "cannot write {what} to {}: {}",
+                file.display(),
+                error.kind()
+            ),
+            "name a file in a directory that exists and can be written",
+        )
+    })
 }
 
 /// Writes a file whole or not at all, for its owner alone.

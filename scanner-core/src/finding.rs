@@ -140,6 +140,15 @@ pub struct CheckResult {
     pub waiver: Option<Waiver>,
 }
 
+impl Findings {
+    /// Whether at least one check was looked at, or is waived from that: where none applies, nothing
+    /// is known.
+    pub fn looked(&self) -> bool {
+        let looked = |r: &CheckResult| r.status != CheckStatus::NotApplicable || r.waiver.is_some();
+        self.results.iter().any(looked)
+    }
+}
+
 impl CheckResult {
     /// Whether it failed and no waiver covers that.
     pub fn is_finding(&self) -> bool {

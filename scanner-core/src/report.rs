@@ -219,7 +219,7 @@ pub enum Verdict {
     Passed,
     /// At least one check failed at the threshold.
     Findings,
-    /// No check failed, but at least one could not look.
+    /// No check failed at the threshold, but at least one could not look, or none applies.
     Incomplete,
     /// The scan could not be done.
     Failed,
@@ -256,7 +256,7 @@ impl Verdict {
         };
         if failed {
             Self::Findings
-        } else if findings.count(CheckStatus::Error) > 0 || findings.results.is_empty() {
+        } else if findings.count(CheckStatus::Error) > 0 || !findings.looked() {
             Self::Incomplete
         } else {
             Self::Passed
@@ -266,9 +266,13 @@ impl Verdict {
     /// One line for a reader.
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::Passed => "passed: every check that applies was looked at, none failed",
+            Self::Passed => {
+                "passed: every check that applies was looked at, and none failed at the threshold"
+            }
             Self::Findings => "findings: at least one check failed",
-            Self::Incomplete => "incomplete: no check failed, but some could not look",
+            Self::Incomplete => {
+                "incomplete: no check failed at the threshold, but some could not look, or none applies"
+            }
             Self::Failed => "failed: the scan could not be done, nothing is known of the target",
             Self::GateAborted => "aborted: a gate refused the target, it was not touched",
             Self::CleanupUnverified => "cleanup not verified: something may be left behind",

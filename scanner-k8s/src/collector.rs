@@ -101,8 +101,11 @@ fn search(selectors: &[FileSelector]) -> String {
     });
     let roots: Vec<String> = roots.iter().map(|r| quote(r)).collect();
     let tests: Vec<String> = walks.iter().map(|s| expression(s)).collect();
+    // A directory that is not there has no files; find would call it an error.
     format!(
-        "entries {} -xdev ! \\( {} \\)",
+        "set --; for root in {}; do \
+         if [ -e \"$root\" ] || [ -h \"$root\" ] || ! absent \"$root\"; then set -- \"$@\" \"$root\"; fi; done; \
+         [ $# -eq 0 ] || entries \"$@\" -xdev ! \\( {} \\)",
         roots.join(" "),
         tests.join(" -o ")
     )

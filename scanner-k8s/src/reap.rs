@@ -6,7 +6,7 @@ mod judge;
 use k8s_openapi::{
     api::{
         batch::v1::Job,
-        core::v1::{Pod, Secret, ServiceAccount},
+        core::v1::{Namespace, Pod, Secret, ServiceAccount},
         networking::v1::NetworkPolicy,
         rbac::v1::{Role, RoleBinding},
     },
@@ -66,6 +66,17 @@ fn kinds() -> [ApiResource; 7] {
 pub async fn reap(connection: &Connection, request: &ReapRequest) -> Reaped {
     let mut reaped = Reaped::default();
     let mut objects = Vec::new();
+    if let Some(name) = &request.namespace {
+        // Nothing is listed in one that does not exist, as in one that is clean. Who may not see
+        // namespaces learns no more than before.
+        let api = Api::<Namespace>::all(connection.operator.clone());
+        let seen = call(format!("get namespace {name}"), api.get_metadata(name)).await;
+        if seen.is_err_and(|error| error.code() == Some(404)) {
+            let missing = format!("there is no namespace {name}; name another with -n");
+            reaped.unseen.push(missing);
+            return reaped;
+        }
+    }
     for kind in kinds() {
         match list(connection, request, &kind).await {
             Ok(all) => objects.extend(all),

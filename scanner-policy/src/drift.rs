@@ -86,6 +86,8 @@ pub fn judge(image: &Inventory, running: &Inventory, planned: &[String]) -> Find
     let mounts: Vec<&Mount> = running.mounts.data().into_iter().flatten().collect();
     let over = Over::new(&mounts);
     over.unplanned(&mounts, planned, &before, &mut drift);
+    let image_view = SideView::new(image, &before);
+    let running_view = SideView::new(running, &now);
     let paths: BTreeSet<&str> = before.keys().chain(now.keys()).copied().collect();
     for path in paths {
         let none = Vec::new();
@@ -98,8 +100,18 @@ pub fn judge(image: &Inventory, running: &Inventory, planned: &[String]) -> Find
         }
         drift.compared += 1;
         match (was.as_slice(), is.as_slice()) {
-            ([], added) => added.iter().for_each(|file| drift.added(file)),
-            (removed, []) => removed.iter().for_each(|file| drift.removed(file)),
+            ([], added) if image_view.could_see(path) => {
+                for file in added {
+ drift.added(file);
+}
+            }
+            (removed, []) if running_view.could_see(path) => {
+                for file in removed {
+ drift.removed(file);
+}
+            }
+            // What a side could not look at tells nothing; that it is partial is told already.
+            ([], _) | (_, []) => {}
             ([was], [is]) => drift.changed(was, is),
             // Names that differ only in bytes that cannot be shown: compared as a whole.
             (was, is) if was == is => {}
@@ -122,6 +134,40 @@ fn entries(side: &Inventory) -> BTreeMap<&str, Vec<&FileEntry>> {
         found.entry(&file.path).or_default().push(file);
     }
     found
+}
+
+/// What a side could have seen.
+struct SideView<'a> {
+    whole: bool,
+    entries: &'a BTreeMap<&'a str, Vec<&'a FileEntry>>,
+    /// Directories of which an entry was seen.
+    listed: BTreeSet<&'a str>,
+}
+
+impl<'a> SideView<'a> {
+    fn new(side: &Inventory, entries: &'a BTreeMap<&'a str, Vec<&'a FileEntry>>) -> Self {
+        let parents = entries.keys().filter_map(|path| path.rsplit_once('/'));
+        Self {
+            whole: matches!(side.files, Collected::Complete { .. }),
+            entries,
+            listed: parents.map(|(parent, _)| parent).collect(),
+        }
+    }
+
+    /// Whether `path` would have been seen if it were there: its nearest directory that is there was
+    /// listed, or everyone may list it.
+    fn could_see(&self, path: &str) -> bool {
+        let mut below = path;
+        while let Some((parent, _)) = below.rsplit_once('/').filter(|(p, _)| !p.is_empty()) {
+            if let Some(found) = self.entries.get(parent) {
+                return self.whole
+                    || self.listed.contains(parent)
+                    || found.iter().all(|f| f.mode & 0o005 == 0o005);
+            }
+            below = parent;
+        }
+        true
+    }
 }
 
 fn coverage<T>(side: &str, section: &Collected<T>, unseen: &mut Vec<String>) {

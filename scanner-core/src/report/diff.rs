@@ -76,6 +76,10 @@ pub struct Change {
     pub old: Option<CheckStatus>,
     /// Now; absent when the check is not in the report.
     pub new: Option<CheckStatus>,
+    /// Whether a waiver covered it before.
+    pub was_waived: bool,
+    /// Whether a waiver covers it now.
+    pub waived: bool,
     /// Evidence that is new.
     pub appeared: Vec<String>,
     /// Evidence that is gone.
@@ -119,7 +123,12 @@ pub fn compare(old: &View<'_>, new: &View<'_>) -> Diff {
             sort_in(&mut diff, Some(result), None);
         }
     }
-    let blind = |c: &Change| matches!(c.new, None | Some(CheckStatus::Error)) && saw(c.old);
+    let blind = |c: &Change| match c.new {
+        None | Some(CheckStatus::Error) => saw(c.old),
+        // A waiver that keeps a check from being run.
+        Some(CheckStatus::NotApplicable) => c.waived && saw(c.old) && !c.was_waived,
+        Some(_) => false,
+    };
     diff.outcome = if !diff.new_findings.is_empty() {
         Outcome::NewFindings
     } else if !new.problems().is_empty() || diff.changed.iter().any(blind) {
@@ -161,21 +170,26 @@ fn sort_in(diff: &mut Diff, old: Option<&CheckResult>, new: Option<&CheckResult>
         severity: shown.severity,
         old: old.map(|r| r.status),
         new: new.map(|r| r.status),
+        was_waived: old.is_some_and(|r| r.waiver.is_some()),
+        waived: new.is_some_and(|r| r.waiver.is_some()),
         appeared: items(new, old),
         vanished: items(old, new),
     };
     let failed = |r: Option<&CheckResult>| r.is_some_and(|r| r.status == CheckStatus::Fail);
     let worse = old.zip(new).is_some_and(|(o, n)| n.severity > o.severity);
     let settled = [Some(CheckStatus::Pass), Some(CheckStatus::NotApplicable)];
+    // Waived is not mended: the failure is still there, or nobody looks any more.
+    let waived = new.is_some_and(|r| r.waiver.is_some());
     if failed(new) && (!failed(old) || worse) {
         diff.new_findings.push(change);
-    } else if failed(old) && settled.contains(&change.new) {
+    } else if failed(old) && settled.contains(&change.new) && !waived {
         diff.fixed.push(change);
     } else if change.old != change.new
         || !change.appeared.is_empty()
         || !change.vanished.is_empty()
         || old.map(|r| r.evidence_total) != new.map(|r| r.evidence_total)
         || old.map(|r| r.severity) != new.map(|r| r.severity)
+        || change.was_waived != change.waived
     {
         diff.changed.push(change);
     }

@@ -123,6 +123,12 @@ fn result(view: &View<'_>, check: &CheckResult) -> Value {
         CheckStatus::Error => ("error", format!("could not look: {}", check.message)),
         CheckStatus::NotApplicable => ("skip", format!("does not apply {}", check.message)),
     };
+    let said = match (check.status, message.as_str()) {
+        (CheckStatus::Fail, "") => format!("failed: {}", check.title),
+        (_, "") => check.title.clone(),
+        (CheckStatus::Fail, _) => format!("failed: {}; {message}", check.title),
+        _ => format!("{}; {message}", check.title),
+    };
     let mut result = json!({
         "source": "secure-scan",
         "policy": visible(view.profile, 200),
@@ -131,7 +137,7 @@ fn result(view: &View<'_>, check: &CheckResult) -> Value {
         "severity": check.severity.name(),
         "scored": check.status != CheckStatus::NotApplicable,
         "result": outcome,
-        "message": visible(&format!("{}; {message}", check.title), MAX_MESSAGE),
+        "message": visible(&said, MAX_MESSAGE),
         "properties": { "fix": visible(&check.fix, 400) },
     });
     stamp(view, &mut result);

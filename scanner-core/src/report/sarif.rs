@@ -131,8 +131,13 @@ fn message(view: &View<'_>, result: &CheckResult) -> String {
         ));
     } else {
         lines.push(format!(
-            "{}: {}",
+            "{}: {}: {}",
             view.subject_line(),
+            match result.status {
+                CheckStatus::Fail => "failed",
+                CheckStatus::NotApplicable => "does not apply",
+                _ => "passed",
+            },
             text(&result.title, 500)
         ));
     }

@@ -294,8 +294,10 @@ fn controls(out: &mut String, view: &View<'_>, style: Style) {
                 }
                 ControlStage::NotHeld { reason } => wrapped(out, "      ", &visible(reason, 600)),
                 ControlStage::Done { evidence } => {
-                    // What stays behind is always told.
-                    let shown = |item: &&String| style.verbose || item.starts_with("residue:");
+                    // What stays behind is always told, and whether the cluster has the guard.
+                    let always = ["residue:", "admission-guard:"];
+                    let told = |item: &&String| always.iter().any(|a| item.starts_with(a));
+                    let shown = |item: &&String| style.verbose || told(item);
                     for item in evidence.0.iter().filter(shown) {
                         wrapped(out, "      ", &visible(item, 300));
                     }

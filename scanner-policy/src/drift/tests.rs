@@ -198,6 +198,44 @@ fn what_could_not_be_read_is_never_a_pass() {
 }
 
 #[test]
+fn what_a_side_could_not_list_was_neither_added_nor_removed() {
+    let home = |mode| FileEntry {
+        mode,
+        ..kind("/root", FileKind::Directory)
+    };
+    let mut whole = base();
+    whole.extend([home(0o700), file("/root/id", 0o600, "dd")]);
+    let mut closed = base();
+    closed.push(home(0o700));
+    let partial = |files| Inventory {
+        files: Collected::Partial {
+            data: files,
+            reasons: vec!["1 not readable".into()],
+            unreadable: 1,
+        },
+        ..tree(vec![])
+    };
+    let (seen, unseen) = (tree(whole.clone()), partial(closed));
+    assert!(failed(&judge(&unseen, &seen, &[])).is_empty());
+    assert!(failed(&judge(&seen, &unseen, &[])).is_empty());
+    // Where the directory was listed, or everyone may, it was.
+    let mut open = base();
+    open.push(home(0o755));
+    let mut added = whole.clone();
+    added.push(file("/bin/evil", 0o755, "ee"));
+    let mut beside = open.clone();
+    beside.push(file("/root/id", 0o600, "dd"));
+    assert_eq!(
+        failed(&judge(&partial(open), &tree(beside), &[])),
+        ["drift-file-added"]
+    );
+    assert_eq!(
+        failed(&judge(&partial(whole), &tree(added), &[])),
+        ["drift-executable-added"]
+    );
+}
+
+#[test]
 fn hostile_names_are_shown_escaped_and_bounded() {
     let findings = drift_of(|f| {
         f.push(file("/tmp/\u{1b}[2J", 0o755, "dd"));

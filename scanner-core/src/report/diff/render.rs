@@ -36,8 +36,10 @@ impl Diff {
     }
 }
 
-const fn word(status: Option<CheckStatus>) -> &'static str {
+const fn word(status: Option<CheckStatus>, waived: bool) -> &'static str {
     match status {
+        Some(CheckStatus::Fail) if waived => "failed and waived",
+        Some(CheckStatus::NotApplicable) if waived => "waived, and not looked at",
         None => "not checked",
         Some(CheckStatus::Pass) => "passed",
         Some(CheckStatus::Fail) => "failed",
@@ -71,8 +73,8 @@ pub fn text(diff: &Diff) -> String {
                 change.severity.name().to_uppercase(),
                 visible(&change.id, 80),
                 visible(&change.title, 200),
-                word(change.old),
-                word(change.new)
+                word(change.old, change.was_waived),
+                word(change.new, change.waived)
             );
             evidence(&mut out, '+', &change.appeared);
             evidence(&mut out, '-', &change.vanished);
@@ -114,8 +116,8 @@ pub fn markdown(diff: &Diff) -> String {
                 change.severity,
                 code(&change.id, 80),
                 prose(&change.title, 200),
-                word(change.old),
-                word(change.new)
+                word(change.old, change.was_waived),
+                word(change.new, change.waived)
             );
             for (sign, items) in [('+', &change.appeared), ('-', &change.vanished)] {
                 for item in items.iter().take(5) {
