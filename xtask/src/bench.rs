@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: whole scans side by side with what they replace, as ratios of one run.
 
+mod distroless;
 mod probe;
 mod sidecar;
 
@@ -30,6 +31,12 @@ pub(crate) struct Args {
     /// Only the pods of a scan's own, on a cluster that runs and goes on running
     #[arg(long)]
     sidecar: bool,
+    /// Only scans by a probe beside a bare ephemeral container, on a lab that runs and goes on running
+    #[arg(long)]
+    distroless: bool,
+    /// Only the probe over a million files beside find, and its memory; needs no cluster
+    #[arg(long)]
+    probe: bool,
     /// A secure-scan that is built already; a release build of this checkout when absent
     #[arg(long, value_name = "FILE")]
     program: Option<String>,
@@ -37,6 +44,10 @@ pub(crate) struct Args {
 
 /// Runs the benchmark. Times are medians of rounds that take turns.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if args.probe {
+        probe::run()?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let cluster = &args.cluster;
     let program = if let Some(program) = &args.program {
         program.clone()
@@ -45,6 +56,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         let build = ["build", "--release", "--package", "scanner-cli"];
         cluster::build(&build, "secure-scan")?
     };
+    if args.distroless {
+        distroless::run(cluster, &program)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let scripts = tempfile::tempdir()?;
     let written = Command::new("cargo")
         .args(["run", "--quiet", "--package", "scanner-tests"])
@@ -64,6 +79,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         sidecar::run(cluster, &program, scripts.path())?;
     }
     measured?;
+    distroless::run(cluster, &program)?;
     cluster.stop()?;
     probe::run()?;
     Ok(ExitCode::SUCCESS)
@@ -91,7 +107,6 @@ fn measure(cluster: &Cluster, program: &str, scripts: &Path) -> Result<()> {
     }
     let (total, looked, one, many) = (median(total), median(looked), median(one), median(many));
     let ratio = |a: Duration, b: Duration| a.as_secs_f64() / b.as_secs_f64();
-    let seconds = |d: Duration| format!("{:.2} s", d.as_secs_f64());
     say(&format!(
         "one bare exec of the same collector      {}",
         seconds(one)
@@ -177,6 +192,10 @@ fn execs(cluster: &Cluster, scripts: &[PathBuf]) -> Result<Duration> {
         );
     }
     Ok(started.elapsed())
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

@@ -1,0 +1,147 @@
+//! A whole distroless scan against a bare ephemeral container that is started and asked once.
+
+use std::{
+    process::Stdio,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::{ROUNDS, median, seconds, until_looked};
+use crate::{cluster::Cluster, ui::say};
+
+const NAMESPACE: &str = "secure-scan-bench";
+const PROBE: &str = "lab.local/probe:1";
+const PROGRAM: &str = "/secure-scan-probe";
+
+/// Prints both times and their ratio. The lab must be up, since its images are used.
+pub(super) fn run(cluster: &Cluster, program: &str) -> Result<()> {
+    if !cluster.is_lab() {
+        say("the distroless scan is measured on the lab only, for its images: not measured");
+        return Ok(());
+    }
+    say("== a distroless scan against a bare ephemeral container");
+    let measured = measure(cluster, program);
+    let _ = cluster.kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]);
+    measured
+}
+
+fn measure(cluster: &Cluster, program: &str) -> Result<()> {
+    let _ = cluster.kubectl(&["delete", "namespace", NAMESPACE, "--ignore-not-found"]);
+    cluster.kubectl(&["create", "namespace", NAMESPACE])?;
+    let (mut bare, mut looked, mut total, mut calls) = (vec![], vec![], vec![], 0);
+    for round in 0..ROUNDS {
+        // A pod for each: a pod keeps its ephemeral containers, and reading it grows with them.
+        let (one, other) = (format!("bare-{round}"), format!("scan-{round}"));
+        for pod in [&one, &other] {
+            start(cluster, pod)?;
+        }
+        bare.push(ask(cluster, &one)?);
+        let started = Instant::now();
+        let report = scan(cluster, program, &other)?;
+        total.push(started.elapsed());
+        looked.push(until_looked(&report)?);
+        let count = |who: &str| report["api_calls"][who].as_u64().unwrap_or_default();
+        calls = count("operator") + count("scan");
+    }
+    let (bare, looked, total) = (median(bare), median(looked), median(total));
+    let ratio = |a: Duration| a.as_secs_f64() / bare.as_secs_f64();
+    say(&format!(
+        "bare ephemeral container, start and one exec  {}",
+        seconds(bare)
+    ));
+    say(&format!(
+        "distroless scan, until the target was looked at  {}  ({:.1}x)",
+        seconds(looked),
+        ratio(looked)
+    ));
+    say(&format!(
+        "distroless scan, until cleanup and 401 were proven  {}  ({:.1}x), {calls} API calls",
+        seconds(total),
+        ratio(total)
+    ));
+    Ok(())
+}
+
+fn start(cluster: &Cluster, pod: &str) -> Result<()> {
+    let run = [
+        "run",
+        pod,
+        "-n",
+        NAMESPACE,
+        "--image=lab.local/distroless:1",
+        "--image-pull-policy=IfNotPresent",
+    ];
+    // The namespace's service account appears a moment after it.
+    let made = (0..60).any(|_| {
+        let made = cluster.kubectl(&run).is_ok();
+        if !made {
+            sleep(Duration::from_millis(500));
+        }
+        made
+    });
+    ensure!(made, "pod {pod} was not created");
+    let ready = ["wait", "-n", NAMESPACE, "--for=condition=Ready"];
+    cluster.kubectl(&[&ready[..], &["--timeout=60s", &format!("pod/{pod}")]].concat())?;
+    Ok(())
+}
+
+/// Time from the request for an ephemeral container to the answer of its one exec.
+fn ask(cluster: &Cluster, pod: &str) -> Result<Duration> {
+    let read = ["get", "pod", pod, "-n", NAMESPACE, "-o", "json"];
+    let mut object: Value = serde_json::from_str(&cluster.kubectl(&read)?)?;
+    let id = object["status"]["containerStatuses"][0]["containerID"]
+        .as_str()
+        .and_then(|id| id.rsplit('/').next())
+        .context("the pod has no container id")?
+        .to_owned();
+    object["spec"]["ephemeralContainers"] = json!([{
+        "name": "bare", "image": PROBE, "imagePullPolicy": "IfNotPresent",
+        "command": [PROGRAM, "wait", "60"], "targetContainerName": pod,
+        "securityContext": {
+            "runAsUser": 65532, "runAsGroup": 65532, "allowPrivilegeEscalation": false,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }]);
+    let file = tempfile::NamedTempFile::new()?;
+    serde_json::to_writer(&file, &object)?;
+    let path = format!("/api/v1/namespaces/{NAMESPACE}/pods/{pod}/ephemeralcontainers");
+    let file = file.path().to_str().context("a path that is no text")?;
+    let started = Instant::now();
+    cluster.kubectl(&["replace", "--raw", &path, "-f", file])?;
+    // Running or not, an exec says it: whoever asks by hand would try like this.
+    while started.elapsed() < Duration::from_mins(1) {
+        let mut command = cluster.command("kubectl")?;
+        command.args(["--context", cluster.context(), "exec", "-i", pod]);
+        command.args(["-n", NAMESPACE, "-c", "bare", "--", PROGRAM]);
+        let request = tempfile::NamedTempFile::new()?;
+        std::fs::write(request.path(), r#"{"sections":["files"],"files":[{}]}"#)?;
+        let output = command
+            .args(["collect", &id, "n", "20"])
+            .stdin(request.reopen()?)
+            .stderr(Stdio::null())
+            .output()?;
+        if output.stdout.windows(5).any(|w| w == b"@end ") {
+            return Ok(started.elapsed());
+        }
+        sleep(Duration::from_millis(50));
+    }
+    bail!("the bare ephemeral container gave no answer within a minute")
+}
+
+fn scan(cluster: &Cluster, program: &str, pod: &str) -> Result<Value> {
+    let output = cluster
+        .command(program)?
+        .args(["distroless", pod, "-n", NAMESPACE, "-q", "-o", "json"])
+        .args(["--probe-image", PROBE, "--context", cluster.context()])
+        .output()?;
+    ensure!(
+        output.status.code() == Some(1),
+        "the scan failed: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
