@@ -12,7 +12,7 @@ use kube::{
     Api,
     api::{Patch, PatchParams},
 };
-use planner::ProbeContext;
+use planner::{PodSecurity, ProbeContext};
 use scanner_core::{
     EnforcedControls, ScanPlan, ScanStrategy, SecurityControl, StrategyError, Target, TargetAccess,
     inventory::InventoryRequest,
@@ -78,8 +78,13 @@ impl DistrolessReach {
         pod: &Pod,
         image: String,
     ) -> Result<Self, ResolveError> {
-        let level = context::level(connection, target.namespace.as_str()).await;
-        let context = planner::plan(&context::of(pod, target), level)?;
+        let of_target = context::of(pod, target);
+        let level = if planner::depends_on_level(&of_target) {
+            context::level(connection, target.namespace.as_str()).await
+        } else {
+            PodSecurity::default()
+        };
+        let context = planner::plan(&of_target, level)?;
         Ok(Self {
             image,
             context,

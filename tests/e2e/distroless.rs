@@ -5,11 +5,11 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
 use scanner_k8s::exec::{self, Limits};
-use scanner_tests::{Site, lab_only};
+use scanner_tests::{Site, lab_only, program::probe_image};
 use serde_json::{Value, json};
 
-const NON_ROOT: &str = "lab.local/distroless:1";
-const ROOT: &str = "lab.local/distroless-root:1";
+pub(crate) const NON_ROOT: &str = "lab.local/distroless:1";
+pub(crate) const ROOT: &str = "lab.local/distroless-root:1";
 
 /// A target: name, image, more of the pod, the container's security context.
 fn targets() -> Vec<(&'static str, &'static str, Value, Value)> {
@@ -182,7 +182,7 @@ async fn a_probe_image_that_cannot_be_pulled_is_told() {
 }
 
 /// Runs the probe beside a target with `context` and gives what its exec came to.
-async fn try_context(
+pub(crate) async fn try_context(
     site: &Site,
     pod: &str,
     name: &str,
@@ -196,7 +196,7 @@ async fn try_context(
         security[key] = value.clone();
     }
     let patch = json!({"spec": {"ephemeralContainers": [{
-        "name": name, "image": "lab.local/probe:1", "imagePullPolicy": "IfNotPresent",
+        "name": name, "image": probe_image(), "imagePullPolicy": "IfNotPresent",
         "command": ["/secure-scan-probe", "wait", "60"],
         "targetContainerName": "web", "securityContext": security,
     }]}});

@@ -17,6 +17,7 @@ mod guard;
 mod hostile;
 mod inject;
 mod liars;
+mod planner;
 mod profiles;
 mod reap;
 mod reports;

@@ -83,14 +83,16 @@ pub enum Refusal {
         "the pod shares the node's process namespace: a probe in it would see every process of the node"
     )]
     HostPid,
-    /// A privileged target.
-    #[error("the target is privileged: only a probe that is nearly as powerful could see it")]
-    Privileged,
     /// The namespace's Pod Security level refuses what is needed.
     #[error(
         "the target runs as root and the namespace enforces Pod Security level {0}, which refuses a probe that can see it"
     )]
     PodSecurity(&'static str),
+}
+
+/// Whether the namespace's level matters for [`plan`]: a target that is not root is seen alike at each.
+pub fn depends_on_level(target: &TargetContext) -> bool {
+    target.uid.is_none_or(|uid| uid == 0)
 }
 
 /// The weakest context that can see `target` in a namespace of that level.
@@ -101,9 +103,6 @@ pub enum Refusal {
 pub fn plan(target: &TargetContext, level: PodSecurity) -> Result<ProbeContext, Refusal> {
     if target.host_pid {
         return Err(Refusal::HostPid);
-    }
-    if target.privileged {
-        return Err(Refusal::Privileged);
     }
     let (Some(uid), Some(gid)) = (target.uid, target.gid) else {
         return Err(Refusal::UnknownUser);
@@ -151,8 +150,12 @@ pub fn plan(target: &TargetContext, level: PodSecurity) -> Result<ProbeContext, 
     Err(Refusal::PodSecurity("baseline"))
 }
 
-/// Capabilities of a root process: the defaults, without what is dropped, with what is added.
+/// Capabilities of a root process: the defaults, without what is dropped, with what is added; all when it
+/// is privileged.
 fn permitted(target: &TargetContext) -> BTreeSet<String> {
+    if target.privileged {
+        return BTreeSet::from(["ALL".to_owned()]);
+    }
     let plain = |name: &String| name.trim_start_matches("CAP_").to_owned();
     let dropped: BTreeSet<String> = target.dropped.iter().map(plain).collect();
     let mut all: BTreeSet<String> = DEFAULTS.iter().map(ToString::to_string).collect();
@@ -215,7 +218,28 @@ mod tests {
                 target(0, &["CAP_NET_ADMIN"], &[]),
                 [ptrace, baseline, restricted],
             ),
+            (
+                "root privileged",
+                TargetContext {
+                    privileged: true,
+                    ..target(0, &[], &["ALL"])
+                },
+                [ptrace, baseline, restricted],
+            ),
+            (
+                "non-root privileged",
+                TargetContext {
+                    privileged: true,
+                    ..target(1500, &[], &[])
+                },
+                ["uid 1500 drop ALL add "; 3],
+            ),
         ] {
+            let same = expected.iter().all(|e| *e == expected[0]);
+            assert!(
+                same || depends_on_level(&target),
+                "{name}: nobody asks for its level"
+            );
             for (level, expected) in [Privileged, Baseline, Restricted].into_iter().zip(expected) {
                 let seen = match plan(&target, level) {
                     Ok(context) => format!(
@@ -233,18 +257,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_powerful_or_unknown_is_refused_at_every_level() {
+    fn what_is_the_nodes_or_unknown_is_refused_at_every_level() {
         for level in [Privileged, Baseline, Restricted] {
             let host = TargetContext {
                 host_pid: true,
                 ..target(1, &[], &[])
             };
             assert_eq!(plan(&host, level), Err(Refusal::HostPid));
-            let privileged = TargetContext {
-                privileged: true,
-                ..target(0, &[], &[])
-            };
-            assert_eq!(plan(&privileged, level), Err(Refusal::Privileged));
             let unknown = TargetContext {
                 gid: None,
                 ..target(1, &[], &[])
