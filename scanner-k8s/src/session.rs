@@ -1,6 +1,7 @@
 //! What one scan knows of itself while it runs: names, lease, token, and its two clients.
 
 mod ledger;
+mod objects;
 
 use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -8,28 +9,23 @@ use std::{
 };
 
 use k8s_openapi::NamespaceResourceScope;
-use kube::{
-    Api, Client, Resource, ResourceExt,
-    api::{DeleteParams, ListParams, PartialObjectMeta, PostParams, Preconditions},
-    core::ObjectList,
-};
+use kube::{Api, Client, Resource};
 use scanner_core::{
     ControlError, ScanPlan, Target,
     control::ControlEffect,
     inventory::{Changes, Collected},
 };
 use secrecy::SecretString;
-use serde::{Serialize, de::DeserializeOwned};
 
 pub use ledger::Made;
 pub(crate) use ledger::{Ledger, Scope};
 
 use crate::{
-    CallError, Connection,
+    Connection,
     aftermath::PodSnapshot,
-    error::{CALL_TIMEOUT, call, insist},
+    error::call,
     exec::{self, ExecStream},
-    manifest::{SCAN_LABEL, object_name},
+    manifest::object_name,
 };
 
 /// What an ephemeral container is called in the list of what was attempted; it is no object.
@@ -185,77 +181,6 @@ impl Session {
         Api::namespaced(self.connection.operator.clone(), self.namespace())
     }
 
-    /// Creates an object as the operator, writes it into the ledger, and gives its UID.
-    pub(crate) async fn create<K>(
-        &self,
-        manifest: serde_json::Value,
-    ) -> Result<String, ControlError>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + std::fmt::Debug
-            + Serialize
-            + DeserializeOwned
-            + Send
-            + Sync
-            + 'static,
-    {
-        let made = self.create_object::<K>(manifest).await?;
-        Ok(made.uid().unwrap_or_default())
-    }
-
-    /// The same, and gives the object as the server made it.
-    pub(crate) async fn create_object<K>(
-        &self,
-        manifest: serde_json::Value,
-    ) -> Result<K, ControlError>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + std::fmt::Debug
-            + Serialize
-            + DeserializeOwned
-            + Send
-            + Sync
-            + 'static,
-    {
-        let kind = K::kind(&()).into_owned();
-        let object: K = serde_json::from_value(manifest).map_err(|source| ControlError {
-            message: format!("the manifest of {kind} is not valid"),
-            hint: None,
-            effect: ControlEffect::NotHeld,
-            source: Some(Box::new(source)),
-        })?;
-        let name = object.name_any();
-        let api = self.operator_api::<K>();
-        // Before the call: an interrupt while it is under way must not forget the object.
-        let under_way = Ledger::attempt(&self.ledger, &kind, &name);
-        let what = format!("create {kind} {name}");
-        // In a task of its own: an interrupt ends the waiting, not the call, so that release can wait
-        // for what the server makes of it.
-        let task = tokio::spawn(async move {
-            let made = call(what, api.create(&PostParams::default(), &object)).await;
-            under_way.end(made.as_ref());
-            made
-        });
-        let made = task.await.map_err(|source| ControlError {
-            source: Some(Box::new(source)),
-            ..not_held(format!("creating {kind} {name} ended unexpectedly"))
-        })?;
-        let made = made.map_err(CallError::of_control)?;
-        *self.version.lock().unwrap_or_else(PoisonError::into_inner) =
-            made.resource_version().unwrap_or_default();
-        if made.labels().get(SCAN_LABEL).map(String::as_str) != Some(self.plan.scan_id.as_str()) {
-            return Err(ControlError {
-                hint: Some(
-                    "an admission webhook removes labels; exempt what secure-scan makes".into(),
-                ),
-                ..not_held(format!("{kind} {name} came without the scan's label"))
-            });
-        }
-        Ok(made)
-    }
-
     /// The server is now asked to add the probe's ephemeral container.
     pub(crate) fn probe_attempted(&self) {
         // The watch of its start and end is what waits for it.
@@ -282,157 +207,6 @@ impl Session {
         made.filter(|made| (made.kind.as_str(), made.name.as_str()) == (kind, name))
             .map(|made| made.uid)
             .next()
-    }
-
-    /// Deletes the scan's object of that kind; it may never have existed.
-    pub(crate) async fn delete<K>(&self) -> Result<String, ControlError>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + std::fmt::Debug
-            + DeserializeOwned,
-    {
-        self.delete_named::<K>(&self.name()).await
-    }
-
-    /// The same for an object with a name of its own.
-    pub(crate) async fn delete_named<K>(&self, name: &str) -> Result<String, ControlError>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + std::fmt::Debug
-            + DeserializeOwned,
-    {
-        let kind = K::kind(&()).into_owned();
-        self.ledger.settle(CALL_TIMEOUT).await;
-        let this = (kind.clone(), name.to_owned());
-        if !self.ledger.attempted().contains(&this) {
-            return Ok(format!("{kind} was never created"));
-        }
-        if self.ledger.deleted(&kind, name) {
-            return Ok(format!("{kind} was deleted before"));
-        }
-        let uid = self.uid_of(&kind, name);
-        let params = DeleteParams {
-            // Never another object that took the name.
-            preconditions: uid.map(|uid| Preconditions {
-                uid: Some(uid),
-                resource_version: None,
-            }),
-            ..DeleteParams::background()
-        };
-        let what = format!("delete {kind} {name}");
-        let api = self.operator_api::<K>();
-        match insist(what, || api.delete(name, &params)).await {
-            Ok(answer) => {
-                // With the object in it, the answer means that a finalizer still holds it.
-                let removed = answer.right().map(|status| {
-                    status
-                        .details
-                        .map(|details| details.uid)
-                        .unwrap_or_default()
-                });
-                self.ledger.note_deleted(&kind, name, removed);
-                Ok(format!("{kind} {name} deleted"))
-            }
-            Err(error) if error.code() == Some(404) => {
-                self.ledger.note_deleted(&kind, name, Some(String::new()));
-                Ok(format!("{kind} was already gone"))
-            }
-            Err(error) if error.code() == Some(409) => {
-                self.ledger.note_deleted(&kind, name, Some(String::new()));
-                Ok(format!(
-                    "{kind} was already gone; {name} is another object now and was left alone"
-                ))
-            }
-            Err(error) => Err(error.of_control()),
-        }
-    }
-
-    /// Shows that no object of that kind carries the scan's label, in any namespace that the operator
-    /// may list.
-    pub(crate) async fn gone<K>(&self) -> Result<String, ControlError>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + std::fmt::Debug
-            + DeserializeOwned,
-    {
-        let kind = K::kind(&()).into_owned();
-        self.ledger.settle(CALL_TIMEOUT).await;
-        if !self.may_exist(&kind) {
-            return Ok(format!("{kind} was never created"));
-        }
-        let (left, scope) = self.labelled::<K>().await?;
-        let Some(first) = left.items.first() else {
-            self.ledger.note_absent(&kind, scope);
-            let place = match scope {
-                Scope::Everywhere => "in any namespace".to_owned(),
-                Scope::Namespace => format!("in namespace {}", self.namespace()),
-            };
-            return Ok(format!(
-                "no {kind} {place} carries {SCAN_LABEL}={}",
-                self.plan.scan_id
-            ));
-        };
-        let uid = first.metadata.uid.clone().unwrap_or_default();
-        let ours = self.ledger.made().iter().any(|made| made.uid == uid);
-        let name = first.metadata.name.clone().unwrap_or_default();
-        let namespace = first.metadata.namespace.clone().unwrap_or_default();
-        let finalizers = first.metadata.finalizers.clone().unwrap_or_default();
-        let what = if ours && !finalizers.is_empty() {
-            let held = finalizers.join(", ");
-            format!("{kind} {name} still exists, held by finalizers: {held}")
-        } else if ours {
-            format!("{kind} {name} still exists")
-        } else {
-            format!(
-                "{kind} {name} in namespace {namespace} carries the scan's label and is not its own"
-            )
-        };
-        let mut hint = format!(
-            "the lease removes it within {} s; check with: kubectl get {} -A -l {SCAN_LABEL}={}",
-            self.plan.lease_seconds,
-            K::plural(&()),
-            self.plan.scan_id
-        );
-        if !finalizers.is_empty() {
-            "whoever put the finalizers there must remove them".clone_into(&mut hint);
-        } else if !ours {
-            "somebody else put the label there; find out who".clone_into(&mut hint);
-        }
-        Err(ControlError {
-            message: what,
-            hint: Some(hint),
-            effect: ControlEffect::NotHeld,
-            source: None,
-        })
-    }
-
-    /// Objects of that kind with the scan's label: everywhere, or where that is refused, here.
-    async fn labelled<K>(&self) -> Result<(ObjectList<PartialObjectMeta<K>>, Scope), ControlError>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + std::fmt::Debug
-            + DeserializeOwned,
-    {
-        let kind = K::kind(&());
-        let params = ListParams::default().labels(&format!("{SCAN_LABEL}={}", self.plan.scan_id));
-        if self.ledger.may_list_everywhere() {
-            let all = Api::<K>::all(self.connection.operator.clone());
-            let what = format!("list {kind} objects of this scan in all namespaces");
-            match insist(what, || all.list_metadata(&params)).await {
-                Ok(left) => return Ok((left, Scope::Everywhere)),
-                // An operator of one namespace: the other kinds need not be tried.
-                Err(error) if error.code() == Some(403) => self.ledger.only_here(),
-                Err(error) => return Err(error.of_control()),
-            }
-        }
-        let what = format!("list {kind} objects of this scan");
-        let here = self.operator_api::<K>();
-        let left = insist(what, || here.list_metadata(&params)).await;
-        Ok((left.map_err(CallError::of_control)?, Scope::Namespace))
     }
 }
 

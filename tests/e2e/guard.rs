@@ -109,6 +109,12 @@ async fn under_the_guard_clones_are_scanned_and_credentials_are_lent_only_when_t
     assert_eq!((ran.code, ran.out.trim()), (0, "looked"), "{ran:?}");
     assert_eq!(terminal.code, 1, "{terminal:?}");
     assert_eq!(copied.code, 1, "{copied:?}");
+    // An attach is refused by RBAC already; the other container by the guard alone.
+    assert!(terminal.err.contains("pods/attach"), "{terminal:?}");
+    assert!(
+        copied.err.contains("were not planned by the scan"),
+        "{copied:?}"
+    );
     for said in [&clone, &inert] {
         assert_eq!(said.code, 1, "{said:?}");
         assert!(said.out.contains("admission-guard: installed"), "{said:?}");

@@ -1,0 +1,261 @@
+//! Objects of a scan: created with their owner, deleted by UID, and shown to be gone.
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{DeleteParams, ListParams, PartialObjectMeta, PostParams, Preconditions},
+    core::ObjectList,
+};
+use scanner_core::{ControlError, control::ControlEffect};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Ledger, PoisonError, Scope, Session, not_held};
+use crate::{
+    CallError,
+    error::{CALL_TIMEOUT, call, insist},
+    manifest::SCAN_LABEL,
+};
+
+/// UIDs of an object's owners.
+fn owners<K: Resource>(object: &K) -> impl Iterator<Item = &str> {
+    let all = object.meta().owner_references.as_deref();
+    all.unwrap_or_default()
+        .iter()
+        .map(|owner| owner.uid.as_str())
+}
+
+impl Session {
+    /// Creates an object as the operator, writes it into the ledger, and gives its UID.
+    pub(crate) async fn create<K>(
+        &self,
+        manifest: serde_json::Value,
+    ) -> Result<String, ControlError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + Serialize
+            + DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
+    {
+        let made = self.create_object::<K>(manifest).await?;
+        Ok(made.uid().unwrap_or_default())
+    }
+
+    /// The same, and gives the object as the server made it.
+    pub(crate) async fn create_object<K>(
+        &self,
+        manifest: serde_json::Value,
+    ) -> Result<K, ControlError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + Serialize
+            + DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
+    {
+        let kind = K::kind(&()).into_owned();
+        let object: K = serde_json::from_value(manifest).map_err(|source| ControlError {
+            message: format!("the manifest of {kind} is not valid"),
+            hint: None,
+            effect: ControlEffect::NotHeld,
+            source: Some(Box::new(source)),
+        })?;
+        let name = object.name_any();
+        let asked: Vec<String> = owners(&object).map(str::to_owned).collect();
+        let api = self.operator_api::<K>();
+        // Before the call: an interrupt while it is under way must not forget the object.
+        let under_way = Ledger::attempt(&self.ledger, &kind, &name);
+        let what = format!("create {kind} {name}");
+        // In a task of its own: an interrupt ends the waiting, not the call, so that release can wait
+        // for what the server makes of it.
+        let task = tokio::spawn(async move {
+            let made = call(what, api.create(&PostParams::default(), &object)).await;
+            under_way.end(made.as_ref());
+            made
+        });
+        let made = task.await.map_err(|source| ControlError {
+            source: Some(Box::new(source)),
+            ..not_held(format!("creating {kind} {name} ended unexpectedly"))
+        })?;
+        let made = made.map_err(CallError::of_control)?;
+        *self.version.lock().unwrap_or_else(PoisonError::into_inner) =
+            made.resource_version().unwrap_or_default();
+        if made.labels().get(SCAN_LABEL).map(String::as_str) != Some(self.plan.scan_id.as_str()) {
+            return Err(ControlError {
+                hint: Some(
+                    "an admission webhook removes labels; exempt what secure-scan makes".into(),
+                ),
+                ..not_held(format!("{kind} {name} came without the scan's label"))
+            });
+        }
+        // Also an owner that was added would keep it when the lease is gone.
+        if !asked.iter().map(String::as_str).eq(owners(&made)) {
+            return Err(ControlError {
+                hint: Some(
+                    "an admission policy changes owners; exempt what secure-scan makes".into(),
+                ),
+                ..not_held(format!(
+                    "{kind} {name} came with other owners than asked for: the lease would not remove it"
+                ))
+            });
+        }
+        Ok(made)
+    }
+
+    /// Deletes the scan's object of that kind; it may never have existed.
+    pub(crate) async fn delete<K>(&self) -> Result<String, ControlError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + DeserializeOwned,
+    {
+        self.delete_named::<K>(&self.name()).await
+    }
+
+    /// The same for an object with a name of its own.
+    pub(crate) async fn delete_named<K>(&self, name: &str) -> Result<String, ControlError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + DeserializeOwned,
+    {
+        let kind = K::kind(&()).into_owned();
+        self.ledger.settle(CALL_TIMEOUT).await;
+        let this = (kind.clone(), name.to_owned());
+        if !self.ledger.attempted().contains(&this) {
+            return Ok(format!("{kind} was never created"));
+        }
+        if self.ledger.deleted(&kind, name) {
+            return Ok(format!("{kind} was deleted before"));
+        }
+        let uid = self.uid_of(&kind, name);
+        let params = DeleteParams {
+            // Never another object that took the name.
+            preconditions: uid.map(|uid| Preconditions {
+                uid: Some(uid),
+                resource_version: None,
+            }),
+            ..DeleteParams::background()
+        };
+        let what = format!("delete {kind} {name}");
+        let api = self.operator_api::<K>();
+        match insist(what, || api.delete(name, &params)).await {
+            Ok(answer) => {
+                // With the object in it, the answer means that a finalizer still holds it.
+                let removed = answer.right().map(|status| {
+                    status
+                        .details
+                        .map(|details| details.uid)
+                        .unwrap_or_default()
+                });
+                self.ledger.note_deleted(&kind, name, removed);
+                Ok(format!("{kind} {name} deleted"))
+            }
+            Err(error) if error.code() == Some(404) => {
+                self.ledger.note_deleted(&kind, name, Some(String::new()));
+                Ok(format!("{kind} was already gone"))
+            }
+            Err(error) if error.code() == Some(409) => {
+                self.ledger.note_deleted(&kind, name, Some(String::new()));
+                Ok(format!(
+                    "{kind} was already gone; {name} is another object now and was left alone"
+                ))
+            }
+            Err(error) => Err(error.of_control()),
+        }
+    }
+
+    /// Shows that no object of that kind carries the scan's label, in any namespace that the operator
+    /// may list.
+    pub(crate) async fn gone<K>(&self) -> Result<String, ControlError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + DeserializeOwned,
+    {
+        let kind = K::kind(&()).into_owned();
+        self.ledger.settle(CALL_TIMEOUT).await;
+        if !self.may_exist(&kind) {
+            return Ok(format!("{kind} was never created"));
+        }
+        let (left, scope) = self.labelled::<K>().await?;
+        let Some(first) = left.items.first() else {
+            self.ledger.note_absent(&kind, scope);
+            let place = match scope {
+                Scope::Everywhere => "in any namespace".to_owned(),
+                Scope::Namespace => format!("in namespace {}", self.namespace()),
+            };
+            return Ok(format!(
+                "no {kind} {place} carries {SCAN_LABEL}={}",
+                self.plan.scan_id
+            ));
+        };
+        let uid = first.metadata.uid.clone().unwrap_or_default();
+        let ours = self.ledger.made().iter().any(|made| made.uid == uid);
+        let name = first.metadata.name.clone().unwrap_or_default();
+        let namespace = first.metadata.namespace.clone().unwrap_or_default();
+        let finalizers = first.metadata.finalizers.clone().unwrap_or_default();
+        let what = if ours && !finalizers.is_empty() {
+            let held = finalizers.join(", ");
+            format!("{kind} {name} still exists, held by finalizers: {held}")
+        } else if ours {
+            format!("{kind} {name} still exists")
+        } else {
+            format!(
+                "{kind} {name} in namespace {namespace} carries the scan's label and is not its own"
+            )
+        };
+        let mut hint = format!(
+            "the lease removes it within {} s; check with: kubectl get {} -A -l {SCAN_LABEL}={}",
+            self.plan.lease_seconds,
+            K::plural(&()),
+            self.plan.scan_id
+        );
+        if !finalizers.is_empty() {
+            "whoever put the finalizers there must remove them".clone_into(&mut hint);
+        } else if !ours {
+            "somebody else put the label there; find out who".clone_into(&mut hint);
+        }
+        Err(ControlError {
+            message: what,
+            hint: Some(hint),
+            effect: ControlEffect::NotHeld,
+            source: None,
+        })
+    }
+
+    /// Objects of that kind with the scan's label: everywhere, or where that is refused, here.
+    async fn labelled<K>(&self) -> Result<(ObjectList<PartialObjectMeta<K>>, Scope), ControlError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + DeserializeOwned,
+    {
+        let kind = K::kind(&());
+        let params = ListParams::default().labels(&format!("{SCAN_LABEL}={}", self.plan.scan_id));
+        if self.ledger.may_list_everywhere() {
+            let all = Api::<K>::all(self.connection.operator.clone());
+            let what = format!("list {kind} objects of this scan in all namespaces");
+            match insist(what, || all.list_metadata(&params)).await {
+                Ok(left) => return Ok((left, Scope::Everywhere)),
+                // An operator of one namespace: the other kinds need not be tried.
+                Err(error) if error.code() == Some(403) => self.ledger.only_here(),
+                Err(error) => return Err(error.of_control()),
+            }
+        }
+        let what = format!("list {kind} objects of this scan");
+        let here = self.operator_api::<K>();
+        let left = insist(what, || here.list_metadata(&params)).await;
+        Ok((left.map_err(CallError::of_control)?, Scope::Namespace))
+    }
+}
