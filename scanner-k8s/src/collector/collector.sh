@@ -259,13 +259,26 @@ section_packages() {
     echo '@apk'
     grep -E '^[PVA]:' "$database"
   done
-  if [ -d /var/lib/rpm ] || [ -d /usr/lib/sysimage/rpm ]; then
+  if rpm_database; then
     echo '!missing the collector cannot read an rpm database; strategy distroless can'
   elif [ "$known" = no ]; then
     echo '!missing there is no dpkg or apk database'
   else
     echo '!ok'
   fi
+}
+
+# Whether there is one, or nobody can tell: a directory alone comes with the tool, as in Debian.
+rpm_database() {
+  for dir in /var/lib/rpm /usr/lib/sysimage/rpm; do
+    [ -d "$dir" ] || continue
+    [ -r "$dir" ] && [ -x "$dir" ] || return 0
+    for file in "$dir"/*; do
+      case ${file##*/} in _*|rpmdb.sqlite-*) continue ;; esac
+      if [ -e "$file" ] || [ -h "$file" ]; then return 0; fi
+    done
+  done
+  return 1
 }
 
 section_os() {
