@@ -112,6 +112,9 @@ pub struct Inventory {
     pub identity: Collected<Identity>,
     /// Files that match any selector of the request; each check sees only its own selection.
     pub files: Collected<Vec<FileEntry>>,
+    /// Whether every selected file is in `files`, so that at most contents are missing: a check that
+    /// needs none of those has seen all.
+    pub files_listed: bool,
     /// Accounts of `/etc/passwd`.
     pub users: Collected<Vec<User>>,
     /// Groups of `/etc/group`.

@@ -149,18 +149,22 @@ fn variables(check: &Check, inventory: &Inventory, values: &Values) -> Vec<(&'st
     sections.chain([(INPUTS, values.inputs.clone())]).collect()
 }
 
-/// Takes what only `digest: true` collects away from a check that does not ask for it: reading it is
-/// an error then, not a comparison with nothing.
+/// Takes what only `digest: true` and `capabilities: true` collect away from a check that does not ask
+/// for it: reading it is an error then, not a comparison with nothing.
 fn hide_contents(check: &Check, files: &mut Value) {
     let Value::List(items) = files else { return };
-    if check.files.iter().any(|s| s.digest) {
-        return;
+    let mut hidden = vec!["capabilities_known"];
+    if !check.files.iter().any(|s| s.digest) {
+        hidden.extend(["digest", "link"]);
+    }
+    if !check.files.iter().any(|s| s.capabilities) {
+        hidden.push("capabilities");
     }
     for item in std::sync::Arc::make_mut(items) {
         if let Value::Map(fields) = item {
             let fields = std::sync::Arc::make_mut(&mut fields.map);
-            for field in ["digest", "link"] {
-                fields.remove(&cel::objects::Key::from(field));
+            for field in &hidden {
+                fields.remove(&cel::objects::Key::from(*field));
             }
         }
     }
@@ -195,6 +199,9 @@ fn judge(check: &Check, unset: &[&str], inventory: &Inventory, values: &Values) 
     for section in &check.sections {
         match inventory.section_coverage(*section) {
             Coverage::Complete => {}
+            // What is missing is in files that other checks ask about.
+            Coverage::Partial { .. } if *section == Section::Files && has_all(check, inventory) => {
+            }
             Coverage::Partial { reasons, .. } => {
                 gaps.push(format!("{section}: {}", reasons.join("; ")));
             }
@@ -234,6 +241,16 @@ fn judge(check: &Check, unset: &[&str], inventory: &Inventory, values: &Values) 
         }
     }
     result
+}
+
+/// Whether every file that `check` selects is there, with all that the check asks for.
+fn has_all(check: &Check, inventory: &Inventory) -> bool {
+    let lacks = |file: &FileEntry| check.files.iter().any(|s| s.misses(file));
+    inventory.files_listed
+        && inventory
+            .files
+            .data()
+            .is_some_and(|all| !all.iter().any(lacks))
 }
 
 enum Outcome {
@@ -295,7 +312,10 @@ impl Samples {
                 bounding: words(),
                 ..Identity::default()
             }),
-            files: one(),
+            files: some_of(vec![FileEntry {
+                capabilities: words(),
+                ..FileEntry::default()
+            }]),
             users: one(),
             groups: some_of(vec![Group {
                 members: words(),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{CWD, FileType, Mode, OFlags, Stat, fstat, fstatfs, openat, readlinkat},
+    fs::{CWD, FileType, Mode, OFlags, Stat, fstat, fstatfs, getxattr, openat, readlinkat},
     io::Errno,
     path::Arg,
 };
@@ -18,6 +18,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::tree::Contents;
 
+/// Longest attribute of capabilities, see `XATTR_CAPS_SZ_3` in `linux/capability.h`.
+const MAX_CAPABILITY: usize = 24;
 /// Bytes of all files of an answer that are read for digests.
 const MAX_TOTAL: u64 = 64 << 30;
 /// Filesystems whose files are made as they are read, see statfs(2): reading one may have effects,
@@ -87,6 +89,24 @@ impl Reader {
             }
             _ => Ok(Contents::Unknown),
         }
+    }
+}
+
+/// Attribute `security.capability` of the regular file `name` of `dir`, links not followed; empty when it
+/// has none, `None` when that cannot be told. Nothing is opened for reading.
+pub(crate) fn capability(dir: BorrowedFd<'_>, name: impl Arg + Copy) -> Option<Vec<u8>> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let place = openat(dir, name, flags, Mode::empty()).ok()?;
+    let regular = FileType::from_raw_mode(fstat(&place).ok()?.st_mode) == FileType::RegularFile;
+    if !regular {
+        return None;
+    }
+    let path = format!("/proc/self/fd/{}", place.as_raw_fd());
+    let mut value = [0; MAX_CAPABILITY];
+    match getxattr(path, "security.capability", &mut value[..]) {
+        Ok(length) => Some(value.get(..length)?.to_vec()),
+        Err(Errno::NODATA | Errno::NOTSUP) => Some(Vec::new()),
+        Err(_) => None,
     }
 }
 

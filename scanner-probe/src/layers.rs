@@ -33,6 +33,8 @@ const TEXTS: [&str; 5] = [
     "/lib/apk/db/",
     "/usr/lib/apk/db/",
 ];
+/// Record of PAX for a file's capabilities, as GNU tar, Go and libarchive write it.
+const CAPABILITY: &[u8] = b"SCHILY.xattr.security.capability";
 /// Databases, which may be longer than a text.
 const DATABASES: [&str; 2] = [
     "/var/lib/rpm/rpmdb.sqlite",
@@ -46,6 +48,8 @@ struct Node {
     /// What is in it, where an inventory reads that; hard links share it.
     bytes: Option<Arc<Vec<u8>>>,
     digest: Option<[u8; 32]>,
+    /// Its attribute `security.capability`, where the archive tells attributes.
+    capability: Option<Vec<u8>>,
 }
 
 /// A root filesystem in memory: what is in its files is kept only where an inventory reads it.
@@ -137,6 +141,7 @@ impl Layers {
         path: &str,
         linked: Option<Node>,
     ) -> Option<Node> {
+        let capability = capability(entry);
         let header = entry.header();
         let kind = match header.entry_type() {
             tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {
@@ -188,6 +193,7 @@ impl Layers {
             link,
             bytes: wanted.then(|| Arc::new(bytes)),
             digest,
+            capability,
         })
     }
 
@@ -303,6 +309,22 @@ fn owner(field: &[u8], read: io::Result<u64>) -> Option<u64> {
     if blank { Some(0) } else { read.ok() }
 }
 
+/// The attribute `security.capability` of an entry, empty when it has none; `None` when its attributes
+/// cannot be read: a record of PAX may hold any byte, and one with a line's end in it is not read whole.
+fn capability<R: Read>(entry: &mut tar::Entry<'_, R>) -> Option<Vec<u8>> {
+    let Some(records) = entry.pax_extensions().ok()? else {
+        return Some(Vec::new());
+    };
+    let mut found = Vec::new();
+    for record in records {
+        let record = record.ok()?;
+        if record.key_bytes() == CAPABILITY {
+            found = record.value_bytes().to_vec();
+        }
+    }
+    Some(found)
+}
+
 /// A path of an archive as an absolute one; `None` where it leads out.
 fn inside(path: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(path);
@@ -331,6 +353,12 @@ impl Tree for Layers {
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
         let found = self.nodes.get(&format!("{}/{name}", self.real(parent)));
         found.map_or(Contents::Unknown, Node::contents)
+    }
+
+    fn capability(&self, path: &str) -> Option<Vec<u8>> {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let node = self.nodes.get(&format!("{}/{name}", self.real(parent)))?;
+        node.capability.clone()
     }
 
     fn open(&self, path: &str) -> Result<Option<Box<dyn ReadAt + '_>>, Errno> {
@@ -363,7 +391,8 @@ impl Tree for Layers {
 
     fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<u64> {
         for (path, node) in &self.nodes {
-            tree::keep(selectors, node.meta, path, out, || node.contents())?;
+            let (look, attribute) = (|| node.contents(), || node.capability.clone());
+            tree::keep(selectors, node.meta, path, out, look, attribute)?;
         }
         Ok(self.lost)
     }

@@ -118,7 +118,10 @@ fn sockets(pid: u32, out: &mut impl Write) -> io::Result<()> {
 
 /// Name, length and shape: a value never leaves the target.
 fn env(pid: u32, out: &mut impl Write) -> io::Result<()> {
-    let text = read(&format!("/proc/{pid}/environ"))?;
+    variables(&read(&format!("/proc/{pid}/environ"))?, out)
+}
+
+fn variables(text: &str, out: &mut impl Write) -> io::Result<()> {
     for variable in text.split('\0') {
         let Some((name, value)) = variable.split_once('=') else {
             continue;
@@ -178,3 +181,6 @@ fn kernel(pid: u32, out: &mut impl Write) -> io::Result<()> {
         if root && !read_only { "yes" } else { "no" }
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -197,6 +197,12 @@ impl Tree for Root {
         }
     }
 
+    fn capability(&self, path: &str) -> Option<Vec<u8>> {
+        let (parent, name) = split(path);
+        let dir = self.resolve(parent, OFlags::PATH).ok()?;
+        contents::capability(dir.as_fd(), name)
+    }
+
     fn open(&self, path: &str) -> Result<Option<Box<dyn ReadAt + '_>>, Errno> {
         let opened = self.regular(path)?;
         Ok(opened.map(|opened| Box::new(opened) as Box<dyn ReadAt>))

@@ -66,6 +66,10 @@ pub trait Tree: Debug {
     /// What is in the file at `path`, a link at its end not followed.
     fn contents(&self, path: &str) -> Contents;
 
+    /// Attribute `security.capability` of the regular file at `path`, empty when it has none; `None` when
+    /// that cannot be told.
+    fn capability(&self, path: &str) -> Option<Vec<u8>>;
+
     /// The regular file at `path`, links followed, to be read in parts; `None` when there is none.
     ///
     /// # Errors
@@ -117,6 +121,10 @@ pub(crate) fn files(
                 if selectors.iter().any(asked) {
                     contents(&tree.contents(path), out)?;
                 }
+                let asked = |s: &FileSelector| s.capabilities && s.paths.contains(path);
+                if kind(meta.mode) == FileKind::File && selectors.iter().any(asked) {
+                    capability(tree.capability(path).as_deref(), out)?;
+                }
             }
             Ok(None) => writeln!(out, "- {path}")?,
             Err(_) => lost += 1,
@@ -137,6 +145,7 @@ pub(crate) fn keep(
     path: &str,
     out: &mut dyn Write,
     look: impl FnOnce() -> Contents,
+    attribute: impl FnOnce() -> Option<Vec<u8>>,
 ) -> io::Result<()> {
     let entry = FileEntry {
         kind: kind(meta.mode),
@@ -145,26 +154,44 @@ pub(crate) fn keep(
         path: path.replace('\n', "?"),
         ..FileEntry::default()
     };
-    let mut keep = selectors.iter().filter(|s| s.matches(&entry)).peekable();
-    if keep.peek().is_none() {
+    let (mut kept, mut digest, mut capabilities) = (false, false, false);
+    for selector in selectors.iter().filter(|s| s.matches(&entry)) {
+        kept = true;
+        digest |= selector.digest;
+        capabilities |= selector.capabilities;
+    }
+    if !kept {
         return Ok(());
     }
     line(meta, &entry.path, out)?;
-    if keep.any(|s| s.digest) {
+    if digest {
         contents(&look(), out)?;
+    }
+    if capabilities && entry.kind == FileKind::File {
+        capability(attribute().as_deref(), out)?;
     }
     Ok(())
 }
 
+/// Without a line the reader of the answer counts the file as one whose capabilities are not known.
+fn capability(attribute: Option<&[u8]>, out: &mut dyn Write) -> io::Result<()> {
+    match attribute {
+        Some(bytes) => writeln!(out, "^{}", hex(bytes)),
+        None => Ok(()),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2 + 1);
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
 fn contents(found: &Contents, out: &mut dyn Write) -> io::Result<()> {
     match found {
-        Contents::Digest(digest) => {
-            let mut text = String::with_capacity(65);
-            for byte in digest {
-                let _ = write!(text, "{byte:02x}");
-            }
-            writeln!(out, "={text}")
-        }
+        Contents::Digest(digest) => writeln!(out, "={}", hex(digest)),
         Contents::Link(to) => writeln!(out, ">{}", to.replace('\n', "?")),
         Contents::Unknown => Ok(()),
     }

@@ -9,6 +9,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, openat, statat};
 use scanner_core::inventory::FileSelector;
 
 use crate::{
+    contents,
     root::Root,
     tree::{self, Meta, Tree as _},
 };
@@ -33,9 +34,8 @@ pub(crate) fn walk(
     for start in starts(selectors) {
         let dir = match root.stat(&start) {
             Ok(Some(stat)) => {
-                tree::keep(selectors, meta(&stat), &start, out, || {
-                    root.contents(&start)
-                })?;
+                let (look, attribute) = (|| root.contents(&start), || root.capability(&start));
+                tree::keep(selectors, meta(&stat), &start, out, look, attribute)?;
                 root.resolve(&start, OFlags::DIRECTORY | OFlags::NOFOLLOW)
             }
             Ok(None) => continue,
@@ -111,9 +111,9 @@ impl Walk<'_> {
                 continue;
             };
             let below = format!("{path}/{}", name.to_string_lossy());
-            tree::keep(self.selectors, meta(&stat), &below, out, || {
-                self.root.contents.of(dir.as_fd(), name)
-            })?;
+            let look = || self.root.contents.of(dir.as_fd(), name);
+            let attribute = || contents::capability(dir.as_fd(), name);
+            tree::keep(self.selectors, meta(&stat), &below, out, look, attribute)?;
             let is_dir = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
             if !is_dir || stat.st_dev != self.root.device {
                 continue;

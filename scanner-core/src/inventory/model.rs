@@ -49,6 +49,11 @@ pub struct FileEntry {
     pub digest: String,
     /// What a symbolic link leads to, as written in it; asked for together with the digest.
     pub link: String,
+    /// Names of the capabilities that executing a regular file can give, permitted and inheritable, see
+    /// capabilities(7); asked for with `capabilities: true`.
+    pub capabilities: Vec<String>,
+    /// Whether the agent looked at the file's capabilities: without it, none are known.
+    pub capabilities_known: bool,
 }
 
 /// How an account's password is set, without the password or its hash.

@@ -36,7 +36,13 @@ pub fn inventory(
         Collected::NotRequested
     };
     let processes = raw.take(Section::Processes, proc::processes);
+    let files = raw.take(Section::Files, files::files);
+    let files_listed = matches!(
+        files,
+        Collected::Complete { .. } | Collected::Partial { unreadable: 0, .. }
+    );
     Ok(Inventory {
+        files_listed,
         agent: AgentInfo {
             name: agent.into(),
             protocol: wire::PROTOCOL,
@@ -45,7 +51,7 @@ pub fn inventory(
             digests: answer.digests,
         },
         identity: raw.take(Section::Identity, proc::identity),
-        files: files::without_contents(raw.take(Section::Files, files::files), request),
+        files: files::without_contents(files, request),
         users: raw.take(Section::Users, |lines| each(lines, user)),
         groups: raw.take(Section::Groups, |lines| each(lines, group)),
         shadow: raw.take(Section::Shadow, |lines| each(lines, shadow)),

@@ -140,6 +140,9 @@ pub struct FileSelector {
     pub name: Vec<String>,
     /// Whether SHA-256 digests of regular files, and targets of symbolic links, are wanted too.
     pub digest: bool,
+    /// Whether capabilities of regular files are wanted too. Only a probe reads them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub capabilities: bool,
 }
 
 /// Largest file in bytes that an agent takes a digest of. Of a larger one it takes none.
@@ -166,6 +169,19 @@ impl FileSelector {
                 .mode_bits_none()
                 .is_none_or(|bits| entry.mode & i64::from(bits) == 0)
             && (self.name.is_empty() || self.name.iter().any(|glob| glob_matches(glob, base)))
+    }
+
+    /// Whether this selection asks for something that is in `entry`, and `entry` is without it.
+    pub fn misses(&self, entry: &FileEntry) -> bool {
+        let lacks = match entry.kind {
+            FileKind::File => {
+                (self.digest && entry.digest.is_empty())
+                    || (self.capabilities && !entry.capabilities_known)
+            }
+            FileKind::Symlink => self.digest && entry.link.is_empty(),
+            _ => false,
+        };
+        entry.exists && lacks && self.matches(entry)
     }
 
     /// [`FileSelector::mode_any`] as bits; `None` when absent or not octal.

@@ -122,3 +122,60 @@ fn digests_are_those_of_the_uppermost_layer() {
     assert_eq!(all.text("/etc/a").unwrap().as_deref(), Some("x"));
     assert_eq!(image(&[&lower]).contents("/b"), Contents::Unknown);
 }
+
+/// A layer of one file with that `security.capability`, as GNU tar and Go write it.
+fn with_capability(value: &[u8]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let records = [("SCHILY.xattr.security.capability", value)];
+    builder.append_pax_extensions(records).unwrap();
+    let mut header = tar::Header::new_ustar();
+    header.set_path("ping").unwrap();
+    header.set_entry_type(tar::EntryType::Regular);
+    header.set_mode(0o755);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_size(0);
+    header.set_cksum();
+    builder.append(&header, &b""[..]).unwrap();
+    builder.into_inner().unwrap()
+}
+
+#[test]
+fn capabilities_of_files_are_those_of_the_archive_and_never_guessed() {
+    let net_raw = [
+        1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
+    let mut found = image(&[&[file("plain", "")]]);
+    found.add(with_capability(&net_raw).as_slice()).unwrap();
+    assert_eq!(found.capability("/ping"), Some(net_raw.to_vec()));
+    assert_eq!(found.capability("/plain"), Some(Vec::new()));
+    assert_eq!(found.capability("/none"), None);
+    // CAP_DAC_OVERRIDE and CAP_FOWNER are the byte of a line's end, at which the reader cuts records.
+    let mut cut = net_raw;
+    (cut[4], cut[5]) = (0x0a, 0);
+    let mut found = Layers::default();
+    found.add(with_capability(&cut).as_slice()).unwrap();
+    let told = found.capability("/ping");
+    assert!(
+        told.is_none() || told.as_deref() == Some(&cut[..]),
+        "{told:?}"
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn changed_layers_never_panic(
+        changes in proptest::collection::vec((0..3000usize, proptest::prelude::any::<u8>()), 1..20)
+    ) {
+        let mut bytes = layer(&[file("a/x", "1"), link("l", "a"), file("l/.wh.x", ""), file("../out", "")]);
+        for (at, byte) in changes {
+            if let Some(place) = bytes.get_mut(at) {
+                *place = byte;
+            }
+        }
+        let mut all = Layers::new(true);
+        let _ = all.add(bytes.as_slice());
+        let mut out = Vec::new();
+        all.walk(&[&FileSelector::default()], &mut out).unwrap();
+    }
+}

@@ -291,6 +291,53 @@ fn fifos_devices_and_sockets_are_told_and_never_opened() {
 }
 
 #[test]
+fn capabilities_of_files_are_told_and_links_to_them_are_not_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |path: &str| dir.path().join(path);
+    fs::create_dir_all(at("bin")).unwrap();
+    for name in ["bin/ping", "bin/plain"] {
+        fs::write(at(name), "").unwrap();
+        fs::set_permissions(at(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    symlink("ping", at("bin/link")).unwrap();
+    // As `setcap cap_net_raw+ep`; only root may, and elsewhere the rest is tried all the same.
+    let value = [
+        1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
+    let flags = rustix::fs::XattrFlags::empty();
+    let set = rustix::fs::setxattr(at("bin/ping"), "security.capability", &value, flags);
+    let expected: &[&str] = if set.is_ok() { &["CAP_NET_RAW"] } else { &[] };
+    let walked = FileSelector {
+        mode_any: Some("111".into()),
+        kind: vec![FileKind::File],
+        capabilities: true,
+        ..FileSelector::default()
+    };
+    let named = FileSelector {
+        paths: ["/bin/ping", "/bin/plain", "/bin/link", "/bin/none"]
+            .map(str::to_owned)
+            .to_vec(),
+        capabilities: true,
+        ..FileSelector::default()
+    };
+    for selector in [walked, named] {
+        let found = look(dir.path(), &request(&[Section::Files], vec![selector]));
+        assert!(
+            matches!(found.files, Collected::Complete { .. }),
+            "{:?}",
+            found.files
+        );
+        let files = found.files.data().unwrap();
+        let of = |path: &str| files.iter().find(|f| f.path == path).unwrap();
+        assert_eq!(of("/bin/ping").capabilities, expected);
+        assert!(of("/bin/ping").capabilities_known && of("/bin/plain").capabilities_known);
+        assert!(of("/bin/plain").capabilities.is_empty());
+        let link = files.iter().find(|f| f.path == "/bin/link");
+        assert!(link.is_none_or(|f| !f.capabilities_known && f.capabilities.is_empty()));
+    }
+}
+
+#[test]
 fn names_with_control_characters_cannot_pose_as_other_names_or_as_the_protocol() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir_all(dir.path().join("bin")).unwrap();

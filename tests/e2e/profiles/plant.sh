@@ -24,6 +24,10 @@ chmod 4755 /opt/helper
 touch /opt/open
 chmod 666 /opt/open
 mkdir -m 777 /opt/anyone
+# As setcap cap_net_raw+ep, by setxattr(2), whose number is 188
+cp /bin/true /opt/ping
+perl -e 'my ($file, $name, $value) = ("/opt/ping", "security.capability", pack("V5", 0x02000001, 0x2000, 0, 0, 0));
+  syscall(188, $file, $name, $value, 20, 0) == 0 or die'
 mknod /opt/disk b 7 200
 cp /bin/true /tmp/tool
 touch /tmp/.hidden

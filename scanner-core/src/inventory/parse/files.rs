@@ -2,12 +2,13 @@
 //!
 //! `MODE UID GID SIZE PATH` is a file, `- PATH` says that there is none. `=DIGEST` and `>TARGET`
 //! speak of the file before them, or of the one that a line with a path alone has named since;
-//! `=DIGEST PATH` says itself which one it means.
+//! `=DIGEST PATH` says itself which one it means. `^XATTR` is the attribute `security.capability` of the
+//! file before it in hexadecimal, empty when it has none.
 
 use std::collections::BTreeMap;
 
-use super::{Parsed, number};
-use crate::inventory::{Collected, FileEntry, FileKind, InventoryRequest};
+use super::{Parsed, number, proc};
+use crate::inventory::{Collected, FileEntry, FileKind, FileSelector, InventoryRequest};
 
 /// Length of a SHA-256 digest in hexadecimal.
 const DIGEST: usize = 64;
@@ -45,6 +46,17 @@ pub(super) fn files(lines: &[String]) -> Parsed<Vec<FileEntry>> {
                     }
                     (true, None, Some(last)) => {
                         digest.clone_into(&mut last.digest);
+                        true
+                    }
+                    _ => false,
+                }
+            }
+            Some(("^", text)) => {
+                let last = found.last_mut().filter(|_| current.is_none());
+                match (last, capabilities(text)) {
+                    (Some(last), Some(capabilities)) => {
+                        last.capabilities = capabilities;
+                        last.capabilities_known = true;
                         true
                     }
                     _ => false,
@@ -111,46 +123,82 @@ fn give(found: &mut [FileEntry], named: &BTreeMap<&str, Contents>) {
     }
 }
 
-/// Says how many digests and targets of links were asked for and are not here.
+/// Names of capabilities in a `security.capability`, permitted or inheritable; see `struct vfs_cap_data` in
+/// `linux/capability.h`.
+fn capabilities(hex: &str) -> Option<Vec<String>> {
+    if hex.is_empty() {
+        return Some(Vec::new());
+    }
+    let pairs = hex.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Vec<u8> = pairs.map(byte).collect::<Option<_>>()?;
+    let words: Vec<u64> = bytes
+        .chunks(4)
+        .map(|word| Some(u64::from(u32::from_le_bytes(word.try_into().ok()?))))
+        .collect::<Option<_>>()?;
+    let mask = match *words.as_slice() {
+        // The revision is in the first byte; that of namespaces has their root's id at the end.
+        [0x0100_0000..=0x0100_0001, permitted, inheritable] => permitted | inheritable,
+        [0x0200_0000..=0x0200_0001, a, b, c, d] | [0x0300_0000..=0x0300_0001, a, b, c, d, _] => {
+            a | b | (c | d) << 32
+        }
+        _ => return None,
+    };
+    Some(proc::capability_names(mask))
+}
+
+/// Says how much of what is in files was asked for and is not here.
 pub(super) fn without_contents(
     files: Collected<Vec<FileEntry>>,
     request: &InventoryRequest,
 ) -> Collected<Vec<FileEntry>> {
-    let asked: Vec<_> = request.files.iter().filter(|s| s.digest).collect();
-    let missing = |entry: &&FileEntry| {
-        let empty = match entry.kind {
-            FileKind::File => entry.digest.is_empty(),
-            FileKind::Symlink => entry.link.is_empty(),
-            _ => false,
-        };
-        entry.exists && empty && asked.iter().any(|s| s.matches(entry))
+    let count = |asks: fn(&FileSelector) -> bool, only: fn(&mut FileSelector)| {
+        let asked = request.files.iter().filter(|s| asks(s)).cloned();
+        let asked: Vec<FileSelector> = asked
+            .map(|mut s| {
+                only(&mut s);
+                s
+            })
+            .collect();
+        let missing = |entry: &&FileEntry| asked.iter().any(|s| s.misses(entry));
+        files.data().into_iter().flatten().filter(missing).count() as u64
     };
-    let count = files.data().into_iter().flatten().filter(missing).count() as u64;
-    if count == 0 {
+    let digests = count(|s| s.digest, |s| s.capabilities = false);
+    let capabilities = count(|s| s.capabilities, |s| s.digest = false);
+    let missing: Vec<(u64, String)> = [
+        (
+            digests,
+            "files without a digest: not readable, changed while they were read, or too large",
+        ),
+        (
+            capabilities,
+            "files whose capabilities are not known: only strategies with a probe read them",
+        ),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| (count, format!("{count} {what}")))
+    .collect();
+    if missing.is_empty() {
         return files;
     }
-    let reason = format!(
-        "{count} files without a digest: not readable, changed while they were read, or too large"
-    );
-    match files {
-        Collected::Complete { data } => Collected::Partial {
-            data,
-            reasons: vec![reason],
-            unreadable: count,
-        },
+    let (data, mut reasons, mut unreadable) = match files {
+        Collected::Complete { data } => (data, vec![], 0),
         Collected::Partial {
             data,
-            mut reasons,
+            reasons,
             unreadable,
-        } => {
-            reasons.push(reason);
-            Collected::Partial {
-                data,
-                reasons,
-                unreadable: unreadable.saturating_add(count),
-            }
-        }
-        other => other,
+        } => (data, reasons, unreadable),
+        other => return other,
+    };
+    for (count, reason) in missing {
+        unreadable = unreadable.saturating_add(count);
+        reasons.push(reason);
+    }
+    Collected::Partial {
+        data,
+        reasons,
+        unreadable,
     }
 }
 
@@ -199,7 +247,6 @@ fn file(line: &str) -> Option<FileEntry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::FileSelector;
 
     #[test]
     fn files_keep_their_bits_and_odd_names() {
@@ -279,10 +326,56 @@ mod tests {
         assert_eq!(unreadable, 1);
     }
 
+    #[test]
+    fn capabilities_are_read_as_the_kernel_keeps_them() {
+        let text = "81ed 0 0 1 /a\n^0100000200200000000000000000000000000000\n81ed 0 0 1 /b\n^\n\
+                    81ed 0 0 1 /c\n^zz\n81ed 0 0 1 /d\n^01000002\n81ed 0 0 1 /e\n\
+                    81ed 0 0 1 /f\n^010000030000000000000000040000000000000000000000\n";
+        let (found, unreadable) = files(&lines(text));
+        let seen: Vec<_> = found
+            .iter()
+            .map(|f| {
+                (
+                    f.path.as_str(),
+                    f.capabilities.join(","),
+                    f.capabilities_known,
+                )
+            })
+            .collect();
+        let expected = [
+            ("/a", "CAP_NET_RAW".to_owned(), true),
+            ("/b", String::new(), true),
+            ("/c", String::new(), false),
+            ("/d", String::new(), false),
+            ("/e", String::new(), false),
+            ("/f", "CAP_SYSLOG".to_owned(), true),
+        ];
+        assert_eq!(seen, expected);
+        assert_eq!(unreadable, 2);
+        let request = InventoryRequest {
+            files: vec![FileSelector {
+                capabilities: true,
+                ..FileSelector::default()
+            }],
+            ..InventoryRequest::default()
+        };
+        let all = Collected::Complete { data: found };
+        let Collected::Partial {
+            unreadable,
+            reasons,
+            ..
+        } = without_contents(all, &request)
+        else {
+            unreachable!("must be partial");
+        };
+        assert_eq!(unreadable, 3);
+        assert!(reasons[0].contains("capabilities"), "{reasons:?}");
+    }
+
     proptest::proptest! {
         #[test]
         fn hostile_lines_never_panic_and_give_no_digest_that_was_not_sent(
-            text in proptest::collection::vec("[-=>/ a-f0-9?81]{0,90}|=[0-9a-f]{64}( /[ab?])?|81ed 0 0 1 /[ab?]|/[ab?]|>[a-z/]{0,3}", 0..30)
+            text in proptest::collection::vec("[-=>/^ a-f0-9?81]{0,90}|\\^0[123]0000[0-9a-f]{0,42}|=[0-9a-f]{64}( /[ab?])?|81ed 0 0 1 /[ab?]|/[ab?]|>[a-z/]{0,3}", 0..30)
         ) {
             let (found, unreadable) = files(&text);
             proptest::prop_assert!(found.len() as u64 + unreadable <= text.len() as u64);

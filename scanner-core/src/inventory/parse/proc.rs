@@ -53,17 +53,19 @@ const CAPABILITIES: [&str; 41] = [
 ];
 
 fn capabilities(mask: &str) -> Option<Vec<String>> {
-    let bits = u64::from_str_radix(mask, 16).ok()?;
+    Some(capability_names(u64::from_str_radix(mask, 16).ok()?))
+}
+
+/// Names of the capabilities whose bits are set.
+pub(super) fn capability_names(bits: u64) -> Vec<String> {
     let named = |bit: u32| {
         let known = CAPABILITIES.get(bit as usize);
         known.map_or_else(|| format!("CAP_{bit}"), |name| (*name).to_owned())
     };
-    Some(
-        (0..64)
-            .filter(|bit| bits >> bit & 1 == 1)
-            .map(named)
-            .collect(),
-    )
+    (0..64)
+        .filter(|bit| bits >> bit & 1 == 1)
+        .map(named)
+        .collect()
 }
 
 /// The second number of `Uid:` and `Gid:` is the effective one.
