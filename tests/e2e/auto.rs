@@ -2,7 +2,6 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use scanner_tests::{Site, lab_only};
-use serde_json::json;
 
 const PROBE: [&str; 2] = ["--probe-image", "lab.local/probe:1"];
 
@@ -55,18 +54,13 @@ async fn where_no_probe_may_look_the_report_says_why() {
         return;
     }
     let site = Site::new("auto-refused").await;
-    let privileged = json!({"privileged": true});
-    site.pod_like(
-        "mighty",
-        "lab.local/distroless-root:1",
-        "Running",
-        &json!({}),
-        &privileged,
-    )
-    .await;
+    site.pod_of("mighty", "lab.local/distroless-root:1", "Running")
+        .await;
+    // Only a root probe sees a root target, and this level forbids it.
+    site.enforce("restricted").await;
     let said = site.auto(&["mighty", PROBE[0], PROBE[1]]).await;
     assert_eq!(said.code, 3, "{said:?}");
-    assert!(said.out.contains("privileged"), "{said:?}");
+    assert!(said.out.contains("restricted"), "{said:?}");
     assert!(said.out.contains("sidecar --inert"), "{said:?}");
     assert!(site.leftovers().await.is_empty());
     site.remove().await;

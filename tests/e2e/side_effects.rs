@@ -47,7 +47,12 @@ async fn changes_during_a_scan_are_told_and_a_scan_makes_none() {
             "is new",
         ),
         ("process", "sleep 0.2", "(sleep) started"),
-        ("socket", "nc -l -p 4444 & sleep 0.2; kill $!", "port 4444 "),
+        // The next one listens before the last one ends, so that one always does.
+        (
+            "socket",
+            "n=$((n+1)); nc -l -p $((4000+n)) & new=$!; sleep 0.2; kill $old; old=$new",
+            "port 4",
+        ),
     ];
     let busy = noisy
         .map(|(name, does, expected)| (name, format!("while :; do {does}; done"), Some(expected)));
