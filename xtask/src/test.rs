@@ -25,7 +25,7 @@ const STEPS: [(&str, &[&str]); 5] = [
             "warnings",
         ],
     ),
-    ("tests", &["test", "--workspace"]),
+    ("tests", &["test", "--workspace", "--no-fail-fast"]),
     (
         "the probe's image, built twice",
         &["xtask", "probe-image", "--twice"],
