@@ -30,7 +30,8 @@ proptest! {
     fn no_value_is_in_what_is_told(
         pairs in proptest::collection::vec(("[A-Z\n\r@! ]{0,8}", "[^\0A-Z0-9 ]{6,12}"), 0..8)
     ) {
-        let text: String = pairs.iter().map(|(n, v)| format!("{n}={v}\0")).collect();
+        let pair = |(name, value): &(String, String)| format!("{name}={value}\0");
+        let text = pairs.iter().map(pair).collect::<Vec<_>>().concat();
         let told = lines(&text);
         prop_assert_eq!(told.len(), pairs.len());
         for (line, (_, value)) in told.iter().zip(&pairs) {
