@@ -1,6 +1,7 @@
 //! Developer tasks of secure-scan.
 
 mod bench;
+mod chart;
 mod cluster;
 mod consumers;
 mod demo;
@@ -31,6 +32,8 @@ enum Task {
     Bench(bench::Args),
     /// Have reports read by their own consumers: SAF CLI, SARIF multitool, a browser and others
     Consumers,
+    /// Have Helm render the guard's chart, and compare it with `secure-scan guard render`
+    Chart,
     /// Build the image of the probe: an OCI image layout in a tar file, reproducible
     ProbeImage(image::Args),
     /// Formatting, lints, unit tests, documentation and end-to-end tests
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Task::Demo(cluster) => demo::run(&cluster),
         Task::Bench(args) => bench::run(&args),
         Task::Consumers => consumers::task(),
+        Task::Chart => chart::run().map(consumers::code),
         Task::ProbeImage(args) => image::run(&args),
         Task::Test(cluster) => test::run(&cluster),
     };

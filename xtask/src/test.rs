@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, ensure};
 
 use crate::{
+    chart,
     cluster::{self, Cluster},
     consumers::{self, Outcome},
     lab,
@@ -61,22 +62,27 @@ pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
         }
     }
     let mut absent = 0;
-    match consumers::run() {
-        Ok(Outcome::Passed) => {}
-        Ok(Outcome::NotRun) => absent += 1,
-        failure => {
-            if let Err(error) = failure {
-                say(&format!("error: {error:#}"));
+    for (name, outcome) in [
+        ("reports, read by their consumers", consumers::run()),
+        ("the guard's chart, rendered by Helm", chart::run()),
+    ] {
+        match outcome {
+            Ok(Outcome::Passed) => {}
+            Ok(Outcome::NotRun) => absent += 1,
+            failure => {
+                if let Err(error) = failure {
+                    say(&format!("error: {error:#}"));
+                }
+                say(&format!("== {name}: FAILED"));
+                failed += 1;
             }
-            say("== reports, read by their consumers: FAILED");
-            failed += 1;
         }
     }
     if let Err(error) = end_to_end(cluster) {
         say(&format!("== end-to-end tests: FAILED: {error:#}"));
         failed += 1;
     }
-    let passed = STEPS.len() + TOOLS.len() + 2 - failed - absent;
+    let passed = STEPS.len() + TOOLS.len() + 3 - failed - absent;
     say(&format!(
         "steps: {passed} passed, {failed} failed, {absent} not run"
     ));
