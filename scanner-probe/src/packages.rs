@@ -94,7 +94,7 @@ impl Found {
         &mut self,
         root: &dyn Tree,
         place: &str,
-        seen: &mut BTreeSet<rpm::Package>,
+        seen: &mut BTreeSet<[u8; 32]>,
         out: &mut impl Write,
     ) -> io::Result<()> {
         let names = match root.names(place) {
@@ -138,11 +138,9 @@ impl Found {
                 over += 1;
                 return Ok(());
             }
-            if seen.contains(&package) {
-                return Ok(());
+            if seen.insert(package.digest()) {
+                package.write(out)?;
             }
-            package.write(out)?;
-            seen.insert(package);
             Ok(())
         })?;
         self.known = true;

@@ -30,8 +30,8 @@ use crate::{
 
 /// Longest text file that is read, in bytes.
 const MAX_TEXT: u64 = 16 << 20;
-/// Most names of a directory that is read by itself.
-const MAX_NAMES: usize = 100_000;
+/// Most names of a directory that is read by itself; they are all in memory at once.
+const MAX_NAMES: usize = 20_000;
 /// How often a path is tried that changes while it is resolved: a target that renames without end
 /// keeps no probe busy.
 const MAX_TRIES: u32 = 1000;

@@ -10,7 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Collected, parse::sockets::ip, wire::Ending, wire::RawSection};
+use super::{
+    Collected,
+    parse::{proc::descendants, sockets::ip},
+    wire::{Ending, RawSection},
+};
 use crate::escape::visible;
 
 /// Name of the part of an answer.
@@ -54,6 +58,8 @@ pub const MAX_ENTRIES: usize = 4000;
 pub const MAX_PROCESSES: usize = 2000;
 /// Listening sockets that are compared at most, of each protocol.
 pub const MAX_SOCKETS: usize = 1000;
+/// Lines that are read: both moments of all of these. An agent sends no more, whatever a target may.
+const MAX_LINES: usize = 2 * (MAX_ENTRIES + 1 + MAX_PROCESSES + 5 * MAX_SOCKETS) + 200;
 /// Differences that are told one by one.
 const MAX_TOLD: usize = 50;
 
@@ -112,17 +118,8 @@ impl<'a> Snapshot<'a> {
 
     /// Leaves out the agent and what it started.
     fn without(&mut self, agent: i64) {
-        let mut own = BTreeSet::from([agent]);
-        loop {
-            let of =
-                |((pid, _), p): (&(i64, u64), &Process)| own.contains(&p.parent).then_some(*pid);
-            let more: Vec<i64> = self.processes.iter().filter_map(of).collect();
-            let known = own.len();
-            own.extend(more);
-            if own.len() == known {
-                break;
-            }
-        }
+        let all = self.processes.iter();
+        let own = descendants(agent, all.map(|((pid, _), process)| (*pid, process.parent)));
         self.processes.retain(|(pid, _), _| !own.contains(pid));
     }
 }
@@ -156,7 +153,10 @@ pub fn read(part: Option<RawSection>) -> Collected<Changes> {
     let (mut before, mut after) = (Snapshot::default(), Snapshot::default());
     let (mut agent, mut same, mut lost) = (None, None, 0_u64);
     let mut closed = Vec::new();
-    for line in &part.lines {
+    if part.lines.len() > MAX_LINES {
+        reasons.push("the snapshots are longer than an agent makes them".into());
+    }
+    for line in part.lines.iter().take(MAX_LINES) {
         let taken = match line.split_once(' ') {
             Some(("b", line)) => before.take(line),
             Some(("a", line)) => after.take(line),

@@ -2,7 +2,7 @@
 //! section partial; nothing is dropped in silence.
 
 mod files;
-mod proc;
+pub(super) mod proc;
 pub(super) mod sockets;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,6 +5,8 @@
 
 use std::io::{self, Write};
 
+use sha2::{Digest as _, Sha256};
+
 use super::sqlite::{self, Bad};
 use crate::tree::ReadAt;
 
@@ -14,6 +16,8 @@ pub(super) const SQLITE: &str = "rpmdb.sqlite";
 /// Bytes of a header that are read: its index, and data up to what is looked for. The data lies in
 /// the order of the tags, and these are the first.
 const MAX_HEADER: usize = 1 << 20;
+/// Longest name, version or architecture; a file name of a package, which has all of them, is shorter.
+const MAX_TEXT: usize = 255;
 /// Most index entries of a header, as in rpm.
 const MAX_ENTRIES: usize = 0xffff;
 
@@ -26,7 +30,7 @@ const INT32: u32 = 4;
 const STRING: u32 = 6;
 
 /// What is told of a package.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Package {
     name: String,
     /// `EPOCH:VERSION-RELEASE`, the epoch only if there is one.
@@ -35,6 +39,12 @@ pub(super) struct Package {
 }
 
 impl Package {
+    /// What tells it from others, of a size that no database can choose.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let parts = [&self.name, &self.version, &self.arch].map(String::as_str);
+        Sha256::digest(parts.join("\n")).into()
+    }
+
     /// Writes it as three lines.
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "P:{}", self.name)?;
@@ -79,7 +89,7 @@ pub(super) fn package(header: &[u8]) -> Option<Package> {
             _ => continue,
         };
         let text = data.get(at?..)?;
-        let end = text.iter().position(|byte| *byte == 0)?;
+        let end = text.iter().take(MAX_TEXT + 1).position(|byte| *byte == 0)?;
         found[slot] = Some(line(&text[..end]));
     }
     let [name, version, release, arch] = found;

@@ -10,8 +10,9 @@ use crate::tree::ReadAt;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// Pages that are read: 4 GiB of the usual size.
 const MAX_PAGES: u64 = 1 << 20;
-/// Levels of a table's tree; a real one of four billion rows has fewer.
-const MAX_DEPTH: usize = 16;
+/// Levels of a table's tree; one of four billion rows has no more, with the smallest pages. Each may put
+/// 32,000 pages to those that are still to be visited.
+const MAX_DEPTH: usize = 8;
 /// Bytes of a table's definition that are read.
 const MAX_SCHEMA: usize = 4096;
 const HEADER: usize = 100;

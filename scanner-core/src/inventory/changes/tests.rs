@@ -127,6 +127,18 @@ fn many_differences_are_counted() {
     assert_eq!(told[50], "and 30 more differences");
 }
 
+#[test]
+fn what_is_longer_than_an_agent_makes_it_is_not_read_to_its_end() {
+    let mut lines = quiet();
+    // Each process is the parent of the one before it.
+    lines.extend((100..200_000).map(|pid| format!("b {}", stat(pid, "x", pid + 1, 1))));
+    let Collected::Partial { data, reasons, .. } = read(Some(part(&lines))) else {
+        unreachable!("it must be told");
+    };
+    assert!(data.processes < MAX_LINES);
+    assert!(reasons.iter().any(|r| r.contains("longer")), "{reasons:?}");
+}
+
 proptest! {
     #[test]
     fn hostile_lines_never_panic_and_are_told_safely(lines in proptest::collection::vec(

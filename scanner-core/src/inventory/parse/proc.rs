@@ -1,6 +1,6 @@
 //! Text of `/proc` as inventory: processes, mounts; see proc(5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     super::{Identity, Mount, Process},
@@ -149,19 +149,29 @@ pub(super) fn processes(lines: &[String]) -> Parsed<Vec<Process>> {
     all.sort_by_key(|p| p.pid);
     // The agent itself is a process: without it the list was cut.
     unreadable += u64::from(all.is_empty());
-    let mut ours: Vec<i64> = own.into_iter().collect();
-    let mut next = 0;
-    while let Some(parent) = ours.get(next).copied() {
-        let children = all.iter().filter(|p| p.ppid == parent && p.pid != parent);
-        let new: Vec<i64> = children
-            .map(|p| p.pid)
-            .filter(|p| !ours.contains(p))
-            .collect();
-        ours.extend(new);
-        next += 1;
+    if let Some(own) = own {
+        let ours = descendants(own, all.iter().map(|p| (p.pid, p.ppid)));
+        all.retain(|p| !ours.contains(&p.pid));
     }
-    all.retain(|p| !ours.contains(&p.pid));
     (all, unreadable)
+}
+
+/// A process and all that it started, by (process id, parent's id). Each is looked at once, whatever a
+/// target says of who started whom.
+pub(in crate::inventory) fn descendants(
+    of: i64,
+    all: impl Iterator<Item = (i64, i64)>,
+) -> BTreeSet<i64> {
+    let mut children: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for (pid, parent) in all {
+        children.entry(parent).or_default().push(pid);
+    }
+    let (mut found, mut next) = (BTreeSet::from([of]), vec![of]);
+    while let Some(parent) = next.pop() {
+        let new = children.remove(&parent).unwrap_or_default();
+        next.extend(new.into_iter().filter(|pid| found.insert(*pid)));
+    }
+    found
 }
 
 /// Mounts; a mount table without a root was cut.
@@ -216,6 +226,16 @@ mod tests {
         assert_eq!(unreadable, 0);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].capabilities, ["CAP_CHOWN", "CAP_NET_BIND_SERVICE"]);
+    }
+
+    #[test]
+    fn a_long_chain_of_processes_and_one_that_starts_itself_end() {
+        // Each was started by the next one, so that no order of looking is the lucky one.
+        let chain = (2..200_000).map(|pid| (pid, pid + 1));
+        let own = 200_000;
+        assert_eq!(descendants(own, chain).len(), 199_999);
+        assert_eq!(descendants(5, [(5, 6), (6, 5)].into_iter()).len(), 2);
+        assert_eq!(descendants(5, [(5, 5), (7, 8)].into_iter()).len(), 1);
     }
 
     #[test]

@@ -79,6 +79,16 @@ fn a_header_tells_its_package_on_one_line_for_each_field() {
 }
 
 #[test]
+fn a_text_that_is_longer_than_a_name_can_be_is_no_package() {
+    let of = |length| {
+        let name = vec![b'n'; length];
+        package(&header(&[(NAME, &name), (VERSION, b"1"), (RELEASE, b"2")]))
+    };
+    assert!(of(MAX_TEXT).is_some());
+    assert!(of(MAX_TEXT + 1).is_none());
+}
+
+#[test]
 fn a_database_that_is_cut_anywhere_is_told() {
     let whole = database();
     let (found, ended) = read(whole.clone());
