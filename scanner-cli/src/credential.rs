@@ -23,14 +23,13 @@ use scanner_core::{
     target::{ContainerName, Namespace, PodName, PodSelection, TargetRequest},
 };
 use scanner_k8s::{
-    ConnectOptions, connect,
     lend::{LendRequest, PreparedLending, Tool},
     scan::{MAX_LEASE, MIN_LEASE},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
-    CLEANUP, NOT_DONE, Problem, audit, audit::AuditArgs, exit_code, progress::Progress,
+    CLEANUP, NOT_DONE, Problem, audit, audit::AuditArgs, cluster, exit_code, progress::Progress,
     signals::Signals,
 };
 
@@ -103,13 +102,8 @@ pub(crate) struct ChildArgs {
 
 /// Runs `args.tool` with a lent credential.
 pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
-    let options = ConnectOptions {
-        kubeconfig: args.kubeconfig.clone(),
-        context: args.context.clone(),
-    };
-    let connection = connect(&options)
-        .await
-        .map_err(|error| Problem::usage(chain(&error), error.hint()))?;
+    let connection =
+        cluster::connected(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
     audit::open(connection.audit(), &args.audit)?;
     let namespace = match &args.namespace {
         Some(namespace) => namespace.clone(),

@@ -9,13 +9,13 @@ use scanner_core::{
     target::{ContainerName, Namespace, PodName, PodSelection, TargetRequest},
 };
 use scanner_k8s::{
-    CallError, ConnectOptions, Connection, connect,
+    CallError, Connection,
     guard::{self, GuardStatus, PartState},
     resolve::resolve,
     scan,
 };
 
-use crate::{CLEANUP, NOT_DONE, Problem, output};
+use crate::{CLEANUP, NOT_DONE, Problem, cluster, output};
 
 /// Exit code of a guard that does not hold.
 const WEAK: u8 = 1;
@@ -142,12 +142,7 @@ pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
 
 impl Cluster {
     async fn connect(&self) -> Result<Connection, Problem> {
-        let options = ConnectOptions {
-            kubeconfig: self.kubeconfig.clone(),
-            context: self.context.clone(),
-        };
-        let connected = connect(&options).await;
-        connected.map_err(|error| Problem::usage(chain(&error), error.hint()))
+        cluster::connected(self.kubeconfig.as_deref(), self.context.as_deref()).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod cluster;
 mod credential;
 mod drift;
 mod guard;

@@ -3,13 +3,10 @@
 use std::{fmt::Write as _, path::PathBuf};
 
 use clap::Args;
-use scanner_core::{cause::chain, escape::visible, target::Namespace};
-use scanner_k8s::{
-    ConnectOptions, connect,
-    reap::{ReapRequest, State, reap},
-};
+use scanner_core::{escape::visible, target::Namespace};
+use scanner_k8s::reap::{ReapRequest, State, reap};
 
-use crate::{CLEANUP, NOT_DONE, Problem, output};
+use crate::{CLEANUP, NOT_DONE, Problem, cluster, output};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReapArgs {
@@ -34,13 +31,8 @@ pub(crate) struct ReapArgs {
 }
 
 pub(crate) async fn run(args: &ReapArgs) -> Result<u8, Problem> {
-    let options = ConnectOptions {
-        kubeconfig: args.kubeconfig.clone(),
-        context: args.context.clone(),
-    };
-    let connection = connect(&options)
-        .await
-        .map_err(|error| Problem::usage(chain(&error), error.hint()))?;
+    let connection =
+        cluster::connected(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
     let here = || connection.default_namespace().to_owned();
     let named = args.namespace.as_ref().map(ToString::to_string);
     let request = ReapRequest {

@@ -11,14 +11,14 @@ use scanner_core::{
     report::Document,
     target::{ContainerName, PodSelection, TargetRequest},
 };
-use scanner_k8s::{ConnectOptions, Connection, PreparedScan, ScanRequest, Strategy, connect};
+use scanner_k8s::{Connection, PreparedScan, ScanRequest, Strategy};
 use scanner_policy::Judged;
 
 use crate::profile::Recorder;
 use crate::{
     CLEANUP, GATE, NOT_DONE, Problem,
     args::{RunArgs, ScanArgs},
-    audit, exit_code, output,
+    audit, cluster, exit_code, output,
     policy::{self, Decided},
     profile,
     progress::Progress,
@@ -132,13 +132,8 @@ pub(crate) async fn run_on(
 
 /// Connects and opens the audit log.
 pub(crate) async fn connected(args: &RunArgs) -> Result<Connection, Problem> {
-    let options = ConnectOptions {
-        kubeconfig: args.kubeconfig.clone(),
-        context: args.context.clone(),
-    };
-    let connection = connect(&options)
-        .await
-        .map_err(|error| Problem::usage(chain(&error), error.hint()))?;
+    let connection =
+        cluster::connected(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
     // A plan writes nothing, and no log that would keep the scan from writing its own.
     if !args.dry_run {
         audit::open(connection.audit(), &args.audit)?;
