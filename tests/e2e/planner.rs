@@ -134,6 +134,14 @@ async fn a_weaker_context_than_the_planned_one_sees_nothing() {
     );
     let drop = json!({"drop": ["ALL"]});
     let user = |uid: u32, gid: u32, capabilities: Value| json!({"runAsUser": uid, "runAsGroup": gid, "capabilities": capabilities});
+    let all = json!({"drop": ["ALL"], "add": ["DAC_READ_SEARCH", "SYS_PTRACE"]});
+    let less = json!({"drop": ["ALL"], "add": ["DAC_READ_SEARCH"]});
+    let as_root = vec![
+        // What the planner refuses at level baseline.
+        ("root-default", user(0, 0, json!({}))),
+        ("no-ptrace", user(0, 0, less)),
+        ("planned", user(0, 0, all)),
+    ];
     // For each target the contexts in order: the planned one is the last, and the only one that sees.
     let tries: [(&str, Vec<(&str, Value)>); 4] = [
         (
@@ -160,43 +168,8 @@ async fn a_weaker_context_than_the_planned_one_sees_nothing() {
                 ("planned", user(1500, 1600, drop.clone())),
             ],
         ),
-        (
-            "added",
-            vec![
-                // What the planner refuses at level baseline.
-                ("root-default", user(0, 0, json!({}))),
-                (
-                    "no-ptrace",
-                    user(0, 0, json!({"drop": ["ALL"], "add": ["DAC_READ_SEARCH"]})),
-                ),
-                (
-                    "planned",
-                    user(
-                        0,
-                        0,
-                        json!({"drop": ["ALL"], "add": ["DAC_READ_SEARCH", "SYS_PTRACE"]}),
-                    ),
-                ),
-            ],
-        ),
-        (
-            "all",
-            vec![
-                ("root-default", user(0, 0, json!({}))),
-                (
-                    "no-ptrace",
-                    user(0, 0, json!({"drop": ["ALL"], "add": ["DAC_READ_SEARCH"]})),
-                ),
-                (
-                    "planned",
-                    user(
-                        0,
-                        0,
-                        json!({"drop": ["ALL"], "add": ["DAC_READ_SEARCH", "SYS_PTRACE"]}),
-                    ),
-                ),
-            ],
-        ),
+        ("added", as_root.clone()),
+        ("all", as_root),
     ];
     let each = tries.iter().map(|(pod, contexts)| {
         let site = &site;

@@ -142,19 +142,16 @@ fn measure(cluster: &Cluster, program: &str, scripts: &Path) -> Result<()> {
 }
 
 fn scan(cluster: &Cluster, program: &str) -> Result<Value> {
-    let output = cluster
-        .command(program)?
-        .args([
-            "container",
-            "shop",
-            "-n",
-            demo::NAMESPACE,
-            "-q",
-            "-o",
-            "json",
-        ])
-        .args(["--context", cluster.context()])
-        .output()?;
+    let mut command = cluster.command(program)?;
+    command
+        .args(["container", "shop", "-n", demo::NAMESPACE])
+        .args(["-q", "-o", "json", "--context", cluster.context()]);
+    reported(&mut command)
+}
+
+/// The report of a scan that finds something, as each of these does.
+fn reported(command: &mut Command) -> Result<Value> {
+    let output = command.output()?;
     ensure!(
         output.status.code() == Some(1),
         "the scan failed: {}{}",

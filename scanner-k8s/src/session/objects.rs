@@ -16,6 +16,31 @@ use crate::{
     manifest::SCAN_LABEL,
 };
 
+/// A kind of object that scans make: in a namespace, known when this is compiled.
+pub(crate) trait Owned:
+    Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+    + Clone
+    + std::fmt::Debug
+    + Serialize
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<K> Owned for K where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + Serialize
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static
+{
+}
+
 /// UIDs of an object's owners.
 fn owners<K: Resource>(object: &K) -> impl Iterator<Item = &str> {
     let all = object.meta().owner_references.as_deref();
@@ -26,39 +51,19 @@ fn owners<K: Resource>(object: &K) -> impl Iterator<Item = &str> {
 
 impl Session {
     /// Creates an object as the operator, writes it into the ledger, and gives its UID.
-    pub(crate) async fn create<K>(
+    pub(crate) async fn create<K: Owned>(
         &self,
         manifest: serde_json::Value,
-    ) -> Result<String, ControlError>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + std::fmt::Debug
-            + Serialize
-            + DeserializeOwned
-            + Send
-            + Sync
-            + 'static,
-    {
+    ) -> Result<String, ControlError> {
         let made = self.create_object::<K>(manifest).await?;
         Ok(made.uid().unwrap_or_default())
     }
 
     /// The same, and gives the object as the server made it.
-    pub(crate) async fn create_object<K>(
+    pub(crate) async fn create_object<K: Owned>(
         &self,
         manifest: serde_json::Value,
-    ) -> Result<K, ControlError>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + std::fmt::Debug
-            + Serialize
-            + DeserializeOwned
-            + Send
-            + Sync
-            + 'static,
-    {
+    ) -> Result<K, ControlError> {
         let kind = K::kind(&()).into_owned();
         let object: K = serde_json::from_value(manifest).map_err(|source| ControlError {
             message: format!("the manifest of {kind} is not valid"),
@@ -109,24 +114,12 @@ impl Session {
     }
 
     /// Deletes the scan's object of that kind; it may never have existed.
-    pub(crate) async fn delete<K>(&self) -> Result<String, ControlError>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + std::fmt::Debug
-            + DeserializeOwned,
-    {
+    pub(crate) async fn delete<K: Owned>(&self) -> Result<String, ControlError> {
         self.delete_named::<K>(&self.name()).await
     }
 
     /// The same for an object with a name of its own.
-    pub(crate) async fn delete_named<K>(&self, name: &str) -> Result<String, ControlError>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + std::fmt::Debug
-            + DeserializeOwned,
-    {
+    pub(crate) async fn delete_named<K: Owned>(&self, name: &str) -> Result<String, ControlError> {
         let kind = K::kind(&()).into_owned();
         self.ledger.settle(CALL_TIMEOUT).await;
         let this = (kind.clone(), name.to_owned());
@@ -175,13 +168,7 @@ impl Session {
 
     /// Shows that no object of that kind carries the scan's label, in any namespace that the operator
     /// may list.
-    pub(crate) async fn gone<K>(&self) -> Result<String, ControlError>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + std::fmt::Debug
-            + DeserializeOwned,
-    {
+    pub(crate) async fn gone<K: Owned>(&self) -> Result<String, ControlError> {
         let kind = K::kind(&()).into_owned();
         self.ledger.settle(CALL_TIMEOUT).await;
         if !self.may_exist(&kind) {
@@ -234,13 +221,9 @@ impl Session {
     }
 
     /// Objects of that kind with the scan's label: everywhere, or where that is refused, here.
-    async fn labelled<K>(&self) -> Result<(ObjectList<PartialObjectMeta<K>>, Scope), ControlError>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + std::fmt::Debug
-            + DeserializeOwned,
-    {
+    async fn labelled<K: Owned>(
+        &self,
+    ) -> Result<(ObjectList<PartialObjectMeta<K>>, Scope), ControlError> {
         let kind = K::kind(&());
         let params = ListParams::default().labels(&format!("{SCAN_LABEL}={}", self.plan.scan_id));
         if self.ledger.may_list_everywhere() {

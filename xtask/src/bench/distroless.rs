@@ -132,16 +132,9 @@ fn ask(cluster: &Cluster, pod: &str) -> Result<Duration> {
 }
 
 fn scan(cluster: &Cluster, program: &str, pod: &str) -> Result<Value> {
-    let output = cluster
-        .command(program)?
+    let mut command = cluster.command(program)?;
+    command
         .args(["distroless", pod, "-n", NAMESPACE, "-q", "-o", "json"])
-        .args(["--probe-image", PROBE, "--context", cluster.context()])
-        .output()?;
-    ensure!(
-        output.status.code() == Some(1),
-        "the scan failed: {}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(serde_json::from_slice(&output.stdout)?)
+        .args(["--probe-image", PROBE, "--context", cluster.context()]);
+    super::reported(&mut command)
 }

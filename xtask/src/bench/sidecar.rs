@@ -86,19 +86,12 @@ fn measure(cluster: &Cluster, program: &str, scripts: &Path) -> Result<()> {
 fn scan(cluster: &Cluster, program: &str, mode: &Mode) -> Result<Value> {
     let (image, probe) = (cluster.image("demo"), cluster.image(PROBE));
     let args = mode.args.iter();
-    let output = cluster
-        .command(program)?
+    let mut command = cluster.command(program)?;
+    command
         .args(args.map(|arg| if *arg == "IMAGE" { image.as_str() } else { arg }))
         .args(["-n", demo::NAMESPACE, "-q", "-o", "json"])
-        .args(["--probe-image", &probe, "--context", cluster.context()])
-        .output()?;
-    ensure!(
-        output.status.code() == Some(1),
-        "the scan failed: {}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(serde_json::from_slice(&output.stdout)?)
+        .args(["--probe-image", &probe, "--context", cluster.context()]);
+    super::reported(&mut command)
 }
 
 /// Starts a pod, reads what a scan reads by one exec, and deletes it: without isolation, identity,
