@@ -185,3 +185,27 @@ fn an_image_that_is_not_what_it_says_is_no_pass() {
         assert!(report.is_null(), "{name}");
     }
 }
+
+#[test]
+fn an_image_of_which_any_byte_is_changed_is_read_or_refused() {
+    let dir = tempfile::tempdir().expect("a test image can be made");
+    let file = dir.path().join("image.tar");
+    let layers = layers();
+    let whole = [oci(&layers, |_| ()), docker(&layers)];
+    let (mut read, mut refused) = (0, 0);
+    for image in whole {
+        for at in (0..image.len()).step_by(13) {
+            for byte in [0, b'9', 0xff] {
+                let mut changed = image.clone();
+                changed[at] = byte;
+                fs::write(&file, &changed).expect("a test image can be made");
+                match scanner_probe::archive::open(&file, true) {
+                    Ok(_) => read += 1,
+                    Err(_) => refused += 1,
+                }
+            }
+        }
+    }
+    // Padding may be anything; a header, a name and what has a digest may not.
+    assert!(read > 0 && refused > 100, "{read} read, {refused} refused");
+}

@@ -320,6 +320,19 @@ mod tests {
         assert_eq!(unreadable, 0);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn hostile_lines_never_panic(
+            lines in proptest::collection::vec("(@dpkg|@apk|@rpm|[PVA]:|Package: |Status: )?[^\n]{0,40}", 0..20)
+        ) {
+            let (found, lost) = packages(&lines);
+            proptest::prop_assert!(found.len() as u64 + lost <= lines.len() as u64);
+            let _ = (os(&lines), kernel(&lines));
+            let _ = (each(&lines, user), each(&lines, group), each(&lines, shadow));
+            let _ = (each(&lines, env), each(&lines, command));
+        }
+    }
+
     #[test]
     fn a_process_that_only_the_shell_saw_is_told_as_hidden() {
         let seen = |pid| Process {
