@@ -19,7 +19,7 @@ use nix::{
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use scanner_core::{
     cause::chain,
-    report::Verdict,
+    report::{AuditOutcome, Verdict},
     target::{ContainerName, Namespace, PodName, PodSelection, TargetRequest},
 };
 use scanner_k8s::{
@@ -145,12 +145,15 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
     if report.verdict == Verdict::CleanupUnverified {
         let audit = report.post_scan.iter().flat_map(|audit| &audit.checks);
         let open: Vec<String> = audit
-            .map(|c| format!("{}: {:?}", c.id, c.outcome))
+            .filter(|check| check.outcome == AuditOutcome::NotShown)
+            .map(|check| format!("{}: {}", check.id, check.evidence.join("; ")))
             .collect();
-        why = Some(format!(
-            "it cannot be shown that nothing is left: {}",
-            open.join(", ")
-        ));
+        if !open.is_empty() {
+            why = Some(format!(
+                "it cannot be shown that nothing is left: {}",
+                open.join(", ")
+            ));
+        }
     }
     Err(Problem {
         code: exit_code(report.verdict),

@@ -82,6 +82,18 @@ fn stuck(waiting: Option<ContainerStateWaiting>) -> Option<(String, String)> {
     stuck.then(|| (reason, waiting.message.unwrap_or_default()))
 }
 
+/// An ephemeral container of before that waits for an image which does not come: a node that pulls one
+/// image after the other comes to the probe's only then.
+fn before(pod: &Pod, own: &str) -> Option<String> {
+    let statuses = pod.status.as_ref()?.ephemeral_container_statuses.as_ref()?;
+    let others = statuses.iter().filter(|status| status.name != own);
+    let mut waiting = others.filter_map(|status| {
+        let (reason, _) = stuck(status.state.clone()?.waiting)?;
+        Some(format!("{} ({reason})", visible(&status.name, 80)))
+    });
+    waiting.next()
+}
+
 /// Waits until the probe runs; `added` is the pod as the server answered when it was added.
 pub(super) async fn running(session: &Session, added: &Pod) -> Result<(), StrategyError> {
     let seen = until(session, added, START, |state| {
@@ -102,16 +114,24 @@ pub(super) async fn running(session: &Session, added: &Pod) -> Result<(), Strate
         Some(Ok(())) => return Ok(()),
         Some(Err((reason, message))) => (
             visible(&format!("{reason}: {message}"), 400),
-            refusal::of_waiting(&reason, &message),
+            refusal::of_waiting(&reason, &message).to_owned(),
         ),
         None => (
             format!("it did not start within {} s", START.as_secs()),
-            "see the events of the pod, that its node is not too busy, and that it can pull --probe-image",
+            match before(added, &session.name()) {
+                Some(other) => format!(
+                    "ephemeral container {other} of before waits for its image, which may hold up the node; it \
+                     goes when the pod is deleted"
+                ),
+                None => "see the events of the pod, that its node is not too busy, and that it can pull \
+                         --probe-image"
+                    .into(),
+            },
         ),
     };
     Err(StrategyError {
         message: format!("the probe does not run: {reason}"),
-        hint: Some(hint.into()),
+        hint: Some(hint),
         source: None,
     })
 }
@@ -212,5 +232,27 @@ impl SecurityControl for ProbeEnds {
             }
             Err(error) => Err(error.of_control()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_an_image_since_before_is_named_and_our_own_is_not() {
+        let pod = |name: &str, reason: &str| -> Pod {
+            serde_json::from_value(
+                serde_json::json!({"status": {"ephemeralContainerStatuses": [{
+                    "name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                    "state": {"waiting": {"reason": reason}},
+                }]}}),
+            )
+            .unwrap()
+        };
+        let stuck = pod("debug", "ImagePullBackOff");
+        assert_eq!(before(&stuck, "ours").unwrap(), "debug (ImagePullBackOff)");
+        assert_eq!(before(&stuck, "debug"), None);
+        assert_eq!(before(&pod("debug", "ContainerCreating"), "ours"), None);
     }
 }
