@@ -28,6 +28,7 @@ pub mod scan;
 pub mod session;
 pub mod sidecar;
 mod token;
+mod watch;
 
 pub use connect::{ConnectOptions, Connection, connect};
 pub use error::CallError;

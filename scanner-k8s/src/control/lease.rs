@@ -1,17 +1,17 @@
 //! The lease: the cluster itself ends everything that a scan created, even without us.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use futures_util::StreamExt as _;
 use k8s_openapi::api::batch::v1::Job;
-use kube::api::{WatchEvent, WatchParams};
 use scanner_core::{
-    ControlError, Evidence, SecurityControl, escape::visible, plan::PlannedControl,
-    report::AuditCheck,
+    ControlError, Evidence, SecurityControl, plan::PlannedControl, report::AuditCheck,
 };
 
-use crate::{Session, aftermath, error::CallError, error::call, manifest, session::not_held};
+use crate::{Session, aftermath, error::CallError, manifest, session::not_held, watch};
+
+/// How long a Job may take to start.
+const START: Duration = Duration::from_secs(20);
 
 pub(super) struct Lease(pub(super) Arc<Session>);
 
@@ -39,8 +39,13 @@ impl SecurityControl for Lease {
         let uid = self.0.create::<Job>(job).await?;
         let _ = self.0.lease_uid.set(uid.clone());
         // A job queue may hold a Job: nothing is created before the deadline runs.
-        let started = tokio::time::timeout(Duration::from_secs(20), self.started()).await;
-        let job = started.map_err(|_| not_held("the lease did not start within 20 s"))??;
+        let started = self.started().await?;
+        let job = started.ok_or_else(|| {
+            not_held(format!(
+                "the lease did not start within {} s",
+                START.as_secs()
+            ))
+        })?;
         let spec = job.spec.unwrap_or_default();
         let held = job.metadata.uid.as_deref() == Some(uid.as_str())
             && spec.suspend != Some(true)
@@ -82,8 +87,8 @@ impl SecurityControl for Lease {
 }
 
 impl Lease {
-    async fn started(&self) -> Result<Job, ControlError> {
-        let api = self.0.operator_api::<Job>();
+    /// The Job when it has started; nothing if it does not within [`START`].
+    async fn started(&self) -> Result<Option<Job>, ControlError> {
         // From its creation on: a watch from "0" needs a storage feature that not every etcd has.
         let version = self
             .0
@@ -91,25 +96,18 @@ impl Lease {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .clone();
-        let params = WatchParams::default()
-            .fields(&format!("metadata.name={}", self.0.name()))
-            .timeout(20);
-        let watch = call("watch the lease", api.watch(&params, &version)).await;
-        let mut events = pin!(watch.map_err(CallError::of_control)?);
-        let mut last = String::from("no event");
-        while let Some(event) = events.next().await {
-            match event {
-                Ok(WatchEvent::Added(job) | WatchEvent::Modified(job)) => {
-                    if job.status.as_ref().is_some_and(|s| s.start_time.is_some()) {
-                        return Ok(job);
-                    }
-                    last = "the Job without a start time".into();
-                }
-                other => last = visible(&format!("{other:?}"), 300),
-            }
-        }
-        Err(not_held(format!(
-            "the watch of the lease ended before it started; last seen: {last}"
-        )))
+        let api = self.0.operator_api::<Job>();
+        let name = self.0.name();
+        let started = watch::until(
+            &api,
+            "watch the lease",
+            (&name, &version),
+            START,
+            |job: &Job| {
+                let status = job.status.as_ref()?;
+                status.start_time.is_some().then(|| job.clone())
+            },
+        );
+        started.await.map_err(CallError::of_control)
     }
 }

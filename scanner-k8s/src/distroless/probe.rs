@@ -1,17 +1,15 @@
 //! The life of the ephemeral container: that it runs, and that it ended.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use futures_util::StreamExt as _;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStateWaiting, Pod};
-use kube::api::{WatchEvent, WatchParams};
 use scanner_core::{
     ControlError, Evidence, SecurityControl, StrategyError, escape::visible, plan::PlannedControl,
 };
 
 use super::failed;
-use crate::{CallError, Session, error::insist, refusal, session::not_held};
+use crate::{CallError, Session, error::insist, refusal, session::not_held, watch};
 
 /// How long a probe may take to start, its image included.
 const START: Duration = Duration::from_mins(1);
@@ -47,31 +45,16 @@ async fn until<T>(
     done: impl Fn(Option<ContainerState>) -> Option<T>,
 ) -> Result<Option<T>, CallError> {
     let (name, target) = (session.name(), &session.plan().target);
+    if let Some(answer) = done(state(now, &name)) {
+        return Ok(Some(answer));
+    }
+    let version = now.metadata.resource_version.clone().unwrap_or_default();
+    let place = (target.pod.as_str(), version.as_str());
     let api = session.operator_api::<Pod>();
-    let look = async {
-        if let Some(answer) = done(state(now, &name)) {
-            return Ok(Some(answer));
-        }
-        let params = WatchParams::default()
-            .fields(&format!("metadata.name={}", target.pod))
-            .timeout(60);
-        let version = now.metadata.resource_version.clone().unwrap_or_default();
-        let what = "watch the target's pod".to_owned();
-        let mut events = pin!(insist(what, || api.watch(&params, &version)).await?);
-        while let Some(event) = events.next().await {
-            match event {
-                Ok(WatchEvent::Added(pod) | WatchEvent::Modified(pod)) => {
-                    if let Some(answer) = done(state(&pod, &name)) {
-                        return Ok(Some(answer));
-                    }
-                }
-                Ok(WatchEvent::Deleted(_)) | Err(_) => return Ok(None),
-                Ok(_) => {}
-            }
-        }
-        Ok(None)
-    };
-    tokio::time::timeout(limit, look).await.unwrap_or(Ok(None))
+    watch::until(&api, "watch the target's pod", place, limit, |pod: &Pod| {
+        done(state(pod, &name))
+    })
+    .await
 }
 
 /// Why a container waits for what does not come by waiting: the reason, and what it says of it.
