@@ -65,7 +65,7 @@ mod tests {
                 "ResourceQuota",
             ),
             (
-                "minimum cpu usage per Container is 1, but request is 100m",
+                "minimum cpu usage per Container is 1, but request is 25m",
                 "LimitRange",
             ),
             ("admission webhook \"x\" denied the request", "exempt"),

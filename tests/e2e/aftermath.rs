@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use k8s_openapi::api::{core::v1::Secret, rbac::v1::Role};
 use kube::api::{Patch, PatchParams, PostParams};
 use scanner_core::report::{AuditOutcome, Verdict};
-use scanner_tests::Site;
+use scanner_tests::{Site, eventually};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -81,16 +81,11 @@ async fn a_finalizer_on_an_object_of_the_scan_is_no_clean_end() {
     let params = PatchParams::default();
     let hold = async {
         let held = json!({"metadata": {"finalizers": ["example.com/hold"]}});
-        for _ in 0..100 {
-            if roles
-                .patch(&name, &params, &Patch::Merge(&held))
-                .await
-                .is_ok()
-            {
-                return;
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
+        let patch = Patch::Merge(&held);
+        eventually("the scan's Role", async || {
+            roles.patch(&name, &params, &patch).await.ok()
+        })
+        .await;
     };
     let (report, ()) = tokio::join!(scan(&session, "sh", SLOW, pending()), hold);
     let free = json!({"metadata": {"finalizers": null}});

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use scanner_tests::{
-    Site, lab_only,
+    Site, eventually, lab_only,
     program::{Said, program},
 };
 use serde_json::{Value, json};
@@ -45,16 +45,12 @@ async fn the_sidecar_answers_and_nothing_is_added() {
     let manifest = injected(POD, &["--user", "65532:65532"]).await;
     // The namespace's default ServiceAccount appears a moment after it; `Site::new` waited for it.
     apply(&site, &manifest, &[]).await;
-    let mut before = Value::Null;
-    for _ in 0..100 {
+    let before = eventually("a running pod", async || {
         let pod = site.api::<Pod>().get("both").await.expect("pod");
-        if pod.status.as_ref().and_then(|s| s.phase.as_deref()) == Some("Running") {
-            before = json!(pod.spec);
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    assert!(before.is_object(), "the pod runs");
+        let phase = pod.status.as_ref().and_then(|s| s.phase.as_deref());
+        (phase == Some("Running")).then(|| json!(pod.spec))
+    })
+    .await;
     let (with, without) = tokio::join!(
         attached(&site, &["both", "-o", "json"]),
         attached(&site, &["web"])

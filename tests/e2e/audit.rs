@@ -1,6 +1,6 @@
 //! The audit log against the API server's own: they agree, and a thief of the token is seen.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
 
 use k8s_openapi::api::{
     authentication::v1::TokenRequest,
@@ -11,11 +11,10 @@ use kube::{
     api::{ListParams, PostParams},
 };
 use scanner_tests::{
-    Site,
+    Site, eventually,
     program::{Said, program},
     thief,
 };
-use tokio::time::sleep;
 
 /// The API server's audit log; says that a test is not run where there is none.
 #[expect(clippy::print_stderr, reason = "a test that is not run is told")]
@@ -104,18 +103,12 @@ async fn a_stolen_token_raises_the_alarm() {
     let pid = child.id().unwrap();
     // The thief reads the memory of the program while the server still takes the token. While the
     // program starts, its memory may change under the reader.
-    let mut stolen = None;
-    for _ in 0..500 {
-        stolen = thief::tokens_in_memory(pid)
-            .unwrap_or_default()
-            .into_iter()
-            .next();
-        if stolen.is_some() {
-            break;
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
-    let thief = thief::client_with(&stolen.expect("a token in memory")).await;
+    let stolen = eventually("a token in memory", async || {
+        let found = thief::tokens_in_memory(pid).unwrap_or_default();
+        found.into_iter().next()
+    })
+    .await;
+    let thief = thief::client_with(&stolen).await;
     let secrets = Api::<Secret>::namespaced(thief, &site.namespace);
     let refused = secrets.list_metadata(&ListParams::default()).await;
     assert!(refused.is_err(), "the token may exec and nothing else");
@@ -143,22 +136,18 @@ async fn another_token_of_the_identity_raises_the_alarm() {
     let child = site.start(&["web", "--audit-log", text(&log)]);
     let accounts = site.api::<ServiceAccount>();
     let labelled = ListParams::default().labels("secure-scan.io/scan");
-    let mut minted = false;
-    for _ in 0..200 {
+    let name = eventually("the scan's identity", async || {
         let found = accounts.list_metadata(&labelled).await.unwrap().items;
-        if let Some(name) = found.first().and_then(|a| a.metadata.name.as_deref()) {
-            let request: TokenRequest =
-                serde_json::from_value(serde_json::json!({"spec": {"audiences": []}})).unwrap();
-            let params = PostParams::default();
-            minted = accounts
-                .create_token_request(name, &params, &request)
-                .await
-                .is_ok();
-            break;
-        }
-        sleep(Duration::from_millis(5)).await;
-    }
-    assert!(minted, "no token was got while the scan ran");
+        found.into_iter().next()?.metadata.name
+    })
+    .await;
+    let request: TokenRequest =
+        serde_json::from_value(serde_json::json!({"spec": {"audiences": []}})).unwrap();
+    let params = PostParams::default();
+    let minted = accounts
+        .create_token_request(&name, &params, &request)
+        .await;
+    assert!(minted.is_ok(), "while the scan ran: {minted:?}");
     let _ = child.wait_with_output().await.unwrap();
     let alarm = audit(&["reconcile", text(&log), "--apiserver-log", &apiserver]).await;
     assert_eq!(alarm.code, 1, "{alarm:?}");

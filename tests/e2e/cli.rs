@@ -6,7 +6,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use scanner_tests::{Site, lab_only, program::Said};
+use scanner_tests::{Site, eventually, lab_only, program::Said};
 use tokio::{process::Child, time::sleep};
 
 fn lines_with<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
@@ -132,14 +132,11 @@ async fn what_a_user_that_is_not_root_cannot_see_is_no_pass() {
 
 /// Waits until the scan has made something, then a moment more.
 async fn underway(site: &Site, more: Duration) {
-    for _ in 0..400 {
-        if !site.leftovers().await.is_empty() {
-            sleep(more).await;
-            return;
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
-    unreachable!("the scan made nothing within 4 s");
+    eventually("an object of the scan", async || {
+        (!site.leftovers().await.is_empty()).then_some(())
+    })
+    .await;
+    sleep(more).await;
 }
 
 fn send(child: &Child, signal: Signal) {
@@ -170,14 +167,9 @@ async fn after_a_kill_at_any_point_the_lease_removes_everything() {
         underway(&site, Duration::from_millis(ms)).await;
         child.kill().await.unwrap();
         let left = site.leftovers().await.len();
-        for _ in 0..90 {
-            if site.leftovers().await.is_empty() {
-                site.remove().await;
-                return left;
-            }
-            sleep(Duration::from_millis(500)).await;
-        }
-        unreachable!("after {ms} ms and the lease: {:?}", site.leftovers().await);
+        site.nothing_left(60).await;
+        site.remove().await;
+        left
     });
     let left = futures_util::future::join_all(points).await;
     assert!(

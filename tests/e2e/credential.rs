@@ -18,7 +18,7 @@ use nix::{
     unistd::{Pid, mkfifo},
 };
 use scanner_tests::{
-    Site,
+    Site, eventually,
     program::{Said, program},
     thief,
 };
@@ -125,13 +125,7 @@ async fn a_strangers_client_has_it_only_while_it_is_lent() {
         tried.display()
     );
     let running = tokio::spawn(said(lend(&site, &[], &["sh", "-c", &script])));
-    for _ in 0..200 {
-        if copy.exists() {
-            break;
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-    let token = fs::read_to_string(&copy).unwrap().trim().to_owned();
+    let token = written(&copy).await;
     assert!(
         token.starts_with("eyJ"),
         "the program can read its kubeconfig"
@@ -156,6 +150,16 @@ async fn a_strangers_client_has_it_only_while_it_is_lent() {
     site.remove().await;
 }
 
+/// What a program wrote into a file that it then moved to `path`.
+async fn written(path: &Path) -> String {
+    eventually("what the program writes", async || {
+        fs::read_to_string(path).ok()
+    })
+    .await
+    .trim()
+    .to_owned()
+}
+
 #[tokio::test]
 async fn the_program_ends_with_its_parent() {
     let site = Site::new("orphan").await;
@@ -168,31 +172,16 @@ async fn the_program_ends_with_its_parent() {
     let mut child = lend(&site, &["--lease", "30"], &["sh", "-c", &script])
         .spawn()
         .unwrap();
-    for _ in 0..200 {
-        if mark.exists() {
-            break;
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-    let tool = fs::read_to_string(&mark).unwrap().trim().to_owned();
+    let tool = written(&mark).await;
     let alive = || Path::new(&format!("/proc/{tool}")).exists();
     assert!(alive());
     child.kill().await.unwrap();
-    for _ in 0..40 {
-        if !alive() {
-            break;
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-    assert!(!alive(), "the program outlives secure-scan");
-    for _ in 0..90 {
-        if site.leftovers().await.is_empty() {
-            site.remove().await;
-            return;
-        }
-        sleep(Duration::from_millis(500)).await;
-    }
-    unreachable!("after the lease: {:?}", site.leftovers().await);
+    eventually("the program ends with secure-scan", async || {
+        (!alive()).then_some(())
+    })
+    .await;
+    site.nothing_left(60).await;
+    site.remove().await;
 }
 
 #[tokio::test]
@@ -205,13 +194,7 @@ async fn an_interrupt_ends_the_program_and_burns_its_token() {
         copy.display()
     );
     let child = lend(&site, &[], &["sh", "-c", &script]).spawn().unwrap();
-    for _ in 0..200 {
-        if copy.exists() {
-            break;
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-    let token = fs::read_to_string(&copy).unwrap().trim().to_owned();
+    let token = written(&copy).await;
     let pid = i32::try_from(child.id().unwrap()).unwrap();
     kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
     let said = Said::from(child.wait_with_output().await.unwrap());
@@ -232,22 +215,16 @@ async fn after_a_scan_the_token_is_nowhere_in_memory() {
     let log = dir.path().join("log");
     let child = site.start(&["web", "-o", &output, "--audit-log", text(&log)]);
     let pid = child.id().unwrap();
-    let mut token = None;
-    for _ in 0..500 {
-        token = thief::tokens_in_memory(pid).unwrap().into_iter().next();
-        if token.is_some() {
-            break;
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
-    let token = token.expect("a token is in memory while the scan runs");
-    for _ in 0..400 {
+    let token = eventually("a token in memory", async || {
+        let found = thief::tokens_in_memory(pid).unwrap_or_default();
+        found.into_iter().next()
+    })
+    .await;
+    eventually("the end of the audit log", async || {
         let written = fs::read_to_string(&log).unwrap_or_default();
-        if written.contains("payloadType") {
-            break;
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
+        written.contains("payloadType").then_some(())
+    })
+    .await;
     sleep(Duration::from_millis(300)).await;
     let signature = token.rsplit('.').next().unwrap();
     let payload = token.split('.').nth(1).unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
 use scanner_k8s::exec::{self, Limits};
-use scanner_tests::{Site, lab_only, program::probe_image};
+use scanner_tests::{Site, eventually, lab_only, program::probe_image};
 use serde_json::{Value, json};
 
 pub(crate) const NON_ROOT: &str = "lab.local/distroless:1";
@@ -205,15 +205,13 @@ pub(crate) async fn try_context(
     let patch = Patch::Strategic(&patch);
     let added = pods.patch_ephemeral_containers(pod, &params, &patch);
     added.await.map_err(|e| e.to_string())?;
-    for _ in 0..150 {
-        let now = pods.get(pod).await.map_err(|e| e.to_string())?;
-        let statuses = now.status.and_then(|s| s.ephemeral_container_statuses);
-        let ours = statuses.into_iter().flatten().find(|s| s.name == name);
-        if ours.is_some_and(|s| s.state.is_some_and(|s| s.running.is_some())) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    eventually("a running probe", async || {
+        let now = pods.get(pod).await.ok()?;
+        let statuses = now.status?.ephemeral_container_statuses?;
+        let ours = statuses.into_iter().find(|s| s.name == name)?;
+        ours.state?.running
+    })
+    .await;
     let mut target = site.target(pod).await;
     let id = target
         .container_id

@@ -7,7 +7,7 @@ use scanner_k8s::{
     resolve::resolve,
 };
 use scanner_tests::{
-    Site, lab_only,
+    Site, eventually, lab_only,
     program::{Said, probe_image, program},
 };
 use serde_json::{Value, json};
@@ -141,14 +141,12 @@ async fn deployed(site: &Site, name: &str) {
     );
     let args = ["--user", "0:0", "--pod-security", "privileged"];
     apply(site, &injected(&manifest, &args).await, &[]).await;
-    for _ in 0..300 {
+    eventually("a running pod", async || {
         let pod = site.api::<Pod>().get(name).await.expect("pod");
-        if pod.status.as_ref().and_then(|s| s.phase.as_deref()) == Some("Running") {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    unreachable!("pod {name} does not run");
+        let phase = pod.status.as_ref().and_then(|s| s.phase.as_deref());
+        (phase == Some("Running")).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
 use k8s_openapi::api::core::v1::Pod;
-use scanner_tests::{Site, lab_only, program::Said};
+use scanner_tests::{Site, eventually, lab_only, program::Said};
 use serde_json::json;
 
 /// Replaces the shell; `exec /bin/busybox` still has every tool.
@@ -137,18 +137,13 @@ pub(crate) async fn prepared(site: &Site, name: &str, image: &str, command: &[&s
     }]});
     site.pod_like(name, "", "Running", &more, &json!({})).await;
     // What its first process does to it is done.
-    for _ in 0..900 {
+    eventually(name, async || {
         let now = site.api::<Pod>().get(name).await.expect("get pod");
-        let conditions = now.status.and_then(|s| s.conditions).unwrap_or_default();
-        if conditions
-            .iter()
-            .any(|c| c.type_ == "Ready" && c.status == "True")
-        {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    unreachable!("{name} was not prepared within 90 s");
+        let conditions = now.status?.conditions?;
+        let mut ready = conditions.iter().filter(|c| c.type_ == "Ready");
+        ready.any(|c| c.status == "True").then_some(())
+    })
+    .await;
 }
 
 /// The highest memory that a process reached, in KiB.

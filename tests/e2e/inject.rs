@@ -1,10 +1,10 @@
 //! `secure-scan inject`: the API server takes what comes out, and what is deployed so runs.
 
-use std::{process::Stdio, time::Duration};
+use std::process::Stdio;
 
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use scanner_tests::{
-    Site, lab_only,
+    Site, eventually, lab_only,
     program::{Said, probe_image, program},
 };
 use serde_json::Value;
@@ -134,18 +134,15 @@ async fn at_level_restricted_a_pod_stays_guaranteed_and_a_job_completes() {
     for manifest in [pick("Pod"), job] {
         apply(&site, &injected(&manifest, &[]).await, &[]).await;
     }
-    for _ in 0..300 {
+    let class = eventually("a ready pod and a complete Job", async || {
         let pod = site.api::<Pod>().get("w").await.expect("pod");
         let job = site.api::<Job>().get("w").await.expect("job");
-        let pod = pod.status.unwrap_or_default();
-        let ready = pod.container_statuses.unwrap_or_default();
+        let pod = pod.status?;
+        let ready = pod.container_statuses?;
         let done = job.status.and_then(|s| s.succeeded) == Some(1);
-        if done && ready.len() == 2 && ready.iter().all(|c| c.ready) {
-            assert_eq!(pod.qos_class.as_deref(), Some("Guaranteed"));
-            site.remove().await;
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    unreachable!("the pod did not run or the job did not complete within 30 s");
+        (done && ready.len() == 2 && ready.iter().all(|c| c.ready)).then_some(pod.qos_class)
+    })
+    .await;
+    assert_eq!(class.as_deref(), Some("Guaranteed"));
+    site.remove().await;
 }

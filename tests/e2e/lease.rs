@@ -7,10 +7,15 @@ use kube::{
     Api,
     api::{DeleteParams, Patch, PatchParams, PostParams, Request},
 };
-use scanner_tests::Site;
+use scanner_k8s::manifest;
+use scanner_tests::{Site, eventually};
 use serde_json::{Value, json};
 
 const GROUP: &str = "/apis/admissionregistration.k8s.io/v1";
+
+/// By this the test sees that a policy is in force.
+const MARK: &str =
+    "[JSONPatch{op: 'add', path: '/metadata/annotations', value: {'e2e': 'changed'}}]";
 
 /// A mutating policy that covers one site's namespace alone.
 struct Policy(String);
@@ -28,7 +33,10 @@ impl Policy {
                     "apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE"],
                     "resources": [resource],
                 }]},
-                "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": patch}}],
+                "mutations": [
+                    {"patchType": "JSONPatch", "jsonPatch": {"expression": patch}},
+                    {"patchType": "JSONPatch", "jsonPatch": {"expression": MARK}},
+                ],
             },
         });
         let binding = json!({
@@ -48,8 +56,33 @@ impl Policy {
             let made: Result<Value, _> = site.client.request(request.expect("request")).await;
             made.expect("create");
         }
-        // The API server takes a policy into use a moment after it was written.
-        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        // The API server takes a policy into use a moment after it was written: what it changes is changed
+        // then, or it refuses what it cannot change.
+        let sample = match resource {
+            "jobs" => manifest::lease(&"0".repeat(8).parse().expect("id"), &name, 60),
+            _ => json!({"metadata": {"generateName": "try-"}}),
+        };
+        let base = if group.is_empty() {
+            "/api/v1"
+        } else {
+            "/apis/batch/v1"
+        };
+        let place = format!("{base}/namespaces/{name}/{resource}");
+        let dry = PostParams {
+            dry_run: true,
+            ..PostParams::default()
+        };
+        eventually("the policy in force", async || {
+            let body = sample.to_string().into_bytes();
+            let request = Request::new(&place).create(&dry, body).expect("request");
+            match site.client.request::<Value>(request).await {
+                Ok(made) => made["metadata"]["annotations"]["e2e"]
+                    .is_string()
+                    .then_some(()),
+                Err(error) => error.to_string().contains(&name).then_some(()),
+            }
+        })
+        .await;
         Self(name)
     }
 

@@ -41,7 +41,7 @@ use scanner_core::{
 };
 use scanner_k8s::{Session, control};
 use scanner_tests::{
-    Site,
+    Site, eventually,
     fake::{Passes, Script},
 };
 
@@ -116,19 +116,26 @@ async fn a_target_without_a_shell_is_a_failed_scan_and_leaves_nothing() {
 async fn the_credential_is_burnt_while_the_stream_is_still_open() {
     let site = Site::new("burnt").await;
     let session = site.session(120).await;
+    // The target is read until the test has seen that the Secret and the RoleBinding are gone.
     let look = async {
-        tokio::time::sleep(Duration::from_secs(4)).await;
-        site.leftovers().await
+        eventually("a scan without its credential", async || {
+            let now = site.leftovers().await;
+            let kinds: Vec<&str> = now.iter().filter_map(|o| o.split(' ').next()).collect();
+            (kinds == ["Job", "ServiceAccount", "Role"]).then_some(())
+        })
+        .await;
+        let go = ["touch", "/tmp/seen"];
+        let params = kube::api::AttachParams::default();
+        let mut touch = site
+            .api::<Pod>()
+            .exec("web", go, &params)
+            .await
+            .expect("exec");
+        touch.take_status().expect("status").await
     };
-    let slow = scan(&session, "sh", "sleep 8; echo looked; exit 0\n", pending());
-    let (report, during) = tokio::join!(slow, look);
+    let script = "while [ ! -e /tmp/seen ]; do sleep 1; done; echo looked; exit 0\n";
+    let (report, _) = tokio::join!(scan(&session, "sh", script, pending()), look);
     assert_eq!(report.verdict, Verdict::Passed, "{}", show(&report));
-    let kinds: Vec<&str> = during.iter().filter_map(|o| o.split(' ').next()).collect();
-    assert_eq!(
-        kinds,
-        ["Job", "ServiceAccount", "Role"],
-        "while the target is read"
-    );
     site.remove().await;
 }
 
@@ -197,12 +204,6 @@ async fn without_any_release_the_lease_removes_everything() {
         5,
         "everything was made and nothing released"
     );
-    for _ in 0..60 {
-        if site.leftovers().await.is_empty() {
-            site.remove().await;
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.nothing_left(60).await;
+    site.remove().await;
 }

@@ -6,7 +6,7 @@ use kube::{
     Api, ResourceExt as _,
     api::{DeleteParams, PostParams},
 };
-use scanner_tests::{Site, lab_only, program::Said};
+use scanner_tests::{Site, eventually, lab_only, program::Said};
 use serde_json::{Value, json};
 
 use crate::distroless::{NON_ROOT, ROOT, try_context};
@@ -282,18 +282,12 @@ async fn admission_policy(site: &Site) -> Policy {
     let debug = json!({"spec": {"ephemeralContainers": [{"name": "x", "image": "x"}]}});
     let patch = kube::api::Patch::Strategic(&debug);
     let pods = site.api::<Pod>();
-    for _ in 0..300 {
-        if pods
-            .patch_ephemeral_containers("web", &dry, &patch)
-            .await
-            .is_err()
-        {
-            return Policy(made.name_any());
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    Policy(made.name_any()).remove(site).await;
-    unreachable!("the policy is not in force after 30 s");
+    eventually("a refusal by the policy", async || {
+        let tried = pods.patch_ephemeral_containers("web", &dry, &patch);
+        tried.await.err()
+    })
+    .await;
+    Policy(made.name_any())
 }
 
 impl Policy {

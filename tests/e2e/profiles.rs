@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
-    time::Duration,
 };
 
 use k8s_openapi::api::{
@@ -15,7 +14,7 @@ use kube::{
     api::{ListParams, Patch, PatchParams, PostParams},
 };
 use scanner_policy::builtin;
-use scanner_tests::{Site, lab_only, program::Said};
+use scanner_tests::{Site, eventually, lab_only, program::Said};
 use serde_json::{Value, json};
 
 /// All shipped profiles as one, so that one scan judges every check.
@@ -108,15 +107,13 @@ async fn pod(site: &Site, name: &str, spec: &Value) {
 async fn running(site: &Site, app: &str) {
     let ours = ListParams::default().labels(&format!("app={app}"));
     let pods = site.api::<Pod>();
-    for _ in 0..1200 {
+    eventually("a running pod", async || {
         let all = pods.list(&ours).await.expect("pods");
         let mut statuses = all.items.iter().filter_map(|pod| pod.status.as_ref());
-        if statuses.any(|status| status.phase.as_deref() == Some("Running")) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    unreachable!("pod {app} does not run");
+        let runs = statuses.any(|status| status.phase.as_deref() == Some("Running"));
+        runs.then_some(())
+    })
+    .await;
 }
 
 /// The name with a digest by which the node knows the probe.

@@ -8,7 +8,7 @@ use scanner_k8s::{
     manifest::{self, object_name},
 };
 use scanner_tests::{
-    Site,
+    Site, eventually,
     program::{Said, program},
 };
 use serde_json::{Value, json};
@@ -128,13 +128,11 @@ async fn without_a_started_lease_nothing_else_is_created() {
     let quotas = site.api::<k8s_openapi::api::core::v1::ResourceQuota>();
     let made = quotas.create(&PostParams::default(), &quota).await;
     made.unwrap();
-    for _ in 0..100 {
+    eventually("a quota in force", async || {
         let now = quotas.get("none").await.unwrap();
-        if now.status.is_some_and(|s| s.hard.is_some()) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+        now.status?.hard
+    })
+    .await;
     let said = site.run(&["web"]).await;
     assert_eq!(said.code, 3, "{said:?}");
     let text = format!("{}{}", said.out, said.err).replace('\n', " ");

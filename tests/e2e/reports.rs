@@ -1,6 +1,6 @@
 //! Reports of real scans: every form at once, and policy reports that the API server takes.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
@@ -9,11 +9,10 @@ use kube::{
     core::{ApiResource, DynamicObject, GroupVersionKind},
 };
 use scanner_tests::{
-    Site, lab_only,
+    Site, eventually, lab_only,
     program::{Said, program},
 };
 use serde_json::{Value, json};
-use tokio::time::sleep;
 
 const FILES: [(&str, &str); 7] = [
     ("json", "report.json"),
@@ -106,15 +105,14 @@ async fn applied(site: &Site, object: Value) {
     let mut wrong = object.clone();
     wrong["results"][0]["severity"] = "terrible".into();
     let parsed = serde_json::from_value(object.clone()).expect("as written");
-    let mut tries = 0;
-    let kept = loop {
-        // A new kind is served a moment after it was defined.
+    // A new kind is served a moment after it was defined.
+    let kept = eventually("the new kind", async || {
         match api.create(&params, &parsed).await {
-            Err(kube::Error::Api(status)) if status.code == 404 && tries < 100 => tries += 1,
-            made => break made.expect("the server takes the object"),
+            Err(kube::Error::Api(status)) if status.code == 404 => None,
+            made => Some(made.expect("the server takes the object")),
         }
-        sleep(Duration::from_millis(100)).await;
-    };
+    })
+    .await;
     for field in ["results", "summary", "scope"] {
         assert_eq!(kept.data[field], object[field], "{field}");
     }

@@ -292,7 +292,9 @@ async fn the_documented_rights_and_no_more_suffice_for_every_mode() {
     let binding = serde_json::from_value(binding).expect("binding");
     let made = site.api::<k8s_openapi::api::rbac::v1::RoleBinding>();
     made.create(&params, &binding).await.expect("binding");
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let may =
+        json!({"namespace": site.namespace, "group": "", "resource": "pods", "verb": "create"});
+    site.granted("default", may).await;
     let proxy = Proxy::start(0, Fault::None).await;
     let kubeconfig = proxy.kubeconfig(&site.token("default").await);
     let (file, probe) = (kubeconfig.path().to_string_lossy(), probe_image());

@@ -1,7 +1,5 @@
 //! Strategy sidecar in namespaces with rules of their own, and when something does not go well.
 
-use std::time::Duration;
-
 use k8s_openapi::api::{
     core::v1::{LimitRange, Pod, ResourceQuota},
     networking::v1::NetworkPolicy,
@@ -11,7 +9,7 @@ use kube::{
     api::{DeleteParams, ListParams, PostParams},
 };
 use scanner_tests::{
-    Site,
+    Site, eventually,
     fault::{Fault, Proxy},
     lab_only,
     program::{probe_image, program},
@@ -151,24 +149,21 @@ async fn isolation_that_is_taken_away_during_the_scan_makes_it_fail() {
 async fn undo(site: &Site, label: bool) {
     let ours = ListParams::default().labels("secure-scan.io/scan");
     let (pods, policies) = (site.api::<Pod>(), site.api::<NetworkPolicy>());
-    for _ in 0..600 {
-        for pod in pods.list(&ours).await.expect("pods") {
+    let pod = eventually("a running pod of the scan", async || {
+        let all = pods.list(&ours).await.expect("pods");
+        all.into_iter().find(|pod| {
             let phase = pod.status.as_ref().and_then(|s| s.phase.as_deref());
-            if phase != Some("Running") {
-                continue;
-            }
-            if label {
-                return unlabel(site, &pod.name_any()).await;
-            }
-            for policy in policies.list(&ours).await.expect("policies") {
-                let (name, now) = (policy.name_any(), DeleteParams::default());
-                policies.delete(&name, &now).await.expect("deleted");
-            }
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+            phase == Some("Running")
+        })
+    })
+    .await;
+    if label {
+        return unlabel(site, &pod.name_any()).await;
     }
-    unreachable!("no pod of the scan ran");
+    for policy in policies.list(&ours).await.expect("policies") {
+        let (name, now) = (policy.name_any(), DeleteParams::default());
+        policies.delete(&name, &now).await.expect("deleted");
+    }
 }
 
 #[tokio::test]

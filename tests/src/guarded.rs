@@ -4,7 +4,7 @@ use kube::api::Request;
 use serde_json::Value;
 
 use crate::{
-    Site,
+    Site, eventually,
     program::{Said, program},
 };
 
@@ -50,8 +50,28 @@ impl Guarded {
             assert!(made["metadata"]["uid"].is_string());
             objects.push((path, object));
         }
-        // The API server takes a policy into use a moment after it was written.
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        // The API server takes a policy into use a moment after it was written. Until then an exec by who has
+        // the name of a scan identity and every right is asked to upgrade.
+        let exec = format!(
+            "/api/v1/namespaces/{}/pods/web/exec?command=true",
+            site.namespace
+        );
+        let identity = format!(
+            "system:serviceaccount:{}:secure-scan-00000000",
+            site.namespace
+        );
+        eventually("the guard in force", async || {
+            let request = hyper::Request::post(&exec)
+                .header("Impersonate-User", &identity)
+                .header("Impersonate-Group", "system:masters")
+                .body(Vec::new())
+                .expect("request");
+            match site.client.request_text(request).await {
+                Err(kube::Error::Api(status)) => status.message.contains(&name).then_some(()),
+                _ => None,
+            }
+        })
+        .await;
         Self { name, objects }
     }
 

@@ -11,8 +11,10 @@ pub mod fault;
 pub mod guarded;
 pub mod program;
 pub mod thief;
+mod wait;
 
 pub use program::lab_only;
+pub use wait::eventually;
 
 use std::{sync::Arc, time::Duration};
 
@@ -118,17 +120,17 @@ impl Site {
         }))
         .expect("pod");
         let pods = self.api::<Pod>();
-        for _ in 0..300 {
-            // The namespace's default ServiceAccount appears a moment after it.
-            let _ = pods.create(&PostParams::default(), &object).await;
+        // The namespace's default ServiceAccount appears a moment after it.
+        eventually("the pod is created", async || {
+            pods.create(&PostParams::default(), &object).await.ok()
+        })
+        .await;
+        eventually(wanted, async || {
             let now = pods.get_opt(name).await.expect("get pod");
-            let phase = now.and_then(|p| p.status).and_then(|s| s.phase);
-            if phase.as_deref() == Some(wanted) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        unreachable!("pod {name} was not {wanted} within 30 s");
+            let phase = now?.status?.phase?;
+            (phase == wanted).then_some(())
+        })
+        .await;
     }
 
     /// Resolves a pod by name.

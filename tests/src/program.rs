@@ -7,14 +7,15 @@ use std::{
 
 use k8s_openapi::api::{
     authentication::v1::TokenRequest,
+    authorization::v1::SubjectAccessReview,
     core::v1::ServiceAccount,
     rbac::v1::{Role, RoleBinding},
 };
-use kube::api::PostParams;
+use kube::{Api, api::PostParams};
 use serde_json::json;
 use tokio::process::{Child, Command};
 
-use crate::Site;
+use crate::{Site, eventually};
 
 /// What a run of the program said and how it ended.
 pub struct Said {
@@ -127,6 +128,7 @@ impl Site {
 impl Site {
     /// Lets a service account of this namespace do (API group, resource, verb).
     pub async fn allow(&self, account: &str, rules: &[(&str, &str, &str)]) {
+        let last = rules.last();
         let rules: Vec<_> = rules
             .iter()
             .map(|(group, resource, verb)| {
@@ -146,8 +148,29 @@ impl Site {
         made.expect("create role");
         let made = self.api::<RoleBinding>().create(&params, &binding).await;
         made.expect("create binding");
-        // The authorizer learns of a new binding a moment after it was written.
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        if let Some((group, resource, verb)) = last {
+            let may = json!({
+                "namespace": self.namespace, "group": group, "resource": resource, "verb": verb,
+            });
+            self.granted(account, may).await;
+        }
+    }
+
+    /// Waits until the server's authorizer knows that an account of this namespace may do that: it learns of
+    /// a new binding a moment after it was written.
+    pub async fn granted(&self, account: &str, may: serde_json::Value) {
+        let user = format!("system:serviceaccount:{}:{account}", self.namespace);
+        let review = json!({"spec": {"user": user, "resourceAttributes": may}});
+        let review: SubjectAccessReview = serde_json::from_value(review).expect("review");
+        let reviews = Api::<SubjectAccessReview>::all(self.client.clone());
+        eventually("the operator's rights", async || {
+            let answer = reviews
+                .create(&PostParams::default(), &review)
+                .await
+                .expect("review");
+            answer.status?.allowed.then_some(())
+        })
+        .await;
     }
 }
 

@@ -145,7 +145,7 @@ impl Parts {
             "imagePullPolicy": "IfNotPresent",
             "command": command,
             "resources": {
-                "requests": {"cpu": "100m", "memory": "128Mi", "ephemeral-storage": "16Mi"},
+                "requests": {"cpu": "25m", "memory": "128Mi", "ephemeral-storage": "16Mi"},
                 "limits": {"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "16Mi"},
             },
             "securityContext": {

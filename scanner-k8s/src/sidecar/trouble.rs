@@ -13,7 +13,7 @@ pub(super) fn admission(message: &str) -> Option<&'static str> {
     } else if has("exceeded quota") || has("failed quota") {
         "the namespace's ResourceQuota has no room for the scan's pod: free some, or raise it"
     } else if has("usage per") || has("limit to request ratio") {
-        "the namespace's LimitRange refuses the resources of the scan's pod (100m and 128Mi for the \
+        "the namespace's LimitRange refuses the resources of the scan's pod (25m and 128Mi for the \
          probe, and for a clone those of the target)"
     } else if has("must specify a volume type") {
         OLD
@@ -122,7 +122,7 @@ mod tests {
                 "ResourceQuota",
             ),
             (
-                "minimum cpu usage per Container is 1, but request is 100m",
+                "minimum cpu usage per Container is 1, but request is 25m",
                 "LimitRange",
             ),
             (
