@@ -1,6 +1,7 @@
 //! Connects to a cluster as the operator, and refuses what would not be verified TLS.
 
 mod audited;
+mod request_info;
 mod watch;
 
 use std::{

@@ -3,17 +3,18 @@
 //! The program is run while the credential holds, inside the same pipeline as a scan: the same
 //! controls surround it, and the same release, verification and audit follow it.
 
+mod strategy;
+
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use scanner_core::{
-    AccessError, EnforcedControls, Pipeline, ScanEngine, ScanPlan, ScanReport, ScanStrategy,
-    StrategyError, Target, TargetAccess,
-    audit::{AuditLog, Entry},
+    Pipeline, ScanPlan, ScanReport,
+    audit::AuditLog,
     event::Observer,
-    finding::{CheckResult, CheckStatus, Findings, ProfileRef, Severity},
-    inventory::{Inventory, InventoryRequest, PodFacts},
-    plan::{PlannedCommand, PlannedObject, PlannedRule},
+    finding::Severity,
+    inventory::PodFacts,
+    plan::{PlannedCommand, PlannedRule},
     report::{ApiCalls, AuditSummary},
     target::TargetRequest,
 };
@@ -26,30 +27,10 @@ use crate::{
     resolve::{ResolveError, resolve},
     scan::{LoggedScan, MAX_LEASE, MIN_LEASE, scan_id},
 };
+use strategy::{Lend, ToolRan};
 
 /// Name of the strategy in plan and report.
 pub const STRATEGY: &str = "tool";
-
-/// What is created: API version, kind, what for.
-const OBJECTS: [(&str, &str, &str); 5] = [
-    (
-        "batch/v1",
-        "Job",
-        "the lease: owns the rest, never has a pod",
-    ),
-    ("v1", "ServiceAccount", "the program's identity"),
-    (
-        "rbac.authorization.k8s.io/v1",
-        "Role",
-        "what the identity may do",
-    ),
-    (
-        "rbac.authorization.k8s.io/v1",
-        "RoleBinding",
-        "gives the role to the identity",
-    ),
-    ("v1", "Secret", "empty; the token dies with it"),
-];
 
 /// A program that speaks kubeconfig.
 #[async_trait]
@@ -118,16 +99,9 @@ impl PreparedLending {
             return Err(ResolveError::Guarded(request.run_anything));
         }
         let name = manifest::object_name(&scan_id);
-        let objects = OBJECTS.map(|(api_version, kind, purpose)| PlannedObject {
-            api_version: api_version.into(),
-            kind: kind.into(),
-            namespace: target.namespace.to_string(),
-            name: name.clone(),
-            purpose: purpose.into(),
-        });
         let mut plan = ScanPlan {
             differences: vec![],
-            objects: objects.to_vec(),
+            objects: manifest::planned(&target.namespace, &name, "the program's identity"),
             rules,
             commands: vec![PlannedCommand {
                 container: "none: a program of this machine".into(),
@@ -209,115 +183,5 @@ pub(crate) fn get_rule(pod: &str) -> PlannedRule {
         resources: vec!["pods".into()],
         resource_names: vec![pod.to_owned()],
         verbs: vec!["get".into()],
-    }
-}
-
-struct Lend {
-    session: Arc<Session>,
-    tool: Arc<dyn Tool>,
-    code: Arc<OnceLock<i32>>,
-}
-
-#[async_trait]
-impl ScanStrategy for Lend {
-    fn name(&self) -> &'static str {
-        STRATEGY
-    }
-
-    fn trust(&self) -> &'static str {
-        "what the program does with the pod is its own"
-    }
-
-    fn commands(&self, _: &Target, _: &InventoryRequest) -> Vec<PlannedCommand> {
-        vec![]
-    }
-
-    async fn open(
-        &self,
-        plan: &ScanPlan,
-        _: &EnforcedControls,
-        _: &InventoryRequest,
-    ) -> Result<Box<dyn TargetAccess>, StrategyError> {
-        let failed = |message: String| StrategyError {
-            message,
-            hint: None,
-            source: None,
-        };
-        let token = self.session.take_lent();
-        let token = token.ok_or_else(|| failed("there is no credential to lend".into()))?;
-        let namespace = plan.target.namespace.as_str();
-        let kubeconfig = self.session.connection.kubeconfig(&token, namespace);
-        drop(token);
-        let log = self.session.connection.audit();
-        log.record(Entry::Lent {
-            account: self.session.account(),
-            namespace: namespace.to_owned(),
-            pod: plan.target.pod.to_string(),
-            get_pod: plan.rules.contains(&get_rule(plan.target.pod.as_str())),
-            tool: self.tool.name(),
-        });
-        let limit = std::time::Duration::from_secs(plan.lease_seconds.into());
-        let ran = tokio::time::timeout(limit, self.tool.run(kubeconfig)).await;
-        let code = ran
-            .map_err(|_| StrategyError {
-                hint: Some("raise --lease".into()),
-                ..failed("the program was ended: it ran longer than the lease".into())
-            })?
-            .map_err(failed)?;
-        log.record(Entry::Done {
-            what: format!("{} ended with code {code}", self.tool.name()),
-        });
-        let _ = self.code.set(code);
-        Ok(Box::new(Nothing))
-    }
-}
-
-struct Nothing;
-
-#[async_trait]
-impl TargetAccess for Nothing {
-    async fn inventory(&mut self, _: &InventoryRequest) -> Result<Inventory, AccessError> {
-        Ok(Inventory::default())
-    }
-
-    async fn close(self: Box<Self>) {}
-}
-
-/// Says that the program was run; what it found is in its own output.
-struct ToolRan;
-
-impl ScanEngine for ToolRan {
-    fn request(&self) -> InventoryRequest {
-        InventoryRequest::default()
-    }
-
-    fn evaluate(&self, _: &Inventory) -> Findings {
-        Findings {
-            profile: ProfileRef {
-                name: "none".into(),
-                version: String::new(),
-                title: "A program with a lent credential".into(),
-                digest: String::new(),
-                inputs: std::collections::BTreeMap::default(),
-                selection: Vec::new(),
-            },
-            thresholds: None,
-            waivers: None,
-            results: vec![CheckResult {
-                id: "tool-ran".into(),
-                title: "The program was run to its end".into(),
-                severity: Severity::Info,
-                status: CheckStatus::Pass,
-                message: String::new(),
-                evidence: vec![],
-                evidence_total: 0,
-                rationale: String::new(),
-                fix: String::new(),
-                limits: vec![],
-                tags: vec![],
-                references: vec![],
-                waiver: None,
-            }],
-        }
     }
 }

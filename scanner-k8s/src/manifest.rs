@@ -1,6 +1,9 @@
 //! Every object that a scan creates, as pure functions from its names to manifests.
 
-use scanner_core::plan::{PlannedRule, ScanId};
+use scanner_core::{
+    plan::{PlannedObject, PlannedRule, ScanId},
+    target::Namespace,
+};
 use serde_json::{Value, json};
 
 /// Label whose value is the scan's id; on everything that a scan creates.
@@ -119,6 +122,30 @@ pub fn anchor(scan: &ScanId, namespace: &str, lease_uid: &str) -> Value {
         "type": "Opaque",
         "metadata": metadata(scan, namespace, Some(lease_uid)),
     })
+}
+
+/// The lease and the identity, as a plan names them; every scan makes them.
+pub(crate) fn planned(namespace: &Namespace, name: &str, identity: &str) -> Vec<PlannedObject> {
+    let rbac = "rbac.authorization.k8s.io/v1";
+    [
+        (
+            "batch/v1",
+            "Job",
+            "the lease: owns the rest, never has a pod",
+        ),
+        ("v1", "ServiceAccount", identity),
+        (rbac, "Role", "what the identity may do"),
+        (rbac, "RoleBinding", "gives the role to the identity"),
+        ("v1", "Secret", "empty; the token dies with it"),
+    ]
+    .map(|(api_version, kind, purpose)| PlannedObject {
+        api_version: api_version.into(),
+        kind: kind.into(),
+        namespace: namespace.to_string(),
+        name: name.into(),
+        purpose: purpose.into(),
+    })
+    .into()
 }
 
 /// Exec into one pod by name. WebSocket exec needs get and create since Kubernetes 1.35.

@@ -15,7 +15,7 @@ use scanner_core::{
     finding::Severity,
     gate::{ExpectedDigest, Gate, GateDecision, GateFacts, GateResult},
     inventory::PodFacts,
-    plan::{InvalidScanId, PlannedObject, ScanId},
+    plan::{InvalidScanId, ScanId},
     report::{ApiCalls, AuditSummary, Verdict},
     target::PodSelection,
 };
@@ -90,7 +90,11 @@ impl PreparedScan {
             request: &engine.request(),
             lease_seconds: request.lease_seconds.clamp(MIN_LEASE, MAX_LEASE),
         };
-        let mut objects = identity(&settled);
+        let mut objects = manifest::planned(
+            &settled.target.namespace,
+            settled.name,
+            "the scan's own identity",
+        );
         objects.extend(reach.objects(&settled));
         let (mut rules, commands) = (reach.rules(&settled), reach.commands(&settled));
         if allowed.limits() {
@@ -255,24 +259,6 @@ fn judged(
         unused = policy.unused(known);
     }
     (gates, unused)
-}
-
-/// The lease and the identity, which every scan has.
-fn identity(scan: &Settled<'_>) -> Vec<PlannedObject> {
-    let rbac = "rbac.authorization.k8s.io/v1";
-    [
-        (
-            "batch/v1",
-            "Job",
-            "the lease: owns the rest, never has a pod",
-        ),
-        ("v1", "ServiceAccount", "the scan's own identity"),
-        (rbac, "Role", "what the identity may do"),
-        (rbac, "RoleBinding", "gives the role to the identity"),
-        ("v1", "Secret", "empty; the token dies with it"),
-    ]
-    .map(|(api_version, kind, purpose)| scan.object(api_version, kind, scan.name, purpose))
-    .into()
 }
 
 /// A new id: ten hexadecimal digits, so that the admission guard knows the identity by its name.

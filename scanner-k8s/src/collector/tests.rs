@@ -344,12 +344,18 @@ fn digests_are_the_same_in_every_shell_and_told_where_there_is_no_tool() {
     assert_eq!(reasons[0], "the target has no no-such-tool");
 }
 
-/// An answer that takes a second, so that something can happen meanwhile.
+/// An answer between whose two looks something happens.
 fn slowly(shell: &[&str], meanwhile: impl FnOnce()) -> Inventory {
+    let signs = tempfile::tempdir().unwrap();
+    let (looked, go) = (signs.path().join("looked"), signs.path().join("go"));
     let request = InventoryRequest::default().comparing();
     let slow = script(&request, "n0nce").replace(
         "for section in $sections; do",
-        "sleep 1; for section in $sections; do",
+        &format!(
+            ": >{}; while [ ! -e {} ]; do sleep 0.1; done; for section in $sections; do",
+            looked.display(),
+            go.display()
+        ),
     );
     let mut child = Command::new(shell[0])
         .args(&shell[1..])
@@ -360,8 +366,12 @@ fn slowly(shell: &[&str], meanwhile: impl FnOnce()) -> Inventory {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(slow.as_bytes()).unwrap();
     drop(stdin);
-    std::thread::sleep(std::time::Duration::from_millis(600));
+    while !looked.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it looks a first time");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     meanwhile();
+    fs::write(&go, "").unwrap();
     let out = child.wait_with_output().unwrap().stdout;
     parse::inventory(NAME, &out, "n0nce", &request).unwrap()
 }
@@ -376,7 +386,7 @@ fn what_changes_while_the_collector_runs_is_told_in_every_shell() {
         let mut held = Vec::new();
         let found = slowly(shell, || {
             fs::write(own.path(), "changed").unwrap();
-            let sleep = Command::new("sleep").arg("5").spawn().unwrap();
+            let sleep = Command::new("sleep").arg("600").spawn().unwrap();
             held.push((sleep, std::net::TcpListener::bind("127.0.0.1:0").unwrap()));
         });
         let (mut sleep, listener) = held.pop().unwrap();
