@@ -39,7 +39,7 @@ pub(crate) fn print(text: &str) -> Result<(), Problem> {
 /// The form of a plan, if it has one.
 pub(crate) fn plan(plan: &ScanPlan, format: Format) -> Option<String> {
     match format {
-        Format::Terminal => Some(text::plan(plan)),
+        Format::Terminal => Some(text::plan(plan, io::stdout().is_terminal())),
         Format::Json => {
             let mut text = serde_json::to_string_pretty(plan).unwrap_or_default();
             text.push('\n');

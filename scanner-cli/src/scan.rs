@@ -93,12 +93,14 @@ pub(crate) async fn run_on(
         prepare(&connection, args, planned).await
     };
     let prepared = Box::pin(prepared).await;
-    if args.dry_run || prepared.is_err() {
+    if prepared.is_err() {
         progress.finish();
     }
     let prepared = prepared?;
     if args.dry_run {
-        let form = |format| output::plan(prepared.plan(), format);
+        let plan = prepared.whole_plan(&profile).await;
+        progress.finish();
+        let form = |format| output::plan(&plan, format);
         let code = if prepared.refused() { GATE } else { 0 };
         return sinks.write_with(form, "a plan").map(|()| code);
     }

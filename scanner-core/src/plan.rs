@@ -89,6 +89,23 @@ pub struct ScanPlan {
     pub differences: Vec<String>,
     /// Controls that would surround the scan.
     pub controls: Vec<PlannedControl>,
+    /// What may be done instead, where the strategy was left to choose. Only of a plan that is shown:
+    /// the report of a scan has the plan of what was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<Box<Otherwise>>,
+}
+
+/// What would be done instead of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Otherwise {
+    /// When.
+    pub when: String,
+    /// What would then be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<ScanPlan>,
+    /// Why it cannot be done, where it cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_possible: Option<String>,
 }
 
 /// An object that would be created.
@@ -104,6 +121,9 @@ pub struct PlannedObject {
     pub name: String,
     /// What it is for.
     pub purpose: String,
+    /// Its specification, where it is one that a reader would want to see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<serde_json::Value>,
 }
 
 /// A permission that would be granted, as in a Role.

@@ -102,8 +102,12 @@ impl Reach for DistrolessReach {
         let seconds = scan.lease_seconds;
         let spec = container(scan.name, scan.target, &self.image, &self.context, seconds);
         let (pod, why) = (&scan.target.pod, self.context.why);
-        let purpose = format!("added to pod {pod}; {why}: {spec}");
-        vec![scan.object("v1", "ephemeral container", scan.name, &purpose)]
+        let purpose = format!("added to pod {pod}; {why}");
+        let added = scan.object("v1", "ephemeral container", scan.name, &purpose);
+        vec![PlannedObject {
+            spec: Some(spec),
+            ..added
+        }]
     }
 
     fn rules(&self, scan: &Settled<'_>) -> Vec<PlannedRule> {

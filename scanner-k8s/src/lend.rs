@@ -110,6 +110,7 @@ impl PreparedLending {
                 stdin_bytes: 0,
             }],
             controls: vec![],
+            otherwise: None,
             scan_id,
             strategy: STRATEGY.into(),
             reason: None,

@@ -144,6 +144,7 @@ pub(crate) fn planned(namespace: &Namespace, name: &str, identity: &str) -> Vec<
         namespace: namespace.to_string(),
         name: name.into(),
         purpose: purpose.into(),
+        spec: None,
     })
     .into()
 }

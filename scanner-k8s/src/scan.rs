@@ -114,6 +114,7 @@ impl PreparedScan {
             gates: vec![],
             lease_seconds: settled.lease_seconds,
             target: target.clone(),
+            otherwise: None,
         };
         let session = Session::new(connection.clone(), plan.clone());
         let controls = reach.controls(&session);
@@ -157,6 +158,17 @@ impl PreparedScan {
     /// Everything that [`PreparedScan::run`] would create, grant and run.
     pub fn plan(&self) -> &ScanPlan {
         &self.plan
+    }
+
+    /// The same with what would be done instead, where the strategy was left to choose. A few calls
+    /// that read; nothing is written.
+    pub async fn whole_plan(&self, engine: &dyn ScanEngine) -> ScanPlan {
+        let mut plan = self.plan.clone();
+        if let Some(request) = self.otherwise.clone() {
+            let planned = Box::pin(auto::planned(&self.connection, engine, request));
+            plan.otherwise = Some(Box::new(planned.await));
+        }
+        plan
     }
 
     /// Whether a gate refuses the target; the scan would then not touch it.

@@ -202,7 +202,10 @@ impl Reach for SidecarReach {
         let policy = "networking.k8s.io/v1";
         vec![
             scan.object(policy, "NetworkPolicy", scan.name, "denies the pod all ingress and egress"),
-            scan.object("v1", "Pod", scan.name, &format!("{why}: {spec}")),
+            PlannedObject {
+                spec: Some(spec),
+                ..scan.object("v1", "Pod", scan.name, why)
+            },
             scan.object(
                 policy,
                 "NetworkPolicy",

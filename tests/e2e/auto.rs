@@ -49,6 +49,46 @@ async fn a_target_without_a_shell_gets_a_probe_after_a_try_that_left_nothing() {
 }
 
 #[tokio::test]
+async fn a_dry_run_shows_both_ways_and_writes_nothing() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("auto-dry").await;
+    site.pod_of("bare", "lab.local/distroless:1", "Running")
+        .await;
+    let json = ["bare", "--dry-run", "-o", "json", PROBE[0], PROBE[1]];
+    let text = ["bare", "--dry-run", PROBE[0], PROBE[1]];
+    let (json, text, without) = tokio::join!(
+        site.auto(&json),
+        site.auto(&text),
+        site.auto(&["bare", "--dry-run"]),
+    );
+    assert_eq!((json.code, text.code, without.code), (0, 0, 0), "{json:?}");
+    let plan = json.json();
+    assert_eq!(plan["strategy"], "container");
+    let next = &plan["otherwise"]["plan"];
+    assert_eq!(next["strategy"], "distroless");
+    let when = plan["otherwise"]["when"].as_str().expect("when");
+    assert!(when.contains("no /bin/sh"), "{when}");
+    let (first, second) = (plan["rules"].to_string(), next["rules"].to_string());
+    assert!(!first.contains("pods/ephemeralcontainers"), "{first}");
+    assert!(second.contains("pods/ephemeralcontainers"), "{second}");
+    assert_ne!(plan["scan_id"], next["scan_id"]);
+    // What is read as text can be copied whole: nothing of it is cut or broken.
+    let from = text.out.find("\n    {\n").expect("the specification") + 1;
+    let length = text.out[from..].find("\n    }\n").expect("its end") + "\n    }\n".len();
+    let spec: serde_json::Value =
+        serde_json::from_str(&text.out[from..from + length]).expect("valid JSON");
+    assert_eq!(spec["targetContainerName"], "web");
+    assert!(text.out.contains("patch on pods/ephemeralcontainers, only bare"));
+    assert!(without.out.contains("--probe-image"), "{without:?}");
+    assert!(site.leftovers().await.is_empty());
+    let pod = site.api::<Pod>().get("bare").await.expect("pod");
+    assert!(pod.spec.is_some_and(|s| s.ephemeral_containers.is_none()));
+    site.remove().await;
+}
+
+#[tokio::test]
 async fn where_no_probe_may_look_the_report_says_why() {
     if lab_only() {
         return;

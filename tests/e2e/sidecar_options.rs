@@ -143,8 +143,8 @@ async fn a_dry_run_of_every_mode_shows_the_whole_plan_and_writes_nothing() {
             "NetworkPolicy",
         ];
         assert_eq!(kinds, expected);
-        let pod = objects[6]["purpose"].as_str().expect("the specification");
-        assert!(pod.contains("activeDeadlineSeconds"), "{pod}");
+        let pod = &objects[6]["spec"];
+        assert!(pod["activeDeadlineSeconds"].is_u64(), "{pod}");
         let id = plan["scan_id"].as_str().expect("id").to_owned();
         let own = format!("secure-scan-{id}");
         assert_eq!(plan["rules"][0]["resource_names"], json!([own]));

@@ -164,6 +164,7 @@ impl Site {
             commands: vec![],
             differences: vec![],
             controls: vec![],
+            otherwise: None,
         };
         Session::new(self.connection.clone(), plan)
     }

@@ -209,6 +209,7 @@ pub(crate) fn plan() -> ScanPlan {
         commands: vec![],
         differences: vec![],
         controls: vec![],
+        otherwise: None,
     }
 }
 

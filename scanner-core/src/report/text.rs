@@ -1,5 +1,6 @@
 //! The report for a reader at a terminal: 80 columns, colour only when asked for.
 
+mod plan;
 mod policy;
 
 use std::fmt::Write as _;
@@ -12,6 +13,8 @@ use crate::{
     escape::visible,
     finding::{CheckResult, CheckStatus, Findings, Severity},
 };
+
+pub use plan::plan;
 
 const WIDTH: usize = 80;
 
@@ -337,76 +340,4 @@ fn word(stage: &ControlStage) -> &'static str {
         ControlStage::NotHeld { .. } => "NO",
         ControlStage::Failed { .. } => "FAILED",
     }
-}
-
-/// Renders a plan: every object, permission and command, and that nothing was written.
-pub fn plan(plan: &crate::ScanPlan) -> String {
-    let mut out = String::new();
-    let _ = writeln!(
-        out,
-        "Plan of a scan of {} (nothing was written)",
-        plan.target
-    );
-    field(&mut out, "pod uid", &plan.target.pod_uid);
-    field(&mut out, "image", &plan.target.image);
-    field(&mut out, "profile", &plan.profile);
-    if let Some(policy) = &plan.policy {
-        field(&mut out, "policy", policy);
-    }
-    field(&mut out, "strategy", &plan.strategy);
-    if let Some(reason) = &plan.reason {
-        field(&mut out, "", reason);
-    }
-    let lease = format!(
-        "{} s, then the cluster removes everything",
-        plan.lease_seconds
-    );
-    field(&mut out, "lease", &lease);
-    policy::gates(&mut out, &plan.gates, Style::default());
-    differences(&mut out, &plan.differences);
-    let _ = writeln!(
-        out,
-        "\nWould create, in namespace {}",
-        plan.target.namespace
-    );
-    for object in &plan.objects {
-        wrapped(
-            &mut out,
-            "  ",
-            &visible(
-                &format!("{} {}: {}", object.kind, object.name, object.purpose),
-                2000,
-            ),
-        );
-    }
-    let _ = writeln!(
-        out,
-        "\nWould grant to the scan's own identity, and nothing else"
-    );
-    for rule in &plan.rules {
-        wrapped(&mut out, "  ", &rule.to_string());
-    }
-    let _ = writeln!(out, "\nWould run in the target");
-    for command in &plan.commands {
-        let text = format!(
-            "{} in container {}, standard input: {} ({} bytes)",
-            command.argv.join(" "),
-            command.container,
-            command.stdin,
-            command.stdin_bytes
-        );
-        wrapped(&mut out, "  ", &visible(&text, 1000));
-    }
-    let _ = writeln!(out, "\nControls");
-    for control in &plan.controls {
-        wrapped(
-            &mut out,
-            "  ",
-            &format!("{}: {}", control.id, control.title),
-        );
-        for planned in &control.planned {
-            wrapped(&mut out, "    ", &visible(planned, 300));
-        }
-    }
-    out
 }

@@ -106,6 +106,7 @@ pub async fn trial(
         gates: vec![],
         policy: None,
         controls: vec![],
+        otherwise: None,
     };
     let planned = Planned {
         target: target.clone(),

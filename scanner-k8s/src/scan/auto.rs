@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use scanner_core::{ScanEngine, ScanReport, cause, event::Observer};
+use scanner_core::{ScanEngine, ScanReport, cause, event::Observer, plan::Otherwise};
 
 use super::{PreparedScan, ScanRequest, Strategy};
 use crate::Connection;
@@ -31,6 +31,37 @@ impl ScanRequest {
     }
 }
 
+/// When the next strategy is taken.
+const WHEN: &str = "If the target turns out to have no /bin/sh: all of the above is removed and shown to be gone, \
+                    and then instead";
+/// What the next strategy lacks.
+const NO_IMAGE: &str = "strategy distroless needs an image of the probe: name it with --probe-image";
+
+/// What would be done after strategy container could not look.
+pub(super) async fn planned(
+    connection: &Connection,
+    engine: &dyn ScanEngine,
+    request: ScanRequest,
+) -> Otherwise {
+    let next = match request.strategy {
+        Strategy::Distroless { .. } => PreparedScan::new(connection, engine, request)
+            .await
+            .map_err(|error| {
+                format!("strategy distroless cannot be taken: {}", cause::chain(&error))
+            }),
+        _ => Err(NO_IMAGE.into()),
+    };
+    let (plan, not_possible) = match next {
+        Ok(next) => (Some(next.plan), None),
+        Err(why) => (None, Some(format!("nothing is scanned: {why}"))),
+    };
+    Otherwise {
+        when: WHEN.into(),
+        plan,
+        not_possible,
+    }
+}
+
 /// Takes the next strategy after the first could not look; its report tells of both.
 pub(super) async fn second(
     connection: &Connection,
@@ -41,10 +72,10 @@ pub(super) async fn second(
     interrupt: impl Future<Output = String>,
 ) -> ScanReport {
     let Strategy::Distroless { .. } = request.strategy else {
-        return first.with_hint(
-            "the container has no shell, and strategy distroless needs an image of the probe: name it \
-             with --probe-image; or scan a pod of the scan's own with secure-scan sidecar",
-        );
+        return first.with_hint(&format!(
+            "the container has no shell, and {NO_IMAGE}; or scan a pod of the scan's own with secure-scan \
+             sidecar"
+        ));
     };
     match Box::pin(PreparedScan::new(connection, engine, request)).await {
         Ok(mut next) => {

@@ -40,6 +40,7 @@ impl Settled<'_> {
             namespace: self.target.namespace.to_string(),
             name: name.into(),
             purpose: purpose.into(),
+            spec: None,
         }
     }
 }

@@ -52,6 +52,7 @@ fn good() -> (GateFacts, ScanPlan) {
         rules: vec![],
         commands: vec![],
         controls: vec![],
+        otherwise: None,
     };
     (facts, plan)
 }
