@@ -51,6 +51,7 @@ pub(crate) struct SidecarArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ImageArgs {
     /// Reference of the image, as in a pod
+    #[arg(value_parser = crate::args::image)]
     pub(crate) image: String,
     #[command(flatten)]
     pub(crate) run: RunArgs,

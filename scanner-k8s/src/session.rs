@@ -4,7 +4,10 @@ mod ledger;
 mod objects;
 
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
@@ -57,6 +60,8 @@ pub struct Session {
     pub(crate) after: OnceLock<PodSnapshot>,
     /// What changed in the target while it was read.
     pub(crate) changes: OnceLock<Collected<Changes>>,
+    /// Whether the lease must stay until it ends: something is left that needs what it owns.
+    keep: AtomicBool,
     /// The token, where it is lent to a program; nowhere else is it kept.
     lent: Mutex<Option<SecretString>>,
     ledger: Arc<Ledger>,
@@ -77,6 +82,7 @@ impl Session {
             before: OnceLock::new(),
             after: OnceLock::new(),
             changes: OnceLock::new(),
+            keep: AtomicBool::new(false),
             lent: Mutex::default(),
             ledger: Arc::default(),
         })
@@ -148,6 +154,15 @@ impl Session {
         let answer = call(format!("{verb} {path}"), send).await;
         let answer = answer.map_err(crate::CallError::of_control)?;
         Ok(answer.status().as_u16())
+    }
+
+    /// The lease is not to be released: what it owns stays until it ends.
+    pub(crate) fn keep_lease(&self) {
+        self.keep.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn keeps_lease(&self) -> bool {
+        self.keep.load(Ordering::Relaxed)
     }
 
     pub(crate) fn name(&self) -> String {

@@ -6,6 +6,7 @@ mod life;
 mod network;
 mod options;
 mod own;
+mod pull;
 mod read;
 mod reference;
 mod spec;
@@ -35,6 +36,7 @@ use crate::{
     },
     guard, manifest,
     preflight::Need,
+    refusal,
     resolve::ResolveError,
     scan::reach::{Reach, Settled},
 };

@@ -80,7 +80,10 @@ async fn a_dry_run_shows_both_ways_and_writes_nothing() {
     let spec: serde_json::Value =
         serde_json::from_str(&text.out[from..from + length]).expect("valid JSON");
     assert_eq!(spec["targetContainerName"], "web");
-    assert!(text.out.contains("patch on pods/ephemeralcontainers, only bare"));
+    assert!(
+        text.out
+            .contains("patch on pods/ephemeralcontainers, only bare")
+    );
     assert!(without.out.contains("--probe-image"), "{without:?}");
     assert!(site.leftovers().await.is_empty());
     let pod = site.api::<Pod>().get("bare").await.expect("pod");

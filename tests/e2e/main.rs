@@ -26,6 +26,7 @@ mod side_effects;
 mod sidecar;
 mod sidecar_options;
 mod sidecar_places;
+mod sidecar_pull;
 
 use std::{
     future::{Future, pending},

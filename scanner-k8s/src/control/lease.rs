@@ -74,6 +74,11 @@ impl SecurityControl for Lease {
     }
 
     async fn release(&self) -> Result<Evidence, ControlError> {
+        if self.0.keeps_lease() {
+            return Err(not_held(
+                "kept: when it ends, the cluster removes what could not be removed now",
+            ));
+        }
         Ok(Evidence::of(self.0.delete::<Job>().await?))
     }
 

@@ -35,7 +35,8 @@ impl ScanRequest {
 const WHEN: &str = "If the target turns out to have no /bin/sh: all of the above is removed and shown to be gone, \
                     and then instead";
 /// What the next strategy lacks.
-const NO_IMAGE: &str = "strategy distroless needs an image of the probe: name it with --probe-image";
+const NO_IMAGE: &str =
+    "strategy distroless needs an image of the probe: name it with --probe-image";
 
 /// What would be done after strategy container could not look.
 pub(super) async fn planned(
@@ -47,7 +48,10 @@ pub(super) async fn planned(
         Strategy::Distroless { .. } => PreparedScan::new(connection, engine, request)
             .await
             .map_err(|error| {
-                format!("strategy distroless cannot be taken: {}", cause::chain(&error))
+                format!(
+                    "strategy distroless cannot be taken: {}",
+                    cause::chain(&error)
+                )
             }),
         _ => Err(NO_IMAGE.into()),
     };

@@ -166,6 +166,30 @@ impl Session {
         }
     }
 
+    /// Deletes the scan's object of that kind from the server, whatever its node still does with it.
+    pub(crate) async fn delete_at_once<K: Owned>(&self) -> Result<String, ControlError> {
+        let (kind, name) = (K::kind(&()).into_owned(), self.name());
+        let uid = self.uid_of(&kind, &name);
+        let params = DeleteParams {
+            grace_period_seconds: Some(0),
+            preconditions: Some(Preconditions {
+                uid: Some(uid.ok_or_else(|| not_held(format!("{kind} {name} has no known UID")))?),
+                resource_version: None,
+            }),
+            ..DeleteParams::background()
+        };
+        let api = self.operator_api::<K>();
+        let what = format!("delete {kind} {name} at once");
+        match insist(what, || api.delete(&name, &params)).await {
+            Ok(_) => {}
+            Err(error) if matches!(error.code(), Some(404 | 409)) => {}
+            Err(error) => return Err(error.of_control()),
+        }
+        Ok(format!(
+            "{kind} {name} deleted without waiting for its node: nothing of it ran any more, and nothing could"
+        ))
+    }
+
     /// Shows that no object of that kind carries the scan's label, in any namespace that the operator
     /// may list.
     pub(crate) async fn gone<K: Owned>(&self) -> Result<String, ControlError> {

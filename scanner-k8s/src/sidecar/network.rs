@@ -19,7 +19,7 @@ use scanner_core::{
     ControlError, Evidence, SecurityControl, control::ControlEffect, plan::PlannedControl,
 };
 
-use super::own::OwnPod;
+use super::own::{Left, OwnPod};
 use crate::{CallError, error::insist, exec::ExecStream, session::not_held};
 pub(super) use policy::hole_name;
 pub(super) use tries::ANSWER;
@@ -103,10 +103,15 @@ impl SecurityControl for Isolation {
             Ok(())
         };
         let hole = policy::hole_name(&session.name());
-        let (hole, deny) = tokio::join!(
-            session.delete_named::<NetworkPolicy>(&hole),
-            session.delete::<NetworkPolicy>()
-        );
+        let deny = async {
+            if session.may_exist("Pod") && self.own.left().await? == Left::Pod {
+                return Err(not_held(
+                    "the scan's pod is still there: its isolation stays as long",
+                ));
+            }
+            session.delete::<NetworkPolicy>().await
+        };
+        let (hole, deny) = tokio::join!(session.delete_named::<NetworkPolicy>(&hole), deny);
         still?;
         hole?;
         Ok(Evidence::of(deny?))

@@ -1,8 +1,13 @@
 //! The scan's own pod while it lives, shared by its controls and its strategy.
 
+mod wait;
+
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,7 +22,8 @@ use super::{
     trouble,
     watch::PodWatch,
 };
-use crate::{CallError, Session, exec::ExecStream, manifest::metadata, session::not_held};
+use crate::{Session, exec::ExecStream, manifest::metadata, session::not_held};
+pub(super) use wait::Left;
 
 /// Seconds of the lease that are kept for the release.
 const RELEASE: u64 = 15;
@@ -31,6 +37,8 @@ pub(super) struct OwnPod {
     pub(super) resolved: Arc<OnceLock<String>>,
     watch: Mutex<Option<PodWatch>>,
     gate: Mutex<Option<ExecStream>>,
+    /// Whether the gate may have been opened.
+    opened: AtomicBool,
 }
 
 impl OwnPod {
@@ -47,6 +55,7 @@ impl OwnPod {
             resolved: Arc::clone(resolved),
             watch: Mutex::new(None),
             gate: Mutex::new(None),
+            opened: AtomicBool::new(false),
         })
     }
 
@@ -125,64 +134,6 @@ impl OwnPod {
         Ok(place)
     }
 
-    /// Waits for what `done` sees, and says why it does not come.
-    pub(super) async fn wait<T>(
-        &self,
-        what: &str,
-        target: Option<&str>,
-        done: impl Fn(&PodWatch) -> Option<T>,
-    ) -> Result<T, ControlError> {
-        let mut held = self.watch.lock().await;
-        let watch = held
-            .as_mut()
-            .ok_or_else(|| not_held("the scan has no pod"))?;
-        let limit = self.patience();
-        // What is wrong comes first: a container that ended may have run before.
-        let seen = watch.until(limit, |w| match trouble::of(&w.last, target) {
-            Some(trouble) => Some(Err(trouble)),
-            None => done(w).map(Ok),
-        });
-        let seen = seen.await.map_err(CallError::of_control)?;
-        let (message, hint) = match seen {
-            Some(Ok(value)) => return Ok(value),
-            Some(Err(trouble)) => trouble,
-            None if watch.gone => (
-                "the scan's pod was deleted by someone else".to_owned(),
-                "scan again; see what deletes pods in this namespace",
-            ),
-            None => match trouble::unschedulable(&watch.last) {
-                Some(why) => (
-                    format!("no node takes the scan's pod: {why}"),
-                    "make room, or scan without --same-node; nothing of the target was touched",
-                ),
-                None => (
-                    format!(
-                        "the scan's pod did not come to {what} within {} s",
-                        limit.as_secs()
-                    ),
-                    "see the events of its namespace; raise --lease if its images are large",
-                ),
-            },
-        };
-        Err(ControlError {
-            hint: Some(hint.into()),
-            ..not_held(message)
-        })
-    }
-
-    /// Why the clone does not run, where the server says so within `limit`.
-    pub(super) async fn trouble(
-        &self,
-        clone: &str,
-        limit: Duration,
-    ) -> Option<(String, &'static str)> {
-        let mut held = self.watch.lock().await;
-        let seen = held
-            .as_mut()?
-            .until(limit, |w| trouble::of(&w.last, Some(clone)));
-        seen.await.ok().flatten()
-    }
-
     /// Waits until the gate runs.
     pub(super) async fn at_the_gate(&self) -> Result<(), ControlError> {
         let gate = gate_name(&self.session.name());
@@ -221,6 +172,7 @@ impl OwnPod {
     pub(super) async fn open_gate(&self) -> Result<(), ControlError> {
         let gate = self.gate.lock().await.take();
         let mut gate = gate.ok_or_else(|| not_held("the gate is not held"))?;
+        self.opened.store(true, Ordering::Relaxed);
         let answer = gate.ask("go", ANSWER).await;
         match answer.as_deref() {
             Ok("went") => {
@@ -258,24 +210,5 @@ impl OwnPod {
     pub(super) async fn relabelled(&self) -> bool {
         let watch = self.watch.lock().await;
         watch.as_ref().is_some_and(|watch| watch.relabelled)
-    }
-
-    /// Whether the watch saw the pod's end.
-    pub(super) async fn seen_gone(&self) -> bool {
-        let watch = self.watch.lock().await;
-        watch.as_ref().is_some_and(|watch| watch.gone)
-    }
-
-    /// Waits until the pod is gone from the server.
-    pub(super) async fn ended(&self) -> bool {
-        let mut held = self.watch.lock().await;
-        let Some(watch) = held.as_mut() else {
-            return true;
-        };
-        let limit = Duration::from_secs(30);
-        matches!(
-            watch.until(limit, |w| w.gone.then_some(())).await,
-            Ok(Some(()))
-        )
     }
 }

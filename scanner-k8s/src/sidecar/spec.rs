@@ -12,7 +12,7 @@ pub(super) const MOUNT: &str = "/target";
 /// How long before the lease the pod ends by itself, so that its code never outlives its isolation.
 const BEFORE_LEASE: u32 = 5;
 /// Longest time that the gate waits, in seconds: longer than the isolation may take to be proven.
-const GATE: u32 = 120;
+const GATE_SECONDS: u32 = 120;
 
 /// Everything that shapes the pod.
 #[derive(Debug, Clone)]
@@ -27,8 +27,11 @@ pub(super) struct Parts {
     pub(super) node: Option<String>,
 }
 
+/// How the name of the init container ends that holds everything else back.
+pub(super) const GATE: &str = "-gate";
+
 pub(super) fn gate_name(name: &str) -> String {
-    format!("{name}-gate")
+    format!("{name}{GATE}")
 }
 
 /// The container that cannot start: its image is only resolved.
@@ -119,7 +122,10 @@ impl Parts {
 
     /// The canary in it tries the kubelet of whichever node takes the pod.
     fn gate(&self, name: &str, lease: u32) -> Value {
-        let mut gate = self.probe(&gate_name(name), &["gate", &GATE.min(lease).to_string()]);
+        let mut gate = self.probe(
+            &gate_name(name),
+            &["gate", &GATE_SECONDS.min(lease).to_string()],
+        );
         gate["env"] = json!([{
             "name": "SECURE_SCAN_NODE",
             "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}},

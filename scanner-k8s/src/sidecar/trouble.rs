@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::escape::visible;
 
-use crate::refusal;
+use super::{pull, refusal, spec};
 
 /// What to do when the server refuses the pod, by its words.
 pub(super) fn admission(message: &str) -> Option<&'static str> {
@@ -56,9 +56,9 @@ pub(super) fn of(pod: &Pod, target: Option<&str>) -> Option<(String, &'static st
                 "CreateContainerError" | "RunContainerError" => {
                     "see that the node's runtime has image volumes (containerd 2.1), or take the clone"
                 }
-                _ => {
-                    "see that the node can pull the image, and that the pod's imagePullSecrets allow it"
-                }
+                // The gate is of the probe's image alone.
+                _ if container.name.ends_with(spec::GATE) => refusal::of_waiting(reason, message),
+                _ => pull::PULL,
             };
             return Some((
                 format!(
