@@ -24,6 +24,6 @@ pub use gates::PolicyGates;
 pub use judge::{Judge, Judged};
 pub use policy::{Level, Policy};
 pub use profile::{Profile, ProfileError};
-pub use signature::Signature;
+pub use signature::{Keyless, Signature};
 pub use threshold::Thresholds;
 pub use waiver::Waivers;

@@ -1,18 +1,23 @@
-//! Signatures of images, verified offline against a local public key.
+//! Signatures of images, verified offline against a local public key or, keyless, a trust root.
 //!
 //! Two forms of `cosign`: a simple-signing payload with its signature (`cosign download signature`,
 //! one JSON object a line), and a sigstore bundle with a DSSE envelope of an in-toto statement
-//! (`cosign` 3). Keyless signatures need a certificate chain and a transparency log, which are not
-//! verified here: such a bundle is refused. The key is ECDSA P-256, as `cosign generate-key-pair` makes.
+//! (`cosign` 3). A key is ECDSA P-256, as `cosign generate-key-pair` makes, and vouches for a signature
+//! alone: the transparency log is not looked at. With a trust root it is.
+
+mod keyless;
+mod provider;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use scanner_core::escape::visible;
 use serde::Deserialize;
 
-/// Largest bundle in bytes.
+pub use keyless::Keyless;
+
+/// Largest bundle, and largest trust root, in bytes.
 const MAX_BYTES: usize = 1 << 20;
-/// Signatures of one bundle that are tried.
+/// Signatures of one bundle that are tried, and entries that it may have.
 const MAX_SIGNATURES: usize = 100;
 /// `SubjectPublicKeyInfo` of a P-256 key up to its uncompressed point (RFC 5480).
 const P256_SPKI: [u8; 26] = [
@@ -20,16 +25,22 @@ const P256_SPKI: [u8; 26] = [
     0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
-/// Signed claims about images, and the key that must have signed them.
+/// Signed claims about images, and who must have signed them.
 #[derive(Clone)]
-pub struct Signature {
-    point: Vec<u8>,
-    claims: Vec<Claim>,
+pub struct Signature(By);
+
+#[derive(Clone)]
+enum By {
+    Key { point: Vec<u8>, claims: Vec<Claim> },
+    Certificate(keyless::Signed),
 }
 
 impl std::fmt::Debug for Signature {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Signature({} claims)", self.claims.len())
+        match &self.0 {
+            By::Key { claims, .. } => write!(f, "Signature({} claims)", claims.len()),
+            By::Certificate(_) => f.write_str("Signature(keyless)"),
+        }
     }
 }
 
@@ -124,10 +135,20 @@ impl Signature {
         if claims.is_empty() {
             return Err("the bundle has no signature".into());
         }
-        Ok(Self { point, claims })
+        Ok(Self(By::Key { point, claims }))
     }
 
-    /// What shows that the key signed the digest that the node reports, or why nothing does.
+    /// Reads a trust root and a sigstore bundle that was signed without a key of the signer's own.
+    ///
+    /// # Errors
+    ///
+    /// Fails, saying what was expected, where identity or issuer are empty, and on a trust root or a bundle that
+    /// cannot be read. Whether the signature holds is asked later, for the digest that runs.
+    pub fn read_keyless(who: &Keyless<'_>, bundle: &str) -> Result<Self, String> {
+        Ok(Self(By::Certificate(keyless::Signed::read(who, bundle)?)))
+    }
+
+    /// What shows that the digest that the node reports is signed, or why nothing does.
     pub(crate) fn verify(&self, image_id: &str) -> Result<String, String> {
         let running = image_id.rsplit('@').next().unwrap_or_default();
         if !running.starts_with("sha256:") {
@@ -136,9 +157,13 @@ impl Signature {
                 visible(image_id, 120)
             ));
         }
-        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &self.point);
+        let (point, claims) = match &self.0 {
+            By::Key { point, claims } => (point, claims),
+            By::Certificate(signed) => return signed.verify(running),
+        };
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point);
         let mut named = Vec::new();
-        for claim in &self.claims {
+        for claim in claims {
             if key.verify(&claim.signed, &claim.signature).is_err() {
                 continue;
             }
@@ -151,14 +176,35 @@ impl Signature {
         Err(if named.is_empty() {
             "no signature of the bundle is by the given key".into()
         } else {
-            format!(
-                "the key signed {}, the node runs {}; an index and its manifest have different digests: sign \
-                 the one that the node reports too (cosign sign --recursive)",
-                visible(&named.join(", "), 300),
-                visible(running, 100)
-            )
+            another_digest("the key", &named, running)
         })
     }
+}
+
+fn another_digest(signer: &str, named: &[String], running: &str) -> String {
+    format!(
+        "{signer} signed {}, the node runs {}; an index and its manifest have different digests: sign the one \
+         that the node reports too (cosign sign --recursive)",
+        visible(&named.join(", "), 300),
+        visible(running, 100)
+    )
+}
+
+/// The digests that a signed in-toto statement names, if it is a signature of an image.
+fn statement_digests(payload: &[u8], signer: &str) -> Result<Vec<String>, String> {
+    let not = |what: &str| format!("{signer} signed something that is no {what}");
+    let statement: Statement =
+        serde_json::from_slice(payload).map_err(|_| not("in-toto statement"))?;
+    // Other predicates, such as an SBOM, say something of an image but do not vouch for it.
+    if !statement.kind.starts_with("https://in-toto.io/Statement/")
+        || statement.predicate != "https://sigstore.dev/cosign/sign/v1"
+    {
+        return Err(not("signature of cosign"));
+    }
+    let digests = statement.subject.into_iter();
+    Ok(digests
+        .filter_map(|s| Some(format!("sha256:{}", s.digest.get("sha256")?)))
+        .collect())
 }
 
 impl Claim {
@@ -166,18 +212,7 @@ impl Claim {
     fn digests(&self) -> Result<Vec<String>, String> {
         let not = |what: &str| format!("the key signed something that is no {what}");
         if self.envelope {
-            let statement: Statement =
-                serde_json::from_slice(&self.payload).map_err(|_| not("in-toto statement"))?;
-            // Other predicates, such as an SBOM, say something of an image but do not vouch for it.
-            if !statement.kind.starts_with("https://in-toto.io/Statement/")
-                || statement.predicate != "https://sigstore.dev/cosign/sign/v1"
-            {
-                return Err(not("signature of cosign"));
-            }
-            let digests = statement.subject.into_iter();
-            return Ok(digests
-                .filter_map(|s| Some(format!("sha256:{}", s.digest.get("sha256")?)))
-                .collect());
+            return statement_digests(&self.payload, "the key");
         }
         let payload: SimpleSigning =
             serde_json::from_slice(&self.payload).map_err(|_| not("simple-signing payload"))?;
