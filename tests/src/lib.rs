@@ -10,7 +10,6 @@ pub mod fake;
 pub mod fault;
 pub mod guarded;
 pub mod program;
-pub mod sigstore;
 pub mod thief;
 mod wait;
 

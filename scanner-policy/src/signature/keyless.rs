@@ -74,12 +74,12 @@ impl Signed {
             return Err(refused("no DSSE envelope"));
         };
         let material = &self.bundle.verification_material;
-        // The crate takes a SET for inclusion where a bundle is of format 0.1.
-        if material
-            .tlog_entries
-            .iter()
-            .any(|e| e.inclusion_proof.is_none())
-        {
+        let entries = &material.tlog_entries;
+        if entries.is_empty() {
+            return Err(refused("the bundle has no entry of the log"));
+        }
+        // The crate is content with a SET where a bundle is of format 0.1, or where another entry has a proof.
+        if entries.iter().any(|entry| entry.inclusion_proof.is_none()) {
             return Err(refused("an entry of the log comes without inclusion proof"));
         }
         let result = match self.verifier.verify(digest, &self.bundle, &self.policy) {
