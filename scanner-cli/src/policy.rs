@@ -1,16 +1,16 @@
 //! `secure-scan policy`, and what of a policy a scan takes: gates, thresholds, waivers.
 
-use std::{
-    fmt::Write as _,
-    path::{Path, PathBuf},
-};
+mod signature;
+
+use std::{fmt::Write as _, path::Path};
 
 use clap::{Args, Subcommand};
 use scanner_core::finding::Severity;
 use scanner_policy::{
-    Judge, Level, Policy, PolicyGates, Signature, Thresholds, Waivers,
-    policy::{Action, GateId, LEVELS},
+    Judge, Level, Policy, PolicyGates, Thresholds, Waivers,
+    policy::{Action, GateId, LEVELS, Signer},
 };
+use signature::SignatureArgs;
 
 use crate::{Problem, output, profile::read_file};
 
@@ -25,12 +25,8 @@ pub(crate) struct PolicyArgs {
     pub(crate) level: Option<Level>,
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
-    /// Public key (PEM, ECDSA P-256) that must have signed the running digest
-    #[arg(long, value_name = "FILE", requires = "signature_bundle")]
-    pub(crate) signature_key: Option<PathBuf>,
-    /// What `cosign download signature` printed, or a sigstore bundle
-    #[arg(long, value_name = "FILE", requires = "signature_key")]
-    pub(crate) signature_bundle: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) signature: SignatureArgs,
 }
 
 #[derive(Debug, Args)]
@@ -88,18 +84,11 @@ fn level(text: &str) -> Result<Level, String> {
 /// Reads everything that the arguments name.
 pub(crate) fn decide(args: &PolicyArgs) -> Result<Decided, Problem> {
     let policy = load(args.policy.as_deref(), args.level)?;
-    let signature = match (&args.signature_key, &args.signature_bundle) {
-        (Some(key), Some(bundle)) => Some(signature(key, bundle)?),
-        _ => None,
-    };
-    let waivers = match &policy.waivers {
-        // Relative to the file that names it.
-        Some(file) => {
-            let folder = args.policy.as_deref().map(Path::new).and_then(Path::parent);
-            Some(folder.unwrap_or(Path::new("")).join(file))
-        }
-        None => None,
-    };
+    // Files are relative to the one that names them.
+    let folder = args.policy.as_deref().map(Path::new).and_then(Path::parent);
+    let folder = folder.unwrap_or(Path::new(""));
+    let signature = signature::read(&args.signature, &policy, folder)?;
+    let waivers = policy.waivers.as_ref().map(|file| folder.join(file));
     let inherited = Inherited {
         waivers: waivers.map(|path| path.to_string_lossy().into_owned()),
         thresholds: policy
@@ -162,17 +151,6 @@ fn thresholds(given: &str) -> Result<(String, Thresholds), Problem> {
     let parsed = Thresholds::parse(&text, given);
     let parsed = parsed.map_err(|error| Problem::usage(error.to_string(), hint))?;
     Ok((given.to_owned(), parsed))
-}
-
-fn signature(key: &Path, bundle: &Path) -> Result<Signature, Problem> {
-    let key_text = read_file(&key.to_string_lossy(), "the signature key")?;
-    let text = read_file(&bundle.to_string_lossy(), "the signature bundle")?;
-    Signature::read(&key_text, &text).map_err(|error| {
-        Problem::usage(
-            format!("cannot use the signature: {error}"),
-            "give what `cosign download signature IMAGE` prints, and the key as cosign.pub",
-        )
-    })
 }
 
 /// The shipped policy of that name, or the file; the level's own where none is named.
@@ -260,9 +238,20 @@ fn explain(policy: &Policy) -> String {
     };
     let strings = |items: &[String]| list(items.iter().map(String::as_str).collect());
     let registries = policy.registries.as_deref();
+    let signer = match &policy.signature {
+        None => "not said".into(),
+        Some(Signer::Key(file)) => format!("the key of {file}"),
+        Some(Signer::Keyless {
+            trusted_root,
+            certificate_identity,
+            certificate_oidc_issuer,
+        }) => format!(
+            "{certificate_identity} ({certificate_oidc_issuer}), by the authorities of {trusted_root}"
+        ),
+    };
     let _ = writeln!(
         text,
-        "\nRegistries: {}\nAllowed capabilities: {}\nAllowed host paths: {}\nRequired controls: {}{}",
+        "\nRegistries: {}\nSigned by: {signer}\nAllowed capabilities: {}\nAllowed host paths: {}\nRequired controls: {}{}",
         registries.map_or("all".into(), strings),
         strings(&policy.allow_capabilities),
         strings(&policy.allow_host_paths),

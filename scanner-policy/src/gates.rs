@@ -205,7 +205,11 @@ impl PolicyGates {
             GateId::ImageRegistry => image::registry(&pod.image, self.policy.registries.as_deref()),
             GateId::ImageDigest => image::digest(&pod.image),
             GateId::ImageTagLatest => image::latest(&pod.image),
-            GateId::ImageSignature => image::signature(self.signature.as_ref(), &target.image_id),
+            GateId::ImageSignature => image::signature(
+                self.signature.as_ref(),
+                self.policy.signature.is_some(),
+                &target.image_id,
+            ),
             GateId::HostPorts => network::host_ports(&pod.host_ports),
             GateId::ExposedService => network::services(&facts.services),
             GateId::NetworkPolicy => network::policies(&facts.network_policies),

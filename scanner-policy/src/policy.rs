@@ -1,6 +1,7 @@
 //! Policies: which gates stop a scan, which controls it needs, and which findings count.
 
 mod gate_id;
+mod signer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +9,7 @@ use scanner_core::finding::Severity;
 use serde::{Deserialize, Serialize};
 
 pub use gate_id::GateId;
+pub use signer::Signer;
 
 use crate::{ProfileError, Thresholds, profile::Place};
 
@@ -80,6 +82,10 @@ struct RawPolicy {
     /// `docker.io/library` or `ghcr.io`. The empty list allows none; absent allows all.
     #[serde(default)]
     registries: Option<Vec<String>>,
+    /// Who must have signed the digest that runs, where a scan is given a signature bundle. Gate
+    /// `image-signature` says what to do where it is given none.
+    #[serde(default)]
+    signature: Option<Signer>,
     /// Capabilities that may be added.
     #[serde(default)]
     allow_capabilities: Option<Vec<String>>,
@@ -119,6 +125,8 @@ pub struct Policy {
     pub gates: BTreeMap<GateId, Action>,
     /// Where images may come from; everywhere when absent.
     pub registries: Option<Vec<String>>,
+    /// Who must have signed what runs; its files are relative to the policy's file.
+    pub signature: Option<Signer>,
     /// Capabilities that may be added.
     pub allow_capabilities: Vec<String>,
     /// Whether the file names them itself; those of a level are not told when they match nothing.
@@ -219,6 +227,7 @@ fn merge(under: Option<Policy>, raw: RawPolicy) -> Policy {
         title: String::new(),
         gates: BTreeMap::new(),
         registries: None,
+        signature: None,
         allow_capabilities: vec![],
         own_capabilities,
         allow_host_paths: vec![],
@@ -237,6 +246,7 @@ fn merge(under: Option<Policy>, raw: RawPolicy) -> Policy {
         title: raw.title,
         gates,
         registries: raw.registries.or(under.registries),
+        signature: raw.signature.or(under.signature),
         allow_capabilities: raw.allow_capabilities.unwrap_or(under.allow_capabilities),
         own_capabilities,
         allow_host_paths: raw.allow_host_paths.unwrap_or(under.allow_host_paths),

@@ -68,9 +68,13 @@ pub(super) fn latest(image: &str) -> Seen {
     }
 }
 
-pub(super) fn signature(given: Option<&Signature>, image_id: &str) -> Seen {
+pub(super) fn signature(given: Option<&Signature>, named: bool, image_id: &str) -> Seen {
     let Some(given) = given else {
-        return objection("no signature was given to verify");
+        return objection(if named {
+            "no signature was given to verify, and the policy says who must have signed: --signature-bundle"
+        } else {
+            "no signature was given to verify"
+        });
     };
     match given.verify(image_id) {
         Ok(evidence) => fine(evidence),

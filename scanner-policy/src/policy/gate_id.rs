@@ -52,7 +52,7 @@ gates! {
     ImageRegistry, "image-registry", "image source", "The image comes from one of registries, where the policy names any.";
     ImageDigest, "image-digest", "image source", "The specification names the image by digest.";
     ImageTagLatest, "image-tag-latest", "image source", "The image is not named by tag latest, or by no tag at all.";
-    ImageSignature, "image-signature", "image source", "A signature of the running digest was given and is that of the given key.";
+    ImageSignature, "image-signature", "image source", "A signature of the running digest was given and is that of the given key or identity.";
     HostPorts, "host-ports", "network", "The container takes no port of the node.";
     ExposedService, "exposed-service", "network", "No Service that reaches out of the cluster (LoadBalancer, NodePort, external IPs) selects the pod.";
     NetworkPolicy, "network-policy", "network", "A NetworkPolicy limits what comes in and one limits what goes out.";

@@ -57,6 +57,40 @@ fn what_a_policy_does_not_say_comes_from_its_level() {
 }
 
 #[test]
+fn a_policy_says_who_must_have_signed() {
+    let head = "name: own\nversion: '1'\ntitle: T\n";
+    let of = |more: &str| {
+        let policy = Policy::parse(&format!("{head}{more}"), "f", None);
+        policy.unwrap().signature
+    };
+    assert_eq!(of(""), None);
+    let key = "signature: {key: cosign.pub}\n";
+    assert_eq!(of(key), Some(Signer::Key("cosign.pub".into())));
+    let keyless = "signature: {trusted_root: r.json, certificate_identity: a@b.c, certificate_oidc_issuer: 'https://i'}\n";
+    assert_eq!(
+        of(keyless),
+        Some(Signer::Keyless {
+            trusted_root: "r.json".into(),
+            certificate_identity: "a@b.c".into(),
+            certificate_oidc_issuer: "https://i".into(),
+        })
+    );
+    // An editor tells the same by the schema.
+    let schema = serde_json::from_str(&json_schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for (more, valid) in [
+        (key, true),
+        (keyless, true),
+        ("signature: {trusted_root: r.json}\n", false),
+        ("signature: {}\n", false),
+        ("signature: {keys: cosign.pub}\n", false),
+    ] {
+        let value: serde_json::Value = serde_saphyr::from_str(&format!("{head}{more}")).unwrap();
+        assert_eq!(validator.is_valid(&value), valid, "{more}");
+    }
+}
+
+#[test]
 fn errors_name_the_place() {
     let head = "name: own\nversion: '1'\ntitle: T\n";
     for (more, place, word) in [
@@ -75,6 +109,28 @@ fn errors_name_the_place() {
         ("fail_on: bad\n", "f:4:", "bad"),
         ("thresholds: {failed: {total: {mx: 0}}}\n", "f:4:", ""),
         ("thresholds: {}\n", "f:4:1", "no threshold"),
+        ("signature: {}\n", "f:4:", "expected key or trusted_root"),
+        ("signature: {keys: cosign.pub}\n", "f:4:", "keys"),
+        (
+            "signature: {trusted_root: r.json}\n",
+            "f:4:",
+            "would let anyone sign",
+        ),
+        (
+            "signature: {trusted_root: r.json, certificate_identity: a@b.c, certificate_oidc_issuer: ''}\n",
+            "f:4:",
+            "would let anyone sign",
+        ),
+        (
+            "signature: {key: cosign.pub, trusted_root: r.json}\n",
+            "f:4:",
+            "not both",
+        ),
+        (
+            "signature: {key: cosign.pub, certificate_identity: a@b.c}\n",
+            "f:4:",
+            "not both",
+        ),
     ] {
         let error = Policy::parse(&format!("{head}{more}"), "f", None)
             .unwrap_err()

@@ -1,0 +1,123 @@
+//! Who must have signed the image, and the signature that shows it.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use scanner_policy::{Keyless, Policy, Signature, policy::Signer};
+
+use crate::{Problem, profile::read_file};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Policy")]
+pub(crate) struct SignatureArgs {
+    /// Public key (PEM, ECDSA P-256) that must have signed the running digest
+    #[arg(long, value_name = "FILE", requires = "signature_bundle")]
+    signature_key: Option<PathBuf>,
+    /// Trust root of sigstore (`trusted_root.json`) in place of a key, for keyless signatures
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "signature_bundle",
+        conflicts_with = "signature_key"
+    )]
+    signature_trusted_root: Option<PathBuf>,
+    /// Identity, exactly, that the certificate of a keyless signature must have
+    #[arg(long, value_name = "IDENTITY", requires = "signature_trusted_root")]
+    certificate_identity: Option<String>,
+    /// OIDC issuer, exactly, that the certificate of a keyless signature must name
+    #[arg(long, value_name = "URL", requires = "signature_trusted_root")]
+    certificate_oidc_issuer: Option<String>,
+    /// What `cosign download signature` printed, or a sigstore bundle; a policy may say who must have signed
+    #[arg(long, value_name = "FILE")]
+    signature_bundle: Option<PathBuf>,
+}
+
+/// The signature that is to be verified, if one was given. `folder` is that of the policy's file.
+pub(super) fn read(
+    args: &SignatureArgs,
+    policy: &Policy,
+    folder: &Path,
+) -> Result<Option<Signature>, Problem> {
+    let signer = match (signer(args)?, &policy.signature) {
+        (Some(_), Some(_)) => {
+            return Err(Problem::usage(
+                format!(
+                    "policy {} says who must have signed, and so do arguments",
+                    policy.name
+                ),
+                "leave --signature-key and --signature-trusted-root out, or take another policy",
+            ));
+        }
+        (Some(given), None) => Some(given),
+        (None, named) => named.as_ref().map(|signer| within(folder, signer)),
+    };
+    let Some(bundle) = &args.signature_bundle else {
+        return Ok(None);
+    };
+    let Some(signer) = signer else {
+        return Err(Problem::usage(
+            "--signature-bundle is given, and nothing says who must have signed",
+            "give --signature-key, or --signature-trusted-root with identity and issuer, or `signature` in the policy",
+        ));
+    };
+    let bundle = read_file(&bundle.to_string_lossy(), "the signature bundle")?;
+    let (read, hint) = match &signer {
+        Signer::Key(file) => (
+            Signature::read(&read_file(file, "the signature key")?, &bundle),
+            "give what `cosign download signature IMAGE` prints, and the key as cosign.pub",
+        ),
+        Signer::Keyless {
+            trusted_root,
+            certificate_identity,
+            certificate_oidc_issuer,
+        } => {
+            let who = Keyless {
+                trusted_root: &read_file(trusted_root, "the trust root")?,
+                identity: certificate_identity,
+                issuer: certificate_oidc_issuer,
+            };
+            (
+                Signature::read_keyless(&who, &bundle),
+                "give the sigstore bundle that cosign 3 stored with the image, and the trust root as \
+                 trusted_root.json: docs/policy.md",
+            )
+        }
+    };
+    let problem = |error| Problem::usage(format!("cannot use the signature: {error}"), hint);
+    read.map(Some).map_err(problem)
+}
+
+/// What the arguments say of it.
+fn signer(args: &SignatureArgs) -> Result<Option<Signer>, Problem> {
+    let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+    if let Some(key) = &args.signature_key {
+        return Ok(Some(Signer::Key(text(key))));
+    }
+    let Some(root) = &args.signature_trusted_root else {
+        return Ok(None);
+    };
+    match (&args.certificate_identity, &args.certificate_oidc_issuer) {
+        (Some(identity), Some(issuer)) => Ok(Some(Signer::Keyless {
+            trusted_root: text(root),
+            certificate_identity: identity.clone(),
+            certificate_oidc_issuer: issuer.clone(),
+        })),
+        _ => Err(Problem::usage(
+            "--signature-trusted-root alone would let anyone sign",
+            "say who must have: --certificate-identity and --certificate-oidc-issuer, as to cosign verify",
+        )),
+    }
+}
+
+/// The signer with files as seen from here.
+fn within(folder: &Path, signer: &Signer) -> Signer {
+    let from = |file: &String| folder.join(file).to_string_lossy().into_owned();
+    let mut signer = signer.clone();
+    match &mut signer {
+        Signer::Key(file)
+        | Signer::Keyless {
+            trusted_root: file, ..
+        } => *file = from(file),
+    }
+    signer
+}
