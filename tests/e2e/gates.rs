@@ -28,13 +28,13 @@ fn policy(gate: &str, action: &str, more: &str) -> tempfile::NamedTempFile {
     file
 }
 
-fn decision<'a>(gates: &'a Value, id: &str) -> &'a Value {
+pub(crate) fn decision<'a>(gates: &'a Value, id: &str) -> &'a Value {
     let found = gates.as_array().into_iter().flatten();
     found.into_iter().find(|g| g["id"] == id).expect("gate")
 }
 
 /// What the API server logged of a scan, but for reads and the alert.
-fn written(scan_id: &str) -> Vec<String> {
+pub(crate) fn written(scan_id: &str) -> Vec<String> {
     let Ok(path) = std::env::var("SCANNER_E2E_AUDIT_LOG") else {
         return vec![];
     };

@@ -27,6 +27,7 @@ mod sidecar;
 mod sidecar_options;
 mod sidecar_places;
 mod sidecar_pull;
+mod signatures;
 
 use std::{
     future::{Future, pending},
