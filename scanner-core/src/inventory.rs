@@ -13,8 +13,9 @@ pub mod wire;
 
 pub use changes::Changes;
 pub use model::{
-    CommandEntry, Connection, EnvVar, FileEntry, FileKind, Group, Identity, KernelFacts, Listener,
-    Mount, OsRelease, Package, PasswordState, Process, ShadowEntry, User,
+    CommandEntry, Connection, EnvVar, FileEntry, FileKind, Group, Identity, KernelFacts,
+    LanguagePackage, Listener, Mount, OsRelease, Package, PasswordState, Process, ShadowEntry,
+    User,
 };
 pub use pod::{ContainerFacts, EnvSource, PodFacts, VolumeFacts, VolumeMountFacts};
 pub use request::{FileSelector, InventoryRequest, MAX_DIGEST, Section};
@@ -135,6 +136,8 @@ pub struct Inventory {
     pub commands: Collected<Vec<CommandEntry>>,
     /// Installed packages of dpkg, apk and rpm databases.
     pub packages: Collected<Vec<Package>>,
+    /// Packages of npm, Python, Ruby and Java that name themselves in the filesystem.
+    pub language_packages: Collected<Vec<LanguagePackage>>,
     /// `/etc/os-release`.
     pub os: Collected<OsRelease>,
     /// Kernel security state as the target sees it.
@@ -185,6 +188,7 @@ impl Inventory {
             Section::Env => self.env.coverage(),
             Section::Commands => self.commands.coverage(),
             Section::Packages => self.packages.coverage(),
+            Section::LanguagePackages => self.language_packages.coverage(),
             Section::Os => self.os.coverage(),
             Section::Kernel => self.kernel.coverage(),
             Section::Pod => self.pod.coverage(),

@@ -30,7 +30,7 @@ use crate::{
     control::Evidence,
     finding::{CheckStatus, Findings, Severity},
     gate::GateResult,
-    inventory::{AgentInfo, Coverage, Inventory, OsRelease, Package, Section},
+    inventory::{AgentInfo, Coverage, Inventory, LanguagePackage, OsRelease, Package, Section},
     pipeline::Stage,
     plan::ScanPlan,
 };
@@ -200,14 +200,29 @@ pub struct Packages {
     pub os: Option<OsRelease>,
     /// The packages; [`ScanReport::coverage`] says whether these are all.
     pub items: Vec<Package>,
+    /// Packages of languages; [`ScanReport::coverage`] says whether these are all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub language: Vec<LanguagePackage>,
 }
 
 impl Packages {
     /// What `inventory` says of packages, if it was asked for them and could look.
     pub fn of(inventory: &Inventory) -> Option<Self> {
-        let items = inventory.packages.data()?.clone();
-        let os = inventory.os.data().cloned();
-        Some(Self { os, items })
+        let items = inventory.packages.data().cloned();
+        let language = inventory.language_packages.data().cloned();
+        if items.is_none() && language.is_none() {
+            return None;
+        }
+        Some(Self {
+            os: inventory.os.data().cloned(),
+            items: items.unwrap_or_default(),
+            language: language.unwrap_or_default(),
+        })
+    }
+
+    /// How many packages there are, of the distribution and of languages.
+    pub fn count(&self) -> usize {
+        self.items.len() + self.language.len()
     }
 }
 

@@ -105,6 +105,10 @@ impl Values {
         put(Section::Mounts, value(&inventory.mounts));
         put(Section::Env, value(&inventory.env));
         put(Section::Packages, value(&inventory.packages));
+        put(
+            Section::LanguagePackages,
+            value(&inventory.language_packages),
+        );
         put(Section::Os, value(&inventory.os));
         put(Section::Kernel, value(&inventory.kernel));
         put(Section::Pod, value(&inventory.pod));
@@ -336,6 +340,7 @@ impl Samples {
             env: one(),
             commands: one(),
             packages: one(),
+            language_packages: one(),
             os: some_of(OsRelease::default()),
             kernel: some_of(KernelFacts::default()),
             pod: some_of(pod()),

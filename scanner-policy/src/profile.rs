@@ -183,6 +183,10 @@ impl Profile {
             }
             request.commands.extend(check.commands.iter().cloned());
         }
+        // A bill of materials has both; which of them could be read is told for each.
+        if request.sections.contains(&Section::Packages) {
+            request.sections.insert(Section::LanguagePackages);
+        }
         request
     }
 }

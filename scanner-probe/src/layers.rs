@@ -14,7 +14,7 @@ use rustix::{fs::FileType, io::Errno};
 use scanner_core::inventory::{FileSelector, MAX_DIGEST};
 
 use crate::{
-    contents,
+    contents, language,
     tree::{self, Contents, Meta, ReadAt, Tree},
 };
 
@@ -173,7 +173,7 @@ impl Layers {
         };
         let is_read = |p: &&str| {
             let text = TEXTS.iter().any(|t| p.starts_with(t)) && meta.size <= MAX_TEXT;
-            text || DATABASES.contains(p)
+            text || DATABASES.contains(p) || language::is_read(p, meta.size)
         };
         let wanted = kind == FileType::RegularFile
             && self.kept + meta.size <= MAX_KEPT

@@ -8,6 +8,7 @@ mod accounts;
 pub mod archive;
 mod changes;
 mod contents;
+mod language;
 #[cfg(feature = "archive")]
 pub mod layers;
 mod packages;
@@ -104,6 +105,7 @@ fn write_section(
         Section::Groups => accounts::groups(root, out),
         Section::Shadow => accounts::shadow(root, out),
         Section::Packages => packages::packages(root, out),
+        Section::LanguagePackages => language::packages(root, out),
         Section::Os => accounts::os(root, out),
         Section::Commands => {
             for name in &request.commands {

@@ -11,6 +11,7 @@ use scanner_core::inventory::{Collected, FileKind, FileSelector, Inventory, pars
 use super::*;
 
 mod hostile;
+mod language;
 mod packages;
 mod parsers;
 

@@ -33,8 +33,12 @@ fn by_collector(request: &InventoryRequest) -> Inventory {
 }
 
 fn by_probe(request: &InventoryRequest) -> Inventory {
+    probe_of(Path::new("/"), request)
+}
+
+fn probe_of(root: &Path, request: &InventoryRequest) -> Inventory {
     let subject = Subject {
-        root: Box::new(Root::open(Path::new("/")).expect("root")),
+        root: Box::new(Root::open(root).expect("root")),
         pid: Some(std::process::id()),
         container: String::new(),
     };
@@ -69,6 +73,23 @@ fn accounts_packages_and_system_are_the_same() {
     assert_eq!(one.os, two.os);
     assert_eq!(one.commands, two.commands);
     assert!(one.users.data().is_some_and(|users| !users.is_empty()));
+}
+
+#[test]
+fn packages_of_languages_are_the_probes_and_never_absent_to_the_collector() {
+    let request = request(&[Section::LanguagePackages]);
+    let dir = tempfile::tempdir().expect("folder");
+    let package = dir.path().join("srv/node_modules/a");
+    fs::create_dir_all(&package).expect("folders");
+    fs::write(package.join("package.json"), r#"{"version": "1"}"#).expect("file");
+    let (one, two) = (by_collector(&request), probe_of(dir.path(), &request));
+    let coverage = one.language_packages.coverage();
+    assert!(
+        matches!(&coverage, Coverage::Unavailable { reason } if reason.contains("distroless")),
+        "{coverage:?}"
+    );
+    assert_eq!(two.language_packages.coverage(), Coverage::Complete);
+    assert_eq!(two.language_packages.data().map(Vec::len), Some(1));
 }
 
 #[test]

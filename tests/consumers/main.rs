@@ -43,12 +43,19 @@ fn reports() -> Vec<(&'static str, Value)> {
             { "name": "libc6", "version": "2.36-9+deb12u10", "arch": "amd64", "manager": "dpkg" },
             { "name": "musl", "version": "1.2.5-r0", "arch": "x86_64", "manager": "apk" },
         ],
+        "language": [
+            { "ecosystem": "npm", "name": "@babel/core", "version": "7.26.0", "license": "MIT",
+              "path": "/app/node_modules/@babel/core/package.json" },
+            { "ecosystem": "jar", "name": "shop", "version": "", "license": "", "path": "/opt/shop.jar" },
+        ],
     });
     found["plan"]["differences"] = json!([
         "without the service account's token",
         "volume data (persistentVolumeClaim) is empty",
     ]);
-    found["coverage"]["packages"] = json!({ "state": "complete" });
+    for section in ["packages", "language_packages"] {
+        found["coverage"][section] = json!({ "state": "complete" });
+    }
     let mut passed = found.clone();
     passed["verdict"] = "passed".into();
     for result in passed["findings"]["results"].as_array_mut().unwrap() {
@@ -72,6 +79,9 @@ fn reports() -> Vec<(&'static str, Value)> {
     hostile["trust"] = HOSTILE.into();
     hostile["plan"]["differences"] = json!([HOSTILE]);
     hostile["packages"]["items"][0]["name"] = HOSTILE.into();
+    for field in ["name", "version", "license", "path"] {
+        hostile["packages"]["language"][0][field] = HOSTILE.into();
+    }
     hostile["controls"][0]["verified"] = json!({ "state": "failed", "reason": HOSTILE });
     let mut failed = found.clone();
     failed["verdict"] = "failed".into();

@@ -16,6 +16,7 @@ mod gates;
 mod guard;
 mod hostile;
 mod inject;
+mod language_packages;
 mod lease;
 mod liars;
 mod planner;

@@ -246,6 +246,23 @@ pub struct Package {
     pub manager: String,
 }
 
+/// A package of a language, which no package manager of the distribution knows of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
+pub struct LanguagePackage {
+    /// Whose package it is: `npm`, `pypi`, `gem`, `maven`, or `jar` for an archive of Java that does not
+    /// say its Maven coordinates.
+    pub ecosystem: String,
+    /// Name; of Maven `GROUP:ARTIFACT`.
+    pub name: String,
+    /// Version; of a gem that was built for a platform with it, as `1.15.4-x86_64-linux`. Empty when unknown.
+    pub version: String,
+    /// Licence as the package writes it; empty when it does not say, or is not asked for it.
+    pub license: String,
+    /// The file that says so; `!/` leads into an archive.
+    pub path: String,
+}
+
 /// Fields of `/etc/os-release`, see os-release(5).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]

@@ -2,6 +2,7 @@
 //! section partial; nothing is dropped in silence.
 
 mod files;
+mod language;
 pub(super) mod proc;
 pub(super) mod sockets;
 
@@ -62,6 +63,7 @@ pub fn inventory(
         env: raw.take(Section::Env, |lines| each(lines, env)),
         commands: raw.take(Section::Commands, |lines| each(lines, command)),
         packages: raw.take(Section::Packages, packages),
+        language_packages: raw.take(Section::LanguagePackages, |l| each(l, language::package)),
         os: raw.take(Section::Os, os),
         kernel: raw.take(Section::Kernel, kernel),
         pod: Collected::NotRequested,

@@ -46,6 +46,8 @@ pub enum Section {
     Commands,
     /// Installed packages.
     Packages,
+    /// Packages of languages.
+    LanguagePackages,
     /// `/etc/os-release`.
     Os,
     /// Kernel security state.
@@ -56,7 +58,7 @@ pub enum Section {
 
 impl Section {
     /// Every section, in report order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Identity,
         Self::Files,
         Self::Users,
@@ -69,6 +71,7 @@ impl Section {
         Self::Env,
         Self::Commands,
         Self::Packages,
+        Self::LanguagePackages,
         Self::Os,
         Self::Kernel,
         Self::Pod,
@@ -100,6 +103,7 @@ impl Section {
             Self::Env => "env",
             Self::Commands => "commands",
             Self::Packages => "packages",
+            Self::LanguagePackages => "language_packages",
             Self::Os => "os",
             Self::Kernel => "kernel",
             Self::Pod => "pod",

@@ -1,5 +1,7 @@
 //! `CycloneDX` 1.6 JSON (ECMA-424): the packages of the target as a bill of materials.
 
+mod language;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -29,11 +31,12 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
     let mut items: Vec<&Package> = packages.items.iter().collect();
     items.sort_by_key(|p| (&p.manager, &p.name, &p.version, &p.arch));
     items.dedup();
-    let components: Vec<Value> = items
+    let mut components: Vec<Value> = items
         .iter()
         .zip(1..)
         .map(|(package, number)| component(package, packages.os.as_ref(), number))
         .collect();
+    components.extend(language::components(&packages.language));
     let mut metadata = json!({
         "tools": { "components": [{
             "type": "application",
@@ -67,21 +70,30 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
     }))
 }
 
-/// Whether every package of the package databases was seen. What was installed without them is
-/// never known, so that no composition is called `complete`.
+/// What packages are read from.
+const SECTIONS: [Section; 2] = [Section::Packages, Section::LanguagePackages];
+
+/// Whether every package of the package databases was seen, and every one of a language that names
+/// itself. What was installed without them is never known, so that no composition is called `complete`.
 fn complete(view: &View<'_>) -> bool {
-    view.packages.is_some() && view.coverage.get(&Section::Packages) == Some(&Coverage::Complete)
+    let seen = |section| view.coverage.get(section) == Some(&Coverage::Complete);
+    view.packages.is_some() && SECTIONS.iter().all(seen)
 }
 
 fn coverage(view: &View<'_>) -> String {
-    let gap = view
-        .gaps()
-        .into_iter()
-        .find(|(s, _)| *s == Section::Packages);
-    match gap {
-        Some((_, gap)) => visible(&gap, 1000),
-        None if complete(view) => "all of the package databases of the target".to_owned(),
-        None => "not collected".to_owned(),
+    let gaps = view.gaps().into_iter();
+    let gaps = gaps.filter(|(section, _)| SECTIONS.contains(section));
+    let gaps: Vec<String> = gaps
+        .map(|(section, gap)| format!("{section}: {}", visible(&gap, 1000)))
+        .collect();
+    if !gaps.is_empty() {
+        gaps.join("; ")
+    } else if complete(view) {
+        "all of the package databases of the target, and of npm, pip, gem and Maven".to_owned()
+    } else if view.packages.is_some() {
+        "all of the package databases of the target".to_owned()
+    } else {
+        "not collected".to_owned()
     }
 }
 

@@ -93,6 +93,13 @@ fn sample(evidence: &str) -> ScanReport {
         },
         fail_on: Some(Severity::Low),
         packages: Some(Packages {
+            language: vec![crate::inventory::LanguagePackage {
+                ecosystem: "pypi".into(),
+                name: evidence.into(),
+                version: evidence.into(),
+                license: evidence.into(),
+                path: evidence.into(),
+            }],
             os: Some(OsRelease {
                 id: "debian".into(),
                 version: "12".into(),

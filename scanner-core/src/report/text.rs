@@ -101,7 +101,7 @@ fn closing(out: &mut String, view: &View<'_>, style: Style) {
         let _ = writeln!(
             out,
             "{} packages (in the JSON and CycloneDX forms)",
-            packages.items.len()
+            packages.count()
         );
     }
     if let (Some(calls), Some(seconds)) = (view.api_calls, view.seconds) {

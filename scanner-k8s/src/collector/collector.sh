@@ -281,6 +281,10 @@ rpm_database() {
   return 1
 }
 
+section_language_packages() {
+  echo '!missing the collector cannot list packages of languages; strategies distroless and sidecar can'
+}
+
 section_os() {
   for file in /etc/os-release /usr/lib/os-release; do
     [ -r "$file" ] || continue

@@ -165,6 +165,7 @@ const fn reads(section: Section) -> &'static str {
         }
         Section::Commands => "the usual directories of programs and PATH",
         Section::Packages => "the databases of the package managers",
+        Section::LanguagePackages => "what npm, pip, gem and Maven left on the root filesystem",
         Section::Os => "/etc/os-release",
         Section::Kernel => "/proc/sys/kernel and /proc/self/attr/current",
         Section::Pod => "the pod's specification and status, from the API server",

@@ -49,6 +49,42 @@ fn paths(image: &Layers) -> Vec<&str> {
 }
 
 #[test]
+fn packages_of_languages_are_read_without_unpacking() {
+    use scanner_core::inventory::{InventoryRequest, Section, parse};
+    let python = "Metadata-Version: 2.1\nName: requests\nVersion: 2.32.3\n";
+    let json = r#"{"name": "left-pad", "version": "1.3.0", "license": "WTFPL"}"#;
+    let hidden = "app/node_modules/.wh.gone";
+    let image = image(&[
+        &[
+            file("usr/lib/python3/requests-2.32.3.dist-info/METADATA", python),
+            file("app/node_modules/left-pad/package.json", json),
+            file("app/node_modules/gone/package.json", json),
+            file("app/package.json", json),
+        ],
+        &[file(hidden, "")],
+    ]);
+    let subject = crate::Subject {
+        root: Box::new(image),
+        pid: None,
+        container: String::new(),
+    };
+    let request = InventoryRequest {
+        sections: [Section::LanguagePackages].into(),
+        ..InventoryRequest::default()
+    };
+    let mut out = Vec::new();
+    crate::answer(&subject, &request, "n", &mut out).unwrap();
+    let found = parse::inventory(crate::NAME, &out, "n", &request).unwrap();
+    assert_eq!(
+        found.language_packages.coverage(),
+        scanner_core::inventory::Coverage::Complete
+    );
+    let data = found.language_packages.data().unwrap();
+    let names: Vec<&str> = data.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(names, ["left-pad", "requests"]);
+}
+
+#[test]
 fn a_whiteout_hides_what_is_below_and_not_what_is_beside_it() {
     let lower = [file("a/x", "1"), file("a/y/z", "2"), file("a-b", "3")];
     let found = image(&[&lower, &[file("a/.wh.y", ""), file("a/.wh.none", "")]]);

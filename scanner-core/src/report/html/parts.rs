@@ -227,6 +227,12 @@ pub(super) fn packages(view: &View<'_>) -> Markup {
                 @if packages.items.len() > MAX_PACKAGES {
                     p { "and " (packages.items.len() - MAX_PACKAGES) " more in the JSON report" }
                 }
+                @if !packages.language.is_empty() {
+                    p {
+                        (packages.language.len())
+                        " packages of languages are in the JSON and CycloneDX forms"
+                    }
+                }
             }
         }
     }

@@ -1,11 +1,11 @@
 //! What each form says of a report: its verdict above all, since none may read as clean that is not.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{super::*, sample};
 use crate::{
     gate::GateDecision,
-    inventory::{OsRelease, Package},
+    inventory::{LanguagePackage, OsRelease, Package},
 };
 
 fn made(report: &ScanReport, format: Format) -> String {
@@ -211,6 +211,89 @@ fn package_urls_follow_the_specification() {
         let bom = json(&report, Format::CycloneDx);
         assert_eq!(bom["components"][0]["purl"], expected, "{os}");
     }
+}
+
+#[test]
+fn packages_of_languages_are_components_with_their_places() {
+    let mut report = with_digest();
+    let package = |ecosystem: &str, name: &str, version: &str, path: &str| LanguagePackage {
+        ecosystem: ecosystem.into(),
+        name: name.into(),
+        version: version.into(),
+        license: String::new(),
+        path: path.into(),
+    };
+    let packages = report.packages.as_mut().unwrap();
+    packages.items.clear();
+    packages.language = vec![
+        package("npm", "@Babel/core", "7.26.0", "/a"),
+        package("npm", "ms", "2.1.3", "/b"),
+        package("npm", "ms", "2.1.3", "/c"),
+        package("pypi", "Flask_Cors.x", "5.0.0", "/d"),
+        package("gem", "nokogiri", "1.16.7-x86_64-linux", "/e"),
+        package("gem", "rack", "3.1", "/f"),
+        package("maven", "org.Slf4j:slf4j-api", "2.0.16", "/g"),
+        package("jar", "shop", "", "/h"),
+    ];
+    packages.language[1].license = "MIT OR Apache-2.0".into();
+    let bom = json(&report, Format::CycloneDx);
+    let components = bom["components"].as_array().unwrap();
+    let purls: Vec<&str> = components
+        .iter()
+        .map(|c| c["purl"].as_str().unwrap_or("-"))
+        .collect();
+    assert_eq!(
+        purls,
+        [
+            "pkg:gem/nokogiri@1.16.7?platform=x86_64-linux",
+            "pkg:gem/rack@3.1",
+            "-",
+            "pkg:maven/org.Slf4j/slf4j-api@2.0.16",
+            "pkg:npm/%40babel/core@7.26.0",
+            "pkg:npm/ms@2.1.3",
+            "pkg:pypi/flask-cors.x@5.0.0",
+        ]
+    );
+    assert_eq!(components[3]["group"], "org.Slf4j");
+    let ms = &components[5];
+    let places = json!([{"location": "/b"}, {"location": "/c"}]);
+    assert_eq!(ms["evidence"]["occurrences"], places);
+    assert_eq!(ms["licenses"][0]["license"]["name"], "MIT OR Apache-2.0");
+}
+
+#[test]
+fn a_bill_of_materials_is_whole_only_where_both_kinds_of_packages_were_seen() {
+    let mut report = with_digest();
+    let aggregate = |report: &ScanReport| {
+        let bom = self::json(report, Format::CycloneDx);
+        let properties = bom["metadata"]["properties"].as_array().unwrap();
+        let packages = properties
+            .iter()
+            .find(|p| p["name"] == "secure-scan:packages");
+        format!(
+            "{} {}",
+            bom["compositions"][0]["aggregate"],
+            packages.unwrap()["value"]
+        )
+    };
+    let missing = Coverage::Unavailable {
+        reason: "a shell cannot".into(),
+    };
+    report
+        .coverage
+        .insert(Section::Packages, Coverage::Complete);
+    assert!(aggregate(&report).starts_with("\"incomplete\""));
+    report.coverage.insert(Section::LanguagePackages, missing);
+    let told = aggregate(&report);
+    assert!(
+        told.starts_with("\"incomplete\"")
+            && told.contains("language_packages: not available: a shell cannot"),
+        "{told}"
+    );
+    report
+        .coverage
+        .insert(Section::LanguagePackages, Coverage::Complete);
+    assert!(aggregate(&report).starts_with("\"incomplete_third_party_only\""));
 }
 
 #[test]

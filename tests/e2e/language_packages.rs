@@ -1,0 +1,99 @@
+//! Packages of languages in a bill of materials: read by the probe, and never absent to a shell.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::PostParams;
+use scanner_tests::{Site, lab_only, program::Said};
+use serde_json::{Value, json};
+
+/// What a target installs before it sleeps.
+const INSTALL: &str = r#"
+set -e
+app=/tmp/app/node_modules/@e2e/app
+python=/tmp/lib/e2e_thing-4.5.dist-info
+mkdir -p $app $python /tmp/gems/specifications
+echo '{"name": "@e2e/app", "version": "1.2.3", "license": "MIT"}' >$app/package.json
+printf 'Metadata-Version: 2.1\nName: E2E_Thing\nVersion: 4.5\n' >$python/METADATA
+: >/tmp/gems/specifications/rack-3.1.0.gemspec
+: >/tmp/done
+exec sleep 600
+"#;
+
+async fn target(site: &Site, name: &str, security: Value) {
+    let object: Pod = serde_json::from_value(json!({
+        "metadata": {"name": name},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "containers": [{
+                "name": "web", "image": "lab.local/debian:1", "imagePullPolicy": "IfNotPresent",
+                "command": ["sh", "-c", INSTALL], "securityContext": security,
+                "startupProbe": {"exec": {"command": ["test", "-e", "/tmp/done"]}, "periodSeconds": 1},
+            }],
+        },
+    }))
+    .unwrap();
+    let pods = site.api::<Pod>();
+    pods.create(&PostParams::default(), &object).await.unwrap();
+    for _ in 0..300 {
+        let now = pods.get(name).await.unwrap().status.unwrap_or_default();
+        let containers = now.container_statuses.unwrap_or_default();
+        if containers.iter().any(|c| c.ready) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    unreachable!("{name} is not ready");
+}
+
+fn json_of(said: &Said) -> Value {
+    serde_json::from_str(&said.out).unwrap_or_else(|_| unreachable!("{said:?}"))
+}
+
+#[tokio::test]
+async fn a_bill_of_materials_has_packages_of_languages_or_says_that_none_could_look() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("langpkg").await;
+    let user = json!({"runAsUser": 65532, "runAsGroup": 65532, "allowPrivilegeEscalation": false});
+    tokio::join!(
+        target(&site, "root", json!({})),
+        target(&site, "user", user)
+    );
+    let bom_of = |pod| [pod, "--profile", "sbom", "-o", "cyclonedx"];
+    let (of_root, of_user) = (bom_of("root"), bom_of("user"));
+    let (root, user, shell) = tokio::join!(
+        site.probe(&of_root),
+        site.probe(&of_user),
+        site.run(&["user", "--profile", "sbom", "-o", "json"]),
+    );
+    for (name, said, aggregate) in [
+        ("root", &root, "incomplete_third_party_only"),
+        // What only root may read was not looked at, and the bill says so.
+        ("user", &user, "incomplete"),
+    ] {
+        assert_eq!(said.code, 0, "{name}: {said:?}");
+        let bom = json_of(said);
+        let components = bom["components"].as_array().unwrap();
+        let find = |purl: &str| components.iter().find(|c| c["purl"] == purl);
+        let npm = find("pkg:npm/%40e2e/app@1.2.3").expect("npm");
+        let place = "/tmp/app/node_modules/@e2e/app/package.json";
+        assert_eq!(npm["evidence"]["occurrences"][0]["location"], place);
+        assert_eq!(npm["licenses"][0]["license"]["name"], "MIT");
+        assert!(find("pkg:pypi/e2e-thing@4.5").is_some(), "{bom:#}");
+        assert!(find("pkg:gem/rack@3.1.0").is_some(), "{bom:#}");
+        assert!(components.iter().any(|c| c["name"] == "libc6"));
+        assert_eq!(bom["compositions"][0]["aggregate"], aggregate, "{name}");
+    }
+    assert!(user.out.contains("language_packages: partial"), "{user:?}");
+    assert_eq!(shell.code, 0, "{shell:?}");
+    let report = json_of(&shell);
+    let coverage = &report["coverage"]["language_packages"];
+    assert_eq!(coverage["state"], "unavailable", "{coverage}");
+    assert!(
+        coverage["reason"]
+            .as_str()
+            .is_some_and(|r| r.contains("distroless"))
+    );
+    assert!(report["packages"].get("language").is_none());
+    site.remove().await;
+}
