@@ -173,7 +173,7 @@ async fn problem(site: &Site, name: &str, codes: &[i32]) -> Option<String> {
         "a pass"
     } else if !codes.contains(&said.code) {
         "another exit code"
-    } else if took > 75 {
+    } else if took > 150 {
         "it took too long"
     } else if memory == 0 || memory > MEMORY {
         "too much memory"
