@@ -267,7 +267,7 @@ impl ScanStrategy for Distroless {
                 ..failed("the probe was not admitted", Box::new(error))
             }
         })?;
-        probe::running(&self.session, &added).await?;
+        probe::running(&self.session, added).await?;
         let mut beside = plan.target.clone();
         beside.container = name
             .parse()

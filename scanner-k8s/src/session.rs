@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
 use kube::{Api, Client, Resource};
 use scanner_core::{
     ControlError, ScanPlan, Target,
@@ -29,6 +29,7 @@ use crate::{
     error::call,
     exec::{self, ExecStream},
     manifest::object_name,
+    watch::Watched,
 };
 
 /// What an ephemeral container is called in the list of what was attempted; it is no object.
@@ -47,8 +48,6 @@ pub struct Session {
     pub(crate) connection: Connection,
     pub(crate) plan: ScanPlan,
     pub(crate) lease_uid: OnceLock<String>,
-    /// Version of the newest object that was created, from which to watch.
-    pub(crate) version: Mutex<String>,
     pub(crate) scan_client: OnceLock<ScanClient>,
     /// When the server first accepted the token, which it may remember for up to 10 s.
     pub(crate) token_used: OnceLock<Instant>,
@@ -58,6 +57,8 @@ pub struct Session {
     /// The pod as it was resolved, and as it was after the scan.
     pub(crate) before: OnceLock<PodSnapshot>,
     pub(crate) after: OnceLock<PodSnapshot>,
+    /// The target's pod, from when a probe was added to it.
+    pub(crate) with_probe: tokio::sync::Mutex<Option<Watched<Pod>>>,
     /// What changed in the target while it was read.
     pub(crate) changes: OnceLock<Collected<Changes>>,
     /// Whether the lease must stay until it ends: something is left that needs what it owns.
@@ -74,13 +75,13 @@ impl Session {
             connection,
             plan,
             lease_uid: OnceLock::new(),
-            version: Mutex::new(String::new()),
             scan_client: OnceLock::new(),
             token_used: OnceLock::new(),
             started: Instant::now(),
             token_refused: OnceLock::new(),
             before: OnceLock::new(),
             after: OnceLock::new(),
+            with_probe: tokio::sync::Mutex::default(),
             changes: OnceLock::new(),
             keep: AtomicBool::new(false),
             lent: Mutex::default(),

@@ -1,64 +1,118 @@
-//! Waiting for a state of one object.
+//! One watch of one object, from when it was seen first to its end.
 
-use std::{fmt::Debug, pin::pin, time::Duration};
+use std::{collections::BTreeMap, fmt::Debug, pin::Pin, time::Duration};
 
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _};
 use kube::{
-    Api, Resource,
+    Api, Resource, ResourceExt as _,
     api::{WatchEvent, WatchParams},
 };
 use serde::de::DeserializeOwned;
 
 use crate::error::{CallError, insist};
 
+type Events<K> = Pin<Box<dyn Stream<Item = kube::Result<WatchEvent<K>>> + Send>>;
+
 /// Pause before a watch that ended is taken up again.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Watches the object `name` from resource version `from` on until `done` gives an answer, at most `limit`.
+/// An object as it was last seen, and what comes after.
 ///
-/// A server or a proxy may end a watch at any time: it is taken up again where it ended. `None` when no
-/// answer came in time or the object was deleted.
-///
-/// # Errors
-///
-/// Fails when the server refuses the watch, or goes on failing.
-pub(crate) async fn until<K, T>(
-    api: &Api<K>,
-    what: &str,
-    (name, from): (&str, &str),
-    limit: Duration,
-    done: impl Fn(&K) -> Option<T>,
-) -> Result<Option<T>, CallError>
+/// A server or a proxy may end a watch at any time: it is taken up again where it ended.
+pub(crate) struct Watched<K> {
+    api: Api<K>,
+    what: &'static str,
+    pub(crate) last: K,
+    pub(crate) gone: bool,
+    /// Whether it was ever seen without the labels that it had first.
+    pub(crate) relabelled: bool,
+    labels: BTreeMap<String, String>,
+    version: String,
+    events: Option<Events<K>>,
+}
+
+impl<K> Watched<K>
 where
-    K: Clone + DeserializeOwned + Debug + Resource,
+    K: Clone + DeserializeOwned + Debug + Resource + Send + 'static,
 {
-    // The server's own end comes after ours: what is told is that the time is over.
-    let seconds = u32::try_from(limit.as_secs()).unwrap_or(u32::MAX);
-    let params = WatchParams::default()
-        .fields(&format!("metadata.name={name}"))
-        .timeout(seconds.saturating_add(10));
-    let look = async {
-        let mut version = from.to_owned();
-        loop {
-            let watch = insist(what.into(), || api.watch(&params, &version)).await?;
-            let mut events = pin!(watch);
-            while let Some(Ok(event)) = events.next().await {
-                match event {
-                    WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-                        if let Some(answer) = done(&object) {
-                            return Ok(Some(answer));
-                        }
-                        version = object.meta().resource_version.clone().unwrap_or(version);
-                    }
-                    WatchEvent::Bookmark(mark) => version = mark.metadata.resource_version,
-                    WatchEvent::Deleted(_) => return Ok(None),
-                    WatchEvent::Error(_) => break,
+    /// `what` says in an error what was tried; the watch begins with the first wait.
+    pub(crate) fn new(api: Api<K>, what: &'static str, first: K) -> Self {
+        Self {
+            api,
+            what,
+            gone: false,
+            relabelled: false,
+            labels: first.labels().clone(),
+            version: first.resource_version().unwrap_or_default(),
+            events: None,
+            last: first,
+        }
+    }
+
+    /// Waits until `done` gives an answer; `None` when the object is gone or the time is up.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the server refuses the watch, or goes on failing.
+    pub(crate) async fn until<T>(
+        &mut self,
+        limit: Duration,
+        done: impl Fn(&Self) -> Option<T>,
+    ) -> Result<Option<T>, CallError> {
+        let look = async {
+            loop {
+                if let Some(answer) = done(self) {
+                    return Ok(Some(answer));
+                }
+                if self.gone {
+                    return Ok(None);
+                }
+                self.next().await?;
+            }
+        };
+        tokio::time::timeout(limit, look).await.unwrap_or(Ok(None))
+    }
+
+    async fn next(&mut self) -> Result<(), CallError> {
+        let name = self.last.name_any();
+        let events = if let Some(events) = &mut self.events {
+            events
+        } else {
+            let params = WatchParams::default().fields(&format!("metadata.name={name}"));
+            let watch = insist(self.what.into(), || self.api.watch(&params, &self.version));
+            self.events.insert(Box::pin(watch.await?))
+        };
+        match events.next().await {
+            Some(Ok(WatchEvent::Added(object) | WatchEvent::Modified(object))) => self.see(object),
+            Some(Ok(WatchEvent::Deleted(object))) => {
+                self.see(object);
+                self.gone = true;
+            }
+            Some(Ok(WatchEvent::Bookmark(mark))) => self.version = mark.metadata.resource_version,
+            Some(Ok(WatchEvent::Error(_))) => {
+                // The version is too old to go on from.
+                self.pause().await;
+                match insist(self.what.into(), || self.api.get(&name)).await {
+                    Ok(object) => self.see(object),
+                    Err(error) if error.code() == Some(404) => self.gone = true,
+                    Err(error) => return Err(error),
                 }
             }
-            tokio::time::sleep(PAUSE).await;
+            Some(Err(_)) | None => self.pause().await,
         }
-    };
-    tokio::time::timeout(limit, look).await.unwrap_or(Ok(None))
+        Ok(())
+    }
+
+    async fn pause(&mut self) {
+        self.events = None;
+        tokio::time::sleep(PAUSE).await;
+    }
+
+    fn see(&mut self, object: K) {
+        self.version = object.resource_version().unwrap_or_default();
+        self.relabelled |= *object.labels() != self.labels;
+        self.last = object;
+    }
 }
 
 #[cfg(test)]
@@ -95,39 +149,58 @@ mod tests {
         )
     }
 
-    fn started(job: &Job) -> Option<i32> {
-        job.status.as_ref()?.ready
+    fn started(seen: &Watched<Job>) -> Option<i32> {
+        seen.last.status.as_ref()?.ready
     }
+
+    fn job() -> Job {
+        let metadata =
+            serde_json::json!({"name": "a", "resourceVersion": "5", "labels": {"a": "b"}});
+        serde_json::from_value(serde_json::json!({"metadata": metadata})).expect("a Job")
+    }
+
+    fn versions(asked: &Mutex<Vec<String>>) -> Vec<String> {
+        let asked = asked.lock().expect("lock").clone();
+        let version = |query: &String| query.rsplit("resourceVersion=").next().map(str::to_owned);
+        asked.iter().filter_map(version).collect()
+    }
+
+    const SOON: Duration = Duration::from_secs(20);
 
     #[tokio::test(start_paused = true)]
     async fn a_watch_that_the_server_ends_is_taken_up_where_it_ended() {
-        let mark = r#"{"type": "BOOKMARK", "object": {"kind": "Job", "apiVersion": "batch/v1",
-            "metadata": {"resourceVersion": "7"}}}"#
-            .replace('\n', "");
-        let created = r#"{"type": "ADDED", "object": {"metadata": {"name": "a"}}}"#;
-        let job = r#"{"type": "MODIFIED", "object": {"metadata": {"name": "a"}, "status": {"ready": 8}}}"#;
-        let (api, asked) = server(&[&mark, "", &[created, job].join("\n")]);
-        let seen = until(&api, "watch", ("a", "5"), Duration::from_secs(20), started).await;
+        let mark = r#"{"type": "BOOKMARK", "object": {"kind": "Job", "apiVersion": "batch/v1", "metadata": {"resourceVersion": "7"}}}"#;
+        let other =
+            r#"{"type": "ADDED", "object": {"metadata": {"name": "a", "resourceVersion": "8"}}}"#;
+        let ready = r#"{"type": "MODIFIED", "object": {"metadata": {"name": "a", "labels": {"a": "b"}}, "status": {"ready": 8}}}"#;
+        let (api, asked) = server(&[mark, "", &[other, ready].join("\n")]);
+        let mut watched = Watched::new(api, "watch", job());
+        let seen = watched.until(SOON, started).await;
         assert_eq!(seen.expect("watch"), Some(8));
-        let asked = asked.lock().expect("lock").clone();
-        let versions: Vec<_> = asked
-            .iter()
-            .map(|query| query.rsplit("resourceVersion=").next().unwrap_or_default())
-            .collect();
-        assert_eq!(versions, ["5", "7", "7"], "{asked:?}");
-        assert!(asked[0].contains("timeoutSeconds=30"), "{asked:?}");
+        assert_eq!(versions(&asked), ["5", "7", "7"]);
+        assert!(watched.relabelled, "for a moment it had no label");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_version_that_is_too_old_is_read_anew() {
+        let old = r#"{"type": "ERROR", "object": {"status": "Failure", "message": "too old", "reason": "Expired", "code": 410}}"#;
+        let now = r#"{"metadata": {"name": "a", "labels": {"a": "b"}}, "status": {"ready": 8}}"#;
+        let (api, asked) = server(&[old, now]);
+        let mut watched = Watched::new(api, "watch", job());
+        assert_eq!(watched.until(SOON, started).await.expect("watch"), Some(8));
+        assert_eq!(versions(&asked), ["5", ""]);
+        assert!(!watched.relabelled);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_never_comes_and_what_is_deleted_is_no_answer() {
         let deleted = r#"{"type": "DELETED", "object": {"metadata": {"name": "a"}}}"#;
-        let gone = r#"{"type": "ERROR", "object": {"status": "Failure", "message": "too old", "reason": "Expired", "code": 410}}"#;
-        for (answers, most) in [(&[][..], 50), (&[deleted], 1), (&[gone, gone, deleted], 3)] {
+        for (answers, most, gone) in [(&[][..], 50, false), (&["", deleted], 2, true)] {
             let (api, asked) = server(answers);
-            let seen = until(&api, "watch", ("a", "5"), Duration::from_secs(20), started).await;
-            assert_eq!(seen.expect("watch"), None);
-            let asked = asked.lock().expect("lock").len();
-            assert!(asked <= most, "{asked} watches");
+            let mut watched = Watched::new(api, "watch", job());
+            assert_eq!(watched.until(SOON, started).await.expect("watch"), None);
+            assert_eq!(watched.gone, gone);
+            assert!(versions(&asked).len() <= most, "{asked:?}");
         }
     }
 }

@@ -321,4 +321,4 @@ async fn a_scan_with_a_probe_stays_within_its_calls() {
 
 /// 25 as with strategy `container`, the patch that adds the probe, the watch that sees it run, and a get and a
 /// watch that see it end.
-const MAX_CALLS: u64 = 29;
+const MAX_CALLS: u64 = 27;

@@ -74,7 +74,7 @@ async fn quota_limits_default_deny_and_pull_secrets_of_the_namespace_are_kept() 
         .delete("quota", &DeleteParams::default())
         .await
         .expect("deleted");
-    quotas.create(&params, &quota("50m")).await.expect("quota");
+    quotas.create(&params, &quota("20m")).await.expect("quota");
     let full = run(&site, &["sidecar", "pulled"]).await;
     assert_eq!(full.code, 3, "{full:?}");
     assert!(full.out.contains("ResourceQuota"), "{full:?}");

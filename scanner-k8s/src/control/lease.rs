@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use k8s_openapi::api::batch::v1::Job;
+use kube::ResourceExt as _;
 use scanner_core::{
     ControlError, Evidence, SecurityControl, plan::PlannedControl, report::AuditCheck,
 };
 
-use crate::{Session, aftermath, error::CallError, manifest, session::not_held, watch};
+use crate::{Session, aftermath, error::CallError, manifest, session::not_held, watch::Watched};
 
 /// How long a Job may take to start.
 const START: Duration = Duration::from_secs(20);
@@ -36,15 +37,20 @@ impl SecurityControl for Lease {
     async fn enforce(&self) -> Result<Evidence, ControlError> {
         let plan = &self.0.plan;
         let job = manifest::lease(&plan.scan_id, self.0.namespace(), plan.lease_seconds);
-        let uid = self.0.create::<Job>(job).await?;
+        let made = self.0.create_object::<Job>(job).await?;
+        let uid = made.uid().unwrap_or_default();
         let _ = self.0.lease_uid.set(uid.clone());
         // A job queue may hold a Job: nothing is created before the deadline runs.
-        let started = self.started().await?;
+        // From its creation on: a watch from "0" needs a storage feature that not every etcd has.
+        let mut watch = Watched::new(self.0.operator_api(), "watch the lease", made);
+        let started = watch.until(START, |seen| {
+            seen.last.status.as_ref()?.start_time.as_ref()?;
+            Some(seen.last.clone())
+        });
+        let started = started.await.map_err(CallError::of_control)?;
         let job = started.ok_or_else(|| {
-            not_held(format!(
-                "the lease did not start within {} s",
-                START.as_secs()
-            ))
+            let seconds = START.as_secs();
+            not_held(format!("the lease did not start within {seconds} s"))
         })?;
         let spec = job.spec.unwrap_or_default();
         let held = job.metadata.uid.as_deref() == Some(uid.as_str())
@@ -88,31 +94,5 @@ impl SecurityControl for Lease {
 
     fn aftermath(&self) -> Vec<AuditCheck> {
         [aftermath::objects(&self.0), aftermath::log(&self.0)].concat()
-    }
-}
-
-impl Lease {
-    /// The Job when it has started; nothing if it does not within [`START`].
-    async fn started(&self) -> Result<Option<Job>, ControlError> {
-        // From its creation on: a watch from "0" needs a storage feature that not every etcd has.
-        let version = self
-            .0
-            .version
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone();
-        let api = self.0.operator_api::<Job>();
-        let name = self.0.name();
-        let started = watch::until(
-            &api,
-            "watch the lease",
-            (&name, &version),
-            START,
-            |job: &Job| {
-                let status = job.status.as_ref()?;
-                status.start_time.is_some().then(|| job.clone())
-            },
-        );
-        started.await.map_err(CallError::of_control)
     }
 }

@@ -9,12 +9,15 @@ use scanner_core::{
 };
 
 use super::failed;
-use crate::{CallError, Session, error::insist, refusal, session::not_held, watch};
+use crate::{CallError, Session, error::insist, refusal, session::not_held, watch::Watched};
 
 /// How long a probe may take to start, its image included.
 const START: Duration = Duration::from_mins(1);
 /// How long it may take to end after its exec: it stays 30 s when nobody ever came.
 const END: Duration = Duration::from_secs(45);
+
+/// How long the watch that saw it start is trusted to tell of its end.
+const FIRST: Duration = Duration::from_secs(20);
 
 /// How long a call may still be under way whose answer was lost.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -37,24 +40,9 @@ async fn get(session: &Session) -> Result<Pod, CallError> {
     insist("get the target's pod".into(), || api.get(pod)).await
 }
 
-/// Watches the pod, from `now` on, until `done` gives an answer.
-async fn until<T>(
-    session: &Session,
-    now: &Pod,
-    limit: Duration,
-    done: impl Fn(Option<ContainerState>) -> Option<T>,
-) -> Result<Option<T>, CallError> {
-    let (name, target) = (session.name(), &session.plan().target);
-    if let Some(answer) = done(state(now, &name)) {
-        return Ok(Some(answer));
-    }
-    let version = now.metadata.resource_version.clone().unwrap_or_default();
-    let place = (target.pod.as_str(), version.as_str());
-    let api = session.operator_api::<Pod>();
-    watch::until(&api, "watch the target's pod", place, limit, |pod: &Pod| {
-        done(state(pod, &name))
-    })
-    .await
+/// The target's pod from `now` on.
+fn watched(session: &Session, now: Pod) -> Watched<Pod> {
+    Watched::new(session.operator_api(), "watch the target's pod", now)
 }
 
 /// Why a container waits for what does not come by waiting: the reason, and what it says of it.
@@ -78,21 +66,25 @@ fn before(pod: &Pod, own: &str) -> Option<String> {
 }
 
 /// Waits until the probe runs; `added` is the pod as the server answered when it was added.
-pub(super) async fn running(session: &Session, added: &Pod) -> Result<(), StrategyError> {
-    let seen = until(session, added, START, |state| {
-        let state = state?;
-        if state.running.is_some() {
-            return Some(Ok(()));
-        }
-        if let Some(ended) = state.terminated {
-            let text = ended.message.or(ended.reason).unwrap_or_default();
-            let reason = format!("it ended at once, code {}", ended.exit_code);
-            return Some(Err((reason, text)));
-        }
-        stuck(state.waiting).map(Err)
-    })
-    .await
-    .map_err(|e| failed("cannot see whether the probe runs", Box::new(e)))?;
+pub(super) async fn running(session: &Session, added: Pod) -> Result<(), StrategyError> {
+    let name = session.name();
+    let mut held = session.with_probe.lock().await;
+    let watch = held.insert(watched(session, added));
+    let seen = watch
+        .until(START, |pod| {
+            let state = state(&pod.last, &name)?;
+            if state.running.is_some() {
+                return Some(Ok(()));
+            }
+            if let Some(ended) = state.terminated {
+                let text = ended.message.or(ended.reason).unwrap_or_default();
+                let reason = format!("it ended at once, code {}", ended.exit_code);
+                return Some(Err((reason, text)));
+            }
+            stuck(state.waiting).map(Err)
+        })
+        .await
+        .map_err(|e| failed("cannot see whether the probe runs", Box::new(e)))?;
     let (reason, hint) = match seen {
         Some(Ok(())) => return Ok(()),
         Some(Err((reason, message))) => (
@@ -101,7 +93,7 @@ pub(super) async fn running(session: &Session, added: &Pod) -> Result<(), Strate
         ),
         None => (
             format!("it did not start within {} s", START.as_secs()),
-            match before(added, &session.name()) {
+            match before(&watch.last, &name) {
                 Some(other) => format!(
                     "ephemeral container {other} of before waits for its image, which may hold up the node; it \
                      goes when the pod is deleted"
@@ -165,38 +157,20 @@ impl SecurityControl for ProbeEnds {
         if !self.0.probe_may_exist() {
             return Ok(Evidence::of("no ephemeral container was added"));
         }
-        let seen = async {
-            let mut now = get(&self.0).await?;
-            if !planned(&now, &name) {
-                // A call whose answer was lost may still be under way.
-                tokio::time::sleep(SETTLE).await;
-                now = get(&self.0).await?;
-            }
-            if !planned(&now, &name) {
-                return Ok(None);
-            }
-            let ended = until(&self.0, &now, END, |state| {
-                let state = state?;
-                match (state.terminated, stuck(state.waiting)) {
-                    (Some(ended), _) => Some(Ok(ended.exit_code)),
-                    (None, stuck) => stuck.map(Err),
-                }
-            });
-            ended.await.map(Some)
-        };
-        match seen.await {
-            Ok(None) => Ok(Evidence::of(format!(
+        match end(&self.0).await.map_err(CallError::of_control)? {
+            End::NeverAdded => Ok(Evidence::of(format!(
                 "the server did not add ephemeral container {name}: the pod's specification has none of \
                  that name"
             ))),
-            Ok(Some(Some(Ok(code)))) => Ok(Evidence(vec![
+            End::PodGone => Ok(Evidence::of("the pod is gone, and its containers with it")),
+            End::Code(code) => Ok(Evidence(vec![
                 format!("ephemeral container {name} has ended, code {code}"),
                 format!(
                     "residue: its entry stays in the specification of pod {}",
                     self.0.plan().target.pod
                 ),
             ])),
-            Ok(Some(Some(Err((reason, message))))) => Err(ControlError {
+            End::Stuck(reason, message) => Err(ControlError {
                 hint: Some(
                     "delete the pod, or let it be: a probe that starts later ends after 30 s"
                         .into(),
@@ -206,16 +180,63 @@ impl SecurityControl for ProbeEnds {
                     visible(&format!("{reason}: {message}"), 300)
                 ))
             }),
-            Ok(Some(None)) => Err(not_held(format!(
+            End::NotSeen => Err(not_held(format!(
                 "ephemeral container {name} was not seen to end within {} s",
                 END.as_secs()
             ))),
-            Err(error) if error.code() == Some(404) => {
-                Ok(Evidence::of("the pod is gone, and its containers with it"))
-            }
-            Err(error) => Err(error.of_control()),
         }
     }
+}
+
+/// How an ephemeral container ended, or did not.
+enum End {
+    NeverAdded,
+    PodGone,
+    Code(i32),
+    Stuck(String, String),
+    NotSeen,
+}
+
+async fn end(session: &Session) -> Result<End, CallError> {
+    let name = session.name();
+    let ended = |pod: &Watched<Pod>| {
+        let state = state(&pod.last, &name)?;
+        if let Some(ended) = state.terminated {
+            return Some(End::Code(ended.exit_code));
+        }
+        stuck(state.waiting).map(|(reason, message)| End::Stuck(reason, message))
+    };
+    let mut held = session.with_probe.lock().await;
+    if let Some(watch) = held.as_mut() {
+        let seen = watch.until(FIRST, ended).await;
+        match seen {
+            Ok(Some(end)) => return Ok(end),
+            _ if watch.gone => return Ok(End::PodGone),
+            // The connection may have died without a word while the target was read.
+            Ok(None) | Err(_) => {}
+        }
+    }
+    let now = match get(session).await {
+        Ok(now) if !planned(&now, &name) => {
+            // A call whose answer was lost may still be under way.
+            tokio::time::sleep(SETTLE).await;
+            get(session).await
+        }
+        now => now,
+    };
+    let now = match now {
+        Ok(now) if !planned(&now, &name) => return Ok(End::NeverAdded),
+        Ok(now) => now,
+        Err(error) if error.code() == Some(404) => return Ok(End::PodGone),
+        Err(error) => return Err(error),
+    };
+    let watch = held.insert(watched(session, now));
+    let seen = watch.until(END, ended).await?;
+    Ok(match seen {
+        Some(end) => end,
+        None if watch.gone => End::PodGone,
+        None => End::NotSeen,
+    })
 }
 
 #[cfg(test)]

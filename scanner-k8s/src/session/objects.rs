@@ -9,7 +9,7 @@ use kube::{
 use scanner_core::{ControlError, control::ControlEffect};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Ledger, PoisonError, Scope, Session, not_held};
+use super::{Ledger, Scope, Session, not_held};
 use crate::{
     CallError,
     error::{CALL_TIMEOUT, call, insist},
@@ -89,8 +89,6 @@ impl Session {
             ..not_held(format!("creating {kind} {name} ended unexpectedly"))
         })?;
         let made = made.map_err(CallError::of_control)?;
-        *self.version.lock().unwrap_or_else(PoisonError::into_inner) =
-            made.resource_version().unwrap_or_default();
         if made.labels().get(SCAN_LABEL).map(String::as_str) != Some(self.plan.scan_id.as_str()) {
             return Err(ControlError {
                 hint: Some(

@@ -94,7 +94,11 @@ impl OwnPod {
             ..error
         })?;
         let changed = self.changed(&pod);
-        *self.watch.lock().await = Some(PodWatch::new(session.operator_api(), pod));
+        *self.watch.lock().await = Some(PodWatch::new(
+            session.operator_api(),
+            "watch the scan's pod",
+            pod,
+        ));
         match changed {
             None => Ok(session.uid_of("Pod", &name).unwrap_or_default()),
             Some(error) => Err(error),
