@@ -319,6 +319,5 @@ async fn a_scan_with_a_probe_stays_within_its_calls() {
     site.remove().await;
 }
 
-/// 25 as with strategy `container`, the patch that adds the probe, the watch that sees it run, and a get and a
-/// watch that see it end.
+/// 25 as with strategy `container`, the patch that adds the probe, and the watch that sees it run and end.
 const MAX_CALLS: u64 = 27;
