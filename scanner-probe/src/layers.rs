@@ -36,9 +36,13 @@ const TEXTS: [&str; 5] = [
 /// Record of PAX for a file's capabilities, as GNU tar, Go and libarchive write it.
 const CAPABILITY: &[u8] = b"SCHILY.xattr.security.capability";
 /// Databases, which may be longer than a text.
-const DATABASES: [&str; 2] = [
+const DATABASES: [&str; 6] = [
     "/var/lib/rpm/rpmdb.sqlite",
+    "/var/lib/rpm/Packages.db",
+    "/var/lib/rpm/Packages",
     "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+    "/usr/lib/sysimage/rpm/Packages.db",
+    "/usr/lib/sysimage/rpm/Packages",
 ];
 
 #[derive(Debug, Clone)]

@@ -3,6 +3,7 @@
 //! Every database is looked at, whatever became of the one before: what cannot be read makes the
 //! answer partial, and never hides another database.
 
+mod database;
 mod rpm;
 mod sqlite;
 
@@ -107,14 +108,14 @@ impl Found {
         // Locks and the shared memory of a database are no database.
         let kept = |n: &&String| !n.starts_with(['.', '_']) && !n.starts_with("rpmdb.sqlite-");
         let others: Vec<&String> = names.iter().filter(kept).collect();
-        if !names.iter().any(|name| name == rpm::SQLITE) {
+        let mut known = rpm::NAMES.into_iter();
+        let Some((name, format)) = known.find(|(known, _)| names.iter().any(|n| n == known)) else {
             if !others.is_empty() {
-                let why = "this probe reads rpm databases in SQLite format only";
-                self.lost(place, why);
+                self.lost(place, "it has no rpm database of a format that is known");
             }
             return Ok(());
-        }
-        let path = format!("{place}/{}", rpm::SQLITE);
+        };
+        let path = format!("{place}/{name}");
         let log = root.meta(&format!("{path}-wal"));
         if !matches!(log, Ok(None)) && !log.is_ok_and(|m| m.is_some_and(|m| m.size == 0)) {
             self.lost(&path, "it has changes in its write-ahead log");
@@ -129,7 +130,7 @@ impl Found {
         };
         writeln!(out, "@rpm")?;
         let (mut over, mut broken) = (0, 0);
-        let read = rpm::each(&*database, &mut |package| {
+        let read = rpm::each(&*database, format, &mut |package| {
             let Some(package) = package else {
                 broken += 1;
                 return Ok(());

@@ -3,15 +3,36 @@
 //! A header in the database is `il dl`, `il` index entries `tag type offset count` and `dl` bytes of
 //! data, all big-endian; see rpm's docs/manual/hregions.md and `rpmtag.h`.
 
+mod berkeley;
+mod ndb;
+
 use std::io::{self, Write};
 
 use sha2::{Digest as _, Sha256};
 
-use super::sqlite::{self, Bad};
+use super::{
+    database::{Bad, ended},
+    sqlite,
+};
 use crate::tree::ReadAt;
 
-/// Name of the database.
-pub(super) const SQLITE: &str = "rpmdb.sqlite";
+/// Formats of a database, which its name tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// Fedora since 33, RHEL since 9.
+    Sqlite,
+    /// SUSE.
+    Ndb,
+    /// Berkeley DB: RHEL up to 8, Amazon Linux 2.
+    Berkeley,
+}
+
+/// Names of the database; where a system went from one to another, the first is the one in use.
+pub(super) const NAMES: [(&str, Format); 3] = [
+    ("rpmdb.sqlite", Format::Sqlite),
+    ("Packages.db", Format::Ndb),
+    ("Packages", Format::Berkeley),
+];
 
 /// Bytes of a header that are read: its index, and data up to what is looked for. The data lies in
 /// the order of the tags, and these are the first.
@@ -57,12 +78,19 @@ impl Package {
 /// database itself is the inner error; an error of `take` is the outer one.
 pub(super) fn each(
     database: &dyn ReadAt,
+    format: Format,
     take: &mut dyn FnMut(Option<Package>) -> io::Result<()>,
 ) -> io::Result<Result<(), Bad>> {
-    sqlite::rows(database, "Packages", MAX_HEADER, &mut |row| {
+    let mut header = |header: &[u8]| take(package(header));
+    let read = match format {
         // hnum is the row's number, blob is the header.
-        take(sqlite::blob(row, 1).and_then(package))
-    })
+        Format::Sqlite => sqlite::rows(database, "Packages", MAX_HEADER, &mut |row| {
+            header(sqlite::blob(row, 1).unwrap_or_default())
+        }),
+        Format::Ndb => ndb::values(database, MAX_HEADER, &mut header),
+        Format::Berkeley => berkeley::values(database, MAX_HEADER, &mut header),
+    };
+    ended(database, read)
 }
 
 /// Reads the start of a header.

@@ -3,8 +3,7 @@
 //!
 //! Own code, since readers in Rust take the whole file into memory or need a C library.
 
-use std::io;
-
+use super::database::{Bad, Stop, Take, read};
 use crate::tree::ReadAt;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -19,64 +18,13 @@ const HEADER: usize = 100;
 const INTERIOR: u8 = 0x05;
 const LEAF: u8 = 0x0d;
 
-/// Why a database cannot be read to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bad {
-    /// It breaks the format.
-    Format,
-    /// It has no such table.
-    Table,
-    /// It is larger than what is read.
-    Large,
-    /// It was written to in the meantime.
-    Changed,
-}
-
-impl std::fmt::Display for Bad {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Format => "it is not a whole SQLite database",
-            Self::Table => "it has no such table",
-            Self::Large => "it is too large",
-            Self::Changed => "it was written to while it was read",
-        })
-    }
-}
-
-/// What takes rows.
-type Take<'a> = &'a mut dyn FnMut(&[u8]) -> io::Result<()>;
-
-/// Why reading stops: the database, or who takes the rows.
-enum Stop {
-    Bad(Bad),
-    Taker(io::Error),
-}
-
-impl From<Bad> for Stop {
-    fn from(bad: Bad) -> Self {
-        Self::Bad(bad)
-    }
-}
-
 /// Gives `take` the first `most` bytes of every row of `table`.
-///
-/// The inner error is what is wrong with the database; the outer one is that of `take`.
 pub(super) fn rows(
     file: &dyn ReadAt,
     table: &str,
     most: usize,
     take: Take<'_>,
-) -> io::Result<Result<(), Bad>> {
-    match whole(file, table, most, take) {
-        // What is told of a database that changes is that it does.
-        Ok(()) | Err(Stop::Bad(_)) if !file.is_unchanged() => Ok(Err(Bad::Changed)),
-        Ok(()) => Ok(Ok(())),
-        Err(Stop::Bad(bad)) => Ok(Err(bad)),
-        Err(Stop::Taker(error)) => Err(error),
-    }
-}
-
-fn whole(file: &dyn ReadAt, table: &str, most: usize, take: Take<'_>) -> Result<(), Stop> {
+) -> Result<(), Stop> {
     let mut database = Database::open(file)?;
     let mut root = None;
     database.walk(1, MAX_SCHEMA, &mut |row| {
@@ -292,10 +240,6 @@ fn leaf(page: &[u8], at: usize) -> Option<(u64, i64, usize)> {
     let (length, at) = varint(page, at)?;
     let (key, at) = varint(page, at)?;
     Some((length, key.cast_signed(), at))
-}
-
-fn read(file: &dyn ReadAt, into: &mut [u8], offset: u64) -> Result<(), Bad> {
-    file.read_exact_at(into, offset).map_err(|_| Bad::Format)
 }
 
 fn short(bytes: &[u8], at: usize) -> Result<u16, Bad> {

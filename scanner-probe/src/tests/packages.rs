@@ -125,18 +125,22 @@ fn an_rpm_database_that_cannot_be_read_is_never_left_out_in_silence() {
     for (files, reason) in [
         (
             vec![("var/lib/rpm/Packages", &b"x"[..])],
-            "SQLite format only",
+            "not a whole database",
         ),
         (
             vec![("usr/lib/sysimage/rpm/Packages.db", &b""[..])],
-            "SQLite format only",
+            "not a whole database",
         ),
-        (vec![(PLACES[0], &b""[..])], "not a whole SQLite database"),
+        (
+            vec![("var/lib/rpm/rpmdb.new", &b""[..])],
+            "no rpm database of a format that is known",
+        ),
+        (vec![(PLACES[0], &b""[..])], "not a whole database"),
         (
             vec![(PLACES[0], &b"SQLite format 3\0"[..])],
-            "not a whole SQLite database",
+            "not a whole database",
         ),
-        (vec![(PLACES[1], cut)], "not a whole SQLite database"),
+        (vec![(PLACES[1], cut)], "not a whole database"),
         (vec![(PLACES[0], &rpm[..]), log], "write-ahead log"),
     ] {
         let mut files = files;

@@ -1,5 +1,8 @@
 //! Headers and databases of rpm, whole, cut and changed.
 
+mod berkeley;
+mod ndb;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -33,12 +36,36 @@ fn database() -> Vec<u8> {
 }
 
 fn read(bytes: Vec<u8>) -> (Vec<Option<Package>>, Result<(), Bad>) {
+    read_as(Format::Sqlite, bytes)
+}
+
+fn read_as(format: Format, bytes: Vec<u8>) -> (Vec<Option<Package>>, Result<(), Bad>) {
     let mut found = Vec::new();
-    let ended = each(&Bytes(bytes), &mut |package| {
+    let ended = each(&Bytes(bytes), format, &mut |package| {
         found.push(package);
         Ok(())
     });
     (found, ended.unwrap())
+}
+
+/// The header of a package of that name, of about `size` bytes.
+fn sized(name: &str, size: usize) -> Vec<u8> {
+    let rest = vec![b'x'; size];
+    let name = name.as_bytes();
+    header(&[
+        (NAME, name),
+        (VERSION, b"1"),
+        (RELEASE, b"2"),
+        (9999, &rest),
+    ])
+}
+
+/// Names of what was read; `?` for what cannot be.
+fn names(found: &[Option<Package>]) -> Vec<&str> {
+    found
+        .iter()
+        .map(|p| p.as_ref().map_or("?", |p| p.name.as_str()))
+        .collect()
 }
 
 /// A header of those tags, all of them texts.
