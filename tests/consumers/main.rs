@@ -1,4 +1,5 @@
-//! Reports read by their own consumers: programs of npm, a module of Go, and a browser.
+//! Reports read by their own consumers: programs of npm, modules of Go, and a browser. And, the other way
+//! around, files of others that are read here.
 //!
 //! `cargo xtask consumers` installs them in a cache folder, which `SCANNER_CONSUMERS` names.
 
@@ -9,6 +10,7 @@
 )]
 
 mod page;
+mod rpm;
 mod thresholds;
 
 use std::{

@@ -1,5 +1,7 @@
 // Reads a report from standard input as the library of its standard does, and says what is wrong.
 // Usage: readers in-toto|openreports
+//
+// With `rpm FILE` it lists the packages of an rpm database as another reader of them does.
 package main
 
 import (
@@ -10,6 +12,7 @@ import (
 	"os"
 
 	attestation "github.com/in-toto/attestation/go/v1"
+	rpmdb "github.com/knqyf263/go-rpmdb/pkg"
 	openreports "github.com/openreports/reports-api/apis/openreports.io/v1alpha1"
 	"google.golang.org/protobuf/encoding/protojson"
 )
@@ -30,10 +33,34 @@ func read(kind string, text []byte) error {
 	return fmt.Errorf("unknown kind %q", kind)
 }
 
+func rpm(path string) error {
+	database, err := rpmdb.Open(path)
+	if err != nil {
+		return err
+	}
+	packages, err := database.ListPackages()
+	if err != nil {
+		return err
+	}
+	for _, one := range packages {
+		version := one.Version + "-" + one.Release
+		if one.Epoch != nil {
+			version = fmt.Sprintf("%d:%s", *one.Epoch, version)
+		}
+		fmt.Println(one.Name, version, one.Arch)
+	}
+	return nil
+}
+
 func main() {
-	text, err := io.ReadAll(os.Stdin)
-	if err == nil {
-		err = read(os.Args[1], text)
+	var err error
+	if os.Args[1] == "rpm" {
+		err = rpm(os.Args[2])
+	} else {
+		var text []byte
+		if text, err = io.ReadAll(os.Stdin); err == nil {
+			err = read(os.Args[1], text)
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
