@@ -61,6 +61,10 @@ fn a_trust_root_that_could_not_vouch_is_told() {
             "trust root",
         ),
         (changed("/tlogs/0/logId/keyId", "AAAA".into()), "trust root"),
+        (
+            changed("/tlogs/0/hashAlgorithm", "\u{1b}[2J".into()),
+            "hash algorithm",
+        ),
         (twice.to_string(), "duplicate"),
     ] {
         let said = read(&text, IDENTITY, ISSUER, &bundle).unwrap_err();
@@ -104,6 +108,10 @@ fn what_is_no_bundle_of_an_image_is_told() {
         ("{}".into(), "expected a sigstore bundle"),
         ("[".repeat(100_000), "expected a sigstore bundle"),
         (" ".repeat(MAX_BYTES + 1), "at most"),
+        (
+            with(&good, |b| b["mediaType"] = "\u{1b}[2J".into()).to_string(),
+            "expected a sigstore bundle",
+        ),
         (blob.to_string(), "sign with cosign sign"),
         (keyed.to_string(), "signed with a key"),
         (many.to_string(), "at most 100 log entries"),
@@ -115,7 +123,10 @@ fn what_is_no_bundle_of_an_image_is_told() {
         ),
     ] {
         let said = read(&root, IDENTITY, ISSUER, &text).unwrap_err();
-        assert!(said.contains(word), "{word}: {said}");
+        assert!(
+            said.contains(word) && !said.contains('\u{1b}'),
+            "{word}: {said}"
+        );
     }
 }
 
