@@ -7,6 +7,7 @@ use scanner_core::{
     report::{Format, format::UnknownFormat},
     target::{ContainerName, Namespace, PodName},
 };
+use scanner_k8s::scan::{MAX_LEASE, MIN_LEASE};
 
 use crate::{
     audit::{AuditArgs, AuditCommand},
@@ -24,7 +25,7 @@ use crate::{
 const EXIT_CODES: &str = "Exit codes:
   0  passed: every check that applies was looked at, none failed at --fail-on or above
   1  findings at or above --fail-on
-  2  wrong usage, or a profile or kubeconfig that cannot be used
+  2  wrong usage, or something that was named (profile, kubeconfig, file) cannot be used
   3  the scan could not be done, a check could not look, or none applies
   4  a gate refused the target (security alert); it was not touched
   5  cleanup could not be verified: something may be left";
@@ -132,9 +133,9 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("target").required(true).args(["pod", "selector"])))]
 pub(crate) struct ScanArgs {
     /// Name of the pod
-    #[arg(required_unless_present = "selector", conflicts_with = "selector")]
     pub(crate) pod: Option<PodName>,
     /// Label selector that exactly one pod matches
     #[arg(short = 'l', long, value_name = "SELECTOR")]
@@ -169,9 +170,9 @@ pub(crate) struct RunArgs {
     pub(crate) output: Vec<Output>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
-    /// Seconds after which the cluster itself removes everything that the scan created
-    #[arg(long, value_name = "SECONDS", default_value_t = 300,
-        value_parser = clap::value_parser!(u32).range(i64::from(scanner_k8s::scan::MIN_LEASE)..=i64::from(scanner_k8s::scan::MAX_LEASE)))]
+    /// Time after which the cluster itself removes everything that the scan created: 30 to 3600 seconds, or
+    /// such as 90s or 5m
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = lease)]
     pub(crate) lease: u32,
     /// Context of the kubeconfig
     #[arg(long)]
@@ -218,6 +219,9 @@ pub(crate) struct LocalArgs {
     /// Also show what passed
     #[arg(short, long)]
     pub(crate) verbose: bool,
+    /// Accepted as everywhere; there is no progress here
+    #[arg(short, long = "quiet")]
+    _quiet: bool,
     /// Colours in the terminal report
     #[arg(long, value_enum, default_value_t)]
     pub(crate) color: Color,
@@ -287,6 +291,20 @@ pub(crate) fn image(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// Seconds of a lease.
+pub(crate) fn lease(text: &str) -> Result<u32, String> {
+    let range = MIN_LEASE..=MAX_LEASE;
+    let typed = || {
+        let time: jiff::SignedDuration = text.parse().ok()?;
+        let seconds = time.as_secs();
+        (time.subsec_nanos() == 0).then(|| u32::try_from(seconds).ok())?
+    };
+    let seconds = text.parse().ok().or_else(typed);
+    seconds.filter(|s| range.contains(s)).ok_or_else(|| {
+        format!("expected {MIN_LEASE} to {MAX_LEASE} seconds, as a number or such as 90s or 5m")
+    })
+}
+
 fn digest(text: &str) -> Result<String, String> {
     let hex = text.strip_prefix("sha256:").unwrap_or_default();
     if hex.len() == 64 && hex.chars().all(|c| c.is_ascii_hexdigit()) {
@@ -304,6 +322,25 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_lease_is_a_number_or_a_time() {
+        for (text, seconds) in [
+            ("30", 30),
+            ("90s", 90),
+            ("5m", 300),
+            ("1h", 3600),
+            ("1m30s", 90),
+        ] {
+            assert_eq!(lease(text), Ok(seconds), "{text}");
+        }
+        for text in ["", "29", "3601", "2h", "-5m", "5", "90.5s", "300ms", "x"] {
+            assert!(
+                lease(text).is_err_and(|e| e.contains("30 to 3600")),
+                "{text}"
+            );
+        }
     }
 
     #[test]

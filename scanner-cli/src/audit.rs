@@ -44,12 +44,13 @@ pub(crate) struct AuditArgs {
 pub(crate) enum AuditCommand {
     /// Show that nothing in an audit log was changed, dropped, moved or cut off
     ///
-    /// Exit codes: 0 it is as it was written, 1 it is not, 3 it could not be read.
+    /// Exit codes: 0 it is as it was written, 1 it is not, 2 a file cannot be read.
     Verify(VerifyArgs),
     /// Match an audit log with the API server's own, both ways
     ///
     /// A call by the scan's identity that the scan did not log is an alarm: somebody else had its
-    /// token. Exit codes: 0 they agree, 1 alarm, 3 the server's log does not have all of it.
+    /// token. Exit codes: 0 they agree, 1 alarm, 2 a file cannot be read, 3 the server's log does not have
+    /// all of it.
     Reconcile(ReconcileArgs),
 }
 
@@ -182,10 +183,11 @@ fn reconcile(args: &ReconcileArgs) -> Result<u8, Problem> {
     let verified = verified(&args.log)?;
     let mut reconciler = Reconciler::new(&verified);
     for path in &args.apiserver_log {
-        each_line(path, |line| reconciler.line(line)).map_err(|error| Problem {
-            code: NOT_DONE,
-            message: format!("cannot read {}: {error}", path.display()),
-            hint: Some("give the file that kube-apiserver's --audit-log-path names".into()),
+        each_line(path, |line| reconciler.line(line)).map_err(|error| {
+            Problem::usage(
+                format!("cannot read {}: {error}", path.display()),
+                "give the file that kube-apiserver's --audit-log-path names",
+            )
         })?;
     }
     let found = reconciler.finish();
@@ -263,10 +265,11 @@ fn each_line(path: &Path, mut take: impl FnMut(&[u8])) -> std::io::Result<()> {
 }
 
 fn read(path: &Path, what: &str) -> Result<Vec<u8>, Problem> {
-    let problem = |why: String| Problem {
-        code: NOT_DONE,
-        message: format!("cannot read {what} {}: {why}", path.display()),
-        hint: Some("name a file that can be read".into()),
+    let problem = |why: String| {
+        Problem::usage(
+            format!("cannot read {what} {}: {why}", path.display()),
+            "name a file that can be read",
+        )
     };
     let size = fs::metadata(path)
         .map_err(|error| problem(error.to_string()))?

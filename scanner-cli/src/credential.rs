@@ -22,10 +22,7 @@ use scanner_core::{
     report::{AuditOutcome, Verdict},
     target::{ContainerName, Namespace, PodName, PodSelection, TargetRequest},
 };
-use scanner_k8s::{
-    lend::{LendRequest, PreparedLending, Tool},
-    scan::{MAX_LEASE, MIN_LEASE},
-};
+use scanner_k8s::lend::{LendRequest, PreparedLending, Tool};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
@@ -65,9 +62,9 @@ pub(crate) struct ExecArgs {
     /// allows what was planned alone
     #[arg(long, value_enum)]
     allow: Vec<Allow>,
-    /// Seconds after which the cluster itself removes everything, and the program is ended
-    #[arg(long, value_name = "SECONDS", default_value_t = 300,
-        value_parser = clap::value_parser!(u32).range(i64::from(MIN_LEASE)..=i64::from(MAX_LEASE)))]
+    /// Time after which the cluster itself removes everything, and the program is ended: 30 to 3600
+    /// seconds, or such as 90s or 5m
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = crate::args::lease)]
     lease: u32,
     /// Context of the kubeconfig
     #[arg(long)]
@@ -123,16 +120,21 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
         lease_seconds: args.lease,
     };
     let tool = Arc::new(Program(args.tool.clone()));
-    let prepared = PreparedLending::new(&connection, &request, tool).await;
+    let mut signals = Signals::listen()?;
+    let prepared = async {
+        let prepared = PreparedLending::new(&connection, &request, tool).await;
+        prepared.map_err(|error| Problem {
+            code: NOT_DONE,
+            message: chain(&error),
+            hint: error.hint(),
+        })
+    };
+    let prepared = signals.or(prepared).await;
     drop(connection);
-    let prepared = prepared.map_err(|error| Problem {
-        code: NOT_DONE,
-        message: chain(&error),
-        hint: error.hint(),
-    })?;
+    let prepared = prepared?;
     let log = prepared.audit();
     let progress = Progress::new(args.quiet);
-    let ended = lend(prepared, &progress).await;
+    let ended = lend(prepared, &progress, signals).await;
     progress.finish();
     let closed = audit::close(&log, &args.audit);
     let (report, code) = ended?;
@@ -165,12 +167,8 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
 async fn lend(
     prepared: PreparedLending,
     progress: &Progress,
+    mut signals: Signals,
 ) -> Result<(scanner_core::ScanReport, Option<i32>), Problem> {
-    let mut signals = Signals::new().map_err(|error| Problem {
-        code: NOT_DONE,
-        message: format!("cannot listen for signals: {error}"),
-        hint: None,
-    })?;
     let lease = prepared.plan().lease_seconds;
     let (interrupt, interrupted) = tokio::sync::oneshot::channel();
     let stop = async { interrupted.await.unwrap_or_default() };

@@ -20,6 +20,7 @@ use crate::{
     audit, exit_code, output, policy,
     progress::Progress,
     scan::{self, Planned, Subject},
+    signals::Signals,
     sink::Sinks,
 };
 
@@ -59,18 +60,30 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     progress.event(&Event::StageStarted(Stage::Resolve));
     let connection = scan::connected(&args.scan.run).await?;
     let reads = ReadImage::default();
-    let both = Box::pin(prepared(&connection, args, &reads)).await;
+    let mut signals = Signals::listen()?;
+    let both = signals
+        .or(Box::pin(prepared(&connection, args, &reads)))
+        .await;
     if args.scan.run.dry_run || both.is_err() {
         progress.finish();
     }
     let (first, second) = both?;
     if args.scan.run.dry_run {
         let form = |format| plans(&first, &second, format);
-        return sinks.write_with(form, "a plan").map(|()| 0);
+        return sinks
+            .write_with(form, "a plan", "terminal or json")
+            .map(|()| 0);
     }
     // Drift collects no packages.
     sinks.check(false, first.plan().target.digest().is_some())?;
-    let compared = compare(&connection, args, &progress, (first, second), &reads);
+    let compared = compare(
+        &connection,
+        args,
+        &progress,
+        (first, second),
+        &reads,
+        &mut signals,
+    );
     let report = Box::pin(compared).await;
     progress.finish();
     // Also when the scan was given up: what is in the log is what was done.
@@ -167,9 +180,10 @@ async fn compare(
     progress: &Progress,
     (first, second): (PreparedScan, PreparedScan),
     reads: &ReadImage,
+    signals: &mut Signals,
 ) -> Result<ScanReport, Problem> {
     let lease = args.scan.run.lease;
-    let image_scan = Box::pin(scan::scan(first, reads, progress, lease)).await?;
+    let image_scan = Box::pin(scan::scan(first, reads, progress, lease, signals)).await?;
     let Some(image) = reads
         .take()
         .filter(|_| image_scan.verdict == Verdict::Passed)
@@ -187,7 +201,7 @@ async fn compare(
         engine: &DriftEngine { image },
         judge: &policy::decide(&args.scan.run.policy)?.judge,
     };
-    let mut report = Box::pin(scan::scan(second, &judged, progress, lease)).await?;
+    let mut report = Box::pin(scan::scan(second, &judged, progress, lease, signals)).await?;
     // Both scans are of this connection.
     let (operator, scan) = connection.calls();
     report.api_calls = ApiCalls { operator, scan };

@@ -185,6 +185,22 @@ async fn test(connection: &Connection, request: TargetRequest) -> Result<u8, Pro
     let trial = guard::trial(connection, &target, id)
         .await
         .map_err(|error| not_done(chain(&error), error.hint.clone()))?;
+    if !trial.answered() {
+        gone(&trial.left)?;
+        return Err(Problem {
+            code: WEAK,
+            message: format!(
+                "namespace {} has no admission guard: it refused none of {} attempts",
+                target.namespace,
+                trial.attempts.len()
+            ),
+            hint: Some(
+                "as an administrator: secure-scan guard render | kubectl apply -f - ; where it covers only \
+                 some namespaces, see: secure-scan guard status"
+                    .into(),
+            ),
+        });
+    }
     let mut text = String::new();
     for one in &trial.attempts {
         let word = if one.held { "held " } else { "FAILED" };
@@ -205,17 +221,23 @@ async fn test(connection: &Connection, request: TargetRequest) -> Result<u8, Pro
         trial.passed.as_secs_f64() * 1e3,
     );
     output::print(&text)?;
-    if !trial.left.is_empty() {
-        return Err(Problem {
-            code: CLEANUP,
-            message: format!("not shown to be gone: {}", trial.left.join("; ")),
-            hint: Some("the cluster removes it within 120 s".into()),
-        });
-    }
+    gone(&trial.left)?;
     if failed > 0 {
         output::say("hint: see which part of the guard is missing: secure-scan guard status");
     }
     Ok(if trial.held() { 0 } else { WEAK })
+}
+
+/// Fails where something of the test may be left.
+fn gone(left: &[String]) -> Result<(), Problem> {
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(Problem {
+        code: CLEANUP,
+        message: format!("not shown to be gone: {}", left.join("; ")),
+        hint: Some("the cluster removes it within 120 s".into()),
+    })
 }
 
 fn not_done(message: String, hint: Option<String>) -> Problem {

@@ -36,7 +36,7 @@ use zeroizing_alloc::ZeroAlloc;
 #[global_allocator]
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
-/// Exit code of wrong usage, and of a profile or kubeconfig that cannot be used.
+/// Exit code of wrong usage, and of what was named and cannot be used: a profile, a kubeconfig, a file.
 const USAGE: u8 = 2;
 /// Exit code of a scan that could not be done.
 const NOT_DONE: u8 = 3;

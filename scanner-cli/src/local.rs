@@ -1,6 +1,6 @@
 //! `secure-scan local`: the probe's own reading, in this process.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use scanner_core::{
     ScanEngine as _,
@@ -28,22 +28,25 @@ pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
             (format!("directory {}", root.display()), root)
         }
     };
+    let hint = "name a directory, a process or an archive of an image that this user may read";
     let failed = |what: &str, error: &dyn std::fmt::Display| Problem {
         code: NOT_DONE,
-        message: format!("{what} {}: {error}", path.display()),
-        hint: Some(
-            "name a directory, a process or an archive of an image that this user may read".into(),
-        ),
+        ..Problem::usage(format!("{what} {}: {error}", path.display()), hint)
+    };
+    // What was named is not there, or is something else; only what is in it can fail a scan.
+    let unusable = |what: &str, error: &io::Error| match error.kind() {
+        io::ErrorKind::InvalidData => failed(what, error),
+        _ => Problem::usage(format!("{what} {}: {error}", path.display()), hint),
     };
     let request = profile.request();
     let mut image_digest = None;
     let root: Box<dyn Tree> = if args.oci_archive.is_some() {
         let layers = archive::open(&path, request.files.iter().any(|s| s.digest))
-            .map_err(|e| failed("cannot read the image", &e))?;
+            .map_err(|e| unusable("cannot read the image", &e))?;
         image_digest = layers.manifest_digest().map(str::to_owned);
         Box::new(layers)
     } else {
-        Box::new(Root::open(&path).map_err(|e| failed("cannot open", &e))?)
+        Box::new(Root::open(&path).map_err(|e| unusable("cannot open", &e))?)
     };
     sinks.check(
         request.sections.contains(&Section::Packages),

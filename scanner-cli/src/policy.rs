@@ -9,10 +9,14 @@ use scanner_core::finding::Severity;
 use scanner_policy::{
     Judge, Level, Policy, PolicyGates, Thresholds, Waivers,
     policy::{Action, GateId, LEVELS, Signer},
+    profile::Source,
 };
 use signature::SignatureArgs;
 
-use crate::{Problem, output, profile::read_file};
+use crate::{
+    Problem, output,
+    profile::{self, read_file},
+};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Policy")]
@@ -70,6 +74,23 @@ pub(crate) struct Decided {
     pub(crate) judge: Judge,
     /// Severity from which a failed check is a finding where there are no thresholds.
     pub(crate) fail_on: Severity,
+    /// Profile that is taken when none is named.
+    pub(crate) profile: Option<String>,
+}
+
+/// What a policy names: relative to its file.
+fn beside(policy: Option<&str>, name: &str) -> String {
+    let folder = policy.map(Path::new).and_then(Path::parent);
+    let path = folder.unwrap_or(Path::new("")).join(name);
+    path.to_string_lossy().into_owned()
+}
+
+/// The shipped profile that a policy names, or a file.
+fn profile_of(policy: Option<&str>, name: &str) -> String {
+    match Source::shipped(name) {
+        Ok(shipped) => shipped.file,
+        Err(_) => beside(policy, name),
+    }
 }
 
 fn level(text: &str) -> Result<Level, String> {
@@ -84,13 +105,13 @@ fn level(text: &str) -> Result<Level, String> {
 /// Reads everything that the arguments name.
 pub(crate) fn decide(args: &PolicyArgs) -> Result<Decided, Problem> {
     let policy = load(args.policy.as_deref(), args.level)?;
+    let file = args.policy.as_deref();
     // Files are relative to the one that names them.
-    let folder = args.policy.as_deref().map(Path::new).and_then(Path::parent);
+    let folder = file.map(Path::new).and_then(Path::parent);
     let folder = folder.unwrap_or(Path::new(""));
     let signature = signature::read(&args.signature, &policy, folder)?;
-    let waivers = policy.waivers.as_ref().map(|file| folder.join(file));
     let inherited = Inherited {
-        waivers: waivers.map(|path| path.to_string_lossy().into_owned()),
+        waivers: policy.waivers.as_ref().map(|name| beside(file, name)),
         thresholds: policy
             .thresholds
             .clone()
@@ -99,6 +120,7 @@ pub(crate) fn decide(args: &PolicyArgs) -> Result<Decided, Problem> {
     Ok(Decided {
         judge: judge(&args.judge, inherited)?,
         fail_on: args.judge.fail_on.unwrap_or(policy.fail_on),
+        profile: policy.profile.as_ref().map(|name| profile_of(file, name)),
         gates: PolicyGates { policy, signature },
     })
 }
@@ -113,16 +135,7 @@ pub(crate) struct Inherited {
 /// What is made of findings; arguments take the place of what the policy says.
 pub(crate) fn judge(args: &JudgeArgs, inherited: Inherited) -> Result<Judge, Problem> {
     let waivers = match args.waivers.clone().or(inherited.waivers) {
-        Some(file) => {
-            let text = read_file(&file, "the waivers")?;
-            let parsed = Waivers::parse(&text, &file);
-            Some(parsed.map_err(|error| {
-                Problem::usage(
-                    error.to_string(),
-                    "correct the file; its format: docs/policy.md",
-                )
-            })?)
-        }
+        Some(file) => Some(waivers(&file)?),
         None => None,
     };
     let thresholds = match &args.threshold {
@@ -139,6 +152,17 @@ pub(crate) fn judge(args: &JudgeArgs, inherited: Inherited) -> Result<Judge, Pro
     })
 }
 
+fn waivers(file: &str) -> Result<Waivers, Problem> {
+    let hint = "name a readable file of waivers; its format: docs/policy.md";
+    let text = read_file(file, "the waivers", hint)?;
+    Waivers::parse(&text, file).map_err(|error| {
+        Problem::usage(
+            error.to_string(),
+            "correct the file; its format: docs/policy.md",
+        )
+    })
+}
+
 fn thresholds(given: &str) -> Result<(String, Thresholds), Problem> {
     let hint = "correct it; the format is that of saf validate threshold: docs/policy.md";
     if given.contains(':') && !Path::new(given).exists() {
@@ -147,7 +171,11 @@ fn thresholds(given: &str) -> Result<(String, Thresholds), Problem> {
             inline.map_err(|error| Problem::usage(format!("--threshold: {error}"), hint))?;
         return Ok(("inline".into(), inline));
     }
-    let text = read_file(given, "the thresholds")?;
+    let text = read_file(
+        given,
+        "the thresholds",
+        "name a readable file, or write them inline, as in '{failed.total.max: 0}'",
+    )?;
     let parsed = Thresholds::parse(&text, given);
     let parsed = parsed.map_err(|error| Problem::usage(error.to_string(), hint))?;
     Ok((given.to_owned(), parsed))
@@ -176,7 +204,11 @@ fn load(name: Option<&str>, from: Option<Level>) -> Result<Policy, Problem> {
                 "name one of them, or the path of a file",
             ))
         }
-        Err(_) => Policy::parse(&read_file(name, "the policy")?, name, from).map_err(wrong),
+        Err(_) => {
+            let hint = "name a readable file, or a shipped one: secure-scan policy list";
+            let text = read_file(name, "the policy", hint)?;
+            Policy::parse(&text, name, from).map_err(wrong)
+        }
     }
 }
 
@@ -201,6 +233,14 @@ pub(crate) fn run(command: PolicyCommand) -> Result<u8, Problem> {
         },
         PolicyCommand::Check { file } => {
             let policy = load(Some(&file), None)?;
+            let folder = Path::new(&file).parent().unwrap_or(Path::new(""));
+            signature::check(&policy, folder)?;
+            if let Some(name) = &policy.waivers {
+                waivers(&beside(Some(&file), name))?;
+            }
+            if let Some(name) = &policy.profile {
+                profile::load(&profile_of(Some(&file), name))?;
+            }
             format!(
                 "{file}: policy {} {}, no errors\n",
                 policy.name, policy.version

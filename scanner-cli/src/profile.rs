@@ -69,7 +69,7 @@ pub(crate) fn run(command: ProfileCommand) -> Result<u8, Problem> {
         }
         ProfileCommand::Show { name } => Source::shipped(&name).map_err(unknown)?.text,
         ProfileCommand::Check { file } => {
-            let profile = compile(source(&file)?, &ProfileOptions::default().resolved())?;
+            let profile = check(source(&file)?)?;
             format!("{file}: {} checks, no errors\n", profile.ids().count())
         }
         ProfileCommand::Explain { profile, check } => {
@@ -93,7 +93,13 @@ pub(crate) fn run(command: ProfileCommand) -> Result<u8, Problem> {
 fn test(file: &str) -> Result<u8, Problem> {
     let hint = "the format is described in docs/profiles.md";
     let wrong = |message: String| Problem::usage(message, hint);
-    let tests = TestFile::parse(&read(file, MAX_BYTES)?, file).map_err(wrong)?;
+    let text = read_some(
+        file,
+        "the tests",
+        MAX_BYTES,
+        "name a readable file of tests; the format is described in docs/profiles.md",
+    )?;
+    let tests = TestFile::parse(&text, file).map_err(wrong)?;
     let beside = resolve(&tests.profile, file).map_err(wrong)?;
     let profile = compile(beside, &tests.options())?;
     let recording = match &tests.recording {
@@ -101,7 +107,8 @@ fn test(file: &str) -> Result<u8, Problem> {
         Some(name) => {
             let path = Path::new(file).with_file_name(name);
             let path = path.to_string_lossy();
-            let text = read(&path, MAX_RECORDING)?;
+            let hint = "name a readable file that --save-inventory wrote";
+            let text = read_some(&path, "the recording", MAX_RECORDING, hint)?;
             Some(Recording::parse(&text).map_err(|e| wrong(format!("{path}: {e}")))?)
         }
     };
@@ -146,7 +153,18 @@ pub(crate) fn load_with(name: &str, options: &ProfileOptions) -> Result<Profile,
 }
 
 fn compile(source: Source, options: &Options) -> Result<Profile, Problem> {
-    let profile = Profile::compile(source, &resolve, options).map_err(|error| refused(&error))?;
+    let profile = Profile::compile(source, &resolve, options);
+    warned(profile.map_err(|error| refused(&[error]))?)
+}
+
+/// The same without options, and tells all that is wrong.
+fn check(source: Source) -> Result<Profile, Problem> {
+    let options = ProfileOptions::default().resolved();
+    let profile = Profile::check(source, &resolve, &options);
+    warned(profile.map_err(|errors| refused(&errors))?)
+}
+
+fn warned(profile: Profile) -> Result<Profile, Problem> {
     for warning in profile.warnings() {
         output::say(&format!("warning: {}", warning.0));
     }
@@ -160,44 +178,56 @@ fn resolve(name: &str, from: &str) -> Result<Source, String> {
     }
     let path = Path::new(from).with_file_name(name);
     let file = path.to_string_lossy().into_owned();
-    let text = read(&file, MAX_BYTES).map_err(|problem| problem.message)?;
+    let text = read(&file).map_err(|problem| problem.message)?;
     Ok(Source { file, text })
 }
 
-fn refused(error: &ProfileError) -> Problem {
-    let excerpt = error.excerpt(io::stderr().is_terminal());
-    if !excerpt.is_empty() {
-        output::say(&excerpt);
+/// Shows each error once: with its place, or alone where it is of the whole.
+fn refused(errors: &[ProfileError]) -> Problem {
+    let mut whole = Vec::new();
+    for error in errors {
+        match error.excerpt(io::stderr().is_terminal()) {
+            excerpt if excerpt.is_empty() => whole.push(error.to_string()),
+            excerpt => output::say(&format!("{excerpt}\n")),
+        }
     }
+    let file = errors.first().map_or("", |error| &error.file);
+    let message = match (errors.len(), whole.as_slice()) {
+        (_, [only]) => only.clone(),
+        (1, _) => format!("profile {file} cannot be used"),
+        (count, _) => format!("profile {file} cannot be used: {count} errors"),
+    };
+    let asked = errors.iter().any(|error| error.asked);
     Problem::usage(
-        error.to_string(),
-        "correct the profile; a working one: secure-scan profile show container-baseline",
+        message,
+        if asked {
+            format!("see what there is: secure-scan profile explain {file}")
+        } else {
+            "correct the profile; a working one: secure-scan profile show container-baseline".into()
+        },
     )
 }
 
 fn source(file: &str) -> Result<Source, Problem> {
     Ok(Source {
         file: file.to_owned(),
-        text: read(file, MAX_BYTES)?,
+        text: read(file)?,
     })
 }
 
-fn read(file: &str, limit: u64) -> Result<String, Problem> {
-    read_some(file, "the profile", limit)
+fn read(file: &str) -> Result<String, Problem> {
+    let hint = "name a readable file, or a shipped one: secure-scan profile list";
+    read_file(file, "the profile", hint)
 }
 
 /// Reads a file that the user names, up to a limit that no such file has.
-pub(crate) fn read_file(file: &str, what: &str) -> Result<String, Problem> {
-    read_some(file, what, MAX_BYTES)
+pub(crate) fn read_file(file: &str, what: &str, hint: &str) -> Result<String, Problem> {
+    read_some(file, what, MAX_BYTES, hint)
 }
 
-fn read_some(file: &str, what: &str, limit: u64) -> Result<String, Problem> {
-    let failed = |error: io::Error| {
-        Problem::usage(
-            format!("cannot read {what} {file}: {error}"),
-            "name a readable file, or a shipped one: secure-scan profile list, secure-scan policy list",
-        )
-    };
+fn read_some(file: &str, what: &str, limit: u64, hint: &str) -> Result<String, Problem> {
+    let failed =
+        |error: io::Error| Problem::usage(format!("cannot read {what} {file}: {error}"), hint);
     let mut text = String::new();
     let opened = fs::File::open(file).map_err(failed)?;
     opened

@@ -39,6 +39,9 @@ pub(crate) struct ConvertArgs {
     /// Also show what passed, and the evidence of every control
     #[arg(short, long)]
     verbose: bool,
+    /// Accepted as everywhere; there is no progress here
+    #[arg(short, long = "quiet")]
+    _quiet: bool,
     /// Colours in the terminal report
     #[arg(long, value_enum, default_value_t)]
     color: Color,
@@ -60,6 +63,8 @@ pub(crate) fn run(command: ReportCommand) -> Result<u8, Problem> {
         ReportCommand::Convert(args) => {
             let document = read(&args.file)?;
             let sinks = Sinks::open(&args.output)?;
+            let view = document.view();
+            sinks.check(view.packages.is_some(), view.image_digest.is_some())?;
             sinks.write(&document, args.verbose, output::coloured(args.color))?;
             Ok(0)
         }
@@ -72,7 +77,11 @@ pub(crate) fn run(command: ReportCommand) -> Result<u8, Problem> {
                 Format::Markdown => Some(diff::markdown(&diff)),
                 _ => None,
             };
-            Sinks::open(&args.output)?.write_with(text, "a comparison")?;
+            Sinks::open(&args.output)?.write_with(
+                text,
+                "a comparison",
+                "terminal, json or markdown",
+            )?;
             Ok(match diff.outcome {
                 diff::Outcome::NoNewFindings => 0,
                 diff::Outcome::NewFindings => 1,

@@ -16,7 +16,7 @@ use scanner_policy::Judged;
 
 use crate::profile::Recorder;
 use crate::{
-    CLEANUP, GATE, NOT_DONE, Problem,
+    CLEANUP, GATE, NOT_DONE, Problem, USAGE,
     args::{RunArgs, ScanArgs},
     audit, cluster, exit_code, output,
     policy::{self, Decided},
@@ -70,7 +70,7 @@ pub(crate) async fn run_on(
 ) -> Result<u8, Problem> {
     let decided = policy::decide(&args.policy)?;
     let named = args.profile.as_deref();
-    let named = named.or(decided.gates.policy.profile.as_deref());
+    let named = named.or(decided.profile.as_deref());
     let profile = profile::load_with(named.unwrap_or("container-baseline"), &args.profile_options)?;
     let judge = decided.judge.clone();
     let sinks = Sinks::open(&args.output)?;
@@ -92,17 +92,22 @@ pub(crate) async fn run_on(
         };
         prepare(&connection, args, planned).await
     };
-    let prepared = Box::pin(prepared).await;
+    let mut signals = Signals::listen()?;
+    let prepared = signals.or(Box::pin(prepared)).await;
     if prepared.is_err() {
         progress.finish();
     }
     let prepared = prepared?;
     if args.dry_run {
-        let plan = prepared.whole_plan(&profile).await;
+        let plan = signals.or(async { Ok(prepared.whole_plan(&profile).await) });
+        let plan = plan.await;
         progress.finish();
+        let plan = plan?;
         let form = |format| output::plan(&plan, format);
         let code = if prepared.refused() { GATE } else { 0 };
-        return sinks.write_with(form, "a plan").map(|()| code);
+        return sinks
+            .write_with(form, "a plan", "terminal or json")
+            .map(|()| code);
     }
     let packages = profile.request().sections.contains(&Section::Packages);
     if let Err(refused) = sinks.check(packages, prepared.plan().target.digest().is_some()) {
@@ -116,7 +121,7 @@ pub(crate) async fn run_on(
         engine: &recorder,
         judge: &judge,
     };
-    let report = Box::pin(scan(prepared, &judged, &progress, lease)).await;
+    let report = Box::pin(scan(prepared, &judged, &progress, lease, &mut signals)).await;
     progress.finish();
     // Also when the scan was given up: what is in the log is what was done.
     let closed = audit::close(&log, &args.audit);
@@ -189,7 +194,7 @@ pub(crate) async fn prepare(
     };
     let prepared = PreparedScan::new(connection, planned.engine, request).await;
     prepared.map_err(|error| Problem {
-        code: NOT_DONE,
+        code: if error.is_usage() { USAGE } else { NOT_DONE },
         message: chain(&error),
         hint: error.hint(),
     })
@@ -201,12 +206,8 @@ pub(crate) async fn scan(
     engine: &dyn ScanEngine,
     progress: &Progress,
     lease: u32,
+    signals: &mut Signals,
 ) -> Result<ScanReport, Problem> {
-    let mut signals = Signals::new().map_err(|error| Problem {
-        code: NOT_DONE,
-        message: format!("cannot listen for signals: {error}"),
-        hint: None,
-    })?;
     let (interrupt, interrupted) = tokio::sync::oneshot::channel();
     let stop = async { interrupted.await.unwrap_or_default() };
     let impatient = async {

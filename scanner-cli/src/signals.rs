@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::{NOT_DONE, Problem};
+
 /// Within this time a second signal is the same one: timeout(1) sends it to the program and to its
 /// process group.
 const SAME: Duration = Duration::from_secs(1);
@@ -15,12 +17,35 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    pub(crate) fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            int: signal(SignalKind::interrupt())?,
-            term: signal(SignalKind::terminate())?,
-            hup: signal(SignalKind::hangup())?,
+    /// Listens from now on: no signal ends the program by itself any more.
+    pub(crate) fn listen() -> Result<Self, Problem> {
+        let listen = || {
+            Ok(Self {
+                int: signal(SignalKind::interrupt())?,
+                term: signal(SignalKind::terminate())?,
+                hup: signal(SignalKind::hangup())?,
+            })
+        };
+        listen().map_err(|error: std::io::Error| Problem {
+            code: NOT_DONE,
+            message: format!("cannot listen for signals: {error}"),
+            hint: None,
         })
+    }
+
+    /// Does what creates nothing, until a signal ends it.
+    pub(crate) async fn or<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
+        tokio::select! {
+            done = work => done,
+            signal = self.next() => Err(Problem {
+                code: NOT_DONE,
+                message: format!("interrupted by {signal} before anything was created"),
+                hint: Some("nothing is left; scan again".into()),
+            }),
+        }
     }
 
     /// The name of the first signal; what comes together with it is passed over.

@@ -99,12 +99,13 @@ impl Sinks {
         self,
         text: impl Fn(Format) -> Option<String>,
         what: &str,
+        forms: &str,
     ) -> Result<(), Problem> {
         for (format, place) in self.0 {
             let text = text(format).ok_or_else(|| {
                 Problem::usage(
                     format!("{what} has no form {format}"),
-                    "take terminal or json",
+                    format!("take {forms}"),
                 )
             })?;
             place.write(&text)?;

@@ -73,7 +73,7 @@ fn wrong_usage_is_told_with_a_hint_or_what_is_expected() {
         (&["local"][..], 2, &["--root"][..]),
         (
             &["local", "--root", "/no/such/dir"],
-            3,
+            2,
             &["/no/such/dir", "hint: "],
         ),
         (&["local", "--pid", "x"], 2, &["invalid value 'x'"]),

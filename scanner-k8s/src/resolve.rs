@@ -1,13 +1,16 @@
 //! Resolves what a user named to one running container, and pins it.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerStatus, Namespace, Pod};
 use kube::{Api, ResourceExt, api::ListParams};
 use scanner_core::{
     Target,
     target::{ContainerName, PodSelection, TargetForm, TargetRequest},
 };
 
-use crate::{CallError, Connection, error::call};
+use crate::{
+    CallError, Connection,
+    error::{CallCause, call},
+};
 
 /// Annotation with which a pod names the container that tools take by default.
 pub(crate) const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
@@ -18,6 +21,12 @@ pub enum ResolveError {
     /// The API server did not answer the question.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// The namespace does not exist.
+    #[error("there is no namespace {0}")]
+    NoNamespace(String),
+    /// The server cannot read the selector.
+    #[error("{0:?} is no label selector: {1}")]
+    Selector(String, String),
     /// No pod carries the labels.
     #[error("no pod in namespace {0} matches {1:?}")]
     NoMatch(String, String),
@@ -69,10 +78,17 @@ pub enum ResolveError {
 }
 
 impl ResolveError {
+    /// Whether what was asked for cannot be, whatever the cluster is like.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Selector(..))
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Self::Call(error) => return error.hint(),
+            Self::NoNamespace(_) => "see: kubectl get namespaces; name one with -n",
+            Self::Selector(..) => "expected such as 'app=web,tier!=db' or 'app in (web, api)'",
             Self::NoMatch(namespace, selector) => {
                 return Some(format!(
                     "see: kubectl get pods -n {namespace} -l '{selector}'"
@@ -120,21 +136,27 @@ pub async fn resolve(
     let api = Api::<Pod>::namespaced(connection.operator.clone(), namespace);
     let pod = match &request.pod {
         PodSelection::Name(name) => {
-            call(
-                format!("get pod {name} in namespace {namespace}"),
-                api.get(name.as_str()),
-            )
-            .await?
+            let what = format!("get pod {name} in namespace {namespace}");
+            match call(what, api.get(name.as_str())).await {
+                Ok(pod) => pod,
+                Err(error) if error.code() == Some(404) => {
+                    exists(connection, namespace).await?;
+                    return Err(error.into());
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         PodSelection::Image(image) => return Err(ResolveError::NotRunnable(image.clone())),
         PodSelection::Labels(selector) => {
             let params = ListParams::default().labels(selector).limit(20);
             let what = format!("list pods in namespace {namespace}");
-            let mut pods = call(what, api.list(&params)).await?.items;
+            let listed = call(what, api.list(&params)).await;
+            let mut pods = listed.map_err(|error| unreadable(selector, error))?.items;
             pods.retain(|pod| pod.metadata.deletion_timestamp.is_none());
             match (pods.len(), pods.pop()) {
                 (1, Some(pod)) => pod,
                 (0, _) | (_, None) => {
+                    exists(connection, namespace).await?;
                     return Err(ResolveError::NoMatch(namespace.into(), selector.clone()));
                 }
                 (_, Some(last)) => {
@@ -151,6 +173,28 @@ pub async fn resolve(
     };
     let target = target_of(&pod, request.container.as_ref())?;
     Ok((target, pod))
+}
+
+/// Says whether the namespace is what is missing, for an operator who may know.
+async fn exists(connection: &Connection, namespace: &str) -> Result<(), ResolveError> {
+    let api = Api::<Namespace>::all(connection.operator.clone());
+    let what = format!("get namespace {namespace}");
+    match call(what, api.get_metadata(namespace)).await {
+        Err(error) if error.code() == Some(404) => {
+            Err(ResolveError::NoNamespace(namespace.to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The server refuses a selector that it cannot read with 400.
+fn unreadable(selector: &str, error: CallError) -> ResolveError {
+    match (&error.cause, error.code()) {
+        (CallCause::Server(message, _), Some(400)) => {
+            ResolveError::Selector(selector.to_owned(), message.clone())
+        }
+        _ => error.into(),
+    }
 }
 
 /// The running container of `pod` with that name, or its only or default one.

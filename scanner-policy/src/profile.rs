@@ -137,6 +137,21 @@ impl Profile {
         resolve: Resolve<'_>,
         options: &Options,
     ) -> Result<Self, ProfileError> {
+        let made = Self::check(source, resolve, options);
+        // There is one where there is no profile.
+        made.map_err(|mut errors| errors.swap_remove(0))
+    }
+
+    /// The same, and tells all that is wrong with its checks.
+    ///
+    /// # Errors
+    ///
+    /// As [`Profile::compile`]; there is at least one error.
+    pub fn check(
+        source: Source,
+        resolve: Resolve<'_>,
+        options: &Options,
+    ) -> Result<Self, Vec<ProfileError>> {
         load::Loader::new(resolve, options).profile(source)
     }
 

@@ -44,7 +44,9 @@ pub fn open(path: &Path, digests: bool) -> io::Result<Layers> {
     } else if archive.places.contains_key("manifest.json") {
         (archive.docker()?, None)
     } else {
-        return Err(bad("it has neither index.json nor manifest.json"));
+        return Err(other(
+            "it is no archive of an image: it has neither index.json nor manifest.json",
+        ));
     };
     if names.len() > MAX_LAYERS {
         return Err(bad("the image has too many layers"));
@@ -61,6 +63,11 @@ fn bad(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
+/// It is something else than what is read here.
+fn other(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, what)
+}
+
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
@@ -72,8 +79,18 @@ impl Archive {
     fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let mut places = BTreeMap::new();
-        for entry in tar::Archive::new(&file).entries_with_seek()? {
-            let entry = entry?;
+        // What tar says of a file that is none holds pieces of it.
+        let no_tar = |error: io::Error| match error.kind() {
+            io::ErrorKind::Other | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+                other("it is no OCI archive of an image, nor another tar file")
+            }
+            _ => error,
+        };
+        for entry in tar::Archive::new(&file)
+            .entries_with_seek()
+            .map_err(no_tar)?
+        {
+            let entry = entry.map_err(no_tar)?;
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             let name = name.trim_start_matches("./").to_owned();
             places.insert(name, (entry.raw_file_position(), entry.size()));

@@ -60,10 +60,10 @@ pub(super) fn read(
             "give --signature-key, or --signature-trusted-root with identity and issuer, or `signature` in the policy",
         ));
     };
-    let bundle = read_file(&bundle.to_string_lossy(), "the signature bundle")?;
+    let bundle = named(&bundle.to_string_lossy(), "the signature bundle")?;
     let (read, hint) = match &signer {
         Signer::Key(file) => (
-            Signature::read(&read_file(file, "the signature key")?, &bundle),
+            Signature::read(&named(file, "the signature key")?, &bundle),
             "give what `cosign download signature IMAGE` prints, and the key as cosign.pub",
         ),
         Signer::Keyless {
@@ -72,7 +72,7 @@ pub(super) fn read(
             certificate_oidc_issuer,
         } => {
             let who = Keyless {
-                trusted_root: &read_file(trusted_root, "the trust root")?,
+                trusted_root: &named(trusted_root, "the trust root")?,
                 identity: certificate_identity,
                 issuer: certificate_oidc_issuer,
             };
@@ -85,6 +85,22 @@ pub(super) fn read(
     };
     let problem = |error| Problem::usage(format!("cannot use the signature: {error}"), hint);
     read.map(Some).map_err(problem)
+}
+
+/// Reads what a policy names of a signer, and nothing else.
+pub(super) fn check(policy: &Policy, folder: &Path) -> Result<(), Problem> {
+    let signer = policy.signature.as_ref();
+    match signer.map(|signer| within(folder, signer)) {
+        None => Ok(()),
+        Some(Signer::Key(file)) => named(&file, "the signature key").map(drop),
+        Some(Signer::Keyless { trusted_root, .. }) => {
+            named(&trusted_root, "the trust root").map(drop)
+        }
+    }
+}
+
+fn named(file: &str, what: &str) -> Result<String, Problem> {
+    read_file(file, what, "name a file that can be read")
 }
 
 /// What the arguments say of it.

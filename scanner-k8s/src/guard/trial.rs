@@ -53,6 +53,11 @@ pub struct GuardTrial {
 }
 
 impl GuardTrial {
+    /// Whether a guard answered at all.
+    pub fn answered(&self) -> bool {
+        self.attempts.iter().any(|a| a.answer.contains(MARK))
+    }
+
     /// Whether every attempt came to what it must.
     pub fn held(&self) -> bool {
         self.attempts.iter().all(|a| a.held)

@@ -17,6 +17,8 @@ pub struct ProfileError {
     pub column: u64,
     /// What is wrong and what was expected.
     pub message: String,
+    /// Whether it is about what was asked of the profile, not about its text.
+    pub asked: bool,
     text: Arc<str>,
     /// Bytes of the text that are meant.
     span: Range<usize>,
@@ -73,8 +75,17 @@ impl Place {
             line: 0,
             column: 0,
             message,
+            asked: false,
             text: Arc::clone(&self.text),
             span: 0..0,
+        }
+    }
+
+    /// An error about what was asked of the profile.
+    pub(super) fn asked(&self, message: String) -> ProfileError {
+        ProfileError {
+            asked: true,
+            ..self.whole(message)
         }
     }
 

@@ -32,6 +32,8 @@ pub(super) struct Loader<'a> {
     inputs: BTreeMap<String, Input>,
     checks: Vec<Check>,
     warnings: Vec<ProfileWarning>,
+    /// What is wrong with checks.
+    pub(super) errors: Vec<ProfileError>,
     /// Files that were read, and those that are being read.
     done: BTreeMap<String, [u8; 32]>,
     open: Vec<String>,
@@ -46,26 +48,39 @@ impl<'a> Loader<'a> {
             inputs: BTreeMap::new(),
             checks: Vec::new(),
             warnings: Vec::new(),
+            errors: Vec::new(),
             done: BTreeMap::new(),
             open: Vec::new(),
         }
     }
 
     /// The whole profile, with the inputs that were set from outside.
-    pub(super) fn profile(mut self, source: Source) -> Result<Profile, ProfileError> {
+    pub(super) fn profile(mut self, source: Source) -> Result<Profile, Vec<ProfileError>> {
         let place = Place::of(&source);
-        let raw = self.source(source)?;
+        let read = self.source(source);
+        let mut errors = std::mem::take(&mut self.errors);
+        match read {
+            Ok(raw) if errors.is_empty() => self.whole(&place, raw).map_err(|error| vec![error]),
+            Ok(_) => Err(errors),
+            Err(error) => {
+                errors.push(error);
+                Err(errors)
+            }
+        }
+    }
+
+    fn whole(mut self, place: &Place, raw: RawProfile) -> Result<Profile, ProfileError> {
         if self.checks.is_empty() {
             return Err(place.error(&raw.name, "a profile needs at least one check".into()));
         }
-        let inputs = self.set_from_outside(&place)?;
-        let selection = self.select(&place)?;
+        let inputs = self.set_from_outside(place)?;
+        let selection = self.select(place)?;
         let mut digests = self.done.values();
         let digest = match (digests.next(), digests.next()) {
             (Some(only), None) => *only,
             _ => Sha256::digest(self.done.values().flatten().copied().collect::<Vec<u8>>()).into(),
         };
-        self.unused(&place);
+        self.unused(place);
         Ok(Profile {
             reference: ProfileRef {
                 name: raw.name.value,
@@ -119,8 +134,11 @@ impl<'a> Loader<'a> {
             if self.checks.len() >= MAX_CHECKS {
                 return Err(at.error(&check.id, format!("at most {MAX_CHECKS} checks")));
             }
-            let check = self.check(&at, check)?;
-            self.checks.push(check);
+            // One that is wrong keeps nobody from looking at the others.
+            match self.check(&at, check) {
+                Ok(check) => self.checks.push(check),
+                Err(error) => self.errors.push(error),
+            }
         }
         Ok(raw)
     }
@@ -231,11 +249,12 @@ impl<'a> Loader<'a> {
             let known: Vec<&str> = self.inputs.keys().map(String::as_str).collect();
             let known = known.join(", ");
             let Some(input) = self.inputs.get_mut(name) else {
+                let known = if known.is_empty() { "none" } else { &known };
                 let message = format!("there is no input {name:?}; this profile has: {known}");
-                return Err(at.whole(message));
+                return Err(at.asked(message));
             };
             let value = input.kind.of_word(word);
-            let value = value.map_err(|message| at.whole(format!("input {name}: {message}")))?;
+            let value = value.map_err(|message| at.asked(format!("input {name}: {message}")))?;
             input.value = Some(value);
             input.today = false;
         }
@@ -258,14 +277,14 @@ impl<'a> Loader<'a> {
                 "no check has tag {unknown:?}; known are: {}",
                 known.join(", ")
             );
-            return Err(at.whole(message));
+            return Err(at.asked(message));
         }
         let before = self.checks.len();
         let any = |check: &Check, of: &[String]| of.iter().any(|t| check.tags.contains(t));
         self.checks
             .retain(|c| (tags.is_empty() || any(c, tags)) && !any(c, skip_tags));
         if self.checks.is_empty() {
-            return Err(at.whole("no check is left by the tags that are asked for".into()));
+            return Err(at.asked("no check is left by the tags that are asked for".into()));
         }
         let mut told: Vec<String> = tags.iter().map(|t| format!("tag {t}")).collect();
         told.extend(skip_tags.iter().map(|t| format!("without tag {t}")));

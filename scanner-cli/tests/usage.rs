@@ -1,0 +1,158 @@
+//! What a user mistypes or names: told once, with what there is, and exit code 2 before anything is touched.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+fn run(folder: &Path, args: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_secure-scan");
+    let ran = Command::new(program)
+        .args(args)
+        .current_dir(folder)
+        .env("KUBECONFIG", "/nowhere")
+        .output();
+    ran.unwrap_or_else(|error| unreachable!("{program}: {error}"))
+}
+
+/// Standard error of a run that must not do anything.
+fn refused(folder: &Path, args: &[&str]) -> String {
+    let ran = run(folder, args);
+    let err = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert_eq!(ran.status.code(), Some(2), "{args:?}: {err}");
+    assert!(ran.stdout.is_empty(), "{args:?}");
+    err
+}
+
+#[test]
+fn each_mistake_says_what_there_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let local = ["local", "--root", "."];
+    for (args, words) in [
+        (
+            &[&local[..], &["--waivers", "none.yaml"]].concat()[..],
+            &["cannot read the waivers none.yaml", "docs/policy.md"][..],
+        ),
+        (
+            &[&local[..], &["--threshold", "none.yaml"]].concat(),
+            &["cannot read the thresholds", "inline"],
+        ),
+        (
+            &[&local[..], &["--tag", "nope"]].concat(),
+            &[
+                "no check has tag \"nope\"",
+                "profile explain container-baseline",
+            ],
+        ),
+        (
+            &[&local[..], &["-p", "cis-docker", "--input", "nope=1"]].concat(),
+            &["no input \"nope\"", "profile explain cis-docker"],
+        ),
+        (
+            &["profile", "test", "none.yaml"],
+            &["cannot read the tests none.yaml", "docs/profiles.md"],
+        ),
+        (
+            &["profile", "check", "none.yaml"],
+            &["cannot read the profile none.yaml", "profile list"],
+        ),
+        (
+            &["policy", "check", "none.yaml"],
+            &["cannot read the policy none.yaml", "policy list"],
+        ),
+        (
+            &["audit", "verify", "none"],
+            &["cannot read the audit log none", "hint: "],
+        ),
+        (&["local", "--pid", "4194303"], &["/proc/4194303", "hint: "]),
+        (
+            &["local", "--oci-archive", "none.tar"],
+            &["none.tar", "hint: "],
+        ),
+        (
+            &["container", "x", "--lease", "2h"],
+            &["expected 30 to 3600 seconds"],
+        ),
+        (&["container"], &["--selector"]),
+        (&["container", "x", "-l", "a=b"], &["cannot be used with"]),
+        (
+            &["image", "Foo/Bar", "--probe-image", "p"],
+            &["invalid value 'Foo/Bar'"],
+        ),
+    ] {
+        let err = refused(folder.path(), args);
+        for word in words {
+            assert!(err.contains(word), "{args:?}: {err}");
+        }
+        let about_profiles = args.contains(&"check") || args.contains(&"--tag");
+        assert!(
+            about_profiles || !err.contains("secure-scan profile list"),
+            "{args:?}: {err}"
+        );
+    }
+}
+
+#[test]
+fn all_that_is_wrong_with_a_profile_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |id: &str, pass: &str| {
+        format!("  - {{id: {id}, title: T, severity: low, rationale: R, fix: F, pass: '{pass}'}}\n")
+    };
+    let text = [
+        "name: p\nversion: \"1\"\ntitle: P\nchecks:\n".to_owned(),
+        check("one", "users.size( == 0"),
+        check("good", "users.size() == 0"),
+        check("two", "nonsense == 1"),
+    ]
+    .concat();
+    fs::write(folder.path().join("p.yaml"), text).unwrap();
+    let err = refused(folder.path(), &["profile", "check", "p.yaml"]);
+    assert!(err.contains("p.yaml:5:"), "{err}");
+    assert!(err.contains("p.yaml:7:"), "{err}");
+    assert!(err.contains("cannot be used: 2 errors"), "{err}");
+    assert_eq!(
+        err.matches("nonsense").count(),
+        2,
+        "message and excerpt: {err}"
+    );
+    assert_eq!(err.matches("hint: ").count(), 1, "{err}");
+}
+
+#[test]
+fn what_a_policy_names_is_looked_at_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let policies = folder.path().join("policies");
+    fs::create_dir(&policies).unwrap();
+    let policy = |more: &str| {
+        let text = format!("name: p\nversion: \"1\"\ntitle: P\n{more}");
+        fs::write(policies.join("p.yaml"), text).unwrap();
+    };
+    let args = ["policy", "check", "policies/p.yaml"];
+    policy("waivers: none.yaml\n");
+    let err = refused(folder.path(), &args);
+    assert!(err.contains("the waivers policies/none.yaml"), "{err}");
+    policy("profile: none.yaml\n");
+    let err = refused(folder.path(), &args);
+    assert!(err.contains("the profile policies/none.yaml"), "{err}");
+    policy("signature: {key: none.pub}\n");
+    let err = refused(folder.path(), &args);
+    assert!(err.contains("the signature key policies/none.pub"), "{err}");
+    policy("profile: container-baseline\n");
+    assert_eq!(run(folder.path(), &args).status.code(), Some(0));
+    policy("profile: own.yaml\n");
+    let own = "name: own\nversion: \"1\"\ntitle: P\nchecks:\n  - {id: a, title: T, severity: low, \
+               rationale: R, fix: F, pass: 'users.size() == 0'}\n";
+    fs::write(policies.join("own.yaml"), own).unwrap();
+    assert_eq!(run(folder.path(), &args).status.code(), Some(0));
+}
+
+#[test]
+fn quiet_is_taken_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["local", "--root", ".", "-q", "-o", "json=r.json"];
+    let scanned = run(folder.path(), &args).status.code();
+    assert!(scanned.is_some_and(|code| code != 2), "{scanned:?}");
+    let args = ["report", "convert", "r.json", "-q"];
+    assert_eq!(run(folder.path(), &args).status.code(), Some(0));
+}
