@@ -13,7 +13,7 @@ use scanner_core::{
     ScanReport,
     audit::{
         AuditKey, AuditLog, PublicKey, Verified,
-        reconcile::{Reconciler, Reconciliation},
+        reconcile::{Begins, Reconciler, Reconciliation},
         verify,
     },
     escape::visible,
@@ -233,6 +233,20 @@ fn told(found: &Reconciliation) -> String {
             "{} lines of the server's log cannot be read",
             found.unreadable
         );
+    }
+    if let (Some(late), Some(from)) = (found.begins_late(), &found.first_event) {
+        let (first, last) = found.calls.clone().unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "the server's log begins at {}, {}: give its rotated files too, each with --apiserver-log",
+            visible(from, 60),
+            match late {
+                Begins::AfterScan => format!("after the scan, whose last call was at {last}"),
+                Begins::DuringScan => format!("after the scan's first call at {first}"),
+            }
+        );
+    } else if found.first_event.is_none() {
+        text.push_str("the server's log has no event\n");
     }
     let until = found.last_event.as_deref().unwrap_or("nothing");
     let _ = writeln!(

@@ -129,7 +129,7 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
             hint: error.hint(),
         })
     };
-    let prepared = signals.or(prepared).await;
+    let prepared = signals.or(Box::pin(prepared)).await;
     drop(connection);
     let prepared = prepared?;
     let log = prepared.audit();

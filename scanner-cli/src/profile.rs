@@ -154,21 +154,24 @@ pub(crate) fn load_with(name: &str, options: &ProfileOptions) -> Result<Profile,
 
 fn compile(source: Source, options: &Options) -> Result<Profile, Problem> {
     let profile = Profile::compile(source, &resolve, options);
-    warned(profile.map_err(|error| refused(&[error]))?)
+    let profile = profile.map_err(|error| refused(&[error]))?;
+    warn(&profile);
+    Ok(profile)
 }
 
 /// The same without options, and tells all that is wrong.
 fn check(source: Source) -> Result<Profile, Problem> {
     let options = ProfileOptions::default().resolved();
     let profile = Profile::check(source, &resolve, &options);
-    warned(profile.map_err(|errors| refused(&errors))?)
+    let profile = profile.map_err(|errors| refused(&errors))?;
+    warn(&profile);
+    Ok(profile)
 }
 
-fn warned(profile: Profile) -> Result<Profile, Problem> {
+fn warn(profile: &Profile) {
     for warning in profile.warnings() {
         output::say(&format!("warning: {}", warning.0));
     }
-    Ok(profile)
 }
 
 /// What a profile extends: a shipped one, or a file beside it.

@@ -192,7 +192,7 @@ pub(crate) async fn prepare(
         policy: Some(Arc::new(decided.gates)),
         threshold: decided.fail_on,
     };
-    let prepared = PreparedScan::new(connection, planned.engine, request).await;
+    let prepared = Box::pin(PreparedScan::new(connection, planned.engine, request)).await;
     prepared.map_err(|error| Problem {
         code: if error.is_usage() { USAGE } else { NOT_DONE },
         message: chain(&error),

@@ -40,7 +40,7 @@ use crate::{
     resolve::ResolveError,
     scan::reach::{Reach, Settled},
 };
-use options::{PLAIN, as_root};
+use options::{PLAIN, as_root, tell_as_root};
 use own::OwnPod;
 use reference::Reference;
 use spec::Parts;
@@ -275,6 +275,10 @@ impl Reach for SidecarReach {
     }
 
     fn refine(&self, report: &mut ScanReport) {
+        // A probe that is root already is refused by something else.
+        if self.parts.copied.is_none() && self.parts.context.uid != 0 {
+            tell_as_root(&mut report.coverage);
+        }
         if let (true, Some(id)) = (self.image_only, self.resolved.get()) {
             report.plan.target.image_id.clone_from(id);
         }

@@ -40,6 +40,20 @@ async fn a_target_that_cannot_be_is_told() {
         &["app=none", "kubectl get pods"],
     )
     .await;
+    refused(
+        &site,
+        &["-l", "app in ("],
+        2,
+        &["no label selector", "app in (web, api)"],
+    )
+    .await;
+    refused(
+        &site,
+        &["web", "-n", "no-such-namespace"],
+        3,
+        &["no namespace no-such-namespace", "kubectl get namespaces"],
+    )
+    .await;
     site.pod("web-2").await;
     refused(&site, &["-l", "app=web"], 3, &["web", "web-2", "one pod"]).await;
     site.pod_of("waits", "lab.local/no-such-image:1", "Pending")
@@ -91,7 +105,10 @@ async fn a_profile_or_argument_that_cannot_be_used_is_told() {
         "{said:?}"
     );
     let said = site.run(&["web", "--lease", "5"]).await;
-    assert!(said.code == 2 && said.err.contains("30..=3600"), "{said:?}");
+    assert!(
+        said.code == 2 && said.err.contains("30 to 3600"),
+        "{said:?}"
+    );
     site.remove().await;
 }
 

@@ -6,7 +6,12 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use scanner_tests::{Site, eventually, lab_only, program::Said};
+use scanner_tests::{
+    Site, eventually,
+    fault::{Fault, Proxy},
+    lab_only,
+    program::{Said, program},
+};
 use tokio::{process::Child, time::sleep};
 
 fn lines_with<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
@@ -142,6 +147,37 @@ async fn underway(site: &Site, more: Duration) {
 fn send(child: &Child, signal: Signal) {
     let pid = child.id().and_then(|id| i32::try_from(id).ok());
     kill(Pid::from_raw(pid.expect("it runs")), signal).expect("kill");
+}
+
+#[tokio::test]
+async fn a_signal_before_anything_was_created_is_told_as_such() {
+    let site = Site::new("signal-early").await;
+    // The server never answers the first call.
+    let proxy = Proxy::start(1, Fault::Silence).await;
+    let kubeconfig = proxy.kubeconfig(&site.token("default").await);
+    let file = kubeconfig.path().to_str().unwrap();
+    let mut command = program(&[
+        "container",
+        "web",
+        "-n",
+        &site.namespace,
+        "--kubeconfig",
+        file,
+    ]);
+    let child = command.spawn().unwrap();
+    eventually("the first call", async || {
+        (!proxy.calls().is_empty()).then_some(())
+    })
+    .await;
+    send(&child, Signal::SIGINT);
+    let said = Said::from(child.wait_with_output().await.unwrap());
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(
+        said.err.contains("SIGINT before anything was created"),
+        "{said:?}"
+    );
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
 }
 
 #[tokio::test]

@@ -4,9 +4,11 @@
 //! `Audit-ID` is chosen by the client, so it joins lines but proves nothing by itself: a joined pair
 //! must also agree in verb, resource, URI, user, credential and status, and an id may be used once.
 
+mod event;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
+use event::Event;
 
 use super::{Call, Entry, Identity, Verified};
 
@@ -32,8 +34,38 @@ pub struct Reconciliation {
     pub never_arrived: Vec<String>,
     /// Lines of the server's log that cannot be read.
     pub unreadable: u64,
+    /// Time of the first event in the server's log.
+    pub first_event: Option<String>,
     /// Time of the last event in the server's log.
     pub last_event: Option<String>,
+    /// Times of the scan's first and last call, by the clock of its machine.
+    pub calls: Option<(String, String)>,
+}
+
+/// Where a server's log begins that does not have all of a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begins {
+    /// After the scan's last call.
+    AfterScan,
+    /// After its first call.
+    DuringScan,
+}
+
+impl Reconciliation {
+    /// Whether calls are missing because the server's log begins too late, as after a rotation.
+    pub fn begins_late(&self) -> Option<Begins> {
+        let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
+        let begin = time(self.first_event.as_ref()?)?;
+        let (first, last) = self.calls.as_ref()?;
+        if self.missing.is_empty() || begin <= time(first)? {
+            return None;
+        }
+        Some(if begin > time(last)? {
+            Begins::AfterScan
+        } else {
+            Begins::DuringScan
+        })
+    }
 }
 
 /// Reads the server's log line by line, in bounded memory.
@@ -54,73 +86,18 @@ struct Ours<'a> {
     stages: BTreeSet<String>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Event {
-    #[serde(rename = "auditID")]
-    audit_id: String,
-    #[serde(default)]
-    stage: String,
-    #[serde(default)]
-    verb: String,
-    #[serde(default, rename = "requestURI")]
-    request_uri: String,
-    #[serde(default)]
-    user: User,
-    #[serde(default)]
-    impersonated_user: Option<User>,
-    #[serde(default)]
-    object_ref: Option<ObjectRef>,
-    #[serde(default)]
-    response_status: Option<Status>,
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
-    #[serde(default)]
-    request_received_timestamp: String,
-    #[serde(default, rename = "sourceIPs")]
-    source_ips: Vec<String>,
-    #[serde(default)]
-    user_agent: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct User {
-    #[serde(default)]
-    username: String,
-    #[serde(default)]
-    extra: BTreeMap<String, Vec<String>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ObjectRef {
-    #[serde(default)]
-    resource: String,
-    #[serde(default)]
-    subresource: String,
-    #[serde(default)]
-    api_group: String,
-    #[serde(default)]
-    namespace: String,
-    #[serde(default)]
-    name: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Status {
-    #[serde(default)]
-    code: u16,
-}
-
 impl<'a> Reconciler<'a> {
     /// Starts with what a scan says that it did.
     pub fn new(log: &'a Verified) -> Self {
         let (mut calls, mut accounts, mut credentials) =
             (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         let mut lent = Vec::new();
-        for entry in log.entries() {
-            match entry {
+        let mut times: Option<(String, String)> = None;
+        for record in &log.records {
+            match &record.entry {
                 Entry::Call(call) => {
+                    let first = times.take().map_or(record.time.clone(), |(first, _)| first);
+                    times = Some((first, record.time.clone()));
                     let ours = Ours {
                         call,
                         status: None,
@@ -161,7 +138,10 @@ impl<'a> Reconciler<'a> {
             accounts,
             credentials,
             lent,
-            found: Reconciliation::default(),
+            found: Reconciliation {
+                calls: times,
+                ..Reconciliation::default()
+            },
         }
     }
 
@@ -191,13 +171,12 @@ impl<'a> Reconciler<'a> {
 
     fn event(&mut self, event: &Event) {
         let time = &event.request_received_timestamp;
-        if self
-            .found
-            .last_event
-            .as_ref()
-            .is_none_or(|last| last < time)
-        {
-            self.found.last_event = Some(time.clone());
+        let (first, last) = (&mut self.found.first_event, &mut self.found.last_event);
+        if first.as_ref().is_none_or(|first| first > time) {
+            *first = Some(time.clone());
+        }
+        if last.as_ref().is_none_or(|last| last < time) {
+            *last = Some(time.clone());
         }
         if let Some(ours) = self.calls.get_mut(event.audit_id.as_str()) {
             let first = ours.stages.insert(event.stage.clone());
@@ -325,33 +304,4 @@ fn contradictions(
 
 fn describe(call: &Call) -> String {
     format!("{} {} ({})", call.verb, call.uri, call.id)
-}
-
-impl ObjectRef {
-    fn resource(&self) -> String {
-        let mut text = self.resource.clone();
-        if !self.subresource.is_empty() {
-            text = format!("{text}/{}", self.subresource);
-        }
-        if !self.api_group.is_empty() {
-            text = format!("{text}.{}", self.api_group);
-        }
-        text
-    }
-}
-
-impl Event {
-    fn show(&self) -> String {
-        let status = self.response_status.as_ref().map_or(0, |s| s.code);
-        format!(
-            "{} {} {} by {:?} from {} with {:?}, status {status}, Audit-ID {}",
-            self.request_received_timestamp,
-            self.verb,
-            self.request_uri,
-            self.user.username,
-            self.source_ips.join(", "),
-            self.user_agent,
-            self.audit_id
-        )
-    }
 }

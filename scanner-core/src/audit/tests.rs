@@ -305,6 +305,34 @@ fn what_the_server_does_not_have_is_told() {
 }
 
 #[test]
+fn a_server_s_log_that_begins_too_late_is_told_as_such() {
+    let at = |time: &str| {
+        let mut other = without_credential(event("c", "somebody", 200));
+        other["requestReceivedTimestamp"] = json!(time);
+        reconciled(&[other])
+    };
+    let late = at("2100-01-01T00:00:00.000000Z");
+    assert_eq!(late.missing.len(), 1, "it is no agreement");
+    assert_eq!(late.begins_late(), Some(Begins::AfterScan));
+    let (first, last) = late.calls.clone().unwrap();
+    let between: jiff::Timestamp = first.parse().unwrap();
+    assert!(between <= last.parse().unwrap());
+    assert_eq!(at("2000-01-01T00:00:00.000000Z").begins_late(), None);
+    assert_eq!(
+        reconciled(&[]).begins_late(),
+        None,
+        "nothing is known of it"
+    );
+    let during = Reconciliation {
+        missing: vec!["a call".into()],
+        first_event: Some("2026-01-01T00:00:01.000000Z".into()),
+        calls: Some(("2026-01-01T00:00:00Z".into(), "2026-01-01T00:00:02Z".into())),
+        ..Reconciliation::default()
+    };
+    assert_eq!(during.begins_late(), Some(Begins::DuringScan));
+}
+
+#[test]
 fn every_forgery_is_an_alarm() {
     let base = event("x", ACCOUNT, 200);
     let mut impersonated = without_credential(event("x", "admin", 200));

@@ -1,6 +1,8 @@
 //! How strategy `sidecar` looks, as whom, and why it may not.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use scanner_core::inventory::{Coverage, Section};
 
 use super::clone::Keep;
 use crate::distroless::planner::{PodSecurity, ProbeContext, Refusal};
@@ -64,6 +66,23 @@ impl Unfit {
     }
 }
 
+/// Tells how to read what only root may read, where something could not be read.
+pub(super) fn tell_as_root(coverage: &mut BTreeMap<Section, Coverage>) {
+    let hint = "--as-root reads what only root may, where the namespace allows it";
+    for coverage in coverage.values_mut() {
+        match coverage {
+            Coverage::Partial {
+                reasons,
+                unreadable: 1..,
+            } => reasons.push(hint.into()),
+            Coverage::Unavailable { reason } if reason.contains("Permission denied") => {
+                *reason = format!("{reason}; {hint}");
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Nobody in particular, without any capability.
 pub(super) const PLAIN: ProbeContext = ProbeContext {
     uid: 65532,
@@ -91,5 +110,36 @@ pub(super) fn as_root(level: PodSecurity) -> Result<ProbeContext, Unfit> {
             why: "as asked: root with the one capability that only reads",
             ..context
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_root_could_read_speaks_of_root() {
+        let reason = |text: &str| Coverage::Unavailable {
+            reason: text.into(),
+        };
+        let partial = |unreadable| Coverage::Partial {
+            reasons: vec!["some".into()],
+            unreadable,
+        };
+        let mut all: BTreeMap<Section, Coverage> = [
+            (Section::Files, partial(3)),
+            (Section::Users, partial(0)),
+            (Section::Shadow, reason("Permission denied (os error 13)")),
+            (Section::Groups, reason("not there")),
+            (Section::Os, Coverage::Complete),
+        ]
+        .into();
+        tell_as_root(&mut all);
+        let told: Vec<Section> = all
+            .iter()
+            .filter(|(_, coverage)| format!("{coverage:?}").contains("--as-root"))
+            .map(|(section, _)| *section)
+            .collect();
+        assert_eq!(told, [Section::Files, Section::Shadow]);
     }
 }
