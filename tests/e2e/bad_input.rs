@@ -4,7 +4,10 @@
 use std::fs;
 
 use kube::config::{AuthInfo, Kubeconfig};
-use scanner_tests::{Site, lab_only, program::Said};
+use scanner_tests::{
+    Site, lab_only,
+    program::{Said, program},
+};
 
 /// The error names each of `words` and a hint, and nothing was left.
 async fn refused(site: &Site, args: &[&str], code: i32, words: &[&str]) {
@@ -47,13 +50,12 @@ async fn a_target_that_cannot_be_is_told() {
         &["no label selector", "app in (web, api)"],
     )
     .await;
-    refused(
-        &site,
-        &["web", "-n", "no-such-namespace"],
-        3,
-        &["no namespace no-such-namespace", "kubectl get namespaces"],
-    )
-    .await;
+    let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
+    let elsewhere = ["container", "web", "-n", "no-such", "--context", &context];
+    let said = program(&elsewhere).output().await.expect("it starts");
+    let said = Said::from(said);
+    assert_eq!(said.code, 3, "{said:?}");
+    told(&said, &["no namespace no-such", "kubectl get namespaces"]);
     site.pod("web-2").await;
     refused(&site, &["-l", "app=web"], 3, &["web", "web-2", "one pod"]).await;
     site.pod_of("waits", "lab.local/no-such-image:1", "Pending")
