@@ -1,12 +1,14 @@
 //! What every format renders: a report of either kind, borrowed, so that no format is written twice.
 
+mod of;
+
 use std::{borrow::Cow, collections::BTreeMap};
 
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    ApiCalls, AuditOutcome, AuditSummary, ControlRecord, ControlStage, Failure, LocalReport,
-    Packages, PostScanAudit, ScanReport, Timing, Verdict,
+    ApiCalls, AuditOutcome, AuditSummary, ControlRecord, ControlStage, Failure, Packages,
+    PostScanAudit, ScanReport, Timing, Verdict,
 };
 use crate::{
     Target,
@@ -14,7 +16,6 @@ use crate::{
     finding::{CheckResult, CheckStatus, Findings, Severity},
     gate::GateResult,
     inventory::{AgentInfo, Coverage, Section},
-    target::image_digest,
 };
 
 /// What was scanned.
@@ -84,74 +85,6 @@ pub struct View<'a> {
     pub packages: Option<&'a Packages>,
     /// Digest of the image, `sha256:...`, where there is one.
     pub image_digest: Option<&'a str>,
-}
-
-impl<'a> From<&'a ScanReport> for View<'a> {
-    fn from(report: &'a ScanReport) -> Self {
-        Self {
-            tool_version: &report.tool_version,
-            subject: Subject::Container(&report.plan.target),
-            verdict: report.verdict,
-            profile: &report.plan.profile,
-            strategy: &report.plan.strategy,
-            reason: report.plan.reason.as_deref(),
-            trust: &report.trust,
-            differences: &report.plan.differences,
-            started: Some(&report.started),
-            seconds: Some(report.seconds),
-            fail_on: report.fail_on,
-            failure: report.failure.as_ref(),
-            policy: report.plan.policy.as_deref(),
-            alert: report.alert.as_deref(),
-            unused_allowances: &report.unused_allowances,
-            gates: &report.gates,
-            findings: report.findings.as_ref(),
-            agent: report.agent.as_ref(),
-            coverage: &report.coverage,
-            controls: &report.controls,
-            timings: &report.timings,
-            api_calls: Some(report.api_calls),
-            post_scan: report.post_scan.as_ref(),
-            audit: report.audit.as_ref(),
-            image_scan: report.image_scan.as_deref(),
-            packages: report.packages.as_ref(),
-            image_digest: report.plan.target.digest(),
-        }
-    }
-}
-
-impl<'a> From<&'a LocalReport> for View<'a> {
-    fn from(report: &'a LocalReport) -> Self {
-        Self {
-            tool_version: &report.tool_version,
-            subject: Subject::Local(&report.subject),
-            verdict: report.verdict,
-            profile: &report.profile,
-            strategy: "local",
-            reason: None,
-            trust: "read by the scanner itself; no tool of the target took part",
-            differences: &[],
-            started: report.started.as_deref(),
-            seconds: None,
-            fail_on: report.fail_on,
-            failure: None,
-            policy: None,
-            alert: None,
-            unused_allowances: &[],
-            gates: &[],
-            findings: Some(&report.findings),
-            agent: Some(&report.agent),
-            coverage: &report.coverage,
-            controls: &[],
-            timings: &[],
-            api_calls: None,
-            post_scan: None,
-            audit: None,
-            image_scan: None,
-            packages: report.packages.as_ref(),
-            image_digest: report.image_digest.as_deref().and_then(image_digest),
-        }
-    }
 }
 
 impl View<'_> {

@@ -1,0 +1,112 @@
+//! Tests of the readers of sections.
+
+use super::*;
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn packages_that_were_removed_are_not_installed() {
+    let text = "@dpkg\nPackage: a\nStatus: install ok installed\nArchitecture: amd64\n\
+                Version: 1:2-3\nPackage: b\nStatus: deinstall ok config-files\nVersion: 2\n\
+                @apk\nP:musl\nV:1.2-r3\nA:x86_64\n";
+    let (found, unreadable) = packages(&lines(text));
+    let names: Vec<_> = found
+        .iter()
+        .map(|p| format!("{} {}", p.name, p.version))
+        .collect();
+    assert_eq!(names, ["a 1:2-3", "musl 1.2-r3"]);
+    assert_eq!(unreadable, 0);
+}
+
+proptest::proptest! {
+    #[test]
+    fn hostile_lines_never_panic(
+        lines in proptest::collection::vec("(@dpkg|@apk|@rpm|[PVA]:|Package: |Status: )?[^\n]{0,40}", 0..20)
+    ) {
+        let (found, lost) = packages(&lines);
+        proptest::prop_assert!(found.len() as u64 + lost <= lines.len() as u64);
+        let _ = (os(&lines), kernel(&lines));
+        let _ = (each(&lines, user), each(&lines, group), each(&lines, shadow));
+        let _ = (each(&lines, env), each(&lines, command));
+    }
+}
+
+#[test]
+fn a_process_that_only_the_shell_saw_is_told_as_hidden() {
+    let seen = |pid| Process {
+        pid,
+        ..Process::default()
+    };
+    let changes = changes::Changes {
+        stayed: vec![(1, "web".into()), (7, "miner".into())],
+        ..changes::Changes::default()
+    };
+    let data = vec![seen(1), seen(7)];
+    let honest = all_seen(Collected::Complete { data }, Some(&changes));
+    assert!(matches!(honest, Collected::Complete { .. }));
+    let data = vec![seen(1)];
+    let Collected::Partial { reasons, .. } = all_seen(Collected::Complete { data }, Some(&changes))
+    else {
+        unreachable!("hidden");
+    };
+    assert!(reasons[0].contains("process 7 (miner)"), "{reasons:?}");
+}
+
+#[test]
+fn what_the_kernel_always_tells_cannot_be_left_out() {
+    let none = lines("");
+    assert!(proc::identity(&none).1 >= 3);
+    assert_eq!(proc::processes(&none).1, 1);
+    assert_eq!(proc::mounts(&none).1, 1);
+    assert_eq!(proc::mounts(&lines("overlay / overlay ro 0 0")).1, 0);
+}
+
+#[test]
+fn more_lines_than_are_read_make_a_section_partial() {
+    let request = InventoryRequest {
+        sections: [Section::Users].into(),
+        ..InventoryRequest::default()
+    };
+    let section = RawSection {
+        lines: vec!["shadowed:1:1:a:/:/bin/sh".into(); 2_003],
+        ending: Ending::Ok,
+    };
+    let mut raw = Raw {
+        sections: [(Section::Users, section)].into(),
+        request: &request,
+    };
+    let Collected::Partial {
+        data, unreadable, ..
+    } = raw.take(Section::Users, |l| each(l, user))
+    else {
+        unreachable!("must be partial");
+    };
+    assert_eq!((data.len(), unreadable), (2_000, 3));
+}
+
+#[test]
+fn a_line_that_cannot_be_read_makes_a_section_partial() {
+    let request = InventoryRequest {
+        sections: [Section::Users].into(),
+        ..InventoryRequest::default()
+    };
+    let section = RawSection {
+        lines: lines("shadowed:0:0:root:/root:/bin/sh\ngarbage"),
+        ending: Ending::Ok,
+    };
+    let mut raw = Raw {
+        sections: [(Section::Users, section)].into(),
+        request: &request,
+    };
+    let Collected::Partial {
+        data, unreadable, ..
+    } = raw.take(Section::Users, |l| each(l, user))
+    else {
+        unreachable!("must be partial");
+    };
+    assert_eq!((data.len(), unreadable), (1, 1));
+    let again = raw.take(Section::Users, |l| each(l, user));
+    assert!(matches!(again, Collected::Unavailable { .. }));
+}
