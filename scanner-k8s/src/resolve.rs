@@ -24,6 +24,9 @@ pub enum ResolveError {
     /// The namespace does not exist.
     #[error("there is no namespace {0}")]
     NoNamespace(String),
+    /// The namespace has no such pod.
+    #[error("pod {1} not found in namespace {0}")]
+    NoPod(String, String),
     /// The server cannot read the selector.
     #[error("{0:?} is no label selector: {1}")]
     Selector(String, String),
@@ -88,6 +91,9 @@ impl ResolveError {
         let text = match self {
             Self::Call(error) => return error.hint(),
             Self::NoNamespace(_) => "see: kubectl get namespaces; name one with -n",
+            Self::NoPod(namespace, _) => {
+                return Some(format!("see: kubectl get pods -n {namespace}"));
+            }
             Self::Selector(..) => "expected such as 'app=web,tier!=db' or 'app in (web, api)'",
             Self::NoMatch(namespace, selector) => {
                 return Some(format!(
@@ -141,7 +147,8 @@ pub async fn resolve(
                 Ok(pod) => pod,
                 Err(error) if error.code() == Some(404) => {
                     exists(connection, namespace).await?;
-                    return Err(error.into());
+                    let (namespace, name) = (namespace.to_owned(), name.to_string());
+                    return Err(ResolveError::NoPod(namespace, name));
                 }
                 Err(error) => return Err(error.into()),
             }

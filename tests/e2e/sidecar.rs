@@ -54,6 +54,12 @@ async fn every_mode_is_isolated_looks_and_leaves_nothing() {
         // ARCHITECTURE.md names each of them. As the scan: more only where the server has not yet
         // learnt of the identity's rights.
         let calls = &report["api_calls"];
+        // A pod that takes its time is asked after at the events of its node, every 3 s at most.
+        let timings = report["timings"].as_array().expect("timings").iter();
+        let waited = timings.filter(|t| t["stage"] == "verify" || t["stage"] == "open");
+        let waited: f64 = waited.filter_map(|t| t["seconds"].as_f64()).sum();
+        let most = (3..=120).step_by(3).filter(|s| f64::from(*s) <= waited);
+        let operator = operator + most.count() as u64;
         assert!(calls["operator"].as_u64() <= Some(operator), "{calls}");
         assert!(calls["scan"].as_u64() <= Some(10), "{calls}");
     }
