@@ -276,7 +276,10 @@ impl ScanStrategy for Distroless {
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
         let stream = exec::open(client, &beside, &argv)
             .await
-            .map_err(|e| failed("cannot exec into the probe", Box::new(e)))?;
+            .map_err(|error| StrategyError {
+                hint: error.hint(),
+                ..failed("cannot exec into the probe", Box::new(error))
+            })?;
         let seconds = plan.lease_seconds;
         let stream = AgentStream::new(stream, Agent::Probe, &self.nonce, seconds);
         Ok(Box::new(stream.comparing(&self.session)))

@@ -52,7 +52,12 @@ impl CallError {
         {
             return Some(hint.to_owned());
         }
+        // The API server passes it on to the kubelet of the pod's node.
+        let by_node = self.what.starts_with("exec into");
         let text = match self.code() {
+            None | Some(500..) if by_node => {
+                "the pod's node did not answer the API server: see that it is Ready (kubectl get nodes), and try again"
+            }
             Some(401) => "the credentials are expired or unknown to this cluster: log in again",
             Some(403) => {
                 "ask an administrator for the verb and resource named above, in this namespace"

@@ -170,10 +170,9 @@ fn judge(ran: &Ran, clean: &Said) -> Vec<String> {
         .iter()
         .map(|w| {
             format!(
-                "{} ({}): {w}: {}",
+                "{} ({}): {w}: {said:?}",
                 ran.name,
                 ran.broken.as_deref().unwrap_or("-"),
-                said.err
             )
         })
         .collect()

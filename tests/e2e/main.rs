@@ -29,6 +29,7 @@ mod sidecar_options;
 mod sidecar_places;
 mod sidecar_pull;
 mod signatures;
+mod stopped;
 
 use std::{
     future::{Future, pending},

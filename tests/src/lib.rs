@@ -9,6 +9,7 @@
 pub mod fake;
 pub mod fault;
 pub mod guarded;
+pub mod part;
 pub mod program;
 pub mod thief;
 mod wait;

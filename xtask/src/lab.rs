@@ -202,6 +202,7 @@ fn exec(state: &State, program: &str, args: &[String]) -> Result<ExitCode> {
         .env("KUBECONFIG", state.kubeconfig("admin"))
         .env("SCANNER_E2E_CONTEXT", "lab")
         .env("SCANNER_E2E_AUDIT_LOG", state.log("audit"))
+        .env("SCANNER_E2E_LAB", &state.dir)
         .exec();
     Err(error).context("cannot run nsenter")
 }

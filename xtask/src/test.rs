@@ -140,13 +140,28 @@ fn end_to_end(cluster: &Cluster) -> Result<()> {
         "e2e",
     )?;
     cluster.start()?;
-    let mut command = cluster.command(&tests)?;
-    command.env("SCANNER_E2E_PROGRAM", program);
-    if cluster.is_lab() {
-        command.env("SCANNER_E2E_PROBE", lab::probe_by_digest()?);
-    }
-    let status = command.status();
+    let outcome = run_tests(cluster, &tests, &program);
     cluster.stop()?;
-    ensure!(status?.success(), "a test failed");
+    outcome
+}
+
+fn run_tests(cluster: &Cluster, tests: &str, program: &str) -> Result<()> {
+    let run = |args: &[&str]| -> Result<bool> {
+        let mut command = cluster.command(tests)?;
+        command.args(args).env("SCANNER_E2E_PROGRAM", program);
+        if cluster.is_lab() {
+            command.env("SCANNER_E2E_PROBE", lab::probe_by_digest()?);
+        }
+        Ok(command.status()?.success())
+    };
+    let together = run(&[])?;
+    if !cluster.is_lab() {
+        say("== NOT RUN: tests that stop a part of the cluster, which only the lab allows");
+        ensure!(together, "a test failed");
+        return Ok(());
+    }
+    say("== end-to-end tests that stop a part of the lab, one after the other");
+    let alone = run(&["--ignored", "--test-threads", "1"])?;
+    ensure!(together && alone, "a test failed");
     Ok(())
 }

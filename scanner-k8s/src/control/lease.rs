@@ -50,7 +50,14 @@ impl SecurityControl for Lease {
         let started = started.await.map_err(CallError::of_control)?;
         let job = started.ok_or_else(|| {
             let seconds = START.as_secs();
-            not_held(format!("the lease did not start within {seconds} s"))
+            ControlError {
+                hint: Some(
+                    "a Job of this namespace must start: see that the cluster's Job controller works, and \
+                     that no job queue (such as Kueue) holds Jobs that it does not know"
+                        .into(),
+                ),
+                ..not_held(format!("the lease did not start within {seconds} s"))
+            }
         })?;
         let spec = job.spec.unwrap_or_default();
         let held = job.metadata.uid.as_deref() == Some(uid.as_str())

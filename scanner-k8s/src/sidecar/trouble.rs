@@ -98,12 +98,39 @@ pub(super) fn of(pod: &Pod, target: Option<&str>) -> Option<(String, &'static st
 }
 
 /// Why the pod waits for a node, if it does.
-pub(super) fn unschedulable(pod: &Pod) -> Option<String> {
+fn unschedulable(pod: &Pod) -> Option<String> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
     let found = conditions
         .iter()
         .find(|c| c.type_ == "PodScheduled" && c.status == "False")?;
     Some(visible(found.message.as_deref().unwrap_or_default(), 300))
+}
+
+/// Who keeps a pod without trouble from coming to `what` in time, and what to do.
+pub(super) fn slow(pod: &Pod, what: &str, seconds: u64) -> (String, &'static str) {
+    if let Some(why) = unschedulable(pod) {
+        return (
+            format!("no node takes the scan's pod: {why}"),
+            "make room, or scan without --same-node; nothing of the target was touched",
+        );
+    }
+    let late = format!("the scan's pod did not come to {what} within {seconds} s");
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+    let started = pod.status.as_ref().and_then(|s| s.start_time.as_ref());
+    match (node, started) {
+        (None, _) => (
+            format!("{late}: no scheduler has looked at it"),
+            "see that the cluster's scheduler works; nothing of the target was touched",
+        ),
+        (Some(node), None) => (
+            format!("{late}: node {} has not taken it up", visible(node, 253)),
+            "see that this node is Ready (kubectl get nodes), or scan without --same-node",
+        ),
+        (Some(_), Some(_)) => (
+            late,
+            "see the events of its namespace; raise --lease if its images are large",
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -55,19 +55,7 @@ impl OwnPod {
                 "the scan's pod was deleted by someone else".to_owned(),
                 "scan again; see what deletes pods in this namespace",
             ),
-            None => match trouble::unschedulable(&watch.last) {
-                Some(why) => (
-                    format!("no node takes the scan's pod: {why}"),
-                    "make room, or scan without --same-node; nothing of the target was touched",
-                ),
-                None => (
-                    format!(
-                        "the scan's pod did not come to {what} within {} s",
-                        limit.as_secs()
-                    ),
-                    "see the events of its namespace; raise --lease if its images are large",
-                ),
-            },
+            None => trouble::slow(&watch.last, what, limit.as_secs()),
         };
         Err(ControlError {
             hint: Some(hint.into()),

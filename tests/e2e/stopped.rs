@@ -1,0 +1,194 @@
+//! Parts of the cluster that do nothing: its controllers, its network plugin, its scheduler, its node.
+//!
+//! Each test stops a part of the lab, which would disturb any other: they run alone, after the others.
+
+use std::time::{Duration, Instant};
+
+use scanner_tests::{
+    Site, eventually,
+    part::Stopped,
+    program::{Said, probe_image, program},
+};
+use tokio::process::Child;
+
+use crate::sidecar::{network, nothing_left, run};
+
+/// Ways to scan, the image of their target, and an object that shows that one is under way, and stays to its end.
+const WAYS: [(&[&str], &str, &str); 4] = [
+    (&["container", "web"], "lab.local/busybox:1", "Role"),
+    (&["distroless", "web"], "lab.local/distroless:1", "Role"),
+    (&["sidecar", "web"], "lab.local/busybox:1", "Pod"),
+    (&["sidecar", "web", "--inert"], "lab.local/busybox:1", "Pod"),
+];
+
+/// Seconds of a lease: the shortest.
+const LEASE: &str = "30";
+
+fn start(site: &Site, way: &[&str]) -> Child {
+    let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
+    let probe = probe_image();
+    let mut args = way.to_vec();
+    args.extend(["-n", &site.namespace, "--context", &context]);
+    args.extend(["-o", "json", "--lease", LEASE]);
+    if way[0] != "container" {
+        args.extend(["--probe-image", &probe]);
+    }
+    program(&args).spawn().expect("it starts")
+}
+
+async fn has(site: &Site, kind: &str) {
+    eventually(kind, async || {
+        let found = site.leftovers().await;
+        found.iter().any(|o| o.starts_with(kind)).then_some(())
+    })
+    .await;
+}
+
+async fn reap(site: &Site) -> Said {
+    let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
+    let args = ["reap", "-n", &site.namespace, "--context", &context];
+    let mut command = program(&args);
+    command.args(["--grace", "1"]);
+    command.output().await.expect("it starts").into()
+}
+
+/// Kills a scan in the middle.
+async fn kill(site: &Site, way: &[&str], sign: &str) {
+    let mut scan = start(site, way);
+    has(site, sign).await;
+    scan.kill().await.expect("it is killed");
+}
+
+#[ignore = "stops the lab's controllers, so it runs alone"]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_controllers_scans_clean_up_and_reap_removes_what_killed_ones_left() {
+    let mut sites = Vec::new();
+    for (nth, (_, image, _)) in WAYS.iter().enumerate() {
+        let site = Site::new(&format!("stopped{nth}")).await;
+        site.remove_pod("web").await;
+        eventually("the pod is gone", async || {
+            let pods = site.api::<k8s_openapi::api::core::v1::Pod>();
+            let gone = pods.get_opt("web").await.expect("get").is_none();
+            gone.then_some(())
+        })
+        .await;
+        site.pod_of("web", image, "Running").await;
+        sites.push(site);
+    }
+    let (late, ours) = tokio::join!(Site::new("stopped-late"), Site::new("stopped-ours"));
+    for (site, (way, _, sign)) in sites.iter().zip(WAYS) {
+        kill(site, way, sign).await;
+    }
+    let killed = Instant::now();
+    let going = start(&ours, &["sidecar", "web"]);
+    has(&ours, "Pod").await;
+    let controllers = Stopped::part("controllers");
+
+    // One that was under way needs nobody to clean up after it.
+    let said: Said = going.wait_with_output().await.expect("it ends").into();
+    assert_eq!(said.code, 1, "{said:?}");
+    nothing_left(&ours).await;
+
+    // One that comes now makes nothing but its lease, and takes that away.
+    let scan = start(&late, &["container", "web"]);
+    let said: Said = scan.wait_with_output().await.expect("it ends").into();
+    assert_eq!(said.code, 3, "{said:?}");
+    let hint = said.json()["failure"]["hint"].to_string();
+    assert!(hint.contains("Job controller"), "{said:?}");
+    nothing_left(&late).await;
+
+    // Those that were killed stay after their leases, and reap takes each object of them.
+    let mut left = Vec::new();
+    for site in &sites {
+        left.push(site.leftovers().await);
+    }
+    let over = Duration::from_secs(34).saturating_sub(killed.elapsed());
+    tokio::time::sleep(over).await;
+    for (site, left) in sites.iter().zip(&left) {
+        let pods = left.iter().filter(|o| o.starts_with("Pod")).count();
+        assert!(left.len() >= 2, "{left:?}");
+        assert_eq!(&site.leftovers().await, left, "who removed it?");
+        let said = reap(site).await;
+        assert_eq!(said.code, 0, "{said:?}");
+        let removed = format!("{} removed", left.len());
+        assert!(said.out.contains(&removed), "{removed}: {said:?}");
+        // A pod takes its time to end.
+        site.nothing_left(if pods > 0 { 40 } else { 0 }).await;
+    }
+    drop(controllers);
+    for site in sites.into_iter().chain([late, ours]) {
+        site.remove().await;
+    }
+}
+
+#[ignore = "stops the lab's network plugin, so it runs alone"]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_network_plugin_isolation_is_never_said_to_hold() {
+    let site = Site::new("stopped-net").await;
+    let plugin = Stopped::part("netpol");
+    let told = run(&site, &["sidecar", "web"]).await;
+    assert_eq!(told.code, 1, "{told:?}");
+    assert_eq!(network(&told.json())["state"], "not_held", "{told:?}");
+    let stopped = run(&site, &["sidecar", "web", "--require-isolation"]).await;
+    assert_eq!(stopped.code, 3, "{stopped:?}");
+    assert!(stopped.json()["findings"].is_null(), "{stopped:?}");
+    nothing_left(&site).await;
+    drop(plugin);
+    eventually("the plugin acts again", async || {
+        let said = run(&site, &["sidecar", "web"]).await;
+        (network(&said.json())["state"] == "done").then_some(())
+    })
+    .await;
+    site.remove().await;
+}
+
+#[ignore = "stops the lab's node, so it runs alone"]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_does_not_answer_ends_in_time_and_nothing_of_it_is_a_pass() {
+    let site = Site::new("stopped-node").await;
+    let kubelet = Stopped::part("kubelet");
+    let begun = Instant::now();
+    let ended = async |way: &[&str]| -> Said {
+        let scan = start(&site, way);
+        let said = scan.wait_with_output().await.expect("it ends").into();
+        assert!(begun.elapsed() < Duration::from_mins(3), "{said:?}");
+        said
+    };
+    let (container, distroless, clone) = tokio::join!(
+        ended(&["container", "web"]),
+        ended(&["distroless", "web"]),
+        ended(&["sidecar", "web"]),
+    );
+    let failure = |said: &Said| said.json()["failure"].to_string();
+    assert_eq!(container.code, 3, "{container:?}");
+    assert!(failure(&container).contains("node did not answer"));
+    // Its probe may still start, once the node is back.
+    assert_eq!(distroless.code, 5, "{distroless:?}");
+    assert!(failure(&distroless).contains("events of the pod"));
+    assert_eq!(clone.code, 3, "{clone:?}");
+    assert!(failure(&clone).contains("lab-node has not taken it up"));
+    for said in [container, distroless, clone] {
+        assert!(said.json()["findings"].is_null(), "{said:?}");
+    }
+    drop(kubelet);
+    site.nothing_left(60).await;
+    site.remove().await;
+}
+
+#[ignore = "stops the lab's scheduler, so it runs alone"]
+#[tokio::test]
+async fn a_pod_that_no_node_takes_is_told_and_goes() {
+    let site = Site::new("stopped-queue").await;
+    let scheduler = Stopped::part("scheduler");
+    let scan = start(&site, &["sidecar", "web"]);
+    let said: Said = scan.wait_with_output().await.expect("it ends").into();
+    assert_eq!(said.code, 3, "{said:?}");
+    let failure = said.json()["failure"].to_string();
+    assert!(
+        failure.contains("no scheduler has looked at it"),
+        "{failure}"
+    );
+    nothing_left(&site).await;
+    drop(scheduler);
+    site.remove().await;
+}
