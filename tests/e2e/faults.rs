@@ -15,10 +15,14 @@ use scanner_tests::{
     lab_only,
     program::{Said, probe_image, program},
 };
+use tokio::sync::Semaphore;
 
 /// Longest that a scan may take whatever goes wrong: one silent call in each stage, and the
 /// waiting for the token's end.
 const LONGEST: Duration = Duration::from_mins(2);
+
+/// What all scans of these tests may ask of the node at once: on a node that is too busy, scans fail of themselves.
+static LOAD: Semaphore = Semaphore::const_new(16);
 
 /// One way to scan, and how much of it an ordinary run breaks.
 pub(crate) struct Way {
@@ -32,8 +36,10 @@ pub(crate) struct Way {
     pub(crate) own_pod: bool,
     /// Seconds of each scan's lease.
     pub(crate) lease: u32,
-    /// How many scans run at once.
+    /// How many scans run at once, at most.
     pub(crate) at_once: usize,
+    /// What one of them asks of the node, in [`LOAD`].
+    pub(crate) load: u32,
     /// Faults for each call.
     pub(crate) few: usize,
     /// Kills for each call: before the server sees it, and after.
@@ -50,6 +56,7 @@ const CONTAINER: Way = Way {
     own_pod: true,
     lease: 30,
     at_once: 12,
+    load: 1,
     few: 3,
     kills: 2,
     picks: |_, _| true,
@@ -92,6 +99,7 @@ impl Case<'_> {
 
     /// Scans a pod, and removes it where it was for this scan alone.
     async fn run(&self) -> Ran {
+        let _room = LOAD.acquire_many(self.way.load).await.expect("open");
         let pod = self.pod();
         if self.way.own_pod {
             self.site.pod_of(&pod, self.way.image, "Running").await;

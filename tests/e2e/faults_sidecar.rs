@@ -16,6 +16,7 @@ const CLONE: Way = Way {
     own_pod: false,
     lease: 60,
     at_once: 4,
+    load: 2,
     few: 1,
     kills: 1,
     picks: |call, what| own(what) || call % 3 == 0,

@@ -133,7 +133,7 @@ impl Isolation {
 
     /// How long a plugin may take to lift one.
     fn lift(&self) -> Duration {
-        Duration::from_secs(if self.required { 20 } else { 5 })
+        Duration::from_secs(if self.required { 30 } else { 5 })
     }
 
     fn lacking(&self, reason: String) -> ControlError {
