@@ -203,6 +203,7 @@ fn exec(state: &State, program: &str, args: &[String]) -> Result<ExitCode> {
         .env("SCANNER_E2E_CONTEXT", "lab")
         .env("SCANNER_E2E_AUDIT_LOG", state.log("audit"))
         .env("SCANNER_E2E_LAB", &state.dir)
+        .env("KUBECACHEDIR", state.dir.join("kubecache"))
         .exec();
     Err(error).context("cannot run nsenter")
 }

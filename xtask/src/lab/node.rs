@@ -33,6 +33,7 @@ pub(super) fn start(state: &State) -> Result<ExitCode> {
     );
     let bin = PathBuf::from(std::env::var_os("SECURE_SCAN_LAB_BIN").context("no binaries")?);
     network()?;
+    hide()?;
     configure(state)?;
     spawn_parts(state, &bin)?;
     fs::write(state.ready(), "")?;
@@ -62,7 +63,7 @@ fn network() -> Result<()> {
         "mount --make-rshared /",
         "ip link set lo up",
         "ip link add cni0 type bridge",
-        "ip addr add 10.244.0.1/24 dev cni0",
+        "ip addr add 10.244.0.1/16 dev cni0",
         "ip addr add 10.96.0.1/32 dev cni0",
         "ip link set cni0 up",
         "ip route add default via 10.244.0.1 dev cni0",
@@ -77,6 +78,20 @@ fn network() -> Result<()> {
         ensure!(
             !needed || status.is_ok_and(|s| s.success()),
             "failed: {line}"
+        );
+    }
+    Ok(())
+}
+
+/// Gives the lab folders of its own where its parts write to fixed places: what they leave goes with it.
+fn hide() -> Result<()> {
+    for dir in super::state::FIXED {
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "mode=0755", "tmpfs", dir])
+            .status();
+        ensure!(
+            mounted.is_ok_and(|s| s.success()),
+            "cannot mount over {dir}"
         );
     }
     Ok(())
@@ -188,6 +203,7 @@ fn wait(state: &State, what: &str, args: &[&str], sign: &str) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(90);
     loop {
         let output = Command::new("kubectl")
+            .env("KUBECACHEDIR", state.dir.join("kubecache"))
             .arg("--kubeconfig")
             .arg(state.kubeconfig("admin"))
             .args(args)

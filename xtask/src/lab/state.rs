@@ -11,6 +11,15 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use nix::fcntl::{Flock, FlockArg};
 
+/// Where parts of the lab write whatever they are told; each is mounted over inside the lab.
+pub(crate) const FIXED: [&str; 5] = [
+    "/run",
+    "/var/lib/cni",
+    "/var/lib/kubelet",
+    "/var/log/containers",
+    "/var/log/pods",
+];
+
 /// The state folder of the lab, outside the checkout.
 pub(crate) struct State {
     pub(crate) dir: PathBuf,
@@ -67,10 +76,22 @@ impl State {
         ] {
             fs::create_dir_all(self.dir.join(sub))?;
         }
+        self.make_fixed()?;
         fs::write(
             self.dir.join("binaries"),
             binaries.as_os_str().as_encoded_bytes(),
         )?;
+        Ok(())
+    }
+
+    /// Makes the folders that are mounted over, and remembers which were not there.
+    pub(crate) fn make_fixed(&self) -> Result<()> {
+        let missing = FIXED.iter().filter(|dir| !Path::new(dir).exists());
+        let missing: Vec<&str> = missing.copied().collect();
+        fs::write(self.dir.join("made"), missing.join("\n"))?;
+        for dir in missing {
+            fs::create_dir_all(dir).with_context(|| format!("cannot make {dir}"))?;
+        }
         Ok(())
     }
 
@@ -111,6 +132,13 @@ impl State {
                 std::thread::sleep(Duration::from_millis(100));
                 remove_cgroup(&pods);
             }
+        }
+        for dir in fs::read_to_string(self.dir.join("made"))
+            .unwrap_or_default()
+            .lines()
+        {
+            // Somebody else's by now, where it is not empty.
+            let _ = fs::remove_dir(dir);
         }
         if self.dir.exists() {
             fs::remove_dir_all(&self.dir)
