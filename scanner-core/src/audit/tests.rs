@@ -1,5 +1,7 @@
 //! Tests of the audit log: no change of it goes unseen, and a stranger's call is an alarm.
 
+mod forged;
+
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
