@@ -1,6 +1,7 @@
 //! Tests of the audit log: no change of it goes unseen, and a stranger's call is an alarm.
 
 mod forged;
+mod strangers;
 
 use std::sync::{Arc, Mutex};
 

@@ -110,17 +110,17 @@ fn nothing_is_added_to_a_closed_log() {
 
 #[test]
 fn a_log_that_is_full_says_that_something_is_missing() {
-    let log = log();
-    let long = || Entry::Done {
+    let full = log();
+    let much = || Entry::Done {
         what: "x".repeat(30 << 20),
     };
     for _ in 0..3 {
-        log.record(long());
+        full.record(much());
     }
-    assert!(log.holds());
-    let before = log.checkpoint();
-    log.record(Entry::Done { what: "x".into() });
-    assert_eq!(log.checkpoint(), before);
-    assert!(log.close().unwrap_err().to_string().contains("full"));
-    assert!(verify(log.text().as_bytes(), None).is_ok());
+    assert!(full.holds());
+    let before = full.checkpoint();
+    full.record(Entry::Done { what: "x".into() });
+    assert_eq!(full.checkpoint(), before);
+    assert!(full.close().unwrap_err().to_string().contains("full"));
+    assert!(verify(full.text().as_bytes(), None).is_ok());
 }
