@@ -110,10 +110,8 @@ impl GatePolicy for PolicyGates {
         let lacking: Vec<&String> = policy
             .require_controls
             .iter()
-            // An image that runs nowhere has no container to pin.
-            .filter(|wanted| plan.target.form == TargetForm::Container || *wanted != "target-pin")
             .filter(|wanted| !plan.controls.iter().any(|c| c.id == **wanted))
-            // Nothing runs that could be another one afterwards.
+            // Of an image that runs nowhere nothing could be another one afterwards.
             .filter(|wanted| !(plan.target.form == TargetForm::Image && *wanted == "target-pin"))
             .collect();
         let decision = if lacking.is_empty() {

@@ -200,3 +200,44 @@ fn the_verdict_is_that_of_the_thresholds_and_of_a_severity_named_beside_them() {
         );
     }
 }
+
+#[test]
+fn each_group_and_severity_has_a_limit_of_its_own() {
+    let statuses = [
+        ("passed", Status::Pass),
+        ("failed", Status::Fail),
+        ("error", Status::Error),
+    ];
+    let severities = [
+        ("critical", Severity::Critical),
+        ("high", Severity::High),
+        ("medium", Severity::Medium),
+        ("low", Severity::Low),
+    ];
+    for (group, status) in statuses {
+        for (name, severity) in severities {
+            let found = findings(vec![result("a", status, severity)]);
+            for (other_group, _) in statuses {
+                for (other, _) in severities {
+                    let text = format!("{other_group}.{other}.max: 0");
+                    let breached = !Thresholds::inline(&text)
+                        .unwrap()
+                        .judge(&found)
+                        .breaches
+                        .is_empty();
+                    let own = group == other_group && name == other;
+                    assert_eq!(breached, own, "{group} {name} under {text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_of_more_than_its_size_is_refused() {
+    let line = "failed.total.max: 0\n";
+    let full = format!("{line}{}", "#".repeat(MAX_BYTES - line.len()));
+    assert!(Thresholds::parse(&full, "t").is_ok());
+    let error = Thresholds::parse(&format!("{full}#"), "t").unwrap_err();
+    assert!(error.to_string().contains("at most"), "{error}");
+}

@@ -150,3 +150,23 @@ fn a_waiver_without_end_or_reason_is_refused_with_its_place() {
         );
     }
 }
+
+#[test]
+fn the_file_is_named_and_its_waivers_are_counted() {
+    let (_, summary, _) = applied(A, CheckStatus::Fail, "2027-01-14");
+    assert_eq!(summary.source, "w.yaml");
+    let one = Waivers::parse(A, "w").unwrap();
+    assert_eq!((one.len(), one.is_empty()), (1, false));
+    assert_eq!(
+        (Waivers::default().len(), Waivers::default().is_empty()),
+        (0, true)
+    );
+}
+
+#[test]
+fn a_file_of_more_than_its_size_is_refused() {
+    let full = format!("{A}{}", "#".repeat(MAX_BYTES - A.len()));
+    assert!(Waivers::parse(&full, "w").is_ok());
+    let error = Waivers::parse(&format!("{full}#"), "w").unwrap_err();
+    assert!(error.to_string().contains("at most"), "{error}");
+}
