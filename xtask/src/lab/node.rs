@@ -62,7 +62,7 @@ fn network() -> Result<()> {
         "mount -t proc proc /proc",
         "mount --make-rshared /",
         "ip link set lo up",
-        "ip link add cni0 type bridge",
+        "ip link add cni0 address 0a:58:0a:f4:00:01 type bridge",
         "ip addr add 10.244.0.1/16 dev cni0",
         "ip addr add 10.96.0.1/32 dev cni0",
         "ip link set cni0 up",
