@@ -236,6 +236,26 @@ mod tests {
     }
 
     #[test]
+    fn the_modes_of_secrets_are_those_of_each_file_also_in_projections() {
+        let key = |mode: Option<i64>| json!({"key": "k", "path": "k", "mode": mode});
+        let pod = json!({"volumes": [
+            {"name": "unset", "secret": {"secretName": "x"}},
+            {"name": "key", "secret": {"secretName": "x", "defaultMode": 0o400, "items": [key(Some(0o404)), key(None)]}},
+            {"name": "keys", "secret": {"secretName": "x", "defaultMode": 0o644, "items": [key(Some(0o400))]}},
+            {"name": "projected", "projected": {"defaultMode": 0o440, "sources": [
+                {"secret": {"name": "x"}}, {"secret": {"name": "y", "items": [key(Some(0o444))]}},
+            ]}},
+            {"name": "token", "projected": {"defaultMode": 0o644, "sources": [
+                {"serviceAccountToken": {"path": "token"}},
+            ]}},
+            {"name": "map", "configMap": {"name": "x", "defaultMode": 0o644}},
+        ]});
+        let found = facts(&pod, &json!({"name": "c"}));
+        let modes: Vec<i64> = found.volumes.iter().map(|v| v.secret_mode).collect();
+        assert_eq!(modes, [0o644, 0o404, 0o400, 0o444, 0, 0]);
+    }
+
+    #[test]
     fn an_apparmor_annotation_counts_where_the_field_is_not_set() {
         let annotated = |value: &str| {
             let pod: Pod = serde_json::from_value(json!({

@@ -167,6 +167,8 @@ pub struct VolumeFacts {
     pub path: String,
     /// Default permission bits of its files, of a Secret, `ConfigMap`, downward API or projection.
     pub mode: i64,
+    /// Permission bits that any of its files with a Secret has, also in a projection; 0 without one.
+    pub secret_mode: i64,
     /// Whether an emptyDir without a size limit.
     pub unlimited: bool,
     /// Seconds that a projected service account token lives at most; 0 without a token.

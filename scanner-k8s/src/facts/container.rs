@@ -1,8 +1,8 @@
 //! What a specification says of each container and volume of a pod.
 
 use k8s_openapi::api::core::v1::{
-    AppArmorProfile, Container, LifecycleHandler, Pod, PodSecurityContext, Probe, SELinuxOptions,
-    SecurityContext, Volume, VolumeMount,
+    AppArmorProfile, Container, KeyToPath, LifecycleHandler, Pod, PodSecurityContext, Probe,
+    SELinuxOptions, SecurityContext, Volume, VolumeMount,
 };
 use scanner_core::inventory::{ContainerFacts, EnvSource, VolumeFacts, VolumeMountFacts};
 
@@ -196,6 +196,32 @@ fn env(variable: &k8s_openapi::api::core::v1::EnvVar) -> EnvSource {
     }
 }
 
+/// Permissions of files for which none are set.
+const DEFAULT_MODE: i32 = 0o644;
+
+/// Permission bits that any file of a Secret in the volume has. A key's own win over the volume's.
+fn secret_mode(volume: &Volume) -> i64 {
+    let bits = |default: Option<i32>, items: Option<&Vec<KeyToPath>>| {
+        let default = default.unwrap_or(DEFAULT_MODE);
+        match items {
+            Some(items) if !items.is_empty() => items
+                .iter()
+                .fold(0, |bits, item| bits | item.mode.unwrap_or(default)),
+            _ => default,
+        }
+    };
+    let secret = volume.secret.as_ref();
+    let own = secret.map(|s| bits(s.default_mode, s.items.as_ref()));
+    let projected = volume.projected.as_ref();
+    let sources = projected.into_iter().flat_map(|p| {
+        let secrets = p.sources.iter().flatten().filter_map(|s| s.secret.as_ref());
+        secrets.map(|s| bits(p.default_mode, s.items.as_ref()))
+    });
+    own.into_iter()
+        .chain(sources)
+        .fold(0, |all, bits| all | i64::from(bits))
+}
+
 /// Facts of one volume. Its type is the one field that it has beside its name.
 pub(super) fn volume(volume: &Volume) -> VolumeFacts {
     let fields = serde_json::to_value(volume).unwrap_or_default();
@@ -222,6 +248,7 @@ pub(super) fn volume(volume: &Volume) -> VolumeFacts {
             .map(|h| h.path.clone())
             .unwrap_or_default(),
         mode: mode.into_iter().flatten().next().map_or(-1, i64::from),
+        secret_mode: secret_mode(volume),
         unlimited: volume
             .empty_dir
             .as_ref()
