@@ -70,6 +70,17 @@ fn reports() -> Vec<(&'static str, Value)> {
     blind["verdict"] = "incomplete".into();
     blind["findings"]["results"][0]["status"] = "error".into();
     blind["coverage"]["files"] = json!({ "state": "unavailable", "reason": HOSTILE });
+    // A part of a profile, and a check of it that was not looked at.
+    let mut narrowed = passed.clone();
+    narrowed["findings"]["profile"]["selection"] = json!(["tag probes", "2 of 14 checks"]);
+    narrowed["findings"]["profile"]["inputs"] = json!({ "max_users": "3" });
+    narrowed["findings"]["results"][0]["status"] = "not_applicable".into();
+    narrowed["findings"]["results"][0]["waiver"] =
+        json!({ "justification": HOSTILE, "expires": "2099-01-31", "skipped": true });
+    narrowed["findings"]["waivers"] = json!({
+        "source": "w", "applied": [], "expired": [HOSTILE], "unused": [HOSTILE],
+    });
+    narrowed["unused_allowances"] = json!([HOSTILE]);
     let mut hostile = found.clone();
     for result in hostile["findings"]["results"].as_array_mut().unwrap() {
         for field in ["title", "message", "rationale", "fix"] {
@@ -95,6 +106,7 @@ fn reports() -> Vec<(&'static str, Value)> {
         ("found", found),
         ("passed", passed),
         ("blind", blind),
+        ("narrowed", narrowed),
         ("hostile", hostile),
         ("failed", failed),
     ]

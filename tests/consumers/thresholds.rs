@@ -42,7 +42,7 @@ fn the_saf_cli_counts_as_the_report_does() {
     }
 }
 
-/// A report with each status and severity that OHDF counts, a waiver and a check of severity info.
+/// A report with each status and severity that OHDF counts, waivers of both kinds and a check of severity info.
 fn mixed() -> Value {
     let (_, mut report) = reports().swap_remove(0);
     let like = report["findings"]["results"][0].clone();
@@ -59,6 +59,7 @@ fn mixed() -> Value {
         ("error", "high"),
         ("not_applicable", "high"),
         ("not_applicable", "low"),
+        ("not_applicable", "critical"),
     ];
     let mut all = Vec::new();
     for (at, (status, severity)) in results.iter().enumerate() {
@@ -71,11 +72,14 @@ fn mixed() -> Value {
     }
     let waiver = json!({"justification": "J", "expires": "2030-01-01", "skipped": false});
     all[8]["waiver"] = waiver;
+    // It was waived from being looked at.
+    let waiver = json!({"justification": "J", "expires": "2030-01-01", "skipped": true});
+    all[12]["waiver"] = waiver;
     report["findings"]["results"] = all.into();
     report
 }
 
-/// Passed 5, failed 3, waived 1 and not applicable 2, error 1: compliance is 56 (5 of 9).
+/// Passed 5, failed 3, waived 2 (one of them not looked at) and not applicable 2, error 1: compliance is 56 (5 of 9).
 const READ_ALIKE: &[&str] = &[
     "compliance.min: 56",
     "compliance.min: 57",
@@ -103,8 +107,12 @@ const READ_ALIKE: &[&str] = &[
     "error.total.max: 0",
     "error: {high: {max: 0}}",
     "error: {high: {min: 1, max: 1}, critical: {max: 0}}",
+    "no_impact.total: 4",
     "no_impact.total: 3",
     "no_impact.total: 2",
+    "no_impact: {critical: {min: 1, max: 1}}",
+    "no_impact: {critical: {max: 0}}",
+    "no_impact: {critical: {controls: [c12]}}",
     "no_impact.total.max: 0",
     "no_impact: {total: {min: 9}}",
     "no_impact: {none: {min: 2, max: 2}}",

@@ -86,6 +86,11 @@ impl CheckResult {
         }
     }
 
+    /// Whether a waiver keeps it from being looked at (`run: false`).
+    pub fn is_unseen(&self) -> bool {
+        self.waiver.as_ref().is_some_and(|w| w.skipped)
+    }
+
     /// Whether a waiver applies to it.
     pub fn is_waived(&self) -> bool {
         self.waiver.is_some()

@@ -37,6 +37,13 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
         .map(|(package, number)| component(package, packages.os.as_ref(), number))
         .collect();
     components.extend(language::components(&packages.language));
+    let mut properties = vec![
+        property("verdict", view.verdict.name()),
+        property("target", &view.subject_line()),
+        property("trust", &visible(view.trust, 400)),
+        property("packages", &coverage(view)),
+    ];
+    properties.extend(view.narrowed().iter().map(|(n, text)| property(n, text)));
     let mut metadata = json!({
         "tools": { "components": [{
             "type": "application",
@@ -44,12 +51,7 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
             "version": visible(view.tool_version, 40),
         }]},
         "component": subject(view),
-        "properties": [
-            property("verdict", view.verdict.name()),
-            property("target", &view.subject_line()),
-            property("trust", &visible(view.trust, 400)),
-            property("packages", &coverage(view)),
-        ],
+        "properties": properties,
     });
     if let Some(started) = view.started_utc() {
         metadata["timestamp"] = started.into();

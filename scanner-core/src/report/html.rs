@@ -39,6 +39,7 @@ pub fn render(view: &View<'_>) -> String {
                     (conduct::differences(view))
                     (parts::findings(view))
                     (parts::waived(view))
+                    (parts::notes(view))
                     (parts::blind(view))
                     (parts::coverage(view))
                     (conduct::gates(view))
@@ -76,7 +77,7 @@ fn header(view: &View<'_>) -> Markup {
     html! {
         header {
             h1 { "Scan of " (view.subject_line()) }
-            p class=(class) { (view.verdict.sentence()) }
+            p class=(class) { (view.sentence()) }
             @if view.findings.is_some() {
                 ul.counts {
                     @for severity in Severity::WORST_FIRST {
@@ -86,7 +87,9 @@ fn header(view: &View<'_>) -> Markup {
                     }
                     li { b.unsure { (view.count(CheckStatus::Error)) } "could not look" }
                     li { b.good { (view.count(CheckStatus::Pass)) } "passed" }
-                    li { b { (view.count(CheckStatus::NotApplicable)) } "do not apply" }
+                    li { b { (view.inapplicable().count()) } "do not apply" }
+                    @let waived = view.sorted().into_iter().filter(|r| r.is_waived()).count();
+                    @if waived > 0 { li { b.unsure { (waived) } "waived" } }
                 }
             }
             (parts::facts(view))

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{format::pretty, view::View};
 use crate::{
     escape::visible,
-    finding::{CheckStatus, Findings, Severity},
+    finding::{CheckResult, CheckStatus, Severity},
 };
 
 /// The `predicateType` of the statement.
@@ -29,6 +29,13 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
         .iter()
         .map(|(section, _)| section.name())
         .collect();
+    let waivers: Vec<Value> = view.sorted().into_iter().filter_map(waiver).collect();
+    let notes: Vec<String> = view
+        .notes()
+        .iter()
+        .flat_map(|(kind, list)| list.iter().map(move |item| format!("{kind}: {item}")))
+        .collect();
+    let notes = shown(&notes);
     pretty(&json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{
@@ -45,19 +52,38 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
             "profile": {
                 "name": visible(view.profile, 200),
                 "digest": { "sha256": view.findings.map(|f| visible(&f.profile.digest, 64)) },
+                "selection": shown(view.selection()),
+                "inputs": shown(&view.inputs()),
             },
             "verdict": view.verdict.name(),
             "complete": view.complete(),
             "failOn": view.fail_on,
             "checks": {
                 "failed": failed,
-                "waived": view.findings.map_or(0, Findings::waived),
+                "waived": waivers.len(),
+                "waivedAndNotLookedAt": view.unseen().count(),
                 "couldNotLook": view.count(CheckStatus::Error),
                 "passed": view.count(CheckStatus::Pass),
-                "notApplicable": view.count(CheckStatus::NotApplicable),
+                "notApplicable": view.inapplicable().count(),
             },
             "coverageGaps": gaps,
+            "waivers": waivers,
+            "ineffective": notes,
             "report": { "mediaType": "application/json", "digest": { "sha256": json_sha256 } },
         },
     }))
+}
+
+fn waiver(result: &CheckResult) -> Option<Value> {
+    let waiver = result.waiver.as_ref()?;
+    Some(json!({
+        "check": visible(&result.id, 200),
+        "justification": visible(&waiver.justification, 1000),
+        "expires": visible(&waiver.expires, 20),
+        "lookedAt": !waiver.skipped,
+    }))
+}
+
+fn shown(items: &[String]) -> Vec<String> {
+    items.iter().map(|item| visible(item, 300)).collect()
 }

@@ -11,7 +11,7 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 use super::{ControlRecord, ControlStage, view::View};
 use crate::{
     escape::visible,
-    finding::{CheckResult, CheckStatus},
+    finding::{CheckResult, CheckStatus, Waiver},
     gate::GateDecision,
 };
 
@@ -36,7 +36,10 @@ fn check(view: &View<'_>, result: &CheckResult) -> TestCase {
         CheckStatus::Pass => TestCaseStatus::success(),
         CheckStatus::NotApplicable => {
             let mut skipped = TestCaseStatus::skipped();
-            skipped.set_message(format!("does not apply {}", visible(&result.message, 300)));
+            skipped.set_message(match &result.waiver {
+                Some(waiver) => format!("NOT LOOKED AT, {}", waived(waiver)),
+                None => format!("does not apply {}", visible(&result.message, 300)),
+            });
             skipped
         }
         CheckStatus::Error => problem(
@@ -53,11 +56,7 @@ fn check(view: &View<'_>, result: &CheckResult) -> TestCase {
         CheckStatus::Fail => {
             let mut skipped = TestCaseStatus::skipped();
             skipped.set_message(match &result.waiver {
-                Some(waiver) => format!(
-                    "FAILED, but waived until {}: {}",
-                    visible(&waiver.expires, 20),
-                    visible(&waiver.justification, 500)
-                ),
+                Some(waiver) => format!("FAILED, but {}", waived(waiver)),
                 None => format!(
                     "FAILED with severity {}, which the threshold of this scan allows",
                     result.severity
@@ -70,6 +69,14 @@ fn check(view: &View<'_>, result: &CheckResult) -> TestCase {
     let mut case = TestCase::new(visible(&result.id, 200), status);
     case.set_classname(visible(view.profile, 200));
     case
+}
+
+fn waived(waiver: &Waiver) -> String {
+    format!(
+        "waived until {}: {}",
+        visible(&waiver.expires, 20),
+        visible(&waiver.justification, 500)
+    )
 }
 
 fn details(result: &CheckResult) -> String {
@@ -148,6 +155,12 @@ fn scan(view: &View<'_>) -> TestSuite {
         .map(|(section, gap)| (section.name(), gap.as_str()));
     for (name, value) in fixed.into_iter().chain(gaps) {
         suite.add_property(Property::new(name, visible(value, 1000)));
+    }
+    for (name, text) in view.narrowed() {
+        suite.add_property(Property::new(name, text));
+    }
+    for (kind, list) in view.notes() {
+        suite.add_property(Property::new(kind, visible(&list.join("; "), 2000)));
     }
     suite
 }

@@ -41,6 +41,7 @@ pub fn render(view: &View<'_>) -> String {
         out.push(&format!("\n**Threshold not met:** {}\n", code(breach, 400)));
     }
     out.push(&waived(view));
+    out.push(&notes(view));
     let errors: Vec<_> = view.with_status(CheckStatus::Error).collect();
     if !errors.is_empty() {
         out.push("\n### Could not look (never a pass)\n\n");
@@ -62,9 +63,9 @@ pub fn render(view: &View<'_>) -> String {
 }
 
 fn head(view: &View<'_>) -> String {
-    let mut out = format!("## secure-scan: {}\n\n", view.verdict.sentence());
+    let mut out = format!("## secure-scan: {}\n\n", view.sentence());
     let mut row = |name: &str, value: &str| {
-        let _ = writeln!(out, "- {name}: {}", code(value, 400));
+        let _ = writeln!(out, "- {name}: {}", code(value, 1000));
     };
     row("Target", &view.subject_line());
     row("Image", &view.artifact());
@@ -72,16 +73,28 @@ fn head(view: &View<'_>) -> String {
         row("Digest", digest);
     }
     row("Profile", view.profile);
+    for (name, text) in view.narrowed() {
+        let name = if name == "inputs" {
+            "Inputs"
+        } else {
+            "Selection"
+        };
+        row(name, &text);
+    }
     row("Strategy", view.strategy);
     row("Trust", view.trust);
+    let unseen = match view.unseen().count() {
+        0 => String::new(),
+        count => format!("{count} waived and not looked at, "),
+    };
     if view.findings.is_some() {
         let _ = writeln!(
             out,
-            "\n| Severity | Failed |\n| --- | ---: |\n{}\n{} could not look, {} passed, {} do not apply.",
+            "\n| Severity | Failed |\n| --- | ---: |\n{}\n{unseen}{} could not look, {} passed, {} do not apply.",
             by_severity(view),
             view.count(CheckStatus::Error),
             view.count(CheckStatus::Pass),
-            view.count(CheckStatus::NotApplicable)
+            view.inapplicable().count()
         );
     }
     out
@@ -132,7 +145,26 @@ fn waived(view: &View<'_>) -> String {
         }
         let until = code(&waiver.expires, 20);
         let (id, why) = (code(&result.id, 80), code(&waiver.justification, 300));
-        let _ = writeln!(out, "- {id} until {until}: {why}");
+        let what = if waiver.skipped {
+            "not looked at"
+        } else {
+            "failed"
+        };
+        let _ = writeln!(out, "- {id} ({what}) until {until}: {why}");
+    }
+    out
+}
+
+/// What was asked for and did nothing.
+fn notes(view: &View<'_>) -> String {
+    let mut out = String::new();
+    for (kind, list) in view.notes() {
+        if out.is_empty() {
+            out.push_str("\n### Asked for, and did nothing\n\n");
+        }
+        for item in list {
+            let _ = writeln!(out, "- {kind}: {}", code(item, 300));
+        }
     }
     out
 }

@@ -26,11 +26,6 @@ pub fn render(view: &View<'_>) -> String {
         controls.insert(0, not_done(view, &problems.join("; "), started));
     }
     let profile = view.findings.map(|f| &f.profile);
-    let gaps: Vec<Value> = view
-        .gaps()
-        .iter()
-        .map(|(section, gap)| json!({ "name": section.name(), "options": { "value": visible(gap, 1000) } }))
-        .collect();
     pretty(&json!({
         "platform": {
             "name": "secure-scan",
@@ -43,15 +38,27 @@ pub fn render(view: &View<'_>) -> String {
             "name": profile.map_or_else(|| visible(view.profile, 200), |p| visible(&p.name, 200)),
             "version": profile.map_or_else(String::new, |p| visible(&p.version, 80)),
             "title": profile.map_or_else(String::new, |p| visible(&p.title, 200)),
-            "summary": format!("{}; trust: {}", view.verdict.sentence(), visible(view.trust, 400)),
+            "summary": format!("{}; trust: {}", view.sentence(), visible(view.trust, 400)),
             "sha256": profile.map_or_else(String::new, |p| visible(&p.digest, 64)),
             "supports": [],
-            "attributes": gaps,
+            "attributes": attributes(view),
             "groups": [],
             "controls": controls,
             "status": if problems.is_empty() { "loaded" } else { "failed" },
         }],
     }))
+}
+
+/// Inputs and tags that were given, what could not be seen, and what did nothing.
+fn attributes(view: &View<'_>) -> Vec<Value> {
+    let one = |name: &str, value: &str| json!({ "name": name, "options": { "value": visible(value, 1000) } });
+    let narrowed = view.narrowed();
+    let narrowed = narrowed.iter().map(|(name, text)| one(name, text));
+    let gaps = view.gaps();
+    let gaps = gaps.iter().map(|(section, gap)| one(section.name(), gap));
+    let notes = view.notes();
+    let notes = notes.iter().map(|(kind, list)| one(kind, &list.join("; ")));
+    narrowed.chain(gaps).chain(notes).collect()
 }
 
 fn control(view: &View<'_>, check: &CheckResult, started: &str) -> Value {
@@ -75,7 +82,15 @@ fn control(view: &View<'_>, check: &CheckResult, started: &str) -> Value {
             result["backtrace"] = json!([message]);
         }
         CheckStatus::NotApplicable => {
-            result["skip_message"] = format!("does not apply {message}").into();
+            result["skip_message"] = match &check.waiver {
+                Some(waiver) => format!(
+                    "not looked at: waived until {}: {}",
+                    visible(&waiver.expires, 20),
+                    visible(&waiver.justification, 1000)
+                ),
+                None => format!("does not apply {message}"),
+            }
+            .into();
         }
         CheckStatus::Pass => {}
     }
@@ -105,7 +120,7 @@ fn control(view: &View<'_>, check: &CheckResult, started: &str) -> Value {
         control["waiver_data"] = json!({
             "expiration_date": visible(&waiver.expires, 20),
             "justification": visible(&waiver.justification, 1000),
-            "run": true,
+            "run": !waiver.skipped,
             "skipped_due_to_waiver": true,
             "message": "",
         });

@@ -77,13 +77,25 @@ pub fn render(view: &View<'_>, api: Api) -> String {
 
 /// A pod's next report replaces the one before it; the object goes when the pod goes.
 fn metadata(view: &View<'_>) -> Value {
-    let annotations = json!({
+    let mut annotations = json!({
         "secure-scan.io/verdict": view.verdict.name(),
         "secure-scan.io/complete": view.complete().to_string(),
         "secure-scan.io/image": visible(&view.artifact(), 400),
         "secure-scan.io/started": view.started_utc().unwrap_or_default(),
         "secure-scan.io/trust": visible(view.trust, 400),
     });
+    for (name, text) in view.narrowed() {
+        annotations[format!("secure-scan.io/{name}")] = text.into();
+    }
+    for (kind, list) in view.notes() {
+        let name = format!("secure-scan.io/{}", kind.replace(' ', "-"));
+        annotations[name] = visible(&list.join("; "), 2000).into();
+    }
+    let gaps = view.gaps();
+    if !gaps.is_empty() {
+        let told: Vec<String> = gaps.iter().map(|(s, gap)| format!("{s}: {gap}")).collect();
+        annotations["secure-scan.io/coverage-gaps"] = visible(&told.join("; "), 2000).into();
+    }
     let labels = json!({ "app.kubernetes.io/managed-by": "secure-scan" });
     match view.subject {
         Subject::Container(target) => {
@@ -121,6 +133,9 @@ fn result(view: &View<'_>, check: &CheckResult) -> Value {
         CheckStatus::Fail if view.counts(check) => ("fail", evidence(check)),
         CheckStatus::Fail => ("warn", waived(check) + &evidence(check)),
         CheckStatus::Error => ("error", format!("could not look: {}", check.message)),
+        CheckStatus::NotApplicable if check.is_unseen() => {
+            ("skip", format!("not looked at; {}", waived(check)))
+        }
         CheckStatus::NotApplicable => ("skip", format!("does not apply {}", check.message)),
     };
     let said = match (check.status, message.as_str()) {
@@ -140,6 +155,9 @@ fn result(view: &View<'_>, check: &CheckResult) -> Value {
         "message": visible(&said, MAX_MESSAGE),
         "properties": { "fix": visible(&check.fix, 400) },
     });
+    if !check.limits.is_empty() {
+        result["properties"]["limits"] = visible(&check.limits.join("; "), 400).into();
+    }
     stamp(view, &mut result);
     result
 }

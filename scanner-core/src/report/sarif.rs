@@ -50,8 +50,12 @@ pub fn render(view: &View<'_>) -> String {
                 "profile": visible(view.profile, 200),
                 "strategy": visible(view.strategy, 80),
                 "trust": visible(view.trust, 400),
+                "selection": shown(view.selection()),
+                "inputs": shown(&view.inputs()),
+                "complete": view.complete(),
                 "passed": view.count(CheckStatus::Pass),
-                "notApplicable": view.count(CheckStatus::NotApplicable),
+                "notApplicable": view.inapplicable().count(),
+                "waivedAndNotLookedAt": view.unseen().count(),
             },
         }],
     }))
@@ -172,6 +176,18 @@ fn invocation(view: &View<'_>) -> Value {
             notifications.push(notification("check", "error", &text, Some(rule)));
         }
     }
+    for (index, result) in view.sorted().into_iter().enumerate() {
+        if let Some(waiver) = result.waiver.as_ref().filter(|w| w.skipped) {
+            let id = visible(&result.id, 200);
+            let rule = json!({ "id": id, "index": index });
+            let until = visible(&waiver.expires, 20);
+            let text = format!(
+                "check {id} was not looked at: waived until {until}: {}",
+                waiver.justification
+            );
+            notifications.push(notification("waiver", "warning", &text, Some(rule)));
+        }
+    }
     for breach in view.breaches() {
         notifications.push(notification("threshold", "warning", breach, None));
     }
@@ -179,8 +195,23 @@ fn invocation(view: &View<'_>) -> Value {
         let text = format!("{section}: {gap}");
         notifications.push(notification("coverage", "warning", &text, None));
     }
+    for (name, text) in view.narrowed() {
+        let text = format!("{name}: {text}");
+        notifications.push(notification("selection", "note", &text, None));
+    }
+    for (kind, list) in view.notes() {
+        let level = if kind == "expired waivers" {
+            "warning"
+        } else {
+            "note"
+        };
+        for item in list {
+            let text = format!("{kind}: {item}");
+            notifications.push(notification("ineffective", level, &text, None));
+        }
+    }
     let mut invocation = json!({
-        "executionSuccessful": view.complete(),
+        "executionSuccessful": view.done(),
         "toolExecutionNotifications": notifications,
     });
     if let Some(started) = view.started_utc() {
@@ -236,6 +267,10 @@ fn uri(artifact: &str) -> String {
     } else {
         encoded
     }
+}
+
+fn shown(items: &[String]) -> Vec<String> {
+    items.iter().map(|item| visible(item, 300)).collect()
 }
 
 /// Text that a consumer wants to be there.

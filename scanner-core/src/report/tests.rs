@@ -3,6 +3,7 @@
 mod forms;
 mod hostile;
 mod saved;
+mod scope;
 
 use std::collections::BTreeMap;
 

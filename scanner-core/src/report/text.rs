@@ -47,6 +47,9 @@ pub fn render(view: &View<'_>, style: Style) -> String {
         field(&mut out, "runs", &target.image_id);
     }
     field(&mut out, "profile", view.profile);
+    for (name, text) in view.narrowed() {
+        field(&mut out, name, &text);
+    }
     if let Some(policy) = view.policy {
         field(&mut out, "policy", policy);
     }
@@ -117,7 +120,7 @@ fn closing(out: &mut String, view: &View<'_>, style: Style) {
         let _ = writeln!(out, "audit log: {} entries, head", audit.at.entries);
         wrapped(out, "  ", &visible(&audit.at.head, 64));
     }
-    let _ = writeln!(out, "{}", style.paint("1", view.verdict.sentence()));
+    let _ = writeln!(out, "{}", style.paint("1", &view.sentence()));
 }
 
 fn field(out: &mut String, name: &str, value: &str) {
@@ -187,14 +190,19 @@ fn findings(out: &mut String, view: &View<'_>, style: Style) {
         0 => String::new(),
         count => format!("{count} failed but waived, "),
     };
-    let _ = writeln!(
-        out,
-        "\n{} failed, {waived}{} could not look, {} passed, {} do not apply",
+    let unseen = match view.unseen().count() {
+        0 => String::new(),
+        count => format!("{count} waived and not looked at, "),
+    };
+    let counts = format!(
+        "{} failed, {waived}{unseen}{} could not look, {} passed, {} do not apply",
         view.failed().count(),
         view.count(CheckStatus::Error),
         view.count(CheckStatus::Pass),
-        view.count(CheckStatus::NotApplicable)
+        view.inapplicable().count()
     );
+    out.push('\n');
+    wrapped(out, "", &counts);
     if let Some(findings) = view.findings {
         policy::thresholds(out, findings);
     }

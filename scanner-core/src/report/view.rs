@@ -1,6 +1,7 @@
 //! What every format renders: a report of either kind, borrowed, so that no format is written twice.
 
 mod of;
+mod scope;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -156,12 +157,6 @@ impl View<'_> {
     pub fn started_utc(&self) -> Option<String> {
         let started = self.started_at()?;
         Some(started.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
-    }
-
-    /// Whether everything was looked at, nothing was refused, and cleanup was proven.
-    pub fn complete(&self) -> bool {
-        matches!(self.verdict, Verdict::Passed | Verdict::Findings)
-            && self.count(CheckStatus::Error) == 0
     }
 
     /// What could not be looked at, one line for each section; not yet safe to show.

@@ -13,6 +13,7 @@ const MAX_PACKAGES: usize = 5000;
 
 /// What was scanned, how, and how far the evidence can be trusted.
 pub(super) fn facts(view: &View<'_>) -> Markup {
+    let narrowed = view.narrowed();
     let mut rows = Vec::new();
     if let Subject::Container(target) = view.subject {
         rows.push(("Image", target.image.as_str()));
@@ -23,6 +24,14 @@ pub(super) fn facts(view: &View<'_>) -> Markup {
         rows.push(("Digest", digest));
     }
     rows.push(("Profile", view.profile));
+    for (name, text) in &narrowed {
+        let name = if *name == "inputs" {
+            "Inputs"
+        } else {
+            "Selection"
+        };
+        rows.push((name, text));
+    }
     if let Some(policy) = view.policy {
         rows.push(("Policy", policy));
     }
@@ -43,7 +52,7 @@ pub(super) fn facts(view: &View<'_>) -> Markup {
     html! {
         dl.card {
             @for (name, value) in rows {
-                dt { (name) } dd { (visible(value, 400)) }
+                dt { (name) } dd { (visible(value, 1000)) }
             }
         }
     }
@@ -107,7 +116,7 @@ fn finding(view: &View<'_>, result: &CheckResult) -> Markup {
     }
 }
 
-/// Thresholds that were not met, and failures that a waiver covers.
+/// Thresholds that were not met, and checks that a waiver covers.
 pub(super) fn waived(view: &View<'_>) -> Markup {
     let waived: Vec<_> = view
         .sorted()
@@ -125,13 +134,26 @@ pub(super) fn waived(view: &View<'_>) -> Markup {
                     (visible(&result.title, 300)) }
                 p.soft { code { (visible(&result.id, 200)) } }
                 @if let Some(waiver) = &result.waiver {
-                    p { "Until " (visible(&waiver.expires, 20)) ": " (visible(&waiver.justification, 500)) }
+                    p {
+                        b { (if waiver.skipped { "Not looked at" } else { "Failed" }) }
+                        ", waived until " (visible(&waiver.expires, 20)) ": " (visible(&waiver.justification, 500))
+                    }
                 }
             }
         }
-        @if let Some(summary) = view.findings.and_then(|f| f.waivers.as_ref()) {
-            @for (word, list) in [("Expired", &summary.expired), ("Unused", &summary.unused)] {
-                @for item in list { p { b { (word) " waiver: " } (visible(item, 300)) } }
+    }
+}
+
+/// What was asked for and did nothing.
+pub(super) fn notes(view: &View<'_>) -> Markup {
+    let notes = view.notes();
+    html! {
+        @if !notes.is_empty() {
+            h2 { "Asked for, and did nothing" }
+            dl.card {
+                @for (kind, list) in notes {
+                    @for item in list { dt { (kind) } dd { (visible(item, 300)) } }
+                }
             }
         }
     }
@@ -179,17 +201,17 @@ pub(super) fn coverage(view: &View<'_>) -> Markup {
 
 /// What passed and what does not apply.
 pub(super) fn rest(view: &View<'_>) -> Markup {
-    let groups = [
-        ("Passed", CheckStatus::Pass),
-        ("Do not apply", CheckStatus::NotApplicable),
+    let groups: [(_, Vec<_>); 2] = [
+        ("Passed", view.with_status(CheckStatus::Pass).collect()),
+        ("Do not apply", view.inapplicable().collect()),
     ];
     html! {
-        @for (name, status) in groups {
-            @if view.count(status) > 0 {
+        @for (name, results) in groups {
+            @if !results.is_empty() {
                 h2 { (name) }
                 details.card {
-                    summary { (view.count(status)) " checks" }
-                    @for result in view.with_status(status) {
+                    summary { (results.len()) " checks" }
+                    @for result in results {
                         p {
                             code { (visible(&result.id, 200)) } " " (visible(&result.title, 300))
                             @for limit in result.limits.iter().chain(Some(&result.message).filter(|m| !m.is_empty())) {

@@ -8,22 +8,22 @@ use crate::{
     inventory::{LanguagePackage, OsRelease, Package},
 };
 
-fn made(report: &ScanReport, format: Format) -> String {
+pub(super) fn made(report: &ScanReport, format: Format) -> String {
     let document = Document::from(report.clone());
     render(&document, format, text::Style::default()).unwrap()
 }
 
-fn json(report: &ScanReport, format: Format) -> Value {
+pub(super) fn json(report: &ScanReport, format: Format) -> Value {
     serde_json::from_str(&made(report, format)).unwrap()
 }
 
-fn with_digest() -> ScanReport {
+pub(super) fn with_digest() -> ScanReport {
     let mut report = sample("/etc/shadow");
     report.plan.target.image_id = format!("web@sha256:{}", "b".repeat(64));
     report
 }
 
-fn passed() -> ScanReport {
+pub(super) fn passed() -> ScanReport {
     let mut report = with_digest();
     report.verdict = Verdict::Passed;
     report.findings.as_mut().unwrap().results.drain(..3);

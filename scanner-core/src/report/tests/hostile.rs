@@ -94,9 +94,26 @@ fn rendered(text: &str, format: Format, local: bool) -> String {
             expires: text.into(),
             skipped: false,
         });
+        let mut unseen = findings.results[3].clone();
+        unseen.status = crate::finding::CheckStatus::NotApplicable;
+        unseen.waiver = Some(crate::finding::Waiver {
+            justification: text.into(),
+            expires: text.into(),
+            skipped: true,
+        });
+        findings.results.push(unseen);
+        findings.waivers = Some(crate::finding::WaiverSummary {
+            source: text.into(),
+            applied: vec![text.into()],
+            expired: vec![text.into()],
+            unused: vec![text.into()],
+        });
+        findings.profile.selection = vec![text.into()];
+        findings.profile.inputs = [("name".to_owned(), text.to_owned())].into();
         findings.thresholds = Some(crate::finding::ThresholdOutcome {
             source: text.into(),
             breaches: vec![text.into()],
+            ignored: vec![text.into()],
             ..Default::default()
         });
         scan.plan.policy = Some(text.into());

@@ -1,0 +1,100 @@
+//! How much of a profile and of a target the results are about, and what was asked for and did nothing.
+
+use super::View;
+use crate::{
+    escape::visible,
+    finding::{CheckResult, CheckStatus, Findings},
+    report::Verdict,
+};
+
+impl View<'_> {
+    /// Why checks of the profile are not among the results, such as `--tag`. Not yet safe to show.
+    pub fn selection(&self) -> &[String] {
+        self.findings.map_or(&[], |f| &f.profile.selection)
+    }
+
+    /// Inputs whose values are not the profile's own, as `NAME=VALUE`. Not yet safe to show.
+    pub fn inputs(&self) -> Vec<String> {
+        let inputs = self.findings.iter().flat_map(|f| &f.profile.inputs);
+        inputs
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect()
+    }
+
+    /// Both as facts with a name, where there are any: one line each that is safe to show.
+    pub fn narrowed(&self) -> Vec<(&'static str, String)> {
+        [
+            ("selection", self.selection().join("; ")),
+            ("inputs", self.inputs().join("; ")),
+        ]
+        .into_iter()
+        .filter(|(_, text)| !text.is_empty())
+        .map(|(name, text)| (name, visible(&text, 1000)))
+        .collect()
+    }
+
+    /// Checks that a waiver keeps from being looked at, in the order of [`View::sorted`].
+    pub fn unseen(&self) -> impl Iterator<Item = &CheckResult> {
+        self.sorted().into_iter().filter(|r| r.is_unseen())
+    }
+
+    /// Checks that do not apply to the target, in the order of [`View::sorted`].
+    pub fn inapplicable(&self) -> impl Iterator<Item = &CheckResult> {
+        self.with_status(CheckStatus::NotApplicable)
+            .filter(|r| !r.is_unseen())
+    }
+
+    /// What the scan amounts to, in one line: that of the verdict, and not more than was looked at.
+    pub fn sentence(&self) -> String {
+        let selected = !self.selection().is_empty();
+        let unseen = self.unseen().count();
+        if self.verdict != Verdict::Passed || !selected && unseen == 0 {
+            return self.verdict.sentence().to_owned();
+        }
+        let which = match (selected, unseen) {
+            (true, 0) => "every selected check that applies",
+            (true, _) => "every other selected check that applies",
+            (false, _) => "every other check that applies",
+        };
+        let waived = match unseen {
+            0 => String::new(),
+            count => format!("; waived and not looked at: {count}"),
+        };
+        format!("passed: {which} was looked at, and none failed at the threshold{waived}")
+    }
+
+    /// Whether the scan was done, nothing was refused, no check that was to look could not, and
+    /// cleanup was proven.
+    pub fn done(&self) -> bool {
+        matches!(self.verdict, Verdict::Passed | Verdict::Findings)
+            && self.count(CheckStatus::Error) == 0
+    }
+
+    /// Whether it was done and is about all of the profile and of the target: nothing was left out by
+    /// tags or waivers, and no check passed or failed on a part of what it asks about.
+    pub fn complete(&self) -> bool {
+        let whole = |f: &Findings| f.results.iter().all(|r| r.limits.is_empty());
+        self.done()
+            && self.selection().is_empty()
+            && self.unseen().next().is_none()
+            && (self.gaps().is_empty() || self.findings.is_none_or(whole))
+    }
+
+    /// What was asked for and did nothing, by kind. Not yet safe to show.
+    pub fn notes(&self) -> Vec<(&'static str, &[String])> {
+        let waivers = self.findings.and_then(|f| f.waivers.as_ref());
+        let thresholds = self.findings.and_then(|f| f.thresholds.as_ref());
+        [
+            ("expired waivers", waivers.map_or(&[][..], |w| &w.expired)),
+            ("unused waivers", waivers.map_or(&[][..], |w| &w.unused)),
+            ("unused allowances", self.unused_allowances),
+            (
+                "thresholds not applied",
+                thresholds.map_or(&[][..], |t| &t.ignored),
+            ),
+        ]
+        .into_iter()
+        .filter(|(_, list)| !list.is_empty())
+        .collect()
+    }
+}
