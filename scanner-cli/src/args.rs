@@ -216,6 +216,9 @@ pub(crate) struct LocalArgs {
     pub(crate) output: Vec<Output>,
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
+    /// Seconds after which the scan is given up
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) timeout: u64,
     /// Also show what passed
     #[arg(short, long)]
     pub(crate) verbose: bool,

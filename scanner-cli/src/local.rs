@@ -1,6 +1,12 @@
 //! `secure-scan local`: the probe's own reading, in this process.
 
-use std::{io, path::PathBuf};
+use std::{
+    fs,
+    io::{self, Write},
+    path::PathBuf,
+    process, thread,
+    time::Duration,
+};
 
 use scanner_core::{
     ScanEngine as _,
@@ -12,11 +18,15 @@ use scanner_probe::{Root, Subject, Tree, answer, archive};
 
 use crate::{NOT_DONE, Problem, args::LocalArgs, exit_code, output, policy, profile, sink::Sinks};
 
+/// Longest answer in bytes. In a cluster it is a sixteenth of this: there it goes through the API server.
+const MAX_ANSWER: usize = 256 << 20;
+
 pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
     let profile = profile::load_with(&args.profile, &args.profile_options)?;
     let judge = policy::judge(&args.judge, policy::Inherited::default())?;
     let sinks = Sinks::open(&args.output)?;
     let started = jiff::Timestamp::now().to_string();
+    give_up_after(Duration::from_secs(args.timeout));
     let (subject, path) = match (args.pid, &args.oci_archive, &args.root) {
         (Some(pid), ..) => (
             format!("process {pid}"),
@@ -55,11 +65,11 @@ pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
     let looked_at = Subject {
         root,
         pid: args.pid,
-        container: cgroup(args.pid),
+        container: cgroup(args.pid).map_err(|e| unusable("cannot tell the processes of", &e))?,
     };
-    let mut bytes = Vec::new();
+    let mut bytes = Capped(Vec::new());
     answer(&looked_at, &request, "local", &mut bytes).map_err(|e| failed("cannot read", &e))?;
-    let inventory = parse::inventory(scanner_probe::NAME, &bytes, "local", &request)
+    let inventory = parse::inventory(scanner_probe::NAME, &bytes.0, "local", &request)
         .map_err(|e| failed("cannot read", &e))?;
     let mut absent = vec![Section::Pod];
     if args.pid.is_none() {
@@ -94,8 +104,51 @@ pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
     Ok(exit_code(document.verdict()))
 }
 
-/// The cgroup of a process, which its neighbours in a container share.
-fn cgroup(pid: Option<u32>) -> String {
-    let text = pid.and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok());
-    text.unwrap_or_default().trim().to_owned()
+/// Ends this program when it takes longer: a filesystem whose server hangs cannot be interrupted. What
+/// was opened for writing is written only at the end, so nothing half-done stays.
+fn give_up_after(limit: Duration) {
+    thread::spawn(move || {
+        thread::sleep(limit);
+        let seconds = limit.as_secs();
+        let _ = writeln!(
+            io::stderr(),
+            "error: the scan took longer than {seconds} s and was given up\n\
+             hint: name a smaller directory or a profile that looks at less, or give it longer with --timeout"
+        );
+        #[expect(clippy::exit, reason = "no other thread can be told to end")]
+        process::exit(NOT_DONE.into());
+    });
+}
+
+/// An answer in memory, which what is scanned may not make as long as it likes.
+struct Capped(Vec<u8>);
+
+impl Write for Capped {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > MAX_ANSWER {
+            return Err(io::Error::other(format!(
+                "what the profile asks for is longer than {} MiB",
+                MAX_ANSWER >> 20
+            )));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The cgroups of a process, which its neighbours in a container share. Without them every process of this
+/// machine would be taken for one of them.
+fn cgroup(pid: Option<u32>) -> io::Result<String> {
+    let Some(pid) = pid else {
+        return Ok(String::new());
+    };
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
+    match text.trim() {
+        "" => Err(io::Error::other("the kernel names no cgroup of it")),
+        text => Ok(text.to_owned()),
+    }
 }

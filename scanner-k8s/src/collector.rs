@@ -86,29 +86,47 @@ fn search(selectors: &[FileSelector]) -> String {
         return ":".into();
     }
     let anywhere = |s: &&FileSelector| s.under.is_empty() || s.under.iter().any(|u| u == "/");
-    let mut roots: Vec<String> = if walks.iter().any(anywhere) {
-        vec!["/".into()]
-    } else {
-        walks.iter().flat_map(|s| s.under.clone()).collect()
-    };
+    let mut roots: Vec<String> = walks.iter().flat_map(|s| s.under.clone()).collect();
+    roots.extend(walks.iter().any(anywhere).then(|| "/".into()));
     roots.sort();
     roots.dedup();
-    // What lies below another root is walked with it.
-    let all = roots.clone();
-    roots.retain(|root| {
-        let below = |other: &String| other != root && root.starts_with(&format!("{other}/"));
-        !all.iter().any(below)
-    });
-    let roots: Vec<String> = roots.iter().map(|r| quote(r)).collect();
+    // What lies below another root is walked with it, unless it is on a mount of its own.
+    let conditions: Vec<String> = roots.iter().map(|root| condition(root, &roots)).collect();
     let tests: Vec<String> = walks.iter().map(|s| expression(s)).collect();
     // A directory that is not there has no files; find would call it an error.
+    // One by one: busybox enters the device of every root from each of them.
     format!(
-        "set --; for root in {}; do \
-         if [ -e \"$root\" ] || [ -h \"$root\" ] || ! absent \"$root\"; then set -- \"$@\" \"$root\"; fi; done; \
-         [ $# -eq 0 ] || entries \"$@\" -xdev ! \\( {} \\)",
-        roots.join(" "),
+        "set --; {}; for root; do entries \"$root\" -xdev ! \\( {} \\); done",
+        conditions.join("; "),
         tests.join(" -o ")
     )
+}
+
+/// Adds `root` to the walk where it is there, and not seen from a root above it already.
+fn condition(root: &str, roots: &[String]) -> String {
+    let above = |other: &&String| {
+        other.as_str() != root && root.starts_with(&format!("{}/", other.trim_end_matches('/')))
+    };
+    let quoted = quote(root);
+    let add = format!(
+        "if [ -e {quoted} ] || [ -h {quoted} ] || ! absent {quoted}; then set -- \"$@\" {quoted}; fi"
+    );
+    // Roots are sorted: the last one above is the nearest.
+    roots.iter().rev().find(above).map_or(add.clone(), |above| {
+        let (above, root) = (quote(&mounted(above)), quote(&mounted(root)));
+        format!("if crossed {above} {root}; then {add}; fi")
+    })
+}
+
+/// A path as it is written in /proc/self/mounts (`mangle` of the kernel's `seq_file`), without a slash at its end.
+fn mounted(path: &str) -> String {
+    path.trim_end_matches('/')
+        .chars()
+        .map(|c| match c {
+            ' ' | '\t' | '\n' | '\\' | '#' => format!("\\{:03o}", u32::from(c)),
+            plain => plain.to_string(),
+        })
+        .collect()
 }
 
 fn expression(selector: &FileSelector) -> String {

@@ -7,7 +7,7 @@ use scanner_core::inventory::changes::{MAX_ENTRIES, MAX_PROCESSES, MAX_SOCKETS, 
 
 use crate::{
     Subject,
-    procs::{of_container, read},
+    procs::{of_container, read, rows},
 };
 
 /// Lines of `scanner_core::inventory::changes` without the moment.
@@ -46,16 +46,22 @@ impl Moment {
 
     fn sockets(&mut self, pid: u32) {
         for protocol in ["tcp", "tcp6", "udp", "udp6", "unix"] {
-            // A kernel without IPv6 has no such file.
-            let text = read(&format!("/proc/{pid}/net/{protocol}")).unwrap_or_default();
-            let all: Vec<String> = text
-                .lines()
-                .filter_map(|row| socket(protocol, row))
-                .collect();
-            if all.len() > MAX_SOCKETS {
+            let mut number = 0;
+            let read = rows(pid, protocol, |row| {
+                if let Some(line) = socket(protocol, row) {
+                    number += 1;
+                    if number <= MAX_SOCKETS {
+                        self.lines.push(line);
+                    }
+                }
+                Ok(())
+            });
+            if number > MAX_SOCKETS {
                 self.lost.push("some of very many sockets");
             }
-            self.lines.extend(all.into_iter().take(MAX_SOCKETS));
+            if read.is_err() {
+                self.lost.push("a table of sockets that cannot be read");
+            }
         }
     }
 

@@ -3,6 +3,8 @@
 //! Owners and permissions are those that the image says, whoever reads it. See the OCI image
 //! specification, "Image Layer Filesystem Changeset", for whiteouts.
 
+mod headers;
+
 use std::{
     collections::BTreeMap,
     io::{self, Read, Write},
@@ -12,6 +14,8 @@ use std::{
 
 use rustix::{fs::FileType, io::Errno};
 use scanner_core::inventory::{FileSelector, MAX_DIGEST};
+
+use headers::Headers;
 
 use crate::{
     contents, language,
@@ -91,7 +95,7 @@ impl Layers {
     ///
     /// Fails when it is no tar archive, or has too many files.
     pub fn add(&mut self, layer: impl Read) -> io::Result<()> {
-        let mut archive = tar::Archive::new(layer);
+        let mut archive = tar::Archive::new(Headers::new(layer));
         let mut upper: Vec<(String, Node)> = Vec::new();
         // Where in `upper` a hard link finds what it names.
         let mut latest: BTreeMap<String, usize> = BTreeMap::new();
@@ -180,7 +184,7 @@ impl Layers {
             text || DATABASES.contains(p) || language::is_read(p, meta.size)
         };
         let wanted = kind == FileType::RegularFile
-            && self.kept + meta.size <= MAX_KEPT
+            && self.kept.saturating_add(meta.size) <= MAX_KEPT
             && [path, &real].iter().any(is_read);
         let mut bytes = Vec::new();
         let digest = if kind == FileType::RegularFile && self.digests && meta.size <= MAX_DIGEST {

@@ -11,9 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use scanner_core::inventory::InventoryRequest;
-use scanner_probe::{Root, Subject, answer, of_container};
+use scanner_probe::{Root, Subject, answer, has_own_root, of_container};
 
 /// Largest request in bytes.
 const MAX_REQUEST: u64 = 1 << 20;
@@ -27,6 +27,9 @@ fn main() -> ExitCode {
         maximum: Some(0),
     };
     let _ = setrlimit(Resource::Core, no_dump);
+    // A target of the same user and capabilities may neither attach to this process nor open its pipes:
+    // PR_SET_DUMPABLE(2const), and "Ptrace access mode checking" of ptrace(2).
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match args.as_slice() {
@@ -87,11 +90,27 @@ fn collect(container: &str, nonce: &str, limit: &str) -> Result<(), String> {
     if container.len() < 12 {
         return Err("the container id is too short to be one".into());
     }
-    let pid = *of_container(container).first().ok_or(
-        "no process of the target is visible: the node's runtime did not join its process namespace",
-    )?;
+    let pid = process_of(container)?;
     let root = format!("/proc/{pid}/root");
     look(Path::new(&root), Some(pid), container, nonce, limit)
+}
+
+/// The lowest process of the container whose root is the container's.
+fn process_of(container: &str) -> Result<u32, String> {
+    let all = of_container(container);
+    if all.is_empty() {
+        return Err("no process of the target is visible: the node's runtime did not join its process namespace".into());
+    }
+    for pid in all {
+        let seen = has_own_root(pid);
+        if seen.map_err(|e| format!("cannot see the root /proc/{pid}/root: {e}"))? {
+            return Ok(pid);
+        }
+    }
+    Err(
+        "cannot see the root: every process of the target took another directory for its own (chroot)"
+            .into(),
+    )
 }
 
 /// Reads the request from standard input and answers it.

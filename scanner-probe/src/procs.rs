@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, Read as _, Write},
+    io::{self, BufRead as _, BufReader, Read as _, Write},
 };
 
 use scanner_core::inventory::Section;
@@ -11,6 +11,8 @@ use crate::{End, Subject};
 
 /// Longest file of `/proc` that is read, in bytes.
 const MAX_PROC: u64 = 4 << 20;
+/// Longest row of a table of sockets, in bytes.
+const MAX_ROW: u64 = 4096;
 const KEYS: [&str; 10] = [
     "Name:",
     "Pid:",
@@ -35,7 +37,8 @@ pub(crate) fn read(path: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Processes whose cgroup names the container, in order; all when `container` is empty.
+/// Processes whose cgroup names the container, in order; all when `container` is empty. A whole list of
+/// cgroups, as in `/proc/PID/cgroup`, names the processes that have the very same.
 pub fn of_container(container: &str) -> Vec<u32> {
     let mut found: Vec<u32> = fs::read_dir("/proc")
         .into_iter()
@@ -43,11 +46,33 @@ pub fn of_container(container: &str) -> Vec<u32> {
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(|pid| {
             container.is_empty()
-                || read(&format!("/proc/{pid}/cgroup")).is_ok_and(|text| text.contains(container))
+                || read(&format!("/proc/{pid}/cgroup")).is_ok_and(|text| is_of(&text, container))
         })
         .collect();
     found.sort_unstable();
     found
+}
+
+fn is_of(cgroups: &str, container: &str) -> bool {
+    if container.contains(':') {
+        cgroups.trim() == container
+    } else {
+        cgroups.contains(container)
+    }
+}
+
+/// Whether the root of a process is the one of its mount namespace, not a directory that it chose
+/// itself with chroot(2): `proc_pid_mountinfo(5)` lists what is mounted as the process sees it, and a
+/// mere directory is mounted nowhere.
+///
+/// # Errors
+///
+/// Fails when the list cannot be read.
+pub fn has_own_root(pid: u32) -> io::Result<bool> {
+    let mounts = read(&format!("/proc/{pid}/mountinfo"))?;
+    Ok(mounts
+        .lines()
+        .any(|line| line.split(' ').nth(4) == Some("/")))
 }
 
 pub(crate) fn section(
@@ -61,7 +86,8 @@ pub(crate) fn section(
     let done = match section {
         Section::Identity => status(pid, &KEYS[3..], out),
         Section::Processes => processes(subject, out),
-        Section::Listeners | Section::Connections => sockets(pid, out),
+        Section::Listeners => sockets(pid, true, out),
+        Section::Connections => sockets(pid, false, out),
         Section::Mounts => {
             read(&format!("/proc/{pid}/mounts")).and_then(|t| out.write_all(t.as_bytes()))
         }
@@ -99,21 +125,40 @@ fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn sockets(pid: u32, out: &mut impl Write) -> io::Result<()> {
-    let tcp = read(&format!("/proc/{pid}/net/tcp"))?;
-    let others = ["tcp6", "udp", "udp6"].map(|name| {
-        // A kernel without IPv6 has no such file.
-        (
-            name,
-            read(&format!("/proc/{pid}/net/{name}")).unwrap_or_default(),
-        )
-    });
-    for (name, text) in [("tcp", tcp)].into_iter().chain(others) {
-        for line in text.lines() {
-            writeln!(out, "/proc/net/{name}:{line}")?;
-        }
+fn sockets(pid: u32, listening: bool, out: &mut impl Write) -> io::Result<()> {
+    for name in ["tcp", "tcp6", "udp", "udp6"] {
+        rows(pid, name, |row| {
+            let state = row.split_whitespace().nth(3).unwrap_or_default();
+            // Of a table of a hundred thousand connections those that listen are few.
+            if listening && name.starts_with("tcp") && !matches!(state, "0A" | "st") {
+                return Ok(());
+            }
+            writeln!(out, "/proc/net/{name}:{row}")
+        })?;
     }
     Ok(())
+}
+
+/// Gives each row of a table of sockets, however long the table is. A kernel without IPv6 has no such
+/// table; every other error is one.
+pub(crate) fn rows(
+    pid: u32,
+    name: &str,
+    mut each: impl FnMut(&str) -> io::Result<()>,
+) -> io::Result<()> {
+    let file = match fs::File::open(format!("/proc/{pid}/net/{name}")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && name != "tcp" => return Ok(()),
+        other => other?,
+    };
+    let mut reader = BufReader::new(file);
+    let mut row = Vec::new();
+    loop {
+        row.clear();
+        if reader.by_ref().take(MAX_ROW).read_until(b'\n', &mut row)? == 0 {
+            return Ok(());
+        }
+        each(String::from_utf8_lossy(&row).trim_end_matches('\n'))?;
+    }
 }
 
 /// Name, length and shape: a value never leaves the target.

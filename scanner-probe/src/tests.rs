@@ -228,3 +228,41 @@ fn files_of_proc_are_never_read_for_a_digest() {
         Collected::Partial { unreadable: 1, .. }
     ));
 }
+
+#[test]
+fn a_directory_that_is_named_is_looked_at_on_a_mount_of_its_own_too() {
+    // A tmpfs within a devtmpfs, on nearly every machine.
+    let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+    let below = dir.path().join("a/b");
+    fs::create_dir_all(&below).unwrap();
+    fs::write(below.join("tool"), "x").unwrap();
+    let tool = below.join("tool").to_str().unwrap().to_owned();
+    for under in [
+        vec!["/dev", "/dev/shm"],
+        vec!["/dev/shm"],
+        vec!["/dev", dir.path().to_str().unwrap()],
+    ] {
+        let selector = FileSelector {
+            under: under.iter().map(ToString::to_string).collect(),
+            kind: vec![FileKind::File],
+            name: vec!["tool".into()],
+            ..FileSelector::default()
+        };
+        let found = look(Path::new("/"), &request(&[Section::Files], vec![selector]));
+        assert_eq!(paths(&found), [tool.as_str()], "{under:?}");
+    }
+}
+
+#[test]
+fn what_a_walk_comes_by_anyway_is_walked_once() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("tmp/a")).unwrap();
+    fs::write(dir.path().join("tmp/a/tool"), "x").unwrap();
+    let selector = FileSelector {
+        under: ["/", "/tmp", "/tmp/a", "/none"].map(String::from).into(),
+        kind: vec![FileKind::File],
+        ..FileSelector::default()
+    };
+    let found = look(dir.path(), &request(&[Section::Files], vec![selector]));
+    assert_eq!(paths(&found), ["/tmp/a/tool"]);
+}

@@ -5,7 +5,10 @@ use std::{
     os::fd::{AsFd as _, OwnedFd},
 };
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, openat, statat};
+use rustix::{
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, openat, statat},
+    io::Errno,
+};
 use scanner_core::inventory::FileSelector;
 
 use crate::{
@@ -28,15 +31,21 @@ pub(crate) fn walk(
     let mut walk = Walk {
         root,
         selectors,
+        device: root.device,
         lost: 0,
         seen: 0,
     };
-    for start in starts(selectors) {
-        let dir = match root.stat(&start) {
+    let starts = starts(selectors);
+    for start in &starts {
+        if seen_from_above(root, start, &starts) {
+            continue;
+        }
+        let dir = match root.stat(start) {
             Ok(Some(stat)) => {
-                let (look, attribute) = (|| root.contents(&start), || root.capability(&start));
-                tree::keep(selectors, meta(&stat), &start, out, look, attribute)?;
-                root.resolve(&start, OFlags::DIRECTORY | OFlags::NOFOLLOW)
+                walk.device = stat.st_dev;
+                let (look, attribute) = (|| root.contents(start), || root.capability(start));
+                tree::keep(selectors, meta(&stat), start, out, look, attribute)?;
+                root.resolve(start, OFlags::DIRECTORY | OFlags::NOFOLLOW)
             }
             Ok(None) => continue,
             Err(error) => Err(error),
@@ -52,7 +61,7 @@ pub(crate) fn walk(
     Ok(walk.lost)
 }
 
-/// Directories below which all selections lie, none of them below another.
+/// Directories below which all selections lie, in order.
 fn starts(selectors: &[&FileSelector]) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for selector in selectors {
@@ -63,19 +72,31 @@ fn starts(selectors: &[&FileSelector]) -> Vec<String> {
     }
     all.sort();
     all.dedup();
-    let others = all.clone();
-    all.retain(|dir| {
-        let above = |other: &&String| {
-            *other != dir && dir.starts_with(&format!("{}/", other.trim_end_matches('/')))
-        };
-        !others.iter().any(|other| above(&other))
-    });
     all
+}
+
+/// Whether the walk of another start comes by this one: it lies below, and nothing is mounted between.
+/// What cannot be looked at is not seen from above.
+fn seen_from_above(root: &Root, start: &str, starts: &[String]) -> bool {
+    let device = |path: &str| root.stat(path).ok().flatten().map(|stat| stat.st_dev);
+    let above = starts.iter().rev().find(|other| {
+        *other != start && start.starts_with(&format!("{}/", other.trim_end_matches('/')))
+    });
+    let Some(above) = above else { return false };
+    let Some(walked) = device(above) else {
+        return false;
+    };
+    let way = start.match_indices('/').map(|(at, _)| &start[..at]);
+    way.filter(|path| path.len() > above.len())
+        .chain([start])
+        .all(|path| device(path) == Some(walked))
 }
 
 struct Walk<'a> {
     root: &'a Root,
     selectors: &'a [&'a FileSelector],
+    /// Of the start: the walk crosses no mount.
+    device: u64,
     lost: u64,
     seen: u64,
 }
@@ -106,16 +127,21 @@ impl Walk<'_> {
                 self.lost += 1;
                 break;
             }
-            // Gone since it was listed: there is nothing to look at.
-            let Ok(stat) = statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) else {
-                continue;
+            let stat = match statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => stat,
+                // Gone since it was listed: there is nothing to look at.
+                Err(Errno::NOENT) => continue,
+                Err(_) => {
+                    self.lost += 1;
+                    continue;
+                }
             };
             let below = format!("{path}/{}", name.to_string_lossy());
             let look = || self.root.contents.of(dir.as_fd(), name);
             let attribute = || contents::capability(dir.as_fd(), name);
             tree::keep(self.selectors, meta(&stat), &below, out, look, attribute)?;
             let is_dir = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-            if !is_dir || stat.st_dev != self.root.device {
+            if !is_dir || stat.st_dev != self.device {
                 continue;
             }
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

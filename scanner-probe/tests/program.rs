@@ -1,8 +1,11 @@
 //! The program itself: it refuses what it cannot do, and ends by itself.
 
 use std::{
+    fs,
     io::Write as _,
-    process::{Command, Stdio},
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -99,4 +102,75 @@ fn what_is_wrong_is_said() {
             "{args:?}: {text}"
         );
     }
+}
+
+/// A user that is not root, for tests of what such a user may do. Without the right to become it the tests
+/// are this user's own.
+const USER: u32 = 65_532;
+
+/// The program where every user may run it, and nobody but root may read it.
+fn published(folder: &Path) -> std::path::PathBuf {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("a copy");
+    let copy = folder.join("probe");
+    fs::copy(env!("CARGO_BIN_EXE_secure-scan-probe"), &copy).expect("a copy");
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o111)).expect("a copy");
+    copy
+}
+
+fn as_user(command: &mut Command) -> &mut Command {
+    if rustix::process::geteuid().is_root() {
+        command.uid(USER).gid(USER);
+    }
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+}
+
+fn told(mut child: Child, request: &[u8]) -> Output {
+    child
+        .stdin
+        .take()
+        .expect("stdin")
+        .write_all(request)
+        .expect("it reads");
+    child.wait_with_output().expect("it reads")
+}
+
+#[test]
+fn names_that_may_be_listed_and_not_looked_at_are_no_complete_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = published(folder.path());
+    let listed = folder.path().join("root/listed");
+    fs::create_dir_all(&listed).unwrap();
+    fs::write(listed.join("key.pem"), "x").unwrap();
+    // As a directory of root that others may read and not enter.
+    fs::set_permissions(&listed, fs::Permissions::from_mode(0o444)).unwrap();
+    let root = folder.path().join("root");
+    let mut command = Command::new(program);
+    command.args(["root", root.to_str().unwrap(), "n", "10"]);
+    let child = as_user(&mut command).spawn().unwrap();
+    let out = told(child, b"{\"sections\":[\"files\"],\"files\":[{}]}");
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert!(text.contains("!partial "), "{text}");
+    fs::set_permissions(&listed, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn another_process_of_its_user_cannot_look_into_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = published(folder.path());
+    let mut command = Command::new(program);
+    let mut child = as_user(command.arg("serve")).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let pid = child.id();
+    for what in ["fd/1", "environ", "mem", "root"] {
+        let mut cat = Command::new("head");
+        cat.args(["-c1", &format!("/proc/{pid}/{what}")]);
+        let out = as_user(&mut cat).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(said.contains("Permission denied"), "{what}: {said}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

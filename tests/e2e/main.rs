@@ -23,6 +23,7 @@ mod planner;
 mod profiles;
 mod reap;
 mod reports;
+mod roots;
 mod side_effects;
 mod sidecar;
 mod sidecar_options;

@@ -124,7 +124,9 @@ pub(crate) fn build(source: &Path, target: &Path) -> Result<PathBuf> {
 /// An OCI image layout with `program` alone; see the OCI image specification, "Image Layout".
 pub(crate) fn layout(program: &[u8], name: &str) -> Result<Layout> {
     let mut layer = tar::Builder::new(Vec::new());
-    append(&mut layer, PROGRAM, program, 0o755)?;
+    // Nobody in the pod needs to read it, and the kernel lets no other process look into a program that
+    // its user may not read ("Ptrace access mode checking", ptrace(2)).
+    append(&mut layer, PROGRAM, program, 0o111)?;
     let layer = layer.into_inner()?;
     let machine = match std::env::consts::ARCH {
         "x86_64" => "amd64",

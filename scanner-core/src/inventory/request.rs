@@ -125,8 +125,8 @@ impl std::fmt::Display for Section {
 /// Which files a check wants to see. All conditions that are given must hold.
 ///
 /// Two forms: `paths` names files one by one (each is looked at, links are not followed, and its
-/// absence is data too); otherwise the target's root filesystem is walked, without crossing into
-/// other mounts, below each of `under`.
+/// absence is data too); otherwise each of `under` is walked, without crossing into other mounts below
+/// it. One that is a mount itself is walked too, also where another selection starts above it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FileSelector {

@@ -84,6 +84,19 @@ entries() {
   ' sh {} + -o -exec stat -c '%f %u %g %s %n' {} +
 }
 
+# Whether something is mounted below $1 on the way to $2, which a walk of $1 then does not see. Both are
+# as in /proc/self/mounts; where that cannot be read, walking twice is better than not at all.
+crossed() {
+  [ -r /proc/self/mounts ] || return 0
+  while read -r source target rest; do
+    case $target/ in
+      "$1"/) ;;
+      "$1"/*) case $2/ in "$target"/*) return 0 ;; esac ;;
+    esac
+  done </proc/self/mounts
+  return 1
+}
+
 # Whether digests can be taken here.
 sha256() {
   has sed && [ "$(printf '' | sha256sum 2>/dev/null)" = \

@@ -407,3 +407,49 @@ fn what_changes_while_the_collector_runs_is_told_in_every_shell() {
         assert!(data.files > 50 && data.processes > 0, "{shell:?}: {data:?}");
     }
 }
+
+#[test]
+fn a_directory_that_is_named_is_looked_at_on_a_mount_of_its_own_too() {
+    // A tmpfs within a devtmpfs, on nearly every machine.
+    let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+    let below = dir.path().join("with space/b");
+    fs::create_dir_all(&below).unwrap();
+    fs::write(below.join("tool"), "x").unwrap();
+    let tool = below.join("tool").to_str().unwrap().to_owned();
+    let deep = below.to_str().unwrap();
+    for under in [
+        vec!["/dev", "/dev/shm"],
+        vec!["/dev/shm"],
+        vec!["/dev", deep],
+        vec!["/dev", "/dev/shm", deep, "/dev/none"],
+    ] {
+        let request = InventoryRequest {
+            sections: [Section::Files].into(),
+            files: vec![FileSelector {
+                under: under.iter().map(ToString::to_string).collect(),
+                kind: vec![FileKind::File],
+                name: vec!["tool".into()],
+                ..FileSelector::default()
+            }],
+            ..InventoryRequest::default()
+        };
+        for shell in SHELLS {
+            let found = collect(shell, &request);
+            let files: Vec<&str> = found
+                .files
+                .data()
+                .unwrap()
+                .iter()
+                .map(|f| f.path.as_str())
+                .collect();
+            assert_eq!(files, [tool.as_str()], "{shell:?} {under:?}");
+        }
+    }
+}
+
+#[test]
+fn a_path_is_compared_as_the_kernel_writes_it() {
+    assert_eq!(mounted("/"), "");
+    assert_eq!(mounted("/a b/"), "/a\\040b");
+    assert_eq!(mounted("/a\\#"), "/a\\134\\043");
+}

@@ -25,6 +25,17 @@ fn values_are_told_by_their_shape_alone() {
     );
 }
 
+#[test]
+fn a_process_is_of_a_container_by_its_id_and_of_a_cgroup_by_all_of_it() {
+    let docker = "0::/docker/0123456789abcdef\n";
+    assert!(is_of(docker, "0123456789ab"));
+    assert!(is_of(docker, "0::/docker/0123456789abcdef"));
+    for other in ["0::/user/session-10\n", "0::/user/session-1/x\n"] {
+        assert!(!is_of(other, "0::/user/session-1"), "{other}");
+    }
+    assert!(has_own_root(std::process::id()).unwrap());
+}
+
 proptest! {
     #[test]
     fn no_value_is_in_what_is_told(
