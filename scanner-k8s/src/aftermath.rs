@@ -42,9 +42,9 @@ pub(crate) fn objects(session: &Session) -> Vec<AuditCheck> {
                 "{} uid {}: the server confirmed its removal",
                 made.kind, made.uid
             ));
-        } else if absent.is_some() {
+        } else if ledger.gone(&made) {
             evidence.push(format!(
-                "{} uid {}: in no list of the server any more",
+                "{} uid {}: looked for by its name, and not there any more",
                 made.kind, made.uid
             ));
         } else {

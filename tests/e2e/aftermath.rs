@@ -104,3 +104,34 @@ async fn a_finalizer_on_an_object_of_the_scan_is_no_clean_end() {
     );
     site.remove().await;
 }
+
+#[tokio::test]
+async fn an_object_that_lost_its_label_is_still_seen() {
+    let site = Site::new("unlabelled").await;
+    let session = site.session(120).await;
+    let name = format!("secure-scan-{}", session.plan().scan_id);
+    let roles = site.api::<Role>();
+    let params = PatchParams::default();
+    let hide = async {
+        let hidden = json!({"metadata": {
+            "finalizers": ["example.com/hold"],
+            "labels": {"secure-scan.io/scan": null},
+        }});
+        let patch = Patch::Merge(&hidden);
+        eventually("the scan's Role", async || {
+            roles.patch(&name, &params, &patch).await.ok()
+        })
+        .await;
+    };
+    let (report, ()) = tokio::join!(scan(&session, "sh", SLOW, pending()), hide);
+    let free = json!({"metadata": {"finalizers": null}});
+    let freed = roles.patch(&name, &params, &Patch::Merge(&free)).await;
+    assert!(freed.is_ok(), "the Role was held: {}", show(&report));
+    let text = show(&report);
+    assert_eq!(report.verdict, Verdict::CleanupUnverified, "{text}");
+    assert!(text.contains("took the scan's label off it"), "{text}");
+    let audit = report.post_scan.unwrap();
+    let ledger = audit.checks.iter().find(|c| c.id == "ledger-empty");
+    assert_eq!(ledger.unwrap().outcome, AuditOutcome::NotShown, "{text}");
+    site.remove().await;
+}

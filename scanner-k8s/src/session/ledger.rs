@@ -42,6 +42,8 @@ struct State {
     deleted: Vec<(String, String, Option<String>)>,
     /// Kinds of which no object carries the scan's label.
     absent: Vec<(String, Scope)>,
+    /// Kind and name of what was looked for by its name and is not there.
+    gone: Vec<(String, String)>,
 }
 
 /// The ledger of one scan.
@@ -154,6 +156,37 @@ impl Ledger {
             .map(|(_, scope)| *scope)
     }
 
+    /// What was made, or may have been, and the server did not confirm to have removed: its name, and its
+    /// UID where that is known.
+    pub(crate) fn unconfirmed(&self, kind: &str) -> Vec<(String, Option<String>)> {
+        let mut all: Vec<_> = self
+            .made()
+            .into_iter()
+            .filter(|made| made.kind == kind && !self.removed(made))
+            .map(|made| (made.name, Some(made.uid)))
+            .collect();
+        let state = self.state();
+        let unknown = state.attempted.iter().filter(|(k, name)| {
+            let made = state.made.iter().any(|m| m.kind == *k && m.name == *name);
+            let mut deleted = state.deleted.iter();
+            let removed = deleted.any(|(d, n, uid)| d == k && n == name && uid.is_some());
+            k == kind && !made && !removed
+        });
+        all.extend(unknown.map(|(_, name)| (name.clone(), None)));
+        all
+    }
+
+    /// It was looked for by its name, and is not there any more.
+    pub(crate) fn note_gone(&self, kind: &str, name: &str) {
+        self.state().gone.push((kind.to_owned(), name.to_owned()));
+    }
+
+    pub(crate) fn gone(&self, made: &Made) -> bool {
+        let state = self.state();
+        let mut gone = state.gone.iter();
+        gone.any(|(kind, name)| *kind == made.kind && *name == made.name)
+    }
+
     /// Whether the server confirmed the removal of exactly this object: it named its UID, or had no
     /// object with that name and UID any more.
     pub(crate) fn removed(&self, made: &Made) -> bool {
@@ -196,6 +229,26 @@ mod tests {
         ledger.settle(Duration::from_secs(5)).await;
         assert_eq!(*ledger.under_way.borrow(), 0);
         assert_eq!(ledger.attempted().len(), 1, "it may exist");
+    }
+
+    #[test]
+    fn what_no_answer_confirmed_is_to_be_looked_for() {
+        let ledger = Arc::new(Ledger::default());
+        for name in ["held", "deleted", "lost"] {
+            drop(Ledger::attempt(&ledger, "Role", name));
+        }
+        for name in ["held", "deleted"] {
+            ledger.state().made.push(Made {
+                kind: "Role".into(),
+                name: name.into(),
+                uid: name.into(),
+            });
+        }
+        ledger.note_deleted("Role", "held", None);
+        ledger.note_deleted("Role", "deleted", Some("deleted".into()));
+        let wanted = [("held".into(), Some("held".into())), ("lost".into(), None)];
+        assert_eq!(ledger.unconfirmed("Role"), wanted);
+        assert!(ledger.unconfirmed("Job").is_empty());
     }
 
     #[test]

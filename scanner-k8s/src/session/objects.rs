@@ -1,5 +1,7 @@
 //! Objects of a scan: created with their owner, deleted by UID, and shown to be gone.
 
+use std::fmt::Write as _;
+
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
     Api, Resource, ResourceExt,
@@ -189,8 +191,16 @@ impl Session {
     }
 
     /// Shows that no object of that kind carries the scan's label, in any namespace that the operator
-    /// may list.
+    /// may list, and that what the scan made is gone by its name.
     pub(crate) async fn gone<K: Owned>(&self) -> Result<String, ControlError> {
+        let unlabelled = self.unlabelled::<K>().await?;
+        self.gone_by_name::<K>().await?;
+        Ok(unlabelled)
+    }
+
+    /// Shows that no object of that kind carries the scan's label. Whoever takes the label off an object
+    /// hides it from this.
+    pub(crate) async fn unlabelled<K: Owned>(&self) -> Result<String, ControlError> {
         let kind = K::kind(&()).into_owned();
         self.ledger.settle(CALL_TIMEOUT).await;
         if !self.may_exist(&kind) {
@@ -210,36 +220,68 @@ impl Session {
         };
         let uid = first.metadata.uid.clone().unwrap_or_default();
         let ours = self.ledger.made().iter().any(|made| made.uid == uid);
+        if ours {
+            return Err(self.still_there(first));
+        }
         let name = first.metadata.name.clone().unwrap_or_default();
         let namespace = first.metadata.namespace.clone().unwrap_or_default();
-        let finalizers = first.metadata.finalizers.clone().unwrap_or_default();
-        let what = if ours && !finalizers.is_empty() {
-            let held = finalizers.join(", ");
-            format!("{kind} {name} still exists, held by finalizers: {held}")
-        } else if ours {
-            format!("{kind} {name} still exists")
-        } else {
-            format!(
-                "{kind} {name} in namespace {namespace} carries the scan's label and is not its own"
-            )
-        };
-        let mut hint = format!(
-            "the lease removes it within {} s; check with: kubectl get {} -A -l {SCAN_LABEL}={}",
-            self.plan.lease_seconds,
-            K::plural(&()),
-            self.plan.scan_id
-        );
-        if !finalizers.is_empty() {
-            "whoever put the finalizers there must remove them".clone_into(&mut hint);
-        } else if !ours {
-            "somebody else put the label there; find out who".clone_into(&mut hint);
-        }
         Err(ControlError {
-            message: what,
-            hint: Some(hint),
-            effect: ControlEffect::NotHeld,
-            source: None,
+            hint: Some("somebody else put the label there; find out who".into()),
+            ..not_held(format!(
+                "{kind} {name} in namespace {namespace} carries the scan's label and is not its own"
+            ))
         })
+    }
+
+    /// Looks by name, and only for what the server did not confirm to have removed. A list, for which the
+    /// operator needs no right that a scan does not need anyway.
+    async fn gone_by_name<K: Owned>(&self) -> Result<(), ControlError> {
+        let kind = K::kind(&()).into_owned();
+        for (name, uid) in self.ledger.unconfirmed(&kind) {
+            let api = self.operator_api::<K>();
+            let params = ListParams::default().fields(&format!("metadata.name={name}"));
+            let what = format!("look for {kind} {name}");
+            let found = insist(what, || api.list_metadata(&params)).await;
+            let found = found.map_err(CallError::of_control)?.items;
+            // Without a known UID, whatever has a name of this scan is of this scan.
+            let same = |meta: &PartialObjectMeta<K>| {
+                let known = uid.is_none() || meta.metadata.uid == uid;
+                meta.metadata.name.as_ref() == Some(&name) && known
+            };
+            if let Some(left) = found.iter().find(|meta| same(meta)) {
+                return Err(self.still_there(left));
+            }
+            self.ledger.note_gone(&kind, &name);
+        }
+        Ok(())
+    }
+
+    /// An object of the scan that is left.
+    fn still_there<K: Owned>(&self, left: &PartialObjectMeta<K>) -> ControlError {
+        let (kind, meta) = (K::kind(&()), &left.metadata);
+        let name = meta.name.as_deref().unwrap_or_default();
+        let labels = meta.labels.as_ref();
+        let label = labels.and_then(|labels| labels.get(SCAN_LABEL));
+        let mut message = format!("{kind} {name} still exists");
+        if label.map(String::as_str) != Some(self.plan.scan_id.as_str()) {
+            message.push_str(", and somebody took the scan's label off it");
+        }
+        let finalizers = meta.finalizers.as_deref().unwrap_or_default();
+        let hint = if finalizers.is_empty() {
+            format!(
+                "the lease removes it within {} s; check with: kubectl get {} {name} -n {}",
+                self.plan.lease_seconds,
+                K::plural(&()),
+                self.namespace()
+            )
+        } else {
+            let _ = write!(message, ", held by finalizers: {}", finalizers.join(", "));
+            "whoever put the finalizers there must remove them".to_owned()
+        };
+        ControlError {
+            hint: Some(hint),
+            ..not_held(message)
+        }
     }
 
     /// Objects of that kind with the scan's label: everywhere, or where that is refused, here.

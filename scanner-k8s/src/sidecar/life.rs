@@ -84,13 +84,17 @@ impl SecurityControl for Life {
         let name = session.name();
         let uid = session.uid_of("Pod", &name);
         let is_gone = Evidence(vec![
-            session.gone::<Pod>().await?,
+            session.unlabelled::<Pod>().await?,
             format!(
                 "pod {name} (uid {}) is gone",
                 uid.as_deref().unwrap_or("never told")
             ),
         ]);
-        match self.0.left().await? {
+        let left = self.0.left().await?;
+        if left != Left::Pod {
+            session.shown().note_gone("Pod", &name);
+        }
+        match left {
             Left::Nothing => Ok(is_gone),
             Left::Another => Ok(Evidence::of("the pod is gone; another took its name")),
             Left::Pod => Err(ControlError {
