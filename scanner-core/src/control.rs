@@ -45,6 +45,10 @@ pub enum ControlEffect {
     /// The control does not hold, or that cannot be seen, and the scan was told to go on without
     /// it: the report says so. Only [`SecurityControl::verify`] may say this.
     Tolerated,
+    /// The cluster does not have what the control is about, as most do not, and it is an addition to the
+    /// others: that is told as evidence, and the scan goes on unless the control is required. Only
+    /// [`SecurityControl::verify`] may say this.
+    Absent,
     /// The evidence that was gathered is about something else than the target: discard it.
     EvidenceInvalid,
 }

@@ -24,6 +24,9 @@ use crate::{
 
 use record::Recorder;
 
+/// What to do about a panic.
+const BUG: &str = "this is a bug in secure-scan; please report it";
+
 /// A stage of a scan, in order.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
@@ -124,6 +127,7 @@ impl Pipeline<'_> {
     pub async fn run(self, interrupt: impl Future<Output = String>) -> ScanReport {
         let started = Instant::now();
         let mut recorder = Recorder::new(&self);
+        let mut interrupted = None;
         let failure = {
             let work = AssertUnwindSafe(stages::run(&self, &mut recorder)).catch_unwind();
             match select(pin!(work), pin!(interrupt)).await {
@@ -131,29 +135,37 @@ impl Pipeline<'_> {
                 Either::Left((Ok(Err(failure)), _)) => Some(failure),
                 Either::Left((Err(panic), _)) => Some(Failure {
                     stage: Stage::Resolve,
-                    message: format!("internal error: {}", panic_text(panic.as_ref())),
-                    hint: Some("this is a bug in secure-scan; please report it".into()),
+                    message: internal(panic.as_ref()),
+                    hint: Some(BUG.into()),
                     interrupted: false,
                 }),
                 Either::Right((reason, _)) => {
-                    self.observer.event(&Event::Interrupted {
-                        reason: reason.clone(),
-                    });
-                    Some(Failure {
+                    let failure = Failure {
                         stage: Stage::Resolve,
                         message: format!("interrupted by {reason}"),
                         hint: None,
                         interrupted: true,
-                    })
+                    };
+                    interrupted = Some(Event::Interrupted { reason });
+                    Some(failure)
                 }
             }
         };
+        recorder.must_release();
+        if let Some(event) = interrupted {
+            recorder.tell(&event);
+        }
         if let Some(failure) = failure {
             recorder.fail(failure);
         }
         stages::release(&self, &mut recorder).await;
         recorder.into_report(self, started.elapsed())
     }
+}
+
+/// What a panic is to a reader.
+fn internal(panic: &(dyn std::any::Any + Send)) -> String {
+    format!("internal error: {}", panic_text(panic))
 }
 
 fn panic_text(payload: &(dyn std::any::Any + Send)) -> &str {

@@ -282,6 +282,21 @@ async fn isolation_that_a_policy_requires_stops_what_is_not_isolated_and_nothing
 }
 
 #[tokio::test]
+async fn a_guard_that_a_policy_requires_must_be_there() {
+    let site = Site::new("gates-guard").await;
+    let file = policy("", "", "require_controls: [admission-guard]");
+    let path = file.path().to_str().expect("path");
+    let required = ["web", "--policy", path, "-o", "json"];
+    let said = site.run(&required).await;
+    assert_eq!(said.code, 3, "{said:?}");
+    let report = said.json();
+    assert_eq!(report["failure"]["stage"], "verify", "{said:?}");
+    assert!(said.out.contains("not installed"), "{said:?}");
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+#[tokio::test]
 async fn an_abort_is_an_event_where_that_is_allowed_and_told_where_not() {
     let site = Site::new("gates-event").await;
     let said = site.run(&["web", "--level", "strict", "-o", "json"]).await;

@@ -2,10 +2,11 @@
 
 use std::{
     collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
 
-use super::{Pipeline, Stage, stages::slot};
+use super::{BUG, Pipeline, Stage, internal, stages::slot};
 use crate::{
     cause::chain,
     control::{ControlError, Evidence},
@@ -26,6 +27,8 @@ pub(super) struct Recorder<'a> {
     timings: Vec<Timing>,
     controls: Vec<ControlRecord>,
     failure: Option<Failure>,
+    /// From now on nothing may keep the release from its end.
+    releasing: bool,
     pub(super) touched: bool,
     pub(super) gate_aborted: bool,
     pub(super) cleanup_failures: Vec<String>,
@@ -63,6 +66,7 @@ impl<'a> Recorder<'a> {
             timings: Vec::new(),
             controls,
             failure: None,
+            releasing: false,
             touched: false,
             gate_aborted: false,
             cleanup_failures: Vec::new(),
@@ -78,7 +82,28 @@ impl<'a> Recorder<'a> {
     pub(super) fn start(&mut self, stage: Stage) {
         self.stop();
         self.current = Some((stage, Instant::now()));
-        self.observer.event(&Event::StageStarted(stage));
+        self.tell(&Event::StageStarted(stage));
+    }
+
+    /// From now on an observer that panics is no more than a failure of the scan.
+    pub(super) fn must_release(&mut self) {
+        self.releasing = true;
+    }
+
+    /// Tells the observer.
+    pub(super) fn tell(&mut self, event: &Event) {
+        if !self.releasing {
+            return self.observer.event(event);
+        }
+        let told = catch_unwind(AssertUnwindSafe(|| self.observer.event(event)));
+        if let Err(panic) = told {
+            self.failure.get_or_insert_with(|| Failure {
+                stage: self.current.map_or(Stage::Release, |(stage, _)| stage),
+                message: internal(panic.as_ref()),
+                hint: Some(BUG.into()),
+                interrupted: false,
+            });
+        }
     }
 
     pub(super) fn stop(&mut self) {
@@ -95,7 +120,7 @@ impl<'a> Recorder<'a> {
         if let (Stage::Resolve, Some((stage, _))) = (failure.stage, self.current) {
             failure.stage = stage;
         }
-        self.observer.event(&Event::Failed {
+        self.tell(&Event::Failed {
             stage: failure.stage,
             reason: failure.message.clone(),
         });
@@ -109,31 +134,31 @@ impl<'a> Recorder<'a> {
         stage: Stage,
         result: Result<Evidence, ControlError>,
     ) -> Result<Vec<String>, Failure> {
-        let record = self.controls.get_mut(index);
-        let id = record.as_ref().map(|r| r.id.clone()).unwrap_or_default();
+        let record = self.controls.get(index);
+        let id = record.map(|r| r.id.clone()).unwrap_or_default();
         match result {
             Ok(evidence) => {
                 let shown = evidence.0.clone();
                 if matches!(stage, Stage::Release | Stage::VerifyRelease) {
-                    self.observer.event(&Event::ControlReleased {
+                    self.tell(&Event::ControlReleased {
                         id,
                         stage,
                         evidence: shown.clone(),
                     });
                 }
-                if let Some(record) = record {
+                if let Some(record) = self.controls.get_mut(index) {
                     *slot(record, stage) = ControlStage::Done { evidence };
                 }
                 Ok(shown)
             }
             Err(error) => {
                 let message = chain(&error);
-                self.observer.event(&Event::ControlFailed {
+                self.tell(&Event::ControlFailed {
                     id,
                     stage,
                     reason: message.clone(),
                 });
-                if let Some(record) = record {
+                if let Some(record) = self.controls.get_mut(index) {
                     *slot(record, stage) = ControlStage::Failed {
                         reason: message.clone(),
                     };
@@ -170,7 +195,8 @@ impl<'a> Recorder<'a> {
             self.findings = None;
             self.packages = None;
         }
-        self.observer.event(&Event::Ended { verdict });
+        let failure = self.failure.take();
+        self.tell(&Event::Ended { verdict });
         ScanReport {
             schema: SCHEMA.into(),
             tool_version: env!("CARGO_PKG_VERSION").into(),
@@ -179,7 +205,7 @@ impl<'a> Recorder<'a> {
             plan: scan.plan,
             started: self.started,
             seconds: elapsed.as_secs_f64(),
-            failure: self.failure,
+            failure,
             gates: self.gates,
             unused_allowances: vec![],
             alert: None,

@@ -1,6 +1,13 @@
 //! The stages themselves, each taking the value that the one before it made.
 
-use super::{Pipeline, Stage, record::Recorder};
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use futures_util::FutureExt as _;
+
+use super::{BUG, Pipeline, Stage, internal, record::Recorder};
 use crate::{
     cause::chain,
     control::{ControlEffect, ControlError, EnforcedControls},
@@ -89,11 +96,16 @@ async fn enforce(
     rec.start(Stage::Verify);
     let mut held = Vec::new();
     for (control, index) in scan.controls.iter().zip(0..) {
+        let required = scan.required.iter().any(|id| id == control.id());
         let result = match control.verify().await {
-            Err(error)
-                if error.effect == ControlEffect::Tolerated
-                    && !scan.required.iter().any(|id| id == control.id()) =>
-            {
+            Err(error) if error.effect == ControlEffect::Absent && !required => {
+                let (id, reason) = (control.id(), chain(&error));
+                scan.observer
+                    .event(&Event::Note(format!("control {id}: {reason}")));
+                rec.control(index, Stage::Verify, Ok(crate::Evidence::of(reason)))?;
+                continue;
+            }
+            Err(error) if error.effect == ControlEffect::Tolerated && !required => {
                 let reason = chain(&error);
                 let id = control.id();
                 scan.observer
@@ -155,18 +167,28 @@ pub(super) async fn release(scan: &Pipeline<'_>, rec: &mut Recorder<'_>) {
     }
     rec.start(Stage::Release);
     for (index, control) in scan.controls.iter().enumerate().rev() {
-        let result = control.release().await;
+        let result = caught(control.release()).await;
         note_release(rec, index, Stage::Release, result);
     }
     rec.start(Stage::VerifyRelease);
     for (index, control) in scan.controls.iter().enumerate().rev() {
-        let result = control.verify_release().await;
+        let result = caught(control.verify_release()).await;
         note_release(rec, index, Stage::VerifyRelease, result);
     }
     rec.start(Stage::PostScanAudit);
-    let checks: Vec<AuditCheck> = scan.controls.iter().flat_map(|c| c.aftermath()).collect();
+    let mut checks: Vec<AuditCheck> = Vec::new();
+    for control in &scan.controls {
+        match catch_unwind(AssertUnwindSafe(|| control.aftermath())) {
+            Ok(shown) => checks.extend(shown),
+            Err(panic) => {
+                let why = internal(panic.as_ref());
+                rec.cleanup_failures
+                    .push(format!("{}: {why}", control.id()));
+            }
+        }
+    }
     for check in &checks {
-        scan.observer.event(&Event::Audited(check.clone()));
+        rec.tell(&Event::Audited(check.clone()));
         if check.outcome == AuditOutcome::NotShown {
             let why = check.evidence.join("; ");
             rec.cleanup_failures.push(format!("{}: {why}", check.id));
@@ -179,12 +201,36 @@ pub(super) async fn release(scan: &Pipeline<'_>, rec: &mut Recorder<'_>) {
     rec.stop();
 }
 
+/// What came of a step of the release; a panic is an error, so that the other controls have their turn.
+async fn caught(
+    step: impl Future<Output = Result<crate::Evidence, ControlError>>,
+) -> Result<Result<crate::Evidence, ControlError>, String> {
+    let done = AssertUnwindSafe(step).catch_unwind().await;
+    done.map_err(|panic| internal(panic.as_ref()))
+}
+
 fn note_release(
     rec: &mut Recorder<'_>,
     index: usize,
     stage: Stage,
-    result: Result<crate::Evidence, ControlError>,
+    result: Result<Result<crate::Evidence, ControlError>, String>,
 ) {
+    let result = match result {
+        Ok(result) => result,
+        // What was done before it is not known, whatever is seen later.
+        Err(message) => {
+            rec.cleanup_failures.push(message.clone());
+            let error = ControlError {
+                message,
+                hint: Some(BUG.into()),
+                effect: ControlEffect::NotHeld,
+                source: None,
+            };
+            // The record keeps it.
+            let _ = rec.control(index, stage, Err(error));
+            return;
+        }
+    };
     let effect = result.as_ref().err().map(|e| e.effect);
     if let Err(failure) = rec.control(index, stage, result) {
         match effect {

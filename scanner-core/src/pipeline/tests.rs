@@ -12,12 +12,12 @@ use super::*;
 use crate::{
     AccessError, ControlError, EnforcedControls, Evidence, StrategyError, Target, TargetAccess,
     control::ControlEffect,
-    event::Silent,
+    event::{Event, Observer, Silent},
     finding::{CheckResult, CheckStatus, Findings, ProfileRef},
     gate::ExpectedDigest,
     inventory::{Inventory, InventoryRequest, PodFacts},
     plan::{PlannedCommand, PlannedControl},
-    report::{ControlStage, Verdict},
+    report::{AuditCheck, ControlStage, Verdict},
     target::TargetForm,
 };
 
@@ -30,6 +30,7 @@ enum Fault {
     Error(&'static str),
     Panic(&'static str),
     Tolerated(&'static str),
+    Absent(&'static str),
     Hang(&'static str),
     Invalid(&'static str),
 }
@@ -57,6 +58,7 @@ impl Script {
         match self.fault {
             Fault::Error(at) if at == name => Err(error(ControlEffect::NotHeld)),
             Fault::Tolerated(at) if at == name => Err(error(ControlEffect::Tolerated)),
+            Fault::Absent(at) if at == name => Err(error(ControlEffect::Absent)),
             Fault::Invalid(at) if at == name => Err(error(ControlEffect::EvidenceInvalid)),
             _ => Ok(Evidence::of(name)),
         }
@@ -92,6 +94,10 @@ impl SecurityControl for FakeControl {
     async fn verify_release(&self) -> Result<Evidence, ControlError> {
         self.1.call(format!("gone {}", self.0)).await
     }
+    fn aftermath(&self) -> Vec<AuditCheck> {
+        assert!(self.1.fault != Fault::Panic("audit"), "fault at audit");
+        vec![]
+    }
 }
 
 struct FakeStrategy(Script);
@@ -113,7 +119,10 @@ impl ScanStrategy for FakeStrategy {
         controls: &EnforcedControls,
         _: &InventoryRequest,
     ) -> Result<Box<dyn TargetAccess>, StrategyError> {
-        let tolerated = self.0.fault == Fault::Tolerated("verify b");
+        let tolerated = matches!(
+            self.0.fault,
+            Fault::Tolerated("verify b") | Fault::Absent("verify b")
+        );
         let held = if tolerated { &["a"][..] } else { &["a", "b"] };
         assert_eq!(controls.ids(), held);
         let access = Box::new(FakeAccess(self.0.clone())) as Box<dyn TargetAccess>;
@@ -216,30 +225,14 @@ pub(crate) fn plan() -> ScanPlan {
 /// Where control `b` must hold, that its failure is tolerated elsewhere changes nothing.
 #[test]
 fn a_required_control_that_does_not_hold_ends_the_scan() {
-    let script = Script {
-        log: Log::default(),
-        fault: Fault::Tolerated("verify b"),
-    };
-    let engine = FakeEngine(vec![(CheckStatus::Pass, Severity::High)]);
-    let pipeline = Pipeline {
-        plan: plan(),
-        gates: vec![],
-        controls: vec![
-            Box::new(FakeControl("a", script.clone())),
-            Box::new(FakeControl("b", script.clone())),
-        ],
-        strategy: Box::new(FakeStrategy(script.clone())),
-        engine: &engine,
-        pod: PodFacts::default(),
-        required: vec!["b".into()],
-        threshold: Severity::Low,
-        observer: &Silent,
-    };
-    let report = pipeline.run(pending()).now_or_never().expect("it ends");
-    assert_eq!(report.verdict, Verdict::Failed);
-    let log = script.log.lock().unwrap().clone();
-    assert!(!log.contains(&"open".to_owned()), "{log:?}");
-    assert_eq!(log[log.len() - 4..], RELEASED);
+    for fault in [Fault::Tolerated("verify b"), Fault::Absent("verify b")] {
+        let pass = vec![(CheckStatus::Pass, Severity::High)];
+        let required = vec!["b".into()];
+        let (report, log) = watched(fault, pass, vec![], pending(), required, &Silent);
+        assert_eq!(report.verdict, Verdict::Failed);
+        assert!(!log.contains(&"open".to_owned()), "{log:?}");
+        assert_eq!(log[log.len() - 4..], RELEASED);
+    }
 }
 
 fn scan(
@@ -247,6 +240,17 @@ fn scan(
     checks: Vec<(CheckStatus, Severity)>,
     gates: Vec<Box<dyn Gate>>,
     interrupt: impl Future<Output = String>,
+) -> (ScanReport, Vec<String>) {
+    watched(fault, checks, gates, interrupt, vec![], &Silent)
+}
+
+fn watched(
+    fault: Fault,
+    checks: Vec<(CheckStatus, Severity)>,
+    gates: Vec<Box<dyn Gate>>,
+    interrupt: impl Future<Output = String>,
+    required: Vec<String>,
+    observer: &dyn Observer,
 ) -> (ScanReport, Vec<String>) {
     let script = Script {
         log: Log::default(),
@@ -263,9 +267,9 @@ fn scan(
         strategy: Box::new(FakeStrategy(script.clone())),
         engine: &engine,
         pod: PodFacts::default(),
-        required: vec![],
+        required,
         threshold: Severity::Low,
-        observer: &Silent,
+        observer,
     };
     let report = pipeline
         .run(interrupt)
@@ -342,6 +346,46 @@ fn a_control_that_does_not_hold_is_told_where_that_is_tolerated() {
     for step in ["enforce b", "seal b", "gone b"] {
         let (report, _) = scan(Fault::Tolerated(step), pass.clone(), vec![], pending());
         assert_ne!(report.verdict, Verdict::Passed, "{step}");
+    }
+}
+
+#[test]
+fn what_a_cluster_does_not_have_is_told_and_changes_nothing() {
+    let pass = vec![(CheckStatus::Pass, Severity::High)];
+    let (report, _) = scan(Fault::Absent("verify b"), pass, vec![], pending());
+    assert_eq!(report.verdict, Verdict::Passed);
+    let told = Evidence::of("fault at verify b");
+    let expected = ControlStage::Done { evidence: told };
+    assert_eq!(report.controls[1].verified, expected);
+}
+
+#[test]
+fn a_panic_while_releasing_stops_no_other_release() {
+    for step in ["release b", "gone b", "audit"] {
+        let pass = vec![(CheckStatus::Pass, Severity::High)];
+        let (report, log) = scan(Fault::Panic(step), pass, vec![], pending());
+        assert_eq!(report.verdict, Verdict::CleanupUnverified, "{step}");
+        assert_eq!(log[log.len() - 4..], RELEASED, "{step}");
+    }
+}
+
+/// Panics when the release begins to show something.
+struct Clumsy;
+
+impl Observer for Clumsy {
+    fn event(&self, event: &Event) {
+        let released = matches!(event, Event::ControlReleased { .. } | Event::Failed { .. });
+        assert!(!released, "fault at the observer");
+    }
+}
+
+#[test]
+fn an_observer_that_panics_stops_no_release() {
+    for fault in [Fault::None, Fault::Error("open")] {
+        let pass = vec![(CheckStatus::Pass, Severity::High)];
+        let (report, log) = watched(fault, pass, vec![], pending(), vec![], &Clumsy);
+        assert_eq!(report.verdict, Verdict::Failed);
+        assert_eq!(log[log.len() - 4..], RELEASED);
     }
 }
 

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use scanner_core::{ControlError, Evidence, SecurityControl, cause::chain, plan::PlannedControl};
+use scanner_core::{
+    ControlError, Evidence, SecurityControl, cause::chain, control::ControlEffect,
+    plan::PlannedControl,
+};
 
 use crate::{Session, error::call, guard, session::not_held};
 
@@ -53,18 +56,19 @@ impl SecurityControl for AdmissionGuard {
         let refusal = match asked {
             Err(error) if chain(&error).contains(guard::MARK) => true,
             Err(error) if error.code() == Some(400) => false,
-            Err(error) => {
-                return Ok(Evidence::of(format!(
-                    "admission-guard: unknown: {}",
-                    chain(&error)
-                )));
-            }
-            Ok(_) => return Ok(Evidence::of("admission-guard: unknown: an odd answer")),
+            Err(error) => return Err(unknown(&chain(&error))),
+            Ok(_) => return Err(unknown("an odd answer")),
         };
         if !refusal {
-            return Ok(Evidence::of(
-                "admission-guard: not installed, RBAC alone limits the scan identity to this pod",
-            ));
+            return Err(ControlError {
+                effect: ControlEffect::Absent,
+                hint: Some(
+                    "as an administrator: secure-scan guard render | kubectl apply -f -".into(),
+                ),
+                ..not_held(
+                    "admission-guard: not installed, RBAC alone limits the scan identity to this pod",
+                )
+            });
         }
         if !self.0.plan.rules.iter().any(is_limit) {
             return Err(ControlError {
@@ -89,6 +93,15 @@ impl SecurityControl for AdmissionGuard {
 
     async fn verify_release(&self) -> Result<Evidence, ControlError> {
         Ok(Evidence::none())
+    }
+}
+
+/// It does not show whether the guard holds.
+fn unknown(why: &str) -> ControlError {
+    ControlError {
+        effect: ControlEffect::Tolerated,
+        hint: Some("see: secure-scan guard status".into()),
+        ..not_held(format!("admission-guard: unknown: {why}"))
     }
 }
 
