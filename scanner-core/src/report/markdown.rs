@@ -3,17 +3,20 @@
 //! What comes from a target stands in code spans, in which nothing is a link, an image, a mention
 //! or HTML; other text has every character escaped that `CommonMark` gives a meaning.
 
+mod conduct;
+
 use std::fmt::Write as _;
 
-use super::{ControlStage, view::View};
+use super::view::View;
 use crate::{
     escape::visible,
     finding::{CheckResult, CheckStatus, Severity},
-    gate::GateDecision,
 };
 
 /// Bytes at most; a comment on GitHub takes 65,536 characters.
 pub const MAX_BYTES: usize = 60_000;
+/// Bytes that are kept for the note of what was cut.
+const NOTE: usize = 200;
 /// Items of evidence that are shown of a check.
 const EVIDENCE: usize = 5;
 
@@ -57,8 +60,8 @@ pub fn render(view: &View<'_>) -> String {
             out.push(&format!("- {section}: {}\n", code(&gap, 400)));
         }
     }
-    out.push(&gates(view));
-    out.push(&controls(view));
+    out.push(&conduct::gates(view));
+    conduct::folded(&mut out, view);
     out.finish()
 }
 
@@ -81,8 +84,20 @@ fn head(view: &View<'_>) -> String {
         };
         row(name, &text);
     }
+    if let Some(policy) = view.policy {
+        row("Policy", policy);
+    }
+    if let Some(alert) = view.alert {
+        row("Alert", alert);
+    }
     row("Strategy", view.strategy);
+    if let Some(reason) = view.reason {
+        row("Because", reason);
+    }
     row("Trust", view.trust);
+    if let Some(started) = view.started {
+        row("Started", started);
+    }
     let unseen = match view.unseen().count() {
         0 => String::new(),
         count => format!("{count} waived and not looked at, "),
@@ -169,53 +184,6 @@ fn notes(view: &View<'_>) -> String {
     out
 }
 
-fn gates(view: &View<'_>) -> String {
-    if view.gates.is_empty() {
-        return String::new();
-    }
-    let mut out = "\n### Gates\n\n".to_owned();
-    for gate in view.gates {
-        let (word, why) = match &gate.decision {
-            GateDecision::Allow { evidence } => ("allowed", evidence),
-            GateDecision::Warn { reason } => ("**warning**", reason),
-            GateDecision::Abort { reason } => ("**ABORTED**", reason),
-        };
-        let _ = writeln!(out, "- {} {word}: {}", code(&gate.id, 80), code(why, 300));
-    }
-    out
-}
-
-fn controls(view: &View<'_>) -> String {
-    if view.controls.is_empty() {
-        return String::new();
-    }
-    let mut out = "\n<details><summary>Controls</summary>\n\n\
-        | Control | Enforced | Verified | Released | Seen gone |\n| --- | --- | --- | --- | --- |\n"
-        .to_owned();
-    for control in view.controls {
-        let _ = writeln!(
-            out,
-            "| {} | {} | {} | {} | {} |",
-            cell(&control.id),
-            word(&control.enforced),
-            word(&control.verified),
-            word(&control.released),
-            word(&control.release_verified)
-        );
-    }
-    out.push_str("\n</details>\n");
-    out
-}
-
-const fn word(stage: &ControlStage) -> &'static str {
-    match stage {
-        ControlStage::NotReached => "-",
-        ControlStage::Done { .. } => "yes",
-        ControlStage::NotHeld { .. } => "**NO**",
-        ControlStage::Failed { .. } => "**FAILED**",
-    }
-}
-
 /// Text of anyone in a code span (`CommonMark` 6.1): its fence is longer than any run of backticks.
 pub(crate) fn code(text: &str, limit: usize) -> String {
     let text = visible(text, limit);
@@ -268,11 +236,34 @@ struct Bounded {
 
 impl Bounded {
     fn push(&mut self, part: &str) {
-        const NOTE: usize = 200;
         if self.cut > 0 || self.text.len() + part.len() > MAX_BYTES - NOTE {
             self.cut += usize::from(!part.is_empty());
         } else {
             self.text.push_str(part);
+        }
+    }
+
+    /// Parts that are folded up under a title, as many as fit; the fold is always closed.
+    fn fold(&mut self, title: &str, parts: impl IntoIterator<Item = String>) {
+        const END: &str = "\n</details>\n";
+        let mut open = false;
+        for part in parts {
+            let start = if open {
+                String::new()
+            } else {
+                format!("\n<details><summary>{title}</summary>\n\n")
+            };
+            let more = start.len() + part.len() + END.len();
+            if self.cut > 0 || self.text.len() + more > MAX_BYTES - NOTE {
+                self.cut += 1;
+            } else {
+                self.text.push_str(&start);
+                self.text.push_str(&part);
+                open = true;
+            }
+        }
+        if open {
+            self.text.push_str(END);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Tests of the report: its published schema, and its form for a reader at a terminal.
 
+mod conduct;
 mod forms;
 mod hostile;
 mod saved;

@@ -8,7 +8,7 @@ use crate::{
     report::{AuditOutcome, ControlStage, view::View},
 };
 
-/// Every control, with what is always told and, if asked for, all evidence.
+/// Every control, with what is always told and, if asked for, what was planned and all evidence.
 pub(super) fn controls(out: &mut String, view: &View<'_>, style: Style) {
     if view.controls.is_empty() {
         return;
@@ -31,6 +31,13 @@ pub(super) fn controls(out: &mut String, view: &View<'_>, style: Style) {
             word(&control.released),
             word(&control.release_verified)
         );
+        for planned in control.planned.iter().filter(|_| style.verbose) {
+            wrapped(
+                out,
+                "      ",
+                &format!("planned: {}", visible(planned, 300)),
+            );
+        }
         for stage in [
             &control.enforced,
             &control.verified,
