@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use scanner_core::{
     ScanPlan,
-    escape::visible,
+    escape::{self, visible},
     report::{Format, text},
 };
 
@@ -41,7 +41,7 @@ pub(crate) fn plan(plan: &ScanPlan, format: Format) -> Option<String> {
     match format {
         Format::Terminal => Some(text::plan(plan, io::stdout().is_terminal())),
         Format::Json => {
-            let mut text = serde_json::to_string_pretty(plan).unwrap_or_default();
+            let mut text = escape::json(&serde_json::to_string_pretty(plan).unwrap_or_default());
             text.push('\n');
             Some(text)
         }
@@ -55,5 +55,22 @@ pub(crate) fn coloured(color: Color) -> bool {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_in_json_holds_nothing_that_acts_on_a_terminal() {
+        let report = include_str!("../../tests/consumers/report.json");
+        let report: serde_json::Value = serde_json::from_str(report).unwrap();
+        let mut made: ScanPlan = serde_json::from_value(report["plan"].clone()).unwrap();
+        made.target.image = "web\u{9b}2J\u{202e}".into();
+        let text = plan(&made, Format::Json).unwrap();
+        assert!(!text.contains(['\u{9b}', '\u{202e}']), "{text}");
+        let read: ScanPlan = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, made);
     }
 }

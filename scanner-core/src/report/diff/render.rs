@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Change, Diff, Outcome, Side, Turn};
 use crate::{
-    escape::visible,
+    escape::{self, visible},
     finding::CheckStatus,
     report::markdown::{code, prose},
 };
@@ -140,7 +140,7 @@ pub fn markdown(diff: &Diff) -> String {
 
 /// JSON.
 pub fn json(diff: &Diff) -> String {
-    let mut text = serde_json::to_string_pretty(diff).unwrap_or_default();
+    let mut text = escape::json(&serde_json::to_string_pretty(diff).unwrap_or_default());
     text.push('\n');
     text
 }

@@ -67,6 +67,16 @@ fn a_comparison_tells_new_fixed_and_changed() {
 }
 
 #[test]
+fn a_comparison_in_json_holds_nothing_that_acts_on_a_terminal() {
+    let (old, mut new) = (sample("a"), sample("a\u{9b}2J\u{202e}"));
+    set(&mut new, "fine", CheckStatus::Fail);
+    let text = diff::json(&diff(&old, &new));
+    assert!(!text.contains(['\u{9b}', '\u{202e}']), "{text}");
+    let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(read.to_string().contains("\u{9b}2J\u{202e}"), "{text}");
+}
+
+#[test]
 fn a_report_that_sees_less_is_not_taken_for_a_better_one() {
     let old = sample("a");
     let mut blind = old.clone();
