@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::{
     format::pretty,
@@ -15,10 +16,12 @@ use crate::{
     finding::{CheckResult, CheckStatus, Severity, Waiver},
 };
 
-/// Characters of a message; 1,000 results of that length stay within what etcd takes.
+/// Characters of a message.
 const MAX_MESSAGE: usize = 1000;
 /// Results of one object.
 const MAX_RESULTS: usize = 1000;
+/// Bytes of all results of one object: etcd takes 1.5 MiB in one request, all else included.
+const MAX_BYTES: usize = 1 << 20;
 
 /// Which API the object is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,21 +45,27 @@ pub fn render(view: &View<'_>, api: Api) -> String {
     let breaches = view.breaches().iter();
     let breaches = breaches.map(|b| whole(view, "secure-scan-threshold", "fail", b));
     let checks = view.sorted().into_iter().map(|r| result(view, r));
-    let results: Vec<Value> = problems
-        .chain(breaches)
-        .chain(checks)
-        .take(MAX_RESULTS)
-        .collect();
+    let mut results: Vec<Value> = problems.chain(breaches).chain(checks).collect();
     let mut summary = BTreeMap::from(["pass", "fail", "warn", "error", "skip"].map(|s| (s, 0)));
     for result in &results {
         if let Some(count) = result["result"].as_str().and_then(|r| summary.get_mut(r)) {
             *count += 1;
         }
     }
+    let left_out = cut(&mut results);
+    let mut metadata = metadata(view);
+    if left_out > 0 {
+        metadata["annotations"]["secure-scan.io/results-left-out"] = left_out.to_string().into();
+        let told = format!(
+            "{left_out} more results do not fit into this object and are counted alone; the JSON report has all"
+        );
+        results.push(whole(view, "secure-scan-results-left-out", "warn", &told));
+        summary.entry("warn").and_modify(|count| *count += 1);
+    }
     let mut object = json!({
         "apiVersion": api_version,
         "kind": kind,
-        "metadata": metadata(view),
+        "metadata": metadata,
         "summary": summary,
         "results": results,
     });
@@ -73,6 +82,23 @@ pub fn render(view: &View<'_>, api: Api) -> String {
         });
     }
     pretty(&object)
+}
+
+/// Leaves as many results as an object can hold, the first ones, and tells how many others there were.
+fn cut(results: &mut Vec<Value>) -> usize {
+    let mut bytes = 0;
+    let fits = |result: &Value| {
+        let text = result.to_string();
+        // A server writes these as `\u003c`.
+        let longer = text.bytes().filter(|b| b"<>&".contains(b)).count() * 5;
+        bytes += text.len() + longer;
+        bytes <= MAX_BYTES
+    };
+    let all = results.len();
+    let kept = results.iter().take(MAX_RESULTS).map(fits);
+    let kept = kept.take_while(|fits| *fits).count();
+    results.truncate(kept);
+    all - kept
 }
 
 /// A pod's next report replaces the one before it; the object goes when the pod goes.
@@ -106,7 +132,7 @@ fn metadata(view: &View<'_>) -> Value {
                 "uid": visible(&target.pod_uid, 100),
             });
             json!({
-                "name": name(&format!("{}-{}", target.pod, target.container)),
+                "name": name(target.pod.as_str(), target.container.as_str()),
                 "namespace": target.namespace,
                 "annotations": annotations,
                 "labels": labels,
@@ -114,17 +140,28 @@ fn metadata(view: &View<'_>) -> Value {
             })
         }
         Subject::Local(subject) => json!({
-            "name": name(&hex::encode(subject.as_bytes())),
+            "name": name("local", subject),
             "annotations": annotations,
             "labels": labels,
         }),
     }
 }
 
-/// A name that Kubernetes takes, of parts that are names already.
-fn name(of: &str) -> String {
-    let cut: String = of.chars().take(200).collect();
-    format!("secure-scan-{}", cut.trim_end_matches(['-', '.']))
+/// A name that Kubernetes takes and that no other pair has: the digest tells those apart of which the
+/// readable part is the same.
+fn name(pod: &str, container: &str) -> String {
+    let digest = hex::encode(Sha256::digest(format!("{pod}\n{container}")));
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let short = |text: &str, limit: usize| {
+        let cut = text
+            .chars()
+            .take(limit)
+            .map(|c| if plain(c) { c } else { '-' });
+        cut.collect::<String>().trim_matches('-').to_owned()
+    };
+    let parts = [&short(pod, 100), &short(container, 63), &digest[..10]];
+    let parts: Vec<&str> = parts.into_iter().filter(|p| !p.is_empty()).collect();
+    format!("secure-scan-{}", parts.join("-"))
 }
 
 fn result(view: &View<'_>, check: &CheckResult) -> Value {

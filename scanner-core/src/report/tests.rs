@@ -3,6 +3,7 @@
 mod conduct;
 mod forms;
 mod hostile;
+mod policy_reports;
 mod saved;
 mod scope;
 
