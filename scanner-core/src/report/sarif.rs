@@ -5,10 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    format::pretty,
-    view::{Subject, View},
-};
+use super::{format::pretty, view::View};
 use crate::{
     escape::visible,
     finding::{CheckResult, CheckStatus, Severity},
@@ -40,7 +37,7 @@ pub fn render(view: &View<'_>) -> String {
                 "rules": rules,
             }},
             // 3.14.3: results of the same category replace each other.
-            "automationDetails": { "id": format!("secure-scan/{}/", category(view)) },
+            "automationDetails": { "id": format!("secure-scan/{}/", uri(&view.series())) },
             "invocations": [invocation(view)],
             "columnKind": "unicodeCodePoints",
             "results": results,
@@ -59,13 +56,6 @@ pub fn render(view: &View<'_>) -> String {
             },
         }],
     }))
-}
-
-fn category(view: &View<'_>) -> String {
-    match view.subject {
-        Subject::Container(target) => format!("{}/{}", target.namespace, target.container),
-        Subject::Local(_) => "local".to_owned(),
-    }
 }
 
 /// 3.49 `reportingDescriptor`.

@@ -3,6 +3,7 @@
 mod conduct;
 mod forms;
 mod hostile;
+mod place;
 mod policy_reports;
 mod saved;
 mod scope;

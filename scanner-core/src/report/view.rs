@@ -1,11 +1,10 @@
 //! What every format renders: a report of either kind, borrowed, so that no format is written twice.
 
 mod of;
+mod place;
 mod scope;
 
 use std::{borrow::Cow, collections::BTreeMap};
-
-use sha2::{Digest as _, Sha256};
 
 use super::{
     ApiCalls, AuditOutcome, AuditSummary, ControlRecord, ControlStage, Failure, Packages,
@@ -211,21 +210,6 @@ impl View<'_> {
 
     fn nothing(&self) -> bool {
         self.findings.is_none_or(|f| f.results.is_empty())
-    }
-
-    /// A fingerprint of a check on this target that is the same in the next scan of it, also after
-    /// its pod was replaced or its image was built anew: SHA-256 in hexadecimal.
-    pub fn fingerprint(&self, check: &str) -> String {
-        let place = match self.subject {
-            Subject::Container(target) => {
-                let image = target.image.split('@').next().unwrap_or_default();
-                let tag = image.rfind(':').filter(|at| !image[*at..].contains('/'));
-                let repository = tag.map_or(image, |at| &image[..at]);
-                format!("{}\n{}\n{repository}", target.namespace, target.container)
-            }
-            Subject::Local(subject) => subject.to_owned(),
-        };
-        hex::encode(Sha256::digest(format!("v1\n{check}\n{place}")))
     }
 }
 

@@ -151,22 +151,6 @@ fn a_failed_check_below_the_threshold_is_no_failure_and_no_pass() {
 }
 
 #[test]
-fn fingerprints_outlive_pods_and_builds_but_tell_checks_and_targets_apart() {
-    let report = with_digest();
-    let of = |report: &ScanReport, check| View::from(report).fingerprint(check);
-    let mut next = report.clone();
-    next.plan.target.pod = "web-1".parse().unwrap();
-    next.plan.target.image = "web:2@sha256:00".into();
-    assert_eq!(of(&report, "a"), of(&next, "a"));
-    assert_ne!(of(&report, "a"), of(&report, "b"));
-    next.plan.target.image = "localhost:5000/web".into();
-    assert_ne!(of(&report, "a"), of(&next, "a"));
-    let tagged = next.clone();
-    next.plan.target.image = "localhost:5000/web:3".into();
-    assert_eq!(of(&tagged, "a"), of(&next, "a"));
-}
-
-#[test]
 fn package_urls_follow_the_specification() {
     let bom = json(&with_digest(), Format::CycloneDx);
     let purl = &bom["components"][0]["purl"];
