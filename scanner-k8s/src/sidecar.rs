@@ -8,6 +8,7 @@ mod options;
 mod own;
 mod pull;
 mod read;
+mod readback;
 mod reference;
 mod spec;
 mod strategy;

@@ -16,6 +16,12 @@ type Events<K> = Pin<Box<dyn Stream<Item = kube::Result<WatchEvent<K>>> + Send>>
 /// Pause before a watch that ended is taken up again.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// Labels that the API server itself copies from a node to the pods that it binds there, from Kubernetes 1.35.
+pub(crate) const PLACE_LABELS: [&str; 2] = [
+    "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone",
+];
+
 /// An object as it was last seen, and what comes after.
 ///
 /// A server or a proxy may end a watch at any time: it is taken up again where it ended.
@@ -24,7 +30,7 @@ pub(crate) struct Watched<K> {
     what: &'static str,
     pub(crate) last: K,
     pub(crate) gone: bool,
-    /// Whether it was ever seen without the labels that it had first.
+    /// Whether it was ever seen with other labels than it had first, [`PLACE_LABELS`] aside.
     pub(crate) relabelled: bool,
     labels: BTreeMap<String, String>,
     version: String,
@@ -42,7 +48,7 @@ where
             what,
             gone: false,
             relabelled: false,
-            labels: first.labels().clone(),
+            labels: placeless(&first),
             version: first.resource_version().unwrap_or_default(),
             events: None,
             last: first,
@@ -110,9 +116,15 @@ where
 
     fn see(&mut self, object: K) {
         self.version = object.resource_version().unwrap_or_default();
-        self.relabelled |= *object.labels() != self.labels;
+        self.relabelled |= placeless(&object) != self.labels;
         self.last = object;
     }
+}
+
+fn placeless(object: &impl Resource) -> BTreeMap<String, String> {
+    let mut labels = object.labels().clone();
+    labels.retain(|key, _| !PLACE_LABELS.contains(&key.as_str()));
+    labels
 }
 
 #[cfg(test)]
@@ -184,7 +196,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_version_that_is_too_old_is_read_anew() {
         let old = r#"{"type": "ERROR", "object": {"status": "Failure", "message": "too old", "reason": "Expired", "code": 410}}"#;
-        let now = r#"{"metadata": {"name": "a", "labels": {"a": "b"}}, "status": {"ready": 8}}"#;
+        let now = r#"{"metadata": {"name": "a", "labels": {"a": "b", "topology.kubernetes.io/zone": "z"}}, "status": {"ready": 8}}"#;
         let (api, asked) = server(&[old, now]);
         let mut watched = Watched::new(api, "watch", job());
         assert_eq!(watched.until(SOON, started).await.expect("watch"), Some(8));

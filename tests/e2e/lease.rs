@@ -18,11 +18,11 @@ const MARK: &str =
     "[JSONPatch{op: 'add', path: '/metadata/annotations', value: {'e2e': 'changed'}}]";
 
 /// A mutating policy that covers one site's namespace alone.
-struct Policy(String);
+pub(crate) struct Policy(String);
 
 impl Policy {
     /// Applies `patch` (a CEL list of JSON patches) to what is created of `resource`.
-    async fn install(site: &Site, group: &str, resource: &str, patch: &str) -> Self {
+    pub(crate) async fn install(site: &Site, group: &str, resource: &str, patch: &str) -> Self {
         let name = site.namespace.clone();
         let policy = json!({
             "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicy",
@@ -60,6 +60,13 @@ impl Policy {
         // then, or it refuses what it cannot change.
         let sample = match resource {
             "jobs" => manifest::lease(&"0".repeat(8).parse().expect("id"), &name, 60),
+            "pods" => json!({
+                "metadata": {"generateName": "try-", "labels": {"a": "b"}},
+                "spec": {
+                    "volumes": [{"name": "v", "emptyDir": {}}],
+                    "containers": [{"name": "c", "image": "c:1"}],
+                },
+            }),
             _ => json!({"metadata": {"generateName": "try-"}}),
         };
         let base = if group.is_empty() {
@@ -86,7 +93,7 @@ impl Policy {
         Self(name)
     }
 
-    async fn remove(&self, site: &Site) {
+    pub(crate) async fn remove(&self, site: &Site) {
         for plural in [
             "mutatingadmissionpolicybindings",
             "mutatingadmissionpolicies",
@@ -99,7 +106,7 @@ impl Policy {
     }
 }
 
-fn set(path: &str, value: &str) -> String {
+pub(crate) fn set(path: &str, value: &str) -> String {
     format!("[JSONPatch{{op: 'add', path: '{path}', value: {value}}}]")
 }
 

@@ -26,6 +26,7 @@ mod reports;
 mod roots;
 mod side_effects;
 mod sidecar;
+mod sidecar_changed;
 mod sidecar_options;
 mod sidecar_places;
 mod sidecar_pull;

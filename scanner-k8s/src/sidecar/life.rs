@@ -40,7 +40,8 @@ impl SecurityControl for Life {
     async fn enforce(&self) -> Result<Evidence, ControlError> {
         let uid = self.0.create().await?;
         Ok(Evidence::of(format!(
-            "Pod created (uid {uid}), read back with the planned containers only"
+            "Pod created (uid {uid}) and read back as planned: containers, volumes, mounts, environment, \
+             security context; no service account token"
         )))
     }
 

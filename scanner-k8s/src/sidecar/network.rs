@@ -75,23 +75,32 @@ impl SecurityControl for Isolation {
 
     async fn verify(&self) -> Result<Evidence, ControlError> {
         self.own.at_the_gate().await?;
-        let scan = &self.own.session.plan.scan_id;
-        let openers = policy::openers(&self.policies().await?, scan);
+        let labels = self.own.labels().await;
+        let openers = policy::openers(&self.policies().await?, &labels.all);
         let mut canary = self.own.canary().await?;
         let proof = self.prove(&mut canary).await;
         self.own.keep(canary).await;
         let proof = proof?;
-        match (openers.is_empty(), proof) {
-            (true, Ok(evidence)) => {
-                self.shown.store(true, Ordering::Relaxed);
-                Ok(Evidence(evidence))
-            }
-            (false, _) => Err(self.lacking(format!(
+        if !openers.is_empty() {
+            return Err(self.lacking(format!(
                 "not enforced: the pod is also selected by NetworkPolicies that allow traffic: {}",
                 openers.join(", ")
-            ))),
-            (true, Err(reason)) => Err(self.lacking(reason)),
+            )));
         }
+        let evidence = proof.map_err(|reason| self.lacking(reason))?;
+        // Policies of a network plugin's own kinds are not read: they may select by these.
+        if !labels.unasked.is_empty() {
+            return Err(ControlError {
+                hint: Some("exempt what secure-scan makes from what adds labels to pods".into()),
+                ..self.lacking(format!(
+                    "unknown: the cluster gave the pod labels that were not asked for ({}), by which other \
+                     policies may open it",
+                    labels.unasked.join(", ")
+                ))
+            });
+        }
+        self.shown.store(true, Ordering::Relaxed);
+        Ok(Evidence(evidence))
     }
 
     async fn release(&self) -> Result<Evidence, ControlError> {
@@ -174,7 +183,7 @@ impl Isolation {
                 "the scan's NetworkPolicy was removed by someone else during the scan",
             )));
         }
-        let openers = policy::openers(&all, &session.plan.scan_id);
+        let openers = policy::openers(&all, &self.own.labels().await.all);
         if openers.is_empty() {
             return Ok(());
         }

@@ -1,5 +1,6 @@
 //! The scan's own pod while it lives, shared by its controls and its strategy.
 
+mod labels;
 mod wait;
 
 use std::{
@@ -12,21 +13,27 @@ use std::{
 };
 
 use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt as _;
 use scanner_core::{ControlError, Target, cause::chain, escape::visible};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::{
     network::{ANSWER, TRY_MS},
+    readback,
     spec::{PROGRAM, Parts, gate_name, resolver_name},
     trouble,
     watch::PodWatch,
 };
 use crate::{Session, exec::ExecStream, manifest::metadata, session::not_held};
+use labels::Labels;
 pub(super) use wait::Left;
 
 /// Seconds of the lease that are kept for the release.
 const RELEASE: u64 = 15;
+
+/// Changes of the pod that are shown at most.
+const SHOWN: usize = 6;
 
 pub(super) struct OwnPod {
     pub(super) session: Arc<Session>,
@@ -80,12 +87,12 @@ impl OwnPod {
         );
         // Meshes add containers of their own unless they are told not to.
         metadata["annotations"] = json!({"linkerd.io/inject": "disabled"});
-        metadata["labels"]["sidecar.istio.io/inject"] = json!("false");
+        metadata["labels"][labels::NO_MESH.0] = json!(labels::NO_MESH.1);
         let spec = self
             .parts
             .spec(&name, lease, u32::try_from(self.elapsed()).unwrap_or(lease));
         let manifest =
-            json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec});
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": &spec});
         let made = session.create_object::<Pod>(manifest).await;
         let pod = made.map_err(|error| ControlError {
             hint: trouble::admission(&chain(&error))
@@ -93,7 +100,7 @@ impl OwnPod {
                 .or(error.hint.clone()),
             ..error
         })?;
-        let changed = self.changed(&pod);
+        let changed = self.changed(&spec, &pod);
         *self.watch.lock().await = Some(PodWatch::new(
             session.operator_api(),
             "watch the scan's pod",
@@ -106,24 +113,32 @@ impl OwnPod {
     }
 
     /// What the server made of the pod, where that is not what was asked for.
-    fn changed(&self, pod: &Pod) -> Option<ControlError> {
+    fn changed(&self, planned: &Value, pod: &Pod) -> Option<ControlError> {
         let spec = pod.spec.as_ref()?;
-        let wanted = 1 + usize::from(self.parts.copied.is_some() || self.parts.resolves());
-        let count = spec.containers.len() + spec.init_containers.as_ref().map_or(0, Vec::len);
-        if count != wanted + 1 || spec.automount_service_account_token != Some(false) {
-            return Some(ControlError {
-                hint: Some(
-                    "an admission webhook adds to pods; exempt what secure-scan makes".into(),
-                ),
-                ..not_held("the scan's pod was changed by the cluster")
-            });
-        }
         let image =
             |v: &k8s_openapi::api::core::v1::Volume| v.name == "target" && v.image.is_some();
-        let mounted = spec.volumes.iter().flatten().any(image);
-        (self.parts.copied.is_none() && !mounted).then(|| ControlError {
-            hint: Some(trouble::OLD.into()),
-            ..not_held("the cluster dropped the image volume")
+        if self.parts.copied.is_none() && !spec.volumes.iter().flatten().any(image) {
+            return Some(ControlError {
+                hint: Some(trouble::OLD.into()),
+                ..not_held("the cluster dropped the image volume")
+            });
+        }
+        let mut places = readback::differences(planned, spec);
+        if places.is_empty() {
+            return None;
+        }
+        if let Some(more) = places.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            places.truncate(SHOWN);
+            places.push(format!("and {more} more"));
+        }
+        Some(ControlError {
+            hint: Some(
+                "an admission webhook or policy changes pods; exempt what secure-scan makes".into(),
+            ),
+            ..not_held(format!(
+                "the scan's pod was changed by the cluster: {}",
+                places.join(", ")
+            ))
         })
     }
 
@@ -208,6 +223,13 @@ impl OwnPod {
             let _ = self.resolved.set(id);
         }
         Ok(())
+    }
+
+    /// The labels that the pod has, by which policies select it.
+    pub(super) async fn labels(&self) -> Labels {
+        let watch = self.watch.lock().await;
+        let has = watch.as_ref().map(|watch| watch.last.labels().clone());
+        Labels::of(has.unwrap_or_default(), &self.session.plan.scan_id)
     }
 
     /// Whether the pod was ever seen with other labels than its own, by which policies select it.

@@ -1,0 +1,90 @@
+//! A cluster that makes another pod than the scan asked for: what that opens or adds is never passed over.
+
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::api::PostParams;
+use scanner_tests::{Site, lab_only};
+use serde_json::json;
+
+use crate::{
+    lease::{Policy, set},
+    sidecar::{network, nothing_left, run},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn labels_that_the_cluster_adds_are_never_taken_for_isolation() {
+    if lab_only() {
+        return;
+    }
+    let (open, plain) = tokio::join!(Site::new("sidecar-shop"), Site::new("sidecar-team"));
+    // No address of the lab is open to it, so that the canary alone would call this enforced.
+    let shop = json!({
+        "metadata": {"name": "shop"},
+        "spec": {"podSelector": {"matchLabels": {"team": "shop"}}, "policyTypes": ["Egress"], "egress": [
+            {"to": [{"ipBlock": {"cidr": "203.0.113.0/24"}}]},
+        ]},
+    });
+    let shop: NetworkPolicy = serde_json::from_value(shop).expect("policy");
+    let made = open.api::<NetworkPolicy>();
+    made.create(&PostParams::default(), &shop)
+        .await
+        .expect("policy");
+    let label = set("/metadata/labels/team", "'shop'");
+    let (in_open, in_plain) = tokio::join!(
+        Policy::install(&open, "", "pods", &label),
+        Policy::install(&plain, "", "pods", &label),
+    );
+    let args = ["image", "lab.local/busybox:1"];
+    let required = ["image", "lab.local/busybox:1", "--require-isolation"];
+    let (opened, unknown, stopped) = tokio::join!(
+        run(&open, &args),
+        run(&plain, &args),
+        run(&plain, &required)
+    );
+    in_open.remove(&open).await;
+    in_plain.remove(&plain).await;
+    for (said, why) in [
+        (
+            &opened,
+            "not enforced: the pod is also selected by NetworkPolicies that allow traffic: shop",
+        ),
+        (
+            &unknown,
+            "unknown: the cluster gave the pod labels that were not asked for (team=shop)",
+        ),
+    ] {
+        assert_eq!(said.code, 1, "{said:?}");
+        let report = said.json();
+        assert_eq!(network(&report)["state"], "not_held", "{said:?}");
+        let reason = network(&report)["reason"].as_str().unwrap_or_default();
+        assert!(reason.starts_with(why), "{reason}");
+    }
+    assert_eq!(stopped.code, 3, "{stopped:?}");
+    assert_eq!(stopped.json()["failure"]["stage"], "verify", "{stopped:?}");
+    for site in [open, plain] {
+        nothing_left(&site).await;
+        site.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_the_cluster_adds_to_the_pod_stops_the_scan() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("sidecar-irsa").await;
+    let token = "[JSONPatch{op: 'add', path: '/spec/volumes/-', value: {'name': dyn('iam-token'), \
+                 'projected': dyn({'sources': [{'serviceAccountToken': {'path': 'token'}}]})}}]";
+    let policy = Policy::install(&site, "", "pods", token).await;
+    let said = run(&site, &["image", "lab.local/busybox:1"]).await;
+    policy.remove(&site).await;
+    assert_eq!(said.code, 3, "{said:?}");
+    let report = said.json();
+    assert_eq!(report["failure"]["stage"], "enforce", "{report}");
+    let message = report["failure"]["message"].to_string();
+    assert!(
+        message.contains("volumes[iam-token] was added"),
+        "{message}"
+    );
+    nothing_left(&site).await;
+    site.remove().await;
+}
