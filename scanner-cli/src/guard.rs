@@ -1,6 +1,6 @@
 //! `secure-scan guard`: renders the admission guard, says whether it holds, and attacks it.
 
-use std::{fmt::Write as _, path::PathBuf};
+use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
 use clap::{Args, Subcommand};
 use scanner_core::{
@@ -14,6 +14,7 @@ use scanner_k8s::{
     resolve::resolve,
     scan,
 };
+use serde_json::{Value, json};
 
 use crate::{CLEANUP, NOT_DONE, Problem, cluster, output};
 
@@ -48,6 +49,9 @@ pub(crate) enum GuardCommand {
     Status {
         #[command(flatten)]
         name: Name,
+        /// Namespaces that it shall cover, as in render, or the selector as JSON; all when absent
+        #[arg(long, value_name = "KEY=VALUE,...|JSON", default_value = "{}", hide_default_value = true, value_parser = selector)]
+        namespace_selector: Value,
         #[command(flatten)]
         cluster: Cluster,
     },
@@ -107,15 +111,26 @@ fn label(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// A `namespaceSelector`, by its labels or as `status` prints it.
+fn selector(text: &str) -> Result<Value, String> {
+    if text.starts_with('{') {
+        return serde_json::from_str(text).map_err(|error| error.to_string());
+    }
+    let labels: Result<BTreeMap<String, String>, String> = text.split(',').map(label).collect();
+    Ok(json!({"matchLabels": labels?}))
+}
+
 pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
     match command {
         GuardCommand::Render {
             name,
             namespace_selector,
         } => output::print(&guard::render(&name.name, &namespace_selector)).map(|()| 0),
-        GuardCommand::Status { name, cluster } => {
-            status(&cluster.connect().await?, &name.name).await
-        }
+        GuardCommand::Status {
+            name,
+            namespace_selector,
+            cluster,
+        } => status(&cluster.connect().await?, &name.name, &namespace_selector).await,
         GuardCommand::Test {
             pod,
             namespace,
@@ -146,8 +161,8 @@ impl Cluster {
     }
 }
 
-async fn status(connection: &Connection, name: &str) -> Result<u8, Problem> {
-    let status = GuardStatus::read(connection, name)
+async fn status(connection: &Connection, name: &str, selector: &Value) -> Result<u8, Problem> {
+    let status = GuardStatus::read(connection, name, selector)
         .await
         .map_err(|error| not_done(chain(&error), CallError::hint(&error)))?;
     let mut text = String::new();
@@ -171,9 +186,15 @@ async fn status(connection: &Connection, name: &str) -> Result<u8, Problem> {
     if status.holds() {
         return Ok(0);
     }
-    output::say(&format!(
-        "hint: as an administrator: secure-scan guard render --name {name} | kubectl apply -f -"
-    ));
+    output::say(&if status.covers_others() {
+        "hint: it covers other namespaces than are meant: name those that are with --namespace-selector, as labels \
+         or as the JSON above"
+            .to_owned()
+    } else {
+        format!(
+            "hint: as an administrator: secure-scan guard render --name {name} | kubectl apply -f -"
+        )
+    });
     Ok(WEAK)
 }
 
@@ -258,6 +279,17 @@ mod tests {
         assert!(label("example.com/team=a-b").is_ok());
         for bad in ["team", "=a", "a=b\"", "a: b=c", "a=b\nc"] {
             assert!(label(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_selector_is_labels_or_json() {
+        let labels = json!({"matchLabels": {"team": "a", "tier": "b"}});
+        assert_eq!(selector("team=a,tier=b"), Ok(labels.clone()));
+        assert_eq!(selector(&labels.to_string()), Ok(labels));
+        assert_eq!(selector("{}"), Ok(json!({})));
+        for bad in ["", "team", "team=a,", "{\"a\""] {
+            assert!(selector(bad).is_err(), "{bad:?}");
         }
     }
 }

@@ -6,6 +6,9 @@ use serde_json::Value;
 use super::render;
 use crate::{CallError, Connection, error::call};
 
+/// Where a binding says which namespaces it covers.
+const SELECTOR: &str = "spec.matchResources.namespaceSelector";
+
 /// One object of the guard and how the cluster has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuardPart {
@@ -36,19 +39,36 @@ pub struct GuardStatus {
 }
 
 impl GuardStatus {
-    /// Whether every part is there as rendered: policies that fail closed, bound with `Deny`.
+    /// Whether every part is there as rendered: policies that fail closed, bound with `Deny` in the
+    /// namespaces that are meant.
     pub fn holds(&self) -> bool {
         self.parts.iter().all(|p| p.state == PartState::Current)
     }
 
-    /// Reads the guard called `name` as the operator.
+    /// Whether nothing is wrong but that the bindings select other namespaces than are meant.
+    pub fn covers_others(&self) -> bool {
+        let mut wrong = self.parts.iter().map(|p| &p.state);
+        !self.holds()
+            && wrong.all(|state| match state {
+                PartState::Current => true,
+                PartState::Missing => false,
+                PartState::Differs(place) => place.starts_with(SELECTOR),
+            })
+    }
+
+    /// Reads the guard called `name` as the operator; `selector` is the `namespaceSelector` that its
+    /// bindings shall have, null for all namespaces.
     ///
     /// # Errors
     ///
     /// Fails when the server does not let it be read.
-    pub async fn read(connection: &Connection, name: &str) -> Result<Self, CallError> {
+    pub async fn read(
+        connection: &Connection,
+        name: &str,
+        selector: &Value,
+    ) -> Result<Self, CallError> {
         let (mut parts, mut selectors) = (Vec::new(), Vec::new());
-        for object in parse(&render(name, &[])).unwrap_or_default() {
+        for object in expected(name, selector) {
             let kind = object["kind"].as_str().unwrap_or_default();
             let name = object["metadata"]["name"].as_str().unwrap_or_default();
             let (path, field) = match kind {
@@ -70,13 +90,10 @@ impl GuardStatus {
             let state = match call(format!("get {kind} {name}"), get).await {
                 Err(error) if error.code() == Some(404) => PartState::Missing,
                 Err(error) => return Err(error),
-                Ok(mut found) => {
-                    if kind == "ValidatingAdmissionPolicyBinding" {
-                        let selector = &mut found["spec"]["matchResources"]["namespaceSelector"];
-                        let selector = selector.take();
-                        if selector.as_object().is_some_and(|s| !s.is_empty()) {
-                            selectors.push(selector);
-                        }
+                Ok(found) => {
+                    let selector = &found["spec"]["matchResources"]["namespaceSelector"];
+                    if selector.as_object().is_some_and(|s| !s.is_empty()) {
+                        selectors.push(selector.clone());
                     }
                     match difference(&object[field], &found[field], field) {
                         None => PartState::Current,
@@ -91,6 +108,18 @@ impl GuardStatus {
         }
         Ok(Self { parts, selectors })
     }
+}
+
+/// The objects that the cluster shall have.
+pub(super) fn expected(name: &str, selector: &Value) -> Vec<Value> {
+    let mut all = parse(&render(name, &[])).unwrap_or_default();
+    if selector.as_object().is_some_and(|s| !s.is_empty()) {
+        let kind = "ValidatingAdmissionPolicyBinding";
+        for binding in all.iter_mut().filter(|o| o["kind"] == kind) {
+            binding["spec"]["matchResources"]["namespaceSelector"] = selector.clone();
+        }
+    }
+    all
 }
 
 /// The objects of a rendered guard.

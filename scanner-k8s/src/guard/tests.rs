@@ -141,3 +141,43 @@ fn a_change_of_a_policy_is_seen() {
     server["paramKind"] = serde_json::json!({});
     assert!(status::difference(&rendered, &server, "spec").is_some());
 }
+
+#[test]
+fn a_binding_of_other_namespaces_is_no_current_one() {
+    let selector = serde_json::json!({"matchLabels": {"team": "a"}});
+    let binding = |selector: &Value| {
+        let all = status::expected("g", selector);
+        let kind = "ValidatingAdmissionPolicyBinding";
+        let all = all.into_iter().filter(|o| o["kind"] == kind);
+        all.map(|o| o["spec"].clone()).collect::<Vec<_>>()
+    };
+    let none = serde_json::json!({"matchLabels": {"team": "nobody"}});
+    let everywhere = Value::Null;
+    let place = "spec.matchResources.namespaceSelector";
+    for (wanted, found) in [
+        (&everywhere, &none),
+        (&selector, &none),
+        (&selector, &everywhere),
+    ] {
+        for (wanted, found) in binding(wanted).iter().zip(&binding(found)) {
+            let differs = status::difference(wanted, found, "spec").unwrap();
+            assert!(differs.starts_with(place), "{differs}");
+        }
+        let of = |selector: &Value, other: &Value| GuardStatus {
+            parts: binding(selector)
+                .iter()
+                .zip(&binding(other))
+                .map(|(a, b)| GuardPart {
+                    what: String::new(),
+                    state: status::difference(a, b, "spec")
+                        .map_or(PartState::Current, PartState::Differs),
+                })
+                .collect(),
+            selectors: vec![],
+        };
+        assert!(!of(wanted, found).holds() && of(wanted, found).covers_others());
+        assert!(of(wanted, wanted).holds() && !of(wanted, wanted).covers_others());
+    }
+    let rendered = status::parse(&render("g", &[("team".into(), "a".into())])).unwrap();
+    assert_eq!(rendered, status::expected("g", &selector));
+}
