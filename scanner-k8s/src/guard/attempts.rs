@@ -1,10 +1,9 @@
 //! What a stolen scan identity would try, as requests. None of them, allowed or not, changes or runs
 //! anything: an exec lacks the headers of its upgrade, all else is a dry run.
 
-use k8s_openapi::api::{
-    core::v1::{ConfigMap, Pod, Secret, ServiceAccount},
-    rbac::v1::RoleBinding,
-};
+mod others;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, ServiceAccount};
 use kube::{
     Resource,
     api::{AttachParams, DeleteParams, Patch, PatchParams, PostParams, Request},
@@ -290,86 +289,6 @@ impl Planned {
             ),
         ]
     }
-
-    /// What nobody may do for a scan identity, tried as the operator.
-    pub(super) fn by_others(&self) -> Vec<Attempt> {
-        let target = &self.target;
-        let token = json!({"spec": {"audiences": []}}).to_string();
-        let account = at::<ServiceAccount>(target);
-        let binding = json!({
-            "metadata": {"name": "secure-scan-guard-test"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
-            "subjects": [{"kind": "ServiceAccount", "name": self.account, "namespace": target.namespace}],
-        });
-        vec![
-            attempt(
-                "operator: a pod that runs as the scan identity",
-                create::<Pod>(target, &pod_as(Some(&self.account))),
-            ),
-            attempt(
-                "operator: a token that is bound to nothing",
-                built(account.create_subresource("token", &self.account, &DRY, token.into_bytes())),
-            ),
-            attempt(
-                "operator: another role for the scan identity",
-                create::<RoleBinding>(target, &binding),
-            ),
-            attempt(
-                "operator: a scan identity whose token is mounted",
-                create::<ServiceAccount>(
-                    target,
-                    &json!({"metadata": {"name": "secure-scan-00000000"}}),
-                ),
-            ),
-            attempt(
-                "operator: a pod of a scan without a lease",
-                create::<Pod>(target, &own_pod(&json!([]), &json!({}))),
-            ),
-            attempt(
-                "operator: a pod of a scan that never ends",
-                create::<Pod>(
-                    target,
-                    &own_pod(&leased(), &json!({"activeDeadlineSeconds": null})),
-                ),
-            ),
-            attempt(
-                "operator: a pod of a scan with a host path",
-                create::<Pod>(
-                    target,
-                    &own_pod(
-                        &leased(),
-                        &json!({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}),
-                    ),
-                ),
-            ),
-            attempt(
-                "operator: a pod of a scan in the host's network",
-                create::<Pod>(target, &own_pod(&leased(), &json!({"hostNetwork": true}))),
-            ),
-        ]
-    }
-}
-
-fn leased() -> Value {
-    json!([{"apiVersion": "batch/v1", "kind": "Job", "name": "secure-scan-00000000", "uid": "none"}])
-}
-
-/// A pod as strategy sidecar makes it, with other owners and `more` in its specification.
-fn own_pod(owners: &Value, more: &Value) -> Value {
-    let mut pod = pod_as(None);
-    pod["metadata"] = json!({
-        "name": "secure-scan-00000000", "labels": {"secure-scan.io/scan": "00000000"},
-        "ownerReferences": owners,
-    });
-    let shape = json!({
-        "automountServiceAccountToken": false, "activeDeadlineSeconds": 60, "restartPolicy": "Never",
-    });
-    for part in [&shape, more] {
-        for (key, value) in part.as_object().into_iter().flatten() {
-            pod["spec"][key] = value.clone();
-        }
-    }
-    pod
 }
 
 fn pod_as(account: Option<&str>) -> Value {

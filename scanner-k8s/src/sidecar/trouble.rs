@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::escape::visible;
 
-use super::{pull, refusal, spec};
+use super::{guard, pull, refusal, spec};
 
 /// What to do when the server refuses the pod, by its words.
 pub(super) fn admission(message: &str) -> Option<&'static str> {
@@ -17,6 +17,8 @@ pub(super) fn admission(message: &str) -> Option<&'static str> {
          probe, and for a clone those of the target)"
     } else if has("must specify a volume type") {
         OLD
+    } else if has(guard::MARK) {
+        "the cluster's admission guard refuses the pod (docs/guard.md); take --inert, which runs nothing of the target"
     } else if let Some(hint) = refusal::of(message) {
         hint
     } else if has("serviceaccount") || has("service account") {
@@ -157,6 +159,10 @@ mod tests {
                 "image volumes",
             ),
             ("admission webhook \"x\" denied the request", "exempt"),
+            (
+                "ValidatingAdmissionPolicy 'x' with binding 'x' denied request: secure-scan guard: a clone has",
+                "--inert",
+            ),
         ] {
             assert!(
                 admission(message).is_some_and(|h| h.contains(word)),
