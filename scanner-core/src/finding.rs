@@ -154,6 +154,16 @@ impl CheckResult {
     pub fn is_finding(&self) -> bool {
         self.status == CheckStatus::Fail && self.waiver.is_none()
     }
+
+    /// Whether anything was looked at: not where it could not be, or where the check is disabled,
+    /// waived from being run, or about what is not there, which its message then says.
+    pub fn looked(&self) -> bool {
+        match self.status {
+            CheckStatus::Pass | CheckStatus::Fail => true,
+            CheckStatus::NotApplicable => self.waiver.is_none() && self.message.is_empty(),
+            CheckStatus::Error => false,
+        }
+    }
 }
 
 /// Which profile made findings.

@@ -28,9 +28,9 @@ pub struct Diff {
     pub new: Side,
     /// What it amounts to.
     pub outcome: Outcome,
-    /// Checks that fail now and did not, or that matter more than they did.
+    /// Checks that are findings now and were not, or that matter more than they did.
     pub new_findings: Vec<Change>,
-    /// Checks that failed and now pass or do not apply.
+    /// Checks that failed and now pass or do not apply, having looked at no less.
     pub fixed: Vec<Change>,
     /// Checks that changed in another way; among them those that can no longer look.
     pub changed: Vec<Change>,
@@ -80,6 +80,8 @@ pub struct Change {
     pub was_waived: bool,
     /// Whether a waiver covers it now.
     pub waived: bool,
+    /// Whether it looks at less than before: at nothing any more, or a pass has new limits.
+    pub sees_less: bool,
     /// Evidence that is new.
     pub appeared: Vec<String>,
     /// Evidence that is gone.
@@ -123,15 +125,10 @@ pub fn compare(old: &View<'_>, new: &View<'_>) -> Diff {
             sort_in(&mut diff, Some(result), None);
         }
     }
-    let blind = |c: &Change| match c.new {
-        None | Some(CheckStatus::Error) => saw(c.old),
-        // A waiver that keeps a check from being run.
-        Some(CheckStatus::NotApplicable) => c.waived && saw(c.old) && !c.was_waived,
-        Some(_) => false,
-    };
+    let problems = !new.problems().is_empty();
     diff.outcome = if !diff.new_findings.is_empty() {
         Outcome::NewFindings
-    } else if !new.problems().is_empty() || diff.changed.iter().any(blind) {
+    } else if problems || diff.changed.iter().any(|c| c.sees_less) || covers_less(old, new) {
         Outcome::SeesLess
     } else {
         Outcome::NoNewFindings
@@ -139,8 +136,16 @@ pub fn compare(old: &View<'_>, new: &View<'_>) -> Diff {
     diff
 }
 
-fn saw(status: Option<CheckStatus>) -> bool {
-    status.is_some_and(|s| s != CheckStatus::Error)
+/// Whether a check that looked before looks no more, or passes with a limit that it did not have.
+fn sees_less(old: Option<&CheckResult>, new: Option<&CheckResult>) -> bool {
+    let Some(old) = old.filter(|r| r.looked()) else {
+        return false;
+    };
+    let limited = |new: &CheckResult| {
+        let mut limits = new.limits.iter();
+        new.status == CheckStatus::Pass && limits.any(|limit| !old.limits.contains(limit))
+    };
+    new.is_none_or(|new| !new.looked() || limited(new))
 }
 
 fn side(view: &View<'_>) -> Side {
@@ -172,17 +177,17 @@ fn sort_in(diff: &mut Diff, old: Option<&CheckResult>, new: Option<&CheckResult>
         new: new.map(|r| r.status),
         was_waived: old.is_some_and(|r| r.waiver.is_some()),
         waived: new.is_some_and(|r| r.waiver.is_some()),
+        sees_less: sees_less(old, new),
         appeared: items(new, old),
         vanished: items(old, new),
     };
     let failed = |r: Option<&CheckResult>| r.is_some_and(|r| r.status == CheckStatus::Fail);
+    let finding = |r: Option<&CheckResult>| r.is_some_and(CheckResult::is_finding);
     let worse = old.zip(new).is_some_and(|(o, n)| n.severity > o.severity);
     let settled = [Some(CheckStatus::Pass), Some(CheckStatus::NotApplicable)];
-    // Waived is not mended: the failure is still there, or nobody looks any more.
-    let waived = new.is_some_and(|r| r.waiver.is_some());
-    if failed(new) && (!failed(old) || worse) {
+    if finding(new) && (!finding(old) || worse) {
         diff.new_findings.push(change);
-    } else if failed(old) && settled.contains(&change.new) && !waived {
+    } else if failed(old) && settled.contains(&change.new) && !change.sees_less {
         diff.fixed.push(change);
     } else if change.old != change.new
         || !change.appeared.is_empty()
@@ -190,6 +195,7 @@ fn sort_in(diff: &mut Diff, old: Option<&CheckResult>, new: Option<&CheckResult>
         || old.map(|r| r.evidence_total) != new.map(|r| r.evidence_total)
         || old.map(|r| r.severity) != new.map(|r| r.severity)
         || change.was_waived != change.waived
+        || change.sees_less
     {
         diff.changed.push(change);
     }
@@ -197,17 +203,27 @@ fn sort_in(diff: &mut Diff, old: Option<&CheckResult>, new: Option<&CheckResult>
 
 fn coverage(old: &View<'_>, new: &View<'_>) -> Vec<Turn> {
     let word = |coverage: &Coverage| match coverage {
-        Coverage::Complete => "complete",
-        Coverage::Partial { .. } => "partial",
-        Coverage::Unavailable { .. } => "not available",
-        Coverage::NotRequested => "not requested",
+        Coverage::Complete => "complete".to_owned(),
+        Coverage::Partial { unreadable, .. } => format!("partial, {unreadable} unreadable"),
+        Coverage::Unavailable { .. } => "not available".to_owned(),
+        Coverage::NotRequested => "not requested".to_owned(),
     };
     let words = |view: &View<'_>| -> BTreeMap<String, String> {
         let all = view.coverage.iter();
-        all.map(|(s, c)| (s.name().to_owned(), word(c).to_owned()))
-            .collect()
+        all.map(|(s, c)| (s.name().to_owned(), word(c))).collect()
     };
     turns(&words(old), &words(new))
+}
+
+/// Whether a section is seen less completely than before.
+fn covers_less(old: &View<'_>, new: &View<'_>) -> bool {
+    let missing = |coverage: Option<&Coverage>| match coverage {
+        Some(Coverage::Complete) => (0, 0),
+        Some(Coverage::Partial { unreadable, .. }) => (1, *unreadable),
+        Some(Coverage::Unavailable { .. } | Coverage::NotRequested) | None => (2, 0),
+    };
+    let mut before = old.coverage.iter();
+    before.any(|(section, old)| missing(new.coverage.get(section)) > missing(Some(old)))
 }
 
 fn control_states(view: &View<'_>) -> BTreeMap<String, String> {

@@ -36,6 +36,20 @@ impl Diff {
     }
 }
 
+impl Change {
+    const fn was(&self) -> &'static str {
+        word(self.old, self.was_waived)
+    }
+
+    const fn is(&self) -> &'static str {
+        match self.new {
+            Some(CheckStatus::Pass) if self.sees_less => "passed, with less in reach",
+            Some(CheckStatus::NotApplicable) if self.sees_less && !self.waived => "not looked at",
+            status => word(status, self.waived),
+        }
+    }
+}
+
 const fn word(status: Option<CheckStatus>, waived: bool) -> &'static str {
     match status {
         Some(CheckStatus::Fail) if waived => "failed and waived",
@@ -73,8 +87,8 @@ pub fn text(diff: &Diff) -> String {
                 change.severity.name().to_uppercase(),
                 visible(&change.id, 80),
                 visible(&change.title, 200),
-                word(change.old, change.was_waived),
-                word(change.new, change.waived)
+                change.was(),
+                change.is()
             );
             evidence(&mut out, '+', &change.appeared);
             evidence(&mut out, '-', &change.vanished);
@@ -116,8 +130,8 @@ pub fn markdown(diff: &Diff) -> String {
                 change.severity,
                 code(&change.id, 80),
                 prose(&change.title, 200),
-                word(change.old, change.was_waived),
-                word(change.new, change.waived)
+                change.was(),
+                change.is()
             );
             for (sign, items) in [('+', &change.appeared), ('-', &change.vanished)] {
                 for item in items.iter().take(5) {

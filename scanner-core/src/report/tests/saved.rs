@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{super::*, sample};
-use crate::finding::CheckStatus;
+use crate::finding::{CheckResult, CheckStatus, Waiver};
 
 #[test]
 fn a_saved_report_is_read_back_and_newer_fields_are_ignored() {
@@ -89,6 +89,129 @@ fn a_report_that_sees_less_is_not_taken_for_a_better_one() {
     failed.findings = None;
     failed.verdict = Verdict::Failed;
     assert_eq!(diff(&old, &failed).outcome, diff::Outcome::SeesLess);
+}
+
+fn change(report: &mut ScanReport, id: &str, change: impl FnOnce(&mut CheckResult)) {
+    let results = &mut report.findings.as_mut().unwrap().results;
+    change(results.iter_mut().find(|r| r.id == id).unwrap());
+}
+
+fn waiver(skipped: bool) -> Waiver {
+    Waiver {
+        justification: "until the new image".into(),
+        expires: "2026-02-01".into(),
+        skipped,
+    }
+}
+
+/// Where a comparison puts a check.
+fn group<'a>(found: &'a diff::Diff, id: &str) -> &'a str {
+    let groups = [
+        ("new", &found.new_findings),
+        ("fixed", &found.fixed),
+        ("changed", &found.changed),
+    ];
+    let holds = |(_, all): &&(&str, &Vec<diff::Change>)| all.iter().any(|c| c.id == id);
+    groups.iter().find(holds).map_or("none", |(name, _)| name)
+}
+
+#[test]
+fn a_failure_whose_waiver_ended_is_new_and_one_that_is_waived_is_not() {
+    let plain = sample("a");
+    let mut waived = plain.clone();
+    change(&mut waived, "worst", |r| r.waiver = Some(waiver(false)));
+    let ended = diff(&waived, &plain);
+    assert_eq!(group(&ended, "worst"), "new");
+    assert_eq!(ended.outcome, diff::Outcome::NewFindings);
+    let covered = diff(&plain, &waived);
+    assert_eq!(group(&covered, "worst"), "changed");
+    assert_eq!(covered.outcome, diff::Outcome::NoNewFindings);
+    let mut fails = plain.clone();
+    change(&mut fails, "fine", |r| {
+        (r.status, r.waiver) = (CheckStatus::Fail, Some(waiver(false)));
+    });
+    let found = diff(&plain, &fails);
+    assert_eq!(group(&found, "fine"), "changed");
+    assert_eq!(found.outcome, diff::Outcome::NoNewFindings);
+    let mut mended = plain.clone();
+    set(&mut mended, "worst", CheckStatus::Pass);
+    assert_eq!(group(&diff(&waived, &mended), "worst"), "fixed");
+}
+
+#[test]
+fn a_check_that_nobody_looked_at_is_not_fixed() {
+    let old = sample("a");
+    for (message, waiver) in [
+        ("disabled: we debug by exec", None),
+        ("there is no pod here", None),
+        (
+            "not looked at: a waiver says run: false",
+            Some(waiver(true)),
+        ),
+    ] {
+        for id in ["worst", "fine"] {
+            let mut new = old.clone();
+            change(&mut new, id, |r| {
+                r.status = CheckStatus::NotApplicable;
+                (r.message, r.waiver) = (message.into(), waiver.clone());
+            });
+            let found = diff(&old, &new);
+            assert_eq!(group(&found, id), "changed", "{message}");
+            assert_eq!(found.outcome, diff::Outcome::SeesLess, "{message}");
+            assert!(diff::text(&found).contains("not looked at"), "{message}");
+            // It was not looked at before either.
+            assert_eq!(diff(&new, &new).outcome, diff::Outcome::NoNewFindings);
+        }
+    }
+    let mut new = old.clone();
+    change(&mut new, "worst", |r| {
+        r.status = CheckStatus::NotApplicable;
+        r.message.clear();
+    });
+    assert_eq!(group(&diff(&old, &new), "worst"), "fixed");
+}
+
+#[test]
+fn a_pass_that_reaches_less_is_not_fixed() {
+    let old = sample("a");
+    let mut new = old.clone();
+    change(&mut new, "worst", |r| {
+        r.status = CheckStatus::Pass;
+        r.limits = vec!["files: not readable by this user".into()];
+    });
+    let found = diff(&old, &new);
+    assert_eq!(group(&found, "worst"), "changed");
+    assert_eq!(found.outcome, diff::Outcome::SeesLess);
+    assert!(diff::markdown(&found).contains("passed, with less in reach"));
+    assert_eq!(diff(&new, &new).outcome, diff::Outcome::NoNewFindings);
+}
+
+#[test]
+fn less_coverage_is_seeing_less_and_more_is_not() {
+    let partial = |unreadable| Coverage::Partial {
+        reasons: vec!["not readable by this user".into()],
+        unreadable,
+    };
+    let states = [
+        Some(Coverage::Complete),
+        Some(partial(1)),
+        Some(partial(2)),
+        None,
+    ];
+    let with = |coverage: &Option<Coverage>| {
+        let mut report = sample("a");
+        let put = coverage.clone().map(|c| (Section::Files, c));
+        report.coverage.extend(put);
+        report
+    };
+    for (i, old) in states.iter().enumerate() {
+        for (j, new) in states.iter().enumerate() {
+            let found = diff(&with(old), &with(new));
+            let less = found.outcome == diff::Outcome::SeesLess;
+            assert_eq!(less, j > i, "{old:?} {new:?}");
+            assert_eq!(found.coverage.is_empty(), i == j, "{old:?} {new:?}");
+        }
+    }
 }
 
 proptest! {
