@@ -90,13 +90,13 @@ pub(crate) fn run(args: &LocalArgs) -> Result<u8, Problem> {
         tool_version: env!("CARGO_PKG_VERSION").into(),
         subject,
         verdict: Verdict::of(&findings, fail_on),
+        fail_on: findings.fail_on(fail_on),
         profile: format!("{} {}", reference.name, reference.version),
         findings,
         agent: inventory.agent,
         coverage,
         started: Some(started),
         image_digest,
-        fail_on: Some(fail_on),
         packages,
     };
     let document = Document::from(report);

@@ -116,6 +116,7 @@ pub(crate) fn decide(args: &PolicyArgs) -> Result<Decided, Problem> {
             .thresholds
             .clone()
             .map(|t| (format!("policy {}", policy.name), t)),
+        fail_on: policy.own_fail_on.then_some(policy.fail_on),
     };
     Ok(Decided {
         judge: judge(&args.judge, inherited)?,
@@ -130,6 +131,8 @@ pub(crate) fn decide(args: &PolicyArgs) -> Result<Decided, Problem> {
 pub(crate) struct Inherited {
     waivers: Option<String>,
     thresholds: Option<(String, Thresholds)>,
+    /// Severity that the policy's own file names.
+    fail_on: Option<Severity>,
 }
 
 /// What is made of findings; arguments take the place of what the policy says.
@@ -145,7 +148,7 @@ pub(crate) fn judge(args: &JudgeArgs, inherited: Inherited) -> Result<Judge, Pro
     Ok(Judge {
         waivers,
         thresholds,
-        fail_on: args.fail_on,
+        fail_on: args.fail_on.or(inherited.fail_on),
         today: jiff::tz::Offset::UTC
             .to_datetime(jiff::Timestamp::now())
             .date(),
@@ -302,15 +305,21 @@ fn explain(policy: &Policy) -> String {
             ""
         },
     );
-    let _ = writeln!(
-        text,
-        "A failed check is a finding from: {}{}",
-        policy.fail_on,
-        if policy.thresholds.is_some() {
-            "; thresholds decide instead"
-        } else {
-            ""
-        }
-    );
+    let _ = match (policy.thresholds.is_some(), policy.own_fail_on) {
+        (true, false) => writeln!(text, "Thresholds decide which failed checks are findings"),
+        (beside, _) => writeln!(
+            text,
+            "A failed check is a finding from: {}{}",
+            policy.fail_on,
+            if beside {
+                "; thresholds must hold too"
+            } else {
+                ""
+            }
+        ),
+    };
     text
 }
+
+#[cfg(test)]
+mod tests;

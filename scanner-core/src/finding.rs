@@ -212,6 +212,15 @@ impl Findings {
         self.results.iter().filter(covered).count()
     }
 
+    /// Severity from which a failed check is a finding by itself: `without_thresholds` where there
+    /// are no thresholds; none where they decide alone.
+    pub fn fail_on(&self, without_thresholds: Severity) -> Option<Severity> {
+        match &self.thresholds {
+            Some(outcome) => outcome.fail_on,
+            None => Some(without_thresholds),
+        }
+    }
+
     /// Whether a check of that severity or worse failed, and no waiver covers that.
     pub fn fails_at(&self, threshold: Severity) -> bool {
         self.results

@@ -83,7 +83,8 @@ pub struct ScanReport {
     /// Where the audit log stood when this report was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditSummary>,
-    /// Severity from which a failed check was a finding; absent in older reports.
+    /// Severity from which a failed check was a finding; absent where thresholds decided alone,
+    /// nothing was judged, and in older reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fail_on: Option<Severity>,
     /// What is installed in the target, where the profile collects packages.
@@ -184,7 +185,8 @@ pub struct LocalReport {
     /// Digest of the image, such as `sha256:...`, where an image was scanned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_digest: Option<String>,
-    /// Severity from which a failed check was a finding; absent in older reports.
+    /// Severity from which a failed check was a finding; absent where thresholds decided alone,
+    /// nothing was judged, and in older reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fail_on: Option<Severity>,
     /// What is installed in the target, where the profile collects packages.
@@ -262,14 +264,11 @@ impl Verdict {
     /// Thresholds, where there are any, take the place of `threshold` but for a severity that was
     /// named beside them. A check that could not look is never a pass, whatever they allow.
     pub fn of(findings: &Findings, threshold: Severity) -> Self {
-        let failed = match &findings.thresholds {
-            Some(outcome) => {
-                !outcome.breaches.is_empty()
-                    || outcome.fail_on.is_some_and(|s| findings.fails_at(s))
-            }
-            None => findings.fails_at(threshold),
-        };
-        if failed {
+        let thresholds = findings.thresholds.as_ref();
+        let from = findings.fail_on(threshold);
+        if thresholds.is_some_and(|outcome| !outcome.breaches.is_empty())
+            || from.is_some_and(|from| findings.fails_at(from))
+        {
             Self::Findings
         } else if findings.count(CheckStatus::Error) > 0 || !findings.looked() {
             Self::Incomplete

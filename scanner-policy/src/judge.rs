@@ -16,7 +16,7 @@ pub struct Judge {
     pub waivers: Option<Waivers>,
     /// Thresholds with the name of their file, if any.
     pub thresholds: Option<(String, Thresholds)>,
-    /// Severity that was named beside thresholds.
+    /// Severity that an argument or a policy's own file names, which holds beside thresholds.
     pub fail_on: Option<Severity>,
     /// The day in UTC.
     pub today: Date,

@@ -104,7 +104,7 @@ struct RawPolicy {
     /// Waiver file in the format of `InSpec`, relative to this file.
     #[serde(default)]
     waivers: Option<String>,
-    /// Severity from which a failed check is a finding.
+    /// Severity from which a failed check is a finding, also beside thresholds.
     #[serde(default)]
     fail_on: Option<Severity>,
     /// Profile that is taken when none is named.
@@ -143,6 +143,8 @@ pub struct Policy {
     pub waivers: Option<String>,
     /// Severity from which a failed check is a finding.
     pub fail_on: Severity,
+    /// Whether the file names it itself; that of a level gives way to thresholds.
+    pub own_fail_on: bool,
     /// Profile that is taken when none is named.
     pub profile: Option<String>,
 }
@@ -221,6 +223,7 @@ fn read(text: &str, file: &str) -> Result<RawPolicy, ProfileError> {
 /// `raw` over what its level gives.
 fn merge(under: Option<Policy>, raw: RawPolicy) -> Policy {
     let own_capabilities = under.is_some() && raw.allow_capabilities.is_some();
+    let own_fail_on = under.is_some() && raw.fail_on.is_some();
     let under = under.unwrap_or(Policy {
         name: String::new(),
         version: String::new(),
@@ -236,6 +239,7 @@ fn merge(under: Option<Policy>, raw: RawPolicy) -> Policy {
         thresholds: None,
         waivers: None,
         fail_on: Severity::Low,
+        own_fail_on,
         profile: None,
     });
     let mut gates = under.gates;
@@ -255,6 +259,7 @@ fn merge(under: Option<Policy>, raw: RawPolicy) -> Policy {
         thresholds: raw.thresholds.or(under.thresholds),
         waivers: raw.waivers.or(under.waivers),
         fail_on: raw.fail_on.unwrap_or(under.fail_on),
+        own_fail_on,
         profile: raw.profile.or(under.profile),
     }
 }

@@ -197,6 +197,8 @@ impl<'a> Recorder<'a> {
         }
         let failure = self.failure.take();
         self.tell(&Event::Ended { verdict });
+        let judged = self.findings.as_ref();
+        let fail_on = judged.and_then(|findings| findings.fail_on(scan.threshold));
         ScanReport {
             schema: SCHEMA.into(),
             tool_version: env!("CARGO_PKG_VERSION").into(),
@@ -217,7 +219,7 @@ impl<'a> Recorder<'a> {
             api_calls: ApiCalls::default(),
             post_scan: self.post_scan,
             audit: None,
-            fail_on: Some(scan.threshold),
+            fail_on,
             packages: self.packages,
             image_scan: None,
         }

@@ -13,7 +13,7 @@ use crate::{
     AccessError, ControlError, EnforcedControls, Evidence, StrategyError, Target, TargetAccess,
     control::ControlEffect,
     event::{Event, Observer, Silent},
-    finding::{CheckResult, CheckStatus, Findings, ProfileRef},
+    finding::{CheckResult, CheckStatus, Findings, ProfileRef, ThresholdOutcome},
     gate::ExpectedDigest,
     inventory::{Inventory, InventoryRequest, PodFacts},
     plan::{PlannedCommand, PlannedControl},
@@ -232,6 +232,52 @@ fn a_required_control_that_does_not_hold_ends_the_scan() {
         assert_eq!(report.verdict, Verdict::Failed);
         assert!(!log.contains(&"open".to_owned()), "{log:?}");
         assert_eq!(log[log.len() - 4..], RELEASED);
+    }
+}
+
+/// Findings that thresholds allow.
+struct Lenient(FakeEngine);
+
+impl ScanEngine for Lenient {
+    fn request(&self) -> InventoryRequest {
+        self.0.request()
+    }
+    fn evaluate(&self, inventory: &Inventory) -> Findings {
+        let mut findings = self.0.evaluate(inventory);
+        findings.thresholds = Some(ThresholdOutcome::default());
+        findings
+    }
+}
+
+#[test]
+fn a_report_names_the_severity_that_decided_and_none_where_thresholds_did() {
+    let failed = || FakeEngine(vec![(CheckStatus::Fail, Severity::High)]);
+    let (plain, lenient) = (failed(), Lenient(failed()));
+    let engines: [(&dyn ScanEngine, _, _); 2] = [
+        (&plain, Verdict::Findings, Some(Severity::Low)),
+        (&lenient, Verdict::Passed, None),
+    ];
+    for (engine, verdict, fail_on) in engines {
+        let script = Script {
+            log: Log::default(),
+            fault: Fault::None,
+        };
+        let pipeline = Pipeline {
+            plan: plan(),
+            gates: vec![],
+            controls: vec![
+                Box::new(FakeControl("a", script.clone())),
+                Box::new(FakeControl("b", script.clone())),
+            ],
+            strategy: Box::new(FakeStrategy(script)),
+            engine,
+            pod: PodFacts::default(),
+            required: vec![],
+            threshold: Severity::Low,
+            observer: &Silent,
+        };
+        let report = pipeline.run(pending()).now_or_never().expect("it ends");
+        assert_eq!((report.verdict, report.fail_on), (verdict, fail_on));
     }
 }
 
