@@ -178,6 +178,26 @@ fn a_bad_profile_is_told_with_its_line_and_what_was_expected() {
             "nmae",
         ),
         (
+            "    pass: \"!has(pod.privilegd)\"",
+            "p.yaml:10:",
+            "there is no field \"privilegd\"",
+        ),
+        (
+            "    pass: '!pod[\"privilegd\"]'",
+            "p.yaml:10:",
+            "there is no field \"privilegd\"",
+        ),
+        (
+            "    pass: '!(\"privilegd\" in pod)'",
+            "p.yaml:10:",
+            "there is no field \"privilegd\"",
+        ),
+        (
+            "    pass: pod[\"fs_group\"] == \"root\"",
+            "p.yaml:10:",
+            "two of a kind",
+        ),
+        (
             "    pass: users.all(u, u.uid == 'x')",
             "p.yaml:10:30:",
             "two of a kind",

@@ -1,8 +1,10 @@
 //! Goes through an expression with the types of its variables, and keeps its loops bounded.
 
-use std::rc::Rc;
+use std::{collections::BTreeMap, rc::Rc};
 
-use cel::common::ast::{ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo};
+use cel::common::ast::{
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators,
+};
 use scanner_core::inventory::Section;
 
 use super::{Type, TypeError};
@@ -52,15 +54,14 @@ impl<'a> Checker<'a> {
                 let of = self.infer(&select.operand)?;
                 match of {
                     Type::Record(fields) => match fields.get(&select.field) {
-                        _ if select.test => Ok(Type::Bool),
+                        // A record has each of its fields, and no other: `has` of one is a typo.
+                        Some(_) if select.test => Ok(Type::Bool),
                         Some(field) => Ok(field.clone()),
+                        None if select.test => {
+                            Err(self.error(&select.operand, no_field(&fields, &select.field)))
+                        }
                         None => {
-                            let known: Vec<&str> = fields.keys().map(String::as_str).collect();
-                            let message = format!(
-                                "there is no field {:?}: expected one of {}",
-                                select.field,
-                                known.join(", ")
-                            );
+                            let message = no_field(&fields, &select.field);
                             Err(self.after_dot(expr, &select.field, message))
                         }
                     },
@@ -104,11 +105,33 @@ impl<'a> Checker<'a> {
                 }
                 let mut all: Vec<Type> = target.into_iter().collect();
                 all.extend(args);
+                if let Some(field) = self.named_field(call, &all)? {
+                    return Ok(field);
+                }
                 self.call(expr, &call.func_name, &all)
             }
             Expr::Struct(_) | Expr::Unspecified => {
                 Err(self.error(expr, "expected an expression without objects".into()))
             }
+        }
+    }
+
+    /// The field of a record that an index or `in` names literally; one that does not exist is an error.
+    fn named_field(&self, call: &CallExpr, types: &[Type]) -> Result<Option<Type>, TypeError> {
+        let ((operators::INDEX, [Type::Record(fields), _], [_, name])
+        | (operators::IN, [_, Type::Record(fields)], [name, _])) =
+            (call.func_name.as_str(), types, &*call.args)
+        else {
+            return Ok(None);
+        };
+        let Expr::Literal(LiteralValue::String(field)) = &name.expr else {
+            return Ok(None);
+        };
+        let field: &str = field;
+        match fields.get(field) {
+            Some(of) if call.func_name == operators::INDEX => Ok(Some(of.clone())),
+            Some(_) => Ok(Some(Type::Bool)),
+            None => Err(self.error(name, no_field(fields, field))),
         }
     }
 
@@ -184,6 +207,14 @@ impl<'a> Checker<'a> {
         error.range = start..start + field.chars().count();
         error
     }
+}
+
+fn no_field(fields: &BTreeMap<String, Type>, field: &str) -> String {
+    let known: Vec<&str> = fields.keys().map(String::as_str).collect();
+    format!(
+        "there is no field {field:?}: expected one of {}",
+        known.join(", ")
+    )
 }
 
 /// Sections whose items are gone through in a range; what a loop variable holds is small.
