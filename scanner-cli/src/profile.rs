@@ -5,7 +5,7 @@ mod options;
 use std::{
     fs,
     io::{self, IsTerminal as _, Read as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use clap::Subcommand;
@@ -179,10 +179,25 @@ fn resolve(name: &str, from: &str) -> Result<Source, String> {
     if let Ok(shipped) = Source::shipped(name) {
         return Ok(shipped);
     }
-    let path = Path::new(from).with_file_name(name);
+    let path = one_name(Path::new(from).with_file_name(name));
     let file = path.to_string_lossy().into_owned();
     let text = read(&file).map_err(|problem| problem.message)?;
     Ok(Source { file, text })
+}
+
+/// The path by which a file is known however it is written (`./a`, `b/../a`), so that one that is read
+/// is known again: its real folder, relative to the current one where it is below that.
+fn one_name(path: PathBuf) -> PathBuf {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")));
+    let (Ok(folder), Some(name)) = (folder, path.file_name()) else {
+        return path;
+    };
+    let here = std::env::current_dir().and_then(fs::canonicalize);
+    let here = here.unwrap_or_default();
+    folder.strip_prefix(here).unwrap_or(&folder).join(name)
 }
 
 /// Shows each error once: with its place, or alone where it is of the whole.

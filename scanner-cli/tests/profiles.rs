@@ -174,6 +174,25 @@ fn an_overlay_that_cannot_be_is_told_with_file_and_line() {
 }
 
 #[test]
+fn a_profile_is_known_again_however_its_path_is_written() {
+    let with = |parents: &str| OURS.replace("base.yaml", parents);
+    for name in ["./ours.yaml", "root/../ours.yaml", "././ours.yaml"] {
+        let folder = folder(&[("ours.yaml", &with(name))]);
+        let absolute = folder.path().join("ours.yaml");
+        for given in ["ours.yaml", "./ours.yaml", absolute.to_str().unwrap()] {
+            let err = refused(folder.path(), &["profile", "check", given]);
+            assert!(err.contains("ours.yaml:5"), "{name} {given}: {err}");
+            assert!(err.contains("extends itself"), "{name} {given}: {err}");
+        }
+    }
+    let twice = with("base.yaml, ./base.yaml, root/../base.yaml");
+    let folder = folder(&[("base.yaml", BASE), ("ours.yaml", &twice)]);
+    let ran = run(folder.path(), &["profile", "check", "ours.yaml"]);
+    let err = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert_eq!(ran.status.code(), Some(0), "{err}");
+}
+
+#[test]
 fn tags_select_checks_and_a_tag_of_none_is_no_empty_pass() {
     let folder = folder(&[("base.yaml", BASE)]);
     let ids = |args: &[&str]| -> Vec<String> {

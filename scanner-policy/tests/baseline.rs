@@ -13,7 +13,10 @@ use scanner_core::{
         Process, Section, ShadowEntry, User,
     },
 };
-use scanner_policy::{Profile, builtin};
+use scanner_policy::{
+    Profile, builtin,
+    profile::{Options, Source},
+};
 
 fn baseline() -> Profile {
     let text = builtin::find("container-baseline").unwrap();
@@ -246,6 +249,23 @@ fn a_bad_profile_is_told_with_its_line_and_what_was_expected() {
         assert!(message.starts_with(place), "{check}: {message}");
         assert!(message.contains(expected), "{check}: {message}");
     }
+}
+
+#[test]
+fn a_chain_of_profiles_without_end_is_refused() {
+    let text = |parent: usize| format!("name: own\nversion: '1'\ntitle: t\nextends: [p{parent}]\n");
+    let next = |name: &str, _: &str| {
+        let number: usize = name.trim_start_matches('p').parse().unwrap();
+        let (file, text) = (name.to_owned(), text(number + 1));
+        Ok(Source { file, text })
+    };
+    let own = Source {
+        file: "own".into(),
+        text: text(1),
+    };
+    let error = Profile::compile(own, &next, &Options::default()).unwrap_err();
+    assert_eq!(error.file, "p32");
+    assert!(error.to_string().contains("at most 32"), "{error}");
 }
 
 #[test]

@@ -112,13 +112,16 @@ impl<'a> Loader<'a> {
                 let message = format!("{} extends itself through this", found.file);
                 return Err(at.error(parent, message));
             }
-            if self.done.len() >= MAX_SOURCES {
+            if self.done.contains_key(&found.file) {
+                continue;
+            }
+            // The profile itself is among the open ones. One that is open counts before it is done:
+            // each may name a next one, and no stack is deep enough for all.
+            if self.open.len() + self.done.len() > MAX_SOURCES {
                 let message = format!("a profile extends at most {MAX_SOURCES} others");
                 return Err(at.error(parent, message));
             }
-            if !self.done.contains_key(&found.file) {
-                self.source(found)?;
-            }
+            self.source(found)?;
         }
         self.open.pop();
         self.declare(&at, &raw)?;
