@@ -15,7 +15,7 @@ use scanner_policy::{
 };
 
 use crate::{
-    NOT_DONE, Problem,
+    GATE, NOT_DONE, Problem,
     args::{RunArgs, ScanArgs},
     audit, exit_code, output, policy,
     progress::Progress,
@@ -70,9 +70,14 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     let (first, second) = both?;
     if args.scan.run.dry_run {
         let form = |format| plans(&first, &second, format);
+        let code = if first.refused() || second.refused() {
+            GATE
+        } else {
+            0
+        };
         return sinks
             .write_with(form, "a plan", "terminal or json")
-            .map(|()| 0);
+            .map(|()| code);
     }
     // Drift collects no packages.
     sinks.check(false, first.plan().target.digest().is_some())?;

@@ -83,6 +83,11 @@ async fn changes_are_found_and_a_clean_container_passes() {
         drift(&site, &["changed"]),
     );
     assert_eq!(clean.code, 0, "{clean:?}");
+    // A plan says by its exit code what the scan would come to, as that of `scan` does.
+    for (level, code) in [("hardened", 0), ("strict", 4)] {
+        let planned = drift(&site, &["web", "--dry-run", "--level", level]).await;
+        assert_eq!(planned.code, code, "{level}: {planned:?}");
+    }
     let report = clean.json();
     assert_eq!(report["verdict"], "passed");
     assert_eq!(report["image_scan"]["verdict"], "passed");
