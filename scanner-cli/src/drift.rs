@@ -8,7 +8,10 @@ use scanner_core::{
     pipeline::Stage,
     report::{ApiCalls, Document, Format, Verdict},
 };
-use scanner_k8s::{Connection, PreparedScan, SidecarOptions, Strategy, sidecar::Mode};
+use scanner_k8s::{
+    Connection, PreparedScan, SidecarOptions, Strategy,
+    sidecar::{Mode, Pull},
+};
 use scanner_policy::{
     Judged,
     drift::{DriftEngine, ReadImage},
@@ -143,10 +146,14 @@ async fn prepared(
         image: image.clone(),
         mode: Mode::Inert {
             as_root: args.as_root,
+            // The copy of another node may be for another kind of processor.
+            same_node: true,
         },
         require_isolation: false,
         canaries: Vec::new(),
         pull_secrets: Vec::new(),
+        pull: Pull::default(),
+        expected_digest: None,
     });
     let of_container = match args.via {
         Via::Distroless => Strategy::Distroless { image },

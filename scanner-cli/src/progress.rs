@@ -37,6 +37,15 @@ impl Progress {
         }
     }
 
+    /// Says what stays to be read.
+    pub(crate) fn tell(&self, text: &str) {
+        match self {
+            Self::Quiet => {}
+            Self::Lines => output::say(text),
+            Self::Spinner(spinner) => spinner.suspend(|| output::say(text)),
+        }
+    }
+
     pub(crate) fn finish(&self) {
         if let Self::Spinner(spinner) = self {
             spinner.finish_and_clear();

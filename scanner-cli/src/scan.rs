@@ -9,7 +9,7 @@ use scanner_core::{
     inventory::Section,
     pipeline::Stage,
     report::Document,
-    target::{ContainerName, PodSelection, TargetRequest},
+    target::{ContainerName, PodSelection, TargetForm, TargetRequest},
 };
 use scanner_k8s::{Connection, PreparedScan, ScanRequest, Strategy};
 use scanner_policy::Judged;
@@ -98,6 +98,7 @@ pub(crate) async fn run_on(
         progress.finish();
     }
     let prepared = prepared?;
+    note(&prepared, &progress);
     if args.dry_run {
         let plan = signals.or(async { Ok(prepared.whole_plan(&profile).await) });
         let plan = plan.await;
@@ -135,6 +136,16 @@ pub(crate) async fn run_on(
     closed?;
     recorder.save(&args.profile_options, &subject, kept)?;
     Ok(exit_code(document.verdict()))
+}
+
+/// Says at once what of an image may not be as its name suggests; the report says it too.
+fn note(prepared: &PreparedScan, progress: &Progress) {
+    let plan = prepared.plan();
+    if plan.target.form == TargetForm::Image {
+        for difference in &plan.differences {
+            progress.tell(&format!("note: {difference}"));
+        }
+    }
 }
 
 /// Connects and opens the audit log.

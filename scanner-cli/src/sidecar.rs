@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use scanner_k8s::{
     SidecarOptions, Strategy,
-    sidecar::{Keep, Mode},
+    sidecar::{Keep, Mode, Pull},
 };
 
 use crate::args::{RunArgs, ScanArgs};
@@ -40,8 +40,8 @@ pub(crate) struct SidecarArgs {
     /// Let the clone keep references to `ConfigMap`s
     #[arg(long, conflicts_with = "inert")]
     with_config: bool,
-    /// Run the clone on the target's node
-    #[arg(long, conflicts_with = "inert")]
+    /// Run the scan's pod on the target's node; with --inert that node's copy of the image is read
+    #[arg(long)]
     same_node: bool,
     /// Read files of the image that only root may read, where the namespace allows it
     #[arg(long, requires = "inert")]
@@ -66,6 +66,22 @@ pub(crate) struct ImageArgs {
     /// Read files that only root may read, where the namespace allows it
     #[arg(long)]
     as_root: bool,
+    /// When the node asks the registry for an image that is named without a digest; if-not-present also reads
+    /// images that were loaded onto nodes, and copies of any age
+    #[arg(long, value_enum, default_value_t)]
+    pull: PullArg,
+    /// Digest that the image must have; nothing is read of another (exit code 3)
+    #[arg(long, value_name = "sha256:...", value_parser = crate::args::digest)]
+    expect_digest: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum PullArg {
+    /// Each time
+    Always,
+    /// Only when the node has no image of that name
+    #[default]
+    IfNotPresent,
 }
 
 #[derive(Debug, Args)]
@@ -79,14 +95,16 @@ struct IsolationArgs {
 }
 
 impl IsolationArgs {
-    fn options(&self, image: &str, mode: Mode, pull_secrets: &[String]) -> Strategy {
-        Strategy::Sidecar(SidecarOptions {
+    fn options(&self, image: &str, mode: Mode) -> SidecarOptions {
+        SidecarOptions {
             image: image.to_owned(),
             mode,
             require_isolation: self.require_isolation,
             canaries: self.canary.clone(),
-            pull_secrets: pull_secrets.to_vec(),
-        })
+            pull_secrets: Vec::new(),
+            pull: Pull::default(),
+            expected_digest: None,
+        }
     }
 }
 
@@ -99,6 +117,7 @@ impl SidecarArgs {
         let mode = if self.inert {
             Mode::Inert {
                 as_root: self.as_root,
+                same_node: self.same_node,
             }
         } else {
             Mode::Clone {
@@ -109,7 +128,7 @@ impl SidecarArgs {
                 same_node: self.same_node,
             }
         };
-        self.isolation.options(image, mode, &[])
+        Strategy::Sidecar(self.isolation.options(image, mode))
     }
 }
 
@@ -117,8 +136,16 @@ impl ImageArgs {
     pub(crate) fn strategy(&self) -> Strategy {
         let mode = Mode::Inert {
             as_root: self.as_root,
+            same_node: false,
         };
-        self.isolation
-            .options(&self.probe_image, mode, &self.pull_secret)
+        Strategy::Sidecar(SidecarOptions {
+            pull_secrets: self.pull_secret.clone(),
+            pull: match self.pull {
+                PullArg::Always => Pull::Always,
+                PullArg::IfNotPresent => Pull::IfNotPresent,
+            },
+            expected_digest: self.expect_digest.clone(),
+            ..self.isolation.options(&self.probe_image, mode)
+        })
     }
 }

@@ -47,7 +47,7 @@ use reference::Reference;
 use spec::Parts;
 
 pub use clone::Keep;
-pub use options::{Mode, SidecarOptions, Unfit};
+pub use options::{Mode, Pull, SidecarOptions, Unfit};
 
 /// An image that runs nowhere, as a target: its pod is the scan's own.
 pub(crate) fn image_target(
@@ -85,6 +85,8 @@ pub(crate) struct SidecarReach {
     required: bool,
     canaries: Vec<SocketAddr>,
     image_only: bool,
+    /// Of an image that runs nowhere.
+    expected_digest: Option<String>,
     resolved: Arc<OnceLock<String>>,
     own: Mutex<Weak<OwnPod>>,
     /// Part of the probe's arguments, and so of the plan.
@@ -106,12 +108,21 @@ impl SidecarReach {
         let namespace = target.namespace.as_str();
         let reference = match pod {
             Some(_) => Reference::running(target),
-            None => Reference::named(&target.image),
+            None => Reference::named(&target.image, options.pull),
         };
+        if let (Some(expected), Some(named)) = (&options.expected_digest, target.digest())
+            && expected != named
+        {
+            return Err(Unfit::Digest(named.to_owned(), expected.clone()).into());
+        }
         let spec = pod.and_then(|pod| serde_json::to_value(pod.spec.as_ref()).ok());
         let spec = spec.unwrap_or_default();
         let (context, copied, same_node) = match (options.mode, pod) {
             (Mode::Clone { keep, same_node }, Some(pod)) => {
+                let powers = clone::powers(&spec, target.container.as_str());
+                if !powers.is_empty() {
+                    return Err(Unfit::Powers(powers.join(", ")).into());
+                }
                 let seen = TargetContext {
                     host_pid: false,
                     ..context::of(pod, target)
@@ -125,11 +136,21 @@ impl SidecarReach {
                 let copied = clone::of(&spec, target.container.as_str(), keep);
                 (context, Some(copied), same_node)
             }
-            (Mode::Inert { as_root: true }, _) => {
-                let level = context::level(connection, namespace).await;
-                (as_root(level)?, None, false)
+            (
+                Mode::Inert {
+                    as_root: root,
+                    same_node,
+                },
+                _,
+            ) => {
+                let context = if root {
+                    as_root(context::level(connection, namespace).await)?
+                } else {
+                    PLAIN
+                };
+                (context, None, same_node && pod.is_some())
             }
-            _ => (PLAIN, None, false),
+            (Mode::Clone { .. }, None) => (PLAIN, None, false),
         };
         let mut pull_secrets: Vec<Value> = options
             .pull_secrets
@@ -154,7 +175,9 @@ impl SidecarReach {
                 reference,
                 copied,
                 pull_secrets,
+                tolerations: spec["tolerations"].clone(),
             },
+            expected_digest: options.expected_digest,
             required: options.require_isolation,
             canaries,
             image_only: pod.is_none(),
@@ -239,7 +262,12 @@ impl Reach for SidecarReach {
     }
 
     fn differences(&self) -> Vec<String> {
-        let note = self.parts.reference.note().filter(|_| !self.image_only);
+        let reference = &self.parts.reference;
+        let note = if self.image_only {
+            reference.may_be_old()
+        } else {
+            reference.note()
+        };
         let mut all: Vec<String> = note.into_iter().collect();
         match &self.parts.copied {
             Some(copied) => all.extend(copied.differences.clone()),
@@ -271,6 +299,7 @@ impl Reach for SidecarReach {
         Box::new(strategy::Sidecar::new(
             self.own(session),
             self.image_only,
+            self.expected_digest.clone(),
             &self.nonce,
         ))
     }

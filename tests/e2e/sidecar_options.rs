@@ -223,6 +223,67 @@ async fn the_node_and_the_user_are_as_asked() {
 }
 
 #[tokio::test]
+async fn a_privileged_target_is_not_started_again_and_its_image_is_read_on_its_node() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("sidecar-mighty").await;
+    let more = json!({"tolerations": [{"key": "only-mine", "operator": "Exists"}]});
+    let mighty = json!({"privileged": true});
+    site.pod_like("mighty", "lab.local/busybox:1", "Running", &more, &mighty)
+        .await;
+    let clone = run(&site, &["sidecar", "mighty"]).await;
+    assert_eq!(clone.code, 3, "{clone:?}");
+    assert!(clone.err.contains("privileged") && clone.err.contains("--inert"));
+    nothing_left(&site).await;
+    let scan = run(&site, &["sidecar", "mighty", "--inert", "--same-node"]);
+    let (inert, seen) = seen_while(&site, scan).await;
+    assert_eq!(inert.code, 1, "{inert:?}");
+    let node = inert.json()["plan"]["target"]["node"].clone();
+    assert!(seen["affinity"].to_string().contains(&node.to_string()));
+    assert!(seen["tolerations"].to_string().contains("only-mine"));
+    nothing_left(&site).await;
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn an_image_that_may_be_an_old_copy_is_told_and_can_be_held_to_a_digest() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("sidecar-digest").await;
+    let image = ["image", "lab.local/busybox:1"];
+    let plain = run(&site, &image).await;
+    assert_eq!(plain.code, 1, "{plain:?}");
+    let report = plain.json();
+    assert!(
+        report["plan"]["differences"]
+            .to_string()
+            .contains("--pull always")
+    );
+    assert!(plain.err.contains("--pull always"), "{plain:?}");
+    let id = report["plan"]["target"]["image_id"]
+        .as_str()
+        .unwrap_or_default();
+    let id = id.rsplit('@').next().unwrap_or_default();
+    let other = format!("sha256:{}", "0".repeat(64));
+    let of = |digest| [image[0], image[1], "--expect-digest", digest];
+    let (right, wrong) = (of(id), of(&other));
+    let fresh = ["image", "lab.local/busybox:1", "--pull", "always"];
+    let (right, wrong, fresh) =
+        tokio::join!(run(&site, &right), run(&site, &wrong), run(&site, &fresh));
+    assert_eq!(right.code, 1, "{right:?}");
+    assert_eq!(wrong.code, 3, "{wrong:?}");
+    assert!(wrong.out.contains("was expected"), "{wrong:?}");
+    // No registry has it.
+    assert_eq!(fresh.code, 3, "{fresh:?}");
+    assert!(fresh.out.contains("can pull the image"), "{fresh:?}");
+    assert!(!fresh.err.contains("--pull always"), "{fresh:?}");
+    nothing_left(&site).await;
+    site.remove().await;
+}
+
+#[tokio::test]
 async fn at_level_restricted_a_target_that_is_not_root_is_cloned() {
     if lab_only() {
         return;

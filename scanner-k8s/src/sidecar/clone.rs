@@ -1,6 +1,10 @@
 //! What of a pod its clone keeps, as a pure function. Kept is only what is named here.
 
+mod security;
+
 use serde_json::{Map, Value, json};
+
+pub(super) use security::powers;
 
 /// What a clone may keep beyond what every clone keeps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,7 +56,7 @@ pub(super) fn of(spec: &Value, name: &str, keep: Keep) -> Copied {
     let mut own = pick(container, &CONTAINER);
     own.insert(
         "resources".into(),
-        resources(container, &mut copied.differences),
+        resources(spec, container, &mut copied.differences),
     );
     let (env, from) = environment(container, keep, &mut copied.differences);
     own.insert("env".into(), env);
@@ -65,6 +69,7 @@ pub(super) fn of(spec: &Value, name: &str, keep: Keep) -> Copied {
         .cloned()
         .collect();
     own.insert("volumeMounts".into(), mounts.into());
+    security::confine(&mut copied.spec, &mut own, &mut copied.differences);
     copied.container = Value::Object(own);
     told(spec, container, &mut copied.differences);
     copied
@@ -86,21 +91,33 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// Devices are not taken from others.
-fn resources(container: &Value, told: &mut Vec<String>) -> Value {
+/// Devices are not taken from others. What the pod says of all its containers is the clone's, where its
+/// container says nothing itself.
+fn resources(spec: &Value, container: &Value, told: &mut Vec<String>) -> Value {
+    let own = &container["resources"];
     let mut all = json!({});
+    let mut shared = false;
     for kind in ["requests", "limits"] {
-        for (name, amount) in container["resources"][kind]
-            .as_object()
-            .into_iter()
-            .flatten()
-        {
+        for (name, amount) in own[kind].as_object().into_iter().flatten() {
             if RESOURCES.contains(&name.as_str()) {
                 all[kind][name] = amount.clone();
             } else if kind == "limits" {
                 told.push(format!("without resource {name}"));
             }
         }
+        for (name, amount) in spec["resources"][kind].as_object().into_iter().flatten() {
+            let says = !own["limits"][name].is_null() || !own[kind][name].is_null();
+            if RESOURCES.contains(&name.as_str()) && !says {
+                all[kind][name] = amount.clone();
+                shared = true;
+            }
+        }
+    }
+    if shared {
+        told.push("has the resources of the whole pod as its own".into());
+    }
+    for claim in list(&own["claims"]) {
+        told.push(format!("without resource claim {}", text(&claim["name"])));
     }
     all
 }
@@ -285,6 +302,9 @@ fn told(spec: &Value, container: &Value, told: &mut Vec<String>) {
         if spec[field] == true {
             told.push(format!("without {field}"));
         }
+    }
+    for device in list(&container["volumeDevices"]) {
+        told.push(format!("without volume device {}", text(&device["name"])));
     }
     for port in list(&container["ports"]) {
         if let Some(number) = port["hostPort"].as_i64().filter(|n| *n != 0) {

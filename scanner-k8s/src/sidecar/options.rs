@@ -21,7 +21,19 @@ pub enum Mode {
     Inert {
         /// Whether files that only root may read are read, where the namespace allows it.
         as_root: bool,
+        /// Whether it must run on the target's node, whose copy of the image is then read.
+        same_node: bool,
     },
+}
+
+/// When a node asks a registry for an image that is named without a digest and runs nowhere.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pull {
+    /// Only when it has no copy: an image that was loaded onto nodes can be read, and an old copy too.
+    #[default]
+    IfNotPresent,
+    /// Each time.
+    Always,
 }
 
 /// How strategy `sidecar` looks.
@@ -37,6 +49,10 @@ pub struct SidecarOptions {
     pub canaries: Vec<SocketAddr>,
     /// Names of pull secrets for an image that runs nowhere.
     pub pull_secrets: Vec<String>,
+    /// When an image that runs nowhere is pulled.
+    pub pull: Pull,
+    /// Digest (`sha256:...`) that an image that runs nowhere must have; nothing is read of another.
+    pub expected_digest: Option<String>,
 }
 
 /// Why no pod of the scan's own may look.
@@ -45,6 +61,12 @@ pub enum Unfit {
     /// No probe can look at a clone.
     #[error("no sidecar may look at a clone of this target")]
     Clone(#[source] Refusal),
+    /// A second start of the target would have the node, or could leave its isolation.
+    #[error("no clone is started with the target's powers: {0}")]
+    Powers(String),
+    /// The image is named by another digest than the expected one.
+    #[error("{0} is named, and {1} was expected")]
+    Digest(String, String),
     /// Root is not allowed.
     #[error("the namespace enforces Pod Security level restricted, which refuses a probe as root")]
     Root,
@@ -57,7 +79,10 @@ impl Unfit {
     /// What to do next.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Clone(_) => "take --inert, which runs nothing of the target; nothing was created",
+            Self::Digest(..) => "name the image by the expected digest; nothing was created",
+            Self::Clone(_) | Self::Powers(_) => {
+                "take --inert, which runs nothing of the target; nothing was created"
+            }
             Self::Root => {
                 "scan without --as-root: what cannot be read is told; nothing was created"
             }

@@ -2,6 +2,8 @@
 
 use scanner_core::Target;
 
+use super::options::Pull;
+
 /// An image as a pod can name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reference {
@@ -36,9 +38,16 @@ impl Reference {
     }
 
     /// An image that a user named.
-    pub(super) fn named(image: &str) -> Self {
+    pub(super) fn named(image: &str, pull: Pull) -> Self {
         let digest = image.rsplit_once('@').map(|(_, digest)| digest);
-        Self::pulled(image, digest.is_some_and(is_digest))
+        let named = Self::pulled(image, digest.is_some_and(is_digest));
+        match pull {
+            Pull::Always => Self {
+                pull_policy: "Always",
+                ..named
+            },
+            Pull::IfNotPresent => named,
+        }
     }
 
     fn pulled(image: &str, pinned: bool) -> Self {
@@ -48,6 +57,15 @@ impl Reference {
             pinned,
             local: false,
         }
+    }
+
+    /// What a reader of a scan of an image that runs nowhere should know.
+    pub(super) fn may_be_old(&self) -> Option<String> {
+        (!self.pinned && self.pull_policy != "Always").then(|| {
+            "a node that has an image of this name reads its copy, which may be older than the registry's by any \
+             time: --pull always asks the registry, --expect-digest or a digest in the name fixes the contents"
+                .into()
+        })
     }
 
     /// What a reader should know of it.
@@ -78,10 +96,19 @@ mod tests {
     #[test]
     fn what_runs_is_named_by_its_digest() {
         let digest = format!("sha256:{}", "a".repeat(64));
-        let reference = Reference::named(&format!("r.example/a@{digest}"));
+        let reference = Reference::named(&format!("r.example/a@{digest}"), Pull::default());
         assert!(reference.pinned && !reference.local);
-        assert!(!Reference::named("r.example/a:1").pinned);
-        assert!(!Reference::named("r.example/a@sha256:short").pinned);
+        assert_eq!(reference.may_be_old(), None);
+        let tagged = Reference::named("r.example/a:1", Pull::IfNotPresent);
+        assert!(!tagged.pinned && tagged.pull_policy == "IfNotPresent");
+        assert!(
+            tagged
+                .may_be_old()
+                .is_some_and(|text| text.contains("--pull always"))
+        );
+        let fresh = Reference::named("r.example/a:1", Pull::Always);
+        assert!(fresh.pull_policy == "Always" && fresh.may_be_old().is_none());
+        assert!(!Reference::named("r.example/a@sha256:short", Pull::Always).pinned);
         assert!(is_digest(&digest) && !is_digest("sha256:zz"));
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Parts {
     pub(super) pull_secrets: Vec<Value>,
     /// The only node that may run it.
     pub(super) node: Option<String>,
+    /// What the target tolerates of that node.
+    pub(super) tolerations: Value,
 }
 
 /// How the name of the init container ends that holds everything else back.
@@ -80,6 +82,9 @@ impl Parts {
 
     fn place(&self, spec: &mut Map<String, Value>) {
         let Some(node) = &self.node else { return };
+        if !self.tolerations.is_null() {
+            spec.insert("tolerations".into(), self.tolerations.clone());
+        }
         let term =
             json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]});
         spec.insert(
@@ -164,5 +169,31 @@ impl Parts {
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sidecar::{PLAIN, options::Pull};
+
+    #[test]
+    fn a_pod_for_one_node_tolerates_what_the_target_tolerates() {
+        let tolerations = json!([{"key": "gpu", "operator": "Exists"}]);
+        let mut parts = Parts {
+            probe: "probe:1".into(),
+            context: PLAIN,
+            reference: Reference::named("a:1", Pull::default()),
+            copied: None,
+            pull_secrets: vec![],
+            node: Some("far".into()),
+            tolerations: tolerations.clone(),
+        };
+        let spec = parts.spec("own", 60, 0);
+        assert_eq!(spec["tolerations"], tolerations);
+        assert!(spec["affinity"].to_string().contains("\"far\""), "{spec}");
+        parts.node = None;
+        let spec = parts.spec("own", 60, 0);
+        assert!(spec["tolerations"].is_null() && spec["affinity"].is_null());
     }
 }

@@ -7,6 +7,7 @@ use scanner_core::{
     ControlError, EnforcedControls, ScanPlan, ScanStrategy, StrategyError, Target, TargetAccess,
     inventory::{InventoryRequest, Section},
     plan::PlannedCommand,
+    target::image_digest,
 };
 
 use super::{
@@ -26,11 +27,18 @@ pub(super) struct Sidecar {
     own: Arc<OwnPod>,
     absent: Vec<Section>,
     image_only: bool,
+    /// Digest that an image that runs nowhere must have.
+    expected: Option<String>,
     nonce: String,
 }
 
 impl Sidecar {
-    pub(super) fn new(own: Arc<OwnPod>, image_only: bool, nonce: &str) -> Self {
+    pub(super) fn new(
+        own: Arc<OwnPod>,
+        image_only: bool,
+        expected: Option<String>,
+        nonce: &str,
+    ) -> Self {
         let mut absent = Vec::new();
         if own.parts.copied.is_none() {
             absent.extend(Section::OF_PROCESSES);
@@ -42,6 +50,7 @@ impl Sidecar {
             own,
             absent,
             image_only,
+            expected,
             nonce: nonce.to_owned(),
         }
     }
@@ -89,6 +98,14 @@ fn argv(clone: Option<&str>, nonce: &str, seconds: u32) -> Vec<String> {
     [PROGRAM, verb, what, nonce, &seconds.to_string()]
         .map(str::to_owned)
         .to_vec()
+}
+
+/// Whether two names that nodes report are of the same contents: a mirror and a registry have one digest.
+fn same_image(one: &str, other: &str) -> bool {
+    match (image_digest(one), image_digest(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => one == other,
+    }
 }
 
 fn failed(error: ControlError) -> StrategyError {
@@ -159,13 +176,25 @@ impl ScanStrategy for Sidecar {
         let image = seen.as_ref().map(|(_, image)| image.as_str());
         let image = image.or(own.resolved.get().map(String::as_str));
         if let Some(image) =
-            image.filter(|image| !self.image_only && *image != plan.target.image_id)
+            image.filter(|image| !self.image_only && !same_image(image, &plan.target.image_id))
         {
             return Err(StrategyError {
                 message: format!("another image than the target's came: {image}"),
                 hint: Some("the tag was moved since the target started; restart it, or take strategy container".into()),
                 source: None,
             });
+        }
+        if let Some(expected) = &self.expected {
+            let came = image.unwrap_or(&plan.target.image_id);
+            if image_digest(came) != Some(expected) {
+                return Err(StrategyError {
+                    message: format!("the image that came is {came}, and {expected} was expected"),
+                    hint: Some(
+                        "see what the tag names in the registry; --pull always asks it".into(),
+                    ),
+                    source: None,
+                });
+            }
         }
         let id = seen
             .as_ref()
@@ -181,5 +210,23 @@ impl ScanStrategy for Sidecar {
             own: Arc::clone(own),
             clone: target.map(str::to_owned),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_the_same_by_their_digests() {
+        let (a, b) = ("a".repeat(64), "b".repeat(64));
+        let of = |name: &str, hex: &str| format!("{name}@sha256:{hex}");
+        assert!(same_image(
+            &of("mirror.example/a", &a),
+            &of("docker.io/a", &a)
+        ));
+        assert!(same_image(&of("docker-pullable://a", &a), &of("a", &a)));
+        assert!(!same_image(&of("a", &a), &of("a", &b)));
+        assert!(!same_image("a:1", &of("a", &a)) && same_image("a:1", "a:1"));
     }
 }

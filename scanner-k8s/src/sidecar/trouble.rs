@@ -110,11 +110,18 @@ fn unschedulable(pod: &Pod) -> Option<String> {
 
 /// Who keeps a pod without trouble from coming to `what` in time, and what to do.
 pub(super) fn slow(pod: &Pod, what: &str, seconds: u64) -> (String, &'static str) {
+    let pinned = pod
+        .spec
+        .as_ref()
+        .is_some_and(|spec| spec.affinity.is_some());
     if let Some(why) = unschedulable(pod) {
-        return (
-            format!("no node takes the scan's pod: {why}"),
-            "make room, or scan without --same-node; nothing of the target was touched",
-        );
+        let hint = if pinned {
+            "make room on the target's node, which alone may take it (--same-node, drift, or an image that only \
+             this node has); nothing of the target was touched"
+        } else {
+            "make room on a node; nothing of the target was touched"
+        };
+        return (format!("no node takes the scan's pod: {why}"), hint);
     }
     let late = format!("the scan's pod did not come to {what} within {seconds} s");
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
@@ -126,7 +133,7 @@ pub(super) fn slow(pod: &Pod, what: &str, seconds: u64) -> (String, &'static str
         ),
         (Some(node), None) => (
             format!("{late}: node {} has not taken it up", visible(node, 253)),
-            "see that this node is Ready (kubectl get nodes), or scan without --same-node",
+            "see that this node is Ready (kubectl get nodes), and scan again",
         ),
         (Some(_), Some(_)) => (
             late,
@@ -170,5 +177,23 @@ mod tests {
             );
         }
         assert_eq!(admission("something else"), None);
+    }
+
+    #[test]
+    fn a_pod_that_no_node_takes_is_told_of_a_node_it_needs_only_where_it_does() {
+        let waiting = |affinity: serde_json::Value| -> Pod {
+            let condition = serde_json::json!({
+                "type": "PodScheduled", "status": "False", "message": "0/3 nodes",
+            });
+            serde_json::from_value(serde_json::json!({
+                "spec": {"containers": [], "affinity": affinity},
+                "status": {"conditions": [condition]},
+            }))
+            .unwrap()
+        };
+        let (_, anywhere) = slow(&waiting(serde_json::Value::Null), "run", 5);
+        assert!(!anywhere.contains("--same-node"), "{anywhere}");
+        let (_, pinned) = slow(&waiting(serde_json::json!({"nodeAffinity": {}})), "run", 5);
+        assert!(pinned.contains("the target's node"), "{pinned}");
     }
 }

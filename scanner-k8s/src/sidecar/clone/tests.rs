@@ -16,7 +16,8 @@ fn pod() -> Value {
         "containers": [{
             "name": "web", "image": "web:1", "command": ["/web"], "livenessProbe": {"exec": {}},
             "ports": [{"containerPort": 80, "hostPort": 80}],
-            "resources": {"limits": {"cpu": "1", "nvidia.com/gpu": "1"}},
+            "resources": {"limits": {"cpu": "1", "nvidia.com/gpu": "1"}, "claims": [{"name": "card"}]},
+            "volumeDevices": [{"name": "disk", "devicePath": "/dev/xvda"}],
             "env": [
                 {"name": "PLAIN", "value": "x"},
                 {"name": "PW", "valueFrom": {"secretKeyRef": {"name": "db", "key": "pw"}}},
@@ -67,6 +68,8 @@ fn what_belongs_to_others_is_dropped_and_told() {
         "hostNetwork",
         "host port 80",
         "nvidia.com/gpu",
+        "resource claim card",
+        "volume device disk",
     ] {
         assert!(told.contains(word), "{word} in {told}");
     }
@@ -90,4 +93,21 @@ fn what_is_asked_for_is_kept_and_named() {
         "{told}"
     );
     assert!(told.contains("without the service account token"), "{told}");
+}
+
+#[test]
+fn what_the_pod_says_of_resources_is_the_clone_s_where_its_container_says_nothing() {
+    let mut pod = pod();
+    pod["resources"] = json!({
+        "requests": {"cpu": "100m", "memory": "64Mi"},
+        "limits": {"cpu": "2", "memory": "1Gi", "hugepages-2Mi": "2Mi"},
+    });
+    let copied = of(&pod, "web", Keep::default());
+    let expected = json!({"requests": {"memory": "64Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}});
+    assert_eq!(copied.container["resources"], expected);
+    assert!(
+        copied
+            .differences
+            .contains(&"has the resources of the whole pod as its own".into())
+    );
 }
