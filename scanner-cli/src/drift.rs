@@ -157,7 +157,7 @@ async fn prepared(
     });
     let of_container = match args.via {
         Via::Distroless => Strategy::Distroless { image },
-        Via::Attached => Strategy::Attached,
+        Via::Attached => Strategy::Attached { image: None },
         Via::Container => Strategy::Container,
     };
     let first = planned(args, of_image, reads)?;

@@ -17,7 +17,7 @@ pub(crate) struct SidecarArgs {
     pub(crate) scan: ScanArgs,
     #[command(flatten)]
     isolation: IsolationArgs,
-    /// Image of the probe, best named by digest
+    /// Image of the probe, best named by digest; with --attached the image that the sidecar must be of
     #[arg(
         long,
         value_name = "IMAGE",
@@ -112,7 +112,11 @@ impl SidecarArgs {
     pub(crate) fn strategy(&self) -> Strategy {
         let image = match &self.probe_image {
             Some(image) if !self.attached => image,
-            _ => return Strategy::Attached,
+            image => {
+                return Strategy::Attached {
+                    image: image.clone(),
+                };
+            }
         };
         let mode = if self.inert {
             Mode::Inert {

@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use scanner_core::{
     EnforcedControls, ScanPlan, ScanStrategy, StrategyError, Target, TargetAccess,
+    escape::visible,
     inventory::InventoryRequest,
     plan::{PlannedCommand, PlannedRule},
-    target::ContainerName,
+    target::{ContainerName, image_digest},
 };
 use uuid::Uuid;
 
@@ -25,13 +26,55 @@ use crate::{
 /// Asks the sidecar that [`crate::inject`] added.
 pub struct Attached {
     session: Arc<Session>,
-    sidecar: ContainerName,
+    sidecar: Beside,
     nonce: String,
+}
+
+/// The sidecar of a pod, and of which image it is.
+#[derive(Debug, Clone)]
+struct Beside {
+    name: ContainerName,
+    /// As the pod's specification names it.
+    image: String,
+    /// As the node reports it.
+    image_id: String,
+}
+
+impl Beside {
+    /// Whether it is of that image: by digest where one is named, else by the name.
+    fn is_of(&self, wanted: &str) -> bool {
+        match image_digest(wanted) {
+            Some(digest) => {
+                image_digest(&self.image_id) == Some(digest)
+                    || image_digest(&self.image) == Some(digest)
+            }
+            None => self.image == wanted,
+        }
+    }
+
+    fn commands(
+        &self,
+        target: &Target,
+        request: &InventoryRequest,
+        nonce: &str,
+        seconds: u32,
+    ) -> Vec<PlannedCommand> {
+        let mut all = distroless::commands(self.name.as_str(), target, request, nonce, seconds);
+        for command in &mut all {
+            command.stdin = format!(
+                "the inventory request, in the sidecar that was deployed with the pod: image {}, as the node \
+                 has it {}",
+                visible(&self.image, 300),
+                visible(&self.image_id, 300)
+            );
+        }
+        all
+    }
 }
 
 /// Strategy `attached` as part of a scan.
 pub(crate) struct AttachedReach {
-    sidecar: ContainerName,
+    sidecar: Beside,
     /// Part of the probe's arguments, and so of the plan.
     nonce: String,
 }
@@ -41,10 +84,22 @@ impl AttachedReach {
     ///
     /// # Errors
     ///
-    /// Fails when the pod has none that runs and could see the other containers.
-    pub(crate) fn new(pod: &Pod) -> Result<Self, ResolveError> {
+    /// Fails when the pod has none that runs and could see the other containers, or one of another image
+    /// than is wanted.
+    pub(crate) fn new(pod: &Pod, wanted: Option<&str>) -> Result<Self, ResolveError> {
+        let sidecar = sidecar_of(pod)?;
+        if let Some(wanted) = wanted.filter(|wanted| !sidecar.is_of(wanted)) {
+            return Err(none(
+                pod,
+                &format!(
+                    "its sidecar is of {} ({}), not of {wanted} as --probe-image says",
+                    visible(&sidecar.image, 300),
+                    visible(&sidecar.image_id, 300)
+                ),
+            ));
+        }
         Ok(Self {
-            sidecar: sidecar_of(pod)?,
+            sidecar,
             nonce: Uuid::new_v4().simple().to_string(),
         })
     }
@@ -60,8 +115,9 @@ impl Reach for AttachedReach {
     }
 
     fn commands(&self, scan: &Settled<'_>) -> Vec<PlannedCommand> {
-        let (name, seconds) = (self.sidecar.as_str(), scan.lease_seconds);
-        distroless::commands(name, scan.target, scan.request, &self.nonce, seconds)
+        let seconds = scan.lease_seconds;
+        let (target, request) = (scan.target, scan.request);
+        self.sidecar.commands(target, request, &self.nonce, seconds)
     }
 
     fn strategy(&self, session: &Arc<Session>) -> Box<dyn ScanStrategy> {
@@ -73,27 +129,34 @@ impl Reach for AttachedReach {
     }
 }
 
-fn sidecar_of(pod: &Pod) -> Result<ContainerName, ResolveError> {
-    let none = |why: &str| {
-        let name = pod.metadata.name.clone().unwrap_or_default();
-        ResolveError::NoSidecar(name, why.to_owned())
-    };
-    let spec = pod.spec.as_ref();
-    if spec.and_then(|s| s.share_process_namespace) != Some(true) {
-        return Err(none("its containers share no process namespace"));
+fn none(pod: &Pod, why: &str) -> ResolveError {
+    let name = pod.metadata.name.clone().unwrap_or_default();
+    ResolveError::NoSidecar(name, why.to_owned())
+}
+
+fn sidecar_of(pod: &Pod) -> Result<Beside, ResolveError> {
+    let spec = pod.spec.clone().unwrap_or_default();
+    if spec.share_process_namespace != Some(true) {
+        return Err(none(pod, "its containers share no process namespace"));
     }
     let status = pod.status.clone().unwrap_or_default();
     let plain = status.container_statuses.unwrap_or_default();
     let native = status.init_container_statuses.unwrap_or_default();
     let runs = |s: &&ContainerStatus| s.state.as_ref().is_some_and(|s| s.running.is_some());
     let mut found = plain.iter().chain(&native).filter(|s| s.name == CONTAINER);
-    if found.any(|status| runs(&status)) {
-        CONTAINER
+    let Some(status) = found.find(runs) else {
+        return Err(none(pod, &format!("no container {CONTAINER} runs in it")));
+    };
+    let native = spec.init_containers.unwrap_or_default();
+    let mut named = spec.containers.iter().chain(&native);
+    let named = named.find(|c| c.name == CONTAINER);
+    Ok(Beside {
+        name: CONTAINER
             .parse()
-            .map_err(|_| ResolveError::Malformed("a name"))
-    } else {
-        Err(none(&format!("no container {CONTAINER} runs in it")))
-    }
+            .map_err(|_| ResolveError::Malformed("a name"))?,
+        image: named.and_then(|c| c.image.clone()).unwrap_or_default(),
+        image_id: status.image_id.clone(),
+    })
 }
 
 #[async_trait]
@@ -109,8 +172,7 @@ impl ScanStrategy for Attached {
 
     fn commands(&self, target: &Target, request: &InventoryRequest) -> Vec<PlannedCommand> {
         let seconds = self.session.plan().lease_seconds;
-        let name = self.sidecar.as_str();
-        distroless::commands(name, target, request, &self.nonce, seconds)
+        self.sidecar.commands(target, request, &self.nonce, seconds)
     }
 
     async fn open(
@@ -120,7 +182,7 @@ impl ScanStrategy for Attached {
         _: &InventoryRequest,
     ) -> Result<Box<dyn TargetAccess>, StrategyError> {
         let beside = Target {
-            container: self.sidecar.clone(),
+            container: self.sidecar.name.clone(),
             ..plan.target.clone()
         };
         let argv = distroless::argv(&plan.target, &self.nonce, plan.lease_seconds);
@@ -133,5 +195,46 @@ impl ScanStrategy for Attached {
         })?;
         let stream = AgentStream::new(stream, Agent::Probe, &self.nonce, plan.lease_seconds);
         Ok(Box::new(stream.comparing(&self.session)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_sidecar_is_of_the_image_that_was_named_or_refused() {
+        let (a, b) = (
+            format!("sha256:{}", "a".repeat(64)),
+            format!("sha256:{}", "b".repeat(64)),
+        );
+        let pod: Pod = serde_json::from_value(json!({
+            "metadata": {"name": "web"},
+            "spec": {
+                "shareProcessNamespace": true,
+                "containers": [{"name": CONTAINER, "image": "r.example/probe:1"}],
+            },
+            "status": {"containerStatuses": [{
+                "name": CONTAINER, "image": "r.example/probe:1", "ready": true, "restartCount": 0,
+                "imageID": format!("r.example/probe@{a}"),
+                "state": {"running": {}},
+            }]},
+        }))
+        .unwrap();
+        let of = |wanted: Option<&str>| AttachedReach::new(&pod, wanted).map_err(|e| e.to_string());
+        for good in [
+            None,
+            Some("r.example/probe:1"),
+            Some(format!("mirror.example/probe@{a}").as_str()),
+        ] {
+            let found = of(good).map(|reach| reach.sidecar.image_id);
+            assert_eq!(found, Ok(format!("r.example/probe@{a}")), "{good:?}");
+        }
+        for bad in ["r.example/probe:2", &format!("r.example/probe@{b}")] {
+            let error = of(Some(bad)).map(|_| ()).unwrap_err();
+            assert!(error.contains("not of") && error.contains(&a), "{error}");
+        }
     }
 }

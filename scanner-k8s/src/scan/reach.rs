@@ -110,7 +110,9 @@ pub(super) async fn decide(
         }
         (_, None) => return Err(ResolveError::NotRunnable(target.image.clone())),
         (Strategy::Container | Strategy::Auto { .. }, _) => Box::new(ContainerReach::default()),
-        (Strategy::Attached, Some(pod)) => Box::new(AttachedReach::new(pod)?),
+        (Strategy::Attached { image }, Some(pod)) => {
+            Box::new(AttachedReach::new(pod, image.as_deref())?)
+        }
         (Strategy::Distroless { image }, Some(pod)) => {
             Box::new(DistrolessReach::new(connection, target, pod, image).await?)
         }

@@ -22,7 +22,10 @@ pub enum Strategy {
         image: String,
     },
     /// One exec into the sidecar that was deployed with the pod, see [`crate::inject`].
-    Attached,
+    Attached {
+        /// Image that the sidecar must be of; any when absent.
+        image: Option<String>,
+    },
     /// An isolated pod of the scan's own: a clone of the target, or its image alone. The only one
     /// for [`scanner_core::target::PodSelection::Image`].
     Sidecar(SidecarOptions),
