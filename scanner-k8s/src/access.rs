@@ -1,17 +1,15 @@
 //! An agent at the other end of one exec stream: it gets one input and gives one framed answer.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    fmt,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use scanner_core::{
     AccessError, TargetAccess,
-    inventory::{Inventory, InventoryRequest, parse},
+    inventory::{Collected, Inventory, InventoryRequest, parse, wire::WireError},
 };
 
 use crate::{
@@ -24,11 +22,34 @@ const MAX_ANSWER: usize = 16 << 20;
 /// Longest silence of an agent: one walk of a large filesystem.
 const IDLE: Duration = Duration::from_mins(2);
 
+/// What the shell collector needs and the target turned out not to have; a probe brings its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Lacks {
+    /// `/bin/sh`.
+    Shell,
+    /// A tool, in the collector's words, such as `the target has no dd`.
+    Tool(String),
+}
+
+impl fmt::Display for Lacks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shell => f.write_str("the target has no /bin/sh"),
+            Self::Tool(words) => f.write_str(words),
+        }
+    }
+}
+
+/// How the collector words that a tool is not there.
+const NO_TOOL: &str = "the target has no ";
+/// How the probe words that the kernel does not show it the target.
+const UNSEEN: &str = "cannot see the root";
+
 /// Who answers.
 #[derive(Debug, Clone)]
 pub(crate) enum Agent {
-    /// The shell collector, and whether the target turned out to have no shell.
-    Collector(Arc<AtomicBool>),
+    /// The shell collector, and what it turned out to lack.
+    Collector(Arc<OnceLock<Lacks>>),
     /// `secure-scan-probe`.
     Probe,
 }
@@ -89,16 +110,17 @@ impl TargetAccess for AgentStream {
         let ran = self.stream.run(&input, self.limits).await;
         let answer = ran.map_err(|error| AccessError {
             message: format!("the {name} gave no answer"),
-            hint: self.hint(&error),
+            hint: self.agent.hint(&error),
             source: Some(Box::new(error)),
         })?;
         let read = parse::inventory(name, &answer, &self.nonce, request);
         if let (Some(session), Ok(inventory)) = (&self.told, &read) {
             let _ = session.changes.set(inventory.changes.clone());
         }
+        self.agent.learn(&read);
         read.map_err(|error| AccessError {
             message: format!("the {name}'s answer cannot be used"),
-            hint: Some("scan again; if it stays so, what answers does not work or lies".into()),
+            hint: Some(of_answer(&error).into()),
             source: Some(Box::new(error)),
         })
     }
@@ -108,13 +130,19 @@ impl TargetAccess for AgentStream {
     }
 }
 
-impl AgentStream {
+impl Agent {
+    /// What to do where it gave no answer.
     fn hint(&self, error: &ExecError) -> Option<String> {
-        let text = match (error, &self.agent) {
-            (ExecError::Failed(message), Agent::Collector(no_shell)) if has_no_shell(message) => {
-                no_shell.store(true, Ordering::Relaxed);
+        let text = match (error, self) {
+            (ExecError::Failed(message), Self::Collector(lacks)) if has_no_shell(message) => {
+                let _ = lacks.set(Lacks::Shell);
                 "the container has no /bin/sh, as in a distroless image: strategy container cannot \
                  look into it; take a strategy that brings its own tools: secure-scan distroless"
+            }
+            (ExecError::Failed(message), Self::Probe) if message.contains(UNSEEN) => {
+                "the kernel shows a process only to one of its user with at least its capabilities: the target's \
+                 may have changed its user after its start, as when it starts as root and drops to another; \
+                 take secure-scan sidecar --inert, which reads the image"
             }
             (ExecError::TooLate, _) => "raise --lease if the target's filesystem is very large",
             (ExecError::Cut | ExecError::Connection(_), _) => {
@@ -124,9 +152,78 @@ impl AgentStream {
         };
         Some(text.into())
     }
+
+    /// Notes what the collector lacked, so that it could not answer at all or not list files.
+    fn learn(&self, read: &Result<Inventory, WireError>) {
+        let Self::Collector(lacks) = self else {
+            return;
+        };
+        let words = match read {
+            Err(WireError::Refused(words)) => words,
+            Ok(Inventory {
+                files: Collected::Unavailable { reason },
+                ..
+            }) => reason,
+            _ => return,
+        };
+        if words.starts_with(NO_TOOL) {
+            let _ = lacks.set(Lacks::Tool(words.clone()));
+        }
+    }
+}
+
+/// What to do about an answer that cannot be used.
+fn of_answer(error: &WireError) -> &'static str {
+    match error {
+        WireError::Refused(_) => {
+            "take a strategy that brings its own tools: secure-scan distroless; or secure-scan sidecar --inert, \
+             which reads the image"
+        }
+        _ => "scan again; if it stays so, what answers does not work or lies",
+    }
 }
 
 /// Words of runc and of crun for a command that is not there.
 fn has_no_shell(message: &str) -> bool {
     message.contains("exec: \"/bin/sh\"") || message.contains("executable file `/bin/sh` not found")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_that_may_not_see_the_target_names_what_can() {
+        let denied = "cannot see the root /proc/7/root: Permission denied (os error 13)";
+        let hint = Agent::Probe.hint(&ExecError::Failed(denied.into()));
+        assert!(hint.is_some_and(|h| h.contains("secure-scan sidecar --inert")));
+        assert_eq!(Agent::Probe.hint(&ExecError::Failed("else".into())), None);
+    }
+
+    #[test]
+    fn what_the_collector_lacks_is_noted() {
+        let unavailable = |reason: &str| Inventory {
+            files: Collected::Unavailable {
+                reason: reason.into(),
+            },
+            ..Inventory::default()
+        };
+        let refused = |words: &str| Err(WireError::Refused(words.into()));
+        let tool = |words: &str| Some(Lacks::Tool(words.into()));
+        let (dd, find) = ("the target has no dd", "the target has no find");
+        for (read, expected) in [
+            (refused(dd), tool(dd)),
+            (refused("something else"), None),
+            (Err(WireError::Cut), None),
+            (Ok(unavailable(find)), tool(find)),
+            (Ok(unavailable("Permission denied")), None),
+            (Ok(Inventory::default()), None),
+        ] {
+            let lacks = Arc::default();
+            Agent::Collector(Arc::clone(&lacks)).learn(&read);
+            assert_eq!(lacks.get().cloned(), expected, "{read:?}");
+        }
+        assert!(of_answer(&WireError::Refused(dd.into())).contains("secure-scan distroless"));
+        assert!(!of_answer(&WireError::Cut).contains("distroless"));
+    }
 }

@@ -1,9 +1,6 @@
 //! Strategy `container`: one exec into the running container, with the shell collector on stdin.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use scanner_core::{
@@ -15,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     Session,
-    access::{Agent, AgentStream},
+    access::{Agent, AgentStream, Lacks},
     collector, manifest,
     scan::reach::{Reach, Settled},
 };
@@ -24,7 +21,7 @@ use crate::{
 pub struct ContainerExec {
     session: Arc<Session>,
     nonce: String,
-    no_shell: Arc<AtomicBool>,
+    lacks: Arc<OnceLock<Lacks>>,
 }
 
 impl ContainerExec {
@@ -33,7 +30,7 @@ impl ContainerExec {
         Self {
             session: Arc::clone(session),
             nonce: Uuid::new_v4().simple().to_string(),
-            no_shell: Arc::default(),
+            lacks: Arc::default(),
         }
     }
 }
@@ -41,7 +38,7 @@ impl ContainerExec {
 /// Strategy `container` as part of a scan.
 #[derive(Default)]
 pub(crate) struct ContainerReach {
-    no_shell: Arc<AtomicBool>,
+    lacks: Arc<OnceLock<Lacks>>,
 }
 
 impl Reach for ContainerReach {
@@ -59,13 +56,13 @@ impl Reach for ContainerReach {
 
     fn strategy(&self, session: &Arc<Session>) -> Box<dyn ScanStrategy> {
         Box::new(ContainerExec {
-            no_shell: Arc::clone(&self.no_shell),
+            lacks: Arc::clone(&self.lacks),
             ..ContainerExec::new(session)
         })
     }
 
-    fn no_shell(&self) -> bool {
-        self.no_shell.load(Ordering::Relaxed)
+    fn lacks(&self) -> Option<&Lacks> {
+        self.lacks.get()
     }
 }
 
@@ -106,7 +103,7 @@ impl ScanStrategy for ContainerExec {
             hint: error.hint.clone(),
             source: Some(Box::new(error)),
         })?;
-        let agent = Agent::Collector(Arc::clone(&self.no_shell));
+        let agent = Agent::Collector(Arc::clone(&self.lacks));
         let stream = AgentStream::new(stream, agent, &self.nonce, plan.lease_seconds);
         Ok(Box::new(stream.comparing(&self.session)))
     }

@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::{
     Connection, Session,
+    access::Lacks,
     aftermath::PodSnapshot,
     alert, facts, gate_facts, manifest,
     preflight::{self, Allowed},
@@ -46,7 +47,7 @@ pub struct PreparedScan {
     threshold: Severity,
     reach: Box<dyn Reach>,
     calls_before: (u64, u64),
-    /// What to do when the target has no shell, where the strategy was left to choose.
+    /// What to do when the target lacks what the strategy needs, where the strategy was left to choose.
     otherwise: Option<ScanRequest>,
 }
 
@@ -196,13 +197,18 @@ impl PreparedScan {
         let (connection, otherwise) = (self.connection.clone(), self.otherwise.take());
         // On the heap: whoever embeds this need not care how large a scan's future is.
         let first = Box::pin(self.run_once(engine, observer, interrupt.clone()));
-        let (report, no_shell) = first.await;
-        match otherwise {
-            // Only from a clean slate: what the first strategy made is shown to be gone.
-            Some(next) if no_shell && report.verdict == Verdict::Failed => {
+        let (report, lacks) = first.await;
+        // Only from a clean slate: what the first strategy made is shown to be gone.
+        let clean = !matches!(
+            report.verdict,
+            Verdict::CleanupUnverified | Verdict::GateAborted
+        );
+        match (otherwise, lacks) {
+            (Some(next), Some(lacks)) if clean => {
                 Box::pin(auto::second(
                     &connection,
                     report,
+                    &lacks,
                     next,
                     engine,
                     observer,
@@ -214,13 +220,13 @@ impl PreparedScan {
         }
     }
 
-    /// Runs one strategy, and tells whether the target turned out to have no shell.
+    /// Runs one strategy, and tells what it needs and the target turned out not to have.
     async fn run_once(
         self,
         engine: &dyn ScanEngine,
         observer: &dyn Observer,
         interrupt: impl Future<Output = String>,
-    ) -> (ScanReport, bool) {
+    ) -> (ScanReport, Option<Lacks>) {
         let session = Session::new(self.connection.clone(), self.plan.clone());
         let _ = session.before.set(self.before);
         let observer = &LoggedScan::new(&session, observer);
@@ -249,7 +255,7 @@ impl PreparedScan {
         };
         report.audit = Some(AuditSummary::of(self.connection.audit()));
         self.reach.refine(&mut report);
-        (report, self.reach.no_shell())
+        (report, self.reach.lacks().cloned())
     }
 }
 

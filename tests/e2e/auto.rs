@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use scanner_tests::{Site, lab_only};
+use serde_json::json;
 
 const PROBE: [&str; 2] = ["--probe-image", "lab.local/probe:1"];
 
@@ -105,6 +106,42 @@ async fn where_no_probe_may_look_the_report_says_why() {
     assert_eq!(said.code, 3, "{said:?}");
     assert!(said.out.contains("restricted"), "{said:?}");
     assert!(said.out.contains("sidecar --inert"), "{said:?}");
+    assert!(site.leftovers().await.is_empty());
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_target_without_the_collectors_tools_gets_a_probe_too() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("auto-tools").await;
+    let without = |tool: &str| {
+        json!({"containers": [{
+            "name": "web", "image": "lab.local/debian:1", "imagePullPolicy": "IfNotPresent",
+            "command": ["/bin/sh", "-c", format!("rm {tool}; exec sleep 3600")],
+            "securityContext": {"runAsUser": 0, "runAsGroup": 0},
+        }]})
+    };
+    let (dd, find, none) = (without("/bin/dd"), without("/usr/bin/find"), json!({}));
+    tokio::join!(
+        site.pod_like("no-dd", "", "Running", &dd, &none),
+        site.pod_like("no-find", "", "Running", &find, &none),
+    );
+    let (dd, find, named) = tokio::join!(
+        site.auto(&["no-dd", PROBE[0], PROBE[1], "-o", "json"]),
+        site.auto(&["no-find", PROBE[0], PROBE[1], "-o", "json"]),
+        site.auto(&["no-dd"]),
+    );
+    for (said, words) in [(&dd, "has no dd"), (&find, "has no find")] {
+        assert_eq!(said.code, 1, "{said:?}");
+        let report = said.json();
+        assert_eq!(report["plan"]["strategy"], "distroless");
+        let reason = report["plan"]["reason"].as_str().expect("reason");
+        assert!(reason.contains(words), "{reason}");
+    }
+    assert_eq!(named.code, 3, "{named:?}");
+    assert!(named.out.contains("--probe-image"), "{named:?}");
     assert!(site.leftovers().await.is_empty());
     site.remove().await;
 }

@@ -453,7 +453,8 @@ pump() {
 }
 
 main() {
-  has dd || { echo "@fail $nonce the target has no dd"; return 3; }
+  # A failure of its own would be told in place of the reason.
+  has dd || { echo "@fail $nonce the target has no dd"; return 0; }
   answer 2>/dev/null | dd ibs=4096 obs=32768 2>/dev/null | pump
 }
 

@@ -231,12 +231,9 @@ fn what_cannot_be_read_is_partial() {
     assert!(matches!(found.shadow, Collected::Unavailable { .. }));
 }
 
-#[test]
-fn a_target_without_tools_says_so() {
-    let empty = tempfile::tempdir().unwrap();
-    let only_dd = empty.path();
-    symlink("/bin/dd", only_dd.join("dd")).unwrap();
-    symlink("/usr/bin/cksum", only_dd.join("cksum")).unwrap();
+/// Output of the collector where the target has the tools of that folder and no other, and whether it
+/// ended well.
+fn with_tools_of(folder: &Path) -> (Vec<u8>, bool) {
     let strip = |s: String| {
         s.replace(
             "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH",
@@ -247,7 +244,7 @@ fn a_target_without_tools_says_so() {
     let mut child = Command::new("/bin/dash")
         .arg("-s")
         .env_clear()
-        .env("PATH", only_dd)
+        .env("PATH", folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -258,7 +255,29 @@ fn a_target_without_tools_says_so() {
         .unwrap()
         .write_all(script.as_bytes())
         .unwrap();
-    let out = child.wait_with_output().unwrap().stdout;
+    let output = child.wait_with_output().unwrap();
+    (output.stdout, output.status.success())
+}
+
+#[test]
+fn a_target_without_what_every_answer_needs_says_so_and_ends_well() {
+    let empty = tempfile::tempdir().unwrap();
+    let (out, well) = with_tools_of(empty.path());
+    let read = parse::inventory(NAME, &out, "n0nce", &everything());
+    assert_eq!(
+        read.unwrap_err().to_string(),
+        "the agent cannot work in this target: the target has no dd"
+    );
+    assert!(well, "what fails is told by its code alone");
+}
+
+#[test]
+fn a_target_without_tools_says_so() {
+    let empty = tempfile::tempdir().unwrap();
+    let only_dd = empty.path();
+    symlink("/bin/dd", only_dd.join("dd")).unwrap();
+    symlink("/usr/bin/cksum", only_dd.join("cksum")).unwrap();
+    let (out, _) = with_tools_of(only_dd);
     let found = parse::inventory(NAME, &out, "n0nce", &everything()).unwrap();
     let Collected::Unavailable { reason } = &found.files else {
         unreachable!("{:?}", found.files);

@@ -5,17 +5,21 @@ use std::future::Future;
 use scanner_core::{ScanEngine, ScanReport, cause, event::Observer, plan::Otherwise};
 
 use super::{PreparedScan, ScanRequest, Strategy};
-use crate::Connection;
+use crate::{Connection, access::Lacks};
 
 /// Why strategy container comes first.
 pub(super) const FIRST: &str = "left to choose: container leaves nothing in the pod; a target without a shell \
-                     is then scanned with distroless";
+                     or without the tools that it needs is then scanned with distroless";
+
 /// Why strategy distroless was taken.
-const SECOND: &str = "left to choose: container was tried first, the target has no /bin/sh, and \
-                      all that the try created is shown to be gone";
+fn taken(lacks: &Lacks) -> String {
+    format!(
+        "left to choose: container was tried first, {lacks}, and all that the try created is shown to be gone"
+    )
+}
 
 impl ScanRequest {
-    /// What to do when the target has no shell; `None` where the strategy was named.
+    /// What to do when the target lacks a shell or a tool; `None` where the strategy was named.
     pub(super) fn otherwise(&self) -> Option<Self> {
         let Strategy::Auto { image } = &self.strategy else {
             return None;
@@ -32,7 +36,7 @@ impl ScanRequest {
 }
 
 /// When the next strategy is taken.
-const WHEN: &str = "If the target turns out to have no /bin/sh: all of the above is removed and shown to be gone, \
+const WHEN: &str = "If the target turns out to have no /bin/sh, or not the tools to list its files: all of the above is removed and shown to be gone, \
                     and then instead";
 /// What the next strategy lacks.
 const NO_IMAGE: &str =
@@ -70,6 +74,7 @@ pub(super) async fn planned(
 pub(super) async fn second(
     connection: &Connection,
     mut first: ScanReport,
+    lacks: &Lacks,
     request: ScanRequest,
     engine: &dyn ScanEngine,
     observer: &dyn Observer,
@@ -77,13 +82,13 @@ pub(super) async fn second(
 ) -> ScanReport {
     let Strategy::Distroless { .. } = request.strategy else {
         return first.with_hint(&format!(
-            "the container has no shell, and {NO_IMAGE}; or scan a pod of the scan's own with secure-scan \
+            "{lacks}, and {NO_IMAGE}; or scan a pod of the scan's own with secure-scan \
              sidecar"
         ));
     };
     match Box::pin(PreparedScan::new(connection, engine, request)).await {
         Ok(mut next) => {
-            next.plan.reason = Some(SECOND.into());
+            next.plan.reason = Some(taken(lacks));
             let (mut report, _) = next.run_once(engine, observer, interrupt).await;
             report.api_calls.operator += first.api_calls.operator;
             report.api_calls.scan += first.api_calls.scan;
@@ -92,7 +97,7 @@ pub(super) async fn second(
             report
         }
         Err(error) => first.with_hint(&format!(
-            "the container has no shell, and strategy distroless cannot be taken: {}; take secure-scan \
+            "{lacks}, and strategy distroless cannot be taken: {}; take secure-scan \
              sidecar --inert, which reads the image in a pod of the scan's own",
             cause::chain(&error)
         )),

@@ -11,8 +11,8 @@ use scanner_core::{
 
 use super::Strategy;
 use crate::{
-    Connection, Session, attached::AttachedReach, container::ContainerReach, control,
-    distroless::DistrolessReach, guard, preflight::Need, resolve::ResolveError,
+    Connection, Session, access::Lacks, attached::AttachedReach, container::ContainerReach,
+    control, distroless::DistrolessReach, guard, preflight::Need, resolve::ResolveError,
     sidecar::SidecarReach,
 };
 
@@ -88,9 +88,9 @@ pub(crate) trait Reach: Send + Sync {
     /// The strategy for one scan.
     fn strategy(&self, session: &Arc<Session>) -> Box<dyn ScanStrategy>;
 
-    /// Whether the target turned out to have no shell.
-    fn no_shell(&self) -> bool {
-        false
+    /// What the strategy needs and the target turned out not to have.
+    fn lacks(&self) -> Option<&Lacks> {
+        None
     }
 
     /// Adds to the report what only the scan could learn.
