@@ -1,8 +1,10 @@
 //! Strategy `distroless`: an ephemeral container with a probe, as weak as can still see the target.
 
+mod capabilities;
 pub(crate) mod context;
 pub mod planner;
 pub(crate) mod probe;
+mod spec;
 
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use scanner_core::{
     inventory::InventoryRequest,
     plan::{PlannedCommand, PlannedObject, PlannedRule},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
@@ -30,6 +32,9 @@ use crate::{
     resolve::ResolveError,
     scan::reach::{Reach, Settled},
 };
+use spec::by_tag;
+
+pub(crate) use spec::container;
 
 /// Path of the probe in its image.
 pub(crate) const PROGRAM: &str = "/secure-scan-probe";
@@ -102,7 +107,7 @@ impl Reach for DistrolessReach {
         let seconds = scan.lease_seconds;
         let spec = container(scan.name, scan.target, &self.image, &self.context, seconds);
         let (pod, why) = (&scan.target.pod, self.context.why);
-        let purpose = format!("added to pod {pod}; {why}");
+        let purpose = format!("added to pod {pod}; {why}{}", by_tag(&self.image));
         let added = scan.object("v1", "ephemeral container", scan.name, &purpose);
         vec![PlannedObject {
             spec: Some(spec),
@@ -150,40 +155,6 @@ pub(crate) fn rule(pod: &str) -> PlannedRule {
         resource_names: vec![pod.to_owned()],
         verbs: vec!["patch".into()],
     }
-}
-
-/// The ephemeral container, for the plan and for the patch.
-pub(crate) fn container(
-    name: &str,
-    target: &Target,
-    image: &str,
-    context: &ProbeContext,
-    seconds: u32,
-) -> Value {
-    let mut capabilities = json!({});
-    if context.drop_all {
-        capabilities["drop"] = json!(["ALL"]);
-    }
-    if !context.add.is_empty() {
-        capabilities["add"] = json!(context.add);
-    }
-    json!({
-        "name": name,
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": [PROGRAM, "wait", seconds.to_string()],
-        "targetContainerName": target.container,
-        "terminationMessagePolicy": "File",
-        "securityContext": {
-            "runAsUser": context.uid,
-            "runAsGroup": context.gid,
-            "runAsNonRoot": context.uid != 0,
-            "allowPrivilegeEscalation": false,
-            "readOnlyRootFilesystem": true,
-            "capabilities": capabilities,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-    })
 }
 
 /// What would run in `target` to answer `request`.

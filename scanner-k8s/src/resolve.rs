@@ -118,9 +118,7 @@ impl ResolveError {
             Self::Guarded(false) => {
                 "let it run anything in this one container with --allow any-command; nothing was created"
             }
-            Self::Refused(_) => {
-                "a target that has a shell can be scanned with: secure-scan container; nothing was created"
-            }
+            Self::Refused(refusal) => return Some(refusal.hint().to_owned()),
             Self::NotRunnable(_) => "take strategy sidecar",
             Self::Unfit(error) => return Some(error.hint().to_owned()),
             Self::Malformed(_) => return None,

@@ -57,6 +57,18 @@ fn targets() -> Vec<(&'static str, &'static str, Value, Value)> {
             json!({}),
             json!({"capabilities": {"add": ["NET_ADMIN"]}}),
         ),
+        (
+            "root-partial",
+            ROOT,
+            json!({}),
+            json!({"capabilities": {"drop": ["all"], "add": ["CHOWN"]}}),
+        ),
+        (
+            "root-dropped",
+            ROOT,
+            json!({}),
+            json!({"capabilities": {"drop": ["NET_RAW"]}}),
+        ),
         ("host-pid", NON_ROOT, json!({"hostPID": true}), json!({})),
     ]
 }
@@ -67,14 +79,19 @@ const ADMISSION: &str = "not admitted";
 const HOST: &str = "process namespace";
 
 /// What the scan of each target must come to: seen, or why not.
-fn expected(level: &str) -> [&'static str; 10] {
+fn expected(level: &str) -> [&'static str; 12] {
     match level {
-        "privileged" => [SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, HOST],
+        "privileged" => [
+            SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, HOST,
+        ],
         // The pod with NET_ADMIN was there before the level was set.
-        "baseline" => [SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, LEVEL, HOST],
+        "baseline" => [
+            SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, LEVEL, SEEN, SEEN, HOST,
+        ],
         // The whole pod is judged anew: only the hardened one fits.
         _ => [
-            SEEN, ADMISSION, ADMISSION, ADMISSION, ADMISSION, ADMISSION, LEVEL, LEVEL, LEVEL, HOST,
+            SEEN, ADMISSION, ADMISSION, ADMISSION, ADMISSION, ADMISSION, LEVEL, LEVEL, LEVEL,
+            LEVEL, LEVEL, HOST,
         ],
     }
 }
@@ -109,6 +126,15 @@ async fn matrix(level: &str) {
                 })
                 .collect();
             assert!(unseen.is_empty(), "{name} at {level}: {unseen:?}");
+            let wanted = match (*name, level) {
+                ("root-partial", "baseline") => json!({"drop": ["ALL"], "add": ["CHOWN"]}),
+                ("root-dropped", "baseline") => json!({"drop": ["NET_RAW"]}),
+                _ => continue,
+            };
+            let pod = site.api::<Pod>().get(name).await.expect("pod");
+            let probe = pod.spec.and_then(|s| s.ephemeral_containers?.pop());
+            let given = probe.and_then(|p| p.security_context?.capabilities);
+            assert_eq!(json!(given), wanted, "{name} at {level}");
         } else {
             let text = format!("{}{}", said.out, said.err);
             assert_eq!(said.code, 3, "{name} at {level}: {said:?}");
@@ -293,5 +319,36 @@ async fn what_the_planner_calls_insufficient_sees_nothing() {
             _ => unreachable!("{pod} {name}: {seen:?}"),
         }
     }
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_target_that_dropped_to_a_user_is_told_with_what_sees_it() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("dropped-user").await;
+    let start = [
+        "setpriv",
+        "--reuid=1000",
+        "--regid=1000",
+        "--clear-groups",
+        "sleep",
+        "3600",
+    ];
+    let more = json!({"containers": [{
+        "name": "web", "image": "lab.local/debian:1", "imagePullPolicy": "IfNotPresent",
+        "command": start, "securityContext": {"runAsUser": 0, "runAsGroup": 0},
+    }]});
+    site.pod_like("drops", "", "Running", &more, &json!({}))
+        .await;
+    site.enforce("baseline").await;
+    let dry = site.probe(&["drops", "--dry-run", "-o", "json"]).await;
+    let objects = dry.json()["objects"].to_string();
+    assert!(objects.contains("dropped to a user"), "{objects}");
+    let said = site.probe(&["drops"]).await;
+    assert_eq!(said.code, 3, "{said:?}");
+    let text = said.out.replace("\n  ", " ");
+    assert!(text.contains("secure-scan sidecar --inert"), "{said:?}");
     site.remove().await;
 }

@@ -123,6 +123,8 @@ async fn a_weaker_context_than_the_planned_one_sees_nothing() {
     let site = Site::new("planner-weaker").await;
     let (none, added) = (json!({}), json!({"capabilities": {"add": ["NET_ADMIN"]}}));
     let privileged = json!({"privileged": true});
+    let one = json!({"drop": ["ALL"], "add": ["CHOWN"]});
+    let partial = json!({"capabilities": one});
     let ids = json!({"securityContext": {
         "runAsUser": 1500, "runAsGroup": 1600, "fsGroup": 1700, "supplementalGroups": [1800],
     }});
@@ -131,6 +133,7 @@ async fn a_weaker_context_than_the_planned_one_sees_nothing() {
         site.pod_like("ids", NON_ROOT, "Running", &ids, &none),
         site.pod_like("added", ROOT, "Running", &none, &added),
         site.pod_like("all", ROOT, "Running", &none, &privileged),
+        site.pod_like("partial", ROOT, "Running", &none, &partial),
     );
     let drop = json!({"drop": ["ALL"]});
     let user = |uid: u32, gid: u32, capabilities: Value| json!({"runAsUser": uid, "runAsGroup": gid, "capabilities": capabilities});
@@ -143,7 +146,7 @@ async fn a_weaker_context_than_the_planned_one_sees_nothing() {
         ("planned", user(0, 0, all)),
     ];
     // For each target the contexts in order: the planned one is the last, and the only one that sees.
-    let tries: [(&str, Vec<(&str, Value)>); 4] = [
+    let tries: [(&str, Vec<(&str, Value)>); 5] = [
         (
             "plain",
             vec![
@@ -166,6 +169,18 @@ async fn a_weaker_context_than_the_planned_one_sees_nothing() {
                 ("fs-group", user(1500, 1700, drop.clone())),
                 ("other-group", user(1500, 1800, drop.clone())),
                 ("planned", user(1500, 1600, drop.clone())),
+            ],
+        ),
+        (
+            "partial",
+            vec![
+                ("none", user(0, 0, drop.clone())),
+                (
+                    "another",
+                    user(0, 0, json!({"drop": ["ALL"], "add": ["KILL"]})),
+                ),
+                // What the planner says at level baseline.
+                ("planned", user(0, 0, one)),
             ],
         ),
         ("added", as_root.clone()),

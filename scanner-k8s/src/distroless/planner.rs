@@ -7,23 +7,9 @@
 
 use std::collections::BTreeSet;
 
-/// Capabilities that containerd and CRI-O give when nothing is said.
-const DEFAULTS: [&str; 14] = [
-    "AUDIT_WRITE",
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "MKNOD",
-    "NET_BIND_SERVICE",
-    "NET_RAW",
-    "SETFCAP",
-    "SETGID",
-    "SETPCAP",
-    "SETUID",
-    "SYS_CHROOT",
-];
+use serde_json::{Value, json};
+
+use super::capabilities::{Own, held, own};
 
 /// Pod Security level that a namespace enforces.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +21,9 @@ pub enum PodSecurity {
     Baseline,
     /// Root and every capability are refused.
     Restricted,
+    /// The namespace could not be read. Planned as baseline, the stricter of the two levels at which a root
+    /// target can be seen: what fits it fits the other.
+    Unknown,
 }
 
 /// The target as it runs.
@@ -52,6 +41,8 @@ pub struct TargetContext {
     pub dropped: BTreeSet<String>,
     /// The pod shares its node's process namespace.
     pub host_pid: bool,
+    /// It has the runtime's `AppArmor` profile, and its pod names another.
+    pub app_armor: bool,
 }
 
 /// The security context of the probe. What is not here is always the same: no privilege
@@ -64,10 +55,36 @@ pub struct ProbeContext {
     pub gid: i64,
     /// `capabilities.drop: [ALL]`.
     pub drop_all: bool,
+    /// `capabilities.drop`, where it is not all.
+    pub drop: Vec<String>,
     /// `capabilities.add`.
     pub add: Vec<&'static str>,
+    /// `appArmorProfile: RuntimeDefault`, as the target has it, where the pod's would be inherited. A
+    /// profile that the target does not have would keep the probe from seeing it.
+    pub app_armor: bool,
     /// Why this and no less.
     pub why: &'static str,
+}
+
+impl ProbeContext {
+    /// `capabilities.drop`.
+    pub(crate) fn dropped(&self) -> Vec<&str> {
+        if self.drop_all {
+            return vec!["ALL"];
+        }
+        self.drop.iter().map(String::as_str).collect()
+    }
+
+    /// `capabilities`.
+    pub(crate) fn capabilities(&self) -> Value {
+        let mut capabilities = json!({});
+        for (field, names) in [("drop", self.dropped()), ("add", self.add.clone())] {
+            if !names.is_empty() {
+                capabilities[field] = json!(names);
+            }
+        }
+        capabilities
+    }
 }
 
 /// Why no ephemeral container may look at a target.
@@ -88,6 +105,32 @@ pub enum Refusal {
         "the target runs as root and the namespace enforces Pod Security level {0}, which refuses a probe that can see it"
     )]
     PodSecurity(&'static str),
+    /// Which level the namespace enforces is not known, and not every level allows what is needed.
+    #[error(
+        "the target runs as root with capabilities that level baseline refuses, and which Pod Security level \
+         the namespace enforces could not be read"
+    )]
+    UnknownLevel,
+}
+
+impl Refusal {
+    /// What to do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::UnknownUser => {
+                "set runAsUser and runAsGroup in the pod's specification; or take secure-scan sidecar --inert, \
+                 which reads the image; or, where the target has a shell, secure-scan container; nothing was created"
+            }
+            Self::HostPid | Self::PodSecurity(_) => {
+                "take secure-scan sidecar --inert, which reads the image in a pod of the scan's own; or, where the \
+                 target has a shell, secure-scan container; nothing was created"
+            }
+            Self::UnknownLevel => {
+                "ask an administrator for get on this namespace; or take secure-scan sidecar --inert, which reads \
+                 the image; or, where the target has a shell, secure-scan container; nothing was created"
+            }
+        }
+    }
 }
 
 /// Whether the namespace's level matters for [`plan`]: a target that is not root is seen alike at each.
@@ -107,25 +150,29 @@ pub fn plan(target: &TargetContext, level: PodSecurity) -> Result<ProbeContext, 
     let (Some(uid), Some(gid)) = (target.uid, target.gid) else {
         return Err(Refusal::UnknownUser);
     };
+    let app_armor = target.app_armor;
     if uid != 0 {
         return Ok(ProbeContext {
             uid,
             gid,
             drop_all: true,
+            drop: vec![],
             add: vec![],
+            app_armor,
             why: "the target is not root: its own user and group, without any capability",
         });
     }
     if level == PodSecurity::Restricted {
         return Err(Refusal::PodSecurity("restricted"));
     }
-    let permitted = permitted(target);
-    if permitted.is_empty() {
+    if held(target).is_empty() {
         return Ok(ProbeContext {
             uid,
             gid,
             drop_all: true,
+            drop: vec![],
             add: vec![],
+            app_armor,
             why: "the target is root without capabilities: the same, and no more",
         });
     }
@@ -134,141 +181,43 @@ pub fn plan(target: &TargetContext, level: PodSecurity) -> Result<ProbeContext, 
             uid,
             gid,
             drop_all: true,
+            drop: vec![],
             add: vec!["DAC_READ_SEARCH", "SYS_PTRACE"],
-            why: "the target is root with capabilities: two that only read, instead of all of its own",
+            app_armor,
+            why: "the target is root with capabilities: two that see it, instead of all of its own; the probe \
+                  only reads, but SYS_PTRACE would let it write too",
         });
     }
-    if permitted.iter().all(|c| DEFAULTS.contains(&c.as_str())) {
-        return Ok(ProbeContext {
-            uid,
-            gid,
-            drop_all: false,
-            add: vec![],
-            why: "level baseline refuses SYS_PTRACE: the runtime's default capabilities, as the target has",
+    let unknown = level == PodSecurity::Unknown;
+    let Some(Own {
+        drop_all,
+        drop,
+        add,
+    }) = own(target)
+    else {
+        return Err(if unknown {
+            Refusal::UnknownLevel
+        } else {
+            Refusal::PodSecurity("baseline")
         });
-    }
-    Err(Refusal::PodSecurity("baseline"))
-}
-
-/// Capabilities of a root process: the defaults, without what is dropped, with what is added; all when it
-/// is privileged.
-fn permitted(target: &TargetContext) -> BTreeSet<String> {
-    if target.privileged {
-        return BTreeSet::from(["ALL".to_owned()]);
-    }
-    let plain = |name: &String| name.trim_start_matches("CAP_").to_owned();
-    let dropped: BTreeSet<String> = target.dropped.iter().map(plain).collect();
-    let mut all: BTreeSet<String> = DEFAULTS.iter().map(ToString::to_string).collect();
-    if dropped.contains("ALL") {
-        all.clear();
-    }
-    all.retain(|name| !dropped.contains(name));
-    all.extend(target.added.iter().map(plain));
-    all
+    };
+    Ok(ProbeContext {
+        uid,
+        gid,
+        drop_all,
+        drop,
+        add,
+        app_armor,
+        why: if unknown {
+            "which level the namespace enforces could not be read, so planned for baseline, which refuses \
+             SYS_PTRACE: the capabilities that the target has itself; a target that started as root and then \
+             dropped to a user is not seen"
+        } else {
+            "level baseline refuses SYS_PTRACE: the capabilities that the target has itself; a target that \
+             started as root and then dropped to a user is not seen"
+        },
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use PodSecurity::{Baseline, Privileged, Restricted};
-
-    fn target(uid: i64, added: &[&str], dropped: &[&str]) -> TargetContext {
-        TargetContext {
-            uid: Some(uid),
-            gid: Some(uid),
-            added: added.iter().map(ToString::to_string).collect(),
-            dropped: dropped.iter().map(ToString::to_string).collect(),
-            ..TargetContext::default()
-        }
-    }
-
-    #[test]
-    fn the_whole_matrix() {
-        let ptrace = "uid 0 drop ALL add DAC_READ_SEARCH,SYS_PTRACE";
-        let none = "uid 0 drop ALL add ";
-        let (restricted, baseline) = ("refused: restricted", "refused: baseline");
-        for (name, target, expected) in [
-            (
-                "non-root",
-                target(1500, &[], &[]),
-                ["uid 1500 drop ALL add "; 3],
-            ),
-            (
-                "non-root with caps",
-                target(1500, &["NET_ADMIN"], &[]),
-                ["uid 1500 drop ALL add "; 3],
-            ),
-            (
-                "root default",
-                target(0, &[], &[]),
-                [ptrace, "uid 0 drop  add ", restricted],
-            ),
-            (
-                "root drop ALL",
-                target(0, &[], &["ALL"]),
-                [none, none, restricted],
-            ),
-            (
-                "root drop ALL add default",
-                target(0, &["CHOWN"], &["ALL"]),
-                [ptrace, "uid 0 drop  add ", restricted],
-            ),
-            (
-                "root added",
-                target(0, &["CAP_NET_ADMIN"], &[]),
-                [ptrace, baseline, restricted],
-            ),
-            (
-                "root privileged",
-                TargetContext {
-                    privileged: true,
-                    ..target(0, &[], &["ALL"])
-                },
-                [ptrace, baseline, restricted],
-            ),
-            (
-                "non-root privileged",
-                TargetContext {
-                    privileged: true,
-                    ..target(1500, &[], &[])
-                },
-                ["uid 1500 drop ALL add "; 3],
-            ),
-        ] {
-            let same = expected.iter().all(|e| *e == expected[0]);
-            assert!(
-                same || depends_on_level(&target),
-                "{name}: nobody asks for its level"
-            );
-            for (level, expected) in [Privileged, Baseline, Restricted].into_iter().zip(expected) {
-                let seen = match plan(&target, level) {
-                    Ok(context) => format!(
-                        "uid {} drop {} add {}",
-                        context.uid,
-                        if context.drop_all { "ALL" } else { "" },
-                        context.add.join(",")
-                    ),
-                    Err(Refusal::PodSecurity(level)) => format!("refused: {level}"),
-                    Err(other) => other.to_string(),
-                };
-                assert_eq!(seen, expected, "{name} at {level:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_the_nodes_or_unknown_is_refused_at_every_level() {
-        for level in [Privileged, Baseline, Restricted] {
-            let host = TargetContext {
-                host_pid: true,
-                ..target(1, &[], &[])
-            };
-            assert_eq!(plan(&host, level), Err(Refusal::HostPid));
-            let unknown = TargetContext {
-                gid: None,
-                ..target(1, &[], &[])
-            };
-            assert_eq!(plan(&unknown, level), Err(Refusal::UnknownUser));
-        }
-    }
-}
+mod tests;

@@ -90,7 +90,9 @@ pub async fn trial(
         uid: 65532,
         gid: 65532,
         drop_all: true,
+        drop: vec![],
         add: vec![],
+        app_armor: false,
         why: "a dry run",
     };
     let image = "registry.invalid/probe:1";

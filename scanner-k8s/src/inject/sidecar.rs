@@ -93,20 +93,19 @@ impl Sidecar<'_> {
         text.push_str(
             "  resources:\n    requests: {cpu: 100m, memory: 64Mi}\n    limits: {cpu: 100m, memory: 64Mi}\n",
         );
-        let ProbeContext {
-            uid,
-            gid,
-            drop_all,
-            add,
-            ..
-        } = self.context;
-        let capabilities = match (drop_all, add.as_slice()) {
-            (false, _) => String::new(),
-            (true, []) => "    capabilities: {drop: [ALL]}\n".into(),
-            (true, add) => format!(
-                "    capabilities: {{drop: [ALL], add: [{}]}}\n",
-                add.join(", ")
-            ),
+        let ProbeContext { uid, gid, .. } = self.context;
+        let lists = [
+            ("drop", self.context.dropped()),
+            ("add", self.context.add.clone()),
+        ];
+        let lists: Vec<String> = lists
+            .into_iter()
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(field, names)| format!("{field}: [{}]", names.join(", ")))
+            .collect();
+        let capabilities = match lists.as_slice() {
+            [] => String::new(),
+            lists => format!("    capabilities: {{{}}}\n", lists.join(", ")),
         };
         let _ = write!(
             text,

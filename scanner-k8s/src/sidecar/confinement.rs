@@ -6,7 +6,24 @@ use scanner_core::{ControlError, control::ControlEffect, escape::visible};
 use crate::{distroless::planner::ProbeContext, session::not_held};
 
 /// Numbers of the capabilities that a probe may be given, capabilities(7).
-const NUMBERS: [(&str, u32); 2] = [("DAC_READ_SEARCH", 2), ("SYS_PTRACE", 19)];
+const NUMBERS: [(&str, u32); 16] = [
+    ("CHOWN", 0),
+    ("DAC_OVERRIDE", 1),
+    ("DAC_READ_SEARCH", 2),
+    ("FOWNER", 3),
+    ("FSETID", 4),
+    ("KILL", 5),
+    ("SETGID", 6),
+    ("SETUID", 7),
+    ("SETPCAP", 8),
+    ("NET_BIND_SERVICE", 10),
+    ("NET_RAW", 13),
+    ("SYS_CHROOT", 18),
+    ("SYS_PTRACE", 19),
+    ("MKNOD", 27),
+    ("AUDIT_WRITE", 29),
+    ("SETFCAP", 31),
+];
 /// Mode of a process under a filter, proc(5).
 const FILTER: &str = "2";
 
@@ -26,7 +43,7 @@ pub(super) fn judge(answer: &str, context: &ProbeContext) -> Result<String, Cont
     // A runtime's own set differs from node to node; a user who is not root has none of it.
     let as_planned = match planned(context) {
         Some(planned) => caps == Some(planned),
-        None => caps.is_some(),
+        None => caps.is_some_and(|caps| caps & dropped(context) == 0),
     };
     let same = field("uid") == context.uid.to_string()
         && field("gid") == context.gid.to_string()
@@ -70,14 +87,21 @@ fn planned(context: &ProbeContext) -> Option<u64> {
     if context.uid != 0 {
         return Some(0);
     }
-    let bit = |name: &&str| {
-        let found = NUMBERS.iter().find(|(known, _)| known == name);
-        found.map(|(_, number)| 1_u64 << number)
-    };
-    let added: Option<Vec<u64>> = context.add.iter().map(bit).collect();
+    let added: Option<Vec<u64>> = context.add.iter().map(|name| bit(name)).collect();
     context
         .drop_all
         .then_some(added?.into_iter().fold(0, |all, one| all | one))
+}
+
+/// What was dropped by name.
+fn dropped(context: &ProbeContext) -> u64 {
+    let known = context.drop.iter().filter_map(|name| bit(name));
+    known.fold(0, |all, one| all | one)
+}
+
+fn bit(name: &str) -> Option<u64> {
+    let found = NUMBERS.iter().find(|(known, _)| *known == name);
+    found.map(|(_, number)| 1_u64 << number)
 }
 
 #[cfg(test)]
@@ -89,7 +113,9 @@ mod tests {
             uid,
             gid: 7,
             drop_all,
+            drop: vec![],
             add,
+            app_armor: false,
             why: "",
         }
     }
@@ -111,6 +137,8 @@ mod tests {
         assert!(told.contains("capabilities 80004,"), "{told}");
         let runtime = context(0, false, vec![]);
         assert!(judge(&answer(0, "00000000a80425fb", 2), &runtime).is_ok());
+        let one = context(0, true, vec!["NET_BIND_SERVICE"]);
+        assert!(judge(&answer(0, "0000000000000400", 2), &one).is_ok());
         let confined =
             answer(5, none, 2).replace("lsm=-", "lsm=cri-containerd.apparmor.d(enforce)");
         let told = judge(&confined, &context(5, true, vec![])).unwrap();
@@ -125,6 +153,17 @@ mod tests {
             (answer(0, "0000000000000000", 2), context(5, true, vec![])),
             (answer(0, "00000000a80425fb", 2), root.clone()),
             (answer(0, "nonsense", 2), root.clone()),
+            (
+                answer(0, "00000000a80425fb", 2),
+                context(0, true, vec!["NET_BIND_SERVICE"]),
+            ),
+            (
+                answer(0, "00000000a80425fb", 2),
+                ProbeContext {
+                    drop: vec!["NET_RAW".into()],
+                    ..context(0, false, vec![])
+                },
+            ),
             (
                 answer(0, "0000000000000004", 2).replace("privs=1", "privs=0"),
                 root.clone(),

@@ -113,7 +113,9 @@ pub(super) const PLAIN: ProbeContext = ProbeContext {
     uid: 65532,
     gid: 65532,
     drop_all: true,
+    drop: vec![],
     add: vec![],
+    app_armor: false,
     why: "nothing but the image is read: a user of no account, without any capability",
 };
 
@@ -128,6 +130,10 @@ pub(super) fn as_root(level: PodSecurity) -> Result<ProbeContext, Unfit> {
         PodSecurity::Restricted => Err(Unfit::Root),
         PodSecurity::Baseline => Ok(ProbeContext {
             why: "as asked: root without any capability, since level baseline allows none that reads",
+            ..context
+        }),
+        PodSecurity::Unknown => Ok(ProbeContext {
+            why: "as asked: root without any capability, since the namespace's level could not be read",
             ..context
         }),
         PodSecurity::Privileged => Ok(ProbeContext {

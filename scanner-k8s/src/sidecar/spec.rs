@@ -140,13 +140,6 @@ impl Parts {
 
     fn probe(&self, name: &str, args: &[&str]) -> Value {
         let context = &self.context;
-        let mut capabilities = json!({});
-        if context.drop_all {
-            capabilities["drop"] = json!(["ALL"]);
-        }
-        if !context.add.is_empty() {
-            capabilities["add"] = json!(context.add);
-        }
         let command: Vec<&str> = std::iter::once(PROGRAM)
             .chain(args.iter().copied())
             .collect();
@@ -165,7 +158,7 @@ impl Parts {
                 "runAsNonRoot": context.uid != 0,
                 "allowPrivilegeEscalation": false,
                 "readOnlyRootFilesystem": true,
-                "capabilities": capabilities,
+                "capabilities": context.capabilities(),
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
         })
