@@ -45,7 +45,7 @@ pub(crate) struct DriftArgs {
     as_root: bool,
 }
 
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Via {
     /// A probe in an ephemeral container, whose entry stays in the pod's specification
     #[default]
@@ -164,6 +164,7 @@ async fn prepared(
     let first = scan::prepare(connection, &args.scan.run, first).await?;
     let engine = DriftEngine {
         image: Inventory::default(),
+        capabilities: args.via != Via::Container,
     };
     let second = planned(args, of_container, &engine)?;
     let second = scan::prepare(connection, &args.scan.run, second).await?;
@@ -210,7 +211,10 @@ async fn compare(
         });
     }
     let judged = Judged {
-        engine: &DriftEngine { image },
+        engine: &DriftEngine {
+            image,
+            capabilities: args.via != Via::Container,
+        },
         judge: &policy::decide(&args.scan.run.policy)?.judge,
     };
     let mut report = Box::pin(scan::scan(second, &judged, progress, lease, signals)).await?;

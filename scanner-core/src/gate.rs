@@ -2,7 +2,7 @@
 
 mod facts;
 
-pub use facts::{GateFacts, Known, Needs, NetworkPolicyFact, ServiceFact, Siblings};
+pub use facts::{GateFacts, Known, Limit, Needs, NetworkPolicyFact, ServiceFact, Siblings};
 
 use serde::{Deserialize, Serialize};
 

@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use k8s_openapi::{
     api::{
         core::v1::{Pod, Service},
-        networking::v1::NetworkPolicy,
+        networking::v1::{
+            NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer,
+            NetworkPolicyPort,
+        },
     },
     apimachinery::pkg::apis::meta::v1::LabelSelector,
 };
 use kube::{Api, ResourceExt as _, api::ListParams};
 use scanner_core::{
     Target,
-    gate::{GateFacts, Known, Needs, NetworkPolicyFact, ServiceFact, Siblings},
+    gate::{GateFacts, Known, Limit, Needs, NetworkPolicyFact, ServiceFact, Siblings},
     inventory::PodFacts,
 };
 
@@ -25,8 +28,10 @@ const OF_ONE_POD: [&str; 4] = [
     "statefulset.kubernetes.io/pod-name",
     "apps.kubernetes.io/pod-index",
     "batch.kubernetes.io/job-completion-index",
-    "controller-revision-hash",
+    REVISION,
 ];
+/// Label by which a `StatefulSet` or `DaemonSet` tells what it was updated to.
+const REVISION: &str = "controller-revision-hash";
 
 /// Everything that gates need: one list for each of `needs` that the operator may ask for.
 pub(crate) async fn collect(
@@ -98,13 +103,17 @@ impl Lists<'_> {
             other.uid().as_deref() != Some(target.pod_uid.as_str())
                 && controller(other).is_some_and(|o| o.uid == owner.uid)
         });
-        let running = of_owner.filter_map(|other| target_of(other, Some(&target.container)).ok());
+        // Of one revision all run one image, whatever it is called; an update changes the revision too.
+        let revision = pod.labels().get(REVISION);
+        let running = of_owner.filter_map(|other| {
+            let found = target_of(other, Some(&target.container)).ok()?;
+            let comparable =
+                found.image == target.image || other.labels().get(REVISION) == revision;
+            comparable.then(|| (found.pod.to_string(), found.image_id))
+        });
         Known::Known(Siblings {
             owner: Some(format!("{} {}", owner.kind, owner.name)),
-            images: running
-                .filter(|other| other.image == target.image)
-                .map(|other| (other.pod.to_string(), other.image_id))
-                .collect(),
+            images: running.collect(),
             more,
         })
     }
@@ -158,10 +167,11 @@ impl Lists<'_> {
             // Unset types are Ingress, and Egress where there are egress rules.
             let egress =
                 types.iter().any(|t| t == "Egress") || types.is_empty() && spec.egress.is_some();
+            let ingress = types.is_empty() || types.iter().any(|t| t == "Ingress");
             selects(&selector, pod.labels()).then(|| NetworkPolicyFact {
                 name: policy.name_any(),
-                ingress: types.is_empty() || types.iter().any(|t| t == "Ingress"),
-                egress,
+                ingress: limit(ingress, spec.ingress.iter().flatten().any(opens_ingress)),
+                egress: limit(egress, spec.egress.iter().flatten().any(opens_egress)),
             })
         });
         Known::Known(selecting.collect())
@@ -197,6 +207,35 @@ impl Lists<'_> {
         let more = listed.metadata.continue_.is_some_and(|c| !c.is_empty());
         Ok((listed.items, more))
     }
+}
+
+fn limit(applies: bool, open: bool) -> Limit {
+    match (applies, open) {
+        (false, _) => Limit::None,
+        (true, false) => Limit::Limits,
+        (true, true) => Limit::Open,
+    }
+}
+
+fn opens_ingress(rule: &NetworkPolicyIngressRule) -> bool {
+    everything(rule.from.as_deref(), rule.ports.as_deref())
+}
+
+fn opens_egress(rule: &NetworkPolicyEgressRule) -> bool {
+    everything(rule.to.as_deref(), rule.ports.as_deref())
+}
+
+/// Whether a rule names no peer, or every address, and no port.
+fn everything(peers: Option<&[NetworkPolicyPeer]>, ports: Option<&[NetworkPolicyPort]>) -> bool {
+    let all = |peer: &NetworkPolicyPeer| {
+        let block = peer.ip_block.as_ref();
+        block.is_some_and(|b| {
+            matches!(b.cidr.as_str(), "0.0.0.0/0" | "::/0")
+                && b.except.as_ref().is_none_or(Vec::is_empty)
+        })
+    };
+    ports.is_none_or(<[_]>::is_empty)
+        && peers.is_none_or(|peers| peers.is_empty() || peers.iter().any(all))
 }
 
 fn controller(
@@ -265,5 +304,33 @@ mod tests {
             let parsed: LabelSelector = serde_json::from_value(selector.clone()).unwrap();
             assert_eq!(selects(&parsed, &labels), expected, "{selector}");
         }
+    }
+
+    #[test]
+    fn a_rule_that_names_no_peer_and_no_port_allows_everything() {
+        for (rule, expected) in [
+            (json!({}), true),
+            (json!({"to": [], "ports": []}), true),
+            (json!({"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}), true),
+            (
+                json!({"to": [{"podSelector": {}}, {"ipBlock": {"cidr": "::/0"}}]}),
+                true,
+            ),
+            (
+                json!({"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}}]}),
+                false,
+            ),
+            (json!({"to": [{"podSelector": {}}]}), false),
+            (json!({"ports": [{"port": 53}]}), false),
+        ] {
+            let egress: NetworkPolicyEgressRule = serde_json::from_value(rule.clone()).unwrap();
+            assert_eq!(opens_egress(&egress), expected, "{rule}");
+            let from = rule.to_string().replace("\"to\"", "\"from\"");
+            let ingress: NetworkPolicyIngressRule = serde_json::from_str(&from).unwrap();
+            assert_eq!(opens_ingress(&ingress), expected, "{rule}");
+        }
+        assert_eq!(limit(false, true), Limit::None);
+        assert_eq!(limit(true, false), Limit::Limits);
+        assert_eq!(limit(true, true), Limit::Open);
     }
 }

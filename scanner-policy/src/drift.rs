@@ -33,14 +33,15 @@ const RUNTIME: [&str; 7] = [
 /// Longest path in evidence.
 const SHOWN: usize = 300;
 
-/// Every file with its digest, and `more`.
-fn request(more: &[Section]) -> InventoryRequest {
+/// Every file with its digest, with its capabilities where an agent reads them, and `more`.
+fn request(more: &[Section], capabilities: bool) -> InventoryRequest {
     let mut sections = BTreeSet::from([Section::Files]);
     sections.extend(more);
     InventoryRequest {
         sections,
         files: vec![FileSelector {
             digest: true,
+            capabilities,
             ..FileSelector::default()
         }],
         ..InventoryRequest::default()
@@ -63,6 +64,8 @@ struct Drift {
     /// What one side could not read.
     unseen: Vec<String>,
     left_out: Vec<String>,
+    /// Of a program, one for all: what was not compared.
+    uncompared: Option<String>,
     compared: u64,
 }
 
@@ -102,27 +105,25 @@ pub fn judge(image: &Inventory, running: &Inventory, planned: &[String]) -> Find
         match (was.as_slice(), is.as_slice()) {
             ([], added) if image_view.could_see(path) => {
                 for file in added {
- drift.added(file);
-}
+                    drift.added(file);
+                }
             }
             (removed, []) if running_view.could_see(path) => {
                 for file in removed {
- drift.removed(file);
-}
+                    drift.removed(file);
+                }
             }
             // What a side could not look at tells nothing; that it is partial is told already.
             ([], _) | (_, []) => {}
             ([was], [is]) => drift.changed(was, is),
             // Names that differ only in bytes that cannot be shown: compared as a whole.
             (was, is) if was == is => {}
-            _ => drift.files_changed.push(format!(
-                "{}: {} files of which only {} were in the image, with names that cannot be told apart",
-                visible(path, SHOWN),
-                is.len(),
-                was.len()
-            )),
+            (was, is) => drift.ambiguous(path, was.len(), is.len()),
         }
     }
+    let blind = |f: &&&FileEntry| executable(f) && !f.capabilities_known;
+    let first = before.values().chain(now.values()).flatten().find(blind);
+    drift.uncompared = first.map(|file| visible(&file.path, SHOWN));
     checks::findings(drift)
 }
 
@@ -329,6 +330,13 @@ impl Drift {
         list.push(described(file));
     }
 
+    fn ambiguous(&mut self, path: &str, was: usize, is: usize) {
+        self.files_changed.push(format!(
+            "{}: {is} files of which only {was} were in the image, with names that cannot be told apart",
+            visible(path, SHOWN)
+        ));
+    }
+
     fn removed(&mut self, file: &FileEntry) {
         let list = if executable(file) || command(file) {
             &mut self.executables_removed
@@ -378,6 +386,7 @@ impl Drift {
         if is.kind == FileKind::Symlink {
             return;
         }
+        self.capabilities(was, is);
         if (was.mode, was.uid, was.gid) != (is.mode, is.uid, is.gid) {
             let text = format!(
                 "{path}: mode {:o} {}:{}, {:o} {}:{} in the image",
@@ -391,6 +400,29 @@ impl Drift {
             } else {
                 self.permissions.push(text);
             }
+        }
+    }
+
+    /// What a file may do when it is executed is no part of its contents, and needs no other mode.
+    fn capabilities(&mut self, was: &FileEntry, is: &FileEntry) {
+        if !(was.capabilities_known && is.capabilities_known) || was.capabilities == is.capabilities
+        {
+            return;
+        }
+        let names = |file: &FileEntry| match file.capabilities.as_slice() {
+            [] => "none".to_owned(),
+            some => visible(&some.join(" "), SHOWN),
+        };
+        let path = visible(&is.path, SHOWN);
+        let text = format!(
+            "{path}: capabilities {}, {} in the image",
+            names(is),
+            names(was)
+        );
+        if is.capabilities.iter().all(|c| was.capabilities.contains(c)) {
+            self.permissions.push(text);
+        } else {
+            self.executables_changed.push(text);
         }
     }
 

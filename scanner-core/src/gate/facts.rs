@@ -73,8 +73,20 @@ pub struct ServiceFact {
 pub struct NetworkPolicyFact {
     /// Name.
     pub name: String,
-    /// Whether it limits what comes in.
-    pub ingress: bool,
-    /// Whether it limits what goes out.
-    pub egress: bool,
+    /// What it does to what comes in.
+    pub ingress: Limit,
+    /// What it does to what goes out.
+    pub egress: Limit,
+}
+
+/// What a `NetworkPolicy` does to one direction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Limit {
+    /// Nothing: it is not of this direction.
+    #[default]
+    None,
+    /// It allows what its rules name, if anything.
+    Limits,
+    /// A rule of it allows everything, whatever other policies say: they add up.
+    Open,
 }

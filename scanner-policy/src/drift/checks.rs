@@ -108,13 +108,18 @@ pub(super) fn findings(drift: Drift) -> Findings {
         drift.files_removed,
     ];
     let whole = drift.unseen.is_empty();
-    let limits = vec![
+    let mut limits = vec![
         format!(
             "left out, since something is mounted there: {}",
             bounded(&drift.left_out)
         ),
         "shows files as they are now: what was changed and put back is not seen".into(),
     ];
+    if let Some(path) = &drift.uncompared {
+        limits.push(format!(
+            "capabilities of files were not compared: one side did not read those of {path}"
+        ));
+    }
     let mut results: Vec<CheckResult> = CHECKS
         .into_iter()
         .zip(lists)

@@ -24,7 +24,7 @@ impl ReadImage {
 
 impl ScanEngine for ReadImage {
     fn request(&self) -> InventoryRequest {
-        request(&[])
+        request(&[], true)
     }
 
     fn evaluate(&self, inventory: &Inventory) -> Findings {
@@ -39,11 +39,13 @@ impl ScanEngine for ReadImage {
 pub struct Drift {
     /// What the image holds.
     pub image: Inventory,
+    /// Whether the container is read by a probe, which reads the capabilities of files; a shell does not.
+    pub capabilities: bool,
 }
 
 impl ScanEngine for Drift {
     fn request(&self) -> InventoryRequest {
-        request(&[Section::Mounts])
+        request(&[Section::Mounts], self.capabilities)
     }
 
     fn evaluate(&self, inventory: &Inventory) -> Findings {

@@ -14,6 +14,7 @@ fn file(path: &str, mode: i64, digest: &str) -> FileEntry {
         mode,
         size: 10,
         digest: digest.into(),
+        capabilities_known: true,
         ..FileEntry::default()
     }
 }
@@ -251,4 +252,50 @@ fn hostile_names_are_shown_escaped_and_bounded() {
     let text = added.evidence.join("");
     assert!(!text.contains('\u{1b}') && text.len() < 50 * 500);
     assert!(failed(&findings).contains(&"drift-file-changed"));
+}
+
+#[test]
+fn a_capability_that_a_program_gained_is_a_changed_program() {
+    let with = |names: &[&str]| {
+        let mut files = base();
+        let sh = files.iter_mut().find(|f| f.path == "/bin/sh").unwrap();
+        sh.capabilities = names.iter().map(ToString::to_string).collect();
+        tree(files)
+    };
+    let gained = judge(&tree(base()), &with(&["CAP_SETUID"]), &[]);
+    assert_eq!(failed(&gained), ["drift-executable-changed"]);
+    let more = judge(
+        &with(&["CAP_CHOWN"]),
+        &with(&["CAP_CHOWN", "CAP_SETUID"]),
+        &[],
+    );
+    assert_eq!(failed(&more), ["drift-executable-changed"]);
+    let lost = judge(&with(&["CAP_SETUID"]), &tree(base()), &[]);
+    assert_eq!(failed(&lost), ["drift-permissions-changed"]);
+    let same = judge(&with(&["CAP_SETUID"]), &with(&["CAP_SETUID"]), &[]);
+    assert_eq!(failed(&same), Vec::<&str>::new());
+}
+
+#[test]
+fn capabilities_that_were_not_read_are_told() {
+    let told = |findings: &Findings| {
+        let limits = &findings.results[0].limits;
+        limits
+            .iter()
+            .any(|l| l.contains("capabilities of files were not compared"))
+    };
+    assert!(!told(&drift_of(|_| {})));
+    assert!(told(&drift_of(|files| {
+        for file in files.iter_mut() {
+            file.capabilities_known = false;
+        }
+    })));
+}
+
+#[test]
+fn everything_is_asked_for_that_is_compared() {
+    let request = request(&[Section::Mounts], true);
+    assert_eq!(request.sections, [Section::Files, Section::Mounts].into());
+    let all = &request.files[0];
+    assert!(all.digest && all.capabilities && all.walks() && all.under.is_empty());
 }

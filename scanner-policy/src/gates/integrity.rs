@@ -74,13 +74,16 @@ pub(super) fn siblings(own: &str, siblings: &Known<Siblings>) -> Seen {
     let owner = visible(owner, 120);
     if !others.is_empty() {
         return objection(format!(
-            "siblings of {owner} run another image under the same name: {}; this one runs {}",
+            "siblings of {owner} run another image: {}; this one runs {}",
             list(&others),
             visible(own, 120)
         ));
     }
     let count = known.images.len();
-    let what = format!("{count} siblings of {owner} run the same image");
+    let what = match count {
+        0 => format!("no sibling of {owner} runs, so there was nothing to compare with"),
+        _ => format!("{count} siblings of {owner} run the same image"),
+    };
     if known.more {
         objection(format!("{what}, but there are more than were looked at"))
     } else {

@@ -2,7 +2,7 @@
 
 use scanner_core::{
     escape::visible,
-    gate::{Known, NetworkPolicyFact, ServiceFact},
+    gate::{Known, Limit, NetworkPolicyFact, ServiceFact},
 };
 
 use super::{Seen, fine, list, objection};
@@ -52,9 +52,13 @@ pub(super) fn policies(policies: &Known<Vec<NetworkPolicyFact>>) -> Seen {
         }
         Known::Known(policies) => policies,
     };
+    let limited = |of: fn(&NetworkPolicyFact) -> Limit| {
+        let any = |wanted| policies.iter().any(|policy| of(policy) == wanted);
+        any(Limit::Limits) && !any(Limit::Open)
+    };
     let open: Vec<&str> = [
-        ("comes in", policies.iter().any(|p| p.ingress)),
-        ("goes out", policies.iter().any(|p| p.egress)),
+        ("comes in", limited(|p| p.ingress)),
+        ("goes out", limited(|p| p.egress)),
     ]
     .into_iter()
     .filter_map(|(what, limited)| (!limited).then_some(what))

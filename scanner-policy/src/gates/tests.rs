@@ -2,7 +2,7 @@
 
 use scanner_core::{
     Target,
-    gate::{Known, NetworkPolicyFact, ServiceFact, Siblings},
+    gate::{Known, Limit, NetworkPolicyFact, ServiceFact, Siblings},
 };
 
 use super::*;
@@ -22,8 +22,8 @@ fn good() -> (GateFacts, ScanPlan) {
         services: Known::Known(vec![]),
         network_policies: Known::Known(vec![NetworkPolicyFact {
             name: "deny".into(),
-            ingress: true,
-            egress: true,
+            ingress: Limit::Limits,
+            egress: Limit::Limits,
         }]),
         ..GateFacts::default()
     };
@@ -196,9 +196,19 @@ const OBJECTIONS: &[(GateId, Change)] = &[
     (GateId::NetworkPolicy, |f, _| {
         f.network_policies = Known::Known(vec![NetworkPolicyFact {
             name: "in".into(),
-            ingress: true,
-            egress: false,
+            ingress: Limit::Limits,
+            egress: Limit::None,
         }]);
+    }),
+    (GateId::NetworkPolicy, |f, _| {
+        // Policies add up: one that allows all undoes the other.
+        let policy = |name: &str, egress| NetworkPolicyFact {
+            name: name.into(),
+            ingress: Limit::Limits,
+            egress,
+        };
+        let both = vec![policy("deny", Limit::Limits), policy("allow", Limit::Open)];
+        f.network_policies = Known::Known(both);
     }),
     (GateId::NetworkPolicy, |f, _| {
         f.network_policies = Known::Unknown("no".into());
