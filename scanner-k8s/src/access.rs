@@ -134,12 +134,12 @@ impl Agent {
     /// What to do where it gave no answer.
     fn hint(&self, error: &ExecError) -> Option<String> {
         let text = match (error, self) {
-            (ExecError::Failed(message), Self::Collector(lacks)) if has_no_shell(message) => {
+            (ExecError::Failed { server, .. }, Self::Collector(lacks)) if has_no_shell(server) => {
                 let _ = lacks.set(Lacks::Shell);
                 "the container has no /bin/sh, as in a distroless image: strategy container cannot \
                  look into it; take a strategy that brings its own tools: secure-scan distroless"
             }
-            (ExecError::Failed(message), Self::Probe) if message.contains(UNSEEN) => {
+            (ExecError::Failed { said, .. }, Self::Probe) if said.contains(UNSEEN) => {
                 "the kernel shows a process only to one of its user with at least its capabilities: the target's \
                  may have changed its user after its start, as when it starts as root and drops to another; \
                  take secure-scan sidecar --inert, which reads the image"
@@ -148,7 +148,7 @@ impl Agent {
             (ExecError::Cut | ExecError::Connection(_), _) => {
                 "scan again; see that the container still runs"
             }
-            (ExecError::TooLong(_) | ExecError::Failed(_), _) => return None,
+            (ExecError::TooLong(_) | ExecError::Failed { .. }, _) => return None,
         };
         Some(text.into())
     }
@@ -183,7 +183,8 @@ fn of_answer(error: &WireError) -> &'static str {
     }
 }
 
-/// Words of runc and of crun for a command that is not there.
+/// Words of runc and of crun for a command that is not there, as the server passes them on: a shell that
+/// is there could say the same.
 fn has_no_shell(message: &str) -> bool {
     message.contains("exec: \"/bin/sh\"") || message.contains("executable file `/bin/sh` not found")
 }
@@ -195,9 +196,13 @@ mod tests {
     #[test]
     fn a_probe_that_may_not_see_the_target_names_what_can() {
         let denied = "cannot see the root /proc/7/root: Permission denied (os error 13)";
-        let hint = Agent::Probe.hint(&ExecError::Failed(denied.into()));
+        let failed = |said: &str| ExecError::Failed {
+            server: "exit code 1".into(),
+            said: said.into(),
+        };
+        let hint = Agent::Probe.hint(&failed(denied));
         assert!(hint.is_some_and(|h| h.contains("secure-scan sidecar --inert")));
-        assert_eq!(Agent::Probe.hint(&ExecError::Failed("else".into())), None);
+        assert_eq!(Agent::Probe.hint(&failed("else")), None);
     }
 
     #[test]

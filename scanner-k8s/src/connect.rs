@@ -24,7 +24,7 @@ use kube::{
 use pem::Pem;
 use scanner_core::audit::{AuditLog, Entry, Identity};
 use secrecy::{ExposeSecret as _, SecretString};
-use watch::TokenWatch;
+pub(crate) use watch::TokenWatch;
 
 use crate::{session::ScanClient, token};
 

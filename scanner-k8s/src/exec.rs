@@ -57,8 +57,23 @@ pub enum ExecError {
     #[error("the connection failed")]
     Connection(#[source] Box<WsError>),
     /// The command could not be run, or failed.
-    #[error("the command failed in the target: {0}")]
-    Failed(String),
+    #[error("the command failed in the target: {server} {said}")]
+    Failed {
+        /// What the server says of it.
+        server: String,
+        /// What the command itself said on standard error.
+        said: String,
+    },
+}
+
+impl ExecError {
+    /// Why, without a word of what the target said.
+    fn class(&self) -> String {
+        match self {
+            Self::Failed { .. } => "the command failed in the target".into(),
+            error => error.to_string(),
+        }
+    }
 }
 
 /// An open stream into one container; the server has checked the credential already.
@@ -251,10 +266,10 @@ fn judge(status: &[u8], complaints: &[u8]) -> Result<(), ExecError> {
         .as_str()
         .unwrap_or("the status cannot be read");
     let complaints = String::from_utf8_lossy(complaints);
-    Err(ExecError::Failed(visible(
-        &format!("{message} {}", complaints.trim()),
-        600,
-    )))
+    Err(ExecError::Failed {
+        server: visible(message, 600),
+        said: visible(complaints.trim(), 600),
+    })
 }
 
 #[cfg(test)]
@@ -272,5 +287,17 @@ mod tests {
         ] {
             assert!(judge(bad, b"x").is_err());
         }
+    }
+
+    #[test]
+    fn what_the_command_says_is_not_taken_for_the_server() {
+        let status = br#"{"status":"Failure","message":"exit code 1"}"#;
+        let Err(ExecError::Failed { server, said }) = judge(status, b"exec: \"/bin/sh\" ") else {
+            panic!("it failed");
+        };
+        assert_eq!(
+            (server.as_str(), said.as_str()),
+            ("exit code 1", "exec: \"/bin/sh\"")
+        );
     }
 }

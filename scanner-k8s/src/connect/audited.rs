@@ -34,6 +34,18 @@ struct Tapped {
 }
 
 impl StreamTap {
+    /// One that is filled already.
+    #[cfg(test)]
+    pub(crate) fn of(log: &Arc<AuditLog>, id: &str, tokens: &Arc<TokenWatch>) -> Self {
+        let tap = Self::default();
+        let _ = tap.0.set(Tapped {
+            log: Arc::clone(log),
+            id: id.to_owned(),
+            tokens: Arc::clone(tokens),
+        });
+        tap
+    }
+
     /// The log, and the id of the call in it.
     pub(crate) fn call(&self) -> Option<(&AuditLog, &str)> {
         self.0

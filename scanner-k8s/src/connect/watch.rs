@@ -43,12 +43,18 @@ impl TokenWatch {
     pub(super) fn stream(&self, outgoing: bool, carry: &mut Vec<u8>, data: &[u8]) {
         let counter = if outgoing { &self.sent } else { &self.received };
         counter.fetch_add(data.len() as u64, Ordering::Relaxed);
-        carry.extend_from_slice(data);
-        if self.finds(carry) {
+        if self.finds_after(carry, data) {
             self.seen.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Whether a token is in `data` or begins in what came before it, whose end is in `carry`.
+    pub(crate) fn finds_after(&self, carry: &mut Vec<u8>, data: &[u8]) -> bool {
+        carry.extend_from_slice(data);
+        let found = self.finds(carry);
         let keep = carry.len().saturating_sub(NEEDLE - 1);
         carry.drain(..keep);
+        found
     }
 
     /// Bytes sent to and received from targets, and how often a token was in them.

@@ -1,5 +1,7 @@
 //! Counts and digests what goes through one stream, and writes it into the audit log at its end.
 
+use std::collections::BTreeMap;
+
 use scanner_core::audit::{Entry, StreamEnd};
 use sha2::{Digest as _, Sha256};
 
@@ -12,6 +14,8 @@ pub(super) struct Tally {
     stdin: Sum,
     stdout: Sum,
     stderr_bytes: u64,
+    /// End of what came on any other channel than standard output, of each.
+    others: BTreeMap<u8, Vec<u8>>,
     ended: bool,
 }
 
@@ -41,6 +45,7 @@ impl Tally {
             stdin: Sum::default(),
             stdout: Sum::default(),
             stderr_bytes: 0,
+            others: BTreeMap::new(),
             ended: false,
         }
     }
@@ -56,13 +61,18 @@ impl Tally {
                 self.stdout.add(data);
                 self.tap.look(false, &mut self.stdout.carry, data);
             }
-            STDERR => self.stderr_bytes += data.len() as u64,
-            _ => {}
+            _ => {
+                if channel == STDERR {
+                    self.stderr_bytes += data.len() as u64;
+                }
+                let carry = self.others.entry(channel).or_default();
+                self.tap.look(false, carry, data);
+            }
         }
     }
 
     pub(super) fn end(&mut self, error: Option<&ExecError>) {
-        let outcome = error.map_or_else(|| "success".to_owned(), ToString::to_string);
+        let outcome = error.map_or_else(|| "success".to_owned(), ExecError::class);
         self.write(outcome);
     }
 
@@ -88,5 +98,35 @@ impl Tally {
 impl Drop for Tally {
     fn drop(&mut self) {
         self.write("dropped before its end".into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use scanner_core::audit::AuditLog;
+
+    use super::*;
+    use crate::connect::TokenWatch;
+
+    #[test]
+    fn a_token_is_found_on_every_channel_and_what_a_target_says_is_not_logged() {
+        let token = format!("e30.e30.{}", "aBcD".repeat(20));
+        let (one, two) = token.as_bytes().split_at(40);
+        for channel in [STDOUT, STDERR, super::super::STATUS, 7] {
+            let (log, tokens) = (Arc::new(AuditLog::new()), Arc::new(TokenWatch::default()));
+            let _needle = tokens.add(&token);
+            let mut tally = Tally::new(StreamTap::of(&log, "call", &tokens));
+            tally.received(channel, one);
+            tally.received(channel, two);
+            assert!(tokens.streams().2 > 0, "channel {channel}");
+            tally.end(Some(&ExecError::Failed {
+                server: "said".into(),
+                said: "said".into(),
+            }));
+            assert!(!log.text().contains("said"), "{}", log.text());
+            assert!(log.text().contains("the command failed in the target"));
+        }
     }
 }
