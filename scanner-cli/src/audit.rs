@@ -2,10 +2,11 @@
 
 use std::{
     fmt::Write as _,
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{BufRead as _, BufReader, Read as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use clap::{Args, Subcommand};
@@ -30,7 +31,7 @@ const MAX_LINE: u64 = 4 << 20;
 /// Lines of each kind that are shown.
 const SHOWN: usize = 50;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct AuditArgs {
     /// Write everything that the scan decides and does to this file, as a signed hash chain
     #[arg(long, value_name = "FILE")]
@@ -75,8 +76,17 @@ pub(crate) struct ReconcileArgs {
     apiserver_log: Vec<PathBuf>,
 }
 
+/// A log that is being written. It is closed with its signed head also when the work is given up: without
+/// that it would look as if its end had been cut off.
+pub(crate) struct OpenLog {
+    log: Arc<AuditLog>,
+    /// Whether it goes to a file.
+    written: bool,
+    closed: bool,
+}
+
 /// Begins to write the log where the user wants it.
-pub(crate) fn open(log: &AuditLog, args: &AuditArgs) -> Result<(), Problem> {
+pub(crate) fn open(log: &Arc<AuditLog>, args: &AuditArgs) -> Result<OpenLog, Problem> {
     if let Some(path) = &args.audit_key {
         let key = AuditKey::read(&read(path, "the audit key")?);
         let key = key.map_err(|error| {
@@ -99,19 +109,43 @@ pub(crate) fn open(log: &AuditLog, args: &AuditArgs) -> Result<(), Problem> {
         })?;
         log.write_to(Box::new(file));
     }
-    Ok(())
+    Ok(OpenLog {
+        log: Arc::clone(log),
+        written: args.audit_log.is_some(),
+        closed: false,
+    })
 }
 
-/// Closes it with its signed head.
-pub(crate) fn close(log: &AuditLog, args: &AuditArgs) -> Result<(), Problem> {
-    match log.close() {
-        Ok(_) => Ok(()),
-        Err(_) if args.audit_log.is_none() => Ok(()),
-        Err(error) => Err(Problem {
-            code: CLEANUP,
-            message: error.to_string(),
-            hint: Some("what the scan did cannot be shown; see the disk, and scan again".into()),
-        }),
+impl OpenLog {
+    /// Closes it with its signed head.
+    pub(crate) fn close(mut self) -> Result<(), Problem> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), Problem> {
+        self.closed = true;
+        match self.log.close() {
+            Ok(_) => Ok(()),
+            Err(_) if !self.written => Ok(()),
+            Err(error) => Err(Problem {
+                code: CLEANUP,
+                message: error.to_string(),
+                hint: Some(
+                    "what the scan did cannot be shown; see the disk, and scan again".into(),
+                ),
+            }),
+        }
+    }
+}
+
+impl Drop for OpenLog {
+    fn drop(&mut self) {
+        if self.closed {
+            return;
+        }
+        if let Err(problem) = self.end() {
+            output::complain(&problem.message, problem.hint.as_deref());
+        }
     }
 }
 
@@ -285,11 +319,12 @@ fn read(path: &Path, what: &str) -> Result<Vec<u8>, Problem> {
             "name a file that can be read",
         )
     };
-    let size = fs::metadata(path)
-        .map_err(|error| problem(error.to_string()))?
-        .len();
-    if size > MAX_LOG {
+    let mut bytes = Vec::new();
+    // One byte more than is read: a device has no length, and what is written to grows.
+    let read = File::open(path).and_then(|file| file.take(MAX_LOG + 1).read_to_end(&mut bytes));
+    read.map_err(|error| problem(error.to_string()))?;
+    if bytes.len() as u64 > MAX_LOG {
         return Err(problem(format!("it is larger than {} MiB", MAX_LOG >> 20)));
     }
-    fs::read(path).map_err(|error| problem(error.to_string()))
+    Ok(bytes)
 }

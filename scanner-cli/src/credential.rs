@@ -26,8 +26,8 @@ use scanner_k8s::lend::{LendRequest, PreparedLending, Tool};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
-    CLEANUP, NOT_DONE, Problem, audit, audit::AuditArgs, cluster, exit_code, progress::Progress,
-    signals::Signals,
+    CLEANUP, NOT_DONE, Problem, audit, audit::AuditArgs, cluster, complain,
+    descendants::Descendants, exit_code, output, progress::Progress, signals::Signals,
 };
 
 /// Number of the kubeconfig's file descriptor in the program.
@@ -37,9 +37,10 @@ const FD: i32 = 3;
 pub(crate) enum CredentialCommand {
     /// Run a program with a kubeconfig that may exec into one pod, and nothing else
     ///
-    /// The kubeconfig is a sealed file in memory, which only the program can open, by the path in its
-    /// KUBECONFIG variable. When the program ends its token is revoked, and seen to be refused. Ends
-    /// with the program's exit code, or with 5 when it cannot be shown that nothing is left.
+    /// The kubeconfig is a sealed file in memory, which the program opens by the path in its
+    /// KUBECONFIG variable. When the program ends, what it left running is ended too, and its token is
+    /// revoked, and seen to be refused. Ends with the program's exit code, or with 5 when it cannot be
+    /// shown that nothing is left.
     Exec(Box<ExecArgs>),
     /// What becomes the program: ends with its parent
     #[command(hide = true)]
@@ -99,9 +100,10 @@ pub(crate) struct ChildArgs {
 
 /// Runs `args.tool` with a lent credential.
 pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
-    let connection =
-        cluster::connected(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
-    audit::open(connection.audit(), &args.audit)?;
+    let mut signals = Signals::listen()?;
+    let connected = cluster::connected(args.kubeconfig.as_deref(), args.context.as_deref());
+    let connection = signals.or(connected).await?;
+    let log = audit::open(connection.audit(), &args.audit)?;
     let namespace = match &args.namespace {
         Some(namespace) => namespace.clone(),
         None => connection
@@ -120,7 +122,6 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
         lease_seconds: args.lease,
     };
     let tool = Arc::new(Program(args.tool.clone()));
-    let mut signals = Signals::listen()?;
     let prepared = async {
         let prepared = PreparedLending::new(&connection, &request, tool).await;
         prepared.map_err(|error| Problem {
@@ -132,17 +133,18 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
     let prepared = signals.or(Box::pin(prepared)).await;
     drop(connection);
     let prepared = prepared?;
-    let log = prepared.audit();
     let progress = Progress::new(args.quiet);
     let ended = lend(prepared, &progress, signals).await;
     progress.finish();
-    let closed = audit::close(&log, &args.audit);
+    let closed = log.close();
+    let ended = ended.inspect_err(|_| complain(&closed));
     let (report, code) = ended?;
-    closed?;
     if report.verdict == Verdict::Passed {
+        closed?;
         // A program that a signal ended has no code that fits.
         return Ok(code.and_then(|c| u8::try_from(c).ok()).unwrap_or(NOT_DONE));
     }
+    complain(&closed);
     let mut why = report.failure.as_ref().map(|f| f.message.clone());
     if report.verdict == Verdict::CleanupUnverified {
         let audit = report.post_scan.iter().flat_map(|audit| &audit.checks);
@@ -213,12 +215,23 @@ impl Tool for Program {
                 child_fd: FD,
             }])
             .map_err(|error| format!("cannot hand over the kubeconfig: {error}"))?;
+        let mut family = Descendants::adopt()
+            .map_err(|error| format!("cannot keep hold of what the program starts: {error}"))?;
         let mut child = command
             .spawn()
             .map_err(|error| format!("cannot run {}: {error}", self.name()))?;
+        family.of(child.id());
         // The command holds the file; the child alone keeps it from here on.
         drop(command);
         let status = child.wait().await.map_err(|error| error.to_string())?;
+        // A stream that one of them has open outlives the token.
+        let left = family.end().await?;
+        if left > 0 {
+            output::say(&format!(
+                "{left} processes that {} left were ended",
+                self.name()
+            ));
+        }
         match status.code() {
             Some(code) => Ok(code),
             None => Err(format!("{} was ended by a signal", self.name())),

@@ -20,7 +20,7 @@ use scanner_policy::{
 use crate::{
     GATE, NOT_DONE, Problem,
     args::{RunArgs, ScanArgs},
-    audit, exit_code, output, policy,
+    complain, gravest, output, policy,
     progress::Progress,
     scan::{self, Planned, Subject},
     signals::Signals,
@@ -61,9 +61,9 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     let sinks = Sinks::open(&args.scan.run.output)?;
     let progress = Progress::new(args.scan.run.quiet);
     progress.event(&Event::StageStarted(Stage::Resolve));
-    let connection = scan::connected(&args.scan.run).await?;
-    let reads = ReadImage::default();
     let mut signals = Signals::listen()?;
+    let (connection, log) = signals.or(scan::connected(&args.scan.run)).await?;
+    let reads = ReadImage::default();
     let both = signals
         .or(Box::pin(prepared(&connection, args, &reads)))
         .await;
@@ -94,13 +94,11 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     );
     let report = Box::pin(compared).await;
     progress.finish();
-    // Also when the scan was given up: what is in the log is what was done.
-    let closed = audit::close(connection.audit(), &args.scan.run.audit);
-    let document = Document::from(report?);
+    let closed = log.close();
+    let document = Document::from(report.inspect_err(|_| complain(&closed))?);
     let colour = output::coloured(args.scan.run.color);
-    sinks.write(&document, args.scan.run.verbose, colour)?;
-    closed?;
-    Ok(exit_code(document.verdict()))
+    let written = sinks.write(&document, args.scan.run.verbose, colour);
+    Ok(gravest(document.verdict(), &[written, closed]))
 }
 
 /// What is asked of a profile would be passed over in silence: drift has checks of its own.

@@ -4,6 +4,7 @@ mod args;
 mod audit;
 mod cluster;
 mod credential;
+mod descendants;
 mod drift;
 mod guard;
 mod inject;
@@ -60,6 +61,21 @@ impl Problem {
             hint: Some(hint.into()),
         }
     }
+}
+
+/// Tells what else went wrong, where something graver decides the exit code.
+fn complain(done: &Result<(), Problem>) {
+    if let Err(problem) = done {
+        output::complain(&problem.message, problem.hint.as_deref());
+    }
+}
+
+/// Tells all that went wrong after a scan; the gravest of it and of the verdict is the exit code.
+fn gravest(verdict: Verdict, after: &[Result<(), Problem>]) -> u8 {
+    after.iter().for_each(complain);
+    let problems = after.iter().filter_map(|done| done.as_ref().err());
+    let codes = problems.map(|problem| problem.code);
+    codes.fold(exit_code(verdict), u8::max)
 }
 
 /// Runs the program and gives its exit code.

@@ -18,7 +18,8 @@ use crate::profile::Recorder;
 use crate::{
     CLEANUP, GATE, NOT_DONE, Problem, USAGE,
     args::{RunArgs, ScanArgs},
-    audit, cluster, exit_code, output,
+    audit::{self, AuditArgs, OpenLog},
+    cluster, complain, gravest, output,
     policy::{self, Decided},
     profile,
     progress::Progress,
@@ -80,7 +81,7 @@ pub(crate) async fn run_on(
     let progress = Progress::new(args.quiet);
     progress.event(&Event::StageStarted(Stage::Resolve));
     let prepared = async {
-        let connection = connected(args).await?;
+        let (connection, log) = connected(args).await?;
         let reference = profile.reference();
         let name = format!("{} {}", reference.name, reference.version);
         let planned = Planned {
@@ -90,14 +91,14 @@ pub(crate) async fn run_on(
             name,
             decided,
         };
-        prepare(&connection, args, planned).await
+        Ok((prepare(&connection, args, planned).await?, log))
     };
     let mut signals = Signals::listen()?;
     let prepared = signals.or(Box::pin(prepared)).await;
     if prepared.is_err() {
         progress.finish();
     }
-    let prepared = prepared?;
+    let (prepared, log) = prepared?;
     note(&prepared, &progress);
     if args.dry_run {
         let plan = signals.or(async { Ok(prepared.whole_plan(&profile).await) });
@@ -116,7 +117,6 @@ pub(crate) async fn run_on(
         return Err(refused);
     }
     let lease = prepared.plan().lease_seconds;
-    let log = prepared.audit();
     let recorder = Recorder::new(&profile);
     let judged = Judged {
         engine: &recorder,
@@ -124,18 +124,19 @@ pub(crate) async fn run_on(
     };
     let report = Box::pin(scan(prepared, &judged, &progress, lease, &mut signals)).await;
     progress.finish();
-    // Also when the scan was given up: what is in the log is what was done.
-    let closed = audit::close(&log, &args.audit);
-    let report = report?;
+    let closed = log.close();
+    let report = report.inspect_err(|_| complain(&closed))?;
     // Findings that were discarded are no record of the target.
     let kept = report.findings.is_some();
     let target = &report.plan.target;
     let subject = format!("{}/{} {}", target.namespace, target.pod, target.container);
     let document = Document::from(report);
-    sinks.write(&document, args.verbose, output::coloured(args.color))?;
-    closed?;
-    recorder.save(&args.profile_options, &subject, kept)?;
-    Ok(exit_code(document.verdict()))
+    let after = [
+        sinks.write(&document, args.verbose, output::coloured(args.color)),
+        closed,
+        recorder.save(&args.profile_options, &subject, kept),
+    ];
+    Ok(gravest(document.verdict(), &after))
 }
 
 /// Says at once what of an image may not be as its name suggests; the report says it too.
@@ -149,14 +150,14 @@ fn note(prepared: &PreparedScan, progress: &Progress) {
 }
 
 /// Connects and opens the audit log.
-pub(crate) async fn connected(args: &RunArgs) -> Result<Connection, Problem> {
+pub(crate) async fn connected(args: &RunArgs) -> Result<(Connection, OpenLog), Problem> {
     let connection =
         cluster::connected(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
     // A plan writes nothing, and no log that would keep the scan from writing its own.
-    if !args.dry_run {
-        audit::open(connection.audit(), &args.audit)?;
-    }
-    Ok(connection)
+    let none = AuditArgs::default();
+    let wanted = if args.dry_run { &none } else { &args.audit };
+    let log = audit::open(connection.audit(), wanted)?;
+    Ok((connection, log))
 }
 
 /// What is to be planned.

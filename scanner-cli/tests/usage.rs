@@ -156,3 +156,57 @@ fn quiet_is_taken_everywhere() {
     let args = ["report", "convert", "r.json", "-q"];
     assert_eq!(run(folder.path(), &args).status.code(), Some(0));
 }
+
+/// Of an authority that nobody has the key of.
+const AUTHORITY: &str = "-----BEGIN CERTIFICATE-----
+MIIBezCCASGgAwIBAgIUHyDI+rR6u1evVsiZxa/t3cYwhSowCgYIKoZIzj0EAwIw
+EjEQMA4GA1UEAwwHbm93aGVyZTAgFw0yNjExMjUyMjEzMjNaGA8yMTI2MTEwMTIy
+MTMyM1owEjEQMA4GA1UEAwwHbm93aGVyZTBZMBMGByqGSM49AgEGCCqGSM49AwEH
+A0IABKFCtY4SIkPK/y5IWtVGdxp5liT+iK3509XZRcyt+UIwAhwU16n8ompLHb6Y
++FMz6JSMxF4i23F1lveuGXNy1lWjUzBRMB0GA1UdDgQWBBRF1ZchRAd2MUfn3YaR
+xe1yBwA0vjAfBgNVHSMEGDAWgBRF1ZchRAd2MUfn3YaRxe1yBwA0vjAPBgNVHRMB
+Af8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCICn+ZXqhNgBrsFBo4DtTTo1zy2to
+2iJzGma8tpp+wQ6mAiEAyjvcrOQcqEHTQ1WcOCxvgmmKXnqGVVLwfbMQu69n0RY=
+-----END CERTIFICATE-----
+";
+
+const NOWHERE: &str = "
+apiVersion: v1
+kind: Config
+current-context: nowhere
+clusters: [{name: nowhere, cluster: {server: 'https://127.0.0.1:1', certificate-authority: ca}}]
+users: [{name: nobody, user: {token: none}}]
+contexts: [{name: nowhere, context: {cluster: nowhere, user: nobody}}]
+";
+
+#[test]
+fn an_audit_log_is_closed_also_where_nothing_came_to_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("config"), NOWHERE).unwrap();
+    fs::write(folder.path().join("ca"), AUTHORITY).unwrap();
+    let probe = ["--probe-image", "probe:1"];
+    let scans: [&[&str]; 3] = [
+        &["container", "web"],
+        &[&["drift", "web"][..], &probe].concat(),
+        &["credential", "exec", "--pod", "web"],
+    ];
+    for (scan, n) in scans.into_iter().zip(0..) {
+        let log = format!("log{n}");
+        let mut all = scan.to_vec();
+        all.extend(["--kubeconfig", "config", "--audit-log", &log]);
+        if scan[0] == "credential" {
+            all.extend(["--", "true"]);
+        }
+        let ran = run(folder.path(), &all);
+        assert_eq!(ran.status.code(), Some(3), "{ran:?}");
+        let verified = run(folder.path(), &["audit", "verify", &log]);
+        assert_eq!(verified.status.code(), Some(0), "{scan:?}: {verified:?}");
+    }
+}
+
+#[test]
+fn a_log_without_an_end_is_not_read_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let err = refused(folder.path(), &["audit", "verify", "/dev/zero"]);
+    assert!(err.contains("larger than 128 MiB"), "{err}");
+}

@@ -184,6 +184,47 @@ async fn the_program_ends_with_its_parent() {
     site.remove().await;
 }
 
+/// How many processes of this machine sleep for just that long.
+fn sleepers(seconds: &str) -> usize {
+    let processes = fs::read_dir("/proc").expect("/proc").flatten();
+    let lines = processes.filter_map(|p| fs::read(p.path().join("cmdline")).ok());
+    lines
+        .filter(|line| line.split(|byte| *byte == 0).nth(1) == Some(seconds.as_bytes()))
+        .count()
+}
+
+#[tokio::test]
+async fn what_the_program_leaves_running_is_ended_before_its_token() {
+    let site = Site::new("leaves").await;
+    let dir = tempfile::tempdir().unwrap();
+    let mark = dir.path().join("pid");
+    let own = std::process::id();
+    let (all, forced) = (format!("{own}.{own}1"), format!("{own}.{own}2"));
+    let script = format!("sleep {all} & setsid sleep {all} & sleep 0.5; exit 7");
+    let stubborn = format!(
+        "setsid sh -c 'trap : TERM; (trap : TERM; exec sleep {forced}); sleep {forced}' & \
+         echo $$ >{0}.new; mv {0}.new {0}; wait",
+        mark.display()
+    );
+    let interrupted = async {
+        let child = lend(&site, &[], &["sh", "-c", &stubborn]).spawn().unwrap();
+        written(&mark).await;
+        sleep(Duration::from_millis(500)).await;
+        assert!(sleepers(&forced) > 0);
+        let pid = i32::try_from(child.id().unwrap()).unwrap();
+        kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+        Said::from(child.wait_with_output().await.unwrap())
+    };
+    let ended = said(lend(&site, &[], &["sh", "-c", &script]));
+    let (ended, interrupted) = tokio::join!(ended, interrupted);
+    assert_eq!(ended.code, 7, "{ended:?}");
+    assert!(ended.err.contains("2 processes that sh left"), "{ended:?}");
+    assert_eq!(interrupted.code, 3, "{interrupted:?}");
+    assert_eq!((sleepers(&all), sleepers(&forced)), (0, 0));
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
 #[tokio::test]
 async fn an_interrupt_ends_the_program_and_burns_its_token() {
     let site = Site::new("lendint").await;

@@ -282,6 +282,16 @@ async fn isolation_that_a_policy_requires_stops_what_is_not_isolated_and_nothing
 }
 
 #[tokio::test]
+async fn an_abort_is_an_abort_also_where_no_report_can_be_written() {
+    let site = Site::new("gates-full").await;
+    let full = ["web", "--level", "strict", "-o", "json=/dev/full"];
+    let said = site.run(&full).await;
+    assert_eq!(said.code, 4, "{said:?}");
+    assert!(said.err.contains("/dev/full"), "{said:?}");
+    site.remove().await;
+}
+
+#[tokio::test]
 async fn a_guard_that_a_policy_requires_must_be_there() {
     let site = Site::new("gates-guard").await;
     let file = policy("", "", "require_controls: [admission-guard]");

@@ -56,19 +56,16 @@ impl Tally {
     }
 
     pub(super) fn received(&mut self, channel: u8, data: &[u8]) {
-        match channel {
-            STDOUT => {
-                self.stdout.add(data);
-                self.tap.look(false, &mut self.stdout.carry, data);
-            }
-            _ => {
-                if channel == STDERR {
-                    self.stderr_bytes += data.len() as u64;
-                }
-                let carry = self.others.entry(channel).or_default();
-                self.tap.look(false, carry, data);
-            }
+        if channel == STDOUT {
+            self.stdout.add(data);
+            self.tap.look(false, &mut self.stdout.carry, data);
+            return;
         }
+        if channel == STDERR {
+            self.stderr_bytes += data.len() as u64;
+        }
+        let carry = self.others.entry(channel).or_default();
+        self.tap.look(false, carry, data);
     }
 
     pub(super) fn end(&mut self, error: Option<&ExecError>) {

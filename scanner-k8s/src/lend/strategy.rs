@@ -1,6 +1,9 @@
 //! The lending as a strategy of the pipeline: the program runs where a scan would look.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use scanner_core::{
@@ -60,7 +63,7 @@ impl ScanStrategy for Lend {
             get_pod: plan.rules.contains(&get_rule(plan.target.pod.as_str())),
             tool: self.tool.name(),
         });
-        let limit = std::time::Duration::from_secs(plan.lease_seconds.into());
+        let limit = remaining(plan.lease_seconds, self.session.started.elapsed());
         let ran = tokio::time::timeout(limit, self.tool.run(kubeconfig)).await;
         let code = ran
             .map_err(|_| StrategyError {
@@ -74,6 +77,11 @@ impl ScanStrategy for Lend {
         let _ = self.code.set(code);
         Ok(Box::new(Nothing))
     }
+}
+
+/// How long the program may run: the lease began before it, and must not end before it.
+fn remaining(lease_seconds: u32, passed: Duration) -> Duration {
+    Duration::from_secs(lease_seconds.into()).saturating_sub(passed)
 }
 
 struct Nothing;
@@ -123,5 +131,17 @@ impl ScanEngine for ToolRan {
                 waiver: None,
             }],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_does_not_outlive_the_lease() {
+        let seconds = Duration::from_secs;
+        assert_eq!(remaining(30, seconds(4)), seconds(26));
+        assert_eq!(remaining(30, seconds(40)), Duration::ZERO);
     }
 }

@@ -1,0 +1,190 @@
+//! The processes of a program that is run here, whatever they made of themselves: seen, and ended.
+
+use std::{
+    collections::HashSet,
+    fs,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    sys::{
+        prctl,
+        signal::{Signal, kill},
+        wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid},
+    },
+    unistd::Pid,
+};
+
+use crate::output;
+
+/// How long a process may take to end by itself once it was asked to, and in all.
+const POLITE: Duration = Duration::from_secs(2);
+const FORCED: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// All that comes of a program. When this is dropped, nothing of it runs any more.
+pub(crate) struct Descendants {
+    /// Children of this process before the program was started; they are none of its.
+    others: Vec<Pid>,
+    /// The program itself, for whose end somebody else waits.
+    program: Option<Pid>,
+    ended: bool,
+}
+
+impl Descendants {
+    /// From now on, a process below this one that loses its parent becomes a child of this one.
+    pub(crate) fn adopt() -> nix::Result<Self> {
+        prctl::set_child_subreaper(true)?;
+        Ok(Self {
+            others: children("self"),
+            program: None,
+            ended: false,
+        })
+    }
+
+    /// Names the program, once it runs.
+    pub(crate) fn of(&mut self, program: Option<u32>) {
+        self.program = program
+            .and_then(|pid| i32::try_from(pid).ok())
+            .map(Pid::from_raw);
+    }
+
+    /// Ends what the program left: it is asked to, and then forced. Tells how many there were.
+    ///
+    /// # Errors
+    ///
+    /// Fails when some of it goes on.
+    pub(crate) async fn end(mut self) -> Result<usize, String> {
+        // What comes after this is all there is.
+        self.ended = true;
+        let (started, mut asked) = (Instant::now(), HashSet::new());
+        loop {
+            let alive = self.alive();
+            if alive.is_empty() {
+                return Ok(asked.len());
+            }
+            let passed = started.elapsed();
+            if passed > FORCED {
+                return Err(told(&alive));
+            }
+            for pid in alive {
+                // What has ended meanwhile needs no signal.
+                if asked.insert(pid) {
+                    let _ = kill(pid, Signal::SIGTERM);
+                } else if passed > POLITE {
+                    let _ = kill(pid, Signal::SIGKILL);
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// What of it runs. What has ended, and has nobody else to wait for it, is cleared away.
+    fn alive(&self) -> Vec<Pid> {
+        let mut alive = Vec::new();
+        let mut next = children("self");
+        next.retain(|pid| !self.others.contains(pid) && !self.has_ended(*pid));
+        while let Some(pid) = next.pop() {
+            if !alive.contains(&pid) {
+                next.extend(children(&pid.to_string()));
+                alive.push(pid);
+            }
+        }
+        alive
+    }
+
+    /// Whether a child of this process has ended.
+    fn has_ended(&self, pid: Pid) -> bool {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        match waitid(Id::Pid(pid), flags) {
+            Ok(WaitStatus::StillAlive) => false,
+            Ok(_) => {
+                if self.program != Some(pid) {
+                    let _ = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+                }
+                true
+            }
+            Err(error) => error == Errno::ECHILD,
+        }
+    }
+}
+
+impl Drop for Descendants {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let started = Instant::now();
+        loop {
+            let alive = self.alive();
+            if alive.is_empty() {
+                return;
+            }
+            if started.elapsed() > FORCED {
+                output::complain(&told(&alive), None);
+                return;
+            }
+            for pid in alive {
+                let _ = kill(pid, Signal::SIGKILL);
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+fn told(alive: &[Pid]) -> String {
+    let pids: Vec<String> = alive.iter().map(ToString::to_string).collect();
+    format!(
+        "processes that it started cannot be ended, and may still have the credential's streams open: {}",
+        pids.join(", ")
+    )
+}
+
+/// Children of all threads of a process.
+fn children(process: &str) -> Vec<Pid> {
+    let threads = fs::read_dir(format!("/proc/{process}/task"));
+    let threads = threads.into_iter().flatten().flatten();
+    let lists =
+        threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let pids = lists.flat_map(|list| {
+        let pids = list.split_whitespace().filter_map(|pid| pid.parse().ok());
+        pids.map(Pid::from_raw).collect::<Vec<_>>()
+    });
+    pids.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::process::Command;
+
+    use super::*;
+
+    /// One test, as it takes every child of this process for its own.
+    #[tokio::test]
+    async fn what_a_program_leaves_is_ended_however_far_it_went() {
+        let mut asked = Descendants::adopt().unwrap();
+        let script = "sleep 300 & setsid sleep 300 & sleep 0.3";
+        let mut program = Command::new("sh").args(["-c", script]).spawn().unwrap();
+        asked.of(program.id());
+        program.wait().await.unwrap();
+        assert_eq!(asked.end().await.unwrap(), 2);
+
+        let mut forced = Descendants::adopt().unwrap();
+        let script = "setsid sh -c 'trap : TERM; (sleep 300); sleep 300' & wait";
+        let mut command = Command::new("sh");
+        let program = command.args(["-c", script]).kill_on_drop(true).spawn();
+        let program = program.unwrap();
+        forced.of(program.id());
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(forced.alive().len() >= 2);
+        drop(program);
+        let after = Descendants {
+            others: vec![],
+            program: forced.program,
+            ended: true,
+        };
+        drop(forced);
+        assert_eq!(after.alive(), []);
+    }
+}
