@@ -16,7 +16,7 @@ use scanner_k8s::{
 };
 use serde_json::{Value, json};
 
-use crate::{CLEANUP, NOT_DONE, Problem, cluster, output};
+use crate::{CLEANUP, NOT_DONE, Problem, cluster, output, signals::Signals};
 
 /// Exit code of a guard that does not hold.
 const WEAK: u8 = 1;
@@ -150,7 +150,7 @@ pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
                 pod: PodSelection::Name(pod),
                 container,
             };
-            test(&connection, request).await
+            Box::pin(test(&connection, request)).await
         }
     }
 }
@@ -199,13 +199,25 @@ async fn status(connection: &Connection, name: &str, selector: &Value) -> Result
 }
 
 async fn test(connection: &Connection, request: TargetRequest) -> Result<u8, Problem> {
-    let (target, _) = resolve(connection, &request)
-        .await
-        .map_err(|error| not_done(chain(&error), error.hint()))?;
+    let mut signals = Signals::listen()?;
+    let resolved = async {
+        let found = resolve(connection, &request).await;
+        found.map_err(|error| not_done(chain(&error), error.hint()))
+    };
+    let (target, _) = Box::pin(signals.or(resolved)).await?;
     let id = scan::scan_id().map_err(|error| not_done(error.to_string(), None))?;
-    let trial = guard::trial(connection, &target, id)
-        .await
-        .map_err(|error| not_done(chain(&error), error.hint.clone()))?;
+    let trial = match guard::trial(connection, &target, id, signals.first()).await {
+        Ok(trial) => trial,
+        Err(failed) => {
+            output::say(&format!("error: {}", visible(&chain(&failed.error), 600)));
+            // What may be left is graver than that nothing was learnt.
+            gone(&failed.left)?;
+            return Err(not_done(
+                "the guard was not tried, or not all of it; nothing of the test is left".into(),
+                failed.error.hint.clone(),
+            ));
+        }
+    };
     if !trial.answered() {
         gone(&trial.left)?;
         return Err(Problem {

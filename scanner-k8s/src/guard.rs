@@ -29,7 +29,7 @@ use serde_json::Value;
 use crate::{CallError, Connection, error::call};
 
 pub use status::{GuardPart, GuardStatus, PartState};
-pub use trial::{Attempted, GuardTrial, trial};
+pub use trial::{Attempted, FailedTrial, GuardTrial, trial};
 
 /// API group of the limits; no server answers for it.
 pub const GROUP: &str = "guard.secure-scan.io";

@@ -1,6 +1,7 @@
 //! Finds what expired scans left, and removes it: the fourth way of cleanup, when the cluster's own
 //! controllers did not act. Never touches a scan that may still run, nor what only looks like ours.
 
+mod clock;
 mod judge;
 
 use k8s_openapi::{
@@ -83,9 +84,16 @@ pub async fn reap(connection: &Connection, request: &ReapRequest) -> Reaped {
             Err(error) => reaped.unseen.push(scanner_core::cause::chain(&error)),
         }
     }
-    // Without the Jobs nobody knows what still runs.
+    let now = match clock::server_time(connection).await {
+        Ok(now) => now,
+        Err(why) => {
+            reaped.unseen.push(why);
+            Timestamp::now()
+        }
+    };
+    // Without the Jobs, or the clock by which they run, nobody knows what still runs.
     let blind = !reaped.unseen.is_empty();
-    reaped.found = judge::all(&objects, Timestamp::now(), request.grace);
+    reaped.found = judge::all(&objects, now, request.grace);
     if request.dry_run || blind {
         return reaped;
     }

@@ -2,8 +2,12 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PostParams;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use scanner_tests::{
-    Site,
+    Site, eventually,
     guarded::Guarded,
     lab_only,
     program::{Said, probe_image, program},
@@ -264,6 +268,33 @@ async fn without_the_guard_its_test_fails_and_a_scan_says_so() {
         "{}",
         scan.out
     );
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn an_interrupted_test_of_the_guard_leaves_no_identity() {
+    let site = Site::new("guard-signal").await;
+    let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
+    let args = [
+        "guard",
+        "test",
+        "web",
+        "-n",
+        &site.namespace,
+        "--context",
+        &context,
+    ];
+    let child = program(&args).spawn().expect("it starts");
+    eventually("an identity", async || {
+        (!site.leftovers().await.is_empty()).then_some(())
+    })
+    .await;
+    let pid = child.id().and_then(|id| i32::try_from(id).ok());
+    kill(Pid::from_raw(pid.expect("it runs")), Signal::SIGINT).expect("kill");
+    let said: Said = child.wait_with_output().await.expect("it ends").into();
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(said.err.contains("interrupted by SIGINT"), "{said:?}");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
 }

@@ -19,10 +19,8 @@ use super::{
     may_add, may_run,
 };
 use crate::{
-    Connection, Session, control, distroless,
-    distroless::planner::ProbeContext,
-    error::{CallError, call},
-    manifest::object_name,
+    Connection, Session, control, distroless, distroless::planner::ProbeContext, error::call,
+    manifest::object_name, session::not_held,
 };
 
 /// Requests whose time is taken.
@@ -52,6 +50,17 @@ pub struct GuardTrial {
     pub left: Vec<String>,
 }
 
+/// Why there was no trial, or not all of it.
+#[derive(Debug, thiserror::Error)]
+#[error("the guard could not be tried")]
+pub struct FailedTrial {
+    /// What went wrong.
+    #[source]
+    pub error: ControlError,
+    /// What of the trial's own objects could not be shown to be gone.
+    pub left: Vec<String>,
+}
+
 impl GuardTrial {
     /// Whether a guard answered at all.
     pub fn answered(&self) -> bool {
@@ -66,17 +75,24 @@ impl GuardTrial {
 
 /// Makes an identity that may do all that is tried, tries it, and removes the identity.
 ///
+/// When `stop` is ready nothing more is tried, and the identity is removed.
+///
 /// # Errors
 ///
-/// Fails when the identity cannot be made. What of it exists is removed also then.
+/// Fails when the identity cannot be made, and when it was stopped. What of it exists is removed also
+/// then.
 pub async fn trial(
     connection: &Connection,
     target: &Target,
     id: ScanId,
-) -> Result<GuardTrial, ControlError> {
+    stop: impl Future<Output = String>,
+) -> Result<GuardTrial, FailedTrial> {
     let pods = Api::<Pod>::namespaced(connection.operator.clone(), target.namespace.as_str());
     let pod = call("get the pod", pods.get(target.pod.as_str())).await;
-    let pod = pod.map_err(CallError::of_control)?;
+    let pod = pod.map_err(|error| FailedTrial {
+        error: error.of_control(),
+        left: vec![],
+    })?;
     let volumes = pod.spec.and_then(|s| s.volumes).unwrap_or_default();
     let account = object_name(&id);
     let command = PlannedCommand {
@@ -133,8 +149,11 @@ pub async fn trial(
             control.enforce().await?;
         }
         attack(&session, &planned).await
-    }
-    .await;
+    };
+    let tried = tokio::select! {
+        tried = tried => tried,
+        signal = stop => Err(not_held(format!("interrupted by {signal}"))),
+    };
     let mut left = Vec::new();
     for control in controls.iter().rev() {
         // Only proof counts: a failed removal is settled by the verification after it.
@@ -143,7 +162,10 @@ pub async fn trial(
     for control in controls.iter().rev() {
         left.extend(control.verify_release().await.err().map(|e| chain(&e)));
     }
-    let (attempts, judged, passed) = tried?;
+    let (attempts, judged, passed) = match tried {
+        Ok(tried) => tried,
+        Err(error) => return Err(FailedTrial { error, left }),
+    };
     Ok(GuardTrial {
         attempts,
         judged,
