@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::{
     Api, Resource, ResourceExt,
     api::{DeleteParams, ListParams, PartialObjectMeta, PostParams, Preconditions},
@@ -142,13 +142,10 @@ impl Session {
         let api = self.operator_api::<K>();
         match insist(what, || api.delete(name, &params)).await {
             Ok(answer) => {
-                // With the object in it, the answer means that a finalizer still holds it.
-                let removed = answer.right().map(|status| {
-                    status
-                        .details
-                        .map(|details| details.uid)
-                        .unwrap_or_default()
-                });
+                let removed = answer.either(
+                    |object| removed(object.meta()),
+                    |status| Some(status.details.map(|d| d.uid).unwrap_or_default()),
+                );
                 self.ledger.note_deleted(&kind, name, removed);
                 Ok(format!("{kind} {name} deleted"))
             }
@@ -304,5 +301,27 @@ impl Session {
         let here = self.operator_api::<K>();
         let left = insist(what, || here.list_metadata(&params)).await;
         Ok((left.map_err(CallError::of_control)?, Scope::Namespace))
+    }
+}
+
+/// The UID of what is gone. Of some kinds, such as service accounts, the answer to a deletion holds the object: as it was, or with a time of deletion while a finalizer still holds it; see
+/// `finalizeDelete` in the API server's generic registry.
+fn removed(object: &ObjectMeta) -> Option<String> {
+    let held = object.deletion_timestamp.is_some();
+    object.uid.clone().filter(|_| !held)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_object_is_gone_when_its_deletion_does_not_wait() {
+        let meta = |metadata| serde_json::from_value::<ObjectMeta>(metadata).unwrap();
+        assert_eq!(removed(&meta(json!({"uid": "1"}))), Some("1".into()));
+        let held = json!({"uid": "1", "deletionTimestamp": "2026-01-01T00:00:00Z"});
+        assert_eq!(removed(&meta(held)), None);
     }
 }
