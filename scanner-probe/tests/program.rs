@@ -161,7 +161,7 @@ fn another_process_of_its_user_cannot_look_into_it() {
     let folder = tempfile::tempdir().unwrap();
     let program = published(folder.path());
     let mut command = Command::new(program);
-    let mut child = as_user(command.arg("serve")).spawn().unwrap();
+    let mut child = as_user(command.args(["wait", "20"])).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(300));
     let pid = child.id();
     for what in ["fd/1", "environ", "mem", "root"] {
