@@ -119,11 +119,14 @@ async fn running(site: &Site, app: &str) {
 /// The name with a digest by which the node knows the probe.
 async fn probe_by_digest(site: &Site) -> String {
     let nodes = Api::<Node>::all(site.client.clone());
-    let nodes = nodes.list(&ListParams::default()).await.expect("nodes");
-    let images = nodes.items.into_iter().filter_map(|n| n.status?.images);
-    let names = images.flatten().filter_map(|i| i.names).flatten();
-    let mut probes = names.filter(|name| name.starts_with("lab.local/probe@"));
-    probes.next().expect("the lab's probe has a digest")
+    // A node tells its images from time to time.
+    eventually("a probe with a digest", async || {
+        let all = nodes.list(&ListParams::default()).await.expect("nodes");
+        let images = all.items.into_iter().filter_map(|n| n.status?.images);
+        let mut names = images.flatten().filter_map(|i| i.names).flatten();
+        names.find(|name| name.starts_with("lab.local/probe@"))
+    })
+    .await
 }
 
 /// A Debian in which everything was planted that a container can hold.
