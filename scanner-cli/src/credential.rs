@@ -6,7 +6,7 @@ use std::{
     os::{fd::OwnedFd, unix::process::CommandExt as _},
     path::PathBuf,
     process::Command,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use async_trait::async_trait;
@@ -121,7 +121,11 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
         run_anything: args.allow.contains(&Allow::AnyCommand),
         lease_seconds: args.lease,
     };
-    let tool = Arc::new(Program(args.tool.clone()));
+    let tool = Arc::new(Program {
+        argv: args.tool.clone(),
+        survivors: Arc::default(),
+    });
+    let survivors = Arc::clone(&tool.survivors);
     let prepared = async {
         let prepared = PreparedLending::new(&connection, &request, tool).await;
         prepared.map_err(|error| Problem {
@@ -139,6 +143,14 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
     let closed = log.close();
     let ended = ended.inspect_err(|_| complain(&closed));
     let (report, code) = ended?;
+    if let Some(left) = survivors.get() {
+        complain(&closed);
+        return Err(Problem {
+            code: CLEANUP,
+            message: left.clone(),
+            hint: Some("end them yourself: kill -KILL".into()),
+        });
+    }
     if report.verdict == Verdict::Passed {
         closed?;
         // A program that a signal ended has no code that fits.
@@ -189,12 +201,16 @@ async fn lend(
 }
 
 /// A program of this machine.
-struct Program(Vec<String>);
+struct Program {
+    argv: Vec<String>,
+    /// What of it could not be ended.
+    survivors: Arc<OnceLock<String>>,
+}
 
 #[async_trait]
 impl Tool for Program {
     fn name(&self) -> String {
-        self.0.first().cloned().unwrap_or_default()
+        self.argv.first().cloned().unwrap_or_default()
     }
 
     async fn run(&self, kubeconfig: SecretString) -> Result<i32, String> {
@@ -205,7 +221,7 @@ impl Tool for Program {
         let mut command = tokio::process::Command::new(this);
         command
             .args(["credential", "child", &getpid().to_string(), "--"])
-            .args(&self.0)
+            .args(&self.argv)
             .env("KUBECONFIG", format!("/proc/self/fd/{FD}"))
             .kill_on_drop(true);
         // Only this child gets the file; here it stays closed on exec.
@@ -215,7 +231,7 @@ impl Tool for Program {
                 child_fd: FD,
             }])
             .map_err(|error| format!("cannot hand over the kubeconfig: {error}"))?;
-        let mut family = Descendants::adopt()
+        let mut family = Descendants::adopt(Arc::clone(&self.survivors))
             .map_err(|error| format!("cannot keep hold of what the program starts: {error}"))?;
         let mut child = command
             .spawn()

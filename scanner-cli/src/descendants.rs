@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     fs,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -22,6 +23,8 @@ use crate::output;
 const POLITE: Duration = Duration::from_secs(2);
 const FORCED: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
+/// Processes that are named at most.
+const SHOWN: usize = 20;
 
 /// All that comes of a program. When this is dropped, nothing of it runs any more.
 pub(crate) struct Descendants {
@@ -29,16 +32,19 @@ pub(crate) struct Descendants {
     others: Vec<Pid>,
     /// The program itself, for whose end somebody else waits.
     program: Option<Pid>,
+    /// Where it is told what could not be ended.
+    survivors: Arc<OnceLock<String>>,
     ended: bool,
 }
 
 impl Descendants {
     /// From now on, a process below this one that loses its parent becomes a child of this one.
-    pub(crate) fn adopt() -> nix::Result<Self> {
+    pub(crate) fn adopt(survivors: Arc<OnceLock<String>>) -> nix::Result<Self> {
         prctl::set_child_subreaper(true)?;
         Ok(Self {
             others: children("self"),
             program: None,
+            survivors,
             ended: false,
         })
     }
@@ -66,7 +72,7 @@ impl Descendants {
             }
             let passed = started.elapsed();
             if passed > FORCED {
-                return Err(told(&alive));
+                return Err(self.told(&alive));
             }
             for pid in alive {
                 // What has ended meanwhile needs no signal.
@@ -92,6 +98,16 @@ impl Descendants {
             }
         }
         alive
+    }
+
+    fn told(&self, alive: &[Pid]) -> String {
+        let pids: Vec<String> = alive.iter().take(SHOWN).map(ToString::to_string).collect();
+        let told = format!(
+            "{} processes that it started cannot be ended, and may still have the credential's streams open: {}",
+            alive.len(),
+            pids.join(", ")
+        );
+        self.survivors.get_or_init(|| told).clone()
     }
 
     /// Whether a child of this process has ended.
@@ -122,7 +138,7 @@ impl Drop for Descendants {
                 return;
             }
             if started.elapsed() > FORCED {
-                output::complain(&told(&alive), None);
+                output::complain(&self.told(&alive), None);
                 return;
             }
             for pid in alive {
@@ -131,14 +147,6 @@ impl Drop for Descendants {
             std::thread::sleep(PAUSE);
         }
     }
-}
-
-fn told(alive: &[Pid]) -> String {
-    let pids: Vec<String> = alive.iter().map(ToString::to_string).collect();
-    format!(
-        "processes that it started cannot be ended, and may still have the credential's streams open: {}",
-        pids.join(", ")
-    )
 }
 
 /// Children of all threads of a process.
@@ -163,14 +171,14 @@ mod tests {
     /// One test, as it takes every child of this process for its own.
     #[tokio::test]
     async fn what_a_program_leaves_is_ended_however_far_it_went() {
-        let mut asked = Descendants::adopt().unwrap();
+        let mut asked = Descendants::adopt(Arc::default()).unwrap();
         let script = "sleep 300 & setsid sleep 300 & sleep 0.3";
         let mut program = Command::new("sh").args(["-c", script]).spawn().unwrap();
         asked.of(program.id());
         program.wait().await.unwrap();
         assert_eq!(asked.end().await.unwrap(), 2);
 
-        let mut forced = Descendants::adopt().unwrap();
+        let mut forced = Descendants::adopt(Arc::default()).unwrap();
         let script = "setsid sh -c 'trap : TERM; (sleep 300); sleep 300' & wait";
         let mut command = Command::new("sh");
         let program = command.args(["-c", script]).kill_on_drop(true).spawn();
@@ -182,9 +190,28 @@ mod tests {
         let after = Descendants {
             others: vec![],
             program: forced.program,
+            survivors: Arc::default(),
             ended: true,
         };
         drop(forced);
         assert_eq!(after.alive(), []);
+    }
+
+    #[test]
+    fn what_cannot_be_ended_is_kept_for_the_exit_code_and_named_in_part() {
+        let survivors = Arc::default();
+        let family = Descendants {
+            others: vec![],
+            program: None,
+            survivors: Arc::clone(&survivors),
+            ended: true,
+        };
+        let alive: Vec<Pid> = (1000..2000).map(Pid::from_raw).collect();
+        let told = family.told(&alive);
+        assert!(
+            told.starts_with("1000 processes") && told.len() < 400,
+            "{told}"
+        );
+        assert_eq!(survivors.get(), Some(&told));
     }
 }
