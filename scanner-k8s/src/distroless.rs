@@ -1,6 +1,6 @@
 //! Strategy `distroless`: an ephemeral container with a probe, as weak as can still see the target.
 
-mod capabilities;
+pub(crate) mod capabilities;
 pub(crate) mod context;
 pub mod planner;
 pub(crate) mod probe;

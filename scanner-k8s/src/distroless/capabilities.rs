@@ -94,6 +94,11 @@ fn is_name(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
 }
 
+/// The name of a capability that is added, as a runtime reads it.
+pub(crate) fn added(name: &str) -> String {
+    plain(&name.to_ascii_uppercase())
+}
+
 fn plain(name: &str) -> String {
     name.strip_prefix("CAP_").unwrap_or(name).to_owned()
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{list, text};
+use crate::distroless::capabilities;
 
 /// Capabilities that reach the node, or past an isolation that tells pods apart by their addresses.
 const POWERFUL: [&str; 12] = [
@@ -22,9 +23,9 @@ const POWERFUL: [&str; 12] = [
 /// Profiles of a pod that each of its containers would inherit, the scan's own too.
 const PROFILES: [&str; 2] = ["seccompProfile", "appArmorProfile"];
 
-fn added(context: &Value) -> impl Iterator<Item = &str> {
+fn added(context: &Value) -> impl Iterator<Item = String> {
     let all = list(&context["capabilities"]["add"]).iter();
-    all.map(|name| text(name).trim_start_matches("CAP_"))
+    all.map(|name| capabilities::added(text(name)))
 }
 
 /// With what container `name` of a pod must not be started a second time.
@@ -41,7 +42,7 @@ pub(in crate::sidecar) fn powers(spec: &Value, name: &str) -> Vec<String> {
     if context["procMount"] == "Unmasked" {
         found.push("procMount Unmasked".to_owned());
     }
-    let powerful = added(context).filter(|name| POWERFUL.contains(name));
+    let powerful = added(context).filter(|name| POWERFUL.contains(&name.as_str()));
     found.extend(powerful.map(|name| format!("capability {name}")));
     found
 }
@@ -68,7 +69,7 @@ pub(super) fn confine(
             give(Some(options), "seLinuxOptions", &mut own);
         }
     }
-    let capabilities: Vec<&str> = added(&own).collect();
+    let capabilities: Vec<String> = added(&own).collect();
     if !capabilities.is_empty() {
         told.push(format!(
             "keeps the target's added capabilities: {}",
@@ -118,8 +119,15 @@ mod tests {
             (json!({"privileged": true}), "privileged"),
             (json!({"procMount": "Unmasked"}), "procMount Unmasked"),
             (
-                caps(&json!(["CAP_SYS_ADMIN", "CHOWN", "BPF"])),
-                "capability SYS_ADMIN, capability BPF",
+                // A runtime takes them in either case.
+                caps(&json!([
+                    "CAP_SYS_ADMIN",
+                    "CHOWN",
+                    "BPF",
+                    "net_admin",
+                    "cap_sys_time"
+                ])),
+                "capability SYS_ADMIN, capability BPF, capability NET_ADMIN, capability SYS_TIME",
             ),
             (caps(&json!(["ALL"])), "capability ALL"),
         ] {
