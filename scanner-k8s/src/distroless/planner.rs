@@ -75,8 +75,20 @@ impl ProbeContext {
         self.drop.iter().map(String::as_str).collect()
     }
 
-    /// `capabilities`.
-    pub(crate) fn capabilities(&self) -> Value {
+    /// The whole `securityContext`, with what is always the same.
+    pub(crate) fn security(&self) -> Value {
+        json!({
+            "runAsUser": self.uid,
+            "runAsGroup": self.gid,
+            "runAsNonRoot": self.uid != 0,
+            "allowPrivilegeEscalation": false,
+            "readOnlyRootFilesystem": true,
+            "capabilities": self.capabilities(),
+            "seccompProfile": {"type": "RuntimeDefault"},
+        })
+    }
+
+    fn capabilities(&self) -> Value {
         let mut capabilities = json!({});
         for (field, names) in [("drop", self.dropped()), ("add", self.add.clone())] {
             if !names.is_empty() {

@@ -28,15 +28,7 @@ pub(crate) fn container(
         "command": [PROGRAM, "wait", seconds.to_string()],
         "targetContainerName": target.container,
         "terminationMessagePolicy": "File",
-        "securityContext": {
-            "runAsUser": context.uid,
-            "runAsGroup": context.gid,
-            "runAsNonRoot": context.uid != 0,
-            "allowPrivilegeEscalation": false,
-            "readOnlyRootFilesystem": true,
-            "capabilities": context.capabilities(),
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": context.security(),
     });
     if context.app_armor {
         spec["securityContext"]["appArmorProfile"] = json!({"type": "RuntimeDefault"});

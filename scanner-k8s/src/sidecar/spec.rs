@@ -152,15 +152,7 @@ impl Parts {
                 "requests": {"cpu": "25m", "memory": "128Mi", "ephemeral-storage": "16Mi"},
                 "limits": {"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "16Mi"},
             },
-            "securityContext": {
-                "runAsUser": context.uid,
-                "runAsGroup": context.gid,
-                "runAsNonRoot": context.uid != 0,
-                "allowPrivilegeEscalation": false,
-                "readOnlyRootFilesystem": true,
-                "capabilities": context.capabilities(),
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": context.security(),
         })
     }
 }
