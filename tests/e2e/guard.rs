@@ -302,3 +302,26 @@ async fn an_interrupted_test_of_the_guard_leaves_no_identity() {
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
 }
+
+#[tokio::test]
+async fn at_level_baseline_a_clone_of_a_target_with_few_capabilities_passes_the_guard() {
+    if lab_only() {
+        return;
+    }
+    let site = Site::new("guardbase").await;
+    // Its probe has the same, and neither none nor those that only see.
+    let few = json!({"capabilities": {"drop": ["ALL"], "add": ["CHOWN"]}});
+    let image = "lab.local/busybox:1";
+    site.pod_like("few", image, "Running", &json!({}), &few)
+        .await;
+    let guard = Guarded::install(&site).await;
+    site.enforce("baseline").await;
+    let probe = probe_image();
+    let clone = ["sidecar", "few", "--probe-image", &probe, "-o", "json"];
+    let said = with_context(&site, &clone, &[]).await;
+    guard.remove(&site).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.out.contains("admission-guard: installed"), "{said:?}");
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
