@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::layers::Layers;
+use crate::{headers::Headers, layers::Layers};
 
 /// Largest index, manifest or configuration in bytes.
 const MAX_JSON: u64 = 8 << 20;
@@ -86,7 +86,7 @@ impl Archive {
             }
             _ => error,
         };
-        for entry in tar::Archive::new(&file)
+        for entry in tar::Archive::new(Headers::new(&file))
             .entries_with_seek()
             .map_err(no_tar)?
         {

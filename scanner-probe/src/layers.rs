@@ -3,8 +3,6 @@
 //! Owners and permissions are those that the image says, whoever reads it. See the OCI image
 //! specification, "Image Layer Filesystem Changeset", for whiteouts.
 
-mod headers;
-
 use std::{
     collections::BTreeMap,
     io::{self, Read, Write},
@@ -15,10 +13,10 @@ use std::{
 use rustix::{fs::FileType, io::Errno};
 use scanner_core::inventory::{FileSelector, MAX_DIGEST};
 
-use headers::Headers;
-
 use crate::{
-    contents, language,
+    contents,
+    headers::Headers,
+    language,
     tree::{self, Contents, Meta, ReadAt, Tree},
 };
 

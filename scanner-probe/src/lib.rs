@@ -8,6 +8,8 @@ mod accounts;
 pub mod archive;
 mod changes;
 mod contents;
+#[cfg(feature = "archive")]
+mod headers;
 mod language;
 #[cfg(feature = "archive")]
 pub mod layers;

@@ -1,6 +1,6 @@
 //! A tar archive as it is read: the headers that hold names and attributes may not be of any length.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
 const BLOCK: usize = 512;
 /// Longest name or set of attributes in bytes. What reads the archive keeps each of them whole.
@@ -20,7 +20,7 @@ enum Next {
 
 /// Passes an archive on, and fails at a header that announces too long a name.
 #[derive(Debug)]
-pub(super) struct Headers<R> {
+pub(crate) struct Headers<R> {
     inner: R,
     next: Next,
     block: [u8; BLOCK],
@@ -28,7 +28,7 @@ pub(super) struct Headers<R> {
 }
 
 impl<R> Headers<R> {
-    pub(super) fn new(inner: R) -> Self {
+    pub(crate) fn new(inner: R) -> Self {
         Self {
             inner,
             next: Next::Header,
@@ -102,6 +102,28 @@ fn data_of(size: u64) -> Next {
     }
 }
 
+/// Only forward, over the data of an entry, which is how an archive is listed.
+impl<R: Seek> Seek for Headers<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let out_of_place = || io::Error::other("a tar archive is read out of its order");
+        let SeekFrom::Current(ahead) = to else {
+            return Err(out_of_place());
+        };
+        let ahead = u64::try_from(ahead).map_err(|_| out_of_place())?;
+        match &mut self.next {
+            Next::Data(left) if ahead <= *left => {
+                *left -= ahead;
+                if *left == 0 {
+                    self.next = Next::Header;
+                }
+            }
+            _ if ahead == 0 => {}
+            _ => return Err(out_of_place()),
+        }
+        self.inner.seek(to)
+    }
+}
+
 impl<R: Read> Read for Headers<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
@@ -162,5 +184,23 @@ mod tests {
     fn a_size_that_no_file_has_is_refused() {
         let huge = archive(tar::EntryType::Regular, u64::MAX - 3, b"");
         assert!(passes(&huge).is_err());
+    }
+
+    #[test]
+    fn an_archive_is_listed_by_leaps_and_a_long_name_ends_it() {
+        let one = archive(tar::EntryType::Regular, 700, &[1; 700]);
+        let long = archive(tar::EntryType::GNULongName, 60 << 30, b"");
+        let list = |bytes: Vec<u8>| -> io::Result<usize> {
+            let mut archive = tar::Archive::new(Headers::new(io::Cursor::new(bytes)));
+            let mut count = 0;
+            for entry in archive.entries_with_seek()? {
+                entry?;
+                count += 1;
+            }
+            Ok(count)
+        };
+        let end = vec![0; 2 * BLOCK];
+        assert_eq!(list([one.clone(), one.clone(), end].concat()).unwrap(), 2);
+        assert!(list([one, long].concat()).is_err());
     }
 }
