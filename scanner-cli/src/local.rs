@@ -152,3 +152,23 @@ fn cgroup(pid: Option<u32>) -> io::Result<String> {
         text => Ok(text.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_bounded() {
+        let mut answer = Capped(vec![0; MAX_ANSWER - 1]);
+        assert!(answer.write_all(b"x").is_ok());
+        let error = answer.write_all(b"x").unwrap_err();
+        assert!(error.to_string().contains("256 MiB"), "{error}");
+    }
+
+    #[test]
+    fn a_process_without_a_cgroup_stands_for_no_others() {
+        assert!(cgroup(Some(u32::MAX)).is_err());
+        assert!(!cgroup(Some(process::id())).unwrap().is_empty());
+        assert_eq!(cgroup(None).unwrap(), "");
+    }
+}

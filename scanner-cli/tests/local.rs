@@ -128,3 +128,19 @@ fn a_shipped_profile_can_be_shown_and_checked() {
     let listed = run(&["profile", "list"]);
     assert!(text(&listed.stdout).contains("container-baseline"));
 }
+
+#[test]
+fn what_never_answers_is_given_up() {
+    let dir = tempfile::tempdir().unwrap();
+    // Opening it waits for a writer.
+    let fifo = dir.path().join("image.tar");
+    let made = Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
+    let started = std::time::Instant::now();
+    let file = fifo.to_str().unwrap();
+    let ran = run(&["local", "--oci-archive", file, "--timeout", "1"]);
+    let err = text(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(3), "{err}");
+    assert!(err.contains("given up") && err.contains("hint:"), "{err}");
+    assert!(started.elapsed().as_secs() < 30 && ran.stdout.is_empty());
+}

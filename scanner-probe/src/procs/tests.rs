@@ -36,6 +36,34 @@ fn a_process_is_of_a_container_by_its_id_and_of_a_cgroup_by_all_of_it() {
     assert!(has_own_root(std::process::id()).unwrap());
 }
 
+#[test]
+fn a_table_that_cannot_be_read_is_an_error_and_one_that_is_not_there_is_empty() {
+    let own = std::process::id();
+    let read = |pid, name| rows(pid, name, |_| Ok(()));
+    assert!(read(own, "no-such-protocol").is_ok());
+    assert!(read(own, "tcp").is_ok());
+    assert!(read(u32::MAX, "tcp").is_err());
+}
+
+#[test]
+fn of_a_table_of_connections_only_those_that_listen_are_listeners() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let _connection = std::net::TcpStream::connect(at).unwrap();
+    let port = format!(":{:04X} ", at.port());
+    let told = |listening| {
+        let mut out = Vec::new();
+        sockets(std::process::id(), listening, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let ours = text.lines().filter(|row| row.contains(&port));
+        ours.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let listening = told(true);
+    assert_eq!(listening.len(), 1, "{listening:?}");
+    assert!(listening[0].contains(" 0A "), "{listening:?}");
+    assert!(told(false).len() >= 3);
+}
+
 proptest! {
     #[test]
     fn no_value_is_in_what_is_told(
