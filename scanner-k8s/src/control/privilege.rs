@@ -69,7 +69,7 @@ impl SecurityControl for LeastPrivilege {
         // The authorizer learns of a new binding a moment after it was written; a busy one takes seconds.
         let mut extra = Vec::new();
         for pause in (100..).step_by(100).map(|ms| ms.min(500)).take(24) {
-            let seen = self.rules().await?;
+            let (seen, incomplete) = self.rules().await?;
             extra = seen
                 .iter()
                 .filter(|r| !self.0.plan.rules.contains(r))
@@ -78,7 +78,8 @@ impl SecurityControl for LeastPrivilege {
             let complete = self.0.plan.rules.iter().all(|rule| seen.contains(rule));
             if complete && extra.is_empty() {
                 let mut evidence = vec![format!(
-                    "the server says that the scan identity may do exactly: {}",
+                    "{}: {}",
+                    listed(incomplete),
                     self.plan().planned.join("; ")
                 )];
                 evidence.push(self.forbidden().await?);
@@ -130,8 +131,9 @@ impl SecurityControl for LeastPrivilege {
 }
 
 impl LeastPrivilege {
-    /// What the server says that the scan identity may do, beyond reviewing itself.
-    async fn rules(&self) -> Result<Vec<PlannedRule>, ControlError> {
+    /// What the server says that the scan identity may do, beyond reviewing itself, and whether it calls
+    /// that incomplete.
+    async fn rules(&self) -> Result<(Vec<PlannedRule>, bool), ControlError> {
         let review = SelfSubjectRulesReview {
             spec: SelfSubjectRulesReviewSpec {
                 namespace: Some(self.0.namespace().to_owned()),
@@ -147,6 +149,7 @@ impl LeastPrivilege {
         .map_err(CallError::of_control)?;
         let _ = self.0.token_used.set(std::time::Instant::now());
         let status = answer.status.unwrap_or_default();
+        let incomplete = status.incomplete;
         let rules = status.resource_rules.into_iter().map(|rule| {
             let mut verbs = rule.verbs;
             verbs.sort();
@@ -157,7 +160,8 @@ impl LeastPrivilege {
                 verbs,
             }
         });
-        Ok(rules.filter(|rule| !is_default(rule)).collect())
+        let rules = rules.filter(|rule| !is_default(rule)).collect();
+        Ok((rules, incomplete))
     }
 
     /// Really tries what must be refused.
@@ -173,6 +177,17 @@ impl LeastPrivilege {
     }
 }
 
+/// How far the server's list goes: it calls itself incomplete where an authorizer beside RBAC, such as a
+/// webhook, does not list what it allows (`SubjectRulesReviewStatus`).
+fn listed(incomplete: bool) -> &'static str {
+    if incomplete {
+        "the server calls its list incomplete, since another authorizer than RBAC does not say what it allows; \
+         RBAC allows the scan identity exactly"
+    } else {
+        "the server says that the scan identity may do exactly"
+    }
+}
+
 fn is_default(rule: &PlannedRule) -> bool {
     rule.resources.iter().all(|resource| {
         DEFAULTS.iter().any(|(name, verbs)| {
@@ -184,6 +199,12 @@ fn is_default(rule: &PlannedRule) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_that_the_server_calls_incomplete_is_not_called_all() {
+        assert!(listed(true).contains("incomplete") && listed(true).contains("RBAC allows"));
+        assert!(!listed(false).contains("incomplete"));
+    }
 
     #[test]
     fn only_what_kubernetes_gives_to_all_is_a_default() {
