@@ -7,6 +7,7 @@ use super::{
     text::{self, Style},
     view::View,
 };
+use crate::escape::visible;
 
 /// A form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -158,6 +159,11 @@ fn asked_for_packages(view: &View<'_>) -> bool {
     view.packages.is_some()
         || view.findings.is_none()
         || coverage.is_some_and(|c| *c != Coverage::NotRequested)
+}
+
+/// Items as they may be shown, one by one.
+pub(crate) fn shown(items: &[String]) -> Vec<String> {
+    items.iter().map(|item| visible(item, 300)).collect()
 }
 
 /// A JSON document of another standard.

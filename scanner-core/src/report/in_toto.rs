@@ -5,7 +5,10 @@
 
 use serde_json::{Value, json};
 
-use super::{format::pretty, view::View};
+use super::{
+    format::{pretty, shown},
+    view::View,
+};
 use crate::{
     escape::visible,
     finding::{CheckResult, CheckStatus, Severity},
@@ -82,8 +85,4 @@ fn waiver(result: &CheckResult) -> Option<Value> {
         "expires": visible(&waiver.expires, 20),
         "lookedAt": !waiver.skipped,
     }))
-}
-
-fn shown(items: &[String]) -> Vec<String> {
-    items.iter().map(|item| visible(item, 300)).collect()
 }

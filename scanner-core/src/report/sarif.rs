@@ -5,7 +5,10 @@
 
 use serde_json::{Value, json};
 
-use super::{format::pretty, view::View};
+use super::{
+    format::{pretty, shown},
+    view::View,
+};
 use crate::{
     escape::visible,
     finding::{CheckResult, CheckStatus, Severity},
@@ -257,10 +260,6 @@ fn uri(artifact: &str) -> String {
     } else {
         encoded
     }
-}
-
-fn shown(items: &[String]) -> Vec<String> {
-    items.iter().map(|item| visible(item, 300)).collect()
 }
 
 /// Text that a consumer wants to be there.

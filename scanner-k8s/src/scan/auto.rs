@@ -36,8 +36,8 @@ impl ScanRequest {
 }
 
 /// When the next strategy is taken.
-const WHEN: &str = "If the target turns out to have no /bin/sh, or not the tools to list its files: all of the above is removed and shown to be gone, \
-                    and then instead";
+const WHEN: &str = "If the target turns out to have no /bin/sh, or not the tools to list its files: all of the above \
+                    is removed and shown to be gone, and then instead";
 /// What the next strategy lacks.
 const NO_IMAGE: &str =
     "strategy distroless needs an image of the probe: name it with --probe-image";
