@@ -10,16 +10,16 @@ pub mod audit;
 pub mod cause;
 pub mod control;
 pub mod engine;
-pub mod escape;
 pub mod event;
 pub mod finding;
 pub mod gate;
-pub mod inventory;
 pub mod pipeline;
 pub mod plan;
 pub mod report;
 pub mod strategy;
 pub mod target;
+
+pub use scanner_inventory::{self as inventory, escape};
 
 pub use control::{ControlError, EnforcedControls, Evidence, SecurityControl};
 pub use engine::ScanEngine;

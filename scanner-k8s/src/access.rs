@@ -9,11 +9,11 @@ use std::{
 use async_trait::async_trait;
 use scanner_core::{
     AccessError, TargetAccess,
-    inventory::{Collected, Inventory, InventoryRequest, parse, wire::WireError},
+    inventory::{Collected, Inventory, InventoryRequest, collector, parse, wire::WireError},
 };
 
 use crate::{
-    Session, collector,
+    Session,
     exec::{ExecError, ExecStream, Limits},
 };
 

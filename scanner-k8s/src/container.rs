@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use scanner_core::{
     EnforcedControls, ScanPlan, ScanStrategy, StrategyError, Target, TargetAccess,
-    inventory::InventoryRequest,
+    inventory::{InventoryRequest, collector},
     plan::{PlannedCommand, PlannedRule},
 };
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     Session,
     access::{Agent, AgentStream, Lacks},
-    collector, manifest,
+    manifest,
     scan::reach::{Reach, Settled},
 };
 

@@ -7,7 +7,6 @@ mod access;
 pub mod aftermath;
 mod alert;
 pub mod attached;
-pub mod collector;
 pub mod connect;
 pub mod container;
 pub mod control;

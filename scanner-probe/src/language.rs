@@ -12,7 +12,7 @@ use std::{
     io::{self, Write},
 };
 
-use scanner_core::inventory::{FileKind, FileSelector};
+use scanner_inventory::{FileKind, FileSelector};
 
 use crate::{End, Tree, tree::ReadAt};
 

@@ -22,7 +22,7 @@ mod walk;
 use std::io::{self, Write};
 
 use rustix::io::Errno;
-use scanner_core::inventory::{InventoryRequest, Section, changes::PART, wire::FrameWriter};
+use scanner_inventory::{InventoryRequest, Section, changes::PART, wire::FrameWriter};
 
 pub use procs::{has_own_root, of_container};
 pub use root::Root;

@@ -5,7 +5,7 @@ use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write},
 };
 
-use scanner_core::inventory::Section;
+use scanner_inventory::Section;
 
 use crate::{End, Subject};
 

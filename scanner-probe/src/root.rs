@@ -20,7 +20,7 @@ use rustix::{
     },
     io::Errno,
 };
-use scanner_core::inventory::FileSelector;
+use scanner_inventory::FileSelector;
 
 use crate::{
     contents::{self, Reader},

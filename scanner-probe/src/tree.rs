@@ -6,7 +6,7 @@ use std::{
 };
 
 use rustix::io::Errno;
-use scanner_core::inventory::{FileEntry, FileKind, FileSelector};
+use scanner_inventory::{FileEntry, FileKind, FileSelector};
 
 /// What is known of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

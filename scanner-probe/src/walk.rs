@@ -9,7 +9,7 @@ use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, openat, statat},
     io::Errno,
 };
-use scanner_core::inventory::FileSelector;
+use scanner_inventory::FileSelector;
 
 use crate::{
     contents,

@@ -132,7 +132,7 @@ fn the_published_schemas_are_those_of_the_code() {
         let published = std::fs::read_to_string(&path).unwrap();
         assert_eq!(
             published, schema,
-            "run: UPDATE_SCHEMA=1 cargo test -p scanner-core"
+            "run: UPDATE_SCHEMA=1 cargo test -p secure-scan-core"
         );
     }
 }

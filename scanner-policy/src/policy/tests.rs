@@ -152,7 +152,7 @@ fn the_published_schema_is_that_of_the_code_and_takes_the_shipped_policies() {
     assert_eq!(
         published,
         json_schema(),
-        "run: UPDATE_SCHEMA=1 cargo test -p scanner-policy"
+        "run: UPDATE_SCHEMA=1 cargo test -p secure-scan-policy"
     );
     let schema = serde_json::from_str(&published).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 /// itself or reorder a line (see Unicode TR36 and CVE-2021-42574).
 ///
 /// ```
-/// use scanner_core::escape::visible;
+/// use scanner_inventory::escape::visible;
 /// assert_eq!(visible("a\x1b[31mb", 80), "a\\u{1b}[31mb");
 /// assert_eq!(visible("long text", 4), "long…");
 /// ```
@@ -47,7 +47,8 @@ pub fn json(json: &str) -> String {
     out
 }
 
-pub(crate) fn is_hazardous(c: char) -> bool {
+/// Whether a character could act on a terminal, hide itself or reorder a line.
+pub fn is_hazardous(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -1,6 +1,6 @@
 //! Packages of languages: a line each, `ECOSYSTEM NAME VERSION LICENSE PATH` with tabs between them.
 
-use crate::inventory::LanguagePackage;
+use crate::model::LanguagePackage;
 
 /// What an agent can tell of.
 const ECOSYSTEMS: [&str; 5] = ["npm", "pypi", "gem", "maven", "jar"];

@@ -7,8 +7,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{Parsed, number, proc};
-use crate::inventory::{Collected, FileEntry, FileKind, FileSelector, InventoryRequest};
+use super::{
+    line::{Parsed, number},
+    proc,
+};
+use crate::{
+    collected::Collected,
+    model::{FileEntry, FileKind},
+    request::{FileSelector, InventoryRequest},
+};
 
 /// Length of a SHA-256 digest in hexadecimal.
 const DIGEST: usize = 64;

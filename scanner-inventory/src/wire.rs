@@ -9,16 +9,17 @@
 //! `!partial COUNT REASON` or `!missing REASON`) and at the end `@NONCE done SECTIONS`. The nonce is
 //! made for one scan, so that no text that was in the target before can pose as a line of the protocol.
 
+mod checksum;
 mod writer;
 
+pub use checksum::cksum;
 pub use writer::FrameWriter;
 
 use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::Section;
-use crate::escape::visible;
+use crate::{escape::visible, request::Section};
 
 /// Version of the protocol.
 pub const PROTOCOL: u32 = 1;
@@ -79,19 +80,6 @@ pub struct RawSection {
     pub lines: Vec<String>,
     /// How it ended.
     pub ending: Ending,
-}
-
-/// CRC of POSIX `cksum`: CRC-32/CKSUM over the bytes and then their number, low byte first.
-pub fn cksum(bytes: &[u8]) -> u32 {
-    static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_CKSUM);
-    let mut digest = CRC.digest();
-    digest.update(bytes);
-    let mut length = bytes.len();
-    while length > 0 {
-        digest.update(&[u8::try_from(length & 0xff).unwrap_or_default()]);
-        length >>= 8;
-    }
-    digest.finalize()
 }
 
 /// Proves the frames of an answer and joins their payloads.

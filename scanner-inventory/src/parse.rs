@@ -3,16 +3,25 @@
 
 mod files;
 mod language;
-pub(super) mod proc;
-pub(super) mod sockets;
+mod line;
+pub(crate) mod proc;
+pub(crate) mod sockets;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    AgentInfo, Collected, CommandEntry, EnvVar, Group, Inventory, InventoryRequest, KernelFacts,
-    OsRelease, Package, PasswordState, Process, Section, ShadowEntry, User, changes,
+use crate::{
+    changes,
+    collected::Collected,
+    inventory::{AgentInfo, Inventory},
+    model::{
+        CommandEntry, EnvVar, Group, KernelFacts, OsRelease, Package, PasswordState, Process,
+        ShadowEntry, User,
+    },
+    request::{InventoryRequest, Section},
     wire::{self, Answer, Ending, RawSection, WireError},
 };
+
+use line::{Parsed, each, number};
 
 /// Reads a whole answer of the agent of that name.
 ///
@@ -109,9 +118,6 @@ fn max_lines(section: Section) -> usize {
     }
 }
 
-/// Data, and how many lines could not be read.
-type Parsed<T> = (T, u64);
-
 struct Raw<'a> {
     sections: BTreeMap<Section, RawSection>,
     request: &'a InventoryRequest,
@@ -158,16 +164,6 @@ impl Raw<'_> {
             }
         }
     }
-}
-
-fn each<T>(lines: &[String], parse: impl Fn(&str) -> Option<T>) -> Parsed<Vec<T>> {
-    let items: Vec<T> = lines.iter().filter_map(|line| parse(line)).collect();
-    let unreadable = (lines.len() - items.len()) as u64;
-    (items, unreadable)
-}
-
-fn number(text: &str) -> Option<i64> {
-    text.parse().ok().filter(|n| *n >= 0)
 }
 
 fn password(text: &str) -> Option<PasswordState> {

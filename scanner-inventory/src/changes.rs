@@ -10,12 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Collected,
+use crate::{
+    collected::Collected,
+    escape::visible,
     parse::{proc::descendants, sockets::ip},
     wire::{Ending, RawSection},
 };
-use crate::escape::visible;
 
 /// Name of the part of an answer.
 pub const PART: &str = "changes";

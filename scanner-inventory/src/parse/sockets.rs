@@ -5,10 +5,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use super::{
-    super::{Connection, Listener},
-    Parsed, number,
-};
+use super::line::{Parsed, number};
+use crate::model::{Connection, Listener};
 
 /// A row of a table.
 struct Socket<'a> {
@@ -106,7 +104,7 @@ fn plain(address: IpAddr) -> IpAddr {
 
 /// Addresses are 32-bit words in the machine's byte order, which is little endian on every
 /// architecture that Kubernetes nodes commonly have.
-pub(in crate::inventory) fn ip(hex: &str) -> Option<IpAddr> {
+pub(crate) fn ip(hex: &str) -> Option<IpAddr> {
     let mut bytes = Vec::new();
     for at in (0..hex.len()).step_by(8) {
         let word = u32::from_str_radix(hex.get(at..at + 8)?, 16).ok()?;

@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    super::{Identity, Mount, Process},
-    Parsed, number,
-};
+use super::line::{Parsed, each, number};
+use crate::model::{Identity, Mount, Process};
 
 /// Names of capabilities by bit, as in `linux/capability.h`.
 const CAPABILITIES: [&str; 41] = [
@@ -158,10 +156,7 @@ pub(super) fn processes(lines: &[String]) -> Parsed<Vec<Process>> {
 
 /// A process and all that it started, by (process id, parent's id). Each is looked at once, whatever a
 /// target says of who started whom.
-pub(in crate::inventory) fn descendants(
-    of: i64,
-    all: impl Iterator<Item = (i64, i64)>,
-) -> BTreeSet<i64> {
+pub(crate) fn descendants(of: i64, all: impl Iterator<Item = (i64, i64)>) -> BTreeSet<i64> {
     let mut children: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     for (pid, parent) in all {
         children.entry(parent).or_default().push(pid);
@@ -176,7 +171,7 @@ pub(in crate::inventory) fn descendants(
 
 /// Mounts; a mount table without a root was cut.
 pub(super) fn mounts(lines: &[String]) -> Parsed<Vec<Mount>> {
-    let (all, unreadable) = super::each(lines, mount);
+    let (all, unreadable) = each(lines, mount);
     let rootless = all.iter().all(|m| m.target != "/");
     (all, unreadable + u64::from(rootless))
 }

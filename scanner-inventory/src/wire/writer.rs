@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::cksum;
+use super::checksum::cksum;
 
 /// Bytes of one frame.
 const FRAME: usize = 32 * 1024;

@@ -2,7 +2,11 @@
 
 use std::fmt::Write as _;
 
-use scanner_core::inventory::{FileKind, FileSelector, InventoryRequest, changes};
+use crate::{
+    changes,
+    model::FileKind,
+    request::{FileSelector, InventoryRequest, MAX_DIGEST},
+};
 
 /// What runs after the prologue.
 const SCRIPT: &str = include_str!("collector/collector.sh");
@@ -73,9 +77,8 @@ fn digests(selectors: &[FileSelector]) -> String {
     let paths = asked.iter().flat_map(|s| &s.paths);
     let named: Vec<String> = paths.map(|p| quote(p)).collect();
     let walk = search(&asked).replacen("entries ", "sums ", 1);
-    let largest = scanner_core::inventory::MAX_DIGEST;
     let named = named.join(" ");
-    format!("largest={largest}; export largest; sha256 || return; named_sums {named}; {walk}; :")
+    format!("largest={MAX_DIGEST}; export largest; sha256 || return; named_sums {named}; {walk}; :")
 }
 
 /// One walk for the union of all selections. The walk may give more than was selected (it does not

@@ -1,6 +1,6 @@
 //! What the cluster says of a pod and of each of its containers, as checks see it.
 //!
-//! Numbers are `i64` as in [`super::model`]; a number that is not set is `-1`.
+//! Numbers are `i64` as in [`crate::model`]; a number that is not set is `-1`.
 
 use serde::{Deserialize, Serialize};
 

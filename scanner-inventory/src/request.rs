@@ -4,22 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{FileEntry, FileKind};
+use crate::model::{FileEntry, FileKind};
 
 /// A part of an inventory; its name is the CEL variable that checks use.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Section {
     /// Who the agent runs as.
@@ -127,7 +116,8 @@ impl std::fmt::Display for Section {
 /// Two forms: `paths` names files one by one (each is looked at, links are not followed, and its
 /// absence is data too); otherwise each of `under` is walked, without crossing into other mounts below
 /// it. One that is a mount itself is walked too, also where another selection starts above it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct FileSelector {
     /// Absolute paths to look at by name.

@@ -5,9 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 /// What kind of file an entry is.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FileKind {
     /// Regular file.
@@ -233,7 +232,8 @@ pub struct CommandEntry {
 }
 
 /// An installed package.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Package {
     /// Name.
@@ -247,7 +247,8 @@ pub struct Package {
 }
 
 /// A package of a language, which no package manager of the distribution knows of.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct LanguagePackage {
     /// Whose package it is: `npm`, `pypi`, `gem`, `maven`, or `jar` for an archive of Java that does not
@@ -264,7 +265,8 @@ pub struct LanguagePackage {
 }
 
 /// Fields of `/etc/os-release`, see os-release(5).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct OsRelease {
     /// `ID`.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::*;
-use scanner_core::inventory::{Collected, Inventory, Section, parse};
+use crate::{Collected, Inventory, Section, parse};
 
 /// Every shell that the collector must work in. All of them must be on the machine.
 const SHELLS: [&[&str]; 3] = [&["dash", "-s"], &["bash", "-s"], &["busybox", "sh", "-s"]];
@@ -334,8 +334,7 @@ fn digests_are_the_same_in_every_shell_and_told_where_there_is_no_tool() {
             unreachable!("{shell:?}: the sparse file must be told");
         };
         assert_eq!((data.len(), *unreadable), (7, 1), "{shell:?} {data:?}");
-        let same =
-            |f: &&scanner_core::inventory::FileEntry| f.digest.starts_with("2d711642b726b044");
+        let same = |f: &&crate::FileEntry| f.digest.starts_with("2d711642b726b044");
         assert_eq!(data.iter().filter(same).count(), 4, "{shell:?} {data:?}");
         assert!(data.iter().any(|f| f.link == "a?b"), "{shell:?} {data:?}");
     }
