@@ -6,7 +6,7 @@ use scanner_core::{
     event::{Event, Observer as _},
     inventory::Inventory,
     pipeline::Stage,
-    report::{ApiCalls, Document, Format, Verdict},
+    report::{ApiCalls, Verdict},
 };
 use scanner_k8s::{
     Connection, PreparedScan, SidecarOptions, Strategy,
@@ -16,6 +16,7 @@ use scanner_policy::{
     Judged,
     drift::{DriftEngine, ReadImage},
 };
+use scanner_report::{Document, Format};
 
 use crate::{
     GATE, NOT_DONE, Problem,

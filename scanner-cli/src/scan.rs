@@ -8,11 +8,11 @@ use scanner_core::{
     event::{Event, Observer as _},
     inventory::Section,
     pipeline::Stage,
-    report::Document,
     target::{ContainerName, PodSelection, TargetForm, TargetRequest},
 };
 use scanner_k8s::{Connection, PreparedScan, ScanRequest, Strategy};
 use scanner_policy::Judged;
+use scanner_report::Document;
 
 use crate::profile::Recorder;
 use crate::{

@@ -1,26 +1,10 @@
 //! Seam: the security controls that surround a scan, and the witness that they hold.
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
-use crate::{plan::PlannedControl, report::AuditCheck};
+use crate::{evidence::AuditCheck, plan::PlannedControl};
 
-/// What proves that a stage of a control was done; one sentence each.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(transparent)]
-pub struct Evidence(pub Vec<String>);
-
-impl Evidence {
-    /// Evidence of one sentence.
-    pub fn of(text: impl Into<String>) -> Self {
-        Self(vec![text.into()])
-    }
-
-    /// No evidence, for a stage that has nothing to do.
-    pub const fn none() -> Self {
-        Self(Vec::new())
-    }
-}
+pub use crate::evidence::Evidence;
 
 /// Why a stage of a control failed.
 #[derive(Debug, thiserror::Error)]

@@ -1,9 +1,7 @@
 //! Seam: what inspects a target. An engine asks for data once and turns it into findings.
 
-use crate::{
-    finding::Findings,
-    inventory::{Inventory, InventoryRequest, Section},
-};
+use crate::finding::Findings;
+use scanner_inventory::{Inventory, InventoryRequest, Section};
 
 /// Models a set of checks that is compiled to one inventory request.
 ///

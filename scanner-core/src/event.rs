@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{gate::GateResult, pipeline::Stage, report::AuditCheck};
+use crate::{evidence::AuditCheck, gate::decision::GateResult, stage::Stage, verdict::Verdict};
 
 /// One thing that happened. Its JSON form is what the audit log keeps of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,7 +64,7 @@ pub enum Event {
     /// The scan is over.
     Ended {
         /// What it amounts to.
-        verdict: crate::report::Verdict,
+        verdict: Verdict,
     },
     /// The scan was interrupted; what was made is now released.
     Interrupted {

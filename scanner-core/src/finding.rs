@@ -1,144 +1,18 @@
 //! Findings: what the checks of a profile say of one inventory.
 
+mod hdf;
 mod judgement;
+mod result;
+mod severity;
 
-pub use judgement::{HdfStatus, ThresholdOutcome, Waiver, WaiverSummary};
+pub use hdf::HdfStatus;
+pub use judgement::{ThresholdOutcome, Waiver, WaiverSummary};
+pub use result::{CheckResult, CheckStatus};
+pub use severity::{Severity, UnknownSeverity};
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-
-/// How much a failed check matters.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Worth knowing.
-    Info,
-    /// Hardening.
-    Low,
-    /// Helps an attacker who is already inside.
-    Medium,
-    /// Likely to be used by an attacker.
-    High,
-    /// A way in or out by itself.
-    Critical,
-}
-
-impl Severity {
-    /// Every severity, the worst first.
-    pub const WORST_FIRST: [Self; 5] = [
-        Self::Critical,
-        Self::High,
-        Self::Medium,
-        Self::Low,
-        Self::Info,
-    ];
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// A word that names no severity.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown severity; expected info, low, medium, high or critical")]
-pub struct UnknownSeverity;
-
-impl FromStr for Severity {
-    type Err = UnknownSeverity;
-
-    fn from_str(text: &str) -> Result<Self, UnknownSeverity> {
-        Self::WORST_FIRST
-            .into_iter()
-            .find(|s| s.name() == text)
-            .ok_or(UnknownSeverity)
-    }
-}
-
-/// What a check says.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum CheckStatus {
-    /// Looked at, and as it should be.
-    Pass,
-    /// Looked at, and not as it should be.
-    Fail,
-    /// Could not be looked at; never a pass.
-    Error,
-    /// Does not apply to this target.
-    NotApplicable,
-}
-
-/// The outcome of one check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct CheckResult {
-    /// Stable identifier in kebab case.
-    pub id: String,
-    /// One line for a reader.
-    pub title: String,
-    /// How much a failure matters.
-    pub severity: Severity,
-    /// What the check says.
-    pub status: CheckStatus,
-    /// Why; for an error, what could not be looked at.
-    pub message: String,
-    /// What was seen, at most a bounded number of items.
-    pub evidence: Vec<String>,
-    /// How many items of evidence there were.
-    pub evidence_total: u64,
-    /// Why it matters.
-    pub rationale: String,
-    /// What to do.
-    pub fix: String,
-    /// What a pass does not claim.
-    pub limits: Vec<String>,
-    /// Words by which checks are selected.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
-    /// Sections of benchmarks and standards, and addresses of pages, that ask for it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub references: Vec<String>,
-    /// The waiver that applies; the failure stays a failure, but is no finding.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waiver: Option<Waiver>,
-}
 
 impl Findings {
     /// Whether at least one check was looked at, or is waived from that: where none applies, nothing
@@ -149,25 +23,9 @@ impl Findings {
     }
 }
 
-impl CheckResult {
-    /// Whether it failed and no waiver covers that.
-    pub fn is_finding(&self) -> bool {
-        self.status == CheckStatus::Fail && self.waiver.is_none()
-    }
-
-    /// Whether anything was looked at: not where it could not be, or where the check is disabled,
-    /// waived from being run, or about what is not there, which its message then says.
-    pub fn looked(&self) -> bool {
-        match self.status {
-            CheckStatus::Pass | CheckStatus::Fail => true,
-            CheckStatus::NotApplicable => self.waiver.is_none() && self.message.is_empty(),
-            CheckStatus::Error => false,
-        }
-    }
-}
-
 /// Which profile made findings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProfileRef {
     /// Name.
     pub name: String,
@@ -186,7 +44,8 @@ pub struct ProfileRef {
 }
 
 /// Everything that a profile says of an inventory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Findings {
     /// The profile.
     pub profile: ProfileRef,

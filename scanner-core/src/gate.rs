@@ -1,42 +1,12 @@
 //! Gates: conditions on a target that are judged before it is touched.
 
+pub(crate) mod decision;
 mod facts;
 
+pub use decision::{GateDecision, GateResult};
 pub use facts::{GateFacts, Known, Limit, Needs, NetworkPolicyFact, ServiceFact, Siblings};
 
-use serde::{Deserialize, Serialize};
-
 use crate::plan::ScanPlan;
-
-/// What a gate says of a target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(tag = "decision", rename_all = "snake_case")]
-pub enum GateDecision {
-    /// The scan may go on.
-    Allow {
-        /// What was seen.
-        evidence: String,
-    },
-    /// The scan may go on, but somebody should know.
-    Warn {
-        /// What was seen, or what could not be looked at.
-        reason: String,
-    },
-    /// The scan may not touch the target.
-    Abort {
-        /// What was seen.
-        reason: String,
-    },
-}
-
-/// The decision of one gate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct GateResult {
-    /// Stable identifier of the gate.
-    pub id: String,
-    /// Its decision.
-    pub decision: GateDecision,
-}
 
 /// Models one condition that must hold before a target is touched. Pure: facts come in the plan.
 pub trait Gate: Send + Sync {

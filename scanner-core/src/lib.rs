@@ -1,4 +1,4 @@
-//! Domain model, seam traits, scan pipeline and reports of secure-scan.
+//! Domain model, seam traits, scan pipeline and report model of secure-scan.
 //!
 //! A scan is a chain of values, each made by one stage and taken by the next:
 //! `Target -> ScanPlan -> GateVerdict -> EnforcedControls -> TargetAccess -> Inventory ->
@@ -11,18 +11,22 @@ pub mod cause;
 pub mod control;
 pub mod engine;
 pub mod event;
+pub mod evidence;
 pub mod finding;
 pub mod gate;
 pub mod pipeline;
 pub mod plan;
 pub mod report;
+pub mod stage;
 pub mod strategy;
 pub mod target;
+pub mod verdict;
 
 pub use scanner_inventory::{self as inventory, escape};
 
-pub use control::{ControlError, EnforcedControls, Evidence, SecurityControl};
+pub use control::{ControlError, EnforcedControls, SecurityControl};
 pub use engine::ScanEngine;
+pub use evidence::Evidence;
 pub use pipeline::Pipeline;
 pub use plan::ScanPlan;
 pub use report::ScanReport;

@@ -4,11 +4,12 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{gate::GateResult, target::Target};
+use crate::{gate::decision::GateResult, target::Target};
 
 /// Identifier of one scan: eight lower-case hexadecimal digits or letters; part of every name
 /// and the value of every label that the scan creates.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct ScanId(String);
 
@@ -57,7 +58,8 @@ impl fmt::Display for ScanId {
 }
 
 /// Everything that a scan would do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScanPlan {
     /// Identifier of the scan.
     pub scan_id: ScanId,
@@ -96,7 +98,8 @@ pub struct ScanPlan {
 }
 
 /// What would be done instead of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Otherwise {
     /// When.
     pub when: String,
@@ -109,7 +112,8 @@ pub struct Otherwise {
 }
 
 /// An object that would be created.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlannedObject {
     /// API version, such as `batch/v1`.
     pub api_version: String,
@@ -127,9 +131,8 @@ pub struct PlannedObject {
 }
 
 /// A permission that would be granted, as in a Role.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlannedRule {
     /// API groups; the core group is the empty string.
     pub api_groups: Vec<String>,
@@ -161,7 +164,8 @@ impl fmt::Display for PlannedRule {
 }
 
 /// A command that would run inside the target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlannedCommand {
     /// Container that it runs in.
     pub container: String,
@@ -174,7 +178,8 @@ pub struct PlannedCommand {
 }
 
 /// A control that would surround the scan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlannedControl {
     /// Stable identifier.
     pub id: String,

@@ -10,9 +10,10 @@ use async_trait::async_trait;
 
 use crate::{
     control::EnforcedControls,
-    inventory::{Inventory, InventoryRequest, Section},
     plan::{PlannedCommand, ScanPlan},
+    target::Target,
 };
+use scanner_inventory::{Inventory, InventoryRequest, Section};
 
 /// Models one way to reach a running container.
 #[async_trait]
@@ -30,11 +31,7 @@ pub trait ScanStrategy: Send + Sync {
     }
 
     /// Commands that this strategy would run in the target to answer `request`.
-    fn commands(
-        &self,
-        plan_target: &crate::Target,
-        request: &InventoryRequest,
-    ) -> Vec<PlannedCommand>;
+    fn commands(&self, plan_target: &Target, request: &InventoryRequest) -> Vec<PlannedCommand>;
 
     /// Opens every stream that the scan needs. After this returns, the scan's credential is
     /// burnt: what is returned must not need to authenticate again.

@@ -1,6 +1,6 @@
 //! What gates judge: facts of the target's pod and of what surrounds it, as the server tells them.
 
-use crate::inventory::PodFacts;
+use scanner_inventory::PodFacts;
 
 /// Something that was asked of the cluster, or why it is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

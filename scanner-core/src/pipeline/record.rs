@@ -6,19 +6,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{BUG, Pipeline, Stage, internal, stages::slot};
+use super::{
+    panic::{BUG, internal},
+    scan::Pipeline,
+};
 use crate::{
     cause::chain,
-    control::{ControlError, Evidence},
+    control::ControlError,
     event::{Event, Observer},
+    evidence::{Evidence, PostScanAudit},
     finding::Findings,
-    gate::GateResult,
-    inventory::{AgentInfo, Coverage, Section},
+    gate::decision::GateResult,
     report::{
-        ApiCalls, ControlRecord, ControlStage, Failure, Packages, PostScanAudit, SCHEMA,
-        ScanReport, Timing, Verdict,
+        ApiCalls, ControlRecord, ControlStage, Failure, Packages, SCHEMA, ScanReport, Timing,
     },
+    stage::Stage,
+    verdict::Verdict,
 };
+use scanner_inventory::{AgentInfo, Coverage, Section};
 
 pub(super) struct Recorder<'a> {
     observer: &'a dyn Observer,
@@ -223,5 +228,16 @@ impl<'a> Recorder<'a> {
             packages: self.packages,
             image_scan: None,
         }
+    }
+}
+
+/// Where the outcome of a stage belongs in a control's record.
+fn slot(record: &mut ControlRecord, stage: Stage) -> &mut ControlStage {
+    match stage {
+        Stage::Enforce => &mut record.enforced,
+        Stage::Verify => &mut record.verified,
+        Stage::Seal => &mut record.sealed,
+        Stage::Release => &mut record.released,
+        _ => &mut record.release_verified,
     }
 }

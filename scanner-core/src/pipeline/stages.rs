@@ -7,15 +7,21 @@ use std::{
 
 use futures_util::FutureExt as _;
 
-use super::{BUG, Pipeline, Stage, internal, record::Recorder};
+use super::{
+    panic::{BUG, internal},
+    record::Recorder,
+    scan::Pipeline,
+};
 use crate::{
     cause::chain,
     control::{ControlEffect, ControlError, EnforcedControls},
     event::Event,
-    gate::{self, GateDecision, GateVerdict},
-    inventory::{Collected, Inventory},
-    report::{AuditCheck, AuditOutcome, ControlStage, Failure, Packages, PostScanAudit},
+    evidence::{AuditCheck, AuditOutcome, Evidence, PostScanAudit},
+    gate::{self, GateVerdict, decision::GateDecision},
+    report::{Failure, Packages},
+    stage::Stage,
 };
+use scanner_inventory::{Collected, Inventory};
 
 fn failure(stage: Stage, error: &dyn std::error::Error, hint: Option<String>) -> Failure {
     Failure {
@@ -102,7 +108,7 @@ async fn enforce(
                 let (id, reason) = (control.id(), chain(&error));
                 scan.observer
                     .event(&Event::Note(format!("control {id}: {reason}")));
-                rec.control(index, Stage::Verify, Ok(crate::Evidence::of(reason)))?;
+                rec.control(index, Stage::Verify, Ok(Evidence::of(reason)))?;
                 continue;
             }
             Err(error) if error.effect == ControlEffect::Tolerated && !required => {
@@ -203,8 +209,8 @@ pub(super) async fn release(scan: &Pipeline<'_>, rec: &mut Recorder<'_>) {
 
 /// What came of a step of the release; a panic is an error, so that the other controls have their turn.
 async fn caught(
-    step: impl Future<Output = Result<crate::Evidence, ControlError>>,
-) -> Result<Result<crate::Evidence, ControlError>, String> {
+    step: impl Future<Output = Result<Evidence, ControlError>>,
+) -> Result<Result<Evidence, ControlError>, String> {
     let done = AssertUnwindSafe(step).catch_unwind().await;
     done.map_err(|panic| internal(panic.as_ref()))
 }
@@ -213,7 +219,7 @@ fn note_release(
     rec: &mut Recorder<'_>,
     index: usize,
     stage: Stage,
-    result: Result<Result<crate::Evidence, ControlError>, String>,
+    result: Result<Result<Evidence, ControlError>, String>,
 ) {
     let result = match result {
         Ok(result) => result,
@@ -242,16 +248,5 @@ fn note_release(
             _ if stage == Stage::VerifyRelease => rec.cleanup_failures.push(failure.message),
             _ => {}
         }
-    }
-}
-
-/// Where the outcome of a stage belongs in a control's record.
-pub(super) fn slot(record: &mut crate::report::ControlRecord, stage: Stage) -> &mut ControlStage {
-    match stage {
-        Stage::Enforce => &mut record.enforced,
-        Stage::Verify => &mut record.verified,
-        Stage::Seal => &mut record.sealed,
-        Stage::Release => &mut record.released,
-        _ => &mut record.release_verified,
     }
 }

@@ -10,11 +10,12 @@ use futures_util::FutureExt;
 
 use super::*;
 use crate::{
-    AccessError, ControlError, EnforcedControls, Evidence, StrategyError, Target, TargetAccess,
+    AccessError, ControlError, EnforcedControls, Evidence, ScanEngine, ScanPlan, ScanStrategy,
+    SecurityControl, StrategyError, Target, TargetAccess,
     control::ControlEffect,
     event::{Event, Observer, Silent},
-    finding::{CheckResult, CheckStatus, Findings, ProfileRef, ThresholdOutcome},
-    gate::ExpectedDigest,
+    finding::{CheckResult, CheckStatus, Findings, ProfileRef, Severity, ThresholdOutcome},
+    gate::{ExpectedDigest, Gate},
     inventory::{Inventory, InventoryRequest, PodFacts},
     plan::{PlannedCommand, PlannedControl},
     report::{AuditCheck, ControlStage, Verdict},
@@ -192,7 +193,7 @@ impl ScanEngine for FakeEngine {
     }
 }
 
-pub(crate) fn plan() -> ScanPlan {
+fn plan() -> ScanPlan {
     ScanPlan {
         scan_id: "abcd1234".parse().unwrap(),
         target: Target {

@@ -1,22 +1,28 @@
 //! What every format renders: a report of either kind, borrowed, so that no format is written twice.
 
+mod document;
 mod of;
 mod place;
 mod scope;
+mod source;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use super::{
-    ApiCalls, AuditOutcome, AuditSummary, ControlRecord, ControlStage, Failure, Packages,
-    PostScanAudit, ScanReport, Timing, Verdict,
+use super::model::{
+    ApiCalls, AuditSummary, ControlRecord, ControlStage, Failure, Packages, ScanReport, Timing,
 };
 use crate::{
-    Target,
-    escape::visible,
-    finding::{CheckResult, CheckStatus, Findings, Severity},
-    gate::GateResult,
-    inventory::{AgentInfo, Coverage, Section},
+    evidence::{AuditOutcome, PostScanAudit},
+    verdict::Verdict,
 };
+use crate::{
+    finding::{CheckResult, CheckStatus, Findings, Severity},
+    gate::decision::GateResult,
+    target::Target,
+};
+use scanner_inventory::{AgentInfo, Coverage, Section, escape::visible};
+
+use source::Source;
 
 /// What was scanned.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +34,7 @@ pub enum Subject<'a> {
 }
 
 /// A report of either kind. Text in it is as the target or the server gave it: every format passes
-/// it through [`crate::escape::visible`].
+/// it through [`scanner_inventory::escape::visible`].
 #[derive(Debug, Clone)]
 pub struct View<'a> {
     /// Version of secure-scan.
@@ -85,6 +91,8 @@ pub struct View<'a> {
     pub packages: Option<&'a Packages>,
     /// Digest of the image, `sha256:...`, where there is one.
     pub image_digest: Option<&'a str>,
+    source: Source<'a>,
+    sha256: Option<&'a str>,
 }
 
 impl View<'_> {

@@ -1,8 +1,8 @@
 //! A view of each kind of report.
 
-use super::{Subject, View};
+use super::{Subject, View, source::Source};
 use crate::{
-    report::{LocalReport, ScanReport},
+    report::model::{LocalReport, ScanReport},
     target::image_digest,
 };
 
@@ -36,6 +36,8 @@ impl<'a> From<&'a ScanReport> for View<'a> {
             image_scan: report.image_scan.as_deref(),
             packages: report.packages.as_ref(),
             image_digest: report.plan.target.digest(),
+            source: Source::Scan(report),
+            sha256: None,
         }
     }
 }
@@ -70,6 +72,8 @@ impl<'a> From<&'a LocalReport> for View<'a> {
             image_scan: None,
             packages: report.packages.as_ref(),
             image_digest: report.image_digest.as_deref().and_then(image_digest),
+            source: Source::Local(report),
+            sha256: None,
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use super::View;
 use crate::{
-    escape::visible,
     finding::{CheckResult, CheckStatus, Findings},
-    report::Verdict,
+    verdict::Verdict,
 };
+use scanner_inventory::escape::visible;
 
 impl View<'_> {
     /// Why checks of the profile are not among the results, such as `--tag`. Not yet safe to show.

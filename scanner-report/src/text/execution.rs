@@ -1,0 +1,98 @@
+//! How the scan itself was conducted: its controls and what was audited after it.
+
+use std::fmt::Write as _;
+
+use super::layout::{Style, wrapped};
+use scanner_core::{
+    escape::visible,
+    report::{AuditOutcome, ControlStage, view::View},
+};
+
+/// Every control, with what is always told and, if asked for, what was planned and all evidence.
+pub(super) fn controls(out: &mut String, view: &View<'_>, style: Style) {
+    if view.controls.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "\n{}",
+        style.paint(
+            "1",
+            "Controls           enforced  verified  released  seen gone"
+        )
+    );
+    for control in view.controls {
+        let _ = writeln!(
+            out,
+            "  {:<18} {:<9} {:<9} {:<9} {}",
+            visible(&control.id, 18),
+            word(&control.enforced),
+            word(&control.verified),
+            word(&control.released),
+            word(&control.release_verified)
+        );
+        for planned in control.planned.iter().filter(|_| style.verbose) {
+            wrapped(
+                out,
+                "      ",
+                &format!("planned: {}", visible(planned, 300)),
+            );
+        }
+        for stage in [
+            &control.enforced,
+            &control.verified,
+            &control.sealed,
+            &control.released,
+            &control.release_verified,
+        ] {
+            match stage {
+                ControlStage::Failed { reason } => {
+                    wrapped(out, "      ", &format!("failed: {}", visible(reason, 600)));
+                }
+                ControlStage::NotHeld { reason } => wrapped(out, "      ", &visible(reason, 600)),
+                ControlStage::Done { evidence } => {
+                    // What stays behind is always told, and whether the cluster has the guard.
+                    let always = ["residue:", "admission-guard:"];
+                    let told = |item: &&String| always.iter().any(|a| item.starts_with(a));
+                    let shown = |item: &&String| style.verbose || told(item);
+                    for item in evidence.0.iter().filter(shown) {
+                        wrapped(out, "      ", &visible(item, 300));
+                    }
+                }
+                ControlStage::NotReached => {}
+            }
+        }
+    }
+}
+
+/// The post-scan audit.
+pub(super) fn post_scan(out: &mut String, view: &View<'_>, style: Style) {
+    let Some(audit) = view.post_scan else {
+        return;
+    };
+    let verdict = if audit.shown { "shown" } else { "NOT SHOWN" };
+    let title = format!("After the scan: {verdict}");
+    let _ = writeln!(out, "\n{}", style.paint("1", &title));
+    for check in &audit.checks {
+        let outcome = match check.outcome {
+            AuditOutcome::Shown => "shown",
+            AuditOutcome::Told => "told",
+            AuditOutcome::NotShown => "NOT SHOWN",
+        };
+        let _ = writeln!(out, "  {:<18} {outcome}", visible(&check.id, 18));
+        if style.verbose || check.outcome != AuditOutcome::Shown {
+            for item in &check.evidence {
+                wrapped(out, "      ", &visible(item, 600));
+            }
+        }
+    }
+}
+
+fn word(stage: &ControlStage) -> &'static str {
+    match stage {
+        ControlStage::NotReached => "-",
+        ControlStage::Done { .. } => "yes",
+        ControlStage::NotHeld { .. } => "NO",
+        ControlStage::Failed { .. } => "FAILED",
+    }
+}
