@@ -25,7 +25,8 @@ impl Evidence {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PostScanAudit {
     /// Whether everything that must be shown was shown.
-    pub shown: bool,
+    #[serde(alias = "shown")]
+    pub verified: bool,
     /// What was looked at.
     pub checks: Vec<AuditCheck>,
 }
@@ -33,6 +34,7 @@ pub struct PostScanAudit {
 /// One thing that the post-scan audit looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct AuditCheck {
     /// Stable identifier.
     pub id: String,
@@ -42,15 +44,33 @@ pub struct AuditCheck {
     pub evidence: Vec<String>,
 }
 
+impl AuditCheck {
+    /// What came of a check.
+    pub fn new(id: impl Into<String>, outcome: AuditOutcome, evidence: Vec<String>) -> Self {
+        Self {
+            id: id.into(),
+            outcome,
+            evidence,
+        }
+    }
+}
+
 /// What came of one check of the post-scan audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum AuditOutcome {
     /// It is shown.
-    Shown,
-    /// Something differs that is not the scan's doing, or is known to stay; it is told.
-    Told,
+    #[serde(alias = "shown")]
+    Verified,
+    /// Something differs that is not the scan's doing, or is known to stay; it is reported.
+    #[serde(alias = "told")]
+    Reported,
     /// It cannot be shown: cleanup is not verified.
-    NotShown,
+    #[serde(alias = "not_shown")]
+    NotVerified,
+    /// An outcome of a later version.
+    #[serde(other)]
+    Unknown,
 }

@@ -23,33 +23,38 @@ impl Findings {
     }
 }
 
-/// Which profile made findings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Which engine made findings: a profile, or an engine of a third party.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ProfileRef {
+#[non_exhaustive]
+pub struct EngineRef {
     /// Name.
     pub name: String,
     /// Version.
     pub version: String,
     /// Title.
     pub title: String,
-    /// SHA-256 of the profile's text, in hexadecimal; of the texts that it extends too, if any.
+    /// SHA-256 of what it checks, in hexadecimal, such as the text of a profile and of those that it extends; empty
+    /// where an engine does not say.
+    #[serde(default)]
     pub digest: String,
     /// Values of its inputs that are not their defaults.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, String>,
-    /// Why checks of the profile are not among the results, such as `--tag`.
+    /// Why checks of it are not among the results, such as `--tag`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub selection: Vec<String>,
 }
 
-/// Everything that a profile says of an inventory.
+/// Everything that one engine says of an inventory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Findings {
-    /// The profile.
-    pub profile: ProfileRef,
-    /// One result for each check, in the profile's order.
+    /// The engine.
+    #[serde(alias = "profile")]
+    pub engine: EngineRef,
+    /// One result for each check, in the engine's order.
     pub results: Vec<CheckResult>,
     /// What came of the waivers, where there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +64,58 @@ pub struct Findings {
     pub thresholds: Option<ThresholdOutcome>,
 }
 
+impl EngineRef {
+    /// An engine of that name and version; the title is the name.
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
+        let name = name.into();
+        Self {
+            title: name.clone(),
+            name,
+            version: version.into(),
+            ..Self::default()
+        }
+    }
+
+    /// The same with a title.
+    #[must_use]
+    pub fn with_title(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
+    /// The same with the digest of what it checks.
+    #[must_use]
+    pub fn with_digest(mut self, digest: impl Into<String>) -> Self {
+        self.digest = digest.into();
+        self
+    }
+}
+
+impl std::fmt::Display for EngineRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.name, self.version)
+    }
+}
+
 impl Findings {
+    /// What an engine found.
+    pub const fn new(engine: EngineRef, results: Vec<CheckResult>) -> Self {
+        Self {
+            engine,
+            results,
+            waivers: None,
+            thresholds: None,
+        }
+    }
+
+    /// What is known of an engine that gave no findings: one check that was not done, so that the scan is no pass.
+    pub fn failed(engine: EngineRef, why: &str) -> Self {
+        let id = format!("{}-engine", engine.name);
+        let title = format!("Engine {engine} ran");
+        let check = CheckResult::new(id, title, Severity::High).error(why);
+        Self::new(engine, vec![check])
+    }
+
     /// Number of results with that status.
     pub fn count(&self, status: CheckStatus) -> usize {
         self.results.iter().filter(|r| r.status == status).count()

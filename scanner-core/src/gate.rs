@@ -1,4 +1,4 @@
-//! Gates: conditions on a target that are judged before it is touched.
+//! Gates: conditions on a target that are checked before it is touched.
 
 pub(crate) mod decision;
 mod facts;
@@ -13,8 +13,8 @@ pub trait Gate: Send + Sync {
     /// Stable identifier.
     fn id(&self) -> &str;
 
-    /// Judges the planned scan.
-    fn judge(&self, plan: &ScanPlan) -> GateDecision;
+    /// Decides on the planned scan.
+    fn decide(&self, plan: &ScanPlan) -> GateDecision;
 }
 
 /// Models the gates of a policy: what they need to know, and what they say of it. Pure.
@@ -26,7 +26,7 @@ pub trait GatePolicy: Send + Sync + std::fmt::Debug {
     fn needs(&self) -> Needs;
 
     /// What every gate says, in order.
-    fn judge(&self, facts: &GateFacts, plan: &ScanPlan) -> Vec<GateResult>;
+    fn decide(&self, facts: &GateFacts, plan: &ScanPlan) -> Vec<GateResult>;
 
     /// Allowances that matched nothing of this target.
     fn unused(&self, facts: &GateFacts) -> Vec<String>;
@@ -43,7 +43,7 @@ impl Gate for GateResult {
         &self.id
     }
 
-    fn judge(&self, _: &ScanPlan) -> GateDecision {
+    fn decide(&self, _: &ScanPlan) -> GateDecision {
         self.decision.clone()
     }
 }
@@ -57,7 +57,7 @@ impl Gate for ExpectedDigest {
         "expected-digest"
     }
 
-    fn judge(&self, plan: &ScanPlan) -> GateDecision {
+    fn decide(&self, plan: &ScanPlan) -> GateDecision {
         let running = plan.target.image_id.rsplit('@').next().unwrap_or_default();
         if running == self.0 {
             GateDecision::Allow {
@@ -71,7 +71,7 @@ impl Gate for ExpectedDigest {
     }
 }
 
-/// Witness that every gate allowed a scan; only [`judge_all`] makes one.
+/// Witness that every gate allowed a scan; only [`decide_all`] makes one.
 #[derive(Debug, Clone)]
 pub struct GateVerdict {
     results: Vec<GateResult>,
@@ -89,12 +89,15 @@ impl GateVerdict {
 /// # Errors
 ///
 /// Returns all results when at least one gate aborts.
-pub fn judge_all(gates: &[Box<dyn Gate>], plan: &ScanPlan) -> Result<GateVerdict, Vec<GateResult>> {
+pub fn decide_all(
+    gates: &[Box<dyn Gate>],
+    plan: &ScanPlan,
+) -> Result<GateVerdict, Vec<GateResult>> {
     let results: Vec<GateResult> = gates
         .iter()
         .map(|gate| GateResult {
             id: gate.id().to_owned(),
-            decision: gate.judge(plan),
+            decision: gate.decide(plan),
         })
         .collect();
     if results

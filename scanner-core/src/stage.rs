@@ -6,24 +6,30 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Stage {
     /// Find the target and pin it.
     Resolve,
     /// Make the plan.
     Plan,
-    /// Judge the target before it is touched.
+    /// Check the gates of the policy before the target is touched.
     Gate,
     /// Put the controls in place.
     Enforce,
+    /// Add what must be beside the target, as the operator.
+    Prepare,
+    /// Give the scan identity its access.
+    Grant,
     /// Show that the controls hold.
     Verify,
     /// Open the way into the target.
     Open,
     /// Withdraw what is not needed once all streams are open.
-    Seal,
+    #[serde(alias = "seal")]
+    Revoke,
     /// Collect the inventory.
     Collect,
-    /// Judge what was collected.
+    /// Evaluate what was collected.
     Evaluate,
     /// Remove what the controls made, in reverse order.
     Release,
@@ -31,6 +37,9 @@ pub enum Stage {
     VerifyRelease,
     /// Show what else must hold after a scan.
     PostScanAudit,
+    /// A stage of a later version.
+    #[serde(other)]
+    Unknown,
 }
 
 impl Stage {
@@ -43,12 +52,15 @@ impl Stage {
             Self::Enforce => "enforce",
             Self::Verify => "verify",
             Self::Open => "open",
-            Self::Seal => "seal",
+            Self::Prepare => "prepare",
+            Self::Grant => "grant",
+            Self::Revoke => "revoke",
             Self::Collect => "collect",
             Self::Evaluate => "evaluate",
             Self::Release => "release",
             Self::VerifyRelease => "verify_release",
             Self::PostScanAudit => "post_scan_audit",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -57,16 +69,19 @@ impl Stage {
         match self {
             Self::Resolve => "resolving the target",
             Self::Plan => "planning",
-            Self::Gate => "judging the target before touching it",
+            Self::Gate => "checking policy gates",
             Self::Enforce => "putting controls in place",
             Self::Verify => "verifying controls with the API server",
             Self::Open => "opening the target",
-            Self::Seal => "burning the credential",
+            Self::Prepare => "adding what must be beside the target",
+            Self::Grant => "giving the scan identity its access",
+            Self::Revoke => "revoking the token",
             Self::Collect => "collecting",
             Self::Evaluate => "evaluating",
             Self::Release => "releasing what the scan created",
             Self::VerifyRelease => "verifying that nothing is left and the token is refused",
             Self::PostScanAudit => "auditing what the scan left",
+            Self::Unknown => "in a stage of a later version",
         }
     }
 }

@@ -26,6 +26,7 @@ pub mod model;
 pub mod parse;
 pub mod pod;
 pub mod request;
+pub mod sink;
 pub mod wire;
 
 pub use changes::Changes;

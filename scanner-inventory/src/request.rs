@@ -210,7 +210,19 @@ pub struct InventoryRequest {
 }
 
 impl InventoryRequest {
-    /// The same request of a target that runs: what changes meanwhile is told too.
+    /// Adds everything that `other` asks for.
+    pub fn merge(&mut self, other: &Self) {
+        self.sections.extend(other.sections.iter().copied());
+        for selector in &other.files {
+            if !self.files.contains(selector) {
+                self.files.push(selector.clone());
+            }
+        }
+        self.commands.extend(other.commands.iter().cloned());
+        self.changes |= other.changes;
+    }
+
+    /// The same request of a running target: the agent also reports what changed meanwhile.
     #[must_use]
     pub fn comparing(&self) -> Self {
         Self {

@@ -22,11 +22,15 @@ pub enum CheckStatus {
 /// The outcome of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct CheckResult {
     /// Stable identifier in kebab case.
     pub id: String,
-    /// One line for a reader.
+    /// How it should be, in one line.
     pub title: String,
+    /// What is wrong where it fails, in one line; empty where an engine does not say, and in reports of version 1.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fails: String,
     /// How much a failure matters.
     pub severity: Severity,
     /// What the check says.
@@ -55,6 +59,84 @@ pub struct CheckResult {
 }
 
 impl CheckResult {
+    /// A check that was not done yet; [`CheckResult::pass`], [`CheckResult::fail`], [`CheckResult::error`] or
+    /// [`CheckResult::not_applicable`] say what came of it. `title` says how it should be.
+    pub fn new(id: impl Into<String>, title: impl Into<String>, severity: Severity) -> Self {
+        Self {
+            id: id.into(),
+            title: title.into(),
+            fails: String::new(),
+            severity,
+            status: CheckStatus::Error,
+            message: "not checked".into(),
+            evidence: Vec::new(),
+            evidence_total: 0,
+            rationale: String::new(),
+            fix: String::new(),
+            limits: Vec::new(),
+            tags: Vec::new(),
+            references: Vec::new(),
+            waiver: None,
+        }
+    }
+
+    /// It was looked at, and is as it should be.
+    #[must_use]
+    pub fn pass(mut self) -> Self {
+        self.status = CheckStatus::Pass;
+        self.message = String::new();
+        self
+    }
+
+    /// It was looked at, and is not as it should be; `evidence` is what was seen.
+    #[must_use]
+    pub fn fail(mut self, evidence: Vec<String>) -> Self {
+        self.status = CheckStatus::Fail;
+        self.message = String::new();
+        self.evidence_total = u64::try_from(evidence.len()).unwrap_or(u64::MAX);
+        self.evidence = evidence;
+        self
+    }
+
+    /// It could not be looked at.
+    #[must_use]
+    pub fn error(mut self, why: impl Into<String>) -> Self {
+        self.status = CheckStatus::Error;
+        self.message = why.into();
+        self
+    }
+
+    /// It does not apply to this target.
+    #[must_use]
+    pub fn not_applicable(mut self, why: impl Into<String>) -> Self {
+        self.status = CheckStatus::NotApplicable;
+        self.message = why.into();
+        self
+    }
+
+    /// The same with what is wrong where it fails.
+    #[must_use]
+    pub fn with_failing_title(mut self, title: impl Into<String>) -> Self {
+        self.fails = title.into();
+        self
+    }
+
+    /// The same with why it matters and what to do.
+    #[must_use]
+    pub fn with_advice(mut self, rationale: impl Into<String>, fix: impl Into<String>) -> Self {
+        self.rationale = rationale.into();
+        self.fix = fix.into();
+        self
+    }
+
+    /// One line for a reader: what is wrong where it failed, else how it should be.
+    pub fn headline(&self) -> &str {
+        match self.status {
+            CheckStatus::Fail if !self.fails.is_empty() => &self.fails,
+            _ => &self.title,
+        }
+    }
+
     /// Whether it failed and no waiver covers that.
     pub fn is_finding(&self) -> bool {
         self.status == CheckStatus::Fail && self.waiver.is_none()

@@ -113,7 +113,7 @@ impl View<'_> {
         let coverage = self.coverage.get(&Section::Packages);
         Contents {
             packages: self.packages.is_some()
-                || self.findings.is_none()
+                || self.findings.is_empty()
                 || coverage.is_some_and(|c| *c != Coverage::NotRequested),
             image_digest: self.image_digest.is_some(),
         }

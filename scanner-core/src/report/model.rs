@@ -5,20 +5,23 @@ use std::collections::BTreeMap;
 use scanner_inventory::{
     AgentInfo, Coverage, Inventory, LanguagePackage, OsRelease, Package, Section,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
+    alert::SecurityAlert,
     audit::{AuditLog, Checkpoint},
     evidence::{Evidence, PostScanAudit},
-    finding::{Findings, Severity},
+    failure::Failure,
+    finding::{CheckResult, Findings, Severity},
     gate::decision::GateResult,
-    plan::ScanPlan,
+    plan::{PlannedControl, ScanPlan},
+    remedy::Remedy,
     stage::Stage,
     verdict::Verdict,
 };
 
 /// The value of [`ScanReport::schema`].
-pub const SCHEMA: &str = "secure-scan.io/report/v1";
+pub const SCHEMA: &str = "secure-scan.io/report/v2";
 
 /// Everything that a scan found, did and can prove.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,10 +49,14 @@ pub struct ScanReport {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unused_allowances: Vec<String>,
     /// How the alert of a gate that aborted was raised in the cluster, or why it was not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub alert: Option<String>,
-    /// What the checks say; absent when the scan could not be done.
-    pub findings: Option<Findings>,
+    #[serde(default, alias = "alert", skip_serializing_if = "Option::is_none")]
+    pub gate_alert: Option<String>,
+    /// What the scan saw that somebody must look into.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<SecurityAlert>,
+    /// What each engine found, in the order in which they were given; empty when the scan could not be done.
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub findings: Vec<Findings>,
     /// Which agent answered.
     pub agent: Option<AgentInfo>,
     /// How completely each section that a check reads was collected.
@@ -99,18 +106,55 @@ impl AuditSummary {
 }
 
 impl ScanReport {
-    /// The same with another hint on what to do next, where the scan could not be done.
+    /// The same with another remedy, where the scan could not be done.
     #[must_use]
-    pub fn with_hint(mut self, hint: &str) -> Self {
-        if let Some(failure) = &mut self.failure {
-            failure.hint = Some(hint.to_owned());
-        }
+    pub fn with_remedy(mut self, remedy: Remedy) -> Self {
+        self.failure = self.failure.map(|failure| failure.with_remedy(remedy));
         self
+    }
+
+    /// Every failed check that no waiver covers, of all engines.
+    pub fn failed(&self) -> impl Iterator<Item = &CheckResult> {
+        let all = self.findings.iter().flat_map(|found| &found.results);
+        all.filter(|result| result.is_finding())
     }
 }
 
+impl ControlRecord {
+    /// The record of a control that was planned and has done nothing yet.
+    pub fn of(plan: PlannedControl) -> Self {
+        Self {
+            id: plan.id,
+            title: plan.title,
+            planned: plan.planned,
+            enforced: ControlStage::NotReached,
+            verified: ControlStage::NotReached,
+            granted: ControlStage::NotReached,
+            revoked: ControlStage::NotReached,
+            released: ControlStage::NotReached,
+            release_verified: ControlStage::NotReached,
+        }
+    }
+}
+
+/// Version 1 had the findings of one engine, or none.
+fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Findings>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        None,
+        One(Box<Findings>),
+        Many(Vec<Findings>),
+    }
+    Ok(match Either::deserialize(from)? {
+        Either::None => Vec::new(),
+        Either::One(one) => vec![*one],
+        Either::Many(many) => many,
+    })
+}
+
 /// The value of [`LocalReport::schema`].
-pub const LOCAL_SCHEMA: &str = "secure-scan.io/local-report/v1";
+pub const LOCAL_SCHEMA: &str = "secure-scan.io/local-report/v2";
 
 /// What a scan of a directory or a process of this machine found; no cluster, so no controls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -124,10 +168,17 @@ pub struct LocalReport {
     pub subject: String,
     /// What the scan amounts to.
     pub verdict: Verdict,
-    /// Name and version of the profile.
+    /// Why it could not be scanned, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// How far the evidence can be trusted.
+    #[serde(default)]
+    pub trust: String,
+    /// Names and versions of the engines.
     pub profile: String,
-    /// What the checks say.
-    pub findings: Findings,
+    /// What each engine found, in the order in which they were given.
+    #[serde(deserialize_with = "one_or_many")]
+    pub findings: Vec<Findings>,
     /// Which agent answered.
     pub agent: AgentInfo,
     /// How completely each section that a check reads was collected.
@@ -182,20 +233,6 @@ impl Packages {
     }
 }
 
-/// Why a scan could not be done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Failure {
-    /// Stage that failed.
-    pub stage: Stage,
-    /// What went wrong, causes included.
-    pub message: String,
-    /// What to do next.
-    pub hint: Option<String>,
-    /// Whether the user or the system interrupted it.
-    pub interrupted: bool,
-}
-
 /// The life of one control.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -210,8 +247,12 @@ pub struct ControlRecord {
     pub enforced: ControlStage,
     /// Shown to hold.
     pub verified: ControlStage,
+    /// Access given to the scan identity; most controls give none.
+    #[serde(default)]
+    pub granted: ControlStage,
     /// Withdrawn once all streams were open.
-    pub sealed: ControlStage,
+    #[serde(alias = "sealed")]
+    pub revoked: ControlStage,
     /// Removed.
     pub released: ControlStage,
     /// Shown to be gone.
@@ -231,7 +272,7 @@ pub enum ControlStage {
         /// What proves it.
         evidence: Evidence,
     },
-    /// Does not hold, or that could not be seen, and the scan was told to go on without it.
+    /// Does not hold, or that could not be seen, and the scan may go on without it.
     NotHeld {
         /// `not enforced: ...` or `unknown: ...`.
         reason: String,

@@ -9,16 +9,18 @@ mod source;
 use std::{borrow::Cow, collections::BTreeMap};
 
 use super::model::{
-    ApiCalls, AuditSummary, ControlRecord, ControlStage, Failure, Packages, ScanReport, Timing,
+    ApiCalls, AuditSummary, ControlRecord, ControlStage, Packages, ScanReport, Timing,
+};
+use crate::{
+    alert::SecurityAlert,
+    failure::Failure,
+    finding::{CheckResult, CheckStatus, Findings, Severity},
+    gate::decision::GateResult,
+    target::Target,
 };
 use crate::{
     evidence::{AuditOutcome, PostScanAudit},
     verdict::Verdict,
-};
-use crate::{
-    finding::{CheckResult, CheckStatus, Findings, Severity},
-    gate::decision::GateResult,
-    target::Target,
 };
 use scanner_inventory::{AgentInfo, Coverage, Section, escape::visible};
 
@@ -36,6 +38,7 @@ pub enum Subject<'a> {
 /// A report of either kind. Text in it is as the target or the server gave it: every format passes
 /// it through [`scanner_inventory::escape::visible`].
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct View<'a> {
     /// Version of secure-scan.
     pub tool_version: &'a str,
@@ -51,7 +54,7 @@ pub struct View<'a> {
     pub reason: Option<&'a str>,
     /// How far the evidence can be trusted.
     pub trust: &'a str,
-    /// In what the thing that was looked at is not the target.
+    /// How the scanned copy differs from the target.
     pub differences: &'a [String],
     /// RFC 3339 time at which the scan started.
     pub started: Option<&'a str>,
@@ -64,13 +67,15 @@ pub struct View<'a> {
     /// Name and version of the policy.
     pub policy: Option<&'a str>,
     /// How the alert of a gate that aborted was raised, or why it was not.
-    pub alert: Option<&'a str>,
+    pub gate_alert: Option<&'a str>,
+    /// What the scan saw that somebody must look into.
+    pub alerts: &'a [SecurityAlert],
     /// Allowances of the policy that matched nothing of this target.
     pub unused_allowances: &'a [String],
     /// What the gates said.
     pub gates: &'a [GateResult],
-    /// What the checks say.
-    pub findings: Option<&'a Findings>,
+    /// What each engine found; empty when the scan could not be done.
+    pub findings: &'a [Findings],
     /// Which agent answered.
     pub agent: Option<&'a AgentInfo>,
     /// How completely each section was collected.
@@ -129,7 +134,7 @@ impl View<'_> {
 
     /// Number of results with that status.
     pub fn count(&self, status: CheckStatus) -> usize {
-        self.findings.map_or(0, |f| f.count(status))
+        self.findings.iter().map(|f| f.count(status)).sum()
     }
 
     /// Failed checks that no waiver covers, in the order of [`View::sorted`].
@@ -140,7 +145,8 @@ impl View<'_> {
     /// Whether that failed check counts, as the verdict has it: no waiver covers it, and it is at
     /// the threshold or above. Where there are thresholds of numbers, each counts if they are not met.
     pub fn counts(&self, result: &CheckResult) -> bool {
-        let thresholds = self.findings.and_then(|f| f.thresholds.as_ref());
+        let engine = self.engine_of(result);
+        let thresholds = engine.and_then(|f| f.thresholds.as_ref());
         let reached = |from: Option<Severity>| from.is_some_and(|s| result.severity >= s);
         result.is_finding()
             && match thresholds {
@@ -150,9 +156,16 @@ impl View<'_> {
     }
 
     /// Thresholds that were not met. Not yet safe to show.
-    pub fn breaches(&self) -> &[String] {
-        let thresholds = self.findings.and_then(|f| f.thresholds.as_ref());
-        thresholds.map_or(&[], |outcome| &outcome.breaches)
+    pub fn breaches(&self) -> Vec<&str> {
+        let thresholds = self.findings.iter().filter_map(|f| f.thresholds.as_ref());
+        let breaches = thresholds.flat_map(|outcome| &outcome.breaches);
+        breaches.map(String::as_str).collect()
+    }
+
+    /// The findings that hold this result.
+    pub fn engine_of(&self, result: &CheckResult) -> Option<&Findings> {
+        let holds = |found: &&Findings| found.results.iter().any(|r| std::ptr::eq(r, result));
+        self.findings.iter().find(holds)
     }
 
     /// When the scan started, where the report says so in a way that can be read.
@@ -195,20 +208,32 @@ impl View<'_> {
         }
         for control in self.controls {
             if let ControlStage::Failed { reason } = &control.release_verified {
-                problems.push(format!("control {}: not seen gone: {reason}", control.id));
+                problems.push(format!(
+                    "control {}: not confirmed deleted: {reason}",
+                    control.id
+                ));
             }
         }
+        for alert in self.alerts {
+            problems.push(format!("security alert {}: {}", alert.id, alert.message));
+        }
         let audit = self.post_scan.map_or(&[][..], |audit| &audit.checks);
-        for check in audit.iter().filter(|c| c.outcome == AuditOutcome::NotShown) {
+        for check in audit
+            .iter()
+            .filter(|c| c.outcome == AuditOutcome::NotVerified)
+        {
             let evidence = check.evidence.join("; ");
             problems.push(format!(
-                "after the scan, {}: not shown: {evidence}",
+                "after the scan, {}: not verified: {evidence}",
                 check.id
             ));
         }
         let whole = matches!(
             self.verdict,
-            Verdict::Failed | Verdict::GateAborted | Verdict::CleanupUnverified
+            Verdict::Failed
+                | Verdict::GateAborted
+                | Verdict::SecurityAlert
+                | Verdict::CleanupUnverified
         );
         if problems.is_empty() && (whole || self.verdict == Verdict::Incomplete && self.nothing()) {
             problems.push(self.verdict.sentence().to_owned());
@@ -217,7 +242,7 @@ impl View<'_> {
     }
 
     fn nothing(&self) -> bool {
-        self.findings.is_none_or(|f| f.results.is_empty())
+        self.findings.iter().all(|f| f.results.is_empty())
     }
 }
 

@@ -9,13 +9,14 @@ use scanner_inventory::escape::visible;
 
 impl View<'_> {
     /// Why checks of the profile are not among the results, such as `--tag`. Not yet safe to show.
-    pub fn selection(&self) -> &[String] {
-        self.findings.map_or(&[], |f| &f.profile.selection)
+    pub fn selection(&self) -> Vec<&str> {
+        let all = self.findings.iter().flat_map(|f| &f.engine.selection);
+        all.map(String::as_str).collect()
     }
 
     /// Inputs whose values are not the profile's own, as `NAME=VALUE`. Not yet safe to show.
     pub fn inputs(&self) -> Vec<String> {
-        let inputs = self.findings.iter().flat_map(|f| &f.profile.inputs);
+        let inputs = self.findings.iter().flat_map(|f| &f.engine.inputs);
         inputs
             .map(|(name, value)| format!("{name}={value}"))
             .collect()
@@ -77,24 +78,29 @@ impl View<'_> {
         self.done()
             && self.selection().is_empty()
             && self.unseen().next().is_none()
-            && (self.gaps().is_empty() || self.findings.is_none_or(whole))
+            && (self.gaps().is_empty() || self.findings.iter().all(whole))
     }
 
     /// What was asked for and did nothing, by kind. Not yet safe to show.
-    pub fn notes(&self) -> Vec<(&'static str, &[String])> {
-        let waivers = self.findings.and_then(|f| f.waivers.as_ref());
-        let thresholds = self.findings.and_then(|f| f.thresholds.as_ref());
+    pub fn notes(&self) -> Vec<(&'static str, Vec<&str>)> {
+        let waivers = || self.findings.iter().filter_map(|f| f.waivers.as_ref());
+        let thresholds = self.findings.iter().filter_map(|f| f.thresholds.as_ref());
+        let allowances = self.unused_allowances.iter();
         [
-            ("expired waivers", waivers.map_or(&[][..], |w| &w.expired)),
-            ("unused waivers", waivers.map_or(&[][..], |w| &w.unused)),
-            ("unused allowances", self.unused_allowances),
+            ("expired waivers", texts(waivers().flat_map(|w| &w.expired))),
+            ("unused waivers", texts(waivers().flat_map(|w| &w.unused))),
+            ("unused allowances", texts(allowances)),
             (
                 "thresholds not applied",
-                thresholds.map_or(&[][..], |t| &t.ignored),
+                texts(thresholds.flat_map(|t| &t.ignored)),
             ),
         ]
         .into_iter()
         .filter(|(_, list)| !list.is_empty())
         .collect()
     }
+}
+
+fn texts<'a>(all: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
+    all.map(String::as_str).collect()
 }
