@@ -7,7 +7,7 @@ use scanner_core::{
     report::{Format, format::UnknownFormat},
     target::{ContainerName, Namespace, PodName},
 };
-use scanner_k8s::scan::{MAX_LEASE, MIN_LEASE};
+use scanner_k8s::plan::request::{MAX_LEASE, MIN_LEASE};
 
 use crate::{
     audit::{AuditArgs, AuditCommand},
