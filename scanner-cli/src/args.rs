@@ -4,7 +4,7 @@ use std::{path::PathBuf, str::FromStr};
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use scanner_core::target::{ContainerName, Namespace, PodName};
-use scanner_k8s::scan::{MAX_LEASE, MIN_LEASE};
+use scanner_k8s::plan::request::{MAX_LEASE, MIN_LEASE};
 use scanner_report::{Format, format::UnknownFormat};
 
 use crate::{

@@ -22,7 +22,7 @@ use scanner_core::{
     report::{AuditOutcome, Verdict},
     target::{ContainerName, Namespace, PodName, PodSelection, TargetRequest},
 };
-use scanner_k8s::lend::{LendRequest, PreparedLending, Tool};
+use scanner_k8s::credential_loan::{LendRequest, PreparedLending, Tool};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{

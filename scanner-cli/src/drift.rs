@@ -10,7 +10,7 @@ use scanner_core::{
 };
 use scanner_k8s::{
     Connection, PreparedScan, SidecarOptions, Strategy,
-    sidecar::{Mode, Pull},
+    plan::sidecar_options::{Mode, Pull},
 };
 use scanner_policy::{
     Judged,

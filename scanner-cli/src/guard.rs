@@ -11,8 +11,8 @@ use scanner_core::{
 use scanner_k8s::{
     CallError, Connection,
     guard::{self, GuardStatus, PartState},
-    resolve::resolve,
-    scan,
+    names::GUARD_NAME,
+    plan::{resolve::resolve, scan_id::scan_id},
 };
 use serde_json::{Value, json};
 
@@ -78,7 +78,7 @@ pub(crate) enum GuardCommand {
 #[derive(Debug, Args)]
 pub(crate) struct Name {
     /// Name of the policies and bindings
-    #[arg(long, default_value = guard::NAME, value_parser = object_name)]
+    #[arg(long, default_value = GUARD_NAME, value_parser = object_name)]
     name: String,
 }
 
@@ -205,7 +205,7 @@ async fn test(connection: &Connection, request: TargetRequest) -> Result<u8, Pro
         found.map_err(|error| not_done(chain(&error), error.hint()))
     };
     let (target, _) = Box::pin(signals.or(resolved)).await?;
-    let id = scan::scan_id().map_err(|error| not_done(error.to_string(), None))?;
+    let id = scan_id().map_err(|error| not_done(error.to_string(), None))?;
     let trial = match guard::trial(connection, &target, id, signals.first()).await {
         Ok(trial) => trial,
         Err(failed) => {

@@ -20,7 +20,13 @@ use kube::{
 
 pub use judge::{Leftover, State};
 
-use crate::{CallError, Connection, error::call, manifest::SCAN_LABEL};
+use crate::{
+    api::{
+        call::{CallError, call},
+        connect::Connection,
+    },
+    names::SCAN_LABEL,
+};
 
 /// What reaping found and did.
 #[derive(Debug, Default)]

@@ -1,9 +1,6 @@
 //! One scan from request to report: resolve, plan, run. This is what programs embed.
 
 mod auto;
-mod logged;
-pub(crate) mod reach;
-mod request;
 
 use std::{future::Future, sync::Arc};
 
@@ -15,25 +12,28 @@ use scanner_core::{
     finding::Severity,
     gate::{ExpectedDigest, Gate, GateDecision, GateFacts, GateResult},
     inventory::PodFacts,
-    plan::{InvalidScanId, ScanId},
     report::{ApiCalls, AuditSummary, Verdict},
     target::PodSelection,
 };
-use uuid::Uuid;
 
+use crate::names::object_name;
+use crate::plan::request::MAX_LEASE;
+use crate::plan::request::MIN_LEASE;
+use crate::plan::request::ScanRequest;
+use crate::plan::scan_id::scan_id;
+use crate::run::logged::LoggedScan;
+use crate::strategies::approach::{self, Reach, Settled};
 use crate::{
-    Connection, Session,
-    access::Lacks,
-    aftermath::PodSnapshot,
-    alert, facts, gate_facts, manifest,
-    preflight::{self, Allowed},
-    resolve::{ResolveError, resolve},
-    sidecar,
+    api::connect::Connection,
+    plan::{
+        gate_facts, manifest,
+        preflight::{self, Allowed},
+        resolve::{ResolveError, resolve},
+    },
+    pod::{facts, snapshot::PodSnapshot},
+    run::{alert, session::Session},
+    strategies::{agent::Lacks, sidecar},
 };
-pub(crate) use logged::LoggedScan;
-use reach::{Reach, Settled};
-
-pub use request::{MAX_LEASE, MIN_LEASE, ScanRequest, Strategy};
 
 /// A scan that was planned and has written nothing yet.
 pub struct PreparedScan {
@@ -66,7 +66,7 @@ impl PreparedScan {
         let calls_before = connection.calls();
         let otherwise = request.otherwise();
         let scan_id = scan_id().map_err(|_| ResolveError::Malformed("a scan id"))?;
-        let name = manifest::object_name(&scan_id);
+        let name = object_name(&scan_id);
         let (target, pod) = match &request.target.pod {
             PodSelection::Image(image) => {
                 let namespace = request.target.namespace.clone();
@@ -78,7 +78,7 @@ impl PreparedScan {
             }
         };
         let reach =
-            reach::decide(connection, &target, pod.as_ref(), request.strategy.clone()).await?;
+            approach::decide(connection, &target, pod.as_ref(), request.strategy.clone()).await?;
         let namespace = target.namespace.as_str();
         let allowed = preflight::ask(connection, namespace).await?;
         let missing = allowed.missing(reach.needs());
@@ -277,14 +277,4 @@ fn judged(
         unused = policy.unused(known);
     }
     (gates, unused)
-}
-
-/// A new id: ten hexadecimal digits, so that the admission guard knows the identity by its name.
-///
-/// # Errors
-///
-/// Does not fail.
-pub fn scan_id() -> Result<ScanId, InvalidScanId> {
-    let id = Uuid::new_v4().simple().to_string();
-    id[..10].parse()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
-use scanner_k8s::exec::{self, Limits};
+use scanner_k8s::api::exec::{self, Limits};
 use scanner_tests::{Site, eventually, lab_only, program::probe_image};
 use serde_json::{Value, json};
 

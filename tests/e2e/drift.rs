@@ -3,8 +3,8 @@
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::target::{PodSelection, TargetRequest};
 use scanner_k8s::{
-    exec::{self, Limits},
-    resolve::resolve,
+    api::exec::{self, Limits},
+    plan::resolve::resolve,
 };
 use scanner_tests::{
     Site, eventually, lab_only,

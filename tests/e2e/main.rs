@@ -45,7 +45,7 @@ use scanner_core::{
     Pipeline, ScanReport, event::Silent, finding::Severity, inventory::PodFacts, pipeline::Stage,
     report::Verdict,
 };
-use scanner_k8s::{Session, control};
+use scanner_k8s::{Session, controls};
 use scanner_tests::{
     Site, eventually,
     fake::{Passes, Script},
@@ -65,7 +65,7 @@ async fn scan(
     Pipeline {
         plan: session.plan().clone(),
         gates: vec![],
-        controls: control::all(session),
+        controls: controls::all(session),
         strategy: Box::new(strategy),
         engine: &Passes,
         pod: PodFacts::default(),
@@ -202,7 +202,7 @@ async fn a_target_that_is_replaced_gives_no_findings() {
 async fn without_any_release_the_lease_removes_everything() {
     let site = Site::new("lease").await;
     let session = site.session(5).await;
-    for control in control::all(&session) {
+    for control in controls::all(&session) {
         control.enforce().await.unwrap();
     }
     assert_eq!(

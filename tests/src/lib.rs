@@ -32,7 +32,10 @@ use kube::{
     core::NamespaceResourceScope,
 };
 use scanner_core::{ScanPlan, Target, target::PodSelection, target::TargetRequest};
-use scanner_k8s::{ConnectOptions, Connection, Session, connect, manifest, resolve::resolve};
+use scanner_k8s::{
+    ConnectOptions, Connection, Session, connect, names,
+    plan::{manifest, resolve::resolve},
+};
 use serde_json::{Value, json};
 
 /// A namespace with one running pod, on the cluster that `SCANNER_E2E_CONTEXT` names.
@@ -172,12 +175,12 @@ impl Site {
 
     /// Every object that carries a scan's label.
     pub async fn leftovers(&self) -> Vec<String> {
-        self.labelled_with(manifest::SCAN_LABEL).await
+        self.labelled_with(names::SCAN_LABEL).await
     }
 
     /// Every object that carries the label of the scan with that id.
     pub async fn leftovers_of(&self, scan: &str) -> Vec<String> {
-        let selector = format!("{}={scan}", manifest::SCAN_LABEL);
+        let selector = format!("{}={scan}", names::SCAN_LABEL);
         self.labelled_with(&selector).await
     }
 

@@ -14,7 +14,7 @@ use scanner_core::{
 };
 use serde_json::{Value, json};
 
-use super::exec_request;
+use crate::plan::limits::exec_request;
 
 type Http = http::Request<Vec<u8>>;
 

@@ -4,7 +4,10 @@ use kube::api::Request;
 use serde_json::Value;
 
 use super::render;
-use crate::{CallError, Connection, error::call};
+use crate::api::{
+    call::{CallError, call},
+    connect::Connection,
+};
 
 /// Where a binding says which namespaces it covers.
 const SELECTOR: &str = "spec.matchResources.namespaceSelector";

@@ -13,14 +13,18 @@ use scanner_core::{
     plan::{PlannedCommand, ScanId},
 };
 
-use super::{
-    MARK,
-    attempts::{Attempt, Planned, rules},
-    may_add, may_run,
+use super::attempts::{Attempt, Planned, rules};
+use crate::{
+    api::{call::call, connect::Connection},
+    controls,
+    names::object_name,
+    pod::access_planner::ProbeContext,
+    run::session::{Session, not_held},
+    strategies::distroless,
 };
 use crate::{
-    Connection, Session, control, distroless, distroless::planner::ProbeContext, error::call,
-    manifest::object_name, session::not_held,
+    names::GUARD_MARK,
+    plan::limits::{may_add, may_run},
 };
 
 /// Requests whose time is taken.
@@ -64,7 +68,7 @@ pub struct FailedTrial {
 impl GuardTrial {
     /// Whether a guard answered at all.
     pub fn answered(&self) -> bool {
-        self.attempts.iter().any(|a| a.answer.contains(MARK))
+        self.attempts.iter().any(|a| a.answer.contains(GUARD_MARK))
     }
 
     /// Whether every attempt came to what it must.
@@ -143,7 +147,7 @@ pub async fn trial(
             .unwrap_or_default(),
     };
     let session = Session::new(connection.clone(), plan);
-    let controls = control::identity(&session);
+    let controls = controls::identity(&session);
     let tried = async {
         for control in &controls {
             control.enforce().await?;
@@ -223,7 +227,7 @@ async fn send(client: &Client, attempt: Attempt, allowed: bool) -> Attempted {
         Ok(_) => (Some(true), "allowed".to_owned()),
         Err(error) => {
             let text = chain(&error);
-            let passed = if text.contains(MARK) {
+            let passed = if text.contains(GUARD_MARK) {
                 Some(false)
             } else {
                 // How the server answers an exec that it would have started.

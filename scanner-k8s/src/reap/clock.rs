@@ -4,9 +4,9 @@ use http::{HeaderMap, Request, header::DATE};
 use k8s_openapi::jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
 use kube::client::Body;
 
-use crate::{
-    Connection,
-    error::{CallError, call},
+use crate::api::{
+    call::{CallError, call},
+    connect::Connection,
 };
 
 /// What the API server says the time is, to the second.

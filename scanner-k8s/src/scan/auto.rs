@@ -4,8 +4,9 @@ use std::future::Future;
 
 use scanner_core::{ScanEngine, ScanReport, cause, event::Observer, plan::Otherwise};
 
-use super::{PreparedScan, ScanRequest, Strategy};
-use crate::{Connection, access::Lacks};
+use super::PreparedScan;
+use crate::plan::request::{ScanRequest, Strategy};
+use crate::{api::connect::Connection, strategies::agent::Lacks};
 
 /// Why strategy container comes first.
 pub(super) const FIRST: &str = "left to choose: container leaves nothing in the pod; a target without a shell \

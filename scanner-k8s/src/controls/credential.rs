@@ -1,0 +1,152 @@
+//! Single-use credential: a short-lived token in memory, dead as soon as the streams are open.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use k8s_openapi::api::{
+    authentication::v1::{BoundObjectReference, SelfSubjectReview, TokenRequest, TokenRequestSpec},
+    core::v1::{Secret, ServiceAccount},
+};
+use kube::{Api, api::PostParams};
+use scanner_core::{
+    ControlError, Evidence, SecurityControl, plan::PlannedControl, report::AuditCheck,
+};
+use secrecy::SecretString;
+
+use crate::{
+    api::call::{CallError, call},
+    plan::manifest,
+    post_scan,
+    run::session::{Session, not_held},
+};
+
+/// The shortest lifetime that the API server accepts.
+const TOKEN_SECONDS: i64 = 600;
+/// How long the API server may remember a token that it has accepted.
+const TOKEN_CACHE: Duration = Duration::from_millis(10_200);
+
+pub(super) struct SingleUseCredential(pub(super) Arc<Session>);
+
+#[async_trait]
+impl SecurityControl for SingleUseCredential {
+    fn id(&self) -> &'static str {
+        "credential"
+    }
+
+    fn plan(&self) -> PlannedControl {
+        PlannedControl {
+            id: self.id().into(),
+            title: "A token that is used once".into(),
+            planned: vec![
+                format!(
+                    "token of {TOKEN_SECONDS} s, bound to Secret {}, in memory only",
+                    self.0.name()
+                ),
+                "the Secret is deleted once the streams are open; 401 is seen after".into(),
+            ],
+        }
+    }
+
+    async fn enforce(&self) -> Result<Evidence, ControlError> {
+        let owner = self.0.lease_uid()?;
+        let anchor = manifest::anchor(&self.0.plan.scan_id, self.0.namespace(), owner);
+        let uid = self.0.create::<Secret>(anchor).await?;
+        let request = TokenRequest {
+            spec: TokenRequestSpec {
+                audiences: vec![],
+                bound_object_ref: Some(BoundObjectReference {
+                    api_version: Some("v1".into()),
+                    kind: Some("Secret".into()),
+                    name: Some(self.0.name()),
+                    uid: Some(uid),
+                }),
+                expiration_seconds: Some(TOKEN_SECONDS),
+            },
+            ..TokenRequest::default()
+        };
+        let api = self.0.operator_api::<ServiceAccount>();
+        let name = self.0.name();
+        let answer = call(
+            "request a token",
+            api.create_token_request(&name, &PostParams::default(), &request),
+        )
+        .await
+        .map_err(CallError::of_control)?;
+        let status = answer
+            .status
+            .ok_or_else(|| not_held("the server gave no token"))?;
+        let token = SecretString::from(status.token);
+        self.0.lend(&token);
+        let client = self
+            .0
+            .connection
+            .with_token(token)
+            .map_err(|source| ControlError {
+                source: Some(Box::new(source)),
+                ..not_held("cannot make a client for the scan identity")
+            })?;
+        let _ = self.0.scan_client.set(client);
+        Ok(Evidence::of(format!(
+            "token issued, expires {}, bound to a Secret of the lease",
+            status.expiration_timestamp.0
+        )))
+    }
+
+    async fn verify(&self) -> Result<Evidence, ControlError> {
+        self.0.scan_client()?;
+        Ok(Evidence::of(
+            "the API server accepted the token for the planned rules only",
+        ))
+    }
+
+    async fn seal(&self) -> Result<Evidence, ControlError> {
+        Ok(Evidence::of(self.0.delete::<Secret>().await?))
+    }
+
+    async fn release(&self) -> Result<Evidence, ControlError> {
+        Ok(Evidence::of(self.0.delete::<Secret>().await?))
+    }
+
+    async fn verify_release(&self) -> Result<Evidence, ControlError> {
+        let gone = self.0.gone::<Secret>().await;
+        if self.0.scan_client.get().is_none() {
+            return Ok(Evidence(vec![gone?, "no token was ever received".into()]));
+        }
+        // Whatever is left of the rest, the token must be seen to be refused.
+        let refused = self.refused().await?;
+        Ok(Evidence(vec![gone?, refused]))
+    }
+
+    fn aftermath(&self) -> Vec<AuditCheck> {
+        post_scan::credential(&self.0)
+    }
+}
+
+impl SingleUseCredential {
+    /// Waits until the server refuses the token.
+    async fn refused(&self) -> Result<String, ControlError> {
+        let used = self
+            .0
+            .token_used
+            .get()
+            .copied()
+            .unwrap_or_else(Instant::now);
+        tokio::time::sleep(TOKEN_CACHE.saturating_sub(used.elapsed())).await;
+        let api: Api<SelfSubjectReview> = Api::all(self.0.scan_client()?.clone());
+        for _ in 0..10 {
+            let review = SelfSubjectReview::default();
+            let params = PostParams::default();
+            match call("use the burnt token", api.create(&params, &review)).await {
+                Err(error) if error.code() == Some(401) => {
+                    let _ = self.0.token_refused.set(());
+                    return Ok("the token was tried again and refused with 401".into());
+                }
+                _ => tokio::time::sleep(Duration::from_secs(1)).await,
+            }
+        }
+        Err(not_held("the burnt token is still not refused with 401"))
+    }
+}

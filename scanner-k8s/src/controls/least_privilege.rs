@@ -1,0 +1,227 @@
+//! Least privilege: an identity of this scan alone, which may exec into one pod and nothing else.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use k8s_openapi::api::{
+    authorization::v1::{SelfSubjectRulesReview, SelfSubjectRulesReviewSpec},
+    core::v1::{Secret, ServiceAccount},
+    rbac::v1::{Role, RoleBinding},
+};
+use kube::{
+    Api,
+    api::{ListParams, PostParams},
+};
+use scanner_core::{
+    ControlError, Evidence, SecurityControl,
+    plan::{PlannedControl, PlannedRule},
+};
+
+use crate::{
+    api::call::{CallError, call},
+    plan::manifest,
+    run::session::{Session, not_held},
+};
+
+pub(super) struct LeastPrivilege(pub(super) Arc<Session>);
+
+/// What Kubernetes' own default roles let every service account do: review itself, and read the
+/// cluster's public trust bundles (`system:basic-user`, `system:cluster-trust-bundle-discovery`).
+const DEFAULTS: [(&str, &[&str]); 4] = [
+    ("selfsubjectaccessreviews", &["create"]),
+    ("selfsubjectrulesreviews", &["create"]),
+    ("selfsubjectreviews", &["create"]),
+    ("clustertrustbundles", &["get", "list", "watch"]),
+];
+
+#[async_trait]
+impl SecurityControl for LeastPrivilege {
+    fn id(&self) -> &'static str {
+        "least-privilege"
+    }
+
+    fn plan(&self) -> PlannedControl {
+        PlannedControl {
+            id: self.id().into(),
+            title: "An identity that may do nothing else".into(),
+            planned: self.0.plan.rules.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    async fn enforce(&self) -> Result<Evidence, ControlError> {
+        let (plan, namespace) = (&self.0.plan, self.0.namespace());
+        let owner = self.0.lease_uid()?;
+        let id = &plan.scan_id;
+        let (account, role) = tokio::join!(
+            self.0
+                .create::<ServiceAccount>(manifest::service_account(id, namespace, owner)),
+            self.0
+                .create::<Role>(manifest::role(id, namespace, owner, &plan.rules)),
+        );
+        let (account, role) = (account?, role?);
+        // Only now: whoever may not `bind` at will is held to the rules of a Role that must be there.
+        let binding = manifest::role_binding(id, namespace, owner);
+        let binding = self.0.create::<RoleBinding>(binding).await?;
+        Ok(Evidence(vec![
+            format!("ServiceAccount created (uid {account})"),
+            format!("Role created (uid {role})"),
+            format!("RoleBinding created (uid {binding})"),
+        ]))
+    }
+
+    async fn verify(&self) -> Result<Evidence, ControlError> {
+        // The authorizer learns of a new binding a moment after it was written; a busy one takes seconds.
+        let mut extra = Vec::new();
+        for pause in (100..).step_by(100).map(|ms| ms.min(500)).take(24) {
+            let (seen, incomplete) = self.rules().await?;
+            extra = seen
+                .iter()
+                .filter(|r| !self.0.plan.rules.contains(r))
+                .cloned()
+                .collect();
+            let complete = self.0.plan.rules.iter().all(|rule| seen.contains(rule));
+            if complete && extra.is_empty() {
+                let mut evidence = vec![format!(
+                    "{}: {}",
+                    listed(incomplete),
+                    self.plan().planned.join("; ")
+                )];
+                evidence.push(self.forbidden().await?);
+                return Ok(Evidence(evidence));
+            }
+            if !extra.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+        let extra: Vec<String> = extra.iter().map(ToString::to_string).collect();
+        Err(ControlError {
+            hint: Some(
+                "a role is bound to all service accounts or all users of the cluster; unbind it"
+                    .into(),
+            ),
+            ..not_held(if extra.is_empty() {
+                "the scan identity did not get the planned permissions".to_owned()
+            } else {
+                format!(
+                    "the scan identity may do more than planned: {}",
+                    extra.join("; ")
+                )
+            })
+        })
+    }
+
+    async fn seal(&self) -> Result<Evidence, ControlError> {
+        Ok(Evidence::of(self.0.delete::<RoleBinding>().await?))
+    }
+
+    async fn release(&self) -> Result<Evidence, ControlError> {
+        let (binding, role, account) = tokio::join!(
+            self.0.delete::<RoleBinding>(),
+            self.0.delete::<Role>(),
+            self.0.delete::<ServiceAccount>(),
+        );
+        Ok(Evidence(vec![binding?, role?, account?]))
+    }
+
+    async fn verify_release(&self) -> Result<Evidence, ControlError> {
+        let (binding, role, account) = tokio::join!(
+            self.0.gone::<RoleBinding>(),
+            self.0.gone::<Role>(),
+            self.0.gone::<ServiceAccount>(),
+        );
+        Ok(Evidence(vec![binding?, role?, account?]))
+    }
+}
+
+impl LeastPrivilege {
+    /// What the server says that the scan identity may do, beyond reviewing itself, and whether it calls
+    /// that incomplete.
+    async fn rules(&self) -> Result<(Vec<PlannedRule>, bool), ControlError> {
+        let review = SelfSubjectRulesReview {
+            spec: SelfSubjectRulesReviewSpec {
+                namespace: Some(self.0.namespace().to_owned()),
+            },
+            ..SelfSubjectRulesReview::default()
+        };
+        let api = Api::all(self.0.scan_client()?.clone());
+        let answer = call(
+            "review the scan identity",
+            api.create(&PostParams::default(), &review),
+        )
+        .await
+        .map_err(CallError::of_control)?;
+        let _ = self.0.token_used.set(std::time::Instant::now());
+        let status = answer.status.unwrap_or_default();
+        let incomplete = status.incomplete;
+        let rules = status.resource_rules.into_iter().map(|rule| {
+            let mut verbs = rule.verbs;
+            verbs.sort();
+            PlannedRule {
+                api_groups: rule.api_groups.unwrap_or_default(),
+                resources: rule.resources.unwrap_or_default(),
+                resource_names: rule.resource_names.unwrap_or_default(),
+                verbs,
+            }
+        });
+        let rules = rules.filter(|rule| !is_default(rule)).collect();
+        Ok((rules, incomplete))
+    }
+
+    /// Really tries what must be refused.
+    async fn forbidden(&self) -> Result<String, ControlError> {
+        let client = self.0.scan_client()?;
+        let secrets = Api::<Secret>::namespaced(client.clone(), self.0.namespace());
+        let one = ListParams::default().limit(1);
+        let list = call("list Secrets", secrets.list_metadata(&one)).await;
+        match list.err().and_then(|error| error.code()) {
+            Some(403) => Ok("tried and refused with 403: list secrets".into()),
+            _ => Err(not_held("was not refused: list secrets")),
+        }
+    }
+}
+
+/// How far the server's list goes: it calls itself incomplete where an authorizer beside RBAC, such as a
+/// webhook, does not list what it allows (`SubjectRulesReviewStatus`).
+fn listed(incomplete: bool) -> &'static str {
+    if incomplete {
+        "the server calls its list incomplete, since another authorizer than RBAC does not say what it allows; \
+         RBAC allows the scan identity exactly"
+    } else {
+        "the server says that the scan identity may do exactly"
+    }
+}
+
+fn is_default(rule: &PlannedRule) -> bool {
+    rule.resources.iter().all(|resource| {
+        DEFAULTS.iter().any(|(name, verbs)| {
+            name == resource && rule.verbs.iter().all(|v| verbs.contains(&v.as_str()))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_the_server_calls_incomplete_is_not_called_all() {
+        assert!(listed(true).contains("incomplete") && listed(true).contains("RBAC allows"));
+        assert!(!listed(false).contains("incomplete"));
+    }
+
+    #[test]
+    fn only_what_kubernetes_gives_to_all_is_a_default() {
+        let rule = |resource: &str, verbs: &[&str]| PlannedRule {
+            api_groups: vec![],
+            resources: vec![resource.into()],
+            resource_names: vec![],
+            verbs: verbs.iter().map(ToString::to_string).collect(),
+        };
+        assert!(is_default(&rule("clustertrustbundles", &["get", "list"])));
+        assert!(!is_default(&rule("clustertrustbundles", &["create"])));
+        assert!(!is_default(&rule("selfsubjectreviews", &["*"])));
+        assert!(!is_default(&rule("secrets", &["get"])));
+        assert!(!is_default(&manifest::exec_rule("web")));
+    }
+}

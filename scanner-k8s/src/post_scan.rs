@@ -1,0 +1,142 @@
+//! The post-scan audit: what can be shown once everything is released. Makes no calls of its own.
+
+mod open_files;
+mod side_effects;
+
+use std::path::Path;
+
+use scanner_core::report::{AuditCheck, AuditOutcome};
+
+pub(crate) use side_effects::side_effects;
+
+use crate::run::{ledger::Scope, session::Session};
+
+fn check(id: &str, outcome: AuditOutcome, evidence: Vec<String>) -> AuditCheck {
+    AuditCheck {
+        id: id.into(),
+        outcome,
+        evidence,
+    }
+}
+
+fn shown(holds: bool) -> AuditOutcome {
+    if holds {
+        AuditOutcome::Shown
+    } else {
+        AuditOutcome::NotShown
+    }
+}
+
+/// Every object of the ledger is gone, by UID; and no object carries the label of the scan.
+pub(crate) fn objects(session: &Session) -> Vec<AuditCheck> {
+    let ledger = session.shown();
+    let (mut evidence, mut holds) = (Vec::new(), true);
+    let (mut places, mut unseen) = (Vec::new(), Vec::new());
+    for made in ledger.made() {
+        let absent = ledger.absent(&made.kind);
+        if ledger.removed(&made) {
+            evidence.push(format!(
+                "{} uid {}: the server confirmed its removal",
+                made.kind, made.uid
+            ));
+        } else if ledger.gone(&made) {
+            evidence.push(format!(
+                "{} uid {}: looked for by its name, and not there any more",
+                made.kind, made.uid
+            ));
+        } else {
+            holds = false;
+            evidence.push(format!(
+                "{} uid {}: not seen to be gone",
+                made.kind, made.uid
+            ));
+        }
+        match absent {
+            Some(Scope::Everywhere) => places.push(format!("{}: none in any namespace", made.kind)),
+            Some(Scope::Namespace) => places.push(format!(
+                "{}: none in namespace {}; you may not list the others",
+                made.kind,
+                session.namespace()
+            )),
+            None => unseen.push(format!(
+                "{}: could not be listed, or some carry it",
+                made.kind
+            )),
+        }
+    }
+    if evidence.is_empty() {
+        evidence.push("nothing was created".into());
+    }
+    let listed = unseen.is_empty();
+    places.extend(unseen);
+    vec![
+        check("ledger-empty", shown(holds), evidence),
+        check("no-labelled-object", shown(listed), places),
+    ]
+}
+
+/// The token is refused, and is nowhere that this program can look.
+pub(crate) fn credential(session: &Session) -> Vec<AuditCheck> {
+    if session.scan_client.get().is_none() {
+        let none = vec!["no token was ever received".to_owned()];
+        return vec![check("token-refused", AuditOutcome::Shown, none)];
+    }
+    let refused = session.token_refused.get().is_some();
+    let text = if refused {
+        "the server answered 401 to it"
+    } else {
+        "the server was not seen to refuse it"
+    };
+    let tokens = session.connection.tokens();
+    let (sent, received, seen) = tokens.streams();
+    let mut evidence = vec![format!(
+        "{sent} bytes sent to targets and {received} bytes received from them: {}",
+        found(seen > 0)
+    )];
+    let arguments = std::env::args_os().any(|arg| tokens.finds(arg.as_encoded_bytes()));
+    let environment = std::env::vars_os().any(|(_, value)| tokens.finds(value.as_encoded_bytes()));
+    evidence.push(format!(
+        "arguments and environment of this program: {}",
+        found(arguments || environment)
+    ));
+    let log = session.connection.audit().text();
+    let logged = tokens.finds(log.as_bytes());
+    evidence.push(format!(
+        "{} lines of the audit log: {}",
+        log.lines().count(),
+        found(logged)
+    ));
+    let files = open_files::search(tokens, Path::new("/proc/self/fd"));
+    evidence.extend(files.evidence);
+    let clean = seen == 0 && !arguments && !environment && !logged && !files.found;
+    let outcome = match clean {
+        true if files.skipped => AuditOutcome::Told,
+        clean => shown(clean),
+    };
+    vec![
+        check("token-refused", shown(refused), vec![text.into()]),
+        check("no-credential-left", outcome, evidence),
+    ]
+}
+
+fn found(found: bool) -> &'static str {
+    if found {
+        "THE TOKEN IS IN THEM"
+    } else {
+        "the token is not in them"
+    }
+}
+
+/// The audit log has every call, and its chain holds.
+pub(crate) fn log(session: &Session) -> Vec<AuditCheck> {
+    let log = session.connection.audit();
+    let holds = log.holds();
+    let at = log.checkpoint();
+    let text = if holds {
+        "follow each other, none was lost"
+    } else {
+        "were lost or do not follow each other"
+    };
+    let evidence = vec![format!("{} entries {text}", at.entries)];
+    vec![check("audit-log", shown(holds), evidence)]
+}

@@ -1,0 +1,290 @@
+//! Isolation of the scan's own pod: deny all, and proof from inside that it is enforced.
+
+mod policy;
+mod tries;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::{ResourceExt as _, api::ListParams};
+use scanner_core::{
+    ControlError, Evidence, SecurityControl, control::ControlEffect, plan::PlannedControl,
+};
+
+use super::own::{Left, OwnPod};
+use crate::{
+    api::{
+        call::{CallError, insist},
+        exec::ExecStream,
+    },
+    run::session::not_held,
+};
+pub(super) use policy::hole_name;
+pub(super) use tries::ANSWER;
+use tries::{Tried, attempt};
+
+/// How long one connection is tried, in milliseconds.
+pub(super) const TRY_MS: &str = "700";
+/// Port of every node's kubelet, which answers where nothing keeps a pod from it.
+pub(super) const KUBELET: u16 = 10250;
+
+/// Deny-all for the scan's own pod, with a canary.
+pub(super) struct Isolation {
+    pub(super) own: Arc<OwnPod>,
+    pub(super) required: bool,
+    /// Whether it was shown to be enforced, and so has to hold until the pod is gone.
+    pub(super) shown: AtomicBool,
+}
+
+#[async_trait]
+impl SecurityControl for Isolation {
+    fn id(&self) -> &'static str {
+        "network"
+    }
+
+    fn plan(&self) -> PlannedControl {
+        let otherwise = if self.required {
+            "not shown to be enforced: the scan stops, and nothing of the target has run"
+        } else {
+            "not shown to be enforced: the report says so (--require-isolation stops instead)"
+        };
+        PlannedControl {
+            id: self.id().into(),
+            title: "No network for what the scan starts".into(),
+            planned: vec![
+                "a NetworkPolicy denies all ingress and egress, before the pod exists".into(),
+                "a canary in the pod, before anything else of it runs: no address may answer; one must \
+                 while a second policy allows egress; and none again after that is deleted"
+                    .into(),
+                otherwise.into(),
+            ],
+        }
+    }
+
+    async fn enforce(&self) -> Result<Evidence, ControlError> {
+        let session = &self.own.session;
+        let owner = session.lease_uid()?;
+        let deny = policy::of(&session.plan.scan_id, session.namespace(), owner, None);
+        let uid = session.create::<NetworkPolicy>(deny).await?;
+        Ok(Evidence::of(format!(
+            "NetworkPolicy created (uid {uid}) before the pod: no ingress, no egress"
+        )))
+    }
+
+    async fn verify(&self) -> Result<Evidence, ControlError> {
+        self.own.at_the_gate().await?;
+        let labels = self.own.labels().await;
+        let openers = policy::openers(&self.policies().await?, &labels.all);
+        let mut canary = self.own.canary().await?;
+        let proof = self.prove(&mut canary).await;
+        self.own.keep(canary).await;
+        let proof = proof?;
+        if !openers.is_empty() {
+            return Err(self.lacking(format!(
+                "not enforced: the pod is also selected by NetworkPolicies that allow traffic: {}",
+                openers.join(", ")
+            )));
+        }
+        let evidence = proof.map_err(|reason| self.lacking(reason))?;
+        // Policies of a network plugin's own kinds are not read: they may select by these.
+        if !labels.unasked.is_empty() {
+            return Err(ControlError {
+                hint: Some("exempt what secure-scan makes from what adds labels to pods".into()),
+                ..self.lacking(format!(
+                    "unknown: the cluster gave the pod labels that were not asked for ({}), by which other \
+                     policies may open it",
+                    labels.unasked.join(", ")
+                ))
+            });
+        }
+        self.shown.store(true, Ordering::Relaxed);
+        Ok(Evidence(evidence))
+    }
+
+    async fn release(&self) -> Result<Evidence, ControlError> {
+        let session = &self.own.session;
+        // The pod is gone by now: what is seen here was there for as long as it lived.
+        let still = if self.shown.load(Ordering::Relaxed) {
+            self.still().await
+        } else {
+            Ok(())
+        };
+        let hole = policy::hole_name(&session.name());
+        let deny = async {
+            if session.may_exist("Pod") && self.own.left().await? == Left::Pod {
+                return Err(not_held(
+                    "the scan's pod is still there: its isolation stays as long",
+                ));
+            }
+            session.delete::<NetworkPolicy>().await
+        };
+        let (hole, deny) = tokio::join!(session.delete_named::<NetworkPolicy>(&hole), deny);
+        still?;
+        hole?;
+        Ok(Evidence::of(deny?))
+    }
+
+    async fn verify_release(&self) -> Result<Evidence, ControlError> {
+        Ok(Evidence::of(
+            self.own.session.gone::<NetworkPolicy>().await?,
+        ))
+    }
+}
+
+impl Isolation {
+    /// How long a plugin may take to act on a policy. One that writes a node's rules anew for each
+    /// change is slow on a busy node: where the scan would stop, it waits longer.
+    fn settle(&self) -> Duration {
+        Duration::from_secs(if self.required { 30 } else { 10 })
+    }
+
+    /// How long a plugin may take to lift one.
+    fn lift(&self) -> Duration {
+        Duration::from_secs(if self.required { 30 } else { 5 })
+    }
+
+    fn lacking(&self, reason: String) -> ControlError {
+        ControlError {
+            hint: Some(
+                "see that the cluster's network plugin enforces NetworkPolicies; name an address that \
+                 answers from a pod with --canary; or scan without --require-isolation"
+                    .into(),
+            ),
+            effect: if self.required {
+                ControlEffect::NotHeld
+            } else {
+                ControlEffect::Tolerated
+            },
+            ..not_held(reason)
+        }
+    }
+
+    /// Whether the isolation that was shown is the one that is there now.
+    async fn still(&self) -> Result<(), ControlError> {
+        let invalid = |error: ControlError| ControlError {
+            hint: Some(
+                "see who changes NetworkPolicies and pods in this namespace, and scan again".into(),
+            ),
+            effect: ControlEffect::EvidenceInvalid,
+            ..error
+        };
+        if self.own.relabelled().await {
+            return Err(invalid(not_held(
+                "the labels by which policies select the scan's pod were changed during the scan",
+            )));
+        }
+        let session = &self.own.session;
+        let all = self.policies().await.map_err(invalid)?;
+        let uid = session.uid_of("NetworkPolicy", &session.name());
+        if !all.iter().any(|policy| policy.uid() == uid) {
+            return Err(invalid(not_held(
+                "the scan's NetworkPolicy was removed by someone else during the scan",
+            )));
+        }
+        let openers = policy::openers(&all, &self.own.labels().await.all);
+        if openers.is_empty() {
+            return Ok(());
+        }
+        Err(invalid(not_held(format!(
+            "the isolation was reopened during the scan by NetworkPolicies that allow traffic: {}",
+            openers.join(", ")
+        ))))
+    }
+
+    /// Every policy of the namespace.
+    async fn policies(&self) -> Result<Vec<NetworkPolicy>, ControlError> {
+        let api = self.own.session.operator_api::<NetworkPolicy>();
+        let params = ListParams::default();
+        let all = insist("list NetworkPolicies".into(), || api.list(&params)).await;
+        Ok(all.map_err(CallError::of_control)?.items)
+    }
+
+    /// What proves that the policy is enforced, or why it is not or nobody knows.
+    async fn prove(
+        &self,
+        canary: &mut ExecStream,
+    ) -> Result<Result<Vec<String>, String>, ControlError> {
+        let session = &self.own.session;
+        let node = self.own.node_address().await;
+        let exempt = |address: &SocketAddr| Some(address.ip()) == node;
+        let closed = |tried: &Tried| !tried.values().any(|open| *open);
+        let (first, waited) = attempt(canary, self.settle(), closed).await?;
+        if let Some((address, _)) = first.iter().find(|(a, open)| **open && !exempt(a)) {
+            return Ok(Err(format!(
+                "not enforced: {address} answers from inside, {} s after a policy denied it",
+                self.settle().as_secs()
+            )));
+        }
+        let quiet: Vec<SocketAddr> = first
+            .iter()
+            .filter(|(_, o)| !**o)
+            .map(|(a, _)| *a)
+            .collect();
+        let hole = policy::hole_name(&session.name());
+        let owner = session.lease_uid()?;
+        let allow = policy::of(
+            &session.plan.scan_id,
+            session.namespace(),
+            owner,
+            Some(&hole),
+        );
+        session.create::<NetworkPolicy>(allow).await?;
+        let answers = |tried: &Tried| quiet.iter().any(|a| tried.get(a) == Some(&true));
+        let second = attempt(canary, self.lift(), answers).await;
+        // Before anything else, whatever was seen: the way out is closed again.
+        session.delete_named::<NetworkPolicy>(&hole).await?;
+        let (second, _) = second?;
+        let proven: Vec<SocketAddr> = quiet
+            .iter()
+            .filter(|a| second.get(a) == Some(&true))
+            .copied()
+            .collect();
+        let names = |all: &[SocketAddr]| {
+            let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+            all.join(", ")
+        };
+        let silent = |tried: &Tried| proven.iter().all(|a| tried.get(a) == Some(&false));
+        let (third, again) = attempt(canary, self.settle(), silent).await?;
+        if proven.is_empty() {
+            return Ok(Err(format!(
+                "unknown: nothing answered from inside while egress was allowed either ({})",
+                names(&quiet)
+            )));
+        }
+        if !silent(&third) {
+            return Ok(Err(format!(
+                "not enforced: {} answers after egress was denied again",
+                names(&proven)
+            )));
+        }
+        let mut evidence = vec![format!(
+            "enforced: from inside the pod {} did not answer ({:.1} s after it was there), answered while \
+             egress was allowed, and did not {:.1} s after that; ingress rests on the same policy",
+            names(&proven),
+            waited.as_secs_f64(),
+            again.as_secs_f64()
+        )];
+        let beside: Vec<SocketAddr> = first.iter().filter(|(_, o)| **o).map(|(a, _)| *a).collect();
+        if !beside.is_empty() {
+            evidence.push(format!(
+                "{} answers all the time: Kubernetes exempts a pod's own node",
+                names(&beside)
+            ));
+        }
+        Ok(Ok(evidence))
+    }
+}
+
+/// The address of a node's kubelet.
+pub(super) fn kubelet(host: Option<&str>) -> Option<SocketAddr> {
+    let host: IpAddr = host?.parse().ok()?;
+    Some(SocketAddr::new(host, KUBELET))
+}
