@@ -7,7 +7,7 @@ use scanner_core::{
     inventory::{Inventory, InventoryRequest, Section},
 };
 
-use crate::{Thresholds, Waivers};
+use crate::{threshold::Thresholds, waiver::Waivers};
 
 /// What a policy makes of findings; the day is data.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@
 //! data, so that an error in it is told with its line before any cluster is touched.
 
 pub mod builtin;
+mod check;
 pub mod gates;
 pub mod judge;
 pub mod policy;

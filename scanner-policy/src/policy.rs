@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 pub use gate_id::GateId;
 pub use signer::Signer;
 
-use crate::{ProfileError, Thresholds, profile::Place};
+use crate::{
+    profile::{Place, ProfileError},
+    threshold::Thresholds,
+};
 
 /// Largest policy in bytes.
 const MAX_BYTES: usize = 1 << 20;

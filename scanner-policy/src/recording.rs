@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use scanner_core::inventory::{Inventory, InventoryRequest, Section};
 use serde::{Deserialize, Serialize};
 
-use crate::Profile;
+use crate::profile::Profile;
 
 /// The value of [`Recording::schema`].
 pub const SCHEMA: &str = "secure-scan.io/inventory/v1";

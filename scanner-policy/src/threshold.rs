@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use scanner_core::finding::{CheckResult, Findings, HdfStatus, ThresholdOutcome};
 use serde::{Deserialize, Serialize};
 
-use crate::{ProfileError, profile::Place};
+use crate::profile::{Place, ProfileError};
 
 /// Largest threshold file in bytes.
 const MAX_BYTES: usize = 1 << 20;

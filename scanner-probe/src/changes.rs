@@ -6,8 +6,8 @@ use rustix::io::Errno;
 use scanner_inventory::changes::{MAX_ENTRIES, MAX_PROCESSES, MAX_SOCKETS, WATCHED};
 
 use crate::{
-    Subject,
     procs::{of_container, read, rows},
+    subject::Subject,
 };
 
 /// Lines of `scanner_inventory::changes` without the moment.
@@ -151,7 +151,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::Root;
+    use crate::root::Root;
 
     #[test]
     fn what_changes_between_two_moments_is_told_and_nothing_else_of_the_tree() {

@@ -7,7 +7,7 @@ use std::{
 
 use scanner_inventory::Section;
 
-use crate::{End, Subject};
+use crate::{end::End, subject::Subject};
 
 /// Longest file of `/proc` that is read, in bytes.
 const MAX_PROC: u64 = 4 << 20;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use scanner_core::finding::{CheckResult, CheckStatus, Findings, ProfileRef, Severity};
 
-use super::Drift;
+use super::differences::Drift;
 
 /// Items of evidence that are kept.
 const MAX_EVIDENCE: usize = 50;

@@ -8,7 +8,10 @@ use scanner_core::{
     inventory::{Inventory, InventoryRequest, Section},
 };
 
-use super::{checks, judge, request};
+use super::{
+    checks,
+    compare::{judge, request},
+};
 
 /// Keeps the inventory of an image.
 #[derive(Debug, Default)]

@@ -1,11 +1,12 @@
 //! Every kind of change is found by the check that is meant for it, and nothing else speaks.
 
 use scanner_core::{
-    finding::{CheckStatus, Severity},
+    finding::{CheckStatus, Findings, Severity},
+    inventory::{Collected, FileEntry, FileKind, Inventory, Mount, Section},
     report::Verdict,
 };
 
-use super::*;
+use super::{compare::request, *};
 
 fn file(path: &str, mode: i64, digest: &str) -> FileEntry {
     FileEntry {

@@ -8,8 +8,11 @@ use scanner_core::inventory::{
     Mount, OsRelease, PodFacts, Process, Section, VolumeFacts, VolumeMountFacts,
 };
 
-use super::{Values, hide_contents, outcome, value};
-use crate::{expression::INPUTS, inputs::Input, profile::Check, types::Type};
+use super::{
+    outcome::outcome,
+    values::{Values, hide_contents, value},
+};
+use crate::{check::Check, expression::INPUTS, inputs::Input, types::Type};
 
 /// Made-up values of every variable, with one item in each list.
 pub(crate) struct Samples(Vec<(&'static str, Value)>);

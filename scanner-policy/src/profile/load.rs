@@ -8,8 +8,12 @@ use scanner_core::finding::ProfileRef;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Check, Options, Profile, ProfileError, ProfileWarning, Source, error::Place, raw::RawProfile,
+    compiled::Profile,
+    error::{Place, ProfileError, ProfileWarning},
+    raw::RawProfile,
+    source::{Options, Source},
 };
+use crate::check::Check;
 use crate::{
     evaluate::Samples,
     inputs::{Input, shown},

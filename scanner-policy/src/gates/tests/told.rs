@@ -1,5 +1,7 @@
 //! What a policy says of itself beside its decisions: its name, what it requires, and long lists.
 
+use scanner_core::escape::visible;
+
 use super::*;
 
 #[test]

@@ -5,9 +5,13 @@ use serde_saphyr::Spanned;
 
 use super::Loader;
 use crate::{
+    check::{Check, Rule},
     evaluate,
     expression::Expression,
-    profile::{Check, ProfileError, Rule, error::Place, raw::RawCheck},
+    profile::{
+        error::{Place, ProfileError},
+        raw::RawCheck,
+    },
     types::Type,
 };
 
