@@ -45,19 +45,25 @@ impl Rules<'_> {
     /// Names in the table that stand for nothing, and crates that it does not name.
     fn stale(&self) -> Vec<Violation> {
         let known: BTreeSet<&str> = self.crates.iter().map(|known| known.dir.as_str()).collect();
-        let mut found = Vec::new();
+        let mut unknown = BTreeMap::new();
         for (name, Allowed { line, on }) in &self.layers.crates {
-            let on = on.iter().flatten();
-            for name in on
-                .chain([name])
-                .filter(|name| !known.contains(name.as_str()))
-            {
-                found.push(absent(name, *line));
+            for name in on.iter().flatten().chain([name]) {
+                let first: &mut usize = unknown.entry(name.as_str()).or_insert(*line);
+                *first = (*first).min(*line);
             }
         }
         for (name, rows) in &self.layers.folders {
+            unknown
+                .entry(name)
+                .or_insert(rows.first().map_or(1, |row| row.line));
+        }
+        unknown.retain(|name, _| !known.contains(name));
+        let mut found: Vec<_> = unknown
+            .into_iter()
+            .map(|(name, line)| absent(name, line))
+            .collect();
+        for (name, rows) in &self.layers.folders {
             if !known.contains(name.as_str()) {
-                found.push(absent(name, rows.first().map_or(1, |row| row.line)));
                 continue;
             }
             for row in rows {

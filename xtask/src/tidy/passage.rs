@@ -99,4 +99,11 @@ impl Phrase {
                     }),
                 })
     }
+
+    /// The phrase as the tokens have it.
+    pub(crate) fn quote(&self, tokens: &[Token<'_>]) -> String {
+        let words = tokens.iter().take(self.units.len());
+        let words: Vec<&str> = words.map(|token| token.text).collect();
+        words.join(" ")
+    }
 }

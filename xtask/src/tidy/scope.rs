@@ -72,7 +72,7 @@ pub(crate) fn read(file: &File) -> (Scope, Vec<(usize, usize)>) {
 struct Reader {
     scope: Scope,
     tests: Vec<(usize, usize)>,
-    /// How many blocks surround the current item; what a block defines is no name of the module.
+    /// How many blocks surround the current item; what a block defines does not belong to the module.
     blocks: usize,
 }
 

@@ -72,6 +72,9 @@ impl Walk<'_> {
         for token in tokens {
             match token {
                 TokenTree::Group(group) => {
+                    if self.is_comment(group.span()) {
+                        continue;
+                    }
                     self.pass(group.span_open());
                     self.walk(group.stream());
                     self.pass(group.span_close());
@@ -98,14 +101,19 @@ impl Walk<'_> {
         }
     }
 
-    /// Passes one token. False when the parser made it from a documentation comment, which stays
-    /// to be read as the comment that it is.
+    /// Whether the parser made the token from a documentation comment, which stays to be read as
+    /// the comment that it is.
+    fn is_comment(&self, span: Span) -> bool {
+        let token = self.text.get(span.byte_range()).unwrap_or_default();
+        token.starts_with("//") || token.starts_with("/*")
+    }
+
+    /// Passes one token; false for one that is a comment.
     fn pass(&mut self, span: Span) -> bool {
-        let Range { start, end } = span.byte_range();
-        let token = self.text.get(start..end).unwrap_or_default();
-        if token.starts_with("//") || token.starts_with("/*") {
+        if self.is_comment(span) {
             return false;
         }
+        let Range { start, end } = span.byte_range();
         self.comments(start);
         self.end = self.end.max(end);
         self.line = span.end().line;

@@ -43,13 +43,16 @@ struct Entry {
     /// Paths that begin so are the only ones that the rule holds for.
     #[serde(default)]
     within: Vec<String>,
+    /// Words that make a phrase ordinary when one of them stands before it.
+    #[serde(default)]
+    unless_after: Vec<String>,
 }
 
 /// All rules, so that each word of a text is looked up once.
 #[derive(Debug)]
 pub(crate) struct Words {
     entries: Vec<Entry>,
-    phrases: Vec<(usize, String, Phrase)>,
+    phrases: Vec<(usize, Phrase)>,
     /// Phrases by the lower-case words that they can begin with.
     beginnings: BTreeMap<String, Vec<usize>>,
 }
@@ -84,7 +87,7 @@ impl Words {
                         .or_default();
                     known.push(words.phrases.len());
                 }
-                words.phrases.push((number, old.clone(), phrase));
+                words.phrases.push((number, phrase));
             }
             words.entries.push(entry);
         }
@@ -98,9 +101,12 @@ impl Words {
         for (start, token) in tokens.iter().enumerate() {
             let candidates = self.beginnings.get(&token.text.to_lowercase());
             for &candidate in candidates.into_iter().flatten() {
-                let (entry, old, phrase) = &self.phrases[candidate];
+                let (entry, phrase) = &self.phrases[candidate];
                 let entry = &self.entries[*entry];
-                if entry.holds(path, scope) && phrase.starts(&tokens[start..]) {
+                let before = start.checked_sub(1).map(|before| tokens[before].text);
+                let ordinary = before.is_some_and(|before| entry.is_ordinary_after(before));
+                if entry.holds(path, scope) && !ordinary && phrase.starts(&tokens[start..]) {
+                    let old = phrase.quote(&tokens[start..]);
                     let what = match scope {
                         Scope::Code | Scope::Paths => continue,
                         Scope::Comments => format!("a comment says \"{old}\""),
@@ -163,6 +169,11 @@ impl Entry {
     fn holds(&self, path: &str, scope: Scope) -> bool {
         self.scope.contains(&scope)
             && (self.within.is_empty() || self.within.iter().any(|start| path.starts_with(start)))
+    }
+
+    fn is_ordinary_after(&self, before: &str) -> bool {
+        let mut words = self.unless_after.iter();
+        words.any(|word| word.eq_ignore_ascii_case(before))
     }
 
     fn violation(&self, path: &str, line: usize, what: String) -> Violation {
