@@ -22,9 +22,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, ensure};
+use proc_macro2::extra::invalidate_current_thread_spans;
 
 use self::{
-    files::is_test_file,
+    files::{is_rust, is_test_file},
     modules::Modules,
     passage::Passage,
     source::Source,
@@ -155,7 +156,7 @@ type Parsed = (BTreeMap<String, Source>, Vec<Violation>);
 
 /// Parses every Rust file, on all cores.
 fn parse(root: &Path, files: &BTreeSet<String>) -> Result<Parsed> {
-    let paths: Vec<&String> = files.iter().filter(|path| path.ends_with(".rs")).collect();
+    let paths: Vec<&String> = files.iter().filter(|path| is_rust(path)).collect();
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let size = paths.len().div_ceil(threads).max(1);
     thread::scope(|scope| {
@@ -176,6 +177,8 @@ fn parse(root: &Path, files: &BTreeSet<String>) -> Result<Parsed> {
 fn parse_some(root: &Path, paths: &[&String]) -> Result<Parsed> {
     let mut all = Parsed::default();
     for path in paths {
+        // The parser keeps every text that it has read; without the others it finds lines sooner.
+        invalidate_current_thread_spans();
         match Source::parse(&read(root, path)?) {
             Ok(source) => {
                 all.0.insert((*path).clone(), source);

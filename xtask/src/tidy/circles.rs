@@ -126,7 +126,7 @@ struct Groups<'a, 'g> {
     graph: &'g Graph<'a>,
     order: BTreeMap<&'a str, usize>,
     stack: Vec<&'a str>,
-    groups: Vec<BTreeSet<&'a str>>,
+    found: Vec<BTreeSet<&'a str>>,
 }
 
 impl<'a, 'g> Groups<'a, 'g> {
@@ -135,14 +135,14 @@ impl<'a, 'g> Groups<'a, 'g> {
             graph,
             order: BTreeMap::new(),
             stack: Vec::new(),
-            groups: Vec::new(),
+            found: Vec::new(),
         };
         for file in graph.keys() {
             if !groups.order.contains_key(file) {
                 groups.visit(file);
             }
         }
-        groups.groups
+        groups.found
     }
 
     fn visit(&mut self, file: &'a str) -> usize {
@@ -165,7 +165,7 @@ impl<'a, 'g> Groups<'a, 'g> {
                     break;
                 }
             }
-            self.groups.push(group);
+            self.found.push(group);
         }
         low
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    files::is_test_file,
+    files::{is_rust, is_test_file},
     modules::Import,
     table::{Allowed, DOCUMENT, Layers, Row},
     violation::{Rule, Violation},
@@ -148,11 +148,8 @@ impl Rules<'_> {
             rows.iter()
                 .position(|row| row.folders.iter().any(|name| name == folder))
         };
-        let from_place = match place(from) {
-            Some(place) => place,
-            // The crate's root may import everything; a file without a layer is reported once.
-            None => return None,
-        };
+        // The crate's root may import everything; a file without a layer is reported once.
+        let from_place = place(from)?;
         let relation = match place(to) {
             _ if from == to => return None,
             Some(place) if place > from_place => return None,
@@ -173,7 +170,7 @@ impl Rules<'_> {
     /// Files of a crate that stand in no folder of its table.
     fn unplaced(&self, member: &str, rows: &[Row]) -> Vec<Violation> {
         let mut found = BTreeMap::new();
-        for file in self.files.iter().filter(|file| file.ends_with(".rs")) {
+        for file in self.files.iter().filter(|file| is_rust(file)) {
             if let Some(folder) = layer(member, file)
                 && !is_root(folder)
                 && !is_test_file(file)

@@ -149,7 +149,7 @@ impl<'a> Modules<'a> {
                 }
             }
             // A module by itself is no more than a prefix of what is named in it.
-            (Target::Module(_), _) | (Target::Elsewhere, _) => {}
+            (Target::Module(_) | Target::Elsewhere, _) => {}
         }
     }
 

@@ -72,7 +72,7 @@ impl Walk<'_> {
         for token in tokens {
             match token {
                 TokenTree::Group(group) => {
-                    if self.is_comment(group.span()) {
+                    if self.is_comment(&group.span().byte_range()) {
                         continue;
                     }
                     self.pass(group.span_open());
@@ -103,19 +103,19 @@ impl Walk<'_> {
 
     /// Whether the parser made the token from a documentation comment, which stays to be read as
     /// the comment that it is.
-    fn is_comment(&self, span: Span) -> bool {
-        let token = self.text.get(span.byte_range()).unwrap_or_default();
+    fn is_comment(&self, place: &Range<usize>) -> bool {
+        let token = self.text.get(place.clone()).unwrap_or_default();
         token.starts_with("//") || token.starts_with("/*")
     }
 
     /// Passes one token; false for one that is a comment.
     fn pass(&mut self, span: Span) -> bool {
-        if self.is_comment(span) {
+        let place = span.byte_range();
+        if self.is_comment(&place) {
             return false;
         }
-        let Range { start, end } = span.byte_range();
-        self.comments(start);
-        self.end = self.end.max(end);
+        self.comments(place.start);
+        self.end = self.end.max(place.end);
         self.line = span.end().line;
         true
     }

@@ -52,6 +52,8 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Words {
     entries: Vec<Entry>,
+    /// The parts of each old word, by the entry.
+    parts: Vec<Vec<Vec<String>>>,
     phrases: Vec<(usize, Phrase)>,
     /// Phrases by the lower-case words that they can begin with.
     beginnings: BTreeMap<String, Vec<usize>>,
@@ -65,6 +67,7 @@ impl Words {
         let File { rule: entries } = toml::from_str(table).context("the table of words")?;
         let mut words = Self {
             entries: Vec::new(),
+            parts: Vec::new(),
             phrases: Vec::new(),
             beginnings: BTreeMap::new(),
         };
@@ -89,6 +92,9 @@ impl Words {
                 }
                 words.phrases.push((number, phrase));
             }
+            words
+                .parts
+                .push(entry.old.iter().map(|old| parts(old)).collect());
             words.entries.push(entry);
         }
         Ok(words)
@@ -147,21 +153,27 @@ impl Words {
             _ => "the code has the name",
         };
         let parts = parts(name);
-        let entries = self.entries.iter().filter(|entry| entry.holds(path, scope));
-        entries
-            .filter_map(|entry| {
-                let old = entry
-                    .old
-                    .iter()
-                    .find(|old| is_in(old, entry.exact, name, &parts))?;
-                let word = if old == name {
+        let is_in = |old: &[String]| {
+            let mut windows = parts.windows(old.len().max(1));
+            windows.any(|window| window == old)
+        };
+        let mut found = Vec::new();
+        for (entry, old_parts) in self.entries.iter().zip(&self.parts) {
+            if !entry.holds(path, scope) {
+                continue;
+            }
+            let mut words = entry.old.iter().zip(old_parts);
+            let word = words.find(|(old, parts)| *old == name || (!entry.exact && is_in(parts)));
+            if let Some((old, _)) = word {
+                let part = if old == name {
                     String::new()
                 } else {
                     format!(" with \"{old}\" in it")
                 };
-                Some(entry.violation(path, line, format!("{kind} `{name}`{word}")))
-            })
-            .collect()
+                found.push(entry.violation(path, line, format!("{kind} `{name}`{part}")));
+            }
+        }
+        found
     }
 }
 
@@ -186,16 +198,6 @@ impl Entry {
             hint: format!("write {}", self.new),
         }
     }
-}
-
-fn is_in(old: &str, exact: bool, name: &str, parts_of_name: &[String]) -> bool {
-    if exact {
-        return old == name;
-    }
-    let old = parts(old);
-    parts_of_name
-        .windows(old.len().max(1))
-        .any(|window| window == old)
 }
 
 /// The words of an identifier in snake or camel case, in lower case.
