@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: layers, circles of imports, lengths of files, and words.
 
+mod attributes;
 mod circles;
 mod files;
 mod layers;
@@ -97,12 +98,12 @@ fn list(root: &Path) -> Result<BTreeSet<String>> {
 fn check(root: &Path, files: &BTreeSet<String>, words: &Words) -> Result<Vec<Violation>> {
     let (sources, mut found) = parse(root, files)?;
     let crates = workspace::read(root, files)?;
-    let imports = Modules::new(&crates, &sources).imports();
+    let modules = Modules::new(&crates, &sources);
     match Layers::read(&read(root, DOCUMENT)?) {
-        Ok(layers) => found.extend(layers::check(&layers, &crates, &imports, files)),
+        Ok(layers) => found.extend(layers::check(&layers, &crates, &modules, files)),
         Err(unreadable) => found.push(unreadable),
     }
-    found.extend(circles::check(&imports));
+    found.extend(circles::check(&modules.imports()));
     for (path, source) in &sources {
         found.extend(length(path, source));
         found.extend(words.in_code(path, &source.identifiers));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     files::{is_rust, is_test_file},
-    modules::Import,
+    modules::{Import, Modules},
     table::{Allowed, DOCUMENT, Layers, Row},
     violation::{Rule, Violation},
     workspace::Crate,
@@ -14,7 +14,7 @@ use super::{
 pub(crate) fn check(
     layers: &Layers,
     crates: &[Crate],
-    imports: &BTreeSet<Import<'_>>,
+    modules: &Modules<'_>,
     files: &BTreeSet<String>,
 ) -> Vec<Violation> {
     let rules = Rules {
@@ -26,13 +26,21 @@ pub(crate) fn check(
     for member in crates {
         found.extend(rules.manifest(member));
     }
-    found.extend(rules.imports(imports));
+    found.extend(rules.imports(&modules.mentions(), Rules::crate_rule));
+    found.extend(rules.imports(&modules.imports(), Rules::folder_rule));
     for (member, rows) in &layers.folders {
         if crates.iter().any(|known| known.dir == *member) {
             found.extend(rules.unplaced(member, rows));
         }
     }
     found
+}
+
+/// An import that the table does not allow.
+struct Broken {
+    to: String,
+    what: String,
+    hint: String,
 }
 
 struct Rules<'a> {
@@ -113,35 +121,37 @@ impl Rules<'_> {
             .collect()
     }
 
-    fn imports(&self, imports: &BTreeSet<Import<'_>>) -> Vec<Violation> {
-        // One line for each pair of file and layer is enough to find the others.
+    /// One violation for each file and what it may not import from; it is enough to find the others.
+    fn imports(
+        &self,
+        imports: &BTreeSet<Import<'_>>,
+        rule: impl Fn(&Self, &Import<'_>) -> Option<Broken>,
+    ) -> Vec<Violation> {
         let mut found = BTreeMap::new();
         for import in imports {
-            let (Some(from), Some(to)) = (self.member(import.from), self.member(import.to)) else {
-                continue;
-            };
-            let broken = if from == to {
-                self.folder_rule(from, import)
-            } else {
-                (!self.may_depend(from, to)).then(|| {
-                    (
-                        to.to_owned(),
-                        format!("{from} imports from {to}"),
-                        self.crate_hint(from),
-                    )
-                })
-            };
-            if let Some((to, what, hint)) = broken {
-                found.entry((import.from, to)).or_insert_with(|| {
-                    let what = format!("{what}: `{}` is defined in {}", import.path, import.to);
-                    violation(import.from, import.line, what, hint)
-                });
+            if let Some(Broken { to, what, hint }) = rule(self, import) {
+                found
+                    .entry((import.from, to))
+                    .or_insert_with(|| violation(import.from, import.line, what, hint));
             }
         }
         found.into_values().collect()
     }
 
-    fn folder_rule(&self, member: &str, import: &Import<'_>) -> Option<(String, String, String)> {
+    fn crate_rule(&self, import: &Import<'_>) -> Option<Broken> {
+        let (from, to) = (self.member(import.from)?, self.member(import.to)?);
+        (from != to && !self.may_depend(from, to)).then(|| Broken {
+            to: to.to_owned(),
+            what: format!("{from} imports from {to}: `{}`", import.path),
+            hint: self.crate_hint(from),
+        })
+    }
+
+    fn folder_rule(&self, import: &Import<'_>) -> Option<Broken> {
+        let member = self.member(import.from)?;
+        if self.member(import.to) != Some(member) {
+            return None;
+        }
         let rows = self.layers.folders.get(member)?;
         let (from, to) = (layer(member, import.from)?, layer(member, import.to)?);
         let place = |folder: &str| {
@@ -160,11 +170,14 @@ impl Rules<'_> {
         let hint = format!(
             "move what is shared to a folder below both, or pass it in from above; the order stands in {DOCUMENT}"
         );
-        Some((
-            to.to_owned(),
-            format!("{from} imports from {to}, {relation}"),
+        Some(Broken {
+            to: to.to_owned(),
+            what: format!(
+                "{from} imports from {to}, {relation}: `{}` is defined in {}",
+                import.path, import.to
+            ),
             hint,
-        ))
+        })
     }
 
     /// Files of a crate that stand in no folder of its table.

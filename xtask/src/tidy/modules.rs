@@ -131,6 +131,33 @@ impl<'a> Modules<'a> {
         imports
     }
 
+    /// Every path that names a library of ours: `to` is its root, for it may pass on what others define.
+    pub(crate) fn mentions(&self) -> BTreeSet<Import<'a>> {
+        let mut mentions = BTreeSet::new();
+        for (id, module) in self.modules.iter().enumerate() {
+            for path in &module.scope.paths {
+                if let Some(library) = self.library(id, &path.segments) {
+                    mentions.insert(Import {
+                        from: module.file,
+                        to: self.modules[library].file,
+                        line: path.line,
+                        path: path.segments.join("::"),
+                    });
+                }
+            }
+        }
+        mentions
+    }
+
+    /// The library that a path begins with.
+    fn library(&self, from: Id, path: &[String]) -> Option<Id> {
+        let name = path.iter().find(|name| !name.is_empty())?;
+        let &library = self.libraries.get(name.as_str())?;
+        let local = self.look_up(from, name, &mut Seen::new());
+        let is_library = local.is_empty() || local.contains(&Target::Module(library));
+        (is_library || path.first().is_some_and(String::is_empty)).then_some(library)
+    }
+
     /// The files that code comes to need when it names the target.
     fn files(&self, target: Target, kind: Kind, files: &mut BTreeSet<&'a str>) {
         match (target, kind) {

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{
-    Attribute, Field, File, ImplItem, Item, ItemUse, Macro, Meta, Path, Token, UseTree, Visibility,
-    punctuated::Punctuated,
+    Attribute, Field, File, ImplItem, Item, ItemUse, Macro, Meta, Path, UseTree, Visibility,
     spanned::Spanned,
     visit::{self, Visit},
 };
+
+use super::attributes::{is_test, path_attribute};
 
 /// One module, with the modules inside it.
 #[derive(Debug, Default)]
@@ -301,52 +302,6 @@ fn path_in(string: &str) -> Vec<String> {
         parts.into_iter().map(str::to_owned).collect()
     } else {
         Vec::new()
-    }
-}
-
-fn path_attribute(attribute: &Attribute) -> Option<String> {
-    let Meta::NameValue(pair) = &attribute.meta else {
-        return None;
-    };
-    let syn::Expr::Lit(value) = &pair.value else {
-        return None;
-    };
-    match &value.lit {
-        syn::Lit::Str(path) if pair.path.is_ident("path") => Some(path.value()),
-        _ => None,
-    }
-}
-
-/// Whether only tests are built with what has these attributes.
-fn is_test(attributes: &[Attribute]) -> bool {
-    attributes.iter().any(|attribute| {
-        let path = attribute.path();
-        if path.is_ident("cfg") {
-            return attribute
-                .parse_args::<Meta>()
-                .is_ok_and(|meta| needs_test(&meta));
-        }
-        path.segments
-            .last()
-            .is_some_and(|last| last.ident == "test")
-    })
-}
-
-fn needs_test(condition: &Meta) -> bool {
-    let inner = || match condition {
-        Meta::List(list) => list
-            .parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)
-            .unwrap_or_default(),
-        _ => Punctuated::new(),
-    };
-    let path = condition.path();
-    if path.is_ident("all") {
-        inner().iter().any(needs_test)
-    } else if path.is_ident("any") {
-        let inner = inner();
-        !inner.is_empty() && inner.iter().all(needs_test)
-    } else {
-        path.is_ident("test")
     }
 }
 

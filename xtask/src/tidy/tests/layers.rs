@@ -12,9 +12,9 @@ fn a_crate_imports_only_from_those_that_its_row_names() {
             "mod bottom; mod left; mod right; mod top; use acme_low::low;",
         )
         .is_clean();
-    Tree::new().with("low/src/lib.rs", "\nuse acme_high::root;").finds(&[
-        "low/src/lib.rs:2: low imports from high: `acme_high::root` is defined in high/src/lib.rs",
-    ]);
+    Tree::new()
+        .with("low/src/lib.rs", "\nuse acme_high::root;")
+        .finds(&["low/src/lib.rs:2: low imports from high: `acme_high::root`"]);
 }
 
 #[test]
@@ -28,9 +28,44 @@ fn a_library_is_known_by_the_name_that_its_manifest_gives_it() {
             "low/src/lib.rs",
             "use tall::root; use acme_high::root as other;",
         )
-        .finds(&[
-            "low/src/lib.rs:1: low imports from high: `tall::root` is defined in high/src/lib.rs",
-        ]);
+        .finds(&["low/src/lib.rs:1: low imports from high: `tall::root`"]);
+}
+
+#[test]
+fn what_a_crate_passes_on_may_be_imported_from_it() {
+    let table = Tree::new().0[ARCHITECTURE].replace("| `high` |", "| `app` | `high` |\n| `high` |");
+    let app = |text: &str| {
+        Tree::new()
+            .with(
+                "Cargo.toml",
+                "[workspace]\nmembers = [\"low\", \"high\", \"app\"]\n",
+            )
+            .with(ARCHITECTURE, &table)
+            .with("high/src/top.rs", "pub use acme_low::low as passed;")
+            .with(
+                "high/src/lib.rs",
+                "mod bottom; mod left; mod right; pub mod top; pub use top::passed;",
+            )
+            .with("app/Cargo.toml", "[package]\nname = \"app\"\n")
+            .with("app/src/main.rs", text)
+    };
+    app("use acme_high::passed; use acme_high::top::passed as same; fn main() { passed() }")
+        .is_clean();
+    for text in [
+        "use acme_low::low;",
+        "use ::acme_low::low;",
+        "use acme_low as other;",
+        "use acme_low::{self}; fn main() { acme_low::low() }",
+        "fn main() { run!(acme_low::low()) }",
+    ] {
+        let found = app(text).found();
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
+        assert!(
+            found[0].starts_with("app/src/main.rs:1: app imports from low: `"),
+            "{found:?}"
+        );
+    }
+    app("mod acme_low { pub fn low() {} } fn main() { acme_low::low() }").is_clean();
 }
 
 #[test]
