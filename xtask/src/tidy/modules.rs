@@ -250,9 +250,6 @@ impl<'a> Modules<'a> {
         for meaning in 0..meanings {
             found.extend(self.meaning(id, name, meaning, seen));
         }
-        if found.iter().any(|target| *target != Target::Elsewhere) {
-            found.remove(&Target::Elsewhere);
-        }
         if meanings == 0 {
             for (number, glob) in scope.globs.iter().enumerate() {
                 let place = (id, format!("*{name}"), number);

@@ -96,6 +96,7 @@ fn a_name_is_followed_through_every_reexport_to_the_file_that_defines_it() {
         "mod x;\nmod y;\npub use x::*;\npub use y::*;",
         "mod x;\nmod y;\npub use self::{x::X, y::{self as why, Y}};",
         "mod x;\nmod y;\npub use x::X;\nuse y::Y;",
+        "mod x;\nmod y;\npub use x::X;\npub use y::Y;\nfn f() { struct Y; }",
     ] {
         let tree = |y: &str| {
             low(&[
@@ -121,6 +122,8 @@ fn imports_of_tests_close_no_circle() {
         ("#[tokio::test] async fn works() { crate::b::f(); }", false),
         ("#[cfg(all(test, unix))] use crate::b::B;", false),
         ("impl A { #[cfg(test)] fn f() { crate::b::f(); } }", false),
+        ("struct S { #[cfg(test)] b: crate::b::B }", false),
+        ("struct S { b: crate::b::B }", true),
         ("#[cfg(not(test))] use crate::b::B;", true),
         (
             "#[cfg(any(test, feature = \"testing\"))] use crate::b::B;",
@@ -138,10 +141,34 @@ fn imports_of_tests_close_no_circle() {
             tree.is_clean();
         }
     }
-    low(&[
-        ("a", "#[cfg(test)] mod tests; mod more { }"),
-        ("a/tests", "use crate::b::B;"),
-        ("b", "use crate::a::more;"),
-    ])
-    .is_clean();
+    for tests in ["#[cfg(test)] mod tests;", "mod tests;"] {
+        low(&[
+            ("a", &format!("{a}{tests} pub use more::*; mod more;")),
+            ("a/tests", "use crate::b::B; pub struct T;"),
+            (
+                "b",
+                "use crate::a::tests::T; use crate::c::C; pub struct B;",
+            ),
+            ("c", "use crate::a::A; pub struct C;"),
+            ("a/more", "pub struct More;"),
+        ])
+        .is_clean();
+    }
+}
+
+#[test]
+fn a_function_with_the_name_of_a_module_is_not_taken_for_it() {
+    let tree = |b: &str| {
+        low(&[
+            ("a", "pub mod twin; pub use crate::c::twin;"),
+            ("a/twin", "pub struct T;"),
+            ("b", b),
+            ("c", "use crate::b::B; pub fn twin() {}"),
+        ])
+    };
+    tree("use crate::a::twin::T; pub struct B(T);").is_clean();
+    circle(
+        &tree("use crate::a::twin; pub struct B;"),
+        "low/src/b.rs, low/src/c.rs",
+    );
 }

@@ -166,6 +166,24 @@ fn a_file_without_a_layer_is_reported_once() {
         .with("high/src/stray.rs", "mod inner;")
         .with("high/src/stray/inner.rs", "")
         .finds(&["high/src/stray.rs:1: stray stands in no layer of high"]);
+    Tree::new().with("high/src/tests.rs", "").is_clean();
+}
+
+#[test]
+fn a_crate_within_the_folder_of_another_is_a_crate_of_its_own() {
+    let table = Tree::new().0[ARCHITECTURE].replace(
+        "| `low` | none |",
+        "| `low` | none |\n| `low/inner` | `high` |",
+    );
+    Tree::new()
+        .with(
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"low\", \"high\", \"low/inner\"]\n",
+        )
+        .with(ARCHITECTURE, &table)
+        .with("low/inner/Cargo.toml", "[package]\nname = \"inner\"\n")
+        .with("low/inner/src/lib.rs", "use acme_high::root;")
+        .is_clean();
 }
 
 #[test]
