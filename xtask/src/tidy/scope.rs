@@ -282,9 +282,6 @@ impl<'ast> Visit<'ast> for Reader {
             self.tokens(list.tokens.clone(), list.path.is_ident("serde"));
         }
     }
-
-    /// `pub(in path)` grants access; it imports nothing.
-    fn visit_visibility(&mut self, _: &'ast Visibility) {}
 }
 
 fn text(ident: &syn::Ident) -> String {
