@@ -55,8 +55,8 @@ fn report(graph: &Graph<'_>, group: &BTreeSet<&str>) -> Option<Violation> {
         .find(|import| declares(import.to, import.from));
     let hint = match upward {
         Some(import) => format!(
-            "move what `{}` names out of {}, which also imports from this file below it, into a file of its own",
-            import.path, import.to
+            "move what `{}` names out of {} into a file of its own: {} imports from {}",
+            import.path, import.to, import.to, import.from
         ),
         None => format!(
             "move what `{}` names into a file of its own that imports neither, or pass it as an argument",
