@@ -164,6 +164,55 @@ pub trait SecurityControl: Send + Sync {
     }
 }
 
+macro_rules! delegate {
+    ($($type:ty),*) => {$(
+        #[async_trait]
+        impl<T: SecurityControl + ?Sized> SecurityControl for $type {
+            fn id(&self) -> &str {
+                (**self).id()
+            }
+            fn phase(&self) -> Phase {
+                (**self).phase()
+            }
+            fn plan(&self) -> PlannedControl {
+                (**self).plan()
+            }
+            fn needs(&self) -> Vec<Need> {
+                (**self).needs()
+            }
+            fn objects(&self) -> Vec<PlannedObject> {
+                (**self).objects()
+            }
+            async fn enforce(&self, scope: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+                (**self).enforce(scope).await
+            }
+            async fn grant(&self, scope: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+                (**self).grant(scope).await
+            }
+            fn verifies_access(&self) -> bool {
+                (**self).verifies_access()
+            }
+            async fn verify(&self, scope: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+                (**self).verify(scope).await
+            }
+            async fn revoke(&self, scope: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+                (**self).revoke(scope).await
+            }
+            async fn release(&self, scope: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+                (**self).release(scope).await
+            }
+            async fn verify_release(&self, scope: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
+                (**self).verify_release(scope).await
+            }
+            fn post_scan(&self) -> Vec<AuditCheck> {
+                (**self).post_scan()
+            }
+        }
+    )*};
+}
+
+delegate!(std::sync::Arc<T>, Box<T>);
+
 /// Why a stage of a control failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]

@@ -93,6 +93,42 @@ pub trait ScanStrategy: Send + Sync {
     ) -> Result<Box<dyn TargetAccess>, StrategyError>;
 }
 
+macro_rules! delegate {
+    ($($type:ty),*) => {$(
+        #[async_trait]
+        impl<T: ScanStrategy + ?Sized> ScanStrategy for $type {
+            fn name(&self) -> &str {
+                (**self).name()
+            }
+            fn trust(&self) -> &str {
+                (**self).trust()
+            }
+            fn absent(&self) -> &[Section] {
+                (**self).absent()
+            }
+            fn commands(&self, context: &OpenContext<'_>) -> Vec<PlannedCommand> {
+                (**self).commands(context)
+            }
+            async fn prepare(
+                &self,
+                context: &OpenContext<'_>,
+                controls: &PreparedControls,
+            ) -> Result<(), StrategyError> {
+                (**self).prepare(context, controls).await
+            }
+            async fn open(
+                &self,
+                context: &OpenContext<'_>,
+                controls: &EnforcedControls,
+            ) -> Result<Box<dyn TargetAccess>, StrategyError> {
+                (**self).open(context, controls).await
+            }
+        }
+    )*};
+}
+
+delegate!(std::sync::Arc<T>, Box<T>);
+
 /// Models an open way into one target.
 #[async_trait]
 pub trait TargetAccess: Send {
