@@ -40,7 +40,7 @@ pub fn chart_template() -> String {
 
 fn fill(name: &str, resources: &str) -> String {
     TEXT.replace("@MATCH@\n", resources)
-        .replace("@GUARD_NAME@", name)
+        .replace("@NAME@", name)
 }
 
 #[cfg(test)]
