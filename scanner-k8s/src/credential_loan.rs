@@ -25,7 +25,7 @@ use crate::names::object_name;
 use crate::plan::limits;
 use crate::plan::limits::get_rule;
 use crate::{
-    api::connect::Connection,
+    api::{connect::Cluster, segment::Segment},
     controls,
     plan::{
         manifest, preflight,
@@ -67,11 +67,10 @@ pub struct LendRequest {
 
 /// A lending that was planned and has written nothing yet.
 pub struct PreparedLending {
-    connection: Connection,
+    segment: Segment,
     plan: ScanPlan,
     before: PodSnapshot,
     tool: Arc<dyn Tool>,
-    calls_before: (u64, u64),
 }
 
 impl PreparedLending {
@@ -82,13 +81,26 @@ impl PreparedLending {
     /// Fails when there is no such running container, a permission is missing, or an admission guard would
     /// refuse all that the program can do.
     pub async fn new(
-        connection: &Connection,
+        cluster: &Cluster,
         request: &LendRequest,
         tool: Arc<dyn Tool>,
     ) -> Result<Self, ResolveError> {
-        let calls_before = connection.calls();
-        let (target, pod) = resolve(connection, &request.target).await?;
-        let allowed = preflight::ask(connection, target.namespace.as_str()).await?;
+        Self::within(cluster.begin(), request, tool).await
+    }
+
+    /// The same in a segment that was begun before, such as one whose log is written to a file already.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`PreparedLending::new`] does.
+    pub async fn within(
+        segment: Segment,
+        request: &LendRequest,
+        tool: Arc<dyn Tool>,
+    ) -> Result<Self, ResolveError> {
+        let operator = segment.operator();
+        let (target, pod) = resolve(operator, &request.target).await?;
+        let allowed = preflight::ask(operator, target.namespace.as_str()).await?;
         let missing = allowed.missing(&[]);
         if !missing.is_empty() {
             let namespace = target.namespace.to_string();
@@ -101,7 +113,7 @@ impl PreparedLending {
         }
         if request.run_anything && allowed.limits() {
             rules.push(limits::may_run_anything(&target));
-        } else if limits::present(connection, target.namespace.as_str()).await? {
+        } else if limits::present(operator, target.namespace.as_str()).await? {
             return Err(ResolveError::Guarded(request.run_anything));
         }
         let name = object_name(&scan_id);
@@ -126,14 +138,13 @@ impl PreparedLending {
             lease_seconds: request.lease_seconds.clamp(MIN_LEASE, MAX_LEASE),
             target,
         };
-        let session = Session::new(connection.clone(), plan.clone());
+        let session = Session::new(segment.clone(), plan.clone());
         plan.controls = controls::all(&session).iter().map(|c| c.plan()).collect();
         Ok(Self {
-            connection: connection.clone(),
+            segment,
             plan,
             before: PodSnapshot::of(&pod),
             tool,
-            calls_before,
         })
     }
 
@@ -144,7 +155,7 @@ impl PreparedLending {
 
     /// The log of what is decided and done.
     pub fn audit(&self) -> Arc<AuditLog> {
-        Arc::clone(self.connection.audit())
+        Arc::clone(self.segment.audit())
     }
 
     /// Lends, and gives the report and the exit code of the program, if it ended.
@@ -153,7 +164,7 @@ impl PreparedLending {
         observer: &dyn Observer,
         interrupt: impl Future<Output = String>,
     ) -> (ScanReport, Option<i32>) {
-        let session = Session::new(self.connection.clone(), self.plan.clone());
+        let session = Session::new(self.segment.clone(), self.plan.clone());
         let _ = session.before.set(self.before);
         let code = Arc::new(OnceLock::new());
         let strategy = Lend {
@@ -173,12 +184,9 @@ impl PreparedLending {
             observer: &LoggedScan::new(&session, observer),
         };
         let mut report = pipeline.run(interrupt).await;
-        let now = self.connection.calls();
-        report.api_calls = ApiCalls {
-            operator: now.0 - self.calls_before.0,
-            scan: now.1 - self.calls_before.1,
-        };
-        report.audit = Some(AuditSummary::of(self.connection.audit()));
+        let (operator, scan) = self.segment.calls();
+        report.api_calls = ApiCalls { operator, scan };
+        report.audit = Some(AuditSummary::of(self.segment.audit()));
         (report, code.get().copied())
     }
 }

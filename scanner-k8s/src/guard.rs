@@ -39,8 +39,7 @@ pub fn chart_template() -> String {
 }
 
 fn fill(name: &str, resources: &str) -> String {
-    TEXT.replace("@MATCH@\n", resources)
-        .replace("@GUARD_NAME@", name)
+    TEXT.replace("@MATCH@\n", resources).replace("@NAME@", name)
 }
 
 #[cfg(test)]

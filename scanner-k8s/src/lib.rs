@@ -19,7 +19,8 @@ pub mod strategies;
 
 pub use api::{
     call::CallError,
-    connect::{ConnectOptions, Connection, connect},
+    connect::{Cluster, ClusterBuilder, ConnectError},
+    segment::Segment,
 };
 pub use plan::{
     request::{ScanRequest, Strategy},

@@ -9,7 +9,12 @@ use scanner_core::report::{AuditCheck, AuditOutcome};
 
 pub(crate) use side_effects::side_effects;
 
-use crate::run::{ledger::Scope, session::Session};
+use open_files::Searched;
+
+use crate::{
+    api::TokenDetector,
+    run::{ledger::Scope, session::Session},
+};
 
 fn check(id: &str, outcome: AuditOutcome, evidence: Vec<String>) -> AuditCheck {
     AuditCheck {
@@ -77,7 +82,7 @@ pub(crate) fn objects(session: &Session) -> Vec<AuditCheck> {
 
 /// The token is refused, and is nowhere that this program can look.
 pub(crate) fn credential(session: &Session) -> Vec<AuditCheck> {
-    if session.scan_client.get().is_none() {
+    if session.identity.get().is_none() {
         let none = vec!["no token was ever received".to_owned()];
         return vec![check("token-refused", AuditOutcome::Shown, none)];
     }
@@ -87,36 +92,45 @@ pub(crate) fn credential(session: &Session) -> Vec<AuditCheck> {
     } else {
         "the server was not seen to refuse it"
     };
-    let tokens = session.connection.tokens();
+    let tokens = session.segment.tokens();
     let (sent, received, seen) = tokens.streams();
     let mut evidence = vec![format!(
         "{sent} bytes sent to targets and {received} bytes received from them: {}",
         found(seen > 0)
     )];
-    let arguments = std::env::args_os().any(|arg| tokens.finds(arg.as_encoded_bytes()));
-    let environment = std::env::vars_os().any(|(_, value)| tokens.finds(value.as_encoded_bytes()));
-    evidence.push(format!(
-        "arguments and environment of this program: {}",
-        found(arguments || environment)
-    ));
-    let log = session.connection.audit().text();
+    let log = session.segment.audit().text();
     let logged = tokens.finds(log.as_bytes());
     evidence.push(format!(
         "{} lines of the audit log: {}",
         log.lines().count(),
         found(logged)
     ));
-    let files = open_files::search(tokens, Path::new("/proc/self/fd"));
-    evidence.extend(files.evidence);
-    let clean = seen == 0 && !arguments && !environment && !logged && !files.found;
+    let process = session.segment.searches_own_process();
+    let process = process.then(|| own_process(tokens)).unwrap_or_default();
+    evidence.extend(process.evidence);
+    let clean = seen == 0 && !logged && !process.found;
     let outcome = match clean {
-        true if files.skipped => AuditOutcome::Told,
+        true if process.skipped => AuditOutcome::Told,
         clean => shown(clean),
     };
     vec![
         check("token-refused", shown(refused), vec![text.into()]),
         check("no-credential-left", outcome, evidence),
     ]
+}
+
+/// Arguments, environment and open files of this process; a program that embeds a scan may not want it.
+fn own_process(tokens: &TokenDetector) -> Searched {
+    let arguments = std::env::args_os().any(|arg| tokens.finds(arg.as_encoded_bytes()));
+    let environment = std::env::vars_os().any(|(_, value)| tokens.finds(value.as_encoded_bytes()));
+    let mut searched = open_files::search(tokens, Path::new("/proc/self/fd"));
+    let evidence = format!(
+        "arguments and environment of this program: {}",
+        found(arguments || environment)
+    );
+    searched.evidence.insert(0, evidence);
+    searched.found |= arguments || environment;
+    searched
 }
 
 fn found(found: bool) -> &'static str {
@@ -129,7 +143,7 @@ fn found(found: bool) -> &'static str {
 
 /// The audit log has every call, and its chain holds.
 pub(crate) fn log(session: &Session) -> Vec<AuditCheck> {
-    let log = session.connection.audit();
+    let log = session.segment.audit();
     let holds = log.holds();
     let at = log.checkpoint();
     let text = if holds {

@@ -24,7 +24,7 @@ use crate::plan::scan_id::scan_id;
 use crate::run::logged::LoggedScan;
 use crate::strategies::approach::{self, Reach, Settled};
 use crate::{
-    api::connect::Connection,
+    api::{connect::Cluster, segment::Segment},
     plan::{
         gate_facts, manifest,
         preflight::{self, Allowed},
@@ -37,7 +37,7 @@ use crate::{
 
 /// A scan that was planned and has written nothing yet.
 pub struct PreparedScan {
-    connection: Connection,
+    segment: Segment,
     plan: ScanPlan,
     pod: PodFacts,
     before: PodSnapshot,
@@ -46,7 +46,6 @@ pub struct PreparedScan {
     allowed: Allowed,
     threshold: Severity,
     reach: Box<dyn Reach>,
-    calls_before: (u64, u64),
     /// What to do when the target lacks what the strategy needs, where the strategy was left to choose.
     otherwise: Option<ScanRequest>,
 }
@@ -59,11 +58,25 @@ impl PreparedScan {
     ///
     /// Fails when there is no such running container, or more than one, or a permission is missing.
     pub async fn new(
-        connection: &Connection,
+        cluster: &Cluster,
         engine: &dyn ScanEngine,
         request: ScanRequest,
     ) -> Result<Self, ResolveError> {
-        let calls_before = connection.calls();
+        Self::within(cluster.begin(), engine, request).await
+    }
+
+    /// The same in a segment that was begun before, such as one whose log is written to a file already, or
+    /// is that of an earlier scan ([`Segment::next`]).
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`PreparedScan::new`] does.
+    pub async fn within(
+        segment: Segment,
+        engine: &dyn ScanEngine,
+        request: ScanRequest,
+    ) -> Result<Self, ResolveError> {
+        let operator = segment.operator();
         let otherwise = request.otherwise();
         let scan_id = scan_id().map_err(|_| ResolveError::Malformed("a scan id"))?;
         let name = object_name(&scan_id);
@@ -73,14 +86,14 @@ impl PreparedScan {
                 (sidecar::image_target(namespace, &name, image)?, None)
             }
             PodSelection::Name(_) | PodSelection::Labels(_) => {
-                let (target, pod) = resolve(connection, &request.target).await?;
+                let (target, pod) = resolve(operator, &request.target).await?;
                 (target, Some(pod))
             }
         };
         let reach =
-            approach::decide(connection, &target, pod.as_ref(), request.strategy.clone()).await?;
+            approach::decide(operator, &target, pod.as_ref(), request.strategy.clone()).await?;
         let namespace = target.namespace.as_str();
-        let allowed = preflight::ask(connection, namespace).await?;
+        let allowed = preflight::ask(operator, namespace).await?;
         let missing = allowed.missing(reach.needs());
         if !missing.is_empty() {
             return Err(ResolveError::Forbidden(namespace.to_owned(), missing));
@@ -117,7 +130,7 @@ impl PreparedScan {
             target: target.clone(),
             otherwise: None,
         };
-        let session = Session::new(connection.clone(), plan.clone());
+        let session = Session::new(segment.clone(), plan.clone());
         let controls = reach.controls(&session);
         plan.controls = controls.iter().map(|c| c.plan()).collect();
         let before = pod.as_ref().map(PodSnapshot::of).unwrap_or_default();
@@ -130,7 +143,7 @@ impl PreparedScan {
             Some(policy) => {
                 let (facts, needs) = (pod_facts.clone(), policy.needs());
                 let pod = pod.unwrap_or_default();
-                let asked = gate_facts::collect(connection, &pod, &target, facts, needs, &allowed);
+                let asked = gate_facts::collect(operator, &pod, &target, facts, needs, &allowed);
                 Some(Box::pin(asked).await)
             }
             None => None,
@@ -147,11 +160,10 @@ impl PreparedScan {
                 .flat_map(|p| p.required_controls())
                 .collect(),
             allowed,
-            connection: connection.clone(),
+            segment,
             plan,
             threshold: request.threshold,
             reach,
-            calls_before,
             otherwise,
         })
     }
@@ -166,7 +178,7 @@ impl PreparedScan {
     pub async fn whole_plan(&self, engine: &dyn ScanEngine) -> ScanPlan {
         let mut plan = self.plan.clone();
         if let Some(request) = self.otherwise.clone() {
-            let planned = Box::pin(auto::planned(&self.connection, engine, request));
+            let planned = Box::pin(auto::planned(self.segment.next(), engine, request));
             plan.otherwise = Some(Box::new(planned.await));
         }
         plan
@@ -178,10 +190,10 @@ impl PreparedScan {
         self.plan.gates.iter().any(aborts)
     }
 
-    /// The log of what this scan decides and does. It is still open: [`AuditLog::close`] it after the
-    /// last scan of the connection.
+    /// The log of what this scan decides and does, and of every call that it makes. It is still open:
+    /// [`AuditLog::close`] it after the scan, or after the last one that shares it.
     pub fn audit(&self) -> Arc<AuditLog> {
-        Arc::clone(self.connection.audit())
+        Arc::clone(self.segment.audit())
     }
 
     /// Runs the scan. When `interrupt` resolves, with its reason, what was made is released first.
@@ -194,7 +206,7 @@ impl PreparedScan {
         interrupt: impl Future<Output = String>,
     ) -> ScanReport {
         let interrupt = interrupt.shared();
-        let (connection, otherwise) = (self.connection.clone(), self.otherwise.take());
+        let (segment, otherwise) = (self.segment.clone(), self.otherwise.take());
         // On the heap: whoever embeds this need not care how large a scan's future is.
         let first = Box::pin(self.run_once(engine, observer, interrupt.clone()));
         let (report, lacks) = first.await;
@@ -206,7 +218,7 @@ impl PreparedScan {
         match (otherwise, lacks) {
             (Some(next), Some(lacks)) if clean => {
                 Box::pin(auto::second(
-                    &connection,
+                    segment.next(),
                     report,
                     &lacks,
                     next,
@@ -227,7 +239,7 @@ impl PreparedScan {
         observer: &dyn Observer,
         interrupt: impl Future<Output = String>,
     ) -> (ScanReport, Option<Lacks>) {
-        let session = Session::new(self.connection.clone(), self.plan.clone());
+        let session = Session::new(self.segment.clone(), self.plan.clone());
         let _ = session.before.set(self.before);
         let observer = &LoggedScan::new(&session, observer);
         let gates = self.plan.gates.iter().cloned();
@@ -246,14 +258,12 @@ impl PreparedScan {
         let mut report = pipeline.run(interrupt).await;
         report.unused_allowances = self.unused;
         if report.verdict == Verdict::GateAborted {
-            report.alert = Some(alert::raise(&self.connection, &report, &self.allowed).await);
+            report.alert =
+                Some(alert::raise(self.segment.operator(), &report, &self.allowed).await);
         }
-        let now = self.connection.calls();
-        report.api_calls = ApiCalls {
-            operator: now.0 - self.calls_before.0,
-            scan: now.1 - self.calls_before.1,
-        };
-        report.audit = Some(AuditSummary::of(self.connection.audit()));
+        let (operator, scan) = self.segment.calls();
+        report.api_calls = ApiCalls { operator, scan };
+        report.audit = Some(AuditSummary::of(self.segment.audit()));
         self.reach.refine(&mut report);
         (report, self.reach.lacks().cloned())
     }

@@ -120,7 +120,7 @@ async fn matrix(test: &str, rules: Vec<PlannedRule>, more: &[(&str, &str)]) {
     plan.rules = rules;
     plan.rules.push(limits::may_run(&plan.target, &command));
     let own = names::object_name(&plan.scan_id);
-    let session: Arc<Session> = Session::new(site.connection.clone(), plan);
+    let session: Arc<Session> = Session::new(site.cluster.begin(), plan);
     let controls = controls::all(&session);
     for control in &controls {
         control.enforce().await.expect("enforced");

@@ -88,7 +88,6 @@ fn failed_at(report: &ScanReport) -> Stage {
 #[tokio::test]
 async fn a_scan_runs_as_planned_and_leaves_nothing() {
     let site = Site::new("clean").await;
-    let before = site.connection.calls();
     let session = site.session(120).await;
     let report = scan(&session, "sh", "echo looked; exit 0\n", pending()).await;
     assert_eq!(report.verdict, Verdict::Passed, "{}", show(&report));
@@ -101,8 +100,8 @@ async fn a_scan_runs_as_planned_and_leaves_nothing() {
     assert!(text.contains("refused with 401"), "{text}");
     assert_eq!(session.ledger().len(), 5);
     assert_eq!(site.leftovers().await, Vec::<String>::new());
-    let after = site.connection.calls();
-    let calls = after.0 - before.0 + after.1 - before.1;
+    let (operator, scan) = session.segment().calls();
+    let calls = operator + scan;
     assert!(calls <= 25, "{calls} API calls");
     site.remove().await;
 }

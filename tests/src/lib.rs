@@ -11,6 +11,7 @@ pub mod fault;
 pub mod guarded;
 pub mod part;
 pub mod program;
+pub mod shell;
 pub mod thief;
 mod wait;
 
@@ -33,7 +34,7 @@ use kube::{
 };
 use scanner_core::{ScanPlan, Target, target::PodSelection, target::TargetRequest};
 use scanner_k8s::{
-    ConnectOptions, Connection, Session, connect, names,
+    Cluster, Session, names,
     plan::{manifest, resolve::resolve},
 };
 use serde_json::{Value, json};
@@ -42,8 +43,8 @@ use serde_json::{Value, json};
 pub struct Site {
     /// The tests' own client.
     pub client: Client,
-    /// secure-scan's connection.
-    pub connection: Connection,
+    /// The cluster, as secure-scan uses it.
+    pub cluster: Cluster,
     /// The namespace.
     pub namespace: String,
 }
@@ -63,12 +64,9 @@ impl Site {
             .await
             .expect("context");
         let client = Client::try_from(config).expect("client");
-        let connection = connect(&ConnectOptions {
-            kubeconfig: None,
-            context: Some(context),
-        })
-        .await
-        .expect("connect");
+        let cluster = Cluster::kubeconfig(None, Some(&context))
+            .await
+            .expect("a cluster");
         let id = uuid::Uuid::new_v4().simple().to_string();
         let namespace = format!("e2e-{test}-{}", &id[..6]);
         let object = json!({"metadata": {"name": namespace}});
@@ -80,7 +78,7 @@ impl Site {
             .expect("create namespace");
         let site = Self {
             client,
-            connection,
+            cluster,
             namespace,
         };
         site.pod("web").await;
@@ -144,7 +142,7 @@ impl Site {
             pod: PodSelection::Name(name.parse().expect("name")),
             container: None,
         };
-        resolve(&self.connection, &request)
+        resolve(self.cluster.begin().operator(), &request)
             .await
             .expect("resolve")
             .0
@@ -170,7 +168,7 @@ impl Site {
             controls: vec![],
             otherwise: None,
         };
-        Session::new(self.connection.clone(), plan)
+        Session::new(self.cluster.begin(), plan)
     }
 
     /// Every object that carries a scan's label.

@@ -12,16 +12,16 @@ use kube::{
     Client,
     api::{AttachParams, Request},
 };
-use scanner_core::{Target, escape::visible};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-use crate::api::{
-    call::{CallError, call},
-    connect::StreamTap,
-};
+use crate::api::{call::call, stream_tap::StreamTap};
 
+mod error;
+mod status;
 mod tally;
 
+pub use error::{ExecError, ExecErrorKind};
+use status::evaluate;
 use tally::Tally;
 
 const STDIN: u8 = 0;
@@ -44,41 +44,6 @@ pub struct Limits {
     pub idle: Duration,
 }
 
-/// Why a run has no result.
-#[derive(Debug, thiserror::Error)]
-pub enum ExecError {
-    /// More output than allowed.
-    #[error("the target sent more than {0} bytes")]
-    TooLong(usize),
-    /// No end in time.
-    #[error("the target did not finish in time")]
-    TooLate,
-    /// The stream ended without a status.
-    #[error("the stream was cut: it ended without a status")]
-    Cut,
-    /// The connection failed.
-    #[error("the connection failed")]
-    Connection(#[source] Box<WsError>),
-    /// The command could not be run, or failed.
-    #[error("the command failed in the target: {server} {said}")]
-    Failed {
-        /// What the server says of it.
-        server: String,
-        /// What the command itself said on standard error.
-        said: String,
-    },
-}
-
-impl ExecError {
-    /// Why, without a word of what the target said.
-    fn class(&self) -> String {
-        match self {
-            Self::Failed { .. } => "the command failed in the target".into(),
-            error => error.to_string(),
-        }
-    }
-}
-
 /// An open stream into one container; the server has checked the credential already.
 pub struct ExecStream {
     messages: Box<dyn Messages>,
@@ -96,30 +61,39 @@ impl<T> Messages for T where
 {
 }
 
-/// Opens an exec of `command` in `target`.
+/// One container.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) namespace: &'a str,
+    pub(super) pod: &'a str,
+    pub(super) container: &'a str,
+}
+
+/// Opens an exec of `argv` in `place`; `what` says in an error what was tried.
 ///
 /// # Errors
 ///
 /// Fails when the server refuses it. Does not fail when the command does not exist: the run does.
-pub async fn open(
+pub(super) async fn open(
     client: &Client,
-    target: &Target,
-    command: &[&str],
-) -> Result<ExecStream, CallError> {
+    what: String,
+    place: Place<'_>,
+    argv: &[&str],
+) -> Result<ExecStream, ExecError> {
     let params = AttachParams::default()
-        .container(target.container.as_str())
+        .container(place.container)
         .stdin(true)
         .stdout(true)
         .stderr(true);
-    let url = <Pod as kube::Resource>::url_path(&(), Some(target.namespace.as_str()));
-    let request = Request::new(url).exec(target.pod.as_str(), command.iter().copied(), &params);
+    let url = <Pod as kube::Resource>::url_path(&(), Some(place.namespace));
+    let request = Request::new(url).exec(place.pod, argv.iter().copied(), &params);
     let tap = StreamTap::default();
     let connect = async {
         let mut request = request.map_err(kube::Error::BuildRequest)?;
         request.extensions_mut().insert(tap.clone());
         client.connect(request).await
     };
-    let connection = call(format!("exec into {target}"), connect).await?;
+    let connection = call(what, connect).await?;
     Ok(ExecStream {
         messages: Box::new(connection.into_stream()),
         tally: Tally::new(tap),
@@ -192,7 +166,7 @@ impl ExecStream {
                     complaints.extend_from_slice(data);
                 }
                 Some((&STATUS, data)) => {
-                    judge(data, &complaints)?;
+                    evaluate(data, &complaints)?;
                     return Err(ExecError::Cut);
                 }
                 _ => {}
@@ -234,7 +208,7 @@ impl ExecStream {
                 STDOUT => out.extend_from_slice(data),
                 STDERR if complaints.len() < 4096 => complaints.extend_from_slice(data),
                 STATUS => {
-                    judge(data, &complaints)?;
+                    evaluate(data, &complaints)?;
                     return sent.map(|()| out);
                 }
                 _ => {}
@@ -256,51 +230,5 @@ impl ExecStream {
     async fn send(&mut self, message: Vec<u8>) -> Result<(), ExecError> {
         let sent = self.messages.send(Message::Binary(message.into())).await;
         sent.map_err(|error| ExecError::Connection(Box::new(error)))
-    }
-}
-
-/// Reads the status frame: a `metav1.Status`.
-fn judge(status: &[u8], complaints: &[u8]) -> Result<(), ExecError> {
-    let parsed: serde_json::Value = serde_json::from_slice(status).unwrap_or_default();
-    if parsed["status"] == "Success" {
-        return Ok(());
-    }
-    let message = parsed["message"]
-        .as_str()
-        .unwrap_or("the status cannot be read");
-    let complaints = String::from_utf8_lossy(complaints);
-    Err(ExecError::Failed {
-        server: visible(message, 600),
-        said: visible(complaints.trim(), 600),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_readable_success_is_success() {
-        assert!(judge(br#"{"status":"Success"}"#, b"").is_ok());
-        for bad in [
-            &b""[..],
-            b"{}",
-            b"garbage",
-            br#"{"status":"Failure","message":"no sh"}"#,
-        ] {
-            assert!(judge(bad, b"x").is_err());
-        }
-    }
-
-    #[test]
-    fn what_the_command_says_is_not_taken_for_the_server() {
-        let status = br#"{"status":"Failure","message":"exit code 1"}"#;
-        let Err(ExecError::Failed { server, said }) = judge(status, b"exec: \"/bin/sh\" ") else {
-            panic!("it failed");
-        };
-        assert_eq!(
-            (server.as_str(), said.as_str()),
-            ("exit code 1", "exec: \"/bin/sh\"")
-        );
     }
 }

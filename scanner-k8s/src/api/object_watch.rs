@@ -9,7 +9,7 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::api::call::{CallError, insist};
+use crate::api::call::{CallError, CallErrorKind, call_with_retry};
 
 type Events<K> = Pin<Box<dyn Stream<Item = kube::Result<WatchEvent<K>>> + Send>>;
 
@@ -85,7 +85,8 @@ where
             events
         } else {
             let params = WatchParams::default().fields(&format!("metadata.name={name}"));
-            let watch = insist(self.what.into(), || self.api.watch(&params, &self.version));
+            let watch =
+                call_with_retry(self.what.into(), || self.api.watch(&params, &self.version));
             self.events.insert(Box::pin(watch.await?))
         };
         match events.next().await {
@@ -98,9 +99,9 @@ where
             Some(Ok(WatchEvent::Error(_))) => {
                 // The version is too old to go on from.
                 self.pause().await;
-                match insist(self.what.into(), || self.api.get(&name)).await {
+                match call_with_retry(self.what.into(), || self.api.get(&name)).await {
                     Ok(object) => self.see(object),
-                    Err(error) if error.code() == Some(404) => self.gone = true,
+                    Err(error) if error.kind() == CallErrorKind::NotFound => self.gone = true,
                     Err(error) => return Err(error),
                 }
             }

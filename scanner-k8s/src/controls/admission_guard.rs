@@ -8,10 +8,10 @@ use scanner_core::{
     plan::PlannedControl,
 };
 
-use crate::names::{GUARD_GROUP, GUARD_MARK, GUARD_NAME};
+use crate::names::{GUARD_GROUP, GUARD_NAME};
 use crate::plan::limits;
 use crate::{
-    api::call::call,
+    api::call::{CallErrorKind, ForbiddenBy, call},
     run::session::{Session, not_held},
 };
 
@@ -46,7 +46,7 @@ impl SecurityControl for AdmissionGuard {
     }
 
     async fn verify(&self) -> Result<Evidence, ControlError> {
-        let client = self.0.scan_client()?;
+        let review = self.0.review()?;
         // The pod into which RBAC lets the identity exec, which a clone is and its target is not.
         let mut target = self.0.plan.target.clone();
         let mut rules = self.0.plan.rules.iter();
@@ -56,10 +56,13 @@ impl SecurityControl for AdmissionGuard {
         }
         let request =
             limits::exec_request(&target, "secure-scan-not-planned", &["not-planned"], false);
-        let ask = async { client.request_text(request?).await };
+        let ask = async { review.attempt(request?).await };
         let asked = call("ask for an exec that was not planned", ask).await;
+        let refused = CallErrorKind::Forbidden {
+            by: ForbiddenBy::Guard,
+        };
         let refusal = match asked {
-            Err(error) if chain(&error).contains(GUARD_MARK) => true,
+            Err(error) if error.kind() == refused => true,
             Err(error) if error.code() == Some(400) => false,
             Err(error) => return Err(unknown(&chain(&error))),
             Ok(_) => return Err(unknown("an odd answer")),

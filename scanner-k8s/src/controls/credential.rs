@@ -7,17 +7,17 @@ use std::{
 
 use async_trait::async_trait;
 use k8s_openapi::api::{
-    authentication::v1::{BoundObjectReference, SelfSubjectReview, TokenRequest, TokenRequestSpec},
+    authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec},
     core::v1::{Secret, ServiceAccount},
 };
-use kube::{Api, api::PostParams};
+use kube::api::PostParams;
 use scanner_core::{
     ControlError, Evidence, SecurityControl, plan::PlannedControl, report::AuditCheck,
 };
 use secrecy::SecretString;
 
 use crate::{
-    api::call::{CallError, call},
+    api::call::{CallError, CallErrorKind, call},
     plan::manifest,
     post_scan,
     run::session::{Session, not_held},
@@ -80,15 +80,12 @@ impl SecurityControl for SingleUseCredential {
             .ok_or_else(|| not_held("the server gave no token"))?;
         let token = SecretString::from(status.token);
         self.0.lend(&token);
-        let client = self
-            .0
-            .connection
-            .with_token(token)
-            .map_err(|source| ControlError {
-                source: Some(Box::new(source)),
-                ..not_held("cannot make a client for the scan identity")
-            })?;
-        let _ = self.0.scan_client.set(client);
+        let identity = self.0.segment.identity(token);
+        let identity = identity.map_err(|source| ControlError {
+            source: Some(Box::new(source)),
+            ..not_held("the server's token cannot be sent")
+        })?;
+        let _ = self.0.identity.set(identity);
         Ok(Evidence::of(format!(
             "token issued, expires {}, bound to a Secret of the lease",
             status.expiration_timestamp.0
@@ -96,7 +93,7 @@ impl SecurityControl for SingleUseCredential {
     }
 
     async fn verify(&self) -> Result<Evidence, ControlError> {
-        self.0.scan_client()?;
+        self.0.review()?;
         Ok(Evidence::of(
             "the API server accepted the token for the planned rules only",
         ))
@@ -112,7 +109,7 @@ impl SecurityControl for SingleUseCredential {
 
     async fn verify_release(&self) -> Result<Evidence, ControlError> {
         let gone = self.0.gone::<Secret>().await;
-        if self.0.scan_client.get().is_none() {
+        if self.0.identity.get().is_none() {
             return Ok(Evidence(vec![gone?, "no token was ever received".into()]));
         }
         // Whatever is left of the rest, the token must be seen to be refused.
@@ -135,12 +132,10 @@ impl SingleUseCredential {
             .copied()
             .unwrap_or_else(Instant::now);
         tokio::time::sleep(TOKEN_CACHE.saturating_sub(used.elapsed())).await;
-        let api: Api<SelfSubjectReview> = Api::all(self.0.scan_client()?.clone());
+        let review = self.0.review()?;
         for _ in 0..10 {
-            let review = SelfSubjectReview::default();
-            let params = PostParams::default();
-            match call("use the burnt token", api.create(&params, &review)).await {
-                Err(error) if error.code() == Some(401) => {
+            match review.review_self().await {
+                Err(error) if error.kind() == CallErrorKind::Unauthorized => {
                     let _ = self.0.token_refused.set(());
                     return Ok("the token was tried again and refused with 401".into());
                 }

@@ -4,13 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use k8s_openapi::api::{
-    authorization::v1::{SelfSubjectRulesReview, SelfSubjectRulesReviewSpec},
-    core::v1::{Secret, ServiceAccount},
+    core::v1::ServiceAccount,
     rbac::v1::{Role, RoleBinding},
-};
-use kube::{
-    Api,
-    api::{ListParams, PostParams},
 };
 use scanner_core::{
     ControlError, Evidence, SecurityControl,
@@ -18,7 +13,7 @@ use scanner_core::{
 };
 
 use crate::{
-    api::call::{CallError, call},
+    api::call::CallError,
     plan::manifest,
     run::session::{Session, not_held},
 };
@@ -138,21 +133,10 @@ impl LeastPrivilege {
     /// What the server says that the scan identity may do, beyond reviewing itself, and whether it calls
     /// that incomplete.
     async fn rules(&self) -> Result<(Vec<PlannedRule>, bool), ControlError> {
-        let review = SelfSubjectRulesReview {
-            spec: SelfSubjectRulesReviewSpec {
-                namespace: Some(self.0.namespace().to_owned()),
-            },
-            ..SelfSubjectRulesReview::default()
-        };
-        let api = Api::all(self.0.scan_client()?.clone());
-        let answer = call(
-            "review the scan identity",
-            api.create(&PostParams::default(), &review),
-        )
-        .await
-        .map_err(CallError::of_control)?;
+        let review = self.0.review()?;
+        let status = review.review_rules(self.0.namespace()).await;
+        let status = status.map_err(CallError::of_control)?;
         let _ = self.0.token_used.set(std::time::Instant::now());
-        let status = answer.status.unwrap_or_default();
         let incomplete = status.incomplete;
         let rules = status.resource_rules.into_iter().map(|rule| {
             let mut verbs = rule.verbs;
@@ -170,10 +154,8 @@ impl LeastPrivilege {
 
     /// Really tries what must be refused.
     async fn forbidden(&self) -> Result<String, ControlError> {
-        let client = self.0.scan_client()?;
-        let secrets = Api::<Secret>::namespaced(client.clone(), self.0.namespace());
-        let one = ListParams::default().limit(1);
-        let list = call("list Secrets", secrets.list_metadata(&one)).await;
+        let review = self.0.review()?;
+        let list = review.try_list_secrets(self.0.namespace()).await;
         match list.err().and_then(|error| error.code()) {
             Some(403) => Ok("tried and refused with 403: list secrets".into()),
             _ => Err(not_held("was not refused: list secrets")),

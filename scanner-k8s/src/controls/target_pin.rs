@@ -10,7 +10,7 @@ use scanner_core::{
 };
 
 use crate::{
-    api::call::{CallError, insist},
+    api::call::{CallError, CallErrorKind, call_with_retry},
     plan::resolve,
     pod::snapshot::PodSnapshot,
     post_scan,
@@ -55,7 +55,7 @@ impl SecurityControl for TargetPin {
     async fn verify_release(&self) -> Result<Evidence, ControlError> {
         let target = &self.0.plan.target;
         let api = self.0.operator_api::<Pod>();
-        let now = match insist("get the target again".into(), || {
+        let now = match call_with_retry("get the target again".into(), || {
             api.get(target.pod.as_str())
         })
         .await
@@ -64,7 +64,7 @@ impl SecurityControl for TargetPin {
                 let _ = self.0.after.set(PodSnapshot::of(&pod));
                 resolve::target_of(&pod, Some(&target.container)).ok()
             }
-            Err(error) if error.code() == Some(404) => None,
+            Err(error) if error.kind() == CallErrorKind::NotFound => None,
             Err(error) => {
                 return Err(ControlError {
                     effect: ControlEffect::EvidenceInvalid,

@@ -54,9 +54,9 @@ impl ScanStrategy for Lend {
         let token = self.session.take_lent();
         let token = token.ok_or_else(|| failed("there is no credential to lend".into()))?;
         let namespace = plan.target.namespace.as_str();
-        let kubeconfig = self.session.connection.kubeconfig(&token, namespace);
+        let kubeconfig = self.session.segment.kubeconfig(&token, namespace);
         drop(token);
-        let log = self.session.connection.audit();
+        let log = self.session.segment.audit();
         log.record(Entry::Lent {
             account: self.session.account(),
             namespace: namespace.to_owned(),

@@ -6,7 +6,6 @@ use std::{
 };
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::{Api, Client};
 use scanner_core::{
     ControlError, ScanPlan, Target,
     cause::chain,
@@ -14,17 +13,18 @@ use scanner_core::{
 };
 
 use super::attempts::{Attempt, Planned, rules};
+use crate::plan::limits::{may_add, may_run};
 use crate::{
-    api::{call::call, connect::Connection},
+    api::{
+        call::{CallError, CallErrorKind, ForbiddenBy, call},
+        client::{OperatorClient, ReviewClient},
+        segment::Segment,
+    },
     controls,
     names::object_name,
     pod::access_planner::ProbeContext,
     run::session::{Session, not_held},
     strategies::distroless,
-};
-use crate::{
-    names::GUARD_MARK,
-    plan::limits::{may_add, may_run},
 };
 
 /// Requests whose time is taken.
@@ -39,6 +39,8 @@ pub struct Attempted {
     pub held: bool,
     /// What the server said.
     pub answer: String,
+    /// Whether the guard refused it.
+    answered: bool,
 }
 
 /// What a trial of the guard came to.
@@ -68,7 +70,7 @@ pub struct FailedTrial {
 impl GuardTrial {
     /// Whether a guard answered at all.
     pub fn answered(&self) -> bool {
-        self.attempts.iter().any(|a| a.answer.contains(GUARD_MARK))
+        self.attempts.iter().any(|a| a.answered)
     }
 
     /// Whether every attempt came to what it must.
@@ -86,12 +88,12 @@ impl GuardTrial {
 /// Fails when the identity cannot be made, and when it was stopped. What of it exists is removed also
 /// then.
 pub async fn trial(
-    connection: &Connection,
+    segment: &Segment,
     target: &Target,
     id: ScanId,
     stop: impl Future<Output = String>,
 ) -> Result<GuardTrial, FailedTrial> {
-    let pods = Api::<Pod>::namespaced(connection.operator.clone(), target.namespace.as_str());
+    let pods = segment.operator().api::<Pod>(target.namespace.as_str());
     let pod = call("get the pod", pods.get(target.pod.as_str())).await;
     let pod = pod.map_err(|error| FailedTrial {
         error: error.of_control(),
@@ -146,7 +148,7 @@ pub async fn trial(
             .map(|v| v.name)
             .unwrap_or_default(),
     };
-    let session = Session::new(connection.clone(), plan);
+    let session = Session::new(segment.clone(), plan);
     let controls = controls::identity(&session);
     let tried = async {
         for control in &controls {
@@ -182,18 +184,18 @@ async fn attack(
     session: &Arc<Session>,
     planned: &Planned,
 ) -> Result<(Vec<Attempted>, Duration, Duration), ControlError> {
-    let (own, operator) = (session.scan_client()?, &session.connection.operator);
+    let (own, operator) = (&session.review()?, session.segment.operator());
     // The authorizer learns of a new binding a moment after it was written.
     for _ in 0..20 {
         let [exec, _] = planned.allowed();
-        if send(own, exec, true).await.held {
+        if as_scan(own, exec, true).await.held {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let mut done = Vec::new();
     for attempt in planned.allowed() {
-        done.push(send(own, attempt, true).await);
+        done.push(as_scan(own, attempt, true).await);
     }
     let sets = [
         planned.execs(),
@@ -202,44 +204,54 @@ async fn attack(
         planned.writes(),
     ];
     for attempt in sets.into_iter().flatten() {
-        done.push(send(own, attempt, false).await);
+        done.push(as_scan(own, attempt, false).await);
     }
     for attempt in planned.by_others() {
-        done.push(send(operator, attempt, false).await);
+        done.push(as_operator(operator, attempt, false).await);
     }
     let (mut judged, mut passed) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        for (client, times) in [(own, &mut judged), (operator, &mut passed)] {
-            let [exec, _] = planned.allowed();
-            let started = Instant::now();
-            send(client, exec, true).await;
-            times.push(started.elapsed());
-        }
+        let [exec, _] = planned.allowed();
+        let started = Instant::now();
+        as_scan(own, exec, true).await;
+        judged.push(started.elapsed());
+        let [exec, _] = planned.allowed();
+        let started = Instant::now();
+        as_operator(operator, exec, true).await;
+        passed.push(started.elapsed());
     }
     Ok((done, median(judged), median(passed)))
 }
 
-/// Sends one attempt; `allowed` says what must come of it.
-async fn send(client: &Client, attempt: Attempt, allowed: bool) -> Attempted {
-    let request = attempt.request;
-    let answer = call(attempt.what, async { client.request_text(request?).await }).await;
-    let (passed, answer) = match answer {
-        Ok(_) => (Some(true), "allowed".to_owned()),
-        Err(error) => {
-            let text = chain(&error);
-            let passed = if text.contains(GUARD_MARK) {
-                Some(false)
-            } else {
-                // How the server answers an exec that it would have started.
-                (error.code() == Some(400) && text.contains("pgrade")).then_some(true)
-            };
-            (passed, text)
-        }
+/// Sends one attempt as the scan's identity; `allowed` says what must come of it.
+async fn as_scan(client: &ReviewClient, attempt: Attempt, allowed: bool) -> Attempted {
+    let Attempt { what, request } = attempt;
+    let answer = call(what, async { client.attempt(request?).await }).await;
+    classify(what, answer, allowed)
+}
+
+/// The same as the operator.
+async fn as_operator(client: &OperatorClient, attempt: Attempt, allowed: bool) -> Attempted {
+    let Attempt { what, request } = attempt;
+    let answer = call(what, async { client.attempt(request?).await }).await;
+    classify(what, answer, allowed)
+}
+
+fn classify(what: &'static str, answer: Result<String, CallError>, allowed: bool) -> Attempted {
+    let refused = CallErrorKind::Forbidden {
+        by: ForbiddenBy::Guard,
+    };
+    let passed = match &answer {
+        Ok(_) => Some(true),
+        Err(error) if error.kind() == refused => Some(false),
+        // How the server answers an exec that it would have started.
+        Err(error) => (error.kind() == CallErrorKind::NotUpgraded).then_some(true),
     };
     Attempted {
-        what: attempt.what,
+        what,
         held: passed == Some(allowed),
-        answer,
+        answered: passed == Some(false),
+        answer: answer.map_or_else(|error| chain(&error), |_| "allowed".to_owned()),
     }
 }
 

@@ -12,7 +12,7 @@ use k8s_openapi::{
     },
     apimachinery::pkg::apis::meta::v1::LabelSelector,
 };
-use kube::{Api, ResourceExt as _, api::ListParams};
+use kube::{ResourceExt as _, api::ListParams};
 use scanner_core::{
     Target,
     gate::{GateFacts, Known, Limit, Needs, NetworkPolicyFact, ServiceFact, Siblings},
@@ -20,7 +20,7 @@ use scanner_core::{
 };
 
 use crate::{
-    api::{call::call, connect::Connection},
+    api::{call::call, client::OperatorClient},
     plan::{preflight::Allowed, resolve::target_of},
 };
 
@@ -38,7 +38,7 @@ const REVISION: &str = "controller-revision-hash";
 
 /// Everything that gates need: one list for each of `needs` that the operator may ask for.
 pub(crate) async fn collect(
-    connection: &Connection,
+    operator: &OperatorClient,
     pod: &Pod,
     target: &Target,
     facts: PodFacts,
@@ -48,7 +48,7 @@ pub(crate) async fn collect(
     let container = facts.containers.iter().find(|c| c.target).cloned();
     let container = container.unwrap_or_default();
     let lists = Lists {
-        connection,
+        operator,
         namespace: target.namespace.as_str(),
         allowed,
     };
@@ -78,7 +78,7 @@ fn running_uid(pod: &Pod, target: &Target) -> Option<i64> {
 }
 
 struct Lists<'a> {
-    connection: &'a Connection,
+    operator: &'a OperatorClient,
     namespace: &'a str,
     allowed: &'a Allowed,
 }
@@ -199,7 +199,7 @@ impl Lists<'_> {
                 self.namespace
             ));
         }
-        let api = Api::<K>::namespaced(self.connection.operator.clone(), self.namespace);
+        let api = self.operator.api::<K>(self.namespace);
         let params = ListParams {
             label_selector: labels.filter(|l| !l.is_empty()),
             ..ListParams::default().limit(MAX_LIST)

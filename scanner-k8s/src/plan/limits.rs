@@ -5,7 +5,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::{
-    Api, Resource as _,
+    Resource as _,
     api::{AttachParams, PostParams, Request},
 };
 use scanner_core::{
@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::{
     api::{
         call::{CallError, call},
-        connect::Connection,
+        client::OperatorClient,
     },
     names::{GUARD_GROUP, GUARD_MARK, GUARD_MARKERS},
 };
@@ -101,7 +101,7 @@ pub(crate) fn exec_request(
 /// # Errors
 ///
 /// Fails when the server does not answer.
-pub(crate) async fn present(connection: &Connection, namespace: &str) -> Result<bool, CallError> {
+pub(crate) async fn present(operator: &OperatorClient, namespace: &str) -> Result<bool, CallError> {
     let account: ServiceAccount = ServiceAccount {
         metadata: ObjectMeta {
             name: Some("secure-scan-00000000".into()),
@@ -110,7 +110,7 @@ pub(crate) async fn present(connection: &Connection, namespace: &str) -> Result<
         automount_service_account_token: Some(true),
         ..ServiceAccount::default()
     };
-    let api = Api::<ServiceAccount>::namespaced(connection.operator.clone(), namespace);
+    let api = operator.api::<ServiceAccount>(namespace);
     let dry = PostParams {
         dry_run: true,
         field_manager: None,

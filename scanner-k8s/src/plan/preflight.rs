@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::authorization::v1::{
     ResourceRule, SelfSubjectRulesReview, SelfSubjectRulesReviewSpec,
 };
-use kube::{Api, api::PostParams};
+use kube::api::PostParams;
 
 use crate::api::{
     call::{CallError, call},
-    connect::Connection,
+    client::OperatorClient,
 };
 use crate::names::GUARD_GROUP;
 use crate::names::GUARD_MARKERS;
@@ -72,14 +72,14 @@ impl Allowed {
 /// # Errors
 ///
 /// Fails when the server does not answer the review.
-pub(crate) async fn ask(connection: &Connection, namespace: &str) -> Result<Allowed, CallError> {
+pub(crate) async fn ask(operator: &OperatorClient, namespace: &str) -> Result<Allowed, CallError> {
     let review = SelfSubjectRulesReview {
         spec: SelfSubjectRulesReviewSpec {
             namespace: Some(namespace.to_owned()),
         },
         ..SelfSubjectRulesReview::default()
     };
-    let api = Api::all(connection.operator.clone());
+    let api = operator.everywhere();
     let answer = call(
         "review what the operator may do",
         api.create(&PostParams::default(), &review),

@@ -1,15 +1,15 @@
 //! Resolves what a user named to one running container, and pins it.
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Namespace, Pod};
-use kube::{Api, ResourceExt, api::ListParams};
+use kube::{ResourceExt, api::ListParams};
 use scanner_core::{
     Target,
     target::{ContainerName, PodSelection, TargetForm, TargetRequest},
 };
 
 use crate::api::{
-    call::{CallCause, CallError, call},
-    connect::Connection,
+    call::{CallError, CallErrorKind, call},
+    client::OperatorClient,
 };
 use crate::names::DEFAULT_CONTAINER;
 use crate::names::GUARD_NAME;
@@ -133,18 +133,18 @@ impl ResolveError {
 ///
 /// Fails when there is none, more than one, or it does not run.
 pub async fn resolve(
-    connection: &Connection,
+    operator: &OperatorClient,
     request: &TargetRequest,
 ) -> Result<(Target, Pod), ResolveError> {
     let namespace = request.namespace.as_str();
-    let api = Api::<Pod>::namespaced(connection.operator.clone(), namespace);
+    let api = operator.api::<Pod>(namespace);
     let pod = match &request.pod {
         PodSelection::Name(name) => {
             let what = format!("get pod {name} in namespace {namespace}");
             match call(what, api.get(name.as_str())).await {
                 Ok(pod) => pod,
-                Err(error) if error.code() == Some(404) => {
-                    exists(connection, namespace).await?;
+                Err(error) if error.kind() == CallErrorKind::NotFound => {
+                    exists(operator, namespace).await?;
                     let (namespace, name) = (namespace.to_owned(), name.to_string());
                     return Err(ResolveError::NoPod(namespace, name));
                 }
@@ -161,7 +161,7 @@ pub async fn resolve(
             match (pods.len(), pods.pop()) {
                 (1, Some(pod)) => pod,
                 (0, _) | (_, None) => {
-                    exists(connection, namespace).await?;
+                    exists(operator, namespace).await?;
                     return Err(ResolveError::NoMatch(namespace.into(), selector.clone()));
                 }
                 (_, Some(last)) => {
@@ -181,11 +181,11 @@ pub async fn resolve(
 }
 
 /// Says whether the namespace is what is missing, for an operator who may know.
-async fn exists(connection: &Connection, namespace: &str) -> Result<(), ResolveError> {
-    let api = Api::<Namespace>::all(connection.operator.clone());
+async fn exists(operator: &OperatorClient, namespace: &str) -> Result<(), ResolveError> {
+    let api = operator.everywhere::<Namespace>();
     let what = format!("get namespace {namespace}");
     match call(what, api.get_metadata(namespace)).await {
-        Err(error) if error.code() == Some(404) => {
+        Err(error) if error.kind() == CallErrorKind::NotFound => {
             Err(ResolveError::NoNamespace(namespace.to_owned()))
         }
         _ => Ok(()),
@@ -194,10 +194,8 @@ async fn exists(connection: &Connection, namespace: &str) -> Result<(), ResolveE
 
 /// The server refuses a selector that it cannot read with 400.
 fn unreadable(selector: &str, error: CallError) -> ResolveError {
-    match (&error.cause, error.code()) {
-        (CallCause::Server(message, _), Some(400)) => {
-            ResolveError::Selector(selector.to_owned(), message.clone())
-        }
+    match error.code() {
+        Some(400) => ResolveError::Selector(selector.to_owned(), error.answer()),
         _ => error.into(),
     }
 }

@@ -1,10 +1,10 @@
 //! What the planner needs, from a pod and its namespace.
 
 use k8s_openapi::api::core::v1::{AppArmorProfile, Namespace, Pod, PodSpec};
-use kube::{Api, ResourceExt as _, core::PartialObjectMeta};
+use kube::{ResourceExt as _, core::PartialObjectMeta};
 use scanner_core::Target;
 
-use crate::api::{call::insist, connect::Connection};
+use crate::api::{call::call_with_retry, client::OperatorClient};
 use std::collections::BTreeSet;
 
 const RUNTIME_DEFAULT: &str = "RuntimeDefault";
@@ -90,8 +90,8 @@ pub(crate) fn of_spec(spec: &PodSpec, name: &str) -> TargetContext {
 }
 
 /// The level that the namespace enforces.
-pub(crate) async fn level(connection: &Connection, namespace: &str) -> PodSecurity {
-    let api = Api::<Namespace>::all(connection.operator.clone());
+pub(crate) async fn level(operator: &OperatorClient, namespace: &str) -> PodSecurity {
+    let api = operator.everywhere::<Namespace>();
     level_by(namespace, || api.get_metadata(namespace)).await
 }
 
@@ -99,7 +99,7 @@ async fn level_by<R>(namespace: &str, get: impl FnMut() -> R) -> PodSecurity
 where
     R: Future<Output = kube::Result<PartialObjectMeta<Namespace>>>,
 {
-    match insist(format!("get namespace {namespace}"), get).await {
+    match call_with_retry(format!("get namespace {namespace}"), get).await {
         Ok(found) => match found.labels().get(ENFORCE).map(String::as_str) {
             Some("restricted") => PodSecurity::Restricted,
             Some("baseline") => PodSecurity::Baseline,

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use crate::api::connect::TokenWatch;
+use crate::api::TokenDetector;
 
 /// How much of one file is searched, and how much at once, in bytes.
 const MAX_FILE: u64 = 4 << 30;
@@ -31,7 +31,7 @@ impl Searched {
 
 /// Searches what the links in `open` (`/proc/self/fd`) lead to. Each is opened anew through its link, which
 /// also leads to a file that was deleted, or is open for writing only.
-pub(super) fn search(tokens: &TokenWatch, open: &Path) -> Searched {
+pub(super) fn search(tokens: &TokenDetector, open: &Path) -> Searched {
     let mut searched = Searched::default();
     let links = match fs::read_dir(open).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
         Ok(links) => links,
@@ -81,7 +81,7 @@ pub(super) fn search(tokens: &TokenWatch, open: &Path) -> Searched {
 }
 
 /// Whether a token is in a file; `None` where it is not in what was read of it, and there is more.
-fn has_token(tokens: &TokenWatch, file: &Path) -> io::Result<Option<bool>> {
+fn has_token(tokens: &TokenDetector, file: &Path) -> io::Result<Option<bool>> {
     let mut file = File::open(file)?.take(MAX_FILE);
     let mut carry = Vec::new();
     let mut chunk = vec![0; CHUNK];
@@ -107,13 +107,13 @@ mod tests {
 
     use super::*;
 
-    fn searched(tokens: &TokenWatch) -> Searched {
+    fn searched(tokens: &TokenDetector) -> Searched {
         search(tokens, Path::new("/proc/self/fd"))
     }
 
     #[test]
     fn a_token_is_found_in_every_file_that_is_open() {
-        let tokens = TokenWatch::default();
+        let tokens = TokenDetector::default();
         let token = format!("e30.e30.{}", "aBcD".repeat(20));
         let _needle = tokens.add(&token);
         let dir = tempfile::tempdir().unwrap();
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn what_is_not_looked_at_is_told() {
-        let tokens = TokenWatch::default();
+        let tokens = TokenDetector::default();
         let said = search(&tokens, Path::new("/nowhere"));
         assert!(said.skipped, "{said:?}");
         assert!(has_token(&tokens, Path::new("/nowhere")).is_err());

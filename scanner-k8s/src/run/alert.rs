@@ -1,14 +1,14 @@
 //! The alert of a gate that aborted: a Kubernetes Event on the pod, where the operator may create one.
 
 use k8s_openapi::api::core::v1::Event;
-use kube::{Api, api::PostParams};
+use kube::api::PostParams;
 use scanner_core::{ScanReport, cause::chain, escape::visible};
 use serde_json::json;
 
 use crate::names::MANAGER;
 use crate::names::object_name;
 use crate::{
-    api::{call::call, connect::Connection},
+    api::{call::call, client::OperatorClient},
     plan::preflight::Allowed,
 };
 
@@ -17,7 +17,7 @@ const MAX_MESSAGE: usize = 900;
 
 /// Raises the alert, and says how, or why it was not raised.
 pub(crate) async fn raise(
-    connection: &Connection,
+    operator: &OperatorClient,
     report: &ScanReport,
     allowed: &Allowed,
 ) -> String {
@@ -61,7 +61,7 @@ pub(crate) async fn raise(
         Ok(event) => event,
         Err(error) => return format!("no Event: it cannot be written: {error}"),
     };
-    let api = Api::<Event>::namespaced(connection.operator.clone(), namespace);
+    let api = operator.api::<Event>(namespace);
     match call(
         format!("create Event {name}"),
         api.create(&PostParams::default(), &event),

@@ -1,4 +1,4 @@
-//! Writes into the audit log what a scan decides, beside what its connection does.
+//! Writes into the audit log what a scan decides, beside what its clients do.
 
 use scanner_core::{
     audit::{Entry, sha256},
@@ -17,7 +17,7 @@ impl<'a> LoggedScan<'a> {
     /// Begins with the plan, whose identity is from now on expected to act.
     pub(crate) fn new(session: &'a Session, then: &'a dyn Observer) -> Self {
         let plan = session.plan();
-        session.connection.audit().record(Entry::Planned {
+        session.segment.audit().record(Entry::Planned {
             scan: plan.scan_id.clone(),
             target: plan.target.to_string(),
             account: session.account(),
@@ -29,7 +29,7 @@ impl<'a> LoggedScan<'a> {
 
 impl Observer for LoggedScan<'_> {
     fn event(&self, event: &Event) {
-        self.session.connection.audit().record(Entry::Scan {
+        self.session.segment.audit().record(Entry::Scan {
             scan: self.session.plan().scan_id.clone(),
             what: what(event),
         });

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::{
-    Api, Resource, ResourceExt,
+    Resource, ResourceExt,
     api::{DeleteParams, ListParams, PartialObjectMeta, PostParams, Preconditions},
     core::ObjectList,
 };
@@ -14,7 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::session::{Session, not_held};
 use crate::run::ledger::{Ledger, Scope};
 use crate::{
-    api::call::{CALL_TIMEOUT, CallError, call, insist},
+    api::call::{CALL_TIMEOUT, CallError, CallErrorKind, call, call_with_retry},
     names::SCAN_LABEL,
 };
 
@@ -140,7 +140,7 @@ impl Session {
         };
         let what = format!("delete {kind} {name}");
         let api = self.operator_api::<K>();
-        match insist(what, || api.delete(name, &params)).await {
+        match call_with_retry(what, || api.delete(name, &params)).await {
             Ok(answer) => {
                 let removed = answer.either(
                     |object| removed(object.meta()),
@@ -149,11 +149,11 @@ impl Session {
                 self.ledger.note_deleted(&kind, name, removed);
                 Ok(format!("{kind} {name} deleted"))
             }
-            Err(error) if error.code() == Some(404) => {
+            Err(error) if error.kind() == CallErrorKind::NotFound => {
                 self.ledger.note_deleted(&kind, name, Some(String::new()));
                 Ok(format!("{kind} was already gone"))
             }
-            Err(error) if error.code() == Some(409) => {
+            Err(error) if error.kind() == CallErrorKind::Conflict => {
                 self.ledger.note_deleted(&kind, name, Some(String::new()));
                 Ok(format!(
                     "{kind} was already gone; {name} is another object now and was left alone"
@@ -177,9 +177,10 @@ impl Session {
         };
         let api = self.operator_api::<K>();
         let what = format!("delete {kind} {name} at once");
-        match insist(what, || api.delete(&name, &params)).await {
+        match call_with_retry(what, || api.delete(&name, &params)).await {
             Ok(_) => {}
-            Err(error) if matches!(error.code(), Some(404 | 409)) => {}
+            Err(error) if error.kind() == CallErrorKind::NotFound => {}
+            Err(error) if error.kind() == CallErrorKind::Conflict => {}
             Err(error) => return Err(error.of_control()),
         }
         Ok(format!(
@@ -238,7 +239,7 @@ impl Session {
             let api = self.operator_api::<K>();
             let params = ListParams::default().fields(&format!("metadata.name={name}"));
             let what = format!("look for {kind} {name}");
-            let found = insist(what, || api.list_metadata(&params)).await;
+            let found = call_with_retry(what, || api.list_metadata(&params)).await;
             let found = found.map_err(CallError::of_control)?.items;
             // Without a known UID, whatever has a name of this scan is of this scan.
             let same = |meta: &PartialObjectMeta<K>| {
@@ -288,18 +289,18 @@ impl Session {
         let kind = K::kind(&());
         let params = ListParams::default().labels(&format!("{SCAN_LABEL}={}", self.plan.scan_id));
         if self.ledger.may_list_everywhere() {
-            let all = Api::<K>::all(self.connection.operator.clone());
+            let all = self.segment.operator().everywhere::<K>();
             let what = format!("list {kind} objects of this scan in all namespaces");
-            match insist(what, || all.list_metadata(&params)).await {
+            match call_with_retry(what, || all.list_metadata(&params)).await {
                 Ok(left) => return Ok((left, Scope::Everywhere)),
                 // An operator of one namespace: the other kinds need not be tried.
-                Err(error) if error.code() == Some(403) => self.ledger.only_here(),
+                Err(error) if error.is_forbidden() => self.ledger.only_here(),
                 Err(error) => return Err(error.of_control()),
             }
         }
         let what = format!("list {kind} objects of this scan");
         let here = self.operator_api::<K>();
-        let left = insist(what, || here.list_metadata(&params)).await;
+        let left = call_with_retry(what, || here.list_metadata(&params)).await;
         Ok((left.map_err(CallError::of_control)?, Scope::Namespace))
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
-use kube::{Api, Client, Resource};
+use kube::{Api, Resource};
 use scanner_core::{
     ControlError, ScanPlan, Target,
     control::ControlEffect,
@@ -21,10 +21,11 @@ use super::ledger::{Ledger, Made};
 use crate::names::LOAN_STRATEGY;
 use crate::{
     api::{
-        call::call,
-        connect::Connection,
-        exec::{self, ExecStream},
+        call::CallError,
+        client::{CanaryClient, ReviewClient, ScanClient, ScanIdentity},
+        exec::{ExecError, ExecStream},
         object_watch::Watched,
+        segment::Segment,
     },
     names::object_name,
     pod::snapshot::PodSnapshot,
@@ -33,20 +34,12 @@ use crate::{
 /// What an ephemeral container is called in the list of what was attempted; it is no object.
 const PROBE: &str = "ephemeral container";
 
-/// A client with the scan's own token and nothing else.
-#[derive(Clone)]
-pub(crate) struct ScanClient(
-    pub(crate) Client,
-    #[expect(dead_code, reason = "its token is looked for as long as it is held")]
-    pub(crate)  Arc<SecretString>,
-);
-
 /// One scan, shared by its controls and its strategy.
 pub struct Session {
-    pub(crate) connection: Connection,
+    pub(crate) segment: Segment,
     pub(crate) plan: ScanPlan,
     pub(crate) lease_uid: OnceLock<String>,
-    pub(crate) scan_client: OnceLock<ScanClient>,
+    pub(crate) identity: OnceLock<ScanIdentity>,
     /// When the server first accepted the token, which it may remember for up to 10 s.
     pub(crate) token_used: OnceLock<Instant>,
     pub(crate) started: Instant,
@@ -68,12 +61,12 @@ pub struct Session {
 
 impl Session {
     /// A session for one planned scan.
-    pub fn new(connection: Connection, plan: ScanPlan) -> Arc<Self> {
+    pub fn new(segment: Segment, plan: ScanPlan) -> Arc<Self> {
         Arc::new(Self {
-            connection,
+            segment,
             plan,
             lease_uid: OnceLock::new(),
-            scan_client: OnceLock::new(),
+            identity: OnceLock::new(),
             token_used: OnceLock::new(),
             started: Instant::now(),
             token_refused: OnceLock::new(),
@@ -85,6 +78,11 @@ impl Session {
             lent: Mutex::default(),
             ledger: Arc::default(),
         })
+    }
+
+    /// Where its calls are counted and logged.
+    pub fn segment(&self) -> &Segment {
+        &self.segment
     }
 
     /// What was planned.
@@ -102,9 +100,8 @@ impl Session {
         target: &Target,
         command: &[&str],
     ) -> Result<ExecStream, ControlError> {
-        exec::open(self.scan_client()?, target, command)
-            .await
-            .map_err(crate::api::call::CallError::of_control)
+        let opened = self.scan_client()?.exec(target, command).await;
+        opened.map_err(ExecError::of_control)
     }
 
     /// Every object that the scan created, in order.
@@ -138,21 +135,8 @@ impl Session {
     ///
     /// Fails when there is no credential, or no answer.
     pub async fn try_call(&self, verb: &str, path: &str, body: &[u8]) -> Result<u16, ControlError> {
-        let kind = match verb {
-            "PATCH" => "application/merge-patch+json",
-            _ => "application/json",
-        };
-        let client = self.scan_client()?;
-        let send = async {
-            let request = http::Request::builder().method(verb).uri(path);
-            let request = request.header(http::header::CONTENT_TYPE, kind);
-            let request = request.body(body.to_vec().into());
-            let request = request.map_err(kube::Error::HttpError)?;
-            client.send(request).await
-        };
-        let answer = call(format!("{verb} {path}"), send).await;
-        let answer = answer.map_err(crate::api::call::CallError::of_control)?;
-        Ok(answer.status().as_u16())
+        let answer = self.review()?.try_call(verb, path, body).await;
+        answer.map_err(CallError::of_control)
     }
 
     /// The lease is not to be released: what it owns stays until it ends.
@@ -182,9 +166,27 @@ impl Session {
         uid.ok_or_else(|| not_held("the lease does not exist"))
     }
 
-    pub(crate) fn scan_client(&self) -> Result<&Client, ControlError> {
-        let client = self.scan_client.get().map(|c| &c.0);
-        client.ok_or_else(|| not_held("the scan has no credential"))
+    fn identity(&self) -> Result<&ScanIdentity, ControlError> {
+        let identity = self.identity.get();
+        identity.ok_or_else(|| not_held("the scan has no credential"))
+    }
+
+    /// The scan's identity as it asks what it may do.
+    pub(crate) fn review(&self) -> Result<ReviewClient, ControlError> {
+        Ok(self.identity()?.review())
+    }
+
+    /// The scan's identity as it looks into the scan's own pod.
+    pub(crate) fn canary(&self) -> Result<CanaryClient, ControlError> {
+        let pod = self.name().parse();
+        let pod = pod.map_err(|_| not_held("the pod's name is not valid"))?;
+        let namespace = self.plan.target.namespace.clone();
+        Ok(self.identity()?.canary(namespace, pod))
+    }
+
+    /// The scan's identity as it touches the target.
+    pub(crate) fn scan_client(&self) -> Result<ScanClient, ControlError> {
+        Ok(self.identity()?.scan())
     }
 
     pub(crate) fn operator_api<K>(&self) -> Api<K>
@@ -192,7 +194,7 @@ impl Session {
         K: Resource<Scope = NamespaceResourceScope>,
         K::DynamicType: Default,
     {
-        Api::namespaced(self.connection.operator.clone(), self.namespace())
+        self.segment.operator().api(self.namespace())
     }
 
     /// The server is now asked to add the probe's ephemeral container.

@@ -6,7 +6,7 @@ use scanner_core::{ScanEngine, ScanReport, cause, event::Observer, plan::Otherwi
 
 use super::PreparedScan;
 use crate::plan::request::{ScanRequest, Strategy};
-use crate::{api::connect::Connection, strategies::agent::Lacks};
+use crate::{api::segment::Segment, strategies::agent::Lacks};
 
 /// Why strategy container comes first.
 pub(super) const FIRST: &str = "left to choose: container leaves nothing in the pod; a target without a shell \
@@ -45,12 +45,12 @@ const NO_IMAGE: &str =
 
 /// What would be done after strategy container could not look.
 pub(super) async fn planned(
-    connection: &Connection,
+    segment: Segment,
     engine: &dyn ScanEngine,
     request: ScanRequest,
 ) -> Otherwise {
     let next = match request.strategy {
-        Strategy::Distroless { .. } => PreparedScan::new(connection, engine, request)
+        Strategy::Distroless { .. } => PreparedScan::within(segment, engine, request)
             .await
             .map_err(|error| {
                 format!(
@@ -73,7 +73,7 @@ pub(super) async fn planned(
 
 /// Takes the next strategy after the first could not look; its report tells of both.
 pub(super) async fn second(
-    connection: &Connection,
+    segment: Segment,
     mut first: ScanReport,
     lacks: &Lacks,
     request: ScanRequest,
@@ -87,7 +87,7 @@ pub(super) async fn second(
              sidecar"
         ));
     };
-    match Box::pin(PreparedScan::new(connection, engine, request)).await {
+    match Box::pin(PreparedScan::within(segment, engine, request)).await {
         Ok(mut next) => {
             next.plan.reason = Some(taken(lacks));
             let (mut report, _) = next.run_once(engine, observer, interrupt).await;

@@ -134,12 +134,12 @@ impl Agent {
     /// What to do where it gave no answer.
     fn hint(&self, error: &ExecError) -> Option<String> {
         let text = match (error, self) {
-            (ExecError::Failed { server, .. }, Self::Collector(lacks)) if has_no_shell(server) => {
+            (ExecError::NoShell { .. }, Self::Collector(lacks)) => {
                 let _ = lacks.set(Lacks::Shell);
                 "the container has no /bin/sh, as in a distroless image: strategy container cannot \
                  look into it; take a strategy that brings its own tools: secure-scan distroless"
             }
-            (ExecError::Failed { said, .. }, Self::Probe) if said.contains(UNSEEN) => {
+            (ExecError::Failed { stderr, .. }, Self::Probe) if stderr.contains(UNSEEN) => {
                 "the kernel shows a process only to one of its user with at least its capabilities: the target's \
                  may have changed its user after its start, as when it starts as root and drops to another; \
                  take secure-scan sidecar --inert, which reads the image"
@@ -148,7 +148,7 @@ impl Agent {
             (ExecError::Cut | ExecError::Connection(_), _) => {
                 "scan again; see that the container still runs"
             }
-            (ExecError::TooLong(_) | ExecError::Failed { .. }, _) => return None,
+            (error, _) => return error.hint(),
         };
         Some(text.into())
     }
@@ -183,12 +183,6 @@ fn of_answer(error: &WireError) -> &'static str {
     }
 }
 
-/// Words of runc and of crun for a command that is not there, as the server passes them on: a shell that
-/// is there could say the same.
-fn has_no_shell(message: &str) -> bool {
-    message.contains("exec: \"/bin/sh\"") || message.contains("executable file `/bin/sh` not found")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,7 +192,8 @@ mod tests {
         let denied = "cannot see the root /proc/7/root: Permission denied (os error 13)";
         let failed = |said: &str| ExecError::Failed {
             server: "exit code 1".into(),
-            said: said.into(),
+            stderr: said.into(),
+            exit_code: Some(1),
         };
         let hint = Agent::Probe.hint(&failed(denied));
         assert!(hint.is_some_and(|h| h.contains("secure-scan sidecar --inert")));

@@ -12,7 +12,7 @@ use scanner_core::{
 use crate::plan::limits;
 use crate::plan::request::Strategy;
 use crate::{
-    api::connect::Connection,
+    api::client::OperatorClient,
     controls,
     plan::{preflight::Need, resolve::ResolveError},
     run::session::Session,
@@ -105,14 +105,14 @@ pub(crate) trait Reach: Send + Sync {
 
 /// Decides how `target` is reached; `pod` is absent for an image that runs nowhere.
 pub(crate) async fn decide(
-    connection: &Connection,
+    operator: &OperatorClient,
     target: &Target,
     pod: Option<&Pod>,
     strategy: Strategy,
 ) -> Result<Box<dyn Reach>, ResolveError> {
     Ok(match (strategy, pod) {
         (Strategy::Sidecar(options), _) => {
-            Box::new(SidecarReach::new(connection, target, pod, options).await?)
+            Box::new(SidecarReach::new(operator, target, pod, options).await?)
         }
         (_, None) => return Err(ResolveError::NotRunnable(target.image.clone())),
         (Strategy::Container | Strategy::Auto { .. }, _) => Box::new(ContainerReach::default()),
@@ -120,7 +120,7 @@ pub(crate) async fn decide(
             Box::new(AttachedReach::new(pod, image.as_deref())?)
         }
         (Strategy::Distroless { image }, Some(pod)) => {
-            Box::new(DistrolessReach::new(connection, target, pod, image).await?)
+            Box::new(DistrolessReach::new(operator, target, pod, image).await?)
         }
     })
 }

@@ -7,21 +7,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
-use kube::{
-    Api,
-    api::{Patch, PatchParams},
-};
-
 use scanner_core::{
     EnforcedControls, ScanPlan, ScanStrategy, SecurityControl, StrategyError, Target, TargetAccess,
     inventory::InventoryRequest,
     plan::{PlannedCommand, PlannedObject, PlannedRule},
 };
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    api::{call::call, connect::Connection, exec},
+    api::client::OperatorClient,
     controls,
     plan::resolve::ResolveError,
     run::session::Session,
@@ -79,14 +73,14 @@ impl DistrolessReach {
     ///
     /// Fails when no probe may look at it.
     pub(crate) async fn new(
-        connection: &Connection,
+        operator: &OperatorClient,
         target: &Target,
         pod: &Pod,
         image: String,
     ) -> Result<Self, ResolveError> {
         let of_target = security_context::of(pod, target);
         let level = if access_planner::depends_on_level(&of_target) {
-            security_context::level(connection, target.namespace.as_str()).await
+            security_context::level(operator, target.namespace.as_str()).await
         } else {
             PodSecurity::default()
         };
@@ -181,19 +175,9 @@ impl ScanStrategy for Distroless {
             &self.context,
             plan.lease_seconds,
         );
-        let patch = json!({"spec": {"ephemeralContainers": [spec]}});
-        let pods = Api::<Pod>::namespaced(client.clone(), plan.target.namespace.as_str());
         // Before the call: an interrupt while it is under way must not forget the container.
         self.session.probe_attempted();
-        let added = call(
-            format!("add an ephemeral container to {}", plan.target),
-            pods.patch_ephemeral_containers(
-                plan.target.pod.as_str(),
-                &PatchParams::default(),
-                &Patch::Strategic(&patch),
-            ),
-        )
-        .await;
+        let added = client.add_ephemeral_container(&plan.target, &spec).await;
         let added = added.map_err(|error| {
             if matches!(error.code(), Some(400 | 401 | 403 | 404 | 422)) {
                 self.session.probe_refused();
@@ -210,12 +194,11 @@ impl ScanStrategy for Distroless {
             .map_err(|e| failed("not a name", Box::new(e)))?;
         let argv = probe_command::argv(&plan.target, &self.nonce, plan.lease_seconds);
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
-        let stream = exec::open(client, &beside, &argv)
-            .await
-            .map_err(|error| StrategyError {
-                hint: error.hint(),
-                ..failed("cannot exec into the probe", Box::new(error))
-            })?;
+        let opened = client.exec(&beside, &argv).await;
+        let stream = opened.map_err(|error| StrategyError {
+            hint: error.hint(),
+            ..failed("cannot exec into the probe", Box::new(error))
+        })?;
         let seconds = plan.lease_seconds;
         let stream = AgentStream::new(stream, Agent::Probe, &self.nonce, seconds);
         Ok(Box::new(stream.comparing(&self.session)))

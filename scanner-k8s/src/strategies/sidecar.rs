@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    api::connect::Connection,
+    api::client::OperatorClient,
     controls,
     plan::{manifest, preflight::Need, resolve::ResolveError},
     pod::{
@@ -101,7 +101,7 @@ impl SidecarReach {
     ///
     /// Fails when no allowed security context can look.
     pub(crate) async fn new(
-        connection: &Connection,
+        operator: &OperatorClient,
         target: &Target,
         pod: Option<&Pod>,
         options: SidecarOptions,
@@ -129,7 +129,7 @@ impl SidecarReach {
                     ..security_context::of(pod, target)
                 };
                 let level = if seen.uid == Some(0) {
-                    security_context::level(connection, namespace).await
+                    security_context::level(operator, namespace).await
                 } else {
                     PodSecurity::Privileged
                 };
@@ -145,7 +145,7 @@ impl SidecarReach {
                 _,
             ) => {
                 let context = if root {
-                    as_root(security_context::level(connection, namespace).await)?
+                    as_root(security_context::level(operator, namespace).await)?
                 } else {
                     PLAIN
                 };

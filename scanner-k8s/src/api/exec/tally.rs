@@ -6,7 +6,7 @@ use scanner_core::audit::{Entry, StreamEnd};
 use sha2::{Digest as _, Sha256};
 
 use super::{ExecError, STDERR, STDOUT};
-use crate::api::connect::StreamTap;
+use crate::api::stream_tap::StreamTap;
 
 /// What went through so far. When it is dropped without an end, the log says so.
 pub(super) struct Tally {
@@ -105,22 +105,28 @@ mod tests {
     use scanner_core::audit::AuditLog;
 
     use super::*;
-    use crate::api::connect::TokenWatch;
+    use crate::api::token_detector::TokenDetector;
 
     #[test]
     fn a_token_is_found_on_every_channel_and_what_a_target_says_is_not_logged() {
         let token = format!("e30.e30.{}", "aBcD".repeat(20));
         let (one, two) = token.as_bytes().split_at(40);
         for channel in [STDOUT, STDERR, super::super::STATUS, 7] {
-            let (log, tokens) = (Arc::new(AuditLog::new()), Arc::new(TokenWatch::default()));
+            let (log, tokens) = (
+                Arc::new(AuditLog::new()),
+                Arc::new(TokenDetector::default()),
+            );
             let _needle = tokens.add(&token);
-            let mut tally = Tally::new(StreamTap::of(&log, "call", &tokens));
+            let tap = StreamTap::default();
+            tap.fill(&log, "call", &tokens);
+            let mut tally = Tally::new(tap);
             tally.received(channel, one);
             tally.received(channel, two);
             assert!(tokens.streams().2 > 0, "channel {channel}");
             tally.end(Some(&ExecError::Failed {
                 server: "said".into(),
-                said: "said".into(),
+                stderr: "said".into(),
+                exit_code: None,
             }));
             assert!(!log.text().contains("said"), "{}", log.text());
             assert!(log.text().contains("the command failed in the target"));

@@ -12,7 +12,7 @@ use super::failed;
 use crate::{
     api::{
         admission_hints,
-        call::{CallError, insist},
+        call::{CallError, CallErrorKind, call_with_retry},
         object_watch::Watched,
     },
     run::session::{Session, not_held},
@@ -44,7 +44,7 @@ fn planned(pod: &Pod, name: &str) -> bool {
 async fn get(session: &Session) -> Result<Pod, CallError> {
     let api = session.operator_api::<Pod>();
     let pod = session.plan().target.pod.as_str();
-    insist("get the target's pod".into(), || api.get(pod)).await
+    call_with_retry("get the target's pod".into(), || api.get(pod)).await
 }
 
 /// The target's pod from `now` on.
@@ -234,7 +234,7 @@ async fn end(session: &Session) -> Result<End, CallError> {
     let now = match now {
         Ok(now) if !planned(&now, &name) => return Ok(End::NeverAdded),
         Ok(now) => now,
-        Err(error) if error.code() == Some(404) => return Ok(End::PodGone),
+        Err(error) if error.kind() == CallErrorKind::NotFound => return Ok(End::PodGone),
         Err(error) => return Err(error),
     };
     let watch = held.insert(watched(session, now));

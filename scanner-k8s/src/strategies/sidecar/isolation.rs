@@ -22,7 +22,7 @@ use scanner_core::{
 use super::own::{Left, OwnPod};
 use crate::{
     api::{
-        call::{CallError, insist},
+        call::{CallError, call_with_retry},
         exec::ExecStream,
     },
     run::session::not_held,
@@ -203,7 +203,7 @@ impl Isolation {
     async fn policies(&self) -> Result<Vec<NetworkPolicy>, ControlError> {
         let api = self.own.session.operator_api::<NetworkPolicy>();
         let params = ListParams::default();
-        let all = insist("list NetworkPolicies".into(), || api.list(&params)).await;
+        let all = call_with_retry("list NetworkPolicies".into(), || api.list(&params)).await;
         Ok(all.map_err(CallError::of_control)?.items)
     }
 

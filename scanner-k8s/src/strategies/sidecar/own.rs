@@ -26,7 +26,7 @@ use super::{
     watch::PodWatch,
 };
 use crate::{
-    api::exec::ExecStream,
+    api::exec::{ExecError, ExecStream},
     plan::manifest::metadata,
     run::session::{Session, not_held},
 };
@@ -166,11 +166,13 @@ impl OwnPod {
 
     /// Opens the canary beside the gate, as the scan's own identity.
     pub(super) async fn canary(&self) -> Result<ExecStream, ControlError> {
-        let place = self.place(&gate_name(&self.session.name()))?;
+        let gate = gate_name(&self.session.name()).parse();
+        let gate = gate.map_err(|_| not_held("the container's name is not valid"))?;
         let addresses: Vec<String> = self.canaries.iter().map(ToString::to_string).collect();
         let mut argv = vec![PROGRAM, "canary", TRY_MS];
         argv.extend(addresses.iter().map(String::as_str));
-        self.session.exec(&place, &argv).await
+        let opened = self.session.canary()?.exec(&gate, &argv).await;
+        opened.map_err(ExecError::of_control)
     }
 
     /// What confines the gate's container, in the words of the canary.

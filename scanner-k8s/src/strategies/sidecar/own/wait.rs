@@ -12,7 +12,7 @@ use scanner_core::ControlError;
 use super::OwnPod;
 use crate::strategies::sidecar::{diagnosis, pull, watch::PodWatch};
 use crate::{
-    api::call::{CallError, call},
+    api::call::{CallError, CallErrorKind, call},
     run::session::not_held,
 };
 
@@ -112,7 +112,7 @@ impl OwnPod {
         let uid = self.session.uid_of("Pod", &name);
         let api = self.session.operator_api::<Pod>();
         match call("get the scan's pod", api.get_metadata(&name)).await {
-            Err(error) if error.code() == Some(404) => Ok(Left::Nothing),
+            Err(error) if error.kind() == CallErrorKind::NotFound => Ok(Left::Nothing),
             Ok(other) if uid.is_some() && other.uid() != uid => Ok(Left::Another),
             Ok(_) => Ok(Left::Pod),
             Err(error) => Err(error.of_control()),

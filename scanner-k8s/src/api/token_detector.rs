@@ -1,4 +1,4 @@
-//! Knows the tokens of a connection's scans well enough to find them where they must not be.
+//! Knows the token of a scan well enough to find it where it must not be.
 
 use std::sync::{
     Arc, Mutex, PoisonError, Weak,
@@ -12,15 +12,15 @@ const NEEDLE: usize = 32;
 
 /// Looks for tokens in what goes to and comes from targets.
 #[derive(Default)]
-pub(crate) struct TokenWatch {
+pub(crate) struct TokenDetector {
     needles: Mutex<Vec<Weak<SecretString>>>,
     sent: AtomicU64,
     received: AtomicU64,
     seen: AtomicU64,
 }
 
-impl TokenWatch {
-    /// Looks for `token` until what is given back is dropped, and wiped.
+impl TokenDetector {
+    /// Looks for `token` until what is returned is dropped, and wiped.
     pub(crate) fn add(&self, token: &str) -> Arc<SecretString> {
         let signature = token.rsplit('.').next().unwrap_or(token);
         // An opaque token has no parts: then its end.
@@ -40,7 +40,7 @@ impl TokenWatch {
     }
 
     /// Looks at bytes of a stream, with the end of what came before in `carry`.
-    pub(super) fn stream(&self, outgoing: bool, carry: &mut Vec<u8>, data: &[u8]) {
+    pub(crate) fn stream(&self, outgoing: bool, carry: &mut Vec<u8>, data: &[u8]) {
         let counter = if outgoing { &self.sent } else { &self.received };
         counter.fetch_add(data.len() as u64, Ordering::Relaxed);
         if self.finds_after(carry, data) {
@@ -75,19 +75,19 @@ mod tests {
     #[test]
     fn a_token_is_found_however_it_is_cut() {
         let token = format!("e30.e30.{}", "aBcD".repeat(20));
-        let watch = TokenWatch::default();
-        let needle = watch.add(&token);
+        let detector = TokenDetector::default();
+        let needle = detector.add(&token);
         for cut in 0..token.len() {
-            let watch = TokenWatch::default();
-            let _needle = watch.add(&token);
+            let detector = TokenDetector::default();
+            let _needle = detector.add(&token);
             let mut carry = Vec::new();
-            watch.stream(true, &mut carry, &token.as_bytes()[..cut]);
-            watch.stream(true, &mut carry, &token.as_bytes()[cut..]);
-            assert!(watch.streams().2 > 0, "{cut}");
+            detector.stream(true, &mut carry, &token.as_bytes()[..cut]);
+            detector.stream(true, &mut carry, &token.as_bytes()[cut..]);
+            assert!(detector.streams().2 > 0, "{cut}");
         }
-        assert!(!watch.finds(b"nothing of it"));
-        assert!(watch.finds(token.as_bytes()));
+        assert!(!detector.finds(b"nothing of it"));
+        assert!(detector.finds(token.as_bytes()));
         drop(needle);
-        assert!(!watch.finds(token.as_bytes()));
+        assert!(!detector.finds(token.as_bytes()));
     }
 }

@@ -1,9 +1,11 @@
 //! Names every call to the API server, and writes it and its answer into the audit log.
 
+mod request_info;
+
 use std::{
     pin::Pin,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
@@ -19,55 +21,19 @@ use scanner_core::{
 use tower::{Layer, Service};
 use uuid::Uuid;
 
-use super::{TokenWatch, USER_AGENT, request_info::describe};
+use super::{stream_tap::StreamTap, token_detector::TokenDetector};
+use request_info::describe;
 
 const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
-
-/// Filled by the connection, for streams that go on after their call was answered.
-#[derive(Clone, Default)]
-pub(crate) struct StreamTap(Arc<OnceLock<Tapped>>);
-
-struct Tapped {
-    log: Arc<AuditLog>,
-    id: String,
-    tokens: Arc<TokenWatch>,
-}
-
-impl StreamTap {
-    /// One that is filled already.
-    #[cfg(test)]
-    pub(crate) fn of(log: &Arc<AuditLog>, id: &str, tokens: &Arc<TokenWatch>) -> Self {
-        let tap = Self::default();
-        let _ = tap.0.set(Tapped {
-            log: Arc::clone(log),
-            id: id.to_owned(),
-            tokens: Arc::clone(tokens),
-        });
-        tap
-    }
-
-    /// The log, and the id of the call in it.
-    pub(crate) fn call(&self) -> Option<(&AuditLog, &str)> {
-        self.0
-            .get()
-            .map(|tapped| (&*tapped.log, tapped.id.as_str()))
-    }
-
-    /// Looks for tokens in what goes through.
-    pub(crate) fn look(&self, outgoing: bool, carry: &mut Vec<u8>, data: &[u8]) {
-        if let Some(tapped) = self.0.get() {
-            tapped.tokens.stream(outgoing, carry, data);
-        }
-    }
-}
 
 /// Counts and logs what one identity does.
 #[derive(Clone)]
 pub(super) struct AuditLayer {
     pub(super) log: Arc<AuditLog>,
-    pub(super) tokens: Arc<TokenWatch>,
+    pub(super) tokens: Arc<TokenDetector>,
     pub(super) identity: Identity,
     pub(super) calls: Arc<AtomicU64>,
+    pub(super) user_agent: HeaderValue,
 }
 
 impl<S> Layer<S> for AuditLayer {
@@ -106,20 +72,13 @@ where
         let id = Uuid::new_v4().to_string();
         let headers = request.headers_mut();
         // So that an administrator finds every call in the server's own audit log.
-        headers.insert(
-            http::header::USER_AGENT,
-            HeaderValue::from_static(USER_AGENT),
-        );
+        headers.insert(http::header::USER_AGENT, self.by.user_agent.clone());
         if let Ok(value) = HeaderValue::from_str(&id) {
             headers.insert(AUDIT_ID, value);
         }
         let log = Arc::clone(&self.by.log);
         if let Some(tap) = request.extensions().get::<StreamTap>() {
-            let _ = tap.0.set(Tapped {
-                log: Arc::clone(&log),
-                id: id.clone(),
-                tokens: Arc::clone(&self.by.tokens),
-            });
+            tap.fill(&log, &id, &self.by.tokens);
         }
         let payload = request
             .body()
