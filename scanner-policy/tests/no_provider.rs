@@ -9,11 +9,7 @@ use scanner_policy::{
 
 #[test]
 fn keyless_signatures_need_cryptography_that_the_program_chose() {
-    let who = Keyless {
-        trusted_root: "{}",
-        identity: "ci@acme.example",
-        issuer: "https://accounts.example",
-    };
+    let who = Keyless::new("{}", "ci@acme.example", "https://accounts.example");
     let error = Signature::read_keyless(&who, "{}").err();
     assert_eq!(error, Some(SignatureError::NoCryptoProvider));
     assert!(install_ring(), "nothing was installed before");

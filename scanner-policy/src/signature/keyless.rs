@@ -32,6 +32,7 @@ use super::{
 
 /// Who must have signed an image, and the authorities that say who it was.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Keyless<'a> {
     /// The trust root: a `trusted_root.json` of sigstore.
     pub trusted_root: &'a str,
@@ -39,6 +40,17 @@ pub struct Keyless<'a> {
     pub identity: &'a str,
     /// OIDC issuer that must have vouched for it, such as `https://accounts.google.com`.
     pub issuer: &'a str,
+}
+
+impl<'a> Keyless<'a> {
+    /// Whoever `trusted_root` says is that identity, by the word of that issuer.
+    pub const fn new(trusted_root: &'a str, identity: &'a str, issuer: &'a str) -> Self {
+        Self {
+            trusted_root,
+            identity,
+            issuer,
+        }
+    }
 }
 
 #[derive(Clone)]
