@@ -8,14 +8,14 @@ mod accounts;
 pub mod archive;
 mod changes;
 mod contents;
-#[cfg(feature = "archive")]
-mod headers;
 mod language;
 #[cfg(feature = "archive")]
 pub mod layers;
 mod packages;
 pub mod procs;
 pub mod root;
+#[cfg(feature = "archive")]
+mod tar;
 pub mod tree;
 mod walk;
 
