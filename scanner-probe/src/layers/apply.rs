@@ -90,11 +90,11 @@ impl Layers {
         }
         for name in std::mem::take(&mut state.directories) {
             let path = self.inodes.root_path(&name, &mut self.steps);
-            let there = path.is_ok_and(|path| self.inodes.at(&path).is_some());
-            if !there {
+            let there = path.and_then(|path| {
                 let gone = bad("a directory of the layer is not there in the end");
-                return Err(at(&name, &gone.into()));
-            }
+                self.inodes.at(&path).ok_or(gone)
+            });
+            there.map_err(|error| at(&name, &error.into()))?;
         }
         Ok(())
     }

@@ -15,8 +15,8 @@ use std::{
 use apply::{Files, Oracle, read};
 use random::Random;
 
-/// Stacks at least, and the time for them.
-const STACKS: u64 = 5000;
+/// Stacks that containerd unpacks, at least, and the time for all of them.
+const LEGAL: u64 = 5000;
 const TIME: Duration = Duration::from_secs(120);
 
 fn seed() -> u64 {
@@ -50,9 +50,16 @@ fn random_stacks_are_read_as_containerd_unpacks_them_or_refused() {
     let (mut legal, mut both) = (0u64, 0u64);
     let mut refused: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     let mut wrong = Vec::new();
-    for number in 0..STACKS {
-        let one = seed.wrapping_add(number);
+    let mut stacks = 0;
+    while legal < LEGAL && started.elapsed() < TIME {
+        let one = seed.wrapping_add(stacks);
+        stacks += 1;
         let layers = random::stack(&mut Random(one));
+        if let Some(dir) = std::env::var_os("DUMP") {
+            for (n, l) in layers.iter().enumerate() { std::fs::write(std::path::Path::new(&dir).join(format!("{n}.tar")), l).unwrap(); }
+            println!("{:?}\n{:?}", oracle.unpack(&layers), read(&layers));
+            return;
+        }
         match (oracle.unpack(&layers), read(&layers)) {
             (Ok(theirs), Ok(ours)) if theirs == ours => legal += 1,
             (Ok(theirs), Ok(ours)) => wrong.push(format!("seed {one}: {}", difference(&theirs, &ours))),
@@ -71,14 +78,13 @@ fn random_stacks_are_read_as_containerd_unpacks_them_or_refused() {
     }
     let took = started.elapsed();
     let refusals: u64 = refused.values().map(|(count, _)| count).sum();
-    println!("{STACKS} stacks in {took:.1?}: {legal} legal, {both} refused by both, {refusals} by us alone");
+    println!("{stacks} stacks in {took:.1?}: {legal} legal, {both} refused by both, {refusals} by us alone");
     for (reason, (count, first)) in &refused {
         println!("  {count} refused: {reason} (first: seed {first})");
     }
-    assert!(wrong.is_empty(), "{} of {STACKS} differ:\n{}", wrong.len(), wrong[..wrong.len().min(5)].join("\n"));
+    assert!(wrong.is_empty(), "{} of {stacks} differ:\n{}", wrong.len(), wrong[..wrong.len().min(5)].join("\n"));
     assert!(refusals * 100 <= legal, "more than 1 % of {legal} legal stacks are refused: {refused:?}");
-    assert!(legal * 2 >= STACKS, "only {legal} of {STACKS} stacks are legal: that shows little");
-    assert!(took <= TIME, "it took {took:?}");
+    assert!(legal >= LEGAL, "only {legal} of {stacks} stacks are legal in {TIME:?}");
 }
 
 #[test]

@@ -56,7 +56,9 @@ pub(crate) fn stack(random: &mut Random) -> Vec<Vec<u8>> {
     let count = random.one(&[1, 2, 2, 3]);
     // Most archives are of one writer.
     let dialect = dialect(random);
-    (0..count).map(|number| layer(random, number > 0, dialect)).collect()
+    let mut files = Vec::new();
+    let layer = |number| layer(random, number > 0, dialect, &mut files);
+    (0..count).map(layer).collect()
 }
 
 fn dialect(random: &mut Random) -> Dialect {
@@ -64,7 +66,13 @@ fn dialect(random: &mut Random) -> Dialect {
     random.one(&[Pax, Pax, Pax, Gnu, Gnu, Ustar, Star, V7])
 }
 
-fn layer(random: &mut Random, upper: bool, dialect: Dialect) -> Vec<u8> {
+/// A layer; `files` are the names so far that a hard link may lead to.
+fn layer(
+    random: &mut Random,
+    upper: bool,
+    dialect: Dialect,
+    files: &mut Vec<Vec<u8>>,
+) -> Vec<u8> {
     let mut entries = Vec::new();
     if upper {
         for _ in 0..random.below(3) {
@@ -72,7 +80,10 @@ fn layer(random: &mut Random, upper: bool, dialect: Dialect) -> Vec<u8> {
         }
     }
     for _ in 0..=random.below(7) {
-        let mut entry = entry(random);
+        let mut entry = entry(random, files);
+        if matches!(entry.kind, b'0' | b'2') {
+            files.push(entry.name.clone());
+        }
         entry.dialect = if random.rarely(10) {
             self::dialect(random)
         } else {
@@ -136,7 +147,7 @@ fn whiteout(random: &mut Random) -> Entry {
     Entry::new(kind, &name)
 }
 
-fn entry(random: &mut Random) -> Entry {
+fn entry(random: &mut Random, files: &[Vec<u8>]) -> Entry {
     let mut name = name(random);
     let mut entry = match random.one(b"ffffffffddddllllhhhcpz") {
         b'd' => {
@@ -146,8 +157,15 @@ fn entry(random: &mut Random) -> Entry {
             Entry::directory(&name)
         }
         b'l' => Entry::link(b'2', &name, random.one(&TARGETS)),
+        b'h' if files.is_empty() => file(random, &name),
         b'h' => {
-            let mut to = self::name(random);
+            let mut to = files[random.below(files.len())].clone();
+            if random.rarely(20) {
+                to = self::name(random);
+            }
+            if to == name {
+                name = b"hard".to_vec();
+            }
             if random.rarely(8) {
                 to.splice(0..0, *b"/");
             }
@@ -239,7 +257,7 @@ fn odd(random: &mut Random, entry: &mut Entry) {
         value[4] = random.one(&[0, 0x0a, 0xff]);
         entry.records.push((b"SCHILY.xattr.security.capability".to_vec(), value.to_vec()));
     }
-    match random.below(60) {
+    match random.below(120) {
         0 => entry.numbers = Numbers::Spaces,
         1 => entry.numbers = Numbers::Binary,
         2 => entry.signed = true,
