@@ -62,12 +62,16 @@ fn read(
     io::copy(&mut plain, &mut io::sink())?;
     let sum = plain.sum();
     if layer.plain.as_ref().is_some_and(|digest| *digest != sum) {
-        return Err(bad("a layer is not what its digest in the configuration says"));
+        return Err(bad(
+            "a layer is not what its digest in the configuration says",
+        ));
     }
     io::copy(&mut packed, &mut io::sink())?;
     let sum = packed.sum();
     match &layer.packed {
-        Some(digest) if *digest != sum => Err(bad("a part of the image is not what its digest says")),
+        Some(digest) if *digest != sum => {
+            Err(bad("a part of the image is not what its digest says"))
+        }
         _ => Ok(()),
     }
 }

@@ -105,7 +105,11 @@ impl Layers {
             let Body::File(File { bytes, source, .. }) = &inode.body else {
                 return;
             };
-            if bytes.is_some() || missing.get(&source.0).is_some_and(|m| m.contains_key(&source.1)) {
+            if bytes.is_some()
+                || missing
+                    .get(&source.0)
+                    .is_some_and(|m| m.contains_key(&source.1))
+            {
                 return;
             }
             if let Some(left) = room.checked_sub(inode.size) {
@@ -115,7 +119,8 @@ impl Layers {
         };
         let named = |path: &str| self.inodes.look_up(path.as_bytes(), true).ok().flatten();
         for path in NAMED {
-            if let Some(id) = named(path).filter(|id| self.inodes.get(*id).size <= apply::MAX_TEXT) {
+            if let Some(id) = named(path).filter(|id| self.inodes.get(*id).size <= apply::MAX_TEXT)
+            {
                 want(id);
             }
         }
@@ -145,11 +150,7 @@ impl Layers {
     }
 
     /// Reads a layer again, for the bytes of the files in it that are missing.
-    pub(crate) fn fill(
-        &mut self,
-        layer: impl Read,
-        missing: &BTreeMap<u64, Id>,
-    ) -> io::Result<()> {
+    pub(crate) fn fill(&mut self, layer: impl Read, missing: &BTreeMap<u64, Id>) -> io::Result<()> {
         let mut reader = Reader::new(Stream(layer));
         let mut number = 0;
         while reader.next()?.is_some() {

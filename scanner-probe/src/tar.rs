@@ -297,15 +297,18 @@ impl<S: Source> Reader<S> {
 }
 
 /// Why what GNU tar writes with `--sparse` and its own format is not read.
-const OLD_SPARSE: &str =
-    "a file with holes in GNU's old form, which container runtimes refuse; write it with --format=posix";
+const OLD_SPARSE: &str = "a file with holes in GNU's old form, which container runtimes refuse; write it with --format=posix";
 
 impl<S: Source> Read for Reader<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(holes) = &mut self.holes else {
             return self.read_data(buffer);
         };
-        let fit = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX).min(buffer.len());
+        let fit = |bytes: u64| {
+            usize::try_from(bytes)
+                .unwrap_or(usize::MAX)
+                .min(buffer.len())
+        };
         let read = match holes.next() {
             Next::End => return Ok(0),
             Next::Zeros(bytes) => {

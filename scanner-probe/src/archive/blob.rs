@@ -47,7 +47,9 @@ impl Blobs {
         // What a reader says of a file that is no archive is of no use.
         let no_tar = |error: io::Error| match error.kind() {
             io::ErrorKind::Other | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-                other(&format!("it is not an OCI or docker-save archive ({error})"))
+                other(&format!(
+                    "it is not an OCI or docker-save archive ({error})"
+                ))
             }
             _ => error,
         };
@@ -104,7 +106,10 @@ impl Blobs {
     /// A document, and the digest that it has.
     pub(super) fn json(&mut self, name: &str) -> io::Result<(Value, String)> {
         let mut bytes = Vec::new();
-        let read = self.read(name)?.take(MAX_JSON + 1).read_to_end(&mut bytes)?;
+        let read = self
+            .read(name)?
+            .take(MAX_JSON + 1)
+            .read_to_end(&mut bytes)?;
         if read as u64 > MAX_JSON {
             return Err(bad("a document of the image is too large"));
         }

@@ -119,7 +119,8 @@ impl Layers {
         if base == OPAQUE {
             if layer.emptied.insert(parent.clone()) {
                 let kept = |path: &[u8]| layer.unpacked.contains(path);
-                self.inodes.empty(directory, &parent, kept, &mut self.steps)?;
+                self.inodes
+                    .empty(directory, &parent, kept, &mut self.steps)?;
             }
             return Ok(());
         }

@@ -215,7 +215,9 @@ impl Inodes {
     /// What is at a clean path that has no links.
     pub(super) fn at(&self, path: &[u8]) -> Option<Id> {
         let parts = path.split(|byte| *byte == b'/').filter(|p| !p.is_empty());
-        parts.into_iter().try_fold(ROOT, |id, part| self.child(id, part))
+        parts
+            .into_iter()
+            .try_fold(ROOT, |id, part| self.child(id, part))
     }
 
     /// The directory at a clean path that has no links; what is not there is made, as root's.
@@ -243,8 +245,10 @@ impl Inodes {
     ) -> Result<(), Bad> {
         let mut open = vec![(directory, path.strip_suffix(b"/").unwrap_or(path).to_vec())];
         while let Some((directory, path)) = open.pop() {
-            let children: Vec<(Box<[u8]>, Id)> =
-                self.children(directory).map(|(name, id)| (name.into(), id)).collect();
+            let children: Vec<(Box<[u8]>, Id)> = self
+                .children(directory)
+                .map(|(name, id)| (name.into(), id))
+                .collect();
             steps.take(children.len())?;
             for (name, id) in children {
                 let path = [&path, &b"/"[..], &name].concat();

@@ -174,7 +174,9 @@ impl Inodes {
     /// asked from outside of the root: a link that leads out ends on the machine.
     fn from_host(&self, path: &[u8], steps: &mut Steps) -> Result<Found, Bad> {
         check_length(path, b"")?;
-        let out = || bad("where it goes depends on the machine, as a link in a link leads out of the image");
+        let out = || {
+            bad("where it goes depends on the machine, as a link in a link leads out of the image")
+        };
         let mut left = parts(path);
         let (mut passed, mut links) = (vec![ROOT], 0);
         while let Some(part) = left.pop() {

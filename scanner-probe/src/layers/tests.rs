@@ -144,18 +144,28 @@ fn a_hard_link_is_what_it_names_and_sets_owner_and_permissions_of_both() {
     let found = image(&[&[("su", tar::EntryType::Regular, 0o755, "x"), hard]]);
     for name in ["/bin/su", "/su"] {
         let meta = found.meta(name).unwrap().unwrap();
-        assert_eq!((meta.mode & 0o7777, meta.uid, meta.gid), (0o4755, 7, 8), "{name}");
+        assert_eq!(
+            (meta.mode & 0o7777, meta.uid, meta.gid),
+            (0o4755, 7, 8),
+            "{name}"
+        );
     }
     assert_eq!(paths(&found), ["/bin/su", "/su"]);
     let told = refused(&[&[("gone", tar::EntryType::Link, 0, "nothing")]]);
-    assert!(told.starts_with("gone: a hard link names no file"), "{told}");
+    assert!(
+        told.starts_with("gone: a hard link names no file"),
+        "{told}"
+    );
 }
 
 #[test]
 fn names_that_lead_out_end_at_the_root() {
     let found = image(&[&[file("../../etc/passwd", "root:x:0:0:::")]]);
     assert_eq!(paths(&found), ["/etc/passwd"]);
-    assert_eq!(found.text("/etc/passwd").unwrap().as_deref(), Some("root:x:0:0:::"));
+    assert_eq!(
+        found.text("/etc/passwd").unwrap().as_deref(),
+        Some("root:x:0:0:::")
+    );
 }
 
 #[test]
@@ -174,7 +184,10 @@ fn names_that_differ_in_a_byte_that_is_no_text_are_two_files() {
     found.add(archive.as_slice()).unwrap();
     assert_eq!(paths(&found), [r"/bin/su\xfe", r"/bin/su\xff"]);
     let mode = |path: &str| found.meta(path).unwrap().unwrap().mode & 0o7777;
-    assert_eq!((mode(r"/bin/su\xff"), mode(r"/bin/su\xfe")), (0o4755, 0o755));
+    assert_eq!(
+        (mode(r"/bin/su\xff"), mode(r"/bin/su\xfe")),
+        (0o4755, 0o755)
+    );
 }
 
 #[test]
@@ -183,14 +196,21 @@ fn a_target_longer_than_paths_are_and_links_in_rounds_are_refused_at_once() {
     let long = |length: usize| {
         let mut builder = tar::Builder::new(Vec::new());
         let target = "a/".repeat(length / 2);
-        builder.append_pax_extensions([("linkpath", target.as_bytes())]).unwrap();
+        builder
+            .append_pax_extensions([("linkpath", target.as_bytes())])
+            .unwrap();
         let mut archive = builder.into_inner().unwrap();
         archive.truncate(archive.len() - 1024);
         archive.extend(layer(&[link("l", "x"), file("l/f", "")]));
-        Layers::default().add(archive.as_slice()).map_err(|error| error.to_string())
+        Layers::default()
+            .add(archive.as_slice())
+            .map_err(|error| error.to_string())
     };
     let told = long(1_000_000).unwrap_err();
-    assert!(told.starts_with("l: a link leads to a path that Linux does not allow"), "{told}");
+    assert!(
+        told.starts_with("l: a link leads to a path that Linux does not allow"),
+        "{told}"
+    );
     assert!(long(4096).is_err());
     assert!(long(1800).is_ok());
     // Each link doubles back through the one before it, and each file goes through all of them.
@@ -211,9 +231,17 @@ fn a_target_longer_than_paths_are_and_links_in_rounds_are_refused_at_once() {
 fn what_links_lead_to_is_read_wherever_it_lies() {
     let mut all = Layers::default();
     let passwd = "root:x:0:0:::";
-    let lower = [file("nix/passwd", passwd), file("nix/db", "rpm"), file("nix/other", "x")];
+    let lower = [
+        file("nix/passwd", passwd),
+        file("nix/db", "rpm"),
+        file("nix/other", "x"),
+    ];
     all.add(layer(&lower).as_slice()).unwrap();
-    let upper = [link("etc/passwd", "/nix/passwd"), link("var/lib/rpm", "../../rpm"), link("rpm/rpmdb.sqlite", "../nix/db")];
+    let upper = [
+        link("etc/passwd", "/nix/passwd"),
+        link("var/lib/rpm", "../../rpm"),
+        link("rpm/rpmdb.sqlite", "../nix/db"),
+    ];
     let upper = layer(&upper);
     all.add(upper.as_slice()).unwrap();
     assert_eq!(all.text("/etc/passwd"), Err(Errno::FBIG));
@@ -221,7 +249,10 @@ fn what_links_lead_to_is_read_wherever_it_lies() {
     assert_eq!(missing.keys().collect::<Vec<_>>(), [&0]);
     all.fill(layer(&lower).as_slice(), &missing[&0]).unwrap();
     assert_eq!(all.text("/etc/passwd").unwrap().as_deref(), Some(passwd));
-    assert_eq!(all.text("/var/lib/rpm/rpmdb.sqlite").unwrap().as_deref(), Some("rpm"));
+    assert_eq!(
+        all.text("/var/lib/rpm/rpmdb.sqlite").unwrap().as_deref(),
+        Some("rpm")
+    );
     assert_eq!(all.text("/nix/other"), Err(Errno::FBIG));
     assert!(all.missing().is_empty());
 }
@@ -231,7 +262,8 @@ fn a_database_that_every_layer_writes_again_is_kept_once() {
     let mut all = Layers::default();
     let text = "x".repeat(1 << 20);
     for _ in 0..300 {
-        all.add(layer(&[file("var/lib/rpm/rpmdb.sqlite", &text)]).as_slice()).unwrap();
+        all.add(layer(&[file("var/lib/rpm/rpmdb.sqlite", &text)]).as_slice())
+            .unwrap();
     }
     assert_eq!(all.inodes.kept, 1 << 20);
     assert!(all.text("/var/lib/rpm/rpmdb.sqlite").unwrap().is_some());
@@ -294,7 +326,11 @@ fn capabilities_of_files_are_those_of_the_archive_and_never_guessed() {
     found.add(with_capability(&cut).as_slice()).unwrap();
     assert_eq!(found.capability("/ping").as_deref(), Some(&cut[..]));
     // The kernel takes no other form, and so no runtime unpacks it.
-    assert!(Layers::default().add(with_capability(&net_raw[..12]).as_slice()).is_err());
+    assert!(
+        Layers::default()
+            .add(with_capability(&net_raw[..12]).as_slice())
+            .is_err()
+    );
 }
 
 proptest::proptest! {

@@ -60,7 +60,11 @@ pub(super) fn in_records(records: &Records) -> Result<Vec<Piece>, Fault> {
     }
     let (pairs, _) = numbers.as_chunks::<2>();
     let piece = |pair: &[&[u8]; 2]| Some((decimal(pair[0])?, decimal(pair[1])?));
-    pairs.iter().map(piece).collect::<Option<_>>().ok_or_else(broken)
+    pairs
+        .iter()
+        .map(piece)
+        .collect::<Option<_>>()
+        .ok_or_else(broken)
 }
 
 /// The map before the data, in whole blocks of lines; what was read of `data` is taken off.

@@ -72,8 +72,19 @@ fn records_are_as_long_as_they_say() {
     swallowed.extend([b'r'; BLOCK]);
     let read = [size, swallowed, file("etc/passwd", "toor"), file("su", "")].concat();
     assert_eq!(names(&read), ["readme", "etc/passwd", "su"]);
-    for body in ["9 path=x\n1", "8 path=x\n", "11 path=x\n", "+9 path=x\n", "9 pathxx\n", "6 =x\n\n"] {
-        let read = [entry("pax", EntryType::XHeader, body.as_bytes()), file("a", "")].concat();
+    for body in [
+        "9 path=x\n1",
+        "8 path=x\n",
+        "11 path=x\n",
+        "+9 path=x\n",
+        "9 pathxx\n",
+        "6 =x\n\n",
+    ] {
+        let read = [
+            entry("pax", EntryType::XHeader, body.as_bytes()),
+            file("a", ""),
+        ]
+        .concat();
         assert!(list(&read).is_err(), "{body:?}");
     }
 }
@@ -141,11 +152,22 @@ fn files_with_holes_have_their_own_name_and_size_in_every_version() {
         assert_eq!(found[1].0, "next");
     }
     let map = |map: &str, count: &str| {
-        let said = [("GNU.sparse.numblocks", count), ("GNU.sparse.map", map), ("GNU.sparse.size", "1004")];
+        let said = [
+            ("GNU.sparse.numblocks", count),
+            ("GNU.sparse.map", map),
+            ("GNU.sparse.size", "1004"),
+        ];
         list(&[records(&said), file("x", "data")].concat())
     };
     assert!(map("600,4", "1").is_ok());
-    for (wrong, count) in [("600,5", "1"), ("1001,4", "1"), ("4,2,0,2", "2"), ("-1,4", "1"), ("600,4", "2"), ("9223372036854775807,4", "1")] {
+    for (wrong, count) in [
+        ("600,5", "1"),
+        ("1001,4", "1"),
+        ("4,2,0,2", "2"),
+        ("-1,4", "1"),
+        ("600,4", "2"),
+        ("9223372036854775807,4", "1"),
+    ] {
         assert!(map(wrong, count).is_err(), "{wrong}");
     }
     let old = list(&entry("x", EntryType::GNUSparse, b"data")).unwrap_err();
@@ -154,7 +176,12 @@ fn files_with_holes_have_their_own_name_and_size_in_every_version() {
 
 #[test]
 fn long_names_sizes_and_counts_are_refused_at_their_header() {
-    for kind in [EntryType::GNULongName, EntryType::GNULongLink, EntryType::XHeader, EntryType::XGlobalHeader] {
+    for kind in [
+        EntryType::GNULongName,
+        EntryType::GNULongLink,
+        EntryType::XHeader,
+        EntryType::XGlobalHeader,
+    ] {
         assert!(list(&header("x", kind, 60 << 30)).is_err(), "{kind:?}");
     }
     for size in [u64::MAX, u64::MAX - 3, 1 << 63] {
@@ -179,7 +206,10 @@ fn numbers_and_checksums_are_right_or_refused() {
         Reader::new(Stream(fixed.as_bytes().as_slice())).next()
     };
     assert_eq!(at(100, b"  4755 \0").unwrap().unwrap().mode, 0o4755);
-    assert_eq!(at(108, &[0x80, 0, 0, 0, 0, 1, 0, 0]).unwrap().unwrap().uid, 65536);
+    assert_eq!(
+        at(108, &[0x80, 0, 0, 0, 0, 1, 0, 0]).unwrap().unwrap().uid,
+        65536
+    );
     assert_eq!(at(108, &[0xff; 8]).unwrap().unwrap().uid, -1);
     for wrong in [&b"0000009\0"[..], b"00 0001\0", b"+000001\0", b"0x00001\0"] {
         assert!(at(100, wrong).is_err(), "{wrong:?}");
@@ -196,8 +226,15 @@ fn an_archive_ends_as_its_writer_likes_and_not_in_the_middle() {
     for end in [0, BLOCK, 2 * BLOCK, 20 * BLOCK] {
         assert_eq!(names(&[one.clone(), vec![0; end]].concat()), ["a"], "{end}");
     }
-    assert_eq!(names(&[one.clone(), vec![0; 1024], one.clone()].concat()), ["a"]);
-    assert_eq!(names(&one[..BLOCK + 3]), ["a"], "without what fills the last block");
+    assert_eq!(
+        names(&[one.clone(), vec![0; 1024], one.clone()].concat()),
+        ["a"]
+    );
+    assert_eq!(
+        names(&one[..BLOCK + 3]),
+        ["a"],
+        "without what fills the last block"
+    );
     assert!(list(&[one.clone(), vec![0; BLOCK], one.clone()].concat()).is_err());
     assert!(list(&one[..BLOCK + 2]).is_err());
     assert!(list(&one[..BLOCK - 1]).is_err());
@@ -207,11 +244,17 @@ fn an_archive_ends_as_its_writer_likes_and_not_in_the_middle() {
 fn an_entry_of_more_than_8_gib_is_leaped_over() {
     const HUGE: u64 = 9 << 30;
     let mut file = tempfile::tempfile().unwrap();
-    file.write_all(&header("huge", EntryType::Regular, HUGE)).unwrap();
-    file.seek(SeekFrom::Current(i64::try_from(HUGE).unwrap())).unwrap();
-    let by_record = [records(&[("size", &HUGE.to_string())]), header("large", EntryType::Regular, 0)];
+    file.write_all(&header("huge", EntryType::Regular, HUGE))
+        .unwrap();
+    file.seek(SeekFrom::Current(i64::try_from(HUGE).unwrap()))
+        .unwrap();
+    let by_record = [
+        records(&[("size", &HUGE.to_string())]),
+        header("large", EntryType::Regular, 0),
+    ];
     file.write_all(&by_record.concat()).unwrap();
-    file.seek(SeekFrom::Current(i64::try_from(HUGE).unwrap())).unwrap();
+    file.seek(SeekFrom::Current(i64::try_from(HUGE).unwrap()))
+        .unwrap();
     file.write_all(&self::file("after", "x")).unwrap();
     file.seek(SeekFrom::Start(0)).unwrap();
     let started = Instant::now();
@@ -220,7 +263,14 @@ fn an_entry_of_more_than_8_gib_is_leaped_over() {
     while let Some(entry) = reader.next().unwrap() {
         found.push((entry.name, entry.size));
     }
-    assert_eq!(found, [(b"huge".to_vec(), HUGE), (b"large".to_vec(), HUGE), (b"after".to_vec(), 1)]);
+    assert_eq!(
+        found,
+        [
+            (b"huge".to_vec(), HUGE),
+            (b"large".to_vec(), HUGE),
+            (b"after".to_vec(), 1)
+        ]
+    );
     assert!(started.elapsed().as_secs() < 10);
 }
 

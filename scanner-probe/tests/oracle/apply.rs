@@ -25,7 +25,8 @@ pub(crate) struct Oracle {
 impl Oracle {
     pub(crate) fn start() -> Self {
         let program = std::env::var_os("SCANNER_APPLY_ORACLE");
-        let program = program.expect("SCANNER_APPLY_ORACLE names the oracle; run `cargo xtask archives`");
+        let program =
+            program.expect("SCANNER_APPLY_ORACLE names the oracle; run `cargo xtask archives`");
         let dir = tempfile::tempdir_in("/dev/shm").expect("a folder on a tmpfs");
         let mut child = Command::new(program)
             .arg(dir.path())
@@ -44,7 +45,11 @@ impl Oracle {
 
     /// What containerd unpacks, or why it does not.
     pub(crate) fn unpack(&mut self, layers: &[Vec<u8>]) -> Result<Files, String> {
-        let length = |n: usize| u32::try_from(n).expect("test layers are small").to_be_bytes();
+        let length = |n: usize| {
+            u32::try_from(n)
+                .expect("test layers are small")
+                .to_be_bytes()
+        };
         let mut asked = length(layers.len()).to_vec();
         for layer in layers {
             asked.extend(length(layer.len()));
@@ -53,7 +58,9 @@ impl Oracle {
         let input = self.input.as_mut().expect("the oracle runs");
         input.write_all(&asked).expect("the oracle reads");
         let mut line = String::new();
-        self.output.read_line(&mut line).expect("the oracle answers");
+        self.output
+            .read_line(&mut line)
+            .expect("the oracle answers");
         let answer: Value = serde_json::from_str(&line).expect("the oracle answers in JSON");
         if let Some(error) = answer["error"].as_str() {
             assert!(!error.contains("oracle cannot"), "{error}");
@@ -80,7 +87,14 @@ fn known(file: &Value) -> (Vec<u8>, Known) {
         _ => 0,
     };
     let content = text("digest") + &text("link");
-    let known = (mode, number("uid"), number("gid"), size, content, text("capability"));
+    let known = (
+        mode,
+        number("uid"),
+        number("gid"),
+        size,
+        content,
+        text("capability"),
+    );
     (bytes(&text("path")), known)
 }
 
@@ -96,7 +110,9 @@ fn bytes(hex: &str) -> Vec<u8> {
 pub(crate) fn read(layers: &[Vec<u8>]) -> Result<Files, String> {
     let mut image = Layers::new(true);
     for layer in layers {
-        image.add(layer.as_slice()).map_err(|error| error.to_string())?;
+        image
+            .add(layer.as_slice())
+            .map_err(|error| error.to_string())?;
     }
     listed(&image)
 }
@@ -109,7 +125,9 @@ pub(crate) fn listed(image: &Layers) -> Result<Files, String> {
         ..FileSelector::default()
     };
     let mut out = Vec::new();
-    let lost = image.walk(&[&selector], &mut out).expect("memory can be written to");
+    let lost = image
+        .walk(&[&selector], &mut out)
+        .expect("memory can be written to");
     if lost > 0 {
         return Err(format!("{lost} not readable"));
     }
@@ -120,7 +138,10 @@ pub(crate) fn listed(image: &Layers) -> Result<Files, String> {
         match (line.split_at(1), current) {
             (("=", digest), Some((_, known))) => known.4 = digest.to_owned(),
             ((">", to), Some((_, known))) => {
-                known.4 = unescape(to).iter().map(|byte| format!("{byte:02x}")).collect();
+                known.4 = unescape(to)
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect();
             }
             (("^", capability), Some((_, known))) => known.5 = capability.to_owned(),
             _ => {
@@ -141,7 +162,14 @@ fn entry(line: &str) -> (Vec<u8>, Known) {
         0o100_000 | 0o120_000 => number(3),
         _ => 0,
     };
-    let known = (mode, number(1), number(2), size, String::new(), String::new());
+    let known = (
+        mode,
+        number(1),
+        number(2),
+        size,
+        String::new(),
+        String::new(),
+    );
     (unescape(fields[4]), known)
 }
 

@@ -19,7 +19,9 @@ pub(crate) const ALL: [Habit; 7] = [
     ("git archive and GNU tar", tar),
 ];
 
-const CAPABILITY: [u8; 20] = [1, 0, 0, 2, 0, 0x0a, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+const CAPABILITY: [u8; 20] = [
+    1, 0, 0, 2, 0, 0x0a, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+];
 
 fn data(random: &mut Random) -> Vec<u8> {
     let length = random.one(&[0, 1, 100, 511, 512, 513, 3000]);
@@ -28,7 +30,11 @@ fn data(random: &mut Random) -> Vec<u8> {
 
 fn word(random: &mut Random) -> Vec<u8> {
     let long = random.rarely(6);
-    let length = if long { 60 + random.below(140) } else { 1 + random.below(6) };
+    let length = if long {
+        60 + random.below(140)
+    } else {
+        1 + random.below(6)
+    };
     let mut word = vec![b'a' + random.byte() % 6; length];
     if random.rarely(12) {
         word.extend("ü-日本".bytes());
@@ -75,7 +81,11 @@ fn entries(random: &mut Random, dialect: Dialect) -> Vec<Entry> {
                     ..first
                 };
             } else if random.rarely(4) {
-                entry = Entry::link(b'2', &path, random.one(&[&b"../file"[..], b"/etc/hosts", b"x"]));
+                entry = Entry::link(
+                    b'2',
+                    &path,
+                    random.one(&[&b"../file"[..], b"/etc/hosts", b"x"]),
+                );
             }
         }
         entry.dialect = dialect;
@@ -89,7 +99,11 @@ fn whiteouts(random: &mut Random, below: &[Entry], dialect: Dialect) -> Vec<Entr
     let mut all = Vec::new();
     for entry in below.iter().filter(|e| e.kind != b'5') {
         if random.rarely(4) {
-            let at = entry.name.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+            let at = entry
+                .name
+                .iter()
+                .rposition(|byte| *byte == b'/')
+                .map_or(0, |at| at + 1);
             let mut name = entry.name.clone();
             name.splice(at..at, *b".wh.");
             let mut whiteout = Entry::file(&name, b"");
@@ -123,7 +137,11 @@ fn docker(random: &mut Random) -> Vec<Vec<u8>> {
 fn buildkit(random: &mut Random) -> Vec<Vec<u8>> {
     let lower: Vec<Entry> = entries(random, Dialect::Pax)
         .into_iter()
-        .map(|entry| entry.record(b"mtime", b"1700000000.123456789").record(b"atime", b"0"))
+        .map(|entry| {
+            entry
+                .record(b"mtime", b"1700000000.123456789")
+                .record(b"atime", b"0")
+        })
         .collect();
     let mut upper = whiteouts(random, &lower, Dialect::Pax);
     upper.extend(lower.iter().filter(|e| e.kind == b'5').cloned());
@@ -174,15 +192,26 @@ fn bazel(random: &mut Random) -> Vec<Vec<u8>> {
     upper.retain(|entry| entry.name.len() < 100 && entry.link.len() < 100);
     let kept: std::collections::BTreeSet<Vec<u8>> = upper.iter().map(|e| e.name.clone()).collect();
     upper.retain(|entry| entry.kind != b'1' || kept.contains(&entry.link));
-    upper.push(Entry::file(b"./bin/tool", b"below a link of the layer under it"));
-    vec![archive(&[Entry::directory(b"./")]), archive(&lower), archive(&upper)]
+    upper.push(Entry::file(
+        b"./bin/tool",
+        b"below a link of the layer under it",
+    ));
+    vec![
+        archive(&[Entry::directory(b"./")]),
+        archive(&lower),
+        archive(&upper),
+    ]
 }
 
 /// Its own generator: PAX for every entry, attributes of users, the root itself, opaque directories.
 fn umoci(random: &mut Random) -> Vec<Vec<u8>> {
     let mut lower: Vec<Entry> = entries(random, Dialect::Pax)
         .into_iter()
-        .map(|entry| entry.record(b"mtime", b"1700000000.5").record(b"SCHILY.xattr.user.rootlesscontainers", b"\x08\x0a\x10\x0a"))
+        .map(|entry| {
+            entry
+                .record(b"mtime", b"1700000000.5")
+                .record(b"SCHILY.xattr.user.rootlesscontainers", b"\x08\x0a\x10\x0a")
+        })
         .collect();
     lower.insert(0, Entry::directory(b"."));
     lower.push(Entry::new(b'6', b"fifo"));

@@ -24,7 +24,8 @@ fn seed() -> u64 {
     let seed = given.map(|text| text.parse().expect("SCANNER_ORACLE_SEED is a number"));
     seed.unwrap_or_else(|| {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        u64::try_from(now.expect("it is after 1970").as_millis()).expect("and before the year 500000000")
+        u64::try_from(now.expect("it is after 1970").as_millis())
+            .expect("and before the year 500000000")
     })
 }
 
@@ -43,7 +44,6 @@ fn difference(theirs: &Files, ours: &Files) -> String {
 }
 
 #[test]
-#[ignore = "needs the oracle, see cargo xtask archives"]
 fn random_stacks_are_read_as_containerd_unpacks_them_or_refused() {
     let (seed, mut oracle, started) = (seed(), Oracle::start(), Instant::now());
     println!("seed {seed}");
@@ -55,40 +55,48 @@ fn random_stacks_are_read_as_containerd_unpacks_them_or_refused() {
         let one = seed.wrapping_add(stacks);
         stacks += 1;
         let layers = random::stack(&mut Random(one));
-        if let Some(dir) = std::env::var_os("DUMP") {
-            for (n, l) in layers.iter().enumerate() { std::fs::write(std::path::Path::new(&dir).join(format!("{n}.tar")), l).unwrap(); }
-            println!("{:?}\n{:?}", oracle.unpack(&layers), read(&layers));
-            return;
-        }
         match (oracle.unpack(&layers), read(&layers)) {
             (Ok(theirs), Ok(ours)) if theirs == ours => legal += 1,
-            (Ok(theirs), Ok(ours)) => wrong.push(format!("seed {one}: {}", difference(&theirs, &ours))),
+            (Ok(theirs), Ok(ours)) => {
+                wrong.push(format!("seed {one}: {}", difference(&theirs, &ours)))
+            }
             (Ok(_), Err(error)) => {
                 legal += 1;
                 let reason = error.rsplit(": ").next().unwrap_or_default().to_owned();
                 let entry = refused.entry(reason).or_insert((0, one));
                 entry.0 += 1;
             }
-            (Err(theirs), Err(_)) => {
-                both += 1;
-                if std::env::var_os("SHOW").is_some() { println!("BOTH {theirs}"); }
-            }
-            (Err(error), Ok(_)) => wrong.push(format!("seed {one}: containerd refuses, we do not: {error}")),
+            (Err(_), Err(_)) => both += 1,
+            (Err(error), Ok(_)) => wrong.push(format!(
+                "seed {one}: containerd refuses, we do not: {error}"
+            )),
         }
     }
     let took = started.elapsed();
     let refusals: u64 = refused.values().map(|(count, _)| count).sum();
-    println!("{stacks} stacks in {took:.1?}: {legal} legal, {both} refused by both, {refusals} by us alone");
+    println!(
+        "{stacks} stacks in {took:.1?}: {legal} legal, {both} refused by both, {refusals} by us alone"
+    );
     for (reason, (count, first)) in &refused {
         println!("  {count} refused: {reason} (first: seed {first})");
     }
-    assert!(wrong.is_empty(), "{} of {stacks} differ:\n{}", wrong.len(), wrong[..wrong.len().min(5)].join("\n"));
-    assert!(refusals * 100 <= legal, "more than 1 % of {legal} legal stacks are refused: {refused:?}");
-    assert!(legal >= LEGAL, "only {legal} of {stacks} stacks are legal in {TIME:?}");
+    assert!(
+        wrong.is_empty(),
+        "{} of {stacks} differ:\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(5)].join("\n")
+    );
+    assert!(
+        refusals * 100 <= legal,
+        "more than 1 % of {legal} legal stacks are refused: {refused:?}"
+    );
+    assert!(
+        legal >= LEGAL,
+        "only {legal} of {stacks} stacks are legal in {TIME:?}"
+    );
 }
 
 #[test]
-#[ignore = "needs the oracle, see cargo xtask archives"]
 fn what_each_program_writes_is_read_and_never_refused() {
     let (seed, mut oracle) = (seed(), Oracle::start());
     println!("seed {seed}");
@@ -97,10 +105,17 @@ fn what_each_program_writes_is_read_and_never_refused() {
             let one = seed.wrapping_add(number);
             let layers = write(&mut Random(one));
             let theirs = oracle.unpack(&layers);
-            let theirs = theirs.unwrap_or_else(|error| panic!("{program}, seed {one}: containerd refuses it: {error}"));
+            let theirs = theirs.unwrap_or_else(|error| {
+                panic!("{program}, seed {one}: containerd refuses it: {error}")
+            });
             let ours = read(&layers);
-            let ours = ours.unwrap_or_else(|error| panic!("{program}, seed {one}: refused: {error}"));
-            assert!(theirs == ours, "{program}, seed {one}: {}", difference(&theirs, &ours));
+            let ours =
+                ours.unwrap_or_else(|error| panic!("{program}, seed {one}: refused: {error}"));
+            assert!(
+                theirs == ours,
+                "{program}, seed {one}: {}",
+                difference(&theirs, &ours)
+            );
         }
     }
 }

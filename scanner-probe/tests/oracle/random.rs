@@ -33,18 +33,76 @@ impl Random {
 }
 
 const NAMES: [&[u8]; 30] = [
-    b"a", b"b", b"c", b"a/x", b"b/x", b"c/x", b"a/x/y", b"a/l", b"l", b"l/x", b"m", b"m/x", b"b/l/z",
-    b"l/l/x", b"etc/passwd", b"etc/shadow", b"usr/bin/su", b"bin/su", b"a/../b", b"./c", b"/a", b"a//x",
-    b"b/", b"l/../c/x", b"../a", b".", b"d/e/f/g/h", b"d/e", b"m/../l", b"x",
+    b"a",
+    b"b",
+    b"c",
+    b"a/x",
+    b"b/x",
+    b"c/x",
+    b"a/x/y",
+    b"a/l",
+    b"l",
+    b"l/x",
+    b"m",
+    b"m/x",
+    b"b/l/z",
+    b"l/l/x",
+    b"etc/passwd",
+    b"etc/shadow",
+    b"usr/bin/su",
+    b"bin/su",
+    b"a/../b",
+    b"./c",
+    b"/a",
+    b"a//x",
+    b"b/",
+    b"l/../c/x",
+    b"../a",
+    b".",
+    b"d/e/f/g/h",
+    b"d/e",
+    b"m/../l",
+    b"x",
 ];
 const ODD: [&[u8]; 12] = [
-    b"su\xff", b"su\xfe", b"a/su\xff", b"a\nb", b"a\\b", b"a\\x0ab", b"\xc3\xbc", b"a ", b" a", b"a\tb",
-    b"x?y", b"bin/\xe9",
+    b"su\xff",
+    b"su\xfe",
+    b"a/su\xff",
+    b"a\nb",
+    b"a\\b",
+    b"a\\x0ab",
+    b"\xc3\xbc",
+    b"a ",
+    b" a",
+    b"a\tb",
+    b"x?y",
+    b"bin/\xe9",
 ];
 const TARGETS: [&[u8]; 24] = [
-    b"a", b"b", b"/a", b"/b/x", b"../a", b"x", b"../../..", b"/c", b"m", b"l", b"/l/x", b".", b"..",
-    b"a/../b", b"//a//x/", b"./b/.", b"l/../m", b"/m/../c", b"/../b", b"usr/bin", b"../b/l", b"nothing",
-    b"nothing/../a", b"\xff",
+    b"a",
+    b"b",
+    b"/a",
+    b"/b/x",
+    b"../a",
+    b"x",
+    b"../../..",
+    b"/c",
+    b"m",
+    b"l",
+    b"/l/x",
+    b".",
+    b"..",
+    b"a/../b",
+    b"//a//x/",
+    b"./b/.",
+    b"l/../m",
+    b"/m/../c",
+    b"/../b",
+    b"usr/bin",
+    b"../b/l",
+    b"nothing",
+    b"nothing/../a",
+    b"\xff",
 ];
 const MODES: [u64; 9] = [
     0o755, 0o4755, 0o644, 0o777, 0o2755, 0o1777, 0o600, 0o100_644, 0o6711,
@@ -67,12 +125,7 @@ fn dialect(random: &mut Random) -> Dialect {
 }
 
 /// A layer; `files` are the names so far that a hard link may lead to.
-fn layer(
-    random: &mut Random,
-    upper: bool,
-    dialect: Dialect,
-    files: &mut Vec<Vec<u8>>,
-) -> Vec<u8> {
+fn layer(random: &mut Random, upper: bool, dialect: Dialect, files: &mut Vec<Vec<u8>>) -> Vec<u8> {
     let mut entries = Vec::new();
     if upper {
         for _ in 0..random.below(3) {
@@ -98,7 +151,8 @@ fn layer(
     let mut out = Vec::new();
     for entry in &entries {
         if random.rarely(40) {
-            let mut global = Entry::new(b'g', random.one(&[&b"pax_global_header"[..], b"a", b"m/x"]));
+            let mut global =
+                Entry::new(b'g', random.one(&[&b"pax_global_header"[..], b"a", b"m/x"]));
             let mut body = crate::write::record(b"comment", b"built by hand");
             if random.rarely(4) {
                 body.extend(crate::write::record(b"path", random.one(&NAMES)));
@@ -130,14 +184,19 @@ fn end(random: &mut Random, out: &mut Vec<u8>) {
 fn whiteout(random: &mut Random) -> Entry {
     let mut name = random.one(&NAMES).to_vec();
     if random.rarely(4) {
-        name = random.one(&[&b"a"[..], b"b", b"l", b"a/x", b"d", b"d/e"]).to_vec();
+        name = random
+            .one(&[&b"a"[..], b"b", b"l", b"a/x", b"d", b"d/e"])
+            .to_vec();
         name.extend(b"/.wh..wh..opq");
         return Entry::file(&name, b"");
     }
     while name.last() == Some(&b'/') {
         name.pop();
     }
-    let base = name.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+    let base = name
+        .iter()
+        .rposition(|byte| *byte == b'/')
+        .map_or(0, |at| at + 1);
     if name[base..].iter().all(|byte| *byte == b'.') {
         name = b"a".to_vec();
         return Entry::file(&[b".wh.", &name[..]].concat(), b"");
@@ -235,7 +294,9 @@ fn sparse(random: &mut Random, name: &[u8]) -> Entry {
         pieces.push((entry.data.len(), 0));
     }
     use Sparse::{Old, Version00, Version01, Version10};
-    let form = random.one(&[Version00, Version01, Version01, Version10, Version10, Version10, Old]);
+    let form = random.one(&[
+        Version00, Version01, Version01, Version10, Version10, Version10, Old,
+    ]);
     if form == Old {
         pieces.truncate(1);
         entry.kind = b'S';
@@ -250,12 +311,16 @@ fn sparse(random: &mut Random, name: &[u8]) -> Entry {
 
 /// What few writers do, and readers take differently.
 fn odd(random: &mut Random, entry: &mut Entry) {
-    let capability = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let capability = [
+        1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
     if random.rarely(8) && entry.kind != b'2' {
         let mut value = capability;
         // A line's end in a value.
         value[4] = random.one(&[0, 0x0a, 0xff]);
-        entry.records.push((b"SCHILY.xattr.security.capability".to_vec(), value.to_vec()));
+        entry
+            .records
+            .push((b"SCHILY.xattr.security.capability".to_vec(), value.to_vec()));
     }
     match random.below(120) {
         0 => entry.numbers = Numbers::Spaces,
@@ -263,9 +328,16 @@ fn odd(random: &mut Random, entry: &mut Entry) {
         2 => entry.signed = true,
         3 => entry.uid = random.one(&[0xffff_ffff, 1 << 32, (1 << 32) + 7, 0xffff_fffe]),
         4 => entry.gid = random.one(&[0xffff_ffff, 1 << 32, (1 << 32) + 7]),
-        5 => entry.records.push((b"uid".to_vec(), random.one(&[&b"7"[..], b"4294967296", b"-1", b""]).to_vec())),
-        6 => entry.records.push((b"path".to_vec(), random.one(&NAMES).to_vec())),
-        7 => entry.records.push((b"linkpath".to_vec(), random.one(&TARGETS).to_vec())),
+        5 => entry.records.push((
+            b"uid".to_vec(),
+            random.one(&[&b"7"[..], b"4294967296", b"-1", b""]).to_vec(),
+        )),
+        6 => entry
+            .records
+            .push((b"path".to_vec(), random.one(&NAMES).to_vec())),
+        7 => entry
+            .records
+            .push((b"linkpath".to_vec(), random.one(&TARGETS).to_vec())),
         8 => {
             // The record is right, the header is not.
             let size = entry.data.len().to_string().into_bytes();
@@ -277,18 +349,35 @@ fn odd(random: &mut Random, entry: &mut Entry) {
         9 if !matches!(entry.kind, b'0' | 0 | b'S') => {
             entry.size = Some(random.one(&[1, 512, 1 << 20]));
         }
-        10 => entry.records.push((b"SCHILY.xattr.user.n".to_vec(), b"z\n18 path=etc/decoy".to_vec())),
+        10 => entry.records.push((
+            b"SCHILY.xattr.user.n".to_vec(),
+            b"z\n18 path=etc/decoy".to_vec(),
+        )),
         11 => {
-            entry.records.push((b"SCHILY.xattr.user.n".to_vec(), b"a\nb".to_vec()));
-            entry.records.push((b"comment".to_vec(), b"a=b\n12 size=99\n".to_vec()));
+            entry
+                .records
+                .push((b"SCHILY.xattr.user.n".to_vec(), b"a\nb".to_vec()));
+            entry
+                .records
+                .push((b"comment".to_vec(), b"a=b\n12 size=99\n".to_vec()));
         }
         12 => entry.records.push((b"path".to_vec(), Vec::new())),
-        13 => entry.records.push((b"SCHILY.xattr.trusted.overlay.opaque".to_vec(), b"y".to_vec())),
-        14 => entry.records.push((b"mtime".to_vec(), random.one(&[&b"1.5"[..], b"-3.25", b"9e9", b"7"]).to_vec())),
+        13 => entry.records.push((
+            b"SCHILY.xattr.trusted.overlay.opaque".to_vec(),
+            b"y".to_vec(),
+        )),
+        14 => entry.records.push((
+            b"mtime".to_vec(),
+            random.one(&[&b"1.5"[..], b"-3.25", b"9e9", b"7"]).to_vec(),
+        )),
         15 => entry.device = random.one(&[(0, 0), (8, 1), (1 << 20, 3)]),
-        16 => entry.records.push((b"GNU.sparse.major".to_vec(), b"2".to_vec())),
+        16 => entry
+            .records
+            .push((b"GNU.sparse.major".to_vec(), b"2".to_vec())),
         17 => entry.kind = random.one(b"7VDMXA"),
-        18 => entry.records.push((b"hdrcharset".to_vec(), b"BINARY".to_vec())),
+        18 => entry
+            .records
+            .push((b"hdrcharset".to_vec(), b"BINARY".to_vec())),
         _ => {}
     }
 }
