@@ -84,3 +84,6 @@ fn bad(what: &str) -> io::Error {
 fn other(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what)
 }
+
+#[cfg(test)]
+mod tests;
