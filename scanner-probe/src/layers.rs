@@ -19,7 +19,7 @@ use scanner_core::inventory::FileSelector;
 pub(crate) use self::{escape::escape, resolve::clean};
 use self::{
     escape::unescape,
-    inodes::{Body, File, Id, Inode, Inodes},
+    inodes::{Body, File, Id, Inode, Inodes, ROOT},
     resolve::Steps,
 };
 use crate::{
@@ -139,7 +139,7 @@ impl Layers {
                 }
             }
         }
-        let every: Result<(), Errno> = self.inodes.each(|path, id| {
+        let every: Result<(), Errno> = self.inodes.each(ROOT, b"", |path, id| {
             if apply::is_read(path, self.inodes.get(id).size) {
                 want(id);
             }
@@ -250,12 +250,53 @@ impl Tree for Layers {
     }
 
     fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<u64> {
-        self.inodes.each(|path, id| {
+        let mut keep = |path: &[u8], id: Id| {
             let inode = self.inodes.get(id);
             let (look, attribute) = (|| inode.contents(), || Some(inode.capability.clone()));
             tree::keep(selectors, inode.meta(), &escape(path), out, look, attribute)
-        })?;
-        Ok(0)
+        };
+        self.inodes.each(ROOT, b"", &mut keep)?;
+        let (behind, lost) = self.starts_behind_links(selectors);
+        for (start, id) in behind {
+            // A link itself was met on the way.
+            if self.inodes.look_up(&start, false) == Ok(Some(id)) {
+                keep(&start, id)?;
+            }
+            self.inodes.each(id, &start, &mut keep)?;
+        }
+        Ok(lost)
+    }
+}
+
+impl Layers {
+    /// Directories below which to look that lie behind links, as /home on some systems does: what is in
+    /// them has another name where it lies. Also how many cannot be looked at.
+    fn starts_behind_links(&self, selectors: &[&FileSelector]) -> (Vec<(Vec<u8>, Id)>, u64) {
+        let (mut behind, mut lost) = (Vec::<(Vec<u8>, Id)>::new(), 0);
+        for start in tree::starts(selectors) {
+            let start = clean(&unescape(&start));
+            let ends = (1..=start.len()).filter(|at| matches!(start.get(*at), None | Some(b'/')));
+            let is_link = |at: &usize| {
+                let found = self.inodes.look_up(&start[..*at], false).ok().flatten();
+                found.is_some_and(|id| matches!(self.inodes.get(id).body, Body::Link(_)))
+            };
+            let Some(last) = ends.filter(is_link).last() else {
+                continue;
+            };
+            // One that lies below another one is passed there.
+            let above = |(other, _): &(Vec<u8>, Id)| {
+                other.len() >= last && start.starts_with(&[other, &b"/"[..]].concat())
+            };
+            if behind.iter().any(above) {
+                continue;
+            }
+            match self.inodes.look_up(&start, true) {
+                Ok(Some(id)) if self.inodes.is_directory(id) => behind.push((start, id)),
+                Ok(None) => {}
+                Ok(Some(_)) | Err(_) => lost += 1,
+            }
+        }
+        (behind, lost)
     }
 }
 

@@ -280,13 +280,15 @@ impl Inodes {
         children.map(|(name, id)| (&**name, *id))
     }
 
-    /// Looks at everything below the root with its path.
+    /// Looks at everything below a directory, with its path behind `prefix`.
     pub(super) fn each<E>(
         &self,
+        directory: Id,
+        prefix: &[u8],
         mut look: impl FnMut(&[u8], Id) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut path = Vec::new();
-        let mut open = vec![(0, self.children(ROOT))];
+        let mut path = prefix.to_vec();
+        let mut open = vec![(path.len(), self.children(directory))];
         while let Some((length, children)) = open.last_mut() {
             path.truncate(*length);
             let Some((name, id)) = children.next() else {

@@ -46,7 +46,7 @@ fn image(layers: &[&[File]]) -> Layers {
 
 fn paths(image: &Layers) -> Vec<String> {
     let mut paths = Vec::new();
-    let every: Result<(), Errno> = image.inodes.each(|path, id| {
+    let every: Result<(), Errno> = image.inodes.each(inodes::ROOT, b"", |path, id| {
         if !image.inodes.is_directory(id) {
             paths.push(escape(path));
         }
@@ -331,6 +331,42 @@ fn capabilities_of_files_are_those_of_the_archive_and_never_guessed() {
             .add(with_capability(&net_raw[..12]).as_slice())
             .is_err()
     );
+}
+
+#[test]
+fn what_lies_behind_a_link_is_found_below_it_whatever_else_is_asked() {
+    let found = image(&[&[
+        file("var/home/bob/key", "k"),
+        link("home", "var/home"),
+        link("gone", "nowhere"),
+        link("round", "round"),
+    ]]);
+    let under = |dirs: &[&str]| FileSelector {
+        under: dirs.iter().map(|dir| (*dir).to_owned()).collect(),
+        name: vec!["key".into(), "bob".into()],
+        ..FileSelector::default()
+    };
+    let walked = |selectors: &[&FileSelector]| {
+        let mut out = Vec::new();
+        let lost = found.walk(selectors, &mut out).unwrap();
+        let lines = String::from_utf8(out).unwrap();
+        let paths = lines
+            .lines()
+            .map(|line| line.rsplit(' ').next().unwrap().to_owned());
+        (paths.collect::<Vec<_>>(), lost)
+    };
+    let (home, bob, all) = (
+        under(&["/home", "/gone"]),
+        under(&["/home/bob"]),
+        under(&["/"]),
+    );
+    let in_home = ["/home/bob", "/home/bob/key"].map(str::to_owned);
+    assert_eq!(walked(&[&home]), (in_home.to_vec(), 0));
+    assert_eq!(walked(&[&bob]), (in_home.to_vec(), 0));
+    assert_eq!(walked(&[&home, &bob]), (in_home.to_vec(), 0));
+    let (paths, _) = walked(&[&home, &all]);
+    assert!(in_home.iter().all(|path| paths.contains(path)), "{paths:?}");
+    assert_eq!(walked(&[&under(&["/round"])]).1, 1);
 }
 
 proptest::proptest! {
