@@ -4,6 +4,7 @@
 //! names, links, owners and permissions, whoever reads it. What that refuses is refused.
 
 mod apply;
+mod attributes;
 mod escape;
 mod inodes;
 mod resolve;
@@ -280,12 +281,12 @@ impl Layers {
                 let found = self.inodes.look_up(&start[..*at], false).ok().flatten();
                 found.is_some_and(|id| matches!(self.inodes.get(id).body, Body::Link(_)))
             };
-            let Some(last) = ends.filter(is_link).last() else {
+            let Some(link) = ends.rev().find(is_link) else {
                 continue;
             };
             // One that lies below another one is passed there.
             let above = |(other, _): &(Vec<u8>, Id)| {
-                other.len() >= last && start.starts_with(&[other, &b"/"[..]].concat())
+                other.len() >= link && start.starts_with(&[other, &b"/"[..]].concat())
             };
             if behind.iter().any(above) {
                 continue;

@@ -9,13 +9,12 @@
 
 mod header;
 mod pax;
+mod source;
 mod sparse;
 
-use std::{
-    fs::File,
-    io::{self, BufReader, Read},
-};
+use std::io::{self, Read};
 
+pub(crate) use self::source::{Source, Stream};
 use self::{
     header::{BLOCK, Fields, has_no_data},
     pax::Records,
@@ -36,47 +35,6 @@ const fn fault(what: &'static str) -> Fault {
 impl From<Fault> for io::Error {
     fn from(Fault(what): Fault) -> Self {
         Self::new(io::ErrorKind::InvalidData, what)
-    }
-}
-
-/// Where an archive comes from.
-pub(crate) trait Source: Read {
-    /// Passes over bytes.
-    ///
-    /// # Errors
-    ///
-    /// Fails when there are not as many.
-    fn skip(&mut self, bytes: u64) -> io::Result<()>;
-}
-
-/// A source that can only be read.
-#[derive(Debug)]
-pub(crate) struct Stream<R>(pub(crate) R);
-
-impl<R: Read> Read for Stream<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-}
-
-impl<R: Read> Source for Stream<R> {
-    fn skip(&mut self, bytes: u64) -> io::Result<()> {
-        let passed = io::copy(&mut self.0.by_ref().take(bytes), &mut io::sink())?;
-        if passed < bytes {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(())
-    }
-}
-
-impl Source for BufReader<File> {
-    fn skip(&mut self, bytes: u64) -> io::Result<()> {
-        // The last byte is read: behind the end of a file one can leap as far as one likes.
-        if let Some(leap) = bytes.checked_sub(1) {
-            self.seek_relative(i64::try_from(leap).map_err(io::Error::other)?)?;
-            self.read_exact(&mut [0])?;
-        }
-        Ok(())
     }
 }
 
@@ -200,9 +158,10 @@ impl<S: Source> Reader<S> {
             let size = u64::try_from(fields.size).unwrap_or_default();
             self.holes = Some(Holes::new(pieces, size));
         }
-        let size = match has_no_data(fields.kind) {
-            true => 0,
-            false => u64::try_from(fields.size).unwrap_or_default(),
+        let size = if has_no_data(fields.kind) {
+            0
+        } else {
+            u64::try_from(fields.size).unwrap_or_default()
         };
         Ok(Entry {
             kind: fields.kind,

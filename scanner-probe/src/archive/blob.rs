@@ -69,9 +69,10 @@ impl Blobs {
             if twice || parts.len() >= MAX_PARTS {
                 let name = escape(&name);
                 let name = name.trim_start_matches('/');
-                return Err(bad(&match twice {
-                    true => format!("it has {name} twice"),
-                    false => "it has too many parts".to_owned(),
+                return Err(bad(&if twice {
+                    format!("it has {name} twice")
+                } else {
+                    "it has too many parts".to_owned()
                 }));
             }
             parts.insert(name, part);

@@ -77,8 +77,8 @@ fn layer(passwd: &[u8]) -> Vec<u8> {
 }
 
 fn read(archive: &[u8]) -> io::Result<Layers> {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(archive).unwrap();
+    let mut file = tempfile::NamedTempFile::new()?;
+    file.write_all(archive)?;
     open(file.path(), true)
 }
 

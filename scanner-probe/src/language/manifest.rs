@@ -159,7 +159,7 @@ pub(super) fn gem(path: &str) -> Option<Package> {
     })
 }
 
-/// Whether it is a platform of RubyGems, such as `java`, `x86_64-linux-musl` or `arm64-darwin-22`.
+/// Whether it is a platform of `RubyGems`, such as `java`, `x86_64-linux-musl` or `arm64-darwin-22`.
 fn is_platform(text: &str) -> bool {
     const FIRST: [&str; 17] = [
         "java",

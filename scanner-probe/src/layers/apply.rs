@@ -22,9 +22,6 @@ use crate::{
 /// How a whiteout starts, and the one of a whole directory; see the OCI image specification.
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
-const CAPABILITY: &[u8] = b"security.capability";
-/// Longest name and value of an attribute, as in Linux.
-const MAX_ATTRIBUTE: (usize, usize) = (255, 64 << 10);
 /// Bytes of zeros in holes that are read: there is no end to them in a small archive.
 const MAX_HOLES: u64 = 64 << 30;
 /// Longest text file that is kept, and all that is kept together, in bytes.
@@ -244,58 +241,12 @@ impl Layers {
             source: (0, 0),
         })
     }
-
-    /// Sets owner, attributes and permissions, also those of what a hard link names.
-    fn set(&mut self, id: Id, entry: &Entry) -> Result<(), Bad> {
-        let mut capability = None;
-        for (name, value) in &entry.attributes {
-            if name.starts_with(b"trusted.") {
-                continue;
-            }
-            let (longest_name, longest) = MAX_ATTRIBUTE;
-            if !(1..=longest_name).contains(&name.len()) || value.len() > longest {
-                return Err(bad("an attribute is longer than Linux allows"));
-            }
-            if name == CAPABILITY {
-                capability = Some(value);
-            }
-        }
-        if !capability.is_none_or(|value| is_capability(value)) {
-            return Err(bad("its capabilities are none that Linux takes"));
-        }
-        let inode = self.inodes.get_mut(id);
-        // Of a number the kernel takes 32 bits, and with all of them set it leaves the owner as it is.
-        let owner = |number: i64| Some((number & 0xffff_ffff) as u32).filter(|n| *n != u32::MAX);
-        inode.uid = owner(entry.uid).unwrap_or(inode.uid);
-        inode.gid = owner(entry.gid).unwrap_or(inode.gid);
-        // A new owner takes the capabilities away, though it be the old one.
-        if !matches!(inode.body, Body::Directory(_)) {
-            inode.capability.clear();
-        }
-        if let Some(value) = capability {
-            inode.capability.clone_from(value);
-        }
-        inode.mode = match inode.body {
-            Body::Link(_) => 0o777,
-            _ => (entry.mode & 0o7777) as u32,
-        };
-        Ok(())
-    }
 }
 
 impl Place {
     fn path(&self) -> Vec<u8> {
         let parent = self.parent.strip_suffix(b"/").unwrap_or(&self.parent);
         [parent, b"/", &self.name].concat()
-    }
-}
-
-/// As the kernel has it, see `xattr(7)` and `linux/capability.h`: of the second version or the third.
-fn is_capability(value: &[u8]) -> bool {
-    match value {
-        [0 | 1, 0, 0, 2, ..] => value.len() == 20,
-        [0 | 1, 0, 0, 3, ..] => value.len() == 24 && !value.ends_with(&[0xff; 4]),
-        _ => false,
     }
 }
 

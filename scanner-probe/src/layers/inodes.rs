@@ -157,15 +157,12 @@ impl Inodes {
         {
             self.kept += bytes.len() as u64;
         }
-        let id = match self.free.pop() {
-            Some(id) => {
-                *self.get_mut(id) = inode;
-                id
-            }
-            None => {
-                self.all.push(inode);
-                Id::try_from(self.all.len() - 1).map_err(|_| bad("the image has too many files"))?
-            }
+        let id = if let Some(id) = self.free.pop() {
+            *self.get_mut(id) = inode;
+            id
+        } else {
+            self.all.push(inode);
+            Id::try_from(self.all.len() - 1).map_err(|_| bad("the image has too many files"))?
         };
         self.name(directory, name, id)?;
         Ok(id)

@@ -66,9 +66,10 @@ pub(super) fn clean_name(path: &[u8]) -> Vec<u8> {
         }
     }
     let parts: Vec<&[u8]> = std::iter::repeat_n(&b".."[..], out).chain(within).collect();
-    match parts.is_empty() {
-        true => b".".to_vec(),
-        false => parts.join(&b'/'),
+    if parts.is_empty() {
+        b".".to_vec()
+    } else {
+        parts.join(&b'/')
     }
 }
 
@@ -137,7 +138,7 @@ impl Inodes {
             place = match (&before, place) {
                 (Some(before), _) => {
                     steps.take(before.len() / 64)?;
-                    self.from_host(&at, steps)?
+                    self.seen_outside(&at, steps)?
                 }
                 (None, Found::Here(id)) => self.step(id, part)?,
                 (None, Found::Nothing) => Found::Nothing,
@@ -172,7 +173,7 @@ impl Inodes {
 
     /// What the kernel finds at a clean path below the root, a link at its end not followed, when it is
     /// asked from outside of the root: a link that leads out ends on the machine.
-    fn from_host(&self, path: &[u8], steps: &mut Steps) -> Result<Found, Bad> {
+    fn seen_outside(&self, path: &[u8], steps: &mut Steps) -> Result<Found, Bad> {
         check_length(path, b"")?;
         let out = || {
             bad("where it goes depends on the machine, as a link in a link leads out of the image")

@@ -1,7 +1,7 @@
 //! Archives that other readers take differently, and those that none may take.
 
 use std::{
-    io::{Seek as _, SeekFrom, Write as _},
+    io::{BufReader, Seek as _, SeekFrom, Write as _},
     time::Instant,
 };
 
@@ -34,7 +34,7 @@ fn records(records: &[(&str, &str)]) -> Vec<u8> {
         while length.to_string().len() + rest.len() != length {
             length = length.to_string().len() + rest.len();
         }
-        body += &format!("{length}{rest}");
+        body = format!("{body}{length}{rest}");
     }
     entry("pax", EntryType::XHeader, body.as_bytes())
 }
@@ -46,7 +46,7 @@ fn list(bytes: &[u8]) -> io::Result<Vec<(String, u64, Vec<u8>)>> {
     while let Some(entry) = reader.next()? {
         let mut data = Vec::new();
         reader.read_to_end(&mut data)?;
-        let name = String::from_utf8(entry.name).unwrap();
+        let name = String::from_utf8_lossy(&entry.name).into_owned();
         found.push((name, entry.size, data));
     }
     Ok(found)

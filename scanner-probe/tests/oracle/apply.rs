@@ -1,5 +1,10 @@
 //! The oracle: a process that unpacks stacks of layers with containerd's own code, and our reading of them.
 
+#![expect(
+    clippy::unwrap_in_result,
+    reason = "an error here is an answer, and a test that cannot go on ends"
+)]
+
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Write as _},
@@ -98,6 +103,12 @@ fn known(file: &Value) -> (Vec<u8>, Known) {
     (bytes(&text("path")), known)
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
 fn bytes(hex: &str) -> Vec<u8> {
     let byte = |pair: &[u8]| {
         let pair = std::str::from_utf8(pair).expect("hexadecimal digits");
@@ -132,25 +143,22 @@ pub(crate) fn listed(image: &Layers) -> Result<Files, String> {
         return Err(format!("{lost} not readable"));
     }
     let mut files = Files::new();
-    let mut last: Option<(Vec<u8>, Known)> = None;
+    let mut open: Option<(Vec<u8>, Known)> = None;
     for line in String::from_utf8(out).expect("an answer is text").lines() {
-        let current = last.as_mut();
+        let current = open.as_mut();
         match (line.split_at(1), current) {
-            (("=", digest), Some((_, known))) => known.4 = digest.to_owned(),
+            (("=", digest), Some((_, known))) => digest.clone_into(&mut known.4),
             ((">", to), Some((_, known))) => {
-                known.4 = unescape(to)
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect();
+                known.4 = hex(&unescape(to));
             }
-            (("^", capability), Some((_, known))) => known.5 = capability.to_owned(),
+            (("^", capability), Some((_, known))) => capability.clone_into(&mut known.5),
             _ => {
-                files.extend(last.take());
-                last = Some(entry(line));
+                files.extend(open.take());
+                open = Some(entry(line));
             }
         }
     }
-    files.extend(last);
+    files.extend(open);
     Ok(files)
 }
 

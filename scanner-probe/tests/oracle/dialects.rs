@@ -47,7 +47,7 @@ fn tree(random: &mut Random) -> Vec<Vec<u8>> {
     let mut paths = std::collections::BTreeSet::new();
     for _ in 0..3 + random.below(8) {
         let mut path = Vec::new();
-        for _ in 0..1 + random.below(4) {
+        for _ in 0..=random.below(4) {
             path.extend(word(random));
             path.push(b'/');
             paths.insert(path.clone());

@@ -1,6 +1,10 @@
 //! Random stacks of layers: few names, so that entries meet each other, in every dialect.
 
-use crate::write::{Dialect, Entry, Numbers, Sparse};
+use crate::write::{
+    Dialect::{self, Gnu, Pax, Star, Ustar, V7},
+    Entry, Numbers,
+    Sparse::{Old, Version00, Version01, Version10},
+};
 
 /// Numbers from a seed, by splitmix64: the same everywhere.
 pub(crate) struct Random(pub(crate) u64);
@@ -120,7 +124,6 @@ pub(crate) fn stack(random: &mut Random) -> Vec<Vec<u8>> {
 }
 
 fn dialect(random: &mut Random) -> Dialect {
-    use Dialect::{Gnu, Pax, Star, Ustar, V7};
     random.one(&[Pax, Pax, Pax, Gnu, Gnu, Ustar, Star, V7])
 }
 
@@ -215,6 +218,15 @@ fn entry(random: &mut Random, files: &[Vec<u8>]) -> Entry {
             }
             Entry::directory(&name)
         }
+        b'l' if random.rarely(25) => {
+            // Too long for a header.
+            let target = [random.one(&TARGETS), b"/"].concat();
+            Entry::link(
+                b'2',
+                &name,
+                &target.repeat(random.one(&[40, 80, 300, 1500])),
+            )
+        }
         b'l' => Entry::link(b'2', &name, random.one(&TARGETS)),
         b'h' if files.is_empty() => file(random, &name),
         b'h' => {
@@ -293,7 +305,6 @@ fn sparse(random: &mut Random, name: &[u8]) -> Entry {
     if random.rarely(2) {
         pieces.push((entry.data.len(), 0));
     }
-    use Sparse::{Old, Version00, Version01, Version10};
     let form = random.one(&[
         Version00, Version01, Version01, Version10, Version10, Version10, Old,
     ]);

@@ -49,6 +49,10 @@ pub(crate) struct Entry {
     pub(crate) records: Vec<(Vec<u8>, Vec<u8>)>,
     /// The header's size, where it is not that of the data.
     pub(crate) size: Option<u64>,
+    /// A header before all others that say something of the entry, and its data.
+    pub(crate) before: Option<(u8, Vec<u8>)>,
+    /// With a prefix where GNU has times, as Go wrote before 1.8.
+    pub(crate) misplaced: bool,
     /// Pieces of data by their offset, and the size of the whole.
     pub(crate) sparse: Option<(Sparse, Vec<(usize, usize)>)>,
 }
@@ -69,6 +73,8 @@ impl Entry {
             signed: false,
             records: Vec::new(),
             size: None,
+            before: None,
+            misplaced: false,
             sparse: None,
         }
     }
@@ -102,6 +108,10 @@ impl Entry {
 
     /// Adds the entry to an archive.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        if let Some((kind, body)) = &self.before {
+            Self::new(*kind, b"").block(b"before", b"", body.len() as u64, &[], out);
+            padded(body, out);
+        }
         let mut records = self.records.clone();
         let mut name = self.name.clone();
         let mut data = self.data.clone();
@@ -138,7 +148,7 @@ impl Entry {
                     name = b"GNUSparseFile.7/x".to_vec();
                     let mut map = format!("{}\n", pieces.len());
                     for (offset, length) in pieces {
-                        map += &format!("{offset}\n{length}\n");
+                        map = format!("{map}{offset}\n{length}\n");
                     }
                     let mut map = map.into_bytes();
                     map.resize(map.len().next_multiple_of(512), 0);
@@ -184,6 +194,9 @@ impl Entry {
             let body: Vec<u8> = records.iter().flat_map(|(k, v)| record(k, v)).collect();
             Self::new(b'x', b"").block(b"PaxHeaders.0/x", b"", body.len() as u64, &[], out);
             padded(&body, out);
+        }
+        if self.misplaced {
+            extra.push((345, "old/go".to_owned()));
         }
         let size = self.size.unwrap_or(data.len() as u64);
         self.block(&name, &link, size, &extra, out);
@@ -249,9 +262,10 @@ impl Entry {
         let mut sum = 8 * i64::from(b' ');
         for (at, byte) in block.iter().enumerate() {
             if !(148..156).contains(&at) {
-                sum += match self.signed {
-                    true => i64::from(byte.cast_signed()),
-                    false => i64::from(*byte),
+                sum += if self.signed {
+                    i64::from(byte.cast_signed())
+                } else {
+                    i64::from(*byte)
                 };
             }
         }
