@@ -116,11 +116,56 @@ const OWNERS: [u64; 7] = [0, 0, 0, 7, 1000, 65_534, 3_000_000];
 /// A stack of a few layers.
 pub(crate) fn stack(random: &mut Random) -> Vec<Vec<u8>> {
     let count = random.one(&[1, 2, 2, 3]);
+    if random.rarely(4) {
+        return maze(random);
+    }
     // Most archives are of one writer.
     let dialect = dialect(random);
     let mut files = Vec::new();
     let layer = |number| layer(random, number > 0, dialect, &mut files);
     (0..count).map(layer).collect()
+}
+
+/// A path of a few names, some of which are links and some lead up.
+fn way(random: &mut Random, up: bool) -> Vec<u8> {
+    let names: &[&[u8]] = &[b"a", b"b", b"l", b"m", b"n", b"..", b"..", b"."];
+    let names = if up { names } else { &names[..5] };
+    let parts: Vec<&[u8]> = (0..=random.below(4)).map(|_| random.one(names)).collect();
+    let mut way = parts.join(&b'/');
+    if random.rarely(4) {
+        way.insert(0, b'/');
+    }
+    way
+}
+
+/// Links that lead through each other, and files below them.
+fn maze(random: &mut Random) -> Vec<Vec<u8>> {
+    let mut entries: Vec<Entry> = [&b"a"[..], b"b", b"a/b", b"b/a"]
+        .map(Entry::directory)
+        .into();
+    let mut last = b"a/file".to_vec();
+    entries.push(Entry::file(&last, b"0"));
+    for _ in 0..2 + random.below(5) {
+        let name = [
+            random.one(&[&b""[..], b"a/", b"b/", b"a/b/"]),
+            random.one(&[&b"l"[..], b"m", b"n"]),
+        ]
+        .concat();
+        entries.push(Entry::link(b'2', &name, &way(random, true)));
+    }
+    for number in 0..2 + random.below(4) {
+        let name = [&way(random, false), &b"/f"[..], &[b'0' + random.byte() % 4]].concat();
+        if random.rarely(3) {
+            let to = [&way(random, true), &b"/"[..], &last].concat();
+            let to = if random.rarely(2) { last.clone() } else { to };
+            entries.push(Entry::link(b'1', &name, &to));
+        } else {
+            entries.push(Entry::file(&name, &[b'0' + number.to_le_bytes()[0]]));
+            last = name;
+        }
+    }
+    let (lower, upper) = entries.split_at(random.below(entries.len()));
+    vec![crate::write::archive(lower), crate::write::archive(upper)]
 }
 
 fn dialect(random: &mut Random) -> Dialect {
