@@ -16,7 +16,7 @@ use kube::{ResourceExt as _, api::ListParams};
 use scanner_core::{
     Target,
     gate::{GateFacts, Known, Limit, Needs, NetworkPolicyFact, ServiceFact, Siblings},
-    inventory::PodFacts,
+    inventory::{Collected, PodFacts},
 };
 
 use crate::{
@@ -62,7 +62,7 @@ pub(crate) async fn collect(
         running_uid: running_uid(pod, target),
         proc_mount: container.proc_mount,
         apparmor: container.apparmor_profile,
-        pod: facts,
+        pod: Collected::Complete { data: facts },
         siblings,
         services,
         network_policies,
