@@ -7,10 +7,10 @@ use nix::{
     unistd::Pid,
 };
 use scanner_tests::{
-    Site, eventually,
+    TestNamespace, eventually,
     fault::{Fault, Proxy},
     lab_only,
-    program::{Said, program},
+    program::{ProgramOutput, program},
 };
 use tokio::{process::Child, time::sleep};
 
@@ -20,13 +20,13 @@ fn lines_with<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
 
 #[tokio::test]
 async fn a_scan_finds_what_is_wrong_and_leaves_nothing() {
-    let site = Site::new("cli").await;
+    let site = TestNamespace::new("cli").await;
     let said = site.run(&["web", "-o", "json"]).await;
     assert_eq!(said.code, 1, "{said:?}");
     let report = said.json();
-    assert_eq!(report["schema"], "secure-scan.io/report/v1");
+    assert_eq!(report["schema"], "secure-scan.io/report/v2");
     assert_eq!(report["verdict"], "findings");
-    let results = report["findings"]["results"].as_array().unwrap();
+    let results = report["findings"][0]["results"].as_array().unwrap();
     let status = |id: &str| {
         let found = results.iter().find(|r| r["id"] == id);
         found.map(|r| r["status"].as_str().unwrap_or_default())
@@ -53,7 +53,7 @@ async fn a_scan_finds_what_is_wrong_and_leaves_nothing() {
 
 #[tokio::test]
 async fn a_dry_run_shows_all_and_writes_nothing() {
-    let site = Site::new("dry").await;
+    let site = TestNamespace::new("dry").await;
     let said = site.run(&["web", "--dry-run", "-o", "json"]).await;
     assert_eq!(said.code, 0, "{said:?}");
     let plan = said.json();
@@ -75,7 +75,7 @@ async fn a_dry_run_shows_all_and_writes_nothing() {
 
 #[tokio::test]
 async fn an_unexpected_digest_is_an_alert_before_the_target_is_touched() {
-    let site = Site::new("digest").await;
+    let site = TestNamespace::new("digest").await;
     let digest = format!("sha256:{}", "0".repeat(64));
     let said = site
         .run(&["web", "--expect-digest", &digest, "-o", "json"])
@@ -104,11 +104,11 @@ checks:
 "#;
 
 #[tokio::test]
-async fn what_a_user_that_is_not_root_cannot_see_is_no_pass() {
+async fn what_a_user_that_is_not_root_cannot_see_is_not_a_pass() {
     if lab_only() {
         return;
     }
-    let site = Site::new("debian").await;
+    let site = TestNamespace::new("debian").await;
     site.pod_of("debian", "lab.local/debian:1", "Running").await;
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), DEBIAN).unwrap();
@@ -118,7 +118,7 @@ async fn what_a_user_that_is_not_root_cannot_see_is_no_pass() {
     assert_eq!(said.code, 3, "{said:?}");
     let report = said.json();
     assert_eq!(report["verdict"], "incomplete");
-    let statuses: Vec<&str> = report["findings"]["results"]
+    let statuses: Vec<&str> = report["findings"][0]["results"]
         .as_array()
         .unwrap()
         .iter()
@@ -136,7 +136,7 @@ async fn what_a_user_that_is_not_root_cannot_see_is_no_pass() {
 }
 
 /// Waits until the scan has made something, then a moment more.
-async fn underway(site: &Site, more: Duration) {
+async fn underway(site: &TestNamespace, more: Duration) {
     eventually("an object of the scan", async || {
         (!site.leftovers().await.is_empty()).then_some(())
     })
@@ -150,8 +150,8 @@ fn send(child: &Child, signal: Signal) {
 }
 
 #[tokio::test]
-async fn a_signal_before_anything_was_created_is_told_as_such() {
-    let site = Site::new("signal-early").await;
+async fn a_signal_before_anything_was_created_is_reported_as_such() {
+    let site = TestNamespace::new("signal-early").await;
     // The server never answers the first call.
     let proxy = Proxy::start(1, Fault::Silence).await;
     let kubeconfig = proxy.kubeconfig(&site.token("default").await);
@@ -170,7 +170,7 @@ async fn a_signal_before_anything_was_created_is_told_as_such() {
     })
     .await;
     send(&child, Signal::SIGINT);
-    let said = Said::from(child.wait_with_output().await.unwrap());
+    let said = ProgramOutput::from(child.wait_with_output().await.unwrap());
     assert_eq!(said.code, 3, "{said:?}");
     assert!(
         said.err.contains("SIGINT before anything was created"),
@@ -183,11 +183,11 @@ async fn a_signal_before_anything_was_created_is_told_as_such() {
 #[tokio::test]
 async fn every_signal_cleans_up_before_the_program_ends() {
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        let site = Site::new("signal").await;
+        let site = TestNamespace::new("signal").await;
         let child = site.start(&["web"]);
         underway(&site, Duration::ZERO).await;
         send(&child, signal);
-        let said = Said::from(child.wait_with_output().await.unwrap());
+        let said = ProgramOutput::from(child.wait_with_output().await.unwrap());
         assert_eq!(site.leftovers().await, Vec::<String>::new(), "{signal}");
         assert_eq!(said.code, 3, "{signal}: {said:?}");
         assert!(said.err.contains(signal.as_str()), "{signal}: {said:?}");
@@ -198,7 +198,7 @@ async fn every_signal_cleans_up_before_the_program_ends() {
 #[tokio::test]
 async fn after_a_kill_at_any_point_the_lease_removes_everything() {
     let points = [0, 40, 80, 200, 3000].map(|ms| async move {
-        let site = Site::new("kill").await;
+        let site = TestNamespace::new("kill").await;
         let mut child = site.start(&["web", "--lease", "30"]);
         underway(&site, Duration::from_millis(ms)).await;
         child.kill().await.unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
-use scanner_tests::{Site, eventually, lab_only, program::probe_image, shell::run_in};
+use scanner_tests::{TestNamespace, eventually, lab_only, program::probe_image, shell::run_in};
 use serde_json::{Value, json};
 
 pub(crate) const NON_ROOT: &str = "lab.local/distroless:1";
@@ -87,7 +87,7 @@ fn expected(level: &str) -> [&'static str; 12] {
         "baseline" => [
             SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, LEVEL, SEEN, SEEN, HOST,
         ],
-        // The whole pod is judged anew: only the hardened one fits.
+        // The whole pod is evaluated again: only the hardened one fits.
         _ => [
             SEEN, ADMISSION, ADMISSION, ADMISSION, ADMISSION, ADMISSION, LEVEL, LEVEL, LEVEL,
             LEVEL, LEVEL, HOST,
@@ -99,7 +99,7 @@ async fn matrix(level: &str) {
     if lab_only() {
         return;
     }
-    let site = Site::new(&format!("matrix-{level}")).await;
+    let site = TestNamespace::new(&format!("matrix-{level}")).await;
     for (name, image, more, security) in targets() {
         site.pod_like(name, image, "Running", &more, &security)
             .await;
@@ -114,7 +114,7 @@ async fn matrix(level: &str) {
         if expected == SEEN {
             assert_eq!(said.code, 1, "{name} at {level}: {said:?}");
             let report = said.json();
-            let results = report["findings"]["results"].as_array();
+            let results = report["findings"][0]["results"].as_array();
             let unseen: Vec<&Value> = results
                 .into_iter()
                 .flatten()
@@ -148,26 +148,26 @@ async fn matrix(level: &str) {
 }
 
 #[tokio::test]
-async fn at_level_privileged_planned_is_seen() {
+async fn at_level_privileged_what_is_planned_is_seen() {
     matrix("privileged").await;
 }
 
 #[tokio::test]
-async fn at_level_baseline_planned_is_seen() {
+async fn at_level_baseline_what_is_planned_is_seen() {
     matrix("baseline").await;
 }
 
 #[tokio::test]
-async fn at_level_restricted_planned_is_seen() {
+async fn at_level_restricted_what_is_planned_is_seen() {
     matrix("restricted").await;
 }
 
 #[tokio::test]
-async fn the_probe_ends_and_its_residue_is_told() {
+async fn the_probe_ends_and_its_residue_is_reported() {
     if lab_only() {
         return;
     }
-    let site = Site::new("residue").await;
+    let site = TestNamespace::new("residue").await;
     site.pod_of("bare", NON_ROOT, "Running").await;
     let said = site.probe(&["bare", "--no-residue"]).await;
     assert_eq!(said.code, 3, "{said:?}");
@@ -187,11 +187,11 @@ async fn the_probe_ends_and_its_residue_is_told() {
 }
 
 #[tokio::test]
-async fn a_probe_image_that_cannot_be_pulled_is_told() {
+async fn a_probe_image_that_cannot_be_pulled_is_reported() {
     if lab_only() {
         return;
     }
-    let site = Site::new("noprobe").await;
+    let site = TestNamespace::new("noprobe").await;
     site.pod_of("bare", NON_ROOT, "Running").await;
     // Nothing listens there, so that the pull fails at once.
     let said = site.probe_of("127.0.0.1:9/none:1", &["bare"]).await;
@@ -208,7 +208,7 @@ async fn a_probe_image_that_cannot_be_pulled_is_told() {
 
 /// Runs the probe beside a target with `context` and gives what its exec came to.
 pub(crate) async fn try_context(
-    site: &Site,
+    site: &TestNamespace,
     pod: &str,
     name: &str,
     context: &Value,
@@ -257,7 +257,7 @@ async fn what_the_planner_calls_insufficient_sees_nothing() {
     if lab_only() {
         return;
     }
-    let site = Site::new("insufficient").await;
+    let site = TestNamespace::new("insufficient").await;
     site.pod_of("plain", NON_ROOT, "Running").await;
     site.pod_of("root", ROOT, "Running").await;
     let none = json!({"drop": ["ALL"]});
@@ -316,11 +316,11 @@ async fn what_the_planner_calls_insufficient_sees_nothing() {
 }
 
 #[tokio::test]
-async fn a_target_that_dropped_to_a_user_is_told_with_what_sees_it() {
+async fn a_target_that_dropped_to_a_user_is_reported_with_what_can_see_it() {
     if lab_only() {
         return;
     }
-    let site = Site::new("dropped-user").await;
+    let site = TestNamespace::new("dropped-user").await;
     let start = [
         "setpriv",
         "--reuid=1000",

@@ -10,10 +10,10 @@ use std::{
 
 use futures_util::{StreamExt as _, stream};
 use scanner_tests::{
-    Site,
+    TestNamespace,
     fault::{FAULTS, Fault, Proxy},
     lab_only,
-    program::{Said, probe_image, program},
+    program::{ProgramOutput, probe_image, program},
 };
 use tokio::sync::Semaphore;
 
@@ -72,7 +72,7 @@ const DISTROLESS: Way = Way {
 };
 
 struct Case<'a> {
-    site: &'a Site,
+    site: &'a TestNamespace,
     token: &'a str,
     way: &'a Way,
     call: usize,
@@ -82,7 +82,7 @@ struct Case<'a> {
 /// What a run came to: what it said, the call that was broken, how many calls there were.
 struct Ran {
     name: String,
-    said: Said,
+    said: ProgramOutput,
     broken: Option<String>,
     calls: Vec<String>,
     took: Duration,
@@ -146,7 +146,7 @@ impl std::fmt::Display for Case<'_> {
 }
 
 /// What a user must be able to rely on after any fault.
-fn judge(ran: &Ran, clean: &Said) -> Vec<String> {
+fn violations(ran: &Ran, clean: &ProgramOutput) -> Vec<String> {
     let mut wrong = Vec::new();
     let said = &ran.said;
     let report = serde_json::from_str::<serde_json::Value>(&said.out).ok();
@@ -186,9 +186,9 @@ fn judge(ran: &Ran, clean: &Said) -> Vec<String> {
         .collect()
 }
 
-fn statuses(said: &Said) -> BTreeSet<(String, String)> {
+fn statuses(said: &ProgramOutput) -> BTreeSet<(String, String)> {
     let report: serde_json::Value = serde_json::from_str(&said.out).unwrap_or_default();
-    let results = report["findings"]["results"].as_array().cloned();
+    let results = report["findings"][0]["results"].as_array().cloned();
     let pairs = results.unwrap_or_default().into_iter().map(|result| {
         let text = |key: &str| result[key].as_str().unwrap_or_default().to_owned();
         (text("id"), text("status"))
@@ -225,8 +225,8 @@ async fn at_every_call(
     test: &str,
     way: &Way,
     faults: fn(&Way, usize) -> Vec<Fault>,
-) -> (Site, Ran, Vec<Ran>) {
-    let site = Site::new(&format!("{test}-{}", way.name)).await;
+) -> (TestNamespace, Ran, Vec<Ran>) {
+    let site = TestNamespace::new(&format!("{test}-{}", way.name)).await;
     site.allow("default", &[("*", "*", "*")]).await;
     let token = site.token("default").await;
     let case = |call: usize, fault: Fault| Case {
@@ -251,7 +251,7 @@ async fn at_every_call(
     let outcomes = stream::iter(cases)
         .map(|case| async move {
             let ran = case.run().await;
-            tell(&ran);
+            print(&ran);
             ran
         })
         .buffer_unordered(way.at_once)
@@ -267,7 +267,7 @@ pub(crate) async fn every_call(way: &Way) {
     let (site, clean, outcomes) = at_every_call("faults", way, some).await;
     let wrong: Vec<String> = outcomes
         .iter()
-        .flat_map(|ran| judge(ran, &clean.said))
+        .flat_map(|ran| violations(ran, &clean.said))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
     // What could not be shown to be gone is what the lease removes.
@@ -280,7 +280,7 @@ pub(crate) async fn every_call(way: &Way) {
 }
 
 #[expect(clippy::print_stderr, reason = "shown when the test fails")]
-fn tell(ran: &Ran) {
+fn print(ran: &Ran) {
     eprintln!(
         "{} ({}): code {} after {:.1} s",
         ran.name,

@@ -7,10 +7,10 @@ use nix::{
     unistd::Pid,
 };
 use scanner_tests::{
-    Site, eventually,
+    TestNamespace, eventually,
     guarded::Guarded,
     lab_only,
-    program::{Said, probe_image, program},
+    program::{ProgramOutput, probe_image, program},
 };
 use serde_json::{Value, json};
 
@@ -69,7 +69,7 @@ fn unmasked() -> Value {
 }
 
 /// What the server says of a pod that is not really made.
-async fn made(site: &Site, pod: &Value) -> String {
+async fn made(site: &TestNamespace, pod: &Value) -> String {
     let pod: Pod = serde_json::from_value(pod.clone()).expect("pod");
     let dry = PostParams {
         dry_run: true,
@@ -84,7 +84,7 @@ async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
     if lab_only() {
         return;
     }
-    let site = Site::new("guarded").await;
+    let site = TestNamespace::new("guarded").await;
     site.pod_of("bare", "lab.local/distroless:1", "Running")
         .await;
     let guard = Guarded::install(&site).await;
@@ -158,7 +158,7 @@ async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
     site.remove().await;
 }
 
-async fn with_context(site: &Site, args: &[&str], tool: &[&str]) -> Said {
+async fn with_context(site: &TestNamespace, args: &[&str], tool: &[&str]) -> ProgramOutput {
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let mut all = args.to_vec();
     all.extend(["-n", &site.namespace, "--context", &context]);
@@ -169,53 +169,53 @@ async fn with_context(site: &Site, args: &[&str], tool: &[&str]) -> Said {
     program(&all).output().await.expect("it starts").into()
 }
 
-/// A pod with a capability that others lack, whose fields are told to it as files.
-async fn told(site: &Site) {
+/// A pod with a capability that others do not have, which gets its own fields as files.
+async fn projected_fields(site: &TestNamespace) {
     let field = json!({"items": [{"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}]});
     let more = json!({
         "volumes": [
-            {"name": "told", "projected": {"sources": [{"downwardAPI": field}]}},
+            {"name": "fields", "projected": {"sources": [{"downwardAPI": field}]}},
             {"name": "plain", "downwardAPI": field},
         ],
         "containers": [{
             "name": "web", "image": "lab.local/busybox:1", "imagePullPolicy": "IfNotPresent",
             "securityContext": {"capabilities": {"add": ["IPC_LOCK"]}},
-            "volumeMounts": [{"name": "told", "mountPath": "/told"}, {"name": "plain", "mountPath": "/plain"}],
+            "volumeMounts": [{"name": "fields", "mountPath": "/fields"}, {"name": "plain", "mountPath": "/plain"}],
         }],
     });
-    site.pod_like("told", "", "Running", &more, &json!({}))
+    site.pod_like("fields", "", "Running", &more, &json!({}))
         .await;
 }
 
 /// A pod with a capability that leads to the node.
-async fn mighty(site: &Site) {
+async fn powerful(site: &TestNamespace) {
     let security = json!({"capabilities": {"add": ["SYS_ADMIN"]}});
     let image = "lab.local/busybox:1";
-    site.pod_like("mighty", image, "Running", &json!({}), &security)
+    site.pod_like("powerful", image, "Running", &json!({}), &security)
         .await;
 }
 
 #[tokio::test]
-async fn under_the_guard_clones_are_scanned_and_credentials_are_lent_only_when_told() {
+async fn under_the_guard_clones_are_scanned_and_credentials_are_loaned_only_when_asked() {
     if lab_only() {
         return;
     }
-    let site = Site::new("guardlend").await;
-    tokio::join!(told(&site), mighty(&site));
+    let site = TestNamespace::new("guardloan").await;
+    tokio::join!(projected_fields(&site), powerful(&site));
     let guard = Guarded::install(&site).await;
     let image = probe_image();
-    let lend = ["credential", "exec", "--pod", "web", "--allow", "get-pod"];
-    let any = [&lend[..], &["--allow", "any-command"]].concat();
+    let loan = ["credential", "exec", "--pod", "web", "--allow", "get-pod"];
+    let any = [&loan[..], &["--allow", "any-command"]].concat();
     let echo = ["kubectl", "exec", "web", "--", "echo", "looked"];
-    let refused = with_context(&site, &lend, &echo).await;
+    let refused = with_context(&site, &loan, &echo).await;
     // It is refused before anything is created.
     let left = site.leftovers().await;
     let probe = ["--probe-image", &image, "-o", "json"];
     let clone = [&["sidecar", "web"][..], &probe].concat();
     let inert = [&["sidecar", "web", "--inert"][..], &probe].concat();
-    let projected = [&["sidecar", "told"][..], &probe].concat();
-    let mighty = [&["sidecar", "mighty"][..], &probe].concat();
-    let (ran, terminal, copied, clone, inert, projected, mighty) = tokio::join!(
+    let projected = [&["sidecar", "fields"][..], &probe].concat();
+    let powerful = [&["sidecar", "powerful"][..], &probe].concat();
+    let (ran, terminal, copied, clone, inert, projected, powerful) = tokio::join!(
         with_context(&site, &any, &echo),
         with_context(&site, &any, &["kubectl", "attach", "web"]),
         with_context(
@@ -226,7 +226,7 @@ async fn under_the_guard_clones_are_scanned_and_credentials_are_lent_only_when_t
         with_context(&site, &clone, &[]),
         with_context(&site, &inert, &[]),
         with_context(&site, &projected, &[]),
-        with_context(&site, &mighty, &[]),
+        with_context(&site, &powerful, &[]),
     );
     guard.remove(&site).await;
     assert_eq!(refused.code, 3, "{refused:?}");
@@ -242,13 +242,13 @@ async fn under_the_guard_clones_are_scanned_and_credentials_are_lent_only_when_t
         copied.err.contains("were not planned by the scan"),
         "{copied:?}"
     );
-    assert_eq!(mighty.code, 3, "{mighty:?}");
+    assert_eq!(powerful.code, 3, "{powerful:?}");
     for words in [
         "capability SYS_ADMIN",
         "take --inert",
         "nothing was created",
     ] {
-        assert!(mighty.err.contains(words), "{mighty:?}");
+        assert!(powerful.err.contains(words), "{powerful:?}");
     }
     for said in [&clone, &inert, &projected] {
         assert_eq!(said.code, 1, "{said:?}");
@@ -260,7 +260,7 @@ async fn under_the_guard_clones_are_scanned_and_credentials_are_lent_only_when_t
 
 #[tokio::test]
 async fn without_the_guard_its_test_fails_and_a_scan_says_so() {
-    let site = Site::new("unguarded").await;
+    let site = TestNamespace::new("unguarded").await;
     let attack = ["test", "web", "-n", &site.namespace];
     let (attack, scan) = tokio::join!(site.guard(&attack), site.run(&["web", "-o", "json"]),);
     assert_eq!(attack.code, 1, "{attack:?}");
@@ -278,7 +278,7 @@ async fn without_the_guard_its_test_fails_and_a_scan_says_so() {
 
 #[tokio::test]
 async fn an_interrupted_test_of_the_guard_leaves_no_identity() {
-    let site = Site::new("guard-signal").await;
+    let site = TestNamespace::new("guard-signal").await;
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let args = [
         "guard",
@@ -296,7 +296,7 @@ async fn an_interrupted_test_of_the_guard_leaves_no_identity() {
     .await;
     let pid = child.id().and_then(|id| i32::try_from(id).ok());
     kill(Pid::from_raw(pid.expect("it runs")), Signal::SIGINT).expect("kill");
-    let said: Said = child.wait_with_output().await.expect("it ends").into();
+    let said: ProgramOutput = child.wait_with_output().await.expect("it ends").into();
     assert_eq!(said.code, 3, "{said:?}");
     assert!(said.err.contains("interrupted by SIGINT"), "{said:?}");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
@@ -308,7 +308,7 @@ async fn at_level_baseline_a_clone_of_a_target_with_few_capabilities_passes_the_
     if lab_only() {
         return;
     }
-    let site = Site::new("guardbase").await;
+    let site = TestNamespace::new("guardbase").await;
     // Its probe has the same, and neither none nor those that only see.
     let few = json!({"capabilities": {"drop": ["ALL"], "add": ["CHOWN"]}});
     let image = "lab.local/busybox:1";

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PostParams;
-use scanner_tests::{Site, lab_only, program::Said};
+use scanner_tests::{TestNamespace, lab_only, program::ProgramOutput};
 use serde_json::{Value, json};
 
 /// What a target installs before it sleeps.
@@ -18,7 +18,7 @@ printf 'Metadata-Version: 2.1\nName: E2E_Thing\nVersion: 4.5\n' >$python/METADAT
 exec sleep 600
 "#;
 
-async fn target(site: &Site, name: &str, security: Value) {
+async fn target(site: &TestNamespace, name: &str, security: Value) {
     let object: Pod = serde_json::from_value(json!({
         "metadata": {"name": name},
         "spec": {
@@ -51,7 +51,7 @@ async fn target(site: &Site, name: &str, security: Value) {
     unreachable!("{name} is not ready");
 }
 
-fn json_of(said: &Said) -> Value {
+fn json_of(said: &ProgramOutput) -> Value {
     serde_json::from_str(&said.out).unwrap_or_else(|_| unreachable!("{said:?}"))
 }
 
@@ -60,7 +60,7 @@ async fn a_bill_of_materials_has_packages_of_languages_or_says_that_none_could_l
     if lab_only() {
         return;
     }
-    let site = Site::new("langpkg").await;
+    let site = TestNamespace::new("langpkg").await;
     let user = json!({"runAsUser": 65532, "runAsGroup": 65532, "allowPrivilegeEscalation": false});
     tokio::join!(
         target(&site, "root", json!({})),

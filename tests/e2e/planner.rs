@@ -6,12 +6,12 @@ use kube::{
     Api, ResourceExt as _,
     api::{DeleteParams, PostParams},
 };
-use scanner_tests::{Site, eventually, lab_only, program::Said};
+use scanner_tests::{TestNamespace, eventually, lab_only, program::ProgramOutput};
 use serde_json::{Value, json};
 
 use crate::distroless::{NON_ROOT, ROOT, try_context};
 
-/// A profile whose one check tells which shell the target has: the images here differ by that.
+/// A profile whose one check shows which shell the target has: the images here differ by that.
 const SHELL: &str = r#"
 name: shell
 version: "1"
@@ -20,15 +20,15 @@ checks:
   - id: shell
     title: There is no shell
     severity: high
-    rationale: It tells one image from the other.
+    rationale: It distinguishes one image from the other.
     fix: None.
     commands: [sh]
     violations: commands.map(c, c.path)
 "#;
 
-fn evidence(said: &Said) -> Vec<Value> {
+fn evidence(said: &ProgramOutput) -> Vec<Value> {
     let report = said.json();
-    let result = &report["findings"]["results"][0];
+    let result = &report["findings"][0]["results"][0];
     assert_ne!(result["status"], "error", "{said:?}");
     result["evidence"].as_array().cloned().unwrap_or_default()
 }
@@ -38,8 +38,8 @@ async fn of_several_containers_that_share_processes_the_right_one_is_read() {
     if lab_only() {
         return;
     }
-    let site = Site::new("planner-shared").await;
-    // Both run as the same user, so that only the container id tells one from the other.
+    let site = TestNamespace::new("planner-shared").await;
+    // Both run as the same user, so that only the container id distinguishes one from the other.
     let user = json!({"runAsUser": 65532, "runAsGroup": 65532});
     let container = |name: &str, image: &str| {
         json!({
@@ -82,7 +82,7 @@ async fn targets_without_seccomp_or_with_privileges_are_planned_as_they_are_seen
     if lab_only() {
         return;
     }
-    let site = Site::new("planner-loose").await;
+    let site = TestNamespace::new("planner-loose").await;
     let unconfined = json!({"seccompProfile": {"type": "Unconfined"}});
     let groups = json!({"securityContext": {
         "runAsUser": 1500, "runAsGroup": 1600, "fsGroup": 1700,
@@ -120,7 +120,7 @@ async fn a_weaker_context_than_the_planned_one_sees_nothing() {
     if lab_only() {
         return;
     }
-    let site = Site::new("planner-weaker").await;
+    let site = TestNamespace::new("planner-weaker").await;
     let (none, added) = (json!({}), json!({"capabilities": {"add": ["NET_ADMIN"]}}));
     let privileged = json!({"privileged": true});
     let one = json!({"drop": ["ALL"], "add": ["CHOWN"]});
@@ -214,7 +214,7 @@ async fn refusals_of_quota_policy_and_image_say_what_to_do() {
     if lab_only() {
         return;
     }
-    let site = Site::new("planner-refused").await;
+    let site = TestNamespace::new("planner-refused").await;
     for name in ["bare", "other"] {
         site.pod_of(name, NON_ROOT, "Running").await;
     }
@@ -256,8 +256,8 @@ async fn refusals_of_quota_policy_and_image_say_what_to_do() {
 
 struct Policy(String);
 
-/// Refuses ephemeral containers in the site's namespace, and waits until it is in force.
-async fn admission_policy(site: &Site) -> Policy {
+/// Refuses ephemeral containers in the test namespace, and waits until it is in force.
+async fn admission_policy(site: &TestNamespace) -> Policy {
     use k8s_openapi::api::{
         admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding},
         core::v1::Pod,
@@ -306,7 +306,7 @@ async fn admission_policy(site: &Site) -> Policy {
 }
 
 impl Policy {
-    async fn remove(self, site: &Site) {
+    async fn remove(self, site: &TestNamespace) {
         use k8s_openapi::api::admissionregistration::v1::{
             ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
         };
@@ -323,7 +323,7 @@ async fn a_scan_with_a_probe_stays_within_its_calls() {
     if lab_only() {
         return;
     }
-    let site = Site::new("planner-calls").await;
+    let site = TestNamespace::new("planner-calls").await;
     site.pod_of("bare", NON_ROOT, "Running").await;
     let said = site.probe(&["bare", "-o", "json"]).await;
     assert_eq!(said.code, 1, "{said:?}");

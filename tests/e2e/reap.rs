@@ -3,10 +3,12 @@
 use k8s_openapi::api::{batch::v1::Job, core::v1::Secret};
 use kube::api::{Patch, PatchParams, PostParams};
 use scanner_core::plan::ScanId;
-use scanner_k8s::{controls, names::object_name, plan::manifest};
+use scanner_k8s::{names::object_name, plan::manifest};
 use scanner_tests::{
-    Site, eventually,
-    program::{Said, program},
+    TestNamespace,
+    by_hand::ByHand,
+    eventually,
+    program::{ProgramOutput, program},
 };
 use serde_json::{Value, json};
 
@@ -15,14 +17,14 @@ fn id() -> ScanId {
     id[..10].parse().expect("id")
 }
 
-async fn reap(site: &Site, args: &[&str]) -> Said {
+async fn reap(site: &TestNamespace, args: &[&str]) -> ProgramOutput {
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let mut all = vec!["reap", "-n", &site.namespace, "--context", &context];
     all.extend(args);
     program(&all).output().await.expect("it starts").into()
 }
 
-async fn secret(site: &Site, object: Value) {
+async fn secret(site: &TestNamespace, object: Value) {
     let object: Secret = serde_json::from_value(object).expect("secret");
     let made = site
         .api::<Secret>()
@@ -32,7 +34,7 @@ async fn secret(site: &Site, object: Value) {
 }
 
 /// A scan whose lease never started, as one that a job queue holds, with a Secret that it owns.
-async fn held_scan(site: &Site, finalizer: bool) -> String {
+async fn held_scan(site: &TestNamespace, finalizer: bool) -> String {
     let id = id();
     let mut job = manifest::lease(&id, &site.namespace, 1);
     job["spec"]["suspend"] = json!(true);
@@ -53,11 +55,9 @@ async fn held_scan(site: &Site, finalizer: bool) -> String {
 
 #[tokio::test]
 async fn leftovers_are_removed_and_what_may_run_or_is_not_ours_is_kept() {
-    let site = Site::new("reap").await;
-    let running = site.session(300).await;
-    for control in controls::all(&running) {
-        control.enforce().await.unwrap();
-    }
+    let site = TestNamespace::new("reap").await;
+    let running = ByHand::new(&site.scan_scope(300).await);
+    running.enforce().await.unwrap();
     // Somebody's Secret with our labels, and one that is no more than labelled.
     let mut victim = manifest::anchor(&id(), &site.namespace, "no-such-uid");
     victim["metadata"]["name"] = json!("victim");
@@ -90,15 +90,13 @@ async fn leftovers_are_removed_and_what_may_run_or_is_not_ours_is_kept() {
         6,
         "a running scan's five and the victim: {kept:?}"
     );
-    for control in controls::all(&running) {
-        control.release().await.unwrap();
-    }
+    running.release().await.unwrap();
     site.remove().await;
 }
 
 #[tokio::test]
-async fn what_a_finalizer_holds_is_told_and_is_no_success() {
-    let site = Site::new("reapheld").await;
+async fn what_a_finalizer_holds_is_reported_and_is_not_a_success() {
+    let site = TestNamespace::new("reapheld").await;
     let name = held_scan(&site, true).await;
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     let said = reap(&site, &["--grace", "1"]).await;
@@ -117,7 +115,7 @@ async fn what_a_finalizer_holds_is_told_and_is_no_success() {
 
 #[tokio::test]
 async fn without_a_started_lease_nothing_else_is_created() {
-    let site = Site::new("quota").await;
+    let site = TestNamespace::new("quota").await;
     let quota = json!({
         "metadata": {"name": "none"}, "spec": {"hard": {"count/jobs.batch": "0"}},
     });

@@ -9,8 +9,8 @@ use kube::{
     core::{ApiResource, DynamicObject, GroupVersionKind},
 };
 use scanner_tests::{
-    Site, eventually, lab_only,
-    program::{Said, program},
+    TestNamespace, eventually, lab_only,
+    program::{ProgramOutput, program},
 };
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ const FILES: [(&str, &str); 7] = [
 
 #[tokio::test]
 async fn one_scan_gives_every_form_and_the_server_takes_its_policy_reports() {
-    let site = Site::new("forms").await;
+    let site = TestNamespace::new("forms").await;
     let folder = tempfile::tempdir().unwrap();
     let outputs =
         FILES.map(|(form, file)| format!("{form}={}", folder.path().join(file).display()));
@@ -59,7 +59,7 @@ async fn one_scan_gives_every_form_and_the_server_takes_its_policy_reports() {
         "{digest} {stated}"
     );
     let sarif = read("report.sarif");
-    let failed = report["findings"]["results"].as_array().unwrap();
+    let failed = report["findings"][0]["results"].as_array().unwrap();
     let failed = failed.iter().filter(|r| r["status"] == "fail").count();
     assert_eq!(
         sarif["runs"][0]["results"].as_array().unwrap().len(),
@@ -69,14 +69,14 @@ async fn one_scan_gives_every_form_and_the_server_takes_its_policy_reports() {
     // From the saved report, the same again.
     let saved = folder.path().join("report.json").display().to_string();
     let convert = ["report", "convert", &saved, "-o", "policyreport"];
-    let said: Said = program(&convert).output().await.unwrap().into();
+    let said: ProgramOutput = program(&convert).output().await.unwrap().into();
     assert_eq!(
         (said.code, said.json()),
         (0, read("policyreport.json")),
         "{said:?}"
     );
     let diff = ["report", "diff", &saved, &saved];
-    let said: Said = program(&diff).output().await.unwrap().into();
+    let said: ProgramOutput = program(&diff).output().await.unwrap().into();
     assert_eq!(said.code, 0, "{said:?}");
 
     if lab_only() {
@@ -89,7 +89,7 @@ async fn one_scan_gives_every_form_and_the_server_takes_its_policy_reports() {
 }
 
 /// Gives an object to the API server, which keeps all of it, and refuses one that is not valid.
-async fn applied(site: &Site, object: Value) {
+async fn applied(site: &TestNamespace, object: Value) {
     let (group, version) = object["apiVersion"]
         .as_str()
         .expect("as written")
@@ -127,7 +127,7 @@ async fn applied(site: &Site, object: Value) {
 }
 
 /// Defines the kind as its API has it, as far as it constrains, where the cluster has it not.
-async fn define(site: &Site, group: &str, version: &str, kind: &str) {
+async fn define(site: &TestNamespace, group: &str, version: &str, kind: &str) {
     let text = json!({"type": "string"});
     let integers = json!({"type": "integer"});
     let result = json!({
@@ -193,8 +193,8 @@ async fn define(site: &Site, group: &str, version: &str, kind: &str) {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_written_is_told_before_anything_is_created() {
-    let site = Site::new("unwritable").await;
+async fn a_file_that_cannot_be_written_is_reported_before_anything_is_created() {
+    let site = TestNamespace::new("unwritable").await;
     for output in ["html=/no/such/dir/x.html", "json=/"] {
         let said = site.run(&["web", "-o", output]).await;
         assert_eq!(said.code, 2, "{output}: {said:?}");

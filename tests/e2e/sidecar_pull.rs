@@ -12,8 +12,8 @@ use nix::{
     unistd::Pid,
 };
 use scanner_tests::{
-    Site, lab_only,
-    program::{Said, probe_image, program},
+    TestNamespace, lab_only,
+    program::{ProgramOutput, probe_image, program},
 };
 use serde_json::json;
 use tokio::{net::TcpListener, time::sleep};
@@ -25,7 +25,7 @@ async fn an_interrupt_while_a_node_pulls_leaves_nothing() {
     if lab_only() {
         return;
     }
-    let site = Site::new("sidecar-pulls").await;
+    let site = TestNamespace::new("sidecar-pulls").await;
     // A registry that takes the call and never answers: the node is busy for as long as this test wants.
     let registry = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = registry.local_addr().expect("address").port();
@@ -45,7 +45,7 @@ async fn an_interrupt_while_a_node_pulls_leaves_nothing() {
     let (held, _) = registry.accept().await.expect("the node asks");
     let pid = child.id().and_then(|id| i32::try_from(id).ok());
     kill(Pid::from_raw(pid.expect("it runs")), Signal::SIGINT).expect("signal");
-    let said = Said::from(child.wait_with_output().await.expect("ends"));
+    let said = ProgramOutput::from(child.wait_with_output().await.expect("ends"));
     nothing_left(&site).await;
     drop(held);
     assert_eq!(said.code, 3, "{said:?}");
@@ -61,7 +61,7 @@ async fn the_isolation_stays_as_long_as_the_pod() {
     if lab_only() {
         return;
     }
-    let site = Site::new("sidecar-held").await;
+    let site = TestNamespace::new("sidecar-held").await;
     let ours = ListParams::default().labels("secure-scan.io/scan");
     let (pods, params) = (site.api::<Pod>(), PatchParams::default());
     let hold = async {

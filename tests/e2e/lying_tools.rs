@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use scanner_tests::{Site, lab_only, program::Said};
+use scanner_tests::{TestNamespace, lab_only, program::ProgramOutput};
 use serde_json::Value;
 
 use super::hostile::{pod, prepared};
@@ -13,13 +13,13 @@ use super::hostile::{pod, prepared};
 fn replace(names: &str, script: &str) -> String {
     format!(
         "for t in {names}; do [ -e /usr/bin/$t ] && cp /usr/bin/$t /usr/bin/real-$t\n\
-         printf '%s\\n' '#!/bin/sh' '{script}' > /usr/bin/liar; chmod 755 /usr/bin/liar\n\
-         mv /usr/bin/liar /usr/bin/$t; done"
+         printf '%s\\n' '#!/bin/sh' '{script}' > /usr/bin/lying-tool; chmod 755 /usr/bin/lying-tool\n\
+         mv /usr/bin/lying-tool /usr/bin/$t; done"
     )
 }
 
 /// A pod with real tools beside a shell that has none built in.
-async fn debian(site: &Site, name: &str, prepare: &str) {
+async fn debian(site: &TestNamespace, name: &str, prepare: &str) {
     let script = format!("{prepare}\n: > /ready\nwhile :; do read -r x < /fifo; done");
     let script = format!("tail -f /dev/null &\nmkfifo /fifo\n{script}");
     prepared(
@@ -32,9 +32,9 @@ async fn debian(site: &Site, name: &str, prepare: &str) {
 }
 
 /// Ids of checks with that outcome.
-fn checks(said: &Said, outcome: &str) -> BTreeSet<String> {
+fn checks(said: &ProgramOutput, outcome: &str) -> BTreeSet<String> {
     let report: Value = serde_json::from_str(&said.out).unwrap_or_default();
-    let all = report["findings"]["results"].as_array();
+    let all = report["findings"][0]["results"].as_array();
     let all = all.unwrap_or_else(|| unreachable!("{said:?}"));
     let found = all.iter().filter(|f| f["status"] == outcome);
     found
@@ -43,7 +43,7 @@ fn checks(said: &Said, outcome: &str) -> BTreeSet<String> {
 }
 
 /// Name, what is done to a tool, the section that needs it, and what is said of that section.
-fn told() -> [(&'static str, String, &'static str, &'static str); 6] {
+fn lies() -> [(&'static str, String, &'static str, &'static str); 6] {
     [
         (
             "find",
@@ -88,11 +88,11 @@ fn told() -> [(&'static str, String, &'static str, &'static str); 6] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lies_that_are_not_asked_for_change_nothing_and_others_are_told() {
+async fn lies_of_tools_that_are_not_used_change_nothing_and_other_lies_are_reported() {
     if lab_only() {
         return;
     }
-    let site = Site::new("liars").await;
+    let site = TestNamespace::new("lying").await;
     // Lies about what the collector does not take from a tool, and clocks that are wrong.
     let harmless = [
         (
@@ -120,7 +120,7 @@ async fn lies_that_are_not_asked_for_change_nothing_and_others_are_told() {
         ),
         ("kill", replace("kill killall timeout sleep", "exit 0")),
     ];
-    let told = told();
+    let lies = lies();
     let scan = async |name: &str, prepare: &str| {
         debian(&site, name, prepare).await;
         site.run(&[name, "-o", "json"]).await
@@ -139,7 +139,7 @@ async fn lies_that_are_not_asked_for_change_nothing_and_others_are_told() {
             )
         })
     }));
-    let two = join_all(told.iter().map(async |(name, prepare, section, expected)| {
+    let two = join_all(lies.iter().map(async |(name, prepare, section, expected)| {
         let name = format!("lies-{name}");
         let said = scan(&name, prepare).await;
         let report: Value = serde_json::from_str(&said.out).unwrap_or_default();
@@ -159,11 +159,11 @@ async fn lies_that_are_not_asked_for_change_nothing_and_others_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_is_played_back_is_refused_and_a_new_shell_is_told() {
+async fn a_replayed_answer_is_refused_and_a_new_shell_is_reported() {
     if lab_only() {
         return;
     }
-    let site = Site::new("replay").await;
+    let site = TestNamespace::new("replay").await;
     // Records the first answer; `swap` gives it the nonce of the scan that asks.
     let recorder = |swap: &str| {
         format!(
