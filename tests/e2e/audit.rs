@@ -44,10 +44,10 @@ async fn the_audit_log_agrees_with_the_api_servers_own() {
     let dir = tempfile::tempdir().unwrap();
     let (log, report) = (dir.path().join("log"), dir.path().join("report"));
     let output = format!("json={}", report.display());
-    let said = site
+    let output = site
         .run(&["web", "--audit-log", text(&log), "-o", &output])
         .await;
-    assert_eq!(said.code, 1, "{said:?}");
+    assert_eq!(output.code, 1, "{output:?}");
     let verified = audit(&["verify", text(&log), "--report", text(&report)]).await;
     assert_eq!(verified.code, 0, "{verified:?}");
     let agreed = audit(&["reconcile", text(&log), "--apiserver-log", &apiserver]).await;
@@ -84,9 +84,9 @@ async fn the_audit_log_agrees_with_the_api_servers_own() {
     // A line that is not what was written.
     let changed = written.replacen("\"status\":403", "\"status\":200", 1);
     fs::write(&log, changed).unwrap();
-    let said = audit(&["verify", text(&log)]).await;
-    assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.err.contains("does not follow"), "{said:?}");
+    let output = audit(&["verify", text(&log)]).await;
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.err.contains("does not follow"), "{output:?}");
     site.remove().await;
 }
 
@@ -111,8 +111,8 @@ async fn a_stolen_token_raises_the_alarm() {
     let secrets = Api::<Secret>::namespaced(stolen_client, &site.namespace);
     let refused = secrets.list_metadata(&ListParams::default()).await;
     assert!(refused.is_err(), "the token may exec and nothing else");
-    let said = ProgramOutput::from(child.wait_with_output().await.unwrap());
-    assert_eq!(said.code, 1, "{said:?}");
+    let output = ProgramOutput::from(child.wait_with_output().await.unwrap());
+    assert_eq!(output.code, 1, "{output:?}");
     let alarm = audit(&["reconcile", text(&log), "--apiserver-log", &apiserver]).await;
     assert_eq!(alarm.code, 1, "{alarm:?}");
     assert!(alarm.out.contains("1 ALARMS"), "{alarm:?}");

@@ -9,9 +9,9 @@ const PROBE: [&str; 2] = ["--probe-image", "lab.local/probe:1"];
 #[tokio::test]
 async fn a_target_with_a_shell_gets_nothing_but_an_exec() {
     let site = TestNamespace::new("auto-shell").await;
-    let said = site.auto(&["web", PROBE[0], PROBE[1], "-o", "json"]).await;
-    assert_eq!(said.code, 1, "{said:?}");
-    let report = said.json();
+    let output = site.auto(&["web", PROBE[0], PROBE[1], "-o", "json"]).await;
+    assert_eq!(output.code, 1, "{output:?}");
+    let report = output.json();
     assert_eq!(report["plan"]["strategy"], "container");
     let reason = report["plan"]["reason"].as_str();
     assert!(reason.is_some_and(|r| r.contains("leaves nothing in the pod")));
@@ -111,10 +111,10 @@ async fn where_no_probe_may_look_the_report_says_why() {
         .await;
     // Only a root probe sees a root target, and this level forbids it.
     site.enforce("restricted").await;
-    let said = site.auto(&["powerful", PROBE[0], PROBE[1]]).await;
-    assert_eq!(said.code, 3, "{said:?}");
-    assert!(said.out.contains("restricted"), "{said:?}");
-    assert!(said.out.contains("sidecar --inert"), "{said:?}");
+    let output = site.auto(&["powerful", PROBE[0], PROBE[1]]).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    assert!(output.out.contains("restricted"), "{output:?}");
+    assert!(output.out.contains("sidecar --inert"), "{output:?}");
     assert!(site.leftovers().await.is_empty());
     site.remove().await;
 }
@@ -142,9 +142,9 @@ async fn a_target_without_the_collectors_tools_gets_a_probe_too() {
         site.auto(&["no-find", PROBE[0], PROBE[1], "-o", "json"]),
         site.auto(&["no-dd"]),
     );
-    for (said, words) in [(&dd, "has no dd"), (&find, "has no find")] {
-        assert_eq!(said.code, 1, "{said:?}");
-        let report = said.json();
+    for (output, words) in [(&dd, "has no dd"), (&find, "has no find")] {
+        assert_eq!(output.code, 1, "{output:?}");
+        let report = output.json();
         assert_eq!(report["plan"]["strategy"], "distroless");
         let reason = report["plan"]["reason"].as_str().expect("reason");
         assert!(reason.contains(words), "{reason}");

@@ -11,18 +11,18 @@ use scanner_tests::{
 
 /// The error names each of `words` and a hint, and nothing was left.
 async fn refused(site: &TestNamespace, args: &[&str], code: i32, words: &[&str]) {
-    let said = site.run(args).await;
-    assert_eq!(said.code, code, "{args:?}: {said:?}");
-    reported(&said, words);
+    let output = site.run(args).await;
+    assert_eq!(output.code, code, "{args:?}: {output:?}");
+    reported(&output, words);
     assert_eq!(site.leftovers().await, Vec::<String>::new(), "{args:?}");
 }
 
-fn reported(said: &ProgramOutput, words: &[&str]) {
-    let text = format!("{}{}", said.out, said.err).replace("\n  ", " ");
+fn reported(output: &ProgramOutput, words: &[&str]) {
+    let text = format!("{}{}", output.out, output.err).replace("\n  ", " ");
     for word in words {
-        assert!(text.contains(word), "{word:?} is missing: {said:?}");
+        assert!(text.contains(word), "{word:?} is missing: {output:?}");
     }
-    assert!(text.contains("hint: "), "no hint: {said:?}");
+    assert!(text.contains("hint: "), "no hint: {output:?}");
 }
 
 #[tokio::test]
@@ -52,11 +52,11 @@ async fn a_target_that_cannot_be_scanned_is_reported() {
     .await;
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let elsewhere = ["container", "web", "-n", "no-such", "--context", &context];
-    let said = program(&elsewhere).output().await.expect("it starts");
-    let said = ProgramOutput::from(said);
-    assert_eq!(said.code, 3, "{said:?}");
+    let output = program(&elsewhere).output().await.expect("it starts");
+    let output = ProgramOutput::from(output);
+    assert_eq!(output.code, 3, "{output:?}");
     reported(
-        &said,
+        &output,
         &["namespace no-such not found", "kubectl get namespaces"],
     );
     site.pod("web-2").await;
@@ -104,15 +104,15 @@ async fn a_profile_or_argument_that_cannot_be_used_is_reported() {
         &["cannot read the profile"],
     )
     .await;
-    let said = site.run(&["Web_1"]).await;
+    let output = site.run(&["Web_1"]).await;
     assert!(
-        said.code == 2 && said.err.contains("lower-case"),
-        "{said:?}"
+        output.code == 2 && output.err.contains("lower-case"),
+        "{output:?}"
     );
-    let said = site.run(&["web", "--lease", "5"]).await;
+    let output = site.run(&["web", "--lease", "5"]).await;
     assert!(
-        said.code == 2 && said.err.contains("30 to 3600"),
-        "{said:?}"
+        output.code == 2 && output.err.contains("30 to 3600"),
+        "{output:?}"
     );
     site.remove().await;
 }
@@ -159,8 +159,8 @@ async fn a_cluster_that_cannot_be_used_is_reported() {
         &["Unauthorized", "log in again"],
     )
     .await;
-    let said = site.run(&["web", "--kubeconfig", path]).await;
-    assert!(!format!("{said:?}").contains("expired-token-value"));
+    let output = site.run(&["web", "--kubeconfig", path]).await;
+    assert!(!format!("{output:?}").contains("expired-token-value"));
     let gone = kubeconfig(|config| {
         for named in &mut config.clusters {
             if let Some(cluster) = &mut named.cluster {
@@ -264,14 +264,14 @@ async fn the_right_to_add_a_probe_is_the_operators_and_is_named_before_anything_
         (rbac, "rolebindings", "*"),
     ];
     site.allow("default", &rules).await;
-    let said = site.probe(&["web", "--kubeconfig", path]).await;
-    assert_eq!(said.code, 3, "{said:?}");
+    let output = site.probe(&["web", "--kubeconfig", path]).await;
+    assert_eq!(output.code, 3, "{output:?}");
     let words = [
         "patch on pods/ephemeralcontainers",
         "watch on pods",
         "nothing was created",
     ];
-    reported(&said, &words);
+    reported(&output, &words);
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
 }

@@ -21,9 +21,9 @@ fn lines_with<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
 #[tokio::test]
 async fn a_scan_finds_what_is_wrong_and_leaves_nothing() {
     let site = TestNamespace::new("cli").await;
-    let said = site.run(&["web", "-o", "json"]).await;
-    assert_eq!(said.code, 1, "{said:?}");
-    let report = said.json();
+    let output = site.run(&["web", "-o", "json"]).await;
+    assert_eq!(output.code, 1, "{output:?}");
+    let report = output.json();
     assert_eq!(report["schema"], "secure-scan.io/report/v2");
     assert_eq!(report["verdict"], "findings");
     let results = report["findings"][0]["results"].as_array().unwrap();
@@ -37,16 +37,16 @@ async fn a_scan_finds_what_is_wrong_and_leaves_nothing() {
     assert!(
         results.iter().all(|r| r["status"] != "error"),
         "{}",
-        said.out
+        output.out
     );
     let calls = &report["api_calls"];
     let total = calls["operator"].as_u64().unwrap() + calls["scan"].as_u64().unwrap();
     assert!((10..=25).contains(&total), "{total} calls");
     assert!(
-        !said.err.is_empty() && !said.err.contains('\u{1b}'),
-        "{said:?}"
+        !output.err.is_empty() && !output.err.contains('\u{1b}'),
+        "{output:?}"
     );
-    assert!(!format!("{said:?}").contains("eyJ"), "a token was shown");
+    assert!(!format!("{output:?}").contains("eyJ"), "a token was shown");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
 }
@@ -54,9 +54,9 @@ async fn a_scan_finds_what_is_wrong_and_leaves_nothing() {
 #[tokio::test]
 async fn a_dry_run_shows_all_and_writes_nothing() {
     let site = TestNamespace::new("dry").await;
-    let said = site.run(&["web", "--dry-run", "-o", "json"]).await;
-    assert_eq!(said.code, 0, "{said:?}");
-    let plan = said.json();
+    let output = site.run(&["web", "--dry-run", "-o", "json"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    let plan = output.json();
     assert_eq!(plan["objects"].as_array().map(Vec::len), Some(5));
     assert_eq!(plan["rules"][0]["resource_names"][0], "web");
     assert_eq!(plan["commands"][0]["argv"][0], "/bin/sh");
@@ -77,12 +77,12 @@ async fn a_dry_run_shows_all_and_writes_nothing() {
 async fn an_unexpected_digest_is_an_alert_before_the_target_is_touched() {
     let site = TestNamespace::new("digest").await;
     let digest = format!("sha256:{}", "0".repeat(64));
-    let said = site
+    let output = site
         .run(&["web", "--expect-digest", &digest, "-o", "json"])
         .await;
-    assert_eq!(said.code, 4, "{said:?}");
+    assert_eq!(output.code, 4, "{output:?}");
     assert_eq!(
-        said.json()["controls"][0]["enforced"]["state"],
+        output.json()["controls"][0]["enforced"]["state"],
         "not_reached"
     );
     assert_eq!(site.leftovers().await, Vec::<String>::new());
@@ -114,9 +114,9 @@ async fn what_a_user_that_is_not_root_cannot_see_is_not_a_pass() {
     fs::write(file.path(), DEBIAN).unwrap();
     let profile = file.path().to_str().unwrap();
     let args = ["debian", "-p", profile, "-o", "json", "--fail-on", "medium"];
-    let said = site.run(&args).await;
-    assert_eq!(said.code, 3, "{said:?}");
-    let report = said.json();
+    let output = site.run(&args).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    let report = output.json();
     assert_eq!(report["verdict"], "incomplete");
     let statuses: Vec<&str> = report["findings"][0]["results"]
         .as_array()
@@ -128,7 +128,7 @@ async fn what_a_user_that_is_not_root_cannot_see_is_not_a_pass() {
         statuses,
         ["pass", "pass", "pass", "fail", "error"],
         "{}",
-        said.out
+        output.out
     );
     assert_eq!(report["coverage"]["files"]["state"], "partial");
     assert_eq!(report["agent"]["digests"], true);
@@ -170,11 +170,11 @@ async fn a_signal_before_anything_was_created_is_reported_as_such() {
     })
     .await;
     send(&child, Signal::SIGINT);
-    let said = ProgramOutput::from(child.wait_with_output().await.unwrap());
-    assert_eq!(said.code, 3, "{said:?}");
+    let output = ProgramOutput::from(child.wait_with_output().await.unwrap());
+    assert_eq!(output.code, 3, "{output:?}");
     assert!(
-        said.err.contains("SIGINT before anything was created"),
-        "{said:?}"
+        output.err.contains("SIGINT before anything was created"),
+        "{output:?}"
     );
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
@@ -187,10 +187,10 @@ async fn every_signal_cleans_up_before_the_program_ends() {
         let child = site.start(&["web"]);
         underway(&site, Duration::ZERO).await;
         send(&child, signal);
-        let said = ProgramOutput::from(child.wait_with_output().await.unwrap());
+        let output = ProgramOutput::from(child.wait_with_output().await.unwrap());
         assert_eq!(site.leftovers().await, Vec::<String>::new(), "{signal}");
-        assert_eq!(said.code, 3, "{signal}: {said:?}");
-        assert!(said.err.contains(signal.as_str()), "{signal}: {said:?}");
+        assert_eq!(output.code, 3, "{signal}: {output:?}");
+        assert!(output.err.contains(signal.as_str()), "{signal}: {output:?}");
         site.remove().await;
     }
 }

@@ -33,7 +33,7 @@ fn loan(site: &TestNamespace, options: &[&str], tool: &[&str]) -> Command {
     program(&all)
 }
 
-async fn said(mut command: Command) -> ProgramOutput {
+async fn run(mut command: Command) -> ProgramOutput {
     command.output().await.expect("it starts").into()
 }
 
@@ -61,27 +61,27 @@ async fn kubectl_may_exec_into_the_pod_and_nothing_else() {
     let allowed = ["--allow", "get-pod"];
     let logged = ["--allow", "get-pod", "--audit-log", text(&log)];
     let kubectl = |options: &'static [&'static str], tool: &'static [&'static str]| {
-        said(loan(&site, options, tool))
+        run(loan(&site, options, tool))
     };
     let (ran, code, bare, other, secrets, logged) = tokio::join!(
-        said(loan(
+        run(loan(
             &site,
             &allowed,
             &["kubectl", "exec", "web", "--", "echo", "looked"]
         )),
-        said(loan(
+        run(loan(
             &site,
             &allowed,
             &["kubectl", "exec", "web", "--", "sh", "-c", "exit 7"]
         )),
         kubectl(&[], &["kubectl", "exec", "web", "--", "true"]),
-        said(loan(
+        run(loan(
             &site,
             &allowed,
             &["kubectl", "exec", "other", "--", "true"]
         )),
-        said(loan(&site, &allowed, &["kubectl", "get", "secrets"])),
-        said(loan(
+        run(loan(&site, &allowed, &["kubectl", "get", "secrets"])),
+        run(loan(
             &site,
             &logged,
             &["kubectl", "exec", "web", "--", "true"]
@@ -89,9 +89,9 @@ async fn kubectl_may_exec_into_the_pod_and_nothing_else() {
     );
     assert_eq!((ran.code, ran.out.trim()), (0, "looked"), "{ran:?}");
     assert_eq!(code.code, 7, "the program's own code: {code:?}");
-    for (name, said) in [("no get", bare), ("other pod", other), ("secrets", secrets)] {
-        assert_eq!(said.code, 1, "{name}: {said:?}");
-        assert!(said.err.contains("orbidden"), "{name}: {said:?}");
+    for (name, output) in [("no get", bare), ("other pod", other), ("secrets", secrets)] {
+        assert_eq!(output.code, 1, "{name}: {output:?}");
+        assert!(output.err.contains("orbidden"), "{name}: {output:?}");
     }
     assert_eq!(logged.code, 0, "{logged:?}");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
@@ -103,7 +103,7 @@ async fn kubectl_may_exec_into_the_pod_and_nothing_else() {
             "--apiserver-log",
             &apiserver,
         ];
-        let agreed = said(program(&args)).await;
+        let agreed = run(program(&args)).await;
         assert_eq!(agreed.code, 0, "{agreed:?}");
         assert!(agreed.out.contains("the token was lent to"), "{agreed:?}");
     }
@@ -123,7 +123,7 @@ async fn a_strangers_client_can_use_the_token_only_while_it_is_loaned() {
         copy.display(),
         tried.display()
     );
-    let running = tokio::spawn(said(loan(&site, &[], &["sh", "-c", &script])));
+    let running = tokio::spawn(run(loan(&site, &[], &["sh", "-c", &script])));
     let token = written(&copy).await;
     assert!(
         token.starts_with("eyJ"),
@@ -139,13 +139,13 @@ async fn a_strangers_client_can_use_the_token_only_while_it_is_loaned() {
     assert!(pods.get("web").await.is_err(), "it may not get the pod");
     assert!(secrets.list(&ListParams::default()).await.is_err());
     fs::write(&tried, "").unwrap();
-    let said = running.await.unwrap();
-    assert_eq!(said.code, 0, "{said:?}");
+    let output = running.await.unwrap();
+    assert_eq!(output.code, 0, "{output:?}");
     assert!(
-        !said.out.contains("was-2-changed"),
-        "the file is sealed: {said:?}"
+        !output.out.contains("was-2-changed"),
+        "the file is sealed: {output:?}"
     );
-    assert!(!said.out.contains(&token) && !said.err.contains(&token));
+    assert!(!output.out.contains(&token) && !output.err.contains(&token));
     assert_eq!(status(&token).await, 401, "it is revoked");
     site.remove().await;
 }
@@ -215,7 +215,7 @@ async fn what_the_program_leaves_running_is_ended_before_its_token() {
         kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
         ProgramOutput::from(child.wait_with_output().await.unwrap())
     };
-    let ended = said(loan(&site, &[], &["sh", "-c", &script]));
+    let ended = run(loan(&site, &[], &["sh", "-c", &script]));
     let (ended, interrupted) = tokio::join!(ended, interrupted);
     assert_eq!(ended.code, 7, "{ended:?}");
     assert!(ended.err.contains("2 processes that sh left"), "{ended:?}");
@@ -238,8 +238,8 @@ async fn an_interrupt_ends_the_program_and_revokes_its_token() {
     let token = written(&copy).await;
     let pid = i32::try_from(child.id().unwrap()).unwrap();
     kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
-    let said = ProgramOutput::from(child.wait_with_output().await.unwrap());
-    assert_eq!(said.code, 3, "{said:?}");
+    let output = ProgramOutput::from(child.wait_with_output().await.unwrap());
+    assert_eq!(output.code, 3, "{output:?}");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     assert_eq!(status(&token).await, 401, "it is revoked");
     site.remove().await;
@@ -277,8 +277,8 @@ async fn after_a_scan_the_token_is_nowhere_in_memory() {
         assert_eq!(left, 0, "{name}: still in memory");
     }
     let reader = tokio::task::spawn_blocking(move || fs::read_to_string(report));
-    let said = ProgramOutput::from(child.wait_with_output().await.unwrap());
-    assert_eq!(said.code, 1, "{said:?}");
+    let output = ProgramOutput::from(child.wait_with_output().await.unwrap());
+    assert_eq!(output.code, 1, "{output:?}");
     assert!(!reader.await.unwrap().unwrap().contains(&token));
     assert!(!fs::read_to_string(&log).unwrap().contains(&token));
     site.remove().await;
@@ -318,8 +318,8 @@ async fn a_scan_writes_its_token_to_no_file() {
         &context,
     ]);
     command.args(["--audit-log", text(&log), "-o", "json"]);
-    let said = ProgramOutput::from(command.output().await.unwrap());
-    assert_eq!(said.code, 1, "{said:?}");
+    let output = ProgramOutput::from(command.output().await.unwrap());
+    assert_eq!(output.code, 1, "{output:?}");
     let trace = fs::read_to_string(&trace).unwrap();
     assert!(
         trace.contains("pods/exec"),

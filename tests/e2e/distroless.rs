@@ -4,7 +4,13 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
-use scanner_tests::{TestNamespace, eventually, lab_only, program::probe_image, shell::run_in};
+use scanner_tests::{
+    TestNamespace, eventually,
+    fault::{Fault, Proxy},
+    lab_only,
+    program::{ProgramOutput, probe_image, program},
+    shell::run_in,
+};
 use serde_json::{Value, json};
 
 pub(crate) const NON_ROOT: &str = "lab.local/distroless:1";
@@ -109,11 +115,12 @@ async fn matrix(level: &str) {
         let site = &site;
         async move { site.probe(&[name, "-o", "json"]).await }
     });
-    let said = futures_util::future::join_all(scans).await;
-    for ((name, ..), (said, expected)) in targets().iter().zip(said.iter().zip(expected(level))) {
+    let output = futures_util::future::join_all(scans).await;
+    for ((name, ..), (output, expected)) in targets().iter().zip(output.iter().zip(expected(level)))
+    {
         if expected == SEEN {
-            assert_eq!(said.code, 1, "{name} at {level}: {said:?}");
-            let report = said.json();
+            assert_eq!(output.code, 1, "{name} at {level}: {output:?}");
+            let report = output.json();
             let results = report["findings"][0]["results"].as_array();
             let unseen: Vec<&Value> = results
                 .into_iter()
@@ -135,8 +142,8 @@ async fn matrix(level: &str) {
             let given = probe.and_then(|p| p.security_context?.capabilities);
             assert_eq!(json!(given), wanted, "{name} at {level}");
         } else {
-            let text = format!("{}{}", said.out, said.err);
-            assert_eq!(said.code, 3, "{name} at {level}: {said:?}");
+            let text = format!("{}{}", output.out, output.err);
+            assert_eq!(output.code, 3, "{name} at {level}: {output:?}");
             assert!(
                 text.contains(expected) && text.contains("hint"),
                 "{name} at {level}: {text}"
@@ -169,20 +176,63 @@ async fn the_probe_ends_and_its_residue_is_reported() {
     }
     let site = TestNamespace::new("residue").await;
     site.pod_of("bare", NON_ROOT, "Running").await;
-    let said = site.probe(&["bare", "--no-residue"]).await;
-    assert_eq!(said.code, 3, "{said:?}");
-    assert!(said.err.contains("always leaves"), "{said:?}");
+    let output = site.probe(&["bare", "--no-residue"]).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    assert!(output.err.contains("always leaves"), "{output:?}");
     let pod = site.api::<Pod>().get("bare").await.unwrap();
     assert!(pod.spec.unwrap().ephemeral_containers.is_none());
-    let said = site.probe(&["bare"]).await;
-    assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.out.contains("residue"), "{said:?}");
+    let output = site.probe(&["bare"]).await;
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.out.contains("residue"), "{output:?}");
     let pod = site.api::<Pod>().get("bare").await.unwrap();
     let statuses = pod.status.unwrap().ephemeral_container_statuses.unwrap();
     let state = statuses[0].state.clone().unwrap();
     assert_eq!(state.terminated.unwrap().exit_code, 0);
     let user = statuses[0].user.clone().unwrap().linux.unwrap();
     assert_eq!((user.uid, user.gid), (65532, 65532));
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn the_probe_is_added_before_the_scan_identity_has_any_rights_and_these_go_first() {
+    if lab_only() {
+        return;
+    }
+    let site = TestNamespace::new("probe-order").await;
+    site.pod_of("bare", NON_ROOT, "Running").await;
+    site.allow("default", &[("*", "*", "*")]).await;
+    let proxy = Proxy::start(0, Fault::None).await;
+    let kubeconfig = proxy.kubeconfig(&site.token("default").await);
+    let (file, image) = (kubeconfig.path().to_string_lossy(), probe_image());
+    let args = ["distroless", "bare", "-n", &site.namespace, "-o", "json"];
+    let mut command = program(&args);
+    command.args(["--kubeconfig", &file, "--probe-image", &image]);
+    let output: ProgramOutput = command.output().await.expect("it starts").into();
+    assert_eq!(output.code, 1, "{output:?}");
+    let calls = proxy.calls();
+    let first = |start: &str, part: &str| {
+        let mut all = calls.iter();
+        let at = all.position(|call| call.starts_with(start) && call.contains(part));
+        at.unwrap_or_else(|| unreachable!("no {start} of {part}: {calls:?}"))
+    };
+    let added = first("PATCH ", "/pods/bare/ephemeralcontainers");
+    let granted = first("POST ", "/rolebindings");
+    let looked = first("GET ", "/pods/bare/exec");
+    assert!(added < granted && granted < looked, "{calls:?}");
+    assert_eq!(first("DELETE ", "/rolebindings/"), first("DELETE ", "/"));
+    let report = output.json();
+    let controls = report["controls"].as_array().expect("controls").iter();
+    let ids: Vec<&str> = controls.filter_map(|c| c["id"].as_str()).collect();
+    let order = [
+        "lease",
+        "least-privilege",
+        "credential",
+        "admission-guard",
+        "target-pin",
+        "probe-ends",
+    ];
+    assert_eq!(ids, order);
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
 }
 
@@ -194,10 +244,10 @@ async fn a_probe_image_that_cannot_be_pulled_is_reported() {
     let site = TestNamespace::new("noprobe").await;
     site.pod_of("bare", NON_ROOT, "Running").await;
     // Nothing listens there, so that the pull fails at once.
-    let said = site.probe_of("127.0.0.1:9/none:1", &["bare"]).await;
+    let output = site.probe_of("127.0.0.1:9/none:1", &["bare"]).await;
     // The node goes on trying for as long as the pod lives, so something is left.
-    assert_eq!(said.code, 5, "{said:?}");
-    let text = said.out.replace("\n  ", " ");
+    assert_eq!(output.code, 5, "{output:?}");
+    let text = output.out.replace("\n  ", " ");
     assert!(
         text.contains("ErrImagePull") && text.contains("hint: "),
         "{text}"
@@ -339,9 +389,9 @@ async fn a_target_that_dropped_to_a_user_is_reported_with_what_can_see_it() {
     let dry = site.probe(&["drops", "--dry-run", "-o", "json"]).await;
     let objects = dry.json()["objects"].to_string();
     assert!(objects.contains("dropped to a user"), "{objects}");
-    let said = site.probe(&["drops"]).await;
-    assert_eq!(said.code, 3, "{said:?}");
-    let text = said.out.replace("\n  ", " ");
-    assert!(text.contains("secure-scan sidecar --inert"), "{said:?}");
+    let output = site.probe(&["drops"]).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    let text = output.out.replace("\n  ", " ");
+    assert!(text.contains("secure-scan sidecar --inert"), "{output:?}");
     site.remove().await;
 }

@@ -116,11 +116,11 @@ async fn an_image_that_cannot_be_mounted_stops_before_the_container_is_touched()
         return;
     }
     let site = TestNamespace::new("drift-none").await;
-    let said = drift_by(&site, "127.0.0.1:9/none:1", &["web"]).await;
-    assert_eq!(said.code, 3, "{said:?}");
-    let report = said.json();
+    let output = drift_by(&site, "127.0.0.1:9/none:1", &["web"]).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    let report = output.json();
     assert_eq!(report["plan"]["strategy"], "sidecar-inert");
-    assert!(said.out.contains("ErrImagePull"), "{said:?}");
+    assert!(output.out.contains("ErrImagePull"), "{output:?}");
     let pod = site.api::<Pod>().get("web").await.expect("pod");
     assert_eq!(json!(pod.spec)["ephemeralContainers"], Value::Null);
     assert_eq!(site.leftovers().await, Vec::<String>::new());
@@ -168,12 +168,12 @@ async fn the_sidecar_and_the_shell_find_the_same_changes_executables_first() {
     );
     assert_eq!(refused.code, 2, "{refused:?}");
     assert!(refused.err.contains("--profile"), "{refused:?}");
-    for said in [&quiet, &calm] {
-        assert_eq!(said.code, 0, "{said:?}");
+    for output in [&quiet, &calm] {
+        assert_eq!(output.code, 0, "{output:?}");
     }
-    for said in [&shell, &beside] {
-        assert_eq!(said.code, 1, "{said:?}");
-        let report = said.json();
+    for output in [&shell, &beside] {
+        assert_eq!(output.code, 1, "{output:?}");
+        let report = output.json();
         for (id, word) in [
             ("drift-executable-added", "/usr/local/bin/tool"),
             ("drift-executable-changed", "/bin/nc"),

@@ -49,9 +49,9 @@ pub(crate) fn written(scan_id: &str) -> Vec<String> {
 async fn aborts(site: &TestNamespace, pod: &str, gate: &str, more: &str) -> ProgramOutput {
     let file = policy(gate, "abort", more);
     let path = file.path().to_str().expect("path");
-    let said = site.run(&[pod, "--policy", path, "-o", "json"]).await;
-    assert_eq!(said.code, 4, "{gate}: {said:?}");
-    let report = said.json();
+    let output = site.run(&[pod, "--policy", path, "-o", "json"]).await;
+    assert_eq!(output.code, 4, "{gate}: {output:?}");
+    let report = output.json();
     assert_eq!(report["verdict"], "gate_aborted", "{gate}");
     let id = if gate.is_empty() {
         "required-controls"
@@ -67,17 +67,17 @@ async fn aborts(site: &TestNamespace, pod: &str, gate: &str, more: &str) -> Prog
     assert_eq!(controls.iter().filter(reached).count(), 0, "{gate}");
     let scan_id = report["plan"]["scan_id"].as_str().expect("id");
     assert_eq!(written(scan_id), Vec::<String>::new(), "{gate}");
-    said
+    output
 }
 
 async fn warns(site: &TestNamespace, pod: &str, gate: &str, more: &str) {
     let file = policy(gate, "warn", more);
     let path = file.path().to_str().expect("path");
-    let said = site
+    let output = site
         .run(&[pod, "--policy", path, "--dry-run", "-o", "json"])
         .await;
-    assert_eq!(said.code, 0, "{gate}: {said:?}");
-    let gates = &said.json()["gates"];
+    assert_eq!(output.code, 0, "{gate}: {output:?}");
+    let gates = &output.json()["gates"];
     assert_eq!(
         decision(gates, gate)["decision"]["decision"],
         "warn",
@@ -255,9 +255,9 @@ async fn what_a_node_could_report_wrongly_warns_and_aborts() {
         aborts(&site, pod, gate, "").await;
         warns(&site, pod, gate, "").await;
     }
-    let said = aborts(&site, "sibling-0", "sibling-images", "").await;
-    assert!(said.out.contains("sibling-2 runs"), "{said:?}");
-    assert!(!said.out.contains("sibling-1 runs"), "{said:?}");
+    let output = aborts(&site, "sibling-0", "sibling-images", "").await;
+    assert!(output.out.contains("sibling-2 runs"), "{output:?}");
+    assert!(!output.out.contains("sibling-1 runs"), "{output:?}");
     site.remove().await;
 }
 
@@ -291,9 +291,9 @@ async fn isolation_that_a_policy_requires_stops_what_is_not_isolated_and_nothing
 async fn an_abort_is_an_abort_also_where_no_report_can_be_written() {
     let site = TestNamespace::new("gates-full").await;
     let full = ["web", "--level", "strict", "-o", "json=/dev/full"];
-    let said = site.run(&full).await;
-    assert_eq!(said.code, 4, "{said:?}");
-    assert!(said.err.contains("/dev/full"), "{said:?}");
+    let output = site.run(&full).await;
+    assert_eq!(output.code, 4, "{output:?}");
+    assert!(output.err.contains("/dev/full"), "{output:?}");
     site.remove().await;
 }
 
@@ -303,11 +303,11 @@ async fn a_guard_that_a_policy_requires_must_be_there() {
     let file = policy("", "", "require_controls: [admission-guard]");
     let path = file.path().to_str().expect("path");
     let required = ["web", "--policy", path, "-o", "json"];
-    let said = site.run(&required).await;
-    assert_eq!(said.code, 3, "{said:?}");
-    let report = said.json();
-    assert_eq!(report["failure"]["stage"], "verify", "{said:?}");
-    assert!(said.out.contains("not installed"), "{said:?}");
+    let output = site.run(&required).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    let report = output.json();
+    assert_eq!(report["failure"]["stage"], "verify", "{output:?}");
+    assert!(output.out.contains("not installed"), "{output:?}");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
 }
@@ -315,9 +315,9 @@ async fn a_guard_that_a_policy_requires_must_be_there() {
 #[tokio::test]
 async fn an_abort_is_an_event_where_that_is_allowed_and_reported_where_it_is_not() {
     let site = TestNamespace::new("gates-event").await;
-    let said = site.run(&["web", "--level", "strict", "-o", "json"]).await;
-    assert_eq!(said.code, 4, "{said:?}");
-    let report = said.json();
+    let output = site.run(&["web", "--level", "strict", "-o", "json"]).await;
+    assert_eq!(output.code, 4, "{output:?}");
+    let report = output.json();
     assert!(
         report["gate_alert"]
             .as_str()
@@ -365,9 +365,9 @@ async fn an_abort_is_an_event_where_that_is_allowed_and_reported_where_it_is_not
         "--kubeconfig",
         path,
     ];
-    let said = site.run(&args).await;
-    assert_eq!(said.code, 4, "{said:?}");
-    let report = said.json();
+    let output = site.run(&args).await;
+    assert_eq!(output.code, 4, "{output:?}");
+    let report = output.json();
     let alert = report["gate_alert"].as_str().unwrap_or_default();
     assert!(alert.contains("you may not create events"), "{alert}");
     // What could not be looked at is reported, not passed over.
@@ -473,11 +473,11 @@ async fn waivers_and_thresholds_decide_the_exit_code_and_are_shown() {
         let site = &site;
         async move {
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            let said = site.run(&args).await;
-            assert_eq!(said.code, *code, "{args:?}: {said:?}");
-            let text = said.out.replace("\n  ", " ");
+            let output = site.run(&args).await;
+            assert_eq!(output.code, *code, "{args:?}: {output:?}");
+            let text = output.out.replace("\n  ", " ");
             for word in words {
-                assert!(text.contains(word), "{word:?}: {said:?}");
+                assert!(text.contains(word), "{word:?}: {output:?}");
             }
         }
     });
@@ -488,9 +488,9 @@ async fn waivers_and_thresholds_decide_the_exit_code_and_are_shown() {
         ("--threshold", "{failed.totl.max: 0}".to_owned(), "totl"),
         ("--policy", "harsh".to_owned(), "baseline, hardened, strict"),
     ] {
-        let said = site.run(&["web", option, &value]).await;
-        assert!(said.code == 2 && said.err.contains(word), "{said:?}");
-        assert!(said.err.contains("hint: "), "{said:?}");
+        let output = site.run(&["web", option, &value]).await;
+        assert!(output.code == 2 && output.err.contains(word), "{output:?}");
+        assert!(output.err.contains("hint: "), "{output:?}");
     }
     site.remove().await;
 }

@@ -122,12 +122,12 @@ async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
         unmasked.contains("sees all of /proc"),
         "an unmasked /proc: {unmasked}"
     );
-    for (what, said) in [("container", &scan), ("distroless", &probe)] {
-        assert_eq!(said.code, 1, "{what}: {said:?}");
+    for (what, output) in [("container", &scan), ("distroless", &probe)] {
+        assert_eq!(output.code, 1, "{what}: {output:?}");
         assert!(
-            said.out.contains("admission-guard: installed"),
+            output.out.contains("admission-guard: installed"),
             "{what}: {}",
-            said.out
+            output.out
         );
     }
     assert_eq!(status.code, 0, "{status:?}");
@@ -135,14 +135,15 @@ async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
         status.out.contains(&site.namespace),
         "what it covers: {status:?}"
     );
-    for said in [&everywhere, &others] {
-        assert_eq!(said.code, 1, "{said:?}");
+    for output in [&everywhere, &others] {
+        assert_eq!(output.code, 1, "{output:?}");
         assert!(
-            said.out
+            output
+                .out
                 .contains("CHANGED at spec.matchResources.namespaceSelector"),
-            "{said:?}"
+            "{output:?}"
         );
-        assert!(said.err.contains("--namespace-selector"), "{said:?}");
+        assert!(output.err.contains("--namespace-selector"), "{output:?}");
     }
     assert_eq!(changed.code, 1, "{changed:?}");
     assert!(
@@ -250,9 +251,12 @@ async fn under_the_guard_clones_are_scanned_and_credentials_are_loaned_only_when
     ] {
         assert!(powerful.err.contains(words), "{powerful:?}");
     }
-    for said in [&clone, &inert, &projected] {
-        assert_eq!(said.code, 1, "{said:?}");
-        assert!(said.out.contains("admission-guard: installed"), "{said:?}");
+    for output in [&clone, &inert, &projected] {
+        assert_eq!(output.code, 1, "{output:?}");
+        assert!(
+            output.out.contains("admission-guard: installed"),
+            "{output:?}"
+        );
     }
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
@@ -296,9 +300,9 @@ async fn an_interrupted_test_of_the_guard_leaves_no_identity() {
     .await;
     let pid = child.id().and_then(|id| i32::try_from(id).ok());
     kill(Pid::from_raw(pid.expect("it runs")), Signal::SIGINT).expect("kill");
-    let said: ProgramOutput = child.wait_with_output().await.expect("it ends").into();
-    assert_eq!(said.code, 3, "{said:?}");
-    assert!(said.err.contains("interrupted by SIGINT"), "{said:?}");
+    let output: ProgramOutput = child.wait_with_output().await.expect("it ends").into();
+    assert_eq!(output.code, 3, "{output:?}");
+    assert!(output.err.contains("interrupted by SIGINT"), "{output:?}");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
 }
@@ -318,10 +322,13 @@ async fn at_level_baseline_a_clone_of_a_target_with_few_capabilities_passes_the_
     site.enforce("baseline").await;
     let probe = probe_image();
     let clone = ["sidecar", "few", "--probe-image", &probe, "-o", "json"];
-    let said = with_context(&site, &clone, &[]).await;
+    let output = with_context(&site, &clone, &[]).await;
     guard.remove(&site).await;
-    assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.out.contains("admission-guard: installed"), "{said:?}");
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(
+        output.out.contains("admission-guard: installed"),
+        "{output:?}"
+    );
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
 }

@@ -165,13 +165,13 @@ async fn problem(site: &TestNamespace, name: &str, codes: &[i32]) -> Option<Stri
     let started = Instant::now();
     let child = site.start(&[name, "--lease", "30", "-o", "json"]);
     let watch = tokio::spawn(peak(child.id().expect("it runs")));
-    let said: ProgramOutput = child.wait_with_output().await.expect("it ends").into();
+    let output: ProgramOutput = child.wait_with_output().await.expect("it ends").into();
     let (took, memory) = (started.elapsed().as_secs(), watch.await.expect("memory"));
-    let text = format!("{}{}", said.out, said.err);
-    let report: serde_json::Value = serde_json::from_str(&said.out).unwrap_or_default();
-    let wrong = if said.code == 0 || report["verdict"] == "passed" {
+    let text = format!("{}{}", output.out, output.err);
+    let report: serde_json::Value = serde_json::from_str(&output.out).unwrap_or_default();
+    let wrong = if output.code == 0 || report["verdict"] == "passed" {
         "a pass"
-    } else if !codes.contains(&said.code) {
+    } else if !codes.contains(&output.code) {
         "another exit code"
     } else if took > 150 {
         "it took too long"
@@ -186,7 +186,7 @@ async fn problem(site: &TestNamespace, name: &str, codes: &[i32]) -> Option<Stri
     shown.truncate(shown.floor_char_boundary(1500));
     Some(format!(
         "{name}: {wrong}: code {}, {took} s, {memory} KiB: {shown}",
-        said.code
+        output.code
     ))
 }
 

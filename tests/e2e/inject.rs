@@ -26,9 +26,9 @@ pub(crate) async fn injected(manifest: &str, args: &[&str]) -> String {
     let mut all = vec!["inject", "-f", "-", "--probe-image", &probe];
     all.extend(args);
     let child = program(&all).stdin(Stdio::piped()).spawn();
-    let said = fed(child.expect("it starts"), manifest).await;
-    assert_eq!(said.code, 0, "{said:?}");
-    said.out
+    let output = fed(child.expect("it starts"), manifest).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    output.out
 }
 
 /// What the API server makes of a manifest.
@@ -42,9 +42,9 @@ pub(crate) async fn apply(site: &TestNamespace, manifest: &str, args: &[&str]) -
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let said = fed(kubectl.spawn().expect("kubectl"), manifest).await;
-    assert_eq!(said.code, 0, "{said:?}\n{manifest}");
-    said.json()
+    let output = fed(kubectl.spawn().expect("kubectl"), manifest).await;
+    assert_eq!(output.code, 0, "{output:?}\n{manifest}");
+    output.json()
 }
 
 const HARDENED: &str = "      securityContext: # for all

@@ -183,10 +183,10 @@ async fn a_lease_that_would_not_end_stops_the_scan_before_anything_else_is_creat
         async |(name, (group, resource), patch, made, expected)| {
             let site = TestNamespace::new(&format!("lease-{name}")).await;
             let policy = Policy::install(&site, group, resource, patch).await;
-            let said = site.run(&["web", "-o", "json"]).await;
+            let output = site.run(&["web", "-o", "json"]).await;
             policy.remove(&site).await;
             let left = site.leftovers().await;
-            let report: Value = serde_json::from_str(&said.out).unwrap_or_default();
+            let report: Value = serde_json::from_str(&output.out).unwrap_or_default();
             let reason = report["failure"]["message"].to_string();
             let removed = report["post_scan"]["checks"][0]["evidence"].to_string();
             let others = ["ServiceAccount", "Role ", "RoleBinding", "Secret"].iter();
@@ -195,13 +195,15 @@ async fn a_lease_that_would_not_end_stops_the_scan_before_anything_else_is_creat
                     !made.is_empty() && !made.contains(**kind) && removed.contains(*kind)
                 })
                 .collect();
-            let right =
-                said.code == 3 && reason.contains(expected) && left.is_empty() && extra.is_empty();
+            let right = output.code == 3
+                && reason.contains(expected)
+                && left.is_empty()
+                && extra.is_empty();
             site.remove().await;
             (!right).then(|| {
                 format!(
                     "{name}: code {}: left {left:?}, made {extra:?}: {reason}: {}",
-                    said.code, said.err
+                    output.code, output.err
                 )
             })
         },
@@ -233,7 +235,7 @@ async fn nothing_is_created_in_a_namespace_that_is_being_deleted() {
         .delete(&site.namespace, &DeleteParams::default())
         .await;
     ended.expect("delete");
-    let said = site.run(&["web", "-o", "json"]).await;
+    let output = site.run(&["web", "-o", "json"]).await;
     let left = site.leftovers().await;
     pods.patch("web", &params, &Patch::Merge(&free))
         .await
@@ -241,7 +243,7 @@ async fn nothing_is_created_in_a_namespace_that_is_being_deleted() {
     maps.patch("held", &params, &Patch::Merge(&free))
         .await
         .expect("free");
-    assert_eq!(said.code, 3, "{said:?}");
-    assert!(said.out.contains("being terminated"), "{said:?}");
+    assert_eq!(output.code, 3, "{output:?}");
+    assert!(output.out.contains("being terminated"), "{output:?}");
     assert_eq!(left, Vec::<String>::new());
 }

@@ -32,10 +32,10 @@ async fn debian(site: &TestNamespace, name: &str, prepare: &str) {
 }
 
 /// Ids of checks with that outcome.
-fn checks(said: &ProgramOutput, outcome: &str) -> BTreeSet<String> {
-    let report: Value = serde_json::from_str(&said.out).unwrap_or_default();
+fn checks(output: &ProgramOutput, outcome: &str) -> BTreeSet<String> {
+    let report: Value = serde_json::from_str(&output.out).unwrap_or_default();
     let all = report["findings"][0]["results"].as_array();
-    let all = all.unwrap_or_else(|| unreachable!("{said:?}"));
+    let all = all.unwrap_or_else(|| unreachable!("{output:?}"));
     let found = all.iter().filter(|f| f["status"] == outcome);
     found
         .map(|f| f["id"].as_str().unwrap_or_default().to_owned())
@@ -129,24 +129,24 @@ async fn lies_of_tools_that_are_not_used_change_nothing_and_other_lies_are_repor
     let (failed, unknown) = (checks(&honest, "fail"), checks(&honest, "error"));
     assert!(honest.code == 1 && !failed.is_empty(), "{honest:?}");
     let one = join_all(harmless.iter().map(async |(name, prepare)| {
-        let said = scan(name, prepare).await;
-        let same = checks(&said, "fail") == failed && checks(&said, "error") == unknown;
+        let output = scan(name, prepare).await;
+        let same = checks(&output, "fail") == failed && checks(&output, "error") == unknown;
         (!same).then(|| {
             format!(
                 "{name}: {:?} {:?}",
-                checks(&said, "fail"),
-                checks(&said, "error")
+                checks(&output, "fail"),
+                checks(&output, "error")
             )
         })
     }));
     let two = join_all(lies.iter().map(async |(name, prepare, section, expected)| {
         let name = format!("lies-{name}");
-        let said = scan(&name, prepare).await;
-        let report: Value = serde_json::from_str(&said.out).unwrap_or_default();
+        let output = scan(&name, prepare).await;
+        let report: Value = serde_json::from_str(&output.out).unwrap_or_default();
         let coverage = &report["coverage"][section];
         let text = coverage.to_string();
-        let right = said.code != 0 && coverage["state"] != "complete" && text.contains(expected);
-        (!right).then(|| format!("{name}: code {}: {text}: {}", said.code, said.err))
+        let right = output.code != 0 && coverage["state"] != "complete" && text.contains(expected);
+        (!right).then(|| format!("{name}: code {}: {text}: {}", output.code, output.err))
     }));
     let (one, two) = tokio::join!(one, two);
     let wrong: Vec<String> = one.into_iter().chain(two).flatten().collect();
@@ -200,10 +200,10 @@ async fn a_replayed_answer_is_refused_and_a_new_shell_is_reported() {
         let swap =
             "cp /bin/busybox /tmp/a; (while :; do cp /tmp/a /tmp/b; mv /tmp/b /bin/sh; done) &";
         pod(&site, "moving", swap).await;
-        let said = site.run(&["moving", "-o", "json"]).await;
-        assert!([1, 3].contains(&said.code), "{said:?}");
-        if said.code == 1 {
-            assert!(said.out.contains("file /bin/sh changed"), "{said:?}");
+        let output = site.run(&["moving", "-o", "json"]).await;
+        assert!([1, 3].contains(&output.code), "{output:?}");
+        if output.code == 1 {
+            assert!(output.out.contains("file /bin/sh changed"), "{output:?}");
         }
     };
     tokio::join!(replays, moving);

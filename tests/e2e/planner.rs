@@ -26,10 +26,10 @@ checks:
     violations: commands.map(c, c.path)
 "#;
 
-fn evidence(said: &ProgramOutput) -> Vec<Value> {
-    let report = said.json();
+fn evidence(output: &ProgramOutput) -> Vec<Value> {
+    let report = output.json();
     let result = &report["findings"][0]["results"][0];
-    assert_ne!(result["status"], "error", "{said:?}");
+    assert_ne!(result["status"], "error", "{output:?}");
     result["evidence"].as_array().cloned().unwrap_or_default()
 }
 
@@ -68,11 +68,11 @@ async fn of_several_containers_that_share_processes_the_right_one_is_read() {
     };
     let (bare, shell, other) = tokio::join!(scan("bare"), scan("shell"), scan("other"));
     assert_eq!(evidence(&bare), Vec::<Value>::new());
-    for said in [&shell, &other] {
-        assert_eq!(evidence(said).len(), 1, "{said:?}");
+    for output in [&shell, &other] {
+        assert_eq!(evidence(output).len(), 1, "{output:?}");
     }
-    for (said, code) in [(&bare, 0), (&shell, 1), (&other, 1)] {
-        assert_eq!(said.code, code, "{said:?}");
+    for (output, code) in [(&bare, 0), (&shell, 1), (&other, 1)] {
+        assert_eq!(output.code, code, "{output:?}");
     }
     site.remove().await;
 }
@@ -100,9 +100,9 @@ async fn targets_without_seccomp_or_with_privileges_are_planned_as_they_are_seen
     };
     let (unconfined, groups, privileged) =
         tokio::join!(scan("unconfined"), scan("groups"), scan("privileged"));
-    for said in [&unconfined, &groups, &privileged] {
-        assert_eq!(said.code, 1, "{said:?}");
-        let report = said.json();
+    for output in [&unconfined, &groups, &privileged] {
+        assert_eq!(output.code, 1, "{output:?}");
+        let report = output.json();
         let coverage = &report["coverage"];
         for section in ["files", "processes", "env"] {
             assert_eq!(
@@ -231,9 +231,9 @@ async fn refusals_of_quota_policy_and_image_say_what_to_do() {
     let quotas: Api<ResourceQuota> = site.api();
     let made = quotas.create(&PostParams::default(), &quota).await;
     made.expect("quota");
-    let said = site.probe(&["bare"]).await;
-    let text = format!("{}{}", said.out, said.err).replace("\n  ", " ");
-    assert_eq!(said.code, 3, "{said:?}");
+    let output = site.probe(&["bare"]).await;
+    let text = format!("{}{}", output.out, output.err).replace("\n  ", " ");
+    assert_eq!(output.code, 3, "{output:?}");
     assert!(
         text.contains("exceeded quota") && text.contains("ResourceQuota"),
         "{text}"
@@ -242,10 +242,10 @@ async fn refusals_of_quota_policy_and_image_say_what_to_do() {
 
     // A policy of the cluster that refuses ephemeral containers, in this namespace only.
     let policy = admission_policy(&site).await;
-    let said = site.probe(&["other"]).await;
+    let output = site.probe(&["other"]).await;
     policy.remove(&site).await;
-    let text = format!("{}{}", said.out, said.err).replace("\n  ", " ");
-    assert_eq!(said.code, 3, "{said:?}");
+    let text = format!("{}{}", output.out, output.err).replace("\n  ", " ");
+    assert_eq!(output.code, 3, "{output:?}");
     assert!(
         text.contains("no debugging here") && text.contains("admission policy of this cluster"),
         "{text}"
@@ -325,9 +325,9 @@ async fn a_scan_with_a_probe_stays_within_its_calls() {
     }
     let site = TestNamespace::new("planner-calls").await;
     site.pod_of("bare", NON_ROOT, "Running").await;
-    let said = site.probe(&["bare", "-o", "json"]).await;
-    assert_eq!(said.code, 1, "{said:?}");
-    let calls = &said.json()["api_calls"];
+    let output = site.probe(&["bare", "-o", "json"]).await;
+    assert_eq!(output.code, 1, "{output:?}");
+    let calls = &output.json()["api_calls"];
     let total =
         calls["operator"].as_u64().expect("operator") + calls["scan"].as_u64().expect("scan");
     assert!(total <= MAX_CALLS, "{calls}");

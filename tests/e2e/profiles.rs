@@ -227,11 +227,11 @@ async fn host(site: &TestNamespace) {
 }
 
 /// What each check said of a pod.
-fn results(said: &ProgramOutput) -> BTreeMap<String, Value> {
-    assert!(matches!(said.code, 1 | 3), "{said:?}");
-    let report = said.json();
+fn results(output: &ProgramOutput) -> BTreeMap<String, Value> {
+    assert!(matches!(output.code, 1 | 3), "{output:?}");
+    let report = output.json();
     let all = report["findings"][0]["results"].as_array().cloned();
-    let all = all.unwrap_or_else(|| unreachable!("no findings: {said:?}"));
+    let all = all.unwrap_or_else(|| unreachable!("no findings: {output:?}"));
     let of = |r: Value| (r["id"].as_str().expect("id").to_owned(), r);
     all.into_iter().map(of).collect()
 }
@@ -245,10 +245,10 @@ fn wrong(
 ) -> Vec<String> {
     let known: BTreeSet<&str> = never.iter().map(|(id, _)| *id).collect();
     let unknown = known.difference(ids).map(|id| format!("{id} is no check"));
-    let said = |id: &str| pods.iter().any(|results| results[id]["status"] == status);
+    let output = |id: &str| pods.iter().any(|results| results[id]["status"] == status);
     let differ = ids
         .iter()
-        .filter_map(|id| match (said(id), known.contains(id)) {
+        .filter_map(|id| match (output(id), known.contains(id)) {
             (true, true) => Some(format!("{id} is listed, and was seen to {status}")),
             (false, false) => {
                 let seen: Vec<String> = pods.iter().map(|r| r[*id].to_string()).collect();

@@ -67,21 +67,21 @@ async fn leftovers_are_removed_and_what_may_run_or_is_not_ours_is_kept() {
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     let before = site.leftovers().await;
 
-    let said = reap(&site, &["--grace", "1", "--dry-run"]).await;
-    assert_eq!(said.code, 0, "{said:?}");
+    let output = reap(&site, &["--grace", "1", "--dry-run"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
     assert!(
-        said.out.contains("2 of expired scans, 0 removed"),
-        "{said:?}"
+        output.out.contains("2 of expired scans, 0 removed"),
+        "{output:?}"
     );
     assert_eq!(site.leftovers().await, before, "a dry run removes nothing");
 
-    let said = reap(&site, &["--grace", "1"]).await;
-    assert_eq!(said.code, 0, "{said:?}");
+    let output = reap(&site, &["--grace", "1"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
     assert!(
-        said.out.contains("2 of expired scans, 2 removed"),
-        "{said:?}"
+        output.out.contains("2 of expired scans, 2 removed"),
+        "{output:?}"
     );
-    assert!(said.out.contains("not ours  Secret"), "{said:?}");
+    assert!(output.out.contains("not ours  Secret"), "{output:?}");
     let mut kept = before;
     kept.retain(|object| !object.ends_with(&expired));
     assert_eq!(site.leftovers().await, kept);
@@ -99,9 +99,9 @@ async fn what_a_finalizer_holds_is_reported_and_is_not_a_success() {
     let site = TestNamespace::new("reapheld").await;
     let name = held_scan(&site, true).await;
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
-    let said = reap(&site, &["--grace", "1"]).await;
-    assert_eq!(said.code, 5, "{said:?}");
-    assert!(said.out.contains("example.com/hold"), "{said:?}");
+    let output = reap(&site, &["--grace", "1"]).await;
+    assert_eq!(output.code, 5, "{output:?}");
+    assert!(output.out.contains("example.com/hold"), "{output:?}");
     let free = json!({"metadata": {"finalizers": null}});
     let secrets = site.api::<Secret>();
     let params = PatchParams::default();
@@ -128,9 +128,9 @@ async fn without_a_started_lease_nothing_else_is_created() {
         now.status?.hard
     })
     .await;
-    let said = site.run(&["web"]).await;
-    assert_eq!(said.code, 3, "{said:?}");
-    let text = format!("{}{}", said.out, said.err).replace('\n', " ");
+    let output = site.run(&["web"]).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    let text = format!("{}{}", output.out, output.err).replace('\n', " ");
     assert!(text.contains("exceeded quota"), "{text}");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;

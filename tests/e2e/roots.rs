@@ -3,8 +3,8 @@
 use scanner_tests::{TestNamespace, lab_only, program::ProgramOutput};
 use serde_json::json;
 
-fn status(said: &ProgramOutput, check: &str) -> String {
-    let report = said.json();
+fn status(output: &ProgramOutput, check: &str) -> String {
+    let report = output.json();
     let results = report["findings"][0]["results"].as_array();
     let found = results.into_iter().flatten().find(|r| r["id"] == check);
     found
@@ -29,9 +29,9 @@ async fn a_program_in_a_volume_on_a_temporary_directory_is_found_by_every_agent(
     site.pod_like("odd", "", "Running", &more, &json!({})).await;
     let args = ["odd", "-o", "json"];
     let (shell, probe) = tokio::join!(site.run(&args), site.probe(&args));
-    for said in [&shell, &probe] {
+    for output in [&shell, &probe] {
         for check in ["temporary-executables", "hidden-temporary-files"] {
-            assert_eq!(status(said, check), "fail", "{check}: {said:?}");
+            assert_eq!(status(output, check), "fail", "{check}: {output:?}");
         }
     }
     site.remove().await;

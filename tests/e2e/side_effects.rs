@@ -6,12 +6,12 @@ use scanner_tests::{TestNamespace, lab_only, program::ProgramOutput};
 use serde_json::{Value, json};
 
 /// The post-scan audit's word on side effects.
-fn side_effects(said: &ProgramOutput) -> (AuditOutcome, String) {
-    let report: Value = serde_json::from_str(&said.out).unwrap_or_default();
+fn side_effects(output: &ProgramOutput) -> (AuditOutcome, String) {
+    let report: Value = serde_json::from_str(&output.out).unwrap_or_default();
     let checks = report["post_scan"]["checks"].as_array();
     let mut checks = checks.into_iter().flatten();
     let check = checks.find(|c| c["id"] == "side-effects");
-    let check = check.unwrap_or_else(|| unreachable!("{said:?}"));
+    let check = check.unwrap_or_else(|| unreachable!("{output:?}"));
     let outcome = serde_json::from_value(check["outcome"].clone()).expect("outcome");
     let lines = check["evidence"].as_array().expect("evidence").iter();
     let lines: Vec<&str> = lines.filter_map(Value::as_str).collect();
@@ -71,8 +71,8 @@ async fn changes_during_a_scan_are_reported_and_a_scan_makes_none() {
                 image
             };
             pod(site, name, image, &script).await;
-            let said = site.run(&[name, "-o", "json"]).await;
-            let (outcome, text) = side_effects(&said);
+            let output = site.run(&[name, "-o", "json"]).await;
+            let (outcome, text) = side_effects(&output);
             let right = match expected {
                 None => outcome == AuditOutcome::Verified,
                 Some(expected) => outcome == AuditOutcome::Reported && text.contains(expected),

@@ -42,15 +42,15 @@ async fn every_mode_is_isolated_looks_and_leaves_nothing() {
         run(&site, &["sidecar", "web", "--inert", "--require-isolation"]),
         run(&site, &["image", "lab.local/demo:1", "--require-isolation"]),
     );
-    for said in [&clone, &inert, &image] {
-        assert_eq!(said.code, 1, "{said:?}");
-        let report = said.json();
+    for output in [&clone, &inert, &image] {
+        assert_eq!(output.code, 1, "{output:?}");
+        let report = output.json();
         assert_eq!(report["agent"]["name"], "probe");
     }
     // The kubelet of the pod's own node answers on the lab, whatever the mode.
-    for (said, operator) in [(&clone, 32), (&inert, 31), (&image, 29)] {
-        let report = said.json();
-        assert_eq!(network(&report)["state"], "done", "{said:?}");
+    for (output, operator) in [(&clone, 32), (&inert, 31), (&image, 29)] {
+        let report = output.json();
+        assert_eq!(network(&report)["state"], "done", "{output:?}");
         // ARCHITECTURE.md names each of them. As the scan: more only where the server has not yet
         // learnt of the identity's rights.
         let calls = &report["api_calls"];
@@ -148,7 +148,7 @@ async fn never_open<T>(site: &TestNamespace, scans: impl Future<Output = T>) -> 
         }
     };
     tokio::select! {
-        said = scans => said,
+        output = scans => output,
         () = disturb => unreachable!("it never ends"),
     }
 }

@@ -45,7 +45,7 @@ async fn labels_that_the_cluster_adds_are_never_taken_for_isolation() {
     );
     in_open.remove(&open).await;
     in_plain.remove(&plain).await;
-    for (said, why) in [
+    for (output, why) in [
         (
             &opened,
             "not enforced: the pod is also selected by NetworkPolicies that allow traffic: shop",
@@ -55,9 +55,9 @@ async fn labels_that_the_cluster_adds_are_never_taken_for_isolation() {
             "unknown: the cluster gave the pod labels that were not asked for (team=shop)",
         ),
     ] {
-        assert_eq!(said.code, 1, "{said:?}");
-        let report = said.json();
-        assert_eq!(network(&report)["state"], "not_held", "{said:?}");
+        assert_eq!(output.code, 1, "{output:?}");
+        let report = output.json();
+        assert_eq!(network(&report)["state"], "not_held", "{output:?}");
         let reason = network(&report)["reason"].as_str().unwrap_or_default();
         assert!(reason.starts_with(why), "{reason}");
     }
@@ -78,10 +78,10 @@ async fn a_token_that_the_cluster_adds_to_the_pod_stops_the_scan() {
     let token = "[JSONPatch{op: 'add', path: '/spec/volumes/-', value: {'name': dyn('iam-token'), \
                  'projected': dyn({'sources': [{'serviceAccountToken': {'path': 'token'}}]})}}]";
     let policy = Policy::install(&site, "", "pods", token).await;
-    let said = run(&site, &["image", "lab.local/busybox:1"]).await;
+    let output = run(&site, &["image", "lab.local/busybox:1"]).await;
     policy.remove(&site).await;
-    assert_eq!(said.code, 3, "{said:?}");
-    let report = said.json();
+    assert_eq!(output.code, 3, "{output:?}");
+    let report = output.json();
     // The operator makes the pod before the scan identity has any rights, and it gets none now.
     assert_eq!(report["failure"]["stage"], "prepare", "{report}");
     let controls = report["controls"].as_array().expect("controls").iter();

@@ -39,8 +39,8 @@ async fn seen_while(
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let (said, seen) = tokio::join!(scan, tokio::time::timeout(Duration::from_mins(1), look));
-    (said, seen.unwrap_or_default())
+    let (output, seen) = tokio::join!(scan, tokio::time::timeout(Duration::from_mins(1), look));
+    (output, seen.unwrap_or_default())
 }
 
 async fn needy(site: &TestNamespace) {
@@ -84,9 +84,9 @@ async fn secrets_and_config_are_dropped_or_named_and_the_server_saw_no_others() 
         seen_while(&plain, run(&plain, &["sidecar", "needy"])),
         seen_while(&kept, run(&kept, &all)),
     );
-    for said in [&without, &with] {
-        assert_eq!(said.code, 1, "{said:?}");
-        let text = said.json()["plan"]["differences"].to_string();
+    for output in [&without, &with] {
+        assert_eq!(output.code, 1, "{output:?}");
+        let text = output.json()["plan"]["differences"].to_string();
         for word in [
             "Secret db (variable PASSWORD)",
             "Secret db (all its variables)",
@@ -96,7 +96,7 @@ async fn secrets_and_config_are_dropped_or_named_and_the_server_saw_no_others() 
         ] {
             assert!(text.contains(word), "{word} in {text}");
         }
-        assert!(!format!("{}{}", said.out, said.err).contains(VALUE));
+        assert!(!format!("{}{}", output.out, output.err).contains(VALUE));
     }
     let text = without.json()["plan"]["differences"].to_string();
     assert!(text.contains("--with-secrets keeps it") && !text.contains("as asked"));
@@ -133,9 +133,9 @@ async fn a_dry_run_of_every_mode_shows_the_whole_plan_and_writes_nothing() {
     ];
     let mut ids = Vec::new();
     for args in modes {
-        let said = run(&site, args).await;
-        assert_eq!(said.code, 0, "{said:?}");
-        let plan = said.json();
+        let output = run(&site, args).await;
+        assert_eq!(output.code, 0, "{output:?}");
+        let plan = output.json();
         let objects = plan["objects"].as_array().expect("objects");
         let kinds: Vec<&str> = objects.iter().filter_map(|o| o["kind"].as_str()).collect();
         let expected = [
@@ -203,8 +203,8 @@ async fn the_node_and_the_user_are_as_asked() {
     let terms = &seen["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
     let values = &terms["nodeSelectorTerms"][0]["matchFields"][0]["values"];
     assert_eq!(values, &json!([target]), "{seen}");
-    let shadow = |said: &ProgramOutput| {
-        let report = said.json();
+    let shadow = |output: &ProgramOutput| {
+        let report = output.json();
         let results = report["findings"][0]["results"].as_array().cloned();
         let errors = results.unwrap_or_default().into_iter();
         errors.filter(|r| r["status"] == "error").count()
@@ -329,15 +329,15 @@ async fn at_level_restricted_a_target_that_is_not_root_is_cloned() {
     )
     .await;
     let scan = run(&site, &["sidecar", "fits", "--require-isolation"]);
-    let (said, seen) = seen_while(&site, scan).await;
-    assert_eq!(said.code, 1, "{said:?}");
+    let (output, seen) = seen_while(&site, scan).await;
+    assert_eq!(output.code, 1, "{output:?}");
     for container in ["initContainers", "containers"] {
         for one in seen[container].as_array().expect("containers") {
             assert_eq!(one["securityContext"]["runAsUser"], 1500, "{one}");
             assert_eq!(one["securityContext"]["runAsGroup"], 1600, "{one}");
         }
     }
-    let report = said.json();
+    let report = output.json();
     let controls = report["controls"].as_array().expect("controls");
     let pod = controls.iter().find(|c| c["id"] == "pod").expect("pod");
     let text = pod["verified"]["evidence"].to_string();
@@ -395,8 +395,8 @@ async fn the_documented_rights_and_no_more_suffice_for_every_mode() {
         scan(&["sidecar", "web", "--inert", "--require-isolation"]),
         scan(&["image", "lab.local/demo:1", "--require-isolation"]),
     );
-    for said in [&clone, &inert, &image] {
-        assert_eq!(said.code, 1, "{said:?}");
+    for output in [&clone, &inert, &image] {
+        assert_eq!(output.code, 1, "{output:?}");
     }
     nothing_left(&site).await;
     site.remove().await;
@@ -464,11 +464,11 @@ async fn unpoliced(
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let said = tokio::select! {
-        said = scan => said,
+    let output = tokio::select! {
+        output = scan => output,
         () = disturb => unreachable!("it never ends"),
     };
-    (said, started)
+    (output, started)
 }
 
 /// Takes the label from the scan's pod.

@@ -65,9 +65,9 @@ async fn quota_limits_default_deny_and_pull_secrets_of_the_namespace_are_kept() 
         run(&site, &["sidecar", "pulled"]),
         run(&site, &["sidecar", "pulled", "--inert"])
     );
-    for said in [&clone, &inert] {
-        assert_eq!(said.code, 1, "{said:?}");
-        let objects = said.json()["plan"]["objects"].to_string();
+    for output in [&clone, &inert] {
+        assert_eq!(output.code, 1, "{output:?}");
+        let objects = output.json()["plan"]["objects"].to_string();
         assert!(objects.contains("imagePullSecrets"), "{objects}");
     }
     quotas
@@ -103,9 +103,9 @@ async fn a_clone_that_ends_and_an_image_that_cannot_be_pulled_are_reported_soon(
         run(&site, &["sidecar", "needy", "--lease", "120"]),
         run(&site, &["image", "localhost:1/absent:1", "--lease", "120"]),
     );
-    for said in [&ended, &absent] {
+    for output in [&ended, &absent] {
         // Neither a pod nor its policy is left, which the exit code below would otherwise show.
-        assert_eq!(said.json()["post_scan"]["verified"], true, "{said:?}");
+        assert_eq!(output.json()["post_scan"]["verified"], true, "{output:?}");
     }
     assert_eq!(ended.code, 3, "{ended:?}");
     assert!(ended.out.contains("the clone ended"), "{ended:?}");
@@ -133,13 +133,13 @@ async fn isolation_that_is_taken_away_during_the_scan_makes_it_fail() {
         async { tokio::join!(run(&policy, &["sidecar", "web"]), undo(&policy, false)).0 },
         async { tokio::join!(run(&label, &["sidecar", "web"]), undo(&label, true)).0 },
     );
-    for (said, why) in [
+    for (output, why) in [
         (&removed, "removed by someone else"),
         (&relabelled, "labels by which policies select"),
     ] {
-        assert_eq!(said.code, 3, "{said:?}");
-        assert!(said.out.contains(why), "{said:?}");
-        assert_eq!(said.json()["findings"], json!([]));
+        assert_eq!(output.code, 3, "{output:?}");
+        assert!(output.out.contains(why), "{output:?}");
+        assert_eq!(output.json()["findings"], json!([]));
     }
     for site in [policy, label] {
         nothing_left(&site).await;
@@ -195,10 +195,10 @@ async fn a_right_that_the_operator_does_not_have_is_named_before_anything_is_cre
     ];
     let mut all = args.to_vec();
     all.extend(["--probe-image", &probe, "-o", "json"]);
-    let said: scanner_tests::program::ProgramOutput =
+    let output: scanner_tests::program::ProgramOutput =
         program(&all).output().await.expect("starts").into();
-    assert_eq!(said.code, 3, "{said:?}");
-    let text = format!("{}{}", said.out, said.err);
+    assert_eq!(output.code, 3, "{output:?}");
+    let text = format!("{}{}", output.out, output.err);
     assert!(
         text.contains("networkpolicies") && text.contains("delete"),
         "{text}"

@@ -140,10 +140,10 @@ async fn a_signature_of_the_digest_that_runs_is_accepted_and_any_other_stops_the
     let plain = scan(&site, folder, &[]);
     let scans = join_all(rows.iter().map(|(args, ..)| scan(&site, folder, args)));
     let (plain, scans) = tokio::join!(plain, scans);
-    for ((args, accepted, reason), said) in rows.iter().zip(scans) {
+    for ((args, accepted, reason), output) in rows.iter().zip(scans) {
         let code = if *accepted { plain.code } else { 4 };
-        assert_eq!(said.code, code, "{args:?}: {said:?}");
-        let report = said.json();
+        assert_eq!(output.code, code, "{args:?}: {output:?}");
+        let report = output.json();
         let made = &decision(&report["gates"], "image-signature")["decision"];
         let (kind, text) = if *accepted {
             ("allow", &made["evidence"])

@@ -89,16 +89,16 @@ async fn without_controllers_scans_clean_up_and_reap_removes_what_killed_ones_le
     let controllers = Stopped::part("controllers");
 
     // One that was under way needs nobody to clean up after it.
-    let said: ProgramOutput = going.wait_with_output().await.expect("it ends").into();
-    assert_eq!(said.code, 1, "{said:?}");
+    let output: ProgramOutput = going.wait_with_output().await.expect("it ends").into();
+    assert_eq!(output.code, 1, "{output:?}");
     nothing_left(&ours).await;
 
     // One that comes now makes nothing but its lease, and takes that away.
     let scan = start(&late, &["container", "web"]);
-    let said: ProgramOutput = scan.wait_with_output().await.expect("it ends").into();
-    assert_eq!(said.code, 3, "{said:?}");
-    let hint = said.json()["failure"]["hint"].to_string();
-    assert!(hint.contains("Job controller"), "{said:?}");
+    let output: ProgramOutput = scan.wait_with_output().await.expect("it ends").into();
+    assert_eq!(output.code, 3, "{output:?}");
+    let hint = output.json()["failure"]["hint"].to_string();
+    assert!(hint.contains("Job controller"), "{output:?}");
     nothing_left(&late).await;
 
     // Those that were killed stay after their leases, and reap takes each object of them.
@@ -112,10 +112,10 @@ async fn without_controllers_scans_clean_up_and_reap_removes_what_killed_ones_le
         let pods = left.iter().filter(|o| o.starts_with("Pod")).count();
         assert!(left.len() >= 2, "{left:?}");
         assert_eq!(&site.leftovers().await, left, "who removed it?");
-        let said = reap(site).await;
-        assert_eq!(said.code, 0, "{said:?}");
+        let output = reap(site).await;
+        assert_eq!(output.code, 0, "{output:?}");
         let removed = format!("{} removed", left.len());
-        assert!(said.out.contains(&removed), "{removed}: {said:?}");
+        assert!(output.out.contains(&removed), "{removed}: {output:?}");
         // A pod takes its time to end.
         site.nothing_left(if pods > 0 { 40 } else { 0 }).await;
     }
@@ -143,8 +143,8 @@ async fn without_a_network_plugin_isolation_is_never_said_to_hold() {
     nothing_left(&site).await;
     drop(plugin);
     eventually("the plugin acts again", async || {
-        let said = run(&site, &["sidecar", "web"]).await;
-        (network(&said.json())["state"] == "done").then_some(())
+        let output = run(&site, &["sidecar", "web"]).await;
+        (network(&output.json())["state"] == "done").then_some(())
     })
     .await;
     site.remove().await;
@@ -158,16 +158,16 @@ async fn scans_of_a_node_that_does_not_answer_end_in_time_and_never_pass() {
     let begun = Instant::now();
     let ended = async |way: &[&str]| -> ProgramOutput {
         let scan = start(&site, way);
-        let said = scan.wait_with_output().await.expect("it ends").into();
-        assert!(begun.elapsed() < Duration::from_mins(3), "{said:?}");
-        said
+        let output = scan.wait_with_output().await.expect("it ends").into();
+        assert!(begun.elapsed() < Duration::from_mins(3), "{output:?}");
+        output
     };
     let (container, distroless, clone) = tokio::join!(
         ended(&["container", "web"]),
         ended(&["distroless", "web"]),
         ended(&["sidecar", "web"]),
     );
-    let failure = |said: &ProgramOutput| said.json()["failure"].to_string();
+    let failure = |output: &ProgramOutput| output.json()["failure"].to_string();
     assert_eq!(container.code, 3, "{container:?}");
     assert!(failure(&container).contains("node did not answer"));
     // Its probe may still start, once the node is back.
@@ -175,8 +175,8 @@ async fn scans_of_a_node_that_does_not_answer_end_in_time_and_never_pass() {
     assert!(failure(&distroless).contains("events of the pod"));
     assert_eq!(clone.code, 3, "{clone:?}");
     assert!(failure(&clone).contains("lab-node has not taken it up"));
-    for said in [container, distroless, clone] {
-        assert_eq!(said.json()["findings"], json!([]), "{said:?}");
+    for output in [container, distroless, clone] {
+        assert_eq!(output.json()["findings"], json!([]), "{output:?}");
     }
     drop(kubelet);
     site.nothing_left(60).await;
@@ -189,9 +189,9 @@ async fn a_pod_that_no_node_takes_is_reported_and_removed() {
     let site = TestNamespace::new("stopped-queue").await;
     let scheduler = Stopped::part("scheduler");
     let scan = start(&site, &["sidecar", "web"]);
-    let said: ProgramOutput = scan.wait_with_output().await.expect("it ends").into();
-    assert_eq!(said.code, 3, "{said:?}");
-    let failure = said.json()["failure"].to_string();
+    let output: ProgramOutput = scan.wait_with_output().await.expect("it ends").into();
+    assert_eq!(output.code, 3, "{output:?}");
+    let failure = output.json()["failure"].to_string();
     assert!(
         failure.contains("no scheduler has looked at it"),
         "{failure}"

@@ -28,10 +28,10 @@ impl Guarded {
             "--namespace-selector",
             &selector,
         ];
-        let said: ProgramOutput = program(&args).output().await.expect("it starts").into();
-        assert_eq!(said.code, 0, "{said:?}");
+        let output: ProgramOutput = program(&args).output().await.expect("it starts").into();
+        assert_eq!(output.code, 0, "{output:?}");
         let mut objects = Vec::new();
-        for document in said.out.split("\n---\n") {
+        for document in output.out.split("\n---\n") {
             let object: Value = serde_saphyr::from_str(document).expect("YAML");
             let (group, kind) = (&object["apiVersion"], &object["kind"]);
             let plural = match kind.as_str().expect("kind") {

@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 
 use crate::{TestNamespace, eventually};
 
-/// What a run of the program said and how it ended.
+/// What a run of the program wrote and how it ended.
 pub struct ProgramOutput {
     /// Exit code; -1 when it was killed.
     pub code: i32,
@@ -30,7 +30,7 @@ pub struct ProgramOutput {
 /// What went wrong first, and only then the rest: a log may keep no more than the beginning.
 impl fmt::Debug for ProgramOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "exit code {}, and said:\n{}", self.code, self.err)?;
+        writeln!(f, "exit code {}, and wrote:\n{}", self.code, self.err)?;
         let Ok(report) = serde_json::from_str::<serde_json::Value>(&self.out) else {
             return f.write_str(&self.out);
         };
