@@ -246,7 +246,7 @@ async fn under_the_guard_clones_are_scanned_and_credentials_are_loaned_only_when
     assert_eq!(powerful.code, 3, "{powerful:?}");
     for words in [
         "capability SYS_ADMIN",
-        "take --inert",
+        "secure-scan sidecar --inert",
         "nothing was created",
     ] {
         assert!(powerful.err.contains(words), "{powerful:?}");
@@ -268,7 +268,7 @@ async fn without_the_guard_its_test_fails_and_a_scan_says_so() {
     let attack = ["test", "web", "-n", &site.namespace];
     let (attack, scan) = tokio::join!(site.guard(&attack), site.run(&["web", "-o", "json"]),);
     assert_eq!(attack.code, 1, "{attack:?}");
-    assert!(attack.err.contains("has no admission guard"), "{attack:?}");
+    assert!(attack.err.contains("there is no admission guard"), "{attack:?}");
     assert!(attack.err.contains("guard render"), "{attack:?}");
     assert_eq!(attack.out, "", "said once");
     assert!(
