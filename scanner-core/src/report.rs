@@ -6,6 +6,7 @@
 
 pub mod format;
 pub mod model;
+mod unfinished;
 pub mod view;
 
 pub use crate::{
