@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use scanner_core::{
-    finding::Severity,
+    finding::{CheckResult, Severity},
     inventory::{FileSelector, Section},
 };
 
@@ -12,7 +12,10 @@ use crate::{expression::Expression, profile::raw::Scope};
 #[derive(Debug)]
 pub(crate) struct Check {
     pub(crate) id: String,
+    /// How it should be.
     pub(crate) title: String,
+    /// What is wrong where it fails; empty where the profile does not say.
+    pub(crate) fails: String,
     pub(crate) severity: Severity,
     pub(crate) rationale: String,
     pub(crate) fix: String,
@@ -46,6 +49,16 @@ impl Rule {
 }
 
 impl Check {
+    /// Its result, not evaluated yet.
+    pub(crate) fn result(&self) -> CheckResult {
+        let mut result = CheckResult::new(&self.id, &self.title, self.severity)
+            .with_failing_title(&self.fails)
+            .with_advice(&self.rationale, &self.fix);
+        result.tags = self.tags.iter().cloned().collect();
+        result.references.clone_from(&self.references);
+        result
+    }
+
     /// Every expression that it evaluates.
     pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expression> {
         [self.rule.expression()]

@@ -1,4 +1,4 @@
-//! Judges an inventory. What could not be looked at is an error, never a pass.
+//! Evaluates checks on an inventory. What could not be looked at is an error, never a pass.
 
 mod outcome;
 mod samples;
@@ -6,7 +6,7 @@ mod values;
 
 use scanner_core::{
     escape::visible,
-    finding::{CheckResult, CheckStatus},
+    finding::CheckResult,
     inventory::{Coverage, FileEntry, Inventory, Section},
 };
 
@@ -24,35 +24,18 @@ const MAX_EVIDENCE: usize = 20;
 const MAX_ITEM: usize = 300;
 
 /// Evaluates one check; `unset` are inputs that it reads and that have no value.
-pub(crate) fn judge(
+pub(crate) fn evaluate(
     check: &Check,
     unset: &[&str],
     inventory: &Inventory,
     values: &Values,
 ) -> CheckResult {
-    let mut result = CheckResult {
-        id: check.id.clone(),
-        title: check.title.clone(),
-        severity: check.severity,
-        status: CheckStatus::Error,
-        message: String::new(),
-        evidence: Vec::new(),
-        evidence_total: 0,
-        rationale: check.rationale.clone(),
-        fix: check.fix.clone(),
-        limits: Vec::new(),
-        waiver: None,
-        tags: check.tags.iter().cloned().collect(),
-        references: check.references.clone(),
-    };
+    let result = check.result();
     if let Some(reason) = &check.disabled {
-        result.status = CheckStatus::NotApplicable;
-        result.message = format!("disabled: {}", visible(reason, MAX_ITEM));
-        return result;
+        return result.not_applicable(format!("disabled: {}", visible(reason, MAX_ITEM)));
     }
     if !unset.is_empty() {
-        result.message = format!("input {} is not set", unset.join(", "));
-        return result;
+        return result.error(format!("input {} is not set", unset.join(", ")));
     }
     let mut gaps = Vec::new();
     for section in &check.sections {
@@ -65,49 +48,43 @@ pub(crate) fn judge(
                 gaps.push(format!("{section}: {}", reasons.join("; ")));
             }
             Coverage::Unavailable { reason } => {
-                result.message = format!("{section} could not be collected: {reason}");
-                return result;
+                return result.error(format!("{section} could not be collected: {reason}"));
             }
             Coverage::NotRequested => {
-                result.message = format!("{section} was not collected");
-                return result;
+                return result.error(format!("{section} was not collected"));
             }
         }
     }
     match outcome(check, &variables(check, inventory, values)) {
-        Err(message) => result.message = message,
-        Ok(Outcome::NotApplicable) => result.status = CheckStatus::NotApplicable,
+        Err(message) => result.error(message),
+        Ok(Outcome::NotApplicable) => result.not_applicable(""),
         Ok(Outcome::Fail(evidence)) => {
-            result.status = CheckStatus::Fail;
-            result.evidence_total = evidence.len() as u64;
-            result.evidence = evidence
-                .iter()
-                .take(MAX_EVIDENCE)
-                .map(|item| visible(item, MAX_ITEM))
-                .collect();
+            let total = u64::try_from(evidence.len()).unwrap_or(u64::MAX);
+            let kept = evidence.iter().take(MAX_EVIDENCE);
+            let mut result = result.fail(kept.map(|item| visible(item, MAX_ITEM)).collect());
+            result.evidence_total = total;
             result.limits = gaps;
+            result
         }
-        Ok(Outcome::Pass) if gaps.is_empty() => result.status = CheckStatus::Pass,
+        Ok(Outcome::Pass) if gaps.is_empty() => result.pass(),
         Ok(Outcome::Pass) if check.scope == Scope::Reachable => {
-            result.status = CheckStatus::Pass;
+            let mut result = result.pass();
             result.limits = gaps;
+            result
         }
-        Ok(Outcome::Pass) => {
-            result.message = format!(
-                "nothing was found, but not all was seen: {}",
-                gaps.join("; ")
-            );
-        }
+        Ok(Outcome::Pass) => result.error(format!(
+            "no violation in what was readable, which is not all: {}",
+            gaps.join("; ")
+        )),
     }
-    result
 }
 
 /// Whether every file that `check` selects is there, with all that the check asks for.
 fn has_all(check: &Check, inventory: &Inventory) -> bool {
-    let lacks = |file: &FileEntry| check.files.iter().any(|s| s.misses(file));
+    let incomplete = |file: &FileEntry| check.files.iter().any(|s| s.misses(file));
     inventory.files_listed
         && inventory
             .files
             .data()
-            .is_some_and(|all| !all.iter().any(lacks))
+            .is_some_and(|all| !all.iter().any(incomplete))
 }

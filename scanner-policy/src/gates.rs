@@ -58,7 +58,7 @@ impl GatePolicy for PolicyGates {
         }
     }
 
-    fn judge(&self, facts: &GateFacts, plan: &ScanPlan) -> Vec<GateResult> {
+    fn decide(&self, facts: &GateFacts, plan: &ScanPlan) -> Vec<GateResult> {
         let policy = &self.policy;
         let mut results: Vec<GateResult> = GateId::ALL
             .iter()

@@ -49,7 +49,7 @@ impl Profile {
         made.map_err(|mut errors| errors.swap_remove(0))
     }
 
-    /// The same, and tells all that is wrong with its checks.
+    /// The same, and reports everything that is wrong with its checks.
     ///
     /// # Errors
     ///

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use scanner_core::finding::CheckStatus;
+use scanner_core::{ScanEngine as _, finding::CheckStatus};
 use scanner_policy::{
     Profile, builtin,
     profile::{Options, Source},

@@ -12,7 +12,7 @@ use scanner_core::{
 
 use super::{
     checks,
-    differences::{Drift, SHOWN, executable},
+    differences::{Differences, SHOWN, executable},
 };
 
 /// Empty files with which runtimes mark a container.
@@ -42,10 +42,10 @@ pub(super) fn request(more: &[Section], capabilities: bool) -> InventoryRequest 
     }
 }
 
-/// Judges the running container by its image. `planned` are the paths that the pod's specification
-/// mounts in the container.
-pub fn judge(image: &Inventory, running: &Inventory, planned: &[String]) -> Findings {
-    let mut drift = Drift::default();
+/// Compares the running container with its image. What the pod's specification mounts is expected to be mounted;
+/// where the specification is not known, no mount is.
+pub fn compare(image: &Inventory, running: &Inventory) -> Findings {
+    let mut drift = Differences::default();
     coverage("image", &image.files, &mut drift.unseen);
     coverage("container", &running.files, &mut drift.unseen);
     coverage(
@@ -61,7 +61,11 @@ pub fn judge(image: &Inventory, running: &Inventory, planned: &[String]) -> Find
     }
     let mounts: Vec<&Mount> = running.mounts.data().into_iter().flatten().collect();
     let over = Over::new(&mounts);
-    over.unplanned(&mounts, planned, &before, &mut drift);
+    match planned(running) {
+        Some(planned) => over.unplanned(&mounts, &planned, &before, &mut drift),
+        None => coverage("the pod's specification", &running.pod, &mut drift.unseen),
+    }
+    over.list(&mut drift);
     let image_view = SideView::new(image, &before);
     let running_view = SideView::new(running, &now);
     let paths: BTreeSet<&str> = before.keys().chain(now.keys()).copied().collect();
@@ -86,7 +90,7 @@ pub fn judge(image: &Inventory, running: &Inventory, planned: &[String]) -> Find
                     drift.removed(file);
                 }
             }
-            // What a side could not look at tells nothing; that it is partial is told already.
+            // What a side could not look at shows nothing; that it is partial is reported already.
             ([], _) | (_, []) => {}
             ([was], [is]) => drift.changed(was, is),
             // Names that differ only in bytes that cannot be shown: compared as a whole.
@@ -100,7 +104,14 @@ pub fn judge(image: &Inventory, running: &Inventory, planned: &[String]) -> Find
     checks::findings(drift)
 }
 
-/// Files by path; several where names cannot be told apart.
+/// Paths that the pod's specification mounts in the container, where it is known.
+fn planned(running: &Inventory) -> Option<Vec<String>> {
+    let containers = running.pod.data()?.containers.iter();
+    let mounts = containers.filter(|c| c.target).flat_map(|c| &c.mounts);
+    Some(mounts.map(|m| m.path.clone()).collect())
+}
+
+/// Files by path; several where names look the same.
 fn entries(side: &Inventory) -> BTreeMap<&str, Vec<&FileEntry>> {
     let mut found: BTreeMap<&str, Vec<&FileEntry>> = BTreeMap::new();
     let there = side.files.data().into_iter().flatten().filter(|f| f.exists);
@@ -148,10 +159,8 @@ fn coverage<T>(side: &str, section: &Collected<T>, unseen: &mut Vec<String>) {
     match section {
         Collected::Complete { .. } => {}
         Collected::Partial { reasons, .. } => {
-            let told = reasons
-                .iter()
-                .map(|r| format!("{side}: {}", visible(r, SHOWN)));
-            unseen.extend(told);
+            let reasons = reasons.iter();
+            unseen.extend(reasons.map(|r| format!("{side}: {}", visible(r, SHOWN))));
         }
         Collected::Unavailable { reason } => {
             unseen.push(format!("{side}: {}", visible(reason, SHOWN)));
@@ -193,13 +202,23 @@ impl<'a> Over<'a> {
         self.targets.iter().any(|target| below(path, target)) || (new && self.above.contains(path))
     }
 
-    /// Tells what is left out, and what is mounted though nobody planned it.
+    /// Lists what is left out.
+    fn list(&self, drift: &mut Differences) {
+        let inside = |target: &str| {
+            let mut all = RUNTIME.iter();
+            all.any(|path| target != *path && below(target, path))
+        };
+        let shown = self.targets.iter().filter(|target| !inside(target));
+        drift.left_out = shown.map(|target| visible(target, SHOWN)).collect();
+    }
+
+    /// Lists what is mounted though nobody planned it.
     fn unplanned(
         &self,
         mounts: &[&Mount],
         planned: &[String],
         image: &BTreeMap<&str, Vec<&FileEntry>>,
-        drift: &mut Drift,
+        drift: &mut Differences,
     ) {
         let planned: Vec<String> = planned.iter().map(|path| resolved(path, image)).collect();
         let known = |target: &str| {
@@ -207,14 +226,8 @@ impl<'a> Over<'a> {
             usual || planned.iter().any(|path| path == target)
         };
         for target in &self.targets {
-            let shown = visible(target, SHOWN);
-            if !RUNTIME
-                .iter()
-                .any(|path| *target != *path && below(target, path))
-            {
-                drift.left_out.push(shown.clone());
-            }
             if !known(target) {
+                let shown = visible(target, SHOWN);
                 let of = mounts.iter().find(|m| m.target == *target);
                 let fstype = of.map_or("", |m| m.fstype.as_str());
                 drift

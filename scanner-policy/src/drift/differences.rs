@@ -10,7 +10,7 @@ pub(super) const SHOWN: usize = 300;
 
 /// What was compared, and how it differs. Paths are ready to be shown.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Drift {
+pub(super) struct Differences {
     pub(super) executables_added: Vec<String>,
     pub(super) executables_changed: Vec<String>,
     pub(super) links_changed: Vec<String>,
@@ -58,7 +58,7 @@ fn described(file: &FileEntry) -> String {
     }
 }
 
-impl Drift {
+impl Differences {
     pub(super) fn added(&mut self, file: &FileEntry) {
         let list = if executable(file) || command(file) {
             &mut self.executables_added
@@ -72,7 +72,7 @@ impl Drift {
 
     pub(super) fn ambiguous(&mut self, path: &str, was: usize, is: usize) {
         self.files_changed.push(format!(
-            "{}: {is} files of which only {was} were in the image, with names that cannot be told apart",
+            "{}: {is} files of which only {was} were in the image, with names that look the same",
             visible(path, SHOWN)
         ));
     }

@@ -63,7 +63,7 @@ impl Samples {
             pod: some_of(pod()),
             ..Inventory::default()
         };
-        let values = Values::new(&inventory, &BTreeMap::new());
+        let values = Values::new(&inventory, &BTreeMap::new(), &Value::Null);
         let mut all: Vec<_> = values.sections.into_iter().collect();
         all.extend(value(&inventory.files).map(|v| (Section::Files, v)));
         all.extend(value(&inventory.commands).map(|v| (Section::Commands, v)));

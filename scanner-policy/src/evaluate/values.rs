@@ -15,7 +15,12 @@ pub(crate) struct Values {
 }
 
 impl Values {
-    pub(crate) fn new(inventory: &Inventory, inputs: &BTreeMap<String, Input>) -> Self {
+    /// `today` is the value of inputs that stand for the day of the scan.
+    pub(crate) fn new(
+        inventory: &Inventory,
+        inputs: &BTreeMap<String, Input>,
+        today: &Value,
+    ) -> Self {
         let mut all = BTreeMap::new();
         let mut put = |section, value: Option<Value>| {
             if let Some(value) = value {
@@ -41,7 +46,7 @@ impl Values {
         put(Section::Pod, value(&inventory.pod));
         let inputs = inputs
             .iter()
-            .filter_map(|(name, input)| Some((name.clone(), input.value.clone()?)));
+            .filter_map(|(name, input)| Some((name.clone(), input.value_on(today)?)));
         Self {
             sections: all,
             inputs: Value::Map(inputs.collect::<HashMap<_, _>>().into()),
@@ -62,11 +67,11 @@ pub(super) fn variables(
     let own = |section: &Section| match section {
         Section::Files => {
             let all = inventory.files.data()?.iter();
-            // Selections of several checks meet in one file, which an agent then tells more than once.
-            let mut told: HashMap<&str, &FileEntry> = HashMap::new();
+            // Selections of several checks meet in one file, which an agent then reports more than once.
+            let mut seen: HashMap<&str, &FileEntry> = HashMap::new();
             let selected: Vec<_> = all
                 .filter(|file| check.files.iter().any(|s| s.matches(file)))
-                .filter(|file| told.insert(&file.path, file) != Some(*file))
+                .filter(|file| seen.insert(&file.path, file) != Some(*file))
                 .collect();
             let mut value = cel::to_value(selected).ok()?;
             hide_contents(check, &mut value);

@@ -1,4 +1,4 @@
-//! Tests of policies: what is shipped, what is inherited, and how errors are told.
+//! Tests of policies: what is shipped, what is inherited, and how errors are reported.
 
 use super::*;
 
@@ -75,7 +75,7 @@ fn a_policy_says_who_must_have_signed() {
             certificate_oidc_issuer: "https://i".into(),
         })
     );
-    // An editor tells the same by the schema.
+    // An editor reports the same by the schema.
     let schema = serde_json::from_str(&json_schema()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     for (more, valid) in [

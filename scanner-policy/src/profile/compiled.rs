@@ -1,9 +1,9 @@
 //! A compiled profile, and what it asks of an agent.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use scanner_core::{
-    finding::ProfileRef,
+    finding::EngineRef,
     inventory::{InventoryRequest, Section},
 };
 
@@ -11,20 +11,15 @@ use super::error::ProfileWarning;
 use crate::{check::Check, inputs::Input};
 
 /// A compiled profile.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Profile {
-    pub(crate) reference: ProfileRef,
-    pub(crate) checks: Vec<Check>,
+    pub(crate) reference: EngineRef,
+    pub(crate) checks: Arc<[Check]>,
     pub(crate) inputs: BTreeMap<String, Input>,
     pub(super) warnings: Vec<ProfileWarning>,
 }
 
 impl Profile {
-    /// Name, version, title and digest.
-    pub fn reference(&self) -> &ProfileRef {
-        &self.reference
-    }
-
     /// Ids of the checks, in order.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.checks.iter().map(|c| c.id.as_str())
@@ -58,7 +53,7 @@ impl Profile {
             }
             request.commands.extend(check.commands.iter().cloned());
         }
-        // A bill of materials has both; which of them could be read is told for each.
+        // A bill of materials has both; which of them could be read is reported for each.
         if request.sections.contains(&Section::Packages) {
             request.sections.insert(Section::LanguagePackages);
         }

@@ -2,59 +2,67 @@
 
 use scanner_core::{
     ScanEngine,
-    finding::{CheckResult, CheckStatus, Findings},
-    inventory::{Inventory, InventoryRequest, Section},
+    engine::Evaluation,
+    finding::{CheckResult, EngineRef, Findings},
+    inventory::{Inventory, InventoryRequest},
 };
 
 use super::compiled::Profile;
 use crate::{
     check::Check,
-    evaluate::{Values, judge},
+    evaluate::{Values, evaluate},
     expression::Expression,
+    inputs::{Input, shown},
 };
 
 impl ScanEngine for Profile {
+    fn reference(&self) -> EngineRef {
+        self.reference.clone()
+    }
+
     fn request(&self) -> InventoryRequest {
         self.compiled_request()
     }
 
-    fn evaluate(&self, inventory: &Inventory) -> Findings {
-        let values = Values::new(inventory, &self.inputs);
-        Findings {
-            profile: self.reference.clone(),
-            results: self
-                .checks
-                .iter()
-                .map(|check| self.judge(check, inventory, &values))
-                .collect(),
-            waivers: None,
-            thresholds: None,
-        }
-    }
-
     /// Checks that read what is absent do not apply.
-    fn evaluate_without(&self, inventory: &Inventory, absent: &[Section]) -> Findings {
-        let mut findings = self.evaluate(inventory);
-        for (result, check) in findings.results.iter_mut().zip(&self.checks) {
-            let missing: Vec<&str> = absent
-                .iter()
-                .filter(|section| check.sections.contains(section))
-                .map(|section| section.name())
-                .collect();
-            if !missing.is_empty() && check.disabled.is_none() {
-                result.status = CheckStatus::NotApplicable;
-                result.message = format!("there is no {} here", missing.join(", "));
-            }
+    fn evaluate(&self, inventory: &Inventory, context: &Evaluation) -> Findings {
+        let today = Input::day(context.today);
+        let values = Values::new(inventory, &self.inputs, &today);
+        let results = self
+            .checks
+            .iter()
+            .map(|check| self.evaluate_check(check, inventory, &values, context))
+            .collect();
+        let mut reference = self.reference.clone();
+        for (name, input) in self.inputs.iter().filter(|(_, input)| input.today) {
+            let day = shown(input.value.as_ref().unwrap_or(&today));
+            reference.inputs.insert(name.clone(), day);
         }
-        findings
+        Findings::new(reference, results)
     }
 }
 
 impl Profile {
-    fn judge(&self, check: &Check, inventory: &Inventory, values: &Values) -> CheckResult {
+    fn evaluate_check(
+        &self,
+        check: &Check,
+        inventory: &Inventory,
+        values: &Values,
+        context: &Evaluation,
+    ) -> CheckResult {
+        let absent: Vec<&str> = context
+            .absent
+            .iter()
+            .filter(|section| check.sections.contains(section))
+            .map(|section| section.name())
+            .collect();
+        if check.disabled.is_none() && !absent.is_empty() {
+            let why = format!("there is no {} here", absent.join(", "));
+            return check.result().not_applicable(why);
+        }
         let read = check.expressions().flat_map(Expression::inputs);
-        let is_set = |name: &String| self.inputs.get(name).is_some_and(|i| i.value.is_some());
+        let is_set = |name: &String| self.inputs.get(name).is_some_and(Input::is_set);
         let unset: Vec<&str> = read.filter(|n| !is_set(n)).map(String::as_str).collect();
-        judge(check, &unset, inventory, values)
+        evaluate(check, &unset, inventory, values)
     }
 }

@@ -59,7 +59,7 @@ impl Profile {
             reference.title,
             self.checks.len()
         );
-        for check in &self.checks {
+        for check in self.checks.iter() {
             let sections: Vec<&str> = check.sections.iter().map(|s| s.name()).collect();
             let tags: Vec<&str> = check.tags.iter().map(String::as_str).collect();
             let _ = writeln!(

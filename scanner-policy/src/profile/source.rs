@@ -43,6 +43,4 @@ pub struct Options {
     pub tags: Vec<String>,
     /// Tags of which a check may have none.
     pub skip_tags: Vec<String>,
-    /// The day of the scan as YYYY-MM-DD. Without it, checks that ask for the day are errors.
-    pub today: Option<String>,
 }

@@ -60,6 +60,7 @@ impl Loader<'_> {
         let check = Check {
             id: raw.id.value,
             title: raw.title,
+            fails: raw.fails,
             severity: raw.severity,
             rationale: raw.rationale,
             fix: raw.fix,

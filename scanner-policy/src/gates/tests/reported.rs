@@ -42,7 +42,7 @@ fn every_required_control_is_passed_on() {
 }
 
 #[test]
-fn capabilities_that_the_policy_does_not_list_itself_are_not_told_as_unused() {
+fn capabilities_that_the_policy_does_not_list_itself_are_not_reported_as_unused() {
     let (facts, _) = good();
     let mut gates = gates(Action::Abort);
     gates.policy.own_capabilities = false;
