@@ -23,6 +23,7 @@ impl Evidence {
 /// The post-scan audit, with its own verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct PostScanAudit {
     /// Whether everything that must be shown was shown.
     #[serde(alias = "shown")]
@@ -42,6 +43,22 @@ pub struct AuditCheck {
     pub outcome: AuditOutcome,
     /// What was compared with what, one sentence each.
     pub evidence: Vec<String>,
+}
+
+impl PostScanAudit {
+    /// What the checks show together: verified, unless one of them could not be shown.
+    pub fn new(checks: Vec<AuditCheck>) -> Self {
+        let shown = |check: &AuditCheck| {
+            matches!(
+                check.outcome,
+                AuditOutcome::Verified | AuditOutcome::Reported
+            )
+        };
+        Self {
+            verified: checks.iter().all(shown),
+            checks,
+        }
+    }
 }
 
 impl AuditCheck {

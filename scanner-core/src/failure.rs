@@ -1,5 +1,8 @@
 //! Why a scan could not be done: a kind for programs, words for readers.
 
+use std::fmt;
+
+use scanner_inventory::escape::visible;
 use serde::{Deserialize, Serialize};
 
 use crate::{remedy::Remedy, stage::Stage};
@@ -121,4 +124,97 @@ pub enum RefusedBy {
     /// Somebody that this version does not know.
     #[serde(other)]
     Unknown,
+}
+
+impl FailureKind {
+    /// Its name, as in the JSON form.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NoShell => "no_shell",
+            Self::NoTool => "no_tool",
+            Self::ExecForbidden { .. } => "exec_forbidden",
+            Self::Forbidden { .. } => "forbidden",
+            Self::Unreachable => "unreachable",
+            Self::Cut => "cut",
+            Self::TooLong => "too_long",
+            Self::TooLate => "too_late",
+            Self::CommandFailed => "command_failed",
+            Self::AnswerUnusable => "answer_unusable",
+            Self::TargetHidden => "target_hidden",
+            Self::TargetReplaced => "target_replaced",
+            Self::NotStarted => "not_started",
+            Self::ControlNotHeld { .. } => "control_not_held",
+            Self::GateRefused => "gate_refused",
+            Self::EngineFailed => "engine_failed",
+            Self::ToolFailed => "tool_failed",
+            Self::Interrupted => "interrupted",
+            Self::Internal => "internal",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Its name, and who refused a call or which control does not hold.
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            Self::ExecForbidden { by } | Self::Forbidden { by } => write!(f, " by {}", by.name()),
+            Self::ControlNotHeld { id } => write!(f, ": {}", visible(id, 80)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl RefusedBy {
+    /// Its name, as in the JSON form.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rbac => "rbac",
+            Self::Guard => "guard",
+            Self::Admission => "admission",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_the_name_of_its_json_form() {
+        let by = RefusedBy::Guard;
+        let id = "lease".to_owned();
+        for kind in [
+            FailureKind::NoShell,
+            FailureKind::NoTool,
+            FailureKind::ExecForbidden { by },
+            FailureKind::Forbidden { by },
+            FailureKind::Unreachable,
+            FailureKind::Cut,
+            FailureKind::TooLong,
+            FailureKind::TooLate,
+            FailureKind::CommandFailed,
+            FailureKind::AnswerUnusable,
+            FailureKind::TargetHidden,
+            FailureKind::TargetReplaced,
+            FailureKind::NotStarted,
+            FailureKind::ControlNotHeld { id },
+            FailureKind::GateRefused,
+            FailureKind::EngineFailed,
+            FailureKind::ToolFailed,
+            FailureKind::Interrupted,
+            FailureKind::Internal,
+            FailureKind::Unknown,
+        ] {
+            let json = serde_json::to_value(&kind).unwrap();
+            assert_eq!(json["name"], kind.name());
+            assert!(kind.to_string().starts_with(kind.name()));
+        }
+        assert_eq!(
+            FailureKind::ExecForbidden { by }.to_string(),
+            "exec_forbidden by guard"
+        );
+    }
 }

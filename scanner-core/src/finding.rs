@@ -1,12 +1,12 @@
-//! Findings: what the checks of a profile say of one inventory.
+//! Findings: what the checks of each engine say of one inventory.
 
 mod hdf;
-mod judgement;
+mod outcome;
 mod result;
-mod severity;
+pub(crate) mod severity;
 
 pub use hdf::HdfStatus;
-pub use judgement::{ThresholdOutcome, Waiver, WaiverSummary};
+pub use outcome::{ThresholdOutcome, Waiver, WaiverSummary};
 pub use result::{CheckResult, CheckStatus};
 pub use severity::{Severity, UnknownSeverity};
 
@@ -142,4 +142,14 @@ impl Findings {
             .iter()
             .any(|r| r.is_finding() && r.severity >= threshold)
     }
+}
+
+/// Severity from which a failed check is a finding, for a report of these engines: that of the engines without
+/// thresholds, if there are any; else the lowest that was named beside thresholds.
+pub(crate) fn fail_on(findings: &[Findings], threshold: Severity) -> Option<Severity> {
+    if findings.iter().any(|found| found.thresholds.is_none()) {
+        return Some(threshold);
+    }
+    let named = findings.iter().filter_map(|found| found.fail_on(threshold));
+    named.min()
 }

@@ -95,14 +95,11 @@ pub fn decide_all(
 ) -> Result<GateVerdict, Vec<GateResult>> {
     let results: Vec<GateResult> = gates
         .iter()
-        .map(|gate| GateResult {
-            id: gate.id().to_owned(),
-            decision: gate.decide(plan),
-        })
+        .map(|gate| GateResult::new(gate.id(), gate.decide(plan)))
         .collect();
     if results
         .iter()
-        .any(|r| matches!(r.decision, GateDecision::Abort { .. }))
+        .any(|r| matches!(r.decision, GateDecision::Abort { .. } | GateDecision::Unknown))
     {
         Err(results)
     } else {

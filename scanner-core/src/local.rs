@@ -9,7 +9,7 @@ use futures_util::{
 
 use crate::{
     failure::{Failure, FailureKind},
-    finding::Severity,
+    finding::{self, Severity},
     guarded::panic_text,
     look::Look,
     remedy::Remedy,
@@ -53,11 +53,7 @@ pub async fn look(
         Some(_) => Verdict::Failed,
         None => Verdict::of(&outcome.findings, threshold),
     };
-    let fail_on = outcome
-        .findings
-        .iter()
-        .filter_map(|found| found.fail_on(threshold))
-        .min();
+    let fail_on = finding::fail_on(&outcome.findings, threshold);
     LocalReport {
         schema: LOCAL_SCHEMA.into(),
         tool_version: env!("CARGO_PKG_VERSION").into(),
@@ -68,7 +64,7 @@ pub async fn look(
         profile: look.engine_names(),
         findings: outcome.findings,
         agent: outcome.agent.unwrap_or_default(),
-        coverage: outcome.coverage,
+        coverage: outcome.coverage.into(),
         started: Some(started),
         image_digest: None,
         fail_on,

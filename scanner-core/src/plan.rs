@@ -71,7 +71,7 @@ pub struct ScanPlan {
     /// Why it is reached so, where the strategy was left to choose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Name and version of the profile.
+    /// Names and versions of the engines.
     pub profile: String,
     /// Name and version of the policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,6 +97,34 @@ pub struct ScanPlan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(alias = "otherwise")]
     pub fallback: Option<Box<Fallback>>,
+}
+
+impl ScanPlan {
+    /// A plan that creates, grants and runs nothing yet, with a lease of five minutes. `engines` holds the names and
+    /// versions of the engines.
+    pub fn new(
+        scan_id: ScanId,
+        target: Target,
+        strategy: impl Into<String>,
+        engines: impl Into<String>,
+    ) -> Self {
+        Self {
+            scan_id,
+            target,
+            strategy: strategy.into(),
+            reason: None,
+            profile: engines.into(),
+            policy: None,
+            gates: Vec::new(),
+            lease_seconds: 300,
+            objects: Vec::new(),
+            rules: Vec::new(),
+            commands: Vec::new(),
+            differences: Vec::new(),
+            controls: Vec::new(),
+            fallback: None,
+        }
+    }
 }
 
 /// What would be done instead of a plan.

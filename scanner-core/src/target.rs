@@ -158,6 +158,7 @@ pub struct Target {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum TargetForm {
     /// A running container.
     #[default]
@@ -165,6 +166,9 @@ pub enum TargetForm {
     /// An image that runs nowhere: the pod is the scan's own, which mounts the image and runs
     /// nothing of it.
     Image,
+    /// A form of a later version.
+    #[serde(other)]
+    Unknown,
 }
 
 impl TargetForm {
@@ -195,7 +199,7 @@ pub fn image_digest(image_id: &str) -> Option<&str> {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.form {
-            TargetForm::Container => {
+            TargetForm::Container | TargetForm::Unknown => {
                 write!(f, "{}/{}/{}", self.namespace, self.pod, self.container)
             }
             TargetForm::Image => write!(

@@ -35,7 +35,8 @@ use std::{
 };
 
 use scanner_core::{
-    Failure, FailureKind, Remedy, ScanPlan, ScanReport, event::Observer, report::Verdict,
+    Failure, FailureKind, Remedy, ScanPlan, ScanReport, event::Observer,
+    report::{ControlRecord, Verdict},
     stage::Stage,
 };
 use tokio::{runtime::Handle, task::JoinHandle};
@@ -175,13 +176,19 @@ impl Drop for Report {
 
 /// The report of a scan whose end nobody saw, or that never began.
 fn unseen(plan: ScanPlan, why: &str, never_began: bool) -> ScanReport {
-    let failure = Failure::new(Stage::Resolve, FailureKind::Internal, why);
-    let mut report = ScanReport::unfinished(plan, failure.with_remedy(Remedy::ReportBug));
-    if never_began {
-        report.verdict = Verdict::Failed;
+    let (verdict, remedy) = if never_began {
         let start = Remedy::advice("start the scan in a tokio runtime");
-        report = report.with_remedy(start);
-    }
+        (Verdict::Failed, start)
+    } else {
+        // What it made may be there: nothing shows the opposite.
+        (Verdict::CleanupUnverified, Remedy::ReportBug)
+    };
+    let controls = plan.controls.iter().cloned().map(ControlRecord::of);
+    let controls = controls.collect();
+    let mut report = ScanReport::new(plan, verdict);
+    report.controls = controls;
+    let failure = Failure::new(Stage::Resolve, FailureKind::Internal, why);
+    report.failure = Some(failure.with_remedy(remedy));
     report
 }
 

@@ -1,8 +1,10 @@
 //! The outcome of one check.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
-use super::{judgement::Waiver, severity::Severity};
+use super::{outcome::Waiver, severity::Severity};
 
 /// What a check says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -13,10 +15,11 @@ pub enum CheckStatus {
     Pass,
     /// Looked at, and not as it should be.
     Fail,
-    /// Could not be looked at; never a pass.
-    Error,
     /// Does not apply to this target.
     NotApplicable,
+    /// Could not be looked at, or a status of a later version; never a pass.
+    #[serde(other)]
+    Error,
 }
 
 /// The outcome of one check.
@@ -31,7 +34,8 @@ pub struct CheckResult {
     /// What is wrong where it fails, in one line; empty where an engine does not say, and in reports of version 1.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fails: String,
-    /// How much a failure matters.
+    /// How much a failure matters; a severity of a later version is read as critical.
+    #[serde(deserialize_with = "super::severity::worst_if_unknown")]
     pub severity: Severity,
     /// What the check says.
     pub status: CheckStatus,
@@ -129,11 +133,13 @@ impl CheckResult {
         self
     }
 
-    /// One line for a reader: what is wrong where it failed, else how it should be.
-    pub fn headline(&self) -> &str {
+    /// One line for a reader: what is wrong where it failed, else how it should be. Where an engine does not say what
+    /// is wrong, the title of a failed check stands after `failed:`, since it says how it should be.
+    pub fn headline(&self) -> Cow<'_, str> {
         match self.status {
-            CheckStatus::Fail if !self.fails.is_empty() => &self.fails,
-            _ => &self.title,
+            CheckStatus::Fail if !self.fails.is_empty() => Cow::Borrowed(&self.fails),
+            CheckStatus::Fail => Cow::Owned(format!("failed: {}", self.title)),
+            _ => Cow::Borrowed(&self.title),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// How much a failed check matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,4 +63,18 @@ impl FromStr for Severity {
             .find(|s| s.name() == text)
             .ok_or(UnknownSeverity)
     }
+}
+
+/// A severity of a check in a report; one of a later version is the worst, so that nothing is played down.
+pub(crate) fn worst_if_unknown<'de, D: Deserializer<'de>>(from: D) -> Result<Severity, D::Error> {
+    let name = String::deserialize(from)?;
+    Ok(name.parse().unwrap_or(Severity::Critical))
+}
+
+/// A threshold in a report; one of a later version is the lowest, so that every failed check counts.
+pub(crate) fn lowest_if_unknown<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Severity>, D::Error> {
+    let name = Option::<String>::deserialize(from)?;
+    Ok(name.map(|name| name.parse().unwrap_or(Severity::Info)))
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "decision", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum GateDecision {
     /// The scan may go on.
     Allow {
@@ -22,6 +23,9 @@ pub enum GateDecision {
         /// What was seen.
         reason: String,
     },
+    /// A decision of a later version.
+    #[serde(other)]
+    Unknown,
 }
 
 /// The decision of one gate.
@@ -32,4 +36,14 @@ pub struct GateResult {
     pub id: String,
     /// Its decision.
     pub decision: GateDecision,
+}
+
+impl GateResult {
+    /// The decision of the gate of that identifier.
+    pub fn new(id: impl Into<String>, decision: GateDecision) -> Self {
+        Self {
+            id: id.into(),
+            decision,
+        }
+    }
 }

@@ -12,6 +12,7 @@ use crate::{
     event::{Event, Observer},
     evidence::{Evidence, PostScanAudit},
     failure::{Failure, FailureKind},
+    finding,
     gate::decision::GateResult,
     report::{ApiCalls, ControlRecord, ControlStage, SCHEMA, ScanReport, Timing},
     stage::Stage,
@@ -228,10 +229,7 @@ impl<'a> RunRecord<'a> {
             self.emit(&Event::Alert(alert.clone()));
         }
         self.emit(&Event::Ended { verdict });
-        let fail_on = findings
-            .iter()
-            .filter_map(|found| found.fail_on(setup.threshold))
-            .min();
+        let fail_on = finding::fail_on(&findings, setup.threshold);
         ScanReport {
             schema: SCHEMA.into(),
             tool_version: env!("CARGO_PKG_VERSION").into(),
@@ -247,7 +245,7 @@ impl<'a> RunRecord<'a> {
             gate_alert: None,
             findings,
             agent: self.outcome.agent,
-            coverage: self.outcome.coverage,
+            coverage: self.outcome.coverage.into(),
             controls: self.controls,
             timings: self.timings,
             api_calls: ApiCalls::default(),

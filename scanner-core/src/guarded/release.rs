@@ -61,12 +61,7 @@ pub(super) async fn all(
             record.cleanup_failures.push(format!("{}: {why}", check.id));
         }
     }
-    record.post_scan = (!checks.is_empty()).then(|| PostScanAudit {
-        verified: checks
-            .iter()
-            .all(|c| c.outcome != AuditOutcome::NotVerified),
-        checks,
-    });
+    record.post_scan = (!checks.is_empty()).then(|| PostScanAudit::new(checks));
     record.stop();
 }
 

@@ -75,6 +75,7 @@ fn gates(setup: &Setup<'_>, record: &mut RunRecord<'_>) -> Result<GateVerdict, F
                 .iter()
                 .filter_map(|r| match &r.decision {
                     GateDecision::Abort { reason } => Some(format!("gate {}: {reason}", r.id)),
+                    GateDecision::Unknown => Some(format!("gate {}: unknown decision", r.id)),
                     GateDecision::Allow { .. } | GateDecision::Warn { .. } => None,
                 })
                 .collect();

@@ -84,11 +84,19 @@ impl Contents {
 /// Why a report has no such form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
+#[non_exhaustive]
 pub struct MissingInput {
     /// What is missing.
     pub message: &'static str,
     /// What to do next.
     pub hint: &'static str,
+}
+
+impl MissingInput {
+    /// What is missing, and what to do next.
+    pub const fn new(message: &'static str, hint: &'static str) -> Self {
+        Self { message, hint }
+    }
 }
 
 /// Why a report could not be written.

@@ -1,31 +1,39 @@
 //! What a report holds: of a scan in a cluster, and of one on this machine.
 
+#[cfg(feature = "schema")]
 use std::collections::BTreeMap;
 
-use scanner_inventory::{
-    AgentInfo, Coverage, Inventory, LanguagePackage, OsRelease, Package, Section,
-};
+use scanner_inventory::AgentInfo;
+#[cfg(feature = "schema")]
+use scanner_inventory::{Coverage, Section};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     alert::SecurityAlert,
-    audit::{AuditLog, Checkpoint},
-    evidence::{Evidence, PostScanAudit},
+    evidence::PostScanAudit,
     failure::Failure,
-    finding::{CheckResult, Findings, Severity},
+    finding::{CheckResult, Findings, Severity, severity::lowest_if_unknown},
     gate::decision::GateResult,
-    plan::{PlannedControl, ScanPlan},
+    plan::ScanPlan,
     remedy::Remedy,
-    stage::Stage,
     verdict::Verdict,
+};
+
+use super::{
+    coverage::SectionCoverage,
+    packages::Packages,
+    record::{ApiCalls, AuditSummary, ControlRecord, Timing},
 };
 
 /// The value of [`ScanReport::schema`].
 pub const SCHEMA: &str = "secure-scan.io/report/v2";
+/// The same of version 1, which is still read.
+pub const SCHEMA_V1: &str = "secure-scan.io/report/v1";
 
 /// Everything that a scan found, did and can prove.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ScanReport {
     /// Always [`SCHEMA`].
     pub schema: String,
@@ -60,7 +68,8 @@ pub struct ScanReport {
     /// Which agent answered.
     pub agent: Option<AgentInfo>,
     /// How completely each section that a check reads was collected.
-    pub coverage: BTreeMap<Section, Coverage>,
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<Section, Coverage>"))]
+    pub coverage: SectionCoverage,
     /// Every control and what proves it.
     pub controls: Vec<ControlRecord>,
     /// Seconds spent in each stage.
@@ -74,8 +83,12 @@ pub struct ScanReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditSummary>,
     /// Severity from which a failed check was a finding; absent where thresholds decided alone,
-    /// nothing was judged, and in older reports.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// nothing was evaluated, and in older reports.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lowest_if_unknown"
+    )]
     pub fail_on: Option<Severity>,
     /// What is installed in the target, where the profile collects packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,27 +98,45 @@ pub struct ScanReport {
     pub image_scan: Option<Box<Self>>,
 }
 
-/// What a report says of the audit log, so that the one can be checked against the other.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct AuditSummary {
-    /// Lines so far, and the hash of the last.
-    pub at: Checkpoint,
-    /// PEM of the ed25519 key that signs the head of the log.
-    pub public_key: String,
-}
-
-impl AuditSummary {
-    /// Where `log` stands now.
-    pub fn of(log: &AuditLog) -> Self {
+impl ScanReport {
+    /// A report of that plan and verdict that holds nothing else yet; it started now. For tests of what reads reports:
+    /// the report of a scan is made by the scan.
+    pub fn new(plan: ScanPlan, verdict: Verdict) -> Self {
         Self {
-            at: log.checkpoint(),
-            public_key: log.public_key().map(|key| key.to_pem()).unwrap_or_default(),
+            schema: SCHEMA.into(),
+            tool_version: env!("CARGO_PKG_VERSION").into(),
+            verdict,
+            plan,
+            started: jiff::Timestamp::now().to_string(),
+            seconds: 0.0,
+            trust: String::new(),
+            failure: None,
+            gates: Vec::new(),
+            unused_allowances: Vec::new(),
+            gate_alert: None,
+            alerts: Vec::new(),
+            findings: Vec::new(),
+            agent: None,
+            coverage: SectionCoverage::default(),
+            controls: Vec::new(),
+            timings: Vec::new(),
+            api_calls: ApiCalls::default(),
+            post_scan: None,
+            audit: None,
+            fail_on: None,
+            packages: None,
+            image_scan: None,
         }
     }
-}
 
-impl ScanReport {
+    /// The same as this version writes it, also where it was read in an earlier form.
+    #[must_use]
+    pub fn upgraded(mut self) -> Self {
+        self.schema = SCHEMA.into();
+        self.image_scan = self.image_scan.map(|image| Box::new(image.upgraded()));
+        self
+    }
+
     /// The same with another remedy, where the scan could not be done.
     #[must_use]
     pub fn with_remedy(mut self, remedy: Remedy) -> Self {
@@ -117,23 +148,6 @@ impl ScanReport {
     pub fn failed(&self) -> impl Iterator<Item = &CheckResult> {
         let all = self.findings.iter().flat_map(|found| &found.results);
         all.filter(|result| result.is_finding())
-    }
-}
-
-impl ControlRecord {
-    /// The record of a control that was planned and has done nothing yet.
-    pub fn of(plan: PlannedControl) -> Self {
-        Self {
-            id: plan.id,
-            title: plan.title,
-            planned: plan.planned,
-            enforced: ControlStage::NotReached,
-            verified: ControlStage::NotReached,
-            granted: ControlStage::NotReached,
-            revoked: ControlStage::NotReached,
-            released: ControlStage::NotReached,
-            release_verified: ControlStage::NotReached,
-        }
     }
 }
 
@@ -155,10 +169,13 @@ fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Findings>, D::E
 
 /// The value of [`LocalReport::schema`].
 pub const LOCAL_SCHEMA: &str = "secure-scan.io/local-report/v2";
+/// The same of version 1, which is still read.
+pub const LOCAL_SCHEMA_V1: &str = "secure-scan.io/local-report/v1";
 
 /// What a scan of a directory or a process of this machine found; no cluster, so no controls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct LocalReport {
     /// Always [`LOCAL_SCHEMA`].
     pub schema: String,
@@ -182,7 +199,8 @@ pub struct LocalReport {
     /// Which agent answered.
     pub agent: AgentInfo,
     /// How completely each section that a check reads was collected.
-    pub coverage: BTreeMap<Section, Coverage>,
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<Section, Coverage>"))]
+    pub coverage: SectionCoverage,
     /// RFC 3339 time at which it started; absent in older reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<String>,
@@ -190,116 +208,44 @@ pub struct LocalReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_digest: Option<String>,
     /// Severity from which a failed check was a finding; absent where thresholds decided alone,
-    /// nothing was judged, and in older reports.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// nothing was evaluated, and in older reports.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lowest_if_unknown"
+    )]
     pub fail_on: Option<Severity>,
     /// What is installed in the target, where the profile collects packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages: Option<Packages>,
 }
 
-/// What is installed in a target.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Packages {
-    /// The distribution that they belong to, where the target says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub os: Option<OsRelease>,
-    /// The packages; [`ScanReport::coverage`] says whether these are all.
-    pub items: Vec<Package>,
-    /// Packages of languages; [`ScanReport::coverage`] says whether these are all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub language: Vec<LanguagePackage>,
-}
-
-impl Packages {
-    /// What `inventory` says of packages, if it was asked for them and could look.
-    pub fn of(inventory: &Inventory) -> Option<Self> {
-        let items = inventory.packages.data().cloned();
-        let language = inventory.language_packages.data().cloned();
-        if items.is_none() && language.is_none() {
-            return None;
+impl LocalReport {
+    /// A report of that subject and verdict that holds nothing else yet; it started now. For tests of what reads
+    /// reports: the report of a scan is made by the scan.
+    pub fn new(subject: impl Into<String>, verdict: Verdict) -> Self {
+        Self {
+            schema: LOCAL_SCHEMA.into(),
+            tool_version: env!("CARGO_PKG_VERSION").into(),
+            subject: subject.into(),
+            verdict,
+            failure: None,
+            trust: String::new(),
+            profile: String::new(),
+            findings: Vec::new(),
+            agent: AgentInfo::default(),
+            coverage: SectionCoverage::default(),
+            started: Some(jiff::Timestamp::now().to_string()),
+            image_digest: None,
+            fail_on: None,
+            packages: None,
         }
-        Some(Self {
-            os: inventory.os.data().cloned(),
-            items: items.unwrap_or_default(),
-            language: language.unwrap_or_default(),
-        })
     }
 
-    /// How many packages there are, of the distribution and of languages.
-    pub fn count(&self) -> usize {
-        self.items.len() + self.language.len()
+    /// The same as this version writes it, also where it was read in an earlier form.
+    #[must_use]
+    pub fn upgraded(mut self) -> Self {
+        self.schema = LOCAL_SCHEMA.into();
+        self
     }
-}
-
-/// The life of one control.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ControlRecord {
-    /// Stable identifier.
-    pub id: String,
-    /// One line for a reader.
-    pub title: String,
-    /// What was planned.
-    pub planned: Vec<String>,
-    /// Put in place.
-    pub enforced: ControlStage,
-    /// Shown to hold.
-    pub verified: ControlStage,
-    /// Access given to the scan identity; most controls give none.
-    #[serde(default)]
-    pub granted: ControlStage,
-    /// Withdrawn once all streams were open.
-    #[serde(alias = "sealed")]
-    pub revoked: ControlStage,
-    /// Removed.
-    pub released: ControlStage,
-    /// Shown to be gone.
-    pub release_verified: ControlStage,
-}
-
-/// What came of one stage of a control.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum ControlStage {
-    /// The scan did not get that far.
-    #[default]
-    NotReached,
-    /// Done, with what proves it.
-    Done {
-        /// What proves it.
-        evidence: Evidence,
-    },
-    /// Does not hold, or that could not be seen, and the scan may go on without it.
-    NotHeld {
-        /// `not enforced: ...` or `unknown: ...`.
-        reason: String,
-    },
-    /// Failed, with the reason.
-    Failed {
-        /// Why.
-        reason: String,
-    },
-}
-
-/// Time spent in one stage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Timing {
-    /// The stage.
-    pub stage: Stage,
-    /// Seconds.
-    pub seconds: f64,
-}
-
-/// Requests sent to the API server.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ApiCalls {
-    /// As the operator: set-up and cleanup.
-    pub operator: u64,
-    /// As the scan's own identity: everything that touches the target.
-    pub scan: u64,
 }

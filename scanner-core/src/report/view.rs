@@ -1,15 +1,20 @@
 //! What every format renders: a report of either kind, borrowed, so that no format is written twice.
 
 mod document;
+mod engines;
 mod of;
 mod place;
+mod problems;
 mod scope;
 mod source;
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::borrow::Cow;
 
-use super::model::{
-    ApiCalls, AuditSummary, ControlRecord, ControlStage, Packages, ScanReport, Timing,
+use super::{
+    coverage::SectionCoverage,
+    model::ScanReport,
+    packages::Packages,
+    record::{ApiCalls, AuditSummary, ControlRecord, Timing},
 };
 use crate::{
     alert::SecurityAlert,
@@ -18,16 +23,14 @@ use crate::{
     gate::decision::GateResult,
     target::Target,
 };
-use crate::{
-    evidence::{AuditOutcome, PostScanAudit},
-    verdict::Verdict,
-};
-use scanner_inventory::{AgentInfo, Coverage, Section, escape::visible};
+use crate::{evidence::PostScanAudit, verdict::Verdict};
+use scanner_inventory::{AgentInfo, Coverage, escape::visible};
 
 use source::Source;
 
 /// What was scanned.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum Subject<'a> {
     /// A running container of a cluster.
     Container(&'a Target),
@@ -35,8 +38,8 @@ pub enum Subject<'a> {
     Local(&'a str),
 }
 
-/// A report of either kind. Text in it is as the target or the server gave it: every format passes
-/// it through [`scanner_inventory::escape::visible`].
+/// A report of either kind. Text in its fields is as the target or the server gave it: every format passes
+/// it through [`scanner_inventory::escape::visible`], or takes [`View::rows`], whose texts escape themselves.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct View<'a> {
@@ -46,8 +49,8 @@ pub struct View<'a> {
     pub subject: Subject<'a>,
     /// What the scan amounts to.
     pub verdict: Verdict,
-    /// Name and version of the profile.
-    pub profile: &'a str,
+    /// Names and versions of the engines, in one line.
+    pub engines: String,
     /// How the target was reached.
     pub strategy: &'a str,
     /// Why it was reached so.
@@ -74,12 +77,12 @@ pub struct View<'a> {
     pub unused_allowances: &'a [String],
     /// What the gates said.
     pub gates: &'a [GateResult],
-    /// What each engine found; empty when the scan could not be done.
+    /// What each engine found; empty when the scan could not be done. [`View::per_engine`] gives a view of each.
     pub findings: &'a [Findings],
     /// Which agent answered.
     pub agent: Option<&'a AgentInfo>,
     /// How completely each section was collected.
-    pub coverage: &'a BTreeMap<Section, Coverage>,
+    pub coverage: &'a SectionCoverage,
     /// Every control and what proves it.
     pub controls: &'a [ControlRecord],
     /// Seconds spent in each stage.
@@ -96,6 +99,8 @@ pub struct View<'a> {
     pub packages: Option<&'a Packages>,
     /// Digest of the image, `sha256:...`, where there is one.
     pub image_digest: Option<&'a str>,
+    /// The findings of every engine of the report.
+    all: &'a [Findings],
     source: Source<'a>,
     sha256: Option<&'a str>,
 }
@@ -114,6 +119,14 @@ impl View<'_> {
         match self.subject {
             Subject::Container(target) => Cow::Borrowed(&target.image),
             Subject::Local(subject) => Cow::Borrowed(subject),
+        }
+    }
+
+    /// What surrounded the scan, where no security control did.
+    pub const fn no_controls(&self) -> Option<&'static str> {
+        match self.subject {
+            Subject::Local(_) => Some("none: no security control surrounded this scan"),
+            Subject::Container(_) => None,
         }
     }
 
@@ -142,32 +155,6 @@ impl View<'_> {
         self.sorted().into_iter().filter(|r| r.is_finding())
     }
 
-    /// Whether that failed check counts, as the verdict has it: no waiver covers it, and it is at
-    /// the threshold or above. Where there are thresholds of numbers, each counts if they are not met.
-    pub fn counts(&self, result: &CheckResult) -> bool {
-        let engine = self.engine_of(result);
-        let thresholds = engine.and_then(|f| f.thresholds.as_ref());
-        let reached = |from: Option<Severity>| from.is_some_and(|s| result.severity >= s);
-        result.is_finding()
-            && match thresholds {
-                Some(outcome) => !outcome.breaches.is_empty() || reached(outcome.fail_on),
-                None => self.fail_on.is_none() || reached(self.fail_on),
-            }
-    }
-
-    /// Thresholds that were not met. Not yet safe to show.
-    pub fn breaches(&self) -> Vec<&str> {
-        let thresholds = self.findings.iter().filter_map(|f| f.thresholds.as_ref());
-        let breaches = thresholds.flat_map(|outcome| &outcome.breaches);
-        breaches.map(String::as_str).collect()
-    }
-
-    /// The findings that hold this result.
-    pub fn engine_of(&self, result: &CheckResult) -> Option<&Findings> {
-        let holds = |found: &&Findings| found.results.iter().any(|r| std::ptr::eq(r, result));
-        self.findings.iter().find(holds)
-    }
-
     /// When the scan started, where the report says so in a way that can be read.
     pub fn started_at(&self) -> Option<jiff::Timestamp> {
         self.started?.parse().ok()
@@ -179,71 +166,23 @@ impl View<'_> {
         Some(started.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
     }
 
-    /// What could not be looked at, one line for each section; not yet safe to show.
-    pub fn gaps(&self) -> Vec<(Section, String)> {
-        let gap = |(section, coverage): (&Section, &Coverage)| match coverage {
+    /// What was not collected, one line for each section, whose name is safe to show; the line is not yet.
+    pub fn gaps(&self) -> Vec<(&str, String)> {
+        let gap = |coverage: &Coverage| match coverage {
             Coverage::Partial {
                 reasons,
                 unreadable,
-            } => Some((
-                *section,
-                format!("partial, {unreadable} unreadable: {}", reasons.join("; ")),
+            } => Some(format!(
+                "partial, {unreadable} unreadable: {}",
+                reasons.join("; ")
             )),
-            Coverage::Unavailable { reason } => {
-                Some((*section, format!("not available: {reason}")))
-            }
+            Coverage::Unavailable { reason } => Some(format!("not available: {reason}")),
             Coverage::Complete | Coverage::NotRequested => None,
         };
-        self.coverage.iter().filter_map(gap).collect()
+        let named = |(section, coverage)| gap(coverage).map(|text| (section, text));
+        self.coverage.by_name().filter_map(named).collect()
     }
 
-    /// Why the scan as a whole is no result: it failed, a gate refused, or something may be left.
-    /// Not yet safe to show.
-    pub fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        if let Some(failure) = self.failure {
-            let hint = failure.hint.as_ref();
-            let hint = hint.map_or_else(String::new, |hint| format!(" (hint: {hint})"));
-            problems.push(format!("{}{hint}", failure.message));
-        }
-        for control in self.controls {
-            if let ControlStage::Failed { reason } = &control.release_verified {
-                problems.push(format!(
-                    "control {}: not confirmed deleted: {reason}",
-                    control.id
-                ));
-            }
-        }
-        for alert in self.alerts {
-            problems.push(format!("security alert {}: {}", alert.id, alert.message));
-        }
-        let audit = self.post_scan.map_or(&[][..], |audit| &audit.checks);
-        for check in audit
-            .iter()
-            .filter(|c| c.outcome == AuditOutcome::NotVerified)
-        {
-            let evidence = check.evidence.join("; ");
-            problems.push(format!(
-                "after the scan, {}: not verified: {evidence}",
-                check.id
-            ));
-        }
-        let whole = matches!(
-            self.verdict,
-            Verdict::Failed
-                | Verdict::GateAborted
-                | Verdict::SecurityAlert
-                | Verdict::CleanupUnverified
-        );
-        if problems.is_empty() && (whole || self.verdict == Verdict::Incomplete && self.nothing()) {
-            problems.push(self.verdict.sentence().to_owned());
-        }
-        problems
-    }
-
-    fn nothing(&self) -> bool {
-        self.findings.iter().all(|f| f.results.is_empty())
-    }
 }
 
 fn order(result: &CheckResult) -> (u8, std::cmp::Reverse<Severity>, &str) {

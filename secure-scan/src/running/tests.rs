@@ -36,8 +36,8 @@ fn start(work: Duration, cleanup: Duration, released: Arc<AtomicBool>) -> Runnin
         released.store(true, Ordering::SeqCst);
         let reason = reason.unwrap_or_else(|_| "nothing".into());
         let failure = Failure::new(Stage::Collect, FailureKind::Interrupted, reason);
-        let mut report = ScanReport::unfinished(plan(), failure);
-        report.verdict = Verdict::Failed;
+        let mut report = ScanReport::new(plan(), Verdict::Failed);
+        report.failure = Some(failure);
         report
     })
 }

@@ -2,9 +2,22 @@
 
 use super::{Subject, View, source::Source};
 use crate::{
+    finding::Findings,
     report::model::{LocalReport, ScanReport},
     target::image_digest,
 };
+
+/// Reports of local scans did not say it in version 1.
+const UNSTATED: &str = "not stated by the version that made this report";
+
+/// The engines that made findings; where none did, those of the plan.
+fn engines(findings: &[Findings], planned: &str) -> String {
+    if findings.is_empty() {
+        return planned.to_owned();
+    }
+    let names: Vec<String> = findings.iter().map(|f| f.engine.to_string()).collect();
+    names.join(", ")
+}
 
 impl<'a> From<&'a ScanReport> for View<'a> {
     fn from(report: &'a ScanReport) -> Self {
@@ -12,7 +25,7 @@ impl<'a> From<&'a ScanReport> for View<'a> {
             tool_version: &report.tool_version,
             subject: Subject::Container(&report.plan.target),
             verdict: report.verdict,
-            profile: &report.plan.profile,
+            engines: engines(&report.findings, &report.plan.profile),
             strategy: &report.plan.strategy,
             reason: report.plan.reason.as_deref(),
             trust: &report.trust,
@@ -37,6 +50,7 @@ impl<'a> From<&'a ScanReport> for View<'a> {
             image_scan: report.image_scan.as_deref(),
             packages: report.packages.as_ref(),
             image_digest: report.plan.target.digest(),
+            all: &report.findings,
             source: Source::Scan(report),
             sha256: None,
         }
@@ -49,10 +63,14 @@ impl<'a> From<&'a LocalReport> for View<'a> {
             tool_version: &report.tool_version,
             subject: Subject::Local(&report.subject),
             verdict: report.verdict,
-            profile: &report.profile,
+            engines: engines(&report.findings, &report.profile),
             strategy: "local",
             reason: None,
-            trust: &report.trust,
+            trust: if report.trust.is_empty() {
+                UNSTATED
+            } else {
+                &report.trust
+            },
             differences: &[],
             started: report.started.as_deref(),
             seconds: None,
@@ -74,6 +92,7 @@ impl<'a> From<&'a LocalReport> for View<'a> {
             image_scan: None,
             packages: report.packages.as_ref(),
             image_digest: report.image_digest.as_deref().and_then(image_digest),
+            all: &report.findings,
             source: Source::Local(report),
             sha256: None,
         }

@@ -1,25 +1,24 @@
 //! How much of a profile and of a target the results are about, and what was asked for and did nothing.
 
-use super::View;
+use super::{Subject, View};
 use crate::{
-    finding::{CheckResult, CheckStatus, Findings},
+    finding::{CheckResult, CheckStatus, Findings, WaiverSummary},
     verdict::Verdict,
 };
 use scanner_inventory::escape::visible;
 
 impl View<'_> {
-    /// Why checks of the profile are not among the results, such as `--tag`. Not yet safe to show.
-    pub fn selection(&self) -> Vec<&str> {
-        let all = self.findings.iter().flat_map(|f| &f.engine.selection);
-        all.map(String::as_str).collect()
+    /// Why checks of a profile are not among the results, such as `--tag`. Not yet safe to show.
+    pub fn selection(&self) -> Vec<String> {
+        self.of_each(|found| found.engine.selection.clone())
     }
 
     /// Inputs whose values are not the profile's own, as `NAME=VALUE`. Not yet safe to show.
     pub fn inputs(&self) -> Vec<String> {
-        let inputs = self.findings.iter().flat_map(|f| &f.engine.inputs);
-        inputs
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect()
+        self.of_each(|found| {
+            let inputs = found.engine.inputs.iter();
+            inputs.map(|(name, value)| format!("{name}={value}")).collect()
+        })
     }
 
     /// Both as facts with a name, where there are any: one line each that is safe to show.
@@ -47,6 +46,19 @@ impl View<'_> {
 
     /// What the scan amounts to, in one line: that of the verdict, and not more than was looked at.
     pub fn sentence(&self) -> String {
+        let looked = matches!(
+            self.verdict,
+            Verdict::Passed | Verdict::Findings | Verdict::Incomplete
+        );
+        match self.subject {
+            Subject::Local(_) if looked => {
+                format!("{}; no security control surrounded this scan", self.claim())
+            }
+            _ => self.claim(),
+        }
+    }
+
+    fn claim(&self) -> String {
         let selected = !self.selection().is_empty();
         let unseen = self.unseen().count();
         if self.verdict != Verdict::Passed || !selected && unseen == 0 {
@@ -82,25 +94,22 @@ impl View<'_> {
     }
 
     /// What was asked for and did nothing, by kind. Not yet safe to show.
-    pub fn notes(&self) -> Vec<(&'static str, Vec<&str>)> {
-        let waivers = || self.findings.iter().filter_map(|f| f.waivers.as_ref());
-        let thresholds = self.findings.iter().filter_map(|f| f.thresholds.as_ref());
-        let allowances = self.unused_allowances.iter();
+    pub fn notes(&self) -> Vec<(&'static str, Vec<String>)> {
+        let waivers = |list: fn(&WaiverSummary) -> &Vec<String>| {
+            self.of_each(|f| f.waivers.as_ref().map(list).cloned().unwrap_or_default())
+        };
+        let thresholds = self.of_each(|f| {
+            let outcome = f.thresholds.as_ref();
+            outcome.map(|t| t.ignored.clone()).unwrap_or_default()
+        });
         [
-            ("expired waivers", texts(waivers().flat_map(|w| &w.expired))),
-            ("unused waivers", texts(waivers().flat_map(|w| &w.unused))),
-            ("unused allowances", texts(allowances)),
-            (
-                "thresholds not applied",
-                texts(thresholds.flat_map(|t| &t.ignored)),
-            ),
+            ("expired waivers", waivers(|w| &w.expired)),
+            ("unused waivers", waivers(|w| &w.unused)),
+            ("unused allowances", self.unused_allowances.to_vec()),
+            ("thresholds not applied", thresholds),
         ]
         .into_iter()
         .filter(|(_, list)| !list.is_empty())
         .collect()
     }
-}
-
-fn texts<'a>(all: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
-    all.map(String::as_str).collect()
 }

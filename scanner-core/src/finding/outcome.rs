@@ -46,6 +46,28 @@ pub struct ThresholdOutcome {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
     /// Severity that was named beside them, from which a failed check is a finding as well.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "super::severity::lowest_if_unknown"
+    )]
     pub fail_on: Option<Severity>,
+}
+
+impl Waiver {
+    /// A waiver of a check that was looked at, until that day (`YYYY-MM-DD`).
+    pub fn new(justification: impl Into<String>, expires: impl Into<String>) -> Self {
+        Self {
+            justification: justification.into(),
+            expires: expires.into(),
+            skipped: false,
+        }
+    }
+
+    /// The same of a check that is not looked at.
+    #[must_use]
+    pub const fn skipping(mut self) -> Self {
+        self.skipped = true;
+        self
+    }
 }
