@@ -170,11 +170,6 @@ impl Interrupt {
             }
         }
     }
-
-    /// Whether the scan must stop.
-    pub(crate) fn is_asked(&self) -> bool {
-        self.0.borrow().is_some()
-    }
 }
 
 impl Progress {
