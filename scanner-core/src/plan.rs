@@ -269,6 +269,21 @@ impl PlannedObject {
 }
 
 impl PlannedRule {
+    /// A rule with all its lists.
+    pub const fn of(
+        api_groups: Vec<String>,
+        resources: Vec<String>,
+        resource_names: Vec<String>,
+        verbs: Vec<String>,
+    ) -> Self {
+        Self {
+            api_groups,
+            resources,
+            resource_names,
+            verbs,
+        }
+    }
+
     /// A permission on named objects of one resource, or on all of them where no name is given.
     pub fn new(group: &str, resource: &str, names: &[&str], verbs: &[&str]) -> Self {
         let owned = |all: &[&str]| all.iter().map(|&one| one.to_owned()).collect();

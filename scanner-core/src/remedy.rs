@@ -43,6 +43,12 @@ pub enum Remedy {
     UseProbe,
     /// Read the image of the container in a pod of the scan's own, of which nothing runs.
     UseImage,
+    /// Read the image in a pod of the scan's own, or take strategy container where the target has a shell.
+    UseImageOrShell,
+    /// Set user and group in the pod's specification; or as [`Remedy::UseImageOrShell`].
+    SetUser,
+    /// Get the right to read the namespace, whose Pod Security level matters; or as [`Remedy::UseImageOrShell`].
+    ReadNamespace,
     /// Scan the container itself, by exec or by a probe.
     UseRunning,
     /// Name the image of the probe.
@@ -121,6 +127,18 @@ impl fmt::Display for Remedy {
             Self::RaiseLease => "allow the scan a longer lease",
             Self::UseProbe => "take a strategy that brings its own tools, such as distroless",
             Self::UseImage => "read its image in a pod of the scan's own (strategy sidecar, inert)",
+            Self::UseImageOrShell => {
+                "read its image in a pod of the scan's own (strategy sidecar, inert); or, where the target has a \
+                 shell, take strategy container"
+            }
+            Self::SetUser => {
+                "set runAsUser and runAsGroup in the pod's specification; or read its image in a pod of the scan's \
+                 own (strategy sidecar, inert); or, where the target has a shell, take strategy container"
+            }
+            Self::ReadNamespace => {
+                "ask an administrator for get on this namespace; or read the image in a pod of the scan's own \
+                 (strategy sidecar, inert); or, where the target has a shell, take strategy container"
+            }
             Self::UseRunning => "scan the running container itself",
             Self::NameProbeImage => "name the image of the probe",
             Self::CheckProbeVersion => "check that the image of the probe is of this version",

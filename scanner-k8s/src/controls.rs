@@ -10,24 +10,31 @@ use std::sync::Arc;
 
 use scanner_core::SecurityControl;
 
-use crate::run::session::Session;
+use crate::run::scope::ScanScope;
 
 /// Every control of a scan: lease first, so that all else is owned by it from its creation.
-pub fn all(session: &Arc<Session>) -> Vec<Box<dyn SecurityControl>> {
+pub fn all(scope: &Arc<ScanScope>) -> Vec<Box<dyn SecurityControl>> {
     vec![
-        Box::new(lease::Lease(Arc::clone(session))),
-        Box::new(least_privilege::LeastPrivilege(Arc::clone(session))),
-        Box::new(credential::SingleUseCredential(Arc::clone(session))),
-        Box::new(admission_guard::AdmissionGuard(Arc::clone(session))),
-        Box::new(target_pin::TargetPin(Arc::clone(session))),
+        Box::new(lease::Lease(Arc::clone(scope))),
+        least_privilege(scope, true),
+        Box::new(credential::SingleUseCredential(Arc::clone(scope))),
+        Box::new(admission_guard::AdmissionGuard(Arc::clone(scope))),
+        Box::new(target_pin::TargetPin(Arc::clone(scope))),
     ]
 }
 
 /// The lease, and an identity with its credential, without any claim on what it may do.
-pub(crate) fn identity(session: &Arc<Session>) -> Vec<Box<dyn SecurityControl>> {
+pub(crate) fn identity(scope: &Arc<ScanScope>) -> Vec<Box<dyn SecurityControl>> {
     vec![
-        Box::new(lease::Lease(Arc::clone(session))),
-        Box::new(least_privilege::LeastPrivilege(Arc::clone(session))),
-        Box::new(credential::SingleUseCredential(Arc::clone(session))),
+        Box::new(lease::Lease(Arc::clone(scope))),
+        least_privilege(scope, false),
+        Box::new(credential::SingleUseCredential(Arc::clone(scope))),
     ]
+}
+
+fn least_privilege(scope: &Arc<ScanScope>, exactly: bool) -> Box<dyn SecurityControl> {
+    Box::new(least_privilege::LeastPrivilege {
+        scope: Arc::clone(scope),
+        exactly,
+    })
 }

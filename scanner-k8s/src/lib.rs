@@ -26,5 +26,5 @@ pub use plan::{
     request::{ScanRequest, Strategy},
     sidecar_options::SidecarOptions,
 };
-pub use run::session::Session;
+pub use run::scope::ScanScope;
 pub use scan::PreparedScan;

@@ -13,28 +13,24 @@ use open_files::Searched;
 
 use crate::{
     api::TokenDetector,
-    run::{ledger::Scope, session::Session},
+    run::{ledger::Scope, scope::ScanScope},
 };
 
 fn check(id: &str, outcome: AuditOutcome, evidence: Vec<String>) -> AuditCheck {
-    AuditCheck {
-        id: id.into(),
-        outcome,
-        evidence,
-    }
+    AuditCheck::new(id, outcome, evidence)
 }
 
-fn shown(holds: bool) -> AuditOutcome {
+fn verified(holds: bool) -> AuditOutcome {
     if holds {
-        AuditOutcome::Shown
+        AuditOutcome::Verified
     } else {
-        AuditOutcome::NotShown
+        AuditOutcome::NotVerified
     }
 }
 
 /// Every object of the ledger is gone, by UID; and no object carries the label of the scan.
-pub(crate) fn objects(session: &Session) -> Vec<AuditCheck> {
-    let ledger = session.shown();
+pub(crate) fn objects(scope: &ScanScope) -> Vec<AuditCheck> {
+    let ledger = scope.ledger();
     let (mut evidence, mut holds) = (Vec::new(), true);
     let (mut places, mut unseen) = (Vec::new(), Vec::new());
     for made in ledger.made() {
@@ -61,7 +57,7 @@ pub(crate) fn objects(session: &Session) -> Vec<AuditCheck> {
             Some(Scope::Namespace) => places.push(format!(
                 "{}: none in namespace {}; you may not list the others",
                 made.kind,
-                session.namespace()
+                scope.namespace()
             )),
             None => unseen.push(format!(
                 "{}: could not be listed, or some carry it",
@@ -75,46 +71,46 @@ pub(crate) fn objects(session: &Session) -> Vec<AuditCheck> {
     let listed = unseen.is_empty();
     places.extend(unseen);
     vec![
-        check("ledger-empty", shown(holds), evidence),
-        check("no-labelled-object", shown(listed), places),
+        check("ledger-empty", verified(holds), evidence),
+        check("no-labelled-object", verified(listed), places),
     ]
 }
 
 /// The token is refused, and is nowhere that this program can look.
-pub(crate) fn credential(session: &Session) -> Vec<AuditCheck> {
-    if session.identity.get().is_none() {
+pub(crate) fn credential(scope: &ScanScope) -> Vec<AuditCheck> {
+    if !scope.credential().exists() {
         let none = vec!["no token was ever received".to_owned()];
-        return vec![check("token-refused", AuditOutcome::Shown, none)];
+        return vec![check("token-refused", AuditOutcome::Verified, none)];
     }
-    let refused = session.token_refused.get().is_some();
+    let refused = scope.credential().was_refused();
     let text = if refused {
         "the server answered 401 to it"
     } else {
         "the server was not seen to refuse it"
     };
-    let tokens = session.segment.tokens();
+    let tokens = scope.segment().tokens();
     let (sent, received, seen) = tokens.streams();
     let mut evidence = vec![format!(
         "{sent} bytes sent to targets and {received} bytes received from them: {}",
         found(seen > 0)
     )];
-    let log = session.segment.audit().text();
+    let log = scope.segment().audit().text();
     let logged = tokens.finds(log.as_bytes());
     evidence.push(format!(
         "{} lines of the audit log: {}",
         log.lines().count(),
         found(logged)
     ));
-    let process = session.segment.searches_own_process();
+    let process = scope.segment().searches_own_process();
     let process = process.then(|| own_process(tokens)).unwrap_or_default();
     evidence.extend(process.evidence);
     let clean = seen == 0 && !logged && !process.found;
     let outcome = match clean {
-        true if process.skipped => AuditOutcome::Told,
-        clean => shown(clean),
+        true if process.skipped => AuditOutcome::Reported,
+        clean => verified(clean),
     };
     vec![
-        check("token-refused", shown(refused), vec![text.into()]),
+        check("token-refused", verified(refused), vec![text.into()]),
         check("no-credential-left", outcome, evidence),
     ]
 }
@@ -142,8 +138,8 @@ fn found(found: bool) -> &'static str {
 }
 
 /// The audit log has every call, and its chain holds.
-pub(crate) fn log(session: &Session) -> Vec<AuditCheck> {
-    let log = session.segment.audit();
+pub(crate) fn log(scope: &ScanScope) -> Vec<AuditCheck> {
+    let log = scope.segment().audit();
     let holds = log.holds();
     let at = log.checkpoint();
     let text = if holds {
@@ -152,5 +148,5 @@ pub(crate) fn log(session: &Session) -> Vec<AuditCheck> {
         "were lost or do not follow each other"
     };
     let evidence = vec![format!("{} entries {text}", at.entries)];
-    vec![check("audit-log", shown(holds), evidence)]
+    vec![check("audit-log", verified(holds), evidence)]
 }

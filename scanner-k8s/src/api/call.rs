@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scanner_core::{ControlError, cause::chain, control::ControlEffect, escape::visible};
+use scanner_core::{ControlError, FailureKind, RefusedBy, Remedy, cause::chain, escape::visible};
 
 use crate::{api::admission_hints, names::GUARD_MARK};
 
@@ -74,6 +74,16 @@ pub enum ForbiddenBy {
     Admission,
 }
 
+impl From<ForbiddenBy> for RefusedBy {
+    fn from(by: ForbiddenBy) -> Self {
+        match by {
+            ForbiddenBy::Rbac => Self::Rbac,
+            ForbiddenBy::Guard => Self::Guard,
+            ForbiddenBy::Admission => Self::Admission,
+        }
+    }
+}
+
 impl CallError {
     fn new(what: String, error: &kube::Error) -> Self {
         let (kind, code, text) = match error {
@@ -89,6 +99,16 @@ impl CallError {
             kind,
             code,
             cause: Cause::Answer(visible(&text, 600)),
+        }
+    }
+
+    /// A call that is not made, since the controls that were shown are those of another scan.
+    pub(crate) fn not_surrounded(what: String) -> Self {
+        Self {
+            what,
+            kind: CallErrorKind::Other,
+            code: None,
+            cause: Cause::Answer("these controls do not surround this scan".into()),
         }
     }
 
@@ -156,14 +176,26 @@ impl CallError {
         Some(text.to_owned())
     }
 
+    /// What to do next, as a value.
+    pub fn remedy(&self) -> Option<Remedy> {
+        self.hint().map(Remedy::advice)
+    }
+
+    /// What kind of failure of a scan this is.
+    pub fn failure_kind(&self) -> FailureKind {
+        match self.kind {
+            CallErrorKind::Forbidden { by } => FailureKind::Forbidden { by: by.into() },
+            CallErrorKind::Timeout | CallErrorKind::Unreachable => FailureKind::Unreachable,
+            _ => FailureKind::Unknown,
+        }
+    }
+
     /// This failure as the failure of a control.
     pub fn of_control(self) -> ControlError {
-        ControlError {
-            message: "the API server refused or failed".into(),
-            hint: self.hint(),
-            effect: ControlEffect::NotHeld,
-            source: Some(Box::new(self)),
-        }
+        ControlError::new("the API server refused or failed")
+            .with_kind(self.failure_kind())
+            .with_remedy(self.remedy())
+            .with_source(self)
     }
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use scanner_core::{
-    ControlError, Evidence, SecurityControl, cause::chain, control::ControlEffect,
+    ControlError, Evidence, Remedy, SecurityControl,
+    cause::chain,
+    control::{ControlScope, VerifyError},
     plan::PlannedControl,
 };
 
@@ -12,10 +14,10 @@ use crate::names::{GUARD_GROUP, GUARD_NAME};
 use crate::plan::limits;
 use crate::{
     api::call::{CallErrorKind, ForbiddenBy, call},
-    run::session::{Session, not_held},
+    run::scope::ScanScope,
 };
 
-pub(super) struct AdmissionGuard(pub(super) Arc<Session>);
+pub(super) struct AdmissionGuard(pub(super) Arc<ScanScope>);
 
 #[async_trait]
 impl SecurityControl for AdmissionGuard {
@@ -23,33 +25,29 @@ impl SecurityControl for AdmissionGuard {
         "admission-guard"
     }
 
+    fn verifies_access(&self) -> bool {
+        true
+    }
+
     fn plan(&self) -> PlannedControl {
-        let limits = self.0.plan.rules.iter().filter(|r| is_limit(r)).count();
-        PlannedControl {
-            id: self.id().into(),
-            title: "Admission guard, where the cluster has it".into(),
-            planned: vec![
-                if limits == 0 {
-                    "the operator may not give the scan its limits".to_owned()
-                } else {
-                    format!("{limits} limits in the scan's own Role")
-                },
+        let limits = self.0.plan().rules.iter().filter(|r| is_limit(r)).count();
+        PlannedControl::new(self.id(), "Admission guard, where the cluster has it")
+            .planning(if limits == 0 {
+                "the operator may not give the scan its limits".to_owned()
+            } else {
+                format!("{limits} limits in the scan's own Role")
+            })
+            .planning(
                 "an exec that RBAC allows and that was not planned is asked for, in a form that \
-                 never runs"
-                    .into(),
-            ],
-        }
+                 never runs",
+            )
     }
 
-    async fn enforce(&self) -> Result<Evidence, ControlError> {
-        Ok(Evidence::none())
-    }
-
-    async fn verify(&self) -> Result<Evidence, ControlError> {
-        let review = self.0.review()?;
+    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+        let review = self.0.credential().review()?;
         // The pod into which RBAC lets the identity exec, which a clone is and its target is not.
-        let mut target = self.0.plan.target.clone();
-        let mut rules = self.0.plan.rules.iter();
+        let mut target = self.0.plan().target.clone();
+        let mut rules = self.0.plan().rules.iter();
         let exec = rules.find(|rule| rule.resources.iter().any(|r| r == "pods/exec"));
         if let Some(Ok(pod)) = exec.and_then(|rule| Some(rule.resource_names.first()?.parse())) {
             target.pod = pod;
@@ -68,49 +66,31 @@ impl SecurityControl for AdmissionGuard {
             Ok(_) => return Err(unknown("an odd answer")),
         };
         if !refusal {
-            return Err(ControlError {
-                effect: ControlEffect::Absent,
-                hint: Some(
-                    "as an administrator: secure-scan guard render | kubectl apply -f -".into(),
-                ),
-                ..not_held(
+            return Err(VerifyError::Absent(ControlError::new(
                     "admission-guard: not installed, RBAC alone limits the scan identity to this pod",
-                )
-            });
+                ).with_remedy(Remedy::InstallGuard)));
         }
-        if !self.0.plan.rules.iter().any(is_limit) {
-            return Err(ControlError {
-                hint: Some(format!(
-                    "bind ClusterRole {}-limits to yourself in this namespace, or ask who installed the guard",
-                    GUARD_NAME
-                )),
-                ..not_held(
-                    "the cluster has the admission guard, and this identity has no limits for it: you may not give \
-                     them, or, for a lent credential, no command is planned",
-                )
-            });
+        if !self.0.plan().rules.iter().any(is_limit) {
+            let role = format!("{GUARD_NAME}-limits");
+            return Err(ControlError::new(
+                "the cluster has the admission guard, and this identity has no limits for it: you may not give them, or, \
+                 for a program that is given access, no command is planned",
+            )
+            .with_remedy(Remedy::BindGuardLimits { role })
+            .into());
         }
         Ok(Evidence::of(
             "admission-guard: installed, it refused a container and command that were not planned",
         ))
     }
-
-    async fn release(&self) -> Result<Evidence, ControlError> {
-        Ok(Evidence::none())
-    }
-
-    async fn verify_release(&self) -> Result<Evidence, ControlError> {
-        Ok(Evidence::none())
-    }
 }
 
 /// It does not show whether the guard holds.
-fn unknown(why: &str) -> ControlError {
-    ControlError {
-        effect: ControlEffect::Tolerated,
-        hint: Some("see: secure-scan guard status".into()),
-        ..not_held(format!("admission-guard: unknown: {why}"))
-    }
+fn unknown(why: &str) -> VerifyError {
+    VerifyError::Tolerated(
+        ControlError::new(format!("admission-guard: unknown: {why}"))
+            .with_remedy(Remedy::CheckGuard),
+    )
 }
 
 fn is_limit(rule: &scanner_core::plan::PlannedRule) -> bool {

@@ -8,17 +8,18 @@ use k8s_openapi::api::{
     rbac::v1::{Role, RoleBinding},
 };
 use scanner_core::{
-    ControlError, Evidence, SecurityControl,
+    ControlError, Evidence, Remedy, SecurityControl,
+    control::{ControlScope, Phase, ReleaseError, VerifyError},
     plan::{PlannedControl, PlannedRule},
 };
 
-use crate::{
-    api::call::CallError,
-    plan::manifest,
-    run::session::{Session, not_held},
-};
+use crate::{api::call::CallError, plan::manifest, run::scope::ScanScope};
 
-pub(super) struct LeastPrivilege(pub(super) Arc<Session>);
+pub(super) struct LeastPrivilege {
+    pub(super) scope: Arc<ScanScope>,
+    /// Whether the identity must be able to do the planned and nothing else; a trial of the guard gives it more.
+    pub(super) exactly: bool,
+}
 
 /// What Kubernetes' own default roles let every service account do: review itself, and read the
 /// cluster's public trust bundles (`system:basic-user`, `system:cluster-trust-bundle-discovery`).
@@ -35,46 +36,66 @@ impl SecurityControl for LeastPrivilege {
         "least-privilege"
     }
 
-    fn plan(&self) -> PlannedControl {
-        PlannedControl {
-            id: self.id().into(),
-            title: "An identity that may do nothing else".into(),
-            planned: self.0.plan.rules.iter().map(ToString::to_string).collect(),
-        }
+    fn phase(&self) -> Phase {
+        Phase::Identity
     }
 
-    async fn enforce(&self) -> Result<Evidence, ControlError> {
-        let (plan, namespace) = (&self.0.plan, self.0.namespace());
-        let owner = self.0.lease_uid()?;
+    fn verifies_access(&self) -> bool {
+        true
+    }
+
+    fn plan(&self) -> PlannedControl {
+        let plan = PlannedControl::new(self.id(), "An identity that may do nothing else");
+        let rules = self.scope.plan().rules.iter();
+        rules.fold(plan, |plan, rule| plan.planning(rule.to_string()))
+    }
+
+    async fn enforce(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        let (plan, namespace) = (self.scope.plan(), self.scope.namespace());
+        let owner = &self.scope.lease_uid()?;
         let id = &plan.scan_id;
         let (account, role) = tokio::join!(
-            self.0
+            self.scope
                 .create::<ServiceAccount>(manifest::service_account(id, namespace, owner)),
-            self.0
+            self.scope
                 .create::<Role>(manifest::role(id, namespace, owner, &plan.rules)),
         );
         let (account, role) = (account?, role?);
-        // Only now: whoever may not `bind` at will is held to the rules of a Role that must be there.
-        let binding = manifest::role_binding(id, namespace, owner);
-        let binding = self.0.create::<RoleBinding>(binding).await?;
         Ok(Evidence(vec![
             format!("ServiceAccount created (uid {account})"),
             format!("Role created (uid {role})"),
-            format!("RoleBinding created (uid {binding})"),
         ]))
     }
 
-    async fn verify(&self) -> Result<Evidence, ControlError> {
+    /// The last object that is made, and the first that is deleted: until now the identity may do nothing. Whoever may
+    /// not `bind` at will is held to the rules of a Role that must be there.
+    async fn grant(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        let owner = self.scope.lease_uid()?;
+        let id = &self.scope.plan().scan_id;
+        let binding = manifest::role_binding(id, self.scope.namespace(), &owner);
+        let binding = self.scope.create::<RoleBinding>(binding).await?;
+        Ok(Evidence::of(format!("RoleBinding created (uid {binding})")))
+    }
+
+    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+        if !self.exactly {
+            return Ok(Evidence::of("what the identity may do is what is tried"));
+        }
         // The authorizer learns of a new binding a moment after it was written; a busy one takes seconds.
         let mut extra = Vec::new();
         for pause in (100..).step_by(100).map(|ms| ms.min(500)).take(24) {
             let (seen, incomplete) = self.rules().await?;
             extra = seen
                 .iter()
-                .filter(|r| !self.0.plan.rules.contains(r))
+                .filter(|r| !self.scope.plan().rules.contains(r))
                 .cloned()
                 .collect();
-            let complete = self.0.plan.rules.iter().all(|rule| seen.contains(rule));
+            let complete = self
+                .scope
+                .plan()
+                .rules
+                .iter()
+                .all(|rule| seen.contains(rule));
             if complete && extra.is_empty() {
                 let mut evidence = vec![format!(
                     "{}: {}",
@@ -90,40 +111,38 @@ impl SecurityControl for LeastPrivilege {
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
         let extra: Vec<String> = extra.iter().map(ToString::to_string).collect();
-        Err(ControlError {
-            hint: Some(
-                "a role is bound to all service accounts or all users of the cluster; unbind it"
-                    .into(),
-            ),
-            ..not_held(if extra.is_empty() {
-                "the scan identity did not get the planned permissions".to_owned()
-            } else {
-                format!(
-                    "the scan identity may do more than planned: {}",
-                    extra.join("; ")
-                )
-            })
+        Err(ControlError::new(if extra.is_empty() {
+            "the scan identity did not get the planned permissions".to_owned()
+        } else {
+            format!(
+                "the scan identity may do more than planned: {}",
+                extra.join("; ")
+            )
         })
+        .with_remedy(Remedy::advice(
+            "a role is bound to all service accounts or all users of the cluster; unbind it",
+        ))
+        .into())
     }
 
-    async fn seal(&self) -> Result<Evidence, ControlError> {
-        Ok(Evidence::of(self.0.delete::<RoleBinding>().await?))
+    async fn revoke(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        Ok(Evidence::of(self.scope.delete::<RoleBinding>().await?))
     }
 
-    async fn release(&self) -> Result<Evidence, ControlError> {
+    async fn release(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
         let (binding, role, account) = tokio::join!(
-            self.0.delete::<RoleBinding>(),
-            self.0.delete::<Role>(),
-            self.0.delete::<ServiceAccount>(),
+            self.scope.delete::<RoleBinding>(),
+            self.scope.delete::<Role>(),
+            self.scope.delete::<ServiceAccount>(),
         );
         Ok(Evidence(vec![binding?, role?, account?]))
     }
 
-    async fn verify_release(&self) -> Result<Evidence, ControlError> {
+    async fn verify_release(&self, _: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
         let (binding, role, account) = tokio::join!(
-            self.0.gone::<RoleBinding>(),
-            self.0.gone::<Role>(),
-            self.0.gone::<ServiceAccount>(),
+            self.scope.gone::<RoleBinding>(),
+            self.scope.gone::<Role>(),
+            self.scope.gone::<ServiceAccount>(),
         );
         Ok(Evidence(vec![binding?, role?, account?]))
     }
@@ -133,20 +152,20 @@ impl LeastPrivilege {
     /// What the server says that the scan identity may do, beyond reviewing itself, and whether it calls
     /// that incomplete.
     async fn rules(&self) -> Result<(Vec<PlannedRule>, bool), ControlError> {
-        let review = self.0.review()?;
-        let status = review.review_rules(self.0.namespace()).await;
+        let review = self.scope.credential().review()?;
+        let status = review.review_rules(self.scope.namespace()).await;
         let status = status.map_err(CallError::of_control)?;
-        let _ = self.0.token_used.set(std::time::Instant::now());
+        self.scope.credential().note_accepted();
         let incomplete = status.incomplete;
         let rules = status.resource_rules.into_iter().map(|rule| {
             let mut verbs = rule.verbs;
             verbs.sort();
-            PlannedRule {
-                api_groups: rule.api_groups.unwrap_or_default(),
-                resources: rule.resources.unwrap_or_default(),
-                resource_names: rule.resource_names.unwrap_or_default(),
+            PlannedRule::of(
+                rule.api_groups.unwrap_or_default(),
+                rule.resources.unwrap_or_default(),
+                rule.resource_names.unwrap_or_default(),
                 verbs,
-            }
+            )
         });
         let rules = rules.filter(|rule| !is_default(rule)).collect();
         Ok((rules, incomplete))
@@ -154,11 +173,11 @@ impl LeastPrivilege {
 
     /// Really tries what must be refused.
     async fn forbidden(&self) -> Result<String, ControlError> {
-        let review = self.0.review()?;
-        let list = review.try_list_secrets(self.0.namespace()).await;
+        let review = self.scope.credential().review()?;
+        let list = review.try_list_secrets(self.scope.namespace()).await;
         match list.err().and_then(|error| error.code()) {
             Some(403) => Ok("tried and refused with 403: list secrets".into()),
-            _ => Err(not_held("was not refused: list secrets")),
+            _ => Err(ControlError::new("was not refused: list secrets")),
         }
     }
 }
@@ -194,11 +213,13 @@ mod tests {
 
     #[test]
     fn only_what_kubernetes_gives_to_all_is_a_default() {
-        let rule = |resource: &str, verbs: &[&str]| PlannedRule {
-            api_groups: vec![],
-            resources: vec![resource.into()],
-            resource_names: vec![],
-            verbs: verbs.iter().map(ToString::to_string).collect(),
+        let rule = |resource: &str, verbs: &[&str]| {
+            PlannedRule::of(
+                vec![],
+                vec![resource.into()],
+                vec![],
+                verbs.iter().map(ToString::to_string).collect(),
+            )
         };
         assert!(is_default(&rule("clustertrustbundles", &["get", "list"])));
         assert!(!is_default(&rule("clustertrustbundles", &["create"])));

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
-    ControlError, Evidence, SecurityControl, control::ControlEffect, plan::PlannedControl,
+    ControlError, Evidence, Remedy, SecurityControl,
+    control::{ControlScope, ReleaseError, VerifyError},
+    plan::PlannedControl,
     report::AuditCheck,
 };
 
@@ -14,10 +16,10 @@ use crate::{
     plan::resolve,
     pod::snapshot::PodSnapshot,
     post_scan,
-    run::session::Session,
+    run::scope::ScanScope,
 };
 
-pub(super) struct TargetPin(pub(super) Arc<Session>);
+pub(super) struct TargetPin(pub(super) Arc<ScanScope>);
 
 #[async_trait]
 impl SecurityControl for TargetPin {
@@ -26,34 +28,26 @@ impl SecurityControl for TargetPin {
     }
 
     fn plan(&self) -> PlannedControl {
-        let target = &self.0.plan.target;
-        PlannedControl {
-            id: self.id().into(),
-            title: "The same container before and after".into(),
-            planned: vec![format!(
-                "pod uid {}, container {}, {} restarts",
-                target.pod_uid, target.container_id, target.restarts
-            )],
-        }
+        let target = &self.0.plan().target;
+        PlannedControl::new(self.id(), "The same container before and after").planning(format!(
+            "pod uid {}, container {}, {} restarts",
+            target.pod_uid, target.container_id, target.restarts
+        ))
     }
 
-    async fn enforce(&self) -> Result<Evidence, ControlError> {
+    async fn enforce(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
         Ok(Evidence::of(format!(
             "pinned pod uid {}",
-            self.0.plan.target.pod_uid
+            self.0.plan().target.pod_uid
         )))
     }
 
-    async fn verify(&self) -> Result<Evidence, ControlError> {
+    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
         Ok(Evidence::of("compared after the scan"))
     }
 
-    async fn release(&self) -> Result<Evidence, ControlError> {
-        Ok(Evidence::none())
-    }
-
-    async fn verify_release(&self) -> Result<Evidence, ControlError> {
-        let target = &self.0.plan.target;
+    async fn verify_release(&self, _: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
+        let target = &self.0.plan().target;
         let api = self.0.operator_api::<Pod>();
         let now = match call_with_retry("get the target again".into(), || {
             api.get(target.pod.as_str())
@@ -61,15 +55,12 @@ impl SecurityControl for TargetPin {
         .await
         {
             Ok(pod) => {
-                let _ = self.0.after.set(PodSnapshot::of(&pod));
+                self.0.target().note_after(PodSnapshot::of(&pod));
                 resolve::target_of(&pod, Some(&target.container)).ok()
             }
             Err(error) if error.kind() == CallErrorKind::NotFound => None,
             Err(error) => {
-                return Err(ControlError {
-                    effect: ControlEffect::EvidenceInvalid,
-                    ..CallError::of_control(error)
-                });
+                return Err(ReleaseError::EvidenceInvalid(CallError::of_control(error)));
             }
         };
         if now.as_ref() == Some(target) {
@@ -77,15 +68,13 @@ impl SecurityControl for TargetPin {
                 "same pod uid, container id and restarts after the scan",
             ));
         }
-        Err(ControlError {
-            message: "the target was replaced or restarted during the scan".into(),
-            hint: Some("scan again when it is stable".into()),
-            effect: ControlEffect::EvidenceInvalid,
-            source: None,
-        })
+        Err(ReleaseError::EvidenceInvalid(
+            ControlError::new("the target was replaced or restarted during the scan")
+                .with_remedy(Remedy::advice("scan again when it is stable")),
+        ))
     }
 
-    fn aftermath(&self) -> Vec<AuditCheck> {
+    fn post_scan(&self) -> Vec<AuditCheck> {
         post_scan::side_effects(&self.0)
     }
 }

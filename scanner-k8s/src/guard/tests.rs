@@ -19,12 +19,12 @@ fn target() -> Target {
 }
 
 fn command(container: &str, argv: &[&str]) -> PlannedCommand {
-    PlannedCommand {
-        container: container.into(),
-        argv: argv.iter().map(ToString::to_string).collect(),
-        stdin: String::new(),
-        stdin_bytes: 0,
-    }
+    PlannedCommand::new(
+        container,
+        argv.iter().map(ToString::to_string).collect(),
+        String::new(),
+        0,
+    )
 }
 
 #[test]

@@ -128,12 +128,12 @@ pub(crate) async fn present(operator: &OperatorClient, namespace: &str) -> Resul
 
 fn limit(index: usize, name: String) -> PlannedRule {
     let (resource, verb) = GUARD_MARKERS[index];
-    PlannedRule {
-        api_groups: vec![GUARD_GROUP.into()],
-        resources: vec![resource.into()],
-        resource_names: vec![name],
-        verbs: vec![verb.into()],
-    }
+    PlannedRule::of(
+        vec![GUARD_GROUP.into()],
+        vec![resource.into()],
+        vec![name],
+        vec![verb.into()],
+    )
 }
 
 /// JSON pointer (RFC 6901) of `tokens`: no two lists have the same.
@@ -146,10 +146,10 @@ fn pointer<'a>(tokens: impl IntoIterator<Item = &'a str>) -> String {
 
 /// Getting one pod by name.
 pub(crate) fn get_rule(pod: &str) -> PlannedRule {
-    PlannedRule {
-        api_groups: vec![String::new()],
-        resources: vec!["pods".into()],
-        resource_names: vec![pod.to_owned()],
-        verbs: vec!["get".into()],
-    }
+    PlannedRule::of(
+        vec![String::new()],
+        vec!["pods".into()],
+        vec![pod.to_owned()],
+        vec!["get".into()],
+    )
 }

@@ -131,25 +131,20 @@ pub(crate) fn planned(namespace: &Namespace, name: &str, identity: &str) -> Vec<
         (rbac, "RoleBinding", "gives the role to the identity"),
         ("v1", "Secret", "empty; the token dies with it"),
     ]
-    .map(|(api_version, kind, purpose)| PlannedObject {
-        api_version: api_version.into(),
-        kind: kind.into(),
-        namespace: namespace.to_string(),
-        name: name.into(),
-        purpose: purpose.into(),
-        spec: None,
+    .map(|(api_version, kind, purpose)| {
+        PlannedObject::new(api_version, kind, namespace.as_str(), name, purpose)
     })
     .into()
 }
 
 /// Exec into one pod by name. WebSocket exec needs get and create since Kubernetes 1.35.
 pub fn exec_rule(pod: &str) -> PlannedRule {
-    PlannedRule {
-        api_groups: vec![String::new()],
-        resources: vec!["pods/exec".into()],
-        resource_names: vec![pod.to_owned()],
-        verbs: vec!["create".into(), "get".into()],
-    }
+    PlannedRule::of(
+        vec![String::new()],
+        vec!["pods/exec".into()],
+        vec![pod.to_owned()],
+        vec!["create".into(), "get".into()],
+    )
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use k8s_openapi::api::authorization::v1::{
     ResourceRule, SelfSubjectRulesReview, SelfSubjectRulesReviewSpec,
 };
 use kube::api::PostParams;
+use scanner_core::plan::Need;
 
 use crate::api::{
     call::{CallError, call},
@@ -17,11 +18,8 @@ use crate::names::GUARD_MARKERS;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
-/// API group, resource, verbs.
-pub(crate) type Need = (&'static str, &'static str, &'static [&'static str]);
-
 /// What every scan does as the operator.
-const NEEDED: [Need; 7] = [
+const NEEDED: [(&str, &str, &[&str]); 7] = [
     ("", "pods", &["get"]),
     ("batch", "jobs", &["create", "delete", "list", "watch"]),
     ("", "serviceaccounts", &["create", "delete", "list"]),
@@ -30,6 +28,17 @@ const NEEDED: [Need; 7] = [
     (RBAC, "roles", &["create", "delete", "list"]),
     (RBAC, "rolebindings", &["create", "delete", "list"]),
 ];
+
+/// The operator may not do all that is needed; nothing was created.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("you may not, in namespace {namespace}: {list}", list = .missing.join("; "))]
+#[non_exhaustive]
+pub struct MissingRights {
+    /// The namespace.
+    pub namespace: String,
+    /// What may not be done, such as `delete on jobs.batch`.
+    pub missing: Vec<String>,
+}
 
 /// What the server says that the operator may do.
 #[derive(Debug, Default)]
@@ -42,11 +51,23 @@ pub(crate) struct Allowed {
 impl Allowed {
     /// What a scan needs, `more` included, and the operator may not do, such as `delete on jobs.batch`;
     /// empty when all is allowed, or when the server says that its own answer is incomplete.
-    pub(crate) fn missing(&self, more: &[Need]) -> Vec<String> {
+    fn missing(&self, more: &[Need]) -> Vec<String> {
         if self.incomplete {
             return Vec::new();
         }
-        lacking(&self.rules, more)
+        missing_rights(&self.rules, more)
+    }
+
+    /// The same as an error, where anything is missing.
+    pub(crate) fn require(&self, namespace: &str, more: &[Need]) -> Result<(), MissingRights> {
+        let missing = self.missing(more);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(MissingRights {
+            namespace: namespace.to_owned(),
+            missing,
+        })
     }
 
     /// Whether the operator may give a scan the limits that the admission guard asks for.
@@ -92,14 +113,20 @@ pub(crate) async fn ask(operator: &OperatorClient, namespace: &str) -> Result<Al
     })
 }
 
-fn lacking(rules: &[ResourceRule], more: &[Need]) -> Vec<String> {
-    let mut missing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for (group, resource, verbs) in NEEDED.iter().chain(more) {
-        for verb in *verbs {
+fn missing_rights(rules: &[ResourceRule], more: &[Need]) -> Vec<String> {
+    let mut missing: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let needed = NEEDED.map(|(group, resource, verbs)| Need::new(group, resource, verbs));
+    for need in needed.iter().chain(more) {
+        let (group, resource) = (&need.group, &need.resource);
+        for verb in &need.verbs {
             if !rules.iter().any(|rule| allows(rule, group, resource, verb)) {
                 let dot = if group.is_empty() { "" } else { "." };
-                let name = format!("{resource}{dot}{group}");
-                missing.entry(name).or_default().push(verb);
+                let all = missing
+                    .entry(format!("{resource}{dot}{group}"))
+                    .or_default();
+                if !all.contains(verb) {
+                    all.push(verb.clone());
+                }
             }
         }
     }
@@ -109,7 +136,14 @@ fn lacking(rules: &[ResourceRule], more: &[Need]) -> Vec<String> {
         .collect()
 }
 
-/// A rule for named objects counts only for reading pods: a scan's own objects have new names.
+/// Verbs on the target's pod, which may be named; a scan's own objects have new names.
+const OF_THE_TARGET: [(&str, &str); 3] = [
+    ("pods", "get"),
+    ("pods", "watch"),
+    ("pods/ephemeralcontainers", "patch"),
+];
+
+/// A rule for named objects counts only for the target's pod.
 fn allows(rule: &ResourceRule, group: &str, resource: &str, verb: &str) -> bool {
     let has = |list: Option<&Vec<String>>, wanted: &str| {
         list.is_some_and(|all| all.iter().any(|one| one == "*" || one == wanted))
@@ -118,7 +152,7 @@ fn allows(rule: &ResourceRule, group: &str, resource: &str, verb: &str) -> bool 
     has(rule.api_groups.as_ref(), group)
         && has(rule.resources.as_ref(), resource)
         && has(Some(&rule.verbs), verb)
-        && (!named || (resource, verb) == ("pods", "get"))
+        && (!named || OF_THE_TARGET.contains(&(resource, verb)))
 }
 
 #[cfg(test)]
@@ -135,8 +169,8 @@ mod tests {
     }
 
     #[test]
-    fn an_administrator_lacks_nothing() {
-        assert!(lacking(&[rule("*", "*", &["*"], None)], &[]).is_empty());
+    fn an_administrator_may_do_everything() {
+        assert!(missing_rights(&[rule("*", "*", &["*"], None)], &[]).is_empty());
     }
 
     #[test]
@@ -153,17 +187,20 @@ mod tests {
     }
 
     #[test]
-    fn who_may_create_but_not_delete_lacks_delete() {
+    fn a_missing_verb_is_named() {
         let mut rules: Vec<ResourceRule> = NEEDED
             .iter()
             .map(|(group, resource, verbs)| rule(group, resource, verbs, None))
             .collect();
         rules[1].verbs = vec!["create".into(), "list".into(), "watch".into()];
-        assert_eq!(lacking(&rules, &[]), ["delete on jobs.batch"]);
+        assert_eq!(missing_rights(&rules, &[]), ["delete on jobs.batch"]);
         rules[1].verbs = vec!["*".into()];
-        assert!(lacking(&rules, &[]).is_empty());
+        assert!(missing_rights(&rules, &[]).is_empty());
         rules[4].resource_names = Some(vec!["one".into()]);
-        assert_eq!(lacking(&rules, &[]), ["create, delete, list on secrets"]);
+        assert_eq!(
+            missing_rights(&rules, &[]),
+            ["create, delete, list on secrets"]
+        );
     }
 
     #[test]
@@ -173,8 +210,8 @@ mod tests {
             .map(|(group, resource, verbs)| rule(group, resource, verbs, None))
             .collect();
         rules[0] = rule("", "pods", &["get", "create"], Some("web"));
-        let more: [Need; 1] = [("", "pods", &["create"])];
-        assert!(lacking(&rules, &[]).is_empty());
-        assert_eq!(lacking(&rules, &more), ["create on pods"]);
+        let more = [Need::new("", "pods", &["create"])];
+        assert!(missing_rights(&rules, &[]).is_empty());
+        assert_eq!(missing_rights(&rules, &more), ["create on pods"]);
     }
 }

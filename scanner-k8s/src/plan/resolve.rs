@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{ContainerStatus, Namespace, Pod};
 use kube::{ResourceExt, api::ListParams};
 use scanner_core::{
-    Target,
+    Remedy, Target,
     target::{ContainerName, PodSelection, TargetForm, TargetRequest},
 };
 
@@ -12,23 +12,23 @@ use crate::api::{
     client::OperatorClient,
 };
 use crate::names::DEFAULT_CONTAINER;
-use crate::names::GUARD_NAME;
 use crate::names::SIDECAR_LABEL;
 
 /// Why there is no target.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ResolveError {
     /// The API server did not answer the question.
     #[error(transparent)]
     Call(#[from] CallError),
     /// The namespace does not exist.
-    #[error("there is no namespace {0}")]
+    #[error("namespace {0} not found")]
     NoNamespace(String),
     /// The namespace has no such pod.
     #[error("pod {1} not found in namespace {0}")]
     NoPod(String, String),
     /// The server cannot read the selector.
-    #[error("{0:?} is no label selector: {1}")]
+    #[error("invalid label selector {0:?}: {1}")]
     Selector(String, String),
     /// No pod carries the labels.
     #[error("no pod in namespace {0} matches {1:?}")]
@@ -52,78 +52,37 @@ pub enum ResolveError {
     /// The container does not run.
     #[error("container {1} of pod {0} is not running: {2}")]
     NotRunning(String, String, String),
-    /// The operator may not do all that a scan needs.
-    #[error("you may not, in namespace {0}: {list}", list = .1.join("; "))]
-    Forbidden(String, Vec<String>),
-    /// The pod was not deployed with a sidecar.
-    #[error("pod {0} has no sidecar of secure-scan: {1}")]
-    NoSidecar(String, String),
-    /// What a program does with a lent credential is not known before, and a guard asks for it; whether
-    /// the operator wanted to allow everything, and may not.
-    #[error("the cluster has the admission guard, and {}", if *.0 {
-        "you may not give its limits"
-    } else {
-        "what the program will run is not known"
-    })]
-    Guarded(bool),
-    /// No probe may look at this target.
-    #[error(transparent)]
-    Refused(#[from] crate::pod::access_planner::Refusal),
     /// An image has no container to look into.
-    #[error("image {0:?} runs nowhere, so that there is no container to look into")]
+    #[error("image {0:?} runs nowhere, so there is no container to look into")]
     NotRunnable(String),
-    /// No pod of the scan's own may look at this target.
-    #[error(transparent)]
-    Unfit(#[from] crate::strategies::sidecar::Unfit),
     /// The API server gave an object that cannot be.
     #[error("the API server gave a pod without {0}")]
     Malformed(&'static str),
 }
 
 impl ResolveError {
-    /// Whether what was asked for cannot be, whatever the cluster is like.
-    pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Selector(..))
-    }
-
     /// What to do next.
-    pub fn hint(&self) -> Option<String> {
-        let text = match self {
-            Self::Call(error) => return error.hint(),
-            Self::NoNamespace(_) => "see: kubectl get namespaces; name one with -n",
-            Self::NoPod(namespace, _) => {
-                return Some(format!("see: kubectl get pods -n {namespace}"));
+    pub fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::Call(error) => return error.remedy(),
+            Self::NoNamespace(_) => Remedy::NameNamespace,
+            Self::NoPod(namespace, _) => Remedy::ListPods {
+                namespace: namespace.clone(),
+                selector: None,
+            },
+            Self::Selector(..) => {
+                Remedy::advice("expected such as 'app=web,tier!=db' or 'app in (web, api)'")
             }
-            Self::Selector(..) => "expected such as 'app=web,tier!=db' or 'app in (web, api)'",
-            Self::NoMatch(namespace, selector) => {
-                return Some(format!(
-                    "see: kubectl get pods -n {namespace} -l '{selector}'"
-                ));
-            }
-            Self::Ambiguous { .. } => "name one pod, or a label that only one pod has",
-            Self::WhichContainer(..) | Self::NoContainer(..) => "name one with -c",
-            Self::NotRunning(..) => "scan it again once it runs",
-            Self::Forbidden(..) => {
-                "ask an administrator for these verbs on these resources; nothing was created"
-            }
-            Self::NoSidecar(..) => {
-                "deploy it with one: secure-scan inject; or scan it without: secure-scan scan"
-            }
-            Self::Guarded(true) => {
-                return Some(format!(
-                    "bind ClusterRole {}-limits to yourself in this namespace; nothing was created",
-                    GUARD_NAME
-                ));
-            }
-            Self::Guarded(false) => {
-                "let it run anything in this one container with --allow any-command; nothing was created"
-            }
-            Self::Refused(refusal) => return Some(refusal.hint().to_owned()),
-            Self::NotRunnable(_) => "take strategy sidecar",
-            Self::Unfit(error) => return Some(error.hint().to_owned()),
+            Self::NoMatch(namespace, selector) => Remedy::ListPods {
+                namespace: namespace.clone(),
+                selector: Some(selector.clone()),
+            },
+            Self::Ambiguous { .. } => Remedy::NameOnePod,
+            Self::WhichContainer(..) | Self::NoContainer(..) => Remedy::NameContainer,
+            Self::NotRunning(..) => Remedy::scan_again("once it runs"),
+            Self::NotRunnable(_) => Remedy::UseImage,
             Self::Malformed(_) => return None,
-        };
-        Some(text.to_owned())
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 //! A user that is not root gets no added capability in Kubernetes, since nothing makes it ambient.
 //! All of it is tried on a real node; see the tests of strategy `distroless`.
 
+use scanner_core::Remedy;
 use serde_json::{Value, json};
 
 use super::capabilities::{Own, held, own};
@@ -92,21 +93,12 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// What to do next.
-    pub fn hint(&self) -> &'static str {
+    /// What to do next; nothing was created.
+    pub fn remedy(&self) -> Remedy {
         match self {
-            Self::UnknownUser => {
-                "set runAsUser and runAsGroup in the pod's specification; or take secure-scan sidecar --inert, \
-                 which reads the image; or, where the target has a shell, secure-scan container; nothing was created"
-            }
-            Self::HostPid | Self::PodSecurity(_) => {
-                "take secure-scan sidecar --inert, which reads the image in a pod of the scan's own; or, where the \
-                 target has a shell, secure-scan container; nothing was created"
-            }
-            Self::UnknownLevel => {
-                "ask an administrator for get on this namespace; or take secure-scan sidecar --inert, which reads \
-                 the image; or, where the target has a shell, secure-scan container; nothing was created"
-            }
+            Self::UnknownUser => Remedy::SetUser,
+            Self::HostPid | Self::PodSecurity(_) => Remedy::UseImageOrShell,
+            Self::UnknownLevel => Remedy::ReadNamespace,
         }
     }
 }

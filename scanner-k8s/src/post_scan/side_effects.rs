@@ -6,40 +6,40 @@ use scanner_core::{
 };
 
 use super::check;
-use crate::run::session::Session;
+use crate::run::scope::ScanScope;
 
 /// What changed in the pod since it was resolved, and in the target while it was read.
-pub(crate) fn side_effects(session: &Session) -> Vec<AuditCheck> {
-    let Some(before) = session.before.get() else {
+pub(crate) fn side_effects(scope: &ScanScope) -> Vec<AuditCheck> {
+    let Some(before) = scope.target().before() else {
         return Vec::new();
     };
-    let (mut outcome, mut evidence) = match session.after.get() {
+    let (mut outcome, mut evidence) = match scope.target().after() {
         None => (
-            AuditOutcome::Told,
+            AuditOutcome::Reported,
             vec!["the pod was not seen again after the scan; nothing is compared".to_owned()],
         ),
         Some(after) => {
-            let differences = before.differences(after, &session.name());
+            let differences = before.differences(&after, &scope.name());
             if differences.is_empty() {
                 let same = format!(
                     "same uid, generation, phase, container ids and restarts of {} containers before and after",
                     before.containers.len()
                 );
-                (AuditOutcome::Shown, vec![same])
+                (AuditOutcome::Verified, vec![same])
             } else {
-                (AuditOutcome::Told, differences)
+                (AuditOutcome::Reported, differences)
             }
         }
     };
-    let (told, inside) = inside(session.changes.get());
-    if told {
-        outcome = AuditOutcome::Told;
+    let (reported, inside) = inside(scope.target().changes().as_ref());
+    if reported {
+        outcome = AuditOutcome::Reported;
     }
     evidence.extend(inside);
     vec![check("side-effects", outcome, evidence)]
 }
 
-/// What is told of the target's inside, and whether it is more than that nothing changed.
+/// What is reported of the target's inside, and whether it is more than that nothing changed.
 fn inside(changes: Option<&Collected<Changes>>) -> (bool, Vec<String>) {
     let (data, reasons) = match changes {
         Some(Collected::Complete { data }) => (data, &[][..]),
@@ -67,7 +67,7 @@ fn inside(changes: Option<&Collected<Changes>>) -> (bool, Vec<String>) {
             .iter()
             .map(|reason| format!("not compared: {reason}")),
     );
-    let told = !all.is_empty();
+    let reported = !all.is_empty();
     all.push(format!(
         "{} processes, {} listening sockets and {} files of the target compared at the start and the end of \
          its one exec, the agent's own left out",
@@ -79,7 +79,7 @@ fn inside(changes: Option<&Collected<Changes>>) -> (bool, Vec<String>) {
             "directories that the agent's user may not read: {closed}"
         ));
     }
-    (told, all)
+    (reported, all)
 }
 
 #[cfg(test)]
@@ -107,15 +107,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_compared_inside_is_told_and_a_quiet_target_is_not() {
+    fn what_was_not_compared_inside_is_reported_and_a_quiet_target_is_not() {
         let data = Changes {
             files: 7,
             closed: vec!["/root".into()],
             ..Changes::default()
         };
         let quiet = Collected::Complete { data: data.clone() };
-        let (told, text) = inside(Some(&quiet));
-        assert!(!told && text.join(";").contains("7 files"), "{text:?}");
+        let (reported, text) = inside(Some(&quiet));
+        assert!(!reported && text.join(";").contains("7 files"), "{text:?}");
         assert!(text.join(";").contains("/root"), "{text:?}");
         let reason = || "no stat".to_owned();
         let loud = Changes {
@@ -139,13 +139,13 @@ mod tests {
                 "not compared: no stat",
             ),
         ] {
-            let (told, text) = inside(changes.as_ref());
-            assert!(told && text.join(";").contains(expected), "{text:?}");
+            let (reported, text) = inside(changes.as_ref());
+            assert!(reported && text.join(";").contains(expected), "{text:?}");
         }
     }
 
     #[test]
-    fn every_difference_is_told() {
+    fn every_difference_is_reported() {
         let before = pod(1, 0, &[]);
         assert!(before.differences(&pod(1, 0, &[]), "own").is_empty());
         assert_eq!(before.differences(&pod(1, 1, &[]), "own").len(), 1);

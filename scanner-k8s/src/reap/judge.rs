@@ -303,12 +303,12 @@ mod tests {
                 &id(),
                 "n",
                 "u",
-                &[scanner_core::plan::PlannedRule {
-                    api_groups: vec![String::new()],
-                    resources: vec!["secrets".into()],
-                    resource_names: vec![],
-                    verbs: vec!["get".into()],
-                }],
+                &[scanner_core::plan::PlannedRule::of(
+                    vec![String::new()],
+                    vec!["secrets".into()],
+                    vec![],
+                    vec!["get".into()],
+                )],
             )),
         ] {
             let states = judged(std::slice::from_ref(&foreign), 9999);

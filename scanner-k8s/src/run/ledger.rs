@@ -24,6 +24,9 @@ pub struct Made {
     pub uid: String,
 }
 
+/// What an ephemeral container is called in the list of what was attempted; it is no object.
+const PROBE: &str = "ephemeral container";
+
 /// Where no object with the scan's label was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -47,10 +50,11 @@ struct State {
 }
 
 /// The ledger of one scan.
-pub(crate) struct Ledger {
+pub struct Ledger {
     state: Mutex<State>,
     under_way: watch::Sender<usize>,
     only_here: AtomicBool,
+    keep_lease: AtomicBool,
 }
 
 impl Default for Ledger {
@@ -59,6 +63,7 @@ impl Default for Ledger {
             state: Mutex::default(),
             under_way: watch::channel(0).0,
             only_here: AtomicBool::new(false),
+            keep_lease: AtomicBool::new(false),
         }
     }
 }
@@ -124,7 +129,8 @@ impl Ledger {
             .retain(|(k, n)| (k.as_str(), n.as_str()) != (kind, name));
     }
 
-    pub(crate) fn made(&self) -> Vec<Made> {
+    /// Every object that the scan created, in order.
+    pub fn made(&self) -> Vec<Made> {
         self.state().made.clone()
     }
 
@@ -196,6 +202,43 @@ impl Ledger {
                 .is_some_and(|uid| uid.is_empty() || *uid == made.uid);
             *kind == made.kind && *name == made.name && named
         })
+    }
+
+    /// Whether something of that kind was asked for and not clearly refused.
+    pub(crate) fn may_exist(&self, kind: &str) -> bool {
+        self.attempted().iter().any(|(k, _)| k == kind)
+    }
+
+    /// UID of an object that the scan created.
+    pub(crate) fn uid_of(&self, kind: &str, name: &str) -> Option<String> {
+        let state = self.state();
+        let mut made = state.made.iter();
+        let this = made.find(|made| (made.kind.as_str(), made.name.as_str()) == (kind, name));
+        this.map(|made| made.uid.clone())
+    }
+
+    /// The lease is not to be released: what it owns stays until it ends.
+    pub(crate) fn keep_lease(&self) {
+        self.keep_lease.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn keeps_lease(&self) -> bool {
+        self.keep_lease.load(Ordering::Relaxed)
+    }
+
+    /// The server is now asked to add an ephemeral container of that name.
+    pub(crate) fn probe_attempted(ledger: &Arc<Self>, name: &str) {
+        // The watch of its start and end is what waits for it.
+        drop(Self::attempt(ledger, PROBE, name));
+    }
+
+    /// The server clearly refused it.
+    pub(crate) fn probe_refused(&self, name: &str) {
+        self.refused(PROBE, name);
+    }
+
+    pub(crate) fn probe_may_exist(&self) -> bool {
+        self.may_exist(PROBE)
     }
 
     pub(crate) fn may_list_everywhere(&self) -> bool {

@@ -1,36 +1,36 @@
 //! Writes into the audit log what a scan decides, beside what its clients do.
 
 use scanner_core::{
+    ScanPlan,
     audit::{Entry, sha256},
     event::{Event, Observer},
 };
 
-use crate::run::session::Session;
+use crate::run::scope::ScanScope;
 
-/// An observer that logs, then tells the one that the program brought.
+/// An observer that logs, then hands on to the one that the program brought.
 pub(crate) struct LoggedScan<'a> {
-    session: &'a Session,
+    scope: &'a ScanScope,
     then: &'a dyn Observer,
 }
 
 impl<'a> LoggedScan<'a> {
     /// Begins with the plan, whose identity is from now on expected to act.
-    pub(crate) fn new(session: &'a Session, then: &'a dyn Observer) -> Self {
-        let plan = session.plan();
-        session.segment.audit().record(Entry::Planned {
+    pub(crate) fn new(scope: &'a ScanScope, plan: &ScanPlan, then: &'a dyn Observer) -> Self {
+        scope.segment().audit().record(Entry::Planned {
             scan: plan.scan_id.clone(),
             target: plan.target.to_string(),
-            account: session.account(),
+            account: scope.account(),
             plan: sha256(&serde_json::to_vec(plan).unwrap_or_default()),
         });
-        Self { session, then }
+        Self { scope, then }
     }
 }
 
 impl Observer for LoggedScan<'_> {
     fn event(&self, event: &Event) {
-        self.session.segment.audit().record(Entry::Scan {
-            scan: self.session.plan().scan_id.clone(),
+        self.scope.segment().audit().record(Entry::Scan {
+            scan: self.scope.plan().scan_id.clone(),
             what: what(event),
         });
         self.then.event(event);
@@ -43,8 +43,8 @@ fn what(event: &Event) -> serde_json::Value {
     let mut what = serde_json::to_value(event).unwrap_or_default();
     for kind in ["failed", "control_failed"] {
         if let Some(reason) = what.get_mut(kind).and_then(|event| event.get_mut("reason")) {
-            let told = reason.as_str().unwrap_or_default();
-            *reason = without_words(told).into();
+            let words = reason.as_str().unwrap_or_default();
+            *reason = without_words(words).into();
         }
     }
     what
@@ -60,7 +60,7 @@ fn without_words(reason: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::pipeline::Stage;
+    use scanner_core::stage::Stage;
 
     use super::*;
 

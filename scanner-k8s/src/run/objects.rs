@@ -8,10 +8,10 @@ use kube::{
     api::{DeleteParams, ListParams, PartialObjectMeta, PostParams, Preconditions},
     core::ObjectList,
 };
-use scanner_core::{ControlError, control::ControlEffect};
+use scanner_core::{ControlError, Remedy};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::session::{Session, not_held};
+use super::scope::ScanScope;
 use crate::run::ledger::{Ledger, Scope};
 use crate::{
     api::call::{CALL_TIMEOUT, CallError, CallErrorKind, call, call_with_retry},
@@ -51,7 +51,7 @@ fn owners<K: Resource>(object: &K) -> impl Iterator<Item = &str> {
         .map(|owner| owner.uid.as_str())
 }
 
-impl Session {
+impl ScanScope {
     /// Creates an object as the operator, writes it into the ledger, and gives its UID.
     pub(crate) async fn create<K: Owned>(
         &self,
@@ -67,17 +67,14 @@ impl Session {
         manifest: serde_json::Value,
     ) -> Result<K, ControlError> {
         let kind = K::kind(&()).into_owned();
-        let object: K = serde_json::from_value(manifest).map_err(|source| ControlError {
-            message: format!("the manifest of {kind} is not valid"),
-            hint: None,
-            effect: ControlEffect::NotHeld,
-            source: Some(Box::new(source)),
+        let object: K = serde_json::from_value(manifest).map_err(|source| {
+            ControlError::new(format!("the manifest of {kind} is not valid")).with_source(source)
         })?;
         let name = object.name_any();
         let asked: Vec<String> = owners(&object).map(str::to_owned).collect();
         let api = self.operator_api::<K>();
         // Before the call: an interrupt while it is under way must not forget the object.
-        let under_way = Ledger::attempt(&self.ledger, &kind, &name);
+        let under_way = Ledger::attempt(self.ledger(), &kind, &name);
         let what = format!("create {kind} {name}");
         // In a task of its own: an interrupt ends the waiting, not the call, so that release can wait
         // for what the server makes of it.
@@ -86,29 +83,27 @@ impl Session {
             under_way.end(made.as_ref());
             made
         });
-        let made = task.await.map_err(|source| ControlError {
-            source: Some(Box::new(source)),
-            ..not_held(format!("creating {kind} {name} ended unexpectedly"))
+        let made = task.await.map_err(|source| {
+            ControlError::new(format!("creating {kind} {name} ended unexpectedly"))
+                .with_source(source)
         })?;
         let made = made.map_err(CallError::of_control)?;
-        if made.labels().get(SCAN_LABEL).map(String::as_str) != Some(self.plan.scan_id.as_str()) {
-            return Err(ControlError {
-                hint: Some(
-                    "an admission webhook removes labels; exempt what secure-scan makes".into(),
-                ),
-                ..not_held(format!("{kind} {name} came without the scan's label"))
-            });
+        if made.labels().get(SCAN_LABEL).map(String::as_str) != Some(self.plan().scan_id.as_str()) {
+            return Err(
+                ControlError::new(format!("{kind} {name} came without the scan's label"))
+                    .with_remedy(Remedy::advice(
+                        "an admission webhook removes labels; exempt what secure-scan makes",
+                    )),
+            );
         }
         // Also an owner that was added would keep it when the lease is gone.
         if !asked.iter().map(String::as_str).eq(owners(&made)) {
-            return Err(ControlError {
-                hint: Some(
-                    "an admission policy changes owners; exempt what secure-scan makes".into(),
-                ),
-                ..not_held(format!(
-                    "{kind} {name} came with other owners than asked for: the lease would not remove it"
-                ))
-            });
+            return Err(ControlError::new(format!(
+                "{kind} {name} came with other owners than asked for: the lease would not remove it"
+            ))
+            .with_remedy(Remedy::advice(
+                "an admission policy changes owners; exempt what secure-scan makes",
+            )));
         }
         Ok(made)
     }
@@ -121,15 +116,15 @@ impl Session {
     /// The same for an object with a name of its own.
     pub(crate) async fn delete_named<K: Owned>(&self, name: &str) -> Result<String, ControlError> {
         let kind = K::kind(&()).into_owned();
-        self.ledger.settle(CALL_TIMEOUT).await;
+        self.ledger().settle(CALL_TIMEOUT).await;
         let this = (kind.clone(), name.to_owned());
-        if !self.ledger.attempted().contains(&this) {
+        if !self.ledger().attempted().contains(&this) {
             return Ok(format!("{kind} was never created"));
         }
-        if self.ledger.deleted(&kind, name) {
+        if self.ledger().deleted(&kind, name) {
             return Ok(format!("{kind} was deleted before"));
         }
-        let uid = self.uid_of(&kind, name);
+        let uid = self.ledger().uid_of(&kind, name);
         let params = DeleteParams {
             // Never another object that took the name.
             preconditions: uid.map(|uid| Preconditions {
@@ -146,15 +141,15 @@ impl Session {
                     |object| removed(object.meta()),
                     |status| Some(status.details.map(|d| d.uid).unwrap_or_default()),
                 );
-                self.ledger.note_deleted(&kind, name, removed);
+                self.ledger().note_deleted(&kind, name, removed);
                 Ok(format!("{kind} {name} deleted"))
             }
             Err(error) if error.kind() == CallErrorKind::NotFound => {
-                self.ledger.note_deleted(&kind, name, Some(String::new()));
+                self.ledger().note_deleted(&kind, name, Some(String::new()));
                 Ok(format!("{kind} was already gone"))
             }
             Err(error) if error.kind() == CallErrorKind::Conflict => {
-                self.ledger.note_deleted(&kind, name, Some(String::new()));
+                self.ledger().note_deleted(&kind, name, Some(String::new()));
                 Ok(format!(
                     "{kind} was already gone; {name} is another object now and was left alone"
                 ))
@@ -166,15 +161,18 @@ impl Session {
     /// Deletes the scan's object of that kind from the server, whatever its node still does with it.
     pub(crate) async fn delete_at_once<K: Owned>(&self) -> Result<String, ControlError> {
         let (kind, name) = (K::kind(&()).into_owned(), self.name());
-        let uid = self.uid_of(&kind, &name);
-        let params = DeleteParams {
-            grace_period_seconds: Some(0),
-            preconditions: Some(Preconditions {
-                uid: Some(uid.ok_or_else(|| not_held(format!("{kind} {name} has no known UID")))?),
-                resource_version: None,
-            }),
-            ..DeleteParams::background()
-        };
+        let uid = self.ledger().uid_of(&kind, &name);
+        let params =
+            DeleteParams {
+                grace_period_seconds: Some(0),
+                preconditions: Some(Preconditions {
+                    uid: Some(uid.ok_or_else(|| {
+                        ControlError::new(format!("{kind} {name} has no known UID"))
+                    })?),
+                    resource_version: None,
+                }),
+                ..DeleteParams::background()
+            };
         let api = self.operator_api::<K>();
         let what = format!("delete {kind} {name} at once");
         match call_with_retry(what, || api.delete(&name, &params)).await {
@@ -200,42 +198,42 @@ impl Session {
     /// hides it from this.
     pub(crate) async fn unlabelled<K: Owned>(&self) -> Result<String, ControlError> {
         let kind = K::kind(&()).into_owned();
-        self.ledger.settle(CALL_TIMEOUT).await;
-        if !self.may_exist(&kind) {
+        self.ledger().settle(CALL_TIMEOUT).await;
+        if !self.ledger().may_exist(&kind) {
             return Ok(format!("{kind} was never created"));
         }
         let (left, scope) = self.labelled::<K>().await?;
         let Some(first) = left.items.first() else {
-            self.ledger.note_absent(&kind, scope);
+            self.ledger().note_absent(&kind, scope);
             let place = match scope {
                 Scope::Everywhere => "in any namespace".to_owned(),
                 Scope::Namespace => format!("in namespace {}", self.namespace()),
             };
             return Ok(format!(
                 "no {kind} {place} carries {SCAN_LABEL}={}",
-                self.plan.scan_id
+                self.plan().scan_id
             ));
         };
         let uid = first.metadata.uid.clone().unwrap_or_default();
-        let ours = self.ledger.made().iter().any(|made| made.uid == uid);
+        let ours = self.ledger().made().iter().any(|made| made.uid == uid);
         if ours {
             return Err(self.still_there(first));
         }
         let name = first.metadata.name.clone().unwrap_or_default();
         let namespace = first.metadata.namespace.clone().unwrap_or_default();
-        Err(ControlError {
-            hint: Some("somebody else put the label there; find out who".into()),
-            ..not_held(format!(
-                "{kind} {name} in namespace {namespace} carries the scan's label and is not its own"
-            ))
-        })
+        Err(ControlError::new(format!(
+            "{kind} {name} in namespace {namespace} carries the scan's label and is not its own"
+        ))
+        .with_remedy(Remedy::advice(
+            "somebody else put the label there; find out who",
+        )))
     }
 
     /// Looks by name, and only for what the server did not confirm to have removed. A list, for which the
     /// operator needs no right that a scan does not need anyway.
     async fn gone_by_name<K: Owned>(&self) -> Result<(), ControlError> {
         let kind = K::kind(&()).into_owned();
-        for (name, uid) in self.ledger.unconfirmed(&kind) {
+        for (name, uid) in self.ledger().unconfirmed(&kind) {
             let api = self.operator_api::<K>();
             let params = ListParams::default().fields(&format!("metadata.name={name}"));
             let what = format!("look for {kind} {name}");
@@ -249,7 +247,7 @@ impl Session {
             if let Some(left) = found.iter().find(|meta| same(meta)) {
                 return Err(self.still_there(left));
             }
-            self.ledger.note_gone(&kind, &name);
+            self.ledger().note_gone(&kind, &name);
         }
         Ok(())
     }
@@ -261,14 +259,14 @@ impl Session {
         let labels = meta.labels.as_ref();
         let label = labels.and_then(|labels| labels.get(SCAN_LABEL));
         let mut message = format!("{kind} {name} still exists");
-        if label.map(String::as_str) != Some(self.plan.scan_id.as_str()) {
+        if label.map(String::as_str) != Some(self.plan().scan_id.as_str()) {
             message.push_str(", and somebody took the scan's label off it");
         }
         let finalizers = meta.finalizers.as_deref().unwrap_or_default();
         let hint = if finalizers.is_empty() {
             format!(
                 "the lease removes it within {} s; check with: kubectl get {} {name} -n {}",
-                self.plan.lease_seconds,
+                self.plan().lease_seconds,
                 K::plural(&()),
                 self.namespace()
             )
@@ -276,10 +274,7 @@ impl Session {
             let _ = write!(message, ", held by finalizers: {}", finalizers.join(", "));
             "whoever put the finalizers there must remove them".to_owned()
         };
-        ControlError {
-            hint: Some(hint),
-            ..not_held(message)
-        }
+        ControlError::new(message).with_remedy(Remedy::advice(hint))
     }
 
     /// Objects of that kind with the scan's label: everywhere, or where that is refused, here.
@@ -287,14 +282,14 @@ impl Session {
         &self,
     ) -> Result<(ObjectList<PartialObjectMeta<K>>, Scope), ControlError> {
         let kind = K::kind(&());
-        let params = ListParams::default().labels(&format!("{SCAN_LABEL}={}", self.plan.scan_id));
-        if self.ledger.may_list_everywhere() {
-            let all = self.segment.operator().everywhere::<K>();
+        let params = ListParams::default().labels(&format!("{SCAN_LABEL}={}", self.plan().scan_id));
+        if self.ledger().may_list_everywhere() {
+            let all = self.segment().operator().everywhere::<K>();
             let what = format!("list {kind} objects of this scan in all namespaces");
             match call_with_retry(what, || all.list_metadata(&params)).await {
                 Ok(left) => return Ok((left, Scope::Everywhere)),
                 // An operator of one namespace: the other kinds need not be tried.
-                Err(error) if error.is_forbidden() => self.ledger.only_here(),
+                Err(error) if error.is_forbidden() => self.ledger().only_here(),
                 Err(error) => return Err(error.of_control()),
             }
         }

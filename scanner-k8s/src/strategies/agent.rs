@@ -1,20 +1,16 @@
 //! An agent at the other end of one exec stream: it gets one input and gives one framed answer.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use scanner_core::{
-    AccessError, TargetAccess,
+    AccessError, FailureKind, Remedy, TargetAccess,
     inventory::{Collected, Inventory, InventoryRequest, collector, parse, wire::WireError},
 };
 
 use crate::{
     api::exec::{ExecError, ExecStream, Limits},
-    run::session::Session,
+    run::scope::ScanScope,
 };
 
 /// Largest answer in bytes.
@@ -22,34 +18,19 @@ const MAX_ANSWER: usize = 16 << 20;
 /// Longest silence of an agent: one walk of a large filesystem.
 const IDLE: Duration = Duration::from_mins(2);
 
-/// What the shell collector needs and the target turned out not to have; a probe brings its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Lacks {
-    /// `/bin/sh`.
-    Shell,
-    /// A tool, in the collector's words, such as `the target has no dd`.
-    Tool(String),
-}
-
-impl fmt::Display for Lacks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Shell => f.write_str("the target has no /bin/sh"),
-            Self::Tool(words) => f.write_str(words),
-        }
-    }
-}
-
 /// How the collector words that a tool is not there.
 const NO_TOOL: &str = "the target has no ";
 /// How the probe words that the kernel does not show it the target.
 const UNSEEN: &str = "cannot see the root";
 
 /// Who answers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Agent {
-    /// The shell collector, and what it turned out to lack.
-    Collector(Arc<OnceLock<Lacks>>),
+    /// The shell collector.
+    Collector {
+        /// Whether an answer without a list of files is no answer, as where another strategy can be taken instead.
+        strict: bool,
+    },
     /// `secure-scan-probe`.
     Probe,
 }
@@ -60,8 +41,8 @@ pub(crate) struct AgentStream {
     agent: Agent,
     nonce: String,
     limits: Limits,
-    /// The scan that is told what changed in the target, where a running target is read.
-    told: Option<Arc<Session>>,
+    /// The scan that keeps what changed in the target, where a running target is read.
+    comparing: Option<Arc<ScanScope>>,
 }
 
 impl AgentStream {
@@ -75,13 +56,13 @@ impl AgentStream {
                 total: Duration::from_secs(seconds.into()),
                 idle: IDLE,
             },
-            told: None,
+            comparing: None,
         }
     }
 
-    /// The same, of the running target itself: the scan is told what changed in it meanwhile.
-    pub(crate) fn comparing(mut self, session: &Arc<Session>) -> Self {
-        self.told = Some(Arc::clone(session));
+    /// The same, of the running target itself: the scan keeps what changed in it meanwhile.
+    pub(crate) fn comparing(mut self, scope: &Arc<ScanScope>) -> Self {
+        self.comparing = Some(Arc::clone(scope));
         self
     }
 }
@@ -89,40 +70,32 @@ impl AgentStream {
 #[async_trait]
 impl TargetAccess for AgentStream {
     async fn inventory(&mut self, request: &InventoryRequest) -> Result<Inventory, AccessError> {
-        let request = match &self.told {
+        let request = match &self.comparing {
             Some(_) => &request.comparing(),
             None => request,
         };
         let (name, input) = match &self.agent {
-            Agent::Collector(_) => {
+            Agent::Collector { .. } => {
                 let script = collector::script(request, &self.nonce);
                 (collector::NAME, script.into_bytes())
             }
             Agent::Probe => (
                 "probe",
-                serde_json::to_vec(request).map_err(|error| AccessError {
-                    message: "the request cannot be sent".into(),
-                    hint: None,
-                    source: Some(Box::new(error)),
+                serde_json::to_vec(request).map_err(|error| {
+                    AccessError::new(FailureKind::Unknown, "the request cannot be sent")
+                        .with_source(error)
                 })?,
             ),
         };
         let ran = self.stream.run(&input, self.limits).await;
-        let answer = ran.map_err(|error| AccessError {
-            message: format!("the {name} gave no answer"),
-            hint: self.agent.hint(&error),
-            source: Some(Box::new(error)),
-        })?;
-        let read = parse::inventory(name, &answer, &self.nonce, request);
-        if let (Some(session), Ok(inventory)) = (&self.told, &read) {
-            let _ = session.changes.set(inventory.changes.clone());
+        let answer = ran.map_err(|error| self.agent.no_answer(name, error))?;
+        let inventory = parse::inventory(name, &answer, &self.nonce, request)
+            .map_err(|error| unusable(name, error))?;
+        if let Some(scope) = &self.comparing {
+            scope.target().note_changes(inventory.changes.clone());
         }
-        self.agent.learn(&read);
-        read.map_err(|error| AccessError {
-            message: format!("the {name}'s answer cannot be used"),
-            hint: Some(of_answer(&error).into()),
-            source: Some(Box::new(error)),
-        })
+        self.agent.check(name, &inventory)?;
+        Ok(inventory)
     }
 
     async fn close(self: Box<Self>) {
@@ -131,56 +104,64 @@ impl TargetAccess for AgentStream {
 }
 
 impl Agent {
-    /// What to do where it gave no answer.
-    fn hint(&self, error: &ExecError) -> Option<String> {
-        let text = match (error, self) {
-            (ExecError::NoShell { .. }, Self::Collector(lacks)) => {
-                let _ = lacks.set(Lacks::Shell);
-                "the container has no /bin/sh, as in a distroless image: strategy container cannot \
-                 look into it; take a strategy that brings its own tools: secure-scan distroless"
+    /// Why it gave no answer, and what to do about it.
+    fn no_answer(self, name: &str, error: ExecError) -> AccessError {
+        let hidden = matches!((&error, self), (ExecError::Failed { stderr, .. }, Self::Probe) if stderr.contains(UNSEEN));
+        let (kind, remedy) = match (&error, self) {
+            (ExecError::NoShell { .. }, Self::Collector { .. }) => {
+                (FailureKind::NoShell, Some(Remedy::UseProbe))
             }
-            (ExecError::Failed { stderr, .. }, Self::Probe) if stderr.contains(UNSEEN) => {
-                "the kernel shows a process only to one of its user with at least its capabilities: the target's \
-                 may have changed its user after its start, as when it starts as root and drops to another; \
-                 take secure-scan sidecar --inert, which reads the image"
-            }
-            (ExecError::TooLate, _) => "raise --lease if the target's filesystem is very large",
+            _ if hidden => (FailureKind::TargetHidden, Some(Remedy::UseImage)),
+            (ExecError::TooLate, _) => (error.failure_kind(), Some(Remedy::RaiseLease)),
             (ExecError::Cut | ExecError::Connection(_), _) => {
-                "scan again; see that the container still runs"
+                let remedy = Remedy::scan_again("if the container still runs");
+                (error.failure_kind(), Some(remedy))
             }
-            (error, _) => return error.hint(),
+            _ => (error.failure_kind(), error.remedy()),
         };
-        Some(text.into())
+        let message = if hidden {
+            format!(
+                "the {name} did not answer: the kernel shows a process only to one of its user with at least its \
+                 capabilities, and the target may have changed its user after its start"
+            )
+        } else {
+            format!("the {name} did not answer")
+        };
+        AccessError::new(kind, message)
+            .with_remedy(remedy)
+            .with_source(error)
     }
 
-    /// Notes what the collector lacked, so that it could not answer at all or not list files.
-    fn learn(&self, read: &Result<Inventory, WireError>) {
-        let Self::Collector(lacks) = self else {
-            return;
+    /// Refuses an answer without a list of files where another strategy can give one.
+    fn check(self, name: &str, inventory: &Inventory) -> Result<(), AccessError> {
+        let (Self::Collector { strict: true }, Collected::Unavailable { reason }) =
+            (self, &inventory.files)
+        else {
+            return Ok(());
         };
-        let words = match read {
-            Err(WireError::Refused(words)) => words,
-            Ok(Inventory {
-                files: Collected::Unavailable { reason },
-                ..
-            }) => reason,
-            _ => return,
-        };
-        if words.starts_with(NO_TOOL) {
-            let _ = lacks.set(Lacks::Tool(words.clone()));
+        if !reason.starts_with(NO_TOOL) {
+            return Ok(());
         }
+        let message = format!("the {name} cannot list files: {reason}");
+        Err(AccessError::new(FailureKind::NoTool, message).with_remedy(Remedy::UseProbe))
     }
 }
 
-/// What to do about an answer that cannot be used.
-fn of_answer(error: &WireError) -> &'static str {
-    match error {
-        WireError::Refused(_) => {
-            "take a strategy that brings its own tools: secure-scan distroless; or secure-scan sidecar --inert, \
-             which reads the image"
+/// Why an answer cannot be used, and what to do about it.
+fn unusable(name: &str, error: WireError) -> AccessError {
+    let (kind, remedy) = match &error {
+        WireError::Refused(words) if words.starts_with(NO_TOOL) => {
+            (FailureKind::NoTool, Remedy::UseProbe)
         }
-        _ => "scan again; if it stays so, what answers does not work or lies",
-    }
+        WireError::Refused(_) => (FailureKind::AnswerUnusable, Remedy::UseProbe),
+        _ => (
+            FailureKind::AnswerUnusable,
+            Remedy::scan_again("; if it stays so, what answers does not work or lies"),
+        ),
+    };
+    AccessError::new(kind, format!("the {name}'s answer cannot be used"))
+        .with_remedy(remedy)
+        .with_source(error)
 }
 
 #[cfg(test)]
@@ -190,40 +171,49 @@ mod tests {
     #[test]
     fn a_probe_that_may_not_see_the_target_names_what_can() {
         let denied = "cannot see the root /proc/7/root: Permission denied (os error 13)";
-        let failed = |said: &str| ExecError::Failed {
+        let failed = |stderr: &str| ExecError::Failed {
             server: "exit code 1".into(),
-            stderr: said.into(),
+            stderr: stderr.into(),
             exit_code: Some(1),
         };
-        let hint = Agent::Probe.hint(&failed(denied));
-        assert!(hint.is_some_and(|h| h.contains("secure-scan sidecar --inert")));
-        assert_eq!(Agent::Probe.hint(&failed("else")), None);
+        let error = Agent::Probe.no_answer("probe", failed(denied));
+        assert_eq!(error.kind, FailureKind::TargetHidden);
+        assert_eq!(error.remedy, Some(Remedy::UseImage));
+        let error = Agent::Probe.no_answer("probe", failed("else"));
+        assert_eq!(
+            (error.kind, error.remedy),
+            (FailureKind::CommandFailed, None)
+        );
     }
 
     #[test]
-    fn what_the_collector_lacks_is_noted() {
+    fn what_the_target_does_not_have_is_a_kind() {
+        let refused = |words: &str| unusable("collector", WireError::Refused(words.into()));
+        assert_eq!(refused("the target has no dd").kind, FailureKind::NoTool);
+        assert_eq!(refused("something else").kind, FailureKind::AnswerUnusable);
+        let cut = unusable("collector", WireError::Cut);
+        assert_eq!(cut.kind, FailureKind::AnswerUnusable);
+        assert_ne!(cut.remedy, Some(Remedy::UseProbe));
+    }
+
+    #[test]
+    fn an_answer_without_files_is_refused_only_where_another_strategy_is_left() {
         let unavailable = |reason: &str| Inventory {
             files: Collected::Unavailable {
                 reason: reason.into(),
             },
             ..Inventory::default()
         };
-        let refused = |words: &str| Err(WireError::Refused(words.into()));
-        let tool = |words: &str| Some(Lacks::Tool(words.into()));
-        let (dd, find) = ("the target has no dd", "the target has no find");
-        for (read, expected) in [
-            (refused(dd), tool(dd)),
-            (refused("something else"), None),
-            (Err(WireError::Cut), None),
-            (Ok(unavailable(find)), tool(find)),
-            (Ok(unavailable("Permission denied")), None),
-            (Ok(Inventory::default()), None),
-        ] {
-            let lacks = Arc::default();
-            Agent::Collector(Arc::clone(&lacks)).learn(&read);
-            assert_eq!(lacks.get().cloned(), expected, "{read:?}");
-        }
-        assert!(of_answer(&WireError::Refused(dd.into())).contains("secure-scan distroless"));
-        assert!(!of_answer(&WireError::Cut).contains("distroless"));
+        let (strict, lenient) = (
+            Agent::Collector { strict: true },
+            Agent::Collector { strict: false },
+        );
+        let no_find = unavailable("the target has no find");
+        let error = strict.check("collector", &no_find).unwrap_err();
+        assert_eq!(error.kind, FailureKind::NoTool);
+        assert!(lenient.check("collector", &no_find).is_ok());
+        let denied = unavailable("Permission denied");
+        assert!(strict.check("collector", &denied).is_ok());
+        assert!(strict.check("collector", &Inventory::default()).is_ok());
     }
 }

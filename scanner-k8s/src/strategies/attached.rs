@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use scanner_core::{
-    EnforcedControls, ScanPlan, ScanStrategy, StrategyError, Target, TargetAccess,
+    EnforcedControls, OpenContext, ScanStrategy, StrategyError, Target, TargetAccess,
     escape::visible,
     inventory::InventoryRequest,
     plan::{PlannedCommand, PlannedRule},
@@ -13,22 +13,34 @@ use scanner_core::{
 };
 use uuid::Uuid;
 
-use crate::strategies::probe_command;
 use crate::{
+    controls,
     names::SIDECAR_CONTAINER,
-    plan::{manifest, resolve::ResolveError},
-    run::session::Session,
+    plan::manifest,
+    run::scope::ScanScope,
     strategies::{
         agent::{Agent, AgentStream},
-        approach::{Reach, Settled},
+        approach::{Approach, PlanScope, Started},
+        failed, probe_command,
     },
 };
 
 /// Asks the sidecar that [`crate::inject`] added.
-pub struct Attached {
-    session: Arc<Session>,
+struct Attached {
+    scope: Arc<ScanScope>,
     sidecar: Beside,
     nonce: String,
+}
+
+/// The pod was not deployed with a sidecar that can look.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("pod {pod} has no sidecar of secure-scan: {why}")]
+#[non_exhaustive]
+pub struct NoSidecar {
+    /// The pod.
+    pub pod: String,
+    /// What is missing.
+    pub why: String,
 }
 
 /// The sidecar of a pod, and of which image it is.
@@ -74,20 +86,20 @@ impl Beside {
 }
 
 /// Strategy `attached` as part of a scan.
-pub(crate) struct AttachedReach {
+pub(crate) struct AttachedApproach {
     sidecar: Beside,
     /// Part of the probe's arguments, and so of the plan.
     nonce: String,
 }
 
-impl AttachedReach {
+impl AttachedApproach {
     /// Finds the sidecar of a pod.
     ///
     /// # Errors
     ///
     /// Fails when the pod has none that runs and could see the other containers, or one of another image
     /// than is wanted.
-    pub(crate) fn new(pod: &Pod, wanted: Option<&str>) -> Result<Self, ResolveError> {
+    pub(crate) fn new(pod: &Pod, wanted: Option<&str>) -> Result<Self, NoSidecar> {
         let sidecar = sidecar_of(pod)?;
         if let Some(wanted) = wanted.filter(|wanted| !sidecar.is_of(wanted)) {
             return Err(none(
@@ -106,36 +118,40 @@ impl AttachedReach {
     }
 }
 
-impl Reach for AttachedReach {
+impl Approach for AttachedApproach {
     fn name(&self) -> &'static str {
         "attached"
     }
 
-    fn rules(&self, scan: &Settled<'_>) -> Vec<PlannedRule> {
-        vec![manifest::exec_rule(scan.target.pod.as_str())]
+    fn rules(&self, scope: &PlanScope<'_>) -> Vec<PlannedRule> {
+        vec![manifest::exec_rule(scope.target.pod.as_str())]
     }
 
-    fn commands(&self, scan: &Settled<'_>) -> Vec<PlannedCommand> {
-        let seconds = scan.lease_seconds;
-        let (target, request) = (scan.target, scan.request);
+    fn commands(&self, scope: &PlanScope<'_>) -> Vec<PlannedCommand> {
+        let seconds = scope.lease_seconds;
+        let (target, request) = (scope.target, scope.request);
         self.sidecar.commands(target, request, &self.nonce, seconds)
     }
 
-    fn strategy(&self, session: &Arc<Session>) -> Box<dyn ScanStrategy> {
-        Box::new(Attached {
-            session: Arc::clone(session),
-            sidecar: self.sidecar.clone(),
-            nonce: self.nonce.clone(),
-        })
+    fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started {
+        let strategy = Attached {
+            scope: Arc::clone(scope),
+            sidecar: self.sidecar,
+            nonce: self.nonce,
+        };
+        Started::new(controls::all(scope), Box::new(strategy))
     }
 }
 
-fn none(pod: &Pod, why: &str) -> ResolveError {
+fn none(pod: &Pod, why: &str) -> NoSidecar {
     let name = pod.metadata.name.clone().unwrap_or_default();
-    ResolveError::NoSidecar(name, why.to_owned())
+    NoSidecar {
+        pod: name,
+        why: why.to_owned(),
+    }
 }
 
-fn sidecar_of(pod: &Pod) -> Result<Beside, ResolveError> {
+fn sidecar_of(pod: &Pod) -> Result<Beside, NoSidecar> {
     let spec = pod.spec.clone().unwrap_or_default();
     if spec.share_process_namespace != Some(true) {
         return Err(none(pod, "its containers share no process namespace"));
@@ -160,7 +176,7 @@ fn sidecar_of(pod: &Pod) -> Result<Beside, ResolveError> {
     Ok(Beside {
         name: SIDECAR_CONTAINER
             .parse()
-            .map_err(|_| ResolveError::Malformed("a name"))?,
+            .map_err(|_| none(pod, "its name is not valid"))?,
         image: named.and_then(|c| c.image.clone()).unwrap_or_default(),
         image_id: status.image_id.clone(),
     })
@@ -177,31 +193,30 @@ impl ScanStrategy for Attached {
          still hide from /proc, and disturb the probe"
     }
 
-    fn commands(&self, target: &Target, request: &InventoryRequest) -> Vec<PlannedCommand> {
-        let seconds = self.session.plan().lease_seconds;
-        self.sidecar.commands(target, request, &self.nonce, seconds)
-    }
-
     async fn open(
         &self,
-        plan: &ScanPlan,
-        _: &EnforcedControls,
-        _: &InventoryRequest,
+        _: &OpenContext<'_>,
+        controls: &EnforcedControls,
     ) -> Result<Box<dyn TargetAccess>, StrategyError> {
+        let plan = self.scope.plan();
         let beside = Target {
             container: self.sidecar.name.clone(),
             ..plan.target.clone()
         };
         let argv = probe_command::argv(&plan.target, &self.nonce, plan.lease_seconds);
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
-        let opened = self.session.exec(&beside, &argv).await;
-        let stream = opened.map_err(|error| StrategyError {
-            message: format!("cannot exec into the sidecar of {}", plan.target),
-            hint: error.hint.clone(),
-            source: Some(Box::new(error)),
+        let client = self.scope.credential().scan_client(controls);
+        let client = client.map_err(|error| failed("no credential", error))?;
+        let opened = client.exec(&beside, &argv).await;
+        let stream = opened.map_err(|error| {
+            let message = format!("cannot exec into the sidecar of {}", plan.target);
+            let (kind, remedy) = (error.failure_kind(), error.remedy());
+            StrategyError::new(kind, message)
+                .with_remedy(remedy)
+                .with_source(error)
         })?;
         let stream = AgentStream::new(stream, Agent::Probe, &self.nonce, plan.lease_seconds);
-        Ok(Box::new(stream.comparing(&self.session)))
+        Ok(Box::new(stream.comparing(&self.scope)))
     }
 }
 
@@ -230,7 +245,8 @@ mod tests {
             }]},
         }))
         .unwrap();
-        let of = |wanted: Option<&str>| AttachedReach::new(&pod, wanted).map_err(|e| e.to_string());
+        let of =
+            |wanted: Option<&str>| AttachedApproach::new(&pod, wanted).map_err(|e| e.to_string());
         for good in [
             None,
             Some("r.example/probe:1"),

@@ -1,82 +1,67 @@
 //! Strategy `container`: one exec into the running container, with the shell collector on stdin.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use scanner_core::{
-    EnforcedControls, ScanPlan, ScanStrategy, StrategyError, Target, TargetAccess,
-    inventory::{InventoryRequest, collector},
+    EnforcedControls, OpenContext, ScanStrategy, StrategyError, TargetAccess,
+    inventory::collector,
     plan::{PlannedCommand, PlannedRule},
 };
 use uuid::Uuid;
 
 use crate::{
+    controls,
     plan::manifest,
-    run::session::Session,
+    run::scope::ScanScope,
     strategies::{
-        agent::{Agent, AgentStream, Lacks},
-        approach::{Reach, Settled},
+        agent::{Agent, AgentStream},
+        approach::{Approach, PlanScope, Started},
+        failed,
     },
 };
 
-/// Execs into the target with the scan's own identity.
-pub struct ContainerExec {
-    session: Arc<Session>,
-    nonce: String,
-    lacks: Arc<OnceLock<Lacks>>,
-}
-
-impl ContainerExec {
-    /// A strategy for one scan.
-    pub fn new(session: &Arc<Session>) -> Self {
-        Self {
-            session: Arc::clone(session),
-            nonce: Uuid::new_v4().simple().to_string(),
-            lacks: Arc::default(),
-        }
-    }
-}
-
 /// Strategy `container` as part of a scan.
-#[derive(Default)]
-pub(crate) struct ContainerReach {
-    lacks: Arc<OnceLock<Lacks>>,
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ContainerApproach {
+    /// Whether an answer without a list of files is no answer, as where another strategy can be taken instead.
+    pub strict: bool,
 }
 
-impl Reach for ContainerReach {
+impl Approach for ContainerApproach {
     fn name(&self) -> &'static str {
         "container"
     }
 
-    fn rules(&self, scan: &Settled<'_>) -> Vec<PlannedRule> {
-        vec![manifest::exec_rule(scan.target.pod.as_str())]
+    fn rules(&self, scope: &PlanScope<'_>) -> Vec<PlannedRule> {
+        vec![manifest::exec_rule(scope.target.pod.as_str())]
     }
 
-    fn commands(&self, scan: &Settled<'_>) -> Vec<PlannedCommand> {
-        commands(scan.target, scan.request)
+    fn commands(&self, scope: &PlanScope<'_>) -> Vec<PlannedCommand> {
+        let script = collector::script(&scope.request.comparing(), &"0".repeat(32));
+        vec![PlannedCommand::new(
+            scope.target.container.as_str(),
+            collector::COMMAND.map(str::to_owned).to_vec(),
+            "the collector script, which only reads",
+            script.len(),
+        )]
     }
 
-    fn strategy(&self, session: &Arc<Session>) -> Box<dyn ScanStrategy> {
-        Box::new(ContainerExec {
-            lacks: Arc::clone(&self.lacks),
-            ..ContainerExec::new(session)
-        })
-    }
-
-    fn lacks(&self) -> Option<&Lacks> {
-        self.lacks.get()
+    fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started {
+        let strategy = ContainerExec {
+            scope: Arc::clone(scope),
+            nonce: Uuid::new_v4().simple().to_string(),
+            strict: self.strict,
+        };
+        Started::new(controls::all(scope), Box::new(strategy))
     }
 }
 
-/// What would run in `target` to answer `request`.
-pub fn commands(target: &Target, request: &InventoryRequest) -> Vec<PlannedCommand> {
-    let script = collector::script(&request.comparing(), &"0".repeat(32));
-    vec![PlannedCommand {
-        container: target.container.to_string(),
-        argv: collector::COMMAND.map(str::to_owned).to_vec(),
-        stdin: "the collector script, which only reads".into(),
-        stdin_bytes: script.len(),
-    }]
+/// Execs into the target with the scan's own identity.
+struct ContainerExec {
+    scope: Arc<ScanScope>,
+    nonce: String,
+    strict: bool,
 }
 
 #[async_trait]
@@ -89,24 +74,25 @@ impl ScanStrategy for ContainerExec {
         "the target's own shell and tools answer: an intruder in it can lie"
     }
 
-    fn commands(&self, target: &Target, request: &InventoryRequest) -> Vec<PlannedCommand> {
-        commands(target, request)
-    }
-
     async fn open(
         &self,
-        plan: &ScanPlan,
-        _: &EnforcedControls,
-        _: &InventoryRequest,
+        _: &OpenContext<'_>,
+        controls: &EnforcedControls,
     ) -> Result<Box<dyn TargetAccess>, StrategyError> {
-        let opened = self.session.exec(&plan.target, &collector::COMMAND).await;
-        let stream = opened.map_err(|error| StrategyError {
-            message: format!("cannot exec into {}", plan.target),
-            hint: error.hint.clone(),
-            source: Some(Box::new(error)),
+        let plan = self.scope.plan();
+        let client = self.scope.credential().scan_client(controls);
+        let client = client.map_err(|error| failed("no credential", error))?;
+        let opened = client.exec(&plan.target, &collector::COMMAND).await;
+        let stream = opened.map_err(|error| {
+            let (kind, remedy) = (error.failure_kind(), error.remedy());
+            StrategyError::new(kind, format!("cannot exec into {}", plan.target))
+                .with_remedy(remedy)
+                .with_source(error)
         })?;
-        let agent = Agent::Collector(Arc::clone(&self.lacks));
+        let agent = Agent::Collector {
+            strict: self.strict,
+        };
         let stream = AgentStream::new(stream, agent, &self.nonce, plan.lease_seconds);
-        Ok(Box::new(stream.comparing(&self.session)))
+        Ok(Box::new(stream.comparing(&self.scope)))
     }
 }

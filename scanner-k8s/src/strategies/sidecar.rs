@@ -3,6 +3,7 @@
 mod clone;
 mod confinement;
 mod diagnosis;
+mod image_target;
 mod isolation;
 mod options;
 mod own;
@@ -17,14 +18,13 @@ mod watch;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, OnceLock, PoisonError, Weak, atomic::AtomicBool},
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
 };
 
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
-    ScanReport, ScanStrategy, SecurityControl, Target,
-    plan::{PlannedCommand, PlannedObject, PlannedRule},
-    target::{Namespace, TargetForm},
+    Target,
+    plan::{Need, PlannedCommand, PlannedObject, PlannedRule},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -32,80 +32,49 @@ use uuid::Uuid;
 use crate::{
     api::client::OperatorClient,
     controls,
-    plan::{manifest, preflight::Need, resolve::ResolveError},
+    plan::{
+        limits, manifest,
+        sidecar_options::{Mode, SidecarOptions},
+    },
     pod::{
         access_planner, security_context,
         security_context::{PodSecurity, TargetContext},
     },
-    run::session::Session,
-    strategies::approach::{Reach, Settled},
+    run::scope::ScanScope,
+    strategies::approach::{Approach, PlanScope, Started},
 };
-use options::{PLAIN, as_root, tell_as_root};
-use own::OwnPod;
+use options::{UNPRIVILEGED, as_root, note_as_root};
+use own::ScanPod;
 use reference::Reference;
 use spec::Parts;
 
-use crate::plan::limits;
-use crate::plan::sidecar_options::Mode;
-use crate::plan::sidecar_options::SidecarOptions;
-pub use options::Unfit;
-
-/// An image that runs nowhere, as a target: its pod is the scan's own.
-pub(crate) fn image_target(
-    namespace: Namespace,
-    name: &str,
-    image: &str,
-) -> Result<Target, ResolveError> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
-    if image.is_empty() || image.len() > 1000 || !image.chars().all(plain) {
-        return Err(Unfit::Reference(image.chars().take(80).collect()).into());
-    }
-    let invalid = ResolveError::Malformed("a valid name");
-    Ok(Target {
-        namespace,
-        pod: name.parse().map_err(|_| invalid)?,
-        pod_uid: String::new(),
-        container: name
-            .parse()
-            .map_err(|_| ResolveError::Malformed("a valid name"))?,
-        container_id: String::new(),
-        image: image.to_owned(),
-        image_id: image
-            .split_once('@')
-            .map(|_| image.to_owned())
-            .unwrap_or_default(),
-        node: String::new(),
-        restarts: 0,
-        form: TargetForm::Image,
-    })
-}
+pub use image_target::image_target;
+pub use options::SidecarRefusal;
 
 /// Strategy `sidecar` as part of a scan.
-pub(crate) struct SidecarReach {
+pub struct SidecarApproach {
     parts: Parts,
     required: bool,
     canaries: Vec<SocketAddr>,
     image_only: bool,
     /// Of an image that runs nowhere.
     expected_digest: Option<String>,
-    resolved: Arc<OnceLock<String>>,
-    own: Mutex<Weak<OwnPod>>,
     /// Part of the probe's arguments, and so of the plan.
     nonce: String,
 }
 
-impl SidecarReach {
+impl SidecarApproach {
     /// Decides what the pod holds and as whom the probe runs in it.
     ///
     /// # Errors
     ///
     /// Fails when no allowed security context can look.
-    pub(crate) async fn new(
+    pub async fn new(
         operator: &OperatorClient,
         target: &Target,
         pod: Option<&Pod>,
         options: SidecarOptions,
-    ) -> Result<Self, ResolveError> {
+    ) -> Result<Self, SidecarRefusal> {
         let namespace = target.namespace.as_str();
         let reference = match pod {
             Some(_) => Reference::running(target),
@@ -114,15 +83,15 @@ impl SidecarReach {
         if let (Some(expected), Some(named)) = (&options.expected_digest, target.digest())
             && expected != named
         {
-            return Err(Unfit::Digest(named.to_owned(), expected.clone()).into());
+            return Err(SidecarRefusal::Digest(named.to_owned(), expected.clone()));
         }
         let spec = pod.and_then(|pod| serde_json::to_value(pod.spec.as_ref()).ok());
         let spec = spec.unwrap_or_default();
         let (context, copied, same_node) = match (options.mode, pod) {
             (Mode::Clone { keep, same_node }, Some(pod)) => {
-                let powers = clone::powers(&spec, target.container.as_str());
-                if !powers.is_empty() {
-                    return Err(Unfit::Powers(powers.join(", ")).into());
+                let dangerous = clone::dangerous_settings(&spec, target.container.as_str());
+                if !dangerous.is_empty() {
+                    return Err(SidecarRefusal::DangerousSettings(dangerous.join(", ")));
                 }
                 let seen = TargetContext {
                     host_pid: false,
@@ -133,7 +102,7 @@ impl SidecarReach {
                 } else {
                     PodSecurity::Privileged
                 };
-                let context = access_planner::plan(&seen, level).map_err(Unfit::Clone)?;
+                let context = access_planner::plan(&seen, level).map_err(SidecarRefusal::Clone)?;
                 let copied = clone::of(&spec, target.container.as_str(), keep);
                 (context, Some(copied), same_node)
             }
@@ -147,11 +116,11 @@ impl SidecarReach {
                 let context = if root {
                     as_root(security_context::level(operator, namespace).await)?
                 } else {
-                    PLAIN
+                    UNPRIVILEGED
                 };
                 (context, None, same_node && pod.is_some())
             }
-            (Mode::Clone { .. }, None) => (PLAIN, None, false),
+            (Mode::Clone { .. }, None) => (UNPRIVILEGED, None, false),
         };
         let mut pull_secrets: Vec<Value> = options
             .pull_secrets
@@ -182,28 +151,12 @@ impl SidecarReach {
             required: options.require_isolation,
             canaries,
             image_only: pod.is_none(),
-            resolved: Arc::default(),
-            own: Mutex::new(Weak::new()),
             nonce: Uuid::new_v4().simple().to_string(),
         })
     }
-
-    /// The one pod of a scan, which its controls and its strategy share.
-    fn own(&self, session: &Arc<Session>) -> Arc<OwnPod> {
-        let mut last = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(own) = last
-            .upgrade()
-            .filter(|own| Arc::ptr_eq(&own.session, session))
-        {
-            return own;
-        }
-        let own = OwnPod::new(session, &self.parts, &self.canaries, &self.resolved);
-        *last = Arc::downgrade(&own);
-        own
-    }
 }
 
-impl Reach for SidecarReach {
+impl Approach for SidecarApproach {
     fn name(&self) -> &'static str {
         match (self.image_only, &self.parts.copied) {
             (true, _) => "image",
@@ -212,49 +165,43 @@ impl Reach for SidecarReach {
         }
     }
 
-    fn needs(&self) -> &'static [Need] {
-        &[
-            ("", "pods", &["create", "delete", "get", "list", "watch"]),
-            (
-                "networking.k8s.io",
-                "networkpolicies",
-                &["create", "delete", "list"],
-            ),
+    fn needs(&self) -> Vec<Need> {
+        let network = "networking.k8s.io";
+        vec![
+            Need::new("", "pods", &["create", "delete", "get", "list", "watch"]),
+            Need::new(network, "networkpolicies", &["create", "delete", "list"]),
         ]
     }
 
-    fn objects(&self, scan: &Settled<'_>) -> Vec<PlannedObject> {
-        let spec = self.parts.spec(scan.name, scan.lease_seconds, 0);
+    fn objects(&self, scope: &PlanScope<'_>) -> Vec<PlannedObject> {
+        let spec = self.parts.spec(scope.name, scope.lease_seconds, 0);
         let why = self.parts.context.why;
         let policy = "networking.k8s.io/v1";
         vec![
-            scan.object(policy, "NetworkPolicy", scan.name, "denies the pod all ingress and egress"),
-            PlannedObject {
-                spec: Some(spec),
-                ..scan.object("v1", "Pod", scan.name, why)
-            },
-            scan.object(
+            scope.object(policy, "NetworkPolicy", scope.name, "denies the pod all ingress and egress"),
+            scope.object("v1", "Pod", scope.name, why).with_spec(spec),
+            scope.object(
                 policy,
                 "NetworkPolicy",
-                &isolation::hole_name(scan.name),
+                &isolation::probe_egress_policy_name(scope.name),
                 "allows egress for a moment while only the probe runs, to prove that the other is enforced",
             ),
         ]
     }
 
-    fn rules(&self, scan: &Settled<'_>) -> Vec<PlannedRule> {
-        vec![manifest::exec_rule(scan.name)]
+    fn rules(&self, scope: &PlanScope<'_>) -> Vec<PlannedRule> {
+        vec![manifest::exec_rule(scope.name)]
     }
 
-    fn commands(&self, scan: &Settled<'_>) -> Vec<PlannedCommand> {
+    fn commands(&self, scope: &PlanScope<'_>) -> Vec<PlannedCommand> {
         let own = self.parts.copied.is_some();
-        strategy::commands(scan, own, &self.canaries, &self.nonce)
+        strategy::commands(scope, own, &self.canaries, &self.nonce)
     }
 
     /// They are for the scan's own pod; the container id of a clone, which no plan knows, may be any.
-    fn limits(&self, scan: &Settled<'_>, commands: &[PlannedCommand]) -> Vec<PlannedRule> {
-        let mut own = scan.target.clone();
-        let Ok(name) = scan.name.parse() else {
+    fn limits(&self, scope: &PlanScope<'_>, commands: &[PlannedCommand]) -> Vec<PlannedRule> {
+        let mut own = scope.target.clone();
+        let Ok(name) = scope.name.parse() else {
             return Vec::new();
         };
         own.pod = name;
@@ -281,9 +228,10 @@ impl Reach for SidecarReach {
         all
     }
 
-    fn controls(&self, session: &Arc<Session>) -> Vec<Box<dyn SecurityControl>> {
-        let own = self.own(session);
-        let mut all = controls::all(session);
+    fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started {
+        let resolved = Arc::new(OnceLock::new());
+        let own = ScanPod::new(scope, &self.parts, &self.canaries, &resolved);
+        let mut all = controls::all(scope);
         if self.image_only {
             all.retain(|control| control.id() != "target-pin");
         }
@@ -291,27 +239,21 @@ impl Reach for SidecarReach {
             own: Arc::clone(&own),
             required: self.required,
             shown: AtomicBool::new(false),
+            broken: Mutex::default(),
         }));
-        all.push(Box::new(pod_control::Life(own)));
-        all
-    }
-
-    fn strategy(&self, session: &Arc<Session>) -> Box<dyn ScanStrategy> {
-        Box::new(strategy::Sidecar::new(
-            self.own(session),
-            self.image_only,
-            self.expected_digest.clone(),
-            &self.nonce,
-        ))
-    }
-
-    fn refine(&self, report: &mut ScanReport) {
+        all.push(Box::new(pod_control::ScanPodControl(Arc::clone(&own))));
+        let expected = self.expected_digest;
+        let strategy = strategy::Sidecar::new(own, self.image_only, expected, &self.nonce);
         // A probe that is root already is refused by something else.
-        if self.parts.copied.is_none() && self.parts.context.uid != 0 {
-            tell_as_root(&mut report.coverage);
-        }
-        if let (true, Some(id)) = (self.image_only, self.resolved.get()) {
-            report.plan.target.image_id.clone_from(id);
-        }
+        let unread = self.parts.copied.is_none() && self.parts.context.uid != 0;
+        let image_only = self.image_only;
+        Started::new(all, Box::new(strategy)).refining(move |report| {
+            if unread {
+                note_as_root(&mut report.coverage);
+            }
+            if let (true, Some(id)) = (image_only, resolved.get()) {
+                report.plan.target.image_id.clone_from(id);
+            }
+        })
     }
 }

@@ -1,13 +1,17 @@
 //! The operator's identity: sets up and cleans up, never touches a target.
 
 use http::{Request, Response};
-use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
 use kube::{
     Api, Client, Resource,
-    api::{ApiResource, DynamicObject},
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
     client::Body,
 };
+use scanner_core::{PreparedControls, Target, plan::ScanId};
 use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::api::call::{CallError, call};
 
 /// Calls as the operator. Has no exec, and no way to the client that it is made of.
 #[derive(Clone)]
@@ -46,6 +50,27 @@ impl OperatorClient {
             Some(namespace) => Api::namespaced_with(self.0.clone(), namespace, kind),
             None => Api::all_with(self.0.clone(), kind),
         }
+    }
+
+    /// Adds an ephemeral container to `target`'s pod, and gives the pod as it then is. Only for who shows that every
+    /// control of that scan which can be shown before it has access was verified: its entry stays in the pod.
+    pub(crate) async fn add_ephemeral_container(
+        &self,
+        controls: &PreparedControls,
+        scan: &ScanId,
+        target: &Target,
+        container: &serde_json::Value,
+    ) -> Result<Pod, CallError> {
+        let patch = json!({"spec": {"ephemeralContainers": [container]}});
+        let pods = self.api::<Pod>(target.namespace.as_str());
+        let what = format!("add an ephemeral container to {target}");
+        if !controls.is_of(scan) {
+            return Err(CallError::not_surrounded(what));
+        }
+        let params = PatchParams::default();
+        let patch = Patch::Strategic(&patch);
+        let pod = target.pod.as_str();
+        call(what, pods.patch_ephemeral_containers(pod, &params, &patch)).await
     }
 
     /// Gets a path, with the headers of the answer.

@@ -2,18 +2,11 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::{
-    Api, Client,
-    api::{Patch, PatchParams},
-};
+use kube::Client;
 use scanner_core::Target;
 use secrecy::SecretString;
 
-use crate::api::{
-    call::{CallError, call},
-    exec::{self, ExecError, ExecStream, Place},
-};
+use crate::api::exec::{self, ExecError, ExecStream, Place};
 
 /// The scan's own identity in the target's pod. The only type that can exec into a target.
 #[derive(Clone)]
@@ -40,24 +33,5 @@ impl ScanClient {
             container: target.container.as_str(),
         };
         exec::open(&self.client, format!("exec into {target}"), place, argv).await
-    }
-
-    /// Adds an ephemeral container to `target`'s pod, and gives the pod as it then is.
-    pub(crate) async fn add_ephemeral_container(
-        &self,
-        target: &Target,
-        container: &serde_json::Value,
-    ) -> Result<Pod, CallError> {
-        let patch = serde_json::json!({"spec": {"ephemeralContainers": [container]}});
-        let pods = Api::<Pod>::namespaced(self.client.clone(), target.namespace.as_str());
-        call(
-            format!("add an ephemeral container to {target}"),
-            pods.patch_ephemeral_containers(
-                target.pod.as_str(),
-                &PatchParams::default(),
-                &Patch::Strategic(&patch),
-            ),
-        )
-        .await
     }
 }

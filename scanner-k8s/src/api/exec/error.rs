@@ -1,6 +1,6 @@
 //! Why an exec has no result, as a kind that is decided where the error is made.
 
-use scanner_core::ControlError;
+use scanner_core::{ControlError, FailureKind, Remedy};
 use tokio_tungstenite::tungstenite::Error as WsError;
 
 use crate::api::call::{CallError, CallErrorKind, ForbiddenBy};
@@ -86,6 +86,26 @@ impl ExecError {
         }
     }
 
+    /// What kind of failure of a scan this is.
+    pub fn failure_kind(&self) -> FailureKind {
+        match self.kind() {
+            ExecErrorKind::Forbidden { by } => FailureKind::ExecForbidden { by: by.into() },
+            ExecErrorKind::NotOpened(CallErrorKind::Timeout | CallErrorKind::Unreachable)
+            | ExecErrorKind::Connection => FailureKind::Unreachable,
+            ExecErrorKind::NotOpened(_) => FailureKind::Unknown,
+            ExecErrorKind::NoShell => FailureKind::NoShell,
+            ExecErrorKind::Failed => FailureKind::CommandFailed,
+            ExecErrorKind::TooLong => FailureKind::TooLong,
+            ExecErrorKind::TooLate => FailureKind::TooLate,
+            ExecErrorKind::Cut => FailureKind::Cut,
+        }
+    }
+
+    /// What to do next, where the server did not open the stream.
+    pub fn remedy(&self) -> Option<Remedy> {
+        self.hint().map(Remedy::advice)
+    }
+
     /// What to do next, where the server did not open the stream.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -98,12 +118,9 @@ impl ExecError {
     pub fn of_control(self) -> ControlError {
         match self {
             Self::NotOpened(error) => error.of_control(),
-            error => ControlError {
-                message: "the exec failed".into(),
-                hint: None,
-                effect: scanner_core::control::ControlEffect::NotHeld,
-                source: Some(Box::new(error)),
-            },
+            error => ControlError::new("the exec failed")
+                .with_kind(error.failure_kind())
+                .with_source(error),
         }
     }
 

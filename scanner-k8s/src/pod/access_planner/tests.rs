@@ -182,7 +182,7 @@ fn every_refusal_names_a_strategy_that_a_target_without_a_shell_can_take() {
         Refusal::PodSecurity("baseline"),
         Refusal::UnknownLevel,
     ] {
-        let hint = refusal.hint();
-        assert!(hint.contains("secure-scan sidecar --inert"), "{refusal}");
+        let remedy = refusal.remedy().to_string();
+        assert!(remedy.contains("strategy sidecar, inert"), "{refusal}");
     }
 }

@@ -5,17 +5,19 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStateWaiting, Pod};
 use scanner_core::{
-    ControlError, Evidence, SecurityControl, StrategyError, escape::visible, plan::PlannedControl,
+    ControlError, Evidence, FailureKind, Remedy, SecurityControl, StrategyError,
+    control::{ControlScope, ReleaseError, VerifyError},
+    escape::visible,
+    plan::PlannedControl,
 };
 
-use super::failed;
 use crate::{
     api::{
         admission_hints,
         call::{CallError, CallErrorKind, call_with_retry},
         object_watch::Watched,
     },
-    run::session::{Session, not_held},
+    run::scope::ScanScope,
 };
 
 /// How long a probe may take to start, its image included.
@@ -41,15 +43,15 @@ fn planned(pod: &Pod, name: &str) -> bool {
     all.unwrap_or_default().iter().any(|c| c.name == name)
 }
 
-async fn get(session: &Session) -> Result<Pod, CallError> {
-    let api = session.operator_api::<Pod>();
-    let pod = session.plan().target.pod.as_str();
+async fn get(scope: &ScanScope) -> Result<Pod, CallError> {
+    let api = scope.operator_api::<Pod>();
+    let pod = scope.plan().target.pod.as_str();
     call_with_retry("get the target's pod".into(), || api.get(pod)).await
 }
 
 /// The target's pod from `now` on.
-fn watched(session: &Session, now: Pod) -> Watched<Pod> {
-    Watched::new(session.operator_api(), "watch the target's pod", now)
+fn watched(scope: &ScanScope, now: Pod) -> Watched<Pod> {
+    Watched::new(scope.operator_api(), "watch the target's pod", now)
 }
 
 /// Why a container waits for what does not come by waiting: the reason, and what it says of it.
@@ -73,10 +75,10 @@ fn before(pod: &Pod, own: &str) -> Option<String> {
 }
 
 /// Waits until the probe runs; `added` is the pod as the server answered when it was added.
-pub(super) async fn running(session: &Session, added: Pod) -> Result<(), StrategyError> {
-    let name = session.name();
-    let mut held = session.with_probe.lock().await;
-    let watch = held.insert(watched(session, added));
+pub(super) async fn running(scope: &ScanScope, added: Pod) -> Result<(), StrategyError> {
+    let name = scope.name();
+    let mut held = scope.target().with_probe.lock().await;
+    let watch = held.insert(watched(scope, added));
     let seen = watch
         .until(START, |pod| {
             let state = state(&pod.last, &name)?;
@@ -91,7 +93,10 @@ pub(super) async fn running(session: &Session, added: Pod) -> Result<(), Strateg
             stuck(state.waiting).map(Err)
         })
         .await
-        .map_err(|e| failed("cannot see whether the probe runs", Box::new(e)))?;
+        .map_err(|error| {
+            let kind = error.failure_kind();
+            StrategyError::new(kind, "cannot see whether the probe runs").with_source(error)
+        })?;
     let (reason, hint) = match seen {
         Some(Ok(())) => return Ok(()),
         Some(Err((reason, message))) => (
@@ -106,20 +111,20 @@ pub(super) async fn running(session: &Session, added: Pod) -> Result<(), Strateg
                      goes when the pod is deleted"
                 ),
                 None => "see the events of the pod, that its node is not too busy, and that it can pull \
-                         --probe-image"
+                         the probe's image"
                     .into(),
             },
         ),
     };
-    Err(StrategyError {
-        message: format!("the probe does not run: {reason}"),
-        hint: Some(hint),
-        source: None,
-    })
+    Err(StrategyError::new(
+        FailureKind::NotStarted,
+        format!("the probe does not run: {reason}"),
+    )
+    .with_remedy(Remedy::advice(hint)))
 }
 
-/// The ephemeral container has ended; its entry in the pod's specification stays and is told.
-pub(crate) struct ProbeEnds(pub(crate) Arc<Session>);
+/// The ephemeral container has ended; its entry in the pod's specification stays and is reported.
+pub(crate) struct ProbeEnds(pub(crate) Arc<ScanScope>);
 
 #[async_trait]
 impl SecurityControl for ProbeEnds {
@@ -128,40 +133,31 @@ impl SecurityControl for ProbeEnds {
     }
 
     fn plan(&self) -> PlannedControl {
-        PlannedControl {
-            id: self.id().into(),
-            title: "The probe ends by itself".into(),
-            planned: vec![
-                format!(
-                    "ends when its exec ends, 30 s after its start if none comes, {} s at most",
-                    self.0.plan().lease_seconds
-                ),
-                format!(
-                    "residue: Kubernetes keeps the entry of ephemeral container {} in the pod's \
+        PlannedControl::new(self.id(), "The probe ends by itself")
+            .planning(format!(
+                "ends when its exec ends, 30 s after its start if none comes, {} s at most",
+                self.0.plan().lease_seconds
+            ))
+            .planning(format!(
+                "residue: Kubernetes keeps the entry of ephemeral container {} in the pod's \
                      specification until the pod is deleted",
-                    self.0.name()
-                ),
-            ],
-        }
+                self.0.name()
+            ))
     }
 
-    async fn enforce(&self) -> Result<Evidence, ControlError> {
+    async fn enforce(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
         Ok(Evidence::of(
             "the probe is started with its deadline as an argument",
         ))
     }
 
-    async fn verify(&self) -> Result<Evidence, ControlError> {
+    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
         Ok(Evidence::of("seen to have ended after the scan"))
     }
 
-    async fn release(&self) -> Result<Evidence, ControlError> {
-        Ok(Evidence::none())
-    }
-
-    async fn verify_release(&self) -> Result<Evidence, ControlError> {
+    async fn verify_release(&self, _: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
         let name = self.0.name();
-        if !self.0.probe_may_exist() {
+        if !self.0.ledger().probe_may_exist() {
             return Ok(Evidence::of("no ephemeral container was added"));
         }
         match end(&self.0).await.map_err(CallError::of_control)? {
@@ -177,20 +173,19 @@ impl SecurityControl for ProbeEnds {
                     self.0.plan().target.pod
                 ),
             ])),
-            End::Stuck(reason, message) => Err(ControlError {
-                hint: Some(
-                    "delete the pod, or let it be: a probe that starts later ends after 30 s"
-                        .into(),
-                ),
-                ..not_held(format!(
-                    "ephemeral container {name} never started and the node goes on trying: {}",
-                    visible(&format!("{reason}: {message}"), 300)
-                ))
-            }),
-            End::NotSeen => Err(not_held(format!(
+            End::Stuck(reason, message) => Err(ControlError::new(format!(
+                "ephemeral container {name} never started and the node goes on trying: {}",
+                visible(&format!("{reason}: {message}"), 300)
+            ))
+            .with_remedy(Remedy::advice(
+                "delete the pod, or let it be: a probe that starts later ends after 30 s",
+            ))
+            .into()),
+            End::NotSeen => Err(ControlError::new(format!(
                 "ephemeral container {name} was not seen to end within {} s",
                 END.as_secs()
-            ))),
+            ))
+            .into()),
         }
     }
 }
@@ -204,8 +199,8 @@ enum End {
     NotSeen,
 }
 
-async fn end(session: &Session) -> Result<End, CallError> {
-    let name = session.name();
+async fn end(scope: &ScanScope) -> Result<End, CallError> {
+    let name = scope.name();
     let ended = |pod: &Watched<Pod>| {
         let state = state(&pod.last, &name)?;
         if let Some(ended) = state.terminated {
@@ -213,7 +208,7 @@ async fn end(session: &Session) -> Result<End, CallError> {
         }
         stuck(state.waiting).map(|(reason, message)| End::Stuck(reason, message))
     };
-    let mut held = session.with_probe.lock().await;
+    let mut held = scope.target().with_probe.lock().await;
     if let Some(watch) = held.as_mut() {
         let seen = watch.until(FIRST, ended).await;
         match seen {
@@ -223,11 +218,11 @@ async fn end(session: &Session) -> Result<End, CallError> {
             Ok(None) | Err(_) => {}
         }
     }
-    let now = match get(session).await {
+    let now = match get(scope).await {
         Ok(now) if !planned(&now, &name) => {
             // A call whose answer was lost may still be under way.
             tokio::time::sleep(SETTLE).await;
-            get(session).await
+            get(scope).await
         }
         now => now,
     };
@@ -237,7 +232,7 @@ async fn end(session: &Session) -> Result<End, CallError> {
         Err(error) if error.kind() == CallErrorKind::NotFound => return Ok(End::PodGone),
         Err(error) => return Err(error),
     };
-    let watch = held.insert(watched(session, now));
+    let watch = held.insert(watched(scope, now));
     let seen = watch.until(END, ended).await?;
     Ok(match seen {
         Some(end) => end,

@@ -1,11 +1,11 @@
-//! What of a pod its clone keeps, as a pure function. Kept is only what is named here.
+//! Which pod fields a clone keeps, as a pure function. Kept is only what is named here.
 
 mod security;
 
 use serde_json::{Map, Value, json};
 
 use crate::plan::sidecar_options::Keep;
-pub(super) use security::powers;
+pub(super) use security::dangerous_settings;
 
 /// The copied parts of a pod, and in what they differ from it.
 #[derive(Debug, Clone, Default)]

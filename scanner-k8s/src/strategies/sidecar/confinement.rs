@@ -1,9 +1,9 @@
 //! What the kernel says of the probe's container, held to what was planned: no webhook and no runtime
 //! gave it more.
 
-use scanner_core::{ControlError, control::ControlEffect, escape::visible};
+use scanner_core::{ControlError, Remedy, control::VerifyError, escape::visible};
 
-use crate::{pod::access_planner::ProbeContext, run::session::not_held};
+use crate::pod::access_planner::ProbeContext;
 
 /// Numbers of the capabilities that a probe may be given, capabilities(7).
 const NUMBERS: [(&str, u32); 16] = [
@@ -27,12 +27,12 @@ const NUMBERS: [(&str, u32); 16] = [
 /// Mode of a process under a filter, proc(5).
 const FILTER: &str = "2";
 
-/// Judges the canary's answer to `who`, and tells it for a reader.
+/// Evaluates the canary's answer to `who`, and words it for a reader.
 ///
 /// # Errors
 ///
-/// Fails when the container is more than was planned; without seccomp it is told and tolerated.
-pub(super) fn judge(answer: &str, context: &ProbeContext) -> Result<String, ControlError> {
+/// Fails when the container is more than was planned; without seccomp it is reported and tolerated.
+pub(super) fn evaluate(answer: &str, context: &ProbeContext) -> Result<String, VerifyError> {
     let field = |name: &str| {
         let mut words = answer.split_whitespace();
         words
@@ -50,28 +50,27 @@ pub(super) fn judge(answer: &str, context: &ProbeContext) -> Result<String, Cont
         && field("no_new_privs") == "1"
         && as_planned;
     if !same {
-        return Err(ControlError {
-            hint: Some(
-                "an admission webhook or the node's runtime changed the security context; exempt what \
-                 secure-scan makes"
-                    .into(),
-            ),
-            ..not_held(format!(
-                "the probe does not run as planned: {}",
-                visible(answer, 300)
-            ))
-        });
+        return Err(ControlError::new(format!(
+            "the probe does not run as planned: {}",
+            visible(answer, 300)
+        ))
+        .with_remedy(Remedy::advice(
+            "an admission webhook or the node's runtime changed the security context; exempt what \
+                 secure-scan makes",
+        ))
+        .into());
     }
     let lsm = match field("lsm") {
         "" | "-" => "no AppArmor or SELinux on this node".to_owned(),
         profile => format!("confined as {}", visible(profile, 120)),
     };
     if field("seccomp") != FILTER {
-        return Err(ControlError {
-            effect: ControlEffect::Tolerated,
-            hint: Some("see that the node's kernel and runtime have seccomp".into()),
-            ..not_held(format!("the probe runs without a seccomp filter; {lsm}"))
-        });
+        return Err(VerifyError::Tolerated(
+            ControlError::new(format!("the probe runs without a seccomp filter; {lsm}"))
+                .with_remedy(Remedy::advice(
+                    "see that the node's kernel and runtime have seccomp",
+                )),
+        ));
     }
     Ok(format!(
         "from inside: user {}:{}, capabilities {}, no new privileges, seccomp filter; {lsm}",
@@ -127,21 +126,21 @@ mod tests {
     #[test]
     fn what_is_planned_is_told() {
         let none = "0000000000000000";
-        let told = judge(&answer(5, none, 2), &context(5, true, vec![])).unwrap();
+        let told = evaluate(&answer(5, none, 2), &context(5, true, vec![])).unwrap();
         assert!(
             told.contains("capabilities none") && told.contains("no AppArmor"),
             "{told}"
         );
         let root = context(0, true, vec!["SYS_PTRACE", "DAC_READ_SEARCH"]);
-        let told = judge(&answer(0, "0000000000080004", 2), &root).unwrap();
+        let told = evaluate(&answer(0, "0000000000080004", 2), &root).unwrap();
         assert!(told.contains("capabilities 80004,"), "{told}");
         let runtime = context(0, false, vec![]);
-        assert!(judge(&answer(0, "00000000a80425fb", 2), &runtime).is_ok());
+        assert!(evaluate(&answer(0, "00000000a80425fb", 2), &runtime).is_ok());
         let one = context(0, true, vec!["NET_BIND_SERVICE"]);
-        assert!(judge(&answer(0, "0000000000000400", 2), &one).is_ok());
+        assert!(evaluate(&answer(0, "0000000000000400", 2), &one).is_ok());
         let confined =
             answer(5, none, 2).replace("lsm=-", "lsm=cri-containerd.apparmor.d(enforce)");
-        let told = judge(&confined, &context(5, true, vec![])).unwrap();
+        let told = evaluate(&confined, &context(5, true, vec![])).unwrap();
         assert!(told.contains("cri-containerd.apparmor.d"), "{told}");
     }
 
@@ -170,10 +169,10 @@ mod tests {
             ),
             (String::new(), root),
         ] {
-            let error = judge(&answer, &context).unwrap_err();
-            assert_eq!(error.effect, ControlEffect::NotHeld, "{answer}");
+            let error = evaluate(&answer, &context).unwrap_err();
+            assert!(matches!(error, VerifyError::NotHeld(_)), "{answer}");
         }
-        let error = judge(&answer(5, "0000000000000000", 0), &context(5, true, vec![]));
-        assert_eq!(error.unwrap_err().effect, ControlEffect::Tolerated);
+        let error = evaluate(&answer(5, "0000000000000000", 0), &context(5, true, vec![]));
+        assert!(matches!(error, Err(VerifyError::Tolerated(_))));
     }
 }

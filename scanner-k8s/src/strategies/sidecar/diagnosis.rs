@@ -60,7 +60,7 @@ pub(super) fn of(pod: &Pod, target: Option<&str>) -> Option<(String, &'static st
                 "CreateContainerError" | "RunContainerError" => {
                     "see that the node's runtime has image volumes (containerd 2.1), or take the clone"
                 }
-                // The gate is of the probe's image alone.
+                // The barrier is of the probe's image alone.
                 _ if container.name.ends_with(spec::GATE) => {
                     admission_hints::of_waiting(reason, message)
                 }
@@ -95,7 +95,7 @@ pub(super) fn of(pod: &Pod, target: Option<&str>) -> Option<(String, &'static st
         return Some((
             format!(
                 "the pod failed: {}",
-                visible(why.unwrap_or("its gate was not opened in time"), 300)
+                visible(why.unwrap_or("its barrier was not opened in time"), 300)
             ),
             "see the events of the pod's namespace; scan again with a longer --lease if it took too long",
         ));

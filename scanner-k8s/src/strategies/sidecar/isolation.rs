@@ -6,7 +6,7 @@ mod tries;
 use std::{
     net::{IpAddr, SocketAddr},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -16,18 +16,17 @@ use async_trait::async_trait;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::{ResourceExt as _, api::ListParams};
 use scanner_core::{
-    ControlError, Evidence, SecurityControl, control::ControlEffect, plan::PlannedControl,
+    ControlError, Evidence, Remedy, SecurityControl,
+    control::{ControlScope, ReleaseError, VerifyError},
+    plan::PlannedControl,
 };
 
-use super::own::{Left, OwnPod};
-use crate::{
-    api::{
-        call::{CallError, call_with_retry},
-        exec::ExecStream,
-    },
-    run::session::not_held,
+use super::own::{Left, ScanPod};
+use crate::api::{
+    call::{CallError, call_with_retry},
+    exec::ExecStream,
 };
-pub(super) use policy::hole_name;
+pub(super) use policy::probe_egress_policy_name;
 pub(super) use tries::ANSWER;
 use tries::{Tried, attempt};
 
@@ -38,10 +37,12 @@ pub(super) const KUBELET: u16 = 10250;
 
 /// Deny-all for the scan's own pod, with a canary.
 pub(super) struct Isolation {
-    pub(super) own: Arc<OwnPod>,
+    pub(super) own: Arc<ScanPod>,
     pub(super) required: bool,
     /// Whether it was shown to be enforced, and so has to hold until the pod is gone.
     pub(super) shown: AtomicBool,
+    /// Why it did not hold until then, where it did not: what was read is then not of an isolated pod.
+    pub(super) broken: Mutex<Option<ControlError>>,
 }
 
 #[async_trait]
@@ -56,31 +57,27 @@ impl SecurityControl for Isolation {
         } else {
             "not shown to be enforced: the report says so (--require-isolation stops instead)"
         };
-        PlannedControl {
-            id: self.id().into(),
-            title: "No network for what the scan starts".into(),
-            planned: vec![
-                "a NetworkPolicy denies all ingress and egress, before the pod exists".into(),
-                "a canary in the pod, before anything else of it runs: no address may answer; one must \
+        PlannedControl::new(self.id(), "No network for what the scan starts").planning("a NetworkPolicy denies all ingress and egress, before the pod exists").planning("a canary in the pod, before anything else of it runs: no address may answer; one must \
                  while a second policy allows egress; and none again after that is deleted"
-                    .into(),
-                otherwise.into(),
-            ],
-        }
+                    ).planning(otherwise)
     }
 
-    async fn enforce(&self) -> Result<Evidence, ControlError> {
-        let session = &self.own.session;
-        let owner = session.lease_uid()?;
-        let deny = policy::of(&session.plan.scan_id, session.namespace(), owner, None);
-        let uid = session.create::<NetworkPolicy>(deny).await?;
+    fn verifies_access(&self) -> bool {
+        true
+    }
+
+    async fn enforce(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        let scope = &self.own.scope;
+        let owner = scope.lease_uid()?;
+        let deny = policy::of(&scope.plan().scan_id, scope.namespace(), &owner, None);
+        let uid = scope.create::<NetworkPolicy>(deny).await?;
         Ok(Evidence::of(format!(
             "NetworkPolicy created (uid {uid}) before the pod: no ingress, no egress"
         )))
     }
 
-    async fn verify(&self) -> Result<Evidence, ControlError> {
-        self.own.at_the_gate().await?;
+    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+        self.own.at_the_barrier().await?;
         let labels = self.own.labels().await;
         let openers = policy::openers(&self.policies().await?, &labels.all);
         let mut canary = self.own.canary().await?;
@@ -88,54 +85,62 @@ impl SecurityControl for Isolation {
         self.own.keep(canary).await;
         let proof = proof?;
         if !openers.is_empty() {
-            return Err(self.lacking(format!(
-                "not enforced: the pod is also selected by NetworkPolicies that allow traffic: {}",
-                openers.join(", ")
-            )));
+            let openers = openers.join(", ");
+            let reason = format!(
+                "not enforced: the pod is also selected by NetworkPolicies that allow traffic: {openers}"
+            );
+            return Err(self.not_enforced(reason, Remedy::NameCanary));
         }
-        let evidence = proof.map_err(|reason| self.lacking(reason))?;
+        let evidence = proof.map_err(|reason| self.not_enforced(reason, Remedy::NameCanary))?;
         // Policies of a network plugin's own kinds are not read: they may select by these.
         if !labels.unasked.is_empty() {
-            return Err(ControlError {
-                hint: Some("exempt what secure-scan makes from what adds labels to pods".into()),
-                ..self.lacking(format!(
-                    "unknown: the cluster gave the pod labels that were not asked for ({}), by which other \
-                     policies may open it",
-                    labels.unasked.join(", ")
-                ))
-            });
+            let reason = format!(
+                "unknown: the cluster gave the pod labels that were not asked for ({}), by which other policies may \
+                 open it",
+                labels.unasked.join(", ")
+            );
+            return Err(self.not_enforced(
+                reason,
+                Remedy::advice("exempt what secure-scan makes from what adds labels to pods"),
+            ));
         }
         self.shown.store(true, Ordering::Relaxed);
         Ok(Evidence(evidence))
     }
 
-    async fn release(&self) -> Result<Evidence, ControlError> {
-        let session = &self.own.session;
+    async fn release(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        let scope = &self.own.scope;
         // The pod is gone by now: what is seen here was there for as long as it lived.
         let still = if self.shown.load(Ordering::Relaxed) {
             self.still().await
         } else {
             Ok(())
         };
-        let hole = policy::hole_name(&session.name());
+        let hole = policy::probe_egress_policy_name(&scope.name());
         let deny = async {
-            if session.may_exist("Pod") && self.own.left().await? == Left::Pod {
-                return Err(not_held(
+            if scope.ledger().may_exist("Pod") && self.own.left().await? == Left::Pod {
+                return Err(ControlError::new(
                     "the scan's pod is still there: its isolation stays as long",
                 ));
             }
-            session.delete::<NetworkPolicy>().await
+            scope.delete::<NetworkPolicy>().await
         };
-        let (hole, deny) = tokio::join!(session.delete_named::<NetworkPolicy>(&hole), deny);
-        still?;
+        let (hole, deny) = tokio::join!(scope.delete_named::<NetworkPolicy>(&hole), deny);
+        if let Err(error) = still {
+            let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+            broken.get_or_insert(error);
+        }
         hole?;
         Ok(Evidence::of(deny?))
     }
 
-    async fn verify_release(&self) -> Result<Evidence, ControlError> {
-        Ok(Evidence::of(
-            self.own.session.gone::<NetworkPolicy>().await?,
-        ))
+    async fn verify_release(&self, _: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
+        let gone = self.own.scope.gone::<NetworkPolicy>().await?;
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        match broken.take() {
+            Some(error) => Err(ReleaseError::EvidenceInvalid(error)),
+            None => Ok(Evidence::of(gone)),
+        }
     }
 }
 
@@ -151,41 +156,32 @@ impl Isolation {
         Duration::from_secs(if self.required { 30 } else { 5 })
     }
 
-    fn lacking(&self, reason: String) -> ControlError {
-        ControlError {
-            hint: Some(
-                "see that the cluster's network plugin enforces NetworkPolicies; name an address that \
-                 answers from a pod with --canary; or scan without --require-isolation"
-                    .into(),
-            ),
-            effect: if self.required {
-                ControlEffect::NotHeld
-            } else {
-                ControlEffect::Tolerated
-            },
-            ..not_held(reason)
+    fn not_enforced(&self, reason: String, remedy: Remedy) -> VerifyError {
+        let error = ControlError::new(reason).with_remedy(remedy);
+        if self.required {
+            VerifyError::NotHeld(error)
+        } else {
+            VerifyError::Tolerated(error)
         }
     }
 
     /// Whether the isolation that was shown is the one that is there now.
     async fn still(&self) -> Result<(), ControlError> {
-        let invalid = |error: ControlError| ControlError {
-            hint: Some(
-                "see who changes NetworkPolicies and pods in this namespace, and scan again".into(),
-            ),
-            effect: ControlEffect::EvidenceInvalid,
-            ..error
+        let invalid = |error: ControlError| {
+            error.with_remedy(Remedy::advice(
+                "look for who changes NetworkPolicies and pods in this namespace, and scan again",
+            ))
         };
         if self.own.relabelled().await {
-            return Err(invalid(not_held(
+            return Err(invalid(ControlError::new(
                 "the labels by which policies select the scan's pod were changed during the scan",
             )));
         }
-        let session = &self.own.session;
+        let scope = &self.own.scope;
         let all = self.policies().await.map_err(invalid)?;
-        let uid = session.uid_of("NetworkPolicy", &session.name());
+        let uid = scope.ledger().uid_of("NetworkPolicy", &scope.name());
         if !all.iter().any(|policy| policy.uid() == uid) {
-            return Err(invalid(not_held(
+            return Err(invalid(ControlError::new(
                 "the scan's NetworkPolicy was removed by someone else during the scan",
             )));
         }
@@ -193,7 +189,7 @@ impl Isolation {
         if openers.is_empty() {
             return Ok(());
         }
-        Err(invalid(not_held(format!(
+        Err(invalid(ControlError::new(format!(
             "the isolation was reopened during the scan by NetworkPolicies that allow traffic: {}",
             openers.join(", ")
         ))))
@@ -201,7 +197,7 @@ impl Isolation {
 
     /// Every policy of the namespace.
     async fn policies(&self) -> Result<Vec<NetworkPolicy>, ControlError> {
-        let api = self.own.session.operator_api::<NetworkPolicy>();
+        let api = self.own.scope.operator_api::<NetworkPolicy>();
         let params = ListParams::default();
         let all = call_with_retry("list NetworkPolicies".into(), || api.list(&params)).await;
         Ok(all.map_err(CallError::of_control)?.items)
@@ -212,7 +208,7 @@ impl Isolation {
         &self,
         canary: &mut ExecStream,
     ) -> Result<Result<Vec<String>, String>, ControlError> {
-        let session = &self.own.session;
+        let scope = &self.own.scope;
         let node = self.own.node_address().await;
         let exempt = |address: &SocketAddr| Some(address.ip()) == node;
         let closed = |tried: &Tried| !tried.values().any(|open| *open);
@@ -228,19 +224,19 @@ impl Isolation {
             .filter(|(_, o)| !**o)
             .map(|(a, _)| *a)
             .collect();
-        let hole = policy::hole_name(&session.name());
-        let owner = session.lease_uid()?;
+        let hole = policy::probe_egress_policy_name(&scope.name());
+        let owner = scope.lease_uid()?;
         let allow = policy::of(
-            &session.plan.scan_id,
-            session.namespace(),
-            owner,
+            &scope.plan().scan_id,
+            scope.namespace(),
+            &owner,
             Some(&hole),
         );
-        session.create::<NetworkPolicy>(allow).await?;
+        scope.create::<NetworkPolicy>(allow).await?;
         let answers = |tried: &Tried| quiet.iter().any(|a| tried.get(a) == Some(&true));
         let second = attempt(canary, self.lift(), answers).await;
         // Before anything else, whatever was seen: the way out is closed again.
-        session.delete_named::<NetworkPolicy>(&hole).await?;
+        scope.delete_named::<NetworkPolicy>(&hole).await?;
         let (second, _) = second?;
         let proven: Vec<SocketAddr> = quiet
             .iter()

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use scanner_core::inventory::{Coverage, Section};
+use scanner_core::{
+    Remedy,
+    inventory::{Coverage, Section},
+};
 
 use crate::pod::{
     access_planner::{ProbeContext, Refusal},
@@ -11,13 +14,14 @@ use crate::pod::{
 
 /// Why no pod of the scan's own may look.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
+#[non_exhaustive]
+pub enum SidecarRefusal {
     /// No probe can look at a clone.
     #[error("no sidecar may look at a clone of this target")]
     Clone(#[source] Refusal),
     /// A second start of the target would have the node, or could leave its isolation.
-    #[error("no clone is started with the target's powers: {0}")]
-    Powers(String),
+    #[error("a clone with {0} is refused: it could take over its node or leave its isolation")]
+    DangerousSettings(String),
     /// The image is named by another digest than the expected one.
     #[error("{0} is named, and {1} was expected")]
     Digest(String, String),
@@ -29,24 +33,22 @@ pub enum Unfit {
     Reference(String),
 }
 
-impl Unfit {
-    /// What to do next.
-    pub fn hint(&self) -> &'static str {
+impl SidecarRefusal {
+    /// What to do next; nothing was created.
+    pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Digest(..) => "name the image by the expected digest; nothing was created",
-            Self::Clone(_) | Self::Powers(_) => {
-                "take --inert, which runs nothing of the target; nothing was created"
+            Self::Digest(..) => Remedy::advice("name the image by the expected digest"),
+            Self::Clone(_) | Self::DangerousSettings(_) => Remedy::UseImage,
+            Self::Root => Remedy::ReadAsNobody,
+            Self::Reference(_) => {
+                Remedy::advice("name it as in a pod, such as registry.example/app:1.2")
             }
-            Self::Root => {
-                "scan without --as-root: what cannot be read is told; nothing was created"
-            }
-            Self::Reference(_) => "name it as in a pod, such as registry.example/app:1.2",
         }
     }
 }
 
-/// Tells how to read what only root may read, where something could not be read.
-pub(super) fn tell_as_root(coverage: &mut BTreeMap<Section, Coverage>) {
+/// Adds how to read what only root may read, where something could not be read.
+pub(super) fn note_as_root(coverage: &mut BTreeMap<Section, Coverage>) {
     let hint = "--as-root reads what only root may, where the namespace allows it";
     for coverage in coverage.values_mut() {
         match coverage {
@@ -63,7 +65,7 @@ pub(super) fn tell_as_root(coverage: &mut BTreeMap<Section, Coverage>) {
 }
 
 /// Nobody in particular, without any capability.
-pub(super) const PLAIN: ProbeContext = ProbeContext {
+pub(super) const UNPRIVILEGED: ProbeContext = ProbeContext {
     uid: 65532,
     gid: 65532,
     drop_all: true,
@@ -74,14 +76,14 @@ pub(super) const PLAIN: ProbeContext = ProbeContext {
 };
 
 /// Root, with as much as the namespace's level allows.
-pub(super) fn as_root(level: PodSecurity) -> Result<ProbeContext, Unfit> {
+pub(super) fn as_root(level: PodSecurity) -> Result<ProbeContext, SidecarRefusal> {
     let context = ProbeContext {
         uid: 0,
         gid: 0,
-        ..PLAIN
+        ..UNPRIVILEGED
     };
     match level {
-        PodSecurity::Restricted => Err(Unfit::Root),
+        PodSecurity::Restricted => Err(SidecarRefusal::Root),
         PodSecurity::Baseline => Ok(ProbeContext {
             why: "as asked: root without any capability, since level baseline allows none that reads",
             ..context
@@ -119,12 +121,12 @@ mod tests {
             (Section::Os, Coverage::Complete),
         ]
         .into();
-        tell_as_root(&mut all);
-        let told: Vec<Section> = all
+        note_as_root(&mut all);
+        let noted: Vec<Section> = all
             .iter()
             .filter(|(_, coverage)| format!("{coverage:?}").contains("--as-root"))
             .map(|(section, _)| *section)
             .collect();
-        assert_eq!(told, [Section::Files, Section::Shadow]);
+        assert_eq!(noted, [Section::Files, Section::Shadow]);
     }
 }

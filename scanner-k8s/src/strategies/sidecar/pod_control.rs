@@ -4,66 +4,65 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
-use scanner_core::{ControlError, Evidence, SecurityControl, plan::PlannedControl};
+use scanner_core::{
+    ControlError, Evidence, Remedy, SecurityControl,
+    control::{ControlScope, ReleaseError, VerifyError},
+    plan::PlannedControl,
+};
 
 use super::{
     confinement,
-    own::{Left, OwnPod},
+    own::{Left, ScanPod},
 };
-use crate::run::session::not_held;
 
 /// How long a node may take to end a pod, and how long in all where something of it runs.
 const NODE: Duration = Duration::from_secs(10);
 const SLOW: Duration = Duration::from_secs(20);
 
-pub(super) struct Life(pub(super) Arc<OwnPod>);
+pub(super) struct ScanPodControl(pub(super) Arc<ScanPod>);
 
 #[async_trait]
-impl SecurityControl for Life {
+impl SecurityControl for ScanPodControl {
     fn id(&self) -> &'static str {
         "pod"
     }
 
     fn plan(&self) -> PlannedControl {
-        let name = self.0.session.name();
-        PlannedControl {
-            id: self.id().into(),
-            title: "A pod of the scan's own, held at a gate".into(),
-            planned: vec![
-                format!("pod {name}: nothing of the image starts before every control is verified"),
-                "no service account token, no labels of the target, ends by itself before the lease"
-                    .into(),
-            ],
-        }
+        let name = self.0.scope.name();
+        PlannedControl::new(self.id(), "A pod of the scan's own, held at a barrier").planning(format!("pod {name}: nothing of the image starts before every control is verified")).planning("no service account token, no labels of the target, ends by itself before the lease"
+                    )
     }
 
-    async fn enforce(&self) -> Result<Evidence, ControlError> {
-        let uid = self.0.create().await?;
-        Ok(Evidence::of(format!(
-            "Pod created (uid {uid}) and read back as planned: containers, volumes, mounts, environment, \
-             security context; no service account token"
-        )))
+    fn verifies_access(&self) -> bool {
+        true
     }
 
-    async fn verify(&self) -> Result<Evidence, ControlError> {
-        self.0.at_the_gate().await?;
-        let told = self.0.who().await?;
-        let confined = confinement::judge(&told, &self.0.parts.context)?;
+    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+        self.0.at_the_barrier().await?;
+        let answer = self.0.who().await?;
+        let confined = confinement::evaluate(&answer, &self.0.parts.context)?;
+        let name = self.0.scope.name();
+        let uid = self.0.scope.ledger().uid_of("Pod", &name);
         Ok(Evidence(vec![
-            "only the gate of the pod runs".into(),
+            format!(
+                "Pod created (uid {}) and read back as planned: containers, volumes, mounts, environment, security \
+                 context; no service account token",
+                uid.unwrap_or_default()
+            ),
+            "only the barrier of the pod runs".into(),
             confined,
         ]))
     }
 
-    async fn release(&self) -> Result<Evidence, ControlError> {
+    async fn release(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
         let own = &self.0;
-        let deleted = own.session.delete::<Pod>().await?;
-        if !own.session.may_exist("Pod") || own.ended(NODE).await {
+        let deleted = own.scope.delete::<Pod>().await?;
+        if !own.scope.ledger().may_exist("Pod") || own.ended(NODE).await {
             return Ok(Evidence::of(deleted));
         }
         // A node that is busy with an image ends nothing before that.
         let deleted = if own.idle().await {
-            own.session.delete_at_once::<Pod>().await?
+            own.scope.delete_at_once::<Pod>().await?
         } else {
             deleted
         };
@@ -71,40 +70,42 @@ impl SecurityControl for Life {
             return Ok(Evidence::of(deleted));
         }
         // Its isolation is owned by the lease, and must stay for as long as it may run.
-        own.session.keep_lease();
-        Err(not_held(
+        own.scope.ledger().keep_lease();
+        Err(ControlError::new(
             "the scan's pod did not end within 30 s; its isolation stays until the lease ends both",
         ))
     }
 
-    async fn verify_release(&self) -> Result<Evidence, ControlError> {
-        let session = &self.0.session;
-        if !session.may_exist("Pod") {
+    async fn verify_release(&self, _: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
+        let scope = &self.0.scope;
+        if !scope.ledger().may_exist("Pod") {
             return Ok(Evidence::of("Pod was never created"));
         }
-        let name = session.name();
-        let uid = session.uid_of("Pod", &name);
+        let name = scope.name();
+        let uid = scope.ledger().uid_of("Pod", &name);
         let is_gone = Evidence(vec![
-            session.unlabelled::<Pod>().await?,
+            scope.unlabelled::<Pod>().await?,
             format!(
                 "pod {name} (uid {}) is gone",
-                uid.as_deref().unwrap_or("never told")
+                uid.as_deref().unwrap_or("never known")
             ),
         ]);
         let left = self.0.left().await?;
         if left != Left::Pod {
-            session.shown().note_gone("Pod", &name);
+            scope.ledger().note_gone("Pod", &name);
         }
         match left {
             Left::Nothing => Ok(is_gone),
             Left::Another => Ok(Evidence::of("the pod is gone; another took its name")),
-            Left::Pod => Err(ControlError {
-                hint: Some(format!(
+            Left::Pod => {
+                let remedy = format!(
                     "the lease removes it; check with: kubectl get pod {name} -n {}",
-                    session.namespace()
-                )),
-                ..not_held(format!("pod {name} still exists"))
-            }),
+                    scope.namespace()
+                );
+                Err(ControlError::new(format!("pod {name} still exists"))
+                    .with_remedy(Remedy::advice(remedy))
+                    .into())
+            }
         }
     }
 }

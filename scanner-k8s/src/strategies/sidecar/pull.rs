@@ -8,7 +8,7 @@ use scanner_core::escape::visible;
 use crate::api::admission_hints;
 use crate::{
     api::call::{CallError, call},
-    run::session::Session,
+    run::scope::ScanScope,
 };
 
 /// Events of the pod that are read at most.
@@ -19,7 +19,7 @@ const FAILED: &str = "Failed to pull image";
 /// Why the node cannot pull an image of `pod`, and what to do, if it said so. One call, by a right that is
 /// used where it is there.
 pub(super) async fn failed(
-    session: &Session,
+    session: &ScanScope,
     pod: &Pod,
     probe: &str,
 ) -> Result<Option<(String, &'static str)>, CallError> {

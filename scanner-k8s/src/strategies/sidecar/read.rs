@@ -1,23 +1,23 @@
-//! Reading beside a clone, which may end meanwhile: then that is what is told.
+//! Reading beside a clone, which may end meanwhile: then that is what is reported.
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use scanner_core::{
-    AccessError, TargetAccess,
+    AccessError, FailureKind, Remedy, TargetAccess,
     inventory::{Inventory, InventoryRequest},
 };
 
-use super::own::OwnPod;
+use super::own::ScanPod;
 use crate::strategies::agent::AgentStream;
 
 /// How long the node may take to say that a container ended.
-const TOLD: Duration = Duration::from_secs(3);
+const REPORTED: Duration = Duration::from_secs(3);
 
 /// The probe's stream, and the pod in which it is.
 pub(super) struct Read {
     pub(super) stream: Box<AgentStream>,
-    pub(super) own: Arc<OwnPod>,
+    pub(super) own: Arc<ScanPod>,
     /// The cloned container; absent where nothing of the image runs.
     pub(super) clone: Option<String>,
 }
@@ -32,12 +32,10 @@ impl TargetAccess for Read {
         let Some(clone) = &self.clone else {
             return Err(error);
         };
-        match self.own.trouble(clone, TOLD).await {
-            Some((message, hint)) => Err(AccessError {
-                message,
-                hint: Some(hint.into()),
-                source: Some(Box::new(error)),
-            }),
+        match self.own.diagnosis(clone, REPORTED).await {
+            Some((message, hint)) => Err(AccessError::new(FailureKind::CommandFailed, message)
+                .with_remedy(Remedy::advice(hint))
+                .with_source(error)),
             None => Err(error),
         }
     }

@@ -1,4 +1,4 @@
-//! The scan's own pod: a gate, the probe, and beside it a clone or an image that does not run.
+//! The scan's own pod: a barrier, the probe, and beside it a clone or an image that does not run.
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ pub(super) const PROGRAM: &str = "/secure-scan-probe";
 pub(super) const MOUNT: &str = "/target";
 /// How long before the lease the pod ends by itself, so that its code never outlives its isolation.
 const BEFORE_LEASE: u32 = 5;
-/// Longest time that the gate waits, in seconds: longer than the isolation may take to be proven.
+/// Longest time that the barrier waits, in seconds: longer than the isolation may take to be proven.
 const GATE_SECONDS: u32 = 120;
 
 /// Everything that shapes the pod.
@@ -30,9 +30,9 @@ pub(super) struct Parts {
 }
 
 /// How the name of the init container ends that holds everything else back.
-pub(super) const GATE: &str = "-gate";
+pub(super) const GATE: &str = "-barrier";
 
-pub(super) fn gate_name(name: &str) -> String {
+pub(super) fn barrier_name(name: &str) -> String {
     format!("{name}{GATE}")
 }
 
@@ -63,7 +63,7 @@ impl Parts {
             "dnsConfig": {"nameservers": ["127.0.0.1"]},
             "terminationGracePeriodSeconds": 1,
             "activeDeadlineSeconds": left,
-            "initContainers": [self.gate(name, lease)],
+            "initContainers": [self.barrier(name, lease)],
             "containers": self.containers(name, lease),
             "volumes": self.volumes(),
         }) else {
@@ -126,16 +126,16 @@ impl Parts {
     }
 
     /// The canary in it tries the kubelet of whichever node takes the pod.
-    fn gate(&self, name: &str, lease: u32) -> Value {
-        let mut gate = self.probe(
-            &gate_name(name),
-            &["gate", &GATE_SECONDS.min(lease).to_string()],
+    fn barrier(&self, name: &str, lease: u32) -> Value {
+        let mut barrier = self.probe(
+            &barrier_name(name),
+            &["barrier", &GATE_SECONDS.min(lease).to_string()],
         );
-        gate["env"] = json!([{
+        barrier["env"] = json!([{
             "name": "SECURE_SCAN_NODE",
             "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}},
         }]);
-        gate
+        barrier
     }
 
     fn probe(&self, name: &str, args: &[&str]) -> Value {
@@ -160,14 +160,14 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{plan::sidecar_options::Pull, strategies::sidecar::PLAIN};
+    use crate::{plan::sidecar_options::Pull, strategies::sidecar::UNPRIVILEGED};
 
     #[test]
     fn a_pod_for_one_node_tolerates_what_the_target_tolerates() {
         let tolerations = json!([{"key": "gpu", "operator": "Exists"}]);
         let mut parts = Parts {
             probe: "probe:1".into(),
-            context: PLAIN,
+            context: UNPRIVILEGED,
             reference: Reference::named("a:1", Pull::default()),
             copied: None,
             pull_secrets: vec![],

@@ -1,30 +1,29 @@
-//! Opens the gate under verified controls, and asks the probe over one exec.
+//! Opens the barrier under verified controls, and asks the probe over one exec.
 
 use std::{net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
 use scanner_core::{
-    ControlError, EnforcedControls, ScanPlan, ScanStrategy, StrategyError, Target, TargetAccess,
-    inventory::{InventoryRequest, Section},
-    plan::PlannedCommand,
+    ControlError, EnforcedControls, FailureKind, OpenContext, PreparedControls, Remedy,
+    ScanStrategy, StrategyError, TargetAccess, inventory::Section, plan::PlannedCommand,
     target::image_digest,
 };
 
 use super::{
     isolation::TRY_MS,
-    own::OwnPod,
+    own::ScanPod,
     read::Read,
-    spec::{MOUNT, PROGRAM, gate_name},
+    spec::{MOUNT, PROGRAM, barrier_name},
 };
 use crate::plan::limits;
 use crate::strategies::{
     agent::{Agent, AgentStream},
-    approach::Settled,
+    approach::PlanScope,
 };
 
 /// Looks at the clone or the image in the scan's own pod.
 pub(super) struct Sidecar {
-    own: Arc<OwnPod>,
+    own: Arc<ScanPod>,
     absent: Vec<Section>,
     image_only: bool,
     /// Digest that an image that runs nowhere must have.
@@ -34,7 +33,7 @@ pub(super) struct Sidecar {
 
 impl Sidecar {
     pub(super) fn new(
-        own: Arc<OwnPod>,
+        own: Arc<ScanPod>,
         image_only: bool,
         expected: Option<String>,
         nonce: &str,
@@ -62,7 +61,7 @@ impl Sidecar {
 
 /// What would run: the canary, then the probe.
 pub(super) fn commands(
-    scan: &Settled<'_>,
+    scan: &PlanScope<'_>,
     clones: bool,
     canaries: &[SocketAddr],
     nonce: &str,
@@ -75,18 +74,18 @@ pub(super) fn commands(
         "beside the image"
     };
     vec![
-        PlannedCommand {
-            container: gate_name(scan.name),
-            argv: canary,
-            stdin: "try and go, line by line, before anything else runs".into(),
-            stdin_bytes: 0,
-        },
-        PlannedCommand {
-            container: scan.name.to_owned(),
-            argv: argv(clones.then_some(limits::ANY_ID), nonce, scan.lease_seconds),
-            stdin: format!("the inventory request, {beside}"),
-            stdin_bytes: serde_json::to_vec(scan.request).unwrap_or_default().len(),
-        },
+        PlannedCommand::new(
+            barrier_name(scan.name),
+            canary,
+            "try and go, line by line, before anything else runs",
+            0,
+        ),
+        PlannedCommand::new(
+            scan.name,
+            argv(clones.then_some(limits::ANY_ID), nonce, scan.lease_seconds),
+            format!("the inventory request, {beside}"),
+            serde_json::to_vec(scan.request).unwrap_or_default().len(),
+        ),
     ]
 }
 
@@ -109,11 +108,13 @@ fn same_image(one: &str, other: &str) -> bool {
 }
 
 fn failed(error: ControlError) -> StrategyError {
-    StrategyError {
-        message: error.message,
-        hint: error.hint,
-        source: error.source,
-    }
+    let kind = match error.kind {
+        FailureKind::Unknown => FailureKind::NotStarted,
+        kind => kind,
+    };
+    let mut failed = StrategyError::new(kind, error.message).with_remedy(error.remedy);
+    failed.source = error.source;
+    failed
 }
 
 #[async_trait]
@@ -138,25 +139,24 @@ impl ScanStrategy for Sidecar {
         &self.absent
     }
 
-    fn commands(&self, target: &Target, request: &InventoryRequest) -> Vec<PlannedCommand> {
-        let scan = Settled {
-            target,
-            name: &self.own.session.name(),
-            request,
-            lease_seconds: self.own.session.plan().lease_seconds,
-        };
-        commands(&scan, self.clones(), &self.own.canaries, &self.nonce)
+    async fn prepare(
+        &self,
+        _: &OpenContext<'_>,
+        controls: &PreparedControls,
+    ) -> Result<(), StrategyError> {
+        self.own.create(controls).await.map_err(failed)
     }
 
     async fn open(
         &self,
-        plan: &ScanPlan,
-        _: &EnforcedControls,
-        _: &InventoryRequest,
+        _: &OpenContext<'_>,
+        controls: &EnforcedControls,
     ) -> Result<Box<dyn TargetAccess>, StrategyError> {
         let own = &self.own;
-        let name = own.session.name();
-        own.open_gate().await.map_err(failed)?;
+        let (name, plan) = (own.scope.name(), own.scope.plan());
+        let client = own.scope.credential().scan_client(controls);
+        let client = client.map_err(failed)?;
+        own.open_barrier().await.map_err(failed)?;
         let target = self.clones().then_some(plan.target.container.as_str());
         let probe = |w: &super::watch::PodWatch| w.runs(&name).then_some(());
         own.wait("run", target, probe).await.map_err(failed)?;
@@ -178,22 +178,16 @@ impl ScanStrategy for Sidecar {
         if let Some(image) =
             image.filter(|image| !self.image_only && !same_image(image, &plan.target.image_id))
         {
-            return Err(StrategyError {
-                message: format!("another image than the target's came: {image}"),
-                hint: Some("the tag was moved since the target started; restart it, or take strategy container".into()),
-                source: None,
-            });
+            return Err(StrategyError::new(FailureKind::Unknown, format!("another image than the target's came: {image}")).with_remedy(Remedy::advice("the tag was moved since the target started; restart it, or take strategy container")));
         }
         if let Some(expected) = &self.expected {
             let came = image.unwrap_or(&plan.target.image_id);
             if image_digest(came) != Some(expected) {
-                return Err(StrategyError {
-                    message: format!("the image that came is {came}, and {expected} was expected"),
-                    hint: Some(
-                        "see what the tag names in the registry; --pull always asks it".into(),
-                    ),
-                    source: None,
-                });
+                return Err(StrategyError::new(
+                    FailureKind::Unknown,
+                    format!("the image that came is {came}, and {expected} was expected"),
+                )
+                .with_remedy(Remedy::PullAlways));
             }
         }
         let id = seen
@@ -202,7 +196,13 @@ impl ScanStrategy for Sidecar {
         let argv = argv(id, &self.nonce, plan.lease_seconds);
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
         let place = own.place(&name).map_err(failed)?;
-        let stream = own.session.exec(&place, &argv).await.map_err(failed)?;
+        let opened = client.exec(&place, &argv).await;
+        let stream = opened.map_err(|error| {
+            let (kind, remedy) = (error.failure_kind(), error.remedy());
+            StrategyError::new(kind, "cannot exec into the probe")
+                .with_remedy(remedy)
+                .with_source(error)
+        })?;
         let seconds = plan.lease_seconds;
         let stream = AgentStream::new(stream, Agent::Probe, &self.nonce, seconds);
         Ok(Box::new(Read {

@@ -1,4 +1,4 @@
-//! What of a target's powers its clone keeps, and for which there is no clone.
+//! What of a target's dangerous_settings its clone keeps, and for which there is no clone.
 
 use serde_json::{Map, Value};
 
@@ -29,7 +29,7 @@ fn added(context: &Value) -> impl Iterator<Item = String> {
 }
 
 /// With what container `name` of a pod must not be started a second time.
-pub(in crate::strategies::sidecar) fn powers(spec: &Value, name: &str) -> Vec<String> {
+pub(in crate::strategies::sidecar) fn dangerous_settings(spec: &Value, name: &str) -> Vec<String> {
     let all = list(&spec["containers"]);
     let Some(container) = all.iter().find(|c| c["name"] == name) else {
         return Vec::new();
@@ -109,10 +109,10 @@ mod tests {
                 {"name": "other", "securityContext": {"privileged": true}},
                 {"name": "web", "securityContext": context},
             ]});
-            powers(&spec, "web").join(", ")
+            dangerous_settings(&spec, "web").join(", ")
         };
         let caps = |names: &Value| json!({"capabilities": {"add": names}});
-        for (context, powers) in [
+        for (context, dangerous_settings) in [
             (json!(null), ""),
             (json!({"privileged": false, "procMount": "Default"}), ""),
             (caps(&json!(["CHOWN", "NET_BIND_SERVICE"])), ""),
@@ -131,7 +131,7 @@ mod tests {
             ),
             (caps(&json!(["ALL"])), "capability ALL"),
         ] {
-            assert_eq!(of(&context), powers, "{context}");
+            assert_eq!(of(&context), dangerous_settings, "{context}");
         }
     }
 

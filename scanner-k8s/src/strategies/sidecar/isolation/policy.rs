@@ -30,7 +30,7 @@ pub(super) fn of(scan: &ScanId, namespace: &str, lease_uid: &str, hole: Option<&
     })
 }
 
-pub(in crate::strategies::sidecar) fn hole_name(name: &str) -> String {
+pub(in crate::strategies::sidecar) fn probe_egress_policy_name(name: &str) -> String {
     format!("{name}-canary")
 }
 

@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use scanner_core::ControlError;
+use scanner_core::{ControlError, Remedy};
 
-use crate::{api::exec::ExecStream, run::session::not_held};
+use crate::api::exec::ExecStream;
 
 /// How long the canary may take to answer: it tries for less than a second, on a node that may be busy.
 pub(in crate::strategies::sidecar) const ANSWER: Duration = Duration::from_secs(15);
@@ -25,12 +25,13 @@ pub(super) async fn attempt(
     let started = Instant::now();
     loop {
         let asked = canary.ask("try", ANSWER).await;
-        let answer = asked.map_err(|error| ControlError {
-            hint: Some("see that --probe-image is of this version of secure-scan".into()),
-            source: Some(Box::new(error)),
-            ..not_held("the canary gave no answer")
+        let answer = asked.map_err(|error| {
+            ControlError::new("the canary gave no answer")
+                .with_remedy(Remedy::CheckProbeVersion)
+                .with_source(error)
         })?;
-        let tried = read(&answer).ok_or_else(|| not_held("the canary's answer cannot be read"))?;
+        let tried =
+            read(&answer).ok_or_else(|| ControlError::new("the canary's answer cannot be read"))?;
         if done(&tried) || started.elapsed() > limit {
             return Ok((tried, started.elapsed()));
         }

@@ -7,29 +7,16 @@ use std::{
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
-use scanner_core::ControlError;
+use scanner_core::{ControlError, Remedy};
 
-use super::OwnPod;
+use super::{ScanPod, left::Left};
+use crate::api::call::{CallError, CallErrorKind, call};
 use crate::strategies::sidecar::{diagnosis, pull, watch::PodWatch};
-use crate::{
-    api::call::{CallError, CallErrorKind, call},
-    run::session::not_held,
-};
 
 /// How long a pod may take before its node's events are read.
 const EVENTS: Duration = Duration::from_secs(3);
 
-/// What there is under the pod's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::strategies::sidecar) enum Left {
-    Nothing,
-    /// A pod that is not the scan's.
-    Another,
-    /// The scan's pod.
-    Pod,
-}
-
-impl OwnPod {
+impl ScanPod {
     /// Waits for what `done` sees, and says why it does not come.
     pub(in crate::strategies::sidecar) async fn wait<T>(
         &self,
@@ -40,28 +27,25 @@ impl OwnPod {
         let mut held = self.watch.lock().await;
         let watch = held
             .as_mut()
-            .ok_or_else(|| not_held("the scan has no pod"))?;
+            .ok_or_else(|| ControlError::new("the scan has no pod"))?;
         let limit = self.patience();
         // What is wrong comes first: a container that ended may have run before.
         let done = |w: &PodWatch| match diagnosis::of(&w.last, target) {
-            Some(trouble) => Some(Err(trouble)),
+            Some(diagnosis) => Some(Err(diagnosis)),
             None => done(w).map(Ok),
         };
         let seen = self.patiently(watch, limit, done).await;
         let seen = seen.map_err(CallError::of_control)?;
         let (message, hint) = match seen {
             Some(Ok(value)) => return Ok(value),
-            Some(Err(trouble)) => trouble,
+            Some(Err(diagnosis)) => diagnosis,
             None if watch.gone => (
                 "the scan's pod was deleted by someone else".to_owned(),
                 "scan again; see what deletes pods in this namespace",
             ),
             None => diagnosis::slow(&watch.last, what, limit.as_secs()),
         };
-        Err(ControlError {
-            hint: Some(hint.into()),
-            ..not_held(message)
-        })
+        Err(ControlError::new(message).with_remedy(Remedy::advice(hint)))
     }
 
     /// Waits for what `done` sees; a pod that takes its time is asked after at the events of its node.
@@ -81,17 +65,17 @@ impl OwnPod {
                 return Ok(seen);
             }
             pause = (pause * 2).min(EVENTS * 5);
-            match pull::failed(&self.session, &watch.last, &self.parts.probe).await {
-                Ok(Some(trouble)) => return Ok(Some(Err(trouble))),
+            match pull::failed(&self.scope, &watch.last, &self.parts.probe).await {
+                Ok(Some(diagnosis)) => return Ok(Some(Err(diagnosis))),
                 Ok(None) => {}
-                // The operator may not read them: the pod's status will tell.
+                // The operator may not read them: the pod's status will show it.
                 Err(_) => ask = false,
             }
         }
     }
 
     /// Why the clone does not run, where the server says so within `limit`.
-    pub(in crate::strategies::sidecar) async fn trouble(
+    pub(in crate::strategies::sidecar) async fn diagnosis(
         &self,
         clone: &str,
         limit: Duration,
@@ -108,9 +92,9 @@ impl OwnPod {
         if self.watch.lock().await.as_ref().is_some_and(|w| w.gone) {
             return Ok(Left::Nothing);
         }
-        let name = self.session.name();
-        let uid = self.session.uid_of("Pod", &name);
-        let api = self.session.operator_api::<Pod>();
+        let name = self.scope.name();
+        let uid = self.scope.ledger().uid_of("Pod", &name);
+        let api = self.scope.operator_api::<Pod>();
         match call("get the scan's pod", api.get_metadata(&name)).await {
             Err(error) if error.kind() == CallErrorKind::NotFound => Ok(Left::Nothing),
             Ok(other) if uid.is_some() && other.uid() != uid => Ok(Left::Another),
@@ -120,7 +104,7 @@ impl OwnPod {
     }
 
     /// Whether nothing of the image runs or can come to run: it never does where it is only mounted, and
-    /// otherwise the gate must never have been opened; and no container of ours runs either.
+    /// otherwise the barrier must never have been opened; and no container of ours runs either.
     pub(in crate::strategies::sidecar) async fn idle(&self) -> bool {
         let held = self.watch.lock().await;
         let still = held.as_ref().is_some_and(|watch| !watch.any_runs());

@@ -13,8 +13,8 @@ fn planned() -> Value {
         "dnsPolicy": "None", "dnsConfig": {"nameservers": ["127.0.0.1"]},
         "volumes": [{"name": "target", "image": {"reference": "r/a:1", "pullPolicy": "IfNotPresent"}}],
         "initContainers": [{
-            "name": "gate", "image": "probe:1", "imagePullPolicy": "IfNotPresent",
-            "command": ["/probe", "gate"],
+            "name": "barrier", "image": "probe:1", "imagePullPolicy": "IfNotPresent",
+            "command": ["/probe", "barrier"],
             "env": [{"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}],
             "securityContext": {"capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"}},
         }],
@@ -64,11 +64,11 @@ const CHANGES: &str = r#"
 /containers/0/securityContext | {"seccompProfile": {"type": "Unconfined"}} | containers[web].securityContext.seccompProfile.type
 /containers | {"name": "mesh", "image": "m:1"} | containers[mesh] was added
 /initContainers | {"name": "mesh", "image": "m:1"} | initContainers[mesh] was added
-/initContainers/0/command | ["/probe", "wait"] | initContainers[gate].command[0001]
-/initContainers/0/securityContext/capabilities/drop | [] | initContainers[gate].securityContext.capabilities.drop
-/initContainers/0/securityContext/capabilities/add | ["SYS_ADMIN"] | initContainers[gate].securityContext.capabilities.add[0000] was added
-/initContainers/0/securityContext/seccompProfile/type | "Unconfined" | initContainers[gate].securityContext.seccompProfile.type
-/initContainers/0/securityContext/runAsUser | 0 | initContainers[gate].securityContext.runAsUser
+/initContainers/0/command | ["/probe", "wait"] | initContainers[barrier].command[0001]
+/initContainers/0/securityContext/capabilities/drop | [] | initContainers[barrier].securityContext.capabilities.drop
+/initContainers/0/securityContext/capabilities/add | ["SYS_ADMIN"] | initContainers[barrier].securityContext.capabilities.add[0000] was added
+/initContainers/0/securityContext/seccompProfile/type | "Unconfined" | initContainers[barrier].securityContext.seccompProfile.type
+/initContainers/0/securityContext/runAsUser | 0 | initContainers[barrier].securityContext.runAsUser
 /securityContext/runAsUser | 0 | securityContext.runAsUser
 /securityContext/appArmorProfile | {"type": "Unconfined"} | securityContext.appArmorProfile.type
 /securityContext/sysctls | [{"name": "a", "value": "1"}] | securityContext.sysctls[a] was added
