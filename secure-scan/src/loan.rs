@@ -3,16 +3,16 @@
 use std::sync::{Arc, OnceLock};
 
 use scanner_core::{ScanPlan, audit::AuditLog, event::Observer};
-use scanner_k8s::{Segment, credential_loan as loan, scan::PrepareError};
+use scanner_k8s::{Segment, credential_loan as loan};
 
 use crate::running::Running;
 
-pub use loan::{LendRequest as LoanRequest, Tool};
+pub use loan::{LoanError, LoanRequest, Tool, ToolError};
 pub use secrecy;
 
 /// A loan that was planned and has written nothing yet.
 pub struct PreparedLoan {
-    inner: loan::PreparedLending,
+    inner: loan::PreparedLoan,
     observer: Option<Arc<dyn Observer>>,
 }
 
@@ -38,8 +38,8 @@ impl PreparedLoan {
         segment: Segment,
         request: &LoanRequest,
         tool: Arc<dyn Tool>,
-    ) -> Result<Self, PrepareError> {
-        let inner = loan::PreparedLending::within(segment, request, tool);
+    ) -> Result<Self, LoanError> {
+        let inner = loan::PreparedLoan::within(segment, request, tool);
         Ok(Self {
             inner: Box::pin(inner).await?,
             observer: None,

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use scanner_core::{
-    ScanPlan, ScanReport, audit::AuditLog, event::Observer, gate::GateResult,
-};
+use scanner_core::{ScanPlan, ScanReport, audit::AuditLog, event::Observer, gate::GateResult};
 
 use crate::running::Running;
 

@@ -35,7 +35,8 @@ use std::{
 };
 
 use scanner_core::{
-    Failure, FailureKind, Remedy, ScanPlan, ScanReport, event::Observer,
+    Failure, FailureKind, Remedy, ScanPlan, ScanReport,
+    event::Observer,
     report::{ControlRecord, Verdict},
     stage::Stage,
 };

@@ -94,7 +94,10 @@ mod tests {
         let found = tap.evaluate(&inventory, &day);
         assert_eq!(found.engine, tap.reference());
         let kept = tap.take("x").unwrap();
-        assert_eq!((kept.inventory, kept.absent), (inventory, [Section::Pod].into()));
+        assert_eq!(
+            (kept.inventory, kept.absent),
+            (inventory, [Section::Pod].into())
+        );
         assert!(tap.take("x").is_none());
     }
 }

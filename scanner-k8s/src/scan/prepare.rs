@@ -55,7 +55,7 @@ pub(super) async fn prepare(
             let namespace = request.target.namespace.clone();
             (image_target(namespace, &name, image)?, None)
         }
-        PodSelection::Name(_) | PodSelection::Labels(_) => {
+        PodSelection::Name(_) | PodSelection::Pinned { .. } | PodSelection::Labels(_) => {
             let (target, pod) = resolve(&operator, &request.target).await?;
             (target, Some(pod))
         }
