@@ -97,10 +97,12 @@ pub fn decide_all(
         .iter()
         .map(|gate| GateResult::new(gate.id(), gate.decide(plan)))
         .collect();
-    if results
-        .iter()
-        .any(|r| matches!(r.decision, GateDecision::Abort { .. } | GateDecision::Unknown))
-    {
+    if results.iter().any(|r| {
+        matches!(
+            r.decision,
+            GateDecision::Abort { .. } | GateDecision::Unknown
+        )
+    }) {
         Err(results)
     } else {
         Ok(GateVerdict { results })

@@ -18,8 +18,8 @@ pub use crate::{
     failure::Failure,
     verdict::Verdict,
 };
-pub use format::{Contents, FormatError, MissingInput, ReportFormat};
 pub use coverage::SectionCoverage;
+pub use format::{Contents, FormatError, MissingInput, ReportFormat};
 pub use model::{LOCAL_SCHEMA, LOCAL_SCHEMA_V1, LocalReport, SCHEMA, SCHEMA_V1, ScanReport};
 pub use packages::Packages;
 pub use record::{ApiCalls, AuditSummary, ControlRecord, ControlStage, Timing};

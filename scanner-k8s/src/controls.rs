@@ -17,7 +17,7 @@ pub fn all(scope: &Arc<ScanScope>) -> Vec<Box<dyn SecurityControl>> {
     vec![
         Box::new(lease::Lease(Arc::clone(scope))),
         least_privilege(scope, true),
-        Box::new(credential::SingleUseCredential(Arc::clone(scope))),
+        Box::new(credential::SingleUseCredential::new(scope)),
         Box::new(admission_guard::AdmissionGuard(Arc::clone(scope))),
         Box::new(target_pin::TargetPin(Arc::clone(scope))),
     ]
@@ -28,7 +28,7 @@ pub(crate) fn identity(scope: &Arc<ScanScope>) -> Vec<Box<dyn SecurityControl>> 
     vec![
         Box::new(lease::Lease(Arc::clone(scope))),
         least_privilege(scope, false),
-        Box::new(credential::SingleUseCredential(Arc::clone(scope))),
+        Box::new(credential::SingleUseCredential::new(scope)),
     ]
 }
 

@@ -3,18 +3,13 @@
 mod open_files;
 mod side_effects;
 
-use std::path::Path;
-
 use scanner_core::report::{AuditCheck, AuditOutcome};
 
+use open_files::found;
+pub(crate) use open_files::{Searched, own_process};
 pub(crate) use side_effects::side_effects;
 
-use open_files::Searched;
-
-use crate::{
-    api::TokenDetector,
-    run::{ledger::Scope, scope::ScanScope},
-};
+use crate::run::{ledger::Scope, scope::ScanScope};
 
 fn check(id: &str, outcome: AuditOutcome, evidence: Vec<String>) -> AuditCheck {
     AuditCheck::new(id, outcome, evidence)
@@ -77,7 +72,10 @@ pub(crate) fn objects(scope: &ScanScope) -> Vec<AuditCheck> {
 }
 
 /// The token is refused, and is nowhere that this program can look.
-pub(crate) fn credential(scope: &ScanScope) -> Vec<AuditCheck> {
+///
+/// `process` is what the search of this program's own files found, where it was asked for.
+pub(crate) fn credential(scope: &ScanScope, process: Option<Searched>) -> Vec<AuditCheck> {
+    let process = process.unwrap_or_default();
     if !scope.credential().exists() {
         let none = vec!["no token was ever received".to_owned()];
         return vec![check("token-refused", AuditOutcome::Verified, none)];
@@ -101,8 +99,6 @@ pub(crate) fn credential(scope: &ScanScope) -> Vec<AuditCheck> {
         log.lines().count(),
         found(logged)
     ));
-    let process = scope.segment().searches_own_process();
-    let process = process.then(|| own_process(tokens)).unwrap_or_default();
     evidence.extend(process.evidence);
     let clean = seen == 0 && !logged && !process.found;
     let outcome = match clean {
@@ -113,28 +109,6 @@ pub(crate) fn credential(scope: &ScanScope) -> Vec<AuditCheck> {
         check("token-refused", verified(refused), vec![text.into()]),
         check("no-credential-left", outcome, evidence),
     ]
-}
-
-/// Arguments, environment and open files of this process; a program that embeds a scan may not want it.
-fn own_process(tokens: &TokenDetector) -> Searched {
-    let arguments = std::env::args_os().any(|arg| tokens.finds(arg.as_encoded_bytes()));
-    let environment = std::env::vars_os().any(|(_, value)| tokens.finds(value.as_encoded_bytes()));
-    let mut searched = open_files::search(tokens, Path::new("/proc/self/fd"));
-    let evidence = format!(
-        "arguments and environment of this program: {}",
-        found(arguments || environment)
-    );
-    searched.evidence.insert(0, evidence);
-    searched.found |= arguments || environment;
-    searched
-}
-
-fn found(found: bool) -> &'static str {
-    if found {
-        "THE TOKEN IS IN THEM"
-    } else {
-        "the token is not in them"
-    }
 }
 
 /// The audit log has every call, and its chain holds.

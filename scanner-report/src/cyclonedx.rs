@@ -39,6 +39,11 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
         property("trust", &visible(view.trust, 400)),
         property("packages", &coverage(view)),
     ];
+    let kind = view.failure_kind();
+    properties.extend(kind.iter().map(|kind| property("failure", kind)));
+    let alerts = view.alert_lines().into_iter();
+    properties.extend(alerts.map(|alert| property("alert", &visible(&alert, 600))));
+    properties.extend(view.no_controls().map(|none| property("controls", none)));
     properties.extend(view.narrowed().iter().map(|(n, text)| property(n, text)));
     let mut metadata = json!({
         "tools": { "components": [{
@@ -80,7 +85,7 @@ fn complete(view: &View<'_>) -> bool {
 
 fn coverage(view: &View<'_>) -> String {
     let gaps = view.gaps().into_iter();
-    let gaps = gaps.filter(|(section, _)| SECTIONS.contains(section));
+    let gaps = gaps.filter(|(section, _)| SECTIONS.iter().any(|of| of.name() == *section));
     let gaps: Vec<String> = gaps
         .map(|(section, gap)| format!("{section}: {}", visible(&gap, 1000)))
         .collect();
@@ -100,7 +105,7 @@ fn subject(view: &View<'_>) -> Value {
     let kind = match view.subject {
         Subject::Container(_) => "container",
         Subject::Local(_) if view.image_digest.is_some() => "container",
-        Subject::Local(_) => "file",
+        _ => "file",
     };
     let mut subject = json!({ "type": kind, "bom-ref": "subject", "name": name });
     if let Some(digest) = view.image_digest {

@@ -16,7 +16,8 @@ use scanner_core::{
 
 /// Compares `new` with `old`, check by check, by their identifiers.
 pub fn compare(old: &View<'_>, new: &View<'_>) -> Diff {
-    let (before, after) = (by_id(old), by_id(new));
+    let several = old.has_several_engines() || new.has_several_engines();
+    let (before, after) = (by_key(old, several), by_key(new, several));
     let mut diff = Diff {
         schema: SCHEMA,
         old: side(old),
@@ -29,15 +30,14 @@ pub fn compare(old: &View<'_>, new: &View<'_>) -> Diff {
         controls: turns(&control_states(old), &control_states(new)),
     };
     for result in new.sorted() {
-        sort_in(
-            &mut diff,
-            before.get(result.id.as_str()).copied(),
-            Some(result),
-        );
+        let key = key(new, several, result);
+        let old = before.get(&key).copied();
+        sort_in(&mut diff, &key, old, Some(result));
     }
     for result in old.sorted() {
-        if !after.contains_key(result.id.as_str()) {
-            sort_in(&mut diff, Some(result), None);
+        let key = key(old, several, result);
+        if !after.contains_key(&key) {
+            sort_in(&mut diff, &key, Some(result), None);
         }
     }
     let problems = !new.problems().is_empty();
@@ -71,13 +71,21 @@ fn side(view: &View<'_>) -> Side {
     }
 }
 
-fn by_id<'a>(view: &'a View<'_>) -> BTreeMap<&'a str, &'a CheckResult> {
-    let all = view.sorted().into_iter();
-    all.map(|r| (r.id.as_str(), r)).collect()
+/// What a check is compared by: its identifier, with the name of its engine where one of the reports has several.
+fn key(view: &View<'_>, several: bool, result: &CheckResult) -> String {
+    match view.engine_of(result) {
+        Some(found) if several => format!("{}/{}", view.engine_name(found), result.id),
+        _ => result.id.clone(),
+    }
 }
 
-fn sort_in(diff: &mut Diff, old: Option<&CheckResult>, new: Option<&CheckResult>) {
-    let Some(shown) = new.or(old) else { return };
+fn by_key<'a>(view: &'a View<'_>, several: bool) -> BTreeMap<String, &'a CheckResult> {
+    let all = view.sorted().into_iter();
+    all.map(|r| (key(view, several, r), r)).collect()
+}
+
+fn sort_in(diff: &mut Diff, id: &str, old: Option<&CheckResult>, new: Option<&CheckResult>) {
+    let Some(either) = new.or(old) else { return };
     let items = |of: Option<&CheckResult>, without: Option<&CheckResult>| -> Vec<String> {
         let known = |item: &&String| without.is_none_or(|r| !r.evidence.contains(item));
         of.map_or_else(Vec::new, |r| {
@@ -85,9 +93,10 @@ fn sort_in(diff: &mut Diff, old: Option<&CheckResult>, new: Option<&CheckResult>
         })
     };
     let change = Change {
-        id: shown.id.clone(),
-        title: shown.title.clone(),
-        severity: shown.severity,
+        id: id.to_owned(),
+        title: either.title.clone(),
+        headline: either.headline().into_owned(),
+        severity: either.severity,
         old: old.map(|r| r.status),
         new: new.map(|r| r.status),
         was_waived: old.is_some_and(|r| r.waiver.is_some()),
@@ -99,10 +108,10 @@ fn sort_in(diff: &mut Diff, old: Option<&CheckResult>, new: Option<&CheckResult>
     let failed = |r: Option<&CheckResult>| r.is_some_and(|r| r.status == CheckStatus::Fail);
     let finding = |r: Option<&CheckResult>| r.is_some_and(CheckResult::is_finding);
     let worse = old.zip(new).is_some_and(|(o, n)| n.severity > o.severity);
-    let settled = [Some(CheckStatus::Pass), Some(CheckStatus::NotApplicable)];
+    let clean = [Some(CheckStatus::Pass), Some(CheckStatus::NotApplicable)];
     if finding(new) && (!finding(old) || worse) {
         diff.new_findings.push(change);
-    } else if failed(old) && settled.contains(&change.new) && !change.sees_less {
+    } else if failed(old) && clean.contains(&change.new) && !change.sees_less {
         diff.fixed.push(change);
     } else if change.old != change.new
         || !change.appeared.is_empty()
@@ -124,8 +133,8 @@ fn coverage(old: &View<'_>, new: &View<'_>) -> Vec<Turn> {
         Coverage::NotRequested => "not requested".to_owned(),
     };
     let words = |view: &View<'_>| -> BTreeMap<String, String> {
-        let all = view.coverage.iter();
-        all.map(|(s, c)| (s.name().to_owned(), word(c))).collect()
+        let all = view.coverage.by_name();
+        all.map(|(name, c)| (name.to_owned(), word(c))).collect()
     };
     turns(&words(old), &words(new))
 }
@@ -137,8 +146,9 @@ fn covers_less(old: &View<'_>, new: &View<'_>) -> bool {
         Some(Coverage::Partial { unreadable, .. }) => (1, *unreadable),
         Some(Coverage::Unavailable { .. } | Coverage::NotRequested) | None => (2, 0),
     };
-    let mut before = old.coverage.iter();
-    before.any(|(section, old)| missing(new.coverage.get(section)) > missing(Some(old)))
+    let now: BTreeMap<&str, &Coverage> = new.coverage.by_name().collect();
+    let mut before = old.coverage.by_name();
+    before.any(|(section, old)| missing(now.get(section).copied()) > missing(Some(old)))
 }
 
 fn control_states(view: &View<'_>) -> BTreeMap<String, String> {
@@ -146,13 +156,14 @@ fn control_states(view: &View<'_>) -> BTreeMap<String, String> {
         let stages = [
             ("enforced", &control.enforced),
             ("verified", &control.verified),
-            ("seen gone", &control.release_verified),
+            ("confirmed deleted", &control.release_verified),
         ];
         let words = stages.map(|(name, stage)| match stage {
             ControlStage::NotReached => format!("not {name}"),
             ControlStage::Done { .. } => name.to_owned(),
             ControlStage::NotHeld { .. } => format!("not shown to be {name}"),
             ControlStage::Failed { .. } => format!("{name} FAILED"),
+            _ => format!("{name} unknown"),
         });
         (control.id.clone(), words.join(", "))
     };

@@ -5,7 +5,8 @@ use std::io;
 use scanner_core::{
     escape::visible,
     report::{
-        FormatError, LOCAL_SCHEMA, LocalReport, ReportFormat, SCHEMA, ScanReport, Verdict, View,
+        FormatError, LOCAL_SCHEMA, LOCAL_SCHEMA_V1, LocalReport, ReportFormat, SCHEMA, SCHEMA_V1,
+        ScanReport, Verdict, View,
     },
 };
 use sha2::{Digest as _, Sha256};
@@ -26,8 +27,9 @@ enum Kind {
     Local(Box<LocalReport>),
 }
 
-/// Why a file is no report that this version can read.
+/// Why a file cannot be read as a report.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReadError {
     /// Larger than [`MAX_BYTES`].
     #[error("larger than {MAX_BYTES} bytes")]
@@ -61,7 +63,8 @@ impl ReadError {
 }
 
 impl Document {
-    /// Reads a report. Fields that this version does not know are ignored.
+    /// Reads a report of this version or of version 1. Fields that this version does not know are ignored, and values that it
+    /// does not know are read as unknown.
     ///
     /// # Errors
     ///
@@ -74,24 +77,40 @@ impl Document {
         if bytes.len() > MAX_BYTES {
             return Err(ReadError::TooLarge);
         }
-        let told = |error: serde_json::Error| visible(&error.to_string(), 300);
+        let reason = |error: serde_json::Error| visible(&error.to_string(), 300);
         let head: Head =
-            serde_json::from_slice(bytes).map_err(|e| ReadError::NotAReport(told(e)))?;
+            serde_json::from_slice(bytes).map_err(|e| ReadError::NotAReport(reason(e)))?;
         let invalid = |schema| {
             move |error: serde_json::Error| ReadError::Invalid {
                 schema,
-                message: told(error),
+                message: reason(error),
             }
         };
         let kind = match head.schema.as_str() {
-            SCHEMA => Kind::Scan(serde_json::from_slice(bytes).map_err(invalid(SCHEMA))?),
-            LOCAL_SCHEMA => {
-                Kind::Local(serde_json::from_slice(bytes).map_err(invalid(LOCAL_SCHEMA))?)
-            }
+            SCHEMA => scan(bytes).map_err(invalid(SCHEMA))?,
+            SCHEMA_V1 => scan(bytes).map_err(invalid(SCHEMA_V1))?,
+            LOCAL_SCHEMA => local(bytes).map_err(invalid(LOCAL_SCHEMA))?,
+            LOCAL_SCHEMA_V1 => local(bytes).map_err(invalid(LOCAL_SCHEMA_V1))?,
             other => return Err(ReadError::UnknownSchema(visible(other, 80))),
         };
         let sha256 = hex::encode(Sha256::digest(bytes));
         Ok(Self { kind, sha256 })
+    }
+
+    /// The report, if it is one of a scan in a cluster.
+    pub fn scan(&self) -> Option<&ScanReport> {
+        match &self.kind {
+            Kind::Scan(report) => Some(report),
+            Kind::Local(_) => None,
+        }
+    }
+
+    /// The report, if it is one of something on this machine.
+    pub fn local(&self) -> Option<&LocalReport> {
+        match &self.kind {
+            Kind::Local(report) => Some(report),
+            Kind::Scan(_) => None,
+        }
     }
 
     /// What every format renders.
@@ -141,6 +160,17 @@ impl Document {
         document.sha256 = hex::encode(Sha256::digest(document.json()));
         document
     }
+}
+
+/// A report of a scan in a cluster, as this version writes it.
+fn scan(bytes: &[u8]) -> Result<Kind, serde_json::Error> {
+    let report: ScanReport = serde_json::from_slice(bytes)?;
+    Ok(Kind::Scan(Box::new(report.upgraded())))
+}
+
+fn local(bytes: &[u8]) -> Result<Kind, serde_json::Error> {
+    let report: LocalReport = serde_json::from_slice(bytes)?;
+    Ok(Kind::Local(Box::new(report.upgraded())))
 }
 
 impl From<ScanReport> for Document {

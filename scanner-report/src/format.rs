@@ -126,7 +126,7 @@ impl Format {
         }
     }
 
-    /// Why this form cannot be made of what is known, if so. `packages` tells whether packages are
+    /// Why this form cannot be made of what is known, if so. `packages` says whether packages are
     /// collected, `digest` whether the digest of the image is known; to be asked before a scan too.
     ///
     /// # Errors
@@ -137,14 +137,14 @@ impl Format {
         let _ = packages;
         match self {
             #[cfg(feature = "cyclonedx")]
-            Self::CycloneDx if !packages => Err(MissingInput {
-                message: "a bill of materials needs packages, which this profile does not collect",
-                hint: "take a profile with a check that reads `packages`",
-            }),
-            Self::InToto if !digest => Err(MissingInput {
-                message: "an in-toto statement needs the digest of an image, which is not known here",
-                hint: "scan a container or an image, or take another format",
-            }),
+            Self::CycloneDx if !packages => Err(MissingInput::new(
+                "a bill of materials needs packages, which this profile does not collect",
+                "take a profile with a check that reads `packages`",
+            )),
+            Self::InToto if !digest => Err(MissingInput::new(
+                "an in-toto statement needs the digest of an image, which is not known here",
+                "scan a container or an image, or take another format",
+            )),
             _ => Ok(()),
         }
     }

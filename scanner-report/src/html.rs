@@ -35,19 +35,25 @@ pub fn render(view: &View<'_>) -> String {
             body {
                 (header(view))
                 main {
+                    (parts::alerts(view))
                     (parts::problems(view))
                     (execution::differences(view))
-                    (parts::findings(view))
-                    (parts::waived(view))
+                    (parts::filter(view))
+                    @for one in view.per_engine() {
+                        (parts::engine(&one))
+                        (parts::findings(&one))
+                        (parts::waived(&one))
+                        (parts::unchecked(&one))
+                        @if view.has_several_engines() { (parts::rest(&one)) }
+                    }
                     (parts::notes(view))
-                    (parts::blind(view))
                     (parts::coverage(view))
                     (execution::gates(view))
                     (execution::controls(view))
                     (execution::post_scan(view))
-                    (parts::rest(view))
+                    @if !view.has_several_engines() { (parts::rest(view)) }
                     (parts::packages(view))
-                    (execution::effort(view))
+                    (execution::cost(view))
                     footer { "secure-scan " (visible(view.tool_version, 40)) }
                 }
                 script { (PreEscaped(SCRIPT)) }
@@ -78,16 +84,16 @@ fn header(view: &View<'_>) -> Markup {
         header {
             h1 { "Scan of " (view.subject_line()) }
             p class=(class) { (view.sentence()) }
-            @if view.findings.is_some() {
+            @if !view.findings.is_empty() {
                 ul.counts {
                     @for severity in Severity::WORST_FIRST {
                         @if failed(severity) > 0 {
                             li { b class=(severity.name()) { (failed(severity)) } (severity.name()) }
                         }
                     }
-                    li { b.unsure { (view.count(CheckStatus::Error)) } "could not look" }
+                    li { b.unsure { (view.count(CheckStatus::Error)) } "not checked" }
                     li { b.good { (view.count(CheckStatus::Pass)) } "passed" }
-                    li { b { (view.inapplicable().count()) } "do not apply" }
+                    li { b { (view.inapplicable().count()) } "not applicable" }
                     @let waived = view.sorted().into_iter().filter(|r| r.is_waived()).count();
                     @if waived > 0 { li { b.unsure { (waived) } "waived" } }
                 }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::escaped::{pretty, shown};
+use crate::escaped::{pretty, visible_all};
 use scanner_core::report::view::View;
 use scanner_core::{
     escape::visible,
@@ -25,19 +25,16 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
             (severity.name().to_owned(), count.into())
         })
         .collect();
-    let gaps: Vec<&str> = view
-        .gaps()
-        .iter()
-        .map(|(section, _)| section.name())
-        .collect();
-    let waivers: Vec<Value> = view.sorted().into_iter().filter_map(waiver).collect();
+    let gaps: Vec<&str> = view.gaps().iter().map(|(section, _)| *section).collect();
+    let sorted = view.sorted();
+    let waivers: Vec<Value> = sorted.iter().filter_map(|r| waiver(view, r)).collect();
     let notes: Vec<String> = view
         .notes()
         .iter()
         .flat_map(|(kind, list)| list.iter().map(move |item| format!("{kind}: {item}")))
         .collect();
-    let notes = shown(&notes);
-    pretty(&json!({
+    let notes = visible_all(&notes);
+    let mut statement = json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{
             "name": visible(&view.artifact(), 400),
@@ -51,10 +48,10 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
             "strategy": visible(view.strategy, 80),
             "trust": visible(view.trust, 400),
             "profile": {
-                "name": visible(view.profile, 200),
-                "digest": { "sha256": view.findings.map(|f| visible(&f.profile.digest, 64)) },
-                "selection": shown(view.selection()),
-                "inputs": shown(&view.inputs()),
+                "name": visible(&view.engines, 200),
+                "digest": { "sha256": view.engine().map(|e| visible(&e.digest, 64)) },
+                "selection": visible_all(&view.selection()),
+                "inputs": visible_all(&view.inputs()),
             },
             "verdict": view.verdict.name(),
             "complete": view.complete(),
@@ -72,13 +69,47 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
             "ineffective": notes,
             "report": { "mediaType": "application/json", "digest": { "sha256": json_sha256 } },
         },
-    }))
+    });
+    let predicate = &mut statement["predicate"];
+    if view.has_several_engines() {
+        let engines: Vec<Value> = view.per_engine().iter().map(engine).collect();
+        predicate["engines"] = engines.into();
+    }
+    if let Some(kind) = view.failure_kind() {
+        predicate["failure"] = kind.into();
+    }
+    if !view.alerts.is_empty() {
+        predicate["alerts"] = visible_all(&view.alert_lines()).into();
+    }
+    if let Some(alert) = view.gate_alert {
+        predicate["gateAlert"] = visible(alert, 600).into();
+    }
+    if let Some(none) = view.no_controls() {
+        predicate["controls"] = none.into();
+    }
+    pretty(&statement)
 }
 
-fn waiver(result: &CheckResult) -> Option<Value> {
+/// One of several engines: what it checks and what came of it.
+fn engine(view: &View<'_>) -> Value {
+    json!({
+        "name": visible(&view.engines, 200),
+        "digest": { "sha256": view.engine().map(|e| visible(&e.digest, 64)) },
+        "selection": visible_all(&view.selection()),
+        "inputs": visible_all(&view.inputs()),
+        "failOn": view.fails_at(),
+        "complete": view.complete(),
+        "failed": view.failed().count(),
+        "couldNotLook": view.count(CheckStatus::Error),
+        "passed": view.count(CheckStatus::Pass),
+        "notApplicable": view.inapplicable().count(),
+    })
+}
+
+fn waiver(view: &View<'_>, result: &CheckResult) -> Option<Value> {
     let waiver = result.waiver.as_ref()?;
     Some(json!({
-        "check": visible(&result.id, 200),
+        "check": visible(&view.check_id(result), 200),
         "justification": visible(&waiver.justification, 1000),
         "expires": visible(&waiver.expires, 20),
         "lookedAt": !waiver.skipped,

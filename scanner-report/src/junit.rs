@@ -1,6 +1,6 @@
 //! `JUnit` XML, for CI servers: a suite of checks, and a suite of the scan itself and its controls.
 //!
-//! A check that could not look is an `error`, as is a control that did not hold: no CI server
+//! A check that was not done is an `error`, as is a control that did not hold: no CI server
 //! takes the scan for green. A failed check below the threshold is `skipped`, as the exit code has
 //! it, with a message that says so.
 
@@ -8,6 +8,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
+use crate::escaped::more;
 use scanner_core::report::{ControlRecord, ControlStage, view::View};
 use scanner_core::{
     escape::visible,
@@ -21,9 +22,16 @@ pub fn render(view: &View<'_>) -> String {
     let time = Duration::try_from_secs_f64(view.seconds.unwrap_or_default()).unwrap_or_default();
     report.set_time(time);
     report.add_test_suite(scan(view));
-    let mut checks = TestSuite::new(format!("checks of {}", visible(view.profile, 200)));
-    checks.add_test_cases(view.sorted().into_iter().map(|r| check(view, r)));
-    report.add_test_suite(checks);
+    for one in view.per_engine() {
+        let mut checks = TestSuite::new(format!("checks of {}", visible(&one.engines, 200)));
+        checks.add_test_cases(one.sorted().into_iter().map(|r| check(&one, r)));
+        if view.has_several_engines() {
+            for (name, text) in one.narrowed() {
+                checks.add_property(Property::new(name, text));
+            }
+        }
+        report.add_test_suite(checks);
+    }
     // Writing to memory cannot fail, and what XML cannot hold was removed before.
     let text = report.to_string().unwrap_or_default();
     // The schema that Jenkins checks by knows this attribute on each suite, not on all together.
@@ -38,18 +46,18 @@ fn check(view: &View<'_>, result: &CheckResult) -> TestCase {
             let mut skipped = TestCaseStatus::skipped();
             skipped.set_message(match &result.waiver {
                 Some(waiver) => format!("NOT LOOKED AT, {}", waived(waiver)),
-                None => format!("does not apply {}", visible(&result.message, 300)),
+                None => format!("not applicable {}", visible(&result.message, 300)),
             });
             skipped
         }
         CheckStatus::Error => problem(
             NonSuccessKind::Error,
-            "could not look",
-            &format!("could not look, so this is no pass: {}", result.message),
+            "not checked",
+            &format!("not checked (does not count as passed): {}", result.message),
         ),
         CheckStatus::Fail if view.counts(result) => {
             let severity = result.severity.name();
-            let mut failure = problem(NonSuccessKind::Failure, severity, &result.title);
+            let mut failure = problem(NonSuccessKind::Failure, severity, &result.headline());
             failure.set_description(details(result));
             failure
         }
@@ -66,8 +74,8 @@ fn check(view: &View<'_>, result: &CheckResult) -> TestCase {
             skipped
         }
     };
-    let mut case = TestCase::new(visible(&result.id, 200), status);
-    case.set_classname(visible(view.profile, 200));
+    let mut case = TestCase::new(visible(&view.check_id(result), 200), status);
+    case.set_classname(visible(&view.engines, 200));
     case
 }
 
@@ -84,9 +92,7 @@ fn details(result: &CheckResult) -> String {
     for item in &result.evidence {
         let _ = writeln!(out, "- {}", visible(item, 300));
     }
-    let more = result
-        .evidence_total
-        .saturating_sub(result.evidence.len() as u64);
+    let more = more(result);
     if more > 0 {
         let _ = writeln!(out, "- and {more} more");
     }
@@ -105,7 +111,7 @@ fn problem(kind: NonSuccessKind, class: &str, message: &str) -> TestCaseStatus {
 /// The scan itself: whether it was done, what the gates said, and what every control proves.
 fn scan(view: &View<'_>) -> TestSuite {
     let mut suite = TestSuite::new(format!("scan of {}", view.subject_line()));
-    let problems = view.problems();
+    let problems = view.problems_beside_alerts();
     let status = if problems.is_empty() {
         TestCaseStatus::success()
     } else {
@@ -118,6 +124,14 @@ fn scan(view: &View<'_>) -> TestSuite {
     let mut case = TestCase::new("scan was done and nothing is left", status);
     case.set_classname("scan");
     suite.add_test_case(case);
+    for alert in view.alerts {
+        let message = format!("{}: {}", alert.message, alert.evidence.join("; "));
+        let status = problem(NonSuccessKind::Error, "security alert", &message);
+        let name = format!("no security alert {}", visible(&alert.id, 80));
+        let mut case = TestCase::new(name, status);
+        case.set_classname("alerts");
+        suite.add_test_case(case);
+    }
     for gate in view.gates {
         let status = match &gate.decision {
             GateDecision::Allow { .. } => TestCaseStatus::success(),
@@ -127,14 +141,19 @@ fn scan(view: &View<'_>) -> TestSuite {
                 skipped
             }
             GateDecision::Abort { reason } => problem(NonSuccessKind::Failure, "gate", reason),
+            _ => problem(
+                NonSuccessKind::Error,
+                "gate",
+                "a decision of a later version",
+            ),
         };
         let mut case = TestCase::new(format!("gate {}", visible(&gate.id, 80)), status);
         case.set_classname("gates");
         suite.add_test_case(case);
     }
     for breach in view.breaches() {
-        let status = problem(NonSuccessKind::Failure, "threshold", breach);
-        let mut case = TestCase::new(format!("threshold {}", visible(breach, 200)), status);
+        let status = problem(NonSuccessKind::Failure, "threshold", &breach);
+        let mut case = TestCase::new(format!("threshold {}", visible(&breach, 200)), status);
         case.set_classname("thresholds");
         suite.add_test_case(case);
     }
@@ -144,16 +163,20 @@ fn scan(view: &View<'_>) -> TestSuite {
         ("verdict", view.verdict.name()),
         ("image", &image),
         ("image digest", view.image_digest.unwrap_or("unknown")),
-        ("profile", view.profile),
+        ("profile", &view.engines),
         ("strategy", view.strategy),
         ("trust", view.trust),
         ("started", view.started.unwrap_or("unknown")),
     ];
     let gaps = view.gaps();
-    let gaps = gaps
-        .iter()
-        .map(|(section, gap)| (section.name(), gap.as_str()));
-    for (name, value) in fixed.into_iter().chain(gaps) {
+    let gaps = gaps.iter().map(|(section, gap)| (*section, gap.as_str()));
+    let kind = view.failure_kind();
+    let kind = kind.iter().map(|kind| ("failure", kind.as_str()));
+    let alert = view.gate_alert.iter().map(|alert| ("gate alert", *alert));
+    let none = view.no_controls();
+    let none = none.iter().map(|none| ("controls", *none));
+    let more = gaps.chain(kind).chain(alert).chain(none);
+    for (name, value) in fixed.into_iter().chain(more) {
         suite.add_property(Property::new(name, visible(value, 1000)));
     }
     for (name, text) in view.narrowed() {
@@ -170,13 +193,15 @@ fn control(control: &ControlRecord) -> TestCase {
     let stages = [
         ("enforce", &control.enforced),
         ("verify", &control.verified),
-        ("seal", &control.sealed),
-        ("seen gone", &control.release_verified),
+        ("grant", &control.granted),
+        ("revoke", &control.revoked),
+        ("confirmed deleted", &control.release_verified),
     ];
     let failed: Vec<String> = stages
         .iter()
         .filter_map(|(name, stage)| match stage {
             ControlStage::Failed { reason } => Some(format!("{name}: {reason}")),
+            ControlStage::Unknown => Some(format!("{name}: a state of a later version")),
             _ => None,
         })
         .collect();

@@ -2,11 +2,11 @@
 //!
 //! Severities are impacts, which the SAF CLI reads as low from 0.1, medium from 0.4, high from 0.7 and
 //! critical from 0.9. OHDF has no severity below low, and takes impact 0 for "not applicable": a
-//! failed check of severity info counts as low. A check that could not look is a "profile error".
+//! failed check of severity info counts as low. A check that was not done is a "profile error".
 
 use serde_json::{Value, json};
 
-use crate::escaped::pretty;
+use crate::escaped::{headline, more, pretty, visible_all};
 use scanner_core::report::view::View;
 use scanner_core::{
     escape::visible,
@@ -15,6 +15,21 @@ use scanner_core::{
 
 /// Renders `view`.
 pub fn render(view: &View<'_>) -> String {
+    let profiles: Vec<Value> = view.per_engine().iter().map(profile).collect();
+    pretty(&json!({
+        "platform": {
+            "name": "secure-scan",
+            "release": visible(view.tool_version, 40),
+            "target_id": view.subject_line(),
+        },
+        "version": visible(view.tool_version, 40),
+        "statistics": { "duration": view.seconds.unwrap_or_default() },
+        "profiles": profiles,
+    }))
+}
+
+/// The checks of one engine.
+fn profile(view: &View<'_>) -> Value {
     let started = view.started_utc();
     let started = started.as_deref().unwrap_or("1970-01-01T00:00:00.000Z");
     let mut controls: Vec<Value> = view
@@ -26,28 +41,20 @@ pub fn render(view: &View<'_>) -> String {
     if !problems.is_empty() {
         controls.insert(0, not_done(view, &problems.join("; "), started));
     }
-    let profile = view.findings.map(|f| &f.profile);
-    pretty(&json!({
-        "platform": {
-            "name": "secure-scan",
-            "release": visible(view.tool_version, 40),
-            "target_id": view.subject_line(),
-        },
-        "version": visible(view.tool_version, 40),
-        "statistics": { "duration": view.seconds.unwrap_or_default() },
-        "profiles": [{
-            "name": profile.map_or_else(|| visible(view.profile, 200), |p| visible(&p.name, 200)),
-            "version": profile.map_or_else(String::new, |p| visible(&p.version, 80)),
-            "title": profile.map_or_else(String::new, |p| visible(&p.title, 200)),
-            "summary": format!("{}; trust: {}", view.sentence(), visible(view.trust, 400)),
-            "sha256": profile.map_or_else(String::new, |p| visible(&p.digest, 64)),
-            "supports": [],
-            "attributes": attributes(view),
-            "groups": [],
-            "controls": controls,
-            "status": if problems.is_empty() { "loaded" } else { "failed" },
-        }],
-    }))
+    let engine = view.engine();
+    let name = engine.map_or(&view.engines, |e| &e.name);
+    json!({
+        "name": visible(name, 200),
+        "version": engine.map_or_else(String::new, |e| visible(&e.version, 80)),
+        "title": engine.map_or_else(String::new, |e| visible(&e.title, 200)),
+        "summary": format!("{}; trust: {}", view.sentence(), visible(view.trust, 400)),
+        "sha256": engine.map_or_else(String::new, |e| visible(&e.digest, 64)),
+        "supports": [],
+        "attributes": attributes(view),
+        "groups": [],
+        "controls": controls,
+        "status": if problems.is_empty() { "loaded" } else { "failed" },
+    })
 }
 
 /// Inputs and tags that were given, what could not be seen, and what did nothing.
@@ -56,15 +63,23 @@ fn attributes(view: &View<'_>) -> Vec<Value> {
     let narrowed = view.narrowed();
     let narrowed = narrowed.iter().map(|(name, text)| one(name, text));
     let gaps = view.gaps();
-    let gaps = gaps.iter().map(|(section, gap)| one(section.name(), gap));
+    let gaps = gaps.iter().map(|(section, gap)| one(section, gap));
     let notes = view.notes();
     let notes = notes.iter().map(|(kind, list)| one(kind, &list.join("; ")));
-    narrowed.chain(gaps).chain(notes).collect()
+    let kind = view.failure_kind();
+    let kind = kind.iter().map(|kind| one("failure", kind));
+    let alert = view.gate_alert.iter().map(|alert| one("gate alert", alert));
+    narrowed
+        .chain(gaps)
+        .chain(notes)
+        .chain(kind)
+        .chain(alert)
+        .collect()
 }
 
 fn control(view: &View<'_>, check: &CheckResult, started: &str) -> Value {
     let mut result = json!({
-        "code_desc": visible(&check.title, 500),
+        "code_desc": headline(check, 500),
         "run_time": 0.0,
         "start_time": started,
         "status": match check.status {
@@ -79,7 +94,7 @@ fn control(view: &View<'_>, check: &CheckResult, started: &str) -> Value {
         CheckStatus::Fail => result["message"] = evidence(check).into(),
         CheckStatus::Error => {
             result["message"] = message.clone().into();
-            result["exception"] = "could not look".into();
+            result["exception"] = "not checked".into();
             result["backtrace"] = json!([message]);
         }
         CheckStatus::NotApplicable => {
@@ -89,7 +104,7 @@ fn control(view: &View<'_>, check: &CheckResult, started: &str) -> Value {
                     visible(&waiver.expires, 20),
                     visible(&waiver.justification, 1000)
                 ),
-                None => format!("does not apply {message}"),
+                None => format!("not applicable {message}"),
             }
             .into();
         }
@@ -97,7 +112,7 @@ fn control(view: &View<'_>, check: &CheckResult, started: &str) -> Value {
     }
     let applies = check.status != CheckStatus::NotApplicable;
     let mut control = json!({
-        "id": visible(&check.id, 200),
+        "id": visible(&view.check_id(check), 200),
         "title": visible(&check.title, 500),
         "desc": visible(&check.rationale, 2000),
         "descriptions": [
@@ -109,11 +124,11 @@ fn control(view: &View<'_>, check: &CheckResult, started: &str) -> Value {
             // The SAF CLI believes it before the impact.
             "severity": check.hdf_severity(),
             "secure_scan_severity": check.severity.name(),
-            "secure_scan_tags": shown(&check.tags),
+            "secure_scan_tags": visible_all(&check.tags),
         },
-        "refs": shown(&check.references).into_iter().map(|r| json!({ "ref": r })).collect::<Vec<_>>(),
+        "refs": visible_all(&check.references).into_iter().map(|r| json!({ "ref": r })).collect::<Vec<_>>(),
         "code": "",
-        "source_location": { "ref": visible(view.profile, 200), "line": 1 },
+        "source_location": { "ref": visible(&view.engines, 200), "line": 1 },
         "results": [result],
     });
     if let Some(waiver) = &check.waiver {
@@ -127,10 +142,6 @@ fn control(view: &View<'_>, check: &CheckResult, started: &str) -> Value {
         });
     }
     control
-}
-
-fn shown(items: &[String]) -> Vec<String> {
-    items.iter().map(|item| visible(item, 300)).collect()
 }
 
 /// What stands for a scan that is no result as a whole: never an empty, green profile.
@@ -159,9 +170,7 @@ fn not_done(view: &View<'_>, problem: &str, started: &str) -> Value {
 
 fn evidence(check: &CheckResult) -> String {
     let mut lines: Vec<String> = check.evidence.iter().map(|e| visible(e, 300)).collect();
-    let more = check
-        .evidence_total
-        .saturating_sub(check.evidence.len() as u64);
+    let more = more(check);
     if more > 0 {
         lines.push(format!("and {more} more"));
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::escaped::pretty;
+use crate::escaped::{more, pretty};
 use scanner_core::report::view::{Subject, View};
 use scanner_core::{
     escape::visible,
@@ -36,14 +36,24 @@ pub fn render(view: &View<'_>, api: Api) -> String {
         Api::OpenReports => ("openreports.io/v1alpha1", "Report"),
         Api::WgPolicy => ("wgpolicyk8s.io/v1alpha2", "PolicyReport"),
     };
-    let problems = view.problems();
+    let alerts = view.alert_lines();
+    let alerts = alerts
+        .iter()
+        .map(|alert| whole(view, "secure-scan-security-alert", "error", alert));
+    let problems = view.problems_beside_alerts();
     let problems = problems
         .iter()
         .map(|problem| whole(view, "secure-scan-execution", "error", problem));
-    let breaches = view.breaches().iter();
-    let breaches = breaches.map(|b| whole(view, "secure-scan-threshold", "fail", b));
+    let breaches = view.breaches();
+    let breaches = breaches
+        .iter()
+        .map(|b| whole(view, "secure-scan-threshold", "fail", b));
     let checks = view.sorted().into_iter().map(|r| result(view, r));
-    let mut results: Vec<Value> = problems.chain(breaches).chain(checks).collect();
+    let mut results: Vec<Value> = alerts
+        .chain(problems)
+        .chain(breaches)
+        .chain(checks)
+        .collect();
     let mut summary = BTreeMap::from(["pass", "fail", "warn", "error", "skip"].map(|s| (s, 0)));
     for result in &results {
         if let Some(count) = result["result"].as_str().and_then(|r| summary.get_mut(r)) {
@@ -54,10 +64,10 @@ pub fn render(view: &View<'_>, api: Api) -> String {
     let mut metadata = metadata(view);
     if left_out > 0 {
         metadata["annotations"]["secure-scan.io/results-left-out"] = left_out.to_string().into();
-        let told = format!(
+        let text = format!(
             "{left_out} more results do not fit into this object and are counted alone; the JSON report has all"
         );
-        results.push(whole(view, "secure-scan-results-left-out", "warn", &told));
+        results.push(whole(view, "secure-scan-results-left-out", "warn", &text));
         summary.entry("warn").and_modify(|count| *count += 1);
     }
     let mut object = json!({
@@ -82,7 +92,7 @@ pub fn render(view: &View<'_>, api: Api) -> String {
     pretty(&object)
 }
 
-/// Leaves as many results as an object can hold, the first ones, and tells how many others there were.
+/// Leaves as many results as an object can hold, the first ones, and gives the number of the others.
 fn cut(results: &mut Vec<Value>) -> usize {
     let mut bytes = 0;
     let fits = |result: &Value| {
@@ -117,8 +127,17 @@ fn metadata(view: &View<'_>) -> Value {
     }
     let gaps = view.gaps();
     if !gaps.is_empty() {
-        let told: Vec<String> = gaps.iter().map(|(s, gap)| format!("{s}: {gap}")).collect();
-        annotations["secure-scan.io/coverage-gaps"] = visible(&told.join("; "), 2000).into();
+        let texts: Vec<String> = gaps.iter().map(|(s, gap)| format!("{s}: {gap}")).collect();
+        annotations["secure-scan.io/coverage-gaps"] = visible(&texts.join("; "), 2000).into();
+    }
+    if let Some(kind) = view.failure_kind() {
+        annotations["secure-scan.io/failure"] = kind.into();
+    }
+    if let Some(alert) = view.gate_alert {
+        annotations["secure-scan.io/gate-alert"] = visible(alert, 600).into();
+    }
+    if let Some(none) = view.no_controls() {
+        annotations["secure-scan.io/controls"] = none.into();
     }
     let labels = json!({ "app.kubernetes.io/managed-by": "secure-scan" });
     match view.subject {
@@ -137,8 +156,8 @@ fn metadata(view: &View<'_>) -> Value {
                 "ownerReferences": [owner],
             })
         }
-        Subject::Local(subject) => json!({
-            "name": name("local", subject),
+        _ => json!({
+            "name": name("local", &view.artifact()),
             "annotations": annotations,
             "labels": labels,
         }),
@@ -167,27 +186,28 @@ fn result(view: &View<'_>, check: &CheckResult) -> Value {
         CheckStatus::Pass => ("pass", String::new()),
         CheckStatus::Fail if view.counts(check) => ("fail", evidence(check)),
         CheckStatus::Fail => ("warn", waived(check) + &evidence(check)),
-        CheckStatus::Error => ("error", format!("could not look: {}", check.message)),
+        CheckStatus::Error => ("error", format!("not checked: {}", check.message)),
         CheckStatus::NotApplicable if check.is_unseen() => {
             ("skip", format!("not looked at; {}", waived(check)))
         }
-        CheckStatus::NotApplicable => ("skip", format!("does not apply {}", check.message)),
+        CheckStatus::NotApplicable => ("skip", format!("not applicable {}", check.message)),
     };
-    let said = match (check.status, message.as_str()) {
-        (CheckStatus::Fail, "") => format!("failed: {}", check.title),
-        (_, "") => check.title.clone(),
-        (CheckStatus::Fail, _) => format!("failed: {}; {message}", check.title),
-        _ => format!("{}; {message}", check.title),
+    let headline = check.headline();
+    let text = if message.is_empty() {
+        headline.into_owned()
+    } else {
+        format!("{headline}; {message}")
     };
+    let engine = view.engine_of(check).map(|found| found.engine.to_string());
     let mut result = json!({
         "source": "secure-scan",
-        "policy": visible(view.profile, 200),
-        "rule": visible(&check.id, 200),
+        "policy": visible(engine.as_ref().unwrap_or(&view.engines), 200),
+        "rule": visible(&view.check_id(check), 200),
         "category": "container security",
         "severity": check.severity.name(),
         "scored": check.status != CheckStatus::NotApplicable,
         "result": outcome,
-        "message": visible(&said, MAX_MESSAGE),
+        "message": visible(&text, MAX_MESSAGE),
         "properties": { "fix": visible(&check.fix, 400) },
     });
     if !check.limits.is_empty() {
@@ -198,15 +218,15 @@ fn result(view: &View<'_>, check: &CheckResult) -> Value {
 }
 
 fn waived(check: &CheckResult) -> String {
-    let told = |w: &Waiver| format!("waived until {}: {}; ", w.expires, w.justification);
-    check.waiver.as_ref().map_or_else(String::new, told)
+    let text = |w: &Waiver| format!("waived until {}: {}; ", w.expires, w.justification);
+    check.waiver.as_ref().map_or_else(String::new, text)
 }
 
 /// A result of the scan as a whole.
 fn whole(view: &View<'_>, rule: &str, outcome: &str, message: &str) -> Value {
     let mut result = json!({
         "source": "secure-scan",
-        "policy": visible(view.profile, 200),
+        "policy": visible(&view.engines, 200),
         "rule": rule,
         "category": "container security",
         "severity": Severity::Critical.name(),
@@ -226,9 +246,7 @@ fn stamp(view: &View<'_>, result: &mut Value) {
 }
 
 fn evidence(check: &CheckResult) -> String {
-    let more = check
-        .evidence_total
-        .saturating_sub(check.evidence.len() as u64);
+    let more = more(check);
     let more = if more > 0 {
         format!("; and {more} more")
     } else {

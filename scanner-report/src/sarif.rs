@@ -1,11 +1,11 @@
 //! SARIF 2.1.0 (OASIS standard, errata 01), for code scanning. Section numbers are of that standard.
 //!
-//! Results are failed checks and checks that could not look; consumers that know no `kind` take
+//! Results are failed checks and checks that were not done; consumers that know no `kind` take
 //! every result for an alert, so what passed is counted in the properties of the run alone.
 
 use serde_json::{Value, json};
 
-use crate::escaped::{pretty, shown};
+use crate::escaped::{more, pretty, visible_all};
 use scanner_core::report::view::View;
 use scanner_core::{
     escape::visible,
@@ -19,6 +19,12 @@ const MAX_RESULTS: usize = 5000;
 
 /// Renders `view`.
 pub fn render(view: &View<'_>) -> String {
+    let runs: Vec<Value> = view.per_engine().iter().map(run).collect();
+    pretty(&json!({ "$schema": SCHEMA, "version": "2.1.0", "runs": runs }))
+}
+
+/// 3.14 `run`: the results of one engine.
+fn run(view: &View<'_>) -> Value {
     let sorted = view.sorted();
     let results: Vec<Value> = sorted
         .iter()
@@ -27,48 +33,77 @@ pub fn render(view: &View<'_>) -> String {
         .take(MAX_RESULTS)
         .map(|(index, r)| result(view, index, r))
         .collect();
-    let rules: Vec<Value> = sorted.iter().map(|r| rule(r)).collect();
-    pretty(&json!({
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": {
-                "name": "secure-scan",
-                "version": visible(view.tool_version, 40),
-                "rules": rules,
-            }},
-            // 3.14.3: results of the same category replace each other.
-            "automationDetails": { "id": format!("secure-scan/{}/", uri(&view.series())) },
-            "invocations": [invocation(view)],
-            "columnKind": "unicodeCodePoints",
-            "results": results,
-            "properties": {
-                "verdict": view.verdict.name(),
-                "subject": view.subject_line(),
-                "profile": visible(view.profile, 200),
-                "strategy": visible(view.strategy, 80),
-                "trust": visible(view.trust, 400),
-                "selection": shown(view.selection()),
-                "inputs": shown(&view.inputs()),
-                "complete": view.complete(),
-                "passed": view.count(CheckStatus::Pass),
-                "notApplicable": view.inapplicable().count(),
-                "waivedAndNotLookedAt": view.unseen().count(),
-            },
-        }],
-    }))
+    let rules: Vec<Value> = sorted.iter().map(|r| rule(view, r)).collect();
+    let mut run = json!({
+        "tool": { "driver": {
+            "name": "secure-scan",
+            "version": visible(view.tool_version, 40),
+            "rules": rules,
+        }},
+        "automationDetails": { "id": category(view) },
+        "invocations": [invocation(view)],
+        "columnKind": "unicodeCodePoints",
+        "results": results,
+        "properties": {
+            "verdict": view.verdict.name(),
+            "subject": view.subject_line(),
+            "profile": visible(&view.engines, 200),
+            "strategy": visible(view.strategy, 80),
+            "trust": visible(view.trust, 400),
+            "selection": visible_all(&view.selection()),
+            "inputs": visible_all(&view.inputs()),
+            "complete": view.complete(),
+            "passed": view.count(CheckStatus::Pass),
+            "notApplicable": view.inapplicable().count(),
+            "waivedAndNotLookedAt": view.unseen().count(),
+        },
+    });
+    if let Some(engine) = view.engine() {
+        run["properties"]["engine"] = json!({
+            "name": visible(&engine.name, 200),
+            "version": visible(&engine.version, 80),
+            "digest": visible(&engine.digest, 64),
+        });
+    }
+    if let Some(kind) = view.failure_kind() {
+        run["properties"]["failure"] = kind.into();
+    }
+    if let Some(alert) = view.gate_alert {
+        run["properties"]["gateAlert"] = visible(alert, 600).into();
+    }
+    if let Some(none) = view.no_controls() {
+        run["properties"]["controls"] = none.into();
+    }
+    run
+}
+
+/// 3.14.3: results of the same category replace each other, so each engine has its own where there are several.
+fn category(view: &View<'_>) -> String {
+    let series = uri(&view.series());
+    match view.findings {
+        [one] if view.has_several_engines() => {
+            format!("secure-scan/{series}/{}/", uri(&view.engine_name(one)))
+        }
+        _ => format!("secure-scan/{series}/"),
+    }
 }
 
 /// 3.49 `reportingDescriptor`.
-fn rule(result: &CheckResult) -> Value {
+fn rule(view: &View<'_>, result: &CheckResult) -> Value {
     let help = format!(
         "{}\n\nFix: {}",
         visible(&result.rationale, 2000),
         visible(&result.fix, 2000)
     );
+    let wrong = if result.fails.is_empty() {
+        &result.title
+    } else {
+        &result.fails
+    };
     json!({
-        "id": visible(&result.id, 200),
-        "shortDescription": { "text": text(&result.title, 500) },
+        "id": visible(&view.check_id(result), 200),
+        // What code scanning shows of an alert: what is wrong.
+        "shortDescription": { "text": text(wrong, 500) },
         "fullDescription": { "text": text(&result.rationale, 2000) },
         "help": { "text": help },
         "defaultConfiguration": { "level": level(result.severity) },
@@ -84,7 +119,7 @@ fn rule(result: &CheckResult) -> Value {
 fn result(view: &View<'_>, index: usize, result: &CheckResult) -> Value {
     let failed = result.status == CheckStatus::Fail;
     let mut value = json!({
-        "ruleId": visible(&result.id, 200),
+        "ruleId": visible(&view.check_id(result), 200),
         "ruleIndex": index,
         // 3.27.9: `open` is "insufficient information to decide whether a problem exists".
         "kind": if failed { "fail" } else { "open" },
@@ -102,7 +137,7 @@ fn result(view: &View<'_>, index: usize, result: &CheckResult) -> Value {
             }],
         }],
         // 3.27.17, versioned as 3.5.4 asks.
-        "partialFingerprints": { "checkOnTarget/v1": view.fingerprint(&result.id) },
+        "partialFingerprints": { "checkOnTarget/v1": view.fingerprint(&view.check_id(result)) },
         "properties": { "severity": result.severity.name() },
     });
     if let Some(waiver) = &result.waiver {
@@ -121,19 +156,14 @@ fn message(view: &View<'_>, result: &CheckResult) -> String {
     let mut lines = Vec::new();
     if result.status == CheckStatus::Error {
         lines.push(format!(
-            "Could not look, so this is no pass: {}",
+            "Not checked (does not count as passed): {}",
             visible(&result.message, 1000)
         ));
     } else {
         lines.push(format!(
-            "{}: {}: {}",
+            "{}: {}",
             view.subject_line(),
-            match result.status {
-                CheckStatus::Fail => "failed",
-                CheckStatus::NotApplicable => "does not apply",
-                _ => "passed",
-            },
-            text(&result.title, 500)
+            text(&result.headline(), 500)
         ));
     }
     lines.extend(
@@ -142,9 +172,7 @@ fn message(view: &View<'_>, result: &CheckResult) -> String {
             .iter()
             .map(|e| format!("- {}", visible(e, 300))),
     );
-    let more = result
-        .evidence_total
-        .saturating_sub(result.evidence.len() as u64);
+    let more = more(result);
     if more > 0 {
         lines.push(format!("- and {more} more"));
     }
@@ -155,21 +183,26 @@ fn message(view: &View<'_>, result: &CheckResult) -> String {
 /// execution was not successful (3.20.14).
 fn invocation(view: &View<'_>) -> Value {
     let mut notifications: Vec<Value> = view
-        .problems()
+        .problems_beside_alerts()
         .iter()
         .map(|problem| notification("scan", "error", problem, None))
         .collect();
+    for alert in view.alerts {
+        let evidence = alert.evidence.join("; ");
+        let text = format!("security alert {}: {} {evidence}", alert.id, alert.message);
+        notifications.push(notification("security-alert", "error", &text, None));
+    }
     for (index, result) in view.sorted().into_iter().enumerate() {
         if result.status == CheckStatus::Error {
-            let id = visible(&result.id, 200);
+            let id = visible(&view.check_id(result), 200);
             let rule = json!({ "id": id, "index": index });
-            let text = format!("check {id} could not look: {}", result.message);
+            let text = format!("check {id} was not done: {}", result.message);
             notifications.push(notification("check", "error", &text, Some(rule)));
         }
     }
     for (index, result) in view.sorted().into_iter().enumerate() {
         if let Some(waiver) = result.waiver.as_ref().filter(|w| w.skipped) {
-            let id = visible(&result.id, 200);
+            let id = visible(&view.check_id(result), 200);
             let rule = json!({ "id": id, "index": index });
             let until = visible(&waiver.expires, 20);
             let text = format!(
@@ -180,7 +213,7 @@ fn invocation(view: &View<'_>) -> Value {
         }
     }
     for breach in view.breaches() {
-        notifications.push(notification("threshold", "warning", breach, None));
+        notifications.push(notification("threshold", "warning", &breach, None));
     }
     for (section, gap) in view.gaps() {
         let text = format!("{section}: {gap}");

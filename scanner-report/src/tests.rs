@@ -1,9 +1,11 @@
 //! Tests of the report: its published schema, and its form for a reader at a terminal.
 
+mod engines;
 mod execution;
 mod format;
 mod forms;
 mod hostile;
+mod later;
 mod place;
 mod policy_reports;
 mod saved;
@@ -17,16 +19,17 @@ mod prelude {
     pub(super) use std::collections::BTreeMap;
 
     pub(super) use scanner_core::{
-        Evidence,
-        finding::{CheckResult, CheckStatus, Findings, ProfileRef, Severity},
+        Evidence, SecurityAlert,
+        failure::{Failure, FailureKind, RefusedBy},
+        finding::{CheckResult, CheckStatus, EngineRef, Findings, Severity},
         gate::GateResult,
-        inventory::{AgentInfo, Coverage, OsRelease, Package, Section},
-        pipeline::Stage,
+        inventory::{Coverage, OsRelease, Package, Section},
+        plan::PlannedControl,
         report::{
-            ApiCalls, AuditCheck, AuditOutcome, AuditSummary, ControlRecord, ControlStage, Failure,
-            LOCAL_SCHEMA, LocalReport, Packages, PostScanAudit, SCHEMA, ScanReport, Timing,
-            Verdict, View,
+            ApiCalls, AuditCheck, AuditOutcome, AuditSummary, ControlRecord, ControlStage,
+            LocalReport, Packages, PostScanAudit, ScanReport, Timing, Verdict, View,
         },
+        stage::Stage,
     };
 
     pub(super) use crate::{
@@ -40,106 +43,84 @@ mod prelude {
 }
 
 fn result(id: &str, severity: Severity, status: CheckStatus, evidence: &str) -> CheckResult {
-    CheckResult {
-        id: id.into(),
-        title: format!("Title of {id}"),
-        severity,
-        status,
-        message: "files: not available: find is missing".into(),
-        evidence: vec![evidence.into()],
-        evidence_total: 7,
-        rationale: "Anyone who gets in can change it, and what it changes runs as root.".into(),
-        fix: "Remove the write permission of others in the image.".into(),
-        limits: vec![],
-        tags: Vec::new(),
-        references: Vec::new(),
-        waiver: None,
-    }
+    let mut result = CheckResult::new(id, format!("Title of {id}"), severity)
+        .with_failing_title(format!("What is wrong with {id}"))
+        .with_advice(
+            "Anyone who gets in can change it, and what it changes runs as root.",
+            "Remove the write permission of others in the image.",
+        );
+    result.status = status;
+    result.message = "files: not available: find is missing".into();
+    result.evidence = vec![evidence.into()];
+    result.evidence_total = 7;
+    result
 }
 
-fn sample(evidence: &str) -> ScanReport {
-    let findings = Findings {
-        profile: ProfileRef {
-            name: "p".into(),
-            version: "1".into(),
-            title: "P".into(),
-            digest: "00".into(),
-            inputs: std::collections::BTreeMap::default(),
-            selection: Vec::new(),
-        },
-        results: vec![
+fn findings(evidence: &str) -> Findings {
+    let engine = EngineRef::new("p", "1").with_title("P").with_digest("00");
+    Findings::new(
+        engine,
+        vec![
             result("low-one", Severity::Low, CheckStatus::Fail, evidence),
             result("worst", Severity::Critical, CheckStatus::Fail, evidence),
             result("blind", Severity::High, CheckStatus::Error, evidence),
             result("fine", Severity::High, CheckStatus::Pass, evidence),
         ],
-        waivers: None,
-        thresholds: None,
+    )
+}
+
+fn sample(evidence: &str) -> ScanReport {
+    let findings = vec![findings(evidence)];
+    let verdict = Verdict::of(&findings, Severity::Low);
+    let mut report = ScanReport::new(plan(), verdict);
+    report.tool_version = "0".into();
+    report.started = "2026-01-01T00:00:00Z".into();
+    report.seconds = 11.0;
+    report.trust = "the target's own tools, which an attacker inside may have replaced".into();
+    report.findings = findings;
+    let reason = evidence.into();
+    report.coverage = BTreeMap::from([(Section::Shadow, Coverage::Unavailable { reason })]).into();
+    let mut lease = ControlRecord::of(PlannedControl::new("lease", "Lease"));
+    lease.enforced = ControlStage::Done {
+        evidence: Evidence::of(evidence),
     };
-    ScanReport {
-        schema: SCHEMA.into(),
-        tool_version: "0".into(),
-        verdict: Verdict::of(&findings, Severity::Low),
-        plan: plan(),
-        started: "2026-01-01T00:00:00Z".into(),
-        seconds: 11.0,
-        trust: "the target's own tools, which an attacker inside may have replaced".into(),
-        failure: None,
-        gates: vec![],
-        unused_allowances: vec![],
-        alert: None,
-        findings: Some(findings),
-        agent: None,
-        coverage: BTreeMap::from([(
-            Section::Shadow,
-            Coverage::Unavailable {
-                reason: evidence.into(),
-            },
-        )]),
-        controls: vec![ControlRecord {
-            id: "lease".into(),
-            title: "Lease".into(),
-            planned: vec![],
-            enforced: ControlStage::Done {
-                evidence: Evidence::of(evidence),
-            },
-            verified: ControlStage::Failed {
-                reason: evidence.into(),
-            },
-            sealed: ControlStage::NotReached,
-            released: ControlStage::NotReached,
-            release_verified: ControlStage::NotReached,
-        }],
-        timings: vec![],
-        post_scan: None,
-        audit: None,
-        image_scan: None,
-        api_calls: ApiCalls {
-            operator: 20,
-            scan: 5,
-        },
-        fail_on: Some(Severity::Low),
-        packages: Some(Packages {
-            language: vec![scanner_core::inventory::LanguagePackage {
-                ecosystem: "pypi".into(),
-                name: evidence.into(),
-                version: evidence.into(),
-                license: evidence.into(),
-                path: evidence.into(),
-            }],
-            os: Some(OsRelease {
-                id: "debian".into(),
-                version: "12".into(),
-                name: evidence.into(),
-            }),
-            items: vec![Package {
-                name: evidence.into(),
-                version: "1:2+3".into(),
-                arch: "amd64".into(),
-                manager: "dpkg".into(),
-            }],
-        }),
-    }
+    lease.verified = ControlStage::Failed {
+        reason: evidence.into(),
+    };
+    report.controls = vec![lease];
+    report.api_calls = ApiCalls::new(20, 5);
+    report.fail_on = Some(Severity::Low);
+    let mut packages = Packages::default();
+    packages.language = vec![scanner_core::inventory::LanguagePackage {
+        ecosystem: "pypi".into(),
+        name: evidence.into(),
+        version: evidence.into(),
+        license: evidence.into(),
+        path: evidence.into(),
+    }];
+    packages.os = Some(OsRelease {
+        id: "debian".into(),
+        version: "12".into(),
+        name: evidence.into(),
+    });
+    packages.items = vec![Package {
+        name: evidence.into(),
+        version: "1:2+3".into(),
+        arch: "amd64".into(),
+        manager: "dpkg".into(),
+    }];
+    report.packages = Some(packages);
+    report
+}
+
+fn local(subject: &str) -> LocalReport {
+    let scan = sample("/etc/shadow");
+    let mut report = LocalReport::new(subject, Verdict::Findings);
+    report.profile = "p 1".into();
+    report.findings = scan.findings;
+    report.coverage = scan.coverage;
+    report.packages = scan.packages;
+    report
 }
 
 #[test]
@@ -175,7 +156,7 @@ fn a_report_is_valid_by_its_schema_and_survives_a_round_trip() {
 }
 
 #[test]
-fn the_worst_comes_first_and_what_could_not_look_is_shown() {
+fn the_worst_comes_first_and_what_was_not_checked_is_shown() {
     let text = text::render(
         &View::from(&sample("/etc/shadow mode 0644")),
         Style::default(),

@@ -1,6 +1,6 @@
 //! The report for a reader at a terminal: 80 columns, colour only when asked for.
 
-mod execution;
+pub(crate) mod execution;
 mod layout;
 mod plan;
 mod policy;
@@ -13,6 +13,7 @@ use scanner_core::{
     finding::{CheckResult, CheckStatus, Findings, Severity},
 };
 
+use crate::escaped::{at_least, count, headline};
 use execution::{controls, post_scan};
 use layout::{WIDTH, differences, field, wrapped};
 
@@ -26,9 +27,15 @@ pub fn render(view: &View<'_>, style: Style) -> String {
     let _ = writeln!(out, "{}", style.paint("1", &title));
     if let Subject::Container(target) = view.subject {
         field(&mut out, "image", &target.image);
-        field(&mut out, "runs", &target.image_id);
+        field(&mut out, "running digest", &target.image_id);
     }
-    field(&mut out, "profile", view.profile);
+    alerts(&mut out, view, style);
+    let engines = if view.has_several_engines() {
+        "engines"
+    } else {
+        "profile"
+    };
+    field(&mut out, engines, &view.engines);
     for (name, text) in view.narrowed() {
         field(&mut out, name, &text);
     }
@@ -40,6 +47,9 @@ pub fn render(view: &View<'_>, style: Style) -> String {
         field(&mut out, "", reason);
     }
     field(&mut out, "trust", view.trust);
+    if let Some(none) = view.no_controls() {
+        field(&mut out, "controls", none);
+    }
     differences(&mut out, view.differences);
     if let Some(failure) = view.failure {
         out.push('\n');
@@ -49,14 +59,19 @@ pub fn render(view: &View<'_>, style: Style) -> String {
             style.paint("1;31", "No result: the scan could not be done")
         );
         wrapped(&mut out, "  ", &visible(&failure.message, 2000));
+        if let Some(kind) = view.failure_kind() {
+            wrapped(&mut out, "  ", &format!("kind: {kind}"));
+        }
         if let Some(hint) = &failure.hint {
             wrapped(&mut out, "  ", &format!("hint: {}", visible(hint, 1000)));
         }
     }
     policy::gates(&mut out, view.gates, style);
     policy::alert(&mut out, view, style);
-    if view.findings.is_some() {
-        findings(&mut out, view, style);
+    if !view.findings.is_empty() {
+        for one in view.per_engine() {
+            engine(&mut out, &one, style);
+        }
     }
     coverage(&mut out, view, style);
     controls(&mut out, view, style);
@@ -85,38 +100,64 @@ fn closing(out: &mut String, view: &View<'_>, style: Style) {
     if let Some(packages) = view.packages {
         let _ = writeln!(
             out,
-            "{} packages (in the JSON and CycloneDX forms)",
-            packages.count()
+            "{} (in the JSON and CycloneDX forms)",
+            count(packages.count() as u64, "package")
         );
     }
     if let (Some(calls), Some(seconds)) = (view.api_calls, view.seconds) {
         let _ = writeln!(
             out,
-            "{} API calls ({} as operator, {} as the scan identity), {seconds:.1} s",
-            calls.operator.saturating_add(calls.scan),
+            "{} ({} as operator, {} as the scan identity), {seconds:.1} s",
+            count(calls.operator.saturating_add(calls.scan), "API call"),
             calls.operator,
             calls.scan,
         );
     }
     if let Some(audit) = view.audit.filter(|_| style.verbose) {
-        let _ = writeln!(out, "audit log: {} entries, head", audit.at.entries);
+        let entries = if audit.at.entries == 1 {
+            "entry"
+        } else {
+            "entries"
+        };
+        let _ = writeln!(out, "audit log: {} {entries}, head", audit.at.entries);
         wrapped(out, "  ", &visible(&audit.at.head, 64));
     }
     let _ = writeln!(out, "{}", style.paint("1", &view.sentence()));
+}
+
+/// What the scan saw that somebody must look into, before all else.
+fn alerts(out: &mut String, view: &View<'_>, style: Style) {
+    for alert in view.alerts {
+        let title = format!("  SECURITY ALERT {}", visible(&alert.id, 60));
+        let _ = writeln!(out, "{}", style.paint("1;31", &title));
+        wrapped(out, "    ", &visible(&alert.message, 600));
+        for item in &alert.evidence {
+            wrapped(out, "    - ", &visible(item, 300));
+        }
+    }
+}
+
+/// What one engine found; under its name where the report has several.
+fn engine(out: &mut String, view: &View<'_>, style: Style) {
+    if view.has_several_engines() {
+        let title = format!("Engine {}", visible(&view.engines, 200));
+        let _ = writeln!(out, "\n{}", style.paint("1", &title));
+    }
+    findings(out, view, style);
 }
 
 fn findings(out: &mut String, view: &View<'_>, style: Style) {
     for result in view.failed() {
         failed(out, view, result, style);
     }
-    if let Some(findings) = view.findings {
-        policy::waived(out, findings, style);
+    for findings in view.findings {
+        policy::waived(out, view, findings, style);
     }
     if view.count(CheckStatus::Error) > 0 {
         let _ = writeln!(
             out,
             "\n{}",
-            style.paint("1", "Could not look (never a pass)")
+            style.paint("1", "Not checked (does not count as passed)")
         );
         for result in view.with_status(CheckStatus::Error) {
             wrapped(
@@ -124,7 +165,7 @@ fn findings(out: &mut String, view: &View<'_>, style: Style) {
                 "  ",
                 &format!(
                     "ERROR  {}: {}",
-                    visible(&result.id, 80),
+                    visible(&view.check_id(result), 80),
                     visible(&result.message, 300)
                 ),
             );
@@ -133,13 +174,15 @@ fn findings(out: &mut String, view: &View<'_>, style: Style) {
     if style.verbose {
         let _ = writeln!(out, "\n{}", style.paint("1", "Passed"));
         for result in view.with_status(CheckStatus::Pass) {
-            wrapped(out, "  ", &format!("PASS   {}", visible(&result.id, 80)));
+            let id = visible(&view.check_id(result), 80);
+            let line = format!("PASS   {id}: {}", headline(result, 200));
+            wrapped(out, "  ", &line);
             for limit in &result.limits {
                 wrapped(out, "         ", &visible(limit, 300));
             }
         }
     }
-    let waived = match view.findings.map_or(0, Findings::waived) {
+    let waived = match view.findings.iter().map(Findings::waived).sum::<usize>() {
         0 => String::new(),
         count => format!("{count} failed but waived, "),
     };
@@ -148,7 +191,7 @@ fn findings(out: &mut String, view: &View<'_>, style: Style) {
         count => format!("{count} waived and not looked at, "),
     };
     let counts = format!(
-        "{} failed, {waived}{unseen}{} could not look, {} passed, {} do not apply",
+        "{} failed, {waived}{unseen}{} not checked, {} passed, {} not applicable",
         view.failed().count(),
         view.count(CheckStatus::Error),
         view.count(CheckStatus::Pass),
@@ -156,7 +199,10 @@ fn findings(out: &mut String, view: &View<'_>, style: Style) {
     );
     out.push('\n');
     wrapped(out, "", &counts);
-    if let Some(findings) = view.findings {
+    if let Some(severity) = view.fails_at() {
+        let _ = writeln!(out, "Fails at: {}", at_least(severity));
+    }
+    for findings in view.findings {
         policy::thresholds(out, findings);
     }
 }
@@ -170,7 +216,7 @@ fn failed(out: &mut String, view: &View<'_>, result: &CheckResult, style: Style)
     let label = format!("{:<8}", result.severity.name().to_uppercase());
     out.push('\n');
     let title = textwrap::fill(
-        &format!("failed: {}", visible(&result.title, 200)),
+        &headline(result, 200),
         textwrap::Options::new(WIDTH - 9).subsequent_indent("         "),
     );
     let _ = writeln!(
@@ -184,7 +230,11 @@ fn failed(out: &mut String, view: &View<'_>, result: &CheckResult, style: Style)
     } else {
         " (below the threshold)"
     };
-    let _ = writeln!(out, "         {}{below}", visible(&result.id, 80));
+    let _ = writeln!(
+        out,
+        "         {}{below}",
+        visible(&view.check_id(result), 80)
+    );
     for item in result.evidence.iter().take(5) {
         wrapped(out, "         - ", &visible(item, 200));
     }

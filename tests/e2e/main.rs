@@ -131,6 +131,7 @@ async fn the_credential_is_burnt_while_the_stream_is_still_open() {
         .await;
         let go = ["touch", "/tmp/seen"];
         let params = kube::api::AttachParams::default();
+        #[expect(clippy::disallowed_methods, reason = "the test's own exec")]
         let mut touch = site
             .api::<Pod>()
             .exec("web", go, &params)

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 /// # Errors
 ///
 /// Fails with what the server and the command said of it.
+#[expect(clippy::disallowed_methods, reason = "the tests' own exec")]
 pub async fn run_in(
     client: &Client,
     target: &Target,
@@ -34,7 +35,7 @@ pub async fn run_in(
         let _ = input.shutdown().await;
     };
     let (mut out, mut err) = (Vec::new(), String::new());
-    let (_, read, _) = tokio::join!(
+    let ((), read, _) = tokio::join!(
         write,
         output.read_to_end(&mut out),
         errors.read_to_string(&mut err),

@@ -9,31 +9,48 @@ use super::{
     view::View,
 };
 
-/// Models one form that a report is written in. Every text of a [`View`] is as the target or the
-/// server gave it: a format passes it through [`scanner_inventory::escape::visible`].
+/// Models one form that a report is written in. Text in the fields of a [`View`] is as the target or the
+/// server gave it; the texts of [`View::rows`] are [`Untrusted`](crate::Untrusted) and escape themselves.
 ///
 /// ```
 /// use std::io::Write;
 ///
-/// use scanner_core::report::{FormatError, ReportFormat, View};
+/// use scanner_core::{
+///     ScanReport, Untrusted,
+///     report::{FormatError, ReportFormat, View},
+/// };
 ///
-/// /// The verdict alone.
-/// struct OneWord;
+/// /// One line for each check.
+/// struct Csv;
 ///
-/// impl ReportFormat for OneWord {
+/// /// A cell that no spreadsheet takes for a formula; `Display` has made control characters visible.
+/// fn cell(text: &Untrusted) -> String {
+///     format!("\"'{}\"", text.to_string().replace('"', "\"\""))
+/// }
+///
+/// impl ReportFormat for Csv {
 ///     fn id(&self) -> &str {
-///         "one-word"
+///         "csv"
 ///     }
 ///
 ///     fn file_extension(&self) -> &str {
-///         "txt"
+///         "csv"
 ///     }
 ///
 ///     fn write(&self, view: &View<'_>, out: &mut dyn Write) -> Result<(), FormatError> {
-///         Ok(writeln!(out, "{}", view.verdict.name())?)
+///         writeln!(out, "check,severity,counts,headline")?;
+///         for row in view.rows() {
+///             let (id, headline) = (cell(&row.id), cell(&row.headline));
+///             writeln!(out, "{id},{},{},{headline}", row.severity, row.counts)?;
+///         }
+///         Ok(())
 ///     }
 /// }
-/// let _: &dyn ReportFormat = &OneWord;
+///
+/// fn save(report: &ScanReport, out: &mut dyn Write) -> Result<(), FormatError> {
+///     report.write(&Csv, out)
+/// }
+/// assert_eq!(cell(&"=a\"\u{1b}".into()), "\"'=a\"\"\\u{1b}\"");
 /// ```
 pub trait ReportFormat: Send + Sync {
     /// Its name, as a user types it: lower-case letters, digits and hyphens.

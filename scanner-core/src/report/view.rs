@@ -105,7 +105,7 @@ pub struct View<'a> {
     sha256: Option<&'a str>,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     /// What was scanned, in one line that is safe to show.
     pub fn subject_line(&self) -> String {
         match self.subject {
@@ -167,7 +167,7 @@ impl View<'_> {
     }
 
     /// What was not collected, one line for each section, whose name is safe to show; the line is not yet.
-    pub fn gaps(&self) -> Vec<(&str, String)> {
+    pub fn gaps(&self) -> Vec<(&'a str, String)> {
         let gap = |coverage: &Coverage| match coverage {
             Coverage::Partial {
                 reasons,
@@ -182,7 +182,6 @@ impl View<'_> {
         let named = |(section, coverage)| gap(coverage).map(|text| (section, text));
         self.coverage.by_name().filter_map(named).collect()
     }
-
 }
 
 fn order(result: &CheckResult) -> (u8, std::cmp::Reverse<Severity>, &str) {

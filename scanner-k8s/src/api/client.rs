@@ -10,9 +10,14 @@ mod identity;
 mod operator;
 mod review;
 mod scan;
+mod token_request;
 
 pub use canary::CanaryClient;
 pub use identity::ScanIdentity;
 pub use operator::OperatorClient;
 pub use review::ReviewClient;
 pub use scan::ScanClient;
+pub(crate) use token_request::{BoundTo, IssuedToken};
+
+#[cfg(test)]
+mod tests;

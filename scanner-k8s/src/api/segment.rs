@@ -100,7 +100,7 @@ impl Segment {
         self.transport.searches_own_process
     }
 
-    pub(crate) fn tokens(&self) -> &TokenDetector {
+    pub(crate) fn tokens(&self) -> &Arc<TokenDetector> {
         &self.tokens
     }
 

@@ -1,38 +1,49 @@
 //! Single-use credential: a short-lived token in memory, dead as soon as the streams are open.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use k8s_openapi::api::{
-    authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec},
-    core::v1::{Secret, ServiceAccount},
-};
-use kube::api::PostParams;
+use k8s_openapi::api::core::v1::Secret;
 use scanner_core::{
     ControlError, Evidence, SecurityControl,
     control::{ControlScope, Phase, ReleaseError, VerifyError},
     plan::PlannedControl,
     report::AuditCheck,
 };
-use secrecy::SecretString;
 
 use crate::{
-    api::call::{CallError, CallErrorKind, call},
+    api::{
+        call::{CallError, CallErrorKind},
+        client::{BoundTo, IssuedToken},
+    },
     names::LOAN_STRATEGY,
     plan::manifest,
-    post_scan,
+    post_scan::{self, Searched},
     run::scope::ScanScope,
 };
 
 /// The shortest lifetime that the API server accepts.
-const TOKEN_SECONDS: i64 = 600;
+const TOKEN_SECONDS: u32 = 600;
 /// How long the API server may remember a token that it has accepted.
 const TOKEN_CACHE: Duration = Duration::from_millis(10_200);
 
-pub(super) struct SingleUseCredential(pub(super) Arc<ScanScope>);
+pub(super) struct SingleUseCredential {
+    scope: Arc<ScanScope>,
+    /// What the search of this program's own files found, where it was asked for.
+    searched: Mutex<Option<Searched>>,
+}
+
+impl SingleUseCredential {
+    pub(super) fn new(scope: &Arc<ScanScope>) -> Self {
+        Self {
+            scope: Arc::clone(scope),
+            searched: Mutex::default(),
+        }
+    }
+}
 
 #[async_trait]
 impl SecurityControl for SingleUseCredential {
@@ -48,92 +59,96 @@ impl SecurityControl for SingleUseCredential {
         PlannedControl::new(self.id(), "A token that is used once")
             .planning(format!(
                 "token of {TOKEN_SECONDS} s, bound to Secret {}, in memory only",
-                self.0.name()
+                self.scope.name()
             ))
             .planning("the Secret is deleted once the streams are open; 401 is seen after")
     }
 
     async fn enforce(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
-        let owner = self.0.lease_uid()?;
-        let anchor = manifest::anchor(&self.0.plan().scan_id, self.0.namespace(), &owner);
-        let uid = self.0.create::<Secret>(anchor).await?;
-        let request = TokenRequest {
-            spec: TokenRequestSpec {
-                audiences: vec![],
-                bound_object_ref: Some(BoundObjectReference {
-                    api_version: Some("v1".into()),
-                    kind: Some("Secret".into()),
-                    name: Some(self.0.name()),
-                    uid: Some(uid),
-                }),
-                expiration_seconds: Some(TOKEN_SECONDS),
-            },
-            ..TokenRequest::default()
+        let owner = self.scope.lease_uid()?;
+        let anchor = manifest::anchor(&self.scope.plan().scan_id, self.scope.namespace(), &owner);
+        let uid = self.scope.create::<Secret>(anchor).await?;
+        let name = self.scope.name();
+        let bound = BoundTo {
+            secret: &name,
+            uid: &uid,
         };
-        let api = self.0.operator_api::<ServiceAccount>();
-        let name = self.0.name();
-        let answer = call(
-            "request a token",
-            api.create_token_request(&name, &PostParams::default(), &request),
-        )
-        .await
-        .map_err(CallError::of_control)?;
-        let status = answer
-            .status
-            .ok_or_else(|| ControlError::new("the server gave no token"))?;
-        let token = SecretString::from(status.token);
-        if self.0.plan().strategy == LOAN_STRATEGY {
-            self.0.credential().keep_for_loan(token.clone());
+        let operator = self.scope.segment().operator();
+        let issued = operator.request_token(self.scope.namespace(), &name, bound, TOKEN_SECONDS);
+        let issued = issued.await.map_err(CallError::of_control)?;
+        let IssuedToken { token, expires } =
+            issued.ok_or_else(|| ControlError::new("the server gave no token"))?;
+        if self.scope.plan().strategy == LOAN_STRATEGY {
+            self.scope.credential().keep_for_loan(token.clone());
         }
-        let identity = self.0.segment().identity(token);
+        let identity = self.scope.segment().identity(token);
         let identity = identity.map_err(|source| {
             ControlError::new("the server's token cannot be sent").with_source(source)
         })?;
-        self.0.credential().set(identity);
+        self.scope.credential().set(identity);
         Ok(Evidence::of(format!(
-            "token issued, expires {}, bound to a Secret of the lease",
-            status.expiration_timestamp.0
+            "token issued, expires {expires}, bound to a Secret of the lease"
         )))
     }
 
     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
-        self.0.credential().review()?;
+        self.scope.credential().review()?;
         Ok(Evidence::of("the token is held in memory alone"))
     }
 
     async fn revoke(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
-        Ok(Evidence::of(self.0.delete::<Secret>().await?))
+        Ok(Evidence::of(self.scope.delete::<Secret>().await?))
     }
 
     async fn release(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
-        Ok(Evidence::of(self.0.delete::<Secret>().await?))
+        Ok(Evidence::of(self.scope.delete::<Secret>().await?))
     }
 
     async fn verify_release(&self, _: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
-        let gone = self.0.gone::<Secret>().await;
-        if !self.0.credential().exists() {
+        let gone = self.scope.gone::<Secret>().await;
+        if !self.scope.credential().exists() {
             return Ok(Evidence(vec![gone?, "no token was ever received".into()]));
         }
         // Whatever is left of the rest, the token must be seen to be refused.
         let refused = self.refused().await?;
+        self.search_own_process().await;
         Ok(Evidence(vec![gone?, refused]))
     }
 
     fn post_scan(&self) -> Vec<AuditCheck> {
-        post_scan::credential(&self.0)
+        let mut searched = self.searched.lock().unwrap_or_else(PoisonError::into_inner);
+        post_scan::credential(&self.scope, searched.take())
     }
 }
 
 impl SingleUseCredential {
+    /// Searches this program's own files for the token, where it asked for that: on a thread that may block.
+    async fn search_own_process(&self) {
+        let segment = self.scope.segment();
+        if !segment.searches_own_process() {
+            return;
+        }
+        let tokens = Arc::clone(segment.tokens());
+        let search = tokio::task::spawn_blocking(move || post_scan::own_process(&tokens));
+        if let Ok(found) = search.await {
+            let mut searched = self.searched.lock().unwrap_or_else(PoisonError::into_inner);
+            *searched = Some(found);
+        }
+    }
+
     /// Waits until the server refuses the token.
     async fn refused(&self) -> Result<String, ControlError> {
-        let used = self.0.credential().accepted().unwrap_or_else(Instant::now);
+        let used = self
+            .scope
+            .credential()
+            .accepted()
+            .unwrap_or_else(Instant::now);
         tokio::time::sleep(TOKEN_CACHE.saturating_sub(used.elapsed())).await;
-        let review = self.0.credential().review()?;
+        let review = self.scope.credential().review()?;
         for _ in 0..10 {
             match review.review_self().await {
                 Err(error) if error.kind() == CallErrorKind::Unauthorized => {
-                    self.0.credential().note_refused();
+                    self.scope.credential().note_refused();
                     return Ok("the token was tried again and refused with 401".into());
                 }
                 _ => tokio::time::sleep(Duration::from_secs(1)).await,

@@ -15,7 +15,7 @@ const CHUNK: usize = 1 << 20;
 
 /// What came of the search.
 #[derive(Debug, Default)]
-pub(super) struct Searched {
+pub(crate) struct Searched {
     pub(super) found: bool,
     /// Whether something could not be looked at.
     pub(super) skipped: bool,
@@ -29,9 +29,32 @@ impl Searched {
     }
 }
 
+/// Arguments, environment and open files of this process. Reads files: not for the threads of an async runtime.
+pub(crate) fn own_process(tokens: &TokenDetector) -> Searched {
+    let arguments = std::env::args_os().any(|arg| tokens.finds(arg.as_encoded_bytes()));
+    let environment = std::env::vars_os().any(|(_, value)| tokens.finds(value.as_encoded_bytes()));
+    let mut searched = search(tokens, Path::new("/proc/self/fd"));
+    let evidence = format!(
+        "arguments and environment of this program: {}",
+        found(arguments || environment)
+    );
+    searched.evidence.insert(0, evidence);
+    searched.found |= arguments || environment;
+    searched
+}
+
+/// What came of a search, for a reader.
+pub(super) fn found(found: bool) -> &'static str {
+    if found {
+        "THE TOKEN IS IN THEM"
+    } else {
+        "the token is not in them"
+    }
+}
+
 /// Searches what the links in `open` (`/proc/self/fd`) lead to. Each is opened anew through its link, which
 /// also leads to a file that was deleted, or is open for writing only.
-pub(super) fn search(tokens: &TokenDetector, open: &Path) -> Searched {
+fn search(tokens: &TokenDetector, open: &Path) -> Searched {
     let mut searched = Searched::default();
     let links = match fs::read_dir(open).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
         Ok(links) => links,

@@ -11,18 +11,19 @@ pub const SCHEMA: &str = "secure-scan.io/report-diff/v1";
 
 /// What changed between two reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Diff {
     /// Always [`SCHEMA`].
     pub schema: &'static str,
     /// The report that is compared with.
     pub old: Side,
-    /// The report that is judged.
+    /// The report that is compared.
     pub new: Side,
     /// What it amounts to.
     pub outcome: Outcome,
     /// Checks that are findings now and were not, or that matter more than they did.
     pub new_findings: Vec<Change>,
-    /// Checks that failed and now pass or do not apply, having looked at no less.
+    /// Checks that failed and now pass or are not applicable, having looked at no less.
     pub fixed: Vec<Change>,
     /// Checks that changed in another way; among them those that can no longer look.
     pub changed: Vec<Change>,
@@ -35,6 +36,7 @@ pub struct Diff {
 /// What a comparison amounts to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Outcome {
     /// Nothing that was not there before, and nothing that could be seen before was not seen.
     NoNewFindings,
@@ -46,6 +48,7 @@ pub enum Outcome {
 
 /// One of the two reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Side {
     /// What was scanned.
     pub subject: String,
@@ -57,11 +60,14 @@ pub struct Side {
 
 /// A check in both reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Change {
     /// Identifier of the check.
     pub id: String,
-    /// Title of the check.
+    /// Title of the check: how it should be.
     pub title: String,
+    /// What is wrong where it fails now, else the title.
+    pub headline: String,
     /// Severity in the new report, or in the old one when it is not in the new one.
     pub severity: Severity,
     /// Before; absent when the check was not in the report.
@@ -82,6 +88,7 @@ pub struct Change {
 
 /// Something that was one way and is another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Turn {
     /// What.
     pub name: String,

@@ -54,11 +54,11 @@ const fn word(status: Option<CheckStatus>, waived: bool) -> &'static str {
     match status {
         Some(CheckStatus::Fail) if waived => "failed and waived",
         Some(CheckStatus::NotApplicable) if waived => "waived, and not looked at",
-        None => "not checked",
+        None => "absent",
         Some(CheckStatus::Pass) => "passed",
         Some(CheckStatus::Fail) => "failed",
-        Some(CheckStatus::Error) => "could not look",
-        Some(CheckStatus::NotApplicable) => "does not apply",
+        Some(CheckStatus::Error) => "not checked",
+        Some(CheckStatus::NotApplicable) => "not applicable",
     }
 }
 
@@ -86,7 +86,7 @@ pub fn text(diff: &Diff) -> String {
                 "  {:<8} {}: {} (was: {}, is: {})",
                 change.severity.name().to_uppercase(),
                 visible(&change.id, 80),
-                visible(&change.title, 200),
+                visible(&change.headline, 200),
                 change.was(),
                 change.is()
             );
@@ -129,7 +129,7 @@ pub fn markdown(diff: &Diff) -> String {
                 "- **{}** {} {}: was {}, is {}",
                 change.severity,
                 code(&change.id, 80),
-                prose(&change.title, 200),
+                prose(&change.headline, 200),
                 change.was(),
                 change.is()
             );

@@ -2,13 +2,14 @@
 
 use maud::{Markup, html};
 
+use crate::text::execution::outcome;
 use scanner_core::{
     escape::visible,
     gate::GateDecision,
     report::{AuditOutcome, ControlRecord, ControlStage, view::View},
 };
 
-/// In what the thing that was looked at is not the target.
+/// How the scanned copy differs from the target.
 pub(super) fn differences(view: &View<'_>) -> Markup {
     html! {
         @if !view.differences.is_empty() {
@@ -39,6 +40,7 @@ pub(super) fn gates(view: &View<'_>) -> Markup {
                                 GateDecision::Abort { reason } => {
                                     b.bad { "ABORTED" } " " (visible(reason, 600))
                                 }
+                                _ => { b.unsure { "a decision of a later version" } }
                             }
                         }
                     }
@@ -56,15 +58,15 @@ pub(super) fn controls(view: &View<'_>) -> Markup {
             table.stack {
                 thead {
                     tr {
-                        th { "Control" } th { "Enforced" } th { "Verified" } th { "Sealed" }
-                        th { "Released" } th { "Seen gone" }
+                        th { "Control" }
+                        @for name in STAGES { th { (name) } }
                     }
                 }
                 tbody {
                     @for control in view.controls {
                         tr {
                             td { b { (visible(&control.title, 200)) } }
-                            @for (name, stage) in stages(control) { (word(name, stage)) }
+                            @for (name, stage) in STAGES.iter().zip(stages(control)) { (word(name, stage)) }
                         }
                     }
                 }
@@ -87,9 +89,9 @@ pub(super) fn post_scan(view: &View<'_>) -> Markup {
                     dt { (visible(&check.id, 80)) }
                     dd {
                         @match check.outcome {
-                            AuditOutcome::Shown => { span.good { "shown" } }
-                            AuditOutcome::Told => { b.unsure { "told" } }
-                            AuditOutcome::NotShown => { b.bad { "NOT SHOWN" } }
+                            AuditOutcome::Verified => { span.good { "verified" } }
+                            AuditOutcome::Reported => { b.unsure { "reported" } }
+                            other => { b.bad { (outcome(other)) } }
                         }
                         @for item in &check.evidence { p { (visible(item, 600)) } }
                     }
@@ -99,13 +101,24 @@ pub(super) fn post_scan(view: &View<'_>) -> Markup {
     }
 }
 
-fn stages(control: &ControlRecord) -> [(&'static str, &ControlStage); 5] {
+/// Stages of a control, in the order of [`stages`].
+const STAGES: [&str; 6] = [
+    "Enforced",
+    "Verified",
+    "Granted",
+    "Revoked",
+    "Released",
+    "Confirmed deleted",
+];
+
+const fn stages(control: &ControlRecord) -> [&ControlStage; 6] {
     [
-        ("Enforced", &control.enforced),
-        ("Verified", &control.verified),
-        ("Sealed", &control.sealed),
-        ("Released", &control.released),
-        ("Seen gone", &control.release_verified),
+        &control.enforced,
+        &control.verified,
+        &control.granted,
+        &control.revoked,
+        &control.released,
+        &control.release_verified,
     ]
 }
 
@@ -117,6 +130,7 @@ fn word(name: &str, stage: &ControlStage) -> Markup {
                 ControlStage::Done { .. } => { span.good { "yes" } }
                 ControlStage::NotHeld { .. } => { b.bad { "NO" } }
                 ControlStage::Failed { .. } => { b.bad { "FAILED" } }
+                _ => { b.unsure { "unknown" } }
             }
         }
     }
@@ -130,7 +144,7 @@ fn evidence(control: &ControlRecord) -> Markup {
                 @for planned in &control.planned {
                     dt { "Planned" } dd { (visible(planned, 600)) }
                 }
-                @for (name, stage) in stages(control) {
+                @for (name, stage) in STAGES.iter().zip(stages(control)) {
                     @match stage {
                         ControlStage::NotReached => {}
                         ControlStage::Done { evidence } => {
@@ -142,6 +156,7 @@ fn evidence(control: &ControlRecord) -> Markup {
                         ControlStage::Failed { reason } => {
                             dt { (name) } dd { b.bad { "FAILED " } (visible(reason, 600)) }
                         }
+                        _ => { dt { (name) } dd { "a state of a later version" } }
                     }
                 }
             }
@@ -150,10 +165,10 @@ fn evidence(control: &ControlRecord) -> Markup {
 }
 
 /// Timings and API calls.
-pub(super) fn effort(view: &View<'_>) -> Markup {
+pub(super) fn cost(view: &View<'_>) -> Markup {
     html! {
         @if view.api_calls.is_some() || !view.timings.is_empty() {
-            h2 { "Effort" }
+            h2 { "Cost" }
             dl.card {
                 @if let Some(calls) = view.api_calls {
                     dt { "API calls" }

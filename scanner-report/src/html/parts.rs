@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use crate::escaped::{at_least, count, headline, more};
 use scanner_core::{
     escape::visible,
     finding::{CheckResult, CheckStatus, Severity},
@@ -17,13 +18,18 @@ pub(super) fn facts(view: &View<'_>) -> Markup {
     let mut rows = Vec::new();
     if let Subject::Container(target) = view.subject {
         rows.push(("Image", target.image.as_str()));
-        rows.push(("Runs", &target.image_id));
+        rows.push(("Running digest", &target.image_id));
         rows.push(("Node", &target.node));
         rows.push(("Pod UID", &target.pod_uid));
     } else if let Some(digest) = view.image_digest {
         rows.push(("Digest", digest));
     }
-    rows.push(("Profile", view.profile));
+    let engines = if view.has_several_engines() {
+        "Engines"
+    } else {
+        "Profile"
+    };
+    rows.push((engines, &view.engines));
     for (name, text) in &narrowed {
         let name = if *name == "inputs" {
             "Inputs"
@@ -35,19 +41,27 @@ pub(super) fn facts(view: &View<'_>) -> Markup {
     if let Some(policy) = view.policy {
         rows.push(("Policy", policy));
     }
-    if let Some(alert) = view.alert {
-        rows.push(("Alert", alert));
+    if let Some(alert) = view.gate_alert {
+        rows.push(("Alert of the gates", alert));
     }
     rows.push(("Strategy", view.strategy));
     if let Some(reason) = view.reason {
         rows.push(("Because", reason));
     }
     rows.push(("Trust", view.trust));
+    if let Some(none) = view.no_controls() {
+        rows.push(("Controls", none));
+    }
     if let Some(started) = view.started {
         rows.push(("Started", started));
     }
-    if let Some(severity) = view.fail_on {
-        rows.push(("Fails from", severity.name()));
+    let fails_at = view.fails_at().map(at_least);
+    if let Some(threshold) = &fails_at {
+        rows.push(("Fails at", threshold));
+    }
+    let kind = view.failure_kind();
+    if let Some(kind) = &kind {
+        rows.push(("Failure", kind));
     }
     html! {
         dl.card {
@@ -58,20 +72,49 @@ pub(super) fn facts(view: &View<'_>) -> Markup {
     }
 }
 
+/// What the scan saw that somebody must look into.
+pub(super) fn alerts(view: &View<'_>) -> Markup {
+    html! {
+        @for alert in view.alerts {
+            div.card.problem {
+                h3 { "Security alert " code { (visible(&alert.id, 80)) } }
+                p { (visible(&alert.message, 2000)) }
+                @if !alert.evidence.is_empty() {
+                    ul.evidence { @for item in &alert.evidence { li { (visible(item, 400)) } } }
+                }
+            }
+        }
+    }
+}
+
 pub(super) fn problems(view: &View<'_>) -> Markup {
     html! {
-        @for problem in view.problems() {
+        @for problem in view.problems_beside_alerts() {
             div.card.problem { h3 { "No result" } p { (visible(&problem, 2000)) } }
         }
     }
 }
 
-pub(super) fn findings(view: &View<'_>) -> Markup {
+/// The name of the engine that the next sections are of, where the report has several, and its threshold.
+pub(super) fn engine(view: &View<'_>) -> Markup {
+    let narrowed = view.narrowed();
+    html! {
+        @if view.has_several_engines() {
+            h2 { "Engine " (visible(&view.engines, 200)) }
+            p.soft {
+                @if let Some(severity) = view.fails_at() { "Fails at: " (at_least(severity)) }
+                @for (name, text) in &narrowed { "; " (name) ": " (text) }
+            }
+        }
+    }
+}
+
+/// What the script of the page filters failed checks with.
+pub(super) fn filter(view: &View<'_>) -> Markup {
     let failed: Vec<_> = view.failed().collect();
     let has = |severity| failed.iter().any(|r| r.severity == severity);
     html! {
         @if !failed.is_empty() {
-            h2 { "Failed" }
             div.card.filter hidden {
                 input type="search" placeholder="Search" aria-label="Search in findings";
                 @for severity in Severity::WORST_FIRST {
@@ -84,6 +127,15 @@ pub(super) fn findings(view: &View<'_>) -> Markup {
                 }
                 output.soft {}
             }
+        }
+    }
+}
+
+pub(super) fn findings(view: &View<'_>) -> Markup {
+    let failed: Vec<_> = view.failed().collect();
+    html! {
+        @if !failed.is_empty() {
+            h2 { "Failed" }
             @for result in failed { (finding(view, result)) }
         }
     }
@@ -91,18 +143,17 @@ pub(super) fn findings(view: &View<'_>) -> Markup {
 
 fn finding(view: &View<'_>, result: &CheckResult) -> Markup {
     let severity = result.severity.name();
-    let shown = result.evidence.len() as u64;
     html! {
         article class={"card finding " (severity) "-edge"} data-severity=(severity) {
-            h3 { span class={"tag " (severity)} { (severity) } (visible(&result.title, 300)) }
+            h3 { span class={"tag " (severity)} { (severity) } (headline(result, 300)) }
             p.soft {
-                code { (visible(&result.id, 200)) }
+                code { (visible(&view.check_id(result), 200)) }
                 @if !view.counts(result) { " the threshold of this scan allows it" }
             }
             @if !result.evidence.is_empty() {
                 ul.evidence {
                     @for item in &result.evidence { li { code { (visible(item, 300)) } } }
-                    @if result.evidence_total > shown { li { "and " (result.evidence_total - shown) " more" } }
+                    @if more(result) > 0 { li { "and " (more(result)) " more" } }
                 }
             }
             p { b { "Why: " } (visible(&result.rationale, 2000)) }
@@ -125,14 +176,14 @@ pub(super) fn waived(view: &View<'_>) -> Markup {
         .collect();
     html! {
         @for breach in view.breaches() {
-            div.card.problem { b { "Threshold not met: " } (visible(breach, 400)) }
+            div.card.problem { b { "Threshold not met: " } (visible(&breach, 400)) }
         }
         @if !waived.is_empty() { h2 { "Waived (never a pass)" } }
         @for result in waived {
             div.card {
                 h3 { span class={"tag " (result.severity.name())} { (result.severity.name()) }
-                    (visible(&result.title, 300)) }
-                p.soft { code { (visible(&result.id, 200)) } }
+                    (headline(result, 300)) }
+                p.soft { code { (visible(&view.check_id(result), 200)) } }
                 @if let Some(waiver) = &result.waiver {
                     p {
                         b { (if waiver.skipped { "Not looked at" } else { "Failed" }) }
@@ -152,7 +203,7 @@ pub(super) fn notes(view: &View<'_>) -> Markup {
             h2 { "Asked for, and did nothing" }
             dl.card {
                 @for (kind, list) in notes {
-                    @for item in list { dt { (kind) } dd { (visible(item, 300)) } }
+                    @for item in list { dt { (kind) } dd { (visible(&item, 300)) } }
                 }
             }
         }
@@ -163,15 +214,15 @@ fn list(items: &[String]) -> String {
     visible(&items.join(", "), 600)
 }
 
-/// What could not be looked at.
-pub(super) fn blind(view: &View<'_>) -> Markup {
+/// What was not checked.
+pub(super) fn unchecked(view: &View<'_>) -> Markup {
     html! {
         @if view.count(CheckStatus::Error) > 0 {
-            h2 { "Could not look (never a pass)" }
+            h2 { "Not checked (does not count as passed)" }
             @for result in view.with_status(CheckStatus::Error) {
                 div.card {
                     h3 { span.tag.unsure { "error" } (visible(&result.title, 300)) }
-                    p.soft { code { (visible(&result.id, 200)) } }
+                    p.soft { code { (visible(&view.check_id(result), 200)) } }
                     p { (visible(&result.message, 1000)) }
                 }
             }
@@ -199,21 +250,21 @@ pub(super) fn coverage(view: &View<'_>) -> Markup {
     }
 }
 
-/// What passed and what does not apply.
+/// What passed and what is not applicable.
 pub(super) fn rest(view: &View<'_>) -> Markup {
     let groups: [(_, Vec<_>); 2] = [
         ("Passed", view.with_status(CheckStatus::Pass).collect()),
-        ("Do not apply", view.inapplicable().collect()),
+        ("Not applicable", view.inapplicable().collect()),
     ];
     html! {
         @for (name, results) in groups {
             @if !results.is_empty() {
                 h2 { (name) }
                 details.card {
-                    summary { (results.len()) " checks" }
+                    summary { (count(results.len() as u64, "check")) }
                     @for result in results {
                         p {
-                            code { (visible(&result.id, 200)) } " " (visible(&result.title, 300))
+                            code { (visible(&view.check_id(result), 200)) } " " (visible(&result.title, 300))
                             @for limit in result.limits.iter().chain(Some(&result.message).filter(|m| !m.is_empty())) {
                                 " " span.soft { (visible(limit, 300)) }
                             }
@@ -231,7 +282,7 @@ pub(super) fn packages(view: &View<'_>) -> Markup {
             h2 { "Packages" }
             details.card {
                 summary {
-                    (packages.items.len()) " packages"
+                    (count(packages.items.len() as u64, "package"))
                     @if let Some(os) = &packages.os { " of " (visible(&os.name, 100)) }
                 }
                 table {

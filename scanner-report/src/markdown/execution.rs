@@ -1,4 +1,4 @@
-//! Sections of how the scan was done: gates, controls and what proves them, what came after, effort.
+//! Sections of how the scan was done: gates, controls and what proves them, what came after, cost.
 
 use std::fmt::Write as _;
 
@@ -13,11 +13,13 @@ pub(super) fn gates(view: &View<'_>) -> String {
         return String::new();
     }
     let mut out = "\n### Gates\n\n".to_owned();
+    let unknown = "a decision of a later version".to_owned();
     for gate in view.gates {
         let (word, why) = match &gate.decision {
             GateDecision::Allow { evidence } => ("allowed", evidence),
             GateDecision::Warn { reason } => ("**warning**", reason),
             GateDecision::Abort { reason } => ("**ABORTED**", reason),
+            _ => ("**unknown**", &unknown),
         };
         let _ = writeln!(out, "- {} {word}: {}", code(&gate.id, 80), code(why, 300));
     }
@@ -27,13 +29,13 @@ pub(super) fn gates(view: &View<'_>) -> String {
 /// Everything that is folded up; what proves the controls comes last, since it is the longest.
 pub(super) fn folded(out: &mut Bounded, view: &View<'_>) {
     if !view.controls.is_empty() {
-        let head = "| Control | Enforced | Verified | Released | Seen gone |\n\
+        let head = "| Control | Enforced | Verified | Released | Confirmed deleted |\n\
             | --- | --- | --- | --- | --- |\n";
         let rows = view.controls.iter().map(row);
         out.fold("Controls", Some(head.to_owned()).into_iter().chain(rows));
     }
     out.fold("After the scan", post_scan(view));
-    out.fold("Effort", effort(view));
+    out.fold("Cost", cost(view));
     let proofs = view.controls.iter().map(proof);
     out.fold("What was planned, and what proves it", proofs);
 }
@@ -55,6 +57,7 @@ const fn word(stage: &ControlStage) -> &'static str {
         ControlStage::Done { .. } => "yes",
         ControlStage::NotHeld { .. } => "**NO**",
         ControlStage::Failed { .. } => "**FAILED**",
+        _ => "**unknown**",
     }
 }
 
@@ -69,9 +72,10 @@ fn proof(control: &ControlRecord) -> String {
     for (name, stage) in [
         ("enforced", &control.enforced),
         ("verified", &control.verified),
-        ("sealed", &control.sealed),
+        ("granted", &control.granted),
+        ("revoked", &control.revoked),
         ("released", &control.released),
-        ("seen gone", &control.release_verified),
+        ("confirmed deleted", &control.release_verified),
     ] {
         match stage {
             ControlStage::NotReached => {}
@@ -82,6 +86,7 @@ fn proof(control: &ControlRecord) -> String {
             }
             ControlStage::NotHeld { reason } => item(&format!("**NOT** {name}"), reason),
             ControlStage::Failed { reason } => item(&format!("{name} **FAILED**"), reason),
+            _ => item(name, "a state of a later version"),
         }
     }
     out
@@ -91,9 +96,10 @@ fn post_scan(view: &View<'_>) -> Vec<String> {
     let audit = view.post_scan.map_or(&[][..], |audit| &audit.checks);
     let one = |check: &scanner_core::report::AuditCheck| {
         let outcome = match check.outcome {
-            AuditOutcome::Shown => "shown",
-            AuditOutcome::Told => "told",
-            AuditOutcome::NotShown => "**NOT SHOWN**",
+            AuditOutcome::Verified => "verified",
+            AuditOutcome::Reported => "reported",
+            AuditOutcome::NotVerified => "**NOT VERIFIED**",
+            _ => "**UNKNOWN**",
         };
         let mut out = format!("- {} {outcome}\n", code(&check.id, 80));
         for item in &check.evidence {
@@ -105,7 +111,7 @@ fn post_scan(view: &View<'_>) -> Vec<String> {
 }
 
 /// Timings, API calls and where the audit log stood.
-fn effort(view: &View<'_>) -> Vec<String> {
+fn cost(view: &View<'_>) -> Vec<String> {
     let mut out = Vec::new();
     if let Some(calls) = view.api_calls {
         let (operator, scan) = (calls.operator, calls.scan);

@@ -1,42 +1,36 @@
-//! How the scan was done is in every form for people: planned, proven, what came after, and the effort.
+//! How the scan was done is in every form for people: planned, proven, what came after, and the cost.
 
 use super::{forms::*, prelude::*};
 use scanner_core::audit::Checkpoint;
 
-fn conducted() -> ScanReport {
+fn executed() -> ScanReport {
     let mut report = with_digest();
     report.controls[0].planned = vec!["a lease of 5 minutes".into()];
     report.controls[0].enforced = ControlStage::Done {
         evidence: Evidence::of("lease abc was made"),
     };
-    report.timings = vec![Timing {
-        stage: Stage::Collect,
-        seconds: 4.25,
-    }];
+    report.timings = vec![Timing::new(Stage::Collect, 4.25)];
     report.plan.policy = Some("shop-policy 3".into());
     report.plan.reason = Some("there is a shell".into());
-    report.alert = Some("an Event of the pod".into());
-    report.post_scan = Some(PostScanAudit {
-        shown: true,
-        checks: vec![AuditCheck {
-            id: "identity-gone".into(),
-            outcome: AuditOutcome::Shown,
-            evidence: vec!["the identity was refused".into()],
-        }],
-    });
-    report.audit = Some(AuditSummary {
-        at: Checkpoint {
+    report.gate_alert = Some("an Event of the pod".into());
+    report.post_scan = Some(PostScanAudit::new(vec![AuditCheck::new(
+        "identity-gone",
+        AuditOutcome::Verified,
+        vec!["the identity was refused".into()],
+    )]));
+    report.audit = Some(AuditSummary::new(
+        Checkpoint {
             entries: 77,
             head: "c0ffee".into(),
         },
-        public_key: String::new(),
-    });
+        "",
+    ));
     report
 }
 
 #[test]
-fn forms_for_people_tell_how_the_scan_was_done() {
-    let document = Document::from(conducted());
+fn forms_for_people_show_how_the_scan_was_done() {
+    let document = Document::from(executed());
     let verbose = text::Style {
         colour: false,
         verbose: true,
@@ -57,16 +51,16 @@ fn forms_for_people_tell_how_the_scan_was_done() {
             "c0ffee",
             "collect",
         ] {
-            assert!(text.contains(part), "{format} lacks {part}: {text}");
+            assert!(text.contains(part), "{format} without {part}: {text}");
         }
     }
-    let brief = made(&conducted(), Format::Terminal);
+    let brief = made(&executed(), Format::Terminal);
     assert!(!brief.contains("a lease of 5 minutes"), "{brief}");
 }
 
 #[test]
 fn markdown_folds_what_is_long_and_closes_every_fold_when_it_is_cut() {
-    let mut report = conducted();
+    let mut report = executed();
     let control = report.controls[0].clone();
     report.controls = (0..300).map(|_| control.clone()).collect();
     for control in &mut report.controls {

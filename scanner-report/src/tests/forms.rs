@@ -26,7 +26,7 @@ pub(super) fn with_digest() -> ScanReport {
 pub(super) fn passed() -> ScanReport {
     let mut report = with_digest();
     report.verdict = Verdict::Passed;
-    report.findings.as_mut().unwrap().results.drain(..3);
+    report.findings[0].results.drain(..3);
     report.controls.clear();
     report.coverage.clear();
     report
@@ -36,33 +36,36 @@ pub(super) fn passed() -> ScanReport {
 fn no_results() -> Vec<ScanReport> {
     let mut failed = with_digest();
     failed.verdict = Verdict::Failed;
-    failed.findings = None;
+    failed.findings.clear();
     failed.packages = None;
     failed.controls.clear();
-    failed.failure = Some(Failure {
-        stage: Stage::Open,
-        message: "no shell".into(),
-        hint: None,
-        interrupted: false,
-    });
+    failed.failure = Some(Failure::new(Stage::Open, FailureKind::NoShell, "no shell"));
     let mut aborted = failed.clone();
     aborted.verdict = Verdict::GateAborted;
-    aborted.gates = vec![GateResult {
-        id: "expected-digest".into(),
-        decision: GateDecision::Abort {
+    aborted.gates = vec![GateResult::new(
+        "expected-digest",
+        GateDecision::Abort {
             reason: "another".into(),
         },
-    }];
+    )];
     let mut unclean = passed();
     unclean.verdict = Verdict::CleanupUnverified;
     let mut incomplete = with_digest();
     incomplete.verdict = Verdict::Incomplete;
-    incomplete.findings.as_mut().unwrap().results.drain(..2);
+    incomplete.findings[0].results.drain(..2);
     incomplete.controls.clear();
     let mut empty = passed();
     empty.verdict = Verdict::Incomplete;
-    empty.findings.as_mut().unwrap().results.clear();
-    vec![failed, aborted, unclean, incomplete, empty]
+    empty.findings[0].results.clear();
+    let mut alerted = passed();
+    alerted.verdict = Verdict::SecurityAlert;
+    alerted.alerts = vec![SecurityAlert::new(
+        "lease-disarmed",
+        "somebody stopped the lease",
+    )];
+    let mut later = passed();
+    later.verdict = Verdict::Unknown;
+    vec![failed, aborted, unclean, incomplete, empty, alerted, later]
 }
 
 #[test]
@@ -72,8 +75,8 @@ fn no_form_reads_a_scan_that_is_no_result_as_clean() {
         let sarif = json(&report, Format::Sarif);
         let invocation = &sarif["runs"][0]["invocations"][0];
         assert_eq!(invocation["executionSuccessful"], false, "{verdict:?}");
-        let told = invocation["toolExecutionNotifications"].as_array().unwrap();
-        assert!(told.iter().any(|n| n["level"] == "error"), "{verdict:?}");
+        let notes = invocation["toolExecutionNotifications"].as_array().unwrap();
+        assert!(notes.iter().any(|n| n["level"] == "error"), "{verdict:?}");
 
         let junit = made(&report, Format::Junit);
         let junit = quick_junit::Report::deserialize_from_str(&junit).unwrap();
@@ -119,7 +122,7 @@ fn a_scan_that_passed_reads_as_clean() {
 }
 
 #[test]
-fn a_report_of_a_copy_says_in_what_it_is_not_the_target() {
+fn a_report_of_a_copy_says_how_it_differs_from_the_target() {
     let mut report = with_digest();
     for format in [Format::Html, Format::Markdown, Format::Terminal] {
         assert!(!made(&report, format).contains("Differs from the target"));
@@ -268,11 +271,11 @@ fn a_bill_of_materials_is_whole_only_where_both_kinds_of_packages_were_seen() {
         .insert(Section::Packages, Coverage::Complete);
     assert!(aggregate(&report).starts_with("\"incomplete\""));
     report.coverage.insert(Section::LanguagePackages, missing);
-    let told = aggregate(&report);
+    let text = aggregate(&report);
     assert!(
-        told.starts_with("\"incomplete\"")
-            && told.contains("language_packages: not available: a shell cannot"),
-        "{told}"
+        text.starts_with("\"incomplete\"")
+            && text.contains("language_packages: not available: a shell cannot"),
+        "{text}"
     );
     report
         .coverage
@@ -294,13 +297,14 @@ fn a_form_without_its_subject_is_refused_not_empty() {
 }
 
 #[test]
-fn markdown_is_bounded_and_tells_what_was_cut() {
+fn markdown_is_bounded_and_says_what_was_cut() {
     let mut report = with_digest();
-    let results = &mut report.findings.as_mut().unwrap().results;
+    let results = &mut report.findings[0].results;
     let one = results[0].clone();
     results.extend((0..2000).map(|n| {
-        let id = format!("check-{n}");
-        scanner_core::finding::CheckResult { id, ..one.clone() }
+        let mut result = one.clone();
+        result.id = format!("check-{n}");
+        result
     }));
     let text = made(&report, Format::Markdown);
     assert!(text.len() <= markdown::MAX_BYTES, "{}", text.len());

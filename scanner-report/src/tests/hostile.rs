@@ -40,20 +40,16 @@ const CORPUS: [&str; 26] = [
 fn rendered(text: &str, format: Format, local: bool) -> String {
     let document = if local {
         let scan = sample(text);
-        Document::from(LocalReport {
-            schema: LOCAL_SCHEMA.into(),
-            tool_version: text.into(),
-            subject: format!("directory {text}"),
-            verdict: Verdict::Findings,
-            profile: text.into(),
-            findings: scan.findings.unwrap(),
-            agent: AgentInfo::default(),
-            coverage: scan.coverage,
-            started: Some(text.into()),
-            image_digest: Some(format!("sha256:{}", "a".repeat(64))),
-            fail_on: None,
-            packages: scan.packages,
-        })
+        let mut local = LocalReport::new(format!("directory {text}"), Verdict::Findings);
+        local.tool_version = text.into();
+        local.profile = text.into();
+        local.trust = text.into();
+        local.findings = scan.findings;
+        local.coverage = scan.coverage;
+        local.started = Some(text.into());
+        local.image_digest = Some(format!("sha256:{}", "a".repeat(64)));
+        local.packages = scan.packages;
+        Document::from(local)
     } else {
         let mut scan = sample(text);
         scan.plan.target.image = text.into();
@@ -66,21 +62,22 @@ fn rendered(text: &str, format: Format, local: bool) -> String {
         scan.controls[0].id = text.into();
         scan.controls[0].title = text.into();
         scan.controls[0].planned = vec![text.into()];
-        scan.gates = vec![GateResult {
-            id: text.into(),
-            decision: scanner_core::gate::GateDecision::Abort {
+        scan.gates = vec![GateResult::new(
+            text,
+            scanner_core::gate::GateDecision::Abort {
                 reason: text.into(),
             },
-        }];
-        scan.failure = Some(Failure {
-            stage: Stage::Collect,
-            message: text.into(),
-            hint: Some(text.into()),
-            interrupted: false,
-        });
-        for result in &mut scan.findings.as_mut().unwrap().results {
+        )];
+        let id = text.into();
+        scan.alerts = vec![SecurityAlert::new(text, text).evidence(text)];
+        scan.failure = Some(
+            Failure::new(Stage::Collect, FailureKind::ControlNotHeld { id }, text)
+                .with_remedy(scanner_core::Remedy::advice(text)),
+        );
+        for result in &mut scan.findings[0].results {
             result.id = text.into();
             result.title = text.into();
+            result.fails = text.into();
             result.message = text.into();
             result.rationale = text.into();
             result.fix = text.into();
@@ -88,7 +85,7 @@ fn rendered(text: &str, format: Format, local: bool) -> String {
             result.tags = vec![text.into()];
             result.references = vec![text.into()];
         }
-        let findings = scan.findings.as_mut().unwrap();
+        let findings = &mut scan.findings[0];
         findings.results[0].waiver = Some(scanner_core::finding::Waiver {
             justification: text.into(),
             expires: text.into(),
@@ -108,8 +105,8 @@ fn rendered(text: &str, format: Format, local: bool) -> String {
             expired: vec![text.into()],
             unused: vec![text.into()],
         });
-        findings.profile.selection = vec![text.into()];
-        findings.profile.inputs = [("name".to_owned(), text.to_owned())].into();
+        findings.engine.selection = vec![text.into()];
+        findings.engine.inputs = [("name".to_owned(), text.to_owned())].into();
         findings.thresholds = Some(scanner_core::finding::ThresholdOutcome {
             source: text.into(),
             breaches: vec![text.into()],
@@ -117,16 +114,18 @@ fn rendered(text: &str, format: Format, local: bool) -> String {
             ..Default::default()
         });
         scan.plan.policy = Some(text.into());
-        scan.post_scan = Some(PostScanAudit {
-            shown: false,
-            checks: vec![AuditCheck {
-                id: text.into(),
-                outcome: AuditOutcome::NotShown,
-                evidence: vec![text.into()],
-            }],
-        });
-        scan.alert = Some(text.into());
+        scan.post_scan = Some(PostScanAudit::new(vec![AuditCheck::new(
+            text,
+            AuditOutcome::NotVerified,
+            vec![text.into()],
+        )]));
+        scan.gate_alert = Some(text.into());
         scan.unused_allowances = vec![text.into()];
+        scan.findings[0].engine.name = text.into();
+        scan.findings[0].engine.title = text.into();
+        scan.findings[0].engine.version = text.into();
+        // A second engine with the same name, so that identifiers are qualified.
+        scan.findings.push(scan.findings[0].clone());
         Document::from(scan)
     };
     render(&document, format, text::Style::default()).unwrap()
@@ -174,7 +173,7 @@ fn events(markdown: &str) -> String {
                 let titles = [
                     "Controls",
                     "After the scan",
-                    "Effort",
+                    "Cost",
                     "What was planned, and what proves it",
                 ];
                 let own = titles.map(|t| format!("<details><summary>{t}</summary>"));

@@ -4,7 +4,7 @@ use super::{forms::*, prelude::*};
 use scanner_core::target::TargetForm;
 
 #[test]
-fn fingerprints_outlive_pods_and_builds_but_tell_checks_and_targets_apart() {
+fn fingerprints_outlive_pods_and_builds_and_differ_for_each_check_and_target() {
     let report = with_digest();
     let of = |report: &ScanReport, check| View::from(report).fingerprint(check);
     let mut next = report.clone();
@@ -57,23 +57,7 @@ fn an_upload_to_code_scanning_replaces_the_last_of_the_same_target_alone() {
 
 #[test]
 fn scans_of_two_archives_do_not_share_a_category() {
-    let of = |subject: &str| {
-        let scan = with_digest();
-        category(LocalReport {
-            schema: LOCAL_SCHEMA.into(),
-            tool_version: "0".into(),
-            subject: subject.into(),
-            verdict: Verdict::Findings,
-            profile: "p 1".into(),
-            findings: scan.findings.unwrap(),
-            agent: AgentInfo::default(),
-            coverage: scan.coverage,
-            started: None,
-            image_digest: None,
-            fail_on: None,
-            packages: None,
-        })
-    };
+    let of = |subject: &str| category(super::local(subject));
     assert_eq!(of("image web.tar"), of("image web.tar"));
     assert_ne!(of("image web.tar"), of("image shop.tar"));
     assert!(of("image web.tar").starts_with("secure-scan/local/"));

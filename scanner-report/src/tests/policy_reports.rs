@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{forms::*, prelude::*};
-use scanner_core::{finding::CheckResult, target::PodName};
+use scanner_core::target::PodName;
 
 fn name(pod: &str, container: &str) -> String {
     let mut report = with_digest();
@@ -31,23 +31,22 @@ fn no_two_containers_share_a_name() {
 
 fn many(count: usize, text: &str) -> ScanReport {
     let mut report = with_digest();
-    let results = &mut report.findings.as_mut().unwrap().results;
-    let one = CheckResult {
-        status: CheckStatus::Pass,
-        fix: text.into(),
-        limits: vec![text.into()],
-        title: text.into(),
-        ..results[0].clone()
-    };
-    results.extend((0..count).map(|n| CheckResult {
-        id: format!("check-{n}"),
-        ..one.clone()
+    let results = &mut report.findings[0].results;
+    let mut one = results[0].clone();
+    one.status = CheckStatus::Pass;
+    one.fix = text.into();
+    one.limits = vec![text.into()];
+    one.title = text.into();
+    results.extend((0..count).map(|n| {
+        let mut result = one.clone();
+        result.id = format!("check-{n}");
+        result
     }));
     report
 }
 
 #[test]
-fn what_does_not_fit_into_an_object_is_counted_and_told() {
+fn what_does_not_fit_into_an_object_is_counted_and_noted() {
     for (count, text) in [
         (1200, "short".to_owned()),
         (1100, "long text ".repeat(110)),
@@ -60,11 +59,11 @@ fn what_does_not_fit_into_an_object_is_counted_and_told() {
             let size = stored.len() + as_a_server_writes;
             assert!(size < 3 << 19, "{format}: {size} bytes");
             let results = object["results"].as_array().unwrap();
-            let told = &object["metadata"]["annotations"]["secure-scan.io/results-left-out"];
-            let left_out: usize = told.as_str().unwrap().parse().unwrap();
+            let noted = &object["metadata"]["annotations"]["secure-scan.io/results-left-out"];
+            let left_out: usize = noted.as_str().unwrap().parse().unwrap();
             assert_eq!(results.len() - 1 + left_out, count + 4, "{format}");
             assert_eq!(object["summary"]["pass"], count + 1, "{format}");
-            // The worst comes first and stays; the last tells of the others.
+            // The worst comes first and stays; the last counts the others.
             assert_eq!(results[0]["rule"], "worst", "{}", results[0]);
             let last = results.last().unwrap();
             assert_eq!(last["result"], "warn", "{format}");
@@ -72,7 +71,7 @@ fn what_does_not_fit_into_an_object_is_counted_and_told() {
                 last["message"]
                     .as_str()
                     .unwrap()
-                    .starts_with(told.as_str().unwrap())
+                    .starts_with(noted.as_str().unwrap())
             );
         }
     }

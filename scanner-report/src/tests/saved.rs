@@ -24,9 +24,13 @@ fn what_is_no_report_is_refused_with_the_reason() {
     assert!(of("").contains("not a JSON report"));
     assert!(of("[]").contains("not a JSON report"));
     assert!(of(&"[".repeat(100_000)).contains("not a JSON report"));
-    assert!(of(r#"{"schema":"secure-scan.io/report/v2"}"#).contains("unknown schema"));
-    let missing = of(r#"{"schema":"secure-scan.io/report/v1"}"#);
-    assert!(missing.contains("missing field"), "{missing}");
+    assert!(of(r#"{"schema":"secure-scan.io/report/v3"}"#).contains("unknown schema"));
+    for version in ["v1", "v2"] {
+        let missing = of(&format!(
+            r#"{{"schema":"secure-scan.io/report/{version}"}}"#
+        ));
+        assert!(missing.contains("missing field"), "{missing}");
+    }
     let hostile = of("{\"schema\":\"\\u001b[2J\"}");
     assert!(!hostile.contains('\u{1b}'), "{hostile}");
     assert!(Document::parse(b"{\"schema\":\"\xff\"}").is_err());
@@ -37,12 +41,12 @@ fn diff(old: &ScanReport, new: &ScanReport) -> diff::Diff {
 }
 
 fn set(report: &mut ScanReport, id: &str, status: CheckStatus) {
-    let results = &mut report.findings.as_mut().unwrap().results;
+    let results = &mut report.findings[0].results;
     results.iter_mut().find(|r| r.id == id).unwrap().status = status;
 }
 
 #[test]
-fn a_comparison_tells_new_fixed_and_changed() {
+fn a_comparison_shows_new_fixed_and_changed() {
     let old = sample("a");
     assert_eq!(diff(&old, &old).outcome, diff::Outcome::NoNewFindings);
     let mut new = sample("b");
@@ -83,25 +87,22 @@ fn a_report_that_sees_less_is_not_taken_for_a_better_one() {
     set(&mut blind, "worst", CheckStatus::Error);
     assert_eq!(diff(&old, &blind).outcome, diff::Outcome::SeesLess);
     let mut gone = old.clone();
-    gone.findings.as_mut().unwrap().results.remove(1);
+    gone.findings[0].results.remove(1);
     assert_eq!(diff(&old, &gone).outcome, diff::Outcome::SeesLess);
     let mut failed = old.clone();
-    failed.findings = None;
+    failed.findings.clear();
     failed.verdict = Verdict::Failed;
     assert_eq!(diff(&old, &failed).outcome, diff::Outcome::SeesLess);
 }
 
 fn change(report: &mut ScanReport, id: &str, change: impl FnOnce(&mut CheckResult)) {
-    let results = &mut report.findings.as_mut().unwrap().results;
+    let results = &mut report.findings[0].results;
     change(results.iter_mut().find(|r| r.id == id).unwrap());
 }
 
 fn waiver(skipped: bool) -> Waiver {
-    Waiver {
-        justification: "until the new image".into(),
-        expires: "2026-02-01".into(),
-        skipped,
-    }
+    let waiver = Waiver::new("until the new image", "2026-02-01");
+    if skipped { waiver.skipping() } else { waiver }
 }
 
 /// Where a comparison puts a check.

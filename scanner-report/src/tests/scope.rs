@@ -10,7 +10,7 @@ const ALL: &[Format] = Format::ALL;
 
 fn narrowed() -> ScanReport {
     let mut report = passed();
-    let profile = &mut report.findings.as_mut().unwrap().profile;
+    let profile = &mut report.findings[0].engine;
     profile.selection = vec!["tag probes".into(), "2 of 14 checks".into()];
     profile.inputs = [("max_users".to_owned(), "3".to_owned())].into();
     report
@@ -19,16 +19,12 @@ fn narrowed() -> ScanReport {
 /// One check passed, and a waiver keeps one from being looked at.
 fn unseen() -> ScanReport {
     let mut report = passed();
-    let results = &mut report.findings.as_mut().unwrap().results;
+    let results = &mut report.findings[0].results;
     let mut skipped = results[0].clone();
     skipped.id = "not-seen".into();
     skipped.status = CheckStatus::NotApplicable;
     skipped.message = "not looked at: a waiver says run: false".into();
-    skipped.waiver = Some(Waiver {
-        justification: "accepted by Jo".into(),
-        expires: "2099-01-31".into(),
-        skipped: true,
-    });
+    skipped.waiver = Some(Waiver::new("accepted by Jo", "2099-01-31").skipping());
     results.push(skipped);
     report
 }
@@ -38,13 +34,13 @@ fn claims_all(text: &str) -> bool {
 }
 
 #[test]
-fn every_form_tells_tags_and_inputs() {
+fn every_form_shows_tags_and_inputs() {
     for &format in ALL {
         let whole = made(&passed(), format);
         assert!(!whole.contains("probes"), "{format}");
         let text = made(&narrowed(), format);
         for part in ["tag probes", "2 of 14 checks", "max_users", "3"] {
-            assert!(text.contains(part), "{format} lacks {part}: {text}");
+            assert!(text.contains(part), "{format} without {part}: {text}");
         }
         assert!(!claims_all(&text), "{format}: {text}");
     }
@@ -63,8 +59,8 @@ fn every_form_tells_tags_and_inputs() {
 fn complete(report: &ScanReport) -> [Value; 4] {
     let annotation = |format| {
         let object = json(report, format);
-        let told = &object["metadata"]["annotations"]["secure-scan.io/complete"];
-        Value::from(told == "true")
+        let complete = &object["metadata"]["annotations"]["secure-scan.io/complete"];
+        Value::from(complete == "true")
     };
     [
         json(report, Format::InToto)["predicate"]["complete"].clone(),
@@ -78,7 +74,7 @@ fn complete(report: &ScanReport) -> [Value; 4] {
 fn only_a_scan_of_all_is_complete() {
     assert_eq!(complete(&passed()), [true; 4].map(Value::from));
     let mut inputs = narrowed();
-    inputs.findings.as_mut().unwrap().profile.selection.clear();
+    inputs.findings[0].engine.selection.clear();
     assert_eq!(complete(&inputs), [true; 4].map(Value::from));
     let mut partial = passed();
     partial.coverage.insert(
@@ -90,7 +86,7 @@ fn only_a_scan_of_all_is_complete() {
     );
     // A check that has all it asks about is not concerned.
     assert_eq!(complete(&partial), [true; 4].map(Value::from));
-    let results = &mut partial.findings.as_mut().unwrap().results;
+    let results = &mut partial.findings[0].results;
     results[0].limits = vec!["files: /srv is not readable".into()];
     for (name, report) in [
         ("narrowed", narrowed()),
@@ -105,25 +101,25 @@ fn only_a_scan_of_all_is_complete() {
     }
     for format in [Format::OpenReports, Format::PolicyReport] {
         let object = json(&partial, format);
-        let told = &object["metadata"]["annotations"]["secure-scan.io/coverage-gaps"];
-        assert!(told.as_str().unwrap().contains("/srv"), "{object}");
+        let gaps = &object["metadata"]["annotations"]["secure-scan.io/coverage-gaps"];
+        assert!(gaps.as_str().unwrap().contains("/srv"), "{object}");
         let limits = &object["results"][0]["properties"]["limits"];
         assert!(limits.as_str().unwrap().contains("/srv"), "{object}");
     }
 }
 
 #[test]
-fn a_check_that_is_waived_from_being_looked_at_is_told_with_its_reason_and_end() {
+fn a_check_that_is_waived_from_being_looked_at_is_shown_with_its_reason_and_end() {
     let report = unseen();
     for format in ALL.iter().copied().filter(|f| *f != Format::CycloneDx) {
         let text = made(&report, format);
         for part in ["not-seen", "accepted by Jo", "2099-01-31"] {
-            assert!(text.contains(part), "{format} lacks {part}: {text}");
+            assert!(text.contains(part), "{format} without {part}: {text}");
         }
         assert!(!claims_all(&text), "{format}: {text}");
         let looked = text.to_lowercase().contains("not looked at");
         assert!(looked || format == Format::InToto, "{format}: {text}");
-        assert!(!text.contains("does not apply not looked"), "{format}");
+        assert!(!text.contains("not applicable not looked"), "{format}");
     }
     let predicate = json(&report, Format::InToto)["predicate"].clone();
     let checks = &predicate["checks"];
@@ -138,7 +134,7 @@ fn a_check_that_is_waived_from_being_looked_at_is_told_with_its_reason_and_end()
     };
     assert_eq!(waiver(&report)["run"], false);
     let mut failed = report.clone();
-    let result = &mut failed.findings.as_mut().unwrap().results[1];
+    let result = &mut failed.findings[0].results[1];
     result.status = CheckStatus::Fail;
     result.waiver.as_mut().unwrap().skipped = false;
     assert_eq!(waiver(&failed)["run"], true);
@@ -150,10 +146,10 @@ fn a_check_that_is_waived_from_being_looked_at_is_told_with_its_reason_and_end()
 }
 
 #[test]
-fn what_was_asked_for_and_did_nothing_is_told() {
+fn what_was_asked_for_and_did_nothing_is_shown() {
     let mut report = passed();
     report.unused_allowances = vec!["allowance of nobody".into()];
-    let findings = report.findings.as_mut().unwrap();
+    let findings = &mut report.findings[0];
     findings.waivers = Some(WaiverSummary {
         expired: vec!["old-one on 2020-01-01".into()],
         unused: vec!["spare-one: the check passed".into()],
@@ -172,14 +168,14 @@ fn what_was_asked_for_and_did_nothing_is_told() {
             "spare-one",
             "compliance.max",
         ] {
-            assert!(text.contains(part), "{format} lacks {part}: {text}");
+            assert!(text.contains(part), "{format} without {part}: {text}");
         }
     }
     let sarif = json(&report, Format::Sarif);
-    let told = &sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"];
+    let notes = &sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"];
     let of = |part: &str| {
         let with = |n: &&Value| n["message"]["text"].as_str().unwrap().contains(part);
-        told.as_array().unwrap().iter().find(with).unwrap()["level"].clone()
+        notes.as_array().unwrap().iter().find(with).unwrap()["level"].clone()
     };
     assert_eq!(
         (of("old-one"), of("spare-one")),

@@ -1,4 +1,4 @@
-//! How the scan itself was conducted: its controls and what was audited after it.
+//! How the scan itself was done: its controls and what was audited after it.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use scanner_core::{
     report::{AuditOutcome, ControlStage, view::View},
 };
 
-/// Every control, with what is always told and, if asked for, what was planned and all evidence.
+/// Every control, with what is always shown and, if asked for, what was planned and all evidence.
 pub(super) fn controls(out: &mut String, view: &View<'_>, style: Style) {
     if view.controls.is_empty() {
         return;
@@ -18,7 +18,7 @@ pub(super) fn controls(out: &mut String, view: &View<'_>, style: Style) {
         "\n{}",
         style.paint(
             "1",
-            "Controls           enforced  verified  released  seen gone"
+            "Controls           enforced  verified  released  confirmed deleted"
         )
     );
     for control in view.controls {
@@ -41,7 +41,8 @@ pub(super) fn controls(out: &mut String, view: &View<'_>, style: Style) {
         for stage in [
             &control.enforced,
             &control.verified,
-            &control.sealed,
+            &control.granted,
+            &control.revoked,
             &control.released,
             &control.release_verified,
         ] {
@@ -51,15 +52,16 @@ pub(super) fn controls(out: &mut String, view: &View<'_>, style: Style) {
                 }
                 ControlStage::NotHeld { reason } => wrapped(out, "      ", &visible(reason, 600)),
                 ControlStage::Done { evidence } => {
-                    // What stays behind is always told, and whether the cluster has the guard.
+                    // What stays behind is always shown, and whether the cluster has the guard.
                     let always = ["residue:", "admission-guard:"];
-                    let told = |item: &&String| always.iter().any(|a| item.starts_with(a));
-                    let shown = |item: &&String| style.verbose || told(item);
+                    let important = |item: &&String| always.iter().any(|a| item.starts_with(a));
+                    let shown = |item: &&String| style.verbose || important(item);
                     for item in evidence.0.iter().filter(shown) {
                         wrapped(out, "      ", &visible(item, 300));
                     }
                 }
                 ControlStage::NotReached => {}
+                _ => wrapped(out, "      ", "a state of a later version"),
             }
         }
     }
@@ -70,21 +72,31 @@ pub(super) fn post_scan(out: &mut String, view: &View<'_>, style: Style) {
     let Some(audit) = view.post_scan else {
         return;
     };
-    let verdict = if audit.shown { "shown" } else { "NOT SHOWN" };
+    let verdict = if audit.verified {
+        "verified"
+    } else {
+        "NOT VERIFIED"
+    };
     let title = format!("After the scan: {verdict}");
     let _ = writeln!(out, "\n{}", style.paint("1", &title));
     for check in &audit.checks {
-        let outcome = match check.outcome {
-            AuditOutcome::Shown => "shown",
-            AuditOutcome::Told => "told",
-            AuditOutcome::NotShown => "NOT SHOWN",
-        };
+        let outcome = outcome(check.outcome);
         let _ = writeln!(out, "  {:<18} {outcome}", visible(&check.id, 18));
-        if style.verbose || check.outcome != AuditOutcome::Shown {
+        if style.verbose || check.outcome != AuditOutcome::Verified {
             for item in &check.evidence {
                 wrapped(out, "      ", &visible(item, 600));
             }
         }
+    }
+}
+
+/// What came of a check after the scan; what is not verified is not to be overlooked.
+pub(crate) const fn outcome(outcome: AuditOutcome) -> &'static str {
+    match outcome {
+        AuditOutcome::Verified => "verified",
+        AuditOutcome::Reported => "reported",
+        AuditOutcome::NotVerified => "NOT VERIFIED",
+        _ => "UNKNOWN",
     }
 }
 
@@ -94,5 +106,6 @@ fn word(stage: &ControlStage) -> &'static str {
         ControlStage::Done { .. } => "yes",
         ControlStage::NotHeld { .. } => "NO",
         ControlStage::Failed { .. } => "FAILED",
+        _ => "UNKNOWN",
     }
 }

@@ -30,10 +30,11 @@ pub(super) fn field(out: &mut String, name: &str, value: &str) {
     let options = textwrap::Options::new(WIDTH)
         .initial_indent("")
         .subsequent_indent("            ");
+    let gap = if name.len() < 10 { "" } else { "  " };
     let _ = writeln!(
         out,
         "{}",
-        textwrap::fill(&format!("  {name:<10}{value}"), options)
+        textwrap::fill(&format!("  {name:<10}{gap}{value}"), options)
     );
 }
 
@@ -44,7 +45,7 @@ pub(super) fn wrapped(out: &mut String, indent: &str, text: &str) {
     let _ = writeln!(out, "{}", textwrap::fill(text, options));
 }
 
-/// In what the thing that is looked at is not the target; always told.
+/// How the scanned copy differs from the target; always shown.
 pub(super) fn differences(out: &mut String, differences: &[String]) {
     if !differences.is_empty() {
         out.push_str("\nDiffers from the target\n");

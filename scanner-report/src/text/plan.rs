@@ -9,7 +9,7 @@ use super::{
 use scanner_core::{
     ScanPlan,
     escape::{json, visible},
-    plan::{Otherwise, PlannedObject},
+    plan::{Fallback, PlannedObject},
 };
 
 /// Longest line, in characters: nothing that the cluster is asked for is longer.
@@ -25,17 +25,17 @@ pub fn plan(plan: &ScanPlan, wrap: bool) -> String {
         plan.target
     );
     body(&mut out, plan, wrap);
-    if let Some(otherwise) = &plan.otherwise {
-        instead(&mut out, otherwise, wrap);
+    if let Some(fallback) = &plan.fallback {
+        instead(&mut out, fallback, wrap);
     }
     out
 }
 
 /// What may be done instead of all of that.
-fn instead(out: &mut String, otherwise: &Otherwise, wrap: bool) {
+fn instead(out: &mut String, fallback: &Fallback, wrap: bool) {
     out.push('\n');
-    line(out, "", &visible(&otherwise.when, WHOLE), wrap);
-    match (&otherwise.plan, &otherwise.not_possible) {
+    line(out, "", &visible(&fallback.when, WHOLE), wrap);
+    match (&fallback.plan, &fallback.not_possible) {
         (Some(plan), _) => body(out, plan, wrap),
         (None, Some(why)) => line(out, "  ", &visible(why, WHOLE), wrap),
         (None, None) => {}
@@ -136,16 +136,10 @@ mod tests {
         let long = "x".repeat(5000);
         let mut next = some();
         next.strategy = "distroless".into();
-        next.objects = vec![PlannedObject {
-            api_version: "v1".into(),
-            kind: "Pod".into(),
-            namespace: "shop".into(),
-            name: "p".into(),
-            purpose: "a pod".into(),
-            spec: Some(serde_json::json!({"long": long, "odd": "\u{202e}\u{1b}[2J"})),
-        }];
+        let spec = serde_json::json!({"long": long, "odd": "\u{202e}\u{1b}[2J"});
+        next.objects = vec![PlannedObject::new("v1", "Pod", "shop", "p", "a pod").with_spec(spec)];
         let mut first = some();
-        first.otherwise = Some(Box::new(Otherwise {
+        first.fallback = Some(Box::new(Fallback {
             when: "If there is no shell, instead".into(),
             plan: Some(next.clone()),
             not_possible: None,
@@ -159,7 +153,7 @@ mod tests {
             assert_eq!(Some(&spec), next.objects[0].spec.as_ref());
             assert!(!text.contains(['\u{202e}', '\u{1b}']), "{text}");
         }
-        first.otherwise = Some(Box::new(Otherwise {
+        first.fallback = Some(Box::new(Fallback {
             when: "Else".into(),
             plan: None,
             not_possible: Some("no image".into()),
@@ -170,12 +164,9 @@ mod tests {
     #[test]
     fn only_a_terminal_gets_filled_lines() {
         let mut one = some();
-        let rule = PlannedRule {
-            api_groups: vec![String::new()],
-            resources: vec!["pods/exec".into()],
-            resource_names: vec!["name/".repeat(30), "other".into()],
-            verbs: vec!["get".into()],
-        };
+        let names = ["name/".repeat(30), "other".into()];
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let rule = PlannedRule::new("", "pods/exec", &names, &["get"]);
         one.rules = vec![rule.clone()];
         assert!(plan(&one, false).contains(&rule.to_string()));
         assert!(!plan(&one, true).contains(&rule.to_string()));

@@ -18,17 +18,17 @@ pub(super) fn gates(out: &mut String, gates: &[GateResult], style: Style) {
     let count = |f: fn(&GateDecision) -> bool| gates.iter().filter(|g| f(&g.decision)).count();
     let aborts = count(|d| matches!(d, GateDecision::Abort { .. }));
     let warnings = count(|d| matches!(d, GateDecision::Warn { .. }));
-    let title = format!(
-        "Gates: {aborts} abort, {warnings} warn, {} allow",
-        gates.len() - aborts - warnings
-    );
+    let allowed = count(|d| matches!(d, GateDecision::Allow { .. }));
+    let title = format!("Gates: {aborts} abort, {warnings} warn, {allowed} allow");
     let _ = writeln!(out, "\n{}", style.paint("1", &title));
+    let unknown = "a decision of a later version, which allows nothing".to_owned();
     for gate in gates {
         let (word, code, text) = match &gate.decision {
             GateDecision::Abort { reason } => ("ABORT", "1;31", reason),
             GateDecision::Warn { reason } => ("WARN ", "33", reason),
             GateDecision::Allow { evidence } if style.verbose => ("allow", "2", evidence),
             GateDecision::Allow { .. } => continue,
+            _ => ("?    ", "33", &unknown),
         };
         let line = format!("{}: {}", visible(&gate.id, 40), visible(text, 600));
         let options = textwrap::Options::new(WIDTH - 9);
@@ -39,7 +39,7 @@ pub(super) fn gates(out: &mut String, gates: &[GateResult], style: Style) {
 
 /// How an alert was raised, and allowances that matched nothing.
 pub(super) fn alert(out: &mut String, view: &View<'_>, style: Style) {
-    if let Some(alert) = view.alert {
+    if let Some(alert) = view.gate_alert {
         let text = format!("alert: {}", visible(alert, 600));
         wrapped(out, "  ", &text);
     }
@@ -53,7 +53,7 @@ pub(super) fn alert(out: &mut String, view: &View<'_>, style: Style) {
 }
 
 /// Failures that a waiver covers, and waivers that cover nothing.
-pub(super) fn waived(out: &mut String, findings: &Findings, style: Style) {
+pub(super) fn waived(out: &mut String, view: &View<'_>, findings: &Findings, style: Style) {
     let waived: Vec<_> = findings
         .results
         .iter()
@@ -70,7 +70,7 @@ pub(super) fn waived(out: &mut String, findings: &Findings, style: Style) {
         };
         let line = format!(
             "WAIVED {}: {}, {what}; until {}: {}",
-            visible(&result.id, 80),
+            visible(&view.check_id(result), 80),
             result.severity,
             visible(&waiver.expires, 20),
             visible(&waiver.justification, 300)

@@ -17,7 +17,9 @@ impl View<'_> {
     pub fn inputs(&self) -> Vec<String> {
         self.of_each(|found| {
             let inputs = found.engine.inputs.iter();
-            inputs.map(|(name, value)| format!("{name}={value}")).collect()
+            inputs
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect()
         })
     }
 

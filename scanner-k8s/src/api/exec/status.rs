@@ -9,7 +9,8 @@ use super::ExecError;
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Status {
-    status: String,
+    #[serde(rename = "status")]
+    outcome: String,
     message: Option<String>,
     details: Option<Details>,
 }
@@ -40,7 +41,7 @@ impl Status {
 /// Whether the status frame says that the command succeeded; `stderr` is what the command itself said.
 pub(super) fn evaluate(frame: &[u8], stderr: &[u8]) -> Result<(), ExecError> {
     let status: Status = serde_json::from_slice(frame).unwrap_or_default();
-    if status.status == "Success" {
+    if status.outcome == "Success" {
         return Ok(());
     }
     let exit_code = status.exit_code();
