@@ -162,7 +162,7 @@ impl PreparedLoan {
         let setup = Setup::new(self.plan, controls::all(&self.scope), observer);
         let mut report = guarded(setup, &mut work, interrupt).await;
         let (operator, scan) = self.segment.calls();
-        report.api_calls = ApiCalls { operator, scan };
+        report.api_calls = ApiCalls::new(operator, scan);
         report.audit = Some(AuditSummary::of(self.segment.audit()));
         (report, code.get().copied())
     }

@@ -165,7 +165,7 @@ impl PreparedScan {
             report.gate_alert = Some(alert::raise(operator, &report, &self.allowed).await);
         }
         let (operator, scan) = self.segment.calls();
-        report.api_calls = ApiCalls { operator, scan };
+        report.api_calls = ApiCalls::new(operator, scan);
         report.audit = Some(AuditSummary::of(self.segment.audit()));
         if let Some(refine) = refine {
             refine(&mut report);
