@@ -16,7 +16,7 @@ use crate::{
     running::{Interrupt, Running, Tap},
     scan::{DEFAULT_LEASE, Scan},
     strategy,
-    target::TargetSelector,
+    target_selector::TargetSelector,
 };
 use engine::LateDrift;
 
@@ -152,9 +152,9 @@ impl DriftScan {
             second = second.policy(policy.clone());
         }
         let next = segment.next();
-        let first = first.strategy(image).prepare_in(segment, target.clone());
-        let first = first.await?;
-        let second = second.strategy(container).prepare_in(next, target).await?;
+        let (first, second) = (first.strategy(image), second.strategy(container));
+        let first = first.prepare_in(segment, target.clone()).await?;
+        let second = second.prepare_in(next, target).await?;
         Ok(PreparedDrift {
             first,
             second,

@@ -11,7 +11,7 @@ use scanner_k8s::{
     scan::PrepareError,
 };
 
-use crate::target::TargetSelector;
+use crate::target_selector::TargetSelector;
 
 pub use scanner_k8s::{
     guard::{Attempted, FailedTrial, GuardPart, GuardStatus, GuardTrial, PartState, render},

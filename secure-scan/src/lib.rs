@@ -35,6 +35,7 @@
 //!
 //! - `ring` (default) or `aws-lc-rs`: which cryptography TLS has. With both, or with neither, install a provider with
 //!   `rustls`; without one, a cluster is an error and no panic.
+//! - `signatures` (default): gates that verify who signed an image.
 //! - `cyclonedx`, `html`, `junit`, `schema` (default): the report formats that bring dependencies of their own.
 //!
 //! `k8s-openapi` gets no version feature here: your program chooses one, as for every program that uses `kube`.
@@ -42,6 +43,7 @@
 mod drift;
 pub mod guard;
 pub mod host;
+pub mod inject;
 pub mod loan;
 pub mod local;
 mod policy;
@@ -51,7 +53,7 @@ pub mod running;
 mod scan;
 pub mod strategy;
 mod tap;
-mod target;
+mod target_selector;
 
 pub use async_trait::async_trait;
 pub use jiff;
@@ -60,7 +62,8 @@ pub use kube;
 
 pub use scanner_core::{self as core, *};
 pub use scanner_k8s::{
-    CallError, Cluster, ClusterBuilder, ConnectError, ConnectErrorKind, Segment, inject,
+    CallError, Cluster, ClusterBuilder, ConnectError, Segment,
+    api::connect::ConnectErrorKind,
     plan::{
         request::{MAX_LEASE, MIN_LEASE},
         sidecar_options::Pull,
@@ -68,7 +71,7 @@ pub use scanner_k8s::{
     scan::{PrepareError, PrepareErrorKind},
 };
 pub use scanner_policy::{
-    self as profiles, FindingRules, Keyless, Level, Policy, Profile, ProfileError, Signature,
+    self as profiles, FindingRules, Level, Policy, Profile, ProfileError, Signature,
     Thresholds, Waivers, WithPolicy,
 };
 pub use scanner_report::{self as reports, Document, diff, format};
@@ -80,4 +83,4 @@ pub use prepared::PreparedScan;
 pub use running::{Events, Left, Running, ScanEvent, Stop};
 pub use scan::{DEFAULT_LEASE, Scan, scan};
 pub use tap::InventoryTap;
-pub use target::TargetSelector;
+pub use target_selector::TargetSelector;

@@ -38,10 +38,7 @@ impl ScanPolicy {
         Self {
             rules,
             threshold: policy.fail_on,
-            gates: PolicyGates {
-                policy,
-                signature: None,
-            },
+            gates: PolicyGates::new(policy),
         }
     }
 
@@ -66,13 +63,13 @@ impl ScanPolicy {
 
     /// With a signature of what runs. A wrong one aborts under every policy.
     pub fn signature(mut self, signature: impl Into<Option<Signature>>) -> Self {
-        self.gates.signature = signature.into();
+        self.gates = self.gates.with_signature(signature);
         self
     }
 
     /// The policy.
     pub const fn policy(&self) -> &Policy {
-        &self.gates.policy
+        self.gates.policy()
     }
 
     /// Severity from which a failed check is a finding where there are no thresholds.
@@ -87,7 +84,7 @@ impl ScanPolicy {
 
     /// Whether pods that a scan starts must be shown to be cut off from the network.
     pub const fn requires_isolation(&self) -> bool {
-        self.gates.policy.require_isolation
+        self.gates.policy().require_isolation
     }
 
     pub(crate) fn gates(&self) -> Arc<dyn GatePolicy> {

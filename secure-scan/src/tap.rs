@@ -8,7 +8,7 @@ use scanner_core::{
     finding::{EngineRef, Findings},
     inventory::{Inventory, InventoryRequest, Section},
 };
-use scanner_policy::recording::{Recording, SCHEMA};
+use scanner_policy::recording::Recording;
 
 /// An engine that keeps the inventory which it evaluates. It gets the files as a list, also where the engine itself would
 /// take them one by one.
@@ -48,13 +48,8 @@ impl<E: ScanEngine> InventoryTap<E> {
     pub fn take(&self, subject: impl Into<String>) -> Option<Recording> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let (inventory, absent) = seen.take()?;
-        Some(Recording {
-            schema: SCHEMA.into(),
-            subject: subject.into(),
-            absent: absent.into_iter().collect(),
-            request: self.engine.request(),
-            inventory,
-        })
+        let request = self.engine.request();
+        Some(Recording::new(subject, absent, request, inventory))
     }
 }
 

@@ -16,7 +16,7 @@ use kube::{ResourceExt as _, api::ListParams};
 use scanner_core::{
     Target,
     gate::{GateFacts, Known, Limit, Needs, NetworkPolicyFact, ServiceFact, Siblings},
-    inventory::PodFacts,
+    inventory::{Collected, PodFacts},
 };
 
 use crate::{
@@ -42,11 +42,13 @@ pub(crate) async fn collect(
     operator: &OperatorClient,
     pod: &Pod,
     target: &Target,
-    facts: PodFacts,
+    facts: Collected<PodFacts>,
     needs: Needs,
     allowed: &Allowed,
 ) -> GateFacts {
-    let container = facts.containers.iter().find(|c| c.target).cloned();
+    let containers = facts.data().map(|facts| facts.containers.as_slice());
+    let mut containers = containers.unwrap_or_default().iter();
+    let container = containers.find(|c| c.target).cloned();
     let container = container.unwrap_or_default();
     let lists = Lists {
         operator,
