@@ -16,7 +16,7 @@ pub(crate) const STUCK: [&str; 7] = [
 pub(crate) fn of(message: &str) -> Option<&'static str> {
     let has = |word: &str| message.contains(word);
     Some(if has("violates PodSecurity") {
-        "the namespace's Pod Security level judges the whole pod anew when a probe is added; take secure-scan \
+        "the namespace's Pod Security level evaluates the whole pod anew when a probe is added; take secure-scan \
          sidecar --inert, which fits level restricted"
     } else if has("exceeded quota") || has("failed quota") {
         "the namespace's ResourceQuota has no room for what the scan makes: free some, or raise it"

@@ -142,7 +142,7 @@ impl ExecStream {
     }
 
     async fn line(&mut self) -> Result<String, ExecError> {
-        let mut complaints = Vec::new();
+        let mut stderr = Vec::new();
         loop {
             if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.unread.drain(..=end).collect();
@@ -162,11 +162,11 @@ impl ExecStream {
                     return Err(ExecError::TooLong(MAX_LINE));
                 }
                 Some((&STDOUT, data)) => self.unread.extend_from_slice(data),
-                Some((&STDERR, data)) if complaints.len() < MAX_LINE => {
-                    complaints.extend_from_slice(data);
+                Some((&STDERR, data)) if stderr.len() < MAX_LINE => {
+                    stderr.extend_from_slice(data);
                 }
                 Some((&STATUS, data)) => {
-                    evaluate(data, &complaints)?;
+                    evaluate(data, &stderr)?;
                     return Err(ExecError::Cut);
                 }
                 _ => {}
@@ -183,7 +183,7 @@ impl ExecStream {
     async fn exchange(&mut self, stdin: &[u8], limits: Limits) -> Result<Vec<u8>, ExecError> {
         // A command that does not exist takes no input: the server still says why.
         let sent = self.send_all(stdin).await;
-        let (mut out, mut complaints) = (Vec::new(), Vec::new());
+        let (mut out, mut stderr) = (Vec::new(), Vec::new());
         loop {
             let next = tokio::time::timeout(limits.idle, self.messages.next()).await;
             let message = match next.map_err(|_| ExecError::TooLate)? {
@@ -206,9 +206,9 @@ impl ExecStream {
                     return Err(ExecError::TooLong(limits.bytes));
                 }
                 STDOUT => out.extend_from_slice(data),
-                STDERR if complaints.len() < 4096 => complaints.extend_from_slice(data),
+                STDERR if stderr.len() < 4096 => stderr.extend_from_slice(data),
                 STATUS => {
-                    evaluate(data, &complaints)?;
+                    evaluate(data, &stderr)?;
                     return sent.map(|()| out);
                 }
                 _ => {}

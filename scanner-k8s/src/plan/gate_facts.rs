@@ -65,7 +65,7 @@ pub(crate) async fn collect(
         running_uid: running_uid(pod, target),
         proc_mount: container.proc_mount,
         apparmor: container.apparmor_profile,
-        pod: facts,
+        pod: Collected::Complete { data: facts },
         siblings,
         services,
         network_policies,

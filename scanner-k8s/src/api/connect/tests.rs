@@ -126,3 +126,15 @@ async fn a_name_that_cannot_be_sent_is_refused() {
         assert!(matches!(error, ConnectError::UserAgent(_)), "{bad:?}");
     }
 }
+
+#[tokio::test]
+async fn a_program_may_put_its_own_layer_around_the_connections() {
+    let layer =
+        tower::util::MapRequestLayer::new(|request: http::Request<kube::client::Body>| request);
+    let builder = Cluster::builder(config("https://h")).system_roots();
+    let cluster = builder.user_agent("acme/1").layer(layer).build();
+    // Some machines have no roots at all.
+    if let Err(error) = cluster {
+        assert_eq!(error.kind(), ConnectErrorKind::Unusable, "{error}");
+    }
+}
