@@ -25,7 +25,7 @@ pub enum LocalError {
         source: std::io::Error,
     },
     /// It could not be opened in time.
-    #[error("{subject} could not be opened within {seconds} s")]
+    #[error("{subject} was given up: it could not be opened within {seconds} s")]
     TooLate {
         /// What was named.
         subject: Box<Subject>,
