@@ -65,7 +65,7 @@ pub(crate) async fn collect(
         running_uid: running_uid(pod, target),
         proc_mount: container.proc_mount,
         apparmor: container.apparmor_profile,
-        pod: Collected::Complete { data: facts },
+        pod: facts,
         siblings,
         services,
         network_policies,
