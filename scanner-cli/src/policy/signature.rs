@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use scanner_policy::{Keyless, Policy, Signature, policy::Signer};
+use secure_scan::{
+    Policy, Signature,
+    profiles::{policy::Signer, signature::Keyless},
+};
 
-use crate::{Problem, profile::read_file};
+use crate::{problem::Problem, profile::read_file};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Policy")]
