@@ -105,7 +105,10 @@ async fn kubectl_may_exec_into_the_pod_and_nothing_else() {
         ];
         let agreed = run(program(&args)).await;
         assert_eq!(agreed.code, 0, "{agreed:?}");
-        assert!(agreed.out.contains("the program that was given the token"), "{agreed:?}");
+        assert!(
+            agreed.out.contains("the program that was given the token"),
+            "{agreed:?}"
+        );
     }
     site.remove().await;
 }

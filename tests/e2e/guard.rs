@@ -268,7 +268,10 @@ async fn without_the_guard_its_test_fails_and_a_scan_says_so() {
     let attack = ["test", "web", "-n", &site.namespace];
     let (attack, scan) = tokio::join!(site.guard(&attack), site.run(&["web", "-o", "json"]),);
     assert_eq!(attack.code, 1, "{attack:?}");
-    assert!(attack.err.contains("there is no admission guard"), "{attack:?}");
+    assert!(
+        attack.err.contains("there is no admission guard"),
+        "{attack:?}"
+    );
     assert!(attack.err.contains("guard render"), "{attack:?}");
     assert_eq!(attack.out, "", "said once");
     assert!(

@@ -70,7 +70,9 @@ async fn leftovers_are_removed_and_what_may_run_or_is_not_ours_is_kept() {
     let output = reap(&site, &["--grace", "1", "--dry-run"]).await;
     assert_eq!(output.code, 0, "{output:?}");
     assert!(
-        output.out.contains("2 leftovers of expired scans, 0 removed"),
+        output
+            .out
+            .contains("2 leftovers of expired scans, 0 removed"),
         "{output:?}"
     );
     assert_eq!(site.leftovers().await, before, "a dry run removes nothing");
@@ -78,7 +80,9 @@ async fn leftovers_are_removed_and_what_may_run_or_is_not_ours_is_kept() {
     let output = reap(&site, &["--grace", "1"]).await;
     assert_eq!(output.code, 0, "{output:?}");
     assert!(
-        output.out.contains("2 leftovers of expired scans, 2 removed"),
+        output
+            .out
+            .contains("2 leftovers of expired scans, 2 removed"),
         "{output:?}"
     );
     assert!(output.out.contains("not ours  Secret"), "{output:?}");
