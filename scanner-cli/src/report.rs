@@ -87,7 +87,7 @@ pub(crate) fn run(command: ReportCommand) -> Result<u8, Problem> {
             Ok(match diff.outcome {
                 diff::Outcome::NoNewFindings => 0,
                 diff::Outcome::NewFindings => 1,
-                diff::Outcome::SeesLess => NOT_DONE,
+                _ => NOT_DONE,
             })
         }
     }
