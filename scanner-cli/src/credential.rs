@@ -157,14 +157,17 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
     if report.verdict == Verdict::Passed {
         closed?;
         // A program that a signal ended has no code that fits.
-        return Ok(exit.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(NOT_DONE));
+        return Ok(exit
+            .code()
+            .and_then(|c| u8::try_from(c).ok())
+            .unwrap_or(NOT_DONE));
     }
     print_errors(&closed);
     let mut why = report.failure.as_ref().map(|f| f.message.clone());
     if report.verdict == Verdict::CleanupUnverified {
         let audit = report.post_scan.iter().flat_map(|audit| &audit.checks);
         let open: Vec<String> = audit
-            .filter(|check| check.outcome == AuditOutcome::NotShown)
+            .filter(|check| check.outcome == AuditOutcome::NotVerified)
             .map(|check| format!("{}: {}", check.id, check.evidence.join("; ")))
             .collect();
         if !open.is_empty() {

@@ -59,6 +59,7 @@ pub use async_trait::async_trait;
 pub use jiff;
 pub use k8s_openapi;
 pub use kube;
+pub use serde_json;
 
 pub use scanner_core::{self as core, *};
 pub use scanner_k8s::{
@@ -71,8 +72,8 @@ pub use scanner_k8s::{
     scan::{PrepareError, PrepareErrorKind},
 };
 pub use scanner_policy::{
-    self as profiles, FindingRules, Level, Policy, Profile, ProfileError, Signature,
-    Thresholds, Waivers, WithPolicy,
+    self as profiles, FindingRules, Level, Policy, Profile, ProfileError, Signature, Thresholds,
+    Waivers, WithPolicy,
 };
 pub use scanner_report::{self as reports, Document, diff, format};
 

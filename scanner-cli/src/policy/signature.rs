@@ -74,11 +74,8 @@ pub(super) fn read(
             certificate_identity,
             certificate_oidc_issuer,
         } => {
-            let who = Keyless {
-                trusted_root: &named(trusted_root, "the trust root")?,
-                identity: certificate_identity,
-                issuer: certificate_oidc_issuer,
-            };
+            let root = named(trusted_root, "the trust root")?;
+            let who = Keyless::new(&root, certificate_identity, certificate_oidc_issuer);
             (
                 Signature::read_keyless(&who, &bundle),
                 "give the sigstore bundle that cosign 3 stored with the image, and the trust root as \
