@@ -95,7 +95,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let template = Scan::template()
         .engine(Profile::shipped("container-baseline")?)
         .policy(Policy::shipped(Level::Baseline)?)
-        .strategy(strategy::auto().probe_image(std::env::var("PROBE_IMAGE").ok()))
+        .strategy(strategy::auto().maybe_probe_image(std::env::var("PROBE_IMAGE").ok()))
         .lease(Duration::from_secs(120));
 
     let fleet = Fleet::new();

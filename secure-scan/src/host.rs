@@ -43,7 +43,9 @@ impl EngineHost for ThreadHost {
         match tokio::time::timeout(self.limit, found).await {
             Ok(Ok(result)) => result,
             // Its thread ended without an answer, which a panic that was caught cannot do.
-            Ok(Err(_)) => Err(EngineFault::Panicked(format!("{engine} gave no answer"))),
+            Ok(Err(_)) => Err(EngineFault::Panicked(format!(
+                "{engine} ended without findings"
+            ))),
             Err(_) => Err(EngineFault::TooLate(self.limit.as_secs())),
         }
     }

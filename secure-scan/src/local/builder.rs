@@ -12,8 +12,9 @@ use scanner_core::{
 };
 
 use super::{
-    LocalError, LocalScan,
     agent::{Agent, Source},
+    error::LocalError,
+    scan::LocalScan,
 };
 use crate::host::{ThreadHost, in_thread};
 
@@ -132,12 +133,8 @@ impl LocalScanBuilder {
         };
         let evaluation = Evaluation::on(today());
         let look = Look::new(self.subject, strategy, self.engines, self.host, evaluation);
-        Ok(LocalScan {
-            look,
-            request,
-            image_digest,
-            threshold: self.threshold,
-        })
+        let threshold = self.threshold;
+        Ok(LocalScan::new(look, request, image_digest, threshold))
     }
 
     /// Finds, opens and scans it.
