@@ -133,8 +133,6 @@ impl ImageArgs {
             })
             .expected_digest(self.expect_digest.clone());
         let secrets = self.pull_secret.iter();
-        secrets
-            .fold(sidecar, |sidecar, name| sidecar.pull_secret(name))
-            .into()
+        secrets.fold(sidecar, Sidecar::pull_secret).into()
     }
 }

@@ -228,7 +228,8 @@ fn hiding(entries: &[(&str, tar::EntryType, u32, &[u8])]) -> Vec<u8> {
         header.set_path(name).expect("a test image can be made");
         header.set_entry_type(*kind);
         header.set_mode(*mode);
-        (header.set_uid(0), header.set_gid(0));
+        header.set_uid(0);
+        header.set_gid(0);
         if *kind == tar::EntryType::Link {
             let to = std::str::from_utf8(data).expect("a test image can be made");
             header.set_link_name(to).expect("a test image can be made");

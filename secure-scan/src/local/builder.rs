@@ -19,7 +19,7 @@ use super::{
 use crate::host::{ThreadHost, in_thread};
 
 /// Time that a local scan has by default to read what it scans.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(600);
+const DEFAULT_LIMIT: Duration = Duration::from_mins(10);
 
 /// Builds a [`LocalScan`].
 #[must_use]
