@@ -20,7 +20,7 @@ const EXIT_CODES: &str = "Exit codes:
   0  passed: every check that applies was looked at, none failed at --fail-on or above
   1  findings at or above --fail-on
   2  wrong usage, or something that was named (profile, kubeconfig, file) cannot be used
-  3  the scan could not be done, a check could not look, or none applies
+  3  the scan could not be done, a check was not done, or none applies
   4  a gate refused the target (security alert); it was not touched
   5  cleanup could not be verified: something may be left";
 

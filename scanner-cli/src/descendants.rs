@@ -56,7 +56,7 @@ impl Descendants {
             .map(Pid::from_raw);
     }
 
-    /// Ends what the program left: it is asked to, and then forced. Tells how many there were.
+    /// Ends what the program left: it is asked to, and then forced. Notes how many there were.
     ///
     /// # Errors
     ///

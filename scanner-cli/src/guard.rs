@@ -61,7 +61,7 @@ pub(crate) enum GuardCommand {
     /// Attack the guard from a real scan identity whose Role allows all that is tried
     ///
     /// Nothing that is tried runs or changes anything, whether the guard holds or not: an exec
-    /// lacks the headers of its upgrade, all else is a dry run. The identity is removed, and shown
+    /// has no headers of an upgrade, all else is a dry run. The identity is removed, and shown
     /// to be gone.
     #[command(after_long_help = TEST_CODES)]
     Test {

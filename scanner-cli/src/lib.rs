@@ -74,7 +74,7 @@ fn run_command(command: Command) -> Result<u8, Problem> {
         Command::Drift(args) => run(drift::run(&args)),
         Command::Inject(args) => inject::run(args),
         Command::Scan(args) => {
-            let strategy = strategy::auto().probe_image(args.probe_image);
+            let strategy = strategy::auto().maybe_probe_image(args.probe_image);
             run(scan::run(&args.scan, strategy.into()))
         }
         Command::Container(args) => run(scan::run(&args, strategy::container())),

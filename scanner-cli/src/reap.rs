@@ -77,8 +77,8 @@ fn summary(expired: usize, removed: usize, all_seen: bool) -> String {
     match (expired, all_seen) {
         (0, true) => "no leftovers of expired scans\n".into(),
         (0, false) => "no leftovers of expired scans in what could be listed\n".into(),
-        (1, _) => format!("1 leftover of an expired scan, {removed} removed\n"),
-        _ => format!("{expired} leftovers of expired scans, {removed} removed\n"),
+        (1, _) => format!("1 leftover of an expired scan: {removed} removed\n"),
+        _ => format!("{expired} leftovers of expired scans: {removed} removed\n"),
     }
 }
 
@@ -91,11 +91,11 @@ mod tests {
         assert_eq!(summary(0, 0, true), "no leftovers of expired scans\n");
         assert_eq!(
             summary(1, 1, true),
-            "1 leftover of an expired scan, 1 removed\n"
+            "1 leftover of an expired scan: 1 removed\n"
         );
         assert_eq!(
             summary(7, 5, true),
-            "7 leftovers of expired scans, 5 removed\n"
+            "7 leftovers of expired scans: 5 removed\n"
         );
         assert!(summary(0, 0, false).contains("could be listed"));
     }

@@ -107,7 +107,7 @@ impl SidecarArgs {
     pub(crate) fn strategy(&self) -> Strategy {
         let image = match &self.probe_image {
             Some(image) if !self.attached => image,
-            image => return strategy::attached().probe_image(image.clone()).into(),
+            image => return strategy::attached().maybe_probe_image(image.clone()).into(),
         };
         self.isolation
             .isolated(image)
@@ -133,8 +133,6 @@ impl ImageArgs {
             })
             .expected_digest(self.expect_digest.clone());
         let secrets = self.pull_secret.iter();
-        secrets
-            .fold(sidecar, |sidecar, name| sidecar.pull_secret(name))
-            .into()
+        secrets.fold(sidecar, Sidecar::pull_secret).into()
     }
 }

@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Output {
     pub(crate) format: Format,
-    /// Standard output when absent.
+    /// Standard output where there is none.
     pub(crate) file: Option<PathBuf>,
 }
 

@@ -98,8 +98,8 @@ fn scan_file(file: &Path) -> (Option<i32>, Value, String) {
         .arg(file);
     let ran = program.output().expect("a test image can be made");
     let report = serde_json::from_slice(&ran.stdout).unwrap_or_default();
-    let told = String::from_utf8_lossy(&ran.stderr).into_owned();
-    (ran.status.code(), report, told)
+    let errors = String::from_utf8_lossy(&ran.stderr).into_owned();
+    (ran.status.code(), report, errors)
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -130,9 +130,9 @@ fn what_the_layers_make_together_is_scanned() {
         ("zstd", oci(&[zstd(&lower), zstd(&upper)], |_| {})),
         ("docker", docker(&[lower, upper])),
     ] {
-        let (code, report, told) = scan(&image);
-        assert_eq!(code, Some(1), "{name}: {told}");
-        let results = report["findings"]["results"]
+        let (code, report, errors) = scan(&image);
+        assert_eq!(code, Some(1), "{name}: {errors}");
+        let results = report["findings"][0]["results"]
             .as_array()
             .expect("a test image can be made");
         let status = |id: &str| {
@@ -183,14 +183,14 @@ fn an_image_that_is_not_what_it_says_is_no_pass() {
             "not an OCI or docker-save archive",
         ),
     ] {
-        let (code, report, told) = scan(&image);
+        let (code, report, errors) = scan(&image);
         // Another file than one of an image was named, or one whose content is not what it says.
         let expected = if name.starts_with("no ") { 2 } else { 3 };
-        assert_eq!(code, Some(expected), "{name}: {told}");
-        assert!(!told.contains("hunter2"), "{name}: {told}");
+        assert_eq!(code, Some(expected), "{name}: {errors}");
+        assert!(!errors.contains("hunter2"), "{name}: {errors}");
         assert!(
-            told.contains(words) && told.contains("hint: "),
-            "{name}: {told}"
+            errors.contains(words) && errors.contains("hint: "),
+            "{name}: {errors}"
         );
         assert!(report.is_null(), "{name}");
     }
@@ -228,7 +228,8 @@ fn hiding(entries: &[(&str, tar::EntryType, u32, &[u8])]) -> Vec<u8> {
         header.set_path(name).expect("a test image can be made");
         header.set_entry_type(*kind);
         header.set_mode(*mode);
-        (header.set_uid(0), header.set_gid(0));
+        header.set_uid(0);
+        header.set_gid(0);
         if *kind == tar::EntryType::Link {
             let to = std::str::from_utf8(data).expect("a test image can be made");
             header.set_link_name(to).expect("a test image can be made");
@@ -272,9 +273,9 @@ fn nothing_hides_behind_a_header_that_others_read_differently() {
             ],
         ),
     ] {
-        let (code, report, told) = scan(&oci(&[hiding(&entries)], |_| {}));
-        assert_eq!(code, Some(1), "{name}: {told}");
-        let results = report["findings"]["results"].as_array();
+        let (code, report, errors) = scan(&oci(&[hiding(&entries)], |_| {}));
+        assert_eq!(code, Some(1), "{name}: {errors}");
+        let results = report["findings"][0]["results"].as_array();
         let setuid = results
             .into_iter()
             .flatten()

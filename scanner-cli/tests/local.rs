@@ -32,8 +32,8 @@ fn a_directory_is_scanned_and_what_it_cannot_have_does_not_apply() {
     let ran = run(&["local", "--root", root.to_str().unwrap(), "-o", "json"]);
     assert_eq!(ran.status.code(), Some(1), "{}", text(&ran.stderr));
     let report: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
-    assert_eq!(report["schema"], "secure-scan.io/local-report/v1");
-    let results = report["findings"]["results"].as_array().unwrap();
+    assert_eq!(report["schema"], "secure-scan.io/local-report/v2");
+    let results = report["findings"][0]["results"].as_array().unwrap();
     let status = |id: &str| {
         let found = results.iter().find(|r| r["id"] == id);
         found.and_then(|r| r["status"].as_str().map(str::to_owned))
@@ -68,7 +68,7 @@ fn a_process_is_scanned() {
 }
 
 #[test]
-fn wrong_usage_is_told_with_a_hint_or_what_is_expected() {
+fn wrong_usage_is_reported_with_a_hint_or_what_is_expected() {
     for (args, code, words) in [
         (&["local"][..], 2, &["--root"][..]),
         (

@@ -84,7 +84,7 @@ fn scan(folder: &Path, args: &[&str]) -> BTreeMap<String, Value> {
     let ran = run(folder, &all);
     let report: Value = serde_json::from_slice(&ran.stdout)
         .unwrap_or_else(|_| unreachable!("{}", String::from_utf8_lossy(&ran.stderr)));
-    let results = report["findings"]["results"].as_array().unwrap().clone();
+    let results = report["findings"][0]["results"].as_array().unwrap().clone();
     let of = |r: Value| (r["id"].as_str().unwrap().to_owned(), r);
     results.into_iter().map(of).collect()
 }
@@ -120,7 +120,7 @@ fn an_overlay_changes_what_it_names_and_nothing_else() {
 }
 
 #[test]
-fn an_overlay_that_cannot_be_is_told_with_file_and_line() {
+fn an_overlay_that_cannot_be_is_reported_with_file_and_line() {
     let with = |parent: &str| {
         format!(
             "\n{}",
@@ -219,7 +219,7 @@ fn tags_select_checks_and_a_tag_of_none_is_no_empty_pass() {
 }
 
 #[test]
-fn an_input_that_is_not_there_or_of_another_type_is_told() {
+fn an_input_that_is_not_there_or_of_another_type_is_reported() {
     let folder = folder(&[("base.yaml", BASE)]);
     for (given, word) in [
         ("max=1", "max_users"),
@@ -247,7 +247,7 @@ fn an_input_that_is_not_there_or_of_another_type_is_told() {
 }
 
 #[test]
-fn a_recording_is_judged_as_the_target_was_and_only_by_what_was_recorded() {
+fn a_recording_is_evaluated_as_the_target_was_and_only_by_what_was_recorded() {
     let folder = folder(&[("base.yaml", BASE)]);
     let seen = scan(
         folder.path(),

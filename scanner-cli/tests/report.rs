@@ -104,7 +104,7 @@ fn a_comparison_has_an_exit_code_of_its_own() {
 }
 
 #[test]
-fn what_is_no_report_is_told() {
+fn what_is_no_report_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("x.json"), "{\"schema\": \"other\"}").unwrap();
     for (file, word) in [

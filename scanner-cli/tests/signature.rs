@@ -1,4 +1,4 @@
-//! Signatures that cannot be verified for want of something: told before any cluster is asked.
+//! Signatures that cannot be verified for want of something: reported before any cluster is asked.
 
 use std::{fs, process::Command};
 
@@ -65,7 +65,7 @@ fn who_must_have_signed_is_said_once_and_wholly() {
         (bundle.to_vec(), "nothing says who must have signed"),
         (
             keyless("garbage.json", "bundle.json"),
-            "no trusted_root.json",
+            "not a trusted_root.json",
         ),
         (keyless("bundle.json", "bundle.json"), "media type"),
         (

@@ -1,4 +1,4 @@
-//! What a user mistypes or names: told once, with what there is, and exit code 2 before anything is touched.
+//! What a user mistypes or names: reported once, with what there is, and exit code 2 before anything is touched.
 
 use std::{
     fs,
@@ -65,7 +65,10 @@ fn each_mistake_says_what_there_is() {
             &["audit", "verify", "none"],
             &["cannot read the audit log none", "hint: "],
         ),
-        (&["local", "--pid", "4194303"], &["/proc/4194303", "hint: "]),
+        (
+            &["local", "--pid", "4194303"],
+            &["process 4194303", "hint: "],
+        ),
         (
             &["local", "--oci-archive", "none.tar"],
             &["none.tar", "hint: "],
@@ -94,7 +97,7 @@ fn each_mistake_says_what_there_is() {
 }
 
 #[test]
-fn all_that_is_wrong_with_a_profile_is_told_once() {
+fn all_that_is_wrong_with_a_profile_is_reported_once() {
     let folder = tempfile::tempdir().unwrap();
     let check = |id: &str, pass: &str| {
         format!("  - {{id: {id}, title: T, severity: low, rationale: R, fix: F, pass: '{pass}'}}\n")

@@ -95,8 +95,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let template = Scan::template()
         .engine(Profile::shipped("container-baseline")?)
         .policy(Policy::shipped(Level::Baseline)?)
-        .strategy(strategy::auto().probe_image(std::env::var("PROBE_IMAGE").ok()))
-        .lease(Duration::from_secs(120));
+        .strategy(strategy::auto().maybe_probe_image(std::env::var("PROBE_IMAGE").ok()))
+        .lease(Duration::from_mins(2));
 
     let fleet = Fleet::new();
     let listed = pods.list(&ListParams::default()).await?;

@@ -10,8 +10,8 @@ use secure_scan::{
     Cluster, ControlError, ControlScope, Evidence, Phase, Profile, Scan, SecurityControl,
     TargetSelector, async_trait,
     control::VerifyError,
-    core::serde_json::json,
     plan::{PlannedControl, PlannedObject},
+    serde_json::json,
 };
 
 /// A `ConfigMap` that says that a scan runs.

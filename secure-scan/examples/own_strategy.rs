@@ -26,7 +26,7 @@ use tokio::{
 
 /// Longest answer that is read, in bytes, and longest time for it.
 const MAX_ANSWER: u64 = 64 << 20;
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// Reads through the standard streams of a command that opens a shell.
 #[derive(Clone)]

@@ -59,6 +59,7 @@ pub use async_trait::async_trait;
 pub use jiff;
 pub use k8s_openapi;
 pub use kube;
+pub use serde_json;
 
 pub use scanner_core::{self as core, *};
 pub use scanner_k8s::{

@@ -17,23 +17,15 @@
 mod agent;
 mod builder;
 mod error;
+mod scan;
 
-use std::future::{Future, pending};
+use std::path::PathBuf;
 
-use scanner_core::{
-    Subject, finding::Severity, inventory::InventoryRequest, local, look::Look, report::LocalReport,
-};
+use scanner_core::Subject;
 
 pub use builder::LocalScanBuilder;
 pub use error::LocalError;
-
-/// A scan without a cluster whose subject was found and opened, and of which nothing was read yet.
-pub struct LocalScan {
-    look: Look,
-    request: InventoryRequest,
-    image_digest: Option<String>,
-    threshold: Severity,
-}
+pub use scan::LocalScan;
 
 impl LocalScan {
     /// Scans what `subject` names; how it is reached is said by [`LocalScanBuilder::strategy`], or by one of
@@ -43,7 +35,7 @@ impl LocalScan {
     }
 
     /// Scans a directory that is taken for a root filesystem; no link leads out of it.
-    pub fn directory(path: impl Into<std::path::PathBuf>) -> LocalScanBuilder {
+    pub fn directory(path: impl Into<PathBuf>) -> LocalScanBuilder {
         let path = path.into();
         let subject = Subject::Directory {
             path: path.display().to_string().into(),
@@ -57,34 +49,12 @@ impl LocalScan {
     }
 
     /// Scans an image in a tar file, an OCI layout or what `docker save` wrote. It is not unpacked.
-    pub fn oci_archive(file: impl Into<std::path::PathBuf>) -> LocalScanBuilder {
+    pub fn oci_archive(file: impl Into<PathBuf>) -> LocalScanBuilder {
         let file = file.into();
         let subject = Subject::Image {
             path: file.display().to_string().into(),
         };
         LocalScanBuilder::new(subject).oci_archive(file)
-    }
-
-    /// Everything that the engines will read.
-    pub fn request(&self) -> &InventoryRequest {
-        &self.request
-    }
-
-    /// Digest of the image's manifest, where an image is scanned that has one.
-    pub fn image_digest(&self) -> Option<&str> {
-        self.image_digest.as_deref()
-    }
-
-    /// Scans. Does not fail: why it could not be scanned is in the report.
-    pub async fn run(self) -> LocalReport {
-        self.run_until(pending()).await
-    }
-
-    /// Scans until `stop` resolves to the reason why it must end.
-    pub async fn run_until(self, stop: impl Future<Output = String>) -> LocalReport {
-        let mut report = local::look(self.look, self.threshold, stop).await;
-        report.image_digest = self.image_digest;
-        report
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Time after which the cluster itself removes everything that a scan created, where nothing else is said.
-pub const DEFAULT_LEASE: Duration = Duration::from_secs(300);
+pub const DEFAULT_LEASE: Duration = Duration::from_mins(5);
 
 /// Scans one container with one engine, and everything else as [`Scan::template`] has it.
 ///

@@ -78,8 +78,13 @@ pub struct Auto {
 
 impl Auto {
     /// Image of the probe, best named by digest; without one [`distroless`] cannot be taken.
-    pub fn probe_image(mut self, image: impl Into<Option<String>>) -> Self {
-        self.image = image.into();
+    pub fn probe_image(self, image: impl Into<String>) -> Self {
+        self.maybe_probe_image(Some(image.into()))
+    }
+
+    /// The same where it may not be named.
+    pub fn maybe_probe_image(mut self, image: Option<String>) -> Self {
+        self.image = image;
         self
     }
 
@@ -109,8 +114,13 @@ pub struct Attached {
 
 impl Attached {
     /// Image that the sidecar must be of; any, where none is named.
-    pub fn probe_image(mut self, image: impl Into<Option<String>>) -> Self {
-        self.image = image.into();
+    pub fn probe_image(self, image: impl Into<String>) -> Self {
+        self.maybe_probe_image(Some(image.into()))
+    }
+
+    /// The same where it may not be named.
+    pub fn maybe_probe_image(mut self, image: Option<String>) -> Self {
+        self.image = image;
         self
     }
 }

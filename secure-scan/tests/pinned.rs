@@ -41,7 +41,7 @@ fn futures_of_scans_run_in_any_task(cluster: Cluster, pod: Pod, profile: Profile
     let template = Scan::template()
         .engine(profile.clone())
         .strategy(strategy::auto())
-        .lease(Duration::from_secs(120));
+        .lease(Duration::from_mins(2));
     let drift = DriftScan::new("image");
     let all = cluster.clone();
     any_task(async move {

@@ -74,9 +74,8 @@ pub(super) fn read(
             certificate_identity,
             certificate_oidc_issuer,
         } => {
-            let trusted_root = named(trusted_root, "the trust root")?;
-            let (identity, issuer) = (certificate_identity, certificate_oidc_issuer);
-            let who = Keyless::new(&trusted_root, identity, issuer);
+            let root = named(trusted_root, "the trust root")?;
+            let who = Keyless::new(&root, certificate_identity, certificate_oidc_issuer);
             (
                 Signature::read_keyless(&who, &bundle),
                 "give the sigstore bundle that cosign 3 stored with the image, and the trust root as \

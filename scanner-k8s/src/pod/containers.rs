@@ -10,11 +10,9 @@ pub(crate) fn of_name(spec: &PodSpec, name: &str) -> Option<Container> {
         return Some(found.clone());
     }
     let added = spec.ephemeral_containers.iter().flatten();
-    let added = added.filter(|container| container.name == name);
+    let mut added = added.filter(|container| container.name == name);
     // It has the fields of any other, and the name of the one that it looks at.
-    added
-        .filter_map(|container| serde_json::from_value(serde_json::to_value(container).ok()?).ok())
-        .next()
+    added.find_map(|container| serde_json::from_value(serde_json::to_value(container).ok()?).ok())
 }
 
 /// Names of all containers, regular ones first.

@@ -12,13 +12,14 @@ use scanner_core::{
 };
 
 use super::{
-    LocalError, LocalScan,
     agent::{Agent, Source},
+    error::LocalError,
+    scan::LocalScan,
 };
 use crate::host::{ThreadHost, in_thread};
 
 /// Time that a local scan has by default to read what it scans.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(600);
+const DEFAULT_LIMIT: Duration = Duration::from_mins(10);
 
 /// Builds a [`LocalScan`].
 #[must_use]
@@ -132,12 +133,8 @@ impl LocalScanBuilder {
         };
         let evaluation = Evaluation::on(today());
         let look = Look::new(self.subject, strategy, self.engines, self.host, evaluation);
-        Ok(LocalScan {
-            look,
-            request,
-            image_digest,
-            threshold: self.threshold,
-        })
+        let threshold = self.threshold;
+        Ok(LocalScan::new(look, request, image_digest, threshold))
     }
 
     /// Finds, opens and scans it.

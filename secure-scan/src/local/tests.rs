@@ -57,7 +57,6 @@ impl ScanEngine for Buggy {
         InventoryRequest::default()
     }
 
-    #[expect(clippy::panic, reason = "a bug of a third party")]
     fn evaluate(&self, _: &Inventory, _: &Evaluation) -> Findings {
         panic!("bug of ACME's engine")
     }
@@ -190,7 +189,7 @@ async fn a_strategy_of_a_third_party_reaches_what_is_no_pod() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_local_scan_ends_when_it_is_told_to() {
+async fn a_local_scan_ends_when_it_must() {
     let scan = LocalScan::builder(Subject::host("db-1"))
         .strategy(Machine { hangs: true })
         .engine(Users);

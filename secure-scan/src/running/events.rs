@@ -67,12 +67,12 @@ pub(super) struct Sender {
     scan: ScanId,
     next: AtomicU64,
     lost: Arc<AtomicU64>,
-    sender: mpsc::Sender<ScanEvent>,
+    channel: mpsc::Sender<ScanEvent>,
 }
 
 impl Sender {
     pub(super) fn new(scan: ScanId) -> (Self, Events) {
-        let (sender, receiver) = mpsc::channel(WAITING);
+        let (channel, receiver) = mpsc::channel(WAITING);
         let lost = Arc::new(AtomicU64::new(0));
         let events = Events {
             receiver,
@@ -82,7 +82,7 @@ impl Sender {
             scan,
             next: AtomicU64::new(0),
             lost,
-            sender,
+            channel,
         };
         (sender, events)
     }
@@ -95,7 +95,7 @@ impl Sender {
             time: jiff::Timestamp::now(),
             event: event.clone(),
         };
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.sender.try_send(event) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.channel.try_send(event) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }

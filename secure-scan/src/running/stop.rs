@@ -179,23 +179,24 @@ impl Progress {
 
     /// From now on the scan does what this plan says.
     pub(super) fn scanning(&self, plan: &ScanPlan) {
-        *self.state() = State::of(plan);
+        *self.lock() = State::of(plan);
     }
 
     pub(super) fn stage(&self, stage: Stage) {
-        let mut state = self.state();
-        state.left.stage = Some(stage);
-        if stage == Stage::Enforce && state.left.removed_by.is_none() {
-            state.left.objects = state.objects.clone();
-            state.left.removed_by = Timestamp::now().checked_add(state.lease).ok();
+        let mut guard = self.lock();
+        let now = &mut *guard;
+        now.left.stage = Some(stage);
+        if stage == Stage::Enforce && now.left.removed_by.is_none() {
+            now.left.objects.clone_from(&now.objects);
+            now.left.removed_by = Timestamp::now().checked_add(now.lease).ok();
         }
     }
 
     fn left(&self) -> Left {
-        self.state().left.clone()
+        self.lock().left.clone()
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
