@@ -38,12 +38,14 @@ pub(crate) struct ScanArgs {
 impl ScanArgs {
     /// The container that is named.
     pub(crate) fn target(&self) -> TargetSelector {
-        let target = self.run.target(|namespace| match (&self.pod, &self.selector) {
-            (Some(name), _) => TargetSelector::pod(namespace, name.as_str()),
-            (None, selector) => {
-                TargetSelector::labels(namespace, selector.clone().unwrap_or_default())
-            }
-        });
+        let target = self
+            .run
+            .target(|namespace| match (&self.pod, &self.selector) {
+                (Some(name), _) => TargetSelector::pod(namespace, name.as_str()),
+                (None, selector) => {
+                    TargetSelector::labels(namespace, selector.clone().unwrap_or_default())
+                }
+            });
         match &self.container {
             Some(container) => target.container(container.as_str()),
             None => target,

@@ -157,7 +157,10 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
     if report.verdict == Verdict::Passed {
         closed?;
         // A program that a signal ended has no code that fits.
-        return Ok(exit.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(NOT_DONE));
+        return Ok(exit
+            .code()
+            .and_then(|c| u8::try_from(c).ok())
+            .unwrap_or(NOT_DONE));
     }
     print_errors(&closed);
     let mut why = report.failure.as_ref().map(|f| f.message.clone());

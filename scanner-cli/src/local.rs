@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use secure_scan::{
-    Document, InventoryTap, LocalScan, WithPolicy, core::cause::chain,
-    finding::Severity, inventory::Section, local::LocalError,
+    Document, InventoryTap, LocalScan, WithPolicy, core::cause::chain, finding::Severity,
+    inventory::Section, local::LocalError,
 };
 
 use crate::{

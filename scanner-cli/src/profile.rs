@@ -71,7 +71,11 @@ pub(crate) fn run(command: ProfileCommand) -> Result<u8, Problem> {
             }
             lines.concat()
         }
-        ProfileCommand::Show { name } => Source::shipped(&name).map_err(|error| unknown(&error))?.text,
+        ProfileCommand::Show { name } => {
+            Source::shipped(&name)
+                .map_err(|error| unknown(&error))?
+                .text
+        }
         ProfileCommand::Check { file } => {
             let profile = check(source(&file)?)?;
             format!("{file}: {} checks, no errors\n", profile.ids().count())

@@ -89,8 +89,14 @@ mod tests {
     #[test]
     fn what_was_found_is_summed_up_in_words_that_agree() {
         assert_eq!(summary(0, 0, true), "no leftovers of expired scans\n");
-        assert_eq!(summary(1, 1, true), "1 leftover of an expired scan, 1 removed\n");
-        assert_eq!(summary(7, 5, true), "7 leftovers of expired scans, 5 removed\n");
+        assert_eq!(
+            summary(1, 1, true),
+            "1 leftover of an expired scan, 1 removed\n"
+        );
+        assert_eq!(
+            summary(7, 5, true),
+            "7 leftovers of expired scans, 5 removed\n"
+        );
         assert!(summary(0, 0, false).contains("could be listed"));
     }
 }

@@ -57,18 +57,12 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
         Remedy::AllowAnyCommand => {
             "let it run anything in this one container with --allow any-command"
         }
-        Remedy::AskAdministrator => {
-            "ask an administrator for these verbs on these resources"
-        }
+        Remedy::AskAdministrator => "ask an administrator for these verbs on these resources",
         Remedy::NameCanary => {
             "name an address that answers from a pod with --canary; or scan without --require-isolation"
         }
-        Remedy::ReadAsRoot => {
-            "--as-root reads what only root may, where the namespace allows it"
-        }
-        Remedy::ReadAsNobody => {
-            "scan without --as-root: what cannot be read is reported"
-        }
+        Remedy::ReadAsRoot => "--as-root reads what only root may, where the namespace allows it",
+        Remedy::ReadAsNobody => "scan without --as-root: what cannot be read is reported",
         Remedy::PullAlways => {
             "see what the tag names in the registry; --pull always asks it each time"
         }

@@ -75,7 +75,11 @@ async fn scan_one(cluster: &Cluster, template: &Scan, fleet: &Fleet, target: Tar
     let running = scan.spawn();
     if fleet.add(running.stop()).await {
         let report = running.await;
-        println!("{name}: {}, {} failed", report.verdict, report.failed().count());
+        println!(
+            "{name}: {}, {} failed",
+            report.verdict,
+            report.failed().count()
+        );
     }
     // Otherwise it is dropped here, which stops it before it has created anything.
 }
@@ -85,7 +89,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let namespace = std::env::args().nth(1).ok_or("expected a namespace")?;
     let config = Config::incluster()?;
     let pods: Api<Pod> = Api::namespaced(Client::try_from(config.clone())?, &namespace);
-    let cluster = Cluster::builder(config).user_agent("acme-controller/1").build()?;
+    let cluster = Cluster::builder(config)
+        .user_agent("acme-controller/1")
+        .build()?;
     let template = Scan::template()
         .engine(Profile::shipped("container-baseline")?)
         .policy(Policy::shipped(Level::Baseline)?)
@@ -94,7 +100,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let fleet = Fleet::new();
     let listed = pods.list(&ListParams::default()).await?;
-    let targets = listed.items.iter().flat_map(|pod| TargetSelector::of(pod).each_container());
+    let targets = listed
+        .items
+        .iter()
+        .flat_map(|pod| TargetSelector::of(pod).each_container());
     let all = stream::iter(targets)
         .map(|target| scan_one(&cluster, &template, &fleet, target))
         .buffer_unordered(AT_ONCE)

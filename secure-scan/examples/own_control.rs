@@ -30,11 +30,20 @@ impl SecurityControl for Marker {
     }
 
     fn plan(&self) -> PlannedControl {
-        PlannedControl::new("acme-marker", "A marker says that a scan runs").planning("create the marker")
+        PlannedControl::new("acme-marker", "A marker says that a scan runs")
+            .planning("create the marker")
     }
 
     fn objects(&self) -> Vec<PlannedObject> {
-        let object = |name| PlannedObject::new("v1", "ConfigMap", &self.namespace, name, "says that a scan runs");
+        let object = |name| {
+            PlannedObject::new(
+                "v1",
+                "ConfigMap",
+                &self.namespace,
+                name,
+                "says that a scan runs",
+            )
+        };
         vec![object("acme-scan-runs")]
     }
 
@@ -50,7 +59,9 @@ impl SecurityControl for Marker {
 
     async fn verify(&self, scope: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
         let made = scope.created_objects();
-        let marker = made.first().ok_or_else(|| ControlError::new("the marker was not created"))?;
+        let marker = made
+            .first()
+            .ok_or_else(|| ControlError::new("the marker was not created"))?;
         match scope.get(marker).await? {
             Some(_) => Ok(Evidence::of("the marker is there")),
             None => Err(ControlError::new("the marker is not there").into()),
@@ -65,10 +76,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .control(Marker {
             namespace: "shop".into(),
         })
-        .prepare(&Cluster::in_cluster()?, TargetSelector::pod("shop", "web-0"))
+        .prepare(
+            &Cluster::in_cluster()?,
+            TargetSelector::pod("shop", "web-0"),
+        )
         .await?;
     for object in &scan.plan().objects {
-        println!("would create {} {}: {}", object.kind, object.name, object.purpose);
+        println!(
+            "would create {} {}: {}",
+            object.kind, object.name, object.purpose
+        );
     }
     let report = scan.run().await;
     for control in &report.controls {

@@ -27,9 +27,16 @@ impl ScanEngine for ShellUsers {
     }
 
     fn evaluate(&self, inventory: &Inventory, _: &Evaluation) -> Findings {
-        let check = CheckResult::new("acme-shell-users", "Few accounts have a shell", Severity::Medium)
-            .with_failing_title("Many accounts have a shell")
-            .with_advice("Each is a way in.", "Give accounts of services /sbin/nologin.");
+        let check = CheckResult::new(
+            "acme-shell-users",
+            "Few accounts have a shell",
+            Severity::Medium,
+        )
+        .with_failing_title("Many accounts have a shell")
+        .with_advice(
+            "Each is a way in.",
+            "Give accounts of services /sbin/nologin.",
+        );
         let check = match &inventory.users {
             Collected::Complete { data } | Collected::Partial { data, .. } => {
                 let with_shell = data.iter().filter(|user| user.shell.ends_with("sh"));

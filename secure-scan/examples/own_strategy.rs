@@ -13,8 +13,8 @@ use std::{
 };
 
 use secure_scan::{
-    AccessError, EnforcedControls, FailureKind, LocalScan, OpenContext, Profile, Scan, ScanStrategy,
-    StrategyError, Subject, TargetAccess, async_trait,
+    AccessError, EnforcedControls, FailureKind, LocalScan, OpenContext, Profile, Scan,
+    ScanStrategy, StrategyError, Subject, TargetAccess, async_trait,
     inventory::{Inventory, InventoryRequest, Section, collector, parse},
     strategy,
 };
@@ -82,19 +82,32 @@ impl TargetAccess for Shell {
             AccessError::new(FailureKind::Cut, "the shell was cut off").with_source(error)
         };
         let answer = async {
-            let mut stdin = self.0.stdin.take().ok_or_else(|| failed(std::io::ErrorKind::BrokenPipe.into()))?;
+            let mut stdin = self
+                .0
+                .stdin
+                .take()
+                .ok_or_else(|| failed(std::io::ErrorKind::BrokenPipe.into()))?;
             stdin.write_all(script.as_bytes()).await.map_err(failed)?;
             drop(stdin);
-            let stdout = self.0.stdout.take().ok_or_else(|| failed(std::io::ErrorKind::BrokenPipe.into()))?;
+            let stdout = self
+                .0
+                .stdout
+                .take()
+                .ok_or_else(|| failed(std::io::ErrorKind::BrokenPipe.into()))?;
             let mut bytes = Vec::new();
-            stdout.take(MAX_ANSWER).read_to_end(&mut bytes).await.map_err(failed)?;
+            stdout
+                .take(MAX_ANSWER)
+                .read_to_end(&mut bytes)
+                .await
+                .map_err(failed)?;
             Ok(bytes)
         };
-        let bytes = timeout(LIMIT, answer)
-            .await
-            .map_err(|_| AccessError::new(FailureKind::TooLate, "the shell did not answer in time"))??;
+        let bytes = timeout(LIMIT, answer).await.map_err(|_| {
+            AccessError::new(FailureKind::TooLate, "the shell did not answer in time")
+        })??;
         parse::inventory("acme-shell", &bytes, &nonce, request).map_err(|error| {
-            AccessError::new(FailureKind::AnswerUnusable, "the answer cannot be used").with_source(error)
+            AccessError::new(FailureKind::AnswerUnusable, "the answer cannot be used")
+                .with_source(error)
         })
     }
 

@@ -24,7 +24,11 @@ impl ReportFormat for Csv {
     fn write(&self, view: &View<'_>, out: &mut dyn Write) -> Result<(), FormatError> {
         for findings in view.findings {
             for result in findings.results.iter().filter(|result| result.is_finding()) {
-                writeln!(out, "{},{},{}", findings.engine.name, result.id, result.severity)?;
+                writeln!(
+                    out,
+                    "{},{},{}",
+                    findings.engine.name, result.id, result.severity
+                )?;
             }
         }
         Ok(())
@@ -47,7 +51,9 @@ fn what_failed(report: &ScanReport) -> &'static str {
     match report.failure.as_ref().map(|failure| &failure.kind) {
         None => "nothing",
         Some(FailureKind::NoShell) => "the target has no shell: bring the probe",
-        Some(FailureKind::ExecForbidden { by: RefusedBy::Guard }) => "the admission guard refused the exec",
+        Some(FailureKind::ExecForbidden {
+            by: RefusedBy::Guard,
+        }) => "the admission guard refused the exec",
         Some(FailureKind::TargetReplaced) => "another container took its place: scan that one",
         Some(_) => "see the report",
     }

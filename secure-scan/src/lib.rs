@@ -71,8 +71,8 @@ pub use scanner_k8s::{
     scan::{PrepareError, PrepareErrorKind},
 };
 pub use scanner_policy::{
-    self as profiles, FindingRules, Level, Policy, Profile, ProfileError, Signature,
-    Thresholds, Waivers, WithPolicy,
+    self as profiles, FindingRules, Level, Policy, Profile, ProfileError, Signature, Thresholds,
+    Waivers, WithPolicy,
 };
 pub use scanner_report::{self as reports, Document, diff, format};
 

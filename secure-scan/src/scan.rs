@@ -9,7 +9,8 @@ use scanner_core::{
 use scanner_k8s::{Cluster, ScanRequest, Segment, plan::request::Strategy, scan::PrepareError};
 
 use crate::{
-    host::ThreadHost, policy::ScanPolicy, prepared::PreparedScan, strategy, target_selector::TargetSelector,
+    host::ThreadHost, policy::ScanPolicy, prepared::PreparedScan, strategy,
+    target_selector::TargetSelector,
 };
 
 /// Time after which the cluster itself removes everything that a scan created, where nothing else is said.

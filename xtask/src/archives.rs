@@ -42,7 +42,13 @@ pub(crate) fn run(required: bool) -> Result<Outcome> {
         return Ok(Outcome::NotRun);
     }
     let status = Command::new("cargo")
-        .args(["test", "--package", "secure-scan-probe", "--features", "oracle"])
+        .args([
+            "test",
+            "--package",
+            "secure-scan-probe",
+            "--features",
+            "oracle",
+        ])
         .args(["--test", "oracle", "--", "--nocapture"])
         .env("SCANNER_APPLY_ORACLE", oracle()?)
         .status()?;

@@ -2,8 +2,9 @@
 
 use clap::Parser;
 use secure_scan::{
-    Verdict, jiff,
+    Verdict,
     finding::{CheckResult, EngineRef, Findings},
+    jiff,
 };
 
 use super::*;
