@@ -1,6 +1,7 @@
 //! Connects to a cluster as the operator, and refuses what would not be verified TLS.
 
 mod audited;
+mod in_memory;
 mod request_info;
 mod watch;
 
@@ -16,6 +17,8 @@ use std::{
 use audited::AuditLayer;
 pub(crate) use audited::StreamTap;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+#[doc(hidden)]
+pub use in_memory::InMemory;
 use kube::{
     Client, Config,
     client::ClientBuilder,
@@ -83,6 +86,8 @@ impl ConnectError {
 pub struct Connection {
     pub(crate) operator: Client,
     config: Config,
+    /// Absent for a real cluster, which is reached by TLS.
+    memory: Option<InMemory>,
     operator_calls: Arc<AtomicU64>,
     scan_calls: Arc<AtomicU64>,
     audit: Arc<AuditLog>,
@@ -176,6 +181,7 @@ impl Connection {
                 identity: Identity::Scan,
                 calls: Arc::clone(&self.scan_calls),
             },
+            self.memory.as_ref(),
         )?;
         Ok(ScanClient(client, needle))
     }
@@ -228,6 +234,22 @@ pub async fn connect(options: &ConnectOptions) -> Result<Connection, ConnectErro
     if config.root_cert.as_ref().is_none_or(Vec::is_empty) {
         return Err(ConnectError::NoAuthority(server));
     }
+    connected(config, None)
+}
+
+impl Connection {
+    /// Connects to a fake cluster in this process's memory; see `secure-scan-testing`.
+    ///
+    /// # Errors
+    ///
+    /// Fails on credentials that cannot be used.
+    #[doc(hidden)]
+    pub fn in_memory(config: Config, memory: InMemory) -> Result<Self, ConnectError> {
+        connected(config, Some(memory))
+    }
+}
+
+fn connected(config: Config, memory: Option<InMemory>) -> Result<Connection, ConnectError> {
     let audit = Arc::new(AuditLog::new());
     audit.record(Entry::Opened {
         tool_version: env!("CARGO_PKG_VERSION").into(),
@@ -239,10 +261,11 @@ pub async fn connect(options: &ConnectOptions) -> Result<Connection, ConnectErro
         identity: Identity::Operator,
         calls: Arc::default(),
     };
-    let operator = client(config.clone(), &by).map_err(ConnectError::Client)?;
+    let operator = client(config.clone(), &by, memory.as_ref()).map_err(ConnectError::Client)?;
     Ok(Connection {
         operator,
         config,
+        memory,
         operator_calls: by.calls,
         scan_calls: Arc::new(AtomicU64::new(0)),
         audit,
@@ -250,12 +273,20 @@ pub async fn connect(options: &ConnectOptions) -> Result<Connection, ConnectErro
     })
 }
 
-fn client(mut config: Config, by: &AuditLayer) -> Result<Client, kube::Error> {
+fn client(
+    mut config: Config,
+    by: &AuditLayer,
+    memory: Option<&InMemory>,
+) -> Result<Client, kube::Error> {
     // A retry would be a call that nobody planned or counted.
     config.default_retry = false;
     config.connect_timeout = Some(Duration::from_secs(5));
     config.read_timeout = None;
-    Ok(ClientBuilder::try_from(config)?.with_layer(by).build())
+    let builder = match memory {
+        Some(memory) => memory.builder(&config)?,
+        None => ClientBuilder::try_from(config)?,
+    };
+    Ok(builder.with_layer(by).build())
 }
 
 #[cfg(test)]
