@@ -40,7 +40,7 @@ impl Program {
     pub(crate) fn of(container: &Value) -> Self {
         let words = ["command", "args"]
             .into_iter()
-            .flat_map(|list| container[list].as_array());
+            .filter_map(|list| container[list].as_array());
         let words: Vec<&str> = words.flatten().filter_map(Value::as_str).collect();
         let seconds = |text: &str| text.parse().unwrap_or_default();
         match words.as_slice() {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 /// One kind of object, as discovery names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the field's own word")]
 pub(crate) struct Kind {
     pub(crate) group: String,
     pub(crate) version: String,

@@ -142,21 +142,9 @@ impl Pod {
         let phase = match pod["spec"]["activeDeadlineSeconds"].as_u64() {
             None => lived.await,
             Some(seconds) => {
-                match tokio::time::timeout(Duration::from_secs(seconds), lived).await {
-                    Ok(phase) => phase,
-                    Err(_) => {
-                        self.cluster.state().runs.end_pod(&self.key);
-                        self.change(|state, pod| {
-                            let now = state.clock.stamp();
-                            status::end_all(pod, &now);
-                            pod["status"]["reason"] = json!("DeadlineExceeded");
-                            pod["status"]["message"] = json!(
-                                "Pod was active on the node longer than the specified deadline"
-                            );
-                        });
-                        "Failed"
-                    }
-                }
+                let limit = Duration::from_secs(seconds);
+                let phase = tokio::time::timeout(limit, lived).await;
+                phase.unwrap_or_else(|_| self.overdue())
             }
         };
         self.change(|state, pod| {
@@ -164,6 +152,20 @@ impl Pod {
             let now = state.clock.stamp();
             status::conditions(pod, &now);
         });
+    }
+
+    /// Ends the pod at its deadline.
+    fn overdue(&self) -> &'static str {
+        self.cluster.state().runs.end_pod(&self.key);
+        self.change(|state, pod| {
+            let now = state.clock.stamp();
+            status::end_all(pod, &now);
+            let status = &mut pod["status"];
+            status["reason"] = json!("DeadlineExceeded");
+            let text = "Pod was active on the node longer than the specified deadline";
+            status["message"] = json!(text);
+        });
+        "Failed"
     }
 
     /// Runs init containers one after the other, then the others together; gives the pod's last phase.

@@ -93,7 +93,7 @@ async fn scripts_cut_fail_and_exit() {
     let script = Script::new()
         .after_stdin()
         .print("half an ans")
-        .wait(Duration::from_secs(600))
+        .wait(Duration::from_mins(10))
         .cut();
     let (out, _, status) = shell(&cluster(script), b"x").await;
     assert_eq!((out.as_slice(), status), (&b"half an ans"[..], None));

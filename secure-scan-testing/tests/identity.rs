@@ -1,5 +1,7 @@
 //! Who may do what: tokens, their spellings and their end, RBAC, and reviews.
 
+#![expect(clippy::panic, reason = "a helper of a test fails the test")]
+
 use std::time::Duration;
 
 use k8s_openapi::api::{
@@ -204,9 +206,9 @@ async fn a_role_gives_what_it_says_and_nothing_else() {
         refused.starts_with("secrets is forbidden") && refused.ends_with("at the cluster scope"),
         "{refused}"
     );
-    let rules: Api<SelfSubjectRulesReview> = Api::all(own.clone());
+    let reviews: Api<SelfSubjectRulesReview> = Api::all(own.clone());
     let review = object(json!({"spec": {"namespace": "shop"}}));
-    let review = rules
+    let review = reviews
         .create(&PostParams::default(), &review)
         .await
         .expect("a review");

@@ -1,6 +1,8 @@
 //! Whole scans by the library, end to end on the fake.
 
-use std::time::Duration;
+#![expect(clippy::panic, reason = "a helper of a test fails the test")]
+
+use std::{sync::LazyLock, time::Duration};
 
 use scanner_core::{
     ScanReport,
@@ -57,18 +59,18 @@ fn request(strategy: Strategy) -> ScanRequest {
     }
 }
 
-fn profile() -> Profile {
+/// Compiled once: that takes longer than a scan.
+static PROFILE: LazyLock<Profile> = LazyLock::new(|| {
     let source = Source::shipped("container-baseline").expect("a profile");
     Profile::parse(&source.text, &source.file).expect("a profile")
-}
+});
 
 async fn scan(cluster: &FakeCluster, strategy: Strategy) -> ScanReport {
-    let profile = profile();
     let connection = connect(cluster);
-    let prepared = PreparedScan::new(&connection, &profile, request(strategy)).await;
+    let prepared = PreparedScan::new(&connection, &*PROFILE, request(strategy)).await;
     let prepared = prepared.unwrap_or_else(|error| panic!("{error:?}\n{}", told(cluster)));
     prepared
-        .run(&profile, &Silent, std::future::pending())
+        .run(&*PROFILE, &Silent, std::future::pending())
         .await
 }
 
@@ -178,12 +180,12 @@ async fn a_scan_that_meets_a_fault_at_any_call_leaves_nothing_after_its_lease() 
             Fault::at(number).lose_answer(),
         ] {
             let cluster = self::cluster(samples::healthy()).fault(fault.clone());
-            let profile = profile();
             let prepared =
-                PreparedScan::new(&connect(&cluster), &profile, request(Strategy::Container)).await;
+                PreparedScan::new(&connect(&cluster), &*PROFILE, request(Strategy::Container))
+                    .await;
             if let Ok(prepared) = prepared {
                 let report = prepared
-                    .run(&profile, &Silent, std::future::pending())
+                    .run(&*PROFILE, &Silent, std::future::pending())
                     .await;
                 let gone = cluster.left().is_empty();
                 assert!(

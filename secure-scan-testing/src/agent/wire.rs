@@ -1,13 +1,18 @@
 //! Writes an inventory as the agents do, in the wire format of `scanner_core::inventory::wire`.
 
-use std::{fmt::Write as _, io::Write as _, net::IpAddr};
+mod files;
+mod sockets;
+
+use std::{fmt::Write as _, io::Write as _};
 
 use scanner_core::inventory::{
-    Collected, Connection, FileEntry, FileKind, Inventory, Listener, Package, PasswordState,
-    Process, Section, changes::PART, wire::FrameWriter,
+    Collected, Identity, Inventory, Package, PasswordState, Process, Section, changes::PART,
+    wire::FrameWriter,
 };
 
 use super::request::Asked;
+use files::file;
+use sockets::{connection, end, listener};
 
 /// Process id of the agent itself.
 const AGENT: i64 = 4_000_000;
@@ -40,21 +45,7 @@ pub(super) fn answer(inventory: &Inventory, asked: &Asked) -> Vec<u8> {
 
 fn write_section(all: &Inventory, section: Section, asked: &Asked, out: &mut String) {
     match section {
-        Section::Identity => one(&all.identity, out, |who, out| {
-            let groups: Vec<String> = who.groups.iter().map(ToString::to_string).collect();
-            let (uid, gid) = (who.uid, who.gid);
-            let _ = write!(
-                out,
-                "/proc/self/status:Uid:\t{uid}\t{uid}\t{uid}\t{uid}\n/proc/self/status:Gid:\t{gid}\t{gid}\t{gid}\t{gid}\n\
-                 /proc/self/status:Groups:\t{}\n/proc/self/status:CapEff:\t{}\n/proc/self/status:CapBnd:\t{}\n\
-                 /proc/self/status:NoNewPrivs:\t{}\n/proc/self/status:Seccomp:\t{}\n",
-                groups.join(" "),
-                mask(&who.capabilities),
-                mask(&who.bounding),
-                u8::from(who.no_new_privs),
-                who.seccomp,
-            );
-        }),
+        Section::Identity => one(&all.identity, out, identity),
         Section::Files => one(&all.files, out, |files, out| {
             for entry in files {
                 file(entry, out);
@@ -114,7 +105,7 @@ fn write_section(all: &Inventory, section: Section, asked: &Asked, out: &mut Str
         }),
         Section::Commands => each(&all.commands, out, |c| format!("{} {}", c.name, c.path)),
         Section::Packages => one(&all.packages, out, |packages, out| {
-            write_packages(packages, out)
+            write_packages(packages, out);
         }),
         Section::LanguagePackages => each(&all.language_packages, out, |p| {
             [&p.ecosystem, &p.name, &p.version, &p.license, &p.path]
@@ -142,6 +133,22 @@ fn write_section(all: &Inventory, section: Section, asked: &Asked, out: &mut Str
         }),
         Section::Pod => out.push_str("!missing the cluster says it, not an agent\n"),
     }
+}
+
+fn identity(who: &Identity, out: &mut String) {
+    let groups: Vec<String> = who.groups.iter().map(ToString::to_string).collect();
+    let (uid, gid) = (who.uid, who.gid);
+    let _ = write!(
+        out,
+        "/proc/self/status:Uid:\t{uid}\t{uid}\t{uid}\t{uid}\n/proc/self/status:Gid:\t{gid}\t{gid}\t{gid}\t{gid}\n\
+         /proc/self/status:Groups:\t{}\n/proc/self/status:CapEff:\t{}\n/proc/self/status:CapBnd:\t{}\n\
+         /proc/self/status:NoNewPrivs:\t{}\n/proc/self/status:Seccomp:\t{}\n",
+        groups.join(" "),
+        mask(&who.capabilities),
+        mask(&who.bounding),
+        u8::from(who.no_new_privs),
+        who.seccomp,
+    );
 }
 
 /// Writes the data of a section, and how it ended.
@@ -201,48 +208,6 @@ fn password(state: PasswordState) -> &'static str {
     }
 }
 
-fn file(entry: &FileEntry, out: &mut String) {
-    if !entry.exists {
-        let _ = writeln!(out, "- {}", entry.path);
-        return;
-    }
-    let kind = match entry.kind {
-        FileKind::File => 0o100_000,
-        FileKind::Directory => 0o040_000,
-        FileKind::Symlink => 0o120_000,
-        FileKind::BlockDevice => 0o060_000,
-        FileKind::CharDevice => 0o020_000,
-        FileKind::Fifo => 0o010_000,
-        FileKind::Socket => 0o140_000,
-    };
-    let mode = kind | entry.mode;
-    let _ = writeln!(
-        out,
-        "{mode:x} {} {} {} {}",
-        entry.uid, entry.gid, entry.size, entry.path
-    );
-    if entry.capabilities_known {
-        let bits = u64::from_str_radix(&mask(&entry.capabilities), 16).unwrap_or_default();
-        let words = [0x0200_0001, low(bits), 0, low(bits >> 32), 0];
-        let hex: String = if bits == 0 {
-            String::new()
-        } else {
-            words.iter().map(|w| hex::encode(w.to_le_bytes())).collect()
-        };
-        let _ = writeln!(out, "^{hex}");
-    }
-    if !entry.digest.is_empty() {
-        let _ = writeln!(out, "={}", entry.digest);
-    }
-    if !entry.link.is_empty() {
-        let _ = writeln!(out, ">{}", entry.link);
-    }
-}
-
-fn low(bits: u64) -> u32 {
-    u32::try_from(bits & 0xffff_ffff).unwrap_or_default()
-}
-
 fn write_process(process: &Process, out: &mut String) {
     let (pid, uid, gid) = (process.pid, process.uid, process.gid);
     for (key, value) in [
@@ -258,73 +223,6 @@ fn write_process(process: &Process, out: &mut String) {
     ] {
         let _ = writeln!(out, "/proc/{pid}/status:{key}:\t{value}");
     }
-}
-
-/// An address and port as `/proc/net` writes them.
-fn end(address: &str, port: i64) -> String {
-    let hex = |bytes: &[u8]| -> String {
-        let words = bytes
-            .chunks(4)
-            .filter_map(|word| <[u8; 4]>::try_from(word).ok());
-        words
-            .map(|word| format!("{:08X}", u32::from_le_bytes(word)))
-            .collect()
-    };
-    let address = match address.parse() {
-        Ok(IpAddr::V4(four)) => hex(&four.octets()),
-        Ok(IpAddr::V6(six)) => hex(&six.octets()),
-        Err(_) => "00000000".into(),
-    };
-    format!("{address}:{port:04X}")
-}
-
-fn row(protocol: &str, local: &str, remote: &str, state: &str, uid: i64) -> String {
-    format!(
-        "/proc/net/{protocol}:   0: {local} {remote} {state} 00000000:00000000 00:00000000 00000000 {uid} 0 1 1 0 0"
-    )
-}
-
-fn nowhere(protocol: &str) -> String {
-    end(
-        if protocol.ends_with('6') {
-            "::"
-        } else {
-            "0.0.0.0"
-        },
-        0,
-    )
-}
-
-fn listener(socket: &Listener) -> String {
-    let state = if socket.protocol.starts_with("tcp") {
-        "0A"
-    } else {
-        "07"
-    };
-    let (local, remote) = (end(&socket.address, socket.port), nowhere(&socket.protocol));
-    row(&socket.protocol, &local, &remote, state, socket.uid)
-}
-
-fn connection(socket: &Connection) -> String {
-    let (local, remote) = (
-        end(&socket.address, socket.port),
-        end(&socket.remote_address, socket.remote_port),
-    );
-    let own = row(&socket.protocol, &local, &remote, "01", socket.uid);
-    if !socket.inbound {
-        return own;
-    }
-    // Whoever called found somebody who listens.
-    format!(
-        "{own}\n{}",
-        row(
-            &socket.protocol,
-            &local,
-            &nowhere(&socket.protocol),
-            "0A",
-            socket.uid
-        )
-    )
 }
 
 fn write_packages(packages: &[Package], out: &mut String) {

@@ -132,7 +132,7 @@ impl Form {
         }
     }
 
-    pub(crate) fn list(self, kind: &Kind, items: Vec<Value>, metadata: &Value) -> Value {
+    pub(crate) fn list(self, kind: &Kind, items: &[Value], metadata: &Value) -> Value {
         match self {
             Self::Metadata => json!({
                 "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",

@@ -223,11 +223,8 @@ pub(crate) fn collect(cluster: &FakeCluster, uid: &Value) {
     controllers::orphans(cluster, owned);
 }
 
-pub(super) fn delete_all(
-    cluster: &FakeCluster,
-    asked: &Asked,
-    selection: &Selection,
-) -> Result<Reply, Refusal> {
+/// Deletes everything that is selected.
+pub(super) fn delete_all(cluster: &FakeCluster, asked: &Asked, selection: &Selection) -> Reply {
     let all: Vec<(Key, Value)> = {
         let state = cluster.state();
         let namespace = Some(asked.info.namespace.as_str()).filter(|n| !n.is_empty());
@@ -247,10 +244,6 @@ pub(super) fn delete_all(
         items.push(object);
     }
     let version = cluster.state().store.version().to_string();
-    Ok(Reply::Json(
-        200,
-        asked
-            .form
-            .list(&asked.kind, items, &json!({"resourceVersion": version})),
-    ))
+    let metadata = json!({"resourceVersion": version});
+    Reply::Json(200, asked.form.list(&asked.kind, &items, &metadata))
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{Asked, Form, Refusal, Reply, lines, stored};
+use super::{Asked, Form, Handshake, Refusal, Reply, lines, stored};
 use crate::{
     FakeCluster,
     exec::{PROTOCOL, Place},
@@ -17,9 +17,9 @@ use crate::{
 };
 
 /// How often a quiet watch says how far it is.
-const BOOKMARK: Duration = Duration::from_secs(60);
+const BOOKMARK: Duration = Duration::from_mins(1);
 /// How long a watch lasts that does not say it.
-const WATCH: Duration = Duration::from_secs(1800);
+const WATCH: Duration = Duration::from_mins(30);
 
 pub(super) fn list(
     cluster: &FakeCluster,
@@ -70,8 +70,8 @@ pub(super) fn list(
         Form::Metadata => asked.form.object(kind, object),
         Form::Whole => (***object).clone(),
     });
-    let items = items.collect();
-    Ok(Reply::Json(200, asked.form.list(kind, items, &metadata)))
+    let items: Vec<Value> = items.collect();
+    Ok(Reply::Json(200, asked.form.list(kind, &items, &metadata)))
 }
 
 type Events = mpsc::UnboundedReceiver<(&'static str, Arc<Value>)>;
@@ -177,8 +177,7 @@ pub(super) fn watch(
 pub(super) fn exec(
     cluster: &FakeCluster,
     asked: &Asked,
-    key: Option<String>,
-    offered: Option<&str>,
+    handshake: Option<Handshake>,
 ) -> Result<Reply, Refusal> {
     let pod = (*stored(cluster, asked)?).clone();
     let name = &asked.info.name;
@@ -213,16 +212,16 @@ pub(super) fn exec(
             "container {container} is not valid for pod {name}"
         )));
     }
-    let (Some(key), Some(offered)) = (key, offered) else {
+    let Some(Handshake { key, protocols }) = handshake else {
         return Err(Refusal::bad_request("Upgrade request required"));
     };
-    if !offered
+    if !protocols
         .split(',')
         .any(|protocol| protocol.trim() == PROTOCOL)
     {
         return Err(Refusal::new(
             403,
-            format!("unable to upgrade: no protocol of {offered:?} is spoken here"),
+            format!("unable to upgrade: no protocol of {protocols:?} is spoken here"),
         ));
     }
     let lists = [

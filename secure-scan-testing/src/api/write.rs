@@ -1,13 +1,17 @@
 //! Creating, updating and patching.
 
+mod admission;
+mod ephemeral;
+
 use serde_json::{Value, json};
+
+use admission::{admit, escalates};
 
 use super::{Asked, Refusal, Reply, delete_now, stored};
 use crate::{
     FakeCluster, controllers, defaults,
     kinds::Kind,
     kubelet,
-    rbac::{self, Attributes, Rule},
     store::{Key, patch},
 };
 
@@ -136,88 +140,6 @@ fn is_name(kind: &Kind, name: &str) -> bool {
         && edge(name.chars().last())
 }
 
-/// Runs the admission webhooks.
-fn admit(cluster: &FakeCluster, asked: &Asked, object: &mut Value) -> Result<(), Refusal> {
-    let hooks = cluster.state().hooks.clone();
-    object["kind"] = json!(asked.kind.kind);
-    object["apiVersion"] = json!(asked.kind.api_version());
-    for hook in hooks {
-        hook(&asked.user.name, object).map_err(|why| {
-            let why =
-                format!("admission webhook \"fake.webhook.example\" denied the request: {why}");
-            Refusal::new(403, why)
-        })?;
-    }
-    Ok(())
-}
-
-/// Nobody gives rights that he does not have, unless he may `escalate` or `bind`.
-fn escalates(state: &crate::cluster::State, asked: &Asked, object: &Value) -> Result<(), Refusal> {
-    let (verb, group) = match asked.kind.kind.as_str() {
-        "Role" | "ClusterRole" => ("escalate", "roles"),
-        "RoleBinding" | "ClusterRoleBinding" => ("bind", "roles"),
-        _ => return Ok(()),
-    };
-    let namespace = &asked.info.namespace;
-    let reference = object["roleRef"]["name"].as_str().unwrap_or_default();
-    let of_cluster = object["roleRef"]["kind"] == "ClusterRole" || asked.kind.kind == "ClusterRole";
-    let resource = if of_cluster { "clusterroles" } else { group };
-    let wanted = Attributes {
-        verb,
-        group: "rbac.authorization.k8s.io",
-        resource,
-        namespace,
-        name: if verb == "bind" {
-            reference
-        } else {
-            asked.info.name.as_str()
-        },
-        url: "",
-    };
-    if rbac::allowed(&state.store, &asked.user, &wanted) {
-        return Ok(());
-    }
-    let key = Key {
-        group: "rbac.authorization.k8s.io".into(),
-        plural: resource.into(),
-        namespace: if of_cluster {
-            String::new()
-        } else {
-            namespace.clone()
-        },
-        name: reference.to_owned(),
-    };
-    let role = if verb == "bind" {
-        state.store.get(&key).map(|role| (**role).clone())
-    } else {
-        Some(object.clone())
-    };
-    let Some(role) = role else {
-        return Err(Refusal::new(
-            404,
-            format!("{resource}.rbac.authorization.k8s.io {reference:?} not found"),
-        ));
-    };
-    let rules = role["rules"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(Rule::read);
-    let has = rbac::rules(&state.store, &asked.user, namespace);
-    let lacking = rbac::not_held(&has, &rules.collect::<Vec<_>>());
-    if lacking.is_empty() {
-        return Ok(());
-    }
-    let lacking: Vec<String> = lacking.iter().map(ToString::to_string).collect();
-    let why = format!(
-        "user {:?} (groups={:?}) is attempting to grant RBAC permissions not currently held:\n{}",
-        asked.user.name,
-        asked.user.groups,
-        lacking.join("\n")
-    );
-    Err(Refusal::forbidden(&asked.kind, &name(object), &why))
-}
-
 pub(super) fn update(cluster: &FakeCluster, asked: &Asked) -> Result<Reply, Refusal> {
     let old = stored(cluster, asked)?;
     let mut new = asked.body.clone();
@@ -295,7 +217,7 @@ fn keep(
             let list = new["spec"]["ephemeralContainers"].take();
             new = old.clone();
             new["spec"]["ephemeralContainers"] = list;
-            new_ephemeral(asked, old, &mut new)?
+            ephemeral::added(asked, old, &mut new)?
         }
         _ => {
             new["status"] = old["status"].clone();
@@ -358,62 +280,4 @@ fn same_pod(old: &Value, new: &Value) -> bool {
         spec
     };
     fixed(old) == fixed(new)
-}
-
-/// Names of the ephemeral containers that come with `new`; those of before must stay as they are.
-fn new_ephemeral(asked: &Asked, old: &Value, new: &mut Value) -> Result<Vec<String>, Refusal> {
-    let before = old["spec"]["ephemeralContainers"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    let pod_containers = old["spec"]["containers"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    let refuse = |why: &str| Err(Refusal::invalid(&asked.kind, &asked.info.name, why));
-    let Some(now) = new["spec"]["ephemeralContainers"].as_array_mut() else {
-        return refuse(
-            "spec.ephemeralContainers: Forbidden: existing ephemeral containers may not be removed",
-        );
-    };
-    for container in &before {
-        if !now.contains(container) {
-            let name = &container["name"];
-            return refuse(&format!(
-                "spec.ephemeralContainers: Forbidden: existing ephemeral containers {name} may not be changed"
-            ));
-        }
-    }
-    let mut added = Vec::new();
-    for container in now.iter_mut().filter(|c| !before.contains(c)) {
-        let name = container["name"].as_str().unwrap_or_default().to_owned();
-        let beside = &container["targetContainerName"];
-        if !beside.is_null() && pod_containers.iter().all(|c| c["name"] != *beside) {
-            return refuse(&format!(
-                "spec.ephemeralContainers[0].targetContainerName: Not found: {beside}"
-            ));
-        }
-        if pod_containers.iter().any(|c| c["name"] == name.as_str()) {
-            return refuse(&format!(
-                "spec.ephemeralContainers[0].name: Duplicate value: {name:?}"
-            ));
-        }
-        for field in [
-            "ports",
-            "livenessProbe",
-            "readinessProbe",
-            "startupProbe",
-            "lifecycle",
-            "resources",
-        ] {
-            if !container[field].is_null() {
-                return refuse(&format!(
-                    "spec.ephemeralContainers[0].{field}: Forbidden: cannot be set for an Ephemeral Container"
-                ));
-            }
-        }
-        defaults::container(container);
-        added.push(name);
-    }
-    Ok(added)
 }

@@ -22,33 +22,27 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::RequireNone),
 );
 
-/// Signs tokens in the shape of RS256. The signature is no RSA: only the fake has to recognize it.
-#[derive(Default)]
-pub(super) struct Signer;
-
-impl Signer {
-    pub(super) fn sign(&self, claims: &Value) -> String {
-        let header = json!({"alg": "RS256", "kid": "fake-cluster"}).to_string();
-        let claims = claims.to_string();
-        let signature = signature(header.as_bytes(), claims.as_bytes());
-        [header.as_bytes(), claims.as_bytes(), &signature]
-            .map(|part| URL_SAFE_NO_PAD.encode(part))
-            .join(".")
-    }
-
-    /// The claims of a token with a right signature, in any of its spellings.
-    pub(super) fn claims(&self, token: &str) -> Option<Value> {
-        let token: String = token.chars().filter(|c| !c.is_whitespace()).collect();
-        let parts = token.split('.').map(|part| LENIENT.decode(part).ok());
-        let parts: Vec<Vec<u8>> = parts.collect::<Option<_>>()?;
-        let [header, claims, given] = parts.as_slice() else {
-            return None;
-        };
-        let right = *given == signature(header, claims);
-        right.then(|| serde_json::from_slice(claims).ok()).flatten()
-    }
+/// A token in the shape of RS256. Its signature is no RSA: only the fake has to recognize it.
+pub(super) fn sign(claims: &Value) -> String {
+    let header = json!({"alg": "RS256", "kid": "fake-cluster"}).to_string();
+    let claims = claims.to_string();
+    let signature = signature(header.as_bytes(), claims.as_bytes());
+    [header.as_bytes(), claims.as_bytes(), &signature]
+        .map(|part| URL_SAFE_NO_PAD.encode(part))
+        .join(".")
 }
 
+/// The claims of a token with a right signature, in any of its spellings.
+pub(super) fn claims(token: &str) -> Option<Value> {
+    let token: String = token.chars().filter(|c| !c.is_whitespace()).collect();
+    let parts = token.split('.').map(|part| LENIENT.decode(part).ok());
+    let parts: Vec<Vec<u8>> = parts.collect::<Option<_>>()?;
+    let [header, claims, given] = parts.as_slice() else {
+        return None;
+    };
+    let right = *given == signature(header, claims);
+    right.then(|| serde_json::from_slice(claims).ok()).flatten()
+}
 fn signature(header: &[u8], claims: &[u8]) -> Vec<u8> {
     let mut all = Vec::with_capacity(SIGNATURE);
     for number in 0_u8.. {
@@ -72,19 +66,18 @@ mod tests {
 
     #[test]
     fn a_token_has_sixteen_spellings_and_no_other_is_accepted() {
-        let signer = Signer;
-        let token = signer.sign(&json!({"jti": "1"}));
+        let token = sign(&json!({"jti": "1"}));
         assert_eq!(token.rsplit('.').next().map(str::len), Some(342));
         let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         let spelled = alphabet.chars().filter(|last| {
             let mut other = token.clone();
             other.pop();
             other.push(*last);
-            signer.claims(&other).is_some()
+            claims(&other).is_some()
         });
         assert_eq!(spelled.count(), 16);
         let (start, end) = token.split_at(token.len() - 9);
-        assert!(signer.claims(&format!("{start}\t{end}")).is_some());
-        assert!(signer.claims(&token[..token.len() - 4]).is_none());
+        assert!(claims(&format!("{start}\t{end}")).is_some());
+        assert!(claims(&token[..token.len() - 4]).is_none());
     }
 }

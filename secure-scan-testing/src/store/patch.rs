@@ -67,8 +67,8 @@ fn apply(target: &mut Value, patch: &Value, lists: bool) {
 }
 
 /// Applies a JSON patch; `None` where an operation does not fit or is not known.
-pub(crate) fn json(target: &mut Value, patch: &Value) -> Option<()> {
-    for operation in patch.as_array()? {
+pub(crate) fn json(target: &mut Value, operations: &Value) -> Option<()> {
+    for operation in operations.as_array()? {
         let path = operation["path"].as_str()?;
         let value = operation["value"].clone();
         match operation["op"].as_str()? {
