@@ -3,11 +3,9 @@
 use std::{path::PathBuf, str::FromStr};
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
-use scanner_core::{
-    report::{Format, format::UnknownFormat},
-    target::{ContainerName, Namespace, PodName},
-};
-use scanner_k8s::scan::{MAX_LEASE, MIN_LEASE};
+use scanner_core::target::{ContainerName, Namespace, PodName};
+use scanner_k8s::plan::request::{MAX_LEASE, MIN_LEASE};
+use scanner_report::{Format, format::UnknownFormat};
 
 use crate::{
     audit::{AuditArgs, AuditCommand},

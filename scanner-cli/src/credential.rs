@@ -22,7 +22,7 @@ use scanner_core::{
     report::{AuditOutcome, Verdict},
     target::{ContainerName, Namespace, PodName, PodSelection, TargetRequest},
 };
-use scanner_k8s::lend::{LendRequest, PreparedLending, Tool};
+use scanner_k8s::credential_loan::{LendRequest, PreparedLending, Tool};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
@@ -102,11 +102,11 @@ pub(crate) struct ChildArgs {
 pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
     let mut signals = Signals::listen()?;
     let connected = cluster::connected(args.kubeconfig.as_deref(), args.context.as_deref());
-    let connection = signals.or(connected).await?;
-    let log = audit::open(connection.audit(), &args.audit)?;
+    let segment = signals.or(connected).await?.begin();
+    let log = audit::open(segment.audit(), &args.audit)?;
     let namespace = match &args.namespace {
         Some(namespace) => namespace.clone(),
-        None => connection
+        None => segment
             .default_namespace()
             .parse()
             .map_err(|error| Problem::usage(format!("{error}"), "name a namespace with -n"))?,
@@ -127,7 +127,7 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
     });
     let survivors = Arc::clone(&tool.survivors);
     let prepared = async {
-        let prepared = PreparedLending::new(&connection, &request, tool).await;
+        let prepared = PreparedLending::within(segment, &request, tool).await;
         prepared.map_err(|error| Problem {
             code: NOT_DONE,
             message: chain(&error),
@@ -135,7 +135,6 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
         })
     };
     let prepared = signals.or(Box::pin(prepared)).await;
-    drop(connection);
     let prepared = prepared?;
     let progress = Progress::new(args.quiet);
     let ended = lend(prepared, &progress, signals).await;

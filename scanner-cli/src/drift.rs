@@ -6,16 +6,17 @@ use scanner_core::{
     event::{Event, Observer as _},
     inventory::Inventory,
     pipeline::Stage,
-    report::{ApiCalls, Document, Format, Verdict},
+    report::{ApiCalls, Verdict},
 };
 use scanner_k8s::{
-    Connection, PreparedScan, SidecarOptions, Strategy,
-    sidecar::{Mode, Pull},
+    PreparedScan, Segment, SidecarOptions, Strategy,
+    plan::sidecar_options::{Mode, Pull},
 };
 use scanner_policy::{
     Judged,
     drift::{DriftEngine, ReadImage},
 };
+use scanner_report::{Document, Format};
 
 use crate::{
     GATE, NOT_DONE, Problem,
@@ -62,11 +63,9 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     let progress = Progress::new(args.scan.run.quiet);
     progress.event(&Event::StageStarted(Stage::Resolve));
     let mut signals = Signals::listen()?;
-    let (connection, log) = signals.or(scan::connected(&args.scan.run)).await?;
+    let (segment, log) = signals.or(scan::connected(&args.scan.run)).await?;
     let reads = ReadImage::default();
-    let both = signals
-        .or(Box::pin(prepared(&connection, args, &reads)))
-        .await;
+    let both = signals.or(Box::pin(prepared(segment, args, &reads))).await;
     if args.scan.run.dry_run || both.is_err() {
         progress.finish();
     }
@@ -84,14 +83,7 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     }
     // Drift collects no packages.
     sinks.check(false, first.plan().target.digest().is_some())?;
-    let compared = compare(
-        &connection,
-        args,
-        &progress,
-        (first, second),
-        &reads,
-        &mut signals,
-    );
+    let compared = compare(args, &progress, (first, second), &reads, &mut signals);
     let report = Box::pin(compared).await;
     progress.finish();
     let closed = log.close();
@@ -135,7 +127,7 @@ fn plans(first: &PreparedScan, second: &PreparedScan, format: Format) -> Option<
 
 /// Plans both scans before anything is created: the container may not be reachable this way.
 async fn prepared(
-    connection: &Connection,
+    segment: Segment,
     args: &DriftArgs,
     reads: &ReadImage,
 ) -> Result<(PreparedScan, PreparedScan), Problem> {
@@ -159,13 +151,14 @@ async fn prepared(
         Via::Container => Strategy::Container,
     };
     let first = planned(args, of_image, reads)?;
-    let first = scan::prepare(connection, &args.scan.run, first).await?;
+    let next = segment.next();
+    let first = scan::prepare(segment, &args.scan.run, first).await?;
     let engine = DriftEngine {
         image: Inventory::default(),
         capabilities: args.via != Via::Container,
     };
     let second = planned(args, of_container, &engine)?;
-    let second = scan::prepare(connection, &args.scan.run, second).await?;
+    let second = scan::prepare(next, &args.scan.run, second).await?;
     Ok((first, second))
 }
 
@@ -186,7 +179,6 @@ fn planned<'a>(
 /// Reads the image, then the container. Nothing touches the container unless the image was read and
 /// all that this created is shown to be gone.
 async fn compare(
-    connection: &Connection,
     args: &DriftArgs,
     progress: &Progress,
     (first, second): (PreparedScan, PreparedScan),
@@ -216,9 +208,10 @@ async fn compare(
         judge: &policy::decide(&args.scan.run.policy)?.judge,
     };
     let mut report = Box::pin(scan::scan(second, &judged, progress, lease, signals)).await?;
-    // Both scans are of this connection.
-    let (operator, scan) = connection.calls();
-    report.api_calls = ApiCalls { operator, scan };
+    report.api_calls = ApiCalls {
+        operator: report.api_calls.operator + image_scan.api_calls.operator,
+        scan: report.api_calls.scan + image_scan.api_calls.scan,
+    };
     report.seconds += image_scan.seconds;
     report.started.clone_from(&image_scan.started);
     report.image_scan = Some(Box::new(image_scan));

@@ -9,10 +9,11 @@ use scanner_core::{
     target::{ContainerName, Namespace, PodName, PodSelection, TargetRequest},
 };
 use scanner_k8s::{
-    CallError, Connection,
+    CallError, Segment,
+    api::client::OperatorClient,
     guard::{self, GuardStatus, PartState},
-    resolve::resolve,
-    scan,
+    names::GUARD_NAME,
+    plan::{resolve::resolve, scan_id::scan_id},
 };
 use serde_json::{Value, json};
 
@@ -78,7 +79,7 @@ pub(crate) enum GuardCommand {
 #[derive(Debug, Args)]
 pub(crate) struct Name {
     /// Name of the policies and bindings
-    #[arg(long, default_value = guard::NAME, value_parser = object_name)]
+    #[arg(long, default_value = GUARD_NAME, value_parser = object_name)]
     name: String,
 }
 
@@ -130,17 +131,20 @@ pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
             name,
             namespace_selector,
             cluster,
-        } => status(&cluster.connect().await?, &name.name, &namespace_selector).await,
+        } => {
+            let segment = cluster.connect().await?;
+            status(segment.operator(), &name.name, &namespace_selector).await
+        }
         GuardCommand::Test {
             pod,
             namespace,
             container,
             cluster,
         } => {
-            let connection = cluster.connect().await?;
+            let segment = cluster.connect().await?;
             let namespace = match namespace {
                 Some(namespace) => namespace,
-                None => connection
+                None => segment
                     .default_namespace()
                     .parse()
                     .map_err(|error| Problem::usage(format!("{error}"), "name one with -n"))?,
@@ -150,19 +154,21 @@ pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
                 pod: PodSelection::Name(pod),
                 container,
             };
-            Box::pin(test(&connection, request)).await
+            Box::pin(test(&segment, request)).await
         }
     }
 }
 
 impl Cluster {
-    async fn connect(&self) -> Result<Connection, Problem> {
-        cluster::connected(self.kubeconfig.as_deref(), self.context.as_deref()).await
+    async fn connect(&self) -> Result<Segment, Problem> {
+        let cluster =
+            cluster::connected(self.kubeconfig.as_deref(), self.context.as_deref()).await?;
+        Ok(cluster.begin())
     }
 }
 
-async fn status(connection: &Connection, name: &str, selector: &Value) -> Result<u8, Problem> {
-    let status = GuardStatus::read(connection, name, selector)
+async fn status(operator: &OperatorClient, name: &str, selector: &Value) -> Result<u8, Problem> {
+    let status = GuardStatus::read(operator, name, selector)
         .await
         .map_err(|error| not_done(chain(&error), CallError::hint(&error)))?;
     let mut text = String::new();
@@ -198,15 +204,15 @@ async fn status(connection: &Connection, name: &str, selector: &Value) -> Result
     Ok(WEAK)
 }
 
-async fn test(connection: &Connection, request: TargetRequest) -> Result<u8, Problem> {
+async fn test(segment: &Segment, request: TargetRequest) -> Result<u8, Problem> {
     let mut signals = Signals::listen()?;
     let resolved = async {
-        let found = resolve(connection, &request).await;
+        let found = resolve(segment.operator(), &request).await;
         found.map_err(|error| not_done(chain(&error), error.hint()))
     };
     let (target, _) = Box::pin(signals.or(resolved)).await?;
-    let id = scan::scan_id().map_err(|error| not_done(error.to_string(), None))?;
-    let trial = match guard::trial(connection, &target, id, signals.first()).await {
+    let id = scan_id().map_err(|error| not_done(error.to_string(), None))?;
+    let trial = match guard::trial(segment, &target, id, signals.first()).await {
         Ok(trial) => trial,
         Err(failed) => {
             output::say(&format!("error: {}", visible(&chain(&failed.error), 600)));

@@ -9,8 +9,8 @@ use std::{
 use clap::{Args, ValueEnum};
 use scanner_core::target::ContainerName;
 use scanner_k8s::{
-    distroless::planner::PodSecurity,
     inject::{self, InjectError, MAX_MANIFEST, Options},
+    pod::security_context::PodSecurity,
 };
 
 use crate::{NOT_DONE, Problem, USAGE, output};

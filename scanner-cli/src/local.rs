@@ -12,9 +12,10 @@ use scanner_core::{
     ScanEngine as _,
     finding::Severity,
     inventory::{Section, parse},
-    report::{Document, LOCAL_SCHEMA, LocalReport, Packages, Verdict},
+    report::{LOCAL_SCHEMA, LocalReport, Packages, Verdict},
 };
 use scanner_probe::{Root, Subject, Tree, answer, archive};
+use scanner_report::Document;
 
 use crate::{NOT_DONE, Problem, args::LocalArgs, exit_code, output, policy, profile, sink::Sinks};
 

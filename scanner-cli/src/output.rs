@@ -5,8 +5,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 use scanner_core::{
     ScanPlan,
     escape::{self, visible},
-    report::{Format, text},
 };
+use scanner_report::{Format, text};
 
 use crate::{NOT_DONE, Problem, args::Color};
 

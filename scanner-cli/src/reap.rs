@@ -31,16 +31,15 @@ pub(crate) struct ReapArgs {
 }
 
 pub(crate) async fn run(args: &ReapArgs) -> Result<u8, Problem> {
-    let connection =
-        cluster::connected(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
-    let here = || connection.default_namespace().to_owned();
+    let cluster = cluster::connected(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
+    let here = || cluster.default_namespace().to_owned();
     let named = args.namespace.as_ref().map(ToString::to_string);
     let request = ReapRequest {
         namespace: (!args.all_namespaces).then(|| named.unwrap_or_else(here)),
         dry_run: args.dry_run,
         grace: args.grace,
     };
-    let reaped = reap(&connection, &request).await;
+    let reaped = reap(cluster.begin().operator(), &request).await;
     let mut text = String::new();
     for found in &reaped.found {
         let (word, why) = match &found.state {

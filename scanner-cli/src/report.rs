@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
-use scanner_core::report::{Document, Format, diff, document};
+use scanner_report::{Document, Format, diff, document};
 
 use crate::{
     Problem,

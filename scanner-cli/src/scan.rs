@@ -8,11 +8,11 @@ use scanner_core::{
     event::{Event, Observer as _},
     inventory::Section,
     pipeline::Stage,
-    report::Document,
     target::{ContainerName, PodSelection, TargetForm, TargetRequest},
 };
-use scanner_k8s::{Connection, PreparedScan, ScanRequest, Strategy};
+use scanner_k8s::{PreparedScan, ScanRequest, Segment, Strategy};
 use scanner_policy::Judged;
+use scanner_report::Document;
 
 use crate::profile::Recorder;
 use crate::{
@@ -81,7 +81,7 @@ pub(crate) async fn run_on(
     let progress = Progress::new(args.quiet);
     progress.event(&Event::StageStarted(Stage::Resolve));
     let prepared = async {
-        let (connection, log) = connected(args).await?;
+        let (segment, log) = connected(args).await?;
         let reference = profile.reference();
         let name = format!("{} {}", reference.name, reference.version);
         let planned = Planned {
@@ -91,7 +91,7 @@ pub(crate) async fn run_on(
             name,
             decided,
         };
-        Ok((prepare(&connection, args, planned).await?, log))
+        Ok((prepare(segment, args, planned).await?, log))
     };
     let mut signals = Signals::listen()?;
     let prepared = signals.or(Box::pin(prepared)).await;
@@ -149,15 +149,15 @@ fn note(prepared: &PreparedScan, progress: &Progress) {
     }
 }
 
-/// Connects and opens the audit log.
-pub(crate) async fn connected(args: &RunArgs) -> Result<(Connection, OpenLog), Problem> {
-    let connection =
-        cluster::connected(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
+/// Begins a segment at the cluster and opens its audit log.
+pub(crate) async fn connected(args: &RunArgs) -> Result<(Segment, OpenLog), Problem> {
+    let cluster = cluster::connected(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
     // A plan writes nothing, and no log that would keep the scan from writing its own.
     let none = AuditArgs::default();
     let wanted = if args.dry_run { &none } else { &args.audit };
-    let log = audit::open(connection.audit(), wanted)?;
-    Ok((connection, log))
+    let segment = cluster.begin();
+    let log = audit::open(segment.audit(), wanted)?;
+    Ok((segment, log))
 }
 
 /// What is to be planned.
@@ -171,7 +171,7 @@ pub(crate) struct Planned<'a> {
 }
 
 pub(crate) async fn prepare(
-    connection: &Connection,
+    segment: Segment,
     args: &RunArgs,
     planned: Planned<'_>,
 ) -> Result<PreparedScan, Problem> {
@@ -186,7 +186,7 @@ pub(crate) async fn prepare(
     }
     let namespace = match &args.namespace {
         Some(namespace) => namespace.clone(),
-        None => connection
+        None => segment
             .default_namespace()
             .parse()
             .map_err(|error| Problem::usage(format!("{error}"), "name a namespace with -n"))?,
@@ -204,7 +204,7 @@ pub(crate) async fn prepare(
         policy: Some(Arc::new(decided.gates)),
         threshold: decided.fail_on,
     };
-    let prepared = Box::pin(PreparedScan::new(connection, planned.engine, request)).await;
+    let prepared = Box::pin(PreparedScan::within(segment, planned.engine, request)).await;
     prepared.map_err(|error| Problem {
         code: if error.is_usage() { USAGE } else { NOT_DONE },
         message: chain(&error),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::{Args, ValueEnum};
 use scanner_k8s::{
     SidecarOptions, Strategy,
-    sidecar::{Keep, Mode, Pull},
+    plan::sidecar_options::{Keep, Mode, Pull},
 };
 
 use crate::args::{RunArgs, ScanArgs};

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use scanner_core::report::{Document, Format, render, text::Style};
+use scanner_report::{Document, Format, render, text::Style};
 use tempfile::NamedTempFile;
 
 use crate::{NOT_DONE, Problem, args::Output, output};

@@ -5,28 +5,22 @@
 //! of an in-toto statement over the hash of the line before it, so that nothing can be cut off. No
 //! line ever holds a secret: of what is sent, only digests and sizes are kept.
 
+mod checkpoint;
 mod entry;
+mod hash;
 mod key;
 mod log;
 pub mod reconcile;
 mod seal;
 mod verify;
 
+pub use checkpoint::Checkpoint;
 pub use entry::{Answer, Call, Entry, Identity, Record, StreamEnd};
+pub use hash::sha256;
 pub use key::{AuditKey, InvalidKey, PublicKey};
-pub use log::{AuditLog, Checkpoint, CloseError};
+pub use log::{AuditLog, CloseError};
 pub use seal::PREDICATE_TYPE;
 pub use verify::{Broken, Verified, verify};
-
-use sha2::{Digest as _, Sha256};
-
-/// What the first line has in place of the hash of the line before it.
-const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-
-/// SHA-256 in lower-case hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
-}
 
 #[cfg(test)]
 mod tests;

@@ -1,132 +1,308 @@
-//! Seam: the security controls that surround a scan, and the witness that they hold.
+//! Seam: the security controls that surround a scan.
+//!
+//! A control is planned, put in place, shown to hold, withdrawn when the streams are open, released and shown to be
+//! gone. [`guarded`](crate::guarded) calls it; a third party implements it and gives it to a scan beside the shipped
+//! ones:
+//!
+//! ```
+//! use async_trait::async_trait;
+//! use scanner_core::{
+//!     control::{ControlError, ControlScope, Phase, ReleaseError, SecurityControl, VerifyError},
+//!     evidence::Evidence,
+//!     plan::PlannedControl,
+//! };
+//!
+//! /// Refuses to scan outside of office hours.
+//! struct OfficeHours;
+//!
+//! #[async_trait]
+//! impl SecurityControl for OfficeHours {
+//!     fn id(&self) -> &str {
+//!         "acme-office-hours"
+//!     }
+//!     fn phase(&self) -> Phase {
+//!         Phase::BeforeIdentity
+//!     }
+//!     fn plan(&self) -> PlannedControl {
+//!         PlannedControl::new("acme-office-hours", "Scans run in office hours")
+//!     }
+//!     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+//!         Ok(Evidence::of("it is Tuesday, 10:00"))
+//!     }
+//! }
+//! ```
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
-use crate::{plan::PlannedControl, report::AuditCheck};
+use crate::{
+    alert::SecurityAlert,
+    evidence::{AuditCheck, Evidence},
+    failure::FailureKind,
+    plan::{Need, PlannedControl, PlannedObject},
+    remedy::Remedy,
+};
 
-/// What proves that a stage of a control was done; one sentence each.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(transparent)]
-pub struct Evidence(pub Vec<String>);
+pub use crate::scope::{ControlScope, ObjectRef, ScopeObjects};
 
-impl Evidence {
-    /// Evidence of one sentence.
-    pub fn of(text: impl Into<String>) -> Self {
-        Self(vec![text.into()])
-    }
-
-    /// No evidence, for a stage that has nothing to do.
-    pub const fn none() -> Self {
-        Self(Vec::new())
-    }
-}
-
-/// Why a stage of a control failed.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct ControlError {
-    /// What went wrong, for a reader.
-    pub message: String,
-    /// What to do next.
-    pub hint: Option<String>,
-    /// What the failure means for the scan.
-    pub effect: ControlEffect,
-    /// The cause.
-    #[source]
-    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
-}
-
-/// What the failure of a control means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ControlEffect {
-    /// The control does not hold: the target is not touched, or cleanup is not proven.
-    NotHeld,
-    /// The control does not hold, or that cannot be seen, and the scan was told to go on without
-    /// it: the report says so. Only [`SecurityControl::verify`] may say this.
-    Tolerated,
-    /// The cluster does not have what the control is about, as most do not, and it is an addition to the
-    /// others: that is told as evidence, and the scan goes on unless the control is required. Only
-    /// [`SecurityControl::verify`] may say this.
-    Absent,
-    /// The evidence that was gathered is about something else than the target: discard it.
-    EvidenceInvalid,
-}
-
-/// Models one security control: planned, put in place, shown to hold, withdrawn, shown gone.
+/// Where a control stands in the order of a scan.
 ///
-/// Stages run in the order of the methods. Each method may be called once per scan;
-/// [`SecurityControl::release`] and [`SecurityControl::verify_release`] are called even when an
-/// earlier stage failed or never ran, and must then release what may exist.
+/// `before_identity -> identity -> around_access -> [the operator adds a probe or a pod] -> access is granted
+/// -> around_target -> the target is opened`. Within a phase, controls run in the order in which they were given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Phase {
+    /// The lease, which everything else is owned by. Shipped controls alone.
+    Lease,
+    /// After the lease and before the scan has an identity: a ticket, a freeze window.
+    BeforeIdentity,
+    /// The identity and its credential. Shipped controls alone.
+    Identity,
+    /// Once the identity exists and before it has any rights.
+    #[default]
+    AroundAccess,
+    /// After the identity got its rights and before the target is opened.
+    AroundTarget,
+}
+
+/// Models one security control.
+///
+/// Every method may be called once per scan. [`SecurityControl::release`] and
+/// [`SecurityControl::verify_release`] are called even when an earlier stage failed or never ran, and must then release
+/// what may exist. What a control creates through its [`ControlScope`] is deleted and shown to be gone for it.
 #[async_trait]
 pub trait SecurityControl: Send + Sync {
-    /// Stable identifier in kebab case.
-    fn id(&self) -> &'static str;
+    /// Stable identifier in kebab case. Identifiers of shipped controls are reserved; equal ones are refused.
+    fn id(&self) -> &str;
+
+    /// Where it stands in the order of a scan.
+    fn phase(&self) -> Phase {
+        Phase::default()
+    }
 
     /// What it is and what it will do. Writes nothing.
     fn plan(&self) -> PlannedControl;
 
-    /// Puts the control in place.
+    /// What the operator must be allowed to do for it, beyond creating and deleting its objects. A missing right
+    /// refuses the scan before anything is created.
+    fn needs(&self) -> Vec<Need> {
+        Vec::new()
+    }
+
+    /// Objects that it will create through its scope; they are part of the plan.
+    fn objects(&self) -> Vec<PlannedObject> {
+        Vec::new()
+    }
+
+    /// Puts the control in place, in its phase.
     ///
     /// # Errors
     ///
     /// Fails when it cannot be put in place; everything is then released.
-    async fn enforce(&self) -> Result<Evidence, ControlError>;
+    async fn enforce(&self, scope: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        let _ = scope;
+        Ok(Evidence::none())
+    }
 
-    /// Shows from the server's side that the control holds. Runs after all are enforced.
+    /// Gives the scan identity the access that this control limits: the last thing made before the target is touched.
+    /// Only the control of the identity does anything here.
     ///
     /// # Errors
     ///
-    /// Fails when it does not hold; the target is then not touched.
-    async fn verify(&self) -> Result<Evidence, ControlError>;
+    /// Fails when access cannot be given; everything is then released.
+    async fn grant(&self, scope: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        let _ = scope;
+        Ok(Evidence::none())
+    }
+
+    /// Whether [`SecurityControl::verify`] needs the scan identity to have its access. Such a control is verified after
+    /// the grant, every other one before it.
+    fn verifies_access(&self) -> bool {
+        self.phase() == Phase::AroundTarget
+    }
+
+    /// Shows that the control holds.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it does not hold; the target is then not touched, unless the error says that the scan may go on
+    /// without it.
+    async fn verify(&self, scope: &ControlScope<'_>) -> Result<Evidence, VerifyError>;
 
     /// Withdraws what is not needed any more once all streams are open.
     ///
     /// # Errors
     ///
     /// Fails when it could not be withdrawn; the scan then stops.
-    async fn seal(&self) -> Result<Evidence, ControlError> {
+    async fn revoke(&self, scope: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        let _ = scope;
         Ok(Evidence::none())
     }
 
-    /// Removes what the control made. Does not fail when that is already gone.
+    /// Removes what the control made beside the objects of its scope. Does not fail when that is already gone.
     ///
     /// # Errors
     ///
     /// Fails when something may be left.
-    async fn release(&self) -> Result<Evidence, ControlError>;
+    async fn release(&self, scope: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        let _ = scope;
+        Ok(Evidence::none())
+    }
 
-    /// Shows that everything the control made is gone.
+    /// Shows that everything that the control made is gone.
     ///
     /// # Errors
     ///
     /// Fails when something is left, or when that could not be seen.
-    async fn verify_release(&self) -> Result<Evidence, ControlError>;
+    async fn verify_release(&self, scope: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
+        let _ = scope;
+        Ok(Evidence::none())
+    }
 
     /// What this control can show once all are released, for the post-scan audit. Makes no calls.
-    fn aftermath(&self) -> Vec<AuditCheck> {
+    fn post_scan(&self) -> Vec<AuditCheck> {
         Vec::new()
     }
 }
 
-/// Witness that every control of a scan was enforced and verified.
-///
-/// Only the control stage of [`crate::Pipeline`] makes one, after all of
-/// [`SecurityControl::enforce`] and [`SecurityControl::verify`] succeeded, or failed in a way that
-/// the scan was told to tolerate.
-#[derive(Debug)]
-pub struct EnforcedControls {
-    ids: Vec<&'static str>,
+macro_rules! delegate {
+    ($($type:ty),*) => {$(
+        #[async_trait]
+        impl<T: SecurityControl + ?Sized> SecurityControl for $type {
+            fn id(&self) -> &str {
+                (**self).id()
+            }
+            fn phase(&self) -> Phase {
+                (**self).phase()
+            }
+            fn plan(&self) -> PlannedControl {
+                (**self).plan()
+            }
+            fn needs(&self) -> Vec<Need> {
+                (**self).needs()
+            }
+            fn objects(&self) -> Vec<PlannedObject> {
+                (**self).objects()
+            }
+            async fn enforce(&self, scope: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+                (**self).enforce(scope).await
+            }
+            async fn grant(&self, scope: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+                (**self).grant(scope).await
+            }
+            fn verifies_access(&self) -> bool {
+                (**self).verifies_access()
+            }
+            async fn verify(&self, scope: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+                (**self).verify(scope).await
+            }
+            async fn revoke(&self, scope: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+                (**self).revoke(scope).await
+            }
+            async fn release(&self, scope: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+                (**self).release(scope).await
+            }
+            async fn verify_release(&self, scope: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
+                (**self).verify_release(scope).await
+            }
+            fn post_scan(&self) -> Vec<AuditCheck> {
+                (**self).post_scan()
+            }
+        }
+    )*};
 }
 
-impl EnforcedControls {
-    /// Identifiers of the controls that hold, in order of enforcement.
-    pub fn ids(&self) -> &[&'static str] {
-        &self.ids
+delegate!(std::sync::Arc<T>, Box<T>);
+
+/// Why a stage of a control failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+#[non_exhaustive]
+pub struct ControlError {
+    /// What went wrong, for a reader.
+    pub message: String,
+    /// What kind of failure it is; [`FailureKind::Unknown`] becomes "this control does not hold" in a report.
+    pub kind: FailureKind,
+    /// What to do next.
+    pub remedy: Option<Remedy>,
+    /// The cause.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl ControlError {
+    /// The control does not hold, or what it made may be left.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            kind: FailureKind::Unknown,
+            remedy: None,
+            source: None,
+        }
     }
 
-    /// Called by the control stage alone: `grep assertion` lists every place that claims it.
-    pub(crate) fn assertion(ids: Vec<&'static str>) -> Self {
-        Self { ids }
+    /// The same with its kind.
+    #[must_use]
+    pub fn with_kind(mut self, kind: FailureKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// The same with what to do next.
+    #[must_use]
+    pub fn with_remedy(mut self, remedy: impl Into<Option<Remedy>>) -> Self {
+        self.remedy = remedy.into();
+        self
+    }
+
+    /// The same with its cause.
+    #[must_use]
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+/// Why a control was not shown to hold, and what that means for the scan.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// It does not hold: the target is not touched.
+    #[error(transparent)]
+    NotHeld(#[from] ControlError),
+    /// It does not hold, or that cannot be seen, and the scan may go on without it unless the policy requires it. The
+    /// report says so.
+    #[error("{0}")]
+    Tolerated(#[source] ControlError),
+    /// The cluster does not have what the control is about, and it is an addition to the others: reported as evidence,
+    /// and the scan goes on unless the policy requires it.
+    #[error("{0}")]
+    Absent(#[source] ControlError),
+    /// Something that somebody must look into; the target is not touched.
+    #[error("{}", .0.message)]
+    Alert(SecurityAlert),
+}
+
+/// Why the release of a control was not shown.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReleaseError {
+    /// Something is left, or that could not be seen: cleanup is not verified.
+    #[error(transparent)]
+    Left(#[from] ControlError),
+    /// What was found is about something else than the target: the findings are discarded.
+    #[error("{0}")]
+    EvidenceInvalid(#[source] ControlError),
+}
+
+impl VerifyError {
+    /// The error itself; `None` for an alert.
+    pub fn error(&self) -> Option<&ControlError> {
+        match self {
+            Self::NotHeld(error) | Self::Tolerated(error) | Self::Absent(error) => Some(error),
+            Self::Alert(_) => None,
+        }
     }
 }

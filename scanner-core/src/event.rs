@@ -1,36 +1,46 @@
 //! What happens during a scan, as a stream that programs can draw their own progress from.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{gate::GateResult, pipeline::Stage, report::AuditCheck};
+use crate::{
+    alert::SecurityAlert, evidence::AuditCheck, gate::decision::GateResult, stage::Stage,
+    verdict::Verdict,
+};
 
 /// One thing that happened. Its JSON form is what the audit log keeps of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
     /// A stage began.
     StageStarted(Stage),
-    /// A gate judged the target.
-    GateJudged(GateResult),
+    /// A gate decided.
+    GateDecided(GateResult),
     /// A control was put in place.
     ControlEnforced {
         /// Identifier of the control.
-        id: &'static str,
+        id: String,
         /// What proves it.
         evidence: Vec<String>,
     },
     /// A control was shown to hold, from the server's side.
     ControlVerified {
         /// Identifier of the control.
-        id: &'static str,
+        id: String,
+        /// What proves it.
+        evidence: Vec<String>,
+    },
+    /// A control gave the scan identity its access.
+    ControlGranted {
+        /// Identifier of the control.
+        id: String,
         /// What proves it.
         evidence: Vec<String>,
     },
     /// A control was withdrawn because the streams that needed it are open.
-    ControlSealed {
+    ControlRevoked {
         /// Identifier of the control.
-        id: &'static str,
+        id: String,
         /// What proves it.
         evidence: Vec<String>,
     },
@@ -61,10 +71,12 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// The scan saw something that somebody must look into.
+    Alert(SecurityAlert),
     /// The scan is over.
     Ended {
         /// What it amounts to.
-        verdict: crate::report::Verdict,
+        verdict: Verdict,
     },
     /// The scan was interrupted; what was made is now released.
     Interrupted {
@@ -73,6 +85,9 @@ pub enum Event {
     },
     /// Something that a watcher should know but that stops nothing.
     Note(String),
+    /// An event of a later version.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Receives events. Called from the scan's own task: implementations return at once.

@@ -1,144 +1,18 @@
-//! Findings: what the checks of a profile say of one inventory.
+//! Findings: what the checks of each engine say of one inventory.
 
-mod judgement;
+mod hdf;
+mod outcome;
+mod result;
+pub(crate) mod severity;
 
-pub use judgement::{HdfStatus, ThresholdOutcome, Waiver, WaiverSummary};
+pub use hdf::HdfStatus;
+pub use outcome::{ThresholdOutcome, Waiver, WaiverSummary};
+pub use result::{CheckResult, CheckStatus};
+pub use severity::{Severity, UnknownSeverity};
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-
-/// How much a failed check matters.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Worth knowing.
-    Info,
-    /// Hardening.
-    Low,
-    /// Helps an attacker who is already inside.
-    Medium,
-    /// Likely to be used by an attacker.
-    High,
-    /// A way in or out by itself.
-    Critical,
-}
-
-impl Severity {
-    /// Every severity, the worst first.
-    pub const WORST_FIRST: [Self; 5] = [
-        Self::Critical,
-        Self::High,
-        Self::Medium,
-        Self::Low,
-        Self::Info,
-    ];
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// A word that names no severity.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown severity; expected info, low, medium, high or critical")]
-pub struct UnknownSeverity;
-
-impl FromStr for Severity {
-    type Err = UnknownSeverity;
-
-    fn from_str(text: &str) -> Result<Self, UnknownSeverity> {
-        Self::WORST_FIRST
-            .into_iter()
-            .find(|s| s.name() == text)
-            .ok_or(UnknownSeverity)
-    }
-}
-
-/// What a check says.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum CheckStatus {
-    /// Looked at, and as it should be.
-    Pass,
-    /// Looked at, and not as it should be.
-    Fail,
-    /// Could not be looked at; never a pass.
-    Error,
-    /// Does not apply to this target.
-    NotApplicable,
-}
-
-/// The outcome of one check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct CheckResult {
-    /// Stable identifier in kebab case.
-    pub id: String,
-    /// One line for a reader.
-    pub title: String,
-    /// How much a failure matters.
-    pub severity: Severity,
-    /// What the check says.
-    pub status: CheckStatus,
-    /// Why; for an error, what could not be looked at.
-    pub message: String,
-    /// What was seen, at most a bounded number of items.
-    pub evidence: Vec<String>,
-    /// How many items of evidence there were.
-    pub evidence_total: u64,
-    /// Why it matters.
-    pub rationale: String,
-    /// What to do.
-    pub fix: String,
-    /// What a pass does not claim.
-    pub limits: Vec<String>,
-    /// Words by which checks are selected.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
-    /// Sections of benchmarks and standards, and addresses of pages, that ask for it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub references: Vec<String>,
-    /// The waiver that applies; the failure stays a failure, but is no finding.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waiver: Option<Waiver>,
-}
 
 impl Findings {
     /// Whether at least one check was looked at, or is waived from that: where none applies, nothing
@@ -149,48 +23,38 @@ impl Findings {
     }
 }
 
-impl CheckResult {
-    /// Whether it failed and no waiver covers that.
-    pub fn is_finding(&self) -> bool {
-        self.status == CheckStatus::Fail && self.waiver.is_none()
-    }
-
-    /// Whether anything was looked at: not where it could not be, or where the check is disabled,
-    /// waived from being run, or about what is not there, which its message then says.
-    pub fn looked(&self) -> bool {
-        match self.status {
-            CheckStatus::Pass | CheckStatus::Fail => true,
-            CheckStatus::NotApplicable => self.waiver.is_none() && self.message.is_empty(),
-            CheckStatus::Error => false,
-        }
-    }
-}
-
-/// Which profile made findings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct ProfileRef {
+/// Which engine made findings: a profile, or an engine of a third party.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct EngineRef {
     /// Name.
     pub name: String,
     /// Version.
     pub version: String,
     /// Title.
     pub title: String,
-    /// SHA-256 of the profile's text, in hexadecimal; of the texts that it extends too, if any.
+    /// SHA-256 of what it checks, in hexadecimal, such as the text of a profile and of those that it extends; empty
+    /// where an engine does not say.
+    #[serde(default)]
     pub digest: String,
     /// Values of its inputs that are not their defaults.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, String>,
-    /// Why checks of the profile are not among the results, such as `--tag`.
+    /// Why checks of it are not among the results, such as `--tag`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub selection: Vec<String>,
 }
 
-/// Everything that a profile says of an inventory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+/// Everything that one engine says of an inventory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Findings {
-    /// The profile.
-    pub profile: ProfileRef,
-    /// One result for each check, in the profile's order.
+    /// The engine.
+    #[serde(alias = "profile")]
+    pub engine: EngineRef,
+    /// One result for each check, in the engine's order.
     pub results: Vec<CheckResult>,
     /// What came of the waivers, where there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -200,7 +64,58 @@ pub struct Findings {
     pub thresholds: Option<ThresholdOutcome>,
 }
 
+impl EngineRef {
+    /// An engine of that name and version; the title is the name.
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
+        let name = name.into();
+        Self {
+            title: name.clone(),
+            name,
+            version: version.into(),
+            ..Self::default()
+        }
+    }
+
+    /// The same with a title.
+    #[must_use]
+    pub fn with_title(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
+    /// The same with the digest of what it checks.
+    #[must_use]
+    pub fn with_digest(mut self, digest: impl Into<String>) -> Self {
+        self.digest = digest.into();
+        self
+    }
+}
+
+impl std::fmt::Display for EngineRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.name, self.version)
+    }
+}
+
 impl Findings {
+    /// What an engine found.
+    pub const fn new(engine: EngineRef, results: Vec<CheckResult>) -> Self {
+        Self {
+            engine,
+            results,
+            waivers: None,
+            thresholds: None,
+        }
+    }
+
+    /// What is known of an engine that gave no findings: one check that was not done, so that the scan is no pass.
+    pub fn failed(engine: EngineRef, why: &str) -> Self {
+        let id = format!("{}-engine", engine.name);
+        let title = format!("Engine {engine} ran");
+        let check = CheckResult::new(id, title, Severity::High).error(why);
+        Self::new(engine, vec![check])
+    }
+
     /// Number of results with that status.
     pub fn count(&self, status: CheckStatus) -> usize {
         self.results.iter().filter(|r| r.status == status).count()
@@ -227,4 +142,14 @@ impl Findings {
             .iter()
             .any(|r| r.is_finding() && r.severity >= threshold)
     }
+}
+
+/// Severity from which a failed check is a finding, for a report of these engines: that of the engines without
+/// thresholds, if there are any; else the lowest that was named beside thresholds.
+pub(crate) fn fail_on(findings: &[Findings], threshold: Severity) -> Option<Severity> {
+    if findings.iter().any(|found| found.thresholds.is_none()) {
+        return Some(threshold);
+    }
+    let named = findings.iter().filter_map(|found| found.fail_on(threshold));
+    named.min()
 }

@@ -1,50 +1,20 @@
-//! Gates: conditions on a target that are judged before it is touched.
+//! Gates: conditions on a target that are checked before it is touched.
 
+pub(crate) mod decision;
 mod facts;
 
+pub use decision::{GateDecision, GateResult};
 pub use facts::{GateFacts, Known, Limit, Needs, NetworkPolicyFact, ServiceFact, Siblings};
 
-use serde::{Deserialize, Serialize};
-
 use crate::plan::ScanPlan;
-
-/// What a gate says of a target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(tag = "decision", rename_all = "snake_case")]
-pub enum GateDecision {
-    /// The scan may go on.
-    Allow {
-        /// What was seen.
-        evidence: String,
-    },
-    /// The scan may go on, but somebody should know.
-    Warn {
-        /// What was seen, or what could not be looked at.
-        reason: String,
-    },
-    /// The scan may not touch the target.
-    Abort {
-        /// What was seen.
-        reason: String,
-    },
-}
-
-/// The decision of one gate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct GateResult {
-    /// Stable identifier of the gate.
-    pub id: String,
-    /// Its decision.
-    pub decision: GateDecision,
-}
 
 /// Models one condition that must hold before a target is touched. Pure: facts come in the plan.
 pub trait Gate: Send + Sync {
     /// Stable identifier.
     fn id(&self) -> &str;
 
-    /// Judges the planned scan.
-    fn judge(&self, plan: &ScanPlan) -> GateDecision;
+    /// Decides on the planned scan.
+    fn decide(&self, plan: &ScanPlan) -> GateDecision;
 }
 
 /// Models the gates of a policy: what they need to know, and what they say of it. Pure.
@@ -56,7 +26,7 @@ pub trait GatePolicy: Send + Sync + std::fmt::Debug {
     fn needs(&self) -> Needs;
 
     /// What every gate says, in order.
-    fn judge(&self, facts: &GateFacts, plan: &ScanPlan) -> Vec<GateResult>;
+    fn decide(&self, facts: &GateFacts, plan: &ScanPlan) -> Vec<GateResult>;
 
     /// Allowances that matched nothing of this target.
     fn unused(&self, facts: &GateFacts) -> Vec<String>;
@@ -73,7 +43,7 @@ impl Gate for GateResult {
         &self.id
     }
 
-    fn judge(&self, _: &ScanPlan) -> GateDecision {
+    fn decide(&self, _: &ScanPlan) -> GateDecision {
         self.decision.clone()
     }
 }
@@ -87,7 +57,7 @@ impl Gate for ExpectedDigest {
         "expected-digest"
     }
 
-    fn judge(&self, plan: &ScanPlan) -> GateDecision {
+    fn decide(&self, plan: &ScanPlan) -> GateDecision {
         let running = plan.target.image_id.rsplit('@').next().unwrap_or_default();
         if running == self.0 {
             GateDecision::Allow {
@@ -101,7 +71,7 @@ impl Gate for ExpectedDigest {
     }
 }
 
-/// Witness that every gate allowed a scan; only [`judge_all`] makes one.
+/// Witness that every gate allowed a scan; only [`decide_all`] makes one.
 #[derive(Debug, Clone)]
 pub struct GateVerdict {
     results: Vec<GateResult>,
@@ -119,18 +89,20 @@ impl GateVerdict {
 /// # Errors
 ///
 /// Returns all results when at least one gate aborts.
-pub fn judge_all(gates: &[Box<dyn Gate>], plan: &ScanPlan) -> Result<GateVerdict, Vec<GateResult>> {
+pub fn decide_all(
+    gates: &[Box<dyn Gate>],
+    plan: &ScanPlan,
+) -> Result<GateVerdict, Vec<GateResult>> {
     let results: Vec<GateResult> = gates
         .iter()
-        .map(|gate| GateResult {
-            id: gate.id().to_owned(),
-            decision: gate.judge(plan),
-        })
+        .map(|gate| GateResult::new(gate.id(), gate.decide(plan)))
         .collect();
-    if results
-        .iter()
-        .any(|r| matches!(r.decision, GateDecision::Abort { .. }))
-    {
+    if results.iter().any(|r| {
+        matches!(
+            r.decision,
+            GateDecision::Abort { .. } | GateDecision::Unknown
+        )
+    }) {
         Err(results)
     } else {
         Ok(GateVerdict { results })

@@ -4,11 +4,13 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{gate::GateResult, target::Target};
+use crate::{gate::decision::GateResult, target::Target};
 
-/// Identifier of one scan: eight lower-case hexadecimal digits or letters; part of every name
+/// Identifier of one scan: 4 to 32 lower-case letters and digits, ten hexadecimal digits where secure-scan makes it;
+/// part of every name
 /// and the value of every label that the scan creates.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct ScanId(String);
 
@@ -57,7 +59,8 @@ impl fmt::Display for ScanId {
 }
 
 /// Everything that a scan would do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScanPlan {
     /// Identifier of the scan.
     pub scan_id: ScanId,
@@ -68,7 +71,7 @@ pub struct ScanPlan {
     /// Why it is reached so, where the strategy was left to choose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Name and version of the profile.
+    /// Names and versions of the engines.
     pub profile: String,
     /// Name and version of the policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,7 +87,7 @@ pub struct ScanPlan {
     pub rules: Vec<PlannedRule>,
     /// Commands that would run in the target.
     pub commands: Vec<PlannedCommand>,
-    /// In what the thing that is looked at differs from the target, where it is a copy of it.
+    /// How the scanned copy differs from the target, where a copy is scanned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<String>,
     /// Controls that would surround the scan.
@@ -92,12 +95,42 @@ pub struct ScanPlan {
     /// What may be done instead, where the strategy was left to choose. Only of a plan that is shown:
     /// the report of a scan has the plan of what was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub otherwise: Option<Box<Otherwise>>,
+    #[serde(alias = "otherwise")]
+    pub fallback: Option<Box<Fallback>>,
+}
+
+impl ScanPlan {
+    /// A plan that creates, grants and runs nothing yet, with a lease of five minutes. `engines` holds the names and
+    /// versions of the engines.
+    pub fn new(
+        scan_id: ScanId,
+        target: Target,
+        strategy: impl Into<String>,
+        engines: impl Into<String>,
+    ) -> Self {
+        Self {
+            scan_id,
+            target,
+            strategy: strategy.into(),
+            reason: None,
+            profile: engines.into(),
+            policy: None,
+            gates: Vec::new(),
+            lease_seconds: 300,
+            objects: Vec::new(),
+            rules: Vec::new(),
+            commands: Vec::new(),
+            differences: Vec::new(),
+            controls: Vec::new(),
+            fallback: None,
+        }
+    }
 }
 
 /// What would be done instead of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Otherwise {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Fallback {
     /// When.
     pub when: String,
     /// What would then be done.
@@ -109,7 +142,9 @@ pub struct Otherwise {
 }
 
 /// An object that would be created.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct PlannedObject {
     /// API version, such as `batch/v1`.
     pub api_version: String,
@@ -127,9 +162,9 @@ pub struct PlannedObject {
 }
 
 /// A permission that would be granted, as in a Role.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct PlannedRule {
     /// API groups; the core group is the empty string.
     pub api_groups: Vec<String>,
@@ -161,7 +196,9 @@ impl fmt::Display for PlannedRule {
 }
 
 /// A command that would run inside the target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct PlannedCommand {
     /// Container that it runs in.
     pub container: String,
@@ -174,7 +211,9 @@ pub struct PlannedCommand {
 }
 
 /// A control that would surround the scan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct PlannedControl {
     /// Stable identifier.
     pub id: String,
@@ -182,4 +221,117 @@ pub struct PlannedControl {
     pub title: String,
     /// What it will do.
     pub planned: Vec<String>,
+}
+
+impl PlannedControl {
+    /// A control in one line.
+    pub fn new(id: impl Into<String>, title: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            title: title.into(),
+            planned: Vec::new(),
+        }
+    }
+
+    /// The same with one more thing that it will do.
+    #[must_use]
+    pub fn planning(mut self, what: impl Into<String>) -> Self {
+        self.planned.push(what.into());
+        self
+    }
+}
+
+impl PlannedObject {
+    /// An object of that kind and name.
+    pub fn new(
+        api_version: impl Into<String>,
+        kind: impl Into<String>,
+        namespace: impl Into<String>,
+        name: impl Into<String>,
+        purpose: impl Into<String>,
+    ) -> Self {
+        Self {
+            api_version: api_version.into(),
+            kind: kind.into(),
+            namespace: namespace.into(),
+            name: name.into(),
+            purpose: purpose.into(),
+            spec: None,
+        }
+    }
+
+    /// The same with its specification.
+    #[must_use]
+    pub fn with_spec(mut self, spec: serde_json::Value) -> Self {
+        self.spec = Some(spec);
+        self
+    }
+}
+
+impl PlannedRule {
+    /// A rule with all its lists.
+    pub const fn of(
+        api_groups: Vec<String>,
+        resources: Vec<String>,
+        resource_names: Vec<String>,
+        verbs: Vec<String>,
+    ) -> Self {
+        Self {
+            api_groups,
+            resources,
+            resource_names,
+            verbs,
+        }
+    }
+
+    /// A permission on named objects of one resource, or on all of them where no name is given.
+    pub fn new(group: &str, resource: &str, names: &[&str], verbs: &[&str]) -> Self {
+        let owned = |all: &[&str]| all.iter().map(|&one| one.to_owned()).collect();
+        Self {
+            api_groups: vec![group.to_owned()],
+            resources: vec![resource.to_owned()],
+            resource_names: owned(names),
+            verbs: owned(verbs),
+        }
+    }
+}
+
+impl PlannedCommand {
+    /// A command in a container; `stdin` says what is sent to it, and `stdin_bytes` how much.
+    pub fn new(
+        container: impl Into<String>,
+        argv: Vec<String>,
+        stdin: impl Into<String>,
+        stdin_bytes: usize,
+    ) -> Self {
+        Self {
+            container: container.into(),
+            argv,
+            stdin: stdin.into(),
+            stdin_bytes,
+        }
+    }
+}
+
+/// What the operator must be allowed to do: an API group (the core group is the empty string), a resource, verbs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Need {
+    /// API group.
+    pub group: String,
+    /// Resource or subresource.
+    pub resource: String,
+    /// Verbs.
+    pub verbs: Vec<String>,
+}
+
+impl Need {
+    /// Verbs on one resource, of any name in the namespace.
+    pub fn new(group: &str, resource: &str, verbs: &[&str]) -> Self {
+        Self {
+            group: group.to_owned(),
+            resource: resource.to_owned(),
+            verbs: verbs.iter().map(|&verb| verb.to_owned()).collect(),
+        }
+    }
 }

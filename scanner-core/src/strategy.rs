@@ -1,92 +1,210 @@
 //! Seam: how a target is reached.
 //!
-//! A [`ScanStrategy`] is picked at run time, so it is dyn-compatible through `async_trait`.
-//! [`ScanStrategy::open`] takes [`EnforcedControls`] by reference: that witness can only be made
-//! by the control stage, so a strategy that touches a target without verified controls does not
-//! compile. All strategies yield the same [`TargetAccess`], so engines and profiles never know
-//! which one is in use.
+//! A [`ScanStrategy`] is picked at run time, so it is dyn-compatible through `async_trait`. It touches a target in two
+//! steps, each behind a witness of the control stage: [`ScanStrategy::prepare`] takes [`PreparedControls`] and may
+//! let the operator add a probe or a pod; [`ScanStrategy::open`] takes [`EnforcedControls`] and may look. Only
+//! [`guarded`](crate::guarded) makes those witnesses, so a strategy that touches a target without verified controls
+//! does not compile. All strategies yield the same [`TargetAccess`], so engines never know which one is in use.
 
 use async_trait::async_trait;
+use scanner_inventory::{Inventory, InventoryRequest, Section, sink::InventorySink};
 
 use crate::{
-    control::EnforcedControls,
-    inventory::{Inventory, InventoryRequest, Section},
+    failure::FailureKind,
     plan::{PlannedCommand, ScanPlan},
+    remedy::Remedy,
+    subject::Subject,
+    witness::{EnforcedControls, PreparedControls},
 };
 
-/// Models one way to reach a running container.
+/// What a strategy is asked to reach, and for what.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct OpenContext<'a> {
+    /// What is looked at.
+    pub subject: &'a Subject,
+    /// What was planned; absent in a scan without a cluster.
+    pub plan: Option<&'a ScanPlan>,
+    /// Everything that the engines will read.
+    pub request: &'a InventoryRequest,
+}
+
+impl<'a> OpenContext<'a> {
+    /// A context for one scan.
+    pub const fn new(
+        subject: &'a Subject,
+        plan: Option<&'a ScanPlan>,
+        request: &'a InventoryRequest,
+    ) -> Self {
+        Self {
+            subject,
+            plan,
+            request,
+        }
+    }
+}
+
+/// Models one way to reach a target.
 #[async_trait]
 pub trait ScanStrategy: Send + Sync {
     /// Stable name, such as `container`.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
     /// How far evidence that is gathered this way can be trusted, for the report.
-    fn trust(&self) -> &'static str;
+    fn trust(&self) -> &str;
 
-    /// Sections that what is looked at does not have at all, as a directory has no processes:
-    /// checks that read them do not apply.
+    /// Sections that what is looked at does not have at all, as a directory has no processes: checks that read them do
+    /// not apply.
     fn absent(&self) -> &[Section] {
         &[]
     }
 
-    /// Commands that this strategy would run in the target to answer `request`.
-    fn commands(
-        &self,
-        plan_target: &crate::Target,
-        request: &InventoryRequest,
-    ) -> Vec<PlannedCommand>;
+    /// Commands that this strategy would run to answer the request, for the plan. None by default.
+    fn commands(&self, context: &OpenContext<'_>) -> Vec<PlannedCommand> {
+        let _ = context;
+        Vec::new()
+    }
 
-    /// Opens every stream that the scan needs. After this returns, the scan's credential is
-    /// burnt: what is returned must not need to authenticate again.
+    /// Adds what must be beside the target before it can be looked at, as the operator: a probe, a pod. Nothing by
+    /// default.
     ///
     /// # Errors
     ///
-    /// Fails when the target cannot be reached, with a hint on what to do instead.
+    /// Fails when it cannot be added or does not start; everything is then released.
+    async fn prepare(
+        &self,
+        context: &OpenContext<'_>,
+        controls: &PreparedControls,
+    ) -> Result<(), StrategyError> {
+        let _ = (context, controls);
+        Ok(())
+    }
+
+    /// Opens every stream that the scan needs. After this returns, the token of the scan is revoked: what is returned
+    /// must not need to authenticate again.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the target cannot be reached, with what to do instead.
     async fn open(
         &self,
-        plan: &ScanPlan,
+        context: &OpenContext<'_>,
         controls: &EnforcedControls,
-        request: &InventoryRequest,
     ) -> Result<Box<dyn TargetAccess>, StrategyError>;
 }
+
+macro_rules! delegate {
+    ($($type:ty),*) => {$(
+        #[async_trait]
+        impl<T: ScanStrategy + ?Sized> ScanStrategy for $type {
+            fn name(&self) -> &str {
+                (**self).name()
+            }
+            fn trust(&self) -> &str {
+                (**self).trust()
+            }
+            fn absent(&self) -> &[Section] {
+                (**self).absent()
+            }
+            fn commands(&self, context: &OpenContext<'_>) -> Vec<PlannedCommand> {
+                (**self).commands(context)
+            }
+            async fn prepare(
+                &self,
+                context: &OpenContext<'_>,
+                controls: &PreparedControls,
+            ) -> Result<(), StrategyError> {
+                (**self).prepare(context, controls).await
+            }
+            async fn open(
+                &self,
+                context: &OpenContext<'_>,
+                controls: &EnforcedControls,
+            ) -> Result<Box<dyn TargetAccess>, StrategyError> {
+                (**self).open(context, controls).await
+            }
+        }
+    )*};
+}
+
+delegate!(std::sync::Arc<T>, Box<T>);
 
 /// Models an open way into one target.
 #[async_trait]
 pub trait TargetAccess: Send {
-    /// Collects the inventory. Everything from the target is hostile: implementations bound
-    /// bytes, time and idle time, and give an error rather than a short result.
+    /// Collects the inventory. Everything from the target is hostile: implementations bound bytes, time and idle time,
+    /// and return an error rather than a short result.
     ///
     /// # Errors
     ///
     /// Fails when the answer is cut, forged, too long or too late.
     async fn inventory(&mut self, request: &InventoryRequest) -> Result<Inventory, AccessError>;
 
+    /// Collects the inventory and hands it on as it comes: all sections but the files, then one file after the other.
+    /// By default it collects everything first.
+    ///
+    /// # Errors
+    ///
+    /// As [`TargetAccess::inventory`]. What was handed on before an error is to be discarded.
+    async fn stream(
+        &mut self,
+        request: &InventoryRequest,
+        sink: &mut dyn InventorySink,
+    ) -> Result<(), AccessError> {
+        scanner_inventory::sink::deliver(self.inventory(request).await?, sink);
+        Ok(())
+    }
+
     /// Closes all streams. Does not fail: a stream that is already gone is closed.
     async fn close(self: Box<Self>);
 }
 
-/// Why a target could not be reached.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct StrategyError {
-    /// What went wrong, for a reader.
-    pub message: String,
-    /// What to do next.
-    pub hint: Option<String>,
-    /// The cause.
-    #[source]
-    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+macro_rules! error {
+    ($(#[$doc:meta])* $type:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, thiserror::Error)]
+        #[error("{message}")]
+        #[non_exhaustive]
+        pub struct $type {
+            /// What went wrong, for a reader.
+            pub message: String,
+            /// What kind of failure it is.
+            pub kind: FailureKind,
+            /// What to do next.
+            pub remedy: Option<Remedy>,
+            /// The cause.
+            #[source]
+            pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+        }
+
+        impl $type {
+            /// An error of that kind.
+            pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+                Self { message: message.into(), kind, remedy: None, source: None }
+            }
+
+            /// The same with what to do next.
+            #[must_use]
+            pub fn with_remedy(mut self, remedy: impl Into<Option<Remedy>>) -> Self {
+                self.remedy = remedy.into();
+                self
+            }
+
+            /// The same with its cause.
+            #[must_use]
+            pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+                self.source = Some(source.into());
+                self
+            }
+        }
+    };
 }
 
-/// Why an inventory could not be collected.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct AccessError {
-    /// What went wrong, for a reader.
-    pub message: String,
-    /// What to do next.
-    pub hint: Option<String>,
-    /// The cause.
-    #[source]
-    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
-}
+error!(
+    /// Why a target could not be reached.
+    StrategyError
+);
+error!(
+    /// Why an inventory could not be collected.
+    AccessError
+);

@@ -16,7 +16,8 @@ pub struct InvalidName {
 macro_rules! name_type {
     ($(#[$doc:meta])* $type:ident, $kind:literal, $max:literal, $dots:literal, $rule:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(try_from = "String", into = "String")]
         pub struct $type(String);
 
@@ -40,7 +41,7 @@ macro_rules! name_type {
                 if valid {
                     Ok(Self(name.to_owned()))
                 } else {
-                    Err(InvalidName { kind: $kind, name: crate::escape::visible(name, 80), rule: $rule })
+                    Err(InvalidName { kind: $kind, name: scanner_inventory::escape::visible(name, 80), rule: $rule })
                 }
             }
         }
@@ -116,7 +117,8 @@ pub struct TargetRequest {
 
 /// One container of one pod, pinned: a pod or container of the same name that takes its place
 /// is another target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Target {
     /// Namespace of the pod.
     pub namespace: Namespace,
@@ -142,10 +144,10 @@ pub struct Target {
 }
 
 /// What a target is.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum TargetForm {
     /// A running container.
     #[default]
@@ -153,6 +155,9 @@ pub enum TargetForm {
     /// An image that runs nowhere: the pod is the scan's own, which mounts the image and runs
     /// nothing of it.
     Image,
+    /// A form of a later version.
+    #[serde(other)]
+    Unknown,
 }
 
 impl TargetForm {
@@ -183,10 +188,14 @@ pub fn image_digest(image_id: &str) -> Option<&str> {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.form {
-            TargetForm::Container => {
+            TargetForm::Container | TargetForm::Unknown => {
                 write!(f, "{}/{}/{}", self.namespace, self.pod, self.container)
             }
-            TargetForm::Image => write!(f, "image {}", crate::escape::visible(&self.image, 400)),
+            TargetForm::Image => write!(
+                f,
+                "image {}",
+                scanner_inventory::escape::visible(&self.image, 400)
+            ),
         }
     }
 }

@@ -12,21 +12,16 @@ use k8s_openapi::api::core::v1::PodSpec;
 use scanner_core::{escape::visible, target::ContainerName};
 use serde_json::Value;
 
+use crate::names::SIDECAR_CONTAINER;
+use crate::names::SIDECAR_LABEL;
 use crate::{
-    distroless::{
-        context,
-        planner::{self, PodSecurity},
-    },
-    resolve::DEFAULT_CONTAINER,
+    names::DEFAULT_CONTAINER,
+    pod::{access_planner, security_context, security_context::PodSecurity},
 };
 use edit::{Addition, Step};
 pub use error::{InjectError, Reason};
 use sidecar::Sidecar;
 
-/// Name of the injected container.
-pub const CONTAINER: &str = "secure-scan";
-/// Label of an injected pod; its value is the name of the container that the sidecar looks at.
-pub const LABEL: &str = "secure-scan.io/sidecar";
 /// Name of the empty volume that keeps the service account's token from the sidecar.
 const NO_TOKEN: &str = "secure-scan-no-token";
 /// Largest manifest in bytes.
@@ -182,7 +177,7 @@ fn plan(
         .map_err(|e| Reason::NoTemplate(shown(&e)))?;
     let default = template["metadata"]["annotations"][DEFAULT_CONTAINER].as_str();
     let target = pick(&spec, options.container.as_ref(), default)?;
-    let mut runs = context::of_spec(&spec, &target);
+    let mut runs = security_context::of_spec(&spec, &target);
     if let Some((uid, gid)) = options.user {
         if runs.uid.is_some_and(|own| own != uid) || runs.gid.is_some_and(|own| own != gid) {
             let text = |id: Option<i64>| id.map_or_else(|| "?".into(), |id| id.to_string());
@@ -194,7 +189,7 @@ fn plan(
     if spec.os.as_ref().is_some_and(|os| os.name == "windows") {
         return Err(Reason::Windows);
     }
-    let context = planner::plan(&runs, options.level)?;
+    let context = access_planner::plan(&runs, options.level)?;
     if spec.share_process_namespace == Some(false) {
         return Err(Reason::NotShared);
     }
@@ -234,7 +229,11 @@ fn pick(
     default: Option<&str>,
 ) -> Result<String, Reason> {
     let names: Vec<&str> = spec.containers.iter().map(|c| c.name.as_str()).collect();
-    let own: Vec<&str> = names.iter().copied().filter(|n| *n != CONTAINER).collect();
+    let own: Vec<&str> = names
+        .iter()
+        .copied()
+        .filter(|n| *n != SIDECAR_CONTAINER)
+        .collect();
     let name = match (
         wanted.map(ContainerName::as_str).or(default),
         own.as_slice(),
@@ -256,9 +255,9 @@ fn present(template: &Value, spec: &PodSpec) -> bool {
     let inits = spec.init_containers.iter().flatten();
     let mut names = containers.chain(inits).map(|c| &c.name);
     let mut volumes = spec.volumes.iter().flatten();
-    names.any(|name| name == CONTAINER)
+    names.any(|name| name == SIDECAR_CONTAINER)
         || volumes.any(|volume| volume.name == NO_TOKEN)
-        || template["metadata"]["labels"].get(LABEL).is_some()
+        || template["metadata"]["labels"].get(SIDECAR_LABEL).is_some()
 }
 
 /// Whether the whole injection is there, as it would be made: the template without it gets it again.
@@ -271,8 +270,8 @@ fn same(
 ) -> bool {
     let mut bare = template.clone();
     for (list, name) in [
-        ("containers", CONTAINER),
-        ("initContainers", CONTAINER),
+        ("containers", SIDECAR_CONTAINER),
+        ("initContainers", SIDECAR_CONTAINER),
         ("volumes", NO_TOKEN),
     ] {
         let items = bare["spec"].get_mut(list);
@@ -287,7 +286,7 @@ fn same(
     }
     let labels = bare.pointer_mut("/metadata/labels");
     if let Some(labels) = labels.and_then(Value::as_object_mut) {
-        labels.remove(LABEL);
+        labels.remove(SIDECAR_LABEL);
     }
     let Ok(spec) = serde_json::from_value::<PodSpec>(bare["spec"].clone()) else {
         return false;

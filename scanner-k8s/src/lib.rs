@@ -3,35 +3,28 @@
 //! The operator's identity only sets up and cleans up; everything that touches a target is done
 //! as the scan's own identity. The two are two types, so that code cannot mix them up.
 
-mod access;
-pub mod aftermath;
-mod alert;
-pub mod attached;
-pub mod collector;
-pub mod connect;
-pub mod container;
-pub mod control;
-pub mod distroless;
-pub mod error;
-pub mod exec;
-pub mod facts;
-mod gate_facts;
+pub mod api;
+pub mod controls;
+pub mod credential_loan;
 pub mod guard;
 pub mod inject;
-pub mod lend;
-pub mod manifest;
-mod preflight;
+pub mod names;
+pub mod plan;
+pub mod pod;
+pub mod post_scan;
 pub mod reap;
-mod refusal;
-pub mod resolve;
+pub mod run;
 pub mod scan;
-pub mod session;
-pub mod sidecar;
-mod token;
-mod watch;
+pub mod strategies;
 
-pub use connect::{ConnectOptions, Connection, connect};
-pub use error::CallError;
-pub use scan::{PreparedScan, ScanRequest, Strategy};
-pub use session::Session;
-pub use sidecar::SidecarOptions;
+pub use api::{
+    call::CallError,
+    connect::{Cluster, ClusterBuilder, ConnectError},
+    segment::Segment,
+};
+pub use plan::{
+    request::{ScanRequest, Strategy},
+    sidecar_options::SidecarOptions,
+};
+pub use run::scope::ScanScope;
+pub use scan::PreparedScan;

@@ -14,13 +14,19 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use kube::{
-    Api, ResourceExt as _,
+    ResourceExt as _,
     api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditions},
 };
 
 pub use judge::{Leftover, State};
 
-use crate::{CallError, Connection, error::call, manifest::SCAN_LABEL};
+use crate::{
+    api::{
+        call::{CallError, CallErrorKind, call},
+        client::OperatorClient,
+    },
+    names::SCAN_LABEL,
+};
 
 /// What reaping found and did.
 #[derive(Debug, Default)]
@@ -64,27 +70,27 @@ fn kinds() -> [ApiResource; 7] {
 /// # Errors
 ///
 /// Does not fail: what could not be seen or removed is told.
-pub async fn reap(connection: &Connection, request: &ReapRequest) -> Reaped {
+pub async fn reap(operator: &OperatorClient, request: &ReapRequest) -> Reaped {
     let mut reaped = Reaped::default();
     let mut objects = Vec::new();
     if let Some(name) = &request.namespace {
         // Nothing is listed in one that does not exist, as in one that is clean. Who may not see
         // namespaces learns no more than before.
-        let api = Api::<Namespace>::all(connection.operator.clone());
+        let api = operator.everywhere::<Namespace>();
         let seen = call(format!("get namespace {name}"), api.get_metadata(name)).await;
-        if seen.is_err_and(|error| error.code() == Some(404)) {
+        if seen.is_err_and(|error| error.kind() == CallErrorKind::NotFound) {
             let missing = format!("there is no namespace {name}; name another with -n");
             reaped.unseen.push(missing);
             return reaped;
         }
     }
     for kind in kinds() {
-        match list(connection, request, &kind).await {
+        match list(operator, request, &kind).await {
             Ok(all) => objects.extend(all),
             Err(error) => reaped.unseen.push(scanner_core::cause::chain(&error)),
         }
     }
-    let now = match clock::server_time(connection).await {
+    let now = match clock::server_time(operator).await {
         Ok(now) => now,
         Err(why) => {
             reaped.unseen.push(why);
@@ -99,7 +105,7 @@ pub async fn reap(connection: &Connection, request: &ReapRequest) -> Reaped {
     }
     // The Job last: what remains after an interruption is found again.
     for found in reaped.found.iter().filter(|f| f.state.is_expired()) {
-        match remove(connection, found).await {
+        match remove(operator, found).await {
             Ok(None) => reaped.removed += 1,
             Ok(Some(why)) => reaped.left.push(format!("{found}: {why}")),
             Err(error) => {
@@ -111,21 +117,18 @@ pub async fn reap(connection: &Connection, request: &ReapRequest) -> Reaped {
     reaped
 }
 
-fn api(connection: &Connection, namespace: Option<&str>, kind: &ApiResource) -> Api<DynamicObject> {
-    let client = connection.operator.clone();
-    match namespace {
-        Some(namespace) => Api::namespaced_with(client, namespace, kind),
-        None => Api::all_with(client, kind),
-    }
+/// Gone, or another object has the name.
+fn is_other(kind: CallErrorKind) -> bool {
+    matches!(kind, CallErrorKind::NotFound | CallErrorKind::Conflict)
 }
 
 async fn list(
-    connection: &Connection,
+    operator: &OperatorClient,
     request: &ReapRequest,
     kind: &ApiResource,
 ) -> Result<Vec<DynamicObject>, CallError> {
     let params = ListParams::default().labels(SCAN_LABEL);
-    let api = api(connection, request.namespace.as_deref(), kind);
+    let api = operator.dynamic(request.namespace.as_deref(), kind);
     let what = format!("list {} with label {SCAN_LABEL}", kind.plural);
     let mut items = call(what, api.list(&params)).await?.items;
     for item in &mut items {
@@ -139,11 +142,11 @@ async fn list(
 }
 
 /// Removes exactly this object; tells why when it is still there.
-async fn remove(connection: &Connection, found: &Leftover) -> Result<Option<String>, CallError> {
+async fn remove(operator: &OperatorClient, found: &Leftover) -> Result<Option<String>, CallError> {
     let Some(kind) = kinds().into_iter().find(|k| k.kind == found.kind) else {
         return Ok(Some("of a kind that no scan makes".into()));
     };
-    let api = api(connection, Some(&found.namespace), &kind);
+    let api = operator.dynamic(Some(&found.namespace), &kind);
     let params = DeleteParams {
         preconditions: Some(Preconditions {
             uid: Some(found.uid.clone()),
@@ -153,8 +156,7 @@ async fn remove(connection: &Connection, found: &Leftover) -> Result<Option<Stri
     };
     match call(format!("delete {found}"), api.delete(&found.name, &params)).await {
         Ok(_) => {}
-        // Gone, or another object has the name.
-        Err(error) if matches!(error.code(), Some(404 | 409)) => return Ok(None),
+        Err(error) if is_other(error.kind()) => return Ok(None),
         Err(error) => return Err(error),
     }
     let mut why = None;

@@ -1,54 +1,52 @@
 //! One scan from request to report: resolve, plan, run. This is what programs embed.
 
 mod auto;
-mod logged;
-pub(crate) mod reach;
-mod request;
+mod error;
+mod prepare;
+mod registry;
 
 use std::{future::Future, sync::Arc};
 
-use futures_util::FutureExt;
+use futures_util::FutureExt as _;
 use scanner_core::{
-    Pipeline, ScanEngine, ScanPlan, ScanReport,
+    ScanPlan, ScanReport, Subject, Verdict,
     audit::AuditLog,
+    control::ScopeObjects,
     event::Observer,
-    finding::Severity,
-    gate::{ExpectedDigest, Gate, GateDecision, GateFacts, GateResult},
-    inventory::PodFacts,
-    plan::{InvalidScanId, ScanId},
-    report::{ApiCalls, AuditSummary, Verdict},
-    target::PodSelection,
+    gate::{Gate, GateDecision, GateResult},
+    guarded::{Setup, guarded},
+    inventory::{Collected, PodFacts},
+    look::Look,
+    report::{ApiCalls, AuditSummary},
 };
-use uuid::Uuid;
 
 use crate::{
-    Connection, Session,
-    access::Lacks,
-    aftermath::PodSnapshot,
-    alert, facts, gate_facts, manifest,
-    preflight::{self, Allowed},
-    resolve::{ResolveError, resolve},
-    sidecar,
+    api::{connect::Cluster, segment::Segment},
+    plan::{
+        preflight::Allowed,
+        request::{ScanRequest, Strategy},
+    },
+    run::{alert, logged::LoggedScan, scope::ScanScope},
+    strategies::approach::Started,
 };
-pub(crate) use logged::LoggedScan;
-use reach::{Reach, Settled};
 
-pub use request::{MAX_LEASE, MIN_LEASE, ScanRequest, Strategy};
+pub use error::{PrepareError, PrepareErrorKind};
+pub use prepare::SHIPPED_CONTROLS;
 
 /// A scan that was planned and has written nothing yet.
 pub struct PreparedScan {
-    connection: Connection,
+    segment: Segment,
+    scope: Arc<ScanScope>,
+    objects: Arc<dyn ScopeObjects>,
     plan: ScanPlan,
-    pod: PodFacts,
-    before: PodSnapshot,
+    pod: Collected<PodFacts>,
     unused: Vec<String>,
     required: Vec<String>,
     allowed: Allowed,
-    threshold: Severity,
-    reach: Box<dyn Reach>,
-    calls_before: (u64, u64),
-    /// What to do when the target lacks what the strategy needs, where the strategy was left to choose.
-    otherwise: Option<ScanRequest>,
+    started: Started,
+    request: ScanRequest,
+    /// What to do when the target does not have what the strategy needs, where the strategy was chosen automatically.
+    fallback: Vec<Strategy>,
 }
 
 impl PreparedScan {
@@ -57,103 +55,19 @@ impl PreparedScan {
     ///
     /// # Errors
     ///
-    /// Fails when there is no such running container, or more than one, or a permission is missing.
-    pub async fn new(
-        connection: &Connection,
-        engine: &dyn ScanEngine,
-        request: ScanRequest,
-    ) -> Result<Self, ResolveError> {
-        let calls_before = connection.calls();
-        let otherwise = request.otherwise();
-        let scan_id = scan_id().map_err(|_| ResolveError::Malformed("a scan id"))?;
-        let name = manifest::object_name(&scan_id);
-        let (target, pod) = match &request.target.pod {
-            PodSelection::Image(image) => {
-                let namespace = request.target.namespace.clone();
-                (sidecar::image_target(namespace, &name, image)?, None)
-            }
-            PodSelection::Name(_) | PodSelection::Labels(_) => {
-                let (target, pod) = resolve(connection, &request.target).await?;
-                (target, Some(pod))
-            }
-        };
-        let reach =
-            reach::decide(connection, &target, pod.as_ref(), request.strategy.clone()).await?;
-        let namespace = target.namespace.as_str();
-        let allowed = preflight::ask(connection, namespace).await?;
-        let missing = allowed.missing(reach.needs());
-        if !missing.is_empty() {
-            return Err(ResolveError::Forbidden(namespace.to_owned(), missing));
-        }
-        let settled = Settled {
-            target: &target,
-            name: &name,
-            request: &engine.request(),
-            lease_seconds: request.lease_seconds.clamp(MIN_LEASE, MAX_LEASE),
-        };
-        let mut objects = manifest::planned(
-            &settled.target.namespace,
-            settled.name,
-            "the scan's own identity",
-        );
-        objects.extend(reach.objects(&settled));
-        let (mut rules, commands) = (reach.rules(&settled), reach.commands(&settled));
-        if allowed.limits() {
-            rules.extend(reach.limits(&settled, &commands));
-        }
-        let mut plan = ScanPlan {
-            objects,
-            rules,
-            commands,
-            differences: reach.differences(),
-            controls: vec![],
-            scan_id,
-            strategy: reach.name().into(),
-            reason: otherwise.as_ref().map(|_| auto::FIRST.into()),
-            profile: request.profile.clone(),
-            policy: request.policy.as_ref().map(|p| p.reference()),
-            gates: vec![],
-            lease_seconds: settled.lease_seconds,
-            target: target.clone(),
-            otherwise: None,
-        };
-        let session = Session::new(connection.clone(), plan.clone());
-        let controls = reach.controls(&session);
-        plan.controls = controls.iter().map(|c| c.plan()).collect();
-        let before = pod.as_ref().map(PodSnapshot::of).unwrap_or_default();
-        let pod_facts = pod.as_ref().map(|pod| facts::of(pod, &target));
-        let pod_facts = pod_facts.unwrap_or_else(|| PodFacts {
-            image: target.image.clone(),
-            ..PodFacts::default()
-        });
-        let known = match &request.policy {
-            Some(policy) => {
-                let (facts, needs) = (pod_facts.clone(), policy.needs());
-                let pod = pod.unwrap_or_default();
-                let asked = gate_facts::collect(connection, &pod, &target, facts, needs, &allowed);
-                Some(Box::pin(asked).await)
-            }
-            None => None,
-        };
-        let (gates, unused) = judged(&request, known.as_ref(), &plan);
-        plan.gates = gates;
-        Ok(Self {
-            before,
-            pod: pod_facts,
-            unused,
-            required: request
-                .policy
-                .iter()
-                .flat_map(|p| p.required_controls())
-                .collect(),
-            allowed,
-            connection: connection.clone(),
-            plan,
-            threshold: request.threshold,
-            reach,
-            calls_before,
-            otherwise,
-        })
+    /// Fails when there is no such running container, or more than one, a permission is missing, or the request
+    /// contradicts itself.
+    pub async fn new(cluster: &Cluster, request: ScanRequest) -> Result<Self, PrepareError> {
+        Self::in_segment(cluster.begin(), request).await
+    }
+
+    /// The same within a segment that the program made, so that several scans of one command share a log.
+    ///
+    /// # Errors
+    ///
+    /// As [`PreparedScan::new`].
+    pub async fn in_segment(segment: Segment, request: ScanRequest) -> Result<Self, PrepareError> {
+        prepare::prepare(segment, request).await
     }
 
     /// Everything that [`PreparedScan::run`] would create, grant and run.
@@ -161,27 +75,35 @@ impl PreparedScan {
         &self.plan
     }
 
-    /// The same with what would be done instead, where the strategy was left to choose. A few calls
+    /// The same with what would be done instead, where the strategy was chosen automatically. A few calls
     /// that read; nothing is written.
-    pub async fn whole_plan(&self, engine: &dyn ScanEngine) -> ScanPlan {
+    pub async fn whole_plan(&self) -> ScanPlan {
         let mut plan = self.plan.clone();
-        if let Some(request) = self.otherwise.clone() {
-            let planned = Box::pin(auto::planned(&self.connection, engine, request));
-            plan.otherwise = Some(Box::new(planned.await));
+        if let Some((next, _)) = self.fallback.split_first() {
+            let request = auto::with(&self.request, next.clone());
+            let planned = Box::pin(auto::planned(&self.segment, request));
+            plan.fallback = Some(Box::new(planned.await));
+        } else if matches!(self.request.strategy, Strategy::Auto { .. }) {
+            plan.fallback = Some(Box::new(auto::none()));
         }
         plan
     }
 
-    /// Whether a gate refuses the target; the scan would then not touch it.
-    pub fn refused(&self) -> bool {
-        let aborts = |gate: &GateResult| matches!(gate.decision, GateDecision::Abort { .. });
-        self.plan.gates.iter().any(aborts)
+    /// The gates that refuse the target, if any does: the scan would then not touch it.
+    pub fn refusal(&self) -> Option<Vec<&GateResult>> {
+        let aborts = |gate: &&GateResult| matches!(gate.decision, GateDecision::Abort { .. });
+        let refusing: Vec<&GateResult> = self.plan.gates.iter().filter(aborts).collect();
+        (!refusing.is_empty()).then_some(refusing)
     }
 
-    /// The log of what this scan decides and does. It is still open: [`AuditLog::close`] it after the
-    /// last scan of the connection.
+    /// The log of what this scan decides and does. It is still open: [`AuditLog::close`] it after the scan.
     pub fn audit(&self) -> Arc<AuditLog> {
-        Arc::clone(self.connection.audit())
+        Arc::clone(self.segment.audit())
+    }
+
+    /// The segment in which the scan is counted and logged.
+    pub fn segment(&self) -> &Segment {
+        &self.segment
     }
 
     /// Runs the scan. When `interrupt` resolves, with its reason, what was made is released first.
@@ -189,102 +111,65 @@ impl PreparedScan {
     /// Does not fail: whatever happens is in the report.
     pub async fn run(
         mut self,
-        engine: &dyn ScanEngine,
         observer: &dyn Observer,
         interrupt: impl Future<Output = String>,
     ) -> ScanReport {
         let interrupt = interrupt.shared();
-        let (connection, otherwise) = (self.connection.clone(), self.otherwise.take());
+        let (segment, request) = (self.segment.clone(), self.request.clone());
+        let fallback = std::mem::take(&mut self.fallback);
+        let auto = matches!(request.strategy, Strategy::Auto { .. });
         // On the heap: whoever embeds this need not care how large a scan's future is.
-        let first = Box::pin(self.run_once(engine, observer, interrupt.clone()));
-        let (report, lacks) = first.await;
+        let report = Box::pin(self.run_once(observer, interrupt.clone())).await;
         // Only from a clean slate: what the first strategy made is shown to be gone.
-        let clean = !matches!(
-            report.verdict,
-            Verdict::CleanupUnverified | Verdict::GateAborted
-        );
-        match (otherwise, lacks) {
-            (Some(next), Some(lacks)) if clean => {
-                Box::pin(auto::second(
-                    &connection,
-                    report,
-                    &lacks,
-                    next,
-                    engine,
-                    observer,
-                    interrupt,
-                ))
-                .await
-            }
-            _ => report,
+        if !auto || !auto::may_go_on(&report) {
+            return report;
         }
+        Box::pin(auto::next(
+            &segment, report, &request, fallback, observer, interrupt,
+        ))
+        .await
     }
 
-    /// Runs one strategy, and tells what it needs and the target turned out not to have.
+    /// Runs one strategy.
     async fn run_once(
         self,
-        engine: &dyn ScanEngine,
         observer: &dyn Observer,
         interrupt: impl Future<Output = String>,
-    ) -> (ScanReport, Option<Lacks>) {
-        let session = Session::new(self.connection.clone(), self.plan.clone());
-        let _ = session.before.set(self.before);
-        let observer = &LoggedScan::new(&session, observer);
+    ) -> ScanReport {
+        let observer = &LoggedScan::new(&self.scope, &self.plan, observer);
         let gates = self.plan.gates.iter().cloned();
         let gates = gates.map(|gate| Box::new(gate) as Box<dyn Gate>).collect();
-        let pipeline = Pipeline {
-            plan: self.plan,
-            gates,
-            required: self.required,
-            controls: self.reach.controls(&session),
-            strategy: self.reach.strategy(&session),
-            engine,
-            pod: self.pod,
-            threshold: self.threshold,
-            observer,
-        };
-        let mut report = pipeline.run(interrupt).await;
+        let subject = Subject::container(self.plan.target.clone());
+        let Started {
+            controls,
+            strategy,
+            refine,
+        } = self.started;
+        let mut work = Look::new(
+            subject,
+            strategy,
+            self.request.engines,
+            self.request.host,
+            self.request.evaluation,
+        )
+        .with_pod(self.pod);
+        let mut setup = Setup::new(self.plan, controls, observer);
+        setup.gates = gates;
+        setup.required = self.required;
+        setup.objects = Some(self.objects);
+        setup.threshold = self.request.threshold;
+        let mut report = guarded(setup, &mut work, interrupt).await;
         report.unused_allowances = self.unused;
         if report.verdict == Verdict::GateAborted {
-            report.alert = Some(alert::raise(&self.connection, &report, &self.allowed).await);
+            let operator = self.segment.operator();
+            report.gate_alert = Some(alert::raise(operator, &report, &self.allowed).await);
         }
-        let now = self.connection.calls();
-        report.api_calls = ApiCalls {
-            operator: now.0 - self.calls_before.0,
-            scan: now.1 - self.calls_before.1,
-        };
-        report.audit = Some(AuditSummary::of(self.connection.audit()));
-        self.reach.refine(&mut report);
-        (report, self.reach.lacks().cloned())
+        let (operator, scan) = self.segment.calls();
+        report.api_calls = ApiCalls::new(operator, scan);
+        report.audit = Some(AuditSummary::of(self.segment.audit()));
+        if let Some(refine) = refine {
+            refine(&mut report);
+        }
+        report
     }
-}
-
-/// What every gate says, and what the policy allows for nothing.
-fn judged(
-    request: &ScanRequest,
-    known: Option<&GateFacts>,
-    plan: &ScanPlan,
-) -> (Vec<GateResult>, Vec<String>) {
-    let digest = request.expected_digest.clone().map(ExpectedDigest);
-    let digest = digest.iter().map(|gate| GateResult {
-        id: gate.id().into(),
-        decision: gate.judge(plan),
-    });
-    let mut gates: Vec<GateResult> = digest.collect();
-    let mut unused = Vec::new();
-    if let (Some(policy), Some(known)) = (&request.policy, known) {
-        gates.extend(policy.judge(known, plan));
-        unused = policy.unused(known);
-    }
-    (gates, unused)
-}
-
-/// A new id: ten hexadecimal digits, so that the admission guard knows the identity by its name.
-///
-/// # Errors
-///
-/// Does not fail.
-pub fn scan_id() -> Result<ScanId, InvalidScanId> {
-    let id = Uuid::new_v4().simple().to_string();
-    id[..10].parse()
 }

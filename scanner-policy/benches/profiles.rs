@@ -1,9 +1,10 @@
-//! Time and memory to compile each shipped profile, and to judge a large container by it: 10,000 files,
+//! Time and memory to compile each shipped profile, and to evaluate it on a large container: 10,000 files,
 //! 5,000 packages, 500 processes.
 
 use divan::{AllocProfiler, Bencher, counter::ItemsCount};
 use scanner_core::{
     ScanEngine as _,
+    engine::Evaluation,
     inventory::{Collected, FileEntry, Inventory, Package, Process, User},
 };
 use scanner_policy::{Profile, builtin, profile::Source};
@@ -94,11 +95,12 @@ fn compiled(bencher: Bencher<'_, '_>, name: &str) {
 }
 
 #[divan::bench(args = NAMES)]
-fn judged(bencher: Bencher<'_, '_>, name: &str) {
+fn evaluated(bencher: Bencher<'_, '_>, name: &str) {
     let (profile, inventory) = (compile(name), large());
-    let judged = profile.evaluate(&inventory);
-    assert!(!judged.results.is_empty(), "{name} judges nothing");
+    let today = Evaluation::on(jiff::civil::date(2026, 1, 31));
+    let found = profile.evaluate(&inventory, &today);
+    assert!(!found.results.is_empty(), "{name} finds nothing");
     bencher
         .counter(ItemsCount::new(FILES.unsigned_abs()))
-        .bench(|| profile.evaluate(&inventory));
+        .bench(|| profile.evaluate(&inventory, &today));
 }

@@ -127,14 +127,14 @@ fn bits_of(bits: &str) -> Result<i64, ExecutionError> {
     reason = "the form that the interpreter calls"
 )]
 fn duplicates(items: Arc<Vec<Value>>) -> Value {
-    let (mut seen, mut told) = (HashSet::new(), HashSet::new());
+    let (mut seen, mut reported) = (HashSet::new(), HashSet::new());
     let twice = items.iter().filter(|item| {
         let key = match item {
             Value::Int(number) => (Some(*number), None),
             Value::String(text) => (None, Some(Arc::clone(text))),
             _ => return false,
         };
-        !seen.insert(key.clone()) && told.insert(key)
+        !seen.insert(key.clone()) && reported.insert(key)
     });
     Value::List(twice.cloned().collect::<Vec<_>>().into())
 }

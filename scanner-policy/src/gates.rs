@@ -4,61 +4,23 @@ mod image;
 mod integrity;
 mod network;
 mod privileged;
+mod seen;
 
 use scanner_core::{
     ScanPlan,
-    escape::visible,
     gate::{GateDecision, GateFacts, GatePolicy, GateResult, Needs},
     target::TargetForm,
 };
 
 use crate::{
-    Policy,
-    policy::{Action, GateId},
+    policy::{Action, GateId, Policy},
     signature::Signature,
 };
 
+use seen::{Seen, list, unless};
+
 /// Id of the control that cuts what a scan starts off from the network.
 const NETWORK: &str = "network";
-
-/// What a gate sees.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Seen {
-    /// All is well.
-    Fine(String),
-    /// Something that the policy decides about; also what could not be looked at.
-    Objection(String),
-    /// Something that no policy allows.
-    Wrong(String),
-}
-
-fn fine(text: impl Into<String>) -> Seen {
-    Seen::Fine(text.into())
-}
-
-fn objection(text: impl Into<String>) -> Seen {
-    Seen::Objection(text.into())
-}
-
-/// `Fine` when nothing of it is wrong.
-fn unless(wrong: bool, bad: impl Into<String>, good: impl Into<String>) -> Seen {
-    if wrong { objection(bad) } else { fine(good) }
-}
-
-fn list<T: AsRef<str>>(items: &[T]) -> String {
-    let shown: Vec<String> = items
-        .iter()
-        .take(10)
-        .map(|i| visible(i.as_ref(), 100))
-        .collect();
-    let more = items.len().saturating_sub(shown.len());
-    let rest = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    format!("{}{rest}", shown.join(", "))
-}
 
 fn decide(action: Action, seen: Seen) -> GateDecision {
     match (action, seen) {
@@ -96,7 +58,7 @@ impl GatePolicy for PolicyGates {
         }
     }
 
-    fn judge(&self, facts: &GateFacts, plan: &ScanPlan) -> Vec<GateResult> {
+    fn decide(&self, facts: &GateFacts, plan: &ScanPlan) -> Vec<GateResult> {
         let policy = &self.policy;
         let mut results: Vec<GateResult> = GateId::ALL
             .iter()

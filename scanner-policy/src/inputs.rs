@@ -140,7 +140,7 @@ impl Kind {
 pub(crate) struct Input {
     pub(crate) kind: Kind,
     pub(crate) description: String,
-    /// `None` when it must be set, or is the day of the scan and no day was given.
+    /// `None` when it must be set, or is the day of the scan.
     pub(crate) value: Option<Value>,
     /// Whether the day of the scan is meant.
     pub(crate) today: bool,
@@ -148,6 +148,24 @@ pub(crate) struct Input {
     pub(crate) default: String,
     /// Whether a check reads it.
     pub(crate) read: bool,
+}
+
+impl Input {
+    /// A day as the value of an input.
+    pub(crate) fn day(day: jiff::civil::Date) -> Value {
+        text(&day.to_string())
+    }
+
+    /// Whether it has a value in every scan.
+    pub(crate) const fn is_set(&self) -> bool {
+        self.value.is_some() || self.today
+    }
+
+    /// Its value in a scan on that day.
+    pub(crate) fn value_on(&self, today: &Value) -> Option<Value> {
+        let value = self.value.clone();
+        value.or_else(|| self.today.then(|| today.clone()))
+    }
 }
 
 /// A value for a reader.

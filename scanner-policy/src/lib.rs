@@ -1,15 +1,16 @@
 //! Profiles and checks of secure-scan: pure functions from inventory to findings.
 //!
 //! A [`Profile`] is read from YAML, its expressions are compiled, and it is tried once on made-up
-//! data, so that an error in it is told with its line before any cluster is touched.
+//! data, so that an error in it is reported with its line before any cluster is touched.
 
 pub mod builtin;
+mod check;
 pub mod gates;
-pub mod judge;
 pub mod policy;
 mod signature;
 pub mod threshold;
 pub mod waiver;
+mod with_policy;
 
 pub mod drift;
 mod evaluate;
@@ -21,9 +22,9 @@ pub mod testing;
 mod types;
 
 pub use gates::PolicyGates;
-pub use judge::{Judge, Judged};
 pub use policy::{Level, Policy};
 pub use profile::{Profile, ProfileError};
 pub use signature::{Keyless, Signature};
 pub use threshold::Thresholds;
 pub use waiver::Waivers;
+pub use with_policy::{FindingRules, WithPolicy};

@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 pub use gate_id::GateId;
 pub use signer::Signer;
 
-use crate::{ProfileError, Thresholds, profile::Place};
+use crate::{
+    profile::{Place, ProfileError},
+    threshold::Thresholds,
+};
 
 /// Largest policy in bytes.
 const MAX_BYTES: usize = 1 << 20;
@@ -55,7 +58,7 @@ impl Level {
 pub enum Action {
     /// Nothing; what needs calls to the server is not even asked.
     Allow,
-    /// The report tells; so it does where the gate could not look.
+    /// The report says so, also where the gate could not look.
     Warn,
     /// The target is not touched; nor is it where the gate could not look.
     Abort,
@@ -129,7 +132,7 @@ pub struct Policy {
     pub signature: Option<Signer>,
     /// Capabilities that may be added.
     pub allow_capabilities: Vec<String>,
-    /// Whether the file names them itself; those of a level are not told when they match nothing.
+    /// Whether the file names them itself; those of a level are not reported when they match nothing.
     pub own_capabilities: bool,
     /// Paths of the node that may be mounted.
     pub allow_host_paths: Vec<String>,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use scanner_core::inventory::{Inventory, InventoryRequest, Section};
 use serde::{Deserialize, Serialize};
 
-use crate::Profile;
+use crate::profile::Profile;
 
 /// The value of [`Recording::schema`].
 pub const SCHEMA: &str = "secure-scan.io/inventory/v1";
@@ -51,10 +51,10 @@ impl Recording {
         text
     }
 
-    /// Why check `id` of `profile` cannot be judged by this: it selects files or commands that were
-    /// not asked for, so that their absence says nothing. Sections that are missing tell it themselves,
+    /// Why check `id` of `profile` cannot be evaluated on this: it selects files or commands that were
+    /// not asked for, so that their absence says nothing. Sections that are missing are reported as such,
     /// and of the sections `own` nothing is taken from here.
-    pub(crate) fn lacks(&self, profile: &Profile, id: &str, own: &[Section]) -> Option<String> {
+    pub(crate) fn missing(&self, profile: &Profile, id: &str, own: &[Section]) -> Option<String> {
         let check = profile.checks.iter().find(|c| c.id == id)?;
         let recorded = |section| !own.contains(&section);
         let mut files = check.files.iter();

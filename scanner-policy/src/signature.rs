@@ -7,18 +7,17 @@
 
 mod keyless;
 mod provider;
+mod statement;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use scanner_core::escape::visible;
 use serde::Deserialize;
 
+use statement::{MAX_BYTES, MAX_SIGNATURES, another_digest, statement_digests};
+
 pub use keyless::Keyless;
 
-/// Largest bundle, and largest trust root, in bytes.
-const MAX_BYTES: usize = 1 << 20;
-/// Signatures of one bundle that are tried, and entries that it may have.
-const MAX_SIGNATURES: usize = 100;
 /// `SubjectPublicKeyInfo` of a P-256 key up to its uncompressed point (RFC 5480).
 const P256_SPKI: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
@@ -97,20 +96,6 @@ struct SignedImage {
     digest: String,
 }
 
-#[derive(Deserialize)]
-struct Statement {
-    #[serde(rename = "_type")]
-    kind: String,
-    #[serde(rename = "predicateType")]
-    predicate: String,
-    subject: Vec<Subject>,
-}
-
-#[derive(Deserialize)]
-struct Subject {
-    digest: std::collections::BTreeMap<String, String>,
-}
-
 impl Signature {
     /// Reads a public key (PEM) and what `cosign` wrote.
     ///
@@ -179,32 +164,6 @@ impl Signature {
             another_digest("the key", &named, running)
         })
     }
-}
-
-fn another_digest(signer: &str, named: &[String], running: &str) -> String {
-    format!(
-        "{signer} signed {}, the node runs {}; an index and its manifest have different digests: sign the one \
-         that the node reports too (cosign sign --recursive)",
-        visible(&named.join(", "), 300),
-        visible(running, 100)
-    )
-}
-
-/// The digests that a signed in-toto statement names, if it is a signature of an image.
-fn statement_digests(payload: &[u8], signer: &str) -> Result<Vec<String>, String> {
-    let not = |what: &str| format!("{signer} signed something that is no {what}");
-    let statement: Statement =
-        serde_json::from_slice(payload).map_err(|_| not("in-toto statement"))?;
-    // Other predicates, such as an SBOM, say something of an image but do not vouch for it.
-    if !statement.kind.starts_with("https://in-toto.io/Statement/")
-        || statement.predicate != "https://sigstore.dev/cosign/sign/v1"
-    {
-        return Err(not("signature of cosign"));
-    }
-    let digests = statement.subject.into_iter();
-    Ok(digests
-        .filter_map(|s| Some(format!("sha256:{}", s.digest.get("sha256")?)))
-        .collect())
 }
 
 impl Claim {

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use scanner_core::{
     ScanEngine as _,
+    engine::Evaluation,
     finding::{CheckStatus, Findings},
     inventory::{Inventory, InventoryRequest, Section},
 };
@@ -27,7 +29,7 @@ pub struct TestFile {
     pub inputs: BTreeMap<String, String>,
     /// The day of the scan, YYYY-MM-DD.
     #[serde(default)]
-    pub today: Option<String>,
+    pub today: Option<Date>,
     /// What the cases start from: a recording beside this file.
     #[serde(default)]
     pub recording: Option<String>,
@@ -95,7 +97,6 @@ impl TestFile {
     pub fn options(&self) -> Options {
         Options {
             inputs: self.inputs.clone(),
-            today: self.today.clone(),
             ..Options::default()
         }
     }
@@ -111,20 +112,23 @@ impl TestFile {
         recording: Option<&Recording>,
     ) -> Result<Vec<Outcome>, String> {
         let ids: BTreeSet<&str> = profile.ids().collect();
+        if self.today.is_none() && profile.inputs.values().any(|input| input.today) {
+            return Err("the profile reads the day of the scan: expected `today`".into());
+        }
         let cases = self.cases.iter();
         cases
             .map(|case| {
                 if let Some(id) = case.expect.keys().find(|id| !ids.contains(id.as_str())) {
                     return Err(format!("case {:?}: there is no check {id:?}", case.name));
                 }
-                let findings = self.judge(case, profile, recording);
+                let findings = self.evaluate(case, profile, recording);
                 let findings = findings.map_err(|e| format!("case {:?}: {e}", case.name))?;
                 Ok(self.compare(case, &findings))
             })
             .collect()
     }
 
-    fn judge(
+    fn evaluate(
         &self,
         case: &Case,
         profile: &Profile,
@@ -171,7 +175,9 @@ impl TestFile {
         }
         let inventory = serde_json::from_value(all).map_err(|e| format!("no inventory: {e}"))?;
         let absent: Vec<Section> = start.absent.iter().copied().collect();
-        let mut findings = profile.evaluate_without(&inventory, &absent);
+        let day = self.today.unwrap_or_default();
+        let context = Evaluation::on(day).without(&absent);
+        let mut findings = profile.evaluate(&inventory, &context);
         // What is written down in place of the recording is all that there is of its section.
         let own: Vec<Section> = self
             .sections
@@ -180,12 +186,12 @@ impl TestFile {
             .copied()
             .collect();
         for result in &mut findings.results {
-            let judged = matches!(result.status, CheckStatus::Pass | CheckStatus::Fail);
-            if let Some(lacks) = start.lacks(profile, &result.id, &own)
-                && judged
+            let decided = matches!(result.status, CheckStatus::Pass | CheckStatus::Fail);
+            if let Some(missing) = start.missing(profile, &result.id, &own)
+                && decided
             {
                 result.status = CheckStatus::Error;
-                result.message = lacks;
+                result.message = missing;
             }
         }
         Ok(findings)

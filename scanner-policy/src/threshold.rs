@@ -1,7 +1,7 @@
 //! Thresholds in the format and with the semantics of the SAF CLI (`saf validate threshold`).
 //!
 //! What that tool would silently skip is an error here, so that no limit is believed to hold that
-//! nobody looks at; the one exception is told in the outcome. Source: mitre/saf,
+//! nobody looks at; the outcome names the one exception. Source: mitre/saf,
 //! `src/commands/validate/threshold.ts`.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use scanner_core::finding::{CheckResult, Findings, HdfStatus, ThresholdOutcome};
 use serde::{Deserialize, Serialize};
 
-use crate::{ProfileError, profile::Place};
+use crate::profile::{Place, ProfileError};
 
 /// Largest threshold file in bytes.
 const MAX_BYTES: usize = 1 << 20;
@@ -203,8 +203,8 @@ impl Thresholds {
         ]
     }
 
-    /// Counts results and compares; every limit that does not hold is told.
-    pub fn judge(&self, findings: &Findings) -> ThresholdOutcome {
+    /// Counts results and compares; the outcome names every limit that does not hold.
+    pub fn evaluate(&self, findings: &Findings) -> ThresholdOutcome {
         let mut tally = Tally {
             outcome: ThresholdOutcome {
                 compliance: compliance(findings),

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use scanner_core::finding::{CheckStatus, Findings, Waiver, WaiverSummary};
 use serde::Deserialize;
 
-use crate::{ProfileError, profile::Place};
+use crate::profile::{Place, ProfileError};
 
 /// Largest waiver file in bytes.
 const MAX_BYTES: usize = 1 << 20;

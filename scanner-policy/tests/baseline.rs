@@ -1,4 +1,4 @@
-//! What is not seen never passes, evidence is bounded, and a bad profile is told where it is wrong.
+//! What is not seen never passes, evidence is bounded, and a bad profile is reported with its place.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,6 +7,7 @@
 
 use scanner_core::{
     ScanEngine as _,
+    engine::Evaluation,
     finding::CheckStatus,
     inventory::{
         Collected, FileEntry, FileKind, Inventory, KernelFacts, Listener, PasswordState, PodFacts,
@@ -17,6 +18,10 @@ use scanner_policy::{
     Profile, builtin,
     profile::{Options, Source},
 };
+
+fn today() -> Evaluation {
+    Evaluation::on(jiff::civil::date(2026, 1, 31))
+}
 
 fn baseline() -> Profile {
     let text = builtin::find("container-baseline").unwrap();
@@ -106,7 +111,7 @@ fn add_file(i: &mut Inventory, path: &str, kind: FileKind, mode: i64) {
 #[test]
 fn what_was_not_seen_is_an_error_and_never_a_pass() {
     let profile = baseline();
-    let nothing = profile.evaluate(&Inventory::default());
+    let nothing = profile.evaluate(&Inventory::default(), &today());
     assert_eq!(nothing.count(CheckStatus::Error), profile.ids().count());
     let mut partial = clean();
     let Collected::Complete { data } = partial.files else {
@@ -117,7 +122,7 @@ fn what_was_not_seen_is_an_error_and_never_a_pass() {
         reasons: vec!["3 not readable".into()],
         unreadable: 3,
     };
-    let findings = profile.evaluate(&partial);
+    let findings = profile.evaluate(&partial, &today());
     let status = |id: &str| findings.results.iter().find(|r| r.id == id).unwrap();
     assert_eq!(status("setuid-files").status, CheckStatus::Error);
     assert!(status("setuid-files").message.contains("3 not readable"));
@@ -147,7 +152,7 @@ fn evidence_is_bounded_and_escaped() {
             0o666,
         );
     }
-    let findings = baseline().evaluate(&inventory);
+    let findings = baseline().evaluate(&inventory, &today());
     let result = findings
         .results
         .iter()
@@ -166,7 +171,7 @@ fn error(check: &str) -> String {
 }
 
 #[test]
-fn a_bad_profile_is_told_with_its_line_and_what_was_expected() {
+fn a_bad_profile_is_reported_with_its_line_and_what_was_expected() {
     for (check, place, expected) in [
         ("    pass: users.(", "p.yaml:10:", "not a CEL expression"),
         (
@@ -282,7 +287,7 @@ fn a_check_that_reads_digests_must_ask_for_them() {
         files: complete(vec![file("/a", FileKind::File, 0o644)]),
         ..Inventory::default()
     };
-    let status = |profile: Profile| profile.evaluate(&found).results[0].status;
+    let status = |profile: Profile| profile.evaluate(&found, &today()).results[0].status;
     let asking = profile(", digest: true").unwrap();
     assert_eq!(status(asking), CheckStatus::Pass);
     let not_asking = profile("").unwrap();
@@ -290,12 +295,12 @@ fn a_check_that_reads_digests_must_ask_for_them() {
 }
 
 #[test]
-fn a_file_that_several_checks_select_is_told_once() {
+fn a_file_that_several_checks_select_is_reported_once() {
     let mut inventory = clean();
     for _ in 0..2 {
         add_file(&mut inventory, "/etc/shadow", FileKind::File, 0o644);
     }
-    let findings = baseline().evaluate(&inventory);
+    let findings = baseline().evaluate(&inventory, &today());
     let found = findings
         .results
         .iter()

@@ -2,6 +2,7 @@
 
 use scanner_core::{
     ScanEngine as _,
+    engine::Evaluation,
     finding::CheckStatus,
     inventory::{Collected, FileEntry, FileKind, Inventory, Section},
 };
@@ -42,6 +43,10 @@ checks:
     violations: files.filter(f, f.capabilities.size() > 0).map(f, f.path)
 ";
 
+fn today() -> Evaluation {
+    Evaluation::on(jiff::civil::date(2026, 1, 31))
+}
+
 fn file(path: &str, digest: &str, capabilities_known: bool) -> FileEntry {
     FileEntry {
         path: path.into(),
@@ -67,7 +72,7 @@ fn statuses(app: FileEntry, files_listed: bool) -> Vec<CheckStatus> {
         files_listed,
         ..Inventory::default()
     };
-    let findings = profile.evaluate(&inventory);
+    let findings = profile.evaluate(&inventory, &today());
     findings.results.iter().map(|r| r.status).collect()
 }
 

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use scanner_core::finding::CheckStatus;
+use scanner_core::{ScanEngine as _, finding::CheckStatus};
 use scanner_policy::{
     Profile, builtin,
     profile::{Options, Source},
@@ -95,7 +95,7 @@ fn the_published_schema_and_table_are_those_of_the_code() {
         let published = fs::read_to_string(&path).unwrap_or_default();
         assert!(
             published == text,
-            "{file} is not current; run: UPDATE_SCHEMA=1 cargo test -p scanner-policy"
+            "{file} is not current; run: UPDATE_SCHEMA=1 cargo test -p secure-scan-policy"
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::{End, Tree};
+use crate::{end::End, tree::Tree};
 
 fn each(
     root: &dyn Tree,

@@ -3,14 +3,14 @@
 use std::io::{self, Write};
 
 use rustix::io::Errno;
-use scanner_core::inventory::changes::{MAX_ENTRIES, MAX_PROCESSES, MAX_SOCKETS, WATCHED};
+use scanner_inventory::changes::{MAX_ENTRIES, MAX_PROCESSES, MAX_SOCKETS, WATCHED};
 
 use crate::{
-    Subject,
     procs::{of_container, read, rows},
+    subject::Subject,
 };
 
-/// Lines of `scanner_core::inventory::changes` without the moment.
+/// Lines of `scanner_inventory::changes` without the moment.
 pub(crate) struct Moment {
     lines: Vec<String>,
     files: Vec<String>,
@@ -145,13 +145,13 @@ fn socket(protocol: &str, row: &str) -> Option<String> {
 mod tests {
     use std::{fs, net::TcpListener, process::Command};
 
-    use scanner_core::inventory::{
+    use scanner_inventory::{
         Collected, changes,
         wire::{Ending, RawSection},
     };
 
     use super::*;
-    use crate::Root;
+    use crate::root::Root;
 
     #[test]
     fn what_changes_between_two_moments_is_told_and_nothing_else_of_the_tree() {

@@ -13,7 +13,7 @@ use rustix::{
     io::Errno,
     path::Arg,
 };
-use scanner_core::inventory::MAX_DIGEST;
+use scanner_inventory::MAX_DIGEST;
 use sha2::{Digest as _, Sha256};
 
 use crate::tree::Contents;

@@ -6,15 +6,21 @@
 
 mod java;
 mod manifest;
+mod package;
 
 use std::{
     cell::Cell,
     io::{self, Write},
 };
 
-use scanner_core::inventory::{FileKind, FileSelector};
+use scanner_inventory::{FileKind, FileSelector};
 
-use crate::{End, Tree, tree::ReadAt};
+use crate::{
+    end::End,
+    tree::{ReadAt, Tree},
+};
+
+use package::Package;
 
 /// Packages that are told: each is a line, and the reader of an answer takes 50,000 of a section.
 const MAX_PACKAGES: u64 = 40_000;
@@ -41,15 +47,6 @@ const NAMES: [&str; 8] = [
     "*.war",
     "*.ear",
 ];
-
-/// One package.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Package {
-    ecosystem: &'static str,
-    name: String,
-    version: String,
-    license: String,
-}
 
 /// Whether a file at `path` may say what a package is.
 #[cfg(feature = "archive")]

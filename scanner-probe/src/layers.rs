@@ -11,7 +11,7 @@ use std::{
 };
 
 use rustix::{fs::FileType, io::Errno};
-use scanner_core::inventory::{FileSelector, MAX_DIGEST};
+use scanner_inventory::{FileSelector, MAX_DIGEST};
 
 use crate::{
     contents,

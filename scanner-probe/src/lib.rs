@@ -8,6 +8,7 @@ mod accounts;
 pub mod archive;
 mod changes;
 mod contents;
+mod end;
 #[cfg(feature = "archive")]
 mod headers;
 mod language;
@@ -16,46 +17,23 @@ pub mod layers;
 mod packages;
 pub mod procs;
 pub mod root;
+mod subject;
 pub mod tree;
 mod walk;
 
 use std::io::{self, Write};
 
-use rustix::io::Errno;
-use scanner_core::inventory::{InventoryRequest, Section, changes::PART, wire::FrameWriter};
+use scanner_inventory::{InventoryRequest, Section, changes::PART, wire::FrameWriter};
+
+use end::End;
 
 pub use procs::{has_own_root, of_container};
 pub use root::Root;
+pub use subject::Subject;
 pub use tree::Tree;
 
 /// Name of this agent in reports.
 pub const NAME: &str = "probe";
-
-/// What is inventoried.
-#[derive(Debug)]
-pub struct Subject {
-    /// The root filesystem.
-    pub root: Box<dyn Tree>,
-    /// Process whose environment, mounts and sockets are meant; `None` for a plain directory.
-    pub pid: Option<u32>,
-    /// Text in the cgroup of every process that belongs to the target, such as its container id;
-    /// all processes when empty.
-    pub container: String,
-}
-
-/// How a section ended.
-pub(crate) enum End {
-    Ok,
-    /// That many items are missing, and why.
-    Partial(u64, String),
-    Missing(String),
-}
-
-impl End {
-    pub(crate) fn missing(what: &str, error: Errno) -> Self {
-        Self::Missing(format!("{what} cannot be read: {error}"))
-    }
-}
 
 /// Answers `request`.
 ///

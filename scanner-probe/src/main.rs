@@ -12,7 +12,7 @@ use std::{
 };
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-use scanner_core::inventory::InventoryRequest;
+use scanner_inventory::InventoryRequest;
 use scanner_probe::{Root, Subject, answer, has_own_root, of_container};
 
 /// Largest request in bytes.

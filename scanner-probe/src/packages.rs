@@ -12,7 +12,7 @@ use std::{
     io::{self, Write},
 };
 
-use crate::{End, Tree};
+use crate::{end::End, tree::Tree};
 
 /// Where apk keeps what is installed, by the versions of Alpine.
 const APK: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];

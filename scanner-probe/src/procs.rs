@@ -5,9 +5,9 @@ use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write},
 };
 
-use scanner_core::inventory::Section;
+use scanner_inventory::Section;
 
-use crate::{End, Subject};
+use crate::{end::End, subject::Subject};
 
 /// Longest file of `/proc` that is read, in bytes.
 const MAX_PROC: u64 = 4 << 20;

@@ -1,11 +1,12 @@
 //! A root filesystem that cannot be left: every path is resolved within it, by the kernel where it can.
 
 mod by_hand;
+mod tree;
 
 use std::{
     cell::Cell,
     fs::File,
-    io::{self, Read as _, Write},
+    io,
     os::{
         fd::{AsFd as _, AsRawFd as _, OwnedFd},
         unix::fs::FileExt as _,
@@ -20,12 +21,10 @@ use rustix::{
     },
     io::Errno,
 };
-use scanner_core::inventory::FileSelector;
 
 use crate::{
     contents::{self, Reader},
-    tree::{Contents, Meta, ReadAt, Tree},
-    walk,
+    tree::ReadAt,
 };
 
 /// Longest text file that is read, in bytes.
@@ -166,89 +165,4 @@ fn split(path: &str) -> (&str, &str) {
         if parent.is_empty() { "/" } else { parent },
         if name.is_empty() { "." } else { name },
     )
-}
-
-impl Tree for Root {
-    fn meta(&self, path: &str) -> Result<Option<Meta>, Errno> {
-        Ok(self.stat(path)?.as_ref().map(walk::meta))
-    }
-
-    fn state(&self, path: &str) -> Option<String> {
-        let s = self.stat(path).ok()??;
-        Some(format!(
-            "{:x} {} {} {} {} {}.{:09} {}.{:09}",
-            s.st_mode,
-            s.st_uid,
-            s.st_gid,
-            s.st_size,
-            s.st_ino,
-            s.st_mtime,
-            s.st_mtime_nsec,
-            s.st_ctime,
-            s.st_ctime_nsec
-        ))
-    }
-
-    fn contents(&self, path: &str) -> Contents {
-        let (parent, name) = split(path);
-        match self.resolve(parent, OFlags::PATH) {
-            Ok(dir) => self.contents.of(dir.as_fd(), name),
-            Err(_) => Contents::Unknown,
-        }
-    }
-
-    fn capability(&self, path: &str) -> Option<Vec<u8>> {
-        let (parent, name) = split(path);
-        let dir = self.resolve(parent, OFlags::PATH).ok()?;
-        contents::capability(dir.as_fd(), name)
-    }
-
-    fn open(&self, path: &str) -> Result<Option<Box<dyn ReadAt + '_>>, Errno> {
-        let opened = self.regular(path)?;
-        Ok(opened.map(|opened| Box::new(opened) as Box<dyn ReadAt>))
-    }
-
-    fn text(&self, path: &str) -> Result<Option<String>, Errno> {
-        let Some(opened) = self.regular(path)? else {
-            return Ok(None);
-        };
-        let mut bytes = Vec::new();
-        let read = opened.file.take(MAX_TEXT + 1).read_to_end(&mut bytes);
-        if read.map_err(|_| Errno::IO)? as u64 > MAX_TEXT {
-            return Err(Errno::FBIG);
-        }
-        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
-    }
-
-    fn names(&self, path: &str) -> Result<Vec<String>, Errno> {
-        let dir = match self.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY) {
-            Ok(dir) => dir,
-            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(dir)? {
-            if names.len() >= MAX_NAMES {
-                return Err(Errno::FBIG);
-            }
-            let name = entry?.file_name().to_string_lossy().into_owned();
-            if name != "." && name != ".." {
-                names.push(name);
-            }
-        }
-        names.sort();
-        Ok(names)
-    }
-
-    fn is_program(&self, path: &str) -> bool {
-        let found = self.resolve(path, OFlags::PATH).and_then(|fd| fstat(&fd));
-        found.is_ok_and(|stat| {
-            FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
-                && stat.st_mode & 0o111 != 0
-        })
-    }
-
-    fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<u64> {
-        walk::walk(self, selectors, out)
-    }
 }

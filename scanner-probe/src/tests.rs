@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use scanner_core::inventory::{Collected, FileKind, FileSelector, Inventory, parse};
+use scanner_inventory::{Collected, FileKind, FileSelector, Inventory, parse};
 
 use super::*;
 
@@ -148,11 +148,7 @@ fn processes_of_this_machine_are_read() {
     let found = parse::inventory(NAME, &out, "n", &request).unwrap();
     for section in sections {
         let coverage = found.section_coverage(section);
-        assert_eq!(
-            coverage,
-            scanner_core::inventory::Coverage::Complete,
-            "{section}"
-        );
+        assert_eq!(coverage, scanner_inventory::Coverage::Complete, "{section}");
     }
     assert!(found.env.data().unwrap().iter().any(|e| e.name == "PATH"));
     assert!(found.processes.data().unwrap().iter().any(|p| p.pid == 1));

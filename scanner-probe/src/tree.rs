@@ -5,8 +5,8 @@ use std::{
     io::{self, Write},
 };
 
-use rustix::io::Errno;
-use scanner_core::inventory::{FileEntry, FileKind, FileSelector};
+use rustix::{fs::Stat, io::Errno};
+use scanner_inventory::{FileEntry, FileKind, FileSelector};
 
 /// What is known of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,16 @@ pub struct Meta {
     pub gid: u64,
     /// Size in bytes.
     pub size: u64,
+}
+
+/// What a `stat` says; a size below zero is no size.
+pub(crate) fn meta(stat: &Stat) -> Meta {
+    Meta {
+        mode: stat.st_mode,
+        uid: stat.st_uid.into(),
+        gid: stat.st_gid.into(),
+        size: u64::try_from(stat.st_size).unwrap_or_default(),
+    }
 }
 
 /// What is in a file: what a digest was asked for.

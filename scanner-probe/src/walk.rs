@@ -6,15 +6,15 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, openat, statat},
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat},
     io::Errno,
 };
-use scanner_core::inventory::FileSelector;
+use scanner_inventory::FileSelector;
 
 use crate::{
     contents,
     root::Root,
-    tree::{self, Meta, Tree as _},
+    tree::{self, Tree as _, meta},
 };
 
 /// Deepest directory that is entered: one open directory for each level.
@@ -151,15 +151,5 @@ impl Walk<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// A size below zero is no size.
-pub(crate) fn meta(stat: &Stat) -> Meta {
-    Meta {
-        mode: stat.st_mode,
-        uid: stat.st_uid.into(),
-        gid: stat.st_gid.into(),
-        size: u64::try_from(stat.st_size).unwrap_or_default(),
     }
 }

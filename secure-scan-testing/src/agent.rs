@@ -7,7 +7,7 @@ mod wire;
 
 use std::time::Duration;
 
-use scanner_core::inventory::InventoryRequest;
+use scanner_inventory::InventoryRequest;
 use serde_json::Value;
 
 use crate::{

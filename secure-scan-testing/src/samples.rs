@@ -1,6 +1,6 @@
 //! Inventories to begin with.
 
-use scanner_core::inventory::{
+use scanner_inventory::{
     Collected, CommandEntry, Connection, EnvVar, FileEntry, FileKind, Group, Identity, Inventory,
     KernelFacts, LanguagePackage, Listener, Mount, OsRelease, Package, PasswordState, Process,
     ShadowEntry, User,

@@ -2,7 +2,7 @@
 
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
-use scanner_core::inventory::Inventory;
+use scanner_inventory::Inventory;
 use serde_json::Value;
 
 use crate::{Exec, Exit, Script, cluster::State, kubelet::image_id, samples};

@@ -9,7 +9,7 @@ use kube::{
     api::{AttachParams, Patch, PatchParams, Request},
     client::Connection,
 };
-use scanner_core::inventory::{InventoryRequest, Section, parse};
+use scanner_inventory::{InventoryRequest, Section, parse};
 use secure_scan_testing::{Exit, FakeCluster, Script, Target, samples};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;

@@ -2,19 +2,22 @@
 
 #![expect(clippy::panic, reason = "a helper of a test fails the test")]
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use scanner_core::{
-    ScanReport,
+    ScanReport, Verdict,
     event::Silent,
     finding::Severity,
-    report::Verdict,
     target::{PodSelection, TargetRequest},
 };
 use scanner_k8s::{
-    Connection, PreparedScan, ScanRequest, SidecarOptions, Strategy,
-    connect::InMemory,
-    sidecar::{Keep, Mode, Pull},
+    Cluster, PreparedScan, ScanRequest, SidecarOptions, Strategy,
+    api::connect::InMemory,
+    plan::sidecar_options::{Keep, Mode, Pull},
+    scan::PrepareError,
 };
 use scanner_policy::{Profile, profile::Source};
 use secure_scan_testing::{FakeCluster, Fault, Target, samples};
@@ -37,41 +40,34 @@ fn cluster(target: impl Into<Target>) -> FakeCluster {
     FakeCluster::new().pod(web()).answers(target)
 }
 
-fn connect(cluster: &FakeCluster) -> Connection {
-    let connector = cluster.connector();
-    let memory = InMemory::new(move || connector.dial());
-    Connection::in_memory(cluster.config(), memory).expect("a connection")
-}
-
-fn request(strategy: Strategy) -> ScanRequest {
-    ScanRequest {
-        strategy,
-        target: TargetRequest {
-            namespace: "shop".parse().expect("a name"),
-            pod: PodSelection::Name("web-0".parse().expect("a name")),
-            container: None,
-        },
-        profile: "container-baseline".into(),
-        lease_seconds: 120,
-        expected_digest: None,
-        policy: None,
-        threshold: Severity::Medium,
-    }
-}
-
 /// Compiled once: that takes longer than a scan.
-static PROFILE: LazyLock<Profile> = LazyLock::new(|| {
+static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| {
     let source = Source::shipped("container-baseline").expect("a profile");
-    Profile::parse(&source.text, &source.file).expect("a profile")
+    Arc::new(Profile::parse(&source.text, &source.file).expect("a profile"))
 });
 
+async fn prepare(cluster: &FakeCluster, strategy: Strategy) -> Result<PreparedScan, PrepareError> {
+    let connector = cluster.connector();
+    let connected = Cluster::builder(cluster.config())
+        .in_memory(InMemory::new(move || connector.dial()))
+        .build()
+        .expect("a cluster");
+    let target = TargetRequest {
+        namespace: "shop".parse().expect("a name"),
+        pod: PodSelection::Name("web-0".parse().expect("a name")),
+        container: None,
+    };
+    let mut request = ScanRequest::new(target, Arc::clone(&*PROFILE) as _);
+    request.strategy = strategy;
+    request.lease_seconds = 120;
+    request.threshold = Severity::Medium;
+    PreparedScan::new(&connected, request).await
+}
+
 async fn scan(cluster: &FakeCluster, strategy: Strategy) -> ScanReport {
-    let connection = connect(cluster);
-    let prepared = PreparedScan::new(&connection, &*PROFILE, request(strategy)).await;
+    let prepared = prepare(cluster, strategy).await;
     let prepared = prepared.unwrap_or_else(|error| panic!("{error:?}\n{}", told(cluster)));
-    prepared
-        .run(&*PROFILE, &Silent, std::future::pending())
-        .await
+    prepared.run(&Silent, std::future::pending()).await
 }
 
 fn told(cluster: &FakeCluster) -> String {
@@ -89,7 +85,7 @@ fn clean(cluster: &FakeCluster, report: &ScanReport) {
     assert!(cluster.left().is_empty(), "{:?}", cluster.left());
     assert!(cluster.tokens().iter().all(|token| !token.valid));
     let audit = report.post_scan.as_ref().expect("an audit");
-    assert!(audit.shown, "{audit:#?}");
+    assert!(audit.verified, "{audit:#?}");
 }
 
 fn distroless() -> Strategy {
@@ -144,7 +140,14 @@ async fn strategy_distroless_scans_what_has_no_shell() {
 async fn strategy_auto_falls_back_to_the_probe() {
     let cluster = cluster(Target::distroless(samples::healthy()));
     let image = Some("registry.example/probe:1".into());
-    let report = scan(&cluster, Strategy::Auto { image }).await;
+    let report = scan(
+        &cluster,
+        Strategy::Auto {
+            image,
+            then: vec![],
+        },
+    )
+    .await;
     clean(&cluster, &report);
     assert_eq!(report.plan.strategy, "distroless");
 }
@@ -180,13 +183,8 @@ async fn a_scan_that_meets_a_fault_at_any_call_leaves_nothing_after_its_lease() 
             Fault::at(number).lose_answer(),
         ] {
             let cluster = self::cluster(samples::healthy()).fault(fault.clone());
-            let prepared =
-                PreparedScan::new(&connect(&cluster), &*PROFILE, request(Strategy::Container))
-                    .await;
-            if let Ok(prepared) = prepared {
-                let report = prepared
-                    .run(&*PROFILE, &Silent, std::future::pending())
-                    .await;
+            if let Ok(prepared) = prepare(&cluster, Strategy::Container).await {
+                let report = prepared.run(&Silent, std::future::pending()).await;
                 let gone = cluster.left().is_empty();
                 assert!(
                     gone || report.verdict == Verdict::CleanupUnverified,

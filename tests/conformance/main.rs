@@ -12,9 +12,8 @@ use std::{
 };
 
 use scanner_core::inventory::{
-    Coverage, FileKind, FileSelector, Inventory, InventoryRequest, Section, parse,
+    Coverage, FileKind, FileSelector, Inventory, InventoryRequest, Section, collector, parse,
 };
-use scanner_k8s::collector;
 use scanner_probe::{Root, Subject, answer};
 
 fn by_collector(request: &InventoryRequest) -> Inventory {

@@ -19,7 +19,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use scanner_core::report::{Document, Format, render, text::Style};
+use scanner_report::{Document, Format, render, text::Style};
 use serde_json::{Value, json};
 
 /// A report of a real scan of the lab.

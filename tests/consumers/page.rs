@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::Path, process::Command};
 
-use scanner_core::report::Format;
+use scanner_report::Format;
 use serde_json::Value;
 
 use super::{node, reports, run, write};

@@ -2,8 +2,9 @@
 
 use std::{fs, path::Path};
 
-use scanner_core::{finding::Findings, report::Format};
+use scanner_core::finding::Findings;
 use scanner_policy::Thresholds;
+use scanner_report::Format;
 use serde_json::{Value, json};
 
 use super::{node, reports, run, write};

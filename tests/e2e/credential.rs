@@ -134,6 +134,7 @@ async fn a_strangers_client_has_it_only_while_it_is_lent() {
     let pods = Api::<Pod>::namespaced(client.clone(), &site.namespace);
     let secrets = Api::<Secret>::namespaced(client, &site.namespace);
     let params = kube::api::AttachParams::default();
+    #[expect(clippy::disallowed_methods, reason = "the thief's own exec")]
     let exec = pods.exec("web", ["true"], &params).await;
     assert!(exec.is_ok(), "it may exec into the pod");
     assert!(pods.get("web").await.is_err(), "it may not get the pod");

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
-use scanner_k8s::exec::{self, Limits};
-use scanner_tests::{Site, eventually, lab_only, program::probe_image};
+use scanner_tests::{Site, eventually, lab_only, program::probe_image, shell::run_in};
 use serde_json::{Value, json};
 
 pub(crate) const NON_ROOT: &str = "lab.local/distroless:1";
@@ -247,16 +246,10 @@ pub(crate) async fn try_context(
         .to_owned();
     target.container = name.parse().map_err(|_| "name")?;
     let argv = ["/secure-scan-probe", "collect", &id, "n", "20"];
-    let opened = exec::open(&site.client, &target, &argv).await;
-    let mut stream = opened.map_err(|e| e.to_string())?;
-    let limits = Limits {
-        bytes: 1 << 20,
-        total: Duration::from_secs(20),
-        idle: Duration::from_secs(20),
-    };
-    let answer = stream.run(b"{\"sections\":[\"files\"]}", limits).await;
-    stream.close().await;
-    answer.map_err(|e| e.to_string())
+    let request = b"{\"sections\":[\"files\"]}";
+    let answer = run_in(&site.client, &target, &argv, request);
+    let answer = tokio::time::timeout(Duration::from_secs(20), answer).await;
+    answer.map_err(|_| "it did not end in time")?
 }
 
 #[tokio::test]

@@ -2,13 +2,11 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::target::{PodSelection, TargetRequest};
-use scanner_k8s::{
-    exec::{self, Limits},
-    resolve::resolve,
-};
+use scanner_k8s::plan::resolve::resolve;
 use scanner_tests::{
     Site, eventually, lab_only,
     program::{Said, probe_image, program},
+    shell::run_in,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -37,19 +35,12 @@ async fn change_in(site: &Site, pod: &str, container: Option<&str>, script: &str
         pod: PodSelection::Name(pod.parse().expect("name")),
         container: container.map(|name| name.parse().expect("name")),
     };
-    let target = resolve(&site.connection, &request).await;
+    let target = resolve(site.cluster.begin().operator(), &request).await;
     let target = target.expect("resolve").0;
     let argv = ["/bin/sh", "-c", script];
-    let mut stream = exec::open(&site.client, &target, &argv)
-        .await
-        .expect("exec");
-    let limits = Limits {
-        bytes: 1 << 16,
-        total: Duration::from_secs(20),
-        idle: Duration::from_secs(20),
-    };
-    stream.run(b"", limits).await.expect("the script ran");
-    stream.close().await;
+    let ran = run_in(&site.client, &target, &argv, b"");
+    let ran = tokio::time::timeout(Duration::from_secs(20), ran).await;
+    ran.expect("in time").expect("the script ran");
 }
 
 fn evidence(report: &Value, id: &str) -> String {

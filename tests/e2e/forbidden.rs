@@ -6,7 +6,10 @@ use scanner_core::{
     control::ControlEffect,
     plan::{PlannedCommand, PlannedRule},
 };
-use scanner_k8s::{Session, control, guard, manifest};
+use scanner_k8s::{
+    Session, controls, names,
+    plan::{limits, manifest},
+};
 use scanner_tests::Site;
 
 /// Verb, path below the namespace or the root, for what no scan identity may do in any strategy.
@@ -115,10 +118,10 @@ async fn matrix(test: &str, rules: Vec<PlannedRule>, more: &[(&str, &str)]) {
         stdin_bytes: 0,
     };
     plan.rules = rules;
-    plan.rules.push(guard::may_run(&plan.target, &command));
-    let own = manifest::object_name(&plan.scan_id);
-    let session: Arc<Session> = Session::new(site.connection.clone(), plan);
-    let controls = control::all(&session);
+    plan.rules.push(limits::may_run(&plan.target, &command));
+    let own = names::object_name(&plan.scan_id);
+    let session: Arc<Session> = Session::new(site.cluster.begin(), plan);
+    let controls = controls::all(&session);
     for control in &controls {
         control.enforce().await.expect("enforced");
     }
@@ -164,6 +167,6 @@ async fn what_the_identity_of_strategy_container_may_not_do_is_refused() {
 
 #[tokio::test]
 async fn what_the_identity_of_strategy_distroless_may_not_do_is_refused() {
-    let rules = scanner_k8s::distroless::rules("web");
+    let rules = scanner_k8s::strategies::probe_command::rules("web");
     matrix("forbidden2", rules, &[]).await;
 }

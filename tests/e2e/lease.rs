@@ -7,7 +7,7 @@ use kube::{
     Api,
     api::{DeleteParams, Patch, PatchParams, PostParams, Request},
 };
-use scanner_k8s::manifest;
+use scanner_k8s::plan::manifest;
 use scanner_tests::{Site, eventually};
 use serde_json::{Value, json};
 

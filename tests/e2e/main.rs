@@ -45,7 +45,7 @@ use scanner_core::{
     Pipeline, ScanReport, event::Silent, finding::Severity, inventory::PodFacts, pipeline::Stage,
     report::Verdict,
 };
-use scanner_k8s::{Session, control};
+use scanner_k8s::{Session, controls};
 use scanner_tests::{
     Site, eventually,
     fake::{Passes, Script},
@@ -65,7 +65,7 @@ async fn scan(
     Pipeline {
         plan: session.plan().clone(),
         gates: vec![],
-        controls: control::all(session),
+        controls: controls::all(session),
         strategy: Box::new(strategy),
         engine: &Passes,
         pod: PodFacts::default(),
@@ -88,7 +88,6 @@ fn failed_at(report: &ScanReport) -> Stage {
 #[tokio::test]
 async fn a_scan_runs_as_planned_and_leaves_nothing() {
     let site = Site::new("clean").await;
-    let before = site.connection.calls();
     let session = site.session(120).await;
     let report = scan(&session, "sh", "echo looked; exit 0\n", pending()).await;
     assert_eq!(report.verdict, Verdict::Passed, "{}", show(&report));
@@ -101,8 +100,8 @@ async fn a_scan_runs_as_planned_and_leaves_nothing() {
     assert!(text.contains("refused with 401"), "{text}");
     assert_eq!(session.ledger().len(), 5);
     assert_eq!(site.leftovers().await, Vec::<String>::new());
-    let after = site.connection.calls();
-    let calls = after.0 - before.0 + after.1 - before.1;
+    let (operator, scan) = session.segment().calls();
+    let calls = operator + scan;
     assert!(calls <= 25, "{calls} API calls");
     site.remove().await;
 }
@@ -132,6 +131,7 @@ async fn the_credential_is_burnt_while_the_stream_is_still_open() {
         .await;
         let go = ["touch", "/tmp/seen"];
         let params = kube::api::AttachParams::default();
+        #[expect(clippy::disallowed_methods, reason = "the test's own exec")]
         let mut touch = site
             .api::<Pod>()
             .exec("web", go, &params)
@@ -202,7 +202,7 @@ async fn a_target_that_is_replaced_gives_no_findings() {
 async fn without_any_release_the_lease_removes_everything() {
     let site = Site::new("lease").await;
     let session = site.session(5).await;
-    for control in control::all(&session) {
+    for control in controls::all(&session) {
         control.enforce().await.unwrap();
     }
     assert_eq!(

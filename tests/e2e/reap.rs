@@ -3,10 +3,7 @@
 use k8s_openapi::api::{batch::v1::Job, core::v1::Secret};
 use kube::api::{Patch, PatchParams, PostParams};
 use scanner_core::plan::ScanId;
-use scanner_k8s::{
-    control,
-    manifest::{self, object_name},
-};
+use scanner_k8s::{controls, names::object_name, plan::manifest};
 use scanner_tests::{
     Site, eventually,
     program::{Said, program},
@@ -58,7 +55,7 @@ async fn held_scan(site: &Site, finalizer: bool) -> String {
 async fn leftovers_are_removed_and_what_may_run_or_is_not_ours_is_kept() {
     let site = Site::new("reap").await;
     let running = site.session(300).await;
-    for control in control::all(&running) {
+    for control in controls::all(&running) {
         control.enforce().await.unwrap();
     }
     // Somebody's Secret with our labels, and one that is no more than labelled.
@@ -93,7 +90,7 @@ async fn leftovers_are_removed_and_what_may_run_or_is_not_ours_is_kept() {
         6,
         "a running scan's five and the victim: {kept:?}"
     );
-    for control in control::all(&running) {
+    for control in controls::all(&running) {
         control.release().await.unwrap();
     }
     site.remove().await;

@@ -3,8 +3,7 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-use scanner_core::ScanEngine as _;
-use scanner_k8s::collector;
+use scanner_core::{ScanEngine as _, inventory::collector};
 use scanner_policy::{Profile, builtin};
 
 fn main() -> Result<(), Box<dyn Error>> {

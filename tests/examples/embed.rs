@@ -15,7 +15,7 @@ use scanner_core::{
     finding::{CheckStatus, Severity},
     target::{PodSelection, TargetRequest},
 };
-use scanner_k8s::{ConnectOptions, PreparedScan, ScanRequest, Strategy, connect};
+use scanner_k8s::{Cluster, PreparedScan, ScanRequest, Strategy};
 use scanner_policy::{Profile, builtin};
 
 struct Stages;
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let text = builtin::find("container-baseline").ok_or("no such profile")?;
     let profile = Profile::parse(text, "container-baseline")?;
-    let connection = connect(&ConnectOptions::default()).await?;
+    let cluster = Cluster::kubeconfig(None, None).await?;
     let request = ScanRequest {
         strategy: Strategy::Container,
         target,
@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         threshold: Severity::Low,
     };
     // Nothing is written up to here; `prepared.plan()` lists what `run` would do.
-    let prepared = PreparedScan::new(&connection, &profile, request).await?;
+    let prepared = PreparedScan::new(&cluster, &profile, request).await?;
     let interrupt = async {
         // When this resolves the scan stops and cleans up; the report comes after that.
         let _ = tokio::signal::ctrl_c().await;

@@ -12,7 +12,7 @@ use scanner_core::{
 };
 use scanner_k8s::{
     Session,
-    exec::{ExecStream, Limits},
+    api::exec::{ExecStream, Limits},
 };
 
 /// Runs `script` with `sh -s` as the scan's own identity.

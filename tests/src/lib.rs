@@ -11,6 +11,7 @@ pub mod fault;
 pub mod guarded;
 pub mod part;
 pub mod program;
+pub mod shell;
 pub mod thief;
 mod wait;
 
@@ -32,15 +33,18 @@ use kube::{
     core::NamespaceResourceScope,
 };
 use scanner_core::{ScanPlan, Target, target::PodSelection, target::TargetRequest};
-use scanner_k8s::{ConnectOptions, Connection, Session, connect, manifest, resolve::resolve};
+use scanner_k8s::{
+    Cluster, Session, names,
+    plan::{manifest, resolve::resolve},
+};
 use serde_json::{Value, json};
 
 /// A namespace with one running pod, on the cluster that `SCANNER_E2E_CONTEXT` names.
 pub struct Site {
     /// The tests' own client.
     pub client: Client,
-    /// secure-scan's connection.
-    pub connection: Connection,
+    /// The cluster, as secure-scan uses it.
+    pub cluster: Cluster,
     /// The namespace.
     pub namespace: String,
 }
@@ -60,12 +64,9 @@ impl Site {
             .await
             .expect("context");
         let client = Client::try_from(config).expect("client");
-        let connection = connect(&ConnectOptions {
-            kubeconfig: None,
-            context: Some(context),
-        })
-        .await
-        .expect("connect");
+        let cluster = Cluster::kubeconfig(None, Some(&context))
+            .await
+            .expect("a cluster");
         let id = uuid::Uuid::new_v4().simple().to_string();
         let namespace = format!("e2e-{test}-{}", &id[..6]);
         let object = json!({"metadata": {"name": namespace}});
@@ -77,7 +78,7 @@ impl Site {
             .expect("create namespace");
         let site = Self {
             client,
-            connection,
+            cluster,
             namespace,
         };
         site.pod("web").await;
@@ -141,7 +142,7 @@ impl Site {
             pod: PodSelection::Name(name.parse().expect("name")),
             container: None,
         };
-        resolve(&self.connection, &request)
+        resolve(self.cluster.begin().operator(), &request)
             .await
             .expect("resolve")
             .0
@@ -167,17 +168,17 @@ impl Site {
             controls: vec![],
             otherwise: None,
         };
-        Session::new(self.connection.clone(), plan)
+        Session::new(self.cluster.begin(), plan)
     }
 
     /// Every object that carries a scan's label.
     pub async fn leftovers(&self) -> Vec<String> {
-        self.labelled_with(manifest::SCAN_LABEL).await
+        self.labelled_with(names::SCAN_LABEL).await
     }
 
     /// Every object that carries the label of the scan with that id.
     pub async fn leftovers_of(&self, scan: &str) -> Vec<String> {
-        let selector = format!("{}={scan}", manifest::SCAN_LABEL);
+        let selector = format!("{}={scan}", names::SCAN_LABEL);
         self.labelled_with(&selector).await
     }
 

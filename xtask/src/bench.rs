@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         program.clone()
     } else {
         say("== building secure-scan (release)");
-        let build = ["build", "--release", "--package", "scanner-cli"];
+        let build = ["build", "--release", "--package", "secure-scan-cli"];
         cluster::build(&build, "secure-scan")?
     };
     if args.distroless {

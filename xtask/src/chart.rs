@@ -35,7 +35,7 @@ pub(crate) fn run() -> Result<Outcome> {
             .arg(&chart)
             .args(["--kube-version", "1.37.2"]),
     )?;
-    let program = cluster::build(&["build", "--package", "scanner-cli"], "secure-scan")?;
+    let program = cluster::build(&["build", "--package", "secure-scan-cli"], "secure-scan")?;
     let rendered = output(Command::new(program).args(["guard", "render"]))?;
     let rendered = documents(&rendered);
     if rendered.is_empty() || documents(&charted) != rendered {

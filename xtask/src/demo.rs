@@ -15,7 +15,7 @@ const KINDS: &str = "jobs,serviceaccounts,secrets,roles,rolebindings,pods";
 /// Runs the demo. The lab stays up, so that one can try more; `lab down` removes it.
 pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
     say("== building secure-scan");
-    let program = cluster::build(&["build", "--package", "scanner-cli"], "secure-scan")?;
+    let program = cluster::build(&["build", "--package", "secure-scan-cli"], "secure-scan")?;
     cluster.start()?;
     let done = scan(cluster, &program);
     remove(cluster);

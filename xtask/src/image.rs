@@ -105,7 +105,7 @@ pub(crate) fn build(source: &Path, target: &Path) -> Result<PathBuf> {
             "--release",
             "--locked",
             "--package",
-            "scanner-probe",
+            "secure-scan-probe",
         ])
         .args(["--target", &triple, "--target-dir"])
         .arg(target)

@@ -8,6 +8,7 @@ mod demo;
 mod image;
 mod lab;
 mod test;
+mod tidy;
 mod ui;
 
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ enum Task {
     Chart,
     /// Build the image of the probe: an OCI image layout in a tar file, reproducible
     ProbeImage(image::Args),
+    /// Layers, circles of imports, lengths of files and words: prints what breaks a rule of the house
+    Tidy,
     /// Formatting, lints, unit tests, documentation and end-to-end tests
     Test(cluster::Cluster),
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Task::Consumers => consumers::task(),
         Task::Chart => chart::run().map(consumers::code),
         Task::ProbeImage(args) => image::run(&args),
+        Task::Tidy => tidy::run(),
         Task::Test(cluster) => test::run(&cluster),
     };
     result.unwrap_or_else(|error| {

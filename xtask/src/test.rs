@@ -124,7 +124,7 @@ fn tool(name: &str, version: &str, args: &[&str]) -> Result<()> {
 /// Builds the tests and the program outside, starts the lab, runs them in it, and stops the lab.
 fn end_to_end(cluster: &Cluster) -> Result<()> {
     say(&format!("== end-to-end tests on {}", cluster.context()));
-    let build = ["build", "--package", "scanner-cli"];
+    let build = ["build", "--package", "secure-scan-cli"];
     let program = cluster::build(&build, "secure-scan")?;
     let tests = cluster::build(
         &[

@@ -6,6 +6,8 @@ use ring::{
     signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey},
 };
 
+use super::hash::sha256;
+
 /// DER of a `SubjectPublicKeyInfo` of ed25519, up to the 32 bytes of the key.
 const SPKI: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
@@ -104,7 +106,7 @@ impl PublicKey {
 
     /// SHA-256 of its `SubjectPublicKeyInfo` in lower-case hexadecimal: the key id of envelopes.
     pub fn id(&self) -> String {
-        super::sha256(&self.der())
+        sha256(&self.der())
     }
 
     fn der(&self) -> Vec<u8> {

@@ -5,21 +5,17 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use serde::{Deserialize, Serialize};
-
-use super::{AuditKey, Entry, GENESIS, PublicKey, Record, seal, sha256};
+use super::{
+    checkpoint::Checkpoint,
+    entry::{Entry, Record},
+    hash::{GENESIS, sha256},
+    key::{AuditKey, PublicKey},
+    seal,
+    verify::chain_holds,
+};
 
 /// Longest log in bytes; what comes after is told as lost.
 const MAX_BYTES: usize = 64 << 20;
-
-/// Where a log stands: how many lines, and the hash of the last.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Checkpoint {
-    /// Number of lines.
-    pub entries: u64,
-    /// SHA-256 of the last line, in lower-case hexadecimal.
-    pub head: String,
-}
 
 /// Why a log could not be closed as it should.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +132,7 @@ impl AuditLog {
     /// Whether all lines so far are there and follow each other.
     pub fn holds(&self) -> bool {
         let state = self.state();
-        state.lost.is_none() && super::verify::chain_holds(&state.text, &state.at)
+        state.lost.is_none() && chain_holds(&state.text, &state.at)
     }
 
     /// Closes the log with its signed head. Later entries are lost.

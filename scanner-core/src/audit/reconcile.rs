@@ -10,7 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use event::Event;
 
-use super::{Call, Entry, Identity, Verified};
+use super::{
+    entry::{Call, Entry, Identity},
+    verify::Verified,
+};
 
 /// The annotation with which the server says which token it issued.
 const ISSUED: &str = "authentication.kubernetes.io/issued-credential-id";

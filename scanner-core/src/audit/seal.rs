@@ -3,7 +3,10 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
-use super::{AuditKey, Checkpoint, PublicKey};
+use super::{
+    checkpoint::Checkpoint,
+    key::{AuditKey, PublicKey},
+};
 
 /// `predicateType` of the statement over a log.
 pub const PREDICATE_TYPE: &str = "https://secure-scan.io/audit-log/v1";

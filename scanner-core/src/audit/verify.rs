@@ -1,6 +1,12 @@
 //! Shows that a log is as it was written, or where it is not. Pure: bytes in, verdict out.
 
-use super::{Checkpoint, Entry, GENESIS, PublicKey, Record, seal, sha256};
+use super::{
+    checkpoint::Checkpoint,
+    entry::{Entry, Record},
+    hash::{GENESIS, sha256},
+    key::PublicKey,
+    seal,
+};
 
 /// A log whose every byte is as it was written.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
-//! What gates judge: facts of the target's pod and of what surrounds it, as the server tells them.
+//! What gates decide on: facts of the target's pod and of what surrounds it, as the server gives them.
 
-use crate::inventory::PodFacts;
+use scanner_inventory::PodFacts;
 
 /// Something that was asked of the cluster, or why it is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Needs {
     pub network_policies: bool,
 }
 
-/// Everything that gates judge.
+/// Everything that gates decide on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GateFacts {
     /// What the pod's specification and status say of the container.

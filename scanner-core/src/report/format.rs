@@ -1,172 +1,185 @@
-//! The forms of a report by name, and what each needs of a report.
+//! Seam: the form that a report is written in.
 
-use std::{fmt, str::FromStr};
+use std::io;
+
+use scanner_inventory::{Coverage, Section};
 
 use super::{
-    Document, cyclonedx, html, in_toto, junit, markdown, ohdf, policy_report, sarif,
-    text::{self, Style},
+    model::{LocalReport, ScanReport},
     view::View,
 };
-use crate::escape::visible;
 
-/// A form of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// For a reader at a terminal.
-    Terminal,
-    /// The published JSON form, from which all others can be made.
-    Json,
-    /// SARIF 2.1.0, for code scanning.
-    Sarif,
-    /// `JUnit` XML, for CI servers.
-    Junit,
-    /// OASIS Heimdall Data Format, for Heimdall and the SAF CLI.
-    Ohdf,
-    /// One HTML file.
-    Html,
-    /// Markdown for a pull request.
-    Markdown,
-    /// `CycloneDX` 1.6, the bill of materials.
-    CycloneDx,
-    /// `Report` object of `openreports.io`.
-    OpenReports,
-    /// `PolicyReport` object of `wgpolicyk8s.io`.
-    PolicyReport,
-    /// in-toto statement, to be signed.
-    InToto,
-}
+/// Models one form that a report is written in. Text in the fields of a [`View`] is as the target or the
+/// server gave it; the texts of [`View::rows`] are [`Untrusted`](crate::Untrusted) and escape themselves.
+///
+/// ```
+/// use std::io::Write;
+///
+/// use scanner_core::{
+///     ScanReport, Untrusted,
+///     report::{FormatError, ReportFormat, View},
+/// };
+///
+/// /// One line for each check.
+/// struct Csv;
+///
+/// /// A cell that no spreadsheet takes for a formula; `Display` has made control characters visible.
+/// fn cell(text: &Untrusted) -> String {
+///     format!("\"'{}\"", text.to_string().replace('"', "\"\""))
+/// }
+///
+/// impl ReportFormat for Csv {
+///     fn id(&self) -> &str {
+///         "csv"
+///     }
+///
+///     fn file_extension(&self) -> &str {
+///         "csv"
+///     }
+///
+///     fn write(&self, view: &View<'_>, out: &mut dyn Write) -> Result<(), FormatError> {
+///         writeln!(out, "check,severity,counts,headline")?;
+///         for row in view.rows() {
+///             let (id, headline) = (cell(&row.id), cell(&row.headline));
+///             writeln!(out, "{id},{},{},{headline}", row.severity, row.counts)?;
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// fn save(report: &ScanReport, out: &mut dyn Write) -> Result<(), FormatError> {
+///     report.write(&Csv, out)
+/// }
+/// assert_eq!(cell(&"=a\"\u{1b}".into()), "\"'=a\"\"\\u{1b}\"");
+/// ```
+pub trait ReportFormat: Send + Sync {
+    /// Its name, as a user types it: lower-case letters, digits and hyphens.
+    fn id(&self) -> &str;
 
-impl Format {
-    /// Every form.
-    pub const ALL: [Self; 11] = [
-        Self::Terminal,
-        Self::Json,
-        Self::Sarif,
-        Self::Junit,
-        Self::Ohdf,
-        Self::Html,
-        Self::Markdown,
-        Self::CycloneDx,
-        Self::OpenReports,
-        Self::PolicyReport,
-        Self::InToto,
-    ];
+    /// The usual end of the name of a file of this form, without a dot.
+    fn file_extension(&self) -> &str;
 
-    /// Its name, as a user types it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Terminal => "terminal",
-            Self::Json => "json",
-            Self::Sarif => "sarif",
-            Self::Junit => "junit",
-            Self::Ohdf => "ohdf",
-            Self::Html => "html",
-            Self::Markdown => "markdown",
-            Self::CycloneDx => "cyclonedx",
-            Self::OpenReports => "openreports",
-            Self::PolicyReport => "policyreport",
-            Self::InToto => "in-toto",
-        }
-    }
-
-    /// Why this form cannot be made of what is known, if so. `packages` tells whether packages are
-    /// collected, `digest` whether the digest of the image is known; to be asked before a scan too.
+    /// Whether a report with those contents has this form; to be asked before a scan too.
     ///
     /// # Errors
     ///
     /// Fails when something that the form is about is missing.
-    pub const fn possible(self, packages: bool, digest: bool) -> Result<(), NoForm> {
-        match self {
-            Self::CycloneDx if !packages => Err(NoForm {
-                message: "a bill of materials needs packages, which this profile does not collect",
-                hint: "take a profile with a check that reads `packages`",
-            }),
-            Self::InToto if !digest => Err(NoForm {
-                message: "an in-toto statement needs the digest of an image, which is not known here",
-                hint: "scan a container or an image, or take another format",
-            }),
-            _ => Ok(()),
+    fn accepts(&self, contents: Contents) -> Result<(), MissingInput> {
+        let _ = contents;
+        Ok(())
+    }
+
+    /// Writes `view` in this form.
+    ///
+    /// # Errors
+    ///
+    /// Fails when something that the form is about is missing, never with an empty document, and when
+    /// `out` cannot be written to.
+    fn write(&self, view: &View<'_>, out: &mut dyn io::Write) -> Result<(), FormatError>;
+}
+
+/// What a report has that only some forms are about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Contents {
+    /// Whether packages are collected.
+    pub packages: bool,
+    /// Whether the digest of the image is known.
+    pub image_digest: bool,
+}
+
+impl Contents {
+    /// Contents of a scan that is planned.
+    pub const fn new(packages: bool, image_digest: bool) -> Self {
+        Self {
+            packages,
+            image_digest,
         }
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Format {
-    type Err = UnknownFormat;
-
-    fn from_str(text: &str) -> Result<Self, UnknownFormat> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|f| f.name() == text).ok_or(UnknownFormat)
-    }
-}
-
-/// A word that names no form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub struct UnknownFormat;
-
-impl fmt::Display for UnknownFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "expected one of {}",
-            Format::ALL.map(Format::name).join(", ")
-        )
     }
 }
 
 /// Why a report has no such form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct NoForm {
+#[non_exhaustive]
+pub struct MissingInput {
     /// What is missing.
     pub message: &'static str,
     /// What to do next.
     pub hint: &'static str,
 }
 
-/// Renders `document`; `style` is for the terminal alone.
-///
-/// # Errors
-///
-/// Fails when something that the form is about is missing, never with an empty document.
-pub fn render(document: &Document, format: Format, style: Style) -> Result<String, NoForm> {
-    let view = document.view();
-    format.possible(asked_for_packages(&view), view.image_digest.is_some())?;
-    Ok(match format {
-        Format::Terminal => text::render(&view, style),
-        Format::Json => document.json(),
-        Format::Sarif => sarif::render(&view),
-        Format::Junit => junit::render(&view),
-        Format::Ohdf => ohdf::render(&view),
-        Format::Html => html::render(&view),
-        Format::Markdown => markdown::render(&view),
-        Format::CycloneDx => cyclonedx::render(&view, document.sha256()),
-        Format::OpenReports => policy_report::render(&view, policy_report::Api::OpenReports),
-        Format::PolicyReport => policy_report::render(&view, policy_report::Api::WgPolicy),
-        Format::InToto => in_toto::render(&view, document.sha256()),
-    })
+impl MissingInput {
+    /// What is missing, and what to do next.
+    pub const fn new(message: &'static str, hint: &'static str) -> Self {
+        Self { message, hint }
+    }
 }
 
-/// Whether packages were asked for, or nothing is known because the scan could not be done.
-fn asked_for_packages(view: &View<'_>) -> bool {
-    use crate::inventory::{Coverage, Section};
-    let coverage = view.coverage.get(&Section::Packages);
-    view.packages.is_some()
-        || view.findings.is_none()
-        || coverage.is_some_and(|c| *c != Coverage::NotRequested)
+/// Why a report could not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// Something that the form is about is missing.
+    #[error(transparent)]
+    Missing(#[from] MissingInput),
+    /// The writer failed.
+    #[error("cannot write the report")]
+    Write(#[from] io::Error),
+    /// The format's own reason.
+    #[error(transparent)]
+    Other(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Items as they may be shown, one by one.
-pub(crate) fn shown(items: &[String]) -> Vec<String> {
-    items.iter().map(|item| visible(item, 300)).collect()
+impl View<'_> {
+    /// What the report has that only some forms are about. Packages count as there when they were asked
+    /// for, or when nothing is known because the scan could not be done.
+    pub fn contents(&self) -> Contents {
+        let coverage = self.coverage.get(&Section::Packages);
+        Contents {
+            packages: self.packages.is_some()
+                || self.findings.is_empty()
+                || coverage.is_some_and(|c| *c != Coverage::NotRequested),
+            image_digest: self.image_digest.is_some(),
+        }
+    }
 }
 
-/// A JSON document of another standard.
-pub(crate) fn pretty(value: &serde_json::Value) -> String {
-    format!("{value:#}\n")
+impl ScanReport {
+    /// Writes the report in that form.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`ReportFormat::write`] does.
+    pub fn write(
+        &self,
+        format: &dyn ReportFormat,
+        out: &mut dyn io::Write,
+    ) -> Result<(), FormatError> {
+        write(&View::from(self), format, out)
+    }
+}
+
+impl LocalReport {
+    /// Writes the report in that form.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`ReportFormat::write`] does.
+    pub fn write(
+        &self,
+        format: &dyn ReportFormat,
+        out: &mut dyn io::Write,
+    ) -> Result<(), FormatError> {
+        write(&View::from(self), format, out)
+    }
+}
+
+fn write(
+    view: &View<'_>,
+    format: &dyn ReportFormat,
+    out: &mut dyn io::Write,
+) -> Result<(), FormatError> {
+    format.accepts(view.contents())?;
+    format.write(view, out)
 }

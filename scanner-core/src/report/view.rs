@@ -1,25 +1,36 @@
 //! What every format renders: a report of either kind, borrowed, so that no format is written twice.
 
+mod document;
+mod engines;
 mod of;
 mod place;
+mod problems;
 mod scope;
+mod source;
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::borrow::Cow;
 
 use super::{
-    ApiCalls, AuditOutcome, AuditSummary, ControlRecord, ControlStage, Failure, Packages,
-    PostScanAudit, ScanReport, Timing, Verdict,
+    coverage::SectionCoverage,
+    model::ScanReport,
+    packages::Packages,
+    record::{ApiCalls, AuditSummary, ControlRecord, Timing},
 };
 use crate::{
-    Target,
-    escape::visible,
+    alert::SecurityAlert,
+    failure::Failure,
     finding::{CheckResult, CheckStatus, Findings, Severity},
-    gate::GateResult,
-    inventory::{AgentInfo, Coverage, Section},
+    gate::decision::GateResult,
+    target::Target,
 };
+use crate::{evidence::PostScanAudit, verdict::Verdict};
+use scanner_inventory::{AgentInfo, Coverage, escape::visible};
+
+use source::Source;
 
 /// What was scanned.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum Subject<'a> {
     /// A running container of a cluster.
     Container(&'a Target),
@@ -27,9 +38,10 @@ pub enum Subject<'a> {
     Local(&'a str),
 }
 
-/// A report of either kind. Text in it is as the target or the server gave it: every format passes
-/// it through [`crate::escape::visible`].
+/// A report of either kind. Text in its fields is as the target or the server gave it: every format passes
+/// it through [`scanner_inventory::escape::visible`], or takes [`View::rows`], whose texts escape themselves.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct View<'a> {
     /// Version of secure-scan.
     pub tool_version: &'a str,
@@ -37,15 +49,15 @@ pub struct View<'a> {
     pub subject: Subject<'a>,
     /// What the scan amounts to.
     pub verdict: Verdict,
-    /// Name and version of the profile.
-    pub profile: &'a str,
+    /// Names and versions of the engines, in one line.
+    pub engines: String,
     /// How the target was reached.
     pub strategy: &'a str,
     /// Why it was reached so.
     pub reason: Option<&'a str>,
     /// How far the evidence can be trusted.
     pub trust: &'a str,
-    /// In what the thing that was looked at is not the target.
+    /// How the scanned copy differs from the target.
     pub differences: &'a [String],
     /// RFC 3339 time at which the scan started.
     pub started: Option<&'a str>,
@@ -58,17 +70,19 @@ pub struct View<'a> {
     /// Name and version of the policy.
     pub policy: Option<&'a str>,
     /// How the alert of a gate that aborted was raised, or why it was not.
-    pub alert: Option<&'a str>,
+    pub gate_alert: Option<&'a str>,
+    /// What the scan saw that somebody must look into.
+    pub alerts: &'a [SecurityAlert],
     /// Allowances of the policy that matched nothing of this target.
     pub unused_allowances: &'a [String],
     /// What the gates said.
     pub gates: &'a [GateResult],
-    /// What the checks say.
-    pub findings: Option<&'a Findings>,
+    /// What each engine found; empty when the scan could not be done. [`View::per_engine`] gives a view of each.
+    pub findings: &'a [Findings],
     /// Which agent answered.
     pub agent: Option<&'a AgentInfo>,
     /// How completely each section was collected.
-    pub coverage: &'a BTreeMap<Section, Coverage>,
+    pub coverage: &'a SectionCoverage,
     /// Every control and what proves it.
     pub controls: &'a [ControlRecord],
     /// Seconds spent in each stage.
@@ -85,9 +99,13 @@ pub struct View<'a> {
     pub packages: Option<&'a Packages>,
     /// Digest of the image, `sha256:...`, where there is one.
     pub image_digest: Option<&'a str>,
+    /// The findings of every engine of the report.
+    all: &'a [Findings],
+    source: Source<'a>,
+    sha256: Option<&'a str>,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     /// What was scanned, in one line that is safe to show.
     pub fn subject_line(&self) -> String {
         match self.subject {
@@ -101,6 +119,14 @@ impl View<'_> {
         match self.subject {
             Subject::Container(target) => Cow::Borrowed(&target.image),
             Subject::Local(subject) => Cow::Borrowed(subject),
+        }
+    }
+
+    /// What surrounded the scan, where no security control did.
+    pub const fn no_controls(&self) -> Option<&'static str> {
+        match self.subject {
+            Subject::Local(_) => Some("none: no security control surrounded this scan"),
+            Subject::Container(_) => None,
         }
     }
 
@@ -121,30 +147,12 @@ impl View<'_> {
 
     /// Number of results with that status.
     pub fn count(&self, status: CheckStatus) -> usize {
-        self.findings.map_or(0, |f| f.count(status))
+        self.findings.iter().map(|f| f.count(status)).sum()
     }
 
     /// Failed checks that no waiver covers, in the order of [`View::sorted`].
     pub fn failed(&self) -> impl Iterator<Item = &CheckResult> {
         self.sorted().into_iter().filter(|r| r.is_finding())
-    }
-
-    /// Whether that failed check counts, as the verdict has it: no waiver covers it, and it is at
-    /// the threshold or above. Where there are thresholds of numbers, each counts if they are not met.
-    pub fn counts(&self, result: &CheckResult) -> bool {
-        let thresholds = self.findings.and_then(|f| f.thresholds.as_ref());
-        let reached = |from: Option<Severity>| from.is_some_and(|s| result.severity >= s);
-        result.is_finding()
-            && match thresholds {
-                Some(outcome) => !outcome.breaches.is_empty() || reached(outcome.fail_on),
-                None => self.fail_on.is_none() || reached(self.fail_on),
-            }
-    }
-
-    /// Thresholds that were not met. Not yet safe to show.
-    pub fn breaches(&self) -> &[String] {
-        let thresholds = self.findings.and_then(|f| f.thresholds.as_ref());
-        thresholds.map_or(&[], |outcome| &outcome.breaches)
     }
 
     /// When the scan started, where the report says so in a way that can be read.
@@ -158,58 +166,21 @@ impl View<'_> {
         Some(started.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
     }
 
-    /// What could not be looked at, one line for each section; not yet safe to show.
-    pub fn gaps(&self) -> Vec<(Section, String)> {
-        let gap = |(section, coverage): (&Section, &Coverage)| match coverage {
+    /// What was not collected, one line for each section, whose name is safe to show; the line is not yet.
+    pub fn gaps(&self) -> Vec<(&'a str, String)> {
+        let gap = |coverage: &Coverage| match coverage {
             Coverage::Partial {
                 reasons,
                 unreadable,
-            } => Some((
-                *section,
-                format!("partial, {unreadable} unreadable: {}", reasons.join("; ")),
+            } => Some(format!(
+                "partial, {unreadable} unreadable: {}",
+                reasons.join("; ")
             )),
-            Coverage::Unavailable { reason } => {
-                Some((*section, format!("not available: {reason}")))
-            }
+            Coverage::Unavailable { reason } => Some(format!("not available: {reason}")),
             Coverage::Complete | Coverage::NotRequested => None,
         };
-        self.coverage.iter().filter_map(gap).collect()
-    }
-
-    /// Why the scan as a whole is no result: it failed, a gate refused, or something may be left.
-    /// Not yet safe to show.
-    pub fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        if let Some(failure) = self.failure {
-            let hint = failure.hint.as_ref();
-            let hint = hint.map_or_else(String::new, |hint| format!(" (hint: {hint})"));
-            problems.push(format!("{}{hint}", failure.message));
-        }
-        for control in self.controls {
-            if let ControlStage::Failed { reason } = &control.release_verified {
-                problems.push(format!("control {}: not seen gone: {reason}", control.id));
-            }
-        }
-        let audit = self.post_scan.map_or(&[][..], |audit| &audit.checks);
-        for check in audit.iter().filter(|c| c.outcome == AuditOutcome::NotShown) {
-            let evidence = check.evidence.join("; ");
-            problems.push(format!(
-                "after the scan, {}: not shown: {evidence}",
-                check.id
-            ));
-        }
-        let whole = matches!(
-            self.verdict,
-            Verdict::Failed | Verdict::GateAborted | Verdict::CleanupUnverified
-        );
-        if problems.is_empty() && (whole || self.verdict == Verdict::Incomplete && self.nothing()) {
-            problems.push(self.verdict.sentence().to_owned());
-        }
-        problems
-    }
-
-    fn nothing(&self) -> bool {
-        self.findings.is_none_or(|f| f.results.is_empty())
+        let named = |(section, coverage)| gap(coverage).map(|text| (section, text));
+        self.coverage.by_name().filter_map(named).collect()
     }
 }
 

@@ -14,7 +14,7 @@ use scanner_core::{
 };
 use serde_json::{Value, json};
 
-use super::exec_request;
+use crate::plan::limits::exec_request;
 
 type Http = http::Request<Vec<u8>>;
 
@@ -304,11 +304,13 @@ fn pod_as(account: Option<&str>) -> Value {
 
 /// What the identity of a trial may do, so that the guard alone refuses.
 pub(super) fn rules(target: &Target, account: &str) -> Vec<PlannedRule> {
-    let rule = |resources: &[&str], name: Option<&str>, verbs: &[&str]| PlannedRule {
-        api_groups: vec![String::new()],
-        resources: resources.iter().map(ToString::to_string).collect(),
-        resource_names: name.into_iter().map(str::to_owned).collect(),
-        verbs: verbs.iter().map(ToString::to_string).collect(),
+    let rule = |resources: &[&str], name: Option<&str>, verbs: &[&str]| {
+        PlannedRule::of(
+            vec![String::new()],
+            resources.iter().map(ToString::to_string).collect(),
+            name.into_iter().map(str::to_owned).collect(),
+            verbs.iter().map(ToString::to_string).collect(),
+        )
     };
     let pod = Some(target.pod.as_str());
     let ways = ["pods/exec", "pods/attach", "pods/portforward", "pods/proxy"];

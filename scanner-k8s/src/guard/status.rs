@@ -4,7 +4,10 @@ use kube::api::Request;
 use serde_json::Value;
 
 use super::render;
-use crate::{CallError, Connection, error::call};
+use crate::api::{
+    call::{CallError, CallErrorKind, call},
+    client::OperatorClient,
+};
 
 /// Where a binding says which namespaces it covers.
 const SELECTOR: &str = "spec.matchResources.namespaceSelector";
@@ -63,7 +66,7 @@ impl GuardStatus {
     ///
     /// Fails when the server does not let it be read.
     pub async fn read(
-        connection: &Connection,
+        operator: &OperatorClient,
         name: &str,
         selector: &Value,
     ) -> Result<Self, CallError> {
@@ -85,10 +88,10 @@ impl GuardStatus {
             let get = async {
                 let request = Request::new(path).get(name, &kube::api::GetParams::default());
                 let request = request.map_err(kube::Error::BuildRequest)?;
-                connection.operator.request::<Value>(request).await
+                operator.request::<Value>(request).await
             };
             let state = match call(format!("get {kind} {name}"), get).await {
-                Err(error) if error.code() == Some(404) => PartState::Missing,
+                Err(error) if error.kind() == CallErrorKind::NotFound => PartState::Missing,
                 Err(error) => return Err(error),
                 Ok(found) => {
                     let selector = &found["spec"]["matchResources"]["namespaceSelector"];

@@ -3,6 +3,12 @@
 use scanner_core::plan::PlannedCommand;
 
 use super::*;
+use crate::{
+    names::{GUARD_MARK, GUARD_NAME},
+    plan::limits::{ANY_ID, may_add, may_run, may_run_anything, may_run_in_own},
+};
+use scanner_core::Target;
+use serde_json::Value;
 
 fn target() -> Target {
     serde_json::from_value(serde_json::json!({
@@ -13,12 +19,12 @@ fn target() -> Target {
 }
 
 fn command(container: &str, argv: &[&str]) -> PlannedCommand {
-    PlannedCommand {
-        container: container.into(),
-        argv: argv.iter().map(ToString::to_string).collect(),
-        stdin: String::new(),
-        stdin_bytes: 0,
-    }
+    PlannedCommand::new(
+        container,
+        argv.iter().map(ToString::to_string).collect(),
+        String::new(),
+        0,
+    )
 }
 
 #[test]
@@ -89,7 +95,7 @@ fn what_is_rendered_is_five_objects_without_gaps() {
             Some("ValidatingAdmissionPolicy") => {
                 assert_eq!(object["spec"]["failurePolicy"], "Fail");
                 for one in object["spec"]["validations"].as_array().unwrap() {
-                    assert!(one["message"].as_str().unwrap().starts_with(MARK));
+                    assert!(one["message"].as_str().unwrap().starts_with(GUARD_MARK));
                     assert_eq!(one["reason"], "Forbidden");
                 }
             }
@@ -115,9 +121,9 @@ fn the_chart_is_what_is_rendered() {
     let file = std::fs::read_to_string(path).unwrap();
     assert_eq!(file, chart_template(), "run with UPDATE_CHART=1");
     let plain = file
-        .replace("{{ .Values.name }}", NAME)
+        .replace("{{ .Values.name }}", GUARD_NAME)
         .replace("\n    {{- with .Values.namespaceSelector }}\n    namespaceSelector:\n      {{- toYaml . | nindent 6 }}\n    {{- else }} {}\n    {{- end }}", " {}");
-    assert_eq!(plain, render(NAME, &[]));
+    assert_eq!(plain, render(GUARD_NAME, &[]));
 }
 
 #[test]

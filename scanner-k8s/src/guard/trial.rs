@@ -5,22 +5,32 @@ use std::{
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
-use kube::{Api, Client};
 use scanner_core::{
-    ControlError, ScanPlan, Target,
+    ControlError, EnforcedControls, Failure, ScanPlan, Target,
     cause::chain,
+    event::Silent,
+    guarded::{Outcome, Setup, Work, guarded},
     plan::{PlannedCommand, ScanId},
+    report::ControlStage,
+    stage::Stage,
+    work::Progress,
 };
 
-use super::{
-    MARK,
-    attempts::{Attempt, Planned, rules},
-    may_add, may_run,
-};
+use super::attempts::{Attempt, Planned, rules};
+use crate::plan::limits::{may_add, may_run};
 use crate::{
-    Connection, Session, control, distroless, distroless::planner::ProbeContext, error::call,
-    manifest::object_name, session::not_held,
+    api::{
+        call::{CallError, CallErrorKind, ForbiddenBy, call},
+        client::{OperatorClient, ReviewClient},
+        segment::Segment,
+    },
+    controls,
+    names::object_name,
+    pod::access_planner::ProbeContext,
+    run::scope::ScanScope,
+    strategies::distroless,
 };
 
 /// Requests whose time is taken.
@@ -35,6 +45,8 @@ pub struct Attempted {
     pub held: bool,
     /// What the server said.
     pub answer: String,
+    /// Whether the guard refused it.
+    answered: bool,
 }
 
 /// What a trial of the guard came to.
@@ -42,8 +54,8 @@ pub struct Attempted {
 pub struct GuardTrial {
     /// Every attempt; first the planned ones.
     pub attempts: Vec<Attempted>,
-    /// Median time of an exec that the guard judged.
-    pub judged: Duration,
+    /// Median time of an exec that the guard decided on.
+    pub decided: Duration,
     /// Median time of the same exec by the operator, whom the guard lets pass.
     pub passed: Duration,
     /// What of the trial's own objects could not be shown to be gone.
@@ -64,7 +76,7 @@ pub struct FailedTrial {
 impl GuardTrial {
     /// Whether a guard answered at all.
     pub fn answered(&self) -> bool {
-        self.attempts.iter().any(|a| a.answer.contains(MARK))
+        self.attempts.iter().any(|a| a.answered)
     }
 
     /// Whether every attempt came to what it must.
@@ -82,12 +94,12 @@ impl GuardTrial {
 /// Fails when the identity cannot be made, and when it was stopped. What of it exists is removed also
 /// then.
 pub async fn trial(
-    connection: &Connection,
+    segment: &Segment,
     target: &Target,
     id: ScanId,
     stop: impl Future<Output = String>,
 ) -> Result<GuardTrial, FailedTrial> {
-    let pods = Api::<Pod>::namespaced(connection.operator.clone(), target.namespace.as_str());
+    let pods = segment.operator().api::<Pod>(target.namespace.as_str());
     let pod = call("get the pod", pods.get(target.pod.as_str())).await;
     let pod = pod.map_err(|error| FailedTrial {
         error: error.of_control(),
@@ -95,13 +107,9 @@ pub async fn trial(
     })?;
     let volumes = pod.spec.and_then(|s| s.volumes).unwrap_or_default();
     let account = object_name(&id);
-    let command = PlannedCommand {
-        container: target.container.to_string(),
-        // It does not exist: should the guard fail, nothing of the target runs.
-        argv: vec!["/secure-scan-guard-test".into(), id.to_string()],
-        stdin: String::new(),
-        stdin_bytes: 0,
-    };
+    // It does not exist: should the guard fail, nothing of the target runs.
+    let argv = vec!["/secure-scan-guard-test".into(), id.to_string()];
+    let command = PlannedCommand::new(target.container.as_str(), argv, "", 0);
     let context = ProbeContext {
         uid: 65532,
         gid: 65532,
@@ -115,7 +123,7 @@ pub async fn trial(
     let probe = distroless::container(&account, target, image, &context, 30);
     let mut rules = rules(target, &account);
     rules.extend([may_run(target, &command), may_add(target, &probe)]);
-    let plan = ScanPlan {
+    let mut plan = ScanPlan {
         differences: vec![],
         scan_id: id,
         target: target.clone(),
@@ -129,7 +137,7 @@ pub async fn trial(
         gates: vec![],
         policy: None,
         controls: vec![],
-        otherwise: None,
+        fallback: None,
     };
     let planned = Planned {
         target: target.clone(),
@@ -142,54 +150,84 @@ pub async fn trial(
             .map(|v| v.name)
             .unwrap_or_default(),
     };
-    let session = Session::new(connection.clone(), plan);
-    let controls = control::identity(&session);
-    let tried = async {
-        for control in &controls {
-            control.enforce().await?;
+    let scope = ScanScope::new(segment.clone(), plan.clone(), None);
+    let controls = controls::identity(&scope);
+    plan.controls = controls.iter().map(|control| control.plan()).collect();
+    let mut work = Trial {
+        scope: Arc::clone(&scope),
+        planned,
+        tried: None,
+    };
+    let setup = Setup::new(plan, controls, &Silent);
+    let report = guarded(setup, &mut work, stop).await;
+    let left = report
+        .controls
+        .iter()
+        .filter_map(|control| match &control.release_verified {
+            ControlStage::Failed { reason } => Some(reason.clone()),
+            _ => None,
+        });
+    let left = left.collect();
+    match (work.tried, report.failure) {
+        (Some((attempts, decided, passed)), None) => Ok(GuardTrial {
+            attempts,
+            decided,
+            passed,
+            left,
+        }),
+        (_, failure) => {
+            let message = failure.as_ref().map(|failure| failure.message.clone());
+            let remedy = failure.and_then(|failure| failure.remedy);
+            let error = ControlError::new(message.unwrap_or_default()).with_remedy(remedy);
+            Err(FailedTrial { error, left })
         }
-        attack(&session, &planned).await
-    };
-    let tried = tokio::select! {
-        tried = tried => tried,
-        signal = stop => Err(not_held(format!("interrupted by {signal}"))),
-    };
-    let mut left = Vec::new();
-    for control in controls.iter().rev() {
-        // Only proof counts: a failed removal is settled by the verification after it.
-        let _ = control.release().await;
     }
-    for control in controls.iter().rev() {
-        left.extend(control.verify_release().await.err().map(|e| chain(&e)));
-    }
-    let (attempts, judged, passed) = match tried {
-        Ok(tried) => tried,
-        Err(error) => return Err(FailedTrial { error, left }),
-    };
-    Ok(GuardTrial {
-        attempts,
-        judged,
-        passed,
-        left,
-    })
 }
 
-async fn attack(
-    session: &Arc<Session>,
-    planned: &Planned,
-) -> Result<(Vec<Attempted>, Duration, Duration), ControlError> {
-    let (own, operator) = (session.scan_client()?, &session.connection.operator);
+/// What was tried, and the median times of an exec that the guard decides on and of one that it lets pass.
+type Tried = (Vec<Attempted>, Duration, Duration);
+
+/// The attacks, as work that controls surround.
+struct Trial {
+    scope: Arc<ScanScope>,
+    planned: Planned,
+    tried: Option<Tried>,
+}
+
+#[async_trait]
+impl Work for Trial {
+    fn trust(&self) -> String {
+        "nothing is looked at".into()
+    }
+
+    async fn open(&mut self, _: &ScanPlan, _: &EnforcedControls) -> Result<(), Failure> {
+        let tried = attack(&self.scope, &self.planned).await;
+        self.tried = Some(tried.map_err(|error| {
+            Failure::new(Stage::Open, error.kind.clone(), chain(&error)).with_remedy(error.remedy)
+        })?);
+        Ok(())
+    }
+
+    async fn look(&mut self, _: &ScanPlan, _: &mut dyn Progress) -> Result<Outcome, Failure> {
+        Ok(Outcome::default())
+    }
+
+    async fn close(&mut self) {}
+}
+
+async fn attack(scope: &ScanScope, planned: &Planned) -> Result<Tried, ControlError> {
+    let (own, operator) = (&scope.credential().review()?, scope.segment().operator());
     // The authorizer learns of a new binding a moment after it was written.
     for _ in 0..20 {
         let [exec, _] = planned.allowed();
-        if send(own, exec, true).await.held {
+        if as_scan(own, exec, true).await.held {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let mut done = Vec::new();
     for attempt in planned.allowed() {
-        done.push(send(own, attempt, true).await);
+        done.push(as_scan(own, attempt, true).await);
     }
     let sets = [
         planned.execs(),
@@ -198,44 +236,54 @@ async fn attack(
         planned.writes(),
     ];
     for attempt in sets.into_iter().flatten() {
-        done.push(send(own, attempt, false).await);
+        done.push(as_scan(own, attempt, false).await);
     }
     for attempt in planned.by_others() {
-        done.push(send(operator, attempt, false).await);
+        done.push(as_operator(operator, attempt, false).await);
     }
-    let (mut judged, mut passed) = (Vec::new(), Vec::new());
+    let (mut decided, mut passed) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        for (client, times) in [(own, &mut judged), (operator, &mut passed)] {
-            let [exec, _] = planned.allowed();
-            let started = Instant::now();
-            send(client, exec, true).await;
-            times.push(started.elapsed());
-        }
+        let [exec, _] = planned.allowed();
+        let started = Instant::now();
+        as_scan(own, exec, true).await;
+        decided.push(started.elapsed());
+        let [exec, _] = planned.allowed();
+        let started = Instant::now();
+        as_operator(operator, exec, true).await;
+        passed.push(started.elapsed());
     }
-    Ok((done, median(judged), median(passed)))
+    Ok((done, median(decided), median(passed)))
 }
 
-/// Sends one attempt; `allowed` says what must come of it.
-async fn send(client: &Client, attempt: Attempt, allowed: bool) -> Attempted {
-    let request = attempt.request;
-    let answer = call(attempt.what, async { client.request_text(request?).await }).await;
-    let (passed, answer) = match answer {
-        Ok(_) => (Some(true), "allowed".to_owned()),
-        Err(error) => {
-            let text = chain(&error);
-            let passed = if text.contains(MARK) {
-                Some(false)
-            } else {
-                // How the server answers an exec that it would have started.
-                (error.code() == Some(400) && text.contains("pgrade")).then_some(true)
-            };
-            (passed, text)
-        }
+/// Sends one attempt as the scan's identity; `allowed` says what must come of it.
+async fn as_scan(client: &ReviewClient, attempt: Attempt, allowed: bool) -> Attempted {
+    let Attempt { what, request } = attempt;
+    let answer = call(what, async { client.attempt(request?).await }).await;
+    classify(what, answer, allowed)
+}
+
+/// The same as the operator.
+async fn as_operator(client: &OperatorClient, attempt: Attempt, allowed: bool) -> Attempted {
+    let Attempt { what, request } = attempt;
+    let answer = call(what, async { client.attempt(request?).await }).await;
+    classify(what, answer, allowed)
+}
+
+fn classify(what: &'static str, answer: Result<String, CallError>, allowed: bool) -> Attempted {
+    let refused = CallErrorKind::Forbidden {
+        by: ForbiddenBy::Guard,
+    };
+    let passed = match &answer {
+        Ok(_) => Some(true),
+        Err(error) if error.kind() == refused => Some(false),
+        // How the server answers an exec that it would have started.
+        Err(error) => (error.kind() == CallErrorKind::NotUpgraded).then_some(true),
     };
     Attempted {
-        what: attempt.what,
+        what,
         held: passed == Some(allowed),
-        answer,
+        answered: passed == Some(false),
+        answer: answer.map_or_else(|error| chain(&error), |_| "allowed".to_owned()),
     }
 }
 

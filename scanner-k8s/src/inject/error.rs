@@ -1,7 +1,7 @@
 //! Why nothing was injected, and what to do next.
 
 use super::MAX_MANIFEST;
-use crate::distroless::planner::Refusal;
+use crate::pod::access_planner::Refusal;
 
 /// Why nothing was injected.
 #[derive(Debug, thiserror::Error)]

@@ -5,10 +5,12 @@ use std::fmt::Write as _;
 use k8s_openapi::api::core::v1::PodSpec;
 
 use super::{
-    CONTAINER, LABEL, NO_TOKEN,
+    NO_TOKEN,
     edit::{Addition, Step},
 };
-use crate::{distroless, distroless::planner::ProbeContext, facts::TOKEN_MOUNT};
+use crate::names::PROBE_PROGRAM;
+use crate::names::{SIDECAR_CONTAINER, SIDECAR_LABEL};
+use crate::pod::{access_planner::ProbeContext, facts::TOKEN_MOUNT};
 
 /// What one pod template gets.
 #[derive(Debug)]
@@ -45,7 +47,7 @@ impl Sidecar<'_> {
                 text,
             });
         };
-        let label = format!("{LABEL}: {}\n", quoted(self.target));
+        let label = format!("{SIDECAR_LABEL}: {}\n", quoted(self.target));
         match (&template["metadata"], &template["metadata"]["labels"]) {
             (_, serde_json::Value::Object(_)) => add(&["metadata", "labels"], label),
             (serde_json::Value::Object(_), _) => {
@@ -82,9 +84,9 @@ impl Sidecar<'_> {
     /// The container, as an item of a list.
     fn container(&self, token: bool) -> String {
         let mut text = format!(
-            "- name: {CONTAINER}\n  image: {}\n  imagePullPolicy: IfNotPresent\n  command: [{}, serve]\n",
+            "- name: {SIDECAR_CONTAINER}\n  image: {}\n  imagePullPolicy: IfNotPresent\n  command: [{}, serve]\n",
             quoted(self.image),
-            distroless::PROGRAM
+            PROBE_PROGRAM
         );
         if self.ends {
             text.push_str("  restartPolicy: Always\n");

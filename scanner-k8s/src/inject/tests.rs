@@ -1,6 +1,8 @@
 //! What comes out is what went in plus the sidecar, however the manifest is written.
 
 use super::*;
+use crate::names::{SIDECAR_CONTAINER, SIDECAR_LABEL};
+use crate::pod::security_context::PodSecurity;
 
 fn options() -> Options {
     Options {
@@ -164,7 +166,7 @@ fn every_way_to_write_a_manifest_keeps_what_it_says() {
     for source in [json, pretty] {
         let out = inject(&source, &options()).unwrap();
         let value: Value = serde_json::from_str(&out.text).unwrap();
-        assert_eq!(value["spec"]["containers"][1]["name"], CONTAINER);
+        assert_eq!(value["spec"]["containers"][1]["name"], SIDECAR_CONTAINER);
         assert_eq!(inject(&out.text, &options()).unwrap().text, out.text);
     }
     let crlf = inject(&crlf, &options()).unwrap().text;
@@ -181,7 +183,7 @@ fn the_token_of_the_service_account_does_not_reach_the_sidecar() {
     let sidecar = &pod["spec"]["containers"][1];
     assert_eq!(
         sidecar["volumeMounts"][0]["mountPath"],
-        crate::facts::TOKEN_MOUNT
+        crate::pod::facts::TOKEN_MOUNT
     );
     assert_eq!(pod["spec"]["volumes"][0]["name"], NO_TOKEN);
     let without = POD.replace("spec:\n", "spec:\n  automountServiceAccountToken: false\n");
@@ -213,7 +215,7 @@ spec:
     assert_eq!(inits.len(), 2);
     assert_eq!(inits[1]["restartPolicy"], "Always");
     assert_eq!(template["spec"]["containers"].as_array().unwrap().len(), 1);
-    assert_eq!(template["metadata"]["labels"][LABEL], "c");
+    assert_eq!(template["metadata"]["labels"][SIDECAR_LABEL], "c");
     let once = POD.replace("spec:\n", "spec:\n  restartPolicy: OnFailure\n");
     assert!(done(&once, &options()).contains("initContainers:"));
 }

@@ -1,12 +1,11 @@
 //! The API server's clock: by it leases begin and end, whatever the clock of this machine says.
 
-use http::{HeaderMap, Request, header::DATE};
+use http::{HeaderMap, header::DATE};
 use k8s_openapi::jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
-use kube::client::Body;
 
-use crate::{
-    Connection,
-    error::{CallError, call},
+use crate::api::{
+    call::{CallError, call},
+    client::OperatorClient,
 };
 
 /// What the API server says the time is, to the second.
@@ -14,12 +13,10 @@ use crate::{
 /// # Errors
 ///
 /// Fails when it does not answer, or answers without its time.
-pub(super) async fn server_time(connection: &Connection) -> Result<Timestamp, String> {
+pub(super) async fn server_time(operator: &OperatorClient) -> Result<Timestamp, String> {
     let what = "ask the API server for its time";
-    let request = Request::get("/version").body(Body::empty());
-    let request = request.map_err(|error| error.to_string())?;
     // Every answer has the time, also one that refuses.
-    let answer = call(what, connection.operator.send(request)).await;
+    let answer = call(what, operator.get("/version")).await;
     let answer = answer.map_err(|error: CallError| scanner_core::cause::chain(&error))?;
     date(answer.headers()).ok_or_else(|| {
         "the API server does not say what time it is, so nobody knows which scans have ended".into()

@@ -8,8 +8,8 @@ use scanner_core::plan::ScanId;
 use serde_json::Value;
 
 use crate::{
-    manifest::{MANAGER, SCAN_LABEL, object_name},
-    scan::MAX_LEASE,
+    names::{MANAGER, SCAN_LABEL, object_name},
+    plan::request::MAX_LEASE,
 };
 
 /// What an object with a scan's label is.
@@ -204,7 +204,7 @@ fn shape(object: &DynamicObject, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest;
+    use crate::plan::manifest;
     use serde_json::json;
 
     const CREATED: &str = "2026-01-01T00:00:00Z";
@@ -303,12 +303,12 @@ mod tests {
                 &id(),
                 "n",
                 "u",
-                &[scanner_core::plan::PlannedRule {
-                    api_groups: vec![String::new()],
-                    resources: vec!["secrets".into()],
-                    resource_names: vec![],
-                    verbs: vec!["get".into()],
-                }],
+                &[scanner_core::plan::PlannedRule::of(
+                    vec![String::new()],
+                    vec!["secrets".into()],
+                    vec![],
+                    vec!["get".into()],
+                )],
             )),
         ] {
             let states = judged(std::slice::from_ref(&foreign), 9999);

@@ -2,104 +2,127 @@
 
 use std::future::Future;
 
-use scanner_core::{ScanEngine, ScanReport, cause, event::Observer, plan::Otherwise};
+use scanner_core::{
+    FailureKind, Remedy, ScanReport, Verdict, cause, event::Observer, plan::Fallback,
+};
 
-use super::{PreparedScan, ScanRequest, Strategy};
-use crate::{Connection, access::Lacks};
+use super::PreparedScan;
+use crate::{
+    api::segment::Segment,
+    plan::request::{ScanRequest, Strategy},
+};
 
 /// Why strategy container comes first.
-pub(super) const FIRST: &str = "left to choose: container leaves nothing in the pod; a target without a shell \
-                     or without the tools that it needs is then scanned with distroless";
-
-/// Why strategy distroless was taken.
-fn taken(lacks: &Lacks) -> String {
-    format!(
-        "left to choose: container was tried first, {lacks}, and all that the try created is shown to be gone"
-    )
-}
-
-impl ScanRequest {
-    /// What to do when the target lacks a shell or a tool; `None` where the strategy was named.
-    pub(super) fn otherwise(&self) -> Option<Self> {
-        let Strategy::Auto { image } = &self.strategy else {
-            return None;
-        };
-        let strategy = match image.clone() {
-            Some(image) => Strategy::Distroless { image },
-            None => Strategy::Container,
-        };
-        Some(Self {
-            strategy,
-            ..self.clone()
-        })
-    }
-}
+pub(super) const FIRST: &str = "chosen automatically: container leaves nothing in the pod; a target without a shell \
+                     or without the tools that it needs is then scanned with another strategy";
 
 /// When the next strategy is taken.
 const WHEN: &str = "If the target turns out to have no /bin/sh, or not the tools to list its files: all of the above \
-                    is removed and shown to be gone, and then instead";
-/// What the next strategy lacks.
-const NO_IMAGE: &str =
-    "strategy distroless needs an image of the probe: name it with --probe-image";
+                    is removed and confirmed deleted, and then instead";
+/// Why there is no next strategy.
+const NO_IMAGE: &str = "strategy distroless needs an image of the probe, and none was named";
+
+/// Why another strategy was taken.
+fn taken(why: &str) -> String {
+    format!(
+        "chosen automatically: container was tried first, {why}, and all that it created is confirmed deleted"
+    )
+}
+
+/// What to try when the target has no shell or tool, in order; empty where the strategy was named.
+pub(super) fn fallback(request: &ScanRequest) -> Vec<Strategy> {
+    let Strategy::Auto { image, then } = &request.strategy else {
+        return Vec::new();
+    };
+    let probe = image.clone().map(|image| Strategy::Distroless { image });
+    let then = then.iter().cloned().map(Strategy::Custom);
+    probe.into_iter().chain(then).collect()
+}
+
+/// The same request with another strategy.
+pub(super) fn with(request: &ScanRequest, strategy: Strategy) -> ScanRequest {
+    ScanRequest {
+        strategy,
+        ..request.clone()
+    }
+}
 
 /// What would be done after strategy container could not look.
-pub(super) async fn planned(
-    connection: &Connection,
-    engine: &dyn ScanEngine,
-    request: ScanRequest,
-) -> Otherwise {
-    let next = match request.strategy {
-        Strategy::Distroless { .. } => PreparedScan::new(connection, engine, request)
-            .await
-            .map_err(|error| {
-                format!(
-                    "strategy distroless cannot be taken: {}",
-                    cause::chain(&error)
-                )
-            }),
-        _ => Err(NO_IMAGE.into()),
-    };
+pub(super) async fn planned(segment: &Segment, request: ScanRequest) -> Fallback {
+    let next = PreparedScan::in_segment(segment.next(), request).await;
     let (plan, not_possible) = match next {
         Ok(next) => (Some(next.plan), None),
-        Err(why) => (None, Some(format!("nothing is scanned: {why}"))),
+        Err(error) => {
+            let why = cause::chain(&error);
+            (None, Some(format!("nothing is scanned: {why}")))
+        }
     };
-    Otherwise {
+    Fallback {
         when: WHEN.into(),
         plan,
         not_possible,
     }
 }
 
-/// Takes the next strategy after the first could not look; its report tells of both.
-pub(super) async fn second(
-    connection: &Connection,
+/// Where there is no other strategy.
+pub(super) fn none() -> Fallback {
+    Fallback {
+        when: WHEN.into(),
+        plan: None,
+        not_possible: Some(format!("nothing is scanned: {NO_IMAGE}")),
+    }
+}
+
+/// Whether another strategy may be tried after this one: the target does not have what it needs, and nothing is left.
+pub(super) fn may_go_on(report: &ScanReport) -> bool {
+    let kind = report.failure.as_ref().map(|failure| &failure.kind);
+    report.verdict == Verdict::Failed
+        && matches!(kind, Some(FailureKind::NoShell | FailureKind::NoTool))
+}
+
+/// Takes the next strategy that can be taken after the first could not look; its report tells of both.
+pub(super) async fn next(
+    segment: &Segment,
     mut first: ScanReport,
-    lacks: &Lacks,
-    request: ScanRequest,
-    engine: &dyn ScanEngine,
+    request: &ScanRequest,
+    fallback: Vec<Strategy>,
     observer: &dyn Observer,
     interrupt: impl Future<Output = String>,
 ) -> ScanReport {
-    let Strategy::Distroless { .. } = request.strategy else {
-        return first.with_hint(&format!(
-            "{lacks}, and {NO_IMAGE}; or scan a pod of the scan's own with secure-scan \
-             sidecar"
-        ));
+    let failure = first.failure.as_ref();
+    let why = match failure.map(|failure| &failure.kind) {
+        Some(FailureKind::NoShell) => "the target has no /bin/sh".to_owned(),
+        _ => "the target does not have the tools that it needs".to_owned(),
     };
-    match Box::pin(PreparedScan::new(connection, engine, request)).await {
-        Ok(mut next) => {
-            next.plan.reason = Some(taken(lacks));
-            let (mut report, _) = next.run_once(engine, observer, interrupt).await;
-            report.api_calls.operator += first.api_calls.operator;
-            report.api_calls.scan += first.api_calls.scan;
-            report.seconds += first.seconds;
-            report.started = std::mem::take(&mut first.started);
-            report
-        }
-        Err(error) => first.with_hint(&format!(
-            "{lacks}, and strategy distroless cannot be taken: {}; take secure-scan \
-             sidecar --inert, which reads the image in a pod of the scan's own",
-            cause::chain(&error)
-        )),
+    if fallback.is_empty() {
+        return first.with_remedy(Remedy::NameProbeImage);
     }
+    let mut refused = None;
+    for strategy in fallback {
+        let next = PreparedScan::in_segment(segment.next(), with(request, strategy));
+        match Box::pin(next).await {
+            Ok(mut next) => {
+                next.plan.reason = Some(taken(&why));
+                let mut report = next.run_once(observer, interrupt).await;
+                report.api_calls.operator += first.api_calls.operator;
+                report.api_calls.scan += first.api_calls.scan;
+                report.seconds += first.seconds;
+                report.started = std::mem::take(&mut first.started);
+                return report;
+            }
+            Err(error) => {
+                refused.get_or_insert(error);
+            }
+        }
+    }
+    if let (Some(error), Some(failure)) = (refused, &mut first.failure) {
+        let why = cause::chain(&error);
+        failure.message = format!(
+            "{}; strategy distroless cannot be taken: {why}",
+            failure.message
+        );
+        let remedy = error.remedy().unwrap_or(Remedy::UseImage);
+        return first.with_remedy(remedy);
+    }
+    first
 }

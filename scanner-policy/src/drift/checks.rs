@@ -1,10 +1,8 @@
 //! The checks of drift: what each kind of difference means, the worst first.
 
-use std::collections::BTreeMap;
+use scanner_core::finding::{CheckResult, CheckStatus, EngineRef, Findings, Severity};
 
-use scanner_core::finding::{CheckResult, CheckStatus, Findings, ProfileRef, Severity};
-
-use super::Drift;
+use super::differences::Differences;
 
 /// Items of evidence that are kept.
 const MAX_EVIDENCE: usize = 50;
@@ -94,7 +92,7 @@ const CHECKS: [Check; 10] = [
 ];
 
 /// One result for each check, and one that says what could not be compared.
-pub(super) fn findings(drift: Drift) -> Findings {
+pub(super) fn findings(drift: Differences) -> Findings {
     let lists = [
         drift.executables_added,
         drift.executables_changed,
@@ -162,7 +160,7 @@ pub(super) fn findings(drift: Drift) -> Findings {
     for result in &mut results {
         result.limits.clone_from(&limits);
     }
-    of_drift(results)
+    Findings::new(reference(), results)
 }
 
 /// What a scan that only reads an image says: how much it read.
@@ -171,7 +169,7 @@ pub(super) fn image_read(files: usize) -> Findings {
         0 => (CheckStatus::Error, "no file was seen".to_owned()),
         files => (CheckStatus::Pass, format!("{files} files and directories")),
     };
-    of_drift(vec![result(
+    let read = result(
         "drift-image-read",
         "The image was read",
         Severity::Medium,
@@ -179,23 +177,13 @@ pub(super) fn image_read(files: usize) -> Findings {
         message,
         &[],
         ("the container is compared with it", "scan again"),
-    )])
+    );
+    Findings::new(reference(), vec![read])
 }
 
-fn of_drift(results: Vec<CheckResult>) -> Findings {
-    Findings {
-        profile: ProfileRef {
-            name: "drift".into(),
-            version: "1".into(),
-            title: "The running container is its image".into(),
-            digest: String::new(),
-            inputs: BTreeMap::new(),
-            selection: Vec::new(),
-        },
-        results,
-        thresholds: None,
-        waivers: None,
-    }
+/// Name and version of the checks of drift.
+pub(super) fn reference() -> EngineRef {
+    EngineRef::new("drift", "1").with_title("The running container is its image")
 }
 
 fn bounded(items: &[String]) -> String {
@@ -220,19 +208,11 @@ fn result(
     found: &[String],
     (rationale, fix): (&str, &str),
 ) -> CheckResult {
-    CheckResult {
-        id: id.into(),
-        title: title.into(),
-        severity,
-        status,
-        message,
-        evidence: found.iter().take(MAX_EVIDENCE).cloned().collect(),
-        evidence_total: found.len() as u64,
-        rationale: rationale.into(),
-        fix: fix.into(),
-        limits: Vec::new(),
-        tags: vec!["drift".into()],
-        references: Vec::new(),
-        waiver: None,
-    }
+    let mut result = CheckResult::new(id, title, severity).with_advice(rationale, fix);
+    result.status = status;
+    result.message = message;
+    result.evidence = found.iter().take(MAX_EVIDENCE).cloned().collect();
+    result.evidence_total = u64::try_from(found.len()).unwrap_or(u64::MAX);
+    result.tags = vec!["drift".into()];
+    result
 }

@@ -4,11 +4,15 @@ use std::sync::{Mutex, PoisonError};
 
 use scanner_core::{
     ScanEngine,
-    finding::Findings,
+    engine::Evaluation,
+    finding::{EngineRef, Findings},
     inventory::{Inventory, InventoryRequest, Section},
 };
 
-use super::{checks, judge, request};
+use super::{
+    checks,
+    compare::{compare, request},
+};
 
 /// Keeps the inventory of an image.
 #[derive(Debug, Default)]
@@ -23,11 +27,15 @@ impl ReadImage {
 }
 
 impl ScanEngine for ReadImage {
+    fn reference(&self) -> EngineRef {
+        checks::reference()
+    }
+
     fn request(&self) -> InventoryRequest {
         request(&[], true)
     }
 
-    fn evaluate(&self, inventory: &Inventory) -> Findings {
+    fn evaluate(&self, inventory: &Inventory, _: &Evaluation) -> Findings {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(inventory.clone());
         let files = inventory.files.data().map_or(0, Vec::len);
         checks::image_read(files)
@@ -36,22 +44,38 @@ impl ScanEngine for ReadImage {
 
 /// Holds a running container against its image.
 #[derive(Debug)]
-pub struct Drift {
-    /// What the image holds.
-    pub image: Inventory,
-    /// Whether the container is read by a probe, which reads the capabilities of files; a shell does not.
-    pub capabilities: bool,
+pub struct DriftEngine {
+    image: Inventory,
+    capabilities: bool,
 }
 
-impl ScanEngine for Drift {
+impl DriftEngine {
+    /// Compares a container with what its image holds.
+    pub const fn new(image: Inventory) -> Self {
+        Self {
+            image,
+            capabilities: false,
+        }
+    }
+
+    /// The same that also compares the capabilities of files, which a probe reads and a shell does not.
+    #[must_use]
+    pub const fn with_capabilities(mut self, read: bool) -> Self {
+        self.capabilities = read;
+        self
+    }
+}
+
+impl ScanEngine for DriftEngine {
+    fn reference(&self) -> EngineRef {
+        checks::reference()
+    }
+
     fn request(&self) -> InventoryRequest {
         request(&[Section::Mounts], self.capabilities)
     }
 
-    fn evaluate(&self, inventory: &Inventory) -> Findings {
-        let containers = inventory.pod.data().into_iter().flat_map(|p| &p.containers);
-        let mounts = containers.filter(|c| c.target).flat_map(|c| &c.mounts);
-        let planned: Vec<String> = mounts.map(|m| m.path.clone()).collect();
-        judge(&self.image, inventory, &planned)
+    fn evaluate(&self, inventory: &Inventory, _: &Evaluation) -> Findings {
+        compare(&self.image, inventory)
     }
 }

@@ -1,11 +1,15 @@
 //! Every kind of change is found by the check that is meant for it, and nothing else speaks.
 
 use scanner_core::{
-    finding::{CheckStatus, Severity},
-    report::Verdict,
+    Verdict,
+    finding::{CheckStatus, Findings, Severity},
+    inventory::{
+        Collected, ContainerFacts, FileEntry, FileKind, Inventory, Mount, PodFacts, Section,
+        VolumeMountFacts,
+    },
 };
 
-use super::*;
+use super::{compare::request, *};
 
 fn file(path: &str, mode: i64, digest: &str) -> FileEntry {
     FileEntry {
@@ -60,7 +64,27 @@ fn tree(files: Vec<FileEntry>) -> Inventory {
         mounts: Collected::Complete {
             data: mounts.into(),
         },
+        pod: planning(&[]),
         ..Inventory::default()
+    }
+}
+
+/// A pod whose specification mounts these paths.
+fn planning(paths: &[&str]) -> Collected<PodFacts> {
+    let mounts = paths.iter().map(|path| VolumeMountFacts {
+        path: (*path).into(),
+        ..VolumeMountFacts::default()
+    });
+    let container = ContainerFacts {
+        target: true,
+        mounts: mounts.collect(),
+        ..ContainerFacts::default()
+    };
+    Collected::Complete {
+        data: PodFacts {
+            containers: vec![container],
+            ..PodFacts::default()
+        },
     }
 }
 
@@ -75,14 +99,17 @@ fn failed(findings: &Findings) -> Vec<&str> {
 fn drift_of(change: impl FnOnce(&mut Vec<FileEntry>)) -> Findings {
     let mut files = base();
     change(&mut files);
-    judge(&tree(base()), &tree(files), &[])
+    compare(&tree(base()), &tree(files))
 }
 
 #[test]
 fn a_container_that_is_its_image_passes() {
     let findings = drift_of(|_| {});
     assert_eq!(failed(&findings), Vec::<&str>::new());
-    assert_eq!(Verdict::of(&findings, Severity::Info), Verdict::Passed);
+    assert_eq!(
+        Verdict::of(std::slice::from_ref(&findings), Severity::Info),
+        Verdict::Passed
+    );
     assert!(findings.results[0].limits[0].contains("/etc/hosts"));
 }
 
@@ -160,17 +187,16 @@ fn what_is_mounted_is_left_out_unless_nobody_planned_it() {
         unreachable!()
     };
     data.push(mount("/run/secrets/token"));
-    // The specification names it by a link of the image.
-    let planned = judge(&tree(base()), &running, &["/var/run/secrets/token".into()]);
-    assert_eq!(failed(&planned), Vec::<&str>::new());
-    let hidden = judge(&tree(base()), &running, &[]);
+    let hidden = compare(&tree(base()), &running);
     assert_eq!(failed(&hidden), ["drift-mount"]);
+    // The specification names it by a link of the image.
+    running.pod = planning(&["/var/run/secrets/token"]);
+    let planned = compare(&tree(base()), &running);
+    assert_eq!(failed(&planned), Vec::<&str>::new());
     files.push(file("/run/x", 0o755, "dd"));
-    let beside = judge(
-        &tree(base()),
-        &tree(files),
-        &["/var/run/secrets/token".into()],
-    );
+    let mut beside = tree(files);
+    beside.pod = planning(&["/var/run/secrets/token"]);
+    let beside = compare(&tree(base()), &beside);
     assert!(failed(&beside).contains(&"drift-executable-added"));
 }
 
@@ -188,14 +214,28 @@ fn what_could_not_be_read_is_never_a_pass() {
     let gone = Inventory::default();
     for findings in [
         unread,
-        judge(&partial, &tree(base()), &[]),
-        judge(&tree(base()), &partial, &[]),
-        judge(&gone, &tree(vec![]), &[]),
-        judge(&tree(vec![]), &tree(vec![]), &[]),
+        compare(&partial, &tree(base())),
+        compare(&tree(base()), &partial),
+        compare(&gone, &tree(vec![])),
+        compare(&tree(vec![]), &tree(vec![])),
     ] {
         assert_eq!(findings.count(CheckStatus::Pass), 0);
-        assert_eq!(Verdict::of(&findings, Severity::Info), Verdict::Incomplete);
+        assert_eq!(
+            Verdict::of(std::slice::from_ref(&findings), Severity::Info),
+            Verdict::Incomplete
+        );
     }
+}
+
+#[test]
+fn without_the_specification_of_the_pod_no_mount_is_called_unplanned_or_planned() {
+    let mut running = tree(base());
+    running.pod = Collected::NotRequested;
+    let findings = compare(&tree(base()), &running);
+    assert_eq!(findings.count(CheckStatus::Pass), 0);
+    assert_eq!(findings.count(CheckStatus::Fail), 0);
+    let unseen = findings.results.last().unwrap();
+    assert_eq!(unseen.evidence, ["the pod's specification: not asked for"]);
 }
 
 #[test]
@@ -217,8 +257,8 @@ fn what_a_side_could_not_list_was_neither_added_nor_removed() {
         ..tree(vec![])
     };
     let (seen, unseen) = (tree(whole.clone()), partial(closed));
-    assert!(failed(&judge(&unseen, &seen, &[])).is_empty());
-    assert!(failed(&judge(&seen, &unseen, &[])).is_empty());
+    assert!(failed(&compare(&unseen, &seen)).is_empty());
+    assert!(failed(&compare(&seen, &unseen)).is_empty());
     // Where the directory was listed, or everyone may, it was.
     let mut open = base();
     open.push(home(0o755));
@@ -227,11 +267,11 @@ fn what_a_side_could_not_list_was_neither_added_nor_removed() {
     let mut beside = open.clone();
     beside.push(file("/root/id", 0o600, "dd"));
     assert_eq!(
-        failed(&judge(&partial(open), &tree(beside), &[])),
+        failed(&compare(&partial(open), &tree(beside))),
         ["drift-file-added"]
     );
     assert_eq!(
-        failed(&judge(&partial(whole), &tree(added), &[])),
+        failed(&compare(&partial(whole), &tree(added))),
         ["drift-executable-added"]
     );
 }
@@ -262,30 +302,26 @@ fn a_capability_that_a_program_gained_is_a_changed_program() {
         sh.capabilities = names.iter().map(ToString::to_string).collect();
         tree(files)
     };
-    let gained = judge(&tree(base()), &with(&["CAP_SETUID"]), &[]);
+    let gained = compare(&tree(base()), &with(&["CAP_SETUID"]));
     assert_eq!(failed(&gained), ["drift-executable-changed"]);
-    let more = judge(
-        &with(&["CAP_CHOWN"]),
-        &with(&["CAP_CHOWN", "CAP_SETUID"]),
-        &[],
-    );
+    let more = compare(&with(&["CAP_CHOWN"]), &with(&["CAP_CHOWN", "CAP_SETUID"]));
     assert_eq!(failed(&more), ["drift-executable-changed"]);
-    let lost = judge(&with(&["CAP_SETUID"]), &tree(base()), &[]);
+    let lost = compare(&with(&["CAP_SETUID"]), &tree(base()));
     assert_eq!(failed(&lost), ["drift-permissions-changed"]);
-    let same = judge(&with(&["CAP_SETUID"]), &with(&["CAP_SETUID"]), &[]);
+    let same = compare(&with(&["CAP_SETUID"]), &with(&["CAP_SETUID"]));
     assert_eq!(failed(&same), Vec::<&str>::new());
 }
 
 #[test]
-fn capabilities_that_were_not_read_are_told() {
-    let told = |findings: &Findings| {
+fn capabilities_that_were_not_read_are_reported() {
+    let reported = |findings: &Findings| {
         let limits = &findings.results[0].limits;
         limits
             .iter()
             .any(|l| l.contains("capabilities of files were not compared"))
     };
-    assert!(!told(&drift_of(|_| {})));
-    assert!(told(&drift_of(|files| {
+    assert!(!reported(&drift_of(|_| {})));
+    assert!(reported(&drift_of(|files| {
         for file in files.iter_mut() {
             file.capabilities_known = false;
         }

@@ -8,8 +8,11 @@ use scanner_core::inventory::{
     Mount, OsRelease, PodFacts, Process, Section, VolumeFacts, VolumeMountFacts,
 };
 
-use super::{Values, hide_contents, outcome, value};
-use crate::{expression::INPUTS, inputs::Input, profile::Check, types::Type};
+use super::{
+    outcome::outcome,
+    values::{Values, hide_contents, value},
+};
+use crate::{check::Check, expression::INPUTS, inputs::Input, types::Type};
 
 /// Made-up values of every variable, with one item in each list.
 pub(crate) struct Samples(Vec<(&'static str, Value)>);
@@ -60,7 +63,7 @@ impl Samples {
             pod: some_of(pod()),
             ..Inventory::default()
         };
-        let values = Values::new(&inventory, &BTreeMap::new());
+        let values = Values::new(&inventory, &BTreeMap::new(), &Value::Null);
         let mut all: Vec<_> = values.sections.into_iter().collect();
         all.extend(value(&inventory.files).map(|v| (Section::Files, v)));
         all.extend(value(&inventory.commands).map(|v| (Section::Commands, v)));

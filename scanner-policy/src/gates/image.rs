@@ -3,7 +3,7 @@
 use oci_spec::distribution::Reference;
 use scanner_core::escape::visible;
 
-use super::{Seen, fine, list, objection};
+use super::seen::{Seen, fine, list, objection};
 use crate::signature::Signature;
 
 fn parse(image: &str) -> Option<Reference> {

@@ -6,7 +6,7 @@ use scanner_core::{
     gate::{Known, Siblings},
 };
 
-use super::{Seen, fine, list, objection};
+use super::seen::{Seen, fine, list, objection};
 
 /// `sha256:…` after the last `@`, or of an id that is a digest alone.
 fn digest(image: &str) -> Option<&str> {

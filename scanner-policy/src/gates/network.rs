@@ -5,7 +5,7 @@ use scanner_core::{
     gate::{Known, Limit, NetworkPolicyFact, ServiceFact},
 };
 
-use super::{Seen, fine, list, objection};
+use super::seen::{Seen, fine, list, objection};
 
 pub(super) fn host_ports(ports: &[i64]) -> Seen {
     if ports.is_empty() {

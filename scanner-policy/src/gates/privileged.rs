@@ -2,7 +2,7 @@
 
 use scanner_core::{escape::visible, gate::GateFacts};
 
-use super::{Seen, fine, list, objection, unless};
+use super::seen::{Seen, fine, list, objection, unless};
 
 pub(super) fn namespace(shared: bool, name: &str) -> Seen {
     unless(

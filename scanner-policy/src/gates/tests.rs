@@ -8,7 +8,7 @@ use scanner_core::{
 use super::*;
 use crate::Level;
 
-mod told;
+mod reported;
 
 const A: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const B: &str = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -54,7 +54,7 @@ fn good() -> (GateFacts, ScanPlan) {
         rules: vec![],
         commands: vec![],
         controls: vec![],
-        otherwise: None,
+        fallback: None,
     };
     (facts, plan)
 }
@@ -73,7 +73,7 @@ fn gates(action: Action) -> PolicyGates {
 }
 
 fn decision(gate: GateId, action: Action, facts: &GateFacts, plan: &ScanPlan) -> GateDecision {
-    let results = gates(action).judge(facts, plan);
+    let results = gates(action).decide(facts, plan);
     let found = results.into_iter().find(|r| r.id == gate.name());
     found.unwrap().decision
 }
@@ -218,7 +218,7 @@ const OBJECTIONS: &[(GateId, Change)] = &[
 #[test]
 fn every_gate_is_content_with_a_good_pod() {
     let (facts, plan) = good();
-    for result in gates(Action::Abort).judge(&facts, &plan) {
+    for result in gates(Action::Abort).decide(&facts, &plan) {
         let content = matches!(result.decision, GateDecision::Allow { .. });
         assert_eq!(content, result.id != "image-signature", "{result:?}");
     }
@@ -260,7 +260,7 @@ fn the_default_refuses_no_ordinary_pod() {
         policy,
         signature: None,
     };
-    let results = gates.judge(&facts, &plan);
+    let results = gates.decide(&facts, &plan);
     let aborts = results
         .iter()
         .filter(|r| matches!(r.decision, GateDecision::Abort { .. }));
@@ -308,11 +308,11 @@ fn registries_are_those_of_docker() {
 }
 
 #[test]
-fn a_required_control_that_the_scan_lacks_aborts() {
+fn a_required_control_that_the_scan_does_not_have_aborts() {
     let (facts, plan) = good();
     let mut gates = gates(Action::Allow);
     gates.policy.require_controls = ["admission-guard".to_owned()].into();
-    let results = gates.judge(&facts, &plan);
+    let results = gates.decide(&facts, &plan);
     let last = results.last().unwrap();
     assert!(
         matches!(&last.decision, GateDecision::Abort { reason } if reason.contains("admission-guard")),
@@ -329,7 +329,7 @@ fn isolation_is_required_where_there_is_something_to_isolate() {
     gates.policy.require_isolation = true;
     assert!(gates.required_controls().contains(&"network".to_owned()));
     // This scan starts no pod, and is not refused for the lack of it.
-    let results = gates.judge(&facts, &plan);
+    let results = gates.decide(&facts, &plan);
     assert!(matches!(
         results.last().unwrap().decision,
         GateDecision::Allow { .. }
@@ -337,7 +337,7 @@ fn isolation_is_required_where_there_is_something_to_isolate() {
 }
 
 #[test]
-fn allowances_that_match_nothing_are_told() {
+fn allowances_that_match_nothing_are_reported() {
     let (mut facts, _) = good();
     facts.pod.host_paths = vec!["/etc/localtime".into()];
     let mut gates = gates(Action::Abort);
@@ -362,7 +362,7 @@ fn nothing_is_asked_that_the_policy_allows_anyway() {
 }
 
 #[test]
-fn an_image_that_runs_nowhere_is_judged_by_where_it_comes_from_alone() {
+fn an_image_that_runs_nowhere_is_gated_by_where_it_comes_from_alone() {
     let (facts, mut plan) = good();
     plan.target.form = TargetForm::Image;
     let gates = PolicyGates {
@@ -370,7 +370,7 @@ fn an_image_that_runs_nowhere_is_judged_by_where_it_comes_from_alone() {
         signature: None,
     };
     let ids: Vec<String> = gates
-        .judge(&facts, &plan)
+        .decide(&facts, &plan)
         .into_iter()
         .map(|g| g.id)
         .collect();
@@ -380,16 +380,16 @@ fn an_image_that_runs_nowhere_is_judged_by_where_it_comes_from_alone() {
 
 #[test]
 fn an_image_that_runs_nowhere_needs_no_pin_but_every_other_control() {
-    let judged = |form: TargetForm, wanted: &str| {
+    let refused = |form: TargetForm, wanted: &str| {
         let (facts, mut plan) = good();
         plan.target.form = form;
         let mut gates = gates(Action::Allow);
         gates.policy.require_controls = [wanted.to_owned()].into();
-        let results = gates.judge(&facts, &plan);
+        let results = gates.decide(&facts, &plan);
         let found = results.into_iter().find(|r| r.id == "required-controls");
         matches!(found.unwrap().decision, GateDecision::Abort { .. })
     };
-    assert!(!judged(TargetForm::Image, "target-pin"));
-    assert!(judged(TargetForm::Image, "lease"));
-    assert!(judged(TargetForm::Container, "target-pin"));
+    assert!(!refused(TargetForm::Image, "target-pin"));
+    assert!(refused(TargetForm::Image, "lease"));
+    assert!(refused(TargetForm::Container, "target-pin"));
 }

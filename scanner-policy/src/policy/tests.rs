@@ -1,4 +1,4 @@
-//! Tests of policies: what is shipped, what is inherited, and how errors are told.
+//! Tests of policies: what is shipped, what is inherited, and how errors are reported.
 
 use super::*;
 
@@ -75,7 +75,7 @@ fn a_policy_says_who_must_have_signed() {
             certificate_oidc_issuer: "https://i".into(),
         })
     );
-    // An editor tells the same by the schema.
+    // An editor reports the same by the schema.
     let schema = serde_json::from_str(&json_schema()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     for (more, valid) in [
@@ -152,7 +152,7 @@ fn the_published_schema_is_that_of_the_code_and_takes_the_shipped_policies() {
     assert_eq!(
         published,
         json_schema(),
-        "run: UPDATE_SCHEMA=1 cargo test -p scanner-policy"
+        "run: UPDATE_SCHEMA=1 cargo test -p secure-scan-policy"
     );
     let schema = serde_json::from_str(&published).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();

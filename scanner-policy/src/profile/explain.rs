@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use scanner_core::inventory::{FileSelector, Section};
 
-use super::{Check, Profile, Rule, Scope};
+use super::{compiled::Profile, raw::Scope};
+use crate::check::{Check, Rule};
 
 impl Profile {
     /// What the profile, or its check `id` alone, looks at and why; `None` when it has no such check.
@@ -58,7 +59,7 @@ impl Profile {
             reference.title,
             self.checks.len()
         );
-        for check in &self.checks {
+        for check in self.checks.iter() {
             let sections: Vec<&str> = check.sections.iter().map(|s| s.name()).collect();
             let tags: Vec<&str> = check.tags.iter().map(String::as_str).collect();
             let _ = writeln!(

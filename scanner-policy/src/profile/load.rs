@@ -4,12 +4,16 @@ mod check;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scanner_core::finding::ProfileRef;
+use scanner_core::finding::EngineRef;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Check, Options, Profile, ProfileError, ProfileWarning, Source, error::Place, raw::RawProfile,
+    compiled::Profile,
+    error::{Place, ProfileError, ProfileWarning},
+    raw::RawProfile,
+    source::{Options, Source},
 };
+use crate::check::Check;
 use crate::{
     evaluate::Samples,
     inputs::{Input, shown},
@@ -81,16 +85,14 @@ impl<'a> Loader<'a> {
             _ => Sha256::digest(self.done.values().flatten().copied().collect::<Vec<u8>>()).into(),
         };
         self.unused(place);
+        let mut reference = EngineRef::new(raw.name.value, raw.version)
+            .with_title(raw.title)
+            .with_digest(hex::encode(digest));
+        reference.inputs = inputs;
+        reference.selection = selection;
         Ok(Profile {
-            reference: ProfileRef {
-                name: raw.name.value,
-                version: raw.version,
-                title: raw.title,
-                digest: hex::encode(digest),
-                inputs,
-                selection,
-            },
-            checks: self.checks,
+            reference,
+            checks: self.checks.into(),
             inputs: self.inputs,
             warnings: self.warnings,
         })
@@ -169,10 +171,7 @@ impl<'a> Loader<'a> {
                 ),
             };
             let today = default == Some(None);
-            let value = match default {
-                Some(None) => self.today(),
-                other => other.flatten(),
-            };
+            let value = default.flatten();
             let shows = value.as_ref().map(shown).unwrap_or_default();
             let input = Input {
                 kind: input.r#type,
@@ -187,26 +186,20 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    fn today(&self) -> Option<cel::Value> {
-        let day = self.options.today.clone()?;
-        Some(cel::Value::String(day.into()))
-    }
-
     fn set(&mut self, at: &Place, raw: &RawProfile) -> Result<(), ProfileError> {
         for (name, value) in &raw.set {
-            let today = self.today();
             let Some(input) = self.inputs.get_mut(name) else {
                 return Err(at.error(value, format!("there is no input {name:?} to set")));
             };
             let given = input.kind.of_yaml(&value.value);
             let given = given.map_err(|message| at.error(value, message))?;
-            input.today = given.is_none();
-            let given = given.or(today);
-            if given == input.value {
+            let today = given.is_none();
+            if (&given, today) == (&input.value, input.today) {
                 let message = format!("input {name:?} has this value already");
                 self.warnings.push(ProfileWarning(at.error(value, message)));
             }
             input.value = given;
+            input.today = today;
         }
         Ok(())
     }
@@ -263,12 +256,12 @@ impl<'a> Loader<'a> {
         }
         let shows = self.inputs.iter().filter_map(|(name, input)| {
             let shows = input.value.as_ref().map(shown)?;
-            (input.today || shows != input.default).then(|| (name.clone(), shows))
+            (shows != input.default).then(|| (name.clone(), shows))
         });
         Ok(shows.collect())
     }
 
-    /// Keeps the checks that `--tag` and `--skip-tag` ask for; tells what was asked.
+    /// Keeps the checks that `--tag` and `--skip-tag` ask for; says what was asked.
     fn select(&mut self, at: &Place) -> Result<Vec<String>, ProfileError> {
         let Options {
             tags, skip_tags, ..
@@ -289,12 +282,12 @@ impl<'a> Loader<'a> {
         if self.checks.is_empty() {
             return Err(at.asked("no check is left by the tags that are asked for".into()));
         }
-        let mut told: Vec<String> = tags.iter().map(|t| format!("tag {t}")).collect();
-        told.extend(skip_tags.iter().map(|t| format!("without tag {t}")));
-        if !told.is_empty() {
-            told.push(format!("{} of {before} checks", self.checks.len()));
+        let mut selection: Vec<String> = tags.iter().map(|t| format!("tag {t}")).collect();
+        selection.extend(skip_tags.iter().map(|t| format!("without tag {t}")));
+        if !selection.is_empty() {
+            selection.push(format!("{} of {before} checks", self.checks.len()));
         }
-        Ok(told)
+        Ok(selection)
     }
 
     /// Inputs that no check reads do nothing.

@@ -88,8 +88,11 @@ pub(super) struct RawCheck {
     /// Stable name: lower-case letters, digits and '-'.
     #[schemars(with = "String", regex(pattern = "^[a-z0-9-]{1,64}$"))]
     pub(super) id: Spanned<String>,
-    /// What is true when all is well, in one line.
+    /// How it should be, in one line: the headline of a pass.
     pub(super) title: String,
+    /// What is wrong when it fails, in one line: the headline of a failure. `title` takes its place when absent.
+    #[serde(default)]
+    pub(super) fails: String,
     /// How much a failure matters.
     pub(super) severity: Severity,
     /// Why it matters.

@@ -24,7 +24,10 @@ use sigstore_verify::{
     types::{Bundle, Sha256Hash, SignatureContent, bundle::VerificationMaterialContent},
 };
 
-use super::{MAX_BYTES, MAX_SIGNATURES, another_digest, provider, statement_digests};
+use super::{
+    provider,
+    statement::{MAX_BYTES, MAX_SIGNATURES, another_digest, statement_digests},
+};
 
 /// Who must have signed an image, and the authorities that say who it was.
 #[derive(Debug, Clone, Copy)]

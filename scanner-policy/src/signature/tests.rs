@@ -130,7 +130,7 @@ fn a_node_that_reports_no_digest_has_nothing_that_is_signed() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told() {
+fn what_cannot_be_read_is_an_error() {
     let (pair, public) = key();
     let bundle = simple(&pair, &payload("", KIND));
     for (key, bundle, word) in [

@@ -1,13 +1,13 @@
 //! Tests of thresholds against the semantics of `saf validate threshold`.
 
 use scanner_core::{
+    Verdict,
     finding::{CheckStatus as Status, Severity, Waiver},
-    report::Verdict,
 };
 
 use super::*;
 use crate::{
-    Judge,
+    FindingRules,
     waiver::tests::{findings, result},
 };
 
@@ -63,7 +63,7 @@ fn limits_hold_or_do_not_as_in_the_saf_cli() {
         ("no_impact.total.max: 0", 0),
         ("no_impact: {total: {min: 9}}", 0),
     ] {
-        let outcome = Thresholds::parse(text, "t").unwrap().judge(&sample());
+        let outcome = Thresholds::parse(text, "t").unwrap().evaluate(&sample());
         assert_eq!(outcome.breaches.len(), breaches, "{text}: {outcome:?}");
         let ignored = text.starts_with("no_impact")
             && (text.contains("max: 0") && text.contains("total.max") || text.contains("min: 9"));
@@ -186,15 +186,13 @@ fn the_verdict_is_that_of_the_thresholds_and_of_a_severity_named_beside_them() {
         ),
         (Status::Fail, None, None, Verdict::Findings),
     ] {
-        let judge = Judge {
-            waivers: None,
-            thresholds: threshold.map(|t| ("t".into(), Thresholds::parse(t, "t").unwrap())),
-            fail_on,
-            today: "2026-01-01".parse().unwrap(),
-        };
-        let judged = judge.apply(passed(status));
+        let mut rules = FindingRules::default().with_fail_on(fail_on);
+        if let Some(text) = threshold {
+            rules = rules.with_thresholds("t", Thresholds::parse(text, "t").unwrap());
+        }
+        let found = rules.apply(passed(status), "2026-01-01".parse().unwrap());
         assert_eq!(
-            Verdict::of(&judged, Severity::Low),
+            Verdict::of(&[found], Severity::Low),
             expected,
             "{status:?} {threshold:?}"
         );
@@ -222,7 +220,7 @@ fn each_group_and_severity_has_a_limit_of_its_own() {
                     let text = format!("{other_group}.{other}.max: 0");
                     let breached = !Thresholds::inline(&text)
                         .unwrap()
-                        .judge(&found)
+                        .evaluate(&found)
                         .breaches
                         .is_empty();
                     let own = group == other_group && name == other;

@@ -2,7 +2,10 @@
 
 use cel::common::ast::{IdedExpr, operators};
 
-use super::{Checker, Type, TypeError};
+use super::{
+    check::Checker,
+    model::{Type, TypeError},
+};
 
 impl Checker<'_> {
     pub(super) fn call(

@@ -7,7 +7,7 @@ use cel::common::ast::{
 };
 use scanner_core::inventory::Section;
 
-use super::{Type, TypeError};
+use super::model::{Type, TypeError};
 
 /// Names and what they hold, the innermost last.
 type Scope = Vec<(String, Type)>;

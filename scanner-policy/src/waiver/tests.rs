@@ -1,44 +1,23 @@
-//! Tests of waivers: what they cover, when they end, and what is told of those that do nothing.
+//! Tests of waivers: what they cover, when they end, and which of them did nothing.
 
 use scanner_core::{
-    finding::{CheckResult, ProfileRef, Severity},
-    report::Verdict,
+    Verdict,
+    finding::{CheckResult, EngineRef, Severity},
 };
 
 use super::*;
 
 pub(crate) fn result(id: &str, status: CheckStatus, severity: Severity) -> CheckResult {
-    CheckResult {
-        id: id.into(),
-        title: id.into(),
-        severity,
-        status,
-        message: String::new(),
-        evidence: vec!["seen".into()],
-        evidence_total: 1,
-        rationale: String::new(),
-        fix: String::new(),
-        limits: vec![],
-        tags: vec![],
-        references: vec![],
-        waiver: None,
-    }
+    let mut result = CheckResult::new(id, id, severity);
+    result.status = status;
+    result.message = String::new();
+    result.evidence = vec!["seen".into()];
+    result.evidence_total = 1;
+    result
 }
 
 pub(crate) fn findings(results: Vec<CheckResult>) -> Findings {
-    Findings {
-        profile: ProfileRef {
-            name: "p".into(),
-            version: "1".into(),
-            title: "P".into(),
-            digest: String::new(),
-            inputs: BTreeMap::default(),
-            selection: vec![],
-        },
-        results,
-        waivers: None,
-        thresholds: None,
-    }
+    Findings::new(EngineRef::new("p", "1").with_title("P"), results)
 }
 
 fn day(text: &str) -> Date {
@@ -50,7 +29,7 @@ fn applied(text: &str, status: CheckStatus, today: &str) -> (CheckResult, Waiver
     Waivers::parse(text, "w.yaml")
         .unwrap()
         .apply(&mut all, day(today));
-    let verdict = Verdict::of(&all, Severity::Low);
+    let verdict = Verdict::of(std::slice::from_ref(&all), Severity::Low);
     let summary = all.waivers.unwrap();
     (all.results.remove(0), summary, verdict)
 }
@@ -98,7 +77,7 @@ fn what_is_not_run_does_not_apply_and_what_could_not_look_stays_an_error() {
 }
 
 #[test]
-fn waivers_that_cover_nothing_are_told() {
+fn waivers_that_cover_nothing_are_reported() {
     let (result, summary, _) = applied(A, CheckStatus::Pass, "2027-01-14");
     assert!(result.waiver.is_none());
     assert_eq!(summary.unused, ["a: the check passed"]);

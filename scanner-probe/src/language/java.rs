@@ -10,7 +10,7 @@ use std::{
 use flate2::read::DeflateDecoder;
 use rawzip::{CompressionMethod, ReaderAt, ZipEntry, ZipLocator};
 
-use super::{Package, manifest};
+use super::{manifest, package::Package};
 use crate::tree::ReadAt;
 
 /// Entries of one archive that are looked at.

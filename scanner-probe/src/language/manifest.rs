@@ -7,7 +7,7 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::Package;
+use super::package::Package;
 
 /// Of a `package.json` only this is kept: what else is in it takes no memory.
 #[derive(Deserialize)]

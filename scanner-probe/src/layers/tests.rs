@@ -50,7 +50,7 @@ fn paths(image: &Layers) -> Vec<&str> {
 
 #[test]
 fn packages_of_languages_are_read_without_unpacking() {
-    use scanner_core::inventory::{InventoryRequest, Section, parse};
+    use scanner_inventory::{InventoryRequest, Section, parse};
     let python = "Metadata-Version: 2.1\nName: requests\nVersion: 2.32.3\n";
     let json = r#"{"name": "left-pad", "version": "1.3.0", "license": "WTFPL"}"#;
     let hidden = "app/node_modules/.wh.gone";
@@ -77,7 +77,7 @@ fn packages_of_languages_are_read_without_unpacking() {
     let found = parse::inventory(crate::NAME, &out, "n", &request).unwrap();
     assert_eq!(
         found.language_packages.coverage(),
-        scanner_core::inventory::Coverage::Complete
+        scanner_inventory::Coverage::Complete
     );
     let data = found.language_packages.data().unwrap();
     let names: Vec<&str> = data.iter().map(|p| p.name.as_str()).collect();

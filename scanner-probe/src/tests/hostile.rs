@@ -273,7 +273,7 @@ fn fifos_devices_and_sockets_are_told_and_never_opened() {
         assert!(
             matches!(
                 found.section_coverage(*section),
-                scanner_core::inventory::Coverage::Unavailable { .. }
+                scanner_inventory::Coverage::Unavailable { .. }
             ),
             "{section}"
         );

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use proptest::prelude::*;
 use rawzip::{CompressionMethod, ZipArchiveWriter};
-use scanner_core::inventory::Coverage;
+use scanner_inventory::Coverage;
 
 use super::*;
 

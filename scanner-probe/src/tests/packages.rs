@@ -20,7 +20,7 @@ const RPMS: [&str; 3] = [
 
 /// Names and versions of the packages below `root`, and whether they are all.
 fn of(root: &Path) -> Collected<Vec<String>> {
-    let text = |data: Vec<scanner_core::inventory::Package>| {
+    let text = |data: Vec<scanner_inventory::Package>| {
         let texts = data
             .iter()
             .map(|p| format!("{} {} {} {}", p.manager, p.name, p.version, p.arch));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use scanner_core::inventory::{InventoryRequest, Section};
+use scanner_inventory::{InventoryRequest, Section};
 
 /// What was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,11 +1,11 @@
-//! Writes an inventory as the agents do, in the wire format of `scanner_core::inventory::wire`.
+//! Writes an inventory as the agents do, in the wire format of `scanner_inventory::wire`.
 
 mod files;
 mod sockets;
 
 use std::{fmt::Write as _, io::Write as _};
 
-use scanner_core::inventory::{
+use scanner_inventory::{
     Collected, Identity, Inventory, Package, PasswordState, Process, Section, changes::PART,
     wire::FrameWriter,
 };
@@ -281,7 +281,7 @@ fn changes(inventory: &Inventory, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::inventory::{InventoryRequest, parse};
+    use scanner_inventory::{InventoryRequest, parse};
 
     use super::*;
     use crate::samples;

@@ -1,10 +1,23 @@
 //! A view of each kind of report.
 
-use super::{Subject, View};
+use super::{Subject, View, source::Source};
 use crate::{
-    report::{LocalReport, ScanReport},
+    finding::Findings,
+    report::model::{LocalReport, ScanReport},
     target::image_digest,
 };
+
+/// Reports of local scans did not say it in version 1.
+const UNSTATED: &str = "not stated by the version that made this report";
+
+/// The engines that made findings; where none did, those of the plan.
+fn engines(findings: &[Findings], planned: &str) -> String {
+    if findings.is_empty() {
+        return planned.to_owned();
+    }
+    let names: Vec<String> = findings.iter().map(|f| f.engine.to_string()).collect();
+    names.join(", ")
+}
 
 impl<'a> From<&'a ScanReport> for View<'a> {
     fn from(report: &'a ScanReport) -> Self {
@@ -12,7 +25,7 @@ impl<'a> From<&'a ScanReport> for View<'a> {
             tool_version: &report.tool_version,
             subject: Subject::Container(&report.plan.target),
             verdict: report.verdict,
-            profile: &report.plan.profile,
+            engines: engines(&report.findings, &report.plan.profile),
             strategy: &report.plan.strategy,
             reason: report.plan.reason.as_deref(),
             trust: &report.trust,
@@ -22,10 +35,11 @@ impl<'a> From<&'a ScanReport> for View<'a> {
             fail_on: report.fail_on,
             failure: report.failure.as_ref(),
             policy: report.plan.policy.as_deref(),
-            alert: report.alert.as_deref(),
+            gate_alert: report.gate_alert.as_deref(),
+            alerts: &report.alerts,
             unused_allowances: &report.unused_allowances,
             gates: &report.gates,
-            findings: report.findings.as_ref(),
+            findings: &report.findings,
             agent: report.agent.as_ref(),
             coverage: &report.coverage,
             controls: &report.controls,
@@ -36,6 +50,9 @@ impl<'a> From<&'a ScanReport> for View<'a> {
             image_scan: report.image_scan.as_deref(),
             packages: report.packages.as_ref(),
             image_digest: report.plan.target.digest(),
+            all: &report.findings,
+            source: Source::Scan(report),
+            sha256: None,
         }
     }
 }
@@ -46,20 +63,25 @@ impl<'a> From<&'a LocalReport> for View<'a> {
             tool_version: &report.tool_version,
             subject: Subject::Local(&report.subject),
             verdict: report.verdict,
-            profile: &report.profile,
+            engines: engines(&report.findings, &report.profile),
             strategy: "local",
             reason: None,
-            trust: "read by the scanner itself; no tool of the target took part",
+            trust: if report.trust.is_empty() {
+                UNSTATED
+            } else {
+                &report.trust
+            },
             differences: &[],
             started: report.started.as_deref(),
             seconds: None,
             fail_on: report.fail_on,
-            failure: None,
+            failure: report.failure.as_ref(),
             policy: None,
-            alert: None,
+            gate_alert: None,
+            alerts: &[],
             unused_allowances: &[],
             gates: &[],
-            findings: Some(&report.findings),
+            findings: &report.findings,
             agent: Some(&report.agent),
             coverage: &report.coverage,
             controls: &[],
@@ -70,6 +92,9 @@ impl<'a> From<&'a LocalReport> for View<'a> {
             image_scan: None,
             packages: report.packages.as_ref(),
             image_digest: report.image_digest.as_deref().and_then(image_digest),
+            all: &report.findings,
+            source: Source::Local(report),
+            sha256: None,
         }
     }
 }

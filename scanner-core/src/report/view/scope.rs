@@ -1,24 +1,26 @@
 //! How much of a profile and of a target the results are about, and what was asked for and did nothing.
 
-use super::View;
+use super::{Subject, View};
 use crate::{
-    escape::visible,
-    finding::{CheckResult, CheckStatus, Findings},
-    report::Verdict,
+    finding::{CheckResult, CheckStatus, Findings, WaiverSummary},
+    verdict::Verdict,
 };
+use scanner_inventory::escape::visible;
 
 impl View<'_> {
-    /// Why checks of the profile are not among the results, such as `--tag`. Not yet safe to show.
-    pub fn selection(&self) -> &[String] {
-        self.findings.map_or(&[], |f| &f.profile.selection)
+    /// Why checks of a profile are not among the results, such as `--tag`. Not yet safe to show.
+    pub fn selection(&self) -> Vec<String> {
+        self.of_each(|found| found.engine.selection.clone())
     }
 
     /// Inputs whose values are not the profile's own, as `NAME=VALUE`. Not yet safe to show.
     pub fn inputs(&self) -> Vec<String> {
-        let inputs = self.findings.iter().flat_map(|f| &f.profile.inputs);
-        inputs
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect()
+        self.of_each(|found| {
+            let inputs = found.engine.inputs.iter();
+            inputs
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect()
+        })
     }
 
     /// Both as facts with a name, where there are any: one line each that is safe to show.
@@ -46,6 +48,19 @@ impl View<'_> {
 
     /// What the scan amounts to, in one line: that of the verdict, and not more than was looked at.
     pub fn sentence(&self) -> String {
+        let looked = matches!(
+            self.verdict,
+            Verdict::Passed | Verdict::Findings | Verdict::Incomplete
+        );
+        match self.subject {
+            Subject::Local(_) if looked => {
+                format!("{}; no security control surrounded this scan", self.claim())
+            }
+            _ => self.claim(),
+        }
+    }
+
+    fn claim(&self) -> String {
         let selected = !self.selection().is_empty();
         let unseen = self.unseen().count();
         if self.verdict != Verdict::Passed || !selected && unseen == 0 {
@@ -77,21 +92,23 @@ impl View<'_> {
         self.done()
             && self.selection().is_empty()
             && self.unseen().next().is_none()
-            && (self.gaps().is_empty() || self.findings.is_none_or(whole))
+            && (self.gaps().is_empty() || self.findings.iter().all(whole))
     }
 
     /// What was asked for and did nothing, by kind. Not yet safe to show.
-    pub fn notes(&self) -> Vec<(&'static str, &[String])> {
-        let waivers = self.findings.and_then(|f| f.waivers.as_ref());
-        let thresholds = self.findings.and_then(|f| f.thresholds.as_ref());
+    pub fn notes(&self) -> Vec<(&'static str, Vec<String>)> {
+        let waivers = |list: fn(&WaiverSummary) -> &Vec<String>| {
+            self.of_each(|f| f.waivers.as_ref().map(list).cloned().unwrap_or_default())
+        };
+        let thresholds = self.of_each(|f| {
+            let outcome = f.thresholds.as_ref();
+            outcome.map(|t| t.ignored.clone()).unwrap_or_default()
+        });
         [
-            ("expired waivers", waivers.map_or(&[][..], |w| &w.expired)),
-            ("unused waivers", waivers.map_or(&[][..], |w| &w.unused)),
-            ("unused allowances", self.unused_allowances),
-            (
-                "thresholds not applied",
-                thresholds.map_or(&[][..], |t| &t.ignored),
-            ),
+            ("expired waivers", waivers(|w| &w.expired)),
+            ("unused waivers", waivers(|w| &w.unused)),
+            ("unused allowances", self.unused_allowances.to_vec()),
+            ("thresholds not applied", thresholds),
         ]
         .into_iter()
         .filter(|(_, list)| !list.is_empty())

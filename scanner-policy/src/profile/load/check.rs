@@ -5,9 +5,13 @@ use serde_saphyr::Spanned;
 
 use super::Loader;
 use crate::{
+    check::{Check, Rule},
     evaluate,
     expression::Expression,
-    profile::{Check, ProfileError, Rule, error::Place, raw::RawCheck},
+    profile::{
+        error::{Place, ProfileError},
+        raw::RawCheck,
+    },
     types::Type,
 };
 
@@ -56,6 +60,7 @@ impl Loader<'_> {
         let check = Check {
             id: raw.id.value,
             title: raw.title,
+            fails: raw.fails,
             severity: raw.severity,
             rationale: raw.rationale,
             fix: raw.fix,

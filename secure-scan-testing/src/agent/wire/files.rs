@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use scanner_core::inventory::{FileEntry, FileKind};
+use scanner_inventory::{FileEntry, FileKind};
 
 use super::mask;
 

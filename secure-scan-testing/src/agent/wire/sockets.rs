@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use scanner_core::inventory::{Connection, Listener};
+use scanner_inventory::{Connection, Listener};
 
 /// An address and port as `/proc/net` writes them.
 pub(super) fn end(address: &str, port: i64) -> String {

@@ -14,7 +14,7 @@ fn read(root: &str, identity: &str, issuer: &str, bundle: &str) -> Result<Signat
 }
 
 #[test]
-fn a_trust_root_that_could_not_vouch_is_told() {
+fn a_trust_root_that_could_not_vouch_is_an_error() {
     let site = Sigstore::default();
     let bundle = site.bundle(&Ask::of(HEX)).to_string();
     let root = site.trusted_root();
@@ -80,7 +80,7 @@ fn a_trust_root_that_could_not_vouch_is_told() {
 }
 
 #[test]
-fn what_is_no_bundle_of_an_image_is_told() {
+fn what_is_no_bundle_of_an_image_is_an_error() {
     let site = Sigstore::default();
     let root = site.trusted_root().to_string();
     let good = site.bundle(&Ask::of(HEX));

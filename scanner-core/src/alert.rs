@@ -1,0 +1,62 @@
+//! Security alerts: what a scan saw that nobody should have to find in a note.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+/// Something that a scan saw and that somebody must look into, such as another holder of the scan's identity.
+///
+/// A report with an alert has the verdict [`SecurityAlert`](crate::Verdict::SecurityAlert), whatever the checks
+/// say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct SecurityAlert {
+    /// Stable identifier in kebab case, such as `lease-disarmed`.
+    pub id: String,
+    /// What was seen, in one sentence.
+    pub message: String,
+    /// What shows it, one sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
+}
+
+impl SecurityAlert {
+    /// An alert without evidence yet.
+    pub fn new(id: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            message: message.into(),
+            evidence: Vec::new(),
+        }
+    }
+
+    /// The same with one more sentence of evidence.
+    #[must_use]
+    pub fn evidence(mut self, sentence: impl Into<String>) -> Self {
+        self.evidence.push(sentence.into());
+        self
+    }
+}
+
+/// Where alerts of one scan are raised; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Alerts(Arc<Mutex<Vec<SecurityAlert>>>);
+
+impl Alerts {
+    /// Raises an alert. It is reported once, however often it is raised.
+    pub fn raise(&self, alert: SecurityAlert) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.contains(&alert) {
+            all.push(alert);
+        }
+    }
+
+    /// Every alert so far.
+    pub fn raised(&self) -> Vec<SecurityAlert> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}

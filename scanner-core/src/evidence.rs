@@ -1,0 +1,93 @@
+//! What proves a stage of a control, and what the post-scan audit shows.
+
+use serde::{Deserialize, Serialize};
+
+/// What proves that a stage of a control was done; one sentence each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(transparent)]
+pub struct Evidence(pub Vec<String>);
+
+impl Evidence {
+    /// Evidence of one sentence.
+    pub fn of(text: impl Into<String>) -> Self {
+        Self(vec![text.into()])
+    }
+
+    /// No evidence, for a stage that has nothing to do.
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+}
+
+/// The post-scan audit, with its own verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct PostScanAudit {
+    /// Whether everything that must be shown was shown.
+    #[serde(alias = "shown")]
+    pub verified: bool,
+    /// What was looked at.
+    pub checks: Vec<AuditCheck>,
+}
+
+/// One thing that the post-scan audit looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct AuditCheck {
+    /// Stable identifier.
+    pub id: String,
+    /// What came of it.
+    pub outcome: AuditOutcome,
+    /// What was compared with what, one sentence each.
+    pub evidence: Vec<String>,
+}
+
+impl PostScanAudit {
+    /// What the checks show together: verified, unless one of them could not be shown.
+    pub fn new(checks: Vec<AuditCheck>) -> Self {
+        let shown = |check: &AuditCheck| {
+            matches!(
+                check.outcome,
+                AuditOutcome::Verified | AuditOutcome::Reported
+            )
+        };
+        Self {
+            verified: checks.iter().all(shown),
+            checks,
+        }
+    }
+}
+
+impl AuditCheck {
+    /// What came of a check.
+    pub fn new(id: impl Into<String>, outcome: AuditOutcome, evidence: Vec<String>) -> Self {
+        Self {
+            id: id.into(),
+            outcome,
+            evidence,
+        }
+    }
+}
+
+/// What came of one check of the post-scan audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AuditOutcome {
+    /// It is shown.
+    #[serde(alias = "shown")]
+    Verified,
+    /// Something differs that is not the scan's doing, or is known to stay; it is reported.
+    #[serde(alias = "told")]
+    Reported,
+    /// It cannot be shown: cleanup is not verified.
+    #[serde(alias = "not_shown")]
+    NotVerified,
+    /// An outcome of a later version.
+    #[serde(other)]
+    Unknown,
+}

@@ -1,0 +1,116 @@
+//! The release: every control in reverse order, each even when another failed, and proof that all of it is gone.
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use futures_util::FutureExt as _;
+
+use super::{
+    Setup,
+    panic::internal,
+    record::{Released, RunRecord},
+};
+use crate::{
+    control::{ControlError, ControlScope, ReleaseError, SecurityControl},
+    event::Event,
+    evidence::{AuditCheck, AuditOutcome, Evidence, PostScanAudit},
+    remedy::Remedy,
+    stage::Stage,
+};
+
+/// Releases every control in reverse order, then verifies in the same order, then audits.
+pub(super) async fn all(
+    setup: &Setup<'_>,
+    scopes: &[ControlScope<'_>],
+    record: &mut RunRecord<'_>,
+) {
+    if !record.touched {
+        record.stop();
+        return;
+    }
+    let pairs = || setup.controls.iter().zip(scopes).enumerate().rev();
+    record.start(Stage::Release);
+    for (index, (control, scope)) in pairs() {
+        let outcome = release(control.as_ref(), scope).await;
+        record.released(index, Stage::Release, outcome);
+    }
+    record.start(Stage::VerifyRelease);
+    for (index, (control, scope)) in pairs() {
+        let outcome = caught(verify_release(control.as_ref(), scope)).await;
+        record.released(index, Stage::VerifyRelease, outcome);
+    }
+    record.start(Stage::PostScanAudit);
+    let mut checks: Vec<AuditCheck> = Vec::new();
+    for control in &setup.controls {
+        match catch_unwind(AssertUnwindSafe(|| control.post_scan())) {
+            Ok(found) => checks.extend(found),
+            Err(panic) => {
+                let why = internal(panic.as_ref());
+                record
+                    .cleanup_failures
+                    .push(format!("{}: {why}", control.id()));
+            }
+        }
+    }
+    for check in &checks {
+        record.emit(&Event::Audited(check.clone()));
+        if check.outcome == AuditOutcome::NotVerified {
+            let why = check.evidence.join("; ");
+            record.cleanup_failures.push(format!("{}: {why}", check.id));
+        }
+    }
+    record.post_scan = (!checks.is_empty()).then(|| PostScanAudit::new(checks));
+    record.stop();
+}
+
+/// Releases a control and deletes what it created through its scope, even when its own release failed or panicked.
+async fn release(control: &dyn SecurityControl, scope: &ControlScope<'_>) -> Released {
+    let own = caught(async { Ok(control.release(scope).await?) }).await;
+    let mut deleted = Vec::new();
+    let mut failed = None;
+    for object in scope.created_objects().iter().rev() {
+        match scope.delete(object).await {
+            Ok(()) => deleted.push(format!("{object} deleted")),
+            Err(error) => failed = Some(error),
+        }
+    }
+    match (own, failed) {
+        (Released::Returned(Ok(mut evidence)), None) => {
+            evidence.0.extend(deleted);
+            Released::Returned(Ok(evidence))
+        }
+        (Released::Returned(Ok(_)), Some(error)) => Released::Returned(Err(error.into())),
+        (own, _) => own,
+    }
+}
+
+/// Shows that what a control made is gone, what it created through its scope included.
+async fn verify_release(
+    control: &dyn SecurityControl,
+    scope: &ControlScope<'_>,
+) -> Result<Evidence, ReleaseError> {
+    let mut evidence = control.verify_release(scope).await?;
+    for object in scope.created_objects() {
+        if scope.get(&object).await?.is_some() {
+            return Err(ControlError::new(format!("{object} still exists")).into());
+        }
+        evidence
+            .0
+            .push(format!("{object} (uid {}) is gone", object.uid));
+    }
+    Ok(evidence)
+}
+
+fn internal_error(panic: &(dyn std::any::Any + Send)) -> ControlError {
+    ControlError::new(internal(panic)).with_remedy(Remedy::ReportBug)
+}
+
+/// What came of a step of the release; a panic is an error, so that the other controls have their turn.
+async fn caught(step: impl Future<Output = Result<Evidence, ReleaseError>>) -> Released {
+    match AssertUnwindSafe(step).catch_unwind().await {
+        Ok(result) => Released::Returned(result),
+        Err(panic) => Released::Panicked(internal_error(panic.as_ref())),
+    }
+}

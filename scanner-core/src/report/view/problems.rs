@@ -1,0 +1,80 @@
+//! Why a scan is no result as a whole, and what somebody must look into.
+
+use super::View;
+use crate::{evidence::AuditOutcome, failure::FailureKind, report::ControlStage, verdict::Verdict};
+
+impl View<'_> {
+    /// Security alerts, one line each. Not yet safe to show.
+    pub fn alert_lines(&self) -> Vec<String> {
+        let line = |alert: &crate::SecurityAlert| {
+            format!("security alert {}: {}", alert.id, alert.message)
+        };
+        self.alerts.iter().map(line).collect()
+    }
+
+    /// Why the scan as a whole is no result: it failed, a gate refused, it saw something that somebody must look into,
+    /// or something may be left. Not yet safe to show.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = self.alert_lines();
+        problems.extend(self.faults());
+        if problems.is_empty() && self.is_no_result() {
+            problems.push(self.verdict.sentence().to_owned());
+        }
+        problems
+    }
+
+    /// The same without the alerts, for a form that shows those by themselves.
+    pub fn problems_beside_alerts(&self) -> Vec<String> {
+        let mut problems = self.problems();
+        problems.drain(..self.alerts.len());
+        problems
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if let Some(failure) = self.failure {
+            let hint = failure.hint.as_ref();
+            let hint = hint.map_or_else(String::new, |hint| format!(" (hint: {hint})"));
+            faults.push(format!("{}{hint}", failure.message));
+        }
+        for control in self.controls {
+            if let ControlStage::Failed { reason } = &control.release_verified {
+                let id = &control.id;
+                faults.push(format!("control {id}: not confirmed deleted: {reason}"));
+            }
+        }
+        let audit = self.post_scan.map_or(&[][..], |audit| &audit.checks);
+        for check in audit {
+            if matches!(
+                check.outcome,
+                AuditOutcome::NotVerified | AuditOutcome::Unknown
+            ) {
+                let evidence = check.evidence.join("; ");
+                faults.push(format!(
+                    "after the scan, {}: not verified: {evidence}",
+                    check.id
+                ));
+            }
+        }
+        faults
+    }
+
+    /// Kind of the failure and the stage that failed, in one line, where the report says so.
+    pub fn failure_kind(&self) -> Option<String> {
+        let failure = self.failure?;
+        let known = failure.kind != FailureKind::Unknown;
+        known.then(|| format!("{} (stage {})", failure.kind, failure.stage.name()))
+    }
+
+    fn is_no_result(&self) -> bool {
+        match self.verdict {
+            Verdict::Passed | Verdict::Findings => false,
+            Verdict::Incomplete => self.findings.iter().all(|f| f.results.is_empty()),
+            Verdict::Failed
+            | Verdict::GateAborted
+            | Verdict::SecurityAlert
+            | Verdict::CleanupUnverified
+            | Verdict::Unknown => true,
+        }
+    }
+}

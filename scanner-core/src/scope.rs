@@ -1,0 +1,171 @@
+//! What a control may use: the scan's names, and objects that the scan owns, records and removes.
+
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::{
+    alert::{Alerts, SecurityAlert},
+    control::ControlError,
+    plan::{ScanId, ScanPlan},
+    target::Target,
+};
+
+/// An object that a control created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ObjectRef {
+    /// API version, such as `v1`.
+    pub api_version: String,
+    /// Kind, such as `ConfigMap`.
+    pub kind: String,
+    /// Name, in the namespace of the scan.
+    pub name: String,
+    /// UID that the server gave it.
+    pub uid: String,
+}
+
+impl ObjectRef {
+    /// An object as the server made it.
+    pub fn new(
+        api_version: impl Into<String>,
+        kind: impl Into<String>,
+        name: impl Into<String>,
+        uid: impl Into<String>,
+    ) -> Self {
+        Self {
+            api_version: api_version.into(),
+            kind: kind.into(),
+            name: name.into(),
+            uid: uid.into(),
+        }
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+/// How objects of a scan are made and removed: with its label, owned by its lease, in its ledger and its audit log.
+#[async_trait]
+pub trait ScopeObjects: Send + Sync {
+    /// Creates `manifest` in the namespace of the scan.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the server refuses it or changes its label or owner, or when there is no lease yet.
+    async fn create(&self, manifest: Value) -> Result<ObjectRef, ControlError>;
+
+    /// Gives the object as it is now; `None` when it is gone or another took its name.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the server does not answer.
+    async fn get(&self, object: &ObjectRef) -> Result<Option<Value>, ControlError>;
+
+    /// Deletes exactly this object, by its UID. Does not fail when it is already gone.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the server refuses it.
+    async fn delete(&self, object: &ObjectRef) -> Result<(), ControlError>;
+}
+
+/// What one control may use in one scan.
+pub struct ControlScope<'a> {
+    plan: &'a ScanPlan,
+    objects: Option<&'a dyn ScopeObjects>,
+    alerts: &'a Alerts,
+    created: Mutex<Vec<ObjectRef>>,
+}
+
+impl<'a> ControlScope<'a> {
+    /// The scope of one control; `objects` is absent in a scan without a cluster.
+    pub fn new(
+        plan: &'a ScanPlan,
+        objects: Option<&'a dyn ScopeObjects>,
+        alerts: &'a Alerts,
+    ) -> Self {
+        Self {
+            plan,
+            objects,
+            alerts,
+            created: Mutex::default(),
+        }
+    }
+
+    /// Identifier of the scan.
+    pub fn scan_id(&self) -> &ScanId {
+        &self.plan.scan_id
+    }
+
+    /// What is scanned.
+    pub fn target(&self) -> &Target {
+        &self.plan.target
+    }
+
+    /// Namespace in which objects are created.
+    pub fn namespace(&self) -> &str {
+        self.plan.target.namespace.as_str()
+    }
+
+    /// Everything that was planned.
+    pub fn plan(&self) -> &ScanPlan {
+        self.plan
+    }
+
+    /// Creates an object: labelled, owned by the lease, recorded in the ledger and the audit log. It is deleted and
+    /// shown to be gone at the end of the scan, whatever the control does.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the server refuses it, and before there is a lease.
+    pub async fn create(&self, manifest: Value) -> Result<ObjectRef, ControlError> {
+        let made = self.objects()?.create(manifest).await?;
+        self.created().push(made.clone());
+        Ok(made)
+    }
+
+    /// Gives an object of this control as it is now; `None` when it is gone.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the server does not answer.
+    pub async fn get(&self, object: &ObjectRef) -> Result<Option<Value>, ControlError> {
+        self.objects()?.get(object).await
+    }
+
+    /// Deletes an object of this control before the end of the scan.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the server refuses it.
+    pub async fn delete(&self, object: &ObjectRef) -> Result<(), ControlError> {
+        self.objects()?.delete(object).await
+    }
+
+    /// Raises a security alert: the report has it, and its verdict cannot be a pass any more.
+    pub fn raise(&self, alert: SecurityAlert) {
+        self.alerts.raise(alert);
+    }
+
+    /// What the control created, in order.
+    pub fn created_objects(&self) -> Vec<ObjectRef> {
+        self.created().clone()
+    }
+
+    fn objects(&self) -> Result<&dyn ScopeObjects, ControlError> {
+        self.objects
+            .ok_or_else(|| ControlError::new("this scan has no cluster to create objects in"))
+    }
+
+    fn created(&self) -> std::sync::MutexGuard<'_, Vec<ObjectRef>> {
+        self.created.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

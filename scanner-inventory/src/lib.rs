@@ -1,0 +1,41 @@
+//! What agents and their clients share: the inventory model, the wire protocol, the parsers, and the
+//! shell collector's text.
+//!
+//! Every agent (the shell collector, the probe) answers an [`InventoryRequest`] with one model, so that
+//! engines never know how a target was reached. Data that could not be collected is
+//! [`Collected::Unavailable`] with its reason, never an empty list.
+//!
+//! ```
+//! use scanner_inventory::{InventoryRequest, Section, collector};
+//!
+//! let mut request = InventoryRequest::default();
+//! request.sections.insert(Section::Users);
+//! // Any shell runs it, over exec, ssh or a pipe; `parse::inventory` reads what it prints.
+//! let script = collector::script(&request, "n0nce");
+//! assert!(script.contains("sections='users'"));
+//! ```
+//!
+//! This crate knows no target, no transport and no report.
+
+pub mod changes;
+pub mod collected;
+pub mod collector;
+pub mod escape;
+pub mod inventory;
+pub mod model;
+pub mod parse;
+pub mod pod;
+pub mod request;
+pub mod sink;
+pub mod wire;
+
+pub use changes::Changes;
+pub use collected::{Collected, Coverage};
+pub use inventory::{AgentInfo, Inventory};
+pub use model::{
+    CommandEntry, Connection, EnvVar, FileEntry, FileKind, Group, Identity, KernelFacts,
+    LanguagePackage, Listener, Mount, OsRelease, Package, PasswordState, Process, ShadowEntry,
+    User,
+};
+pub use pod::{ContainerFacts, EnvSource, PodFacts, VolumeFacts, VolumeMountFacts};
+pub use request::{FileSelector, InventoryRequest, MAX_DIGEST, Section};

@@ -1,0 +1,290 @@
+//! The data of each inventory section, as checks see it.
+//!
+//! Numbers are `i64`, since that is CEL's integer and a comparison with a literal must just work.
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of file an entry is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FileKind {
+    /// Regular file.
+    #[default]
+    File,
+    /// Directory.
+    Directory,
+    /// Symbolic link.
+    Symlink,
+    /// Block device.
+    BlockDevice,
+    /// Character device.
+    CharDevice,
+    /// Named pipe.
+    Fifo,
+    /// Socket.
+    Socket,
+}
+
+/// One file of the target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FileEntry {
+    /// Absolute path; bytes that cannot be told apart in a line are shown as `?`.
+    pub path: String,
+    /// False for a path that was asked for by name and is not there.
+    pub exists: bool,
+    /// Kind of file.
+    pub kind: FileKind,
+    /// Permission bits, setuid, setgid and sticky included (`0o7777`).
+    pub mode: i64,
+    /// Owner.
+    pub uid: i64,
+    /// Group.
+    pub gid: i64,
+    /// Size in bytes.
+    pub size: i64,
+    /// SHA-256 of a regular file in hexadecimal; empty when it was not asked for or not available.
+    pub digest: String,
+    /// What a symbolic link leads to, as written in it; asked for together with the digest.
+    pub link: String,
+    /// Names of the capabilities that executing a regular file can give, permitted and inheritable, see
+    /// capabilities(7); asked for with `capabilities: true`.
+    pub capabilities: Vec<String>,
+    /// Whether the agent looked at the file's capabilities: without it, none are known.
+    pub capabilities_known: bool,
+}
+
+/// How an account's password is set, without the password or its hash.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PasswordState {
+    /// No password is needed.
+    Empty,
+    /// No password can ever match (`!`, `*`).
+    #[default]
+    Locked,
+    /// Kept in `/etc/shadow` (`x`).
+    Shadowed,
+    /// A hash is set.
+    Hashed,
+}
+
+/// An account of `/etc/passwd`, see passwd(5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct User {
+    /// Login name.
+    pub name: String,
+    /// User id.
+    pub uid: i64,
+    /// Primary group id.
+    pub gid: i64,
+    /// Home directory.
+    pub home: String,
+    /// Login shell.
+    pub shell: String,
+    /// State of the password field.
+    pub password: PasswordState,
+}
+
+/// A group of `/etc/group`, see group(5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Group {
+    /// Name.
+    pub name: String,
+    /// Group id.
+    pub gid: i64,
+    /// Names of its members beside those whose primary group it is.
+    pub members: Vec<String>,
+}
+
+/// The password state of an account in `/etc/shadow`, see shadow(5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ShadowEntry {
+    /// Login name.
+    pub name: String,
+    /// State of the password field.
+    pub password: PasswordState,
+    /// crypt(5) prefix of a hash, such as `6` (SHA-512), `1` (MD5), `des`; empty without a hash.
+    pub algorithm: String,
+}
+
+/// A process, from `/proc/PID/status`, see proc(5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Process {
+    /// Process id in the target's namespace.
+    pub pid: i64,
+    /// Parent process id.
+    pub ppid: i64,
+    /// Command name, at most 15 characters.
+    pub name: String,
+    /// Effective user id.
+    pub uid: i64,
+    /// Effective group id.
+    pub gid: i64,
+    /// Names of effective capabilities, such as `CAP_NET_ADMIN`.
+    pub capabilities: Vec<String>,
+    /// Names of capabilities in the bounding set.
+    pub bounding: Vec<String>,
+    /// Whether `no_new_privs` is set.
+    pub no_new_privs: bool,
+    /// Seccomp mode: 0 off, 1 strict, 2 filter.
+    pub seccomp: i64,
+}
+
+/// Who an agent runs as inside the target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Identity {
+    /// Effective user id.
+    pub uid: i64,
+    /// Effective group id.
+    pub gid: i64,
+    /// Supplementary groups.
+    pub groups: Vec<i64>,
+    /// Names of effective capabilities.
+    pub capabilities: Vec<String>,
+    /// Names of capabilities in the bounding set.
+    pub bounding: Vec<String>,
+    /// Whether `no_new_privs` is set.
+    pub no_new_privs: bool,
+    /// Seccomp mode: 0 off, 1 strict, 2 filter.
+    pub seccomp: i64,
+}
+
+/// A listening TCP socket or a bound UDP socket, from `/proc/net`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Listener {
+    /// `tcp`, `tcp6`, `udp` or `udp6`.
+    pub protocol: String,
+    /// Local address.
+    pub address: String,
+    /// Local port.
+    pub port: i64,
+    /// Owner.
+    pub uid: i64,
+    /// Whether only this pod can reach it.
+    pub loopback: bool,
+}
+
+/// An established TCP connection or a connected UDP socket, from `/proc/net`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Connection {
+    /// `tcp`, `tcp6`, `udp` or `udp6`.
+    pub protocol: String,
+    /// Local address.
+    pub address: String,
+    /// Local port.
+    pub port: i64,
+    /// The other side's address; one of IPv4 is written as such, also where a socket of IPv6 has it.
+    pub remote_address: String,
+    /// The other side's port.
+    pub remote_port: i64,
+    /// Whether a TCP socket listens on the local port, so that the other side called.
+    pub inbound: bool,
+    /// Owner; 0 also for a connection that nobody has accepted yet.
+    pub uid: i64,
+    /// Whether the other side is in this pod too.
+    pub loopback: bool,
+}
+
+/// A mount, from `/proc/self/mounts`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mount {
+    /// Where it is mounted.
+    pub target: String,
+    /// What is mounted.
+    pub source: String,
+    /// Type of filesystem.
+    pub fstype: String,
+    /// Mount options, such as `ro`, `nosuid`.
+    pub options: Vec<String>,
+}
+
+/// An environment variable of the target's main process, without its value.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EnvVar {
+    /// Name.
+    pub name: String,
+    /// Length of the value in bytes.
+    pub length: i64,
+    /// What the value looks like: `empty`, `plain`, `private_key`, `aws_key`, `jwt`,
+    /// `github_token`, `slack_token`, `url_credentials`.
+    pub shape: String,
+}
+
+/// A command that was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CommandEntry {
+    /// Name, such as `apt-get`.
+    pub name: String,
+    /// Where it is.
+    pub path: String,
+}
+
+/// An installed package.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Package {
+    /// Name.
+    pub name: String,
+    /// Version as its manager writes it; of rpm `EPOCH:VERSION-RELEASE`, without an epoch if none is set.
+    pub version: String,
+    /// Architecture; empty when the database does not say.
+    pub arch: String,
+    /// `dpkg`, `apk` or `rpm`.
+    pub manager: String,
+}
+
+/// A package of a language, which no package manager of the distribution knows of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct LanguagePackage {
+    /// Whose package it is: `npm`, `pypi`, `gem`, `maven`, or `jar` for an archive of Java that does not
+    /// say its Maven coordinates.
+    pub ecosystem: String,
+    /// Name; of Maven `GROUP:ARTIFACT`.
+    pub name: String,
+    /// Version; of a gem that was built for a platform with it, as `1.15.4-x86_64-linux`. Empty when unknown.
+    pub version: String,
+    /// Licence as the package writes it; empty when it does not say, or is not asked for it.
+    pub license: String,
+    /// The file that says so; `!/` leads into an archive.
+    pub path: String,
+}
+
+/// Fields of `/etc/os-release`, see os-release(5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct OsRelease {
+    /// `ID`.
+    pub id: String,
+    /// `VERSION_ID`.
+    pub version: String,
+    /// `PRETTY_NAME`.
+    pub name: String,
+}
+
+/// Kernel security state.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KernelFacts {
+    /// Kernel release.
+    pub release: String,
+    /// `/proc/1/attr/current`, such as an AppArmor profile; empty where there is no LSM.
+    pub lsm_label: String,
+    /// Whether `/proc/sys/kernel/core_pattern` can be written (a way out of the container).
+    pub proc_sys_writable: bool,
+}

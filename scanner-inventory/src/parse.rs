@@ -1,0 +1,300 @@
+//! Turns the sections of a proven answer into an inventory. A line that cannot be read makes its
+//! section partial; nothing is dropped in silence.
+
+mod files;
+mod language;
+mod line;
+pub(crate) mod proc;
+pub(crate) mod sockets;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    changes,
+    collected::Collected,
+    inventory::{AgentInfo, Inventory},
+    model::{
+        CommandEntry, EnvVar, Group, KernelFacts, OsRelease, Package, PasswordState, Process,
+        ShadowEntry, User,
+    },
+    request::{InventoryRequest, Section},
+    wire::{self, Answer, Ending, RawSection, WireError},
+};
+
+use line::{Parsed, each, number};
+
+/// Reads a whole answer of the agent of that name.
+///
+/// # Errors
+///
+/// Fails when the answer is cut, forged or malformed. Sections that are missing from it are
+/// [`Collected::Unavailable`].
+pub fn inventory(
+    agent: &str,
+    bytes: &[u8],
+    nonce: &str,
+    request: &InventoryRequest,
+) -> Result<Inventory, WireError> {
+    let answer: Answer = wire::decode(bytes, nonce)?;
+    let mut raw = Raw {
+        sections: wire::sections(&answer, nonce)?,
+        request,
+    };
+    let changes = if request.changes {
+        changes::read(wire::part(&answer, nonce, changes::PART)?)
+    } else {
+        Collected::NotRequested
+    };
+    let processes = raw.take(Section::Processes, proc::processes);
+    let files = raw.take(Section::Files, files::files);
+    let files_listed = matches!(
+        files,
+        Collected::Complete { .. } | Collected::Partial { unreadable: 0, .. }
+    );
+    Ok(Inventory {
+        files_listed,
+        agent: AgentInfo {
+            name: agent.into(),
+            protocol: wire::PROTOCOL,
+            bytes: bytes.len() as u64,
+            frames: answer.frames,
+            digests: answer.digests,
+        },
+        identity: raw.take(Section::Identity, proc::identity),
+        files: files::without_contents(files, request),
+        users: raw.take(Section::Users, |lines| each(lines, user)),
+        groups: raw.take(Section::Groups, |lines| each(lines, group)),
+        shadow: raw.take(Section::Shadow, |lines| each(lines, shadow)),
+        processes: all_seen(processes, changes.data()),
+        listeners: raw.take(Section::Listeners, sockets::listeners),
+        connections: raw.take(Section::Connections, sockets::connections),
+        mounts: raw.take(Section::Mounts, proc::mounts),
+        env: raw.take(Section::Env, |lines| each(lines, env)),
+        commands: raw.take(Section::Commands, |lines| each(lines, command)),
+        packages: raw.take(Section::Packages, packages),
+        language_packages: raw.take(Section::LanguagePackages, |l| each(l, language::package)),
+        os: raw.take(Section::Os, os),
+        kernel: raw.take(Section::Kernel, kernel),
+        pod: Collected::NotRequested,
+        changes,
+    })
+}
+
+/// Processes that were there all the time, as the shell saw them by itself, are in what its tools say
+/// too: otherwise something hides them.
+fn all_seen(
+    processes: Collected<Vec<Process>>,
+    changes: Option<&changes::Changes>,
+) -> Collected<Vec<Process>> {
+    let Collected::Complete { data } = processes else {
+        return processes;
+    };
+    let seen: BTreeSet<i64> = data.iter().map(|p| p.pid).collect();
+    let stayed = changes.map_or(&[][..], |changes| &changes.stayed);
+    let hidden: Vec<String> = stayed
+        .iter()
+        .filter(|(pid, _)| !seen.contains(pid))
+        .map(|(pid, name)| {
+            format!("process {pid} ({name}) is in /proc and was left out by the target's tools")
+        })
+        .collect();
+    if hidden.is_empty() {
+        return Collected::Complete { data };
+    }
+    Collected::Partial {
+        data,
+        unreadable: hidden.len() as u64,
+        reasons: hidden.into_iter().take(10).collect(),
+    }
+}
+
+/// Lines of a section that are read. A check may compare each item with each other one, so that a
+/// hostile target could keep a scan busy for hours with what fits into one answer.
+fn max_lines(section: Section) -> usize {
+    match section {
+        Section::Files => 200_000,
+        Section::Users | Section::Groups | Section::Shadow | Section::Env => 2_000,
+        _ => 50_000,
+    }
+}
+
+struct Raw<'a> {
+    sections: BTreeMap<Section, RawSection>,
+    request: &'a InventoryRequest,
+}
+
+impl Raw<'_> {
+    fn take<T>(
+        &mut self,
+        section: Section,
+        parse: impl FnOnce(&[String]) -> Parsed<T>,
+    ) -> Collected<T> {
+        if !self.request.sections.contains(&section) {
+            return Collected::NotRequested;
+        }
+        let Some(raw) = self.sections.remove(&section) else {
+            return Collected::Unavailable {
+                reason: "the agent did not answer this section".into(),
+            };
+        };
+        let (mut lost, mut reasons) = match raw.ending {
+            Ending::Missing(reason) => return Collected::Unavailable { reason },
+            Ending::Partial(lost, reason) => (lost, vec![reason]),
+            Ending::Ok => (0, Vec::new()),
+        };
+        let kept = raw.lines.len().min(max_lines(section));
+        let over = raw.lines.len() - kept;
+        if over > 0 {
+            reasons.push(format!(
+                "{over} lines beyond the first {kept} were left out"
+            ));
+            lost = lost.saturating_add(over as u64);
+        }
+        let (data, unreadable) = parse(&raw.lines[..kept]);
+        if unreadable > 0 {
+            reasons.push(format!("{unreadable} lines could not be read"));
+        }
+        if reasons.is_empty() {
+            Collected::Complete { data }
+        } else {
+            Collected::Partial {
+                data,
+                reasons,
+                unreadable: lost.saturating_add(unreadable),
+            }
+        }
+    }
+}
+
+fn password(text: &str) -> Option<PasswordState> {
+    match text {
+        "empty" => Some(PasswordState::Empty),
+        "locked" => Some(PasswordState::Locked),
+        "shadowed" => Some(PasswordState::Shadowed),
+        "hashed" => Some(PasswordState::Hashed),
+        _ => None,
+    }
+}
+
+fn user(line: &str) -> Option<User> {
+    let mut fields = line.splitn(6, ':');
+    Some(User {
+        password: password(fields.next()?)?,
+        uid: number(fields.next()?)?,
+        gid: number(fields.next()?)?,
+        name: fields.next()?.into(),
+        home: fields.next()?.into(),
+        shell: fields.next()?.into(),
+    })
+}
+
+fn group(line: &str) -> Option<Group> {
+    let mut fields = line.splitn(3, ':');
+    Some(Group {
+        gid: number(fields.next()?)?,
+        name: fields.next()?.into(),
+        members: fields
+            .next()?
+            .split(',')
+            .filter(|m| !m.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    })
+}
+
+fn shadow(line: &str) -> Option<ShadowEntry> {
+    let mut fields = line.splitn(3, ':');
+    Some(ShadowEntry {
+        password: password(fields.next()?)?,
+        algorithm: fields.next()?.into(),
+        name: fields.next()?.into(),
+    })
+}
+
+fn env(line: &str) -> Option<EnvVar> {
+    let mut fields = line.splitn(3, ' ');
+    Some(EnvVar {
+        length: number(fields.next()?)?,
+        shape: fields.next()?.into(),
+        name: fields.next()?.into(),
+    })
+}
+
+fn command(line: &str) -> Option<CommandEntry> {
+    let (name, path) = line.split_once(' ')?;
+    Some(CommandEntry {
+        name: name.into(),
+        path: path.into(),
+    })
+}
+
+/// Paragraphs of dpkg's status and apk's installed database, cut to a few fields; those of rpm in the
+/// form of apk.
+fn packages(lines: &[String]) -> Parsed<Vec<Package>> {
+    let (mut all, mut unreadable) = (Vec::new(), 0);
+    let (mut manager, mut current, mut installed) = ("", None::<Package>, true);
+    for line in lines {
+        match line.as_str() {
+            "@dpkg" => manager = "dpkg",
+            "@apk" => manager = "apk",
+            "@rpm" => manager = "rpm",
+            _ => {
+                let Some((key, value)) = line.split_once(':') else {
+                    unreadable += 1;
+                    continue;
+                };
+                let value = value.trim();
+                match (key, &mut current) {
+                    ("Package" | "P", _) => {
+                        all.extend(current.take().filter(|_| installed));
+                        installed = true;
+                        current = Some(Package {
+                            name: value.into(),
+                            manager: manager.into(),
+                            ..Package::default()
+                        });
+                    }
+                    // Removed packages stay in dpkg's status with another word than installed.
+                    ("Status", Some(_)) => installed = value.ends_with(" installed"),
+                    ("Version" | "V", Some(package)) => package.version = value.into(),
+                    ("Architecture" | "A", Some(package)) => package.arch = value.into(),
+                    _ => unreadable += 1,
+                }
+            }
+        }
+    }
+    all.extend(current.filter(|_| installed));
+    (all, unreadable)
+}
+
+fn os(lines: &[String]) -> Parsed<OsRelease> {
+    let (mut os, mut unreadable) = (OsRelease::default(), 0);
+    for line in lines {
+        let (key, value) = line.split_once('=').unwrap_or_default();
+        let value = value.trim_matches(['"', '\'']).to_owned();
+        match key {
+            "ID" => os.id = value,
+            "VERSION_ID" => os.version = value,
+            "PRETTY_NAME" => os.name = value,
+            _ => unreadable += 1,
+        }
+    }
+    (os, unreadable)
+}
+
+fn kernel(lines: &[String]) -> Parsed<KernelFacts> {
+    let (mut facts, mut unreadable) = (KernelFacts::default(), 0);
+    for line in lines {
+        let (key, value) = line.split_once(' ').unwrap_or((line, ""));
+        match key {
+            "release" => facts.release = value.into(),
+            "label" => facts.lsm_label = value.into(),
+            "writable" => facts.proc_sys_writable = value == "yes",
+            _ => unreadable += 1,
+        }
+    }
+    (facts, unreadable)
+}
+
+#[cfg(test)]
+mod tests;

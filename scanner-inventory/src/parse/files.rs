@@ -1,0 +1,395 @@
+//! Files: a line for each, and lines after it for what is in it.
+//!
+//! `MODE UID GID SIZE PATH` is a file, `- PATH` says that there is none. `=DIGEST` and `>TARGET`
+//! speak of the file before them, or of the one that a line with a path alone has named since;
+//! `=DIGEST PATH` says itself which one it means. `^XATTR` is the attribute `security.capability` of the
+//! file before it in hexadecimal, empty when it has none.
+
+use std::collections::BTreeMap;
+
+use super::{
+    line::{Parsed, number},
+    proc,
+};
+use crate::{
+    collected::Collected,
+    model::{FileEntry, FileKind},
+    request::{FileSelector, InventoryRequest},
+};
+
+/// Length of a SHA-256 digest in hexadecimal.
+const DIGEST: usize = 64;
+
+pub(super) fn files(lines: &[String]) -> Parsed<Vec<FileEntry>> {
+    let mut found: Vec<FileEntry> = Vec::new();
+    let mut named: BTreeMap<&str, Contents> = BTreeMap::new();
+    let (mut current, mut unreadable) = (None::<&str>, 0);
+    for line in lines {
+        let read = match line.split_at_checked(1) {
+            Some(("/", _)) => {
+                current = Some(line);
+                true
+            }
+            Some((">", link)) => match (current, found.last_mut()) {
+                (Some(path), _) => {
+                    named.entry(path).or_default().link(link);
+                    true
+                }
+                (None, Some(last)) => {
+                    link.clone_into(&mut last.link);
+                    true
+                }
+                (None, None) => false,
+            },
+            Some(("=", text)) => {
+                let (digest, path) = match text.split_once(' ') {
+                    Some((digest, path)) => (digest, Some(path)),
+                    None => (text, current),
+                };
+                match (is_digest(digest), path, found.last_mut()) {
+                    (true, Some(path), _) => {
+                        named.entry(path).or_default().digest(digest);
+                        true
+                    }
+                    (true, None, Some(last)) => {
+                        digest.clone_into(&mut last.digest);
+                        true
+                    }
+                    _ => false,
+                }
+            }
+            Some(("^", text)) => {
+                let last = found.last_mut().filter(|_| current.is_none());
+                match (last, capabilities(text)) {
+                    (Some(last), Some(capabilities)) => {
+                        last.capabilities = capabilities;
+                        last.capabilities_known = true;
+                        true
+                    }
+                    _ => false,
+                }
+            }
+            _ => {
+                current = None;
+                file(line).map(|entry| found.push(entry)).is_some()
+            }
+        };
+        unreadable += u64::from(!read);
+    }
+    give(&mut found, &named);
+    (found, unreadable)
+}
+
+/// What lines said of a path.
+#[derive(Default)]
+struct Contents {
+    digest: String,
+    link: String,
+    lines: usize,
+    doubtful: bool,
+}
+
+impl Contents {
+    fn digest(&mut self, text: &str) {
+        self.doubtful |= !self.digest.is_empty() && self.digest != text;
+        text.clone_into(&mut self.digest);
+        self.lines += 1;
+    }
+
+    fn link(&mut self, text: &str) {
+        self.doubtful |= !self.link.is_empty() && self.link != text;
+        text.clone_into(&mut self.link);
+        self.lines += 1;
+    }
+}
+
+/// Gives each file what was said of its path. Names that differ only in bytes that a line cannot
+/// show are one path here: unless something was said for each of them, nothing is given.
+fn give(found: &mut [FileEntry], named: &BTreeMap<&str, Contents>) {
+    let mut entries: BTreeMap<&str, usize> = BTreeMap::new();
+    for path in found.iter().map(|entry| entry.path.as_str()) {
+        if let Some((path, _)) = named.get_key_value(path) {
+            *entries.entry(path).or_default() += 1;
+        }
+    }
+    for entry in found {
+        let path = entry.path.as_str();
+        let Some(contents) = named.get(path) else {
+            continue;
+        };
+        let shown_whole = !path.contains(['?', char::REPLACEMENT_CHARACTER]);
+        let sure = shown_whole || entries.get(path) == Some(&contents.lines);
+        if contents.doubtful || !sure {
+            continue;
+        }
+        match entry.kind {
+            FileKind::File => entry.digest.clone_from(&contents.digest),
+            FileKind::Symlink => entry.link.clone_from(&contents.link),
+            _ => {}
+        }
+    }
+}
+
+/// Names of capabilities in a `security.capability`, permitted or inheritable; see `struct vfs_cap_data` in
+/// `linux/capability.h`.
+fn capabilities(hex: &str) -> Option<Vec<String>> {
+    if hex.is_empty() {
+        return Some(Vec::new());
+    }
+    let pairs = hex.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Vec<u8> = pairs.map(byte).collect::<Option<_>>()?;
+    let words: Vec<u64> = bytes
+        .chunks(4)
+        .map(|word| Some(u64::from(u32::from_le_bytes(word.try_into().ok()?))))
+        .collect::<Option<_>>()?;
+    let mask = match *words.as_slice() {
+        // The revision is in the first byte; that of namespaces has their root's id at the end.
+        [0x0100_0000..=0x0100_0001, permitted, inheritable] => permitted | inheritable,
+        [0x0200_0000..=0x0200_0001, a, b, c, d] | [0x0300_0000..=0x0300_0001, a, b, c, d, _] => {
+            a | b | (c | d) << 32
+        }
+        _ => return None,
+    };
+    Some(proc::capability_names(mask))
+}
+
+/// Says how much of what is in files was asked for and is not here.
+pub(super) fn without_contents(
+    files: Collected<Vec<FileEntry>>,
+    request: &InventoryRequest,
+) -> Collected<Vec<FileEntry>> {
+    let count = |asks: fn(&FileSelector) -> bool, only: fn(&mut FileSelector)| {
+        let asked = request.files.iter().filter(|s| asks(s)).cloned();
+        let asked: Vec<FileSelector> = asked
+            .map(|mut s| {
+                only(&mut s);
+                s
+            })
+            .collect();
+        let missing = |entry: &&FileEntry| asked.iter().any(|s| s.misses(entry));
+        files.data().into_iter().flatten().filter(missing).count() as u64
+    };
+    let digests = count(|s| s.digest, |s| s.capabilities = false);
+    let capabilities = count(|s| s.capabilities, |s| s.digest = false);
+    let missing: Vec<(u64, String)> = [
+        (
+            digests,
+            "files without a digest: not readable, changed while they were read, or too large",
+        ),
+        (
+            capabilities,
+            "files whose capabilities are not known: only strategies with a probe read them",
+        ),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| (count, format!("{count} {what}")))
+    .collect();
+    if missing.is_empty() {
+        return files;
+    }
+    let (data, mut reasons, mut unreadable) = match files {
+        Collected::Complete { data } => (data, vec![], 0),
+        Collected::Partial {
+            data,
+            reasons,
+            unreadable,
+        } => (data, reasons, unreadable),
+        other => return other,
+    };
+    for (count, reason) in missing {
+        unreadable = unreadable.saturating_add(count);
+        reasons.push(reason);
+    }
+    Collected::Partial {
+        data,
+        reasons,
+        unreadable,
+    }
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == DIGEST && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn file(line: &str) -> Option<FileEntry> {
+    if let Some(path) = line.strip_prefix("- ") {
+        return Some(FileEntry {
+            path: path.into(),
+            ..FileEntry::default()
+        });
+    }
+    let mut fields = line.splitn(5, ' ');
+    let mode = i64::from_str_radix(fields.next()?, 16).ok()?;
+    let (uid, gid, size) = (
+        number(fields.next()?)?,
+        number(fields.next()?)?,
+        number(fields.next()?)?,
+    );
+    // File types of inode(7).
+    let kind = match mode & 0o170_000 {
+        0o100_000 => FileKind::File,
+        0o040_000 => FileKind::Directory,
+        0o120_000 => FileKind::Symlink,
+        0o060_000 => FileKind::BlockDevice,
+        0o020_000 => FileKind::CharDevice,
+        0o010_000 => FileKind::Fifo,
+        0o140_000 => FileKind::Socket,
+        _ => return None,
+    };
+    let path = fields.next()?;
+    path.starts_with('/').then(|| FileEntry {
+        path: path.into(),
+        exists: true,
+        kind,
+        mode: mode & 0o7777,
+        uid,
+        gid,
+        size,
+        ..FileEntry::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_keep_their_bits_and_odd_names() {
+        let found = file("8dff 0 42 10 /a b/c").unwrap();
+        assert_eq!(
+            (found.kind, found.mode, found.gid),
+            (FileKind::File, 0o6777, 42)
+        );
+        assert_eq!(found.path, "/a b/c");
+        assert!(!file("- /etc/gshadow").unwrap().exists);
+        for bad in [
+            "",
+            "zz 0 0 0 /a",
+            "81ed 0 0 0 a",
+            "81ed -1 0 0 /a",
+            "1ff 0 0 0 /a",
+        ] {
+            assert!(file(bad).is_none(), "{bad:?}");
+        }
+    }
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    const ONE: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+    const TWO: &str = "2222222222222222222222222222222222222222222222222222222222222222";
+
+    #[test]
+    fn contents_go_to_the_file_that_they_are_of() {
+        let text = format!(
+            "81ed 0 0 1 /a\n={ONE}\na1ff 0 0 1 /l\n>b c\n81ed 0 0 1 /b c\n81ed 0 0 1 /d\n\
+             ={TWO} /b c\n/l2\n>x\na1ff 0 0 1 /l2\n=zz /d\n"
+        );
+        let (found, unreadable) = files(&lines(&text));
+        let seen: Vec<_> = found
+            .iter()
+            .map(|f| (f.path.as_str(), f.digest.as_str(), f.link.as_str()))
+            .collect();
+        let expected = [
+            ("/a", ONE, ""),
+            ("/l", "", "b c"),
+            ("/b c", TWO, ""),
+            ("/d", "", ""),
+            ("/l2", "", "x"),
+        ];
+        assert_eq!(seen, expected);
+        assert_eq!(unreadable, 1, "a digest that is none");
+    }
+
+    #[test]
+    fn a_digest_of_one_of_two_files_with_the_same_name_is_given_to_none() {
+        let text = format!("81ed 0 0 1 /a?b\n81ed 0 0 1 /a?b\n={ONE} /a?b\n");
+        let (found, _) = files(&lines(&text));
+        assert!(found.iter().all(|f| f.digest.is_empty()), "{found:?}");
+        let text = format!("81ed 0 0 1 /a?b\n81ed 0 0 1 /a?b\n={ONE} /a?b\n={TWO} /a?b\n");
+        let (found, _) = files(&lines(&text));
+        assert!(found.iter().all(|f| f.digest.is_empty()), "{found:?}");
+    }
+
+    #[test]
+    fn a_digest_that_is_missing_makes_the_section_partial() {
+        let text = format!("81ed 0 0 1 /a\n={ONE}\n81ed 0 0 1 /b\n41ed 0 0 1 /\n- /none\n");
+        let request = |digest| InventoryRequest {
+            files: vec![FileSelector {
+                digest,
+                ..FileSelector::default()
+            }],
+            ..InventoryRequest::default()
+        };
+        let data = files(&lines(&text)).0;
+        let all = Collected::Complete { data };
+        assert_eq!(without_contents(all.clone(), &request(false)), all);
+        let Collected::Partial { unreadable, .. } = without_contents(all, &request(true)) else {
+            unreachable!("must be partial");
+        };
+        assert_eq!(unreadable, 1);
+    }
+
+    #[test]
+    fn capabilities_are_read_as_the_kernel_keeps_them() {
+        let text = "81ed 0 0 1 /a\n^0100000200200000000000000000000000000000\n81ed 0 0 1 /b\n^\n\
+                    81ed 0 0 1 /c\n^zz\n81ed 0 0 1 /d\n^01000002\n81ed 0 0 1 /e\n\
+                    81ed 0 0 1 /f\n^010000030000000000000000040000000000000000000000\n";
+        let (found, unreadable) = files(&lines(text));
+        let seen: Vec<_> = found
+            .iter()
+            .map(|f| {
+                (
+                    f.path.as_str(),
+                    f.capabilities.join(","),
+                    f.capabilities_known,
+                )
+            })
+            .collect();
+        let expected = [
+            ("/a", "CAP_NET_RAW".to_owned(), true),
+            ("/b", String::new(), true),
+            ("/c", String::new(), false),
+            ("/d", String::new(), false),
+            ("/e", String::new(), false),
+            ("/f", "CAP_SYSLOG".to_owned(), true),
+        ];
+        assert_eq!(seen, expected);
+        assert_eq!(unreadable, 2);
+        let request = InventoryRequest {
+            files: vec![FileSelector {
+                capabilities: true,
+                ..FileSelector::default()
+            }],
+            ..InventoryRequest::default()
+        };
+        let all = Collected::Complete { data: found };
+        let Collected::Partial {
+            unreadable,
+            reasons,
+            ..
+        } = without_contents(all, &request)
+        else {
+            unreachable!("must be partial");
+        };
+        assert_eq!(unreadable, 3);
+        assert!(reasons[0].contains("capabilities"), "{reasons:?}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn hostile_lines_never_panic_and_give_no_digest_that_was_not_sent(
+            text in proptest::collection::vec("[-=>/^ a-f0-9?81]{0,90}|\\^0[123]0000[0-9a-f]{0,42}|=[0-9a-f]{64}( /[ab?])?|81ed 0 0 1 /[ab?]|/[ab?]|>[a-z/]{0,3}", 0..30)
+        ) {
+            let (found, unreadable) = files(&text);
+            proptest::prop_assert!(found.len() as u64 + unreadable <= text.len() as u64);
+            for entry in found.iter().filter(|f| !f.digest.is_empty()) {
+                let sent = format!("={}", entry.digest);
+                proptest::prop_assert!(text.iter().any(|line| line.starts_with(&sent)));
+            }
+        }
+    }
+}

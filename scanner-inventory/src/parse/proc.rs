@@ -1,0 +1,250 @@
+//! Text of `/proc` as inventory: processes, mounts; see proc(5).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::line::{Parsed, each, number};
+use crate::model::{Identity, Mount, Process};
+
+/// Names of capabilities by bit, as in `linux/capability.h`.
+const CAPABILITIES: [&str; 41] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+];
+
+fn capabilities(mask: &str) -> Option<Vec<String>> {
+    Some(capability_names(u64::from_str_radix(mask, 16).ok()?))
+}
+
+/// Names of the capabilities whose bits are set.
+pub(super) fn capability_names(bits: u64) -> Vec<String> {
+    let named = |bit: u32| {
+        let known = CAPABILITIES.get(bit as usize);
+        known.map_or_else(|| format!("CAP_{bit}"), |name| (*name).to_owned())
+    };
+    (0..64)
+        .filter(|bit| bits >> bit & 1 == 1)
+        .map(named)
+        .collect()
+}
+
+/// The second number of `Uid:` and `Gid:` is the effective one.
+fn effective(value: &str) -> Option<i64> {
+    number(value.split_whitespace().nth(1)?)
+}
+
+/// Lines as `grep` prints them for one or more files: `[FILE:]KEY:VALUE`.
+fn keyed(line: &str) -> Option<(&str, &str, &str)> {
+    let (file, rest) = line.strip_prefix("/proc/")?.split_once(':')?;
+    let (key, value) = rest.split_once(':')?;
+    Some((file, key, value.trim()))
+}
+
+pub(super) fn identity(lines: &[String]) -> Parsed<Identity> {
+    let (mut found, mut unreadable) = (Identity::default(), 0);
+    for line in lines {
+        let known = keyed(line).and_then(|(_, key, value)| {
+            match key {
+                "Uid" => found.uid = effective(value)?,
+                "Gid" => found.gid = effective(value)?,
+                "Groups" => {
+                    found.groups = value
+                        .split_whitespace()
+                        .map(number)
+                        .collect::<Option<_>>()?;
+                }
+                "CapEff" => found.capabilities = capabilities(value)?,
+                "CapBnd" => found.bounding = capabilities(value)?,
+                "NoNewPrivs" => found.no_new_privs = value == "1",
+                "Seccomp" => found.seccomp = number(value)?,
+                _ => return None,
+            }
+            Some(())
+        });
+        unreadable += u64::from(known.is_none());
+    }
+    // The kernel writes each of them: what is not there was taken away.
+    let has = |key: &str| {
+        lines
+            .iter()
+            .filter_map(|l| keyed(l))
+            .any(|(_, k, _)| k == key)
+    };
+    unreadable += ["Uid", "Gid", "CapEff"]
+        .iter()
+        .filter(|key| !has(key))
+        .count() as u64;
+    (found, unreadable)
+}
+
+/// All processes but the collector's own.
+pub(super) fn processes(lines: &[String]) -> Parsed<Vec<Process>> {
+    let mut own = None;
+    let mut found: BTreeMap<&str, Process> = BTreeMap::new();
+    let mut unreadable = 0;
+    for line in lines {
+        if let Some(pid) = line.strip_prefix("self ") {
+            own = number(pid);
+            continue;
+        }
+        let known = keyed(line).and_then(|(file, key, value)| {
+            let process = found.entry(file).or_default();
+            match key {
+                "Name" => process.name = value.into(),
+                "Pid" => process.pid = number(value)?,
+                "PPid" => process.ppid = number(value)?,
+                "Uid" => process.uid = effective(value)?,
+                "Gid" => process.gid = effective(value)?,
+                "CapEff" => process.capabilities = capabilities(value)?,
+                "CapBnd" => process.bounding = capabilities(value)?,
+                "NoNewPrivs" => process.no_new_privs = value == "1",
+                "Seccomp" => process.seccomp = number(value)?,
+                _ => return None,
+            }
+            Some(())
+        });
+        unreadable += u64::from(known.is_none());
+    }
+    let mut all: Vec<Process> = found.into_values().collect();
+    all.sort_by_key(|p| p.pid);
+    // The agent itself is a process: without it the list was cut.
+    unreadable += u64::from(all.is_empty());
+    if let Some(own) = own {
+        let ours = descendants(own, all.iter().map(|p| (p.pid, p.ppid)));
+        all.retain(|p| !ours.contains(&p.pid));
+    }
+    (all, unreadable)
+}
+
+/// A process and all that it started, by (process id, parent's id). Each is looked at once, whatever a
+/// target says of who started whom.
+pub(crate) fn descendants(of: i64, all: impl Iterator<Item = (i64, i64)>) -> BTreeSet<i64> {
+    let mut children: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for (pid, parent) in all {
+        children.entry(parent).or_default().push(pid);
+    }
+    let (mut found, mut next) = (BTreeSet::from([of]), vec![of]);
+    while let Some(parent) = next.pop() {
+        let new = children.remove(&parent).unwrap_or_default();
+        next.extend(new.into_iter().filter(|pid| found.insert(*pid)));
+    }
+    found
+}
+
+/// Mounts; a mount table without a root was cut.
+pub(super) fn mounts(lines: &[String]) -> Parsed<Vec<Mount>> {
+    let (all, unreadable) = each(lines, mount);
+    let rootless = all.iter().all(|m| m.target != "/");
+    (all, unreadable + u64::from(rootless))
+}
+
+pub(super) fn mount(line: &str) -> Option<Mount> {
+    let mut fields = line.split(' ').map(unescape);
+    let (source, target, fstype) = (fields.next()?, fields.next()?, fields.next()?);
+    let options = fields.next()?.split(',').map(str::to_owned).collect();
+    Some(Mount {
+        target,
+        source,
+        fstype,
+        options,
+    })
+}
+
+/// Spaces and such are `\040` in mount tables, see fstab(5).
+fn unescape(field: &str) -> String {
+    let pairs = [
+        ("\\040", " "),
+        ("\\011", "\t"),
+        ("\\012", "\n"),
+        ("\\134", "\\"),
+    ];
+    pairs
+        .iter()
+        .fold(field.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_collector_is_not_among_the_processes() {
+        let text = "self 9\n\
+            /proc/1/status:Name:\tapp\n/proc/1/status:Pid:\t1\n/proc/1/status:CapEff:\t0000000000000401\n\
+            /proc/9/status:Pid:\t9\n/proc/9/status:PPid:\t0\n\
+            /proc/10/status:Pid:\t10\n/proc/10/status:PPid:\t9\n\
+            /proc/11/status:Pid:\t11\n/proc/11/status:PPid:\t10\n";
+        let (found, unreadable) = processes(&lines(text));
+        assert_eq!(unreadable, 0);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].capabilities, ["CAP_CHOWN", "CAP_NET_BIND_SERVICE"]);
+    }
+
+    #[test]
+    fn a_long_chain_of_processes_and_one_that_starts_itself_end() {
+        // Each was started by the next one, so that no order of looking is the lucky one.
+        let chain = (2..200_000).map(|pid| (pid, pid + 1));
+        let own = 200_000;
+        assert_eq!(descendants(own, chain).len(), 199_999);
+        assert_eq!(descendants(5, [(5, 6), (6, 5)].into_iter()).len(), 2);
+        assert_eq!(descendants(5, [(5, 5), (7, 8)].into_iter()).len(), 1);
+    }
+
+    #[test]
+    fn mounts_are_unescaped() {
+        let found = mount("tmpfs /a\\040b tmpfs rw,nosuid 0 0").unwrap();
+        assert_eq!(found.target, "/a b");
+        assert_eq!(found.options, ["rw", "nosuid"]);
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_lines_never_panic(line in any::<String>()) {
+            let own = [line.clone(), format!("/proc/1/status:{line}")];
+            let _ = (processes(&own), identity(&own), mount(&line));
+        }
+    }
+}

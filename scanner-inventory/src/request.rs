@@ -1,0 +1,333 @@
+//! What to collect: the one request that a profile is compiled to.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{FileEntry, FileKind};
+
+/// A part of an inventory; its name is the CEL variable that checks use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Section {
+    /// Who the agent runs as.
+    Identity,
+    /// Files that match selectors.
+    Files,
+    /// `/etc/passwd`.
+    Users,
+    /// `/etc/group`.
+    Groups,
+    /// `/etc/shadow`, states only.
+    Shadow,
+    /// Processes.
+    Processes,
+    /// Listening sockets.
+    Listeners,
+    /// Established connections.
+    Connections,
+    /// Mounts.
+    Mounts,
+    /// Environment names and shapes.
+    Env,
+    /// Commands that exist.
+    Commands,
+    /// Installed packages.
+    Packages,
+    /// Packages of languages.
+    LanguagePackages,
+    /// `/etc/os-release`.
+    Os,
+    /// Kernel security state.
+    Kernel,
+    /// Facts from the pod's specification and status.
+    Pod,
+}
+
+impl Section {
+    /// Every section, in report order.
+    pub const ALL: [Self; 16] = [
+        Self::Identity,
+        Self::Files,
+        Self::Users,
+        Self::Groups,
+        Self::Shadow,
+        Self::Processes,
+        Self::Listeners,
+        Self::Connections,
+        Self::Mounts,
+        Self::Env,
+        Self::Commands,
+        Self::Packages,
+        Self::LanguagePackages,
+        Self::Os,
+        Self::Kernel,
+        Self::Pod,
+    ];
+
+    /// What a filesystem without processes does not have.
+    pub const OF_PROCESSES: [Self; 7] = [
+        Self::Identity,
+        Self::Processes,
+        Self::Listeners,
+        Self::Connections,
+        Self::Mounts,
+        Self::Env,
+        Self::Kernel,
+    ];
+
+    /// The CEL variable and wire name of this section.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Files => "files",
+            Self::Users => "users",
+            Self::Groups => "groups",
+            Self::Shadow => "shadow",
+            Self::Processes => "processes",
+            Self::Listeners => "listeners",
+            Self::Connections => "connections",
+            Self::Mounts => "mounts",
+            Self::Env => "env",
+            Self::Commands => "commands",
+            Self::Packages => "packages",
+            Self::LanguagePackages => "language_packages",
+            Self::Os => "os",
+            Self::Kernel => "kernel",
+            Self::Pod => "pod",
+        }
+    }
+
+    /// The section of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.name() == name)
+    }
+}
+
+impl std::fmt::Display for Section {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Which files a check wants to see. All conditions that are given must hold.
+///
+/// Two forms: `paths` names files one by one (each is looked at, links are not followed, and its
+/// absence is data too); otherwise each of `under` is walked, without crossing into other mounts below
+/// it. One that is a mount itself is walked too, also where another selection starts above it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct FileSelector {
+    /// Absolute paths to look at by name.
+    pub paths: Vec<String>,
+    /// Absolute directories below which to look; `["/"]` when empty and `paths` is empty too.
+    pub under: Vec<String>,
+    /// Kinds to keep; all when empty.
+    pub kind: Vec<FileKind>,
+    /// Permission bits (octal, such as `"6000"`) of which at least one must be set.
+    pub mode_any: Option<String>,
+    /// Permission bits (octal, such as `"1000"`) of which none may be set.
+    pub mode_none: Option<String>,
+    /// Base names to keep, with `*` and `?`; all when empty.
+    pub name: Vec<String>,
+    /// Whether SHA-256 digests of regular files, and targets of symbolic links, are wanted too.
+    pub digest: bool,
+    /// Whether capabilities of regular files are wanted too. Only a probe reads them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub capabilities: bool,
+}
+
+/// Largest file in bytes that an agent takes a digest of. Of a larger one it takes none.
+pub const MAX_DIGEST: u64 = 1 << 30;
+
+impl FileSelector {
+    /// Whether `entry` is in this selection, exactly as the agents' broader search may not be.
+    pub fn matches(&self, entry: &FileEntry) -> bool {
+        let by_place = if self.walks() {
+            // What another selection named and is not there is nothing that a walk finds.
+            entry.exists
+                && (self.under.is_empty()
+                    || self.under.iter().any(|dir| is_below(&entry.path, dir)))
+        } else {
+            self.paths.contains(&entry.path)
+        };
+        let base = entry.path.rsplit('/').next().unwrap_or_default();
+        by_place
+            && (self.kind.is_empty() || self.kind.contains(&entry.kind))
+            && self
+                .mode_bits_any()
+                .is_none_or(|bits| entry.mode & i64::from(bits) != 0)
+            && self
+                .mode_bits_none()
+                .is_none_or(|bits| entry.mode & i64::from(bits) == 0)
+            && (self.name.is_empty() || self.name.iter().any(|glob| glob_matches(glob, base)))
+    }
+
+    /// Whether this selection asks for something that is in `entry`, and `entry` is without it.
+    pub fn misses(&self, entry: &FileEntry) -> bool {
+        let lacks = match entry.kind {
+            FileKind::File => {
+                (self.digest && entry.digest.is_empty())
+                    || (self.capabilities && !entry.capabilities_known)
+            }
+            FileKind::Symlink => self.digest && entry.link.is_empty(),
+            _ => false,
+        };
+        entry.exists && lacks && self.matches(entry)
+    }
+
+    /// [`FileSelector::mode_any`] as bits; `None` when absent or not octal.
+    pub fn mode_bits_any(&self) -> Option<u32> {
+        parse_octal(self.mode_any.as_deref())
+    }
+
+    /// [`FileSelector::mode_none`] as bits; `None` when absent or not octal.
+    pub fn mode_bits_none(&self) -> Option<u32> {
+        parse_octal(self.mode_none.as_deref())
+    }
+
+    /// Whether the root filesystem is walked, rather than paths looked at by name.
+    pub fn walks(&self) -> bool {
+        self.paths.is_empty()
+    }
+}
+
+/// What an agent is asked to collect, all at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InventoryRequest {
+    /// Sections that at least one check reads.
+    pub sections: BTreeSet<Section>,
+    /// Selections of files; the agent answers their union.
+    pub files: Vec<FileSelector>,
+    /// Names of commands to look for on the standard paths.
+    pub commands: BTreeSet<String>,
+    /// Whether the agent compares the target at its end with how it was at its start.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub changes: bool,
+}
+
+impl InventoryRequest {
+    /// Adds everything that `other` asks for.
+    pub fn merge(&mut self, other: &Self) {
+        self.sections.extend(other.sections.iter().copied());
+        for selector in &other.files {
+            if !self.files.contains(selector) {
+                self.files.push(selector.clone());
+            }
+        }
+        self.commands.extend(other.commands.iter().cloned());
+        self.changes |= other.changes;
+    }
+
+    /// The same request of a running target: the agent also reports what changed meanwhile.
+    #[must_use]
+    pub fn comparing(&self) -> Self {
+        Self {
+            changes: true,
+            ..self.clone()
+        }
+    }
+}
+
+/// Whether `path` is `dir` or below it.
+fn is_below(path: &str, dir: &str) -> bool {
+    let dir = dir.trim_end_matches('/');
+    path.strip_prefix(dir)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn parse_octal(text: Option<&str>) -> Option<u32> {
+    u32::from_str_radix(text?, 8).ok()
+}
+
+/// Shell-style match of `*` and `?`, without character classes; linear in time and memory.
+fn glob_matches(glob: &str, name: &str) -> bool {
+    let (glob, name): (Vec<char>, Vec<char>) = (glob.chars().collect(), name.chars().collect());
+    let (mut g, mut n) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while n < name.len() {
+        if glob.get(g) == Some(&'*') {
+            retry = Some((g + 1, n));
+            g += 1;
+        } else if glob.get(g).is_some_and(|c| *c == '?' || *c == name[n]) {
+            g += 1;
+            n += 1;
+        } else if let Some((after_star, consumed)) = retry {
+            g = after_star;
+            n = consumed + 1;
+            retry = Some((after_star, consumed + 1));
+        } else {
+            return false;
+        }
+    }
+    glob[g..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, mode: i64) -> FileEntry {
+        FileEntry {
+            path: path.into(),
+            kind: FileKind::File,
+            exists: true,
+            mode,
+            ..FileEntry::default()
+        }
+    }
+
+    #[test]
+    fn every_section_is_found_by_its_name() {
+        for section in Section::ALL {
+            assert_eq!(Section::from_name(section.name()), Some(section));
+        }
+        assert_eq!(Section::from_name("nonsense"), None);
+    }
+
+    #[test]
+    fn selector_needs_every_condition() {
+        let selector = FileSelector {
+            under: vec!["/usr".into()],
+            mode_any: Some("6000".into()),
+            name: vec!["su*".into()],
+            ..FileSelector::default()
+        };
+        assert!(selector.matches(&file("/usr/bin/sudo", 0o4755)));
+        assert!(!selector.matches(&file("/usr/bin/sudo", 0o755)));
+        assert!(!selector.matches(&file("/usrx/bin/sudo", 0o4755)));
+        assert!(!selector.matches(&file("/usr/bin/mount", 0o4755)));
+    }
+
+    #[test]
+    fn a_walk_finds_only_what_is_there() {
+        let walk = FileSelector::default();
+        let named = FileSelector {
+            paths: vec!["/etc/x".into()],
+            ..FileSelector::default()
+        };
+        let absent = FileEntry {
+            exists: false,
+            ..file("/etc/x", 0)
+        };
+        assert!(named.matches(&absent) && !walk.matches(&absent));
+    }
+
+    #[test]
+    fn globs_match_as_a_shell_does() {
+        for (glob, name, expected) in [
+            ("*", "anything", true),
+            ("*.pem", "server.pem", true),
+            ("*.pem", "server.pem.bak", false),
+            ("id_?sa", "id_rsa", true),
+            ("a*b*c", "aXbYbZc", true),
+            ("a*b*c", "aXbYbZ", false),
+            ("", "", true),
+        ] {
+            assert_eq!(glob_matches(glob, name), expected, "{glob} {name}");
+        }
+    }
+}

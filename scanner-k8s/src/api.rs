@@ -1,0 +1,16 @@
+//! The Kubernetes API as this crate uses it; knows no scan.
+
+pub mod admission_hints;
+pub mod call;
+pub mod client;
+pub mod connect;
+pub mod exec;
+pub mod object_watch;
+mod record;
+pub mod segment;
+mod stream_tap;
+pub mod token_claims;
+mod token_detector;
+mod transport;
+
+pub(crate) use token_detector::TokenDetector;

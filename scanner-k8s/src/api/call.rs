@@ -1,0 +1,335 @@
+//! Errors of calls to the API server, with what to do next.
+
+use std::time::Duration;
+
+use scanner_core::{ControlError, FailureKind, RefusedBy, Remedy, cause::chain, escape::visible};
+
+use crate::{api::admission_hints, names::GUARD_MARK};
+
+/// Longest time that one call may take.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A call to the API server that did not succeed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {what}")]
+#[non_exhaustive]
+pub struct CallError {
+    /// What was tried, such as `create Job secure-scan-ab12`.
+    pub what: String,
+    kind: CallErrorKind,
+    code: Option<u16>,
+    #[source]
+    cause: Cause,
+}
+
+/// Why, for a reader.
+#[derive(Debug, thiserror::Error)]
+enum Cause {
+    #[error("no answer within {} s", CALL_TIMEOUT.as_secs())]
+    Timeout,
+    #[error("{0}")]
+    Answer(String),
+}
+
+/// Kinds of [`CallError`], to branch on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallErrorKind {
+    /// 401: the server does not know who asks.
+    Unauthorized,
+    /// The server, or something in it, refuses what was asked.
+    Forbidden {
+        /// Who refuses it.
+        by: ForbiddenBy,
+    },
+    /// 404: there is no such object.
+    NotFound,
+    /// 409: another object or another state is in the way.
+    Conflict,
+    /// 400 or 422: the server cannot use what was sent.
+    Invalid,
+    /// 400: the request would have been allowed as the upgrade to a stream that it is not.
+    NotUpgraded,
+    /// 429: the server is busy.
+    Busy,
+    /// 500 and above: the server fails.
+    ServerFailed,
+    /// No answer in time.
+    Timeout,
+    /// No connection, or it ended before the answer.
+    Unreachable,
+    /// An answer that does not belong to any other kind.
+    Other,
+}
+
+/// Who refuses a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ForbiddenBy {
+    /// The server's authorizers, of which RBAC is the usual one.
+    Rbac,
+    /// secure-scan's admission guard.
+    Guard,
+    /// Another admission plugin, webhook or policy.
+    Admission,
+}
+
+impl From<ForbiddenBy> for RefusedBy {
+    fn from(by: ForbiddenBy) -> Self {
+        match by {
+            ForbiddenBy::Rbac => Self::Rbac,
+            ForbiddenBy::Guard => Self::Guard,
+            ForbiddenBy::Admission => Self::Admission,
+        }
+    }
+}
+
+impl CallError {
+    fn new(what: String, error: &kube::Error) -> Self {
+        let (kind, code, text) = match error {
+            kube::Error::Api(status) => (
+                classify(status.code, &status.message),
+                Some(status.code),
+                status.message.clone(),
+            ),
+            error => (CallErrorKind::Unreachable, None, chain(error)),
+        };
+        Self {
+            what,
+            kind,
+            code,
+            cause: Cause::Answer(visible(&text, 600)),
+        }
+    }
+
+    /// A call that is not made, since the controls that were shown are those of another scan.
+    pub(crate) fn not_surrounded(what: String) -> Self {
+        Self {
+            what,
+            kind: CallErrorKind::Other,
+            code: None,
+            cause: Cause::Answer("these controls do not surround this scan".into()),
+        }
+    }
+
+    fn timeout(what: String) -> Self {
+        Self {
+            what,
+            kind: CallErrorKind::Timeout,
+            code: None,
+            cause: Cause::Timeout,
+        }
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> CallErrorKind {
+        self.kind
+    }
+
+    /// HTTP status code of the server's answer, if it gave one.
+    pub fn code(&self) -> Option<u16> {
+        self.code
+    }
+
+    /// Whether the server, or something in it, refuses what was asked.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self.kind, CallErrorKind::Forbidden { .. })
+    }
+
+    /// The server's own words, escaped; of a call without an answer, why there is none.
+    pub fn answer(&self) -> String {
+        self.cause.to_string()
+    }
+
+    /// Whether the same call may well succeed a moment later.
+    fn is_transient(&self) -> bool {
+        matches!(
+            self.kind,
+            CallErrorKind::Busy | CallErrorKind::ServerFailed | CallErrorKind::Unreachable
+        )
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        if let (Cause::Answer(message), Some(400 | 403 | 422)) = (&self.cause, self.code)
+            && let Some(hint) = admission_hints::of(message)
+        {
+            return Some(hint.to_owned());
+        }
+        // The API server passes it on to the kubelet of the pod's node.
+        let by_node = self.what.starts_with("exec into");
+        let text = match self.code {
+            None | Some(500..) if by_node => {
+                "the pod's node did not answer the API server: see that it is Ready (kubectl get nodes), and try again"
+            }
+            Some(401) => "the credentials are expired or unknown to this cluster: log in again",
+            Some(403) => {
+                "ask an administrator for the verb and resource named above, in this namespace"
+            }
+            Some(404) => "check the name and the namespace",
+            Some(429 | 500..) => "the API server is busy or failing: try again",
+            Some(_) => {
+                "try again; if it stays so, look for an admission webhook or a proxy that answers"
+            }
+            None => "check that the API server of this context is running and reachable",
+        };
+        Some(text.to_owned())
+    }
+
+    /// What to do next, as a value.
+    pub fn remedy(&self) -> Option<Remedy> {
+        self.hint().map(Remedy::advice)
+    }
+
+    /// What kind of failure of a scan this is.
+    pub fn failure_kind(&self) -> FailureKind {
+        match self.kind {
+            CallErrorKind::Forbidden { by } => FailureKind::Forbidden { by: by.into() },
+            CallErrorKind::Timeout | CallErrorKind::Unreachable => FailureKind::Unreachable,
+            _ => FailureKind::Unknown,
+        }
+    }
+
+    /// This failure as the failure of a control.
+    pub fn of_control(self) -> ControlError {
+        ControlError::new("the API server refused or failed")
+            .with_kind(self.failure_kind())
+            .with_remedy(self.remedy())
+            .with_source(self)
+    }
+}
+
+/// Waits for one call, at most [`CALL_TIMEOUT`].
+///
+/// # Errors
+///
+/// Fails when the server refuses, fails, or does not answer in time.
+pub async fn call<T>(
+    what: impl Into<String>,
+    request: impl Future<Output = kube::Result<T>>,
+) -> Result<T, CallError> {
+    match tokio::time::timeout(CALL_TIMEOUT, request).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(CallError::new(what.into(), &error)),
+        Err(_) => Err(CallError::timeout(what.into())),
+    }
+}
+
+/// What an answer means. Who refused a call is only in the server's words: its authorizers and its
+/// admission both answer 403, and a policy may answer 422.
+fn classify(code: u16, message: &str) -> CallErrorKind {
+    let refused = |by| CallErrorKind::Forbidden { by };
+    match code {
+        400 | 403 | 422 if message.contains(GUARD_MARK) => refused(ForbiddenBy::Guard),
+        400 | 403 | 422 if admission_hints::of(message).is_some() => {
+            refused(ForbiddenBy::Admission)
+        }
+        400 if message.contains("pgrade") => CallErrorKind::NotUpgraded,
+        400 | 422 => CallErrorKind::Invalid,
+        401 => CallErrorKind::Unauthorized,
+        403 => refused(ForbiddenBy::Rbac),
+        404 => CallErrorKind::NotFound,
+        409 => CallErrorKind::Conflict,
+        429 => CallErrorKind::Busy,
+        500.. => CallErrorKind::ServerFailed,
+        _ => CallErrorKind::Other,
+    }
+}
+
+/// The same for reading and deleting, which do no harm a second time: a server that is busy or
+/// failing is asked up to three times.
+///
+/// # Errors
+///
+/// Fails as [`call`] does. One that does not answer in time is not asked again.
+pub(crate) async fn call_with_retry<T, R>(
+    what: String,
+    mut request: impl FnMut() -> R,
+) -> Result<T, CallError>
+where
+    R: Future<Output = kube::Result<T>>,
+{
+    for pause in [500, 1000] {
+        match call(what.clone(), request()).await {
+            Err(error) if error.is_transient() => {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+            }
+            settled => return settled,
+        }
+    }
+    call(what, request()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    async fn answered(code: u16, message: &str) -> CallError {
+        let status = Status::failure(message, "").with_code(code);
+        let refused = async { Err::<(), _>(kube::Error::Api(status.boxed())) };
+        call("try", refused).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn who_refuses_a_call_is_known_by_kind() {
+        let rbac = "pods \"web\" is forbidden: User \"x\" cannot create resource \"pods/exec\"";
+        let guard = format!("ValidatingAdmissionPolicy 'g' denied request: {GUARD_MARK}no");
+        let policy = "ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no";
+        for (code, message, by) in [
+            (403, rbac, ForbiddenBy::Rbac),
+            (403, guard.as_str(), ForbiddenBy::Guard),
+            (422, guard.as_str(), ForbiddenBy::Guard),
+            (
+                403,
+                "violates PodSecurity \"restricted\"",
+                ForbiddenBy::Admission,
+            ),
+            (422, policy, ForbiddenBy::Admission),
+        ] {
+            let error = answered(code, message).await;
+            assert_eq!(error.kind(), CallErrorKind::Forbidden { by }, "{message}");
+            assert!(error.is_forbidden() && error.code() == Some(code));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_classified_by_its_code() {
+        for (code, message, kind, again) in [
+            (
+                400,
+                "Upgrade request required",
+                CallErrorKind::NotUpgraded,
+                false,
+            ),
+            (400, "bad", CallErrorKind::Invalid, false),
+            (401, "Unauthorized", CallErrorKind::Unauthorized, false),
+            (404, "not found", CallErrorKind::NotFound, false),
+            (409, "exists", CallErrorKind::Conflict, false),
+            (418, "tea", CallErrorKind::Other, false),
+            (429, "slow down", CallErrorKind::Busy, true),
+            (503, "down", CallErrorKind::ServerFailed, true),
+        ] {
+            let error = answered(code, message).await;
+            assert_eq!(
+                (error.kind(), error.is_transient()),
+                (kind, again),
+                "{code}"
+            );
+            assert!(!error.is_forbidden(), "{code}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_answer_is_not_asked_again() {
+        let mut asked = 0;
+        let error = call_with_retry("wait".into(), || {
+            asked += 1;
+            std::future::pending::<kube::Result<()>>()
+        })
+        .await
+        .unwrap_err();
+        assert_eq!((error.kind(), asked), (CallErrorKind::Timeout, 1));
+    }
+}

@@ -1,0 +1,23 @@
+//! The identities that talk to the API server, each a type of its own.
+//!
+//! [`OperatorClient`] sets up and cleans up. What has the scan's token can be seen in three ways:
+//! [`ReviewClient`] asks what it may do and tries what must be refused, [`CanaryClient`] looks into the
+//! scan's own pod, and only [`ScanClient`] touches a target. None of them gives the client out that it is
+//! made of.
+
+mod canary;
+mod identity;
+mod operator;
+mod review;
+mod scan;
+mod token_request;
+
+pub use canary::CanaryClient;
+pub use identity::ScanIdentity;
+pub use operator::OperatorClient;
+pub use review::ReviewClient;
+pub use scan::ScanClient;
+pub(crate) use token_request::{BoundTo, IssuedToken};
+
+#[cfg(test)]
+mod tests;

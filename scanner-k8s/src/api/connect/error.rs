@@ -1,0 +1,89 @@
+//! Why a cluster is not used.
+
+/// Why a cluster is not used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The kubeconfig cannot be read.
+    #[error("cannot read the kubeconfig")]
+    Kubeconfig(#[source] kube::config::KubeconfigError),
+    /// The context does not exist.
+    #[error("the kubeconfig has no context {0:?}; it has {1}")]
+    NoContext(String, String),
+    /// This process does not run in a pod of a cluster.
+    #[error("cannot read the configuration of a pod")]
+    InCluster(#[source] kube::config::InClusterError),
+    /// Plain http.
+    #[error("refusing {0}: the server is not reached by https")]
+    PlainHttp(String),
+    /// Certificates would not be checked.
+    #[error("refusing {0}: insecure-skip-tls-verify is set, so anyone could pose as the server")]
+    SkipsVerification(String),
+    /// No CA to check the server's certificate with.
+    #[error("refusing {0}: the configuration has no certificate authority for this cluster")]
+    NoAuthority(String),
+    /// The file of the CA cannot be used.
+    #[error("cannot use the certificate authority in {path}")]
+    UnusableAuthority {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Nothing decides which cryptography rustls uses.
+    #[error(
+        "rustls has no cryptography provider: turn on the cargo feature `ring` or `aws-lc-rs`, or install one \
+         with rustls::crypto::CryptoProvider::install_default"
+    )]
+    NoCryptoProvider,
+    /// Called outside of a tokio runtime.
+    #[error("no tokio runtime: a cluster's connections are tasks of one")]
+    NoRuntime,
+    /// The name that the program gave itself cannot be sent.
+    #[error("{0:?} is not a valid user agent")]
+    UserAgent(String),
+    /// A client cannot be made from the configuration.
+    #[error("cannot make a client from the configuration")]
+    Client(#[source] kube::Error),
+}
+
+/// Kinds of [`ConnectError`], to branch on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectErrorKind {
+    /// The kubeconfig, or the configuration of a pod, is not there or cannot be read.
+    Unreadable,
+    /// The kubeconfig has no such context.
+    NoContext,
+    /// The server would be reached by plain http.
+    PlainHttp,
+    /// The server's certificate would not be verified.
+    SkipsVerification,
+    /// There is no CA to verify it with.
+    NoAuthority,
+    /// No cryptography provider for rustls.
+    NoCryptoProvider,
+    /// No tokio runtime.
+    NoRuntime,
+    /// The configuration cannot be used.
+    Unusable,
+}
+
+impl ConnectError {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ConnectErrorKind {
+        match self {
+            Self::Kubeconfig(_) | Self::InCluster(_) => ConnectErrorKind::Unreadable,
+            Self::NoContext(..) => ConnectErrorKind::NoContext,
+            Self::PlainHttp(_) => ConnectErrorKind::PlainHttp,
+            Self::SkipsVerification(_) => ConnectErrorKind::SkipsVerification,
+            Self::NoAuthority(_) => ConnectErrorKind::NoAuthority,
+            Self::NoCryptoProvider => ConnectErrorKind::NoCryptoProvider,
+            Self::NoRuntime => ConnectErrorKind::NoRuntime,
+            Self::UnusableAuthority { .. } | Self::UserAgent(_) | Self::Client(_) => {
+                ConnectErrorKind::Unusable
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Counts and digests what goes through one stream, and writes it into the audit log at its end.
+
+use std::collections::BTreeMap;
+
+use scanner_core::audit::{Entry, StreamEnd};
+use sha2::{Digest as _, Sha256};
+
+use super::{ExecError, STDERR, STDOUT};
+use crate::api::stream_tap::StreamTap;
+
+/// What went through so far. When it is dropped without an end, the log says so.
+pub(super) struct Tally {
+    tap: StreamTap,
+    stdin: Sum,
+    stdout: Sum,
+    stderr_bytes: u64,
+    /// End of what came on any other channel than standard output, of each.
+    others: BTreeMap<u8, Vec<u8>>,
+    ended: bool,
+}
+
+#[derive(Default)]
+struct Sum {
+    bytes: u64,
+    digest: Sha256,
+    /// End of what came before, in case a token is cut in two.
+    carry: Vec<u8>,
+}
+
+impl Sum {
+    fn add(&mut self, data: &[u8]) {
+        self.bytes += data.len() as u64;
+        self.digest.update(data);
+    }
+
+    fn hex(&self) -> String {
+        hex::encode(self.digest.clone().finalize())
+    }
+}
+
+impl Tally {
+    pub(super) fn new(tap: StreamTap) -> Self {
+        Self {
+            tap,
+            stdin: Sum::default(),
+            stdout: Sum::default(),
+            stderr_bytes: 0,
+            others: BTreeMap::new(),
+            ended: false,
+        }
+    }
+
+    pub(super) fn sent(&mut self, data: &[u8]) {
+        self.stdin.add(data);
+        self.tap.look(true, &mut self.stdin.carry, data);
+    }
+
+    pub(super) fn received(&mut self, channel: u8, data: &[u8]) {
+        if channel == STDOUT {
+            self.stdout.add(data);
+            self.tap.look(false, &mut self.stdout.carry, data);
+            return;
+        }
+        if channel == STDERR {
+            self.stderr_bytes += data.len() as u64;
+        }
+        let carry = self.others.entry(channel).or_default();
+        self.tap.look(false, carry, data);
+    }
+
+    pub(super) fn end(&mut self, error: Option<&ExecError>) {
+        let outcome = error.map_or_else(|| "success".to_owned(), ExecError::class);
+        self.write(outcome);
+    }
+
+    fn write(&mut self, outcome: String) {
+        let Some((log, id)) = self.tap.call() else {
+            return;
+        };
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        log.record(Entry::Stream(StreamEnd {
+            id: id.to_owned(),
+            stdin_bytes: self.stdin.bytes,
+            stdin: self.stdin.hex(),
+            stdout_bytes: self.stdout.bytes,
+            stdout: self.stdout.hex(),
+            stderr_bytes: self.stderr_bytes,
+            outcome,
+        }));
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        self.write("dropped before its end".into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use scanner_core::audit::AuditLog;
+
+    use super::*;
+    use crate::api::token_detector::TokenDetector;
+
+    #[test]
+    fn a_token_is_found_on_every_channel_and_what_a_target_says_is_not_logged() {
+        let token = format!("e30.e30.{}", "aBcD".repeat(20));
+        let (one, two) = token.as_bytes().split_at(40);
+        for channel in [STDOUT, STDERR, super::super::STATUS, 7] {
+            let (log, tokens) = (
+                Arc::new(AuditLog::new()),
+                Arc::new(TokenDetector::default()),
+            );
+            let _needle = tokens.add(&token);
+            let tap = StreamTap::default();
+            tap.fill(&log, "call", &tokens);
+            let mut tally = Tally::new(tap);
+            tally.received(channel, one);
+            tally.received(channel, two);
+            assert!(tokens.streams().2 > 0, "channel {channel}");
+            tally.end(Some(&ExecError::Failed {
+                server: "said".into(),
+                stderr: "said".into(),
+                exit_code: None,
+            }));
+            assert!(!log.text().contains("said"), "{}", log.text());
+            assert!(log.text().contains("the command failed in the target"));
+        }
+    }
+}

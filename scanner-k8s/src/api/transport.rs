@@ -1,0 +1,201 @@
+//! The connections to one API server, shared by everything that goes on there: one pool of connections
+//! for the operator, and one without any credential for the scans.
+
+mod in_memory;
+
+use std::{sync::Arc, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{
+    HeaderValue, Request, Response,
+    header::{AUTHORIZATION, InvalidHeaderValue},
+};
+use kube::{
+    Client, Config,
+    client::{Body, ClientBuilder, DynBody},
+};
+use pem::Pem;
+use scanner_core::audit::Identity;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::runtime::Handle;
+use tower::{BoxError, Layer as _, ServiceExt as _, util::BoxService};
+
+use super::record::AuditLayer;
+pub use in_memory::InMemory;
+
+/// What a program's own layers are put around: how kube sends a request.
+pub type GenericService = BoxService<Request<Body>, Response<Box<DynBody>>, BoxError>;
+
+/// Puts an embedder's layers around a stack.
+pub(super) type Wrap = Arc<dyn Fn(ClientBuilder<GenericService>) -> Client + Send + Sync>;
+
+/// What every segment of a cluster shares. It counts and logs nothing itself.
+pub(super) struct Transport {
+    operator: Client,
+    /// Has no credential: each scan adds its own token to its own requests.
+    scan: Client,
+    /// The server, its CA and the way to it; no credential.
+    config: Config,
+    pub(super) user_agent: HeaderValue,
+    pub(super) searches_own_process: bool,
+    /// Where the tasks of the clients run, also for a segment that begins outside of it.
+    runtime: Handle,
+}
+
+/// What a transport is made with, beside its configuration.
+pub(super) struct Settings {
+    pub(super) wrap: Wrap,
+    pub(super) user_agent: HeaderValue,
+    pub(super) searches_own_process: bool,
+    pub(super) runtime: Handle,
+    /// Absent for every real cluster: it is reached by TLS.
+    pub(super) memory: Option<InMemory>,
+}
+
+impl Transport {
+    /// Sends nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// Fails when no client can be made from `config`.
+    pub(super) fn new(mut config: Config, settings: Settings) -> Result<Self, kube::Error> {
+        // A retry would be a call that nobody planned or counted.
+        config.default_retry = false;
+        config.connect_timeout = Some(Duration::from_secs(5));
+        config.read_timeout = None;
+        let shared = without_credential(&config);
+        let _guard = settings.runtime.enter();
+        Ok(Self {
+            operator: (settings.wrap)(stack(config, settings.memory.as_ref())?),
+            scan: (settings.wrap)(with_bearer(stack(
+                shared.clone(),
+                settings.memory.as_ref(),
+            )?)),
+            config: shared,
+            user_agent: settings.user_agent,
+            searches_own_process: settings.searches_own_process,
+            runtime: settings.runtime,
+        })
+    }
+
+    /// Address of the API server.
+    pub(super) fn server(&self) -> String {
+        self.config.cluster_url.to_string()
+    }
+
+    pub(super) fn default_namespace(&self) -> &str {
+        &self.config.default_namespace
+    }
+
+    /// A client over the shared connections that records by `layer`. As the scan's identity it sends
+    /// `token`, as the operator what the configuration says.
+    ///
+    /// It costs one task of the runtime, until its last clone is dropped.
+    pub(super) fn client(&self, layer: &AuditLayer, token: Option<SecretString>) -> Client {
+        let (shared, token) = match layer.identity {
+            Identity::Operator => (self.operator.clone(), None),
+            Identity::Scan => (self.scan.clone(), token.map(Bearer)),
+        };
+        let service = tower::service_fn(move |mut request: Request<Body>| {
+            let shared = shared.clone();
+            if let Some(token) = &token {
+                request.extensions_mut().insert(token.clone());
+            }
+            async move { shared.send(request).await }
+        });
+        let _guard = self.runtime.enter();
+        Client::new(layer.layer(service), self.default_namespace())
+    }
+
+    /// A kubeconfig of the same server that has nothing but `token`.
+    pub(super) fn kubeconfig(&self, token: &SecretString, namespace: &str) -> SecretString {
+        let mut cluster = serde_json::json!({
+            "server": self.server().trim_end_matches('/'),
+            "tls-server-name": self.config.tls_server_name,
+        });
+        let authorities = self.config.root_cert.iter().flatten();
+        let authorities: Vec<Pem> = authorities
+            .map(|der| Pem::new("CERTIFICATE", der.clone()))
+            .collect();
+        if !authorities.is_empty() {
+            let authorities = STANDARD.encode(pem::encode_many(&authorities));
+            cluster["certificate-authority-data"] = authorities.into();
+        }
+        if let Some(proxy) = &self.config.proxy_url {
+            cluster["proxy-url"] = proxy.to_string().into();
+        }
+        // JSON is YAML, and needs no library that copies the token about.
+        let kubeconfig = serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "scan",
+            "clusters": [{"name": "scan", "cluster": cluster}],
+            "users": [{"name": "scan", "user": {"token": token.expose_secret()}}],
+            "contexts": [{"name": "scan", "context": {
+                "cluster": "scan", "user": "scan", "namespace": namespace,
+            }}],
+        });
+        SecretString::from(kubeconfig.to_string())
+    }
+}
+
+/// The same server by the same way and the same CA, as nobody.
+fn without_credential(config: &Config) -> Config {
+    let mut shared = Config::new(config.cluster_url.clone());
+    shared
+        .default_namespace
+        .clone_from(&config.default_namespace);
+    shared.root_cert.clone_from(&config.root_cert);
+    shared.root_cert_file.clone_from(&config.root_cert_file);
+    shared.tls_server_name.clone_from(&config.tls_server_name);
+    shared.proxy_url.clone_from(&config.proxy_url);
+    shared.default_retry = config.default_retry;
+    shared.connect_timeout = config.connect_timeout;
+    shared.read_timeout = config.read_timeout;
+    shared
+}
+
+/// The token of a scan, on its way through an embedder's layers.
+#[derive(Clone)]
+struct Bearer(SecretString);
+
+/// How requests are sent: by TLS, or within this process.
+fn stack(
+    config: Config,
+    memory: Option<&InMemory>,
+) -> Result<ClientBuilder<GenericService>, kube::Error> {
+    match memory {
+        Some(memory) => memory.builder(&config),
+        None => ClientBuilder::try_from(config),
+    }
+}
+
+/// Innermost, so that an embedder's layers do not see a token.
+fn with_bearer(builder: ClientBuilder<GenericService>) -> ClientBuilder<GenericService> {
+    let layer =
+        tower::layer::layer_fn(|inner: GenericService| inner.map_request(authorize).boxed());
+    builder.with_layer(&layer)
+}
+
+fn authorize(mut request: Request<Body>) -> Request<Body> {
+    if let Some(Bearer(token)) = request.extensions_mut().remove::<Bearer>()
+        && let Ok(value) = bearer(&token)
+    {
+        request.headers_mut().insert(AUTHORIZATION, value);
+    }
+    request
+}
+
+/// The header that sends `token`.
+///
+/// # Errors
+///
+/// Fails when it has a character that no header may have.
+pub(super) fn bearer(token: &SecretString) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! Admission guard: whether the cluster has it, shown by a call that it alone would refuse.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use scanner_core::{
+    ControlError, Evidence, Remedy, SecurityControl,
+    cause::chain,
+    control::{ControlScope, VerifyError},
+    plan::PlannedControl,
+};
+
+use crate::names::{GUARD_GROUP, GUARD_NAME};
+use crate::plan::limits;
+use crate::{
+    api::call::{CallErrorKind, ForbiddenBy, call},
+    run::scope::ScanScope,
+};
+
+pub(super) struct AdmissionGuard(pub(super) Arc<ScanScope>);
+
+#[async_trait]
+impl SecurityControl for AdmissionGuard {
+    fn id(&self) -> &'static str {
+        "admission-guard"
+    }
+
+    fn verifies_access(&self) -> bool {
+        true
+    }
+
+    fn plan(&self) -> PlannedControl {
+        let limits = self.0.plan().rules.iter().filter(|r| is_limit(r)).count();
+        PlannedControl::new(self.id(), "Admission guard, where the cluster has it")
+            .planning(if limits == 0 {
+                "the operator may not give the scan its limits".to_owned()
+            } else {
+                format!("{limits} limits in the scan's own Role")
+            })
+            .planning(
+                "an exec that RBAC allows and that was not planned is asked for, in a form that \
+                 never runs",
+            )
+    }
+
+    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+        let review = self.0.credential().review()?;
+        // The pod into which RBAC lets the identity exec, which a clone is and its target is not.
+        let mut target = self.0.plan().target.clone();
+        let mut rules = self.0.plan().rules.iter();
+        let exec = rules.find(|rule| rule.resources.iter().any(|r| r == "pods/exec"));
+        if let Some(Ok(pod)) = exec.and_then(|rule| Some(rule.resource_names.first()?.parse())) {
+            target.pod = pod;
+        }
+        let request =
+            limits::exec_request(&target, "secure-scan-not-planned", &["not-planned"], false);
+        let ask = async { review.attempt(request?).await };
+        let asked = call("ask for an exec that was not planned", ask).await;
+        let refused = CallErrorKind::Forbidden {
+            by: ForbiddenBy::Guard,
+        };
+        let refusal = match asked {
+            Err(error) if error.kind() == refused => true,
+            Err(error) if error.code() == Some(400) => false,
+            Err(error) => return Err(unknown(&chain(&error))),
+            Ok(_) => return Err(unknown("an odd answer")),
+        };
+        if !refusal {
+            return Err(VerifyError::Absent(ControlError::new(
+                    "admission-guard: not installed, RBAC alone limits the scan identity to this pod",
+                ).with_remedy(Remedy::InstallGuard)));
+        }
+        if !self.0.plan().rules.iter().any(is_limit) {
+            let role = format!("{GUARD_NAME}-limits");
+            return Err(ControlError::new(
+                "the cluster has the admission guard, and this identity has no limits for it: you may not give them, or, \
+                 for a program that is given access, no command is planned",
+            )
+            .with_remedy(Remedy::BindGuardLimits { role })
+            .into());
+        }
+        Ok(Evidence::of(
+            "admission-guard: installed, it refused a container and command that were not planned",
+        ))
+    }
+}
+
+/// It does not show whether the guard holds.
+fn unknown(why: &str) -> VerifyError {
+    VerifyError::Tolerated(
+        ControlError::new(format!("admission-guard: unknown: {why}"))
+            .with_remedy(Remedy::CheckGuard),
+    )
+}
+
+fn is_limit(rule: &scanner_core::plan::PlannedRule) -> bool {
+    rule.api_groups.iter().any(|group| group == GUARD_GROUP)
+}

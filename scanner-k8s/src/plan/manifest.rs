@@ -1,0 +1,185 @@
+//! Every object that a scan creates, as pure functions from its names to manifests.
+
+use crate::names::MANAGER;
+use crate::names::SCAN_LABEL;
+use crate::names::object_name;
+use scanner_core::{
+    plan::{PlannedObject, PlannedRule, ScanId},
+    target::Namespace,
+};
+use serde_json::{Value, json};
+
+/// Name, labels and owner of an object of a scan.
+pub(crate) fn metadata(scan: &ScanId, namespace: &str, lease_uid: Option<&str>) -> Value {
+    let mut metadata = json!({
+        "name": object_name(scan),
+        "namespace": namespace,
+        "labels": {"app.kubernetes.io/managed-by": MANAGER, SCAN_LABEL: scan.as_str()},
+    });
+    if let Some(uid) = lease_uid {
+        metadata["ownerReferences"] = json!([{
+            "apiVersion": "batch/v1", "kind": "Job", "name": object_name(scan), "uid": uid,
+        }]);
+    }
+    metadata
+}
+
+/// The lease: a Job without pods that the cluster's own controllers delete, with everything that
+/// it owns, `seconds` after it started (`activeDeadlineSeconds`, `ttlSecondsAfterFinished`).
+pub fn lease(scan: &ScanId, namespace: &str, seconds: u32) -> Value {
+    json!({
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata(scan, namespace, None),
+        "spec": {
+            "parallelism": 0,
+            "activeDeadlineSeconds": seconds,
+            "ttlSecondsAfterFinished": 0,
+            "backoffLimit": 0,
+            "template": {"spec": {
+                "restartPolicy": "Never",
+                "automountServiceAccountToken": false,
+                "securityContext": {
+                    "runAsNonRoot": true, "runAsUser": 65532,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "containers": [{
+                    "name": "never-started",
+                    "image": "registry.k8s.io/pause:3.10",
+                    "resources": {
+                        "requests": {"cpu": "1m", "memory": "1Mi"},
+                        "limits": {"cpu": "1m", "memory": "1Mi"},
+                    },
+                    "securityContext": {
+                        "allowPrivilegeEscalation": false,
+                        "readOnlyRootFilesystem": true,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                }],
+            }},
+        },
+    })
+}
+
+/// The scan's own identity; its token is never mounted anywhere.
+pub fn service_account(scan: &ScanId, namespace: &str, lease_uid: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": metadata(scan, namespace, Some(lease_uid)),
+        "automountServiceAccountToken": false,
+    })
+}
+
+/// What the scan's identity may do.
+pub fn role(scan: &ScanId, namespace: &str, lease_uid: &str, rules: &[PlannedRule]) -> Value {
+    let rules: Vec<Value> = rules
+        .iter()
+        .map(|rule| {
+            json!({
+                "apiGroups": rule.api_groups,
+                "resources": rule.resources,
+                "resourceNames": rule.resource_names,
+                "verbs": rule.verbs,
+            })
+        })
+        .collect();
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": metadata(scan, namespace, Some(lease_uid)),
+        "rules": rules,
+    })
+}
+
+/// Gives the role to the identity.
+pub fn role_binding(scan: &ScanId, namespace: &str, lease_uid: &str) -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": metadata(scan, namespace, Some(lease_uid)),
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": object_name(scan),
+        },
+        "subjects": [{
+            "kind": "ServiceAccount", "name": object_name(scan), "namespace": namespace,
+        }],
+    })
+}
+
+/// The empty Secret that the token is bound to: deleting it revokes the token.
+pub fn anchor(scan: &ScanId, namespace: &str, lease_uid: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "metadata": metadata(scan, namespace, Some(lease_uid)),
+    })
+}
+
+/// The lease and the identity, as a plan names them; every scan makes them.
+pub(crate) fn planned(namespace: &Namespace, name: &str, identity: &str) -> Vec<PlannedObject> {
+    let rbac = "rbac.authorization.k8s.io/v1";
+    [
+        (
+            "batch/v1",
+            "Job",
+            "the lease: owns the rest, never has a pod",
+        ),
+        ("v1", "ServiceAccount", identity),
+        (rbac, "Role", "what the identity may do"),
+        (rbac, "RoleBinding", "gives the role to the identity"),
+        ("v1", "Secret", "empty; the token dies with it"),
+    ]
+    .map(|(api_version, kind, purpose)| {
+        PlannedObject::new(api_version, kind, namespace.as_str(), name, purpose)
+    })
+    .into()
+}
+
+/// Exec into one pod by name. WebSocket exec needs get and create since Kubernetes 1.35.
+pub fn exec_rule(pod: &str) -> PlannedRule {
+    PlannedRule::of(
+        vec![String::new()],
+        vec!["pods/exec".into()],
+        vec![pod.to_owned()],
+        vec!["create".into(), "get".into()],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> ScanId {
+        "abcd1234".parse().unwrap()
+    }
+
+    #[test]
+    fn everything_but_the_lease_is_owned_by_the_lease() {
+        assert!(
+            lease(&id(), "n", 60)["metadata"]
+                .get("ownerReferences")
+                .is_none()
+        );
+        for object in [
+            service_account(&id(), "n", "u"),
+            role(&id(), "n", "u", &[]),
+            role_binding(&id(), "n", "u"),
+            anchor(&id(), "n", "u"),
+        ] {
+            assert_eq!(object["metadata"]["ownerReferences"][0]["uid"], "u");
+            assert_eq!(object["metadata"]["labels"][SCAN_LABEL], "abcd1234");
+        }
+    }
+
+    #[test]
+    fn the_lease_never_makes_a_pod_and_ends() {
+        let lease = lease(&id(), "n", 60);
+        assert_eq!(lease["spec"]["parallelism"], 0);
+        assert_eq!(lease["spec"]["activeDeadlineSeconds"], 60);
+        assert_eq!(lease["spec"]["ttlSecondsAfterFinished"], 0);
+        assert!(lease["spec"].get("completions").is_none());
+        assert!(lease["spec"].get("suspend").is_none());
+    }
+}

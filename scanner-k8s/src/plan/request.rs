@@ -1,0 +1,131 @@
+//! What a program asks of a scan.
+
+use std::{fmt, sync::Arc};
+
+use scanner_core::{
+    Evaluation, ScanEngine, ScanStrategy, SecurityControl,
+    engines::{EngineHost, Inline},
+    finding::Severity,
+    gate::GatePolicy,
+    target::TargetRequest,
+};
+
+use crate::plan::sidecar_options::SidecarOptions;
+
+/// Shortest lease in seconds: a scan that proves its cleanup takes longer than 10 s.
+pub const MIN_LEASE: u32 = 30;
+/// Longest lease in seconds.
+pub const MAX_LEASE: u32 = 3600;
+
+/// How the target is reached.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Strategy {
+    /// One exec into it; needs a shell in the target.
+    Container,
+    /// An ephemeral container beside it; its entry stays in the pod's specification.
+    Distroless {
+        /// Image of the probe, best named by digest.
+        image: String,
+    },
+    /// One exec into the sidecar that was deployed with the pod, see [`crate::inject`].
+    Attached {
+        /// Image that the sidecar must be of; any when absent.
+        image: Option<String>,
+    },
+    /// An isolated pod of the scan's own: a clone of the target, or its image alone. The only one
+    /// for [`scanner_core::target::PodSelection::Image`].
+    Sidecar(SidecarOptions),
+    /// A strategy of a third party that needs nothing of the cluster but the target's name.
+    Custom(Arc<dyn ScanStrategy>),
+    /// The least intrusive one that works: `Container`, which leaves nothing in the pod, and where
+    /// the target turns out to have no shell, `Distroless`.
+    Auto {
+        /// Image of the probe; without one `Distroless` cannot be taken.
+        image: Option<String>,
+        /// Strategies of third parties that are tried after these, in order.
+        then: Vec<Arc<dyn ScanStrategy>>,
+    },
+}
+
+impl fmt::Debug for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Container => f.write_str("Container"),
+            Self::Distroless { image } => f.debug_tuple("Distroless").field(image).finish(),
+            Self::Attached { image } => f.debug_tuple("Attached").field(image).finish(),
+            Self::Sidecar(options) => f.debug_tuple("Sidecar").field(options).finish(),
+            Self::Custom(strategy) => f.debug_tuple("Custom").field(&strategy.name()).finish(),
+            Self::Auto { image, then } => {
+                let names: Vec<&str> = then.iter().map(|one| one.name()).collect();
+                f.debug_tuple("Auto").field(image).field(&names).finish()
+            }
+        }
+    }
+}
+
+/// What to scan and how. Cheap to clone.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ScanRequest {
+    /// How the target is reached.
+    pub strategy: Strategy,
+    /// Which container.
+    pub target: TargetRequest,
+    /// What inspects it, at least one; each has a name of its own.
+    pub engines: Vec<Arc<dyn ScanEngine>>,
+    /// Controls beside the shipped ones.
+    pub controls: Vec<Arc<dyn SecurityControl>>,
+    /// Where evaluations run.
+    pub host: Arc<dyn EngineHost>,
+    /// The day of the scan, in UTC.
+    pub evaluation: Evaluation,
+    /// Seconds after which the cluster itself removes everything, [`MIN_LEASE`] to [`MAX_LEASE`].
+    pub lease_seconds: u32,
+    /// Digest (`sha256:...`) that the node must run; the scan aborts before it touches another.
+    pub expected_digest: Option<String>,
+    /// Gates that decide before the target is touched; without them only the expected digest does.
+    pub policy: Option<Arc<dyn GatePolicy>>,
+    /// Severity from which a failed check makes the verdict `findings`.
+    pub threshold: Severity,
+}
+
+impl ScanRequest {
+    /// A scan of `target` with one engine, with strategy [`Strategy::Container`], a lease of five minutes and every
+    /// failed check from severity low on as a finding.
+    pub fn new(target: TargetRequest, engine: Arc<dyn ScanEngine>) -> Self {
+        Self {
+            strategy: Strategy::Container,
+            target,
+            engines: vec![engine],
+            controls: Vec::new(),
+            host: Arc::new(Inline),
+            evaluation: Evaluation::on(today()),
+            lease_seconds: 300,
+            expected_digest: None,
+            policy: None,
+            threshold: Severity::Low,
+        }
+    }
+}
+
+fn today() -> jiff::civil::Date {
+    jiff::tz::Offset::UTC
+        .to_datetime(jiff::Timestamp::now())
+        .date()
+}
+
+impl fmt::Debug for ScanRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let engines: Vec<String> = self
+            .engines
+            .iter()
+            .map(|engine| engine.reference().to_string())
+            .collect();
+        f.debug_struct("ScanRequest")
+            .field("strategy", &self.strategy)
+            .field("target", &self.target)
+            .field("engines", &engines)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,126 @@
+//! The post-scan audit: what can be shown once everything is released. Makes no calls of its own.
+
+mod open_files;
+mod side_effects;
+
+use scanner_core::report::{AuditCheck, AuditOutcome};
+
+use open_files::found;
+pub(crate) use open_files::{Searched, own_process};
+pub(crate) use side_effects::side_effects;
+
+use crate::run::{ledger::Scope, scope::ScanScope};
+
+fn check(id: &str, outcome: AuditOutcome, evidence: Vec<String>) -> AuditCheck {
+    AuditCheck::new(id, outcome, evidence)
+}
+
+fn verified(holds: bool) -> AuditOutcome {
+    if holds {
+        AuditOutcome::Verified
+    } else {
+        AuditOutcome::NotVerified
+    }
+}
+
+/// Every object of the ledger is gone, by UID; and no object carries the label of the scan.
+pub(crate) fn objects(scope: &ScanScope) -> Vec<AuditCheck> {
+    let ledger = scope.ledger();
+    let (mut evidence, mut holds) = (Vec::new(), true);
+    let (mut places, mut unseen) = (Vec::new(), Vec::new());
+    for made in ledger.made() {
+        let absent = ledger.absent(&made.kind);
+        if ledger.removed(&made) {
+            evidence.push(format!(
+                "{} uid {}: the server confirmed its removal",
+                made.kind, made.uid
+            ));
+        } else if ledger.gone(&made) {
+            evidence.push(format!(
+                "{} uid {}: looked for by its name, and not there any more",
+                made.kind, made.uid
+            ));
+        } else {
+            holds = false;
+            evidence.push(format!(
+                "{} uid {}: not seen to be gone",
+                made.kind, made.uid
+            ));
+        }
+        match absent {
+            Some(Scope::Everywhere) => places.push(format!("{}: none in any namespace", made.kind)),
+            Some(Scope::Namespace) => places.push(format!(
+                "{}: none in namespace {}; you may not list the others",
+                made.kind,
+                scope.namespace()
+            )),
+            None => unseen.push(format!(
+                "{}: could not be listed, or some carry it",
+                made.kind
+            )),
+        }
+    }
+    if evidence.is_empty() {
+        evidence.push("nothing was created".into());
+    }
+    let listed = unseen.is_empty();
+    places.extend(unseen);
+    vec![
+        check("ledger-empty", verified(holds), evidence),
+        check("no-labelled-object", verified(listed), places),
+    ]
+}
+
+/// The token is refused, and is nowhere that this program can look.
+///
+/// `process` is what the search of this program's own files found, where it was asked for.
+pub(crate) fn credential(scope: &ScanScope, process: Option<Searched>) -> Vec<AuditCheck> {
+    let process = process.unwrap_or_default();
+    if !scope.credential().exists() {
+        let none = vec!["no token was ever received".to_owned()];
+        return vec![check("token-refused", AuditOutcome::Verified, none)];
+    }
+    let refused = scope.credential().was_refused();
+    let text = if refused {
+        "the server answered 401 to it"
+    } else {
+        "the server was not seen to refuse it"
+    };
+    let tokens = scope.segment().tokens();
+    let (sent, received, seen) = tokens.streams();
+    let mut evidence = vec![format!(
+        "{sent} bytes sent to targets and {received} bytes received from them: {}",
+        found(seen > 0)
+    )];
+    let log = scope.segment().audit().text();
+    let logged = tokens.finds(log.as_bytes());
+    evidence.push(format!(
+        "{} lines of the audit log: {}",
+        log.lines().count(),
+        found(logged)
+    ));
+    evidence.extend(process.evidence);
+    let clean = seen == 0 && !logged && !process.found;
+    let outcome = match clean {
+        true if process.skipped => AuditOutcome::Reported,
+        clean => verified(clean),
+    };
+    vec![
+        check("token-refused", verified(refused), vec![text.into()]),
+        check("no-credential-left", outcome, evidence),
+    ]
+}
+
+/// The audit log has every call, and its chain holds.
+pub(crate) fn log(scope: &ScanScope) -> Vec<AuditCheck> {
+    let log = scope.segment().audit();
+    let holds = log.holds();
+    let at = log.checkpoint();
+    let text = if holds {
+        "follow each other, none was lost"
+    } else {
+        "were lost or do not follow each other"
+    };
+    let evidence = vec![format!("{} entries {text}", at.entries)];
+    vec![check("audit-log", verified(holds), evidence)]
+}

@@ -1,0 +1,142 @@
+//! The scan's own identity while it lives: who may use it for what, and whether the server was seen to refuse it.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use scanner_core::{
+    ControlError, EnforcedControls,
+    plan::ScanId,
+    target::{Namespace, PodName},
+};
+use secrecy::SecretString;
+
+use crate::api::client::{CanaryClient, ReviewClient, ScanClient, ScanIdentity};
+
+/// The identity of one scan. Each use of it is a client of its own type; the one that touches the target is given only
+/// to who shows [`EnforcedControls`] of this scan.
+pub struct Credential {
+    scan: ScanId,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    identity: Option<ScanIdentity>,
+    /// When the server first accepted the token, which it may remember for up to 10 s.
+    accepted: Option<Instant>,
+    /// Whether the server was seen to refuse the token.
+    refused: bool,
+    /// The token, where it is given to a program; nowhere else is it kept.
+    loaned: Option<SecretString>,
+}
+
+impl Credential {
+    pub(super) fn new(scan: ScanId) -> Self {
+        Self {
+            scan,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Keeps the identity that the credential control made.
+    pub(crate) fn set(&self, identity: ScanIdentity) {
+        self.state().identity = Some(identity);
+    }
+
+    /// Keeps the token for the program that it is given to.
+    pub(crate) fn keep_for_loan(&self, token: SecretString) {
+        self.state().loaned = Some(token);
+    }
+
+    /// The token for the program, once.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the controls are those of another scan, and when there is no token for a program.
+    pub(crate) fn take_for_loan(
+        &self,
+        controls: &EnforcedControls,
+    ) -> Result<SecretString, ControlError> {
+        self.check(controls)?;
+        let token = self.state().loaned.take();
+        token.ok_or_else(|| ControlError::new("there is no credential for a program"))
+    }
+
+    /// Whether there ever was a token.
+    pub(crate) fn exists(&self) -> bool {
+        self.state().identity.is_some()
+    }
+
+    /// Notes that the server accepted the token.
+    pub(crate) fn note_accepted(&self) {
+        self.state().accepted.get_or_insert_with(Instant::now);
+    }
+
+    /// When the server first accepted the token.
+    pub(crate) fn accepted(&self) -> Option<Instant> {
+        self.state().accepted
+    }
+
+    /// Notes that the server was seen to refuse the token.
+    pub(crate) fn note_refused(&self) {
+        self.state().refused = true;
+    }
+
+    /// Whether the server was seen to refuse the token.
+    pub(crate) fn was_refused(&self) -> bool {
+        self.state().refused
+    }
+
+    /// The identity as it asks what it may do, and tries what must be refused.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no credential yet.
+    pub fn review(&self) -> Result<ReviewClient, ControlError> {
+        Ok(self.identity()?.review())
+    }
+
+    /// The identity as it looks into the scan's own pod, before that runs anything else.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no credential yet.
+    pub(crate) fn canary(
+        &self,
+        namespace: Namespace,
+        own_pod: PodName,
+    ) -> Result<CanaryClient, ControlError> {
+        Ok(self.identity()?.canary(namespace, own_pod))
+    }
+
+    /// The identity as it touches the target: only for who shows that every control of this scan holds.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the controls are those of another scan, or when there is no credential.
+    pub fn scan_client(&self, controls: &EnforcedControls) -> Result<ScanClient, ControlError> {
+        self.check(controls)?;
+        Ok(self.identity()?.scan())
+    }
+
+    fn check(&self, controls: &EnforcedControls) -> Result<(), ControlError> {
+        if controls.is_of(&self.scan) {
+            return Ok(());
+        }
+        let scan = &self.scan;
+        Err(ControlError::new(format!(
+            "these controls do not surround scan {scan}"
+        )))
+    }
+
+    fn identity(&self) -> Result<ScanIdentity, ControlError> {
+        let identity = self.state().identity.clone();
+        identity.ok_or_else(|| ControlError::new("the scan has no credential"))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

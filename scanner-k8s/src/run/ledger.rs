@@ -1,0 +1,311 @@
+//! What a scan created, what became of it, and which creations are still under way.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use kube::{Resource, ResourceExt as _};
+use tokio::sync::watch;
+
+use crate::api::call::CallError;
+
+/// An object that the scan created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Kind, such as `Pod`.
+    pub kind: String,
+    /// Name in the namespace of the scan.
+    pub name: String,
+    /// UID.
+    pub uid: String,
+}
+
+/// What an ephemeral container is called in the list of what was attempted; it is no object.
+const PROBE: &str = "ephemeral container";
+
+/// Where no object with the scan's label was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// In all namespaces.
+    Everywhere,
+    /// In the scan's namespace; the operator may not list the others.
+    Namespace,
+}
+
+#[derive(Default)]
+struct State {
+    made: Vec<Made>,
+    /// Kind and name of what the server was asked to create and did not clearly refuse.
+    attempted: Vec<(String, String)>,
+    /// Kind and name, and the UID that the server named as removed; `None` while a finalizer holds it.
+    deleted: Vec<(String, String, Option<String>)>,
+    /// Kinds of which no object carries the scan's label.
+    absent: Vec<(String, Scope)>,
+    /// Kind and name of what was looked for by its name and is not there.
+    gone: Vec<(String, String)>,
+}
+
+/// The ledger of one scan.
+pub struct Ledger {
+    state: Mutex<State>,
+    under_way: watch::Sender<usize>,
+    only_here: AtomicBool,
+    keep_lease: AtomicBool,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            under_way: watch::channel(0).0,
+            only_here: AtomicBool::new(false),
+            keep_lease: AtomicBool::new(false),
+        }
+    }
+}
+
+/// A creation that is under way; when it is dropped, it is not any more.
+pub(crate) struct UnderWay {
+    ledger: Arc<Ledger>,
+    kind: String,
+    name: String,
+}
+
+impl UnderWay {
+    /// Writes down what came of it.
+    pub(crate) fn end<K: Resource>(self, made: Result<&K, &CallError>) {
+        match made {
+            Ok(made) => self.ledger.state().made.push(Made {
+                kind: self.kind.clone(),
+                name: self.name.clone(),
+                uid: made.uid().unwrap_or_default(),
+            }),
+            // A clear no. Anything else, a timeout too, may have created it.
+            Err(error) if matches!(error.code(), Some(400 | 401 | 403 | 404 | 422)) => {
+                self.ledger.refused(&self.kind, &self.name);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.ledger.under_way.send_modify(|count| *count -= 1);
+    }
+}
+
+impl Ledger {
+    /// The server is now asked to create something.
+    pub(crate) fn attempt(ledger: &Arc<Self>, kind: &str, name: &str) -> UnderWay {
+        let this = (kind.to_owned(), name.to_owned());
+        ledger.state().attempted.push(this);
+        ledger.under_way.send_modify(|count| *count += 1);
+        UnderWay {
+            ledger: Arc::clone(ledger),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    /// Waits until no creation is under way, `limit` at most. An object whose creation was interrupted
+    /// would otherwise be seen as gone before the server has made it.
+    pub(crate) async fn settle(&self, limit: Duration) {
+        let mut count = self.under_way.subscribe();
+        let idle = count.wait_for(|count| *count == 0);
+        // Each call ends by itself within the same limit; what then is unknown is looked for by label.
+        let _ = tokio::time::timeout(limit, idle).await;
+    }
+
+    /// The server clearly refused it.
+    pub(crate) fn refused(&self, kind: &str, name: &str) {
+        let mut state = self.state();
+        state
+            .attempted
+            .retain(|(k, n)| (k.as_str(), n.as_str()) != (kind, name));
+    }
+
+    /// Every object that the scan created, in order.
+    pub fn made(&self) -> Vec<Made> {
+        self.state().made.clone()
+    }
+
+    pub(crate) fn attempted(&self) -> Vec<(String, String)> {
+        self.state().attempted.clone()
+    }
+
+    pub(crate) fn deleted(&self, kind: &str, name: &str) -> bool {
+        let state = self.state();
+        state.deleted.iter().any(|(k, n, _)| k == kind && n == name)
+    }
+
+    pub(crate) fn note_deleted(&self, kind: &str, name: &str, removed: Option<String>) {
+        let entry = (kind.to_owned(), name.to_owned(), removed);
+        self.state().deleted.push(entry);
+    }
+
+    pub(crate) fn note_absent(&self, kind: &str, scope: Scope) {
+        self.state().absent.push((kind.to_owned(), scope));
+    }
+
+    /// Where no object of that kind carries the scan's label.
+    pub(crate) fn absent(&self, kind: &str) -> Option<Scope> {
+        let state = self.state();
+        state
+            .absent
+            .iter()
+            .find(|(k, _)| k == kind)
+            .map(|(_, scope)| *scope)
+    }
+
+    /// What was made, or may have been, and the server did not confirm to have removed: its name, and its
+    /// UID where that is known.
+    pub(crate) fn unconfirmed(&self, kind: &str) -> Vec<(String, Option<String>)> {
+        let mut all: Vec<_> = self
+            .made()
+            .into_iter()
+            .filter(|made| made.kind == kind && !self.removed(made))
+            .map(|made| (made.name, Some(made.uid)))
+            .collect();
+        let state = self.state();
+        let unknown = state.attempted.iter().filter(|(k, name)| {
+            let made = state.made.iter().any(|m| m.kind == *k && m.name == *name);
+            let mut deleted = state.deleted.iter();
+            let removed = deleted.any(|(d, n, uid)| d == k && n == name && uid.is_some());
+            k == kind && !made && !removed
+        });
+        all.extend(unknown.map(|(_, name)| (name.clone(), None)));
+        all
+    }
+
+    /// It was looked for by its name, and is not there any more.
+    pub(crate) fn note_gone(&self, kind: &str, name: &str) {
+        self.state().gone.push((kind.to_owned(), name.to_owned()));
+    }
+
+    pub(crate) fn gone(&self, made: &Made) -> bool {
+        let state = self.state();
+        let mut gone = state.gone.iter();
+        gone.any(|(kind, name)| *kind == made.kind && *name == made.name)
+    }
+
+    /// Whether the server confirmed the removal of exactly this object: it named its UID, or had no
+    /// object with that name and UID any more.
+    pub(crate) fn removed(&self, made: &Made) -> bool {
+        self.state().deleted.iter().any(|(kind, name, uid)| {
+            let named = uid
+                .as_ref()
+                .is_some_and(|uid| uid.is_empty() || *uid == made.uid);
+            *kind == made.kind && *name == made.name && named
+        })
+    }
+
+    /// Whether something of that kind was asked for and not clearly refused.
+    pub(crate) fn may_exist(&self, kind: &str) -> bool {
+        self.attempted().iter().any(|(k, _)| k == kind)
+    }
+
+    /// UID of an object that the scan created.
+    pub(crate) fn uid_of(&self, kind: &str, name: &str) -> Option<String> {
+        let state = self.state();
+        let mut made = state.made.iter();
+        let this = made.find(|made| (made.kind.as_str(), made.name.as_str()) == (kind, name));
+        this.map(|made| made.uid.clone())
+    }
+
+    /// The lease is not to be released: what it owns stays until it ends.
+    pub(crate) fn keep_lease(&self) {
+        self.keep_lease.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn keeps_lease(&self) -> bool {
+        self.keep_lease.load(Ordering::Relaxed)
+    }
+
+    /// The server is now asked to add an ephemeral container of that name.
+    pub(crate) fn probe_attempted(ledger: &Arc<Self>, name: &str) {
+        // The watch of its start and end is what waits for it.
+        drop(Self::attempt(ledger, PROBE, name));
+    }
+
+    /// The server clearly refused it.
+    pub(crate) fn probe_refused(&self, name: &str) {
+        self.refused(PROBE, name);
+    }
+
+    pub(crate) fn probe_may_exist(&self) -> bool {
+        self.may_exist(PROBE)
+    }
+
+    pub(crate) fn may_list_everywhere(&self) -> bool {
+        !self.only_here.load(Ordering::Relaxed)
+    }
+
+    /// The operator may not list other namespaces.
+    pub(crate) fn only_here(&self) {
+        self.only_here.store(true, Ordering::Relaxed);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn release_waits_for_what_is_under_way() {
+        let ledger = Arc::new(Ledger::default());
+        let slow = Ledger::attempt(&ledger, "Job", "a");
+        let task = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            drop(slow);
+        });
+        ledger.settle(Duration::from_millis(1)).await;
+        assert!(!task.is_finished(), "the wait is bounded");
+        ledger.settle(Duration::from_secs(5)).await;
+        assert_eq!(*ledger.under_way.borrow(), 0);
+        assert_eq!(ledger.attempted().len(), 1, "it may exist");
+    }
+
+    #[test]
+    fn what_no_answer_confirmed_is_to_be_looked_for() {
+        let ledger = Arc::new(Ledger::default());
+        for name in ["held", "deleted", "lost"] {
+            drop(Ledger::attempt(&ledger, "Role", name));
+        }
+        for name in ["held", "deleted"] {
+            ledger.state().made.push(Made {
+                kind: "Role".into(),
+                name: name.into(),
+                uid: name.into(),
+            });
+        }
+        ledger.note_deleted("Role", "held", None);
+        ledger.note_deleted("Role", "deleted", Some("deleted".into()));
+        let wanted = [("held".into(), Some("held".into())), ("lost".into(), None)];
+        assert_eq!(ledger.unconfirmed("Role"), wanted);
+        assert!(ledger.unconfirmed("Job").is_empty());
+    }
+
+    #[test]
+    fn only_the_uid_that_was_made_counts_as_removed() {
+        let ledger = Ledger::default();
+        let made = |uid: &str| Made {
+            kind: "Job".into(),
+            name: "a".into(),
+            uid: uid.into(),
+        };
+        ledger.note_deleted("Job", "a", None);
+        assert!(!ledger.removed(&made("1")), "a finalizer holds it");
+        ledger.note_deleted("Job", "a", Some("1".into()));
+        assert!(ledger.removed(&made("1")));
+        assert!(!ledger.removed(&made("2")));
+    }
+}

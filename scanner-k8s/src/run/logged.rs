@@ -1,0 +1,89 @@
+//! Writes into the audit log what a scan decides, beside what its clients do.
+
+use scanner_core::{
+    ScanPlan,
+    audit::{Entry, sha256},
+    event::{Event, Observer},
+};
+
+use crate::run::scope::ScanScope;
+
+/// An observer that logs, then hands on to the one that the program brought.
+pub(crate) struct LoggedScan<'a> {
+    scope: &'a ScanScope,
+    then: &'a dyn Observer,
+}
+
+impl<'a> LoggedScan<'a> {
+    /// Begins with the plan, whose identity is from now on expected to act.
+    pub(crate) fn new(scope: &'a ScanScope, plan: &ScanPlan, then: &'a dyn Observer) -> Self {
+        scope.segment().audit().record(Entry::Planned {
+            scan: plan.scan_id.clone(),
+            target: plan.target.to_string(),
+            account: scope.account(),
+            plan: sha256(&serde_json::to_vec(plan).unwrap_or_default()),
+        });
+        Self { scope, then }
+    }
+}
+
+impl Observer for LoggedScan<'_> {
+    fn event(&self, event: &Event) {
+        self.scope.segment().audit().record(Entry::Scan {
+            scan: self.scope.plan().scan_id.clone(),
+            what: what(event),
+        });
+        self.then.event(event);
+    }
+}
+
+/// An event as it is logged. Why something failed may be in the words of the target: of these, no more than
+/// our own first ones and a digest.
+fn what(event: &Event) -> serde_json::Value {
+    let mut what = serde_json::to_value(event).unwrap_or_default();
+    for kind in ["failed", "control_failed"] {
+        if let Some(reason) = what.get_mut(kind).and_then(|event| event.get_mut("reason")) {
+            let words = reason.as_str().unwrap_or_default();
+            *reason = without_words(words).into();
+        }
+    }
+    what
+}
+
+/// The causes of a failure follow each other after a colon; the first is always a text of this program.
+fn without_words(reason: &str) -> String {
+    match reason.split_once(": ") {
+        Some((own, _)) => format!("{own} (in full: sha256 {})", sha256(reason.as_bytes())),
+        None => reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::stage::Stage;
+
+    use super::*;
+
+    #[test]
+    fn what_a_target_says_is_not_logged() {
+        let said = "the collector gave no answer: the command failed in the target: SAID";
+        let (id, reason) = ("credential".to_owned(), said.to_owned());
+        let events = [
+            Event::Failed {
+                stage: Stage::Collect,
+                reason: reason.clone(),
+            },
+            Event::ControlFailed {
+                id,
+                stage: Stage::Verify,
+                reason,
+            },
+        ];
+        for event in events {
+            let text = what(&event).to_string();
+            assert!(!text.contains("SAID"), "{text}");
+            assert!(text.contains("the collector gave no answer"), "{text}");
+            assert!(text.contains(&sha256(said.as_bytes())), "{text}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What one scan is: its plan, its names and the parts that its controls and its strategy share.
+
+use std::{sync::Arc, time::Instant};
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::{Api, Resource};
+use scanner_core::{ControlError, ScanPlan};
+
+use super::{credential::Credential, ledger::Ledger, target_watch::TargetWatch};
+use crate::{api::segment::Segment, names::object_name, pod::snapshot::PodSnapshot};
+
+/// One scan. Nothing of it changes but what its parts record: the [`Ledger`] what was made, the [`Credential`] the token
+/// and its end, the [`TargetWatch`] what was seen of the pod.
+pub struct ScanScope {
+    segment: Segment,
+    plan: ScanPlan,
+    started: Instant,
+    ledger: Arc<Ledger>,
+    credential: Credential,
+    target: TargetWatch,
+}
+
+impl ScanScope {
+    /// The scope of one planned scan; `before` is the pod as it was resolved, where there is one.
+    pub fn new(segment: Segment, plan: ScanPlan, before: Option<PodSnapshot>) -> Arc<Self> {
+        Arc::new(Self {
+            credential: Credential::new(plan.scan_id.clone()),
+            target: TargetWatch::new(before),
+            ledger: Arc::default(),
+            started: Instant::now(),
+            segment,
+            plan,
+        })
+    }
+
+    /// Where its calls are counted and logged.
+    pub fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    /// What was planned.
+    pub fn plan(&self) -> &ScanPlan {
+        &self.plan
+    }
+
+    /// When the scan began, for what must end before its lease.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// What the scan created, and what became of it.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// The scan's own identity.
+    pub fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    /// What was seen of the target's pod.
+    pub fn target(&self) -> &TargetWatch {
+        &self.target
+    }
+
+    /// Name of every object of the scan.
+    pub fn name(&self) -> String {
+        object_name(&self.plan.scan_id)
+    }
+
+    /// User name of the scan's identity at the server.
+    pub fn account(&self) -> String {
+        format!("system:serviceaccount:{}:{}", self.namespace(), self.name())
+    }
+
+    /// Namespace of the target, in which everything is created.
+    pub fn namespace(&self) -> &str {
+        self.plan.target.namespace.as_str()
+    }
+
+    /// UID of the lease, which owns everything else.
+    ///
+    /// # Errors
+    ///
+    /// Fails before the lease was created.
+    pub fn lease_uid(&self) -> Result<String, ControlError> {
+        let uid = self.ledger.uid_of("Job", &self.name());
+        uid.ok_or_else(|| ControlError::new("the lease does not exist"))
+    }
+
+    pub(crate) fn operator_api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        self.segment.operator().api(self.namespace())
+    }
+}

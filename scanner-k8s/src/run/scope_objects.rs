@@ -1,0 +1,136 @@
+//! Objects of controls that this crate does not know: made with the scan's label and owner, deleted by UID.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kube::{
+    Api, ResourceExt as _,
+    api::{ApiResource, DeleteParams, DynamicObject, PostParams, Preconditions},
+    core::{GroupVersionKind, TypeMeta},
+};
+use scanner_core::{
+    ControlError, Remedy,
+    control::{ObjectRef, ScopeObjects},
+};
+use serde_json::Value;
+
+use super::{ledger::Ledger, scope::ScanScope};
+use crate::{
+    api::call::{CallError, call, call_with_retry},
+    names::SCAN_LABEL,
+    plan::manifest::metadata,
+};
+
+/// Creates objects for controls in the scope of one scan.
+pub struct Objects(pub Arc<ScanScope>);
+
+impl Objects {
+    fn api(&self, api_version: &str, kind: &str) -> Result<Api<DynamicObject>, ControlError> {
+        let types = TypeMeta {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+        };
+        let gvk = GroupVersionKind::try_from(&types).map_err(|source| {
+            ControlError::new(format!("{api_version:?} is not an API version")).with_source(source)
+        })?;
+        let resource = ApiResource::from_gvk(&gvk);
+        let operator = self.0.segment().operator();
+        Ok(operator.dynamic(Some(self.0.namespace()), &resource))
+    }
+
+    /// The manifest with the scan's name where it has none, its label, and the lease as its only owner.
+    fn owned(&self, mut manifest: Value) -> Result<Value, ControlError> {
+        let plan = self.0.plan();
+        let lease = self.0.lease_uid()?;
+        let ours = metadata(&plan.scan_id, self.0.namespace(), Some(&lease));
+        let Some(own) = manifest.as_object_mut() else {
+            return Err(ControlError::new("a manifest must be an object"));
+        };
+        let theirs = own
+            .entry("metadata")
+            .or_insert_with(|| Value::Object(serde_json::Map::default()));
+        if theirs["name"].is_null() {
+            theirs["name"] = ours["name"].clone();
+        }
+        theirs["namespace"] = ours["namespace"].clone();
+        theirs["ownerReferences"] = ours["ownerReferences"].clone();
+        for (key, value) in ours["labels"].as_object().into_iter().flatten() {
+            theirs["labels"][key] = value.clone();
+        }
+        Ok(manifest)
+    }
+}
+
+#[async_trait]
+impl ScopeObjects for Objects {
+    async fn create(&self, manifest: Value) -> Result<ObjectRef, ControlError> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (api_version, kind) = (text(&manifest["apiVersion"]), text(&manifest["kind"]));
+        let api = self.api(&api_version, &kind)?;
+        let manifest = self.owned(manifest)?;
+        let name = text(&manifest["metadata"]["name"]);
+        let object: DynamicObject = serde_json::from_value(manifest).map_err(|source| {
+            ControlError::new(format!("the manifest of {kind} is not valid")).with_source(source)
+        })?;
+        // As for objects of our own: noted before the call, and in a task of its own, so that an interrupt forgets
+        // nothing.
+        let under_way = Ledger::attempt(self.0.ledger(), &kind, &name);
+        let what = format!("create {kind} {name}");
+        let task = tokio::spawn(async move {
+            let made = call(what, api.create(&PostParams::default(), &object)).await;
+            under_way.end(made.as_ref());
+            made
+        });
+        let made = task.await.map_err(|source| {
+            ControlError::new(format!("creating {kind} {name} ended unexpectedly"))
+                .with_source(source)
+        })?;
+        let made = made.map_err(CallError::of_control)?;
+        let label = made.labels().get(SCAN_LABEL).map(String::as_str);
+        if label != Some(self.0.plan().scan_id.as_str()) {
+            let remedy = Remedy::advice(
+                "an admission webhook removes labels; exempt what secure-scan makes",
+            );
+            return Err(
+                ControlError::new(format!("{kind} {name} came without the scan's label"))
+                    .with_remedy(remedy),
+            );
+        }
+        let uid = made.uid().unwrap_or_default();
+        Ok(ObjectRef::new(api_version, kind, name, uid))
+    }
+
+    async fn get(&self, object: &ObjectRef) -> Result<Option<Value>, ControlError> {
+        let api = self.api(&object.api_version, &object.kind)?;
+        let what = format!("get {object}");
+        match call_with_retry(what, || api.get(&object.name)).await {
+            Ok(found) if found.uid().as_deref() == Some(&object.uid) => {
+                Ok(Some(serde_json::to_value(&found).unwrap_or_default()))
+            }
+            Ok(_) => Ok(None),
+            Err(error) if error.code() == Some(404) => Ok(None),
+            Err(error) => Err(error.of_control()),
+        }
+    }
+
+    async fn delete(&self, object: &ObjectRef) -> Result<(), ControlError> {
+        let api = self.api(&object.api_version, &object.kind)?;
+        let params = DeleteParams {
+            // Never another object that took the name.
+            preconditions: Some(Preconditions {
+                uid: Some(object.uid.clone()),
+                resource_version: None,
+            }),
+            ..DeleteParams::background()
+        };
+        let what = format!("delete {object}");
+        let ledger = self.0.ledger();
+        let gone = || ledger.note_deleted(&object.kind, &object.name, Some(object.uid.clone()));
+        match call_with_retry(what, || api.delete(&object.name, &params)).await {
+            Ok(_) => gone(),
+            Err(error) if matches!(error.code(), Some(404 | 409)) => gone(),
+            Err(error) => return Err(error.of_control()),
+        }
+        Ok(())
+    }
+}

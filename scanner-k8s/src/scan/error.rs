@@ -1,0 +1,120 @@
+//! Why a scan cannot be prepared.
+
+use scanner_core::Remedy;
+
+use crate::{
+    api::call::CallError,
+    plan::{
+        preflight::MissingRights,
+        request::{MAX_LEASE, MIN_LEASE},
+        resolve::ResolveError,
+    },
+    pod::access_planner::Refusal,
+    strategies::{attached::NoSidecar, sidecar::SidecarRefusal},
+};
+
+/// Why a scan cannot be prepared. Nothing was created.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrepareError {
+    /// There is no such target.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// The API server did not answer a question.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The operator may not do all that a scan needs.
+    #[error(transparent)]
+    Forbidden(#[from] MissingRights),
+    /// The pod was not deployed with a sidecar.
+    #[error(transparent)]
+    NoSidecar(#[from] NoSidecar),
+    /// No probe may look at this target.
+    #[error(transparent)]
+    Probe(#[from] Refusal),
+    /// No pod of the scan's own may look at this target.
+    #[error(transparent)]
+    Sidecar(#[from] SidecarRefusal),
+    /// The lease is out of its bounds.
+    #[error("a lease of {0} s is not between {MIN_LEASE} and {MAX_LEASE} s")]
+    Lease(u32),
+    /// A control has the identifier of another: of a shipped one, or of one that was given before.
+    #[error("control {0:?} has the identifier of another control")]
+    ControlId(String),
+    /// A policy requires a control that nobody supplied.
+    #[error("the policy requires control {0:?}, and there is none of that name")]
+    UnknownControl(String),
+    /// Two engines have one name, so that their results could not be told apart.
+    #[error("two engines are named {0:?}")]
+    EngineName(String),
+    /// A fault of secure-scan itself.
+    #[error("no name could be made for the scan")]
+    Internal,
+}
+
+/// Kinds of [`PrepareError`], to branch on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PrepareErrorKind {
+    /// There is no such target, or it does not run.
+    NoTarget,
+    /// What was asked for cannot be, whatever the cluster is like.
+    Usage,
+    /// The operator may not do all of it.
+    Forbidden,
+    /// The server did not answer, or failed.
+    Unreachable,
+    /// The target cannot be reached with this strategy.
+    Strategy,
+    /// A fault of secure-scan itself.
+    Internal,
+}
+
+impl PrepareError {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> PrepareErrorKind {
+        match self {
+            Self::Resolve(ResolveError::Selector(..))
+            | Self::Lease(_)
+            | Self::ControlId(_)
+            | Self::UnknownControl(_)
+            | Self::EngineName(_) => PrepareErrorKind::Usage,
+            Self::Resolve(ResolveError::Call(error)) | Self::Call(error) => {
+                if error.is_forbidden() {
+                    PrepareErrorKind::Forbidden
+                } else {
+                    PrepareErrorKind::Unreachable
+                }
+            }
+            Self::Resolve(ResolveError::NotRunnable(_)) => PrepareErrorKind::Strategy,
+            Self::Resolve(_) => PrepareErrorKind::NoTarget,
+            Self::Forbidden(_) => PrepareErrorKind::Forbidden,
+            Self::NoSidecar(_) | Self::Probe(_) | Self::Sidecar(_) => PrepareErrorKind::Strategy,
+            Self::Internal => PrepareErrorKind::Internal,
+        }
+    }
+
+    /// Whether a right is missing, by a review or by the answer of a call.
+    pub fn is_forbidden(&self) -> bool {
+        self.kind() == PrepareErrorKind::Forbidden
+    }
+
+    /// What to do next.
+    pub fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::Resolve(error) => return error.remedy(),
+            Self::Call(error) => return error.remedy(),
+            Self::Forbidden(_) => Remedy::AskAdministrator,
+            Self::NoSidecar(_) => Remedy::DeploySidecar,
+            Self::Probe(refusal) => return Some(refusal.remedy()),
+            Self::Sidecar(refusal) => refusal.remedy(),
+            Self::Lease(_) => Remedy::advice("choose a lease within these bounds"),
+            Self::ControlId(_) => {
+                Remedy::advice("give the control a name of its own, such as acme-ticket")
+            }
+            Self::UnknownControl(_) => Remedy::advice("correct the policy, or supply the control"),
+            Self::EngineName(_) => Remedy::advice("give each engine a name of its own"),
+            Self::Internal => Remedy::ReportBug,
+        })
+    }
+}

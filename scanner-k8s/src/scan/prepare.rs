@@ -1,0 +1,231 @@
+//! Prepares a scan: resolves the target, asks for the rights, plans and checks the gates. Writes nothing.
+
+use std::sync::Arc;
+
+use scanner_core::{
+    ScanPlan, SecurityControl,
+    control::ScopeObjects,
+    finding::EngineRef,
+    gate::{ExpectedDigest, Gate as _, GateFacts, GateResult},
+    inventory::{Collected, PodFacts},
+    look::request_of,
+    plan::{Need, PlannedObject},
+    target::PodSelection,
+};
+
+use super::{PreparedScan, auto, error::PrepareError, registry};
+use crate::{
+    api::segment::Segment,
+    names::object_name,
+    plan::{
+        gate_facts, manifest, preflight,
+        request::{MAX_LEASE, MIN_LEASE, ScanRequest},
+        resolve::resolve,
+        scan_id::scan_id,
+    },
+    pod::{facts, snapshot::PodSnapshot},
+    run::{scope::ScanScope, scope_objects::Objects},
+    strategies::{approach::PlanScope, sidecar::image_target},
+};
+
+/// Identifiers of the shipped controls, which no other control may have.
+pub const SHIPPED_CONTROLS: [&str; 8] = [
+    "lease",
+    "least-privilege",
+    "credential",
+    "admission-guard",
+    "target-pin",
+    "probe-ends",
+    "network",
+    "pod",
+];
+
+/// What a scan with this request would do. Two or three calls that read.
+pub(super) async fn prepare(
+    segment: Segment,
+    request: ScanRequest,
+) -> Result<PreparedScan, PrepareError> {
+    check(&request)?;
+    let operator = segment.operator().clone();
+    let fallback = auto::fallback(&request);
+    let scan_id = scan_id().map_err(|_| PrepareError::Internal)?;
+    let name = object_name(&scan_id);
+    let (target, pod) = match &request.target.pod {
+        PodSelection::Image(image) => {
+            let namespace = request.target.namespace.clone();
+            (image_target(namespace, &name, image)?, None)
+        }
+        PodSelection::Name(_) | PodSelection::Labels(_) => {
+            let (target, pod) = resolve(&operator, &request.target).await?;
+            (target, Some(pod))
+        }
+    };
+    let strategy = request.strategy.clone();
+    let approach = registry::approach(&operator, &target, pod.as_ref(), strategy).await?;
+    let namespace = target.namespace.as_str();
+    let allowed = preflight::ask(&operator, namespace).await?;
+    let mut needs: Vec<Need> = approach.needs();
+    needs.extend(
+        request
+            .controls
+            .iter()
+            .flat_map(|control| needs_of(control.as_ref())),
+    );
+    allowed.require(namespace, &needs)?;
+    let inventory = request_of(&request.engines);
+    let scope = PlanScope::new(&target, &name, &inventory, request.lease_seconds);
+    let mut objects = manifest::planned(&target.namespace, &name, "the scan's own identity");
+    objects.extend(approach.objects(&scope));
+    objects.extend(
+        request
+            .controls
+            .iter()
+            .flat_map(|control| control.objects()),
+    );
+    let (mut rules, commands) = (approach.rules(&scope), approach.commands(&scope));
+    if allowed.limits() {
+        rules.extend(approach.limits(&scope, &commands));
+    }
+    let engines: Vec<EngineRef> = request.engines.iter().map(|e| e.reference()).collect();
+    let engines: Vec<String> = engines.iter().map(ToString::to_string).collect();
+    let mut plan = ScanPlan {
+        objects,
+        rules,
+        commands,
+        differences: approach.differences(),
+        controls: vec![],
+        scan_id,
+        strategy: approach.name().into(),
+        reason: fallback.first().map(|_| auto::FIRST.into()),
+        profile: engines.join(", "),
+        policy: request.policy.as_ref().map(|p| p.reference()),
+        gates: vec![],
+        lease_seconds: request.lease_seconds,
+        target: target.clone(),
+        fallback: None,
+    };
+    let before = pod.as_ref().map(PodSnapshot::of);
+    let scope = ScanScope::new(segment.clone(), plan.clone(), before);
+    let mut started = approach.start(&scope);
+    for control in &request.controls {
+        started.controls.push(Box::new(Arc::clone(control)));
+    }
+    started.controls.sort_by_key(|control| control.phase());
+    plan.controls = started.controls.iter().map(|c| c.plan()).collect();
+    let required = required(&request, &started.controls)?;
+    let pod_facts = pod.as_ref().map(|pod| facts::of(pod, &target));
+    let known = match &request.policy {
+        Some(policy) => {
+            let facts = pod_facts.clone().unwrap_or_else(|| PodFacts {
+                image: target.image.clone(),
+                ..PodFacts::default()
+            });
+            let needs = policy.needs();
+            let pod = pod.unwrap_or_default();
+            let asked = gate_facts::collect(&operator, &pod, &target, facts, needs, &allowed);
+            Some(Box::pin(asked).await)
+        }
+        None => None,
+    };
+    let (gates, unused) = decisions(&request, known.as_ref(), &plan);
+    plan.gates = gates;
+    let objects: Arc<dyn ScopeObjects> = Arc::new(Objects(Arc::clone(&scope)));
+    Ok(PreparedScan {
+        pod: match pod_facts {
+            Some(data) => Collected::Complete { data },
+            None => Collected::Unavailable {
+                reason: "the image runs in no pod".into(),
+            },
+        },
+        segment,
+        scope,
+        objects,
+        plan,
+        started,
+        unused,
+        required,
+        allowed,
+        request,
+        fallback,
+    })
+}
+
+/// What can be refused without a call.
+fn check(request: &ScanRequest) -> Result<(), PrepareError> {
+    let lease = request.lease_seconds;
+    if !(MIN_LEASE..=MAX_LEASE).contains(&lease) {
+        return Err(PrepareError::Lease(lease));
+    }
+    let mut names: Vec<String> = request.engines.iter().map(|e| e.reference().name).collect();
+    names.sort();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(PrepareError::EngineName(pair[0].clone()));
+    }
+    let mut ids: Vec<&str> = request.controls.iter().map(|c| c.id()).collect();
+    if let Some(id) = ids.iter().find(|id| SHIPPED_CONTROLS.contains(id)) {
+        return Err(PrepareError::ControlId((*id).to_owned()));
+    }
+    ids.sort_unstable();
+    match ids.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(PrepareError::ControlId(pair[0].to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// What the operator does for a control of a third party.
+fn needs_of(control: &dyn SecurityControl) -> Vec<Need> {
+    let mut needs = control.needs();
+    needs.extend(control.objects().iter().map(need_of));
+    needs
+}
+
+/// Creating, reading and deleting an object of that kind.
+fn need_of(object: &PlannedObject) -> Need {
+    let group = object
+        .api_version
+        .rsplit_once('/')
+        .map_or("", |(group, _)| group);
+    // As the API machinery does for a kind whose plural it does not know.
+    let resource = kube::core::ApiResource::from_gvk(&kube::core::GroupVersionKind::gvk(
+        group,
+        "v1",
+        &object.kind,
+    ));
+    Need::new(group, &resource.plural, &["create", "get", "delete"])
+}
+
+/// Controls that the policy requires, all of which must be there.
+fn required(
+    request: &ScanRequest,
+    controls: &[Box<dyn SecurityControl>],
+) -> Result<Vec<String>, PrepareError> {
+    let policy = request.policy.iter();
+    let required: Vec<String> = policy.flat_map(|p| p.required_controls()).collect();
+    let there = |id: &String| controls.iter().any(|control| control.id() == id);
+    let known = |id: &String| there(id) || SHIPPED_CONTROLS.contains(&id.as_str());
+    if let Some(id) = required.iter().find(|id| !known(id)) {
+        return Err(PrepareError::UnknownControl(id.clone()));
+    }
+    // A shipped control that this strategy does not have, such as the pin of an image that runs nowhere.
+    Ok(required.into_iter().filter(there).collect())
+}
+
+/// What every gate decides, and which allowances of the policy match nothing.
+fn decisions(
+    request: &ScanRequest,
+    known: Option<&GateFacts>,
+    plan: &ScanPlan,
+) -> (Vec<GateResult>, Vec<String>) {
+    let digest = request.expected_digest.clone().map(ExpectedDigest);
+    let digest = digest.iter().map(|gate| GateResult {
+        id: gate.id().into(),
+        decision: gate.decide(plan),
+    });
+    let mut gates: Vec<GateResult> = digest.collect();
+    let mut unused = Vec::new();
+    if let (Some(policy), Some(known)) = (&request.policy, known) {
+        gates.extend(policy.decide(known, plan));
+        unused = policy.unused(known);
+    }
+    (gates, unused)
+}

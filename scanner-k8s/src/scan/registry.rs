@@ -1,0 +1,44 @@
+//! Which approach a named strategy is.
+
+use k8s_openapi::api::core::v1::Pod;
+use scanner_core::Target;
+
+use super::error::PrepareError;
+use crate::{
+    api::client::OperatorClient,
+    plan::{request::Strategy, resolve::ResolveError},
+    strategies::{
+        approach::{Approach, Foreign},
+        attached::AttachedApproach,
+        container::ContainerApproach,
+        distroless::DistrolessApproach,
+        sidecar::SidecarApproach,
+    },
+};
+
+/// Decides how `target` is reached; `pod` is absent for an image that runs nowhere.
+pub(super) async fn approach(
+    operator: &OperatorClient,
+    target: &Target,
+    pod: Option<&Pod>,
+    strategy: Strategy,
+) -> Result<Box<dyn Approach>, PrepareError> {
+    Ok(match (strategy, pod) {
+        (Strategy::Sidecar(options), _) => {
+            Box::new(SidecarApproach::new(operator, target, pod, options).await?)
+        }
+        (_, None) => return Err(ResolveError::NotRunnable(target.image.clone()).into()),
+        (Strategy::Container, _) => Box::new(ContainerApproach { strict: false }),
+        (Strategy::Auto { image, then }, _) => {
+            let strict = image.is_some() || !then.is_empty();
+            Box::new(ContainerApproach { strict })
+        }
+        (Strategy::Attached { image }, Some(pod)) => {
+            Box::new(AttachedApproach::new(pod, image.as_deref())?)
+        }
+        (Strategy::Distroless { image }, Some(pod)) => {
+            Box::new(DistrolessApproach::new(operator, target, pod, image).await?)
+        }
+        (Strategy::Custom(strategy), Some(_)) => Box::new(Foreign(strategy)),
+    })
+}

@@ -1,0 +1,18 @@
+//! How a target is reached.
+
+use scanner_core::{ControlError, StrategyError};
+
+pub mod agent;
+pub mod approach;
+pub mod attached;
+pub mod container;
+pub mod distroless;
+pub mod probe_command;
+pub mod sidecar;
+
+/// A control's error as that of a strategy.
+pub(crate) fn failed(message: &str, error: ControlError) -> StrategyError {
+    StrategyError::new(error.kind.clone(), message)
+        .with_remedy(error.remedy.clone())
+        .with_source(error)
+}

@@ -1,0 +1,219 @@
+//! An agent at the other end of one exec stream: it gets one input and gives one framed answer.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use scanner_core::{
+    AccessError, FailureKind, Remedy, TargetAccess,
+    inventory::{Collected, Inventory, InventoryRequest, collector, parse, wire::WireError},
+};
+
+use crate::{
+    api::exec::{ExecError, ExecStream, Limits},
+    run::scope::ScanScope,
+};
+
+/// Largest answer in bytes.
+const MAX_ANSWER: usize = 16 << 20;
+/// Longest silence of an agent: one walk of a large filesystem.
+const IDLE: Duration = Duration::from_mins(2);
+
+/// How the collector words that a tool is not there.
+const NO_TOOL: &str = "the target has no ";
+/// How the probe words that the kernel does not show it the target.
+const UNSEEN: &str = "cannot see the root";
+
+/// Who answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Agent {
+    /// The shell collector.
+    Collector {
+        /// Whether an answer without a list of files is no answer, as where another strategy can be taken instead.
+        strict: bool,
+    },
+    /// `secure-scan-probe`.
+    Probe,
+}
+
+/// An open way to one agent.
+pub(crate) struct AgentStream {
+    stream: ExecStream,
+    agent: Agent,
+    nonce: String,
+    limits: Limits,
+    /// The scan that keeps what changed in the target, where a running target is read.
+    comparing: Option<Arc<ScanScope>>,
+}
+
+impl AgentStream {
+    pub(crate) fn new(stream: ExecStream, agent: Agent, nonce: &str, seconds: u32) -> Self {
+        Self {
+            stream,
+            agent,
+            nonce: nonce.to_owned(),
+            limits: Limits {
+                bytes: MAX_ANSWER,
+                total: Duration::from_secs(seconds.into()),
+                idle: IDLE,
+            },
+            comparing: None,
+        }
+    }
+
+    /// The same, of the running target itself: the scan keeps what changed in it meanwhile.
+    pub(crate) fn comparing(mut self, scope: &Arc<ScanScope>) -> Self {
+        self.comparing = Some(Arc::clone(scope));
+        self
+    }
+}
+
+#[async_trait]
+impl TargetAccess for AgentStream {
+    async fn inventory(&mut self, request: &InventoryRequest) -> Result<Inventory, AccessError> {
+        let request = match &self.comparing {
+            Some(_) => &request.comparing(),
+            None => request,
+        };
+        let (name, input) = match &self.agent {
+            Agent::Collector { .. } => {
+                let script = collector::script(request, &self.nonce);
+                (collector::NAME, script.into_bytes())
+            }
+            Agent::Probe => (
+                "probe",
+                serde_json::to_vec(request).map_err(|error| {
+                    AccessError::new(FailureKind::Unknown, "the request cannot be sent")
+                        .with_source(error)
+                })?,
+            ),
+        };
+        let ran = self.stream.run(&input, self.limits).await;
+        let answer = ran.map_err(|error| self.agent.no_answer(name, error))?;
+        let inventory = parse::inventory(name, &answer, &self.nonce, request)
+            .map_err(|error| unusable(name, error))?;
+        if let Some(scope) = &self.comparing {
+            scope.target().note_changes(inventory.changes.clone());
+        }
+        self.agent.check(name, &inventory)?;
+        Ok(inventory)
+    }
+
+    async fn close(self: Box<Self>) {
+        self.stream.close().await;
+    }
+}
+
+impl Agent {
+    /// Why it gave no answer, and what to do about it.
+    fn no_answer(self, name: &str, error: ExecError) -> AccessError {
+        let hidden = matches!((&error, self), (ExecError::Failed { stderr, .. }, Self::Probe) if stderr.contains(UNSEEN));
+        let (kind, remedy) = match (&error, self) {
+            (ExecError::NoShell { .. }, Self::Collector { .. }) => {
+                (FailureKind::NoShell, Some(Remedy::UseProbe))
+            }
+            _ if hidden => (FailureKind::TargetHidden, Some(Remedy::UseImage)),
+            (ExecError::TooLate, _) => (error.failure_kind(), Some(Remedy::RaiseLease)),
+            (ExecError::Cut | ExecError::Connection(_), _) => {
+                let remedy = Remedy::scan_again("if the container still runs");
+                (error.failure_kind(), Some(remedy))
+            }
+            _ => (error.failure_kind(), error.remedy()),
+        };
+        let message = if hidden {
+            format!(
+                "the {name} did not answer: the kernel shows a process only to one of its user with at least its \
+                 capabilities, and the target may have changed its user after its start"
+            )
+        } else {
+            format!("the {name} did not answer")
+        };
+        AccessError::new(kind, message)
+            .with_remedy(remedy)
+            .with_source(error)
+    }
+
+    /// Refuses an answer without a list of files where another strategy can give one.
+    fn check(self, name: &str, inventory: &Inventory) -> Result<(), AccessError> {
+        let (Self::Collector { strict: true }, Collected::Unavailable { reason }) =
+            (self, &inventory.files)
+        else {
+            return Ok(());
+        };
+        if !reason.starts_with(NO_TOOL) {
+            return Ok(());
+        }
+        let message = format!("the {name} cannot list files: {reason}");
+        Err(AccessError::new(FailureKind::NoTool, message).with_remedy(Remedy::UseProbe))
+    }
+}
+
+/// Why an answer cannot be used, and what to do about it.
+fn unusable(name: &str, error: WireError) -> AccessError {
+    let (kind, remedy) = match &error {
+        WireError::Refused(words) if words.starts_with(NO_TOOL) => {
+            (FailureKind::NoTool, Remedy::UseProbe)
+        }
+        WireError::Refused(_) => (FailureKind::AnswerUnusable, Remedy::UseProbe),
+        _ => (
+            FailureKind::AnswerUnusable,
+            Remedy::scan_again("; if it stays so, what answers does not work or lies"),
+        ),
+    };
+    AccessError::new(kind, format!("the {name}'s answer cannot be used"))
+        .with_remedy(remedy)
+        .with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_that_may_not_see_the_target_names_what_can() {
+        let denied = "cannot see the root /proc/7/root: Permission denied (os error 13)";
+        let failed = |stderr: &str| ExecError::Failed {
+            server: "exit code 1".into(),
+            stderr: stderr.into(),
+            exit_code: Some(1),
+        };
+        let error = Agent::Probe.no_answer("probe", failed(denied));
+        assert_eq!(error.kind, FailureKind::TargetHidden);
+        assert_eq!(error.remedy, Some(Remedy::UseImage));
+        let error = Agent::Probe.no_answer("probe", failed("else"));
+        assert_eq!(
+            (error.kind, error.remedy),
+            (FailureKind::CommandFailed, None)
+        );
+    }
+
+    #[test]
+    fn what_the_target_does_not_have_is_a_kind() {
+        let refused = |words: &str| unusable("collector", WireError::Refused(words.into()));
+        assert_eq!(refused("the target has no dd").kind, FailureKind::NoTool);
+        assert_eq!(refused("something else").kind, FailureKind::AnswerUnusable);
+        let cut = unusable("collector", WireError::Cut);
+        assert_eq!(cut.kind, FailureKind::AnswerUnusable);
+        assert_ne!(cut.remedy, Some(Remedy::UseProbe));
+    }
+
+    #[test]
+    fn an_answer_without_files_is_refused_only_where_another_strategy_is_left() {
+        let unavailable = |reason: &str| Inventory {
+            files: Collected::Unavailable {
+                reason: reason.into(),
+            },
+            ..Inventory::default()
+        };
+        let (strict, lenient) = (
+            Agent::Collector { strict: true },
+            Agent::Collector { strict: false },
+        );
+        let no_find = unavailable("the target has no find");
+        let error = strict.check("collector", &no_find).unwrap_err();
+        assert_eq!(error.kind, FailureKind::NoTool);
+        assert!(lenient.check("collector", &no_find).is_ok());
+        let denied = unavailable("Permission denied");
+        assert!(strict.check("collector", &denied).is_ok());
+        assert!(strict.check("collector", &Inventory::default()).is_ok());
+    }
+}

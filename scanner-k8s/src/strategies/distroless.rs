@@ -1,0 +1,192 @@
+//! Strategy `distroless`: an ephemeral container with a probe, as weak as can still see the target.
+
+mod probe_ends;
+mod spec;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::Pod;
+use scanner_core::{
+    EnforcedControls, FailureKind, OpenContext, PreparedControls, ScanStrategy, StrategyError,
+    Target, TargetAccess,
+    plan::{Need, PlannedCommand, PlannedObject, PlannedRule},
+};
+use uuid::Uuid;
+
+use crate::{
+    api::client::OperatorClient,
+    controls,
+    plan::manifest,
+    pod::{
+        access_planner::{self, ProbeContext, Refusal},
+        security_context::{self, PodSecurity},
+    },
+    run::{ledger::Ledger, scope::ScanScope},
+    strategies::{
+        agent::{Agent, AgentStream},
+        approach::{Approach, PlanScope, Started},
+        failed, probe_command,
+    },
+};
+use spec::by_tag;
+
+pub(crate) use spec::container;
+
+/// Strategy `distroless` as part of a scan.
+pub struct DistrolessApproach {
+    image: String,
+    context: ProbeContext,
+    /// Part of the probe's arguments, and so of the plan.
+    nonce: String,
+}
+
+impl DistrolessApproach {
+    /// Plans the probe's access to `target`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when no probe may look at it.
+    pub async fn new(
+        operator: &OperatorClient,
+        target: &Target,
+        pod: &Pod,
+        image: String,
+    ) -> Result<Self, Refusal> {
+        let of_target = security_context::of(pod, target);
+        let level = if access_planner::depends_on_level(&of_target) {
+            security_context::level(operator, target.namespace.as_str()).await
+        } else {
+            PodSecurity::default()
+        };
+        let context = access_planner::plan(&of_target, level)?;
+        Ok(Self {
+            image,
+            context,
+            nonce: Uuid::new_v4().simple().to_string(),
+        })
+    }
+}
+
+impl Approach for DistrolessApproach {
+    fn name(&self) -> &'static str {
+        "distroless"
+    }
+
+    /// The operator adds the probe: no identity of a scan can ever add a container.
+    fn needs(&self) -> Vec<Need> {
+        vec![
+            Need::new("", "pods/ephemeralcontainers", &["patch"]),
+            Need::new("", "pods", &["watch"]),
+        ]
+    }
+
+    fn objects(&self, scope: &PlanScope<'_>) -> Vec<PlannedObject> {
+        let seconds = scope.lease_seconds;
+        let spec = container(
+            scope.name,
+            scope.target,
+            &self.image,
+            &self.context,
+            seconds,
+        );
+        let (pod, why) = (&scope.target.pod, self.context.why);
+        let purpose = format!("added to pod {pod}; {why}{}", by_tag(&self.image));
+        let added = scope.object("v1", "ephemeral container", scope.name, &purpose);
+        vec![added.with_spec(spec)]
+    }
+
+    fn rules(&self, scope: &PlanScope<'_>) -> Vec<PlannedRule> {
+        vec![manifest::exec_rule(scope.target.pod.as_str())]
+    }
+
+    fn commands(&self, scope: &PlanScope<'_>) -> Vec<PlannedCommand> {
+        let seconds = scope.lease_seconds;
+        probe_command::commands(
+            scope.name,
+            scope.target,
+            scope.request,
+            &self.nonce,
+            seconds,
+        )
+    }
+
+    fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started {
+        let mut all = controls::all(scope);
+        all.push(Box::new(probe_ends::ProbeEnds(Arc::clone(scope))));
+        let strategy = Distroless {
+            scope: Arc::clone(scope),
+            approach: *self,
+        };
+        Started::new(all, Box::new(strategy))
+    }
+}
+
+/// Adds one hardened ephemeral container to the target's pod and asks it over one exec.
+struct Distroless {
+    scope: Arc<ScanScope>,
+    approach: DistrolessApproach,
+}
+
+#[async_trait]
+impl ScanStrategy for Distroless {
+    fn name(&self) -> &'static str {
+        "distroless"
+    }
+
+    fn trust(&self) -> &'static str {
+        "a probe of our own reads the target; an intruder with its user's rights can still hide from /proc"
+    }
+
+    async fn prepare(
+        &self,
+        _: &OpenContext<'_>,
+        controls: &PreparedControls,
+    ) -> Result<(), StrategyError> {
+        let plan = self.scope.plan();
+        let (name, ledger) = (self.scope.name(), self.scope.ledger());
+        let (image, context) = (&self.approach.image, &self.approach.context);
+        let spec = container(&name, &plan.target, image, context, plan.lease_seconds);
+        // Before the call: an interrupt while it is under way must not forget the container.
+        Ledger::probe_attempted(ledger, &name);
+        let operator = self.scope.segment().operator();
+        let added = operator.add_ephemeral_container(controls, &plan.scan_id, &plan.target, &spec);
+        let added = added.await.map_err(|error| {
+            if matches!(error.code(), Some(400 | 401 | 403 | 404 | 422)) {
+                ledger.probe_refused(&name);
+            }
+            let (kind, remedy) = (error.failure_kind(), error.remedy());
+            StrategyError::new(kind, "the probe was not admitted")
+                .with_remedy(remedy)
+                .with_source(error)
+        })?;
+        probe_ends::running(&self.scope, added).await
+    }
+
+    async fn open(
+        &self,
+        _: &OpenContext<'_>,
+        controls: &EnforcedControls,
+    ) -> Result<Box<dyn TargetAccess>, StrategyError> {
+        let plan = self.scope.plan();
+        let client = self.scope.credential().scan_client(controls);
+        let client = client.map_err(|error| failed("no credential", error))?;
+        let mut beside = plan.target.clone();
+        beside.container = self.scope.name().parse().map_err(|error| {
+            StrategyError::new(FailureKind::Internal, "not a name of a container")
+                .with_source(error)
+        })?;
+        let (nonce, seconds) = (&self.approach.nonce, plan.lease_seconds);
+        let argv = probe_command::argv(&plan.target, nonce, seconds);
+        let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
+        let opened = client.exec(&beside, &argv).await;
+        let stream = opened.map_err(|error| {
+            let (kind, remedy) = (error.failure_kind(), error.remedy());
+            StrategyError::new(kind, "cannot exec into the probe")
+                .with_remedy(remedy)
+                .with_source(error)
+        })?;
+        let stream = AgentStream::new(stream, Agent::Probe, nonce, seconds);
+        Ok(Box::new(stream.comparing(&self.scope)))
+    }
+}

@@ -1,0 +1,31 @@
+//! The commands with which a probe is asked, as they are planned and run.
+
+use scanner_core::{Target, inventory::InventoryRequest, plan::PlannedCommand};
+
+use crate::names::PROBE_PROGRAM;
+
+pub(crate) fn argv(target: &Target, nonce: &str, seconds: u32) -> Vec<String> {
+    let id = target.container_id.rsplit('/').next().unwrap_or_default();
+    [PROBE_PROGRAM, "collect", id, nonce, &seconds.to_string()]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+/// What would run in `target` to answer `request`.
+pub(crate) fn commands(
+    name: &str,
+    target: &Target,
+    request: &InventoryRequest,
+    nonce: &str,
+    seconds: u32,
+) -> Vec<PlannedCommand> {
+    let argv = argv(target, nonce, seconds);
+    vec![PlannedCommand::new(
+        name,
+        argv,
+        "the inventory request, in the ephemeral container",
+        serde_json::to_vec(&request.comparing())
+            .unwrap_or_default()
+            .len(),
+    )]
+}

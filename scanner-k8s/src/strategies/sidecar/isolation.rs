@@ -1,0 +1,286 @@
+//! Isolation of the scan's own pod: deny all, and proof from inside that it is enforced.
+
+mod policy;
+mod tries;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::{ResourceExt as _, api::ListParams};
+use scanner_core::{
+    ControlError, Evidence, Remedy, SecurityControl,
+    control::{ControlScope, ReleaseError, VerifyError},
+    plan::PlannedControl,
+};
+
+use super::own::{Left, ScanPod};
+use crate::api::{
+    call::{CallError, call_with_retry},
+    exec::ExecStream,
+};
+pub(super) use policy::probe_egress_policy_name;
+pub(super) use tries::ANSWER;
+use tries::{Tried, attempt};
+
+/// How long one connection is tried, in milliseconds.
+pub(super) const TRY_MS: &str = "700";
+/// Port of every node's kubelet, which answers where nothing keeps a pod from it.
+pub(super) const KUBELET: u16 = 10250;
+
+/// Deny-all for the scan's own pod, with a canary.
+pub(super) struct Isolation {
+    pub(super) own: Arc<ScanPod>,
+    pub(super) required: bool,
+    /// Whether it was shown to be enforced, and so has to hold until the pod is gone.
+    pub(super) shown: AtomicBool,
+    /// Why it did not hold until then, where it did not: what was read is then not of an isolated pod.
+    pub(super) broken: Mutex<Option<ControlError>>,
+}
+
+#[async_trait]
+impl SecurityControl for Isolation {
+    fn id(&self) -> &'static str {
+        "network"
+    }
+
+    fn plan(&self) -> PlannedControl {
+        let otherwise = if self.required {
+            "not shown to be enforced: the scan stops, and nothing of the target has run"
+        } else {
+            "not shown to be enforced: the report says so (--require-isolation stops instead)"
+        };
+        PlannedControl::new(self.id(), "No network for what the scan starts").planning("a NetworkPolicy denies all ingress and egress, before the pod exists").planning("a canary in the pod, before anything else of it runs: no address may answer; one must \
+                 while a second policy allows egress; and none again after that is deleted"
+                    ).planning(otherwise)
+    }
+
+    fn verifies_access(&self) -> bool {
+        true
+    }
+
+    async fn enforce(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        let scope = &self.own.scope;
+        let owner = scope.lease_uid()?;
+        let deny = policy::of(&scope.plan().scan_id, scope.namespace(), &owner, None);
+        let uid = scope.create::<NetworkPolicy>(deny).await?;
+        Ok(Evidence::of(format!(
+            "NetworkPolicy created (uid {uid}) before the pod: no ingress, no egress"
+        )))
+    }
+
+    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+        self.own.at_the_barrier().await?;
+        let labels = self.own.labels().await;
+        let openers = policy::openers(&self.policies().await?, &labels.all);
+        let mut canary = self.own.canary().await?;
+        let proof = self.prove(&mut canary).await;
+        self.own.keep(canary).await;
+        let proof = proof?;
+        if !openers.is_empty() {
+            let openers = openers.join(", ");
+            let reason = format!(
+                "not enforced: the pod is also selected by NetworkPolicies that allow traffic: {openers}"
+            );
+            return Err(self.not_enforced(reason, Remedy::NameCanary));
+        }
+        let evidence = proof.map_err(|reason| self.not_enforced(reason, Remedy::NameCanary))?;
+        // Policies of a network plugin's own kinds are not read: they may select by these.
+        if !labels.unasked.is_empty() {
+            let reason = format!(
+                "unknown: the cluster gave the pod labels that were not asked for ({}), by which other policies may \
+                 open it",
+                labels.unasked.join(", ")
+            );
+            return Err(self.not_enforced(
+                reason,
+                Remedy::advice("exempt what secure-scan makes from what adds labels to pods"),
+            ));
+        }
+        self.shown.store(true, Ordering::Relaxed);
+        Ok(Evidence(evidence))
+    }
+
+    async fn release(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        let scope = &self.own.scope;
+        // The pod is gone by now: what is seen here was there for as long as it lived.
+        let still = if self.shown.load(Ordering::Relaxed) {
+            self.still().await
+        } else {
+            Ok(())
+        };
+        let hole = policy::probe_egress_policy_name(&scope.name());
+        let deny = async {
+            if scope.ledger().may_exist("Pod") && self.own.left().await? == Left::Pod {
+                return Err(ControlError::new(
+                    "the scan's pod is still there: its isolation stays as long",
+                ));
+            }
+            scope.delete::<NetworkPolicy>().await
+        };
+        let (hole, deny) = tokio::join!(scope.delete_named::<NetworkPolicy>(&hole), deny);
+        if let Err(error) = still {
+            let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+            broken.get_or_insert(error);
+        }
+        hole?;
+        Ok(Evidence::of(deny?))
+    }
+
+    async fn verify_release(&self, _: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
+        let gone = self.own.scope.gone::<NetworkPolicy>().await?;
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        match broken.take() {
+            Some(error) => Err(ReleaseError::EvidenceInvalid(error)),
+            None => Ok(Evidence::of(gone)),
+        }
+    }
+}
+
+impl Isolation {
+    /// How long a plugin may take to act on a policy. One that writes a node's rules anew for each
+    /// change is slow on a busy node: where the scan would stop, it waits longer.
+    fn settle(&self) -> Duration {
+        Duration::from_secs(if self.required { 30 } else { 10 })
+    }
+
+    /// How long a plugin may take to lift one.
+    fn lift(&self) -> Duration {
+        Duration::from_secs(if self.required { 30 } else { 5 })
+    }
+
+    fn not_enforced(&self, reason: String, remedy: Remedy) -> VerifyError {
+        let error = ControlError::new(reason).with_remedy(remedy);
+        if self.required {
+            VerifyError::NotHeld(error)
+        } else {
+            VerifyError::Tolerated(error)
+        }
+    }
+
+    /// Whether the isolation that was shown is the one that is there now.
+    async fn still(&self) -> Result<(), ControlError> {
+        let invalid = |error: ControlError| {
+            error.with_remedy(Remedy::advice(
+                "look for who changes NetworkPolicies and pods in this namespace, and scan again",
+            ))
+        };
+        if self.own.relabelled().await {
+            return Err(invalid(ControlError::new(
+                "the labels by which policies select the scan's pod were changed during the scan",
+            )));
+        }
+        let scope = &self.own.scope;
+        let all = self.policies().await.map_err(invalid)?;
+        let uid = scope.ledger().uid_of("NetworkPolicy", &scope.name());
+        if !all.iter().any(|policy| policy.uid() == uid) {
+            return Err(invalid(ControlError::new(
+                "the scan's NetworkPolicy was removed by someone else during the scan",
+            )));
+        }
+        let openers = policy::openers(&all, &self.own.labels().await.all);
+        if openers.is_empty() {
+            return Ok(());
+        }
+        Err(invalid(ControlError::new(format!(
+            "the isolation was reopened during the scan by NetworkPolicies that allow traffic: {}",
+            openers.join(", ")
+        ))))
+    }
+
+    /// Every policy of the namespace.
+    async fn policies(&self) -> Result<Vec<NetworkPolicy>, ControlError> {
+        let api = self.own.scope.operator_api::<NetworkPolicy>();
+        let params = ListParams::default();
+        let all = call_with_retry("list NetworkPolicies".into(), || api.list(&params)).await;
+        Ok(all.map_err(CallError::of_control)?.items)
+    }
+
+    /// What proves that the policy is enforced, or why it is not or nobody knows.
+    async fn prove(
+        &self,
+        canary: &mut ExecStream,
+    ) -> Result<Result<Vec<String>, String>, ControlError> {
+        let scope = &self.own.scope;
+        let node = self.own.node_address().await;
+        let exempt = |address: &SocketAddr| Some(address.ip()) == node;
+        let closed = |tried: &Tried| !tried.values().any(|open| *open);
+        let (first, waited) = attempt(canary, self.settle(), closed).await?;
+        if let Some((address, _)) = first.iter().find(|(a, open)| **open && !exempt(a)) {
+            return Ok(Err(format!(
+                "not enforced: {address} answers from inside, {} s after a policy denied it",
+                self.settle().as_secs()
+            )));
+        }
+        let quiet: Vec<SocketAddr> = first
+            .iter()
+            .filter(|(_, o)| !**o)
+            .map(|(a, _)| *a)
+            .collect();
+        let hole = policy::probe_egress_policy_name(&scope.name());
+        let owner = scope.lease_uid()?;
+        let allow = policy::of(
+            &scope.plan().scan_id,
+            scope.namespace(),
+            &owner,
+            Some(&hole),
+        );
+        scope.create::<NetworkPolicy>(allow).await?;
+        let answers = |tried: &Tried| quiet.iter().any(|a| tried.get(a) == Some(&true));
+        let second = attempt(canary, self.lift(), answers).await;
+        // Before anything else, whatever was seen: the way out is closed again.
+        scope.delete_named::<NetworkPolicy>(&hole).await?;
+        let (second, _) = second?;
+        let proven: Vec<SocketAddr> = quiet
+            .iter()
+            .filter(|a| second.get(a) == Some(&true))
+            .copied()
+            .collect();
+        let names = |all: &[SocketAddr]| {
+            let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+            all.join(", ")
+        };
+        let silent = |tried: &Tried| proven.iter().all(|a| tried.get(a) == Some(&false));
+        let (third, again) = attempt(canary, self.settle(), silent).await?;
+        if proven.is_empty() {
+            return Ok(Err(format!(
+                "unknown: nothing answered from inside while egress was allowed either ({})",
+                names(&quiet)
+            )));
+        }
+        if !silent(&third) {
+            return Ok(Err(format!(
+                "not enforced: {} answers after egress was denied again",
+                names(&proven)
+            )));
+        }
+        let mut evidence = vec![format!(
+            "enforced: from inside the pod {} did not answer ({:.1} s after it was there), answered while \
+             egress was allowed, and did not {:.1} s after that; ingress rests on the same policy",
+            names(&proven),
+            waited.as_secs_f64(),
+            again.as_secs_f64()
+        )];
+        let beside: Vec<SocketAddr> = first.iter().filter(|(_, o)| **o).map(|(a, _)| *a).collect();
+        if !beside.is_empty() {
+            evidence.push(format!(
+                "{} answers all the time: Kubernetes exempts a pod's own node",
+                names(&beside)
+            ));
+        }
+        Ok(Ok(evidence))
+    }
+}
+
+/// The address of a node's kubelet.
+pub(super) fn kubelet(host: Option<&str>) -> Option<SocketAddr> {
+    let host: IpAddr = host?.parse().ok()?;
+    Some(SocketAddr::new(host, KUBELET))
+}

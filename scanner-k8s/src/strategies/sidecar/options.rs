@@ -1,0 +1,132 @@
+//! How strategy `sidecar` looks, as whom, and why it may not.
+
+use std::collections::BTreeMap;
+
+use scanner_core::{
+    Remedy,
+    inventory::{Coverage, Section},
+};
+
+use crate::pod::{
+    access_planner::{ProbeContext, Refusal},
+    security_context::PodSecurity,
+};
+
+/// Why no pod of the scan's own may look.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SidecarRefusal {
+    /// No probe can look at a clone.
+    #[error("no sidecar may look at a clone of this target")]
+    Clone(#[source] Refusal),
+    /// A second start of the target would have the node, or could leave its isolation.
+    #[error("a clone with {0} is refused: it could take over its node or leave its isolation")]
+    DangerousSettings(String),
+    /// The image is named by another digest than the expected one.
+    #[error("{0} is named, and {1} was expected")]
+    Digest(String, String),
+    /// Root is not allowed.
+    #[error("the namespace enforces Pod Security level restricted, which refuses a probe as root")]
+    Root,
+    /// An image reference that no node could resolve.
+    #[error("{0:?} is not an image reference")]
+    Reference(String),
+}
+
+impl SidecarRefusal {
+    /// What to do next; nothing was created.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Digest(..) => Remedy::advice("name the image by the expected digest"),
+            Self::Clone(_) | Self::DangerousSettings(_) => Remedy::UseImage,
+            Self::Root => Remedy::ReadAsNobody,
+            Self::Reference(_) => {
+                Remedy::advice("name it as in a pod, such as registry.example/app:1.2")
+            }
+        }
+    }
+}
+
+/// Adds how to read what only root may read, where something could not be read.
+pub(super) fn note_as_root(coverage: &mut BTreeMap<Section, Coverage>) {
+    let hint = "--as-root reads what only root may, where the namespace allows it";
+    for coverage in coverage.values_mut() {
+        match coverage {
+            Coverage::Partial {
+                reasons,
+                unreadable: 1..,
+            } => reasons.push(hint.into()),
+            Coverage::Unavailable { reason } if reason.contains("Permission denied") => {
+                *reason = format!("{reason}; {hint}");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Nobody in particular, without any capability.
+pub(super) const UNPRIVILEGED: ProbeContext = ProbeContext {
+    uid: 65532,
+    gid: 65532,
+    drop_all: true,
+    drop: vec![],
+    add: vec![],
+    app_armor: false,
+    why: "nothing but the image is read: a user of no account, without any capability",
+};
+
+/// Root, with as much as the namespace's level allows.
+pub(super) fn as_root(level: PodSecurity) -> Result<ProbeContext, SidecarRefusal> {
+    let context = ProbeContext {
+        uid: 0,
+        gid: 0,
+        ..UNPRIVILEGED
+    };
+    match level {
+        PodSecurity::Restricted => Err(SidecarRefusal::Root),
+        PodSecurity::Baseline => Ok(ProbeContext {
+            why: "as asked: root without any capability, since level baseline allows none that reads",
+            ..context
+        }),
+        PodSecurity::Unknown => Ok(ProbeContext {
+            why: "as asked: root without any capability, since the namespace's level could not be read",
+            ..context
+        }),
+        PodSecurity::Privileged => Ok(ProbeContext {
+            add: vec!["DAC_READ_SEARCH"],
+            why: "as asked: root with the one capability that only reads",
+            ..context
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_root_could_read_speaks_of_root() {
+        let reason = |text: &str| Coverage::Unavailable {
+            reason: text.into(),
+        };
+        let partial = |unreadable| Coverage::Partial {
+            reasons: vec!["some".into()],
+            unreadable,
+        };
+        let mut all: BTreeMap<Section, Coverage> = [
+            (Section::Files, partial(3)),
+            (Section::Users, partial(0)),
+            (Section::Shadow, reason("Permission denied (os error 13)")),
+            (Section::Groups, reason("not there")),
+            (Section::Os, Coverage::Complete),
+        ]
+        .into();
+        note_as_root(&mut all);
+        let noted: Vec<Section> = all
+            .iter()
+            .filter(|(_, coverage)| format!("{coverage:?}").contains("--as-root"))
+            .map(|(section, _)| *section)
+            .collect();
+        assert_eq!(noted, [Section::Files, Section::Shadow]);
+    }
+}

@@ -1,0 +1,111 @@
+//! The life of the scan's own pod as a control: created after its isolation, gone before it.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::Pod;
+use scanner_core::{
+    ControlError, Evidence, Remedy, SecurityControl,
+    control::{ControlScope, ReleaseError, VerifyError},
+    plan::PlannedControl,
+};
+
+use super::{
+    confinement,
+    own::{Left, ScanPod},
+};
+
+/// How long a node may take to end a pod, and how long in all where something of it runs.
+const NODE: Duration = Duration::from_secs(10);
+const SLOW: Duration = Duration::from_secs(20);
+
+pub(super) struct ScanPodControl(pub(super) Arc<ScanPod>);
+
+#[async_trait]
+impl SecurityControl for ScanPodControl {
+    fn id(&self) -> &'static str {
+        "pod"
+    }
+
+    fn plan(&self) -> PlannedControl {
+        let name = self.0.scope.name();
+        PlannedControl::new(self.id(), "A pod of the scan's own, held at a barrier").planning(format!("pod {name}: nothing of the image starts before every control is verified")).planning("no service account token, no labels of the target, ends by itself before the lease"
+                    )
+    }
+
+    fn verifies_access(&self) -> bool {
+        true
+    }
+
+    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+        self.0.at_the_barrier().await?;
+        let answer = self.0.who().await?;
+        let confined = confinement::evaluate(&answer, &self.0.parts.context)?;
+        let name = self.0.scope.name();
+        let uid = self.0.scope.ledger().uid_of("Pod", &name);
+        Ok(Evidence(vec![
+            format!(
+                "Pod created (uid {}) and read back as planned: containers, volumes, mounts, environment, security \
+                 context; no service account token",
+                uid.unwrap_or_default()
+            ),
+            "only the barrier of the pod runs".into(),
+            confined,
+        ]))
+    }
+
+    async fn release(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        let own = &self.0;
+        let deleted = own.scope.delete::<Pod>().await?;
+        if !own.scope.ledger().may_exist("Pod") || own.ended(NODE).await {
+            return Ok(Evidence::of(deleted));
+        }
+        // A node that is busy with an image ends nothing before that.
+        let deleted = if own.idle().await {
+            own.scope.delete_at_once::<Pod>().await?
+        } else {
+            deleted
+        };
+        if own.ended(SLOW).await {
+            return Ok(Evidence::of(deleted));
+        }
+        // Its isolation is owned by the lease, and must stay for as long as it may run.
+        own.scope.ledger().keep_lease();
+        Err(ControlError::new(
+            "the scan's pod did not end within 30 s; its isolation stays until the lease ends both",
+        ))
+    }
+
+    async fn verify_release(&self, _: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
+        let scope = &self.0.scope;
+        if !scope.ledger().may_exist("Pod") {
+            return Ok(Evidence::of("Pod was never created"));
+        }
+        let name = scope.name();
+        let uid = scope.ledger().uid_of("Pod", &name);
+        let is_gone = Evidence(vec![
+            scope.unlabelled::<Pod>().await?,
+            format!(
+                "pod {name} (uid {}) is gone",
+                uid.as_deref().unwrap_or("never known")
+            ),
+        ]);
+        let left = self.0.left().await?;
+        if left != Left::Pod {
+            scope.ledger().note_gone("Pod", &name);
+        }
+        match left {
+            Left::Nothing => Ok(is_gone),
+            Left::Another => Ok(Evidence::of("the pod is gone; another took its name")),
+            Left::Pod => {
+                let remedy = format!(
+                    "the lease removes it; check with: kubectl get pod {name} -n {}",
+                    scope.namespace()
+                );
+                Err(ControlError::new(format!("pod {name} still exists"))
+                    .with_remedy(Remedy::advice(remedy))
+                    .into())
+            }
+        }
+    }
+}

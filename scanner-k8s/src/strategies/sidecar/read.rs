@@ -1,0 +1,46 @@
+//! Reading beside a clone, which may end meanwhile: then that is what is reported.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use scanner_core::{
+    AccessError, FailureKind, Remedy, TargetAccess,
+    inventory::{Inventory, InventoryRequest},
+};
+
+use super::own::ScanPod;
+use crate::strategies::agent::AgentStream;
+
+/// How long the node may take to say that a container ended.
+const REPORTED: Duration = Duration::from_secs(3);
+
+/// The probe's stream, and the pod in which it is.
+pub(super) struct Read {
+    pub(super) stream: Box<AgentStream>,
+    pub(super) own: Arc<ScanPod>,
+    /// The cloned container; absent where nothing of the image runs.
+    pub(super) clone: Option<String>,
+}
+
+#[async_trait]
+impl TargetAccess for Read {
+    async fn inventory(&mut self, request: &InventoryRequest) -> Result<Inventory, AccessError> {
+        let error = match self.stream.inventory(request).await {
+            Ok(inventory) => return Ok(inventory),
+            Err(error) => error,
+        };
+        let Some(clone) = &self.clone else {
+            return Err(error);
+        };
+        match self.own.diagnosis(clone, REPORTED).await {
+            Some((message, hint)) => Err(AccessError::new(FailureKind::CommandFailed, message)
+                .with_remedy(Remedy::advice(hint))
+                .with_source(error)),
+            None => Err(error),
+        }
+    }
+
+    async fn close(self: Box<Self>) {
+        self.stream.close().await;
+    }
+}

@@ -1,0 +1,17 @@
+//! How a section ended.
+
+use rustix::io::Errno;
+
+/// Whether all of it is in the answer.
+pub(crate) enum End {
+    Ok,
+    /// That many items are missing, and why.
+    Partial(u64, String),
+    Missing(String),
+}
+
+impl End {
+    pub(crate) fn missing(what: &str, error: Errno) -> Self {
+        Self::Missing(format!("{what} cannot be read: {error}"))
+    }
+}

@@ -1,0 +1,10 @@
+//! One package of a language.
+
+/// What it says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Package {
+    pub(super) ecosystem: &'static str,
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) license: String,
+}

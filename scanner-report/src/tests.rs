@@ -1,0 +1,181 @@
+//! Tests of the report: its published schema, and its form for a reader at a terminal.
+
+mod engines;
+mod execution;
+mod format;
+mod forms;
+mod hostile;
+mod later;
+mod place;
+mod policy_reports;
+mod saved;
+mod scope;
+
+use crate::testing::plan;
+use prelude::*;
+
+/// What every test of reports names.
+mod prelude {
+    pub(super) use std::collections::BTreeMap;
+
+    pub(super) use scanner_core::{
+        Evidence, SecurityAlert,
+        failure::{Failure, FailureKind, RefusedBy},
+        finding::{CheckResult, CheckStatus, EngineRef, Findings, Severity},
+        gate::GateResult,
+        inventory::{Coverage, OsRelease, Package, Section},
+        plan::PlannedControl,
+        report::{
+            ApiCalls, AuditCheck, AuditOutcome, AuditSummary, ControlRecord, ControlStage,
+            LocalReport, Packages, PostScanAudit, ScanReport, Timing, Verdict, View,
+        },
+        stage::Stage,
+    };
+
+    pub(super) use crate::{
+        diff,
+        document::Document,
+        format::{Format, render},
+        markdown,
+        schema::{json_schema, local_json_schema},
+        text::{self, Style},
+    };
+}
+
+fn result(id: &str, severity: Severity, status: CheckStatus, evidence: &str) -> CheckResult {
+    let mut result = CheckResult::new(id, format!("Title of {id}"), severity)
+        .with_failing_title(format!("What is wrong with {id}"))
+        .with_advice(
+            "Anyone who gets in can change it, and what it changes runs as root.",
+            "Remove the write permission of others in the image.",
+        );
+    result.status = status;
+    result.message = "files: not available: find is missing".into();
+    result.evidence = vec![evidence.into()];
+    result.evidence_total = 7;
+    result
+}
+
+fn findings(evidence: &str) -> Findings {
+    let engine = EngineRef::new("p", "1").with_title("P").with_digest("00");
+    Findings::new(
+        engine,
+        vec![
+            result("low-one", Severity::Low, CheckStatus::Fail, evidence),
+            result("worst", Severity::Critical, CheckStatus::Fail, evidence),
+            result("blind", Severity::High, CheckStatus::Error, evidence),
+            result("fine", Severity::High, CheckStatus::Pass, evidence),
+        ],
+    )
+}
+
+fn sample(evidence: &str) -> ScanReport {
+    let findings = vec![findings(evidence)];
+    let verdict = Verdict::of(&findings, Severity::Low);
+    let mut report = ScanReport::new(plan(), verdict);
+    report.tool_version = "0".into();
+    report.started = "2026-01-01T00:00:00Z".into();
+    report.seconds = 11.0;
+    report.trust = "the target's own tools, which an attacker inside may have replaced".into();
+    report.findings = findings;
+    let reason = evidence.into();
+    report.coverage = BTreeMap::from([(Section::Shadow, Coverage::Unavailable { reason })]).into();
+    let mut lease = ControlRecord::of(PlannedControl::new("lease", "Lease"));
+    lease.enforced = ControlStage::Done {
+        evidence: Evidence::of(evidence),
+    };
+    lease.verified = ControlStage::Failed {
+        reason: evidence.into(),
+    };
+    report.controls = vec![lease];
+    report.api_calls = ApiCalls::new(20, 5);
+    report.fail_on = Some(Severity::Low);
+    let mut packages = Packages::default();
+    packages.language = vec![scanner_core::inventory::LanguagePackage {
+        ecosystem: "pypi".into(),
+        name: evidence.into(),
+        version: evidence.into(),
+        license: evidence.into(),
+        path: evidence.into(),
+    }];
+    packages.os = Some(OsRelease {
+        id: "debian".into(),
+        version: "12".into(),
+        name: evidence.into(),
+    });
+    packages.items = vec![Package {
+        name: evidence.into(),
+        version: "1:2+3".into(),
+        arch: "amd64".into(),
+        manager: "dpkg".into(),
+    }];
+    report.packages = Some(packages);
+    report
+}
+
+fn local(subject: &str) -> LocalReport {
+    let scan = sample("/etc/shadow");
+    let mut report = LocalReport::new(subject, Verdict::Findings);
+    report.profile = "p 1".into();
+    report.findings = scan.findings;
+    report.coverage = scan.coverage;
+    report.packages = scan.packages;
+    report
+}
+
+#[test]
+fn the_published_schemas_are_those_of_the_code() {
+    for (name, schema) in [
+        ("report", json_schema()),
+        ("local-report", local_json_schema()),
+    ] {
+        let path = format!("{}/../docs/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::write(&path, &schema).unwrap();
+        }
+        let published = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(
+            published, schema,
+            "run: UPDATE_SCHEMA=1 cargo test -p secure-scan-report"
+        );
+    }
+}
+
+#[test]
+fn a_report_is_valid_by_its_schema_and_survives_a_round_trip() {
+    let report = sample("/etc/shadow");
+    let json = serde_json::to_value(&report).unwrap();
+    let schema = serde_json::from_str(&json_schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    assert!(validator.is_valid(&json));
+    let mut broken = json.clone();
+    broken["verdict"] = "fine".into();
+    assert!(!validator.is_valid(&broken));
+    let back: ScanReport = serde_json::from_value(json).unwrap();
+    assert_eq!(back, report);
+}
+
+#[test]
+fn the_worst_comes_first_and_what_was_not_checked_is_shown() {
+    let text = text::render(
+        &View::from(&sample("/etc/shadow mode 0644")),
+        Style::default(),
+    );
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn hostile_text_stays_in_its_line_and_in_80_columns() {
+    let hostile = format!("\x1b[2J\r\n\u{202e}{}", "x y".repeat(200));
+    for verbose in [false, true] {
+        let style = Style {
+            colour: false,
+            verbose,
+        };
+        let text = text::render(&View::from(&sample(&hostile)), style);
+        assert!(!text.contains(['\x1b', '\r', '\u{202e}']), "{text}");
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{line:?}");
+        }
+    }
+}

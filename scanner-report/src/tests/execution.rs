@@ -1,0 +1,76 @@
+//! How the scan was done is in every form for people: planned, proven, what came after, and the cost.
+
+use super::{forms::*, prelude::*};
+use scanner_core::audit::Checkpoint;
+
+fn executed() -> ScanReport {
+    let mut report = with_digest();
+    report.controls[0].planned = vec!["a lease of 5 minutes".into()];
+    report.controls[0].enforced = ControlStage::Done {
+        evidence: Evidence::of("lease abc was made"),
+    };
+    report.timings = vec![Timing::new(Stage::Collect, 4.25)];
+    report.plan.policy = Some("shop-policy 3".into());
+    report.plan.reason = Some("there is a shell".into());
+    report.gate_alert = Some("an Event of the pod".into());
+    report.post_scan = Some(PostScanAudit::new(vec![AuditCheck::new(
+        "identity-gone",
+        AuditOutcome::Verified,
+        vec!["the identity was refused".into()],
+    )]));
+    report.audit = Some(AuditSummary::new(
+        Checkpoint {
+            entries: 77,
+            head: "c0ffee".into(),
+        },
+        "",
+    ));
+    report
+}
+
+#[test]
+fn forms_for_people_show_how_the_scan_was_done() {
+    let document = Document::from(executed());
+    let verbose = text::Style {
+        colour: false,
+        verbose: true,
+    };
+    for format in [Format::Terminal, Format::Html, Format::Markdown] {
+        let text = render(&document, format, verbose).unwrap();
+        for part in [
+            "a lease of 5 minutes",
+            "lease abc was made",
+            "shop-policy 3",
+            "there is a shell",
+            "an Event of the pod",
+            "identity-gone",
+            "the identity was refused",
+            "20 as operator",
+            "5 as the scan identity",
+            "77 entries",
+            "c0ffee",
+            "collect",
+        ] {
+            assert!(text.contains(part), "{format} without {part}: {text}");
+        }
+    }
+    let brief = made(&executed(), Format::Terminal);
+    assert!(!brief.contains("a lease of 5 minutes"), "{brief}");
+}
+
+#[test]
+fn markdown_folds_what_is_long_and_closes_every_fold_when_it_is_cut() {
+    let mut report = executed();
+    let control = report.controls[0].clone();
+    report.controls = (0..300).map(|_| control.clone()).collect();
+    for control in &mut report.controls {
+        control.planned = vec!["x".repeat(250); 3];
+    }
+    let text = made(&report, Format::Markdown);
+    assert!(text.len() <= markdown::MAX_BYTES, "{}", text.len());
+    assert!(text.contains("were cut for length"), "{text}");
+    assert!(text.contains("What was planned, and what proves it"));
+    let count = |part: &str| text.matches(part).count();
+    assert_eq!(count("<details>"), 4);
+    assert_eq!(count("</details>"), 4);
+}

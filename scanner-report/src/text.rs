@@ -1,0 +1,274 @@
+//! The report for a reader at a terminal: 80 columns, colour only when asked for.
+
+pub(crate) mod execution;
+mod layout;
+mod plan;
+mod policy;
+
+use std::fmt::Write as _;
+
+use scanner_core::report::view::{Subject, View};
+use scanner_core::{
+    escape::visible,
+    finding::{CheckResult, CheckStatus, Findings, Severity},
+};
+
+use crate::escaped::{at_least, count, headline};
+use execution::{controls, post_scan};
+use layout::{WIDTH, differences, field, wrapped};
+
+pub use layout::Style;
+pub use plan::plan;
+
+/// Renders `view`; every text from the target or the server is escaped.
+pub fn render(view: &View<'_>, style: Style) -> String {
+    let mut out = String::new();
+    let title = format!("Scan of {}", view.subject_line());
+    let _ = writeln!(out, "{}", style.paint("1", &title));
+    if let Subject::Container(target) = view.subject {
+        field(&mut out, "image", &target.image);
+        field(&mut out, "running digest", &target.image_id);
+    }
+    alerts(&mut out, view, style);
+    let engines = if view.has_several_engines() {
+        "engines"
+    } else {
+        "profile"
+    };
+    field(&mut out, engines, &view.engines);
+    for (name, text) in view.narrowed() {
+        field(&mut out, name, &text);
+    }
+    if let Some(policy) = view.policy {
+        field(&mut out, "policy", policy);
+    }
+    field(&mut out, "strategy", view.strategy);
+    if let Some(reason) = view.reason {
+        field(&mut out, "", reason);
+    }
+    field(&mut out, "trust", view.trust);
+    if let Some(none) = view.no_controls() {
+        field(&mut out, "controls", none);
+    }
+    differences(&mut out, view.differences);
+    if let Some(failure) = view.failure {
+        out.push('\n');
+        let _ = writeln!(
+            out,
+            "{}",
+            style.paint("1;31", "No result: the scan could not be done")
+        );
+        wrapped(&mut out, "  ", &visible(&failure.message, 2000));
+        if let Some(kind) = view.failure_kind() {
+            wrapped(&mut out, "  ", &format!("kind: {kind}"));
+        }
+        if let Some(hint) = &failure.hint {
+            wrapped(&mut out, "  ", &format!("hint: {}", visible(hint, 1000)));
+        }
+    }
+    policy::gates(&mut out, view.gates, style);
+    policy::alert(&mut out, view, style);
+    if !view.findings.is_empty() {
+        for one in view.per_engine() {
+            engine(&mut out, &one, style);
+        }
+    }
+    coverage(&mut out, view, style);
+    controls(&mut out, view, style);
+    post_scan(&mut out, view, style);
+    if let Some(image) = view.image_scan {
+        let title = style.paint("1", "The scan that read the image");
+        let _ = writeln!(out, "\n{title}");
+        field(&mut out, "trust", &image.trust);
+        coverage(&mut out, &View::from(image), style);
+        controls(&mut out, &View::from(image), style);
+    }
+    closing(&mut out, view, style);
+    out
+}
+
+fn closing(out: &mut String, view: &View<'_>, style: Style) {
+    out.push('\n');
+    if style.verbose && !view.timings.is_empty() {
+        let stages: Vec<String> = view
+            .timings
+            .iter()
+            .map(|t| format!("{} {:.1} s", t.stage.name(), t.seconds))
+            .collect();
+        wrapped(out, "", &format!("Timings: {}", stages.join(", ")));
+    }
+    if let Some(packages) = view.packages {
+        let _ = writeln!(
+            out,
+            "{} (in the JSON and CycloneDX forms)",
+            count(packages.count() as u64, "package")
+        );
+    }
+    if let (Some(calls), Some(seconds)) = (view.api_calls, view.seconds) {
+        let _ = writeln!(
+            out,
+            "{} ({} as operator, {} as the scan identity), {seconds:.1} s",
+            count(calls.operator.saturating_add(calls.scan), "API call"),
+            calls.operator,
+            calls.scan,
+        );
+    }
+    if let Some(audit) = view.audit.filter(|_| style.verbose) {
+        let entries = if audit.at.entries == 1 {
+            "entry"
+        } else {
+            "entries"
+        };
+        let _ = writeln!(out, "audit log: {} {entries}, head", audit.at.entries);
+        wrapped(out, "  ", &visible(&audit.at.head, 64));
+    }
+    let _ = writeln!(out, "{}", style.paint("1", &view.sentence()));
+}
+
+/// What the scan saw that somebody must look into, before all else.
+fn alerts(out: &mut String, view: &View<'_>, style: Style) {
+    for alert in view.alerts {
+        let title = format!("  SECURITY ALERT {}", visible(&alert.id, 60));
+        let _ = writeln!(out, "{}", style.paint("1;31", &title));
+        wrapped(out, "    ", &visible(&alert.message, 600));
+        for item in &alert.evidence {
+            wrapped(out, "    - ", &visible(item, 300));
+        }
+    }
+}
+
+/// What one engine found; under its name where the report has several.
+fn engine(out: &mut String, view: &View<'_>, style: Style) {
+    if view.has_several_engines() {
+        let title = format!("Engine {}", visible(&view.engines, 200));
+        let _ = writeln!(out, "\n{}", style.paint("1", &title));
+    }
+    findings(out, view, style);
+}
+
+fn findings(out: &mut String, view: &View<'_>, style: Style) {
+    for result in view.failed() {
+        failed(out, view, result, style);
+    }
+    for findings in view.findings {
+        policy::waived(out, view, findings, style);
+    }
+    if view.count(CheckStatus::Error) > 0 {
+        let _ = writeln!(
+            out,
+            "\n{}",
+            style.paint("1", "Not checked (does not count as passed)")
+        );
+        for result in view.with_status(CheckStatus::Error) {
+            wrapped(
+                out,
+                "  ",
+                &format!(
+                    "ERROR  {}: {}",
+                    visible(&view.check_id(result), 80),
+                    visible(&result.message, 300)
+                ),
+            );
+        }
+    }
+    if style.verbose {
+        let _ = writeln!(out, "\n{}", style.paint("1", "Passed"));
+        for result in view.with_status(CheckStatus::Pass) {
+            let id = visible(&view.check_id(result), 80);
+            let line = format!("PASS   {id}: {}", headline(result, 200));
+            wrapped(out, "  ", &line);
+            for limit in &result.limits {
+                wrapped(out, "         ", &visible(limit, 300));
+            }
+        }
+    }
+    let waived = match view.findings.iter().map(Findings::waived).sum::<usize>() {
+        0 => String::new(),
+        count => format!("{count} failed but waived, "),
+    };
+    let unseen = match view.unseen().count() {
+        0 => String::new(),
+        count => format!("{count} waived and not looked at, "),
+    };
+    let counts = format!(
+        "{} failed, {waived}{unseen}{} not checked, {} passed, {} not applicable",
+        view.failed().count(),
+        view.count(CheckStatus::Error),
+        view.count(CheckStatus::Pass),
+        view.inapplicable().count()
+    );
+    out.push('\n');
+    wrapped(out, "", &counts);
+    if let Some(severity) = view.fails_at() {
+        let _ = writeln!(out, "Fails at: {}", at_least(severity));
+    }
+    for findings in view.findings {
+        policy::thresholds(out, findings);
+    }
+}
+
+fn failed(out: &mut String, view: &View<'_>, result: &CheckResult, style: Style) {
+    let code = match result.severity {
+        Severity::Critical | Severity::High => "1;31",
+        Severity::Medium => "33",
+        Severity::Low | Severity::Info => "36",
+    };
+    let label = format!("{:<8}", result.severity.name().to_uppercase());
+    out.push('\n');
+    let title = textwrap::fill(
+        &headline(result, 200),
+        textwrap::Options::new(WIDTH - 9).subsequent_indent("         "),
+    );
+    let _ = writeln!(
+        out,
+        "{} {}",
+        style.paint(code, &label),
+        style.paint("1", &title)
+    );
+    let below = if view.counts(result) {
+        ""
+    } else {
+        " (below the threshold)"
+    };
+    let _ = writeln!(
+        out,
+        "         {}{below}",
+        visible(&view.check_id(result), 80)
+    );
+    for item in result.evidence.iter().take(5) {
+        wrapped(out, "         - ", &visible(item, 200));
+    }
+    let shown = result.evidence.len().min(5) as u64;
+    if result.evidence_total > shown {
+        let _ = writeln!(out, "         - and {} more", result.evidence_total - shown);
+    }
+    wrapped(
+        out,
+        "         ",
+        &format!("why: {}", visible(&result.rationale, 600)),
+    );
+    wrapped(
+        out,
+        "         ",
+        &format!("fix: {}", visible(&result.fix, 600)),
+    );
+}
+
+fn coverage(out: &mut String, view: &View<'_>, style: Style) {
+    let unproven = view.agent.filter(|agent| !agent.digests);
+    if let Some(agent) = unproven {
+        out.push('\n');
+        let text = format!(
+            "The target has no working cksum: the answer of {} was proven by its length alone.",
+            visible(&agent.name, 40)
+        );
+        wrapped(&mut *out, "", &text);
+    }
+    let gaps = view.gaps();
+    if !gaps.is_empty() {
+        let _ = writeln!(out, "\n{}", style.paint("1", "Coverage gaps"));
+        for (section, gap) in gaps {
+            wrapped(out, "  ", &visible(&format!("{section}: {gap}"), 500));
+        }
+    }
+}

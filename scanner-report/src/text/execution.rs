@@ -1,0 +1,111 @@
+//! How the scan itself was done: its controls and what was audited after it.
+
+use std::fmt::Write as _;
+
+use super::layout::{Style, wrapped};
+use scanner_core::{
+    escape::visible,
+    report::{AuditOutcome, ControlStage, view::View},
+};
+
+/// Every control, with what is always shown and, if asked for, what was planned and all evidence.
+pub(super) fn controls(out: &mut String, view: &View<'_>, style: Style) {
+    if view.controls.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "\n{}",
+        style.paint(
+            "1",
+            "Controls           enforced  verified  released  confirmed deleted"
+        )
+    );
+    for control in view.controls {
+        let _ = writeln!(
+            out,
+            "  {:<18} {:<9} {:<9} {:<9} {}",
+            visible(&control.id, 18),
+            word(&control.enforced),
+            word(&control.verified),
+            word(&control.released),
+            word(&control.release_verified)
+        );
+        for planned in control.planned.iter().filter(|_| style.verbose) {
+            wrapped(
+                out,
+                "      ",
+                &format!("planned: {}", visible(planned, 300)),
+            );
+        }
+        for stage in [
+            &control.enforced,
+            &control.verified,
+            &control.granted,
+            &control.revoked,
+            &control.released,
+            &control.release_verified,
+        ] {
+            match stage {
+                ControlStage::Failed { reason } => {
+                    wrapped(out, "      ", &format!("failed: {}", visible(reason, 600)));
+                }
+                ControlStage::NotHeld { reason } => wrapped(out, "      ", &visible(reason, 600)),
+                ControlStage::Done { evidence } => {
+                    // What stays behind is always shown, and whether the cluster has the guard.
+                    let always = ["residue:", "admission-guard:"];
+                    let important = |item: &&String| always.iter().any(|a| item.starts_with(a));
+                    let shown = |item: &&String| style.verbose || important(item);
+                    for item in evidence.0.iter().filter(shown) {
+                        wrapped(out, "      ", &visible(item, 300));
+                    }
+                }
+                ControlStage::NotReached => {}
+                _ => wrapped(out, "      ", "a state of a later version"),
+            }
+        }
+    }
+}
+
+/// The post-scan audit.
+pub(super) fn post_scan(out: &mut String, view: &View<'_>, style: Style) {
+    let Some(audit) = view.post_scan else {
+        return;
+    };
+    let verdict = if audit.verified {
+        "verified"
+    } else {
+        "NOT VERIFIED"
+    };
+    let title = format!("After the scan: {verdict}");
+    let _ = writeln!(out, "\n{}", style.paint("1", &title));
+    for check in &audit.checks {
+        let outcome = outcome(check.outcome);
+        let _ = writeln!(out, "  {:<18} {outcome}", visible(&check.id, 18));
+        if style.verbose || check.outcome != AuditOutcome::Verified {
+            for item in &check.evidence {
+                wrapped(out, "      ", &visible(item, 600));
+            }
+        }
+    }
+}
+
+/// What came of a check after the scan; what is not verified is not to be overlooked.
+pub(crate) const fn outcome(outcome: AuditOutcome) -> &'static str {
+    match outcome {
+        AuditOutcome::Verified => "verified",
+        AuditOutcome::Reported => "reported",
+        AuditOutcome::NotVerified => "NOT VERIFIED",
+        _ => "UNKNOWN",
+    }
+}
+
+fn word(stage: &ControlStage) -> &'static str {
+    match stage {
+        ControlStage::NotReached => "-",
+        ControlStage::Done { .. } => "yes",
+        ControlStage::NotHeld { .. } => "NO",
+        ControlStage::Failed { .. } => "FAILED",
+        _ => "UNKNOWN",
+    }
+}

@@ -1,0 +1,175 @@
+//! A plan for a reader: every object, permission and command, of everything that may happen.
+
+use std::fmt::Write as _;
+
+use super::{
+    layout::{Style, WIDTH, differences, field},
+    policy,
+};
+use scanner_core::{
+    ScanPlan,
+    escape::{json, visible},
+    plan::{Fallback, PlannedObject},
+};
+
+/// Longest line, in characters: nothing that the cluster is asked for is longer.
+const WHOLE: usize = 1 << 20;
+
+/// Renders a plan, and that nothing was written. Lines are filled for a reader at a terminal with
+/// `wrap`, and whole without; what is structured is whole in both.
+pub fn plan(plan: &ScanPlan, wrap: bool) -> String {
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "Plan of a scan of {} (nothing was written)",
+        plan.target
+    );
+    body(&mut out, plan, wrap);
+    if let Some(fallback) = &plan.fallback {
+        instead(&mut out, fallback, wrap);
+    }
+    out
+}
+
+/// What may be done instead of all of that.
+fn instead(out: &mut String, fallback: &Fallback, wrap: bool) {
+    out.push('\n');
+    line(out, "", &visible(&fallback.when, WHOLE), wrap);
+    match (&fallback.plan, &fallback.not_possible) {
+        (Some(plan), _) => body(out, plan, wrap),
+        (None, Some(why)) => line(out, "  ", &visible(why, WHOLE), wrap),
+        (None, None) => {}
+    }
+}
+
+fn body(out: &mut String, plan: &ScanPlan, wrap: bool) {
+    field(out, "pod uid", &plan.target.pod_uid);
+    field(out, "image", &plan.target.image);
+    field(out, "profile", &plan.profile);
+    if let Some(policy) = &plan.policy {
+        field(out, "policy", policy);
+    }
+    field(out, "strategy", &plan.strategy);
+    if let Some(reason) = &plan.reason {
+        field(out, "", reason);
+    }
+    let lease = format!(
+        "{} s, then the cluster removes everything",
+        plan.lease_seconds
+    );
+    field(out, "lease", &lease);
+    policy::gates(out, &plan.gates, Style::default());
+    differences(out, &plan.differences);
+    let _ = writeln!(
+        out,
+        "\nWould create, in namespace {}",
+        plan.target.namespace
+    );
+    for planned in &plan.objects {
+        object(out, planned, wrap);
+    }
+    let _ = writeln!(
+        out,
+        "\nWould grant to the scan's own identity, and nothing else"
+    );
+    for rule in &plan.rules {
+        line(out, "  ", &rule.to_string(), wrap);
+    }
+    let _ = writeln!(out, "\nWould run in the target");
+    for command in &plan.commands {
+        let text = format!(
+            "{} in container {}, standard input: {} ({} bytes)",
+            command.argv.join(" "),
+            command.container,
+            command.stdin,
+            command.stdin_bytes
+        );
+        line(out, "  ", &visible(&text, WHOLE), wrap);
+    }
+    let _ = writeln!(out, "\nControls");
+    for control in &plan.controls {
+        line(
+            out,
+            "  ",
+            &format!("{}: {}", control.id, control.title),
+            wrap,
+        );
+        for planned in &control.planned {
+            line(out, "    ", &visible(planned, WHOLE), wrap);
+        }
+    }
+}
+
+/// One object; its specification as JSON that can be copied.
+fn object(out: &mut String, object: &PlannedObject, wrap: bool) {
+    let text = format!("{} {}: {}", object.kind, object.name, object.purpose);
+    line(out, "  ", &visible(&text, WHOLE), wrap);
+    let spec = object.spec.as_ref();
+    let Some(text) = spec.and_then(|spec| serde_json::to_string_pretty(spec).ok()) else {
+        return;
+    };
+    for part in json(&text).lines() {
+        let _ = writeln!(out, "    {part}");
+    }
+}
+
+fn line(out: &mut String, indent: &str, text: &str, wrap: bool) {
+    let options = textwrap::Options::new(if wrap { WIDTH } else { usize::MAX })
+        .initial_indent(indent)
+        .subsequent_indent(indent)
+        // A name that is broken cannot be copied.
+        .break_words(false)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let _ = writeln!(out, "{}", textwrap::fill(text, options));
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::plan::PlannedRule;
+
+    use super::*;
+    use crate::testing::plan as some;
+
+    #[test]
+    fn a_plan_is_whole_and_shows_what_may_be_done_instead() {
+        let long = "x".repeat(5000);
+        let mut next = some();
+        next.strategy = "distroless".into();
+        let spec = serde_json::json!({"long": long, "odd": "\u{202e}\u{1b}[2J"});
+        next.objects = vec![PlannedObject::new("v1", "Pod", "shop", "p", "a pod").with_spec(spec)];
+        let mut first = some();
+        first.fallback = Some(Box::new(Fallback {
+            when: "If there is no shell, instead".into(),
+            plan: Some(next.clone()),
+            not_possible: None,
+        }));
+        for wrap in [true, false] {
+            let text = plan(&first, wrap);
+            assert!(text.contains("If there is no shell, instead\n"), "{text}");
+            let start = text.find("\n    {\n").unwrap();
+            let end = text.rfind("\n    }\n").unwrap() + "\n    }\n".len();
+            let spec: serde_json::Value = serde_json::from_str(&text[start..end]).unwrap();
+            assert_eq!(Some(&spec), next.objects[0].spec.as_ref());
+            assert!(!text.contains(['\u{202e}', '\u{1b}']), "{text}");
+        }
+        first.fallback = Some(Box::new(Fallback {
+            when: "Else".into(),
+            plan: None,
+            not_possible: Some("no image".into()),
+        }));
+        assert!(plan(&first, true).ends_with("\nElse\n  no image\n"));
+    }
+
+    #[test]
+    fn only_a_terminal_gets_filled_lines() {
+        let mut one = some();
+        let names = ["name/".repeat(30), "other".into()];
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let rule = PlannedRule::new("", "pods/exec", &names, &["get"]);
+        one.rules = vec![rule.clone()];
+        assert!(plan(&one, false).contains(&rule.to_string()));
+        assert!(!plan(&one, true).contains(&rule.to_string()));
+        assert!(plan(&one, true).contains(&rule.resource_names[0]));
+    }
+}

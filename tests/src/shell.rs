@@ -1,0 +1,50 @@
+//! Runs a command in a container as the tests' own client, which secure-scan itself cannot do.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, Client, api::AttachParams};
+use scanner_core::Target;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+/// Runs `argv` in `target` with `stdin`, and gives its standard output once it succeeded.
+///
+/// # Errors
+///
+/// Fails with what the server and the command said of it.
+#[expect(clippy::disallowed_methods, reason = "the tests' own exec")]
+pub async fn run_in(
+    client: &Client,
+    target: &Target,
+    argv: &[&str],
+    stdin: &[u8],
+) -> Result<Vec<u8>, String> {
+    let pods = Api::<Pod>::namespaced(client.clone(), target.namespace.as_str());
+    let params = AttachParams::default()
+        .container(target.container.as_str())
+        .stdin(true)
+        .stderr(true);
+    let argv = argv.iter().copied();
+    let opened = pods.exec(target.pod.as_str(), argv, &params).await;
+    let mut process = opened.map_err(|error| error.to_string())?;
+    let status = process.take_status().ok_or("no status")?;
+    let mut input = process.stdin().ok_or("no standard input")?;
+    let mut output = process.stdout().ok_or("no standard output")?;
+    let mut errors = process.stderr().ok_or("no standard error")?;
+    let write = async {
+        // A command that does not exist takes no input.
+        let _ = input.write_all(stdin).await;
+        let _ = input.shutdown().await;
+    };
+    let (mut out, mut err) = (Vec::new(), String::new());
+    let ((), read, _) = tokio::join!(
+        write,
+        output.read_to_end(&mut out),
+        errors.read_to_string(&mut err),
+    );
+    read.map_err(|error| error.to_string())?;
+    let status = status.await.ok_or("the stream ended without a status")?;
+    if status.status.as_deref() == Some("Success") {
+        return Ok(out);
+    }
+    let message = status.message.unwrap_or_default();
+    Err(format!("{message} {}", err.trim()))
+}
