@@ -16,6 +16,7 @@ use kube::{
     Client, Config,
     client::{Body, ClientBuilder, ConfigExt as _, DynBody},
 };
+use scanner_k8s::{Cluster, ClusterBuilder, ConnectError, api::connect::InMemory};
 use secrecy::SecretString;
 use serde_json::Value;
 use tower::{BoxError, ServiceBuilder, ServiceExt as _, util::BoxService};
@@ -130,8 +131,8 @@ impl FakeCluster {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How the operator reaches the fake: to be given to whatever builds its clients from a [`Config`], together
-    /// with [`FakeCluster::connector`] in place of TCP and TLS.
+    /// How the operator reaches the fake, for programs that build clients of their own from a [`Config`], over
+    /// [`FakeCluster::connector`] in place of TCP and TLS.
     pub fn config(&self) -> Config {
         self.config_of(OPERATOR)
     }
@@ -178,6 +179,31 @@ impl FakeCluster {
             service.boxed(),
             &config.default_namespace,
         ))
+    }
+
+    /// The fake as the library's own cluster, for its operator: what a scan is given in place of a real one.
+    ///
+    /// # Errors
+    ///
+    /// Fails outside of a tokio runtime.
+    pub fn cluster(&self) -> Result<Cluster, ConnectError> {
+        self.cluster_of(OPERATOR)
+    }
+
+    /// The same for another operator, see [`FakeCluster::operator`].
+    ///
+    /// # Errors
+    ///
+    /// Fails outside of a tokio runtime.
+    pub fn cluster_of(&self, operator: &str) -> Result<Cluster, ConnectError> {
+        self.cluster_builder(operator).build()
+    }
+
+    /// A builder of the same, for a program's own layers and name.
+    pub fn cluster_builder(&self, operator: &str) -> ClusterBuilder {
+        let connector = self.connector();
+        let memory = InMemory::new(move || connector.dial());
+        Cluster::builder(self.config_of(operator)).in_memory(memory)
     }
 
     /// A client of the operator.

@@ -14,7 +14,7 @@
 //!   of it all.
 //!
 //! ```
-//! use secure_scan_testing::{FakeCluster, Fault, Target, samples};
+//! use secure_scan_testing::{FakeCluster, Fault, samples};
 //! use serde_json::json;
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
@@ -26,9 +26,12 @@
 //!     .answers(samples::alarming())
 //!     .fault(Fault::on("delete", "jobs.batch").nth(1).status(503));
 //!
-//! // Any client of kube's; a scan takes `cluster.config()` and `cluster.connector()` in the same way.
-//! let client = cluster.client()?;
-//! let version = client.apiserver_version().await?;
+//! // What scans take in place of a real cluster.
+//! let connected = cluster.cluster()?;
+//! assert_eq!(connected.server(), "https://fake-cluster.invalid:6443/");
+//!
+//! // And any client of kube's, for what a test does beside them.
+//! let version = cluster.client()?.apiserver_version().await?;
 //! assert_eq!(version.major, "1");
 //!
 //! assert!(cluster.left().is_empty());

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{StreamExt as _, stream};
 use scanner_core::{
     ScanReport, Verdict,
     event::Silent,
@@ -14,8 +15,7 @@ use scanner_core::{
     target::{PodSelection, TargetRequest},
 };
 use scanner_k8s::{
-    Cluster, PreparedScan, ScanRequest, SidecarOptions, Strategy,
-    api::connect::InMemory,
+    PreparedScan, ScanRequest, SidecarOptions, Strategy,
     plan::sidecar_options::{Keep, Mode, Pull},
     scan::PrepareError,
 };
@@ -47,11 +47,7 @@ static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| {
 });
 
 async fn prepare(cluster: &FakeCluster, strategy: Strategy) -> Result<PreparedScan, PrepareError> {
-    let connector = cluster.connector();
-    let connected = Cluster::builder(cluster.config())
-        .in_memory(InMemory::new(move || connector.dial()))
-        .build()
-        .expect("a cluster");
+    let connected = cluster.cluster().expect("a cluster");
     let target = TargetRequest {
         namespace: "shop".parse().expect("a name"),
         pod: PodSelection::Name("web-0".parse().expect("a name")),
@@ -201,4 +197,20 @@ async fn a_scan_that_meets_a_fault_at_any_call_leaves_nothing_after_its_lease() 
             );
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_scans_share_one_cluster() {
+    let cluster = cluster(samples::healthy());
+    let one = cluster.clone();
+    let scans = (0..64).map(|_| async { scan(&one, Strategy::Container).await });
+    let reports = stream::iter(scans).buffer_unordered(32);
+    let reports: Vec<ScanReport> = reports.collect().await;
+    assert!(reports.iter().all(|report| report.failure.is_none()));
+    assert!(cluster.left().is_empty(), "{:?}", cluster.left());
+    assert_eq!(cluster.tokens().len(), 64);
+    assert!(
+        cluster.elapsed() < Duration::from_mins(1),
+        "at once, by the fake's clock"
+    );
 }
