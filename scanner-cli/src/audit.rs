@@ -10,7 +10,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
-use scanner_core::{
+use secure_scan::{
     ScanReport,
     audit::{
         AuditKey, AuditLog, PublicKey, Verified,
@@ -20,7 +20,10 @@ use scanner_core::{
     escape::visible,
 };
 
-use crate::{CLEANUP, NOT_DONE, Problem, output};
+use crate::{
+    output,
+    problem::{CLEANUP, NOT_DONE, Problem},
+};
 
 /// Exit code of a log that was changed, and of a call that is an alarm.
 const ALARM: u8 = 1;
@@ -36,7 +39,7 @@ pub(crate) struct AuditArgs {
     /// Write everything that the scan decides and does to this file, as a signed hash chain
     #[arg(long, value_name = "FILE")]
     pub(crate) audit_log: Option<PathBuf>,
-    /// Key that signs the head of the log (ed25519: PKCS #8, or 32 raw bytes); a new one when absent
+    /// Key that signs the head of the log (ed25519: PKCS #8, or 32 raw bytes) [default: a new one]
     #[arg(long, value_name = "FILE")]
     pub(crate) audit_key: Option<PathBuf>,
 }
@@ -144,7 +147,7 @@ impl Drop for OpenLog {
             return;
         }
         if let Err(problem) = self.end() {
-            output::complain(&problem.message, problem.hint.as_deref());
+            output::print_error(&problem);
         }
     }
 }
@@ -196,12 +199,12 @@ fn verified(args: &VerifyArgs) -> Result<Verified, Problem> {
         let report: ScanReport =
             serde_json::from_slice(&read(path, "the report")?).map_err(|error| {
                 Problem::usage(
-                    format!("{} is no report: {error}", path.display()),
+                    format!("{} is not a report: {error}", path.display()),
                     "give the report that was written with: -o json=FILE",
                 )
             })?;
         let audit = report.audit.ok_or_else(|| {
-            Problem::usage("the report tells of no audit log", "give a newer report")
+            Problem::usage("the report names no audit log", "give a newer report")
         })?;
         if !verified.passed_through(&audit.at) {
             return Err(changed("the report is of another log".into()));
@@ -225,7 +228,7 @@ fn reconcile(args: &ReconcileArgs) -> Result<u8, Problem> {
         })?;
     }
     let found = reconciler.finish();
-    output::print(&told(&found))?;
+    output::print(&described(&found))?;
     Ok(match (found.alarms.is_empty(), found.missing.is_empty()) {
         (false, _) => ALARM,
         (true, true) if found.unreadable == 0 => 0,
@@ -233,12 +236,12 @@ fn reconcile(args: &ReconcileArgs) -> Result<u8, Problem> {
     })
 }
 
-fn told(found: &Reconciliation) -> String {
+fn described(found: &Reconciliation) -> String {
     let mut text = format!("{} calls are in both logs and agree\n", found.matched);
     if found.lent > 0 {
         let _ = writeln!(
             text,
-            "{} calls by the program that the token was lent to, within what it was lent for",
+            "{} calls by the program that was given the token, within what it was given for",
             found.lent
         );
     }

@@ -4,9 +4,9 @@ use std::{
     fs::File,
     io::Write as _,
     os::{fd::OwnedFd, unix::process::CommandExt as _},
-    path::PathBuf,
     process::Command,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -17,17 +17,27 @@ use nix::{
     unistd::{Pid, getpid, getppid},
 };
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
-use scanner_core::{
-    cause::chain,
-    report::{AuditOutcome, Verdict},
+use secure_scan::{
+    Verdict,
+    core::cause::chain,
+    loan::{
+        LoanRequest, PreparedLoan, Tool, ToolError,
+        secrecy::{ExposeSecret as _, SecretString},
+    },
+    report::AuditOutcome,
     target::{ContainerName, Namespace, PodName, PodSelection, TargetRequest},
 };
-use scanner_k8s::credential_loan::{LendRequest, PreparedLending, Tool};
-use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
-    CLEANUP, NOT_DONE, Problem, audit, audit::AuditArgs, cluster, complain,
-    descendants::Descendants, exit_code, output, progress::Progress, signals::Signals,
+    audit::{self, AuditArgs},
+    cluster::ClusterArgs,
+    descendants::Descendants,
+    output::{self, print_errors},
+    problem::{CLEANUP, NOT_DONE, Problem, USAGE},
+    progress::Progress,
+    remedy::{remedy_words, worded},
+    scan::until_second_signal,
+    signals::Signals,
 };
 
 /// Number of the kubeconfig's file descriptor in the program.
@@ -52,10 +62,10 @@ pub(crate) struct ExecArgs {
     /// Name of the pod
     #[arg(long)]
     pod: PodName,
-    /// Namespace of the pod; the context's namespace when absent
+    /// Namespace of the pod [default: the context's]
     #[arg(short, long)]
     namespace: Option<Namespace>,
-    /// Container of the pod that must be running; its only or default one when absent
+    /// Container of the pod that must be running [default: its only or default one]
     #[arg(short, long)]
     container: Option<ContainerName>,
     /// Allow more: `get-pod` lets the program get this one pod, as kubectl exec does first; `any-command`
@@ -66,13 +76,9 @@ pub(crate) struct ExecArgs {
     /// Time after which the cluster itself removes everything, and the program is ended: 30 to 3600
     /// seconds, or such as 90s or 5m
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = crate::args::lease)]
-    lease: u32,
-    /// Context of the kubeconfig
-    #[arg(long)]
-    context: Option<String>,
-    /// Kubeconfig; $KUBECONFIG or ~/.kube/config when absent
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
+    lease: Duration,
+    #[command(flatten)]
+    cluster: ClusterArgs,
     #[command(flatten)]
     audit: AuditArgs,
     /// No progress on standard error
@@ -98,11 +104,10 @@ pub(crate) struct ChildArgs {
     tool: Vec<String>,
 }
 
-/// Runs `args.tool` with a lent credential.
+/// Runs `args.tool` with a short-lived kubeconfig.
 pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
     let mut signals = Signals::listen()?;
-    let connected = cluster::connected(args.kubeconfig.as_deref(), args.context.as_deref());
-    let segment = signals.or(connected).await?.begin();
+    let segment = signals.or(args.cluster.cluster()).await?.begin();
     let log = audit::open(segment.audit(), &args.audit)?;
     let namespace = match &args.namespace {
         Some(namespace) => namespace.clone(),
@@ -111,7 +116,7 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
             .parse()
             .map_err(|error| Problem::usage(format!("{error}"), "name a namespace with -n"))?,
     };
-    let request = LendRequest {
+    let request = LoanRequest {
         target: TargetRequest {
             namespace,
             pod: PodSelection::Name(args.pod.clone()),
@@ -119,7 +124,7 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
         },
         get_pod: args.allow.contains(&Allow::GetPod),
         run_anything: args.allow.contains(&Allow::AnyCommand),
-        lease_seconds: args.lease,
+        lease_seconds: u32::try_from(args.lease.as_secs()).unwrap_or(u32::MAX),
     };
     let tool = Arc::new(Program {
         argv: args.tool.clone(),
@@ -127,23 +132,22 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
     });
     let survivors = Arc::clone(&tool.survivors);
     let prepared = async {
-        let prepared = PreparedLending::within(segment, &request, tool).await;
+        let prepared = PreparedLoan::new(segment, &request, tool).await;
         prepared.map_err(|error| Problem {
-            code: NOT_DONE,
+            code: if error.is_usage() { USAGE } else { NOT_DONE },
             message: chain(&error),
-            hint: error.hint(),
+            hint: error.remedy().as_ref().map(remedy_words),
         })
     };
-    let prepared = signals.or(Box::pin(prepared)).await;
-    let prepared = prepared?;
+    let prepared = signals.or(Box::pin(prepared)).await?;
     let progress = Progress::new(args.quiet);
-    let ended = lend(prepared, &progress, signals).await;
+    let (running, exit) = prepared.observer(progress.clone()).spawn();
+    let report = until_second_signal(running, args.lease.as_secs(), &mut signals).await;
     progress.finish();
     let closed = log.close();
-    let ended = ended.inspect_err(|_| complain(&closed));
-    let (report, code) = ended?;
+    let report = worded(report.inspect_err(|_| print_errors(&closed))?);
     if let Some(left) = survivors.get() {
-        complain(&closed);
+        print_errors(&closed);
         return Err(Problem {
             code: CLEANUP,
             message: left.clone(),
@@ -153,14 +157,17 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
     if report.verdict == Verdict::Passed {
         closed?;
         // A program that a signal ended has no code that fits.
-        return Ok(code.and_then(|c| u8::try_from(c).ok()).unwrap_or(NOT_DONE));
+        return Ok(exit
+            .code()
+            .and_then(|c| u8::try_from(c).ok())
+            .unwrap_or(NOT_DONE));
     }
-    complain(&closed);
+    print_errors(&closed);
     let mut why = report.failure.as_ref().map(|f| f.message.clone());
     if report.verdict == Verdict::CleanupUnverified {
         let audit = report.post_scan.iter().flat_map(|audit| &audit.checks);
         let open: Vec<String> = audit
-            .filter(|check| check.outcome == AuditOutcome::NotShown)
+            .filter(|check| check.outcome == AuditOutcome::NotVerified)
             .map(|check| format!("{}: {}", check.id, check.evidence.join("; ")))
             .collect();
         if !open.is_empty() {
@@ -171,32 +178,10 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
         }
     }
     Err(Problem {
-        code: exit_code(report.verdict),
+        code: report.verdict.exit_code(),
         message: why.unwrap_or_else(|| report.verdict.sentence().to_owned()),
         hint: report.failure.and_then(|f| f.hint),
     })
-}
-
-async fn lend(
-    prepared: PreparedLending,
-    progress: &Progress,
-    mut signals: Signals,
-) -> Result<(scanner_core::ScanReport, Option<i32>), Problem> {
-    let lease = prepared.plan().lease_seconds;
-    let (interrupt, interrupted) = tokio::sync::oneshot::channel();
-    let stop = async { interrupted.await.unwrap_or_default() };
-    let impatient = async {
-        let _ = interrupt.send(signals.first().await);
-        signals.again().await
-    };
-    tokio::select! {
-        ended = Box::pin(prepared.run(progress, stop)) => Ok(ended),
-        signal = impatient => Err(Problem {
-            code: CLEANUP,
-            message: format!("second {signal}: stopped before the cleanup was verified"),
-            hint: Some(format!("the cluster removes what is left at most {lease} s after the start")),
-        }),
-    }
 }
 
 /// A program of this machine.
@@ -212,7 +197,13 @@ impl Tool for Program {
         self.argv.first().cloned().unwrap_or_default()
     }
 
-    async fn run(&self, kubeconfig: SecretString) -> Result<i32, String> {
+    async fn run(&self, kubeconfig: SecretString) -> Result<i32, ToolError> {
+        self.run_with(kubeconfig).await.map_err(ToolError::new)
+    }
+}
+
+impl Program {
+    async fn run_with(&self, kubeconfig: SecretString) -> Result<i32, String> {
         let file = sealed(&kubeconfig).map_err(|error| format!("no file in memory: {error}"))?;
         drop(kubeconfig);
         let this =
@@ -242,7 +233,7 @@ impl Tool for Program {
         // A stream that one of them has open outlives the token.
         let left = family.end().await?;
         if left > 0 {
-            output::say(&format!(
+            output::note(&format!(
                 "{left} processes that {} left were ended",
                 self.name()
             ));

@@ -32,7 +32,7 @@ pub(crate) struct Descendants {
     others: Vec<Pid>,
     /// The program itself, for whose end somebody else waits.
     program: Option<Pid>,
-    /// Where it is told what could not be ended.
+    /// Where what could not be ended is noted.
     survivors: Arc<OnceLock<String>>,
     ended: bool,
 }
@@ -72,7 +72,7 @@ impl Descendants {
             }
             let passed = started.elapsed();
             if passed > FORCED {
-                return Err(self.told(&alive));
+                return Err(self.describe(&alive));
             }
             for pid in alive {
                 // What has ended meanwhile needs no signal.
@@ -100,14 +100,14 @@ impl Descendants {
         alive
     }
 
-    fn told(&self, alive: &[Pid]) -> String {
+    fn describe(&self, alive: &[Pid]) -> String {
         let pids: Vec<String> = alive.iter().take(SHOWN).map(ToString::to_string).collect();
-        let told = format!(
+        let text = format!(
             "{} processes that it started cannot be ended, and may still have the credential's streams open: {}",
             alive.len(),
             pids.join(", ")
         );
-        self.survivors.get_or_init(|| told).clone()
+        self.survivors.get_or_init(|| text).clone()
     }
 
     /// Whether a child of this process has ended.
@@ -138,7 +138,7 @@ impl Drop for Descendants {
                 return;
             }
             if started.elapsed() > FORCED {
-                output::complain(&self.told(&alive), None);
+                output::note(&format!("error: {}", self.describe(&alive)));
                 return;
             }
             for pid in alive {
@@ -207,11 +207,11 @@ mod tests {
             ended: true,
         };
         let alive: Vec<Pid> = (1000..2000).map(Pid::from_raw).collect();
-        let told = family.told(&alive);
+        let text = family.describe(&alive);
         assert!(
-            told.starts_with("1000 processes") && told.len() < 400,
-            "{told}"
+            text.starts_with("1000 processes") && text.len() < 400,
+            "{text}"
         );
-        assert_eq!(survivors.get(), Some(&told));
+        assert_eq!(survivors.get(), Some(&text));
     }
 }

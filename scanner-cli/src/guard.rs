@@ -1,23 +1,25 @@
 //! `secure-scan guard`: renders the admission guard, says whether it holds, and attacks it.
 
-use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use clap::{Args, Subcommand};
-use scanner_core::{
-    cause::chain,
+use secure_scan::{
+    Segment, TargetSelector,
+    core::cause::chain,
     escape::visible,
-    target::{ContainerName, Namespace, PodName, PodSelection, TargetRequest},
-};
-use scanner_k8s::{
-    CallError, Segment,
-    api::client::OperatorClient,
-    guard::{self, GuardStatus, PartState},
-    names::GUARD_NAME,
-    plan::{resolve::resolve, scan_id::scan_id},
+    guard::{self, GUARD_NAME, PartState, TestError},
+    target::{ContainerName, Namespace, PodName},
 };
 use serde_json::{Value, json};
 
-use crate::{CLEANUP, NOT_DONE, Problem, cluster, output, signals::Signals};
+use crate::{
+    args::within,
+    cluster::ClusterArgs,
+    output,
+    problem::{CLEANUP, NOT_DONE, Problem},
+    remedy::remedy_words,
+    signals::Signals,
+};
 
 /// Exit code of a guard that does not hold.
 const WEAK: u8 = 1;
@@ -45,16 +47,16 @@ pub(crate) enum GuardCommand {
         #[arg(long, value_name = "KEY=VALUE,...", value_delimiter = ',', value_parser = label)]
         namespace_selector: Vec<(String, String)>,
     },
-    /// Say whether the cluster has the guard as this version renders it
+    /// Check whether the cluster has the guard as this version renders it
     #[command(after_long_help = STATUS_CODES)]
     Status {
         #[command(flatten)]
         name: Name,
-        /// Namespaces that it shall cover, as in render, or the selector as JSON; all when absent
+        /// Namespaces that it shall cover, as in render, or the selector as JSON [default: all]
         #[arg(long, value_name = "KEY=VALUE,...|JSON", default_value = "{}", hide_default_value = true, value_parser = selector)]
         namespace_selector: Value,
         #[command(flatten)]
-        cluster: Cluster,
+        cluster: ClusterArgs,
     },
     /// Attack the guard from a real scan identity whose Role allows all that is tried
     ///
@@ -65,14 +67,14 @@ pub(crate) enum GuardCommand {
     Test {
         /// Name of a running pod
         pod: PodName,
-        /// Namespace of the pod; the context's namespace when absent
+        /// Namespace of the pod [default: the context's]
         #[arg(short, long)]
         namespace: Option<Namespace>,
-        /// Container of the pod; its only or default one when absent
+        /// Container of the pod [default: its only or default one]
         #[arg(short, long)]
         container: Option<ContainerName>,
         #[command(flatten)]
-        cluster: Cluster,
+        cluster: ClusterArgs,
     },
 }
 
@@ -81,16 +83,6 @@ pub(crate) struct Name {
     /// Name of the policies and bindings
     #[arg(long, default_value = GUARD_NAME, value_parser = object_name)]
     name: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Cluster {
-    /// Context of the kubeconfig
-    #[arg(long)]
-    context: Option<String>,
-    /// Kubeconfig; $KUBECONFIG or ~/.kube/config when absent
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
 }
 
 fn object_name(text: &str) -> Result<String, String> {
@@ -132,8 +124,8 @@ pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
             namespace_selector,
             cluster,
         } => {
-            let segment = cluster.connect().await?;
-            status(segment.operator(), &name.name, &namespace_selector).await
+            let segment = cluster.cluster().await?.begin();
+            status(&segment, &name.name, &namespace_selector).await
         }
         GuardCommand::Test {
             pod,
@@ -141,36 +133,19 @@ pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
             container,
             cluster,
         } => {
-            let segment = cluster.connect().await?;
-            let namespace = match namespace {
-                Some(namespace) => namespace,
-                None => segment
-                    .default_namespace()
-                    .parse()
-                    .map_err(|error| Problem::usage(format!("{error}"), "name one with -n"))?,
-            };
-            let request = TargetRequest {
-                namespace,
-                pod: PodSelection::Name(pod),
-                container,
-            };
-            Box::pin(test(&segment, request)).await
+            let segment = cluster.cluster().await?.begin();
+            let pod = |namespace| TargetSelector::pod(namespace, pod.as_str());
+            let mut target = within(namespace.as_ref(), pod);
+            if let Some(container) = container {
+                target = target.container(container.as_str());
+            }
+            Box::pin(test(&segment, &target)).await
         }
     }
 }
 
-impl Cluster {
-    async fn connect(&self) -> Result<Segment, Problem> {
-        let cluster =
-            cluster::connected(self.kubeconfig.as_deref(), self.context.as_deref()).await?;
-        Ok(cluster.begin())
-    }
-}
-
-async fn status(operator: &OperatorClient, name: &str, selector: &Value) -> Result<u8, Problem> {
-    let status = GuardStatus::read(operator, name, selector)
-        .await
-        .map_err(|error| not_done(chain(&error), CallError::hint(&error)))?;
+async fn status(segment: &Segment, name: &str, selector: &Value) -> Result<u8, Problem> {
+    let status = guard::status(segment, name, selector).await?;
     let mut text = String::new();
     for part in &status.parts {
         let state = match &part.state {
@@ -192,7 +167,7 @@ async fn status(operator: &OperatorClient, name: &str, selector: &Value) -> Resu
     if status.holds() {
         return Ok(0);
     }
-    output::say(&if status.covers_others() {
+    output::note(&if status.covers_others() {
         "hint: it covers other namespaces than are meant: name those that are with --namespace-selector, as labels \
          or as the JSON above"
             .to_owned()
@@ -204,33 +179,36 @@ async fn status(operator: &OperatorClient, name: &str, selector: &Value) -> Resu
     Ok(WEAK)
 }
 
-async fn test(segment: &Segment, request: TargetRequest) -> Result<u8, Problem> {
+async fn test(segment: &Segment, target: &TargetSelector) -> Result<u8, Problem> {
     let mut signals = Signals::listen()?;
-    let resolved = async {
-        let found = resolve(segment.operator(), &request).await;
-        found.map_err(|error| not_done(chain(&error), error.hint()))
-    };
-    let (target, _) = Box::pin(signals.or(resolved)).await?;
-    let id = scan_id().map_err(|error| not_done(error.to_string(), None))?;
-    let trial = match guard::trial(segment, &target, id, signals.first()).await {
+    let trial = match guard::test(segment, target, signals.first()).await {
         Ok(trial) => trial,
-        Err(failed) => {
-            output::say(&format!("error: {}", visible(&chain(&failed.error), 600)));
-            // What may be left is graver than that nothing was learnt.
+        Err(TestError::Failed(failed)) => {
+            let error = visible(&chain(&failed.error), 600);
+            output::note(&format!("error: {error}"));
+            // What may be left is worse than that nothing was learnt.
             gone(&failed.left)?;
-            return Err(not_done(
-                "the guard was not tried, or not all of it; nothing of the test is left".into(),
-                failed.error.hint.clone(),
-            ));
+            return Err(Problem {
+                code: NOT_DONE,
+                message: "the guard was not tried, or not all of it; nothing of the test is left"
+                    .into(),
+                hint: failed.error.remedy.as_ref().map(remedy_words),
+            });
         }
+        Err(TestError::Prepare(error)) => {
+            return Err(Problem {
+                code: NOT_DONE,
+                ..Problem::from(error)
+            });
+        }
+        Err(error) => return Err(Problem::not_done(chain(&error), error.remedy().as_ref())),
     };
     if !trial.answered() {
         gone(&trial.left)?;
         return Err(Problem {
             code: WEAK,
             message: format!(
-                "namespace {} has no admission guard: it refused none of {} attempts",
-                target.namespace,
+                "there is no admission guard for {target}: it refused none of {} attempts",
                 trial.attempts.len()
             ),
             hint: Some(
@@ -253,16 +231,16 @@ async fn test(segment: &Segment, request: TargetRequest) -> Result<u8, Problem> 
     let failed = trial.attempts.iter().filter(|a| !a.held).count();
     let _ = writeln!(
         text,
-        "{} attempts, {failed} failed; an exec that the guard judged took {:.1} ms, the same by the \
+        "{} attempts, {failed} failed; an exec that the guard decided on took {:.1} ms, the same by the \
          operator {:.1} ms",
         trial.attempts.len(),
-        trial.judged.as_secs_f64() * 1e3,
+        trial.decided.as_secs_f64() * 1e3,
         trial.passed.as_secs_f64() * 1e3,
     );
     output::print(&text)?;
     gone(&trial.left)?;
     if failed > 0 {
-        output::say("hint: see which part of the guard is missing: secure-scan guard status");
+        output::note("hint: see which part of the guard is missing: secure-scan guard status");
     }
     Ok(if trial.held() { 0 } else { WEAK })
 }
@@ -277,14 +255,6 @@ fn gone(left: &[String]) -> Result<(), Problem> {
         message: format!("not shown to be gone: {}", left.join("; ")),
         hint: Some("the cluster removes it within 120 s".into()),
     })
-}
-
-fn not_done(message: String, hint: Option<String>) -> Problem {
-    Problem {
-        code: NOT_DONE,
-        message,
-        hint,
-    }
 }
 
 #[cfg(test)]

@@ -7,13 +7,15 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use scanner_core::target::ContainerName;
-use scanner_k8s::{
-    inject::{self, InjectError, MAX_MANIFEST, Options},
-    pod::security_context::PodSecurity,
+use secure_scan::{
+    inject::{self, InjectError, MAX_MANIFEST, Options, PodSecurity},
+    target::ContainerName,
 };
 
-use crate::{NOT_DONE, Problem, USAGE, output};
+use crate::{
+    output,
+    problem::{NOT_DONE, Problem, USAGE},
+};
 
 /// What every injection changes for the pod.
 const SHARED: &str = "note: with shareProcessNamespace the containers of a pod see each other's processes, and PID 1 is \
@@ -27,7 +29,7 @@ pub(crate) struct InjectArgs {
     /// Image of the probe, best named by digest
     #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = crate::args::image)]
     probe_image: String,
-    /// Container that the sidecar looks at; the only or default one when absent
+    /// Container that the sidecar looks at [default: the only or default one]
     #[arg(short, long)]
     container: Option<ContainerName>,
     /// User and group that the container runs as, where the manifest does not say
@@ -70,13 +72,13 @@ pub(crate) fn run(args: InjectArgs) -> Result<u8, Problem> {
         hint: error.hint(),
     })?;
     for note in &injected.notes {
-        output::say(note);
+        output::note(note);
     }
-    output::say(SHARED);
+    output::note(SHARED);
     output::print(&injected.text).map(|()| 0)
 }
 
-/// Reads a little more than the longest manifest, so that a longer one is told as such.
+/// Reads a little more than the longest manifest, so that a longer one is refused as such.
 fn read(file: &Path) -> io::Result<String> {
     let limit = MAX_MANIFEST as u64 + 1;
     let mut text = String::new();

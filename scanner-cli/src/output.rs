@@ -2,25 +2,51 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use scanner_core::{
-    ScanPlan,
+use clap::ValueEnum;
+use secure_scan::{
+    ScanPlan, Verdict,
     escape::{self, visible},
+    reports::{Format, text},
 };
-use scanner_report::{Format, text};
 
-use crate::{NOT_DONE, Problem, args::Color};
+use crate::problem::{NOT_DONE, Problem};
 
-/// Tells a problem and what to do next. Does not fail: with standard error closed nobody listens.
-pub(crate) fn complain(message: &str, hint: Option<&str>) {
+/// When the terminal report has colours.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum Color {
+    /// When standard output is a terminal and `NO_COLOR` is not set
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// Prints an error and what to do next. Does not fail: with standard error closed nobody listens.
+pub(crate) fn print_error(problem: &Problem) {
     let mut err = io::stderr().lock();
-    let _ = writeln!(err, "error: {}", visible(message, 2000));
-    if let Some(hint) = hint {
+    let _ = writeln!(err, "error: {}", visible(&problem.message, 2000));
+    if let Some(hint) = &problem.hint {
         let _ = writeln!(err, "hint: {}", visible(hint, 1000));
     }
 }
 
-/// Tells something on standard error.
-pub(crate) fn say(message: &str) {
+/// Prints what else went wrong, where something worse decides the exit code.
+pub(crate) fn print_errors(done: &Result<(), Problem>) {
+    if let Err(problem) = done {
+        print_error(problem);
+    }
+}
+
+/// Prints all that went wrong after a scan; the worst of it and of the verdict is the exit code.
+pub(crate) fn worst_exit_code(verdict: Verdict, after: &[Result<(), Problem>]) -> u8 {
+    after.iter().for_each(print_errors);
+    let problems = after.iter().filter_map(|done| done.as_ref().err());
+    let codes = problems.map(|problem| problem.code);
+    codes.fold(verdict.exit_code(), u8::max)
+}
+
+/// Prints a line on standard error.
+pub(crate) fn note(message: &str) {
     let _ = writeln!(io::stderr().lock(), "{message}");
 }
 

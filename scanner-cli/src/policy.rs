@@ -5,16 +5,19 @@ mod signature;
 use std::{fmt::Write as _, path::Path};
 
 use clap::{Args, Subcommand};
-use scanner_core::finding::Severity;
-use scanner_policy::{
-    Judge, Level, Policy, PolicyGates, Thresholds, Waivers,
-    policy::{Action, GateId, LEVELS, Signer},
-    profile::Source,
+use secure_scan::{
+    FindingRules, Level, Policy, ProfileError, ScanPolicy, Thresholds, Waivers,
+    finding::Severity,
+    profiles::{
+        policy::{Action, GateId, LEVELS, Signer},
+        profile::Source,
+    },
 };
 use signature::SignatureArgs;
 
 use crate::{
-    Problem, output,
+    output,
+    problem::Problem,
     profile::{self, read_file},
 };
 
@@ -28,13 +31,13 @@ pub(crate) struct PolicyArgs {
     #[arg(long, value_parser = level)]
     pub(crate) level: Option<Level>,
     #[command(flatten)]
-    pub(crate) judge: JudgeArgs,
+    pub(crate) findings: FindingArgs,
     #[command(flatten)]
     pub(crate) signature: SignatureArgs,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct JudgeArgs {
+pub(crate) struct FindingArgs {
     /// Waiver file in the format of `InSpec`; expiry and justification are mandatory
     #[arg(long, value_name = "FILE")]
     pub(crate) waivers: Option<String>,
@@ -55,12 +58,12 @@ pub(crate) enum PolicyCommand {
         /// Name of a shipped policy
         name: String,
     },
-    /// Say whether a policy can be used, with file, line and what was expected
+    /// Check whether a policy can be used, with file, line and what was expected
     Check {
         /// File of the policy
         file: String,
     },
-    /// Say what every gate looks at, and what a policy does when it objects
+    /// Explain what every gate looks at, and what a policy does when it objects
     Explain {
         /// Shipped policy or file
         #[arg(default_value = "hardened")]
@@ -70,10 +73,8 @@ pub(crate) enum PolicyCommand {
 
 /// What of a policy a scan takes.
 pub(crate) struct Decided {
-    pub(crate) gates: PolicyGates,
-    pub(crate) judge: Judge,
-    /// Severity from which a failed check is a finding where there are no thresholds.
-    pub(crate) fail_on: Severity,
+    /// The policy with what arguments say in its place.
+    pub(crate) policy: ScanPolicy,
     /// Profile that is taken when none is named.
     pub(crate) profile: Option<String>,
 }
@@ -110,49 +111,36 @@ pub(crate) fn decide(args: &PolicyArgs) -> Result<Decided, Problem> {
     let folder = file.map(Path::new).and_then(Path::parent);
     let folder = folder.unwrap_or(Path::new(""));
     let signature = signature::read(&args.signature, &policy, folder)?;
-    let inherited = Inherited {
-        waivers: policy.waivers.as_ref().map(|name| beside(file, name)),
-        thresholds: policy
-            .thresholds
-            .clone()
-            .map(|t| (format!("policy {}", policy.name), t)),
-        fail_on: policy.own_fail_on.then_some(policy.fail_on),
-    };
+    let profile = policy.profile.as_ref().map(|name| profile_of(file, name));
+    let named = policy.waivers.as_ref().map(|name| beside(file, name));
+    let mut decided = ScanPolicy::new(policy).signature(signature);
+    if let Some(file) = args.findings.waivers.clone().or(named) {
+        decided = decided.waivers(waivers(&file)?);
+    }
+    if let Some(given) = &args.findings.threshold {
+        let (source, thresholds) = thresholds(given)?;
+        decided = decided.thresholds(source, thresholds);
+    }
+    if let Some(severity) = args.findings.fail_on {
+        decided = decided.fail_on(severity);
+    }
     Ok(Decided {
-        judge: judge(&args.judge, inherited)?,
-        fail_on: args.judge.fail_on.unwrap_or(policy.fail_on),
-        profile: policy.profile.as_ref().map(|name| profile_of(file, name)),
-        gates: PolicyGates { policy, signature },
+        policy: decided,
+        profile,
     })
 }
 
-/// What a policy says of findings.
-#[derive(Default)]
-pub(crate) struct Inherited {
-    waivers: Option<String>,
-    thresholds: Option<(String, Thresholds)>,
-    /// Severity that the policy's own file names.
-    fail_on: Option<Severity>,
-}
-
-/// What is made of findings; arguments take the place of what the policy says.
-pub(crate) fn judge(args: &JudgeArgs, inherited: Inherited) -> Result<Judge, Problem> {
-    let waivers = match args.waivers.clone().or(inherited.waivers) {
-        Some(file) => Some(waivers(&file)?),
-        None => None,
-    };
-    let thresholds = match &args.threshold {
-        Some(given) => Some(thresholds(given)?),
-        None => inherited.thresholds,
-    };
-    Ok(Judge {
-        waivers,
-        thresholds,
-        fail_on: args.fail_on.or(inherited.fail_on),
-        today: jiff::tz::Offset::UTC
-            .to_datetime(jiff::Timestamp::now())
-            .date(),
-    })
+/// What is made of findings without a policy.
+pub(crate) fn finding_rules(args: &FindingArgs) -> Result<FindingRules, Problem> {
+    let mut rules = FindingRules::default().with_fail_on(args.fail_on);
+    if let Some(file) = &args.waivers {
+        rules = rules.with_waivers(waivers(file)?);
+    }
+    if let Some(given) = &args.threshold {
+        let (source, thresholds) = thresholds(given)?;
+        rules = rules.with_thresholds(source, thresholds);
+    }
+    Ok(rules)
 }
 
 fn waivers(file: &str) -> Result<Waivers, Problem> {
@@ -186,7 +174,7 @@ fn thresholds(given: &str) -> Result<(String, Thresholds), Problem> {
 
 /// The shipped policy of that name, or the file; the level's own where none is named.
 fn load(name: Option<&str>, from: Option<Level>) -> Result<Policy, Problem> {
-    let wrong = |error: scanner_policy::ProfileError| {
+    let wrong = |error: ProfileError| {
         Problem::usage(
             error.to_string(),
             "correct the policy; a working one: secure-scan policy show hardened",

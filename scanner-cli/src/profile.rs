@@ -9,16 +9,20 @@ use std::{
 };
 
 use clap::Subcommand;
-use scanner_policy::{
-    Profile, ProfileError, builtin,
-    profile::{Options, Source},
-    recording::Recording,
-    testing::TestFile,
+use secure_scan::{
+    Profile, ProfileError, ScanEngine as _,
+    escape::visible,
+    inventory::Section,
+    profiles::{
+        profile::{Options, ResolveError, Source, UnknownProfile},
+        recording::Recording,
+        testing::TestFile,
+    },
 };
 
-use crate::{Problem, output};
+use crate::{output, problem::Problem};
 
-pub(crate) use options::{ProfileOptions, Recorder, save};
+pub(crate) use options::{ProfileOptions, save};
 
 /// Bytes of a profile that are read at most.
 const MAX_BYTES: u64 = (1 << 20) + 1;
@@ -34,19 +38,19 @@ pub(crate) enum ProfileCommand {
         /// Name of a shipped profile
         name: String,
     },
-    /// Say whether a profile can be used, with file, line and what was expected
+    /// Check whether a profile can be used, with file, line and what was expected
     Check {
         /// File of the profile
         file: String,
     },
-    /// Tell what a profile or one of its checks collects, why, and how to fix what it finds
+    /// Explain what a profile or one of its checks collects, why, and how to fix what it finds
     Explain {
         /// Shipped profile or file
         profile: String,
-        /// Id of a check; all when absent
+        /// Id of a check [default: all]
         check: Option<String>,
     },
-    /// Run a file of tests: inventories with what each check must say; exit code 1 when one differs
+    /// Run a file of tests: inventories with the expected status of each check; exit code 1 when one differs
     Test {
         /// File of tests
         file: String,
@@ -59,15 +63,19 @@ pub(crate) fn run(command: ProfileCommand) -> Result<u8, Problem> {
     let text = match command {
         ProfileCommand::List => {
             let mut lines = Vec::new();
-            for (name, _) in builtin::ALL {
+            for name in Profile::SHIPPED {
                 let profile = load(name)?;
                 let count = profile.ids().count();
-                let title = &profile.reference().title;
+                let title = profile.reference().title;
                 lines.push(format!("{name}  {count} checks  {title}\n"));
             }
             lines.concat()
         }
-        ProfileCommand::Show { name } => Source::shipped(&name).map_err(unknown)?.text,
+        ProfileCommand::Show { name } => {
+            Source::shipped(&name)
+                .map_err(|error| unknown(&error))?
+                .text
+        }
         ProfileCommand::Check { file } => {
             let profile = check(source(&file)?)?;
             format!("{file}: {} checks, no errors\n", profile.ids().count())
@@ -99,8 +107,8 @@ fn test(file: &str) -> Result<u8, Problem> {
         MAX_BYTES,
         "name a readable file of tests; the format is described in docs/profiles.md",
     )?;
-    let tests = TestFile::parse(&text, file).map_err(wrong)?;
-    let beside = resolve(&tests.profile, file).map_err(wrong)?;
+    let tests = TestFile::parse(&text, file).map_err(|error| wrong(error.to_string()))?;
+    let beside = resolve(&tests.profile, file).map_err(|error| wrong(error.to_string()))?;
     let profile = compile(beside, &tests.options())?;
     let recording = match &tests.recording {
         None => None,
@@ -133,12 +141,17 @@ fn test(file: &str) -> Result<u8, Problem> {
 }
 
 fn line(text: &str) -> String {
-    format!("{}\n", scanner_core::escape::visible(text, 2000))
+    format!("{}\n", visible(text, 2000))
 }
 
 /// The shipped profile of that name, or the file, without any options.
 pub(crate) fn load(name: &str) -> Result<Profile, Problem> {
     load_with(name, &ProfileOptions::default())
+}
+
+/// Whether a scan by it collects that section.
+pub(crate) fn collects(profile: &Profile, section: Section) -> bool {
+    profile.request().sections.contains(&section)
 }
 
 /// The same with what a scan asks of it.
@@ -147,7 +160,7 @@ pub(crate) fn load_with(name: &str, options: &ProfileOptions) -> Result<Profile,
     let source = match Source::shipped(name) {
         Ok(shipped) => shipped,
         Err(_) if is_file => source(name)?,
-        Err(message) => return Err(unknown(message)),
+        Err(error) => return Err(unknown(&error)),
     };
     compile(source, &options.resolved())
 }
@@ -159,7 +172,7 @@ fn compile(source: Source, options: &Options) -> Result<Profile, Problem> {
     Ok(profile)
 }
 
-/// The same without options, and tells all that is wrong.
+/// The same without options, and reports all that is wrong.
 fn check(source: Source) -> Result<Profile, Problem> {
     let options = ProfileOptions::default().resolved();
     let profile = Profile::check(source, &resolve, &options);
@@ -170,19 +183,19 @@ fn check(source: Source) -> Result<Profile, Problem> {
 
 fn warn(profile: &Profile) {
     for warning in profile.warnings() {
-        output::say(&format!("warning: {}", warning.0));
+        output::note(&format!("warning: {}", warning.0));
     }
 }
 
 /// What a profile extends: a shipped one, or a file beside it.
-fn resolve(name: &str, from: &str) -> Result<Source, String> {
+fn resolve(name: &str, from: &str) -> Result<Source, ResolveError> {
     if let Ok(shipped) = Source::shipped(name) {
         return Ok(shipped);
     }
     let path = one_name(Path::new(from).with_file_name(name));
     let file = path.to_string_lossy().into_owned();
-    let text = read(&file).map_err(|problem| problem.message)?;
-    Ok(Source { file, text })
+    let text = read(&file).map_err(|problem| ResolveError::new(problem.message))?;
+    Ok(Source::new(file, text))
 }
 
 /// The path by which a file is known however it is written (`./a`, `b/../a`), so that one that is read
@@ -206,7 +219,7 @@ fn refused(errors: &[ProfileError]) -> Problem {
     for error in errors {
         match error.excerpt(io::stderr().is_terminal()) {
             excerpt if excerpt.is_empty() => whole.push(error.to_string()),
-            excerpt => output::say(&format!("{excerpt}\n")),
+            excerpt => output::note(&format!("{excerpt}\n")),
         }
     }
     let file = errors.first().map_or("", |error| &error.file);
@@ -227,10 +240,7 @@ fn refused(errors: &[ProfileError]) -> Problem {
 }
 
 fn source(file: &str) -> Result<Source, Problem> {
-    Ok(Source {
-        file: file.to_owned(),
-        text: read(file)?,
-    })
+    Ok(Source::new(file, read(file)?))
 }
 
 fn read(file: &str) -> Result<String, Problem> {
@@ -255,6 +265,7 @@ fn read_some(file: &str, what: &str, limit: u64, hint: &str) -> Result<String, P
     Ok(text)
 }
 
-fn unknown(message: String) -> Problem {
-    Problem::usage(message, "name one of them, or the path of a file")
+fn unknown(error: &UnknownProfile) -> Problem {
+    let hint = "see: secure-scan profile list; or name the path of a file";
+    Problem::usage(error.to_string(), hint)
 }

@@ -6,10 +6,11 @@ use std::{
 };
 
 use indicatif::ProgressBar;
-use scanner_core::event::{Event, Observer};
+use secure_scan::event::{Event, Observer};
 
 use crate::output;
 
+#[derive(Clone)]
 pub(crate) enum Progress {
     Quiet,
     Lines,
@@ -32,17 +33,17 @@ impl Progress {
     fn show(&self, text: &str) {
         match self {
             Self::Quiet => {}
-            Self::Lines => output::say(text),
+            Self::Lines => output::note(text),
             Self::Spinner(spinner) => spinner.set_message(text.to_owned()),
         }
     }
 
-    /// Says what stays to be read.
-    pub(crate) fn tell(&self, text: &str) {
+    /// Prints what stays to be read.
+    pub(crate) fn note(&self, text: &str) {
         match self {
             Self::Quiet => {}
-            Self::Lines => output::say(text),
-            Self::Spinner(spinner) => spinner.suspend(|| output::say(text)),
+            Self::Lines => output::note(text),
+            Self::Spinner(spinner) => spinner.suspend(|| output::note(text)),
         }
     }
 

@@ -1,16 +1,23 @@
 //! `secure-scan reap`: removes what expired scans left.
 
-use std::{fmt::Write as _, path::PathBuf};
+use std::fmt::Write as _;
 
 use clap::Args;
-use scanner_core::{escape::visible, target::Namespace};
-use scanner_k8s::reap::{ReapRequest, State, reap};
+use secure_scan::{
+    escape::visible,
+    reap::{ReapRequest, State, reap},
+    target::Namespace,
+};
 
-use crate::{CLEANUP, NOT_DONE, Problem, cluster, output};
+use crate::{
+    cluster::ClusterArgs,
+    output,
+    problem::{CLEANUP, NOT_DONE, Problem},
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReapArgs {
-    /// Namespace to look in; the context's namespace when absent
+    /// Namespace to look in [default: the context's]
     #[arg(short, long, conflicts_with = "all_namespaces")]
     namespace: Option<Namespace>,
     /// Look in all namespaces
@@ -22,16 +29,12 @@ pub(crate) struct ReapArgs {
     /// Seconds after its deadline before a scan counts as expired, for clocks that differ
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     grace: u32,
-    /// Context of the kubeconfig
-    #[arg(long)]
-    context: Option<String>,
-    /// Kubeconfig; $KUBECONFIG or ~/.kube/config when absent
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
 }
 
 pub(crate) async fn run(args: &ReapArgs) -> Result<u8, Problem> {
-    let cluster = cluster::connected(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
+    let cluster = args.cluster.cluster().await?;
     let here = || cluster.default_namespace().to_owned();
     let named = args.namespace.as_ref().map(ToString::to_string);
     let request = ReapRequest {
@@ -39,7 +42,7 @@ pub(crate) async fn run(args: &ReapArgs) -> Result<u8, Problem> {
         dry_run: args.dry_run,
         grace: args.grace,
     };
-    let reaped = reap(cluster.begin().operator(), &request).await;
+    let reaped = reap(&cluster.begin(), &request).await;
     let mut text = String::new();
     for found in &reaped.found {
         let (word, why) = match &found.state {
@@ -55,21 +58,45 @@ pub(crate) async fn run(args: &ReapArgs) -> Result<u8, Problem> {
         );
     }
     for unseen in &reaped.unseen {
-        let _ = writeln!(text, "unseen    {}", visible(unseen, 600));
+        let _ = writeln!(text, "error     {}", visible(unseen, 600));
     }
     for left in &reaped.left {
         let _ = writeln!(text, "LEFT      {}", visible(left, 600));
     }
     let expired = reaped.found.iter().filter(|f| f.state.is_expired()).count();
-    let _ = writeln!(
-        text,
-        "{expired} of expired scans, {} removed",
-        reaped.removed
-    );
+    text.push_str(&summary(expired, reaped.removed, reaped.unseen.is_empty()));
     output::print(&text)?;
     Ok(match (reaped.unseen.is_empty(), reaped.left.is_empty()) {
         (true, true) => 0,
         (false, _) => NOT_DONE,
         (true, false) => CLEANUP,
     })
+}
+
+fn summary(expired: usize, removed: usize, all_seen: bool) -> String {
+    match (expired, all_seen) {
+        (0, true) => "no leftovers of expired scans\n".into(),
+        (0, false) => "no leftovers of expired scans in what could be listed\n".into(),
+        (1, _) => format!("1 leftover of an expired scan, {removed} removed\n"),
+        _ => format!("{expired} leftovers of expired scans, {removed} removed\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_found_is_summed_up_in_words_that_agree() {
+        assert_eq!(summary(0, 0, true), "no leftovers of expired scans\n");
+        assert_eq!(
+            summary(1, 1, true),
+            "1 leftover of an expired scan, 1 removed\n"
+        );
+        assert_eq!(
+            summary(7, 5, true),
+            "7 leftovers of expired scans, 5 removed\n"
+        );
+        assert!(summary(0, 0, false).contains("could be listed"));
+    }
 }

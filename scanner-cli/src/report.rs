@@ -7,13 +7,15 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
-use scanner_report::{Document, Format, diff, document};
+use secure_scan::{
+    Document, diff,
+    reports::{Format, document},
+};
 
 use crate::{
-    Problem,
-    args::{Color, Output},
-    output,
-    sink::Sinks,
+    output::{self, Color},
+    problem::{NOT_DONE, Problem},
+    sink::{Output, Sinks},
 };
 
 #[derive(Debug, Subcommand)]
@@ -22,7 +24,7 @@ pub(crate) enum ReportCommand {
     ///
     /// Exits with 0 when all forms were written, whatever the report says.
     Convert(ConvertArgs),
-    /// Tell what changed between two saved JSON reports
+    /// Show what changed between two saved JSON reports
     ///
     /// Exits with 0 when there are no new findings, 1 when there are, and 3 when none was seen but
     /// the new report sees less than the old one.
@@ -39,7 +41,7 @@ pub(crate) struct ConvertArgs {
     /// Also show what passed, and the evidence of every control
     #[arg(short, long)]
     verbose: bool,
-    /// Accepted as everywhere; there is no progress here
+    /// No effect
     #[arg(short, long = "quiet")]
     _quiet: bool,
     /// Colours in the terminal report
@@ -51,7 +53,7 @@ pub(crate) struct ConvertArgs {
 pub(crate) struct DiffArgs {
     /// Report to compare with
     old: PathBuf,
-    /// Report that is judged
+    /// Report that is compared
     new: PathBuf,
     /// terminal, json or markdown, to standard output or to a file; may be repeated
     #[arg(short, long, value_name = "FORMAT[=FILE]", default_value = "terminal")]
@@ -85,7 +87,7 @@ pub(crate) fn run(command: ReportCommand) -> Result<u8, Problem> {
             Ok(match diff.outcome {
                 diff::Outcome::NoNewFindings => 0,
                 diff::Outcome::NewFindings => 1,
-                diff::Outcome::SeesLess => crate::NOT_DONE,
+                _ => NOT_DONE,
             })
         }
     }

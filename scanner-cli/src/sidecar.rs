@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use clap::{Args, ValueEnum};
-use scanner_k8s::{
-    SidecarOptions, Strategy,
-    plan::sidecar_options::{Keep, Mode, Pull},
+use secure_scan::{
+    Pull,
+    strategy::{self, Sidecar, Strategy},
 };
 
 use crate::args::{RunArgs, ScanArgs};
@@ -95,16 +95,11 @@ struct IsolationArgs {
 }
 
 impl IsolationArgs {
-    fn options(&self, image: &str, mode: Mode) -> SidecarOptions {
-        SidecarOptions {
-            image: image.to_owned(),
-            mode,
-            require_isolation: self.require_isolation,
-            canaries: self.canary.clone(),
-            pull_secrets: Vec::new(),
-            pull: Pull::default(),
-            expected_digest: None,
-        }
+    fn isolated(&self, image: &str) -> Sidecar {
+        let sidecar = strategy::sidecar(image).require_isolation(self.require_isolation);
+        self.canary
+            .iter()
+            .fold(sidecar, |sidecar, address| sidecar.canary(*address))
     }
 }
 
@@ -112,44 +107,34 @@ impl SidecarArgs {
     pub(crate) fn strategy(&self) -> Strategy {
         let image = match &self.probe_image {
             Some(image) if !self.attached => image,
-            image => {
-                return Strategy::Attached {
-                    image: image.clone(),
-                };
-            }
+            image => return strategy::attached().probe_image(image.clone()).into(),
         };
-        let mode = if self.inert {
-            Mode::Inert {
-                as_root: self.as_root,
-                same_node: self.same_node,
-            }
-        } else {
-            Mode::Clone {
-                keep: Keep {
-                    secrets: self.with_secrets,
-                    config: self.with_config,
-                },
-                same_node: self.same_node,
-            }
-        };
-        Strategy::Sidecar(self.isolation.options(image, mode))
+        self.isolation
+            .isolated(image)
+            .inert(self.inert)
+            .as_root(self.as_root)
+            .same_node(self.same_node)
+            .keep_secrets(self.with_secrets)
+            .keep_config(self.with_config)
+            .into()
     }
 }
 
 impl ImageArgs {
     pub(crate) fn strategy(&self) -> Strategy {
-        let mode = Mode::Inert {
-            as_root: self.as_root,
-            same_node: false,
-        };
-        Strategy::Sidecar(SidecarOptions {
-            pull_secrets: self.pull_secret.clone(),
-            pull: match self.pull {
+        let sidecar = self
+            .isolation
+            .isolated(&self.probe_image)
+            .inert(true)
+            .as_root(self.as_root)
+            .pull(match self.pull {
                 PullArg::Always => Pull::Always,
                 PullArg::IfNotPresent => Pull::IfNotPresent,
-            },
-            expected_digest: self.expect_digest.clone(),
-            ..self.isolation.options(&self.probe_image, mode)
-        })
+            })
+            .expected_digest(self.expect_digest.clone());
+        let secrets = self.pull_secret.iter();
+        secrets
+            .fold(sidecar, |sidecar, name| sidecar.pull_secret(name))
+            .into()
     }
 }

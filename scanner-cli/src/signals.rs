@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{NOT_DONE, Problem};
+use crate::problem::{NOT_DONE, Problem};
 
 /// Within this time a second signal is the same one: timeout(1) sends it to the program and to its
 /// process group.

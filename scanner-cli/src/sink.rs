@@ -1,16 +1,50 @@
-//! Where reports go: opened before the scan starts, so that a file that cannot be written is told
+//! Where reports go: opened before the scan starts, so that a file that cannot be written is an error
 //! before a cluster is touched.
 
 use std::{
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
-use scanner_report::{Document, Format, render, text::Style};
+use secure_scan::{
+    Document,
+    reports::{Format, format::UnknownFormat, render, text::Style},
+};
 use tempfile::NamedTempFile;
 
-use crate::{NOT_DONE, Problem, args::Output, output};
+use crate::{
+    output::{self, print_error},
+    problem::{NOT_DONE, Problem},
+};
+
+/// Where one form of the report goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Output {
+    pub(crate) format: Format,
+    /// Standard output when absent.
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl FromStr for Output {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, file) = match text.split_once('=') {
+            Some((_, "-")) => {
+                return Err("leave out '=-': a form without a file goes to standard output".into());
+            }
+            Some((_, "")) => return Err("expected a file after '='".into()),
+            Some((name, file)) => (name, Some(file.into())),
+            None => (text, None),
+        };
+        let format = name
+            .parse()
+            .map_err(|error: UnknownFormat| error.to_string())?;
+        Ok(Self { format, file })
+    }
+}
 
 /// Every place that was asked for, ready to be written.
 pub(crate) struct Sinks(Vec<(Format, Place)>);
@@ -85,9 +119,9 @@ impl Sinks {
                 }),
             };
             if let Err(problem) = written {
-                // The last one is told by the caller.
+                // The last one is printed by the caller.
                 if let Err(earlier) = std::mem::replace(&mut result, Err(problem)) {
-                    output::complain(&earlier.message, earlier.hint.as_deref());
+                    print_error(&earlier);
                 }
             }
         }
@@ -187,4 +221,20 @@ fn place(file: &Path) -> io::Result<Place> {
 
 fn shown(file: Option<&Path>) -> String {
     file.map_or_else(String::new, |f| f.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_are_read() {
+        let json = "json=a=b".parse::<Output>().unwrap();
+        assert_eq!((json.format, json.file), (Format::Json, Some("a=b".into())));
+        assert!("json=".parse::<Output>().is_err());
+        let bare = "sarif".parse::<Output>().unwrap();
+        assert_eq!((bare.format, bare.file), (Format::Sarif, None));
+        let error = "pdf".parse::<Output>().unwrap_err();
+        assert!(error.contains("sarif, junit, ohdf, html"), "{error}");
+    }
 }

@@ -157,7 +157,6 @@ fn what_the_layers_make_together_is_scanned() {
 fn an_image_that_is_not_what_it_says_is_no_pass() {
     let [lower, upper] = layers();
     let both = [lower.clone(), upper.clone()];
-    let twice: Vec<u8> = [zstd(&lower), zstd(&upper)].concat();
     for (name, image, words) in [
         (
             "changed layer",
@@ -172,12 +171,16 @@ fn an_image_that_is_not_what_it_says_is_no_pass() {
             "digest",
         ),
         ("layer left out", oci(&both, |b| b.truncate(1)), "not in it"),
-        ("two frames", oci(&[twice], |_| {}), "zstd"),
+        (
+            "garbage after a frame",
+            oci(&[[zstd(&lower), upper].concat()], |_| {}),
+            "zstd",
+        ),
         ("no image", tar(&[("readme", b"")]), "neither index.json"),
         (
             "no archive",
             b"secret: hunter2\n".repeat(200),
-            "no OCI archive",
+            "not an OCI or docker-save archive",
         ),
     ] {
         let (code, report, told) = scan(&image);
@@ -215,4 +218,72 @@ fn an_image_of_which_any_byte_is_changed_is_read_or_refused() {
     }
     // Padding may be anything; a header, a name and what has a digest may not.
     assert!(read > 0 && refused > 100, "{read} read, {refused} refused");
+}
+
+/// A layer in which a program hides behind what another reader of tar would take differently.
+fn hiding(entries: &[(&str, tar::EntryType, u32, &[u8])]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (name, kind, mode, data) in entries {
+        let mut header = tar::Header::new_ustar();
+        header.set_path(name).expect("a test image can be made");
+        header.set_entry_type(*kind);
+        header.set_mode(*mode);
+        (header.set_uid(0), header.set_gid(0));
+        if *kind == tar::EntryType::Link {
+            let to = std::str::from_utf8(data).expect("a test image can be made");
+            header.set_link_name(to).expect("a test image can be made");
+        }
+        let has_data = matches!(kind, tar::EntryType::Regular | tar::EntryType::XHeader);
+        // The size of a directory is that of what follows: none of it is data of the directory.
+        let size = if has_data { data.len() as u64 } else { 1024 };
+        header.set_size(size);
+        header.set_cksum();
+        bytes.extend(header.as_bytes());
+        if has_data {
+            bytes.extend(*data);
+            bytes.resize(bytes.len().next_multiple_of(512), 0);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn nothing_hides_behind_a_header_that_others_read_differently() {
+    use tar::EntryType::{Directory, Link, Regular, XHeader};
+    let passwd: &[u8] = b"root:x:0:0:::\n";
+    let root = ("etc/passwd", Regular, 0o644, passwd);
+    let record = b"43 SCHILY.xattr.user.n=z\n18 path=etc/decoy\n";
+    let su = ("usr/bin/su", Regular, 0o4755, &b"x"[..]);
+    for (name, entries) in [
+        (
+            "a record in a record",
+            vec![root, ("pax", XHeader, 0, record), su],
+        ),
+        (
+            "data of a directory",
+            vec![root, ("opt", Directory, 0o755, b""), su],
+        ),
+        (
+            "a hard link's permissions",
+            vec![
+                root,
+                ("usr/bin/tool", Regular, 0o755, b"x"),
+                ("usr/bin/su", Link, 0o4755, b"usr/bin/tool"),
+            ],
+        ),
+    ] {
+        let (code, report, told) = scan(&oci(&[hiding(&entries)], |_| {}));
+        assert_eq!(code, Some(1), "{name}: {told}");
+        let results = report["findings"]["results"].as_array();
+        let setuid = results
+            .into_iter()
+            .flatten()
+            .find(|result| result["id"] == "setuid-files")
+            .expect("the check is there");
+        assert_eq!(setuid["status"], "fail", "{name}");
+        assert!(
+            setuid.to_string().contains("/usr/bin/su"),
+            "{name}: {setuid}"
+        );
+    }
 }

@@ -117,13 +117,8 @@ fn a_shipped_profile_can_be_shown_and_checked() {
     fs::write(file.path(), &shown.stdout).unwrap();
     let checked = run(&["profile", "check", file.path().to_str().unwrap()]);
     assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
-    let count = scanner_policy::Profile::parse(
-        scanner_policy::builtin::find("container-baseline").unwrap(),
-        "container-baseline",
-    )
-    .unwrap()
-    .ids()
-    .count();
+    let profile = secure_scan::Profile::shipped("container-baseline").unwrap();
+    let count = profile.ids().count();
     assert!(text(&checked.stdout).contains(&format!("{count} checks")));
     let listed = run(&["profile", "list"]);
     assert!(text(&listed.stdout).contains("container-baseline"));

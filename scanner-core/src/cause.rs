@@ -24,7 +24,7 @@ mod tests {
     struct Layer(&'static str, #[source] Option<Box<Self>>);
 
     #[test]
-    fn causes_are_told_once() {
+    fn causes_are_shown_once() {
         let inner = Layer("refused", None);
         let same = Layer("connect: refused", Some(Box::new(inner)));
         let outer = Layer("cannot get pod", Some(Box::new(same)));

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     alert::{Alerts, SecurityAlert},
-    control::ControlError,
+    control::error::ControlError,
     plan::{ScanId, ScanPlan},
     target::Target,
 };

@@ -88,6 +88,13 @@ name_type!(
 pub enum PodSelection {
     /// By name.
     Name(PodName),
+    /// By its name and UID: a pod of the same name that took its place is another one.
+    Pinned {
+        /// Name.
+        name: PodName,
+        /// UID.
+        uid: String,
+    },
     /// By a label selector that must match exactly one running pod.
     Labels(String),
     /// No pod: an image that runs nowhere, by its reference.
@@ -98,6 +105,10 @@ impl fmt::Display for PodSelection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(name) => write!(f, "pod {name}"),
+            Self::Pinned { name, uid } => {
+                let uid = scanner_inventory::escape::visible(uid, 80);
+                write!(f, "pod {name} with UID {uid}")
+            }
             Self::Labels(selector) => write!(f, "label selector {selector:?}"),
             Self::Image(image) => write!(f, "image {image:?}"),
         }

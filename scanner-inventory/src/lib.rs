@@ -26,6 +26,7 @@ pub mod model;
 pub mod parse;
 pub mod pod;
 pub mod request;
+pub mod select;
 pub mod sink;
 pub mod wire;
 
@@ -39,3 +40,4 @@ pub use model::{
 };
 pub use pod::{ContainerFacts, EnvSource, PodFacts, VolumeFacts, VolumeMountFacts};
 pub use request::{FileSelector, InventoryRequest, MAX_DIGEST, Section};
+pub use select::Selection;

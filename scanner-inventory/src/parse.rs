@@ -254,8 +254,12 @@ fn packages(lines: &[String]) -> Parsed<Vec<Package>> {
                             ..Package::default()
                         });
                     }
-                    // Removed packages stay in dpkg's status with another word than installed.
-                    ("Status", Some(_)) => installed = value.ends_with(" installed"),
+                    // Removed packages stay in dpkg's status. In every other state files of the package are
+                    // on the disk, though its scripts or triggers have not all run: see dpkg(1).
+                    ("Status", Some(_)) => {
+                        let state = value.rsplit(' ').next();
+                        installed = !matches!(state, Some("not-installed" | "config-files"));
+                    }
                     ("Version" | "V", Some(package)) => package.version = value.into(),
                     ("Architecture" | "A", Some(package)) => package.arch = value.into(),
                     _ => unreadable += 1,

@@ -2,6 +2,7 @@
 
 pub mod access_planner;
 pub mod capabilities;
+pub(crate) mod containers;
 pub mod facts;
 pub mod security_context;
 pub mod snapshot;

@@ -7,7 +7,7 @@ use scanner_core::{
     engine::Evaluation,
     inventory::{Collected, FileEntry, Inventory, Package, Process, User},
 };
-use scanner_policy::{Profile, builtin, profile::Source};
+use scanner_policy::Profile;
 
 #[global_allocator]
 static ALLOC: AllocProfiler = AllocProfiler::system();
@@ -16,19 +16,8 @@ fn main() {
     divan::main();
 }
 
-const NAMES: [&str; builtin::ALL.len()] = {
-    let mut names = [""; builtin::ALL.len()];
-    let mut at = 0;
-    while at < names.len() {
-        names[at] = builtin::ALL[at].0;
-        at += 1;
-    }
-    names
-};
-
 fn compile(name: &str) -> Profile {
-    let source = Source::shipped(name).unwrap_or_else(|error| unreachable!("{error}"));
-    Profile::parse(&source.text, name).unwrap_or_else(|error| unreachable!("{error}"))
+    Profile::shipped(name).unwrap_or_else(|error| unreachable!("{error}"))
 }
 
 const FILES: i64 = 10_000;
@@ -89,12 +78,12 @@ fn large() -> Inventory {
     }
 }
 
-#[divan::bench(args = NAMES)]
+#[divan::bench(args = Profile::SHIPPED)]
 fn compiled(bencher: Bencher<'_, '_>, name: &str) {
     bencher.bench(|| compile(name));
 }
 
-#[divan::bench(args = NAMES)]
+#[divan::bench(args = Profile::SHIPPED)]
 fn evaluated(bencher: Bencher<'_, '_>, name: &str) {
     let (profile, inventory) = (compile(name), large());
     let today = Evaluation::on(jiff::civil::date(2026, 1, 31));

@@ -7,7 +7,7 @@ mod values;
 use scanner_core::{
     escape::visible,
     finding::CheckResult,
-    inventory::{Coverage, FileEntry, Inventory, Section},
+    inventory::{Coverage, Inventory, Section},
 };
 
 use crate::{check::Check, profile::raw::Scope};
@@ -39,11 +39,12 @@ pub(crate) fn evaluate(
     }
     let mut gaps = Vec::new();
     for section in &check.sections {
-        match inventory.section_coverage(*section) {
+        let coverage = match section {
+            Section::Files => inventory.coverage_of(&check.files),
+            other => inventory.section_coverage(*other),
+        };
+        match coverage {
             Coverage::Complete => {}
-            // What is missing is in files that other checks ask about.
-            Coverage::Partial { .. } if *section == Section::Files && has_all(check, inventory) => {
-            }
             Coverage::Partial { reasons, .. } => {
                 gaps.push(format!("{section}: {}", reasons.join("; ")));
             }
@@ -77,14 +78,4 @@ pub(crate) fn evaluate(
             gaps.join("; ")
         )),
     }
-}
-
-/// Whether every file that `check` selects is there, with all that the check asks for.
-fn has_all(check: &Check, inventory: &Inventory) -> bool {
-    let incomplete = |file: &FileEntry| check.files.iter().any(|s| s.misses(file));
-    inventory.files_listed
-        && inventory
-            .files
-            .data()
-            .is_some_and(|all| !all.iter().any(incomplete))
 }

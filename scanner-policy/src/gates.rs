@@ -1,4 +1,4 @@
-//! Judges a target before it is touched: pure, from facts and a policy to decisions.
+//! Decides whether a target may be touched: pure, from facts and a policy to decisions.
 
 mod image;
 mod integrity;
@@ -9,12 +9,13 @@ mod seen;
 use scanner_core::{
     ScanPlan,
     gate::{GateDecision, GateFacts, GatePolicy, GateResult, Needs},
+    inventory::PodFacts,
     target::TargetForm,
 };
 
 use crate::{
+    Signature,
     policy::{Action, GateId, Policy},
-    signature::Signature,
 };
 
 use seen::{Seen, list, unless};
@@ -38,10 +39,30 @@ fn decide(action: Action, seen: Seen) -> GateDecision {
 /// A policy together with the signature that the user gave, if any.
 #[derive(Debug, Clone)]
 pub struct PolicyGates {
+    policy: Policy,
+    signature: Option<Signature>,
+}
+
+impl PolicyGates {
+    /// The gates of a policy.
+    pub const fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            signature: None,
+        }
+    }
+
+    /// The same with a signature to verify; a wrong one aborts under every policy.
+    #[must_use]
+    pub fn with_signature(mut self, signature: impl Into<Option<Signature>>) -> Self {
+        self.signature = signature.into();
+        self
+    }
+
     /// The policy.
-    pub policy: Policy,
-    /// Signature to verify; a wrong one aborts under every policy.
-    pub signature: Option<Signature>,
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
 }
 
 impl GatePolicy for PolicyGates {
@@ -69,14 +90,14 @@ impl GatePolicy for PolicyGates {
                 decision: decide(policy.action(*id), self.look(*id, facts, plan)),
             })
             .collect();
-        let lacking: Vec<&String> = policy
+        let missing: Vec<&String> = policy
             .require_controls
             .iter()
             .filter(|wanted| !plan.controls.iter().any(|c| c.id == **wanted))
             // Of an image that runs nowhere nothing could be another one afterwards.
             .filter(|wanted| !(plan.target.form == TargetForm::Image && *wanted == "target-pin"))
             .collect();
-        let decision = if lacking.is_empty() {
+        let decision = if missing.is_empty() {
             GateDecision::Allow {
                 evidence: format!(
                     "{} required controls are planned; one that does not hold stops the scan",
@@ -87,7 +108,7 @@ impl GatePolicy for PolicyGates {
             GateDecision::Abort {
                 reason: format!(
                     "the policy requires controls that this scan does not have: {}",
-                    list(&lacking)
+                    list(&missing)
                 ),
             }
         };
@@ -100,26 +121,30 @@ impl GatePolicy for PolicyGates {
 
     fn required_controls(&self) -> Vec<String> {
         let mut required: Vec<String> = self.policy.require_controls.iter().cloned().collect();
-        // Of a scan that starts nothing it is no control, and nothing lacks it.
+        // A scan that starts no pod does not have this control, and does not need it.
         required.extend(self.policy.require_isolation.then(|| NETWORK.to_owned()));
         required
     }
 
     fn unused(&self, facts: &GateFacts) -> Vec<String> {
         let mut unused = Vec::new();
+        // Of a pod that is not known, nothing says that an allowance matches nothing.
+        let Some(pod) = facts.pod.data() else {
+            return unused;
+        };
         for registry in self.policy.registries.iter().flatten() {
-            if !image::comes_from(&facts.pod.image, registry) {
+            if !image::comes_from(&pod.image, registry) {
                 unused.push(format!("registries: {registry}"));
             }
         }
         let own = self.policy.own_capabilities;
         for capability in self.policy.allow_capabilities.iter().filter(|_| own) {
-            if !facts.pod.added_capabilities.contains(capability) {
+            if !pod.added_capabilities.contains(capability) {
                 unused.push(format!("allow_capabilities: {capability}"));
             }
         }
         for path in &self.policy.allow_host_paths {
-            if !facts.pod.host_paths.contains(path) {
+            if !pod.host_paths.contains(path) {
                 unused.push(format!("allow_host_paths: {path}"));
             }
         }
@@ -129,12 +154,28 @@ impl GatePolicy for PolicyGates {
 
 impl PolicyGates {
     fn look(&self, id: GateId, facts: &GateFacts, plan: &ScanPlan) -> Seen {
-        let pod = &facts.pod;
         let target = &plan.target;
         match id {
             GateId::TargetPinned => integrity::pinned(target),
             GateId::SpecDigest => integrity::spec_digest(&target.image, &target.image_id),
             GateId::SiblingImages => integrity::siblings(&target.image_id, &facts.siblings),
+            GateId::ImageSignature => image::signature(
+                self.signature.as_ref(),
+                self.policy.signature.is_some(),
+                &target.image_id,
+            ),
+            GateId::ExposedService => network::services(&facts.services),
+            GateId::NetworkPolicy => network::policies(&facts.network_policies),
+            // The others are about the pod's specification.
+            _ => match seen::known(&facts.pod) {
+                Ok(pod) => self.look_at_pod(id, pod, facts),
+                Err(unknown) => unknown,
+            },
+        }
+    }
+
+    fn look_at_pod(&self, id: GateId, pod: &PodFacts, facts: &GateFacts) -> Seen {
+        match id {
             GateId::Privileged => unless(
                 pod.privileged,
                 "the container is privileged",
@@ -158,21 +199,21 @@ impl PolicyGates {
                 "allowPrivilegeEscalation is not false",
                 "allowPrivilegeEscalation is false",
             ),
-            GateId::RunsAsRoot => privileged::root(facts),
+            GateId::RunsAsRoot => privileged::root(facts, pod),
             GateId::ProcMount => privileged::proc_mount(&facts.proc_mount),
             GateId::Seccomp => privileged::seccomp(&pod.seccomp_profile),
             GateId::Apparmor => privileged::apparmor(&facts.apparmor),
             GateId::ImageRegistry => image::registry(&pod.image, self.policy.registries.as_deref()),
             GateId::ImageDigest => image::digest(&pod.image),
             GateId::ImageTagLatest => image::latest(&pod.image),
-            GateId::ImageSignature => image::signature(
-                self.signature.as_ref(),
-                self.policy.signature.is_some(),
-                &target.image_id,
-            ),
             GateId::HostPorts => network::host_ports(&pod.host_ports),
-            GateId::ExposedService => network::services(&facts.services),
-            GateId::NetworkPolicy => network::policies(&facts.network_policies),
+            // A gate that nobody wrote here refuses.
+            GateId::TargetPinned
+            | GateId::SpecDigest
+            | GateId::SiblingImages
+            | GateId::ImageSignature
+            | GateId::ExposedService
+            | GateId::NetworkPolicy => Seen::Objection("not a gate about the pod".into()),
         }
     }
 }

@@ -100,7 +100,7 @@ impl Kind {
     pub(crate) fn of_word(self, word: &str) -> Result<Value, String> {
         let wrong = || {
             format!(
-                "{word:?} is no {}: expected {}",
+                "{word:?} is not a valid {}: expected {}",
                 self.name(),
                 self.expected()
             )

@@ -21,9 +21,9 @@ const MAX_BYTES: usize = 1 << 20;
 
 /// The shipped policies, the mildest first: name and text.
 pub const LEVELS: [(&str, &str); 3] = [
-    ("baseline", include_str!("../../policies/baseline.yaml")),
-    ("hardened", include_str!("../../policies/hardened.yaml")),
-    ("strict", include_str!("../../policies/strict.yaml")),
+    ("baseline", include_str!("../policies/baseline.yaml")),
+    ("hardened", include_str!("../policies/hardened.yaml")),
+    ("strict", include_str!("../policies/strict.yaml")),
 ];
 
 /// A level that policies start from.
@@ -58,9 +58,9 @@ impl Level {
 pub enum Action {
     /// Nothing; what needs calls to the server is not even asked.
     Allow,
-    /// The report says so, also where the gate could not look.
+    /// The report says so, also where the gate was not checked.
     Warn,
-    /// The target is not touched; nor is it where the gate could not look.
+    /// The target is not touched; nor is it where the gate was not checked.
     Abort,
 }
 
@@ -117,6 +117,7 @@ struct RawPolicy {
 
 /// A policy with everything that its level gives it.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Policy {
     /// Name.
     pub name: String,
@@ -198,7 +199,7 @@ fn read(text: &str, file: &str) -> Result<RawPolicy, ProfileError> {
     for registry in raw.registries.iter().flatten() {
         if registry.is_empty() || registry.contains(['*', '@', ' ']) || registry.contains("://") {
             let message = format!(
-                "{registry:?} is no registry: expected such as ghcr.io or docker.io/library, without wildcards"
+                "{registry:?} is not a registry: expected one such as ghcr.io or docker.io/library, without wildcards"
             );
             return Err(at.find(registry, message));
         }
@@ -206,8 +207,9 @@ fn read(text: &str, file: &str) -> Result<RawPolicy, ProfileError> {
     for capability in raw.allow_capabilities.iter().flatten() {
         let letters = |c: char| c.is_ascii_uppercase() || c == '_';
         if capability.is_empty() || !capability.chars().all(letters) {
-            let message =
-                format!("{capability:?} is no capability: expected such as NET_BIND_SERVICE");
+            let message = format!(
+                "{capability:?} is not a capability: expected one such as NET_BIND_SERVICE"
+            );
             return Err(at.find(capability, message));
         }
     }

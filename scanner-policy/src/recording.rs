@@ -10,9 +10,22 @@ use crate::profile::Profile;
 /// The value of [`Recording::schema`].
 pub const SCHEMA: &str = "secure-scan.io/inventory/v1";
 
+/// Why a text is not a recording that can be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordingError {
+    /// It is not JSON of that form.
+    #[error("{0}")]
+    Malformed(String),
+    /// It is of another version, or something else.
+    #[error("schema is {0:?}: expected {SCHEMA:?}")]
+    Schema(String),
+}
+
 /// An inventory with what was asked for it. It holds no secret, as no inventory does: passwords,
 /// hashes and values of variables are reduced to states and shapes in the target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Recording {
     /// Always [`SCHEMA`].
     pub schema: String,
@@ -28,18 +41,32 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// A recording of what was found of `subject`, which has no sections `absent`.
+    pub fn new(
+        subject: impl Into<String>,
+        absent: impl IntoIterator<Item = Section>,
+        request: InventoryRequest,
+        inventory: Inventory,
+    ) -> Self {
+        Self {
+            schema: SCHEMA.into(),
+            subject: subject.into(),
+            absent: absent.into_iter().collect(),
+            request,
+            inventory,
+        }
+    }
+
     /// Reads a recording from JSON.
     ///
     /// # Errors
     ///
     /// Fails on what is not a recording of this version.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let recording: Self = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    pub fn parse(text: &str) -> Result<Self, RecordingError> {
+        let recording: Self =
+            serde_json::from_str(text).map_err(|e| RecordingError::Malformed(e.to_string()))?;
         if recording.schema != SCHEMA {
-            return Err(format!(
-                "schema is {:?}: expected {SCHEMA:?}",
-                recording.schema
-            ));
+            return Err(RecordingError::Schema(recording.schema));
         }
         Ok(recording)
     }

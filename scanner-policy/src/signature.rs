@@ -5,6 +5,7 @@
 //! (`cosign` 3). A key is ECDSA P-256, as `cosign generate-key-pair` makes, and vouches for a signature
 //! alone: the transparency log is not looked at. With a trust root it is.
 
+mod error;
 mod keyless;
 mod provider;
 mod statement;
@@ -16,7 +17,9 @@ use serde::Deserialize;
 
 use statement::{MAX_BYTES, MAX_SIGNATURES, another_digest, statement_digests};
 
+pub use error::SignatureError;
 pub use keyless::Keyless;
+pub use provider::install_ring;
 
 /// `SubjectPublicKeyInfo` of a P-256 key up to its uncompressed point (RFC 5480).
 const P256_SPKI: [u8; 26] = [
@@ -102,24 +105,9 @@ impl Signature {
     /// # Errors
     ///
     /// Fails, saying what was expected, on a key or a bundle that cannot be read.
-    pub fn read(key: &str, bundle: &str) -> Result<Self, String> {
-        let key = pem::parse(key).map_err(|e| format!("the key is no PEM: {e}"))?;
-        let point = key
-            .contents()
-            .strip_prefix(&P256_SPKI[..])
-            .filter(|point| key.tag() == "PUBLIC KEY" && point.len() == 65 && point[0] == 4)
-            .ok_or("the key is no ECDSA P-256 public key, as cosign generate-key-pair makes")?
-            .to_vec();
-        if bundle.len() > MAX_BYTES {
-            return Err(format!("a bundle has at most {MAX_BYTES} bytes"));
-        }
-        let claims = match serde_json::from_str::<Bundle>(bundle) {
-            Ok(bundle) => envelope(&bundle.dsse_envelope)?,
-            Err(_) => downloaded(bundle)?,
-        };
-        if claims.is_empty() {
-            return Err("the bundle has no signature".into());
-        }
+    pub fn read(key: &str, bundle: &str) -> Result<Self, SignatureError> {
+        let point = point(key).map_err(SignatureError::Key)?;
+        let claims = claims(bundle).map_err(SignatureError::Bundle)?;
         Ok(Self(By::Key { point, claims }))
     }
 
@@ -127,9 +115,9 @@ impl Signature {
     ///
     /// # Errors
     ///
-    /// Fails, saying what was expected, where identity or issuer are empty, and on a trust root or a bundle that
-    /// cannot be read. Whether the signature holds is asked later, for the digest that runs.
-    pub fn read_keyless(who: &Keyless<'_>, bundle: &str) -> Result<Self, String> {
+    /// Fails, saying what was expected, where identity or issuer are empty, on a trust root or a bundle that
+    /// cannot be read, and where the program installed no cryptography: [`install_ring`], or a provider of its own. Whether the signature holds is asked later, for the digest that runs.
+    pub fn read_keyless(who: &Keyless<'_>, bundle: &str) -> Result<Self, SignatureError> {
         Ok(Self(By::Certificate(keyless::Signed::read(who, bundle)?)))
     }
 
@@ -169,7 +157,7 @@ impl Signature {
 impl Claim {
     /// The digests that a payload names. Called only for what the key signed.
     fn digests(&self) -> Result<Vec<String>, String> {
-        let not = |what: &str| format!("the key signed something that is no {what}");
+        let not = |what: &str| format!("the key signed something that is not a {what}");
         if self.envelope {
             return statement_digests(&self.payload, "the key");
         }
@@ -180,6 +168,31 @@ impl Claim {
         }
         Ok(vec![payload.critical.image.digest])
     }
+}
+
+/// The point of a P-256 public key in PEM.
+fn point(key: &str) -> Result<Vec<u8>, String> {
+    let key = pem::parse(key).map_err(|e| format!("the key is not PEM: {e}"))?;
+    let point = key
+        .contents()
+        .strip_prefix(&P256_SPKI[..])
+        .filter(|point| key.tag() == "PUBLIC KEY" && point.len() == 65 && point[0] == 4)
+        .ok_or("the key is not an ECDSA P-256 public key, as cosign generate-key-pair makes")?;
+    Ok(point.to_vec())
+}
+
+fn claims(bundle: &str) -> Result<Vec<Claim>, String> {
+    if bundle.len() > MAX_BYTES {
+        return Err(format!("a bundle has at most {MAX_BYTES} bytes"));
+    }
+    let claims = match serde_json::from_str::<Bundle>(bundle) {
+        Ok(bundle) => envelope(&bundle.dsse_envelope)?,
+        Err(_) => downloaded(bundle)?,
+    };
+    if claims.is_empty() {
+        return Err("the bundle has no signature".into());
+    }
+    Ok(claims)
 }
 
 fn decode(text: &str, what: &str) -> Result<Vec<u8>, String> {

@@ -12,15 +12,12 @@ use scanner_core::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{
-    Profile,
-    profile::Options,
-    recording::{Recording, SCHEMA},
-};
+use crate::{Profile, profile::Options, recording::Recording};
 
 /// A file of tests, in YAML.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct TestFile {
     /// Shipped name, or a file beside this one.
     pub profile: String,
@@ -46,6 +43,7 @@ pub struct TestFile {
 /// One inventory and what is expected of it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Case {
     /// Name for the result.
     pub name: String,
@@ -67,15 +65,46 @@ pub struct Case {
     pub expect: BTreeMap<String, CheckStatus>,
 }
 
+/// Why a file of tests cannot be run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TestError {
+    /// The file cannot be read.
+    #[error("{0}")]
+    File(String),
+    /// The profile reads the day of the scan, and the file names none.
+    #[error("the profile reads the day of the scan: expected `today`")]
+    NoDay,
+    /// A case cannot be run.
+    #[error("case {name:?}: {message}")]
+    #[non_exhaustive]
+    Case {
+        /// Name of the case.
+        name: String,
+        /// Why.
+        message: String,
+    },
+}
+
+impl TestError {
+    fn case(case: &Case, message: String) -> Self {
+        Self::Case {
+            name: case.name.clone(),
+            message,
+        }
+    }
+}
+
 /// What came of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Outcome {
     /// Name of the case.
     pub case: String,
     /// What was not as expected; empty when the case passed.
     pub wrong: Vec<String>,
-    /// What each check said.
-    pub said: BTreeMap<String, CheckStatus>,
+    /// The status of each check.
+    pub statuses: BTreeMap<String, CheckStatus>,
 }
 
 impl TestFile {
@@ -84,21 +113,22 @@ impl TestFile {
     /// # Errors
     ///
     /// Fails on what is not such a file, and on one without cases, which would pass unseen.
-    pub fn parse(text: &str, file: &str) -> Result<Self, String> {
-        let tests: Self =
-            serde_saphyr::from_str(text).map_err(|e| format!("{file}: {}", e.without_snippet()))?;
+    pub fn parse(text: &str, file: &str) -> Result<Self, TestError> {
+        let tests: Self = serde_saphyr::from_str(text)
+            .map_err(|e| TestError::File(format!("{file}: {}", e.without_snippet())))?;
         if tests.cases.is_empty() {
-            return Err(format!("{file}: expected at least one case"));
+            return Err(TestError::File(format!(
+                "{file}: expected at least one case"
+            )));
         }
         Ok(tests)
     }
 
     /// What the profile is to be compiled with.
     pub fn options(&self) -> Options {
-        Options {
-            inputs: self.inputs.clone(),
-            ..Options::default()
-        }
+        let mut options = Options::default();
+        options.inputs.clone_from(&self.inputs);
+        options
     }
 
     /// Runs every case.
@@ -110,19 +140,20 @@ impl TestFile {
         &self,
         profile: &Profile,
         recording: Option<&Recording>,
-    ) -> Result<Vec<Outcome>, String> {
+    ) -> Result<Vec<Outcome>, TestError> {
         let ids: BTreeSet<&str> = profile.ids().collect();
         if self.today.is_none() && profile.inputs.values().any(|input| input.today) {
-            return Err("the profile reads the day of the scan: expected `today`".into());
+            return Err(TestError::NoDay);
         }
         let cases = self.cases.iter();
         cases
             .map(|case| {
                 if let Some(id) = case.expect.keys().find(|id| !ids.contains(id.as_str())) {
-                    return Err(format!("case {:?}: there is no check {id:?}", case.name));
+                    let message = format!("there is no check {id:?}");
+                    return Err(TestError::case(case, message));
                 }
                 let findings = self.evaluate(case, profile, recording);
-                let findings = findings.map_err(|e| format!("case {:?}: {e}", case.name))?;
+                let findings = findings.map_err(|e| TestError::case(case, e))?;
                 Ok(self.compare(case, &findings))
             })
             .collect()
@@ -134,13 +165,8 @@ impl TestFile {
         profile: &Profile,
         recording: Option<&Recording>,
     ) -> Result<Findings, String> {
-        let start = recording.cloned().unwrap_or_else(|| Recording {
-            schema: SCHEMA.into(),
-            subject: String::new(),
-            absent: BTreeSet::new(),
-            request: InventoryRequest::default(),
-            inventory: Inventory::default(),
-        });
+        let nothing = || Recording::new("", [], InventoryRequest::default(), Inventory::default());
+        let start = recording.cloned().unwrap_or_else(nothing);
         let mut all = serde_json::to_value(&start.inventory).map_err(|e| e.to_string())?;
         for (section, data) in &self.sections {
             all[section.name()] = json!({"state": "complete", "data": data});
@@ -173,7 +199,8 @@ impl TestFile {
         for (section, reason) in &case.unavailable {
             all[section.name()] = json!({"state": "unavailable", "reason": reason});
         }
-        let inventory = serde_json::from_value(all).map_err(|e| format!("no inventory: {e}"))?;
+        let inventory =
+            serde_json::from_value(all).map_err(|e| format!("not an inventory: {e}"))?;
         let absent: Vec<Section> = start.absent.iter().copied().collect();
         let day = self.today.unwrap_or_default();
         let context = Evaluation::on(day).without(&absent);
@@ -215,7 +242,7 @@ impl TestFile {
         Outcome {
             case: case.name.clone(),
             wrong,
-            said: findings
+            statuses: findings
                 .results
                 .iter()
                 .map(|r| (r.id.clone(), r.status))

@@ -15,6 +15,12 @@ use crate::profile::{Place, ProfileError};
 const MAX_BYTES: usize = 1 << 20;
 const SEVERITIES: [&str; 5] = ["critical", "high", "medium", "low", "none"];
 
+/// Why inline thresholds cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+#[non_exhaustive]
+pub struct ThresholdError(String);
+
 /// Limits on counts of results.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -31,7 +37,7 @@ pub struct Thresholds {
     /// Checks that were not reviewed; none of ours is.
     #[serde(default)]
     skipped: Limits,
-    /// Checks that could not look.
+    /// Checks that were not done.
     #[serde(default)]
     error: Limits,
     /// Checks that do not apply, and failures that a waiver covers.
@@ -123,18 +129,22 @@ impl Thresholds {
     /// # Errors
     ///
     /// Fails on everything that cannot be read.
-    pub fn inline(text: &str) -> Result<Self, String> {
+    pub fn inline(text: &str) -> Result<Self, ThresholdError> {
+        Self::of_inline(text).map_err(ThresholdError)
+    }
+
+    fn of_inline(text: &str) -> Result<Self, String> {
         let mut flat = BTreeMap::new();
         for part in text.split(',') {
             let bare = |c: char| c.is_whitespace() || matches!(c, '{' | '}' | '"' | '\'');
             let part = part.trim_matches(bare);
             let (key, value) = part.split_once(':').ok_or_else(|| {
-                format!("{part:?} is no threshold: expected such as failed.total.max: 0")
+                format!("{part:?} is not a threshold: expected one such as failed.total.max: 0")
             })?;
             let (key, value) = (key.trim_matches(bare), value.trim_matches(bare));
             let number = value
                 .parse::<u32>()
-                .map_err(|_| format!("{key}: {value:?} is no whole number"))?;
+                .map_err(|_| format!("{key}: {value:?} is not a whole number"))?;
             if flat.insert(key.to_owned(), number).is_some() {
                 return Err(format!("{key} is given twice"));
             }

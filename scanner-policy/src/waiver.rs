@@ -56,7 +56,7 @@ impl Waivers {
     ///
     /// # Errors
     ///
-    /// Fails, with line and column, on what is no waiver file, and on a waiver without
+    /// Fails, with line and column, on what is not a waiver file, and on a waiver without
     /// `expiration_date` or `justification`, which `InSpec` itself would take for permanent.
     pub fn parse(text: &str, file: &str) -> Result<Self, ProfileError> {
         let at = Place::new(file, text);
@@ -74,7 +74,7 @@ impl Waivers {
             })?;
             let expires = date.parse::<Date>().map_err(|_| {
                 wrong(format!(
-                    "expiration_date {date:?} is no day: expected YYYY-MM-DD"
+                    "expiration_date {date:?} is not a valid date: expected YYYY-MM-DD"
                 ))
             })?;
             let justification = raw.justification.unwrap_or_default().trim().to_owned();
@@ -132,7 +132,7 @@ impl Waivers {
                 (_, false) | (CheckStatus::Fail, true) => None,
                 (CheckStatus::Pass, true) => Some("the check passed"),
                 (CheckStatus::Error, true) => {
-                    Some("the check could not look, which run: true does not cover")
+                    Some("the check was not done, which run: true does not cover")
                 }
                 (CheckStatus::NotApplicable, true) => Some("the check does not apply"),
             };

@@ -15,7 +15,7 @@ use scanner_core::{
     },
 };
 use scanner_policy::{
-    Profile, builtin,
+    Profile,
     profile::{Options, Source},
 };
 
@@ -24,8 +24,7 @@ fn today() -> Evaluation {
 }
 
 fn baseline() -> Profile {
-    let text = builtin::find("container-baseline").unwrap();
-    Profile::parse(text, "container-baseline.yaml").unwrap_or_else(|e| unreachable!("{e}"))
+    Profile::shipped("container-baseline").unwrap_or_else(|e| unreachable!("{e}"))
 }
 
 fn complete<T>(data: T) -> Collected<T> {
@@ -261,13 +260,9 @@ fn a_chain_of_profiles_without_end_is_refused() {
     let text = |parent: usize| format!("name: own\nversion: '1'\ntitle: t\nextends: [p{parent}]\n");
     let next = |name: &str, _: &str| {
         let number: usize = name.trim_start_matches('p').parse().unwrap();
-        let (file, text) = (name.to_owned(), text(number + 1));
-        Ok(Source { file, text })
+        Ok(Source::new(name, text(number + 1)))
     };
-    let own = Source {
-        file: "own".into(),
-        text: text(1),
-    };
+    let own = Source::new("own", text(1));
     let error = Profile::compile(own, &next, &Options::default()).unwrap_err();
     assert_eq!(error.file, "p32");
     assert!(error.to_string().contains("at most 32"), "{error}");

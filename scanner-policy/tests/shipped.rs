@@ -11,9 +11,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use scanner_core::{ScanEngine as _, finding::CheckStatus};
+use scanner_core::{
+    ScanEngine as _, engine::Evaluation, finding::CheckStatus, inventory::Inventory,
+};
 use scanner_policy::{
-    Profile, builtin,
+    Profile,
     profile::{Options, Source},
     testing::TestFile,
 };
@@ -24,16 +26,16 @@ fn repository() -> PathBuf {
 
 fn shipped(name: &str, options: &Options) -> Profile {
     let source = Source::shipped(name).unwrap();
-    Profile::compile(source, &|name, _| Source::shipped(name), options)
+    Profile::compile(source, &|name, _| Ok(Source::shipped(name)?), options)
         .unwrap_or_else(|e| unreachable!("{e}\n{}", e.excerpt(false)))
 }
 
 #[test]
 fn every_shipped_profile_compiles_without_warnings_and_no_id_is_used_twice() {
     let mut ids = BTreeSet::new();
-    for (name, _) in builtin::ALL {
+    for name in Profile::SHIPPED {
         let profile = shipped(name, &Options::default());
-        assert_eq!(profile.reference().name, name);
+        assert_eq!(profile.reference().name, *name);
         assert!(profile.warnings().is_empty(), "{:?}", profile.warnings());
         for id in profile.ids() {
             assert!(ids.insert(id.to_owned()), "{id} is in two profiles");
@@ -49,11 +51,29 @@ fn every_shipped_profile_compiles_without_warnings_and_no_id_is_used_twice() {
 }
 
 #[test]
+fn every_shipped_check_has_a_headline_for_its_pass_and_one_for_its_failure() {
+    let today = Evaluation::on(jiff::civil::date(2026, 1, 31));
+    for name in Profile::SHIPPED {
+        let findings = shipped(name, &Options::default()).evaluate(&Inventory::default(), &today);
+        for check in findings.results {
+            assert_ne!(check.fails, check.title, "{name}: {}", check.id);
+            for headline in [&check.title, &check.fails] {
+                let starts = headline.starts_with(|c: char| c.is_ascii_uppercase() || c == '.');
+                let fits = (8..=72).contains(&headline.len());
+                let sentence = starts && fits && !headline.ends_with('.');
+                assert!(sentence, "{name}: {}: {headline:?}", check.id);
+            }
+        }
+    }
+}
+
+#[test]
 fn every_shipped_check_has_a_fixture_that_passes_and_one_that_fails_it_and_no_other() {
-    for (name, _) in builtin::ALL {
-        let path = repository().join(format!("profiles/tests/{name}.yaml"));
+    for name in Profile::SHIPPED {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("profiles/tests/{name}.yaml"));
         let tests = TestFile::parse(&fs::read_to_string(&path).unwrap(), name).unwrap();
-        assert_eq!(tests.profile, name);
+        assert_eq!(tests.profile, *name);
         assert_eq!(
             tests.others,
             Some(CheckStatus::Pass),
@@ -63,14 +83,17 @@ fn every_shipped_check_has_a_fixture_that_passes_and_one_that_fails_it_and_no_ot
         let mut seen: BTreeMap<String, BTreeSet<CheckStatus>> = BTreeMap::new();
         for outcome in tests.run(&profile, None).unwrap() {
             assert!(outcome.wrong.is_empty(), "{name}: {outcome:#?}");
-            for (id, status) in outcome.said {
+            for (id, status) in outcome.statuses {
                 seen.entry(id).or_default().insert(status);
             }
         }
         let wanted = [CheckStatus::Pass, CheckStatus::Fail];
         for id in profile.ids() {
-            let lacks: Vec<_> = wanted.iter().filter(|w| !seen[id].contains(w)).collect();
-            assert!(lacks.is_empty(), "{name}: no fixture makes {id} {lacks:?}");
+            let missing: Vec<_> = wanted.iter().filter(|w| !seen[id].contains(w)).collect();
+            assert!(
+                missing.is_empty(),
+                "{name}: no fixture makes {id} {missing:?}"
+            );
         }
     }
 }
@@ -78,9 +101,9 @@ fn every_shipped_check_has_a_fixture_that_passes_and_one_that_fails_it_and_no_ot
 #[test]
 fn the_published_schema_and_table_are_those_of_the_code() {
     let mut table = String::from(
-        "# Shipped checks\n\nGenerated from `profiles/`. More of each: `secure-scan profile explain PROFILE CHECK`.\n",
+        "# Shipped checks\n\nGenerated from `scanner-policy/profiles/`. More of each: `secure-scan profile explain PROFILE CHECK`.\n",
     );
-    for (name, _) in builtin::ALL {
+    for name in Profile::SHIPPED {
         table.push('\n');
         table.push_str(&shipped(name, &Options::default()).markdown());
     }

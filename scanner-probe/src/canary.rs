@@ -1,4 +1,4 @@
-//! Whether addresses answer from inside this pod, and the gate that holds the pod back until then.
+//! Whether addresses answer from inside this pod, and the barrier that holds the pod back until then.
 //!
 //! The only code of the program that touches a network: it connects, sends nothing, and hangs up.
 
@@ -14,8 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Abstract socket (unix(7)) on which the gate waits; it exists in this pod's network only.
-const GATE: &str = "secure-scan-gate";
+/// Abstract socket (unix(7)) on which the barrier waits; it exists in this pod's network only.
+const BARRIER: &str = "secure-scan-barrier";
 const GO: &[u8; 2] = b"go";
 /// Variable with the address of the node that runs this pod.
 const NODE: &str = "SECURE_SCAN_NODE";
@@ -24,15 +24,15 @@ const KUBELET: u16 = 10250;
 /// Commands of one conversation.
 const MAX_COMMANDS: usize = 1000;
 
-fn gate_address() -> Result<Local, String> {
-    Local::from_abstract_name(GATE).map_err(|e| e.to_string())
+fn barrier_address() -> Result<Local, String> {
+    Local::from_abstract_name(BARRIER).map_err(|e| e.to_string())
 }
 
 /// Ends well once it is told to, and badly at its deadline: what starts after it never starts by
 /// itself.
-pub(crate) fn gate(limit: Duration) -> Result<(), String> {
+pub(crate) fn barrier(limit: Duration) -> Result<(), String> {
     let started = Instant::now();
-    let listener = UnixListener::bind_addr(&gate_address()?).map_err(|e| e.to_string())?;
+    let listener = UnixListener::bind_addr(&barrier_address()?).map_err(|e| e.to_string())?;
     listener.set_nonblocking(true).map_err(|e| e.to_string())?;
     while started.elapsed() < limit {
         if let Ok((stream, _)) = listener.accept() {
@@ -46,11 +46,11 @@ pub(crate) fn gate(limit: Duration) -> Result<(), String> {
         }
         thread::sleep(Duration::from_millis(20));
     }
-    Err("nobody opened the gate".into())
+    Err("nobody opened the barrier".into())
 }
 
 /// Answers `try` with the state of every address and `who` with what confines this container, opens the
-/// gate on `go`, and ends with its input.
+/// barrier on `go`, and ends with its input.
 pub(crate) fn canary(timeout: &str, addresses: &[&str]) -> Result<(), String> {
     let timeout = timeout
         .parse()
@@ -72,7 +72,7 @@ pub(crate) fn canary(timeout: &str, addresses: &[&str]) -> Result<(), String> {
             }
             "go" => {
                 let mut stream =
-                    UnixStream::connect_addr(&gate_address()?).map_err(|e| e.to_string())?;
+                    UnixStream::connect_addr(&barrier_address()?).map_err(|e| e.to_string())?;
                 stream.write_all(GO).map_err(|e| e.to_string())?;
                 writeln!(out, "went").map_err(|e| e.to_string())?;
                 return out.flush().map_err(|e| e.to_string());
@@ -104,7 +104,7 @@ fn kubelet() -> Option<SocketAddr> {
     Some(SocketAddr::new(node, KUBELET))
 }
 
-/// What the kernel says of this process, whose container is the gate's: proc(5), `status` and `attr`.
+/// What the kernel says of this process, whose container is the barrier's: proc(5), `status` and `attr`.
 fn confined() -> Result<String, String> {
     let status = fs::read_to_string("/proc/self/status").map_err(|e| e.to_string())?;
     let field = |name: &str| {

@@ -37,15 +37,14 @@ const MAX_TEXT: usize = 255;
 /// Longest path, in bytes, as in Linux.
 const MAX_PATH: usize = 4096;
 /// Names of the files that are looked at; where they lie decides.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 6] = [
     "package.json",
     "METADATA",
     "PKG-INFO",
     "*.egg-info",
     "*.gemspec",
-    "*.jar",
-    "*.war",
-    "*.ear",
+    // Archives of Java, whose endings may be in letters of any size.
+    "*.???",
 ];
 
 /// Whether a file at `path` may say what a package is.

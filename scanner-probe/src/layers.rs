@@ -1,73 +1,72 @@
 //! The root filesystem that the layers of an image make together, without unpacking it to a disk.
 //!
-//! Owners and permissions are those that the image says, whoever reads it. See the OCI image
-//! specification, "Image Layer Filesystem Changeset", for whiteouts.
+//! It is what containerd's `archive.Apply` would unpack, one layer after the other, for root: the same
+//! names, links, owners and permissions, whoever reads it. What that refuses is refused.
+
+mod apply;
+mod attributes;
+mod escape;
+mod inodes;
+mod resolve;
 
 use std::{
     collections::BTreeMap,
     io::{self, Read, Write},
-    ops::Bound,
-    sync::Arc,
 };
 
-use rustix::{fs::FileType, io::Errno};
-use scanner_inventory::{FileSelector, MAX_DIGEST};
+use rustix::io::Errno;
+use scanner_inventory::FileSelector;
 
+pub(crate) use self::{escape::escape, resolve::clean};
+use self::{
+    escape::unescape,
+    inodes::{Body, File, Id, Inode, Inodes, ROOT},
+    resolve::Steps,
+};
 use crate::{
-    contents,
-    headers::Headers,
-    language,
+    tar::{Reader, Stream},
     tree::{self, Contents, Meta, ReadAt, Tree},
 };
 
-/// Files of all layers together.
-const MAX_FILES: usize = 2_000_000;
-/// Longest text file that is kept, and all that is kept together, in bytes.
-const MAX_TEXT: u64 = 16 << 20;
-const MAX_KEPT: u64 = 256 << 20;
-/// Links in a path before it counts as a loop, as in the kernel.
-const MAX_LINKS: usize = 40;
-/// Where the text files are that an inventory reads.
-const TEXTS: [&str; 5] = [
-    "/etc/",
+/// What an inventory reads by name, wherever links lead to it.
+const NAMED: [&str; 8] = [
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/shadow",
+    "/etc/os-release",
     "/usr/lib/os-release",
-    "/var/lib/dpkg/",
-    "/lib/apk/db/",
-    "/usr/lib/apk/db/",
+    "/var/lib/dpkg/status",
+    "/lib/apk/db/installed",
+    "/usr/lib/apk/db/installed",
 ];
-/// Record of PAX for a file's capabilities, as GNU tar, Go and libarchive write it.
-const CAPABILITY: &[u8] = b"SCHILY.xattr.security.capability";
-/// Databases, which may be longer than a text.
-const DATABASES: [&str; 6] = [
-    "/var/lib/rpm/rpmdb.sqlite",
-    "/var/lib/rpm/Packages.db",
-    "/var/lib/rpm/Packages",
-    "/usr/lib/sysimage/rpm/rpmdb.sqlite",
-    "/usr/lib/sysimage/rpm/Packages.db",
-    "/usr/lib/sysimage/rpm/Packages",
-];
+/// Directories of which it reads every file.
+const FOLDERS: [&str; 1] = ["/var/lib/dpkg/status.d"];
 
-#[derive(Debug, Clone)]
-struct Node {
-    meta: Meta,
-    link: Option<String>,
-    /// What is in it, where an inventory reads that; hard links share it.
-    bytes: Option<Arc<Vec<u8>>>,
-    digest: Option<[u8; 32]>,
-    /// Its attribute `security.capability`, where the archive tells attributes.
-    capability: Option<Vec<u8>>,
+/// What is wrong with a layer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bad(&'static str);
+
+const fn bad(what: &'static str) -> Bad {
+    Bad(what)
+}
+
+impl From<Bad> for io::Error {
+    fn from(Bad(what): Bad) -> Self {
+        Self::new(io::ErrorKind::InvalidData, what)
+    }
 }
 
 /// A root filesystem in memory: what is in its files is kept only where an inventory reads it.
 #[derive(Debug, Default)]
 pub struct Layers {
-    nodes: BTreeMap<String, Node>,
-    /// Bytes that are kept.
-    kept: u64,
+    inodes: Inodes,
     /// Whether digests of files are taken as they pass.
     digests: bool,
-    /// Entries that could not be taken, such as names that lead out of the root.
-    lost: u64,
+    /// Layers so far.
+    count: usize,
+    steps: Steps,
+    /// Bytes of holes that were read.
+    holes: u64,
     /// Digest of the image's manifest, where the archive has one that was verified.
     pub(crate) manifest: Option<String>,
 }
@@ -91,192 +90,104 @@ impl Layers {
     ///
     /// # Errors
     ///
-    /// Fails when it is no tar archive, or has too many files.
+    /// Fails when a container runtime would refuse it, when it has too many files or leads through links
+    /// without end, and where what is unpacked would depend on the machine.
     pub fn add(&mut self, layer: impl Read) -> io::Result<()> {
-        let mut archive = tar::Archive::new(Headers::new(layer));
-        let mut upper: Vec<(String, Node)> = Vec::new();
-        // Where in `upper` a hard link finds what it names.
-        let mut latest: BTreeMap<String, usize> = BTreeMap::new();
-        for entry in archive.entries()? {
-            let mut entry = entry?;
-            let Some(path) = inside(&entry.path_bytes()) else {
-                self.lost += 1;
-                continue;
+        self.apply(layer)
+    }
+
+    /// Files that an inventory reads and whose bytes were not kept as they passed: those behind links,
+    /// and those for which there was no room. By layer and place in it.
+    pub(crate) fn missing(&self) -> Missing {
+        let mut missing = Missing::new();
+        let mut room = apply::MAX_KEPT.saturating_sub(self.inodes.kept);
+        let mut want = |id: Id| {
+            let inode = self.inodes.get(id);
+            let Body::File(File { bytes, source, .. }) = &inode.body else {
+                return;
             };
-            let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
-            // A whiteout hides what is below this layer, never what is in it.
-            if name == ".wh..wh..opq" {
-                self.remove(&self.real(parent), false);
-                continue;
+            if bytes.is_some()
+                || missing
+                    .get(&source.0)
+                    .is_some_and(|m| m.contains_key(&source.1))
+            {
+                return;
             }
-            if let Some(hidden) = name.strip_prefix(".wh.") {
-                self.remove(&format!("{}/{hidden}", self.real(parent)), true);
-                continue;
+            if let Some(left) = room.checked_sub(inode.size) {
+                room = left;
+                missing.entry(source.0).or_default().insert(source.1, id);
             }
-            if self.nodes.len() + upper.len() >= MAX_FILES {
-                return Err(io::Error::other("the image has too many files"));
-            }
-            let linked = entry.link_name_bytes().and_then(|to| inside(&to));
-            let linked = linked.and_then(|to| match latest.get(&to) {
-                Some(at) => Some(&upper[*at].1),
-                None => self.nodes.get(&to),
-            });
-            let linked = linked.cloned();
-            match self.node(&mut entry, &path, linked) {
-                Some(node) => {
-                    latest.insert(path.clone(), upper.len());
-                    upper.push((path, node));
-                }
-                None => self.lost += 1,
+        };
+        let named = |path: &str| self.inodes.look_up(path.as_bytes(), true).ok().flatten();
+        for path in NAMED {
+            if let Some(id) = named(path).filter(|id| self.inodes.get(*id).size <= apply::MAX_TEXT)
+            {
+                want(id);
             }
         }
-        for (path, node) in upper {
-            let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
-            let path = format!("{}/{name}", self.real(parent));
-            if FileType::from_raw_mode(node.meta.mode) != FileType::Directory {
-                self.remove(&path, true);
+        for path in apply::DATABASES {
+            if let Some(id) = named(path) {
+                want(id);
             }
-            self.nodes.insert(path, node);
+        }
+        for folder in FOLDERS {
+            let Some(id) = named(folder) else { continue };
+            for (name, _) in self.inodes.children(id) {
+                let path = [folder.as_bytes(), b"/", name].concat();
+                let found = self.inodes.look_up(&path, true).ok().flatten();
+                if let Some(id) = found.filter(|id| self.inodes.get(*id).size <= apply::MAX_TEXT) {
+                    want(id);
+                }
+            }
+        }
+        let every: Result<(), Errno> = self.inodes.each(ROOT, b"", |path, id| {
+            if apply::is_read(path, self.inodes.get(id).size) {
+                want(id);
+            }
+            Ok(())
+        });
+        debug_assert!(every.is_ok());
+        missing
+    }
+
+    /// Reads a layer again, for the bytes of the files in it that are missing.
+    pub(crate) fn fill(&mut self, layer: impl Read, missing: &BTreeMap<u64, Id>) -> io::Result<()> {
+        let mut reader = Reader::new(Stream(layer));
+        let mut number = 0;
+        while reader.next()?.is_some() {
+            if let Some(id) = missing.get(&number) {
+                let mut bytes = Vec::new();
+                reader.read_to_end(&mut bytes)?;
+                self.inodes.keep(*id, bytes);
+            }
+            number += 1;
         }
         Ok(())
     }
 
-    fn node<R: Read>(
-        &mut self,
-        entry: &mut tar::Entry<'_, R>,
-        path: &str,
-        linked: Option<Node>,
-    ) -> Option<Node> {
-        let capability = capability(entry);
-        let header = entry.header();
-        let kind = match header.entry_type() {
-            tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {
-                FileType::RegularFile
-            }
-            tar::EntryType::Directory => FileType::Directory,
-            tar::EntryType::Symlink => FileType::Symlink,
-            tar::EntryType::Char => FileType::CharacterDevice,
-            tar::EntryType::Block => FileType::BlockDevice,
-            tar::EntryType::Fifo => FileType::Fifo,
-            tar::EntryType::Link => return linked,
-            _ => return None,
-        };
-        let meta = Meta {
-            mode: kind.as_raw_mode() | (header.mode().ok()? & 0o7777),
-            uid: owner(&header.as_old().uid, header.uid())?,
-            gid: owner(&header.as_old().gid, header.gid())?,
-            size: entry.size(),
-        };
-        let link = match kind {
-            FileType::Symlink => {
-                Some(String::from_utf8_lossy(&entry.link_name_bytes()?).into_owned())
-            }
-            _ => None,
-        };
-        let real = {
-            let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-            format!("{}/{name}", self.real(parent))
-        };
-        let is_read = |p: &&str| {
-            let text = TEXTS.iter().any(|t| p.starts_with(t)) && meta.size <= MAX_TEXT;
-            text || DATABASES.contains(p) || language::is_read(p, meta.size)
-        };
-        let wanted = kind == FileType::RegularFile
-            && self.kept.saturating_add(meta.size) <= MAX_KEPT
-            && [path, &real].iter().any(is_read);
-        let mut bytes = Vec::new();
-        let digest = if kind == FileType::RegularFile && self.digests && meta.size <= MAX_DIGEST {
-            contents::digest(Copied(entry, wanted.then_some(&mut bytes)), meta.size).ok()?
-        } else {
-            if wanted {
-                entry.take(meta.size).read_to_end(&mut bytes).ok()?;
-            }
-            None
-        };
-        self.kept += bytes.len() as u64;
-        Some(Node {
-            meta,
-            link,
-            bytes: wanted.then(|| Arc::new(bytes)),
-            digest,
-            capability,
-        })
-    }
-
-    /// Removes what is below `path`, and with `itself` also what is there.
-    fn remove(&mut self, path: &str, itself: bool) {
-        if itself {
-            self.nodes.remove(path);
-        }
-        let below = format!("{path}/");
-        let from = (Bound::Included(below.clone()), Bound::Unbounded);
-        let gone: Vec<String> = self
-            .nodes
-            .range(from)
-            .map(|(path, _)| path.clone())
-            .take_while(|path| path.starts_with(&below))
-            .collect();
-        for path in gone {
-            self.nodes.remove(&path);
-        }
+    /// The inode at `path`, a link at its end followed or not.
+    fn look_up(&self, path: &str, follow: bool) -> Result<Option<&Inode>, Errno> {
+        let found = self.inodes.look_up(&unescape(path), follow)?;
+        Ok(found.map(|id| self.inodes.get(id)))
     }
 
     /// What is in the regular file at `path`; `None` when there is none.
     fn bytes(&self, path: &str) -> Result<Option<&[u8]>, Errno> {
-        let Some(node) = self.nodes.get(&self.real(path)) else {
+        let Some(inode) = self.look_up(path, true)? else {
             return Ok(None);
         };
-        match FileType::from_raw_mode(node.meta.mode) {
-            FileType::RegularFile => match &node.bytes {
-                Some(bytes) => Ok(Some(bytes)),
-                None => Err(Errno::FBIG),
-            },
-            FileType::Symlink => Err(Errno::LOOP),
+        match &inode.body {
+            Body::File(File {
+                bytes: Some(bytes), ..
+            }) => Ok(Some(bytes)),
+            Body::File(_) => Err(Errno::FBIG),
             _ => Err(Errno::INVAL),
         }
     }
-
-    /// `path` with every link in it followed, within the root; a loop is cut where it is.
-    fn real(&self, path: &str) -> String {
-        let mut left: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
-        let (mut at, mut links) = (String::new(), 0);
-        while let Some(part) = left.pop() {
-            match part.as_str() {
-                "" | "." => continue,
-                ".." => {
-                    at.truncate(at.rfind('/').unwrap_or(0));
-                    continue;
-                }
-                _ => {}
-            }
-            let next = format!("{at}/{part}");
-            match self.nodes.get(&next).and_then(|node| node.link.as_ref()) {
-                Some(to) if links < MAX_LINKS => {
-                    links += 1;
-                    if to.starts_with('/') {
-                        at.clear();
-                    }
-                    left.extend(to.split('/').rev().map(str::to_owned));
-                }
-                _ => at = next,
-            }
-        }
-        at
-    }
 }
 
-/// Keeps what passes, if it is to be kept.
-struct Copied<'a, R>(R, Option<&'a mut Vec<u8>>);
-
-impl<R: Read> Read for Copied<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.0.read(buffer)?;
-        if let Some(kept) = &mut self.1 {
-            kept.extend_from_slice(&buffer[..read]);
-        }
-        Ok(read)
-    }
-}
+/// Files by their layer, and by their place among its entries.
+pub(crate) type Missing = BTreeMap<usize, BTreeMap<u64, Id>>;
 
 /// Bytes in memory, which nobody writes to.
 #[derive(Debug)]
@@ -299,72 +210,21 @@ impl ReadAt for Kept<'_> {
     }
 }
 
-impl Node {
-    fn contents(&self) -> Contents {
-        match (&self.link, self.digest) {
-            (Some(to), _) => Contents::Link(to.clone()),
-            (None, Some(digest)) => Contents::Digest(digest),
-            _ => Contents::Unknown,
-        }
-    }
-}
-
-/// An owner; a blank field is root, as container runtimes read it.
-fn owner(field: &[u8], read: io::Result<u64>) -> Option<u64> {
-    let blank = field.iter().all(|byte| matches!(byte, 0 | b' '));
-    if blank { Some(0) } else { read.ok() }
-}
-
-/// The attribute `security.capability` of an entry, empty when it has none; `None` when its attributes
-/// cannot be read: a record of PAX may hold any byte, and one with a line's end in it is not read whole.
-fn capability<R: Read>(entry: &mut tar::Entry<'_, R>) -> Option<Vec<u8>> {
-    let Some(records) = entry.pax_extensions().ok()? else {
-        return Some(Vec::new());
-    };
-    let mut found = Vec::new();
-    for record in records {
-        let record = record.ok()?;
-        if record.key_bytes() == CAPABILITY {
-            found = record.value_bytes().to_vec();
-        }
-    }
-    Some(found)
-}
-
-/// A path of an archive as an absolute one; `None` where it leads out.
-fn inside(path: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(path);
-    let mut out = String::new();
-    for part in text.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => return None,
-            part => {
-                out.push('/');
-                out.push_str(part);
-            }
-        }
-    }
-    Some(out)
-}
-
 impl Tree for Layers {
     fn meta(&self, path: &str) -> Result<Option<Meta>, Errno> {
-        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let path = format!("{}/{name}", self.real(parent));
-        Ok(self.nodes.get(&path).map(|node| node.meta))
+        Ok(self.look_up(path, false)?.map(Inode::meta))
     }
 
     fn contents(&self, path: &str) -> Contents {
-        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let found = self.nodes.get(&format!("{}/{name}", self.real(parent)));
-        found.map_or(Contents::Unknown, Node::contents)
+        match self.look_up(path, false) {
+            Ok(Some(inode)) => inode.contents(),
+            _ => Contents::Unknown,
+        }
     }
 
     fn capability(&self, path: &str) -> Option<Vec<u8>> {
-        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let node = self.nodes.get(&format!("{}/{name}", self.real(parent)))?;
-        node.capability.clone()
+        let inode = self.look_up(path, false).ok()??;
+        Some(inode.capability.clone())
     }
 
     fn open(&self, path: &str) -> Result<Option<Box<dyn ReadAt + '_>>, Errno> {
@@ -378,29 +238,66 @@ impl Tree for Layers {
     }
 
     fn names(&self, path: &str) -> Result<Vec<String>, Errno> {
-        let below = format!("{}/", self.real(path));
-        let from = (Bound::Included(below.clone()), Bound::Unbounded);
-        let within = self.nodes.range(from).map(|(path, _)| path);
-        Ok(within
-            .map_while(|path| path.strip_prefix(&below))
-            .filter(|name| !name.contains('/'))
-            .map(str::to_owned)
-            .collect())
+        let Some(id) = self.inodes.look_up(&unescape(path), true)? else {
+            return Ok(Vec::new());
+        };
+        let children = self.inodes.children(id);
+        Ok(children.map(|(name, _)| escape(name)).collect())
     }
 
     fn is_program(&self, path: &str) -> bool {
-        self.nodes.get(&self.real(path)).is_some_and(|node| {
-            FileType::from_raw_mode(node.meta.mode) == FileType::RegularFile
-                && node.meta.mode & 0o111 != 0
-        })
+        matches!(self.look_up(path, true), Ok(Some(inode))
+            if matches!(inode.body, Body::File(_)) && inode.mode & 0o111 != 0)
     }
 
     fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<u64> {
-        for (path, node) in &self.nodes {
-            let (look, attribute) = (|| node.contents(), || node.capability.clone());
-            tree::keep(selectors, node.meta, path, out, look, attribute)?;
+        let mut keep = |path: &[u8], id: Id| {
+            let inode = self.inodes.get(id);
+            let (look, attribute) = (|| inode.contents(), || Some(inode.capability.clone()));
+            tree::keep(selectors, inode.meta(), &escape(path), out, look, attribute)
+        };
+        self.inodes.each(ROOT, b"", &mut keep)?;
+        let (behind, lost) = self.starts_behind_links(selectors);
+        for (start, id) in behind {
+            // A link itself was met on the way.
+            if self.inodes.look_up(&start, false) == Ok(Some(id)) {
+                keep(&start, id)?;
+            }
+            self.inodes.each(id, &start, &mut keep)?;
         }
-        Ok(self.lost)
+        Ok(lost)
+    }
+}
+
+impl Layers {
+    /// Directories below which to look that lie behind links, as /home on some systems does: what is in
+    /// them has another name where it lies. Also how many cannot be looked at.
+    fn starts_behind_links(&self, selectors: &[&FileSelector]) -> (Vec<(Vec<u8>, Id)>, u64) {
+        let (mut behind, mut lost) = (Vec::<(Vec<u8>, Id)>::new(), 0);
+        for start in tree::starts(selectors) {
+            let start = clean(&unescape(&start));
+            let ends = (1..=start.len()).filter(|at| matches!(start.get(*at), None | Some(b'/')));
+            let is_link = |at: &usize| {
+                let found = self.inodes.look_up(&start[..*at], false).ok().flatten();
+                found.is_some_and(|id| matches!(self.inodes.get(id).body, Body::Link(_)))
+            };
+            let Some(link) = ends.rev().find(is_link) else {
+                continue;
+            };
+            // One that lies below another one is passed there.
+            let above = |(other, _): &(Vec<u8>, Id)| {
+                other.len() >= link && start.starts_with(&[other, &b"/"[..]].concat())
+            };
+            if behind.iter().any(above) {
+                continue;
+            }
+            match self.inodes.look_up(&start, true) {
+                Ok(Some(id)) if self.inodes.is_directory(id) => behind.push((start, id)),
+                Ok(None) => {}
+                Ok(Some(_)) | Err(_) => lost += 1,
+            }
+        }
+        (behind, lost)
     }
 }
 

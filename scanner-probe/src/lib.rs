@@ -9,8 +9,6 @@ pub mod archive;
 mod changes;
 mod contents;
 mod end;
-#[cfg(feature = "archive")]
-mod headers;
 mod language;
 #[cfg(feature = "archive")]
 pub mod layers;
@@ -18,6 +16,8 @@ mod packages;
 pub mod procs;
 pub mod root;
 mod subject;
+#[cfg(feature = "archive")]
+mod tar;
 pub mod tree;
 mod walk;
 

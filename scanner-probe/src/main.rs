@@ -35,13 +35,13 @@ fn main() -> ExitCode {
     let result = match args.as_slice() {
         ["wait", seconds] => wait(seconds),
         ["serve"] => serve(),
-        ["gate", limit] => seconds(limit).and_then(canary::gate),
+        ["barrier", limit] => seconds(limit).and_then(canary::barrier),
         ["canary", timeout, addresses @ ..] => canary::canary(timeout, addresses),
         ["collect", target, nonce, limit] => collect(target, nonce, limit),
         ["root", folder, nonce, limit] => look(Path::new(folder), None, "", nonce, limit),
         _ => Err(
             "usage: wait SECONDS | serve | collect CONTAINER-ID NONCE SECONDS | root FOLDER NONCE SECONDS \
-             | gate SECONDS | canary MILLISECONDS ADDRESS:PORT..."
+             | barrier SECONDS | canary MILLISECONDS ADDRESS:PORT..."
                 .into(),
         ),
     };

@@ -12,6 +12,8 @@ use std::{
     io::{self, Write},
 };
 
+use sha2::{Digest as _, Sha256};
+
 use crate::{end::End, tree::Tree};
 
 /// Where apk keeps what is installed, by the versions of Alpine.
@@ -38,12 +40,7 @@ pub(crate) fn packages(root: &dyn Tree, out: &mut impl Write) -> io::Result<End>
     for path in dpkg {
         found.text(root, "@dpkg", &path, &keys, out)?;
     }
-    for path in APK {
-        // Where /lib leads to /usr/lib both names are one database.
-        if found.text(root, "@apk", path, &["P:", "V:", "A:"], out)? {
-            break;
-        }
-    }
+    found.apk(root, out)?;
     let mut seen = BTreeSet::new();
     for place in RPM {
         found.rpm(root, place, &mut seen, out)?;
@@ -68,7 +65,7 @@ impl Found {
         }
     }
 
-    /// Writes the lines of a text database that start with one of `keys`; whether there is one.
+    /// Writes the lines of a text database that start with one of `keys`.
     fn text(
         &mut self,
         root: &dyn Tree,
@@ -76,9 +73,9 @@ impl Found {
         path: &str,
         keys: &[&str],
         out: &mut impl Write,
-    ) -> io::Result<bool> {
+    ) -> io::Result<()> {
         match root.text(path) {
-            Ok(None) => return Ok(false),
+            Ok(None) => {}
             Err(error) => self.lost(path, error),
             Ok(Some(text)) => {
                 self.known = true;
@@ -86,7 +83,34 @@ impl Found {
                 crate::accounts::fields(&text, keys, out)?;
             }
         }
-        Ok(true)
+        Ok(())
+    }
+
+    /// Writes the packages of both databases of apk, each once: where /lib leads to /usr/lib they are one,
+    /// and where they are two either may be the one in use.
+    fn apk(&mut self, root: &dyn Tree, out: &mut impl Write) -> io::Result<()> {
+        let mut seen = BTreeSet::new();
+        for path in APK {
+            let text = match root.text(path) {
+                Ok(None) => continue,
+                Ok(Some(text)) => text,
+                Err(error) => {
+                    self.lost(path, error);
+                    continue;
+                }
+            };
+            self.known = true;
+            writeln!(out, "@apk")?;
+            for package in text.split("\n\n") {
+                let mut lines = Vec::new();
+                crate::accounts::fields(package, &["P:", "V:", "A:"], &mut lines)?;
+                let digest: [u8; 32] = Sha256::digest(&lines).into();
+                if seen.insert(digest) {
+                    out.write_all(&lines)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Writes the packages of the rpm database in `place` that `seen` does not have: both places

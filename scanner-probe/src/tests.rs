@@ -262,3 +262,49 @@ fn what_a_walk_comes_by_anyway_is_walked_once() {
     let found = look(dir.path(), &request(&[Section::Files], vec![selector]));
     assert_eq!(paths(&found), ["/tmp/a/tool"]);
 }
+
+#[test]
+fn a_start_that_is_a_link_is_followed_within_the_root_whatever_else_is_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    fs::create_dir_all(root.join("var/home/bob/.ssh")).unwrap();
+    fs::create_dir_all(root.join("var/roothome")).unwrap();
+    fs::write(root.join("var/home/bob/.ssh/keys"), "k").unwrap();
+    fs::write(root.join("var/roothome/keys"), "k").unwrap();
+    // Relative, absolute, through another link, to nothing, and in a circle.
+    symlink("var/home", root.join("home")).unwrap();
+    symlink("/var/roothome", root.join("root")).unwrap();
+    symlink("home/bob", root.join("bob")).unwrap();
+    symlink("nowhere", root.join("gone")).unwrap();
+    symlink("/etc", root.join("out")).unwrap();
+    symlink("round", root.join("round")).unwrap();
+    let under = |starts: &[&str]| FileSelector {
+        under: starts.iter().map(|start| (*start).to_owned()).collect(),
+        name: vec!["keys".into(), "hostname".into()],
+        ..FileSelector::default()
+    };
+    let asked = under(&["/home", "/root", "/bob", "/home/bob/.ssh", "/gone", "/out"]);
+    let expected = ["/bob/.ssh/keys", "/home/bob/.ssh/keys", "/root/keys"];
+    let all = under(&["/"]);
+    for others in [vec![], vec![all.clone()], vec![under(&["/var"]), all]] {
+        let selectors = [vec![asked.clone()], others].concat();
+        for by_hand in [false, true] {
+            let opened = if by_hand {
+                Root::open_by_hand(root)
+            } else {
+                Root::open(root)
+            };
+            let walked: Vec<&FileSelector> = selectors.iter().collect();
+            let mut out = Vec::new();
+            let lost = opened.unwrap().walk(&walked, &mut out).unwrap();
+            let lines = String::from_utf8(out).unwrap();
+            let found = lines.lines().filter_map(|line| line.rsplit(' ').next());
+            let mut below: Vec<&str> = found.filter(|path| !path.starts_with("/var")).collect();
+            below.sort_unstable();
+            assert_eq!((below, lost), (expected.to_vec(), 0), "{selectors:?}");
+        }
+    }
+    let circle = under(&["/round"]);
+    let opened = Root::open(root).unwrap();
+    assert_eq!(opened.walk(&[&circle], &mut Vec::new()).unwrap(), 1);
+}

@@ -147,6 +147,20 @@ pub(crate) fn files(
     Ok(lost + tree.walk(&walked, out)?)
 }
 
+/// Directories below which all selections lie, in order.
+pub(crate) fn starts(selectors: &[&FileSelector]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for selector in selectors {
+        if selector.under.is_empty() {
+            all.push("/".into());
+        }
+        all.extend(selector.under.iter().cloned());
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
 /// Writes `path` as a line `MODE UID GID SIZE PATH` if one of `selectors` keeps it, and what is in
 /// it if one of those asks for that.
 pub(crate) fn keep(

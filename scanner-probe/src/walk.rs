@@ -6,7 +6,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat},
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat},
     io::Errno,
 };
 use scanner_inventory::FileSelector;
@@ -35,23 +35,29 @@ pub(crate) fn walk(
         lost: 0,
         seen: 0,
     };
-    let starts = starts(selectors);
+    let starts = tree::starts(selectors);
     for start in &starts {
         if seen_from_above(root, start, &starts) {
             continue;
         }
         let dir = match root.stat(start) {
             Ok(Some(stat)) => {
-                walk.device = stat.st_dev;
                 let (look, attribute) = (|| root.contents(start), || root.capability(start));
                 tree::keep(selectors, meta(&stat), start, out, look, attribute)?;
-                root.resolve(start, OFlags::DIRECTORY | OFlags::NOFOLLOW)
+                // A start that is a link, as /home is on some systems, is the directory that it leads to
+                // within the root, under the name that was asked for.
+                match root.resolve(start, OFlags::DIRECTORY) {
+                    Err(Errno::NOENT) if is(&stat, FileType::Symlink) => continue,
+                    other => other,
+                }
             }
             Ok(None) => continue,
             Err(error) => Err(error),
         };
-        match dir {
-            Ok(dir) => {
+        let entered = dir.and_then(|dir| Ok((fstat(&dir)?.st_dev, dir)));
+        match entered {
+            Ok((device, dir)) => {
+                walk.device = device;
                 let prefix = start.trim_end_matches('/').to_owned();
                 walk.enter(&dir, &prefix, 0, out)?;
             }
@@ -61,35 +67,27 @@ pub(crate) fn walk(
     Ok(walk.lost)
 }
 
-/// Directories below which all selections lie, in order.
-fn starts(selectors: &[&FileSelector]) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    for selector in selectors {
-        if selector.under.is_empty() {
-            all.push("/".into());
-        }
-        all.extend(selector.under.iter().cloned());
-    }
-    all.sort();
-    all.dedup();
-    all
-}
-
-/// Whether the walk of another start comes by this one: it lies below, and nothing is mounted between.
+/// Whether the walk of another start comes by this one: it lies below, and no mount and no link is between.
 /// What cannot be looked at is not seen from above.
 fn seen_from_above(root: &Root, start: &str, starts: &[String]) -> bool {
-    let device = |path: &str| root.stat(path).ok().flatten().map(|stat| stat.st_dev);
+    let device = |stat: &Stat| is(stat, FileType::Directory).then_some(stat.st_dev);
+    let looked_at = |path: &str| root.stat(path).ok().flatten();
     let above = starts.iter().rev().find(|other| {
         *other != start && start.starts_with(&format!("{}/", other.trim_end_matches('/')))
     });
     let Some(above) = above else { return false };
-    let Some(walked) = device(above) else {
+    let entered = root.resolve(above, OFlags::DIRECTORY | OFlags::PATH);
+    let Some(walked) = entered.and_then(|dir| fstat(&dir)).ok() else {
         return false;
     };
     let way = start.match_indices('/').map(|(at, _)| &start[..at]);
     way.filter(|path| path.len() > above.len())
         .chain([start])
-        .all(|path| device(path) == Some(walked))
+        .all(|path| looked_at(path).as_ref().and_then(device) == Some(walked.st_dev))
+}
+
+fn is(stat: &Stat, kind: FileType) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == kind
 }
 
 struct Walk<'a> {
@@ -140,8 +138,7 @@ impl Walk<'_> {
             let look = || self.root.contents.of(dir.as_fd(), name);
             let attribute = || contents::capability(dir.as_fd(), name);
             tree::keep(self.selectors, meta(&stat), &below, out, look, attribute)?;
-            let is_dir = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-            if !is_dir || stat.st_dev != self.device {
+            if !is(&stat, FileType::Directory) || stat.st_dev != self.device {
                 continue;
             }
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

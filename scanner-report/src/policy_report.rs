@@ -164,7 +164,7 @@ fn metadata(view: &View<'_>) -> Value {
     }
 }
 
-/// A name that Kubernetes takes and that no other pair has: the digest tells those apart of which the
+/// A name that Kubernetes takes and that no other pair has: the digest differs where the
 /// readable part is the same.
 fn name(pod: &str, container: &str) -> String {
     let digest = hex::encode(Sha256::digest(format!("{pod}\n{container}")));

@@ -45,7 +45,7 @@ impl Program {
         let seconds = |text: &str| text.parse().unwrap_or_default();
         match words.as_slice() {
             [PROBE, "wait", limit] => Self::Wait(seconds(limit)),
-            [PROBE, "gate" | "barrier", limit] => Self::Barrier(seconds(limit)),
+            [PROBE, "barrier", limit] => Self::Barrier(seconds(limit)),
             [program, ..] if program.ends_with("does-not-exist") => Self::Missing,
             _ => Self::Other,
         }

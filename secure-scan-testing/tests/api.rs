@@ -289,7 +289,7 @@ async fn a_pod_that_is_made_runs_and_ends_at_its_deadline() {
     let api: Api<Pod> = Api::namespaced(client(&cluster), "shop");
     let pod = object(json!({"metadata": {"name": "own"}, "spec": {
         "activeDeadlineSeconds": 30, "restartPolicy": "Never",
-        "initContainers": [{"name": "first", "image": "i", "command": ["/secure-scan-probe", "gate", "5"]}],
+        "initContainers": [{"name": "first", "image": "i", "command": ["/secure-scan-probe", "barrier", "5"]}],
         "containers": [{"name": "own", "image": "registry.example/own:1"}],
     }}));
     api.create(&PostParams::default(), &pod)

@@ -19,7 +19,7 @@ use scanner_k8s::{
     plan::sidecar_options::{Keep, Mode, Pull},
     scan::PrepareError,
 };
-use scanner_policy::{Profile, profile::Source};
+use scanner_policy::Profile;
 use secure_scan_testing::{FakeCluster, Fault, Target, samples};
 use serde_json::{Value, json};
 
@@ -42,8 +42,8 @@ fn cluster(target: impl Into<Target>) -> FakeCluster {
 
 /// Compiled once: that takes longer than a scan.
 static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| {
-    let source = Source::shipped("container-baseline").expect("a profile");
-    Arc::new(Profile::parse(&source.text, &source.file).expect("a profile"))
+    let profile = Profile::shipped("container-baseline").expect("a profile");
+    Arc::new(profile)
 });
 
 async fn prepare(cluster: &FakeCluster, strategy: Strategy) -> Result<PreparedScan, PrepareError> {

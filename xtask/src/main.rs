@@ -1,5 +1,6 @@
 //! Developer tasks of secure-scan.
 
+mod archives;
 mod bench;
 mod chart;
 mod cluster;
@@ -33,6 +34,8 @@ enum Task {
     Bench(bench::Args),
     /// Have reports read by their own consumers: SAF CLI, SARIF multitool, a browser and others
     Consumers,
+    /// Hold the reading of images to what containerd's own code unpacks: random layers, and each writer's
+    Archives,
     /// Have Helm render the guard's chart, and compare it with `secure-scan guard render`
     Chart,
     /// Build the image of the probe: an OCI image layout in a tar file, reproducible
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Demo(cluster) => demo::run(&cluster),
         Task::Bench(args) => bench::run(&args),
         Task::Consumers => consumers::task(),
+        Task::Archives => archives::run(true).map(consumers::code),
         Task::Chart => chart::run().map(consumers::code),
         Task::ProbeImage(args) => image::run(&args),
         Task::Tidy => tidy::run(),

@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, ensure};
 
 use crate::{
-    chart,
+    archives, chart,
     cluster::{self, Cluster},
     consumers::{self, Outcome},
     lab,
@@ -63,6 +63,7 @@ pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
     }
     let mut absent = 0;
     for (name, outcome) in [
+        (archives::NAME, archives::run(cluster.is_lab())),
         ("reports, read by their consumers", consumers::run()),
         ("the guard's chart, rendered by Helm", chart::run()),
     ] {
@@ -82,7 +83,7 @@ pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
         say(&format!("== end-to-end tests: FAILED: {error:#}"));
         failed += 1;
     }
-    let passed = STEPS.len() + TOOLS.len() + 3 - failed - absent;
+    let passed = STEPS.len() + TOOLS.len() + 4 - failed - absent;
     say(&format!(
         "steps: {passed} passed, {failed} failed, {absent} not run"
     ));

@@ -131,7 +131,9 @@ fn check(root: &Path, files: &BTreeSet<String>, words: &Words) -> Result<Vec<Vio
 
 /// What kind of prose a file holds, other than one in Rust.
 fn prose(path: &str) -> Option<Scope> {
-    let shipped = path.starts_with("profiles/") || path.starts_with("policies/");
+    let shipped = ["scanner-policy/profiles/", "scanner-policy/policies/"]
+        .iter()
+        .any(|folder| path.starts_with(folder));
     match Path::new(path).extension()?.to_str()? {
         "md" if path != HISTORY => Some(Scope::Docs),
         "yaml" if shipped && !is_test_file(path) => Some(Scope::Output),

@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use scanner_policy::{Keyless, Policy, Signature, policy::Signer};
+use secure_scan::{
+    Policy, Signature,
+    profiles::{policy::Signer, signature::Keyless},
+};
 
-use crate::{Problem, profile::read_file};
+use crate::{problem::Problem, profile::read_file};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Policy")]
@@ -71,11 +74,9 @@ pub(super) fn read(
             certificate_identity,
             certificate_oidc_issuer,
         } => {
-            let who = Keyless {
-                trusted_root: &named(trusted_root, "the trust root")?,
-                identity: certificate_identity,
-                issuer: certificate_oidc_issuer,
-            };
+            let trusted_root = named(trusted_root, "the trust root")?;
+            let (identity, issuer) = (certificate_identity, certificate_oidc_issuer);
+            let who = Keyless::new(&trusted_root, identity, issuer);
             (
                 Signature::read_keyless(&who, &bundle),
                 "give the sigstore bundle that cosign 3 stored with the image, and the trust root as \

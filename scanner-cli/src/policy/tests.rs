@@ -1,9 +1,10 @@
 //! Tests of which severity and thresholds decide, by policy and by argument.
 
 use clap::Parser;
-use scanner_core::{
-    finding::{CheckResult, CheckStatus, Findings, ProfileRef},
-    report::Verdict,
+use secure_scan::{
+    Verdict,
+    finding::{CheckResult, EngineRef, Findings},
+    jiff,
 };
 
 use super::*;
@@ -16,34 +17,8 @@ struct Line {
 
 /// One failed check of severity high.
 fn failed() -> Findings {
-    let result = CheckResult {
-        id: "a".into(),
-        title: String::new(),
-        severity: Severity::High,
-        status: CheckStatus::Fail,
-        message: String::new(),
-        evidence: Vec::new(),
-        evidence_total: 0,
-        rationale: String::new(),
-        fix: String::new(),
-        limits: Vec::new(),
-        tags: Vec::new(),
-        references: Vec::new(),
-        waiver: None,
-    };
-    Findings {
-        profile: ProfileRef {
-            name: "p".into(),
-            version: "1".into(),
-            title: String::new(),
-            digest: String::new(),
-            inputs: std::collections::BTreeMap::default(),
-            selection: Vec::new(),
-        },
-        results: vec![result],
-        waivers: None,
-        thresholds: None,
-    }
+    let result = CheckResult::new("a", "", Severity::High).fail(Vec::new());
+    Findings::new(EngineRef::new("p", "1"), vec![result])
 }
 
 /// The verdict on one failed check of severity high, and the severity that decided.
@@ -56,11 +31,11 @@ fn verdict(policy: &str, arguments: &[&str]) -> (Verdict, Option<Severity>) {
     let line = Line::parse_from(line.iter().chain(arguments));
     let decided =
         decide(&line.policy).unwrap_or_else(|problem| unreachable!("{}", problem.message));
-    let findings = decided.judge.apply(failed());
-    (
-        Verdict::of(&findings, decided.fail_on),
-        findings.fail_on(decided.fail_on),
-    )
+    let (policy, today) = (decided.policy, jiff::civil::date(2026, 1, 31));
+    let findings = policy.finding_rules().apply(failed(), today);
+    let threshold = policy.threshold();
+    let from = findings.fail_on(threshold);
+    (Verdict::of(&[findings], threshold), from)
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::{
     verify::chain_holds,
 };
 
-/// Longest log in bytes; what comes after is told as lost.
+/// Longest log in bytes; what comes after is reported as lost.
 const MAX_BYTES: usize = 64 << 20;
 
 /// Why a log could not be closed as it should.
@@ -31,7 +31,7 @@ pub enum CloseError {
     Closed,
 }
 
-/// A log that is being written. Recording does not fail: what is lost is told when it is closed.
+/// A log that is being written. Recording does not fail: what is lost is reported when it is closed.
 pub struct AuditLog(Mutex<State>);
 
 struct State {

@@ -162,11 +162,11 @@ impl<'a> Reconciler<'a> {
     /// What came of it, once the server's whole log was read.
     pub fn finish(mut self) -> Reconciliation {
         for ours in self.calls.values() {
-            let told = describe(ours.call);
+            let text = describe(ours.call);
             match (ours.stages.is_empty(), ours.status) {
                 (false, _) => self.found.matched += 1,
-                (true, Some(_)) => self.found.missing.push(told),
-                (true, None) => self.found.never_arrived.push(told),
+                (true, Some(_)) => self.found.missing.push(text),
+                (true, None) => self.found.never_arrived.push(text),
             }
         }
         self.found
@@ -187,10 +187,10 @@ impl<'a> Reconciler<'a> {
             if !first {
                 wrong.push("its Audit-ID was used more than once".into());
             }
-            let told = wrong
+            let texts = wrong
                 .into_iter()
                 .map(|why| format!("{why}: {}", event.show()));
-            self.found.alarms.extend(told);
+            self.found.alarms.extend(texts);
             return;
         }
         if self.is_lent(event) {

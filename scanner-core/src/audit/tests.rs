@@ -92,7 +92,7 @@ fn a_log_that_nobody_closed_says_so() {
 }
 
 #[test]
-fn what_comes_after_the_end_or_cannot_be_written_is_told() {
+fn what_comes_after_the_end_or_cannot_be_written_is_reported() {
     struct Full;
     impl std::io::Write for Full {
         fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
@@ -222,7 +222,7 @@ proptest! {
 }
 
 #[test]
-fn a_log_that_somebody_wrote_anew_is_told_by_its_key() {
+fn a_log_that_somebody_wrote_anew_is_recognized_by_its_key() {
     let (_, key) = closed();
     let forged = log();
     forged.close().unwrap();
@@ -300,7 +300,7 @@ fn a_lent_token_may_do_what_it_was_lent_for_and_nothing_else() {
 }
 
 #[test]
-fn what_the_server_does_not_have_is_told() {
+fn what_the_server_does_not_have_is_reported() {
     let found = reconciled(&[]);
     assert_eq!(found.missing.len(), 1, "the answered call");
     assert_eq!(found.never_arrived.len(), 1, "the call without an answer");
@@ -308,7 +308,7 @@ fn what_the_server_does_not_have_is_told() {
 }
 
 #[test]
-fn a_server_s_log_that_begins_too_late_is_told_as_such() {
+fn a_server_s_log_that_begins_too_late_is_reported_as_such() {
     let at = |time: &str| {
         let mut other = without_credential(event("c", "somebody", 200));
         other["requestReceivedTimestamp"] = json!(time);

@@ -1,6 +1,6 @@
-//! What gates decide on: facts of the target's pod and of what surrounds it, as the server gives them.
+//! What gates decide on: facts of the target's pod and of what surrounds it, as the server reports them.
 
-use scanner_inventory::PodFacts;
+use scanner_inventory::{Collected, PodFacts};
 
 /// Something that was asked of the cluster, or why it is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub struct Needs {
 /// Everything that gates decide on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GateFacts {
-    /// What the pod's specification and status say of the container.
-    pub pod: PodFacts,
+    /// What the pod's specification and status say of the container; not known by default, which is never evidence.
+    pub pod: Collected<PodFacts>,
     /// `runAsUser` of the container or the pod.
     pub run_as_user: Option<i64>,
     /// User id that the node says the container was started with, where it does.

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Setup, panic};
+use super::{panic, setup::Setup};
 use crate::{
     cause::chain,
     control::{ControlError, ReleaseError},

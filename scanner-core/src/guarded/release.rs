@@ -8,9 +8,9 @@ use std::{
 use futures_util::FutureExt as _;
 
 use super::{
-    Setup,
     panic::internal,
     record::{Released, RunRecord},
+    setup::Setup,
 };
 use crate::{
     control::{ControlError, ControlScope, ReleaseError, SecurityControl},

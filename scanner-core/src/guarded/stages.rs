@@ -1,6 +1,6 @@
 //! The stages up to the look into the target, each taking the value that the one before it made.
 
-use super::{Setup, record::RunRecord};
+use super::{record::RunRecord, setup::Setup};
 use crate::{
     cause::chain,
     control::{ControlScope, Phase, SecurityControl, VerifyError},

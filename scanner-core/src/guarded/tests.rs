@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 
 use super::*;
 use crate::{
-    AccessError, ControlError, EnforcedControls, Evaluation, Evidence, OpenContext,
+    AccessError, ControlError, EnforcedControls, Evaluation, Evidence, OpenContext, Phase,
     PreparedControls, ScanEngine, ScanPlan, ScanStrategy, SecurityControl, StrategyError, Subject,
     Target, TargetAccess, Verdict,
     alert::SecurityAlert,

@@ -20,6 +20,26 @@ fn packages_that_were_removed_are_not_installed() {
     assert_eq!(unreadable, 0);
 }
 
+#[test]
+fn packages_of_every_state_that_leaves_files_are_installed() {
+    for (state, is_installed) in [
+        ("installed", true),
+        ("triggers-pending", true),
+        ("triggers-awaited", true),
+        ("half-configured", true),
+        ("unpacked", true),
+        ("half-installed", true),
+        ("config-files", false),
+        ("not-installed", false),
+    ] {
+        for want in ["install ok", "hold ok", "deinstall reinstreq"] {
+            let text = format!("@dpkg\nPackage: a\nStatus: {want} {state}\nVersion: 1\n");
+            let (found, _) = packages(&lines(&text));
+            assert_eq!(found.len(), usize::from(is_installed), "{want} {state}");
+        }
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn hostile_lines_never_panic(

@@ -16,12 +16,13 @@ use kube::{ResourceExt as _, api::ListParams};
 use scanner_core::{
     Target,
     gate::{GateFacts, Known, Limit, Needs, NetworkPolicyFact, ServiceFact, Siblings},
-    inventory::PodFacts,
+    inventory::{Collected, PodFacts},
 };
 
 use crate::{
     api::{call::call, client::OperatorClient},
     plan::{preflight::Allowed, resolve::target_of},
+    pod::containers,
 };
 
 /// Objects of one kind that are listed at most.
@@ -41,11 +42,13 @@ pub(crate) async fn collect(
     operator: &OperatorClient,
     pod: &Pod,
     target: &Target,
-    facts: PodFacts,
+    facts: Collected<PodFacts>,
     needs: Needs,
     allowed: &Allowed,
 ) -> GateFacts {
-    let container = facts.containers.iter().find(|c| c.target).cloned();
+    let containers = facts.data().map(|facts| facts.containers.as_slice());
+    let mut containers = containers.unwrap_or_default().iter();
+    let container = containers.find(|c| c.target).cloned();
     let container = container.unwrap_or_default();
     let lists = Lists {
         operator,
@@ -70,10 +73,7 @@ pub(crate) async fn collect(
 }
 
 fn running_uid(pod: &Pod, target: &Target) -> Option<i64> {
-    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
-    let status = statuses
-        .iter()
-        .find(|s| s.name == target.container.as_str())?;
+    let status = containers::status(pod, target.container.as_str())?;
     Some(status.user.as_ref()?.linux.as_ref()?.uid)
 }
 

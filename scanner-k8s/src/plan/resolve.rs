@@ -13,6 +13,7 @@ use crate::api::{
 };
 use crate::names::DEFAULT_CONTAINER;
 use crate::names::SIDECAR_LABEL;
+use crate::pod::containers;
 
 /// Why there is no target.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,9 @@ pub enum ResolveError {
     /// The namespace has no such pod.
     #[error("pod {1} not found in namespace {0}")]
     NoPod(String, String),
+    /// Another pod has taken the name.
+    #[error("pod {1} in namespace {0} is not the one that was meant: it was replaced")]
+    Replaced(String, String),
     /// The server cannot read the selector.
     #[error("invalid label selector {0:?}: {1}")]
     Selector(String, String),
@@ -80,6 +84,9 @@ impl ResolveError {
             Self::Ambiguous { .. } => Remedy::NameOnePod,
             Self::WhichContainer(..) | Self::NoContainer(..) => Remedy::NameContainer,
             Self::NotRunning(..) => Remedy::scan_again("once it runs"),
+            Self::Replaced(..) => {
+                Remedy::advice("list the pods again, and scan the one that runs now")
+            }
             Self::NotRunnable(_) => Remedy::UseImage,
             Self::Malformed(_) => return None,
         })
@@ -98,7 +105,7 @@ pub async fn resolve(
     let namespace = request.namespace.as_str();
     let api = operator.api::<Pod>(namespace);
     let pod = match &request.pod {
-        PodSelection::Name(name) => {
+        PodSelection::Name(name) | PodSelection::Pinned { name, .. } => {
             let what = format!("get pod {name} in namespace {namespace}");
             match call(what, api.get(name.as_str())).await {
                 Ok(pod) => pod,
@@ -135,6 +142,12 @@ pub async fn resolve(
             }
         }
     };
+    if let PodSelection::Pinned { name, uid } = &request.pod
+        && pod.metadata.uid.as_ref() != Some(uid)
+    {
+        let (namespace, name) = (namespace.to_owned(), name.to_string());
+        return Err(ResolveError::Replaced(namespace, name));
+    }
     let target = target_of(&pod, request.container.as_ref())?;
     Ok((target, pod))
 }
@@ -183,18 +196,14 @@ pub(crate) fn target_of(pod: &Pod, wanted: Option<&ContainerName>) -> Result<Tar
             ));
         }
     };
-    let Some(container) = spec.containers.iter().find(|c| c.name == name) else {
+    let Some(container) = containers::of_name(spec, name) else {
         return Err(ResolveError::NoContainer(
             pod.name_any(),
             name.into(),
-            names.join(", "),
+            containers::names(spec).join(", "),
         ));
     };
-    let statuses = pod
-        .status
-        .as_ref()
-        .and_then(|s| s.container_statuses.as_deref());
-    let status = statuses.unwrap_or_default().iter().find(|s| s.name == name);
+    let status = containers::status(pod, name);
     let running = status.filter(|s| s.state.as_ref().is_some_and(|s| s.running.is_some()));
     let Some(running) = running else {
         return Err(ResolveError::NotRunning(
@@ -209,7 +218,7 @@ pub(crate) fn target_of(pod: &Pod, wanted: Option<&ContainerName>) -> Result<Tar
         pod_uid: pod.uid().ok_or(ResolveError::Malformed("a UID"))?,
         container: parse(Some(name.to_owned()))?,
         container_id: running.container_id.clone().unwrap_or_default(),
-        image: container.image.clone().unwrap_or_default(),
+        image: container.image.unwrap_or_default(),
         image_id: running.image_id.clone(),
         node: spec.node_name.clone().unwrap_or_default(),
         restarts: running.restart_count,

@@ -4,8 +4,10 @@ use k8s_openapi::api::core::v1::{AppArmorProfile, Namespace, Pod, PodSpec};
 use kube::{ResourceExt as _, core::PartialObjectMeta};
 use scanner_core::Target;
 
-use crate::api::{call::call_with_retry, client::OperatorClient};
 use std::collections::BTreeSet;
+
+use super::containers;
+use crate::api::{call::call_with_retry, client::OperatorClient};
 
 const RUNTIME_DEFAULT: &str = "RuntimeDefault";
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
@@ -48,15 +50,7 @@ pub struct TargetContext {
 pub(crate) fn of(pod: &Pod, target: &Target) -> TargetContext {
     let name = target.container.as_str();
     let spec = of_spec(&pod.spec.clone().unwrap_or_default(), name);
-    let statuses = pod
-        .status
-        .as_ref()
-        .and_then(|s| s.container_statuses.as_deref());
-    let reported = statuses
-        .unwrap_or_default()
-        .iter()
-        .find(|s| s.name == name)
-        .and_then(|s| s.user.as_ref()?.linux.as_ref());
+    let reported = containers::status(pod, name).and_then(|s| s.user.as_ref()?.linux.as_ref());
     TargetContext {
         uid: reported.map(|user| user.uid).or(spec.uid),
         gid: reported.map(|user| user.gid).or(spec.gid),
@@ -66,9 +60,9 @@ pub(crate) fn of(pod: &Pod, target: &Target) -> TargetContext {
 
 /// The target as its specification says that it runs.
 pub(crate) fn of_spec(spec: &PodSpec, name: &str) -> TargetContext {
-    let container = spec.containers.iter().find(|c| c.name == name);
+    let container = containers::of_name(spec, name);
     let own = container
-        .and_then(|c| c.security_context.clone())
+        .and_then(|c| c.security_context)
         .unwrap_or_default();
     let shared = spec.security_context.clone().unwrap_or_default();
     let capabilities = own.capabilities.unwrap_or_default();

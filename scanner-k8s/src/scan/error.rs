@@ -47,6 +47,12 @@ pub enum PrepareError {
     /// Two engines have one name, so that their results could not be told apart.
     #[error("two engines are named {0:?}")]
     EngineName(String),
+    /// There is nothing that would evaluate what is found.
+    #[error("a scan needs at least one engine")]
+    NoEngine,
+    /// A name that was given cannot be one.
+    #[error(transparent)]
+    Name(#[from] scanner_core::target::InvalidName),
     /// A fault of secure-scan itself.
     #[error("no name could be made for the scan")]
     Internal,
@@ -78,7 +84,9 @@ impl PrepareError {
             | Self::Lease(_)
             | Self::ControlId(_)
             | Self::UnknownControl(_)
-            | Self::EngineName(_) => PrepareErrorKind::Usage,
+            | Self::EngineName(_)
+            | Self::NoEngine
+            | Self::Name(_) => PrepareErrorKind::Usage,
             Self::Resolve(ResolveError::Call(error)) | Self::Call(error) => {
                 if error.is_forbidden() {
                     PrepareErrorKind::Forbidden
@@ -114,6 +122,8 @@ impl PrepareError {
             }
             Self::UnknownControl(_) => Remedy::advice("correct the policy, or supply the control"),
             Self::EngineName(_) => Remedy::advice("give each engine a name of its own"),
+            Self::NoEngine => Remedy::advice("give the scan an engine, such as a profile"),
+            Self::Name(_) => Remedy::advice("correct the name"),
             Self::Internal => Remedy::ReportBug,
         })
     }

@@ -55,7 +55,7 @@ pub(super) async fn prepare(
             let namespace = request.target.namespace.clone();
             (image_target(namespace, &name, image)?, None)
         }
-        PodSelection::Name(_) | PodSelection::Labels(_) => {
+        PodSelection::Name(_) | PodSelection::Pinned { .. } | PodSelection::Labels(_) => {
             let (target, pod) = resolve(&operator, &request.target).await?;
             (target, Some(pod))
         }
@@ -113,13 +113,26 @@ pub(super) async fn prepare(
     started.controls.sort_by_key(|control| control.phase());
     plan.controls = started.controls.iter().map(|c| c.plan()).collect();
     let required = required(&request, &started.controls)?;
-    let pod_facts = pod.as_ref().map(|pod| facts::of(pod, &target));
+    let pod_facts = match &pod {
+        Some(pod) => Collected::Complete {
+            data: facts::of(pod, &target),
+        },
+        None => Collected::Unavailable {
+            reason: "the image runs in no pod".into(),
+        },
+    };
     let known = match &request.policy {
         Some(policy) => {
-            let facts = pod_facts.clone().unwrap_or_else(|| PodFacts {
-                image: target.image.clone(),
-                ..PodFacts::default()
-            });
+            // Of an image that runs nowhere, gates look at its name alone.
+            let facts = match &pod {
+                Some(_) => pod_facts.clone(),
+                None => Collected::Complete {
+                    data: PodFacts {
+                        image: target.image.clone(),
+                        ..PodFacts::default()
+                    },
+                },
+            };
             let needs = policy.needs();
             let pod = pod.unwrap_or_default();
             let asked = gate_facts::collect(&operator, &pod, &target, facts, needs, &allowed);
@@ -131,12 +144,7 @@ pub(super) async fn prepare(
     plan.gates = gates;
     let objects: Arc<dyn ScopeObjects> = Arc::new(Objects(Arc::clone(&scope)));
     Ok(PreparedScan {
-        pod: match pod_facts {
-            Some(data) => Collected::Complete { data },
-            None => Collected::Unavailable {
-                reason: "the image runs in no pod".into(),
-            },
-        },
+        pod: pod_facts,
         segment,
         scope,
         objects,

@@ -7,8 +7,9 @@ use super::differences::Differences;
 /// Items of evidence that are kept.
 const MAX_EVIDENCE: usize = 50;
 
-/// A check: identifier, title, severity, why it matters, what to do.
+/// A check: identifier, headline of a pass and of a failure, severity, why it matters, what to do.
 type Check = (
+    &'static str,
     &'static str,
     &'static str,
     Severity,
@@ -22,6 +23,7 @@ const CHECKS: [Check; 10] = [
     (
         "drift-executable-added",
         "No program was added to the container",
+        "A program was added to the container",
         Severity::Critical,
         "a program that is not in the image was brought in while the container ran",
         FIX,
@@ -29,6 +31,7 @@ const CHECKS: [Check; 10] = [
     (
         "drift-executable-changed",
         "No program of the image was changed",
+        "A program of the image was changed",
         Severity::Critical,
         "a changed program or library runs instead of what was built and scanned",
         FIX,
@@ -36,6 +39,7 @@ const CHECKS: [Check; 10] = [
     (
         "drift-link-changed",
         "Every link leads where it does in the image",
+        "A link leads elsewhere than in the image",
         Severity::High,
         "a link that was swapped makes a known name open something else",
         FIX,
@@ -43,6 +47,7 @@ const CHECKS: [Check; 10] = [
     (
         "drift-device-added",
         "No device file was added",
+        "A device file was added",
         Severity::High,
         "a device file is a way to the kernel and to the node's disks",
         FIX,
@@ -50,6 +55,7 @@ const CHECKS: [Check; 10] = [
     (
         "drift-mount",
         "Nothing is mounted that the pod does not ask for",
+        "Something is mounted that the pod does not ask for",
         Severity::High,
         "a mount that nobody planned can hide a changed file from every comparison",
         "find out who mounted it, and take the capability to mount from the container",
@@ -57,6 +63,7 @@ const CHECKS: [Check; 10] = [
     (
         "drift-executable-removed",
         "Every program of the image is still there",
+        "A program of the image was removed",
         Severity::Medium,
         "removed programs are missed by those who look into the container, and cover traces",
         FIX,
@@ -64,6 +71,7 @@ const CHECKS: [Check; 10] = [
     (
         "drift-permissions-changed",
         "Modes and owners are those of the image",
+        "Modes or owners differ from those of the image",
         Severity::Medium,
         "wider permissions let other users of the container change what they should not",
         FIX,
@@ -71,6 +79,7 @@ const CHECKS: [Check; 10] = [
     (
         "drift-file-changed",
         "No other file of the image was changed",
+        "Another file of the image was changed",
         Severity::Medium,
         "changed configuration changes what a program does",
         "keep what must change in a volume, and the root filesystem read-only",
@@ -78,6 +87,7 @@ const CHECKS: [Check; 10] = [
     (
         "drift-file-added",
         "No other file was added",
+        "Another file was added",
         Severity::Low,
         "what a program writes into its root filesystem is lost with the container",
         "keep what must be written in a volume, and the root filesystem read-only",
@@ -85,6 +95,7 @@ const CHECKS: [Check; 10] = [
     (
         "drift-file-removed",
         "Every other file of the image is still there",
+        "Another file of the image was removed",
         Severity::Low,
         "removed files can cover traces",
         FIX,
@@ -121,7 +132,7 @@ pub(super) fn findings(drift: Differences) -> Findings {
     let mut results: Vec<CheckResult> = CHECKS
         .into_iter()
         .zip(lists)
-        .map(|((id, title, severity, rationale, fix), found)| {
+        .map(|((id, title, fails, severity, rationale, fix), found)| {
             let (status, message) = match (found.len(), whole) {
                 (0, true) => (
                     CheckStatus::Pass,
@@ -137,17 +148,21 @@ pub(super) fn findings(drift: Differences) -> Findings {
                 (count, _) => (CheckStatus::Fail, format!("{count} found")),
             };
             result(id, title, severity, status, message, &found, (rationale, fix))
+                .with_failing_title(fails)
         })
         .collect();
     let (status, message) = if whole {
-        (CheckStatus::Pass, "both sides were read whole".to_owned())
+        (
+            CheckStatus::Pass,
+            "both sides were read completely".to_owned(),
+        )
     } else {
         let count = drift.unseen.len();
         (CheckStatus::Error, format!("{count} could not be compared"))
     };
     results.push(result(
         "drift-unseen",
-        "Image and container were read whole",
+        "Image and container were read completely",
         Severity::Medium,
         status,
         message,

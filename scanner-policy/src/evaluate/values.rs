@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use cel::Value;
-use scanner_core::inventory::{Collected, FileEntry, Inventory, Section};
+use scanner_core::inventory::{Collected, Inventory, Section};
 use serde::Serialize;
 
 use crate::{check::Check, expression::INPUTS, inputs::Input};
@@ -66,13 +66,8 @@ pub(super) fn variables(
 ) -> Vec<(&'static str, Value)> {
     let own = |section: &Section| match section {
         Section::Files => {
-            let all = inventory.files.data()?.iter();
-            // Selections of several checks meet in one file, which an agent then reports more than once.
-            let mut seen: HashMap<&str, &FileEntry> = HashMap::new();
-            let selected: Vec<_> = all
-                .filter(|file| check.files.iter().any(|s| s.matches(file)))
-                .filter(|file| seen.insert(&file.path, file) != Some(*file))
-                .collect();
+            inventory.files.data()?;
+            let selected = inventory.matching(&check.files);
             let mut value = cel::to_value(selected).ok()?;
             hide_contents(check, &mut value);
             Some(value)

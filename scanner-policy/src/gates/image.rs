@@ -4,7 +4,7 @@ use oci_spec::distribution::Reference;
 use scanner_core::escape::visible;
 
 use super::seen::{Seen, fine, list, objection};
-use crate::signature::Signature;
+use crate::Signature;
 
 fn parse(image: &str) -> Option<Reference> {
     // Longer ones cannot be; the parser need not see them.
@@ -71,7 +71,7 @@ pub(super) fn latest(image: &str) -> Seen {
 pub(super) fn signature(given: Option<&Signature>, named: bool, image_id: &str) -> Seen {
     let Some(given) = given else {
         return objection(if named {
-            "no signature was given to verify, and the policy says who must have signed: --signature-bundle"
+            "no signature was given to verify, and the policy says who must have signed"
         } else {
             "no signature was given to verify"
         });

@@ -58,7 +58,7 @@ pub(super) fn siblings(own: &str, siblings: &Known<Siblings>) -> Seen {
     let known = match siblings {
         Known::NotAsked => return fine("not asked"),
         Known::Unknown(why) => {
-            return objection(format!("could not look at siblings: {}", visible(why, 300)));
+            return objection(format!("siblings were not checked: {}", visible(why, 300)));
         }
         Known::Known(known) => known,
     };

@@ -19,7 +19,7 @@ pub(super) fn services(services: &Known<Vec<ServiceFact>>) -> Seen {
     let services = match services {
         Known::NotAsked => return fine("not asked"),
         Known::Unknown(why) => {
-            return objection(format!("could not look at Services: {}", visible(why, 300)));
+            return objection(format!("Services were not checked: {}", visible(why, 300)));
         }
         Known::Known(services) => services,
     };
@@ -46,7 +46,7 @@ pub(super) fn policies(policies: &Known<Vec<NetworkPolicyFact>>) -> Seen {
         Known::NotAsked => return fine("not asked"),
         Known::Unknown(why) => {
             return objection(format!(
-                "could not look at NetworkPolicies: {}",
+                "NetworkPolicies were not checked: {}",
                 visible(why, 300)
             ));
         }

@@ -1,6 +1,6 @@
 //! Privileged status: how close the target is to its node.
 
-use scanner_core::{escape::visible, gate::GateFacts};
+use scanner_core::{escape::visible, gate::GateFacts, inventory::PodFacts};
 
 use super::seen::{Seen, fine, list, objection, unless};
 
@@ -25,13 +25,13 @@ pub(super) fn beyond(has: &[String], allowed: &[String], what: &str) -> Seen {
     objection(format!("{what}: {}", list(&other)))
 }
 
-pub(super) fn root(facts: &GateFacts) -> Seen {
+pub(super) fn root(facts: &GateFacts, pod: &PodFacts) -> Seen {
     match (facts.running_uid, facts.run_as_user) {
         (Some(0), _) => objection("the node runs it as uid 0"),
         (Some(uid), _) => fine(format!("the node runs it as uid {uid}")),
         (None, Some(0)) => objection("runAsUser is 0"),
         (None, Some(uid)) => fine(format!("runAsUser is {uid}")),
-        (None, None) if facts.pod.run_as_non_root => fine("runAsNonRoot is set"),
+        (None, None) if pod.run_as_non_root => fine("runAsNonRoot is set"),
         (None, None) => objection("may run as root: neither runAsUser nor runAsNonRoot is set"),
     }
 }

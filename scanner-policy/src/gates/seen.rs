@@ -1,6 +1,6 @@
 //! What a gate sees, and how lists are shown.
 
-use scanner_core::escape::visible;
+use scanner_core::{escape::visible, inventory::Collected};
 
 /// What a gate sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,20 @@ pub(super) fn fine(text: impl Into<String>) -> Seen {
 
 pub(super) fn objection(text: impl Into<String>) -> Seen {
     Seen::Objection(text.into())
+}
+
+/// What is known whole; an objection where it is not, for a default is never evidence.
+pub(super) fn known<T>(collected: &Collected<T>) -> Result<&T, Seen> {
+    let why = match collected {
+        Collected::Complete { data } => return Ok(data),
+        Collected::Partial { reasons, .. } => reasons.join("; "),
+        Collected::Unavailable { reason } => reason.clone(),
+        Collected::NotRequested => "not collected".into(),
+    };
+    Err(objection(format!(
+        "the pod's specification was not checked: {}",
+        visible(&why, 300)
+    )))
 }
 
 /// `Fine` when nothing of it is wrong.

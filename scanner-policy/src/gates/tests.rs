@@ -3,6 +3,7 @@
 use scanner_core::{
     Target,
     gate::{Known, Limit, NetworkPolicyFact, ServiceFact, Siblings},
+    inventory::{Collected, PodFacts},
 };
 
 use super::*;
@@ -27,8 +28,13 @@ fn good() -> (GateFacts, ScanPlan) {
         }]),
         ..GateFacts::default()
     };
-    facts.pod.image.clone_from(&image);
-    facts.pod.seccomp_profile = "RuntimeDefault".into();
+    facts.pod = Collected::Complete {
+        data: PodFacts {
+            image: image.clone(),
+            seccomp_profile: "RuntimeDefault".into(),
+            ..PodFacts::default()
+        },
+    };
     let plan = ScanPlan {
         differences: vec![],
         scan_id: "abcd1234".parse().unwrap(),
@@ -57,6 +63,14 @@ fn good() -> (GateFacts, ScanPlan) {
         fallback: None,
     };
     (facts, plan)
+}
+
+/// The facts of the pod, to change them.
+fn pod(facts: &mut GateFacts) -> &mut PodFacts {
+    match &mut facts.pod {
+        Collected::Complete { data } => data,
+        other => unreachable!("{other:?}"),
+    }
 }
 
 fn gates(action: Action) -> PolicyGates {
@@ -108,25 +122,25 @@ const OBJECTIONS: &[(GateId, Change)] = &[
         f.siblings = Known::Unknown("may not list".into());
     }),
     (GateId::Privileged, |f, _| {
-        f.pod.privileged = true;
+        pod(f).privileged = true;
     }),
     (GateId::HostPid, |f, _| {
-        f.pod.host_pid = true;
+        pod(f).host_pid = true;
     }),
     (GateId::HostIpc, |f, _| {
-        f.pod.host_ipc = true;
+        pod(f).host_ipc = true;
     }),
     (GateId::HostNetwork, |f, _| {
-        f.pod.host_network = true;
+        pod(f).host_network = true;
     }),
     (GateId::HostPath, |f, _| {
-        f.pod.host_paths = vec!["/".into()];
+        pod(f).host_paths = vec!["/".into()];
     }),
     (GateId::AddedCapabilities, |f, _| {
-        f.pod.added_capabilities = vec!["NET_BIND_SERVICE".into(), "SYS_ADMIN".into()];
+        pod(f).added_capabilities = vec!["NET_BIND_SERVICE".into(), "SYS_ADMIN".into()];
     }),
     (GateId::PrivilegeEscalation, |f, _| {
-        f.pod.allow_privilege_escalation = true;
+        pod(f).allow_privilege_escalation = true;
     }),
     (GateId::RunsAsRoot, |f, _| {
         f.running_uid = Some(0);
@@ -141,37 +155,37 @@ const OBJECTIONS: &[(GateId, Change)] = &[
     (GateId::ProcMount, |f, _| {
         f.proc_mount = "Unmasked".into();
     }),
-    (GateId::Seccomp, |f, _| f.pod.seccomp_profile.clear()),
+    (GateId::Seccomp, |f, _| pod(f).seccomp_profile.clear()),
     (GateId::Seccomp, |f, _| {
-        f.pod.seccomp_profile = "Unconfined".into();
+        pod(f).seccomp_profile = "Unconfined".into();
     }),
     (GateId::Apparmor, |f, _| {
         f.apparmor = "Unconfined".into();
     }),
     (GateId::ImageRegistry, |f, _| {
-        f.pod.image = "ghcr.io/acme-evil/web:1".into();
+        pod(f).image = "ghcr.io/acme-evil/web:1".into();
     }),
     (GateId::ImageRegistry, |f, _| {
-        f.pod.image = "ghcr.io.evil.com/acme/web:1".into();
+        pod(f).image = "ghcr.io.evil.com/acme/web:1".into();
     }),
     (GateId::ImageRegistry, |f, _| {
-        f.pod.image = "acme/web:1".into();
+        pod(f).image = "acme/web:1".into();
     }),
     (GateId::ImageRegistry, |f, _| {
-        f.pod.image = "UPPER CASE".into();
+        pod(f).image = "UPPER CASE".into();
     }),
     (GateId::ImageDigest, |f, _| {
-        f.pod.image = "ghcr.io/acme/web:1".into();
+        pod(f).image = "ghcr.io/acme/web:1".into();
     }),
     (GateId::ImageTagLatest, |f, _| {
-        f.pod.image = "ghcr.io/acme/web".into();
+        pod(f).image = "ghcr.io/acme/web".into();
     }),
     (GateId::ImageTagLatest, |f, _| {
-        f.pod.image = "ghcr.io/acme/web:latest".into();
+        pod(f).image = "ghcr.io/acme/web:latest".into();
     }),
     (GateId::ImageSignature, |_, _| ()),
     (GateId::HostPorts, |f, _| {
-        f.pod.host_ports = vec![80];
+        pod(f).host_ports = vec![80];
     }),
     (GateId::ExposedService, |f, _| {
         f.services = Known::Known(vec![ServiceFact {
@@ -225,6 +239,32 @@ fn every_gate_is_content_with_a_good_pod() {
 }
 
 #[test]
+fn a_pod_that_is_not_known_is_not_a_good_pod() {
+    let (facts, plan) = good();
+    let unknown = GateFacts {
+        pod: GateFacts::default().pod,
+        ..facts
+    };
+    for result in gates(Action::Abort).decide(&unknown, &plan) {
+        let allowed = matches!(result.decision, GateDecision::Allow { .. });
+        let elsewhere = [
+            "target-pinned",
+            "spec-digest",
+            "sibling-images",
+            "exposed-service",
+            "network-policy",
+            "required-controls",
+        ];
+        assert_eq!(
+            allowed,
+            elsewhere.contains(&result.id.as_str()),
+            "{result:?}"
+        );
+    }
+    assert_eq!(gates(Action::Abort).unused(&unknown), Vec::<String>::new());
+}
+
+#[test]
 fn every_gate_objects_as_the_policy_says() {
     for gate in GateId::ALL {
         assert!(OBJECTIONS.iter().any(|(g, _)| g == gate), "{}", gate.name());
@@ -248,10 +288,10 @@ fn every_gate_objects_as_the_policy_says() {
 #[test]
 fn the_default_refuses_no_ordinary_pod() {
     let (mut facts, mut plan) = good();
-    facts.pod.image = "nginx:1.27".into();
+    pod(&mut facts).image = "nginx:1.27".into();
     plan.target.image = "nginx:1.27".into();
-    facts.pod.seccomp_profile.clear();
-    facts.pod.allow_privilege_escalation = true;
+    pod(&mut facts).seccomp_profile.clear();
+    pod(&mut facts).allow_privilege_escalation = true;
     facts.running_uid = Some(0);
     facts.siblings = Known::Unknown("you may not list pods".into());
     let mut policy = Policy::shipped(Level::Hardened).unwrap();
@@ -339,7 +379,7 @@ fn isolation_is_required_where_there_is_something_to_isolate() {
 #[test]
 fn allowances_that_match_nothing_are_reported() {
     let (mut facts, _) = good();
-    facts.pod.host_paths = vec!["/etc/localtime".into()];
+    pod(&mut facts).host_paths = vec!["/etc/localtime".into()];
     let mut gates = gates(Action::Abort);
     gates.policy.registries = Some(vec!["ghcr.io".into(), "quay.io".into()]);
     gates.policy.allow_host_paths = vec!["/etc/localtime".into(), "/srv".into()];

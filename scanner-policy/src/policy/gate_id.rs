@@ -7,6 +7,7 @@ macro_rules! gates {
         /// A gate that a policy decides about.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "kebab-case")]
+        #[non_exhaustive]
         #[expect(clippy::doc_markdown, reason = "the same words are shown to users")]
         pub enum GateId {
             $(#[doc = $about] $variant,)*

@@ -57,7 +57,7 @@ impl Profile {
             .map(|section| section.name())
             .collect();
         if check.disabled.is_none() && !absent.is_empty() {
-            let why = format!("there is no {} here", absent.join(", "));
+            let why = format!("the target has no {}", absent.join(", "));
             return check.result().not_applicable(why);
         }
         let read = check.expressions().flat_map(Expression::inputs);

@@ -8,6 +8,7 @@ use serde_saphyr::Spanned;
 /// Why a profile cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", place(.file, *.line, *.column))]
+#[non_exhaustive]
 pub struct ProfileError {
     /// Name of the file.
     pub file: String,
@@ -52,6 +53,7 @@ fn place(file: &str, line: u64, column: u64) -> String {
 
 /// Something of a profile that has no effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ProfileWarning(pub ProfileError);
 
 /// The text of one profile, for places in it.

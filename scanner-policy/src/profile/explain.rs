@@ -23,7 +23,7 @@ impl Profile {
             let reference = &self.reference;
             let _ = writeln!(
                 text,
-                "{} {}: {}\n{} checks, answered by one request:",
+                "{} {}: {}\n{} checks, collected with one request:",
                 reference.name,
                 reference.version,
                 reference.title,
@@ -53,8 +53,8 @@ impl Profile {
     pub fn markdown(&self) -> String {
         let reference = &self.reference;
         let mut text = format!(
-            "## {}\n\n{}. {} checks.\n\n| check | severity | what holds when it passes | reads | tags | references |\n\
-             | --- | --- | --- | --- | --- | --- |\n",
+            "## {}\n\n{}. {} checks.\n\n| check | severity | when it passes | when it fails | reads | tags | references |\n\
+             | --- | --- | --- | --- | --- | --- | --- |\n",
             reference.name,
             reference.title,
             self.checks.len()
@@ -64,10 +64,11 @@ impl Profile {
             let tags: Vec<&str> = check.tags.iter().map(String::as_str).collect();
             let _ = writeln!(
                 text,
-                "| `{}` | {} | {} | {} | {} | {} |",
+                "| `{}` | {} | {} | {} | {} | {} | {} |",
                 check.id,
                 check.severity,
                 check.title.replace('|', "\\|"),
+                check.fails.replace('|', "\\|"),
                 sections.join(", "),
                 tags.join(", "),
                 check.references.join(", ")
@@ -81,9 +82,10 @@ fn explain(check: &Check) -> String {
     let mut text = format!("{} ({})\n  {}\n", check.id, check.severity, check.title);
     let mut line = |name: &str, value: &str| {
         if !value.is_empty() {
-            let _ = writeln!(text, "  {name:<11} {value}");
+            let _ = writeln!(text, "  {name:<12} {value}");
         }
     };
+    line("if it fails:", &check.fails);
     line("disabled:", check.disabled.as_deref().unwrap_or_default());
     for section in &check.sections {
         line("collects:", &format!("{section}, from {}", reads(*section)));

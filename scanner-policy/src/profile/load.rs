@@ -11,6 +11,7 @@ use super::{
     compiled::Profile,
     error::{Place, ProfileError, ProfileWarning},
     raw::RawProfile,
+    shipped::ResolveError,
     source::{Options, Source},
 };
 use crate::check::Check;
@@ -27,7 +28,7 @@ const MAX_SOURCES: usize = 32;
 const MAX_CHECKS: usize = 2_000;
 
 /// Finds the text of what is extended: its name there, and the file that says so.
-pub type Resolve<'a> = &'a dyn Fn(&str, &str) -> Result<Source, String>;
+pub type Resolve<'a> = &'a dyn Fn(&str, &str) -> Result<Source, ResolveError>;
 
 pub(super) struct Loader<'a> {
     pub(super) resolve: Resolve<'a>,
@@ -109,7 +110,7 @@ impl<'a> Loader<'a> {
         self.open.push(source.file.clone());
         for parent in &raw.extends {
             let found = (self.resolve)(&parent.value, &source.file)
-                .map_err(|message| at.error(parent, message))?;
+                .map_err(|error| at.error(parent, error.to_string()))?;
             if self.open.contains(&found.file) {
                 let message = format!("{} extends itself through this", found.file);
                 return Err(at.error(parent, message));

@@ -20,17 +20,19 @@ use std::sync::Arc;
 use scanner_core::escape::visible;
 use sigstore_verify::{
     Error, VerificationPolicy, Verifier,
+    crypto::try_default_provider,
     trust_root::TrustedRoot,
     types::{Bundle, Sha256Hash, SignatureContent, bundle::VerificationMaterialContent},
 };
 
 use super::{
-    provider,
+    error::SignatureError,
     statement::{MAX_BYTES, MAX_SIGNATURES, another_digest, statement_digests},
 };
 
 /// Who must have signed an image, and the authorities that say who it was.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Keyless<'a> {
     /// The trust root: a `trusted_root.json` of sigstore.
     pub trusted_root: &'a str,
@@ -38,6 +40,17 @@ pub struct Keyless<'a> {
     pub identity: &'a str,
     /// OIDC issuer that must have vouched for it, such as `https://accounts.google.com`.
     pub issuer: &'a str,
+}
+
+impl<'a> Keyless<'a> {
+    /// Whoever `trusted_root` says is that identity, by the word of that issuer.
+    pub const fn new(trusted_root: &'a str, identity: &'a str, issuer: &'a str) -> Self {
+        Self {
+            trusted_root,
+            identity,
+            issuer,
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -50,19 +63,21 @@ pub(super) struct Signed {
 }
 
 impl Signed {
-    pub(super) fn read(who: &Keyless<'_>, bundle: &str) -> Result<Self, String> {
-        provider::install();
+    pub(super) fn read(who: &Keyless<'_>, bundle: &str) -> Result<Self, SignatureError> {
         for (value, name) in [(who.identity, "identity"), (who.issuer, "OIDC issuer")] {
             if value.trim().is_empty() {
-                return Err(format!(
-                    "no certificate {name} is given: a trust root alone would let anyone sign"
-                ));
+                return Err(SignatureError::NoSigner(name));
             }
         }
+        if try_default_provider().is_none() {
+            return Err(SignatureError::NoCryptoProvider);
+        }
+        let verifier = verifier(who.trusted_root).map_err(SignatureError::TrustRoot)?;
+        let bundle = read_bundle(bundle).map_err(SignatureError::Bundle)?;
         Ok(Self {
-            verifier: Arc::new(verifier(who.trusted_root)?),
+            verifier: Arc::new(verifier),
             policy: VerificationPolicy::new(who.identity, who.issuer),
-            bundle: Arc::new(read_bundle(bundle)?),
+            bundle: Arc::new(bundle),
             signer: visible(&format!("{} ({})", who.identity, who.issuer), 300),
         })
     }
@@ -87,7 +102,7 @@ impl Signed {
         }
         let result = match self.verifier.verify(digest, &self.bundle, &self.policy) {
             Ok(result) => result,
-            // Told only of what was signed: the crate compares digests after it has verified the envelope.
+            // Reached only for what was signed: the crate compares digests after it has verified the envelope.
             Err(Error::ArtifactMismatch(why)) => {
                 let named = statement_digests(envelope.payload.as_bytes(), &self.signer)?;
                 return Err(if named.iter().any(|d| d == running) {
@@ -122,7 +137,7 @@ fn verifier(text: &str) -> Result<Verifier, String> {
     }
     let not = |why: &dyn std::fmt::Display| {
         let why = visible(&why.to_string(), 300);
-        format!("the trust root is no trusted_root.json of sigstore that can be used: {why}")
+        format!("the trust root is not a trusted_root.json of sigstore that can be used: {why}")
     };
     let root = TrustedRoot::from_json(text).map_err(|e| not(&e))?;
     if !root

@@ -6,10 +6,13 @@ use sigstore_verify::{
     types::HashAlgorithm,
 };
 
-/// Makes `ring` the provider of this process, unless the program that embeds this one has installed its own.
-pub(super) fn install() {
-    // The second call finds the first one's provider, which is this one.
-    let _ = install_default_provider(&Ring);
+/// Makes `ring` the cryptography of sigstore in this process, which keyless signatures need; whether it now is.
+///
+/// Sigstore's crates know one provider for the whole process, so this is a choice of the program: nothing in this crate
+/// calls it. A program that links another library installs that one instead, with sigstore's own
+/// `install_default_provider`; the first to be installed stays.
+pub fn install_ring() -> bool {
+    install_default_provider(&Ring).is_ok()
 }
 
 #[derive(Debug)]

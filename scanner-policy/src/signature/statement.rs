@@ -33,14 +33,14 @@ pub(super) fn another_digest(signer: &str, named: &[String], running: &str) -> S
 
 /// The digests that a signed in-toto statement names, if it is a signature of an image.
 pub(super) fn statement_digests(payload: &[u8], signer: &str) -> Result<Vec<String>, String> {
-    let not = |what: &str| format!("{signer} signed something that is no {what}");
+    let not = |what: &str| format!("{signer} signed something that is not {what}");
     let statement: Statement =
-        serde_json::from_slice(payload).map_err(|_| not("in-toto statement"))?;
+        serde_json::from_slice(payload).map_err(|_| not("an in-toto statement"))?;
     // Other predicates, such as an SBOM, say something of an image but do not vouch for it.
     if !statement.kind.starts_with("https://in-toto.io/Statement/")
         || statement.predicate != "https://sigstore.dev/cosign/sign/v1"
     {
-        return Err(not("signature of cosign"));
+        return Err(not("a signature of cosign"));
     }
     let digests = statement.subject.into_iter();
     Ok(digests

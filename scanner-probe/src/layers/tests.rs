@@ -44,8 +44,17 @@ fn image(layers: &[&[File]]) -> Layers {
     all
 }
 
-fn paths(image: &Layers) -> Vec<&str> {
-    image.nodes.keys().map(String::as_str).collect()
+fn paths(image: &Layers) -> Vec<String> {
+    let mut paths = Vec::new();
+    let every: Result<(), Errno> = image.inodes.each(inodes::ROOT, b"", |path, id| {
+        if !image.inodes.is_directory(id) {
+            paths.push(escape(path));
+        }
+        Ok(())
+    });
+    every.unwrap();
+    paths.sort();
+    paths
 }
 
 #[test]
@@ -111,35 +120,159 @@ fn links_are_followed_within_the_root() {
     ]);
     assert!(found.is_program("/bin/sh"));
     assert!(!found.is_program("/bin/tool"));
-    assert!(paths(&found).contains(&"/usr/bin/sh"));
+    assert!(paths(&found).contains(&"/usr/bin/sh".to_owned()));
     assert_eq!(
         found.text("/conf/passwd").unwrap().as_deref(),
         Some("root:x:0:0:::")
     );
     assert_eq!(found.names("/etc").unwrap(), ["passwd"]);
-    assert_eq!(found.text("/loop/x"), Ok(None));
+    assert_eq!(found.text("/loop/x"), Err(Errno::LOOP));
     assert_eq!(found.text("/loop"), Err(Errno::LOOP));
 }
 
+fn refused(layers: &[&[File]]) -> String {
+    let mut all = Layers::default();
+    let added = layers.iter().map(|files| all.add(layer(files).as_slice()));
+    let error = added.collect::<io::Result<Vec<()>>>().unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
+    error.to_string()
+}
+
 #[test]
-fn a_hard_link_is_what_it_names_and_names_that_lead_out_are_lost() {
-    let found = image(&[&[
-        ("su", tar::EntryType::Regular, 0o4755, "x"),
-        ("bin/su", tar::EntryType::Link, 0, "su"),
-        ("gone", tar::EntryType::Link, 0, "nothing"),
-        file("../../etc/passwd", "evil"),
-    ]]);
-    let meta = found.meta("/bin/su").unwrap().unwrap();
-    assert_eq!((meta.mode & 0o7777, meta.uid, meta.gid), (0o4755, 7, 8));
+fn a_hard_link_is_what_it_names_and_sets_owner_and_permissions_of_both() {
+    let hard = ("bin/su", tar::EntryType::Link, 0o4755, "su");
+    let found = image(&[&[("su", tar::EntryType::Regular, 0o755, "x"), hard]]);
+    for name in ["/bin/su", "/su"] {
+        let meta = found.meta(name).unwrap().unwrap();
+        assert_eq!(
+            (meta.mode & 0o7777, meta.uid, meta.gid),
+            (0o4755, 7, 8),
+            "{name}"
+        );
+    }
     assert_eq!(paths(&found), ["/bin/su", "/su"]);
-    let mut out = Vec::new();
-    assert_eq!(found.walk(&[], &mut out).unwrap(), 2);
+    let told = refused(&[&[("gone", tar::EntryType::Link, 0, "nothing")]]);
+    assert!(
+        told.starts_with("gone: a hard link names no file"),
+        "{told}"
+    );
+}
+
+#[test]
+fn names_that_lead_out_end_at_the_root() {
+    let found = image(&[&[file("../../etc/passwd", "root:x:0:0:::")]]);
+    assert_eq!(paths(&found), ["/etc/passwd"]);
+    assert_eq!(
+        found.text("/etc/passwd").unwrap().as_deref(),
+        Some("root:x:0:0:::")
+    );
+}
+
+#[test]
+fn names_that_differ_in_a_byte_that_is_no_text_are_two_files() {
+    let mut archive = Vec::new();
+    for (name, mode) in [(&b"bin/su\xff"[..], 0o4755), (b"bin/su\xfe", 0o755)] {
+        let mut one = layer(&[("N", tar::EntryType::Regular, mode, "x")]);
+        one.truncate(1024);
+        one[..name.len()].copy_from_slice(name);
+        let mut header = tar::Header::from_byte_slice(&one[..512]).clone();
+        header.set_cksum();
+        one[..512].copy_from_slice(header.as_bytes());
+        archive.extend(one);
+    }
+    let mut found = Layers::default();
+    found.add(archive.as_slice()).unwrap();
+    assert_eq!(paths(&found), [r"/bin/su\xfe", r"/bin/su\xff"]);
+    let mode = |path: &str| found.meta(path).unwrap().unwrap().mode & 0o7777;
+    assert_eq!(
+        (mode(r"/bin/su\xff"), mode(r"/bin/su\xfe")),
+        (0o4755, 0o755)
+    );
+}
+
+#[test]
+fn a_target_longer_than_paths_are_and_links_in_rounds_are_refused_at_once() {
+    let started = std::time::Instant::now();
+    let long = |length: usize| {
+        let mut builder = tar::Builder::new(Vec::new());
+        let target = "a/".repeat(length / 2);
+        builder
+            .append_pax_extensions([("linkpath", target.as_bytes())])
+            .unwrap();
+        let mut archive = builder.into_inner().unwrap();
+        archive.truncate(archive.len() - 1024);
+        archive.extend(layer(&[link("l", "x"), file("l/f", "")]));
+        Layers::default()
+            .add(archive.as_slice())
+            .map_err(|error| error.to_string())
+    };
+    let told = long(1_000_000).unwrap_err();
+    assert!(
+        told.starts_with("l: a link leads to a path that Linux does not allow"),
+        "{told}"
+    );
+    assert!(long(4096).is_err());
+    assert!(long(1800).is_ok());
+    // Each link doubles back through the one before it, and each file goes through all of them.
+    let names: Vec<String> = (0..200).map(|n| format!("l{n}")).collect();
+    let targets: Vec<String> = (0..200)
+        .map(|n: usize| format!("l{}/{}", n.saturating_sub(1), "../x/".repeat(18)))
+        .collect();
+    let mut links = vec![link("l0", "x/y")];
+    links.extend((1..200).map(|n| link(&names[n], &targets[n])));
+    let files: Vec<String> = (0..3000).map(|n| format!("l199/f{n}")).collect();
+    links.extend(files.iter().map(|name| file(name, "")));
+    let mut all = Layers::default();
+    let _ = all.add(layer(&links).as_slice());
+    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
+}
+
+#[test]
+fn what_links_lead_to_is_read_wherever_it_lies() {
+    let mut all = Layers::default();
+    let passwd = "root:x:0:0:::";
+    let lower = [
+        file("nix/passwd", passwd),
+        file("nix/db", "rpm"),
+        file("nix/other", "x"),
+    ];
+    all.add(layer(&lower).as_slice()).unwrap();
+    let upper = [
+        link("etc/passwd", "/nix/passwd"),
+        link("var/lib/rpm", "../../rpm"),
+        link("rpm/rpmdb.sqlite", "../nix/db"),
+    ];
+    let upper = layer(&upper);
+    all.add(upper.as_slice()).unwrap();
+    assert_eq!(all.text("/etc/passwd"), Err(Errno::FBIG));
+    let missing = all.missing();
+    assert_eq!(missing.keys().collect::<Vec<_>>(), [&0]);
+    all.fill(layer(&lower).as_slice(), &missing[&0]).unwrap();
+    assert_eq!(all.text("/etc/passwd").unwrap().as_deref(), Some(passwd));
+    assert_eq!(
+        all.text("/var/lib/rpm/rpmdb.sqlite").unwrap().as_deref(),
+        Some("rpm")
+    );
+    assert_eq!(all.text("/nix/other"), Err(Errno::FBIG));
+    assert!(all.missing().is_empty());
+}
+
+#[test]
+fn a_database_that_every_layer_writes_again_is_kept_once() {
+    let mut all = Layers::default();
+    let text = "x".repeat(1 << 20);
+    for _ in 0..300 {
+        all.add(layer(&[file("var/lib/rpm/rpmdb.sqlite", &text)]).as_slice())
+            .unwrap();
+    }
+    assert_eq!(all.inodes.kept, 1 << 20);
+    assert!(all.text("/var/lib/rpm/rpmdb.sqlite").unwrap().is_some());
 }
 
 #[test]
 fn a_layer_that_is_cut_short_is_an_error() {
     let whole = layer(&[file("etc/passwd", &"x".repeat(600))]);
-    for cut in [100, 700, 1100] {
+    for cut in [100, 700, 1000] {
         assert!(Layers::default().add(&whole[..cut]).is_err(), "{cut}");
     }
 }
@@ -186,16 +319,54 @@ fn capabilities_of_files_are_those_of_the_archive_and_never_guessed() {
     assert_eq!(found.capability("/ping"), Some(net_raw.to_vec()));
     assert_eq!(found.capability("/plain"), Some(Vec::new()));
     assert_eq!(found.capability("/none"), None);
-    // CAP_DAC_OVERRIDE and CAP_FOWNER are the byte of a line's end, at which the reader cuts records.
+    // CAP_DAC_OVERRIDE and CAP_FOWNER are the byte of a line's end, where no record ends.
     let mut cut = net_raw;
     (cut[4], cut[5]) = (0x0a, 0);
     let mut found = Layers::default();
     found.add(with_capability(&cut).as_slice()).unwrap();
-    let told = found.capability("/ping");
+    assert_eq!(found.capability("/ping").as_deref(), Some(&cut[..]));
+    // The kernel takes no other form, and so no runtime unpacks it.
     assert!(
-        told.is_none() || told.as_deref() == Some(&cut[..]),
-        "{told:?}"
+        Layers::default()
+            .add(with_capability(&net_raw[..12]).as_slice())
+            .is_err()
     );
+}
+
+#[test]
+fn what_lies_behind_a_link_is_found_below_it_whatever_else_is_asked() {
+    let found = image(&[&[
+        file("var/home/bob/key", "k"),
+        link("home", "var/home"),
+        link("gone", "nowhere"),
+        link("round", "round"),
+    ]]);
+    let under = |dirs: &[&str]| FileSelector {
+        under: dirs.iter().map(|dir| (*dir).to_owned()).collect(),
+        name: vec!["key".into(), "bob".into()],
+        ..FileSelector::default()
+    };
+    let walked = |selectors: &[&FileSelector]| {
+        let mut out = Vec::new();
+        let lost = found.walk(selectors, &mut out).unwrap();
+        let lines = String::from_utf8(out).unwrap();
+        let paths = lines
+            .lines()
+            .map(|line| line.rsplit(' ').next().unwrap().to_owned());
+        (paths.collect::<Vec<_>>(), lost)
+    };
+    let (home, bob, all) = (
+        under(&["/home", "/gone"]),
+        under(&["/home/bob"]),
+        under(&["/"]),
+    );
+    let in_home = ["/home/bob", "/home/bob/key"].map(str::to_owned);
+    assert_eq!(walked(&[&home]), (in_home.to_vec(), 0));
+    assert_eq!(walked(&[&bob]), (in_home.to_vec(), 0));
+    assert_eq!(walked(&[&home, &bob]), (in_home.to_vec(), 0));
+    let (paths, _) = walked(&[&home, &all]);
+    assert!(in_home.iter().all(|path| paths.contains(path)), "{paths:?}");
+    assert_eq!(walked(&[&under(&["/round"])]).1, 1);
 }
 
 proptest::proptest! {

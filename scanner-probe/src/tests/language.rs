@@ -156,6 +156,7 @@ fn packages_are_told_where_their_managers_leave_them() {
         "jar commons-io 2.18.0  /usr/share/java/commons-io-2.18.0.jar",
         "jar ecj 3.38.0  /opt/signed.jar",
         "jar org.osgi.core 8.0.0  /opt/bundle.jar",
+        "jar org.osgi.core 8.0.0  /opt/osgi.JAR",
         "jar shop 3.1  /opt/boot.jar",
         "maven org.slf4j:slf4j-api 2.0.16  /opt/boot.jar!/BOOT-INF/lib/slf4j-api-2.0.16.jar",
         "npm @babel/core 7.26.0 MIT /app/node_modules/@babel/core/package.json",

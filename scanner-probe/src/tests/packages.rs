@@ -77,6 +77,20 @@ fn packages_of_distroless_images_and_of_either_apk_are_read() {
     }
 }
 
+#[test]
+fn two_databases_of_apk_are_both_read_and_one_under_two_names_once() {
+    let old: &[u8] = b"P:base\nV:1-r0\nA:x\n\n";
+    let new: &[u8] = b"P:base\nV:1-r0\nA:x\n\nP:openssh\nV:9-r0\nA:x\n\nP:base\nV:2-r0\nA:x\n";
+    let data = texts(&["apk base 1-r0 x", "apk openssh 9-r0 x", "apk base 2-r0 x"]);
+    for [lib, usr] in [[old, new], [new, new]] {
+        let found = packages(&[
+            ("lib/apk/db/installed", lib),
+            ("usr/lib/apk/db/installed", usr),
+        ]);
+        assert_eq!(found, Collected::Complete { data: data.clone() });
+    }
+}
+
 fn texts(all: &[&str]) -> Vec<String> {
     all.iter().map(|&text| text.to_owned()).collect()
 }

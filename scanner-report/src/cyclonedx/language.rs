@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::property::{PLAIN, property};
 use scanner_core::{escape::visible, inventory::LanguagePackage};
 
-/// Places of one package that are told.
+/// Places of one package that are listed.
 const MAX_PLACES: usize = 100;
 
 pub(super) fn components(packages: &[LanguagePackage]) -> Vec<Value> {

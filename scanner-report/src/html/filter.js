@@ -5,7 +5,7 @@
   if (!bar || items.length === 0) return;
   const search = bar.querySelector("input[type=search]");
   const boxes = [...bar.querySelectorAll("input[type=checkbox]")];
-  const told = bar.querySelector("output");
+  const output = bar.querySelector("output");
   const apply = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const off = new Set(boxes.filter((b) => !b.checked).map((b) => b.value));
@@ -16,7 +16,7 @@
       item.hidden = !show;
       shown += show ? 1 : 0;
     }
-    told.textContent = shown === items.length ? "" : `${shown} of ${items.length} shown`;
+    output.textContent = shown === items.length ? "" : `${shown} of ${items.length} shown`;
   };
   bar.addEventListener("input", apply);
   bar.hidden = false;

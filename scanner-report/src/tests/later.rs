@@ -34,8 +34,8 @@ fn a_report_of_version_1_is_read_converted_and_compared() {
         );
         assert_eq!(control.granted, ControlStage::NotReached);
     }
-    let stages: Vec<_> = report.timings.iter().map(|timing| timing.stage).collect();
-    assert!(stages.contains(&Of::Revoke) && !stages.contains(&Of::Unknown));
+    let timed: Vec<_> = report.timings.iter().map(|timing| timing.stage).collect();
+    assert!(timed.contains(&Of::Revoke) && !timed.contains(&Of::Unknown));
     let audit = report.post_scan.as_ref().unwrap();
     let unknown = |check: &AuditCheck| check.outcome == AuditOutcome::Unknown;
     assert!(!audit.checks.iter().any(unknown));

@@ -1,4 +1,4 @@
-//! What of the server's log is no alarm, and what is told of lines and times.
+//! What of the server's log is no alarm, and what is reported of lines and times.
 
 use super::*;
 
@@ -30,24 +30,24 @@ fn lines_that_cannot_be_read_are_counted_and_empty_ones_are_not() {
 }
 
 #[test]
-fn the_first_and_the_last_event_are_told_in_whatever_order_they_come() {
+fn the_first_and_the_last_event_are_found_in_whatever_order_they_come() {
     let at = |second: u8| {
         let mut event = without_credential(event("x", "somebody", 200));
         event["requestReceivedTimestamp"] = json!(format!("2026-01-01T00:00:0{second}.000000Z"));
         event
     };
-    let told = found(&log_with([]), &[at(5), at(9), at(1), at(5)]);
-    let first = told.first_event.as_deref();
+    let report = found(&log_with([]), &[at(5), at(9), at(1), at(5)]);
+    let first = report.first_event.as_deref();
     assert_eq!(first, Some("2026-01-01T00:00:01.000000Z"));
-    let last = told.last_event.as_deref();
+    let last = report.last_event.as_deref();
     assert_eq!(last, Some("2026-01-01T00:00:09.000000Z"));
 }
 
 #[test]
-fn a_call_that_is_missing_is_told_by_verb_uri_and_id() {
-    let told = found(&log_with([]), &[]);
+fn a_call_that_is_missing_is_reported_by_verb_uri_and_id() {
+    let report = found(&log_with([]), &[]);
     assert_eq!(
-        told.missing,
+        report.missing,
         ["get /api/v1/namespaces/shop/pods/web/exec?command=sh (a)"]
     );
 }

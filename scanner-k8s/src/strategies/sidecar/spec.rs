@@ -12,7 +12,7 @@ pub(super) const MOUNT: &str = "/target";
 /// How long before the lease the pod ends by itself, so that its code never outlives its isolation.
 const BEFORE_LEASE: u32 = 5;
 /// Longest time that the barrier waits, in seconds: longer than the isolation may take to be proven.
-const GATE_SECONDS: u32 = 120;
+const BARRIER_SECONDS: u32 = 120;
 
 /// Everything that shapes the pod.
 #[derive(Debug, Clone)]
@@ -129,7 +129,7 @@ impl Parts {
     fn barrier(&self, name: &str, lease: u32) -> Value {
         let mut barrier = self.probe(
             &barrier_name(name),
-            &["barrier", &GATE_SECONDS.min(lease).to_string()],
+            &["barrier", &BARRIER_SECONDS.min(lease).to_string()],
         );
         barrier["env"] = json!([{
             "name": "SECURE_SCAN_NODE",

@@ -12,7 +12,7 @@ use rcgen::{IsCa, KeyPair};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::Signature;
+use crate::signature::{Signature, install_ring};
 
 const HEX: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
@@ -23,7 +23,10 @@ fn verify(root: &Value, identity: &str, bundle: &Value) -> Result<String, String
         identity,
         issuer: ISSUER,
     };
-    Signature::read_keyless(&who, &bundle.to_string())?.verify(&format!("web@sha256:{HEX}"))
+    install_ring();
+    Signature::read_keyless(&who, &bundle.to_string())
+        .map_err(|e| e.to_string())?
+        .verify(&format!("web@sha256:{HEX}"))
 }
 
 /// Each with what makes it different, and a part of what is said of it.
@@ -228,12 +231,12 @@ fn what_was_not_signed_or_is_no_signature_of_the_digest_is_refused() {
         (
             "an SBOM",
             of("https://spdx.dev/Document"),
-            "no signature of cosign",
+            "not a signature of cosign",
         ),
         (
             "provenance",
             of("https://slsa.dev/provenance/v1"),
-            "no signature of cosign",
+            "not a signature of cosign",
         ),
     ];
     refused(&site.trusted_root(), rows);
@@ -242,6 +245,7 @@ fn what_was_not_signed_or_is_no_signature_of_the_digest_is_refused() {
         identity: IDENTITY,
         issuer: ISSUER,
     };
+    install_ring();
     let signature = Signature::read_keyless(&who, &good.to_string()).unwrap();
     for image_id in [
         "",

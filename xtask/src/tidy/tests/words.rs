@@ -112,18 +112,18 @@ fn documents_profiles_and_scripts_are_read_and_history_is_not() {
         .with("docs/a.md", text)
         .finds(&["docs/a.md:3: the document says \"do it\""]);
     Tree::new()
-        .with("profiles/a.yaml", text)
-        .finds(&["profiles/a.yaml:3: the output says \"do it\""]);
+        .with("scanner-policy/profiles/a.yaml", text)
+        .finds(&["scanner-policy/profiles/a.yaml:3: the output says \"do it\""]);
     Tree::new()
-        .with("policies/a.yaml", text)
-        .finds(&["policies/a.yaml:3: the output says \"do it\""]);
+        .with("scanner-policy/policies/a.yaml", text)
+        .finds(&["scanner-policy/policies/a.yaml:3: the output says \"do it\""]);
     Tree::new()
         .with("low/run.sh", "do it\n# do it\n")
         .finds(&["low/run.sh:2: a comment says \"do it\""]);
     for path in [
         "CHANGELOG.md",
         "other/a.yaml",
-        "profiles/tests/a.yaml",
+        "scanner-policy/profiles/tests/a.yaml",
         "words.toml",
     ] {
         Tree::new().with(path, text).is_clean();

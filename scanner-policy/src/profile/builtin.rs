@@ -1,7 +1,7 @@
 //! Profiles that are shipped in the program.
 
 /// The shipped profiles: name and text.
-pub const ALL: [(&str, &str); 6] = [
+const ALL: [(&str, &str); 6] = [
     (
         "container-baseline",
         include_str!("../../profiles/container-baseline.yaml"),
@@ -16,7 +16,18 @@ pub const ALL: [(&str, &str); 6] = [
     ("sbom", include_str!("../../profiles/sbom.yaml")),
 ];
 
+/// Names of the shipped profiles, the general ones first.
+pub(super) const NAMES: [&str; ALL.len()] = {
+    let mut names = [""; ALL.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = ALL[at].0;
+        at += 1;
+    }
+    names
+};
+
 /// The text of a shipped profile.
-pub fn find(name: &str) -> Option<&'static str> {
+pub(super) fn find(name: &str) -> Option<&'static str> {
     ALL.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
 }

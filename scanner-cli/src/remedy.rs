@@ -1,0 +1,127 @@
+//! What to do next, in the words of this program: its commands and flags.
+
+use secure_scan::{Remedy, ScanReport};
+
+/// Names the commands and flags that do what `remedy` says.
+pub(crate) fn remedy_words(remedy: &Remedy) -> String {
+    let text = match remedy {
+        Remedy::NameContainer => "name one with -c",
+        Remedy::NameNamespace => "see: kubectl get namespaces; name one with -n",
+        Remedy::ListPods {
+            namespace,
+            selector: None,
+        } => return format!("see: kubectl get pods -n {namespace}"),
+        Remedy::ListPods {
+            namespace,
+            selector: Some(selector),
+        } => return format!("see: kubectl get pods -n {namespace} -l '{selector}'"),
+        Remedy::ScanAgain { when } => return format!("scan it again {when}"),
+        Remedy::RaiseLease => {
+            "raise --lease, if the target's filesystem is very large or its images are"
+        }
+        Remedy::UseProbe => {
+            "take a strategy that brings its own tools: secure-scan distroless; or secure-scan sidecar --inert, which \
+             reads the image"
+        }
+        Remedy::UseImage => {
+            "take secure-scan sidecar --inert, which reads the image in a pod of the scan's own and runs nothing of it"
+        }
+        Remedy::UseImageOrShell => {
+            "take secure-scan sidecar --inert, which reads the image in a pod of the scan's own; or, where the target \
+             has a shell, secure-scan container"
+        }
+        Remedy::SetUser => {
+            "set runAsUser and runAsGroup in the pod's specification; or take secure-scan sidecar --inert, which reads \
+             the image; or, where the target has a shell, secure-scan container"
+        }
+        Remedy::ReadNamespace => {
+            "ask an administrator for get on this namespace; or take secure-scan sidecar --inert, which reads the image; \
+             or, where the target has a shell, secure-scan container"
+        }
+        Remedy::UseRunning => {
+            "scan the container itself: secure-scan container, secure-scan distroless, or a clone (without --inert); or \
+             read its image from a file: secure-scan local --oci-archive"
+        }
+        Remedy::NameProbeImage => "name the image of the probe with --probe-image",
+        Remedy::CheckProbeVersion => "check that --probe-image is of this version of secure-scan",
+        Remedy::DeploySidecar => {
+            "deploy it with one: secure-scan inject; or scan it without: secure-scan scan"
+        }
+        Remedy::InstallGuard => {
+            "as an administrator: secure-scan guard render | kubectl apply -f -"
+        }
+        Remedy::CheckGuard => "see: secure-scan guard status",
+        Remedy::BindGuardLimits { role } => {
+            return format!("bind ClusterRole {role} to yourself in this namespace");
+        }
+        Remedy::AllowAnyCommand => {
+            "let it run anything in this one container with --allow any-command"
+        }
+        Remedy::AskAdministrator => "ask an administrator for these verbs on these resources",
+        Remedy::NameCanary => {
+            "name an address that answers from a pod with --canary; or scan without --require-isolation"
+        }
+        Remedy::ReadAsRoot => "--as-root reads what only root may, where the namespace allows it",
+        Remedy::ReadAsNobody => "scan without --as-root: what cannot be read is reported",
+        Remedy::PullAlways => {
+            "see what the tag names in the registry; --pull always asks it each time"
+        }
+        Remedy::NameKubeconfig => "name a working file with --kubeconfig",
+        Remedy::NameContext => "name one of them with --context",
+        Remedy::TrustSystemRoots => "set certificate-authority-data to the cluster's CA",
+        // Advice is the same for every program, and so is what has no flag here.
+        other => return other.to_string(),
+    };
+    text.to_owned()
+}
+
+/// The report with its hint in the words of this program, of the scan of the image too.
+pub(crate) fn worded(mut report: ScanReport) -> ScanReport {
+    if let Some(failure) = &mut report.failure
+        && let Some(remedy) = &failure.remedy
+    {
+        failure.hint = Some(remedy_words(remedy));
+    }
+    report.image_scan = report.image_scan.map(|image| Box::new(worded(*image)));
+    report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remedy_names_the_flag_or_command_that_does_it() {
+        for (remedy, words) in [
+            (Remedy::NameContainer, "-c"),
+            (Remedy::NameNamespace, "-n"),
+            (Remedy::RaiseLease, "--lease"),
+            (Remedy::UseProbe, "secure-scan distroless"),
+            (Remedy::UseImage, "secure-scan sidecar --inert"),
+            (Remedy::SetUser, "secure-scan sidecar --inert"),
+            (Remedy::UseRunning, "secure-scan container"),
+            (Remedy::NameProbeImage, "--probe-image"),
+            (Remedy::CheckProbeVersion, "--probe-image"),
+            (Remedy::DeploySidecar, "secure-scan inject"),
+            (Remedy::InstallGuard, "secure-scan guard render"),
+            (Remedy::CheckGuard, "secure-scan guard status"),
+            (Remedy::AllowAnyCommand, "--allow any-command"),
+            (Remedy::NameCanary, "--canary"),
+            (Remedy::ReadAsRoot, "--as-root"),
+            (Remedy::ReadAsNobody, "--as-root"),
+            (Remedy::PullAlways, "--pull always"),
+            (Remedy::NameKubeconfig, "--kubeconfig"),
+            (Remedy::NameContext, "--context"),
+        ] {
+            let text = remedy_words(&remedy);
+            assert!(text.contains(words), "{remedy:?}: {text}");
+        }
+        let pods = Remedy::ListPods {
+            namespace: "shop".into(),
+            selector: Some("app=web".into()),
+        };
+        let see = "see: kubectl get pods -n shop -l 'app=web'";
+        assert_eq!(remedy_words(&pods), see);
+        assert_eq!(remedy_words(&Remedy::advice("do this")), "do this");
+    }
+}

@@ -1,0 +1,205 @@
+//! Files that a selection finds, and whether it could find them all: one rule for every engine.
+
+use std::collections::HashMap;
+
+use crate::{Coverage, FileEntry, FileSelector, Inventory, Section};
+
+/// What a selection of files finds in an inventory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Selection<'a> {
+    /// Files match. That holds even where not everything could be read; there may then be more.
+    #[non_exhaustive]
+    Found {
+        /// The files, each once.
+        files: Vec<&'a FileEntry>,
+        /// What could not be read, for a reader; empty where everything was.
+        gaps: Vec<String>,
+    },
+    /// Everything that the selection asks for was read, and no file matches.
+    None,
+    /// No file matches in what was read, which is not everything: an error of the check, never a pass.
+    #[non_exhaustive]
+    NotChecked {
+        /// What could not be read, for a reader.
+        reason: String,
+    },
+}
+
+impl Inventory {
+    /// What `selector` finds, for an engine that fails on what it finds.
+    ///
+    /// A finding in a part of the files is a finding; nothing in a part of them is nothing known. What is missing counts
+    /// only where the selection asks for it: a digest that could not be taken matters to who asks for digests.
+    ///
+    /// ```
+    /// use scanner_inventory::{Collected, FileEntry, FileSelector, Inventory, Selection};
+    ///
+    /// let mut setuid = FileSelector::default();
+    /// setuid.mode_any = Some("6000".into());
+    ///
+    /// let mut inventory = Inventory::default();
+    /// assert!(matches!(inventory.select(&setuid), Selection::NotChecked { .. }));
+    ///
+    /// let mut su = FileEntry::default();
+    /// su.path = "/bin/su".into();
+    /// su.exists = true;
+    /// su.mode = 0o4755;
+    /// inventory.files = Collected::Partial {
+    ///     data: vec![su],
+    ///     reasons: vec!["/root: not readable".into()],
+    ///     unreadable: 1,
+    /// };
+    /// match inventory.select(&setuid) {
+    ///     Selection::Found { files, gaps, .. } => {
+    ///         assert_eq!((files.len(), gaps.len()), (1, 1));
+    ///     }
+    ///     other => panic!("{other:?}"),
+    /// }
+    ///
+    /// inventory.files = Collected::Complete { data: vec![] };
+    /// assert_eq!(inventory.select(&setuid), Selection::None);
+    /// ```
+    pub fn select(&self, selector: &FileSelector) -> Selection<'_> {
+        let selectors = std::slice::from_ref(selector);
+        let mut files = self.matching(selectors);
+        files.retain(|file| file.exists);
+        let gaps = match self.coverage_of(selectors) {
+            Coverage::Complete => Vec::new(),
+            Coverage::Partial { reasons, .. } if reasons.is_empty() => {
+                vec!["some files were not read".into()]
+            }
+            Coverage::Partial { reasons, .. } => reasons,
+            Coverage::Unavailable { reason } => {
+                let reason = format!("{} could not be collected: {reason}", Section::Files);
+                return Selection::NotChecked { reason };
+            }
+            Coverage::NotRequested => {
+                let reason = format!("{} was not collected", Section::Files);
+                return Selection::NotChecked { reason };
+            }
+        };
+        if !files.is_empty() {
+            return Selection::Found { files, gaps };
+        }
+        if gaps.is_empty() {
+            return Selection::None;
+        }
+        Selection::NotChecked {
+            reason: gaps.join("; "),
+        }
+    }
+
+    /// Every file that one of `selectors` matches, each once; also those that are named and are not there.
+    pub fn matching(&self, selectors: &[FileSelector]) -> Vec<&FileEntry> {
+        // Selections of several checks meet in one file, which an agent then reports more than once.
+        let mut seen = HashMap::new();
+        let all = self.files.data().into_iter().flatten();
+        all.filter(|file| selectors.iter().any(|s| s.matches(file)))
+            .filter(|file| seen.insert(&file.path, *file) != Some(*file))
+            .collect()
+    }
+
+    /// How completely the files were collected for who asks for these alone: what is missing in other files, or is not
+    /// asked for, does not count.
+    pub fn coverage_of(&self, selectors: &[FileSelector]) -> Coverage {
+        let incomplete = |file: &FileEntry| selectors.iter().any(|s| s.misses(file));
+        match self.files.coverage() {
+            Coverage::Partial { .. }
+                if self.files_listed
+                    && !self.files.data().into_iter().flatten().any(incomplete) =>
+            {
+                Coverage::Complete
+            }
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Collected;
+
+    fn file(path: &str, digest: &str) -> FileEntry {
+        FileEntry {
+            path: path.into(),
+            exists: true,
+            mode: 0o644,
+            digest: digest.into(),
+            ..FileEntry::default()
+        }
+    }
+
+    fn named(path: &str, digest: bool) -> FileSelector {
+        FileSelector {
+            paths: vec![path.into()],
+            digest,
+            ..FileSelector::default()
+        }
+    }
+
+    fn partial(data: Vec<FileEntry>, files_listed: bool) -> Inventory {
+        Inventory {
+            files: Collected::Partial {
+                data,
+                reasons: vec!["1 not readable".into()],
+                unreadable: 1,
+            },
+            files_listed,
+            ..Inventory::default()
+        }
+    }
+
+    #[test]
+    fn what_is_found_is_found_even_where_not_everything_was_read() {
+        let inventory = partial(vec![file("/a", ""), file("/a", "")], false);
+        let Selection::Found { files, gaps } = inventory.select(&named("/a", false)) else {
+            unreachable!("it is there");
+        };
+        assert_eq!((files.len(), gaps), (1, vec!["1 not readable".to_owned()]));
+    }
+
+    #[test]
+    fn nothing_in_a_part_is_not_nothing() {
+        let inventory = partial(vec![], false);
+        let reason = "1 not readable".to_owned();
+        let found = inventory.select(&named("/a", false));
+        assert_eq!(found, Selection::NotChecked { reason });
+        for files in [
+            Collected::NotRequested,
+            Collected::Unavailable {
+                reason: "no shell".into(),
+            },
+        ] {
+            let inventory = Inventory {
+                files,
+                ..Inventory::default()
+            };
+            let found = inventory.select(&named("/a", false));
+            assert!(matches!(found, Selection::NotChecked { .. }), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_counts_for_who_asks_for_it() {
+        let inventory = partial(vec![file("/b", "")], true);
+        assert_eq!(inventory.select(&named("/a", true)), Selection::None);
+        let with_digest = inventory.coverage_of(&[named("/b", true)]);
+        assert!(matches!(with_digest, Coverage::Partial { .. }));
+        let without = inventory.coverage_of(&[named("/b", false)]);
+        assert_eq!(without, Coverage::Complete);
+    }
+
+    #[test]
+    fn a_named_file_that_is_not_there_is_not_found() {
+        let mut gone = file("/a", "");
+        gone.exists = false;
+        let inventory = Inventory {
+            files: Collected::Complete { data: vec![gone] },
+            ..Inventory::default()
+        };
+        assert_eq!(inventory.select(&named("/a", false)), Selection::None);
+        assert_eq!(inventory.matching(&[named("/a", false)]).len(), 1);
+    }
+}

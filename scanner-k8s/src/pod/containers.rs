@@ -1,0 +1,78 @@
+//! Every container of a pod, of whatever kind: regular, init, native sidecar or ephemeral.
+
+use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, PodSpec};
+
+/// The container of that name.
+pub(crate) fn of_name(spec: &PodSpec, name: &str) -> Option<Container> {
+    let plain = spec.containers.iter();
+    let mut plain = plain.chain(spec.init_containers.iter().flatten());
+    if let Some(found) = plain.find(|container| container.name == name) {
+        return Some(found.clone());
+    }
+    let added = spec.ephemeral_containers.iter().flatten();
+    let added = added.filter(|container| container.name == name);
+    // It has the fields of any other, and the name of the one that it looks at.
+    added
+        .filter_map(|container| serde_json::from_value(serde_json::to_value(container).ok()?).ok())
+        .next()
+}
+
+/// Names of all containers, regular ones first.
+pub(crate) fn names(spec: &PodSpec) -> Vec<&str> {
+    let plain = spec.containers.iter();
+    let plain = plain.chain(spec.init_containers.iter().flatten());
+    let added = spec.ephemeral_containers.iter().flatten();
+    plain
+        .map(|container| container.name.as_str())
+        .chain(added.map(|container| container.name.as_str()))
+        .collect()
+}
+
+/// What the server last said of the container of that name.
+pub(crate) fn status<'a>(pod: &'a Pod, name: &str) -> Option<&'a ContainerStatus> {
+    let status = pod.status.as_ref()?;
+    let lists = [
+        &status.container_statuses,
+        &status.init_container_statuses,
+        &status.ephemeral_container_statuses,
+    ];
+    let mut all = lists.into_iter().flatten().flatten();
+    all.find(|container| container.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_of_every_kind_is_found_with_its_image_and_status() {
+        let status = |name: &str| {
+            serde_json::json!({
+                "name": name, "image": "i", "imageID": "i", "ready": true, "restartCount": 0,
+                "containerID": format!("containerd://{name}")
+            })
+        };
+        let pod: Pod = serde_json::from_value(serde_json::json!({
+            "spec": {
+                "containers": [{"name": "web", "image": "web:1"}],
+                "initContainers": [{"name": "mesh", "image": "mesh:1", "restartPolicy": "Always"}],
+                "ephemeralContainers": [{"name": "debug", "image": "debug:1", "targetContainerName": "web"}]
+            },
+            "status": {
+                "containerStatuses": [status("web")],
+                "initContainerStatuses": [status("mesh")],
+                "ephemeralContainerStatuses": [status("debug")]
+            }
+        }))
+        .unwrap();
+        let spec = pod.spec.as_ref().unwrap();
+        assert_eq!(super::names(spec), ["web", "mesh", "debug"]);
+        for name in ["web", "mesh", "debug"] {
+            let found = of_name(spec, name).unwrap();
+            assert_eq!(found.image, Some(format!("{name}:1")));
+            let id = super::status(&pod, name).unwrap().container_id.clone();
+            assert_eq!(id, Some(format!("containerd://{name}")));
+        }
+        assert!(of_name(spec, "other").is_none() && super::status(&pod, "other").is_none());
+    }
+}

@@ -1,0 +1,271 @@
+//! Puts a layer on top of others as containerd does: entry by entry, each with all that it does to what
+//! was there before.
+
+use std::{
+    collections::HashSet,
+    io::{self, Read},
+};
+
+use rustix::fs::FileType;
+use scanner_inventory::MAX_DIGEST;
+
+use super::{
+    Bad, Layers, bad,
+    inodes::{Body, File, Id, Inode, MAX_NAME},
+    resolve::{MAX_TARGET, clean, clean_name},
+};
+use crate::{
+    contents, language,
+    tar::{Entry, Reader, Stream},
+};
+
+/// How a whiteout starts, and the one of a whole directory; see the OCI image specification.
+const WHITEOUT: &[u8] = b".wh.";
+const OPAQUE: &[u8] = b".wh..wh..opq";
+/// Bytes of zeros in holes that are read: there is no end to them in a small archive.
+const MAX_HOLES: u64 = 64 << 30;
+/// Longest text file that is kept, and all that is kept together, in bytes.
+pub(super) const MAX_TEXT: u64 = 16 << 20;
+pub(super) const MAX_KEPT: u64 = 256 << 20;
+/// Where the text files are that an inventory reads.
+const TEXTS: [&str; 5] = [
+    "/etc/",
+    "/usr/lib/os-release",
+    "/var/lib/dpkg/",
+    "/lib/apk/db/",
+    "/usr/lib/apk/db/",
+];
+/// Databases, which may be longer than a text.
+pub(super) const DATABASES: [&str; 6] = [
+    "/var/lib/rpm/rpmdb.sqlite",
+    "/var/lib/rpm/Packages.db",
+    "/var/lib/rpm/Packages",
+    "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+    "/usr/lib/sysimage/rpm/Packages.db",
+    "/usr/lib/sysimage/rpm/Packages",
+];
+
+/// Whether an inventory looks into a file at `path`.
+pub(super) fn is_read(path: &[u8], size: u64) -> bool {
+    let path = String::from_utf8_lossy(path);
+    let text = TEXTS.iter().any(|text| path.starts_with(text)) && size <= MAX_TEXT;
+    text || DATABASES.contains(&&*path) || language::is_read(&path, size)
+}
+
+/// What is known of a layer while it is put on top.
+pub(super) struct Layer {
+    number: usize,
+    /// What was unpacked so far, which a whole directory's whiteout leaves alone.
+    unpacked: HashSet<Vec<u8>>,
+    emptied: HashSet<Vec<u8>>,
+    /// Directories, whose times a runtime sets at the end: they must be there then.
+    directories: Vec<Vec<u8>>,
+}
+
+/// A place where something is unpacked.
+struct Place {
+    parent: Vec<u8>,
+    directory: Id,
+    name: Vec<u8>,
+}
+
+impl Layers {
+    pub(super) fn apply(&mut self, layer: impl Read) -> io::Result<()> {
+        let mut state = Layer {
+            number: self.count,
+            unpacked: HashSet::new(),
+            emptied: HashSet::new(),
+            directories: Vec::new(),
+        };
+        self.count += 1;
+        let mut reader = Reader::new(Stream(layer));
+        let mut number = 0;
+        while let Some(entry) = reader.next()? {
+            self.entry(&mut reader, &entry, number, &mut state)
+                .map_err(|error| at(&entry.name, &error))?;
+            number += 1;
+        }
+        for name in std::mem::take(&mut state.directories) {
+            let path = self.inodes.root_path(&name, &mut self.steps);
+            let there = path.and_then(|path| {
+                let gone = bad("a directory of the layer is not there in the end");
+                self.inodes.at(&path).ok_or(gone)
+            });
+            there.map_err(|error| at(&name, &error.into()))?;
+        }
+        Ok(())
+    }
+
+    fn entry(
+        &mut self,
+        reader: &mut Reader<Stream<impl Read>>,
+        entry: &Entry,
+        number: u64,
+        layer: &mut Layer,
+    ) -> io::Result<()> {
+        // By its text alone: `a/../b` is b, whatever a is.
+        let name = clean_name(&entry.name);
+        let split = name.iter().rposition(|byte| *byte == b'/');
+        let (parent, base) = name.split_at(split.map_or(0, |at| at + 1));
+        let parent = self.inodes.root_path(parent, &mut self.steps)?;
+        if matches!(base, b"" | b"." | b"..") {
+            // Only the root is left with such a name, and a runtime leaves that as it is.
+            return Ok(());
+        }
+        let directory = self.inodes.make_directories(&parent)?;
+        if base == OPAQUE {
+            if layer.emptied.insert(parent.clone()) {
+                let kept = |path: &[u8]| layer.unpacked.contains(path);
+                self.inodes
+                    .empty(directory, &parent, kept, &mut self.steps)?;
+            }
+            return Ok(());
+        }
+        if let Some(hidden) = base.strip_prefix(WHITEOUT) {
+            return match hidden {
+                b"" | b"." | b".." => Err(bad("a whiteout hides its own directory").into()),
+                hidden if hidden.len() > MAX_NAME => {
+                    Err(bad("a name is longer than Linux allows").into())
+                }
+                hidden => {
+                    self.inodes.remove(directory, hidden);
+                    Ok(())
+                }
+            };
+        }
+        let place = Place {
+            parent,
+            directory,
+            name: base.to_vec(),
+        };
+        let there = self.inodes.child(directory, base);
+        let merged = there.filter(|id| entry.kind == b'5' && self.inodes.is_directory(*id));
+        if there.is_some() && merged.is_none() {
+            self.inodes.remove(directory, base);
+        }
+        if entry.kind != b'g' {
+            let id = match merged {
+                Some(id) => id,
+                None => self.make(reader, entry, number, &place, layer)?,
+            };
+            self.set(id, entry)?;
+        }
+        if entry.kind == b'5' {
+            layer.directories.push(name);
+        }
+        layer.unpacked.insert(place.path());
+        Ok(())
+    }
+
+    /// Makes what the entry says.
+    fn make(
+        &mut self,
+        reader: &mut Reader<Stream<impl Read>>,
+        entry: &Entry,
+        number: u64,
+        place: &Place,
+        layer: &mut Layer,
+    ) -> io::Result<Id> {
+        let inode = match entry.kind {
+            b'0' => {
+                let mut file = self.file(reader, entry, place)?;
+                file.source = (layer.number, number);
+                Inode::new(Body::File(file), entry.size)
+            }
+            b'5' => Inode::directory(),
+            b'2' if (1..=MAX_TARGET).contains(&entry.link.len()) => {
+                let size = entry.link.len() as u64;
+                Inode::new(Body::Link(entry.link.as_slice().into()), size)
+            }
+            b'2' => return Err(bad("a link leads to a path that Linux does not allow").into()),
+            b'1' => {
+                let target = self.hard_link(&entry.link)?;
+                self.inodes.name(place.directory, &place.name, target)?;
+                return Ok(target);
+            }
+            b'3' | b'4' | b'6' => {
+                let fits = |number: i64| u32::try_from(number).is_ok();
+                if !fits(entry.device.0) || !fits(entry.device.1) {
+                    return Err(bad("a device has a number that Linux does not allow").into());
+                }
+                let kind = match entry.kind {
+                    b'3' => FileType::CharacterDevice,
+                    b'4' => FileType::BlockDevice,
+                    _ => FileType::Fifo,
+                };
+                Inode::new(Body::Special(kind.as_raw_mode()), 0)
+            }
+            _ => return Err(bad("it is of a type that container runtimes refuse").into()),
+        };
+        Ok(self.inodes.add(place.directory, &place.name, inode)?)
+    }
+
+    /// What a hard link names: a link itself, not what it leads to.
+    fn hard_link(&mut self, to: &[u8]) -> Result<Id, Bad> {
+        let split = to.iter().rposition(|byte| *byte == b'/');
+        let (parent, base) = to.split_at(split.map_or(0, |at| at + 1));
+        let parent = self.inodes.root_path(parent, &mut self.steps)?;
+        let path = clean(&[&parent, &b"/"[..], base].concat());
+        match self.inodes.at(&path) {
+            Some(id) if !self.inodes.is_directory(id) => Ok(id),
+            _ => Err(bad("a hard link names no file that is there before it")),
+        }
+    }
+
+    fn file(
+        &mut self,
+        reader: &mut Reader<Stream<impl Read>>,
+        entry: &Entry,
+        place: &Place,
+    ) -> io::Result<File> {
+        let wanted = self.inodes.kept.saturating_add(entry.size) <= MAX_KEPT
+            && (is_read(&place.path(), entry.size) || is_read(&clean(&entry.name), entry.size));
+        let digested = self.digests && entry.size <= MAX_DIGEST;
+        let mut bytes = Vec::new();
+        let mut digest = None;
+        if entry.holes && (wanted || digested) {
+            self.holes += entry.size;
+            if self.holes > MAX_HOLES {
+                return Err(bad("its holes are too large").into());
+            }
+        }
+        if digested {
+            let copied = Copied(reader, wanted.then_some(&mut bytes));
+            digest = contents::digest(copied, entry.size)?;
+        } else if wanted {
+            reader.read_to_end(&mut bytes)?;
+        }
+        Ok(File {
+            digest,
+            bytes: wanted.then_some(bytes),
+            source: (0, 0),
+        })
+    }
+}
+
+impl Place {
+    fn path(&self) -> Vec<u8> {
+        let parent = self.parent.strip_suffix(b"/").unwrap_or(&self.parent);
+        [parent, b"/", &self.name].concat()
+    }
+}
+
+/// The error with the name of the entry that has it.
+fn at(name: &[u8], error: &io::Error) -> io::Error {
+    let name = super::escape(name);
+    let short: String = name.escape_debug().take(200).collect();
+    io::Error::new(error.kind(), format!("{short}: {error}"))
+}
+
+/// Keeps what passes, if it is to be kept.
+struct Copied<'a, R>(R, Option<&'a mut Vec<u8>>);
+
+impl<R: Read> Read for Copied<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(buffer)?;
+        if let Some(kept) = &mut self.1 {
+            kept.extend_from_slice(&buffer[..read]);
+        }
+        Ok(read)
+    }
+}

@@ -1,0 +1,65 @@
+//! Owner, permissions and attributes of what is unpacked, as the kernel takes them.
+
+use super::{
+    Bad, Layers, bad,
+    inodes::{Body, Id},
+};
+use crate::tar::Entry;
+
+const CAPABILITY: &[u8] = b"security.capability";
+/// Longest name and value of an attribute, as in Linux.
+const MAX_ATTRIBUTE: (usize, usize) = (255, 64 << 10);
+
+impl Layers {
+    /// Sets owner, attributes and permissions, also those of what a hard link names.
+    pub(super) fn set(&mut self, id: Id, entry: &Entry) -> Result<(), Bad> {
+        let mut capability = None;
+        for (name, value) in &entry.attributes {
+            if name.starts_with(b"trusted.") {
+                continue;
+            }
+            let (longest_name, longest) = MAX_ATTRIBUTE;
+            if !(1..=longest_name).contains(&name.len()) || value.len() > longest {
+                return Err(bad("an attribute is longer than Linux allows"));
+            }
+            if name == CAPABILITY {
+                capability = Some(value);
+            }
+        }
+        if !capability.is_none_or(|value| is_capability(value)) {
+            return Err(bad("its capabilities are none that Linux takes"));
+        }
+        let inode = self.inodes.get_mut(id);
+        // Of a number the kernel takes 32 bits, and with all of them set it leaves the owner as it is.
+        let owner = |number: i64| Some(low(number)).filter(|n| *n != u32::MAX);
+        inode.uid = owner(entry.uid).unwrap_or(inode.uid);
+        inode.gid = owner(entry.gid).unwrap_or(inode.gid);
+        // A new owner takes the capabilities away, though it be the old one.
+        if !matches!(inode.body, Body::Directory(_)) {
+            inode.capability.clear();
+        }
+        if let Some(value) = capability {
+            inode.capability.clone_from(value);
+        }
+        inode.mode = match inode.body {
+            Body::Link(_) => 0o777,
+            _ => low(entry.mode) & 0o7777,
+        };
+        Ok(())
+    }
+}
+
+/// The lower half of a number.
+fn low(number: i64) -> u32 {
+    let [a, b, c, d, ..] = number.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
+/// As the kernel has it, see `xattr(7)` and `linux/capability.h`: of the second version or the third.
+fn is_capability(value: &[u8]) -> bool {
+    match value {
+        [0 | 1, 0, 0, 2, ..] => value.len() == 20,
+        [0 | 1, 0, 0, 3, ..] => value.len() == 24 && !value.ends_with(&[0xff; 4]),
+        _ => false,
+    }
+}

@@ -1,0 +1,122 @@
+//! What is read of layers is what containerd unpacks of them: random stacks, and what each writer makes.
+//!
+//! `cargo xtask archives` builds the oracle and runs this. With `SCANNER_ORACLE_SEED` a run is repeated.
+
+mod apply;
+mod dialects;
+mod random;
+mod write;
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant, SystemTime},
+};
+
+use apply::{Files, Oracle, read};
+use random::Random;
+
+/// Stacks that containerd unpacks, at least, and the time for all of them: on two cores that have nothing
+/// else to do it takes 25 seconds.
+const LEGAL: u64 = 5000;
+const TIME: Duration = Duration::from_mins(4);
+
+fn seed() -> u64 {
+    let given = std::env::var("SCANNER_ORACLE_SEED").ok();
+    let seed = given.map(|text| text.parse().expect("SCANNER_ORACLE_SEED is a number"));
+    seed.unwrap_or_else(|| {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        u64::try_from(now.expect("it is after 1970").as_millis())
+            .expect("and before the year 500000000")
+    })
+}
+
+/// What one of two readings has and the other has not, in a few lines.
+fn difference(theirs: &Files, ours: &Files) -> String {
+    let mut lines = Vec::new();
+    for name in theirs.keys().chain(ours.keys()) {
+        let (their, our) = (theirs.get(name), ours.get(name));
+        if their != our {
+            let name = name.escape_ascii();
+            lines.push(format!("{name}: containerd {their:?}, we {our:?}"));
+        }
+    }
+    lines.truncate(8);
+    lines.join("\n")
+}
+
+#[test]
+fn random_stacks_are_read_as_containerd_unpacks_them_or_refused() {
+    let (seed, mut oracle, started) = (seed(), Oracle::start(), Instant::now());
+    println!("seed {seed}");
+    let (mut legal, mut both) = (0u64, 0u64);
+    let mut refused: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    let mut stacks = 0;
+    while legal < LEGAL && started.elapsed() < TIME {
+        let one = seed.wrapping_add(stacks);
+        stacks += 1;
+        let layers = random::stack(&mut Random(one));
+        match (oracle.unpack(&layers), read(&layers)) {
+            (Ok(theirs), Ok(ours)) if theirs == ours => legal += 1,
+            (Ok(theirs), Ok(ours)) => {
+                wrong.push(format!("seed {one}: {}", difference(&theirs, &ours)));
+            }
+            (Ok(_), Err(error)) => {
+                legal += 1;
+                let reason = error.rsplit(": ").next().unwrap_or_default().to_owned();
+                let entry = refused.entry(reason).or_insert((0, one));
+                entry.0 += 1;
+            }
+            (Err(_), Err(_)) => both += 1,
+            (Err(error), Ok(_)) => wrong.push(format!(
+                "seed {one}: containerd refuses, we do not: {error}"
+            )),
+        }
+    }
+    let took = started.elapsed();
+    let refusals: u64 = refused.values().map(|(count, _)| count).sum();
+    println!(
+        "{stacks} stacks in {took:.1?}: {legal} legal, {both} refused by both, {refusals} by us alone"
+    );
+    for (reason, (count, first)) in &refused {
+        println!("  {count} refused: {reason} (first: seed {first})");
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {stacks} differ:\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(5)].join("\n")
+    );
+    assert!(
+        refusals * 100 <= legal,
+        "more than 1 % of {legal} legal stacks are refused: {refused:?}"
+    );
+    assert!(
+        legal >= LEGAL,
+        "only {legal} of {stacks} stacks are legal in {TIME:?}"
+    );
+}
+
+#[test]
+fn what_each_program_writes_is_read_and_never_refused() {
+    let (seed, mut oracle) = (seed(), Oracle::start());
+    println!("seed {seed}");
+    for (program, write) in dialects::ALL {
+        for number in 0..100 {
+            let one = seed.wrapping_add(number);
+            let layers = write(&mut Random(one));
+            let theirs = oracle.unpack(&layers);
+            let theirs = theirs.unwrap_or_else(|error| {
+                panic!("{program}, seed {one}: containerd refuses it: {error}")
+            });
+            let ours = read(&layers);
+            let ours =
+                ours.unwrap_or_else(|error| panic!("{program}, seed {one}: refused: {error}"));
+            assert!(
+                theirs == ours,
+                "{program}, seed {one}: {}",
+                difference(&theirs, &ours)
+            );
+        }
+    }
+}

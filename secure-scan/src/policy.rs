@@ -1,0 +1,112 @@
+//! What a policy decides of a scan, once: gates, isolation, required controls, and which findings count.
+
+use std::sync::Arc;
+
+use scanner_core::{ScanEngine, finding::Severity, gate::GatePolicy};
+use scanner_policy::{
+    FindingRules, Policy, PolicyGates, Signature, Thresholds, Waivers, WithPolicy,
+};
+
+/// A policy with everything that a scan takes from it, and what the program decides in its place.
+///
+/// A [`Policy`] becomes one as it is. A file of waivers that the policy names is not read: give its contents with
+/// [`ScanPolicy::waivers`]. Without them no failed check is waived.
+///
+/// ```
+/// use secure_scan::{Level, Policy, ScanPolicy, finding::Severity};
+///
+/// let policy = ScanPolicy::new(Policy::shipped(Level::Strict)?).fail_on(Severity::High);
+/// assert_eq!(policy.threshold(), Severity::High);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct ScanPolicy {
+    gates: PolicyGates,
+    rules: FindingRules,
+    threshold: Severity,
+}
+
+impl ScanPolicy {
+    /// A policy as it is.
+    pub fn new(policy: Policy) -> Self {
+        let own = policy.own_fail_on.then_some(policy.fail_on);
+        let mut rules = FindingRules::default().with_fail_on(own);
+        if let Some(thresholds) = policy.thresholds.clone() {
+            rules = rules.with_thresholds(format!("policy {}", policy.name), thresholds);
+        }
+        Self {
+            rules,
+            threshold: policy.fail_on,
+            gates: PolicyGates::new(policy),
+        }
+    }
+
+    /// With waivers, in place of those of the file that the policy names.
+    pub fn waivers(mut self, waivers: impl Into<Option<Waivers>>) -> Self {
+        self.rules = self.rules.with_waivers(waivers);
+        self
+    }
+
+    /// With thresholds in place of the policy's; `source` names them in reports.
+    pub fn thresholds(mut self, source: impl Into<String>, thresholds: Thresholds) -> Self {
+        self.rules = self.rules.with_thresholds(source, thresholds);
+        self
+    }
+
+    /// With a severity from which a failed check is a finding, also beside thresholds, in place of the policy's.
+    pub fn fail_on(mut self, severity: Severity) -> Self {
+        self.rules = self.rules.with_fail_on(severity);
+        self.threshold = severity;
+        self
+    }
+
+    /// With a signature of what runs. A wrong one aborts under every policy.
+    pub fn signature(mut self, signature: impl Into<Option<Signature>>) -> Self {
+        self.gates = self.gates.with_signature(signature);
+        self
+    }
+
+    /// The policy.
+    pub const fn policy(&self) -> &Policy {
+        self.gates.policy()
+    }
+
+    /// Severity from which a failed check is a finding where there are no thresholds.
+    pub const fn threshold(&self) -> Severity {
+        self.threshold
+    }
+
+    /// What is made of findings.
+    pub const fn finding_rules(&self) -> &FindingRules {
+        &self.rules
+    }
+
+    /// Whether pods that a scan starts must be shown to be cut off from the network.
+    pub const fn requires_isolation(&self) -> bool {
+        self.gates.policy().require_isolation
+    }
+
+    pub(crate) fn gates(&self) -> Arc<dyn GatePolicy> {
+        Arc::new(self.gates.clone())
+    }
+
+    /// The same that leaves findings as they are.
+    pub(crate) fn without_finding_rules(&self) -> Self {
+        Self {
+            rules: FindingRules::default(),
+            ..self.clone()
+        }
+    }
+
+    /// `engine` whose findings go through the waivers and thresholds.
+    pub(crate) fn over(&self, engine: Arc<dyn ScanEngine>) -> Arc<dyn ScanEngine> {
+        Arc::new(WithPolicy::new(engine, self.rules.clone()))
+    }
+}
+
+impl From<Policy> for ScanPolicy {
+    fn from(policy: Policy) -> Self {
+        Self::new(policy)
+    }
+}

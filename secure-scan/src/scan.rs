@@ -1,0 +1,224 @@
+//! Scans of containers in a cluster: one call, or a template that is prepared for many targets.
+
+use std::{sync::Arc, time::Duration};
+
+use scanner_core::{
+    ScanEngine, ScanReport, SecurityControl, engines::EngineHost, event::Observer,
+    finding::Severity, target::InvalidName,
+};
+use scanner_k8s::{Cluster, ScanRequest, Segment, plan::request::Strategy, scan::PrepareError};
+
+use crate::{
+    host::ThreadHost, policy::ScanPolicy, prepared::PreparedScan, strategy,
+    target_selector::TargetSelector,
+};
+
+/// Time after which the cluster itself removes everything that a scan created, where nothing else is said.
+pub const DEFAULT_LEASE: Duration = Duration::from_secs(300);
+
+/// Scans one container with one engine, and everything else as [`Scan::template`] has it.
+///
+/// Dropping the future, as a timeout does, stops the scan, which then releases what it made in the background.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use secure_scan::{Cluster, Profile, TargetSelector};
+///
+/// let cluster = Cluster::in_cluster()?;
+/// let report = secure_scan::scan(&cluster, TargetSelector::pod("shop", "web-0"), Profile::shipped("container-baseline")?).await?;
+/// println!("{}: {} failed", report.verdict, report.failed().count());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Fails when the scan cannot be prepared; nothing was created then. What fails later is in the report.
+pub async fn scan(
+    cluster: &Cluster,
+    target: TargetSelector,
+    engine: impl ScanEngine + 'static,
+) -> Result<ScanReport, PrepareError> {
+    let scan = Scan::template().engine(engine);
+    Ok(scan.prepare(cluster, target).await?.run().await)
+}
+
+/// How to scan, apart from what: engines, policy, strategy and controls. Cheap to clone, and kept for any number of
+/// targets and clusters.
+///
+/// ```no_run
+/// # async fn example(cluster: &secure_scan::Cluster, pod: &secure_scan::k8s_openapi::api::core::v1::Pod)
+/// # -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+///
+/// use secure_scan::{Level, Policy, Profile, Scan, TargetSelector, strategy};
+///
+/// let template = Scan::template()
+///     .engine(Profile::shipped("container-baseline")?)
+///     .policy(Policy::shipped(Level::Hardened)?)
+///     .strategy(strategy::auto().probe_image("registry.example/probe@sha256:1f…"))
+///     .lease(Duration::from_secs(120));
+/// for target in TargetSelector::of(pod).each_container() {
+///     let report = template.prepare(cluster, target).await?.run().await;
+///     println!("{}: {}", report.plan.target, report.verdict);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Scan {
+    engines: Vec<Arc<dyn ScanEngine>>,
+    controls: Vec<Arc<dyn SecurityControl>>,
+    policy: Option<ScanPolicy>,
+    strategy: Strategy,
+    host: Arc<dyn EngineHost>,
+    observer: Option<Arc<dyn Observer>>,
+    lease: Duration,
+    threshold: Option<Severity>,
+    expected_digest: Option<String>,
+}
+
+impl Scan {
+    /// A scan without an engine yet: strategy [`strategy::auto`] without an image of the probe, a lease of five minutes,
+    /// no policy, and every failed check from severity low on is a finding.
+    pub fn template() -> Self {
+        Self {
+            engines: Vec::new(),
+            controls: Vec::new(),
+            policy: None,
+            strategy: strategy::auto().into(),
+            host: Arc::new(ThreadHost::default()),
+            observer: None,
+            lease: DEFAULT_LEASE,
+            threshold: None,
+            expected_digest: None,
+        }
+    }
+
+    /// Adds an engine: a profile, or one of your own. An `Arc`, a `Box` and a `&'static` of one are engines too. The data
+    /// of all is collected once; their results stay apart, and engines of one name are an error of
+    /// [`Scan::prepare`].
+    pub fn engine(mut self, engine: impl ScanEngine + 'static) -> Self {
+        self.engines.push(Arc::new(engine));
+        self
+    }
+
+    /// Decides by a policy whether a target may be touched, what must hold meanwhile, and which findings count. Its
+    /// waivers and thresholds are those of the first engine; for others see
+    /// [`WithPolicy`](crate::WithPolicy).
+    pub fn policy(mut self, policy: impl Into<ScanPolicy>) -> Self {
+        self.policy = Some(policy.into());
+        self
+    }
+
+    /// Reaches the target that way: see [`mod@strategy`].
+    pub fn strategy(mut self, strategy: impl Into<Strategy>) -> Self {
+        self.strategy = strategy.into();
+        self
+    }
+
+    /// Adds a control beside the shipped ones. One with the identifier of a shipped control or of another one is an error
+    /// of [`Scan::prepare`].
+    pub fn control(mut self, control: impl SecurityControl + 'static) -> Self {
+        self.controls.push(Arc::new(control));
+        self
+    }
+
+    /// Time after which the cluster itself removes everything that the scan created, should this process die: 30 s to an
+    /// hour. Outside of these bounds it is an error of [`Scan::prepare`].
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Severity from which a failed check makes the verdict `findings`; takes the place of the policy's.
+    pub fn threshold(mut self, severity: Severity) -> Self {
+        self.threshold = Some(severity);
+        self
+    }
+
+    /// Digest (`sha256:…`) that the node must run; the scan aborts before it touches another.
+    pub fn expected_digest(mut self, digest: impl Into<String>) -> Self {
+        self.expected_digest = Some(digest.into());
+        self
+    }
+
+    /// Also hands every event to `observer`, in the scan's own task: it must return at once.
+    /// [`Running::split`](crate::Running::split) has the same events as a stream.
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Runs engines elsewhere than in threads of their own.
+    pub fn host(mut self, host: impl EngineHost + 'static) -> Self {
+        self.host = Arc::new(host);
+        self
+    }
+
+    /// Finds the target, asks whether everything that the scan needs is allowed, plans it and asks the gates. A few calls
+    /// that read; nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no such running container, a right is missing, or what was asked for contradicts itself;
+    /// [`PrepareError::kind`] says which. A gate that refuses the target is no error:
+    /// [`PreparedScan::refusal`].
+    pub async fn prepare(
+        &self,
+        cluster: &Cluster,
+        target: TargetSelector,
+    ) -> Result<PreparedScan, PrepareError> {
+        self.prepare_in(cluster.begin(), target).await
+    }
+
+    /// The same within a segment that the program began, such as one whose log it writes to a file.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Scan::prepare`] does.
+    pub async fn prepare_in(
+        &self,
+        segment: Segment,
+        target: TargetSelector,
+    ) -> Result<PreparedScan, PrepareError> {
+        let request = self.request(&target, segment.default_namespace())?;
+        let inner = scanner_k8s::PreparedScan::in_segment(segment, request);
+        // On the heap: whoever embeds this need not care how large a scan's future is.
+        let inner = Box::pin(inner).await?;
+        Ok(PreparedScan::new(inner, self.observer.clone()))
+    }
+
+    fn request(
+        &self,
+        target: &TargetSelector,
+        default_namespace: &str,
+    ) -> Result<ScanRequest, PrepareError> {
+        let target = target
+            .request(default_namespace)
+            .map_err(|error: InvalidName| PrepareError::Name(error))?;
+        let mut engines = self.engines.clone();
+        let first = engines.first_mut().ok_or(PrepareError::NoEngine)?;
+        if let Some(policy) = &self.policy {
+            *first = policy.over(Arc::clone(first));
+        }
+        let mut request = ScanRequest::new(target, Arc::clone(first));
+        request.engines = engines;
+        request.strategy = self.strategy.clone();
+        if let (Strategy::Sidecar(options), Some(policy)) = (&mut request.strategy, &self.policy) {
+            options.require_isolation |= policy.requires_isolation();
+        }
+        request.controls.clone_from(&self.controls);
+        request.host = Arc::clone(&self.host);
+        // A part of a second counts as a whole one; what is too long to be counted is refused as such.
+        let parts = u64::from(self.lease.subsec_nanos() > 0);
+        let seconds = self.lease.as_secs().saturating_add(parts);
+        request.lease_seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        request.expected_digest.clone_from(&self.expected_digest);
+        let of_policy = self.policy.as_ref().map(ScanPolicy::threshold);
+        request.threshold = self.threshold.or(of_policy).unwrap_or(Severity::Low);
+        request.policy = self.policy.as_ref().map(ScanPolicy::gates);
+        Ok(request)
+    }
+}

@@ -1,0 +1,230 @@
+//! How a target is reached: shipped strategies, and those of a third party beside them.
+//!
+//! | strategy | needs | leaves in the pod |
+//! |---|---|---|
+//! | [`container`] | a shell in the target | nothing |
+//! | [`distroless`] | an image of the probe | the entry of an ephemeral container |
+//! | [`sidecar`] | an image of the probe | nothing; looks at a copy in a pod of the scan's own |
+//! | [`attached`] | the sidecar, deployed with the pod | nothing |
+//! | [`auto`] | nothing; better with an image of the probe | as the one that was taken |
+//! | [`custom`] | what it says | what it says |
+
+use std::{net::SocketAddr, sync::Arc};
+
+use scanner_core::ScanStrategy;
+use scanner_k8s::{
+    SidecarOptions,
+    plan::sidecar_options::{Keep, Mode, Pull},
+};
+
+pub use scanner_k8s::plan::request::Strategy;
+
+/// One exec into the target, which must have a shell. Leaves nothing in the pod.
+pub const fn container() -> Strategy {
+    Strategy::Container
+}
+
+/// A probe in an ephemeral container beside the target, for targets without a shell. `probe_image` is best named by
+/// digest. The entry of the container stays in the pod's specification.
+pub fn distroless(probe_image: impl Into<String>) -> Strategy {
+    Strategy::Distroless {
+        image: probe_image.into(),
+    }
+}
+
+/// A strategy of your own, which needs nothing of the cluster but the target's name.
+pub fn custom(strategy: impl ScanStrategy + 'static) -> Strategy {
+    Strategy::Custom(Arc::new(strategy))
+}
+
+/// The least intrusive one that works: [`container`] first; where the target turns out to have no shell, [`distroless`],
+/// if an image of the probe is named; then those of [`Auto::then`].
+pub const fn auto() -> Auto {
+    Auto {
+        image: None,
+        then: Vec::new(),
+    }
+}
+
+/// The sidecar that was deployed with the pod, as [`inject`](crate::inject) adds it.
+pub const fn attached() -> Attached {
+    Attached { image: None }
+}
+
+/// A pod of the scan's own without network: a clone of the target, or with [`Sidecar::inert`] its image alone. The only
+/// strategy for an image that runs nowhere.
+pub fn sidecar(probe_image: impl Into<String>) -> Sidecar {
+    Sidecar {
+        image: probe_image.into(),
+        keep: Keep::default(),
+        inert: false,
+        as_root: false,
+        same_node: false,
+        require_isolation: false,
+        canaries: Vec::new(),
+        pull_secrets: Vec::new(),
+        pull: Pull::default(),
+        expected_digest: None,
+    }
+}
+
+/// See [`auto`].
+#[derive(Clone)]
+#[must_use]
+pub struct Auto {
+    image: Option<String>,
+    then: Vec<Arc<dyn ScanStrategy>>,
+}
+
+impl Auto {
+    /// Image of the probe, best named by digest; without one [`distroless`] cannot be taken.
+    pub fn probe_image(mut self, image: impl Into<Option<String>>) -> Self {
+        self.image = image.into();
+        self
+    }
+
+    /// Tries a strategy of your own after the shipped ones, where the target had no shell or no tool for them and all
+    /// that they made is gone.
+    pub fn then(mut self, strategy: impl ScanStrategy + 'static) -> Self {
+        self.then.push(Arc::new(strategy));
+        self
+    }
+}
+
+impl From<Auto> for Strategy {
+    fn from(auto: Auto) -> Self {
+        Self::Auto {
+            image: auto.image,
+            then: auto.then,
+        }
+    }
+}
+
+/// See [`attached`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Attached {
+    image: Option<String>,
+}
+
+impl Attached {
+    /// Image that the sidecar must be of; any, where none is named.
+    pub fn probe_image(mut self, image: impl Into<Option<String>>) -> Self {
+        self.image = image.into();
+        self
+    }
+}
+
+impl From<Attached> for Strategy {
+    fn from(attached: Attached) -> Self {
+        Self::Attached {
+            image: attached.image,
+        }
+    }
+}
+
+/// See [`sidecar`].
+#[derive(Debug, Clone)]
+#[must_use]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
+pub struct Sidecar {
+    image: String,
+    keep: Keep,
+    inert: bool,
+    as_root: bool,
+    same_node: bool,
+    require_isolation: bool,
+    canaries: Vec<SocketAddr>,
+    pull_secrets: Vec<String>,
+    pull: Pull,
+    expected_digest: Option<String>,
+}
+
+impl Sidecar {
+    /// Reads the image, mounted read-only, in place of a clone: none of its code runs.
+    pub fn inert(mut self, inert: bool) -> Self {
+        self.inert = inert;
+        self
+    }
+
+    /// Reads files of the image that only root may read, where the namespace allows it. Only of an inert one.
+    pub fn as_root(mut self, as_root: bool) -> Self {
+        self.as_root = as_root;
+        self
+    }
+
+    /// Runs the scan's pod on the target's node, whose copy of the image is then read.
+    pub fn same_node(mut self, same_node: bool) -> Self {
+        self.same_node = same_node;
+        self
+    }
+
+    /// Lets the clone keep references to Secrets; each is named in plan and report.
+    pub fn keep_secrets(mut self, keep: bool) -> Self {
+        self.keep.secrets = keep;
+        self
+    }
+
+    /// Lets the clone keep references to `ConfigMap`s.
+    pub fn keep_config(mut self, keep: bool) -> Self {
+        self.keep.config = keep;
+        self
+    }
+
+    /// Stops before anything of the target runs unless the network isolation is shown to be enforced. A policy can
+    /// require the same.
+    pub fn require_isolation(mut self, require: bool) -> Self {
+        self.require_isolation = require;
+        self
+    }
+
+    /// An address that answers from a pod without a `NetworkPolicy`, to prove the isolation; may be repeated.
+    pub fn canary(mut self, address: SocketAddr) -> Self {
+        self.canaries.push(address);
+        self
+    }
+
+    /// Name of a Secret with credentials to pull an image that runs nowhere; may be repeated.
+    pub fn pull_secret(mut self, name: impl Into<String>) -> Self {
+        self.pull_secrets.push(name.into());
+        self
+    }
+
+    /// When the node asks the registry for an image that runs nowhere.
+    pub fn pull(mut self, pull: Pull) -> Self {
+        self.pull = pull;
+        self
+    }
+
+    /// Digest that an image that runs nowhere must have; nothing is read of another.
+    pub fn expected_digest(mut self, digest: impl Into<Option<String>>) -> Self {
+        self.expected_digest = digest.into();
+        self
+    }
+}
+
+impl From<Sidecar> for Strategy {
+    fn from(sidecar: Sidecar) -> Self {
+        let same_node = sidecar.same_node;
+        let mode = if sidecar.inert {
+            Mode::Inert {
+                as_root: sidecar.as_root,
+                same_node,
+            }
+        } else {
+            Mode::Clone {
+                keep: sidecar.keep,
+                same_node,
+            }
+        };
+        Self::Sidecar(SidecarOptions {
+            image: sidecar.image,
+            mode,
+            require_isolation: sidecar.require_isolation,
+            canaries: sidecar.canaries,
+            pull_secrets: sidecar.pull_secrets,
+            pull: sidecar.pull,
+            expected_digest: sidecar.expected_digest,
+        })
+    }
+}
