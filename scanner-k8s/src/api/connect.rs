@@ -6,6 +6,8 @@ mod crypto_provider;
 mod error;
 
 pub use super::transport::GenericService;
+#[doc(hidden)]
+pub use super::transport::InMemory;
 pub use builder::ClusterBuilder;
 pub use cluster::Cluster;
 pub use error::{ConnectError, ConnectErrorKind};

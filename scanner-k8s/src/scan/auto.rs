@@ -3,7 +3,8 @@
 use std::future::Future;
 
 use scanner_core::{
-    FailureKind, Remedy, ScanReport, Verdict, cause, escape::visible, event::Observer, plan::Fallback,
+    FailureKind, Remedy, ScanReport, Verdict, cause, escape::visible, event::Observer,
+    plan::Fallback,
 };
 
 use super::{fallback::with, prepare::prepare};
@@ -67,7 +68,10 @@ pub(super) async fn next(
     observer: &dyn Observer,
     interrupt: impl Future<Output = String>,
 ) -> ScanReport {
-    let why = first.failure.as_ref().map_or("", |failure| &failure.message);
+    let why = first
+        .failure
+        .as_ref()
+        .map_or("", |failure| &failure.message);
     let why = visible(why, 300);
     if fallback.is_empty() {
         return first.with_remedy(Remedy::NameProbeImage);
