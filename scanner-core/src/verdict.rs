@@ -76,7 +76,7 @@ impl Verdict {
             }
             Self::Findings => "findings: at least one check failed",
             Self::Incomplete => {
-                "incomplete: some checks were not done, or none applies; what failed may not be all"
+                "incomplete: some checks were not done, or none applies"
             }
             Self::Failed => "failed: the scan could not be done, nothing is known of the target",
             Self::GateAborted => "aborted: a gate refused the target, it was not touched",
