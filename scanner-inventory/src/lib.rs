@@ -24,6 +24,7 @@ pub mod escape;
 pub mod inventory;
 pub mod model;
 pub mod parse;
+pub mod path;
 pub mod pod;
 pub mod request;
 pub mod sink;
@@ -33,9 +34,10 @@ pub use changes::Changes;
 pub use collected::{Collected, Coverage};
 pub use inventory::{AgentInfo, Inventory};
 pub use model::{
-    CommandEntry, Connection, EnvVar, FileEntry, FileKind, Group, Identity, KernelFacts,
-    LanguagePackage, Listener, Mount, OsRelease, Package, PasswordState, Process, ShadowEntry,
+    CommandEntry, EnvVar, FileEntry, FileKind, Group, Identity, KernelFacts, LanguagePackage,
+    Listener, Mount, OsRelease, Package, PasswordState, Process, ShadowEntry, SocketConnection,
     User,
 };
+pub use path::FilePath;
 pub use pod::{ContainerFacts, EnvSource, PodFacts, VolumeFacts, VolumeMountFacts};
 pub use request::{FileSelector, InventoryRequest, MAX_DIGEST, Section};

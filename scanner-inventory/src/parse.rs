@@ -21,7 +21,7 @@ use crate::{
     wire::{self, Answer, Ending, RawSection, WireError},
 };
 
-use line::{Parsed, each, number};
+use line::{Parsed, each, each_of_bytes, field, number, number_of, text};
 
 /// Reads a whole answer of the agent of that name.
 ///
@@ -45,7 +45,7 @@ pub fn inventory(
     } else {
         Collected::NotRequested
     };
-    let processes = raw.take(Section::Processes, proc::processes);
+    let processes = raw.take(Section::Processes, |lines| proc::processes(&text(lines)));
     let files = raw.take(Section::Files, files::files);
     let files_listed = matches!(
         files,
@@ -60,21 +60,25 @@ pub fn inventory(
             frames: answer.frames,
             digests: answer.digests,
         },
-        identity: raw.take(Section::Identity, proc::identity),
+        identity: raw.take(Section::Identity, |lines| proc::identity(&text(lines))),
         files: files::without_contents(files, request),
-        users: raw.take(Section::Users, |lines| each(lines, user)),
+        users: raw.take(Section::Users, |lines| each_of_bytes(lines, user)),
         groups: raw.take(Section::Groups, |lines| each(lines, group)),
         shadow: raw.take(Section::Shadow, |lines| each(lines, shadow)),
         processes: all_seen(processes, changes.data()),
-        listeners: raw.take(Section::Listeners, sockets::listeners),
-        connections: raw.take(Section::Connections, sockets::connections),
+        listeners: raw.take(Section::Listeners, |lines| sockets::listeners(&text(lines))),
+        connections: raw.take(Section::Connections, |lines| {
+            sockets::connections(&text(lines))
+        }),
         mounts: raw.take(Section::Mounts, proc::mounts),
         env: raw.take(Section::Env, |lines| each(lines, env)),
-        commands: raw.take(Section::Commands, |lines| each(lines, command)),
-        packages: raw.take(Section::Packages, packages),
-        language_packages: raw.take(Section::LanguagePackages, |l| each(l, language::package)),
-        os: raw.take(Section::Os, os),
-        kernel: raw.take(Section::Kernel, kernel),
+        commands: raw.take(Section::Commands, |lines| each_of_bytes(lines, command)),
+        packages: raw.take(Section::Packages, |lines| packages(&text(lines))),
+        language_packages: raw.take(Section::LanguagePackages, |lines| {
+            each_of_bytes(lines, language::package)
+        }),
+        os: raw.take(Section::Os, |lines| os(&text(lines))),
+        kernel: raw.take(Section::Kernel, |lines| kernel(&text(lines))),
         pod: Collected::NotRequested,
         changes,
     })
@@ -119,7 +123,7 @@ fn max_lines(section: Section) -> usize {
 }
 
 struct Raw<'a> {
-    sections: BTreeMap<Section, RawSection>,
+    sections: BTreeMap<Section, RawSection<'a>>,
     request: &'a InventoryRequest,
 }
 
@@ -127,7 +131,7 @@ impl Raw<'_> {
     fn take<T>(
         &mut self,
         section: Section,
-        parse: impl FnOnce(&[String]) -> Parsed<T>,
+        parse: impl FnOnce(&[&[u8]]) -> Parsed<T>,
     ) -> Collected<T> {
         if !self.request.sections.contains(&section) {
             return Collected::NotRequested;
@@ -176,13 +180,13 @@ fn password(text: &str) -> Option<PasswordState> {
     }
 }
 
-fn user(line: &str) -> Option<User> {
-    let mut fields = line.splitn(6, ':');
+fn user(line: &[u8]) -> Option<User> {
+    let mut fields = line.splitn(6, |byte| *byte == b':');
     Some(User {
-        password: password(fields.next()?)?,
-        uid: number(fields.next()?)?,
-        gid: number(fields.next()?)?,
-        name: fields.next()?.into(),
+        password: password(std::str::from_utf8(fields.next()?).ok()?)?,
+        uid: number_of(fields.next()?)?,
+        gid: number_of(fields.next()?)?,
+        name: field(fields.next()?),
         home: fields.next()?.into(),
         shell: fields.next()?.into(),
     })
@@ -220,11 +224,11 @@ fn env(line: &str) -> Option<EnvVar> {
     })
 }
 
-fn command(line: &str) -> Option<CommandEntry> {
-    let (name, path) = line.split_once(' ')?;
+fn command(line: &[u8]) -> Option<CommandEntry> {
+    let mut fields = line.splitn(2, |byte| *byte == b' ');
     Some(CommandEntry {
-        name: name.into(),
-        path: path.into(),
+        name: field(fields.next()?),
+        path: fields.next()?.into(),
     })
 }
 

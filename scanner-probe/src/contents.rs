@@ -2,7 +2,6 @@
 
 use std::{
     cell::Cell,
-    ffi::CStr,
     fs::File,
     io::{self, Read},
     os::fd::{AsRawFd as _, BorrowedFd},
@@ -69,7 +68,7 @@ impl Reader {
         match FileType::from_raw_mode(before.st_mode) {
             FileType::Symlink => {
                 let to = readlinkat(&place, c"", Vec::new())?;
-                Ok(Contents::Link(text(&to)))
+                Ok(Contents::Link(to.into_bytes()))
             }
             FileType::RegularFile => {
                 let made = u64::try_from(fstatfs(&place)?.f_type).unwrap_or_default();
@@ -145,8 +144,4 @@ pub(crate) fn digest(mut from: impl Read, size: u64) -> io::Result<Option<[u8; 3
 pub(crate) fn same(before: &Stat, after: &Stat) -> bool {
     (before.st_size, before.st_ctime, before.st_ctime_nsec)
         == (after.st_size, after.st_ctime, after.st_ctime_nsec)
-}
-
-fn text(bytes: &CStr) -> String {
-    bytes.to_string_lossy().into_owned()
 }

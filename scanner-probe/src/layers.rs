@@ -302,7 +302,7 @@ impl ReadAt for Kept<'_> {
 impl Node {
     fn contents(&self) -> Contents {
         match (&self.link, self.digest) {
-            (Some(to), _) => Contents::Link(to.clone()),
+            (Some(to), _) => Contents::Link(to.clone().into_bytes()),
             (None, Some(digest)) => Contents::Digest(digest),
             _ => Contents::Unknown,
         }
@@ -398,7 +398,7 @@ impl Tree for Layers {
     fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<u64> {
         for (path, node) in &self.nodes {
             let (look, attribute) = (|| node.contents(), || node.capability.clone());
-            tree::keep(selectors, node.meta, path, out, look, attribute)?;
+            tree::keep(selectors, node.meta, path.as_bytes(), out, look, attribute)?;
         }
         Ok(self.lost)
     }

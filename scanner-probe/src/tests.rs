@@ -37,7 +37,7 @@ fn request(sections: &[Section], files: Vec<FileSelector>) -> InventoryRequest {
 
 fn paths(found: &Inventory) -> Vec<&str> {
     let files = found.files.data().unwrap();
-    files.iter().map(|f| f.path.as_str()).collect()
+    files.iter().map(|f| f.path.as_text()).collect()
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn selections_and_absence_are_told_exactly() {
     let found = look(root, &request(&[Section::Files], vec![setuid, named]));
     assert_eq!(
         paths(&found),
-        ["/etc/none", "/opt/plain", "/opt/a/two?lines"]
+        ["/etc/none", "/opt/plain", "/opt/a/two\\x0alines"]
     );
     assert!(!found.files.data().unwrap()[0].exists);
 }

@@ -9,7 +9,7 @@ use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat},
     io::Errno,
 };
-use scanner_inventory::FileSelector;
+use scanner_inventory::{FilePath, FileSelector};
 
 use crate::{
     contents,
@@ -40,20 +40,24 @@ pub(crate) fn walk(
         if seen_from_above(root, start, &starts) {
             continue;
         }
-        let dir = match root.stat(start) {
+        let place = start.as_text();
+        let dir = match root.stat(place) {
             Ok(Some(stat)) => {
                 walk.device = stat.st_dev;
-                let (look, attribute) = (|| root.contents(start), || root.capability(start));
-                tree::keep(selectors, meta(&stat), start, out, look, attribute)?;
-                root.resolve(start, OFlags::DIRECTORY | OFlags::NOFOLLOW)
+                let (look, attribute) = (|| root.contents(place), || root.capability(place));
+                let path = start.to_bytes();
+                tree::keep(selectors, meta(&stat), &path, out, look, attribute)?;
+                root.resolve(place, OFlags::DIRECTORY | OFlags::NOFOLLOW)
             }
             Ok(None) => continue,
             Err(error) => Err(error),
         };
         match dir {
             Ok(dir) => {
-                let prefix = start.trim_end_matches('/').to_owned();
-                walk.enter(&dir, &prefix, 0, out)?;
+                let path = start.to_bytes();
+                let end = path.iter().rposition(|byte| *byte != b'/');
+                let mut path = path[..end.map_or(0, |end| end + 1)].to_vec();
+                walk.enter(&dir, &mut path, 0, out)?;
             }
             Err(_) => walk.lost += 1,
         }
@@ -62,13 +66,13 @@ pub(crate) fn walk(
 }
 
 /// Directories below which all selections lie, in order.
-fn starts(selectors: &[&FileSelector]) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
+fn starts(selectors: &[&FileSelector]) -> Vec<FilePath> {
+    let mut all: Vec<FilePath> = Vec::new();
     for selector in selectors {
         if selector.under.is_empty() {
             all.push("/".into());
         }
-        all.extend(selector.under.iter().cloned());
+        all.extend(selector.under.iter().map(FilePath::from));
     }
     all.sort();
     all.dedup();
@@ -77,12 +81,16 @@ fn starts(selectors: &[&FileSelector]) -> Vec<String> {
 
 /// Whether the walk of another start comes by this one: it lies below, and nothing is mounted between.
 /// What cannot be looked at is not seen from above.
-fn seen_from_above(root: &Root, start: &str, starts: &[String]) -> bool {
+fn seen_from_above(root: &Root, start: &FilePath, starts: &[FilePath]) -> bool {
     let device = |path: &str| root.stat(path).ok().flatten().map(|stat| stat.st_dev);
-    let above = starts.iter().rev().find(|other| {
-        *other != start && start.starts_with(&format!("{}/", other.trim_end_matches('/')))
-    });
-    let Some(above) = above else { return false };
+    let above = starts
+        .iter()
+        .rev()
+        .find(|other| *other != start && start.is_below(other));
+    let Some(above) = above.map(FilePath::as_text) else {
+        return false;
+    };
+    let start = start.as_text();
     let Some(walked) = device(above) else {
         return false;
     };
@@ -105,7 +113,7 @@ impl Walk<'_> {
     fn enter(
         &mut self,
         dir: &OwnedFd,
-        path: &str,
+        path: &mut Vec<u8>,
         depth: usize,
         out: &mut dyn Write,
     ) -> io::Result<()> {
@@ -136,19 +144,23 @@ impl Walk<'_> {
                     continue;
                 }
             };
-            let below = format!("{path}/{}", name.to_string_lossy());
             let look = || self.root.contents.of(dir.as_fd(), name);
             let attribute = || contents::capability(dir.as_fd(), name);
-            tree::keep(self.selectors, meta(&stat), &below, out, look, attribute)?;
+            let length = path.len();
+            path.push(b'/');
+            path.extend_from_slice(name.to_bytes());
+            tree::keep(self.selectors, meta(&stat), path, out, look, attribute)?;
             let is_dir = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
             if !is_dir || stat.st_dev != self.device {
+                path.truncate(length);
                 continue;
             }
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             match openat(dir.as_fd(), name, flags, Mode::empty()) {
-                Ok(next) if depth < MAX_DEPTH => self.enter(&next, &below, depth + 1, out)?,
+                Ok(next) if depth < MAX_DEPTH => self.enter(&next, path, depth + 1, out)?,
                 _ => self.lost += 1,
             }
+            path.truncate(length);
         }
         Ok(())
     }

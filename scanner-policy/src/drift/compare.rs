@@ -105,7 +105,7 @@ fn entries(side: &Inventory) -> BTreeMap<&str, Vec<&FileEntry>> {
     let mut found: BTreeMap<&str, Vec<&FileEntry>> = BTreeMap::new();
     let there = side.files.data().into_iter().flatten().filter(|f| f.exists);
     for file in there {
-        found.entry(&file.path).or_default().push(file);
+        found.entry(file.path.as_text()).or_default().push(file);
     }
     found
 }
@@ -173,7 +173,7 @@ struct Over<'a> {
 
 impl<'a> Over<'a> {
     fn new(mounts: &[&'a Mount]) -> Self {
-        let mut targets: Vec<&str> = mounts.iter().map(|m| m.target.as_str()).collect();
+        let mut targets: Vec<&str> = mounts.iter().map(|m| m.target.as_text()).collect();
         targets.retain(|target| *target != "/");
         targets.sort_unstable();
         targets.dedup();
@@ -215,7 +215,7 @@ impl<'a> Over<'a> {
                 drift.left_out.push(shown.clone());
             }
             if !known(target) {
-                let of = mounts.iter().find(|m| m.target == *target);
+                let of = mounts.iter().find(|m| m.target.as_text() == *target);
                 let fstype = of.map_or("", |m| m.fstype.as_str());
                 drift
                     .mounts
@@ -251,10 +251,10 @@ fn resolved(path: &str, image: &BTreeMap<&str, Vec<&FileEntry>>) -> String {
         match link.filter(|f| f.kind == FileKind::Symlink && !f.link.is_empty()) {
             Some(link) if links > 0 => {
                 links -= 1;
-                if link.link.starts_with('/') {
+                if link.link.as_text().starts_with('/') {
                     done.clear();
                 }
-                todo.extend(link.link.split('/').rev().map(str::to_owned));
+                todo.extend(link.link.as_text().split('/').rev().map(str::to_owned));
             }
             _ => done = next,
         }

@@ -31,14 +31,14 @@ pub(super) struct Drift {
 
 /// Whether the kernel or a loader runs it: an execute bit, or the name of a shared library.
 pub(super) fn executable(file: &FileEntry) -> bool {
-    let name = file.path.rsplit('/').next().unwrap_or_default();
+    let name = file.path.file_name();
     let library = name.split('.').skip(1).any(|part| part == "so");
     file.kind == FileKind::File && (file.mode & 0o111 != 0 || library)
 }
 
 /// Whether a link stands where programs are looked for.
 fn command(file: &FileEntry) -> bool {
-    let dir = file.path.rsplit('/').nth(1).unwrap_or_default();
+    let dir = file.path.as_text().rsplit('/').nth(1).unwrap_or_default();
     file.kind == FileKind::Symlink && matches!(dir, "bin" | "sbin")
 }
 

@@ -66,7 +66,7 @@ pub(super) fn variables(
             let mut told: HashMap<&str, &FileEntry> = HashMap::new();
             let selected: Vec<_> = all
                 .filter(|file| check.files.iter().any(|s| s.matches(file)))
-                .filter(|file| told.insert(&file.path, file) != Some(*file))
+                .filter(|file| told.insert(file.path.as_text(), file) != Some(*file))
                 .collect();
             let mut value = cel::to_value(selected).ok()?;
             hide_contents(check, &mut value);

@@ -154,7 +154,7 @@ fn digests_are_those_of_the_uppermost_layer() {
         unreachable!("a digest");
     };
     assert_eq!(all.contents("/b"), Contents::Digest(one));
-    assert_eq!(all.contents("/c"), Contents::Link("etc/a".into()));
+    assert_eq!(all.contents("/c"), Contents::Link(b"etc/a".to_vec()));
     assert_eq!(all.text("/etc/a").unwrap().as_deref(), Some("x"));
     assert_eq!(image(&[&lower]).contents("/b"), Contents::Unknown);
 }

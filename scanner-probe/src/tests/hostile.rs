@@ -11,6 +11,8 @@ use rustix::{
     io::Errno,
 };
 
+use scanner_inventory::FilePath;
+
 use super::*;
 use crate::tree::Contents;
 
@@ -365,7 +367,7 @@ fn names_with_control_characters_cannot_pose_as_other_names_or_as_the_protocol()
     );
     let mut expected: Vec<String> = names
         .iter()
-        .map(|name| format!("/bin/{}", name.replace('\n', "?")))
+        .map(|name| FilePath::from(format!("/bin/{name}")).to_text())
         .collect();
     expected.push("/bin/link".into());
     expected.sort();

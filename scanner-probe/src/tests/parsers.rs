@@ -3,6 +3,8 @@
 
 use proptest::prelude::*;
 
+use scanner_inventory::FilePath;
+
 use super::*;
 
 /// Bytes that look a little like what is parsed.
@@ -66,7 +68,7 @@ proptest! {
     }
 
     #[test]
-    fn hostile_names_are_told_one_line_each(
+    fn hostile_names_are_read_as_they_are(
         names in proptest::collection::btree_set(proptest::collection::vec(1..=255u8, 1..12), 1..12)
     ) {
         use std::os::unix::ffi::OsStrExt as _;
@@ -83,7 +85,7 @@ proptest! {
         prop_assert!(matches!(found.files, Collected::Complete { .. }), "{:?}", found.files);
         let mut expected: Vec<String> = names
             .iter()
-            .map(|n| format!("/{}", String::from_utf8_lossy(n).replace('\n', "?")))
+            .map(|n| FilePath::from_bytes(&[&b"/"[..], n].concat()).to_text())
             .collect();
         expected.sort();
         let mut seen = paths(&found);
