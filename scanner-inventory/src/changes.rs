@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     collected::Collected,
     escape::visible,
+    gap::{Gap, GapKind, Gaps},
     parse::{proc::descendants, sockets::ip},
     path::FilePath,
     wire::{Ending, RawSection, decode_path},
@@ -157,16 +158,21 @@ pub fn read(part: Option<RawSection<'_>>) -> Collected<Changes> {
             reason: "the agent took no snapshots".into(),
         };
     };
-    let mut reasons = match part.ending {
+    let mut gaps: Gaps = part.gaps.into_iter().collect();
+    let mut miss = |kind: GapKind, note: &str| gaps.add(Gap::new(kind).with_note(note));
+    match part.ending {
         Ending::Missing(reason) => return Collected::Unavailable { reason },
-        Ending::Partial(_, reason) => vec![reason],
-        Ending::Ok => Vec::new(),
-    };
+        Ending::Partial(_, reason) => miss(GapKind::Unknown, &reason),
+        Ending::Ok => {}
+    }
     let (mut before, mut after) = (Snapshot::default(), Snapshot::default());
     let (mut agent, mut same, mut lost) = (None, None, 0_u64);
     let mut closed = Vec::new();
     if part.lines.len() > MAX_LINES {
-        reasons.push("the snapshots are longer than an agent makes them".into());
+        miss(
+            GapKind::OverLimit,
+            "the snapshots are longer than an agent makes them",
+        );
     }
     for line in part.lines.iter().take(MAX_LINES) {
         let moment = line.split_at_checked(2).unwrap_or_default();
@@ -186,7 +192,7 @@ pub fn read(part: Option<RawSection<'_>>) -> Collected<Changes> {
                     known.then(|| closed.push(path.to_owned()))
                 }
                 Some(("lost", reason)) => {
-                    reasons.push(visible(reason, 200));
+                    miss(GapKind::Unknown, reason);
                     Some(())
                 }
                 _ => None,
@@ -195,7 +201,10 @@ pub fn read(part: Option<RawSection<'_>>) -> Collected<Changes> {
         lost += u64::from(taken.is_none());
     }
     if lost > 0 {
-        reasons.push(format!("{lost} lines of the snapshots could not be read"));
+        miss(
+            GapKind::Malformed,
+            &format!("{lost} lines of the snapshots could not be read"),
+        );
     }
     if let Some(agent) = agent {
         before.without(agent);
@@ -206,15 +215,18 @@ pub fn read(part: Option<RawSection<'_>>) -> Collected<Changes> {
         ("after", after.processes.is_empty()),
     ] {
         if nothing {
-            reasons.push(format!("no process was seen {what}"));
+            miss(GapKind::Hidden, &format!("no process was seen {what}"));
         }
     }
     if same.is_none() && before.files.is_empty() && after.files.is_empty() {
-        reasons.push("no file was looked at".into());
+        miss(GapKind::Unknown, "no file was looked at");
     }
     let files = same.unwrap_or(before.files.len().max(after.files.len()));
     if files > MAX_ENTRIES {
-        reasons.push(format!("only the first {MAX_ENTRIES} files were compared"));
+        miss(
+            GapKind::OverLimit,
+            &format!("only the first {MAX_ENTRIES} files were compared"),
+        );
     }
     let data = Changes {
         processes: before.processes.len(),
@@ -227,14 +239,7 @@ pub fn read(part: Option<RawSection<'_>>) -> Collected<Changes> {
             .collect(),
         closed,
     };
-    if reasons.is_empty() {
-        return Collected::Complete { data };
-    }
-    Collected::Partial {
-        data,
-        unreadable: reasons.len() as u64,
-        reasons,
-    }
+    Collected::with_gaps(data, gaps)
 }
 
 fn differences(before: &Snapshot<'_>, after: &Snapshot<'_>) -> Vec<String> {
@@ -266,8 +271,10 @@ fn differences(before: &Snapshot<'_>, after: &Snapshot<'_>) -> Vec<String> {
     sockets(before, after, &mut all, "listens no more");
     for (path, state) in &after.files {
         match before.files.get(path) {
-            None => all.push(format!("file {} is new", visible(path, 200))),
-            Some(then) if then != state => all.push(format!("file {} changed", visible(path, 200))),
+            None => all.push(format!("file {} is new", visible(path.as_text(), 200))),
+            Some(then) if then != state => {
+                all.push(format!("file {} changed", visible(path.as_text(), 200)));
+            }
             Some(_) => {}
         }
     }
@@ -276,7 +283,7 @@ fn differences(before: &Snapshot<'_>, after: &Snapshot<'_>) -> Vec<String> {
         .keys()
         .filter(|path| !after.files.contains_key(*path))
     {
-        all.push(format!("file {} is gone", visible(path, 200)));
+        all.push(format!("file {} is gone", visible(path.as_text(), 200)));
     }
     let more = all.len().saturating_sub(MAX_REPORTED);
     all.truncate(MAX_REPORTED);

@@ -14,8 +14,7 @@ use std::fmt::Write as _;
 /// assert_eq!(visible("a\x1b[31mb", 80), "a\\u{1b}[31mb");
 /// assert_eq!(visible("long text", 4), "long…");
 /// ```
-pub fn visible(text: impl AsRef<str>, limit: usize) -> String {
-    let text = text.as_ref();
+pub fn visible(text: &str, limit: usize) -> String {
     let mut out = String::with_capacity(text.len().min(limit));
     for (count, c) in text.chars().enumerate() {
         if count == limit {

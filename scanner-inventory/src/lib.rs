@@ -21,6 +21,7 @@ pub mod changes;
 pub mod collected;
 pub mod collector;
 pub mod escape;
+pub mod gap;
 pub mod inventory;
 pub mod model;
 pub mod parse;
@@ -32,6 +33,7 @@ pub mod wire;
 
 pub use changes::Changes;
 pub use collected::{Collected, Coverage};
+pub use gap::{Attribute, Gap, GapKind, Gaps};
 pub use inventory::{AgentInfo, Inventory};
 pub use model::{
     CommandEntry, EnvVar, FileEntry, FileKind, Group, Identity, KernelFacts, LanguagePackage,

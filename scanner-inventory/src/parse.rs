@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     changes,
     collected::Collected,
+    gap::{Gap, GapKind, Gaps},
     inventory::{AgentInfo, Inventory},
     model::{
         CommandEntry, EnvVar, Group, KernelFacts, OsRelease, Package, PasswordState, Process,
@@ -47,10 +48,11 @@ pub fn inventory(
     };
     let processes = raw.take(Section::Processes, |lines| proc::processes(&text(lines)));
     let files = raw.take(Section::Files, files::files);
-    let files_listed = matches!(
-        files,
-        Collected::Complete { .. } | Collected::Partial { unreadable: 0, .. }
-    );
+    let files_listed = match &files {
+        Collected::Complete { .. } => true,
+        Collected::Partial { gaps, .. } => gaps.total() == 0,
+        _ => false,
+    };
     Ok(Inventory {
         files_listed,
         agent: AgentInfo {
@@ -95,21 +97,14 @@ fn all_seen(
     };
     let seen: BTreeSet<i64> = data.iter().map(|p| p.pid).collect();
     let stayed = changes.map_or(&[][..], |changes| &changes.stayed);
-    let hidden: Vec<String> = stayed
-        .iter()
-        .filter(|(pid, _)| !seen.contains(pid))
-        .map(|(pid, name)| {
-            format!("process {pid} ({name}) is in /proc and was left out by the target's tools")
-        })
-        .collect();
-    if hidden.is_empty() {
-        return Collected::Complete { data };
-    }
-    Collected::Partial {
-        data,
-        unreadable: hidden.len() as u64,
-        reasons: hidden.into_iter().take(10).collect(),
-    }
+    let hidden = stayed.iter().filter(|(pid, _)| !seen.contains(pid));
+    let gaps = hidden.map(|(pid, name)| {
+        Gap::new(GapKind::Hidden)
+            .of_item(&format!("process {pid} ({name})"))
+            .with_note("it is in /proc and was left out by the target's tools")
+    });
+    let gaps = gaps.collect();
+    Collected::with_gaps(data, gaps)
 }
 
 /// Lines of a section that are read. A check may compare each item with each other one, so that a
@@ -141,33 +136,39 @@ impl Raw<'_> {
                 reason: "the agent did not answer this section".into(),
             };
         };
-        let (mut lost, mut reasons) = match raw.ending {
+        let mut gaps = match raw.ending {
             Ending::Missing(reason) => return Collected::Unavailable { reason },
-            Ending::Partial(lost, reason) => (lost, vec![reason]),
-            Ending::Ok => (0, Vec::new()),
+            Ending::Partial(lost, reason) => reported(raw.gaps, &reason, lost),
+            Ending::Ok => raw.gaps.into_iter().collect(),
         };
         let kept = raw.lines.len().min(max_lines(section));
         let over = raw.lines.len() - kept;
         if over > 0 {
-            reasons.push(format!(
-                "{over} lines beyond the first {kept} were left out"
-            ));
-            lost = lost.saturating_add(over as u64);
+            let note = format!("{over} lines beyond the first {kept} were left out");
+            gaps.add_counted(Gap::new(GapKind::OverLimit).with_note(&note), over as u64);
         }
         let (data, unreadable) = parse(&raw.lines[..kept]);
         if unreadable > 0 {
-            reasons.push(format!("{unreadable} lines could not be read"));
+            let note = format!("{unreadable} lines could not be read");
+            gaps.add_counted(Gap::new(GapKind::Malformed).with_note(&note), unreadable);
         }
-        if reasons.is_empty() {
-            Collected::Complete { data }
-        } else {
-            Collected::Partial {
-                data,
-                reasons,
-                unreadable: lost.saturating_add(unreadable),
-            }
-        }
+        Collected::with_gaps(data, gaps)
     }
+}
+
+/// The gaps of a section that an agent calls partial. Its reason goes to the first of them that has no
+/// place, or stands alone.
+fn reported(mut named: Vec<Gap>, reason: &str, lost: u64) -> Gaps {
+    match named.iter_mut().find(|gap| gap.path.is_none()) {
+        Some(gap) => *gap = gap.clone().with_note(reason),
+        None => named.push(Gap::new(GapKind::Unknown).with_note(reason)),
+    }
+    let mut gaps = Gaps::default();
+    for gap in named {
+        gaps.add_counted(gap, 0);
+    }
+    gaps.count(lost);
+    gaps
 }
 
 fn password(text: &str) -> Option<PasswordState> {

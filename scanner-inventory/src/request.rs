@@ -1,6 +1,7 @@
 //! What to collect: the one request that a profile is compiled to.
 
 mod glob;
+mod overlap;
 
 use std::collections::BTreeSet;
 

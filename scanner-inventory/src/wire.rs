@@ -6,7 +6,7 @@
 //! `cksum`, or `sha256:` and that digest where the agent has no `cksum`; `-` where it has neither. Anything missing, cut, repeated or added is an error.
 //!
 //! The payloads together are lines: `@NONCE section NAME`, data, a status (`!ok`,
-//! `!partial COUNT REASON` or `!missing REASON`) and at the end `@NONCE done SECTIONS`. The nonce is
+//! `!partial COUNT REASON` or `!missing REASON`), which lines `!gap KIND[/ATTRIBUTE] [PATH]` may precede, and at the end `@NONCE done SECTIONS`. The nonce is
 //! made for one scan, so that no text that was in the target before can pose as a line of the protocol.
 //!
 //! A path ends its line and is sent as its bytes. One with a newline in it is sent as `\` and
@@ -25,7 +25,11 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{escape::visible, request::Section};
+use crate::{
+    escape::visible,
+    gap::{Attribute, Gap, GapKind},
+    request::Section,
+};
 
 /// Version of the protocol.
 pub const PROTOCOL: u32 = 1;
@@ -84,6 +88,8 @@ pub enum Ending {
 pub struct RawSection<'a> {
     /// Data lines, as sent.
     pub lines: Vec<&'a [u8]>,
+    /// What the agent could not look at, as far as it said where or how.
+    pub gaps: Vec<Gap>,
     /// How it ended.
     pub ending: Ending,
 }
@@ -212,7 +218,18 @@ fn parts<'a, K: Ord>(
         if let Some((part, mut lines)) = open.take()
             && let Some(ending) = lines.pop().and_then(ending)
         {
-            found.insert(part, RawSection { lines, ending });
+            let mut gaps = Vec::new();
+            while let Some(gap) = lines.last().and_then(|line| gap(line)) {
+                lines.pop();
+                gaps.push(gap);
+            }
+            gaps.reverse();
+            let section = RawSection {
+                lines,
+                gaps,
+                ending,
+            };
+            found.insert(part, section);
         }
         let control = std::str::from_utf8(control).unwrap_or_default();
         match control.split_once(' ') {
@@ -222,6 +239,22 @@ fn parts<'a, K: Ord>(
         }
     }
     Err(WireError::Incomplete)
+}
+
+/// `!gap KIND`, `!gap KIND/ATTRIBUTE`, each with a path after it or without.
+fn gap(line: &[u8]) -> Option<Gap> {
+    let line = line.strip_prefix(b"!gap ")?;
+    let space = line.iter().position(|byte| *byte == b' ');
+    let (code, path) = line.split_at(space.unwrap_or(line.len()));
+    let code = std::str::from_utf8(code).unwrap_or_default();
+    let (kind, attribute) = code.split_once('/').unwrap_or((code, ""));
+    let mut gap = Gap::new(GapKind::from_code(kind));
+    if !attribute.is_empty() {
+        gap = gap.of_attribute(Attribute::from_code(attribute));
+    }
+    // A path that is none is one that is not known.
+    gap.path = path.get(1..).and_then(decode_path);
+    Some(gap)
 }
 
 fn ending(line: &[u8]) -> Option<Ending> {
@@ -320,6 +353,29 @@ mod tests {
         assert_eq!(sections(&cut, "n"), Err(WireError::Incomplete));
         let forged = answer("@n section users\n@x section groups\n!ok\n@n done 1\n");
         assert_eq!(sections(&forged, "n").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn gaps_are_read_before_the_status_alone() {
+        let payload = b"@n section files\n!gap vanished\nx\n!gap not_searchable /root\xff\n\
+            !gap unsupported/digest\n!gap later/other x\n!partial 2 why\n@n done 1\n";
+        let answer = Answer {
+            payload: payload.to_vec(),
+            frames: 1,
+            digests: true,
+        };
+        let found = sections(&answer, "n")
+            .unwrap()
+            .remove(&Section::Files)
+            .unwrap();
+        assert_eq!(found.lines, [&b"!gap vanished"[..], b"x"]);
+        let expected = [
+            Gap::new(GapKind::NotSearchable).at(&b"/root\xff"[..]),
+            Gap::new(GapKind::Unsupported).of_attribute(Attribute::Digest),
+            Gap::new(GapKind::Unknown).of_attribute(Attribute::Unknown),
+        ];
+        assert_eq!(found.gaps, expected);
+        assert_eq!(found.ending, Ending::Partial(2, "why".into()));
     }
 
     proptest! {

@@ -61,9 +61,7 @@ pub(crate) fn judge(
             // What is missing is in files that other checks ask about.
             Coverage::Partial { .. } if *section == Section::Files && has_all(check, inventory) => {
             }
-            Coverage::Partial { reasons, .. } => {
-                gaps.push(format!("{section}: {}", reasons.join("; ")));
-            }
+            Coverage::Partial { gaps: found } => gaps.push(format!("{section}: {found}")),
             Coverage::Unavailable { reason } => {
                 result.message = format!("{section} could not be collected: {reason}");
                 return result;

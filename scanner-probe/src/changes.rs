@@ -180,6 +180,7 @@ mod tests {
             let lines = String::from_utf8(out).unwrap();
             let part = RawSection {
                 lines: lines.lines().map(str::as_bytes).collect(),
+                gaps: Vec::new(),
                 ending: Ending::Ok,
             };
             let Collected::Complete { data } = changes::read(Some(part)) else {

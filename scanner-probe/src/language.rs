@@ -14,7 +14,7 @@ use std::{
 };
 
 use scanner_inventory::{
-    FileKind, FilePath, FileSelector,
+    FileKind, FilePath, FileSelector, GapKind,
     wire::{decode_path, encode_path},
 };
 
@@ -121,7 +121,7 @@ pub(crate) fn packages(root: &dyn Tree, out: &mut dyn Write) -> io::Result<End> 
     Ok(if look.lost == 0 {
         End::Ok
     } else {
-        End::Partial(look.lost, look.reasons.join("; "))
+        End::Partial(look.lost, GapKind::Unknown, look.reasons.join("; "))
     })
 }
 

@@ -182,12 +182,9 @@ impl View<'_> {
     /// What could not be looked at, one line for each section; not yet safe to show.
     pub fn gaps(&self) -> Vec<(Section, String)> {
         let gap = |(section, coverage): (&Section, &Coverage)| match coverage {
-            Coverage::Partial {
-                reasons,
-                unreadable,
-            } => Some((
+            Coverage::Partial { gaps } => Some((
                 *section,
-                format!("partial, {unreadable} unreadable: {}", reasons.join("; ")),
+                format!("partial, {} not looked at: {gaps}", gaps.total()),
             )),
             Coverage::Unavailable { reason } => {
                 Some((*section, format!("not available: {reason}")))

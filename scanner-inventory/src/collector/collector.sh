@@ -112,6 +112,8 @@ section_files() {
   lost=$((lost))
   why=
   digests 2>/dev/null || why='the target has no sha256sum'
+  [ "$lost" = 0 ] || echo '!gap not_readable'
+  [ -z "$why" ] || echo '!gap unsupported/digest'
   case $lost$why in
     0) echo '!ok' ;;
     0*) echo "!partial 0 $why" ;;

@@ -15,7 +15,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::*;
-use crate::{Collected, FilePath, Inventory, Section, parse};
+use crate::{Collected, FilePath, GapKind, Inventory, Section, parse};
 
 /// Every shell that the collector must work in. All of them must be on the machine.
 const SHELLS: [&[&str]; 3] = [&["dash", "-s"], &["bash", "-s"], &["busybox", "sh", "-s"]];
@@ -322,10 +322,14 @@ fn what_cannot_be_read_is_partial() {
     let mine: &[&str] = &["dash", "-s"];
     let root = nix::unistd::geteuid().is_root();
     let found = collect(if root { other } else { mine }, &request);
-    let Collected::Partial { unreadable, .. } = found.files else {
+    let Collected::Partial { gaps, .. } = found.files else {
         unreachable!("{:?}", found.files);
     };
-    assert!(unreadable >= 2, "the walk and the named path: {unreadable}");
+    assert!(gaps.total() >= 2, "the walk and the named path: {gaps:?}");
+    assert!(
+        gaps.iter().all(|gap| gap.kind == GapKind::NotReadable),
+        "{gaps:?}"
+    );
     assert!(matches!(found.shadow, Collected::Unavailable { .. }));
 }
 
@@ -425,13 +429,13 @@ fn digests_are_the_same_in_every_shell_and_missing_where_there_is_no_tool() {
     };
     for shell in SHELLS {
         let found = collect(shell, &request);
-        let Collected::Partial {
-            data, unreadable, ..
-        } = &found.files
-        else {
+        let Collected::Partial { data, gaps } = &found.files else {
             unreachable!("{shell:?}: the sparse file must be reported");
         };
-        assert_eq!((data.len(), *unreadable), (7, 1), "{shell:?} {data:?}");
+        assert_eq!((data.len(), gaps.total()), (7, 1), "{shell:?} {data:?}");
+        let gap = gaps.iter().next().unwrap();
+        let sparse = root.join("sparse").to_str().map(FilePath::from);
+        assert_eq!((gap.kind, &gap.path), (GapKind::OverLimit, &sparse));
         let same = |f: &&crate::FileEntry| f.digest.starts_with("2d711642b726b044");
         assert_eq!(data.iter().filter(same).count(), 4, "{shell:?} {data:?}");
         assert!(
@@ -451,16 +455,13 @@ fn digests_are_the_same_in_every_shell_and_missing_where_there_is_no_tool() {
     drop(stdin);
     let out = child.wait_with_output().unwrap().stdout;
     let found = parse::inventory(NAME, &out, "n0nce", &request).unwrap();
-    let Collected::Partial {
-        unreadable,
-        reasons,
-        ..
-    } = &found.files
-    else {
+    let Collected::Partial { gaps, .. } = &found.files else {
         unreachable!("must be partial");
     };
-    assert_eq!(*unreadable, 6);
-    assert_eq!(reasons[0], "the target has no no-such-tool");
+    assert_eq!(gaps.total(), 6);
+    let gap = gaps.iter().next().unwrap();
+    assert_eq!(gap.kind, GapKind::Unsupported);
+    assert_eq!(gap.note, "the target has no no-such-tool");
 }
 
 /// An answer between whose two looks something happens.

@@ -13,9 +13,10 @@ use super::{
 };
 use crate::{
     collected::Collected,
+    gap::{Attribute, Gap, GapKind, Gaps},
     model::{FileEntry, FileKind},
     path::FilePath,
-    request::{FileSelector, InventoryRequest},
+    request::{FileSelector, InventoryRequest, MAX_DIGEST},
     wire::{decode_path, escaped_text},
 };
 
@@ -34,17 +35,17 @@ pub(super) fn files(lines: &[&[u8]]) -> Parsed<Vec<FileEntry>> {
                 current.is_some()
             }
             Some((mark @ (b'>' | b'~'), text)) => {
-                let link = match mark {
+                let target = match mark {
                     b'>' => Some(FilePath::from_bytes(text)),
                     _ => escaped_text(text),
                 };
-                match (link, &current, found.last_mut()) {
-                    (Some(link), Some(path), _) => {
-                        named.entry(path.clone()).or_default().link(link);
+                match (target, &current, found.last_mut()) {
+                    (Some(target), Some(path), _) => {
+                        named.entry(path.clone()).or_default().link(target);
                         true
                     }
-                    (Some(link), None, Some(last)) => {
-                        last.link = link;
+                    (Some(target), None, Some(last)) => {
+                        last.link = target;
                         true
                     }
                     _ => false,
@@ -151,59 +152,45 @@ fn capabilities(hex: &[u8]) -> Option<Vec<String>> {
     Some(proc::capability_names(mask))
 }
 
-/// Says how much of what is in files was asked for and is not here.
+/// Adds a gap for each file of which something was asked for and is not here.
 pub(super) fn without_contents(
     files: Collected<Vec<FileEntry>>,
     request: &InventoryRequest,
 ) -> Collected<Vec<FileEntry>> {
-    let count = |asks: fn(&FileSelector) -> bool, only: fn(&mut FileSelector)| {
-        let asked = request.files.iter().filter(|s| asks(s)).cloned();
-        let asked: Vec<FileSelector> = asked
-            .map(|mut s| {
-                only(&mut s);
-                s
-            })
-            .collect();
-        let missing = |entry: &&FileEntry| asked.iter().any(|s| s.misses(entry));
-        files.data().into_iter().flatten().filter(missing).count() as u64
-    };
-    let digests = count(|s| s.digest, |s| s.capabilities = false);
-    let capabilities = count(|s| s.capabilities, |s| s.digest = false);
-    let missing: Vec<(u64, String)> = [
-        (
-            digests,
-            "files without a digest: not readable, changed while they were read, or too large",
-        ),
-        (
-            capabilities,
-            "files whose capabilities are not known: only strategies with a probe read them",
-        ),
-    ]
-    .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| (count, format!("{count} {what}")))
-    .collect();
-    if missing.is_empty() {
-        return files;
-    }
-    let (data, mut reasons, mut unreadable) = match files {
-        Collected::Complete { data } => (data, vec![], 0),
-        Collected::Partial {
-            data,
-            reasons,
-            unreadable,
-        } => (data, reasons, unreadable),
+    let (data, mut gaps) = match files {
+        Collected::Complete { data } => (data, Gaps::default()),
+        Collected::Partial { data, gaps } => (data, gaps),
         other => return other,
     };
-    for (count, reason) in missing {
-        unreadable = unreadable.saturating_add(count);
-        reasons.push(reason);
+    let asking = |asks: fn(&FileSelector) -> bool, only: fn(&mut FileSelector)| {
+        let mut asked: Vec<FileSelector> = request.files.clone();
+        asked.retain(asks);
+        asked.iter_mut().for_each(only);
+        asked
+    };
+    let digests = asking(|s| s.digest, |s| s.capabilities = false);
+    let capabilities = asking(|s| s.capabilities, |s| s.digest = false);
+    for entry in &data {
+        if digests.iter().any(|s| s.misses(entry)) {
+            let too_large = u64::try_from(entry.size).is_ok_and(|size| size > MAX_DIGEST);
+            let gap = if too_large {
+                Gap::new(GapKind::OverLimit).with_note("larger than what is read")
+            } else {
+                Gap::new(GapKind::Unknown)
+                    .with_note("not readable, not read, or changed while they were read")
+            };
+            gaps.add(gap.at(entry.path.clone()).of_attribute(Attribute::Digest));
+        }
+        if capabilities.iter().any(|s| s.misses(entry)) {
+            let gap = Gap::new(GapKind::Unsupported)
+                .with_note("not known: only strategies with a probe read them");
+            gaps.add(
+                gap.at(entry.path.clone())
+                    .of_attribute(Attribute::Capabilities),
+            );
+        }
     }
-    Collected::Partial {
-        data,
-        reasons,
-        unreadable,
-    }
+    Collected::with_gaps(data, gaps)
 }
 
 fn is_digest(text: &[u8]) -> Option<&str> {
@@ -353,10 +340,13 @@ mod tests {
         let data = files(&lines(&text)).0;
         let all = Collected::Complete { data };
         assert_eq!(without_contents(all.clone(), &request(false)), all);
-        let Collected::Partial { unreadable, .. } = without_contents(all, &request(true)) else {
+        let Collected::Partial { gaps, .. } = without_contents(all, &request(true)) else {
             unreachable!("must be partial");
         };
-        assert_eq!(unreadable, 1);
+        assert_eq!(gaps.total(), 1);
+        let gap = gaps.iter().next().unwrap();
+        assert_eq!(gap.path, Some("/b".into()));
+        assert_eq!(gap.attribute, Some(Attribute::Digest));
     }
 
     #[test]
@@ -393,16 +383,11 @@ mod tests {
             ..InventoryRequest::default()
         };
         let all = Collected::Complete { data: found };
-        let Collected::Partial {
-            unreadable,
-            reasons,
-            ..
-        } = without_contents(all, &request)
-        else {
+        let Collected::Partial { gaps, .. } = without_contents(all, &request) else {
             unreachable!("must be partial");
         };
-        assert_eq!(unreadable, 3);
-        assert!(reasons[0].contains("capabilities"), "{reasons:?}");
+        assert_eq!(gaps.total(), 3);
+        assert!(gaps.to_string().contains("capabilities"), "{gaps}");
     }
 
     proptest::proptest! {

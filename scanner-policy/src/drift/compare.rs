@@ -96,7 +96,7 @@ pub fn judge(image: &Inventory, running: &Inventory, planned: &[String]) -> Find
     }
     let blind = |f: &&&FileEntry| executable(f) && !f.capabilities_known;
     let first = before.values().chain(now.values()).flatten().find(blind);
-    drift.uncompared = first.map(|file| visible(&file.path, SHOWN));
+    drift.uncompared = first.map(|file| visible(file.path.as_text(), SHOWN));
     checks::findings(drift)
 }
 
@@ -147,11 +147,8 @@ impl<'a> SideView<'a> {
 fn coverage<T>(side: &str, section: &Collected<T>, unseen: &mut Vec<String>) {
     match section {
         Collected::Complete { .. } => {}
-        Collected::Partial { reasons, .. } => {
-            let told = reasons
-                .iter()
-                .map(|r| format!("{side}: {}", visible(r, SHOWN)));
-            unseen.extend(told);
+        Collected::Partial { gaps, .. } => {
+            unseen.extend(gaps.iter().map(|gap| format!("{side}: {gap}")));
         }
         Collected::Unavailable { reason } => {
             unseen.push(format!("{side}: {}", visible(reason, SHOWN)));

@@ -2,7 +2,7 @@
 
 use scanner_core::{
     finding::{CheckStatus, Findings, Severity},
-    inventory::{Collected, FileEntry, FileKind, Inventory, Mount, Section},
+    inventory::{Collected, FileEntry, FileKind, Gap, GapKind, Inventory, Mount, Section},
     report::Verdict,
 };
 
@@ -181,8 +181,9 @@ fn what_could_not_be_read_is_never_a_pass() {
     let partial = Inventory {
         files: Collected::Partial {
             data: base(),
-            reasons: vec!["1 not readable".into()],
-            unreadable: 1,
+            gaps: Gap::new(GapKind::Unknown)
+                .with_note("1 not readable")
+                .into(),
         },
         ..tree(vec![])
     };
@@ -212,8 +213,9 @@ fn what_a_side_could_not_list_was_neither_added_nor_removed() {
     let partial = |files| Inventory {
         files: Collected::Partial {
             data: files,
-            reasons: vec!["1 not readable".into()],
-            unreadable: 1,
+            gaps: Gap::new(GapKind::Unknown)
+                .with_note("1 not readable")
+                .into(),
         },
         ..tree(vec![])
     };

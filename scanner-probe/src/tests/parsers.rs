@@ -56,7 +56,7 @@ proptest! {
             Section::Packages,
         ];
         let found = look(dir.path(), &request(&sections, vec![]));
-        // What was not understood is told, and never posed as a line of the protocol.
+        // What was not understood is reported, and never posed as a line of the protocol.
         if let Some(users) = found.users.data() {
             let lines = String::from_utf8_lossy(&texts[0]).lines().filter(|l| !l.is_empty()).count();
             prop_assert!(users.len() <= lines);
