@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     collected::Collected,
     escape::visible,
-    gap::{Gap, GapKind, Gaps},
+    gap::{Gap, GapKind},
+    gaps::Gaps,
     parse::{proc::descendants, sockets::ip},
     path::FilePath,
     wire::{Ending, RawSection, decode_path},

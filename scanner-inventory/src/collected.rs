@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::gap::Gaps;
+use crate::gaps::Gaps;
 
 /// One section of an inventory and how completely it was collected.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

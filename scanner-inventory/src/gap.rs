@@ -1,14 +1,10 @@
 //! What an agent could not look at: where, and how.
 
-mod list;
-
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{escape::visible, path::FilePath};
-
-pub use list::Gaps;
 
 /// Longest note, and longest name of an item, in characters.
 const MAX_TEXT: usize = 300;
@@ -99,7 +95,7 @@ impl fmt::Display for GapKind {
     }
 }
 
-/// What of a file is missing, where the file itself was seen.
+/// Which attribute of a file is missing, where the file itself was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -152,7 +148,7 @@ pub struct Gap {
     /// What is missing where that is no file, such as a process; safe to show.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
-    /// What of the file is missing; all of it when absent.
+    /// Which attribute of the file is missing; all of it when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attribute: Option<Attribute>,
     /// How it could not be looked at.
@@ -200,7 +196,7 @@ impl Gap {
     }
 
     /// Whether this gap says all that `other` does.
-    fn covers(&self, other: &Self) -> bool {
+    pub(crate) fn covers(&self, other: &Self) -> bool {
         let place = match (&self.path, &other.path) {
             (Some(own), Some(path)) => path.is_below(own),
             (None, None) => true,

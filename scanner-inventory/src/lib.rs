@@ -22,6 +22,7 @@ pub mod collected;
 pub mod collector;
 pub mod escape;
 pub mod gap;
+pub mod gaps;
 pub mod inventory;
 pub mod model;
 pub mod parse;
@@ -33,7 +34,8 @@ pub mod wire;
 
 pub use changes::Changes;
 pub use collected::{Collected, Coverage};
-pub use gap::{Attribute, Gap, GapKind, Gaps};
+pub use gap::{Attribute, Gap, GapKind};
+pub use gaps::Gaps;
 pub use inventory::{AgentInfo, Inventory};
 pub use model::{
     CommandEntry, EnvVar, FileEntry, FileKind, Group, Identity, KernelFacts, LanguagePackage,

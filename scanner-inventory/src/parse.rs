@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     changes,
     collected::Collected,
-    gap::{Gap, GapKind, Gaps},
+    gap::{Gap, GapKind},
+    gaps::Gaps,
     inventory::{AgentInfo, Inventory},
     model::{
         CommandEntry, EnvVar, Group, KernelFacts, OsRelease, Package, PasswordState, Process,

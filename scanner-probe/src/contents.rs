@@ -92,7 +92,7 @@ impl Reader {
 }
 
 /// Attribute `security.capability` of the regular file `name` of `dir`, links not followed; empty when it
-/// has none, `None` when that cannot be told. Nothing is opened for reading.
+/// has none, `None` when that cannot be known. Nothing is opened for reading.
 pub(crate) fn capability(dir: BorrowedFd<'_>, name: impl Arg + Copy) -> Option<Vec<u8>> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let place = openat(dir, name, flags, Mode::empty()).ok()?;

@@ -73,7 +73,7 @@ pub trait Tree: Debug {
     fn meta(&self, path: &str) -> Result<Option<Meta>, Errno>;
 
     /// What differs once the file at `path`, or what it holds, was changed; `None` where that cannot
-    /// be told, as of a tree that cannot change.
+    /// be known, as of a tree that cannot change.
     fn state(&self, _path: &str) -> Option<String> {
         None
     }
@@ -82,7 +82,7 @@ pub trait Tree: Debug {
     fn contents(&self, path: &str) -> Contents;
 
     /// Attribute `security.capability` of the regular file at `path`, empty when it has none; `None` when
-    /// that cannot be told.
+    /// that cannot be known.
     fn capability(&self, path: &str) -> Option<Vec<u8>>;
 
     /// The regular file at `path`, links followed, to be read in parts; `None` when there is none.

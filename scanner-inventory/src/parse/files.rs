@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     collected::Collected,
-    gap::{Attribute, Gap, GapKind, Gaps},
+    gap::{Attribute, Gap, GapKind},
+    gaps::Gaps,
     model::{FileEntry, FileKind},
     path::FilePath,
     request::{FileSelector, InventoryRequest, MAX_DIGEST},

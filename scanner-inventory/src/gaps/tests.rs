@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Attribute, Coverage, FilePath};
+use crate::{Attribute, Coverage};
 
 fn at(path: &str) -> Gap {
     Gap::new(GapKind::NotReadable).at(path)

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Gap, GapKind};
+use crate::{
+    gap::{Gap, GapKind},
+    path::FilePath,
+};
 
 /// Most gaps that are kept. Where there are more, those that lie deepest become their directories.
 const MAX_GAPS: usize = 64;
@@ -80,7 +83,7 @@ impl Gaps {
             }
             let mut folded = BTreeSet::new();
             for mut gap in std::mem::take(&mut self.gaps) {
-                let above = gap.path.as_ref().and_then(crate::FilePath::parent);
+                let above = gap.path.as_ref().and_then(FilePath::parent);
                 if depth(&gap) == deepest
                     && let Some(above) = above
                 {
@@ -108,7 +111,7 @@ impl Gaps {
 }
 
 /// Whether there is no directory above it.
-fn is_top(path: &crate::FilePath) -> bool {
+fn is_top(path: &FilePath) -> bool {
     path.parent().is_none()
 }
 
