@@ -50,10 +50,13 @@ async fn a_timeout_around_a_scan_leaves_nothing_behind() {
     let released = Arc::new(AtomicBool::new(false));
     let running = start(LONG, SHORT, Arc::clone(&released));
     let stop = running.stop();
+    let began = tokio::time::Instant::now();
     let waited = tokio::time::timeout(Duration::from_secs(1), running.into_future()).await;
     assert!(waited.is_err());
     stop.ended().await;
     assert!(released.load(Ordering::SeqCst));
+    // Left to itself it would have gone on for an hour.
+    assert!(began.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test(start_paused = true)]
