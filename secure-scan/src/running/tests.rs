@@ -97,6 +97,18 @@ async fn a_scan_that_has_created_nothing_leaves_nothing() {
     assert!(left.to_string().contains("has created nothing"), "{left}");
 }
 
+#[test]
+fn what_would_be_left_begins_with_the_first_control() {
+    let (stop, control) = Stop::new(&plan());
+    let objects = |stage| {
+        control.progress().stage(stage);
+        stop.would_leave().objects.len()
+    };
+    assert_eq!(objects(Stage::Gate), 0);
+    assert_eq!(objects(Stage::Enforce), 1);
+    assert_eq!(objects(Stage::VerifyRelease), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_stream_of_events_ends_with_the_scan_and_does_not_hold_it_up() {
     let running = start(SHORT, SHORT, Arc::default());
