@@ -19,8 +19,8 @@ if (kind === "cyclonedx") {
   const { parse } = await import("junit2json");
   const { tests, failures, errors, testsuite } = await parse(text);
   const cases = testsuite.flatMap((suite) => suite.testcase ?? []);
-  const told = (what) => cases.filter((c) => c[what]).length;
-  if (cases.length !== tests || told("failure") !== failures || told("error") !== errors) {
+  const counted = (what) => cases.filter((c) => c[what]).length;
+  if (cases.length !== tests || counted("failure") !== failures || counted("error") !== errors) {
     fail(`counts differ: ${JSON.stringify({ tests, failures, errors })}`);
   }
 } else {

@@ -22,7 +22,7 @@ use std::{
 use scanner_report::{Document, Format, render, text::Style};
 use serde_json::{Value, json};
 
-/// A report of a real scan of the lab.
+/// A report of a real scan of the lab, of version 1, which is still read.
 const REPORT: &str = include_str!("report.json");
 /// Text that tries each form at once.
 const HOSTILE: &str = "\u{1b}[2J</script><script>alert(1)</script> ]]> \u{0} \u{fffe} \u{202e} \
@@ -38,7 +38,9 @@ fn consumers() -> PathBuf {
 
 /// Reports in all their variety: findings, none, hostile text, and none at all.
 fn reports() -> Vec<(&'static str, Value)> {
-    let mut found: Value = serde_json::from_str(REPORT).unwrap();
+    let read = Document::parse(REPORT.as_bytes()).unwrap();
+    let mut found: Value = serde_json::from_str(&read.json()).unwrap();
+    assert_eq!(found["schema"], "secure-scan.io/report/v2");
     found["packages"] = json!({
         "os": { "id": "debian", "version": "12", "name": "Debian 12" },
         "items": [
@@ -60,7 +62,7 @@ fn reports() -> Vec<(&'static str, Value)> {
     }
     let mut passed = found.clone();
     passed["verdict"] = "passed".into();
-    for result in passed["findings"]["results"].as_array_mut().unwrap() {
+    for result in passed["findings"][0]["results"].as_array_mut().unwrap() {
         if result["status"] == "fail" {
             result["status"] = "pass".into();
             result["evidence"] = json!([]);
@@ -68,21 +70,21 @@ fn reports() -> Vec<(&'static str, Value)> {
     }
     let mut blind = passed.clone();
     blind["verdict"] = "incomplete".into();
-    blind["findings"]["results"][0]["status"] = "error".into();
+    blind["findings"][0]["results"][0]["status"] = "error".into();
     blind["coverage"]["files"] = json!({ "state": "unavailable", "reason": HOSTILE });
     // A part of a profile, and a check of it that was not looked at.
     let mut narrowed = passed.clone();
-    narrowed["findings"]["profile"]["selection"] = json!(["tag probes", "2 of 14 checks"]);
-    narrowed["findings"]["profile"]["inputs"] = json!({ "max_users": "3" });
-    narrowed["findings"]["results"][0]["status"] = "not_applicable".into();
-    narrowed["findings"]["results"][0]["waiver"] =
+    narrowed["findings"][0]["engine"]["selection"] = json!(["tag probes", "2 of 14 checks"]);
+    narrowed["findings"][0]["engine"]["inputs"] = json!({ "max_users": "3" });
+    narrowed["findings"][0]["results"][0]["status"] = "not_applicable".into();
+    narrowed["findings"][0]["results"][0]["waiver"] =
         json!({ "justification": HOSTILE, "expires": "2099-01-31", "skipped": true });
-    narrowed["findings"]["waivers"] = json!({
+    narrowed["findings"][0]["waivers"] = json!({
         "source": "w", "applied": [], "expired": [HOSTILE], "unused": [HOSTILE],
     });
     narrowed["unused_allowances"] = json!([HOSTILE]);
     let mut hostile = found.clone();
-    for result in hostile["findings"]["results"].as_array_mut().unwrap() {
+    for result in hostile["findings"][0]["results"].as_array_mut().unwrap() {
         for field in ["title", "message", "rationale", "fix"] {
             result[field] = HOSTILE.into();
         }
@@ -98,9 +100,10 @@ fn reports() -> Vec<(&'static str, Value)> {
     hostile["controls"][0]["verified"] = json!({ "state": "failed", "reason": HOSTILE });
     let mut failed = found.clone();
     failed["verdict"] = "failed".into();
-    failed["findings"] = Value::Null;
+    failed["findings"] = json!([]);
     failed["failure"] = json!({
-        "stage": "open", "message": HOSTILE, "hint": HOSTILE, "interrupted": false,
+        "stage": "open", "kind": { "name": "unknown" }, "message": HOSTILE,
+        "remedy": { "remedy": "advice", "text": HOSTILE }, "hint": HOSTILE, "interrupted": false,
     });
     vec![
         ("found", found),
@@ -186,7 +189,7 @@ fn the_sarif_multitool_finds_no_fault() {
             .arg(file)
             .arg("--output")
             .arg(&output);
-        // The program is .NET; this machine may lack its data on languages.
+        // The program is .NET; its data on languages may be missing on this machine.
         command.env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1");
         let (_, said) = run(&mut command);
         let written = fs::read_to_string(output).unwrap_or_else(|_| panic!("{said}"));

@@ -1,4 +1,4 @@
-// Opens an HTML report in Chromium as its readers would, and tells what it saw as JSON.
+// Opens an HTML report in Chromium as its readers would, and prints what it saw as JSON.
 // Usage: node page.mjs CHROMIUM PAGE FOLDER: screenshots go to FOLDER.
 import puppeteer from "puppeteer-core";
 import { pathToFileURL } from "node:url";
@@ -14,7 +14,7 @@ const browser = await puppeteer.launch({
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND"],
 });
-const seen = { views: [], requests: [], complaints: [], dialogs: 0 };
+const seen = { views: [], requests: [], messages: [], dialogs: 0 };
 
 async function open(width, scheme, script) {
   const tab = await browser.newPage();
@@ -22,8 +22,8 @@ async function open(width, scheme, script) {
   await tab.setViewport({ width, height: 900, deviceScaleFactor: 1 });
   await tab.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
   tab.on("request", (r) => { if (r.url() !== url) seen.requests.push(r.url()); });
-  tab.on("console", (m) => seen.complaints.push(m.text()));
-  tab.on("pageerror", (e) => seen.complaints.push(String(e)));
+  tab.on("console", (m) => seen.messages.push(m.text()));
+  tab.on("pageerror", (e) => seen.messages.push(String(e)));
   tab.on("dialog", (d) => { seen.dialogs += 1; d.dismiss(); });
   await tab.goto(url, { waitUntil: "load" });
   return tab;

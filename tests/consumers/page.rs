@@ -31,7 +31,7 @@ fn the_page_is_whole_everywhere_and_asks_for_nothing() {
 
 fn check(name: &str, seen: &Value) {
     assert_eq!(seen["requests"], serde_json::json!([]), "{name}");
-    assert_eq!(seen["complaints"], serde_json::json!([]), "{name}");
+    assert_eq!(seen["messages"], serde_json::json!([]), "{name}");
     assert_eq!(seen["dialogs"], 0, "{name}");
     let views = seen["views"].as_array().unwrap();
     assert_eq!(views.len(), 8, "{name}");

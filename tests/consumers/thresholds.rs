@@ -16,7 +16,7 @@ fn the_saf_cli_counts_as_the_report_does() {
     let folder = tempfile::tempdir().unwrap();
     for (name, report) in reports() {
         let file = write(folder.path(), name, &report, Format::Ohdf);
-        let results = report["findings"]["results"].as_array();
+        let results = report["findings"][0]["results"].as_array();
         let count = |status: &str| {
             let with = |r: &&Value| r["status"] == status;
             results.map_or(0, |all| all.iter().filter(with).count())
@@ -46,7 +46,7 @@ fn the_saf_cli_counts_as_the_report_does() {
 /// A report with each status and severity that OHDF counts, waivers of both kinds and a check of severity info.
 fn mixed() -> Value {
     let (_, mut report) = reports().swap_remove(0);
-    let like = report["findings"]["results"][0].clone();
+    let like = report["findings"][0]["results"][0].clone();
     let results = [
         ("pass", "critical"),
         ("pass", "high"),
@@ -76,7 +76,7 @@ fn mixed() -> Value {
     // It was waived from being looked at.
     let waiver = json!({"justification": "J", "expires": "2030-01-01", "skipped": true});
     all[12]["waiver"] = waiver;
-    report["findings"]["results"] = all.into();
+    report["findings"][0]["results"] = all.into();
     report
 }
 
@@ -187,12 +187,12 @@ fn saf(folder: &Path, commands: &[Value]) -> Vec<Option<bool>> {
 fn thresholds_have_the_verdicts_of_the_saf_cli() {
     let folder = tempfile::tempdir().unwrap();
     let report = mixed();
-    let findings: Findings = serde_json::from_value(report["findings"].clone()).unwrap();
+    let findings: Findings = serde_json::from_value(report["findings"][0].clone()).unwrap();
     let ohdf = write(folder.path(), "mixed", &report, Format::Ohdf);
     let theirs = validated(folder.path(), &ohdf, READ_ALIKE);
     let mut met = 0;
     for (text, theirs) in READ_ALIKE.iter().zip(theirs) {
-        let outcome = Thresholds::parse(text, "t").unwrap().judge(&findings);
+        let outcome = Thresholds::parse(text, "t").unwrap().evaluate(&findings);
         let ours = outcome.breaches.is_empty();
         assert_eq!(Some(ours), theirs, "{text}: {outcome:?}");
         met += usize::from(ours);
@@ -214,13 +214,13 @@ fn thresholds_have_the_verdicts_of_the_saf_cli() {
 fn thresholds_that_the_saf_cli_generates_are_read_and_hold() {
     let folder = tempfile::tempdir().unwrap();
     let mut better = mixed();
-    better["findings"]["results"][5]["status"] = "pass".into();
+    better["findings"][0]["results"][5]["status"] = "pass".into();
     let files = [("mixed", mixed()), ("better", better)];
     let files = files.map(|(name, report)| {
         let ohdf = write(folder.path(), name, &report, Format::Ohdf);
         (
             ohdf,
-            serde_json::from_value::<Findings>(report["findings"].clone()).unwrap(),
+            serde_json::from_value::<Findings>(report["findings"][0].clone()).unwrap(),
         )
     });
     let forms: [&[&str]; 4] = [&[], &["-e"], &["-c"], &["-e", "-c"]];
@@ -243,8 +243,13 @@ fn thresholds_that_the_saf_cli_generates_are_read_and_hold() {
             Thresholds::parse(&text, "t").unwrap_or_else(|e| panic!("{form:?}: {e}: {text}"));
         for (ohdf, findings) in &files {
             let theirs = validated(folder.path(), ohdf, &[&text]);
-            let met = ours.judge(findings).breaches.is_empty();
-            assert_eq!(theirs, [Some(met)], "{form:?}: {:?}", ours.judge(findings));
+            let met = ours.evaluate(findings).breaches.is_empty();
+            assert_eq!(
+                theirs,
+                [Some(met)],
+                "{form:?}: {:?}",
+                ours.evaluate(findings)
+            );
         }
     }
 }

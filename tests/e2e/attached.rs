@@ -3,8 +3,8 @@
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use scanner_tests::{
-    Site, eventually, lab_only,
-    program::{Said, program},
+    TestNamespace, eventually, lab_only,
+    program::{ProgramOutput, program},
 };
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ spec:
     imagePullPolicy: IfNotPresent
 ";
 
-async fn attached(site: &Site, args: &[&str]) -> Said {
+async fn attached(site: &TestNamespace, args: &[&str]) -> ProgramOutput {
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let mut all = vec![
         "sidecar",
@@ -41,9 +41,9 @@ async fn the_sidecar_answers_and_nothing_is_added() {
     if lab_only() {
         return;
     }
-    let site = Site::new("attached").await;
+    let site = TestNamespace::new("attached").await;
     let manifest = injected(POD, &["--user", "65532:65532"]).await;
-    // The namespace's default ServiceAccount appears a moment after it; `Site::new` waited for it.
+    // The namespace's default ServiceAccount appears a moment after it; `TestNamespace::new` waited for it.
     apply(&site, &manifest, &[]).await;
     let before = eventually("a running pod", async || {
         let pod = site.api::<Pod>().get("both").await.expect("pod");
@@ -68,7 +68,9 @@ async fn the_sidecar_answers_and_nothing_is_added() {
     assert_eq!(rules.len(), 1);
     assert_eq!(rules[0]["resources"], json!(["pods/exec"]));
     assert_eq!(rules[0]["resource_names"], json!(["both"]));
-    let results = report["findings"]["results"].as_array().expect("results");
+    let results = report["findings"][0]["results"]
+        .as_array()
+        .expect("results");
     let unseen = results.iter().filter(|r| r["status"] == "error").count();
     assert!(
         unseen <= 2,

@@ -1,4 +1,4 @@
-//! The audit log against the API server's own: they agree, and a thief of the token is seen.
+//! The audit log against the API server's own: they agree, and a stolen token is seen.
 
 use std::{fs, path::Path};
 
@@ -11,13 +11,12 @@ use kube::{
     api::{ListParams, PostParams},
 };
 use scanner_tests::{
-    Site, eventually,
-    program::{Said, program},
-    thief,
+    TestNamespace, eventually, memory_reader,
+    program::{ProgramOutput, program},
 };
 
 /// The API server's audit log; says that a test is not run where there is none.
-#[expect(clippy::print_stderr, reason = "a test that is not run is told")]
+#[expect(clippy::print_stderr, reason = "a test that is not run is reported")]
 fn apiserver_log() -> Option<String> {
     let log = std::env::var("SCANNER_E2E_AUDIT_LOG").ok();
     if log.is_none() {
@@ -26,7 +25,7 @@ fn apiserver_log() -> Option<String> {
     log
 }
 
-async fn audit(args: &[&str]) -> Said {
+async fn audit(args: &[&str]) -> ProgramOutput {
     let mut all = vec!["audit"];
     all.extend(args);
     program(&all).output().await.expect("it starts").into()
@@ -41,14 +40,14 @@ async fn the_audit_log_agrees_with_the_api_servers_own() {
     let Some(apiserver) = apiserver_log() else {
         return;
     };
-    let site = Site::new("audit").await;
+    let site = TestNamespace::new("audit").await;
     let dir = tempfile::tempdir().unwrap();
     let (log, report) = (dir.path().join("log"), dir.path().join("report"));
     let output = format!("json={}", report.display());
-    let said = site
+    let output = site
         .run(&["web", "--audit-log", text(&log), "-o", &output])
         .await;
-    assert_eq!(said.code, 1, "{said:?}");
+    assert_eq!(output.code, 1, "{output:?}");
     let verified = audit(&["verify", text(&log), "--report", text(&report)]).await;
     assert_eq!(verified.code, 0, "{verified:?}");
     let agreed = audit(&["reconcile", text(&log), "--apiserver-log", &apiserver]).await;
@@ -85,9 +84,9 @@ async fn the_audit_log_agrees_with_the_api_servers_own() {
     // A line that is not what was written.
     let changed = written.replacen("\"status\":403", "\"status\":200", 1);
     fs::write(&log, changed).unwrap();
-    let said = audit(&["verify", text(&log)]).await;
-    assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.err.contains("does not follow"), "{said:?}");
+    let output = audit(&["verify", text(&log)]).await;
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.err.contains("does not follow"), "{output:?}");
     site.remove().await;
 }
 
@@ -96,24 +95,24 @@ async fn a_stolen_token_raises_the_alarm() {
     let Some(apiserver) = apiserver_log() else {
         return;
     };
-    let site = Site::new("stolen").await;
+    let site = TestNamespace::new("stolen").await;
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
     let child = site.start(&["web", "--audit-log", text(&log)]);
     let pid = child.id().unwrap();
-    // The thief reads the memory of the program while the server still takes the token. While the
+    // The attacker reads the memory of the program while the server still takes the token. While the
     // program starts, its memory may change under the reader.
     let stolen = eventually("a token in memory", async || {
-        let found = thief::tokens_in_memory(pid).unwrap_or_default();
+        let found = memory_reader::tokens_in_memory(pid).unwrap_or_default();
         found.into_iter().next()
     })
     .await;
-    let thief = thief::client_with(&stolen).await;
-    let secrets = Api::<Secret>::namespaced(thief, &site.namespace);
+    let stolen_client = memory_reader::client_with(&stolen).await;
+    let secrets = Api::<Secret>::namespaced(stolen_client, &site.namespace);
     let refused = secrets.list_metadata(&ListParams::default()).await;
     assert!(refused.is_err(), "the token may exec and nothing else");
-    let said = Said::from(child.wait_with_output().await.unwrap());
-    assert_eq!(said.code, 1, "{said:?}");
+    let output = ProgramOutput::from(child.wait_with_output().await.unwrap());
+    assert_eq!(output.code, 1, "{output:?}");
     let alarm = audit(&["reconcile", text(&log), "--apiserver-log", &apiserver]).await;
     assert_eq!(alarm.code, 1, "{alarm:?}");
     assert!(alarm.out.contains("1 ALARMS"), "{alarm:?}");
@@ -130,7 +129,7 @@ async fn another_token_of_the_identity_raises_the_alarm() {
     let Some(apiserver) = apiserver_log() else {
         return;
     };
-    let site = Site::new("minted").await;
+    let site = TestNamespace::new("minted").await;
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
     let child = site.start(&["web", "--audit-log", text(&log)]);

@@ -1,17 +1,17 @@
 //! `secure-scan scan`: the least intrusive strategy that works, and why.
 
 use k8s_openapi::api::core::v1::Pod;
-use scanner_tests::{Site, lab_only};
+use scanner_tests::{TestNamespace, lab_only};
 use serde_json::json;
 
 const PROBE: [&str; 2] = ["--probe-image", "lab.local/probe:1"];
 
 #[tokio::test]
 async fn a_target_with_a_shell_gets_nothing_but_an_exec() {
-    let site = Site::new("auto-shell").await;
-    let said = site.auto(&["web", PROBE[0], PROBE[1], "-o", "json"]).await;
-    assert_eq!(said.code, 1, "{said:?}");
-    let report = said.json();
+    let site = TestNamespace::new("auto-shell").await;
+    let output = site.auto(&["web", PROBE[0], PROBE[1], "-o", "json"]).await;
+    assert_eq!(output.code, 1, "{output:?}");
+    let report = output.json();
     assert_eq!(report["plan"]["strategy"], "container");
     let reason = report["plan"]["reason"].as_str();
     assert!(reason.is_some_and(|r| r.contains("leaves nothing in the pod")));
@@ -26,7 +26,7 @@ async fn a_target_without_a_shell_gets_a_probe_after_a_try_that_left_nothing() {
     if lab_only() {
         return;
     }
-    let site = Site::new("auto-distroless").await;
+    let site = TestNamespace::new("auto-distroless").await;
     site.pod_of("bare", "lab.local/distroless:1", "Running")
         .await;
     let (with, without) = tokio::join!(
@@ -54,7 +54,7 @@ async fn a_dry_run_shows_both_ways_and_writes_nothing() {
     if lab_only() {
         return;
     }
-    let site = Site::new("auto-dry").await;
+    let site = TestNamespace::new("auto-dry").await;
     site.pod_of("bare", "lab.local/distroless:1", "Running")
         .await;
     let json = ["bare", "--dry-run", "-o", "json", PROBE[0], PROBE[1]];
@@ -67,13 +67,19 @@ async fn a_dry_run_shows_both_ways_and_writes_nothing() {
     assert_eq!((json.code, text.code, without.code), (0, 0, 0), "{json:?}");
     let plan = json.json();
     assert_eq!(plan["strategy"], "container");
-    let next = &plan["otherwise"]["plan"];
+    let next = &plan["fallback"]["plan"];
     assert_eq!(next["strategy"], "distroless");
-    let when = plan["otherwise"]["when"].as_str().expect("when");
+    let when = plan["fallback"]["when"].as_str().expect("when");
     assert!(when.contains("no /bin/sh"), "{when}");
     let (first, second) = (plan["rules"].to_string(), next["rules"].to_string());
-    assert!(!first.contains("pods/ephemeralcontainers"), "{first}");
-    assert!(second.contains("pods/ephemeralcontainers"), "{second}");
+    // The operator adds the probe; the scan identity may only exec, whichever way it is.
+    for rules in [&first, &second] {
+        assert!(!rules.contains("pods/ephemeralcontainers"), "{rules}");
+        assert!(rules.contains("pods/exec"), "{rules}");
+    }
+    let added = next["objects"].as_array().expect("objects").iter();
+    let added = added.filter(|o| o["kind"] == "ephemeral container");
+    assert_eq!(added.count(), 1, "{next}");
     assert_ne!(plan["scan_id"], next["scan_id"]);
     // What is read as text can be copied whole: nothing of it is cut or broken.
     let from = text.out.find("\n    {\n").expect("the specification") + 1;
@@ -81,9 +87,13 @@ async fn a_dry_run_shows_both_ways_and_writes_nothing() {
     let spec: serde_json::Value =
         serde_json::from_str(&text.out[from..from + length]).expect("valid JSON");
     assert_eq!(spec["targetContainerName"], "web");
+    // Of each plan: as what is granted, and as what the control of the identity will do.
+    let rules = text.out.matches("on pods/exec, only bare").count();
+    assert_eq!(rules, 4, "{}", text.out);
     assert!(
+        !text.out.contains("pods/ephemeralcontainers"),
+        "{}",
         text.out
-            .contains("patch on pods/ephemeralcontainers, only bare")
     );
     assert!(without.out.contains("--probe-image"), "{without:?}");
     assert!(site.leftovers().await.is_empty());
@@ -97,15 +107,15 @@ async fn where_no_probe_may_look_the_report_says_why() {
     if lab_only() {
         return;
     }
-    let site = Site::new("auto-refused").await;
-    site.pod_of("mighty", "lab.local/distroless-root:1", "Running")
+    let site = TestNamespace::new("auto-refused").await;
+    site.pod_of("powerful", "lab.local/distroless-root:1", "Running")
         .await;
     // Only a root probe sees a root target, and this level forbids it.
     site.enforce("restricted").await;
-    let said = site.auto(&["mighty", PROBE[0], PROBE[1]]).await;
-    assert_eq!(said.code, 3, "{said:?}");
-    assert!(said.out.contains("restricted"), "{said:?}");
-    assert!(said.out.contains("sidecar --inert"), "{said:?}");
+    let output = site.auto(&["powerful", PROBE[0], PROBE[1]]).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    assert!(output.out.contains("restricted"), "{output:?}");
+    assert!(output.out.contains("sidecar --inert"), "{output:?}");
     assert!(site.leftovers().await.is_empty());
     site.remove().await;
 }
@@ -115,7 +125,7 @@ async fn a_target_without_the_collectors_tools_gets_a_probe_too() {
     if lab_only() {
         return;
     }
-    let site = Site::new("auto-tools").await;
+    let site = TestNamespace::new("auto-tools").await;
     let without = |tool: &str| {
         json!({"containers": [{
             "name": "web", "image": "lab.local/debian:1", "imagePullPolicy": "IfNotPresent",
@@ -133,9 +143,9 @@ async fn a_target_without_the_collectors_tools_gets_a_probe_too() {
         site.auto(&["no-find", PROBE[0], PROBE[1], "-o", "json"]),
         site.auto(&["no-dd"]),
     );
-    for (said, words) in [(&dd, "has no dd"), (&find, "has no find")] {
-        assert_eq!(said.code, 1, "{said:?}");
-        let report = said.json();
+    for (output, words) in [(&dd, "has no dd"), (&find, "has no find")] {
+        assert_eq!(output.code, 1, "{output:?}");
+        let report = output.json();
         assert_eq!(report["plan"]["strategy"], "distroless");
         let reason = report["plan"]["reason"].as_str().expect("reason");
         assert!(reason.contains(words), "{reason}");

@@ -5,29 +5,29 @@ use std::fs;
 
 use kube::config::{AuthInfo, Kubeconfig};
 use scanner_tests::{
-    Site, lab_only,
-    program::{Said, program},
+    TestNamespace, lab_only,
+    program::{ProgramOutput, program},
 };
 
 /// The error names each of `words` and a hint, and nothing was left.
-async fn refused(site: &Site, args: &[&str], code: i32, words: &[&str]) {
-    let said = site.run(args).await;
-    assert_eq!(said.code, code, "{args:?}: {said:?}");
-    told(&said, words);
+async fn refused(site: &TestNamespace, args: &[&str], code: i32, words: &[&str]) {
+    let output = site.run(args).await;
+    assert_eq!(output.code, code, "{args:?}: {output:?}");
+    reported(&output, words);
     assert_eq!(site.leftovers().await, Vec::<String>::new(), "{args:?}");
 }
 
-fn told(said: &Said, words: &[&str]) {
-    let text = format!("{}{}", said.out, said.err).replace("\n  ", " ");
+fn reported(output: &ProgramOutput, words: &[&str]) {
+    let text = format!("{}{}", output.out, output.err).replace("\n  ", " ");
     for word in words {
-        assert!(text.contains(word), "{word:?} is missing: {said:?}");
+        assert!(text.contains(word), "{word:?} is missing: {output:?}");
     }
-    assert!(text.contains("hint: "), "no hint: {said:?}");
+    assert!(text.contains("hint: "), "no hint: {output:?}");
 }
 
 #[tokio::test]
-async fn a_target_that_cannot_be_is_told() {
-    let site = Site::new("bad").await;
+async fn a_target_that_cannot_be_scanned_is_reported() {
+    let site = TestNamespace::new("bad").await;
     refused(&site, &["nobody"], 3, &["nobody", "not found"]).await;
     refused(
         &site,
@@ -47,15 +47,18 @@ async fn a_target_that_cannot_be_is_told() {
         &site,
         &["-l", "app in ("],
         2,
-        &["no label selector", "app in (web, api)"],
+        &["invalid label selector", "app in (web, api)"],
     )
     .await;
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let elsewhere = ["container", "web", "-n", "no-such", "--context", &context];
-    let said = program(&elsewhere).output().await.expect("it starts");
-    let said = Said::from(said);
-    assert_eq!(said.code, 3, "{said:?}");
-    told(&said, &["no namespace no-such", "kubectl get namespaces"]);
+    let output = program(&elsewhere).output().await.expect("it starts");
+    let output = ProgramOutput::from(output);
+    assert_eq!(output.code, 3, "{output:?}");
+    reported(
+        &output,
+        &["namespace no-such not found", "kubectl get namespaces"],
+    );
     site.pod("web-2").await;
     refused(&site, &["-l", "app=web"], 3, &["web", "web-2", "one pod"]).await;
     site.pod_of("waits", "lab.local/no-such-image:1", "Pending")
@@ -65,11 +68,11 @@ async fn a_target_that_cannot_be_is_told() {
 }
 
 #[tokio::test]
-async fn a_target_without_a_shell_is_told_which_strategy_to_take() {
+async fn a_target_without_a_shell_is_refused_with_the_strategy_to_use() {
     if lab_only() {
         return;
     }
-    let site = Site::new("noshell2").await;
+    let site = TestNamespace::new("noshell2").await;
     site.pod_of("bare", "lab.local/distroless:1", "Running")
         .await;
     refused(&site, &["bare"], 3, &["no /bin/sh", "distroless"]).await;
@@ -77,8 +80,8 @@ async fn a_target_without_a_shell_is_told_which_strategy_to_take() {
 }
 
 #[tokio::test]
-async fn a_profile_or_argument_that_cannot_be_used_is_told() {
-    let site = Site::new("badprofile").await;
+async fn a_profile_or_argument_that_cannot_be_used_is_reported() {
+    let site = TestNamespace::new("badprofile").await;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("p.yaml");
     let path = path.to_str().unwrap();
@@ -101,15 +104,15 @@ async fn a_profile_or_argument_that_cannot_be_used_is_told() {
         &["cannot read the profile"],
     )
     .await;
-    let said = site.run(&["Web_1"]).await;
+    let output = site.run(&["Web_1"]).await;
     assert!(
-        said.code == 2 && said.err.contains("lower-case"),
-        "{said:?}"
+        output.code == 2 && output.err.contains("lower-case"),
+        "{output:?}"
     );
-    let said = site.run(&["web", "--lease", "5"]).await;
+    let output = site.run(&["web", "--lease", "5"]).await;
     assert!(
-        said.code == 2 && said.err.contains("30 to 3600"),
-        "{said:?}"
+        output.code == 2 && output.err.contains("30 to 3600"),
+        "{output:?}"
     );
     site.remove().await;
 }
@@ -136,8 +139,8 @@ pub(crate) fn with_token(token: &str) -> tempfile::NamedTempFile {
 }
 
 #[tokio::test]
-async fn a_cluster_that_cannot_be_used_is_told() {
-    let site = Site::new("badcluster").await;
+async fn a_cluster_that_cannot_be_used_is_reported() {
+    let site = TestNamespace::new("badcluster").await;
     let other = kubeconfig(|config| config.contexts.clear());
     let path = other.path().to_str().unwrap();
     refused(
@@ -156,8 +159,8 @@ async fn a_cluster_that_cannot_be_used_is_told() {
         &["Unauthorized", "log in again"],
     )
     .await;
-    let said = site.run(&["web", "--kubeconfig", path]).await;
-    assert!(!format!("{said:?}").contains("expired-token-value"));
+    let output = site.run(&["web", "--kubeconfig", path]).await;
+    assert!(!format!("{output:?}").contains("expired-token-value"));
     let gone = kubeconfig(|config| {
         for named in &mut config.clusters {
             if let Some(cluster) = &mut named.cluster {
@@ -193,7 +196,7 @@ async fn a_cluster_that_cannot_be_used_is_told() {
 
 #[tokio::test]
 async fn a_missing_permission_is_named_with_verb_and_resource() {
-    let site = Site::new("noperm").await;
+    let site = TestNamespace::new("noperm").await;
     let file = with_token(&site.token("default").await);
     let path = file.path().to_str().unwrap();
     refused(
@@ -223,10 +226,10 @@ async fn a_missing_permission_is_named_with_verb_and_resource() {
 
 #[tokio::test]
 async fn a_refusal_in_the_middle_is_a_failed_scan_that_left_nothing() {
-    let site = Site::new("midway").await;
+    let site = TestNamespace::new("midway").await;
     let file = with_token(&site.token("default").await);
     let path = file.path().to_str().unwrap();
-    // All that the server can be asked about; but nobody may give permissions that they lack.
+    // All that the server can be asked about; but nobody may give permissions that they do not have.
     let rbac = "rbac.authorization.k8s.io";
     let rules = [
         ("", "pods", "get"),
@@ -242,5 +245,33 @@ async fn a_refusal_in_the_middle_is_a_failed_scan_that_left_nothing() {
     site.allow("default", &rules).await;
     let words = ["attempting to grant RBAC permissions not currently held"];
     refused(&site, &["web", "--kubeconfig", path], 3, &words).await;
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn the_right_to_add_a_probe_is_the_operators_and_is_named_before_anything_is_created() {
+    let site = TestNamespace::new("noprobe-right").await;
+    let file = with_token(&site.token("default").await);
+    let path = file.path().to_str().unwrap();
+    let rbac = "rbac.authorization.k8s.io";
+    let rules = [
+        ("", "pods", "get"),
+        ("batch", "jobs", "*"),
+        ("", "secrets", "*"),
+        ("", "serviceaccounts", "*"),
+        ("", "serviceaccounts/token", "*"),
+        (rbac, "roles", "*"),
+        (rbac, "rolebindings", "*"),
+    ];
+    site.allow("default", &rules).await;
+    let output = site.probe(&["web", "--kubeconfig", path]).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    let words = [
+        "patch on pods/ephemeralcontainers",
+        "watch on pods",
+        "nothing was created",
+    ];
+    reported(&output, &words);
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
 }

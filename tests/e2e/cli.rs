@@ -7,10 +7,10 @@ use nix::{
     unistd::Pid,
 };
 use scanner_tests::{
-    Site, eventually,
+    TestNamespace, eventually,
     fault::{Fault, Proxy},
     lab_only,
-    program::{Said, program},
+    program::{ProgramOutput, program},
 };
 use tokio::{process::Child, time::sleep};
 
@@ -20,13 +20,13 @@ fn lines_with<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
 
 #[tokio::test]
 async fn a_scan_finds_what_is_wrong_and_leaves_nothing() {
-    let site = Site::new("cli").await;
-    let said = site.run(&["web", "-o", "json"]).await;
-    assert_eq!(said.code, 1, "{said:?}");
-    let report = said.json();
-    assert_eq!(report["schema"], "secure-scan.io/report/v1");
+    let site = TestNamespace::new("cli").await;
+    let output = site.run(&["web", "-o", "json"]).await;
+    assert_eq!(output.code, 1, "{output:?}");
+    let report = output.json();
+    assert_eq!(report["schema"], "secure-scan.io/report/v2");
     assert_eq!(report["verdict"], "findings");
-    let results = report["findings"]["results"].as_array().unwrap();
+    let results = report["findings"][0]["results"].as_array().unwrap();
     let status = |id: &str| {
         let found = results.iter().find(|r| r["id"] == id);
         found.map(|r| r["status"].as_str().unwrap_or_default())
@@ -37,26 +37,26 @@ async fn a_scan_finds_what_is_wrong_and_leaves_nothing() {
     assert!(
         results.iter().all(|r| r["status"] != "error"),
         "{}",
-        said.out
+        output.out
     );
     let calls = &report["api_calls"];
     let total = calls["operator"].as_u64().unwrap() + calls["scan"].as_u64().unwrap();
     assert!((10..=25).contains(&total), "{total} calls");
     assert!(
-        !said.err.is_empty() && !said.err.contains('\u{1b}'),
-        "{said:?}"
+        !output.err.is_empty() && !output.err.contains('\u{1b}'),
+        "{output:?}"
     );
-    assert!(!format!("{said:?}").contains("eyJ"), "a token was shown");
+    assert!(!format!("{output:?}").contains("eyJ"), "a token was shown");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
 }
 
 #[tokio::test]
 async fn a_dry_run_shows_all_and_writes_nothing() {
-    let site = Site::new("dry").await;
-    let said = site.run(&["web", "--dry-run", "-o", "json"]).await;
-    assert_eq!(said.code, 0, "{said:?}");
-    let plan = said.json();
+    let site = TestNamespace::new("dry").await;
+    let output = site.run(&["web", "--dry-run", "-o", "json"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    let plan = output.json();
     assert_eq!(plan["objects"].as_array().map(Vec::len), Some(5));
     assert_eq!(plan["rules"][0]["resource_names"][0], "web");
     assert_eq!(plan["commands"][0]["argv"][0], "/bin/sh");
@@ -75,14 +75,14 @@ async fn a_dry_run_shows_all_and_writes_nothing() {
 
 #[tokio::test]
 async fn an_unexpected_digest_is_an_alert_before_the_target_is_touched() {
-    let site = Site::new("digest").await;
+    let site = TestNamespace::new("digest").await;
     let digest = format!("sha256:{}", "0".repeat(64));
-    let said = site
+    let output = site
         .run(&["web", "--expect-digest", &digest, "-o", "json"])
         .await;
-    assert_eq!(said.code, 4, "{said:?}");
+    assert_eq!(output.code, 4, "{output:?}");
     assert_eq!(
-        said.json()["controls"][0]["enforced"]["state"],
+        output.json()["controls"][0]["enforced"]["state"],
         "not_reached"
     );
     assert_eq!(site.leftovers().await, Vec::<String>::new());
@@ -104,21 +104,21 @@ checks:
 "#;
 
 #[tokio::test]
-async fn what_a_user_that_is_not_root_cannot_see_is_no_pass() {
+async fn what_a_user_that_is_not_root_cannot_see_is_not_a_pass() {
     if lab_only() {
         return;
     }
-    let site = Site::new("debian").await;
+    let site = TestNamespace::new("debian").await;
     site.pod_of("debian", "lab.local/debian:1", "Running").await;
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), DEBIAN).unwrap();
     let profile = file.path().to_str().unwrap();
     let args = ["debian", "-p", profile, "-o", "json", "--fail-on", "medium"];
-    let said = site.run(&args).await;
-    assert_eq!(said.code, 3, "{said:?}");
-    let report = said.json();
+    let output = site.run(&args).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    let report = output.json();
     assert_eq!(report["verdict"], "incomplete");
-    let statuses: Vec<&str> = report["findings"]["results"]
+    let statuses: Vec<&str> = report["findings"][0]["results"]
         .as_array()
         .unwrap()
         .iter()
@@ -128,7 +128,7 @@ async fn what_a_user_that_is_not_root_cannot_see_is_no_pass() {
         statuses,
         ["pass", "pass", "pass", "fail", "error"],
         "{}",
-        said.out
+        output.out
     );
     assert_eq!(report["coverage"]["files"]["state"], "partial");
     assert_eq!(report["agent"]["digests"], true);
@@ -136,7 +136,7 @@ async fn what_a_user_that_is_not_root_cannot_see_is_no_pass() {
 }
 
 /// Waits until the scan has made something, then a moment more.
-async fn underway(site: &Site, more: Duration) {
+async fn underway(site: &TestNamespace, more: Duration) {
     eventually("an object of the scan", async || {
         (!site.leftovers().await.is_empty()).then_some(())
     })
@@ -150,8 +150,8 @@ fn send(child: &Child, signal: Signal) {
 }
 
 #[tokio::test]
-async fn a_signal_before_anything_was_created_is_told_as_such() {
-    let site = Site::new("signal-early").await;
+async fn a_signal_before_anything_was_created_is_reported_as_such() {
+    let site = TestNamespace::new("signal-early").await;
     // The server never answers the first call.
     let proxy = Proxy::start(1, Fault::Silence).await;
     let kubeconfig = proxy.kubeconfig(&site.token("default").await);
@@ -170,11 +170,11 @@ async fn a_signal_before_anything_was_created_is_told_as_such() {
     })
     .await;
     send(&child, Signal::SIGINT);
-    let said = Said::from(child.wait_with_output().await.unwrap());
-    assert_eq!(said.code, 3, "{said:?}");
+    let output = ProgramOutput::from(child.wait_with_output().await.unwrap());
+    assert_eq!(output.code, 3, "{output:?}");
     assert!(
-        said.err.contains("SIGINT before anything was created"),
-        "{said:?}"
+        output.err.contains("SIGINT before anything was created"),
+        "{output:?}"
     );
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
@@ -183,14 +183,14 @@ async fn a_signal_before_anything_was_created_is_told_as_such() {
 #[tokio::test]
 async fn every_signal_cleans_up_before_the_program_ends() {
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        let site = Site::new("signal").await;
+        let site = TestNamespace::new("signal").await;
         let child = site.start(&["web"]);
         underway(&site, Duration::ZERO).await;
         send(&child, signal);
-        let said = Said::from(child.wait_with_output().await.unwrap());
+        let output = ProgramOutput::from(child.wait_with_output().await.unwrap());
         assert_eq!(site.leftovers().await, Vec::<String>::new(), "{signal}");
-        assert_eq!(said.code, 3, "{signal}: {said:?}");
-        assert!(said.err.contains(signal.as_str()), "{signal}: {said:?}");
+        assert_eq!(output.code, 3, "{signal}: {output:?}");
+        assert!(output.err.contains(signal.as_str()), "{signal}: {output:?}");
         site.remove().await;
     }
 }
@@ -198,7 +198,7 @@ async fn every_signal_cleans_up_before_the_program_ends() {
 #[tokio::test]
 async fn after_a_kill_at_any_point_the_lease_removes_everything() {
     let points = [0, 40, 80, 200, 3000].map(|ms| async move {
-        let site = Site::new("kill").await;
+        let site = TestNamespace::new("kill").await;
         let mut child = site.start(&["web", "--lease", "30"]);
         underway(&site, Duration::from_millis(ms)).await;
         child.kill().await.unwrap();

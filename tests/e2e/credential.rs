@@ -1,4 +1,4 @@
-//! Lent credentials: real kubectl and a stranger's client, before and after; memory and disk after.
+//! Loaned credentials: real kubectl and a stranger's client, before and after; memory and disk after.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -18,13 +18,12 @@ use nix::{
     unistd::{Pid, mkfifo},
 };
 use scanner_tests::{
-    Site, eventually,
-    program::{Said, program},
-    thief,
+    TestNamespace, eventually, memory_reader,
+    program::{ProgramOutput, program},
 };
 use tokio::{process::Command, time::sleep};
 
-fn lend(site: &Site, options: &[&str], tool: &[&str]) -> Command {
+fn loan(site: &TestNamespace, options: &[&str], tool: &[&str]) -> Command {
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let mut all = vec!["credential", "exec", "-n", &site.namespace];
     all.extend(["--pod", "web", "--context", &context]);
@@ -34,7 +33,7 @@ fn lend(site: &Site, options: &[&str], tool: &[&str]) -> Command {
     program(&all)
 }
 
-async fn said(mut command: Command) -> Said {
+async fn run(mut command: Command) -> ProgramOutput {
     command.output().await.expect("it starts").into()
 }
 
@@ -44,7 +43,7 @@ fn text(path: &Path) -> &str {
 
 /// The status that the server answers to a review with `token`.
 async fn status(token: &str) -> u16 {
-    let api = Api::<SelfSubjectReview>::all(thief::client_with(token).await);
+    let api = Api::<SelfSubjectReview>::all(memory_reader::client_with(token).await);
     let review = SelfSubjectReview::default();
     match api.create(&PostParams::default(), &review).await {
         Ok(_) => 201,
@@ -55,34 +54,34 @@ async fn status(token: &str) -> u16 {
 
 #[tokio::test]
 async fn kubectl_may_exec_into_the_pod_and_nothing_else() {
-    let site = Site::new("lend").await;
+    let site = TestNamespace::new("loan").await;
     site.pod("other").await;
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
     let allowed = ["--allow", "get-pod"];
     let logged = ["--allow", "get-pod", "--audit-log", text(&log)];
     let kubectl = |options: &'static [&'static str], tool: &'static [&'static str]| {
-        said(lend(&site, options, tool))
+        run(loan(&site, options, tool))
     };
     let (ran, code, bare, other, secrets, logged) = tokio::join!(
-        said(lend(
+        run(loan(
             &site,
             &allowed,
             &["kubectl", "exec", "web", "--", "echo", "looked"]
         )),
-        said(lend(
+        run(loan(
             &site,
             &allowed,
             &["kubectl", "exec", "web", "--", "sh", "-c", "exit 7"]
         )),
         kubectl(&[], &["kubectl", "exec", "web", "--", "true"]),
-        said(lend(
+        run(loan(
             &site,
             &allowed,
             &["kubectl", "exec", "other", "--", "true"]
         )),
-        said(lend(&site, &allowed, &["kubectl", "get", "secrets"])),
-        said(lend(
+        run(loan(&site, &allowed, &["kubectl", "get", "secrets"])),
+        run(loan(
             &site,
             &logged,
             &["kubectl", "exec", "web", "--", "true"]
@@ -90,9 +89,9 @@ async fn kubectl_may_exec_into_the_pod_and_nothing_else() {
     );
     assert_eq!((ran.code, ran.out.trim()), (0, "looked"), "{ran:?}");
     assert_eq!(code.code, 7, "the program's own code: {code:?}");
-    for (name, said) in [("no get", bare), ("other pod", other), ("secrets", secrets)] {
-        assert_eq!(said.code, 1, "{name}: {said:?}");
-        assert!(said.err.contains("orbidden"), "{name}: {said:?}");
+    for (name, output) in [("no get", bare), ("other pod", other), ("secrets", secrets)] {
+        assert_eq!(output.code, 1, "{name}: {output:?}");
+        assert!(output.err.contains("orbidden"), "{name}: {output:?}");
     }
     assert_eq!(logged.code, 0, "{logged:?}");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
@@ -104,16 +103,19 @@ async fn kubectl_may_exec_into_the_pod_and_nothing_else() {
             "--apiserver-log",
             &apiserver,
         ];
-        let agreed = said(program(&args)).await;
+        let agreed = run(program(&args)).await;
         assert_eq!(agreed.code, 0, "{agreed:?}");
-        assert!(agreed.out.contains("the token was lent to"), "{agreed:?}");
+        assert!(
+            agreed.out.contains("the program that was given the token"),
+            "{agreed:?}"
+        );
     }
     site.remove().await;
 }
 
 #[tokio::test]
-async fn a_strangers_client_has_it_only_while_it_is_lent() {
-    let site = Site::new("stranger").await;
+async fn a_strangers_client_can_use_the_token_only_while_it_is_loaned() {
+    let site = TestNamespace::new("stranger").await;
     let dir = tempfile::tempdir().unwrap();
     let (copy, tried) = (dir.path().join("token"), dir.path().join("tried"));
     // A program that betrays its token and tries to change the file that it got.
@@ -124,30 +126,30 @@ async fn a_strangers_client_has_it_only_while_it_is_lent() {
         copy.display(),
         tried.display()
     );
-    let running = tokio::spawn(said(lend(&site, &[], &["sh", "-c", &script])));
+    let running = tokio::spawn(run(loan(&site, &[], &["sh", "-c", &script])));
     let token = written(&copy).await;
     assert!(
         token.starts_with("eyJ"),
         "the program can read its kubeconfig"
     );
-    let client = thief::client_with(&token).await;
+    let client = memory_reader::client_with(&token).await;
     let pods = Api::<Pod>::namespaced(client.clone(), &site.namespace);
     let secrets = Api::<Secret>::namespaced(client, &site.namespace);
     let params = kube::api::AttachParams::default();
-    #[expect(clippy::disallowed_methods, reason = "the thief's own exec")]
+    #[expect(clippy::disallowed_methods, reason = "the attacker's own exec")]
     let exec = pods.exec("web", ["true"], &params).await;
     assert!(exec.is_ok(), "it may exec into the pod");
     assert!(pods.get("web").await.is_err(), "it may not get the pod");
     assert!(secrets.list(&ListParams::default()).await.is_err());
     fs::write(&tried, "").unwrap();
-    let said = running.await.unwrap();
-    assert_eq!(said.code, 0, "{said:?}");
+    let output = running.await.unwrap();
+    assert_eq!(output.code, 0, "{output:?}");
     assert!(
-        !said.out.contains("was-2-changed"),
-        "the file is sealed: {said:?}"
+        !output.out.contains("was-2-changed"),
+        "the file is sealed: {output:?}"
     );
-    assert!(!said.out.contains(&token) && !said.err.contains(&token));
-    assert_eq!(status(&token).await, 401, "it is burnt");
+    assert!(!output.out.contains(&token) && !output.err.contains(&token));
+    assert_eq!(status(&token).await, 401, "it is revoked");
     site.remove().await;
 }
 
@@ -163,14 +165,14 @@ async fn written(path: &Path) -> String {
 
 #[tokio::test]
 async fn the_program_ends_with_its_parent() {
-    let site = Site::new("orphan").await;
+    let site = TestNamespace::new("orphan").await;
     let dir = tempfile::tempdir().unwrap();
     let mark = dir.path().join("pid");
     let script = format!(
         "echo $$ >{0}.new; mv {0}.new {0}; exec sleep 300",
         mark.display()
     );
-    let mut child = lend(&site, &["--lease", "30"], &["sh", "-c", &script])
+    let mut child = loan(&site, &["--lease", "30"], &["sh", "-c", &script])
         .spawn()
         .unwrap();
     let tool = written(&mark).await;
@@ -196,7 +198,7 @@ fn sleepers(seconds: &str) -> usize {
 
 #[tokio::test]
 async fn what_the_program_leaves_running_is_ended_before_its_token() {
-    let site = Site::new("leaves").await;
+    let site = TestNamespace::new("leaves").await;
     let dir = tempfile::tempdir().unwrap();
     let mark = dir.path().join("pid");
     let own = std::process::id();
@@ -208,15 +210,15 @@ async fn what_the_program_leaves_running_is_ended_before_its_token() {
         mark.display()
     );
     let interrupted = async {
-        let child = lend(&site, &[], &["sh", "-c", &stubborn]).spawn().unwrap();
+        let child = loan(&site, &[], &["sh", "-c", &stubborn]).spawn().unwrap();
         written(&mark).await;
         sleep(Duration::from_millis(500)).await;
         assert!(sleepers(&forced) > 0);
         let pid = i32::try_from(child.id().unwrap()).unwrap();
         kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
-        Said::from(child.wait_with_output().await.unwrap())
+        ProgramOutput::from(child.wait_with_output().await.unwrap())
     };
-    let ended = said(lend(&site, &[], &["sh", "-c", &script]));
+    let ended = run(loan(&site, &[], &["sh", "-c", &script]));
     let (ended, interrupted) = tokio::join!(ended, interrupted);
     assert_eq!(ended.code, 7, "{ended:?}");
     assert!(ended.err.contains("2 processes that sh left"), "{ended:?}");
@@ -227,28 +229,28 @@ async fn what_the_program_leaves_running_is_ended_before_its_token() {
 }
 
 #[tokio::test]
-async fn an_interrupt_ends_the_program_and_burns_its_token() {
-    let site = Site::new("lendint").await;
+async fn an_interrupt_ends_the_program_and_revokes_its_token() {
+    let site = TestNamespace::new("loanint").await;
     let dir = tempfile::tempdir().unwrap();
     let copy = dir.path().join("token");
     let script = format!(
         "sed -n 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/p' $KUBECONFIG >{0}.new; mv {0}.new {0}; exec sleep 300",
         copy.display()
     );
-    let child = lend(&site, &[], &["sh", "-c", &script]).spawn().unwrap();
+    let child = loan(&site, &[], &["sh", "-c", &script]).spawn().unwrap();
     let token = written(&copy).await;
     let pid = i32::try_from(child.id().unwrap()).unwrap();
     kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
-    let said = Said::from(child.wait_with_output().await.unwrap());
-    assert_eq!(said.code, 3, "{said:?}");
+    let output = ProgramOutput::from(child.wait_with_output().await.unwrap());
+    assert_eq!(output.code, 3, "{output:?}");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
-    assert_eq!(status(&token).await, 401, "it is burnt");
+    assert_eq!(status(&token).await, 401, "it is revoked");
     site.remove().await;
 }
 
 #[tokio::test]
 async fn after_a_scan_the_token_is_nowhere_in_memory() {
-    let site = Site::new("wiped").await;
+    let site = TestNamespace::new("wiped").await;
     let dir = tempfile::tempdir().unwrap();
     let report = dir.path().join("report");
     // The program waits here for a reader, after its scan is over.
@@ -258,7 +260,7 @@ async fn after_a_scan_the_token_is_nowhere_in_memory() {
     let child = site.start(&["web", "-o", &output, "--audit-log", text(&log)]);
     let pid = child.id().unwrap();
     let token = eventually("a token in memory", async || {
-        let found = thief::tokens_in_memory(pid).unwrap_or_default();
+        let found = memory_reader::tokens_in_memory(pid).unwrap_or_default();
         found.into_iter().next()
     })
     .await;
@@ -274,12 +276,12 @@ async fn after_a_scan_the_token_is_nowhere_in_memory() {
         ("signature", &signature[..24]),
         ("payload", &payload[40..80]),
     ] {
-        let left = thief::count_in_memory(pid, part.as_bytes()).unwrap();
+        let left = memory_reader::count_in_memory(pid, part.as_bytes()).unwrap();
         assert_eq!(left, 0, "{name}: still in memory");
     }
     let reader = tokio::task::spawn_blocking(move || fs::read_to_string(report));
-    let said = Said::from(child.wait_with_output().await.unwrap());
-    assert_eq!(said.code, 1, "{said:?}");
+    let output = ProgramOutput::from(child.wait_with_output().await.unwrap());
+    assert_eq!(output.code, 1, "{output:?}");
     assert!(!reader.await.unwrap().unwrap().contains(&token));
     assert!(!fs::read_to_string(&log).unwrap().contains(&token));
     site.remove().await;
@@ -292,7 +294,7 @@ async fn a_scan_writes_its_token_to_no_file() {
         eprintln!("NOT RUN: it needs strace");
         return;
     }
-    let site = Site::new("strace").await;
+    let site = TestNamespace::new("strace").await;
     let dir = tempfile::tempdir().unwrap();
     let (trace, log) = (dir.path().join("trace"), dir.path().join("log"));
     let context = std::env::var("SCANNER_E2E_CONTEXT").unwrap();
@@ -319,8 +321,8 @@ async fn a_scan_writes_its_token_to_no_file() {
         &context,
     ]);
     command.args(["--audit-log", text(&log), "-o", "json"]);
-    let said = Said::from(command.output().await.unwrap());
-    assert_eq!(said.code, 1, "{said:?}");
+    let output = ProgramOutput::from(command.output().await.unwrap());
+    assert_eq!(output.code, 1, "{output:?}");
     let trace = fs::read_to_string(&trace).unwrap();
     assert!(
         trace.contains("pods/exec"),

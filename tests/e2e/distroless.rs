@@ -4,7 +4,13 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
-use scanner_tests::{Site, eventually, lab_only, program::probe_image, shell::run_in};
+use scanner_tests::{
+    TestNamespace, eventually,
+    fault::{Fault, Proxy},
+    lab_only,
+    program::{ProgramOutput, probe_image, program},
+    shell::run_in,
+};
 use serde_json::{Value, json};
 
 pub(crate) const NON_ROOT: &str = "lab.local/distroless:1";
@@ -87,7 +93,7 @@ fn expected(level: &str) -> [&'static str; 12] {
         "baseline" => [
             SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, SEEN, LEVEL, SEEN, SEEN, HOST,
         ],
-        // The whole pod is judged anew: only the hardened one fits.
+        // The whole pod is evaluated again: only the hardened one fits.
         _ => [
             SEEN, ADMISSION, ADMISSION, ADMISSION, ADMISSION, ADMISSION, LEVEL, LEVEL, LEVEL,
             LEVEL, LEVEL, HOST,
@@ -99,7 +105,7 @@ async fn matrix(level: &str) {
     if lab_only() {
         return;
     }
-    let site = Site::new(&format!("matrix-{level}")).await;
+    let site = TestNamespace::new(&format!("matrix-{level}")).await;
     for (name, image, more, security) in targets() {
         site.pod_like(name, image, "Running", &more, &security)
             .await;
@@ -109,12 +115,13 @@ async fn matrix(level: &str) {
         let site = &site;
         async move { site.probe(&[name, "-o", "json"]).await }
     });
-    let said = futures_util::future::join_all(scans).await;
-    for ((name, ..), (said, expected)) in targets().iter().zip(said.iter().zip(expected(level))) {
+    let output = futures_util::future::join_all(scans).await;
+    for ((name, ..), (output, expected)) in targets().iter().zip(output.iter().zip(expected(level)))
+    {
         if expected == SEEN {
-            assert_eq!(said.code, 1, "{name} at {level}: {said:?}");
-            let report = said.json();
-            let results = report["findings"]["results"].as_array();
+            assert_eq!(output.code, 1, "{name} at {level}: {output:?}");
+            let report = output.json();
+            let results = report["findings"][0]["results"].as_array();
             let unseen: Vec<&Value> = results
                 .into_iter()
                 .flatten()
@@ -135,8 +142,8 @@ async fn matrix(level: &str) {
             let given = probe.and_then(|p| p.security_context?.capabilities);
             assert_eq!(json!(given), wanted, "{name} at {level}");
         } else {
-            let text = format!("{}{}", said.out, said.err);
-            assert_eq!(said.code, 3, "{name} at {level}: {said:?}");
+            let text = format!("{}{}", output.out, output.err);
+            assert_eq!(output.code, 3, "{name} at {level}: {output:?}");
             assert!(
                 text.contains(expected) && text.contains("hint"),
                 "{name} at {level}: {text}"
@@ -148,35 +155,35 @@ async fn matrix(level: &str) {
 }
 
 #[tokio::test]
-async fn at_level_privileged_planned_is_seen() {
+async fn at_level_privileged_what_is_planned_is_seen() {
     matrix("privileged").await;
 }
 
 #[tokio::test]
-async fn at_level_baseline_planned_is_seen() {
+async fn at_level_baseline_what_is_planned_is_seen() {
     matrix("baseline").await;
 }
 
 #[tokio::test]
-async fn at_level_restricted_planned_is_seen() {
+async fn at_level_restricted_what_is_planned_is_seen() {
     matrix("restricted").await;
 }
 
 #[tokio::test]
-async fn the_probe_ends_and_its_residue_is_told() {
+async fn the_probe_ends_and_its_residue_is_reported() {
     if lab_only() {
         return;
     }
-    let site = Site::new("residue").await;
+    let site = TestNamespace::new("residue").await;
     site.pod_of("bare", NON_ROOT, "Running").await;
-    let said = site.probe(&["bare", "--no-residue"]).await;
-    assert_eq!(said.code, 3, "{said:?}");
-    assert!(said.err.contains("always leaves"), "{said:?}");
+    let output = site.probe(&["bare", "--no-residue"]).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    assert!(output.err.contains("always leaves"), "{output:?}");
     let pod = site.api::<Pod>().get("bare").await.unwrap();
     assert!(pod.spec.unwrap().ephemeral_containers.is_none());
-    let said = site.probe(&["bare"]).await;
-    assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.out.contains("residue"), "{said:?}");
+    let output = site.probe(&["bare"]).await;
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.out.contains("residue"), "{output:?}");
     let pod = site.api::<Pod>().get("bare").await.unwrap();
     let statuses = pod.status.unwrap().ephemeral_container_statuses.unwrap();
     let state = statuses[0].state.clone().unwrap();
@@ -187,17 +194,60 @@ async fn the_probe_ends_and_its_residue_is_told() {
 }
 
 #[tokio::test]
-async fn a_probe_image_that_cannot_be_pulled_is_told() {
+async fn the_probe_is_added_before_the_scan_identity_has_any_rights_and_these_go_first() {
     if lab_only() {
         return;
     }
-    let site = Site::new("noprobe").await;
+    let site = TestNamespace::new("probe-order").await;
+    site.pod_of("bare", NON_ROOT, "Running").await;
+    site.allow("default", &[("*", "*", "*")]).await;
+    let proxy = Proxy::start(0, Fault::None).await;
+    let kubeconfig = proxy.kubeconfig(&site.token("default").await);
+    let (file, image) = (kubeconfig.path().to_string_lossy(), probe_image());
+    let args = ["distroless", "bare", "-n", &site.namespace, "-o", "json"];
+    let mut command = program(&args);
+    command.args(["--kubeconfig", &file, "--probe-image", &image]);
+    let output: ProgramOutput = command.output().await.expect("it starts").into();
+    assert_eq!(output.code, 1, "{output:?}");
+    let calls = proxy.calls();
+    let first = |start: &str, part: &str| {
+        let mut all = calls.iter();
+        let at = all.position(|call| call.starts_with(start) && call.contains(part));
+        at.unwrap_or_else(|| unreachable!("no {start} of {part}: {calls:?}"))
+    };
+    let added = first("PATCH ", "/pods/bare/ephemeralcontainers");
+    let granted = first("POST ", "/rolebindings");
+    let looked = first("GET ", "/pods/bare/exec");
+    assert!(added < granted && granted < looked, "{calls:?}");
+    assert_eq!(first("DELETE ", "/rolebindings/"), first("DELETE ", "/"));
+    let report = output.json();
+    let controls = report["controls"].as_array().expect("controls").iter();
+    let ids: Vec<&str> = controls.filter_map(|c| c["id"].as_str()).collect();
+    let order = [
+        "lease",
+        "least-privilege",
+        "credential",
+        "admission-guard",
+        "target-pin",
+        "probe-ends",
+    ];
+    assert_eq!(ids, order);
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_probe_image_that_cannot_be_pulled_is_reported() {
+    if lab_only() {
+        return;
+    }
+    let site = TestNamespace::new("noprobe").await;
     site.pod_of("bare", NON_ROOT, "Running").await;
     // Nothing listens there, so that the pull fails at once.
-    let said = site.probe_of("127.0.0.1:9/none:1", &["bare"]).await;
+    let output = site.probe_of("127.0.0.1:9/none:1", &["bare"]).await;
     // The node goes on trying for as long as the pod lives, so something is left.
-    assert_eq!(said.code, 5, "{said:?}");
-    let text = said.out.replace("\n  ", " ");
+    assert_eq!(output.code, 5, "{output:?}");
+    let text = output.out.replace("\n  ", " ");
     assert!(
         text.contains("ErrImagePull") && text.contains("hint: "),
         "{text}"
@@ -208,7 +258,7 @@ async fn a_probe_image_that_cannot_be_pulled_is_told() {
 
 /// Runs the probe beside a target with `context` and gives what its exec came to.
 pub(crate) async fn try_context(
-    site: &Site,
+    site: &TestNamespace,
     pod: &str,
     name: &str,
     context: &Value,
@@ -257,7 +307,7 @@ async fn what_the_planner_calls_insufficient_sees_nothing() {
     if lab_only() {
         return;
     }
-    let site = Site::new("insufficient").await;
+    let site = TestNamespace::new("insufficient").await;
     site.pod_of("plain", NON_ROOT, "Running").await;
     site.pod_of("root", ROOT, "Running").await;
     let none = json!({"drop": ["ALL"]});
@@ -316,11 +366,11 @@ async fn what_the_planner_calls_insufficient_sees_nothing() {
 }
 
 #[tokio::test]
-async fn a_target_that_dropped_to_a_user_is_told_with_what_sees_it() {
+async fn a_target_that_dropped_to_a_user_is_reported_with_what_can_see_it() {
     if lab_only() {
         return;
     }
-    let site = Site::new("dropped-user").await;
+    let site = TestNamespace::new("dropped-user").await;
     let start = [
         "setpriv",
         "--reuid=1000",
@@ -339,9 +389,9 @@ async fn a_target_that_dropped_to_a_user_is_told_with_what_sees_it() {
     let dry = site.probe(&["drops", "--dry-run", "-o", "json"]).await;
     let objects = dry.json()["objects"].to_string();
     assert!(objects.contains("dropped to a user"), "{objects}");
-    let said = site.probe(&["drops"]).await;
-    assert_eq!(said.code, 3, "{said:?}");
-    let text = said.out.replace("\n  ", " ");
-    assert!(text.contains("secure-scan sidecar --inert"), "{said:?}");
+    let output = site.probe(&["drops"]).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    let text = output.out.replace("\n  ", " ");
+    assert!(text.contains("secure-scan sidecar --inert"), "{output:?}");
     site.remove().await;
 }

@@ -4,8 +4,8 @@ use k8s_openapi::api::core::v1::Pod;
 use scanner_core::target::{PodSelection, TargetRequest};
 use scanner_k8s::plan::resolve::resolve;
 use scanner_tests::{
-    Site, eventually, lab_only,
-    program::{Said, probe_image, program},
+    TestNamespace, eventually, lab_only,
+    program::{ProgramOutput, probe_image, program},
     shell::run_in,
 };
 use serde_json::{Value, json};
@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use crate::inject::{apply, injected};
 
-async fn drift(site: &Site, args: &[&str]) -> Said {
+async fn drift(site: &TestNamespace, args: &[&str]) -> ProgramOutput {
     drift_by(site, &probe_image(), args).await
 }
 
-async fn drift_by(site: &Site, image: &str, args: &[&str]) -> Said {
+async fn drift_by(site: &TestNamespace, image: &str, args: &[&str]) -> ProgramOutput {
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let mut all = vec!["drift", "-n", &site.namespace, "--context", &context];
     all.extend(["--probe-image", image, "-o", "json", "--as-root"]);
@@ -25,11 +25,11 @@ async fn drift_by(site: &Site, image: &str, args: &[&str]) -> Said {
     program(&all).output().await.expect("it starts").into()
 }
 
-async fn change(site: &Site, pod: &str, script: &str) {
+async fn change(site: &TestNamespace, pod: &str, script: &str) {
     change_in(site, pod, None, script).await;
 }
 
-async fn change_in(site: &Site, pod: &str, container: Option<&str>, script: &str) {
+async fn change_in(site: &TestNamespace, pod: &str, container: Option<&str>, script: &str) {
     let request = TargetRequest {
         namespace: site.namespace.parse().expect("name"),
         pod: PodSelection::Name(pod.parse().expect("name")),
@@ -44,7 +44,9 @@ async fn change_in(site: &Site, pod: &str, container: Option<&str>, script: &str
 }
 
 fn evidence(report: &Value, id: &str) -> String {
-    let results = report["findings"]["results"].as_array().expect("results");
+    let results = report["findings"][0]["results"]
+        .as_array()
+        .expect("results");
     let found = results.iter().find(|r| r["id"] == id).expect("the check");
     assert_eq!(found["status"], "fail", "{id}: {found}");
     found["evidence"].to_string()
@@ -55,7 +57,7 @@ async fn changes_are_found_and_a_clean_container_passes() {
     if lab_only() {
         return;
     }
-    let site = Site::new("drift").await;
+    let site = TestNamespace::new("drift").await;
     site.pod_of("bare", "lab.local/distroless:1", "Running")
         .await;
     site.pod("changed").await;
@@ -82,7 +84,7 @@ async fn changes_are_found_and_a_clean_container_passes() {
     let report = clean.json();
     assert_eq!(report["verdict"], "passed");
     assert_eq!(report["image_scan"]["verdict"], "passed");
-    let limits = report["findings"]["results"][0]["limits"].to_string();
+    let limits = report["findings"][0]["results"][0]["limits"].to_string();
     assert!(limits.contains("/etc/hosts"), "{limits}");
     assert!(bare.code == 0 || bare.code == 3, "{bare:?}");
     assert_eq!(changed.code, 1, "{changed:?}");
@@ -113,12 +115,12 @@ async fn an_image_that_cannot_be_mounted_stops_before_the_container_is_touched()
     if lab_only() {
         return;
     }
-    let site = Site::new("drift-none").await;
-    let said = drift_by(&site, "127.0.0.1:9/none:1", &["web"]).await;
-    assert_eq!(said.code, 3, "{said:?}");
-    let report = said.json();
+    let site = TestNamespace::new("drift-none").await;
+    let output = drift_by(&site, "127.0.0.1:9/none:1", &["web"]).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    let report = output.json();
     assert_eq!(report["plan"]["strategy"], "sidecar-inert");
-    assert!(said.out.contains("ErrImagePull"), "{said:?}");
+    assert!(output.out.contains("ErrImagePull"), "{output:?}");
     let pod = site.api::<Pod>().get("web").await.expect("pod");
     assert_eq!(json!(pod.spec)["ephemeralContainers"], Value::Null);
     assert_eq!(site.leftovers().await, Vec::<String>::new());
@@ -130,7 +132,7 @@ const CHANGES: &str = "mkdir -p /usr/local/bin && cp /bin/sh /usr/local/bin/tool
     echo more >> /etc/passwd; chmod 666 /etc/group; rm /etc/os-release; echo x > /etc/added";
 
 /// A pod with the injected sidecar beside a container with a shell.
-async fn deployed(site: &Site, name: &str) {
+async fn deployed(site: &TestNamespace, name: &str) {
     let manifest = format!(
         "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  terminationGracePeriodSeconds: 0\n  \
          containers:\n  - name: web\n    image: lab.local/busybox:1\n    imagePullPolicy: IfNotPresent\n"
@@ -150,7 +152,7 @@ async fn the_sidecar_and_the_shell_find_the_same_changes_executables_first() {
     if lab_only() {
         return;
     }
-    let site = Site::new("drift-via").await;
+    let site = TestNamespace::new("drift-via").await;
     site.pod("changed").await;
     deployed(&site, "beside").await;
     deployed(&site, "calm").await;
@@ -166,12 +168,12 @@ async fn the_sidecar_and_the_shell_find_the_same_changes_executables_first() {
     );
     assert_eq!(refused.code, 2, "{refused:?}");
     assert!(refused.err.contains("--profile"), "{refused:?}");
-    for said in [&quiet, &calm] {
-        assert_eq!(said.code, 0, "{said:?}");
+    for output in [&quiet, &calm] {
+        assert_eq!(output.code, 0, "{output:?}");
     }
-    for said in [&shell, &beside] {
-        assert_eq!(said.code, 1, "{said:?}");
-        let report = said.json();
+    for output in [&shell, &beside] {
+        assert_eq!(output.code, 1, "{output:?}");
+        let report = output.json();
         for (id, word) in [
             ("drift-executable-added", "/usr/local/bin/tool"),
             ("drift-executable-changed", "/bin/nc"),
@@ -185,7 +187,9 @@ async fn the_sidecar_and_the_shell_find_the_same_changes_executables_first() {
             let seen = evidence(&report, id);
             assert!(seen.contains(word), "{id}: {seen}");
         }
-        let results = report["findings"]["results"].as_array().expect("results");
+        let results = report["findings"][0]["results"]
+            .as_array()
+            .expect("results");
         let ids: Vec<&str> = results.iter().filter_map(|r| r["id"].as_str()).collect();
         assert!(ids[0].starts_with("drift-executable"), "{ids:?}");
     }

@@ -10,10 +10,10 @@ use std::{
 
 use futures_util::{StreamExt as _, stream};
 use scanner_tests::{
-    Site,
+    TestNamespace,
     fault::{FAULTS, Fault, Proxy},
     lab_only,
-    program::{Said, probe_image, program},
+    program::{ProgramOutput, probe_image, program},
 };
 use tokio::sync::Semaphore;
 
@@ -72,17 +72,17 @@ const DISTROLESS: Way = Way {
 };
 
 struct Case<'a> {
-    site: &'a Site,
+    site: &'a TestNamespace,
     token: &'a str,
     way: &'a Way,
     call: usize,
     fault: Fault,
 }
 
-/// What a run came to: what it said, the call that was broken, how many calls there were.
+/// What a run came to: what it wrote, the call that was broken, how many calls there were.
 struct Ran {
     name: String,
-    said: Said,
+    output: ProgramOutput,
     broken: Option<String>,
     calls: Vec<String>,
     took: Duration,
@@ -130,7 +130,7 @@ impl Case<'_> {
         let output = output.unwrap_or_else(|_| unreachable!("{self} took too long"));
         Ran {
             name: self.to_string(),
-            said: output.expect("it ends").into(),
+            output: output.expect("it ends").into(),
             broken: proxy.broken(),
             calls: proxy.calls(),
             took: started.elapsed(),
@@ -146,39 +146,39 @@ impl std::fmt::Display for Case<'_> {
 }
 
 /// What a user must be able to rely on after any fault.
-fn judge(ran: &Ran, clean: &Said) -> Vec<String> {
+fn violations(ran: &Ran, clean: &ProgramOutput) -> Vec<String> {
     let mut wrong = Vec::new();
-    let said = &ran.said;
-    let report = serde_json::from_str::<serde_json::Value>(&said.out).ok();
+    let output = &ran.output;
+    let report = serde_json::from_str::<serde_json::Value>(&output.out).ok();
     let verdict = report.as_ref().map(|r| r["verdict"].clone());
-    let expected = match said.code {
+    let expected = match output.code {
         1 => Some("findings"),
         3 => Some("failed"),
         5 => Some("cleanup_unverified"),
         _ => None,
     };
     match (&verdict, expected) {
-        (_, None) => wrong.push(format!("exit code {}", said.code)),
+        (_, None) => wrong.push(format!("exit code {}", output.code)),
         // It ended before there was anything to report.
-        (None, Some("failed")) if said.err.contains("error: ") => {}
+        (None, Some("failed")) if output.err.contains("error: ") => {}
         (Some(verdict), Some(expected)) if verdict == expected => {}
-        (verdict, _) => wrong.push(format!("code {} with verdict {verdict:?}", said.code)),
+        (verdict, _) => wrong.push(format!("code {} with verdict {verdict:?}", output.code)),
     }
-    if said.code == 1 && statuses(said) != statuses(clean) {
+    if output.code == 1 && statuses(output) != statuses(clean) {
         wrong.push("other findings than without a fault".into());
     }
     // How often the node's progress is seen varies by a call or two.
-    if ran.broken.is_none() && said.code != clean.code {
+    if ran.broken.is_none() && output.code != clean.code {
         wrong.push("another exit code, and the call was never made".into());
     }
-    if said.code == 3 && !format!("{}{}", said.out, said.err).contains("hint") {
+    if output.code == 3 && !format!("{}{}", output.out, output.err).contains("hint") {
         wrong.push("no hint".into());
     }
     wrong
         .iter()
         .map(|w| {
             format!(
-                "{} ({}): {w}: {said:?}",
+                "{} ({}): {w}: {output:?}",
                 ran.name,
                 ran.broken.as_deref().unwrap_or("-"),
             )
@@ -186,9 +186,9 @@ fn judge(ran: &Ran, clean: &Said) -> Vec<String> {
         .collect()
 }
 
-fn statuses(said: &Said) -> BTreeSet<(String, String)> {
-    let report: serde_json::Value = serde_json::from_str(&said.out).unwrap_or_default();
-    let results = report["findings"]["results"].as_array().cloned();
+fn statuses(output: &ProgramOutput) -> BTreeSet<(String, String)> {
+    let report: serde_json::Value = serde_json::from_str(&output.out).unwrap_or_default();
+    let results = report["findings"][0]["results"].as_array().cloned();
     let pairs = results.unwrap_or_default().into_iter().map(|result| {
         let text = |key: &str| result[key].as_str().unwrap_or_default().to_owned();
         (text("id"), text("status"))
@@ -225,8 +225,8 @@ async fn at_every_call(
     test: &str,
     way: &Way,
     faults: fn(&Way, usize) -> Vec<Fault>,
-) -> (Site, Ran, Vec<Ran>) {
-    let site = Site::new(&format!("{test}-{}", way.name)).await;
+) -> (TestNamespace, Ran, Vec<Ran>) {
+    let site = TestNamespace::new(&format!("{test}-{}", way.name)).await;
     site.allow("default", &[("*", "*", "*")]).await;
     let token = site.token("default").await;
     let case = |call: usize, fault: Fault| Case {
@@ -237,7 +237,7 @@ async fn at_every_call(
         fault,
     };
     let clean = case(0, Fault::None).run().await;
-    assert_eq!(clean.said.code, 1, "{:?}", clean.said);
+    assert_eq!(clean.output.code, 1, "{:?}", clean.output);
     assert!(
         clean.calls.len() > 10,
         "{:?} went through the proxy",
@@ -251,7 +251,7 @@ async fn at_every_call(
     let outcomes = stream::iter(cases)
         .map(|case| async move {
             let ran = case.run().await;
-            tell(&ran);
+            print(&ran);
             ran
         })
         .buffer_unordered(way.at_once)
@@ -267,11 +267,11 @@ pub(crate) async fn every_call(way: &Way) {
     let (site, clean, outcomes) = at_every_call("faults", way, some).await;
     let wrong: Vec<String> = outcomes
         .iter()
-        .flat_map(|ran| judge(ran, &clean.said))
+        .flat_map(|ran| violations(ran, &clean.output))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
     // What could not be shown to be gone is what the lease removes.
-    let unverified = outcomes.iter().filter(|ran| ran.said.code == 5).count();
+    let unverified = outcomes.iter().filter(|ran| ran.output.code == 5).count();
     let patience = if unverified > 0 { way.lease + 30 } else { 0 };
     site.nothing_left(patience).await;
     // Where nothing was ever left, code 5 would be a false alarm each time.
@@ -280,12 +280,12 @@ pub(crate) async fn every_call(way: &Way) {
 }
 
 #[expect(clippy::print_stderr, reason = "shown when the test fails")]
-fn tell(ran: &Ran) {
+fn print(ran: &Ran) {
     eprintln!(
         "{} ({}): code {} after {:.1} s",
         ran.name,
         ran.broken.as_deref().unwrap_or("-"),
-        ran.said.code,
+        ran.output.code,
         ran.took.as_secs_f64()
     );
 }
@@ -298,7 +298,7 @@ pub(crate) async fn killed_at_every_call(way: &Way) {
     let reached = outcomes.iter().filter(|ran| ran.broken.is_some());
     let alive: Vec<_> = reached
         .clone()
-        .filter(|ran| ran.said.code != -1)
+        .filter(|ran| ran.output.code != -1)
         .map(|ran| &ran.name)
         .collect();
     assert!(alive.is_empty(), "not killed: {alive:?}");

@@ -2,19 +2,13 @@
 
 use std::sync::Arc;
 
-use scanner_core::{
-    control::ControlEffect,
-    plan::{PlannedCommand, PlannedRule},
-};
-use scanner_k8s::{
-    Session, controls, names,
-    plan::{limits, manifest},
-};
-use scanner_tests::Site;
+use scanner_core::target::{PodSelection, TargetRequest};
+use scanner_k8s::{PreparedScan, ScanRequest, ScanScope, Strategy, names, plan::manifest};
+use scanner_tests::{TestNamespace, by_hand::ByHand, fake::Passes, program::probe_image};
 
 /// Verb, path below the namespace or the root, for what no scan identity may do in any strategy.
 /// `{ns}` is the namespace, `{own}` the name of the scan's own objects.
-const PAIRS: [(&str, &str); 46] = [
+const PAIRS: [(&str, &str); 47] = [
     ("GET", "/api/v1/namespaces/{ns}/pods"),
     ("GET", "/api/v1/namespaces/{ns}/pods/web"),
     ("POST", "/api/v1/namespaces/{ns}/pods"),
@@ -35,6 +29,10 @@ const PAIRS: [(&str, &str); 46] = [
     ),
     (
         "PUT",
+        "/api/v1/namespaces/{ns}/pods/web/ephemeralcontainers",
+    ),
+    (
+        "PATCH",
         "/api/v1/namespaces/{ns}/pods/web/ephemeralcontainers",
     ),
     (
@@ -102,58 +100,43 @@ const PAIRS: [(&str, &str); 46] = [
     ),
 ];
 
-/// More of it for an identity that may not add ephemeral containers.
-const CONTAINER: [(&str, &str); 1] = [(
-    "PATCH",
-    "/api/v1/namespaces/{ns}/pods/web/ephemeralcontainers",
-)];
-
-async fn matrix(test: &str, rules: Vec<PlannedRule>, more: &[(&str, &str)]) {
-    let site = Site::new(test).await;
-    let mut plan = site.session(60).await.plan().clone();
-    let command = PlannedCommand {
-        container: "web".into(),
-        argv: vec!["/bin/sh".into(), "-s".into()],
-        stdin: String::new(),
-        stdin_bytes: 0,
+/// Tries all of it as the identity that a scan with `strategy` plans.
+async fn matrix(test: &str, strategy: Strategy) {
+    let site = TestNamespace::new(test).await;
+    let target = TargetRequest {
+        namespace: site.namespace.parse().expect("name"),
+        pod: PodSelection::Name("web".parse().expect("name")),
+        container: None,
     };
-    plan.rules = rules;
-    plan.rules.push(limits::may_run(&plan.target, &command));
+    let mut request = ScanRequest::new(target, Arc::new(Passes));
+    request.strategy = strategy;
+    request.lease_seconds = 60;
+    let prepared = PreparedScan::new(&site.cluster, request).await;
+    let plan = prepared.expect("planned").plan().clone();
+    assert!(plan.rules.contains(&manifest::exec_rule("web")));
     let own = names::object_name(&plan.scan_id);
-    let session: Arc<Session> = Session::new(site.cluster.begin(), plan);
-    let controls = controls::all(&session);
-    for control in &controls {
-        control.enforce().await.expect("enforced");
-    }
-    for control in &controls {
-        // The lab has no admission guard, which is no failure of the others.
-        if let Err(error) = control.verify().await {
-            assert_eq!(error.effect, ControlEffect::Absent, "{error:?}");
-        }
-    }
+    let scope = ScanScope::new(site.cluster.begin(), plan, None);
+    let controls = ByHand::new(&scope);
+    controls.enforce().await.expect("enforced");
+    controls.verify().await.expect("verified");
+    let identity = scope.credential().review().expect("an identity");
     let mut wrong = Vec::new();
-    for (verb, path) in PAIRS.iter().chain(more) {
+    for (verb, path) in PAIRS {
         let path = path.replace("{ns}", &site.namespace).replace("{own}", &own);
-        let code = session
-            .try_call(verb, &path, b"{}")
-            .await
-            .expect("an answer");
+        let code = identity.try_call(verb, &path, b"{}").await;
+        let code = code.expect("an answer");
         if code != 403 {
             wrong.push(format!("{verb} {path}: {code}"));
         }
     }
-    // The same way of asking is not refused where it is allowed: the exec only lacks its upgrade.
+    // The same way of asking is not refused where it is allowed: only the upgrade of the exec is missing.
     let path = format!(
         "/api/v1/namespaces/{}/pods/web/exec?command=id&stdout=true",
         site.namespace
     );
-    let allowed = session
-        .try_call("GET", &path, b"")
-        .await
-        .expect("an answer");
-    for control in controls.iter().rev() {
-        control.release().await.expect("released");
-    }
+    let allowed = identity.try_call("GET", &path, b"").await;
+    let allowed = allowed.expect("an answer");
+    controls.release().await.expect("released");
     assert_eq!(wrong, Vec::<String>::new());
     assert_eq!(allowed, 400);
     assert_eq!(site.leftovers().await, Vec::<String>::new());
@@ -162,11 +145,11 @@ async fn matrix(test: &str, rules: Vec<PlannedRule>, more: &[(&str, &str)]) {
 
 #[tokio::test]
 async fn what_the_identity_of_strategy_container_may_not_do_is_refused() {
-    matrix("forbidden", vec![manifest::exec_rule("web")], &CONTAINER).await;
+    matrix("forbidden", Strategy::Container).await;
 }
 
 #[tokio::test]
 async fn what_the_identity_of_strategy_distroless_may_not_do_is_refused() {
-    let rules = scanner_k8s::strategies::probe_command::rules("web");
-    matrix("forbidden2", rules, &[]).await;
+    let image = probe_image();
+    matrix("forbidden2", Strategy::Distroless { image }).await;
 }

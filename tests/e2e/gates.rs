@@ -9,7 +9,7 @@ use k8s_openapi::api::{
     networking::v1::NetworkPolicy,
 };
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
-use scanner_tests::{Site, lab_only, program::Said};
+use scanner_tests::{TestNamespace, lab_only, program::ProgramOutput};
 use serde_json::{Value, json};
 
 const A: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -46,12 +46,12 @@ pub(crate) fn written(scan_id: &str) -> Vec<String> {
         .collect()
 }
 
-async fn aborts(site: &Site, pod: &str, gate: &str, more: &str) -> Said {
+async fn aborts(site: &TestNamespace, pod: &str, gate: &str, more: &str) -> ProgramOutput {
     let file = policy(gate, "abort", more);
     let path = file.path().to_str().expect("path");
-    let said = site.run(&[pod, "--policy", path, "-o", "json"]).await;
-    assert_eq!(said.code, 4, "{gate}: {said:?}");
-    let report = said.json();
+    let output = site.run(&[pod, "--policy", path, "-o", "json"]).await;
+    assert_eq!(output.code, 4, "{gate}: {output:?}");
+    let report = output.json();
     assert_eq!(report["verdict"], "gate_aborted", "{gate}");
     let id = if gate.is_empty() {
         "required-controls"
@@ -67,17 +67,17 @@ async fn aborts(site: &Site, pod: &str, gate: &str, more: &str) -> Said {
     assert_eq!(controls.iter().filter(reached).count(), 0, "{gate}");
     let scan_id = report["plan"]["scan_id"].as_str().expect("id");
     assert_eq!(written(scan_id), Vec::<String>::new(), "{gate}");
-    said
+    output
 }
 
-async fn warns(site: &Site, pod: &str, gate: &str, more: &str) {
+async fn warns(site: &TestNamespace, pod: &str, gate: &str, more: &str) {
     let file = policy(gate, "warn", more);
     let path = file.path().to_str().expect("path");
-    let said = site
+    let output = site
         .run(&[pod, "--policy", path, "--dry-run", "-o", "json"])
         .await;
-    assert_eq!(said.code, 0, "{gate}: {said:?}");
-    let gates = &said.json()["gates"];
+    assert_eq!(output.code, 0, "{gate}: {output:?}");
+    let gates = &output.json()["gates"];
     assert_eq!(
         decision(gates, gate)["decision"]["decision"],
         "warn",
@@ -86,7 +86,13 @@ async fn warns(site: &Site, pod: &str, gate: &str, more: &str) {
 }
 
 /// A pod on a node that is not there, with a status as a node could report it.
-async fn ghost(site: &Site, name: &str, spec: Value, owner: Option<&Value>, status: Value) {
+async fn ghost(
+    site: &TestNamespace,
+    name: &str,
+    spec: Value,
+    owner: Option<&Value>,
+    status: Value,
+) {
     let mut pod = json!({
         "metadata": {"name": name, "labels": {"app": "web"}},
         "spec": {"nodeName": "no-such-node", "terminationGracePeriodSeconds": 0},
@@ -128,7 +134,7 @@ async fn each_gate_of_the_pod_warns_and_aborts_as_the_policy_says() {
     if lab_only() {
         return;
     }
-    let site = Site::new("gates").await;
+    let site = TestNamespace::new("gates").await;
     let busybox = "lab.local/busybox:1";
     let host_path = json!({
         "volumes": [{"name": "v", "hostPath": {"path": "/tmp"}}],
@@ -204,7 +210,7 @@ async fn each_gate_of_the_pod_warns_and_aborts_as_the_policy_says() {
 
 #[tokio::test]
 async fn what_a_node_could_report_wrongly_warns_and_aborts() {
-    let site = Site::new("gates-node").await;
+    let site = TestNamespace::new("gates-node").await;
     let image = format!("lab.local/web@{A}");
     let id = |digest: &str| json!({"containerID": "containerd://1", "imageID": format!("lab.local/web@{digest}")});
     let spec = |image: &str| json!({"containers": container(image, &json!({}))});
@@ -249,9 +255,9 @@ async fn what_a_node_could_report_wrongly_warns_and_aborts() {
         aborts(&site, pod, gate, "").await;
         warns(&site, pod, gate, "").await;
     }
-    let said = aborts(&site, "sibling-0", "sibling-images", "").await;
-    assert!(said.out.contains("sibling-2 runs"), "{said:?}");
-    assert!(!said.out.contains("sibling-1 runs"), "{said:?}");
+    let output = aborts(&site, "sibling-0", "sibling-images", "").await;
+    assert!(output.out.contains("sibling-2 runs"), "{output:?}");
+    assert!(!output.out.contains("sibling-1 runs"), "{output:?}");
     site.remove().await;
 }
 
@@ -260,7 +266,7 @@ async fn isolation_that_a_policy_requires_stops_what_is_not_isolated_and_nothing
     if lab_only() {
         return;
     }
-    let site = Site::new("gates-isolation").await;
+    let site = TestNamespace::new("gates-isolation").await;
     let open: NetworkPolicy = serde_json::from_value(json!({
         "metadata": {"name": "open"},
         "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]},
@@ -283,37 +289,37 @@ async fn isolation_that_a_policy_requires_stops_what_is_not_isolated_and_nothing
 
 #[tokio::test]
 async fn an_abort_is_an_abort_also_where_no_report_can_be_written() {
-    let site = Site::new("gates-full").await;
+    let site = TestNamespace::new("gates-full").await;
     let full = ["web", "--level", "strict", "-o", "json=/dev/full"];
-    let said = site.run(&full).await;
-    assert_eq!(said.code, 4, "{said:?}");
-    assert!(said.err.contains("/dev/full"), "{said:?}");
+    let output = site.run(&full).await;
+    assert_eq!(output.code, 4, "{output:?}");
+    assert!(output.err.contains("/dev/full"), "{output:?}");
     site.remove().await;
 }
 
 #[tokio::test]
 async fn a_guard_that_a_policy_requires_must_be_there() {
-    let site = Site::new("gates-guard").await;
+    let site = TestNamespace::new("gates-guard").await;
     let file = policy("", "", "require_controls: [admission-guard]");
     let path = file.path().to_str().expect("path");
     let required = ["web", "--policy", path, "-o", "json"];
-    let said = site.run(&required).await;
-    assert_eq!(said.code, 3, "{said:?}");
-    let report = said.json();
-    assert_eq!(report["failure"]["stage"], "verify", "{said:?}");
-    assert!(said.out.contains("not installed"), "{said:?}");
+    let output = site.run(&required).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    let report = output.json();
+    assert_eq!(report["failure"]["stage"], "verify", "{output:?}");
+    assert!(output.out.contains("not installed"), "{output:?}");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
 }
 
 #[tokio::test]
-async fn an_abort_is_an_event_where_that_is_allowed_and_told_where_not() {
-    let site = Site::new("gates-event").await;
-    let said = site.run(&["web", "--level", "strict", "-o", "json"]).await;
-    assert_eq!(said.code, 4, "{said:?}");
-    let report = said.json();
+async fn an_abort_is_an_event_where_that_is_allowed_and_reported_where_it_is_not() {
+    let site = TestNamespace::new("gates-event").await;
+    let output = site.run(&["web", "--level", "strict", "-o", "json"]).await;
+    assert_eq!(output.code, 4, "{output:?}");
+    let report = output.json();
     assert!(
-        report["alert"]
+        report["gate_alert"]
             .as_str()
             .is_some_and(|a| a.starts_with("Event ")),
         "{report}"
@@ -359,12 +365,12 @@ async fn an_abort_is_an_event_where_that_is_allowed_and_told_where_not() {
         "--kubeconfig",
         path,
     ];
-    let said = site.run(&args).await;
-    assert_eq!(said.code, 4, "{said:?}");
-    let report = said.json();
-    let alert = report["alert"].as_str().unwrap_or_default();
+    let output = site.run(&args).await;
+    assert_eq!(output.code, 4, "{output:?}");
+    let report = output.json();
+    let alert = report["gate_alert"].as_str().unwrap_or_default();
     assert!(alert.contains("you may not create events"), "{alert}");
-    // What could not be looked at is told, not passed over.
+    // What could not be looked at is reported, not passed over.
     let policies = decision(&report["gates"], "network-policy");
     assert_eq!(policies["decision"]["decision"], "warn", "{policies}");
     assert!(
@@ -386,32 +392,32 @@ async fn the_default_scans_a_privileged_pod_and_warns() {
     if lab_only() {
         return;
     }
-    let site = Site::new("gates-default").await;
-    let mighty = json!({"privileged": true});
+    let site = TestNamespace::new("gates-default").await;
+    let powerful = json!({"privileged": true});
     site.pod_like(
-        "mighty",
+        "powerful",
         "lab.local/busybox:1",
         "Running",
         &json!({}),
-        &mighty,
+        &powerful,
     )
     .await;
-    let (plain, mighty) = tokio::join!(site.run(&["web"]), site.run(&["mighty"]));
+    let (plain, powerful) = tokio::join!(site.run(&["web"]), site.run(&["powerful"]));
     assert_eq!(plain.code, 1, "{plain:?}");
     assert!(plain.out.contains("Gates: 0 abort, 0 warn"), "{plain:?}");
-    assert_eq!(mighty.code, 1, "{mighty:?}");
+    assert_eq!(powerful.code, 1, "{powerful:?}");
     assert!(
-        mighty
+        powerful
             .out
             .contains("WARN   privileged: the container is privileged"),
-        "{mighty:?}"
+        "{powerful:?}"
     );
     site.remove().await;
 }
 
 #[tokio::test]
 async fn waivers_and_thresholds_decide_the_exit_code_and_are_shown() {
-    let site = Site::new("gates-waived").await;
+    let site = TestNamespace::new("gates-waived").await;
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let profile = "name: p\nversion: '1'\ntitle: T\nchecks:\n\
@@ -467,11 +473,11 @@ async fn waivers_and_thresholds_decide_the_exit_code_and_are_shown() {
         let site = &site;
         async move {
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            let said = site.run(&args).await;
-            assert_eq!(said.code, *code, "{args:?}: {said:?}");
-            let text = said.out.replace("\n  ", " ");
+            let output = site.run(&args).await;
+            assert_eq!(output.code, *code, "{args:?}: {output:?}");
+            let text = output.out.replace("\n  ", " ");
             for word in words {
-                assert!(text.contains(word), "{word:?}: {said:?}");
+                assert!(text.contains(word), "{word:?}: {output:?}");
             }
         }
     });
@@ -482,9 +488,9 @@ async fn waivers_and_thresholds_decide_the_exit_code_and_are_shown() {
         ("--threshold", "{failed.totl.max: 0}".to_owned(), "totl"),
         ("--policy", "harsh".to_owned(), "baseline, hardened, strict"),
     ] {
-        let said = site.run(&["web", option, &value]).await;
-        assert!(said.code == 2 && said.err.contains(word), "{said:?}");
-        assert!(said.err.contains("hint: "), "{said:?}");
+        let output = site.run(&["web", option, &value]).await;
+        assert!(output.code == 2 && output.err.contains(word), "{output:?}");
+        assert!(output.err.contains("hint: "), "{output:?}");
     }
     site.remove().await;
 }

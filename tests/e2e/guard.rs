@@ -7,10 +7,10 @@ use nix::{
     unistd::Pid,
 };
 use scanner_tests::{
-    Site, eventually,
+    TestNamespace, eventually,
     guarded::Guarded,
     lab_only,
-    program::{Said, probe_image, program},
+    program::{ProgramOutput, probe_image, program},
 };
 use serde_json::{Value, json};
 
@@ -43,12 +43,12 @@ const REFUSALS: [(&str, &str); 18] = [
         "the pod of a scan has a gate",
     ),
     (
-        "a clone that runs before the gate",
+        "a clone that runs before the barrier",
         "the pod of a scan has a gate",
     ),
-    ("a clone with NET_ADMIN", "gate and probe of"),
-    ("a clone that may gain privileges", "gate and probe of"),
-    ("a clone, seccomp unconfined", "gate and probe of"),
+    ("a clone with NET_ADMIN", "barrier and probe of"),
+    ("a clone that may gain privileges", "barrier and probe of"),
+    ("a clone, seccomp unconfined", "barrier and probe of"),
 ];
 
 /// A clone that sees all of `/proc`; servers before Kubernetes 1.33 drop the field.
@@ -69,7 +69,7 @@ fn unmasked() -> Value {
 }
 
 /// What the server says of a pod that is not really made.
-async fn made(site: &Site, pod: &Value) -> String {
+async fn made(site: &TestNamespace, pod: &Value) -> String {
     let pod: Pod = serde_json::from_value(pod.clone()).expect("pod");
     let dry = PostParams {
         dry_run: true,
@@ -84,7 +84,7 @@ async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
     if lab_only() {
         return;
     }
-    let site = Site::new("guarded").await;
+    let site = TestNamespace::new("guarded").await;
     site.pod_of("bare", "lab.local/distroless:1", "Running")
         .await;
     let guard = Guarded::install(&site).await;
@@ -122,12 +122,12 @@ async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
         unmasked.contains("sees all of /proc"),
         "an unmasked /proc: {unmasked}"
     );
-    for (what, said) in [("container", &scan), ("distroless", &probe)] {
-        assert_eq!(said.code, 1, "{what}: {said:?}");
+    for (what, output) in [("container", &scan), ("distroless", &probe)] {
+        assert_eq!(output.code, 1, "{what}: {output:?}");
         assert!(
-            said.out.contains("admission-guard: installed"),
+            output.out.contains("admission-guard: installed"),
             "{what}: {}",
-            said.out
+            output.out
         );
     }
     assert_eq!(status.code, 0, "{status:?}");
@@ -135,14 +135,15 @@ async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
         status.out.contains(&site.namespace),
         "what it covers: {status:?}"
     );
-    for said in [&everywhere, &others] {
-        assert_eq!(said.code, 1, "{said:?}");
+    for output in [&everywhere, &others] {
+        assert_eq!(output.code, 1, "{output:?}");
         assert!(
-            said.out
+            output
+                .out
                 .contains("CHANGED at spec.matchResources.namespaceSelector"),
-            "{said:?}"
+            "{output:?}"
         );
-        assert!(said.err.contains("--namespace-selector"), "{said:?}");
+        assert!(output.err.contains("--namespace-selector"), "{output:?}");
     }
     assert_eq!(changed.code, 1, "{changed:?}");
     assert!(
@@ -158,7 +159,7 @@ async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
     site.remove().await;
 }
 
-async fn with_context(site: &Site, args: &[&str], tool: &[&str]) -> Said {
+async fn with_context(site: &TestNamespace, args: &[&str], tool: &[&str]) -> ProgramOutput {
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let mut all = args.to_vec();
     all.extend(["-n", &site.namespace, "--context", &context]);
@@ -169,53 +170,53 @@ async fn with_context(site: &Site, args: &[&str], tool: &[&str]) -> Said {
     program(&all).output().await.expect("it starts").into()
 }
 
-/// A pod with a capability that others lack, whose fields are told to it as files.
-async fn told(site: &Site) {
+/// A pod with a capability that others do not have, which gets its own fields as files.
+async fn projected_fields(site: &TestNamespace) {
     let field = json!({"items": [{"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}]});
     let more = json!({
         "volumes": [
-            {"name": "told", "projected": {"sources": [{"downwardAPI": field}]}},
+            {"name": "fields", "projected": {"sources": [{"downwardAPI": field}]}},
             {"name": "plain", "downwardAPI": field},
         ],
         "containers": [{
             "name": "web", "image": "lab.local/busybox:1", "imagePullPolicy": "IfNotPresent",
             "securityContext": {"capabilities": {"add": ["IPC_LOCK"]}},
-            "volumeMounts": [{"name": "told", "mountPath": "/told"}, {"name": "plain", "mountPath": "/plain"}],
+            "volumeMounts": [{"name": "fields", "mountPath": "/fields"}, {"name": "plain", "mountPath": "/plain"}],
         }],
     });
-    site.pod_like("told", "", "Running", &more, &json!({}))
+    site.pod_like("fields", "", "Running", &more, &json!({}))
         .await;
 }
 
 /// A pod with a capability that leads to the node.
-async fn mighty(site: &Site) {
+async fn powerful(site: &TestNamespace) {
     let security = json!({"capabilities": {"add": ["SYS_ADMIN"]}});
     let image = "lab.local/busybox:1";
-    site.pod_like("mighty", image, "Running", &json!({}), &security)
+    site.pod_like("powerful", image, "Running", &json!({}), &security)
         .await;
 }
 
 #[tokio::test]
-async fn under_the_guard_clones_are_scanned_and_credentials_are_lent_only_when_told() {
+async fn under_the_guard_clones_are_scanned_and_credentials_are_loaned_only_when_asked() {
     if lab_only() {
         return;
     }
-    let site = Site::new("guardlend").await;
-    tokio::join!(told(&site), mighty(&site));
+    let site = TestNamespace::new("guardloan").await;
+    tokio::join!(projected_fields(&site), powerful(&site));
     let guard = Guarded::install(&site).await;
     let image = probe_image();
-    let lend = ["credential", "exec", "--pod", "web", "--allow", "get-pod"];
-    let any = [&lend[..], &["--allow", "any-command"]].concat();
+    let loan = ["credential", "exec", "--pod", "web", "--allow", "get-pod"];
+    let any = [&loan[..], &["--allow", "any-command"]].concat();
     let echo = ["kubectl", "exec", "web", "--", "echo", "looked"];
-    let refused = with_context(&site, &lend, &echo).await;
+    let refused = with_context(&site, &loan, &echo).await;
     // It is refused before anything is created.
     let left = site.leftovers().await;
     let probe = ["--probe-image", &image, "-o", "json"];
     let clone = [&["sidecar", "web"][..], &probe].concat();
     let inert = [&["sidecar", "web", "--inert"][..], &probe].concat();
-    let projected = [&["sidecar", "told"][..], &probe].concat();
-    let mighty = [&["sidecar", "mighty"][..], &probe].concat();
-    let (ran, terminal, copied, clone, inert, projected, mighty) = tokio::join!(
+    let projected = [&["sidecar", "fields"][..], &probe].concat();
+    let powerful = [&["sidecar", "powerful"][..], &probe].concat();
+    let (ran, terminal, copied, clone, inert, projected, powerful) = tokio::join!(
         with_context(&site, &any, &echo),
         with_context(&site, &any, &["kubectl", "attach", "web"]),
         with_context(
@@ -226,7 +227,7 @@ async fn under_the_guard_clones_are_scanned_and_credentials_are_lent_only_when_t
         with_context(&site, &clone, &[]),
         with_context(&site, &inert, &[]),
         with_context(&site, &projected, &[]),
-        with_context(&site, &mighty, &[]),
+        with_context(&site, &powerful, &[]),
     );
     guard.remove(&site).await;
     assert_eq!(refused.code, 3, "{refused:?}");
@@ -242,17 +243,20 @@ async fn under_the_guard_clones_are_scanned_and_credentials_are_lent_only_when_t
         copied.err.contains("were not planned by the scan"),
         "{copied:?}"
     );
-    assert_eq!(mighty.code, 3, "{mighty:?}");
+    assert_eq!(powerful.code, 3, "{powerful:?}");
     for words in [
         "capability SYS_ADMIN",
-        "take --inert",
+        "secure-scan sidecar --inert",
         "nothing was created",
     ] {
-        assert!(mighty.err.contains(words), "{mighty:?}");
+        assert!(powerful.err.contains(words), "{powerful:?}");
     }
-    for said in [&clone, &inert, &projected] {
-        assert_eq!(said.code, 1, "{said:?}");
-        assert!(said.out.contains("admission-guard: installed"), "{said:?}");
+    for output in [&clone, &inert, &projected] {
+        assert_eq!(output.code, 1, "{output:?}");
+        assert!(
+            output.out.contains("admission-guard: installed"),
+            "{output:?}"
+        );
     }
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
@@ -260,11 +264,14 @@ async fn under_the_guard_clones_are_scanned_and_credentials_are_lent_only_when_t
 
 #[tokio::test]
 async fn without_the_guard_its_test_fails_and_a_scan_says_so() {
-    let site = Site::new("unguarded").await;
+    let site = TestNamespace::new("unguarded").await;
     let attack = ["test", "web", "-n", &site.namespace];
     let (attack, scan) = tokio::join!(site.guard(&attack), site.run(&["web", "-o", "json"]),);
     assert_eq!(attack.code, 1, "{attack:?}");
-    assert!(attack.err.contains("has no admission guard"), "{attack:?}");
+    assert!(
+        attack.err.contains("there is no admission guard"),
+        "{attack:?}"
+    );
     assert!(attack.err.contains("guard render"), "{attack:?}");
     assert_eq!(attack.out, "", "said once");
     assert!(
@@ -278,7 +285,7 @@ async fn without_the_guard_its_test_fails_and_a_scan_says_so() {
 
 #[tokio::test]
 async fn an_interrupted_test_of_the_guard_leaves_no_identity() {
-    let site = Site::new("guard-signal").await;
+    let site = TestNamespace::new("guard-signal").await;
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let args = [
         "guard",
@@ -296,9 +303,9 @@ async fn an_interrupted_test_of_the_guard_leaves_no_identity() {
     .await;
     let pid = child.id().and_then(|id| i32::try_from(id).ok());
     kill(Pid::from_raw(pid.expect("it runs")), Signal::SIGINT).expect("kill");
-    let said: Said = child.wait_with_output().await.expect("it ends").into();
-    assert_eq!(said.code, 3, "{said:?}");
-    assert!(said.err.contains("interrupted by SIGINT"), "{said:?}");
+    let output: ProgramOutput = child.wait_with_output().await.expect("it ends").into();
+    assert_eq!(output.code, 3, "{output:?}");
+    assert!(output.err.contains("interrupted by SIGINT"), "{output:?}");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
 }
@@ -308,7 +315,7 @@ async fn at_level_baseline_a_clone_of_a_target_with_few_capabilities_passes_the_
     if lab_only() {
         return;
     }
-    let site = Site::new("guardbase").await;
+    let site = TestNamespace::new("guardbase").await;
     // Its probe has the same, and neither none nor those that only see.
     let few = json!({"capabilities": {"drop": ["ALL"], "add": ["CHOWN"]}});
     let image = "lab.local/busybox:1";
@@ -318,10 +325,13 @@ async fn at_level_baseline_a_clone_of_a_target_with_few_capabilities_passes_the_
     site.enforce("baseline").await;
     let probe = probe_image();
     let clone = ["sidecar", "few", "--probe-image", &probe, "-o", "json"];
-    let said = with_context(&site, &clone, &[]).await;
+    let output = with_context(&site, &clone, &[]).await;
     guard.remove(&site).await;
-    assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.out.contains("admission-guard: installed"), "{said:?}");
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(
+        output.out.contains("admission-guard: installed"),
+        "{output:?}"
+    );
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
 }

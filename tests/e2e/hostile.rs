@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
 use k8s_openapi::api::core::v1::Pod;
-use scanner_tests::{Site, eventually, lab_only, program::Said};
+use scanner_tests::{TestNamespace, eventually, lab_only, program::ProgramOutput};
 use serde_json::json;
 
 /// Replaces the shell; `exec /bin/busybox` still has every tool.
@@ -114,7 +114,7 @@ const TOOLS: [(&str, &str); 6] = [
 /// Largest memory of a scan of a hostile target, in KiB: an answer is read to 16 MiB, and parsed.
 const MEMORY: i64 = 512 * 1024;
 
-pub(crate) async fn pod(site: &Site, name: &str, prepare: &str) {
+pub(crate) async fn pod(site: &TestNamespace, name: &str, prepare: &str) {
     let script = format!("{prepare}\n: > /ready\nexec /bin/busybox sleep 36000");
     prepared(
         site,
@@ -126,7 +126,7 @@ pub(crate) async fn pod(site: &Site, name: &str, prepare: &str) {
 }
 
 /// A pod whose first process runs `command`, once that made a file `/ready`.
-pub(crate) async fn prepared(site: &Site, name: &str, image: &str, command: &[&str]) {
+pub(crate) async fn prepared(site: &TestNamespace, name: &str, image: &str, command: &[&str]) {
     let more = json!({"containers": [{
         "name": "web", "image": image, "imagePullPolicy": "IfNotPresent", "command": command,
         "securityContext": {"runAsUser": 0},
@@ -161,17 +161,17 @@ async fn peak(pid: u32) -> i64 {
 }
 
 /// Scans one and gives what is wrong with how it ended.
-async fn problem(site: &Site, name: &str, codes: &[i32]) -> Option<String> {
+async fn problem(site: &TestNamespace, name: &str, codes: &[i32]) -> Option<String> {
     let started = Instant::now();
     let child = site.start(&[name, "--lease", "30", "-o", "json"]);
     let watch = tokio::spawn(peak(child.id().expect("it runs")));
-    let said: Said = child.wait_with_output().await.expect("it ends").into();
+    let output: ProgramOutput = child.wait_with_output().await.expect("it ends").into();
     let (took, memory) = (started.elapsed().as_secs(), watch.await.expect("memory"));
-    let text = format!("{}{}", said.out, said.err);
-    let report: serde_json::Value = serde_json::from_str(&said.out).unwrap_or_default();
-    let wrong = if said.code == 0 || report["verdict"] == "passed" {
+    let text = format!("{}{}", output.out, output.err);
+    let report: serde_json::Value = serde_json::from_str(&output.out).unwrap_or_default();
+    let wrong = if output.code == 0 || report["verdict"] == "passed" {
         "a pass"
-    } else if !codes.contains(&said.code) {
+    } else if !codes.contains(&output.code) {
         "another exit code"
     } else if took > 150 {
         "it took too long"
@@ -186,7 +186,7 @@ async fn problem(site: &Site, name: &str, codes: &[i32]) -> Option<String> {
     shown.truncate(shown.floor_char_boundary(1500));
     Some(format!(
         "{name}: {wrong}: code {}, {took} s, {memory} KiB: {shown}",
-        said.code
+        output.code
     ))
 }
 
@@ -195,7 +195,7 @@ async fn no_hostile_target_passes_or_stalls_a_scan() {
     if lab_only() {
         return;
     }
-    let site = Site::new("hostile").await;
+    let site = TestNamespace::new("hostile").await;
     let site_ref = &site;
     // Without the target's shell nothing is known of it; with lying tools checks may still fail.
     let shells = SHELLS.map(|(name, text)| {
@@ -221,11 +221,11 @@ async fn no_hostile_target_passes_or_stalls_a_scan() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_target_that_ends_or_is_deleted_while_it_is_read_is_no_pass() {
+async fn a_target_that_ends_or_is_deleted_while_it_is_read_never_passes() {
     if lab_only() {
         return;
     }
-    let site = Site::new("vanish").await;
+    let site = TestNamespace::new("vanish").await;
     let stall = format!("{SHELL} <<'EOF'\n#!/bin/busybox sh\nexec /bin/busybox sleep 600\nEOF");
     let ends = stall.clone() + "\n: > /ready; /bin/busybox sleep 9; exit 0";
     pod(&site, "ends", &ends).await;

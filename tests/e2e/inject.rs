@@ -4,8 +4,8 @@ use std::process::Stdio;
 
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use scanner_tests::{
-    Site, eventually, lab_only,
-    program::{Said, probe_image, program},
+    TestNamespace, eventually, lab_only,
+    program::{ProgramOutput, probe_image, program},
 };
 use serde_json::Value;
 use tokio::{
@@ -13,7 +13,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-async fn fed(mut child: Child, input: &str) -> Said {
+async fn fed(mut child: Child, input: &str) -> ProgramOutput {
     let mut stdin = child.stdin.take().expect("a pipe");
     stdin.write_all(input.as_bytes()).await.expect("written");
     drop(stdin);
@@ -26,13 +26,13 @@ pub(crate) async fn injected(manifest: &str, args: &[&str]) -> String {
     let mut all = vec!["inject", "-f", "-", "--probe-image", &probe];
     all.extend(args);
     let child = program(&all).stdin(Stdio::piped()).spawn();
-    let said = fed(child.expect("it starts"), manifest).await;
-    assert_eq!(said.code, 0, "{said:?}");
-    said.out
+    let output = fed(child.expect("it starts"), manifest).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    output.out
 }
 
 /// What the API server makes of a manifest.
-pub(crate) async fn apply(site: &Site, manifest: &str, args: &[&str]) -> Value {
+pub(crate) async fn apply(site: &TestNamespace, manifest: &str, args: &[&str]) -> Value {
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let mut kubectl = Command::new("kubectl");
     kubectl
@@ -42,9 +42,9 @@ pub(crate) async fn apply(site: &Site, manifest: &str, args: &[&str]) -> Value {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let said = fed(kubectl.spawn().expect("kubectl"), manifest).await;
-    assert_eq!(said.code, 0, "{said:?}\n{manifest}");
-    said.json()
+    let output = fed(kubectl.spawn().expect("kubectl"), manifest).await;
+    assert_eq!(output.code, 0, "{output:?}\n{manifest}");
+    output.json()
 }
 
 const HARDENED: &str = "      securityContext: # for all
@@ -92,7 +92,7 @@ async fn the_server_takes_every_kind_and_the_sidecar_is_hardened() {
     if lab_only() {
         return;
     }
-    let site = Site::new("inject").await;
+    let site = TestNamespace::new("inject").await;
     let manifest = injected(&every_kind(), &[]).await;
     let taken = apply(&site, &manifest, &["--dry-run=server", "--validate=strict"]).await;
     let items = taken["items"].as_array().expect("a list");
@@ -122,7 +122,7 @@ async fn at_level_restricted_a_pod_stays_guaranteed_and_a_job_completes() {
     if lab_only() {
         return;
     }
-    let site = Site::new("inject-run").await;
+    let site = TestNamespace::new("inject-run").await;
     site.enforce("restricted").await;
     let documents = every_kind();
     let pick = |kind: &str| {

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PostParams;
-use scanner_tests::{Site, lab_only, program::Said};
+use scanner_tests::{TestNamespace, lab_only, program::ProgramOutput};
 use serde_json::{Value, json};
 
 /// What a target installs before it sleeps.
@@ -18,7 +18,7 @@ printf 'Metadata-Version: 2.1\nName: E2E_Thing\nVersion: 4.5\n' >$python/METADAT
 exec sleep 600
 "#;
 
-async fn target(site: &Site, name: &str, security: Value) {
+async fn target(site: &TestNamespace, name: &str, security: Value) {
     let object: Pod = serde_json::from_value(json!({
         "metadata": {"name": name},
         "spec": {
@@ -51,8 +51,8 @@ async fn target(site: &Site, name: &str, security: Value) {
     unreachable!("{name} is not ready");
 }
 
-fn json_of(said: &Said) -> Value {
-    serde_json::from_str(&said.out).unwrap_or_else(|_| unreachable!("{said:?}"))
+fn json_of(output: &ProgramOutput) -> Value {
+    serde_json::from_str(&output.out).unwrap_or_else(|_| unreachable!("{output:?}"))
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn a_bill_of_materials_has_packages_of_languages_or_says_that_none_could_l
     if lab_only() {
         return;
     }
-    let site = Site::new("langpkg").await;
+    let site = TestNamespace::new("langpkg").await;
     let user = json!({"runAsUser": 65532, "runAsGroup": 65532, "allowPrivilegeEscalation": false});
     tokio::join!(
         target(&site, "root", json!({})),
@@ -73,9 +73,9 @@ async fn a_bill_of_materials_has_packages_of_languages_or_says_that_none_could_l
         site.probe(&of_user),
         site.run(&["user", "--profile", "sbom", "-o", "json"]),
     );
-    for (name, said) in [("root", &root), ("user", &user)] {
-        assert_eq!(said.code, 0, "{name}: {said:?}");
-        let bom = json_of(said);
+    for (name, output) in [("root", &root), ("user", &user)] {
+        assert_eq!(output.code, 0, "{name}: {output:?}");
+        let bom = json_of(output);
         let components = bom["components"].as_array().unwrap();
         let find = |purl: &str| components.iter().find(|c| c["purl"] == purl);
         let npm = find("pkg:npm/%40e2e/app@1.2.3").expect("npm");
@@ -88,7 +88,7 @@ async fn a_bill_of_materials_has_packages_of_languages_or_says_that_none_could_l
         // What the target's user may not read was not looked at, and the bill says so.
         assert_eq!(bom["compositions"][0]["aggregate"], "incomplete", "{name}");
         let why = "language_packages: partial";
-        assert!(said.out.contains(why), "{said:?}");
+        assert!(output.out.contains(why), "{output:?}");
     }
     assert_eq!(shell.code, 0, "{shell:?}");
     let report = json_of(&shell);

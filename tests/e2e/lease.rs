@@ -8,7 +8,7 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams, PostParams, Request},
 };
 use scanner_k8s::plan::manifest;
-use scanner_tests::{Site, eventually};
+use scanner_tests::{TestNamespace, eventually};
 use serde_json::{Value, json};
 
 const GROUP: &str = "/apis/admissionregistration.k8s.io/v1";
@@ -17,12 +17,17 @@ const GROUP: &str = "/apis/admissionregistration.k8s.io/v1";
 const MARK: &str =
     "[JSONPatch{op: 'add', path: '/metadata/annotations', value: {'e2e': 'changed'}}]";
 
-/// A mutating policy that covers one site's namespace alone.
+/// A mutating policy that covers one test namespace alone.
 pub(crate) struct Policy(String);
 
 impl Policy {
     /// Applies `patch` (a CEL list of JSON patches) to what is created of `resource`.
-    pub(crate) async fn install(site: &Site, group: &str, resource: &str, patch: &str) -> Self {
+    pub(crate) async fn install(
+        site: &TestNamespace,
+        group: &str,
+        resource: &str,
+        patch: &str,
+    ) -> Self {
         let name = site.namespace.clone();
         let policy = json!({
             "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicy",
@@ -93,7 +98,7 @@ impl Policy {
         Self(name)
     }
 
-    pub(crate) async fn remove(&self, site: &Site) {
+    pub(crate) async fn remove(&self, site: &TestNamespace) {
         for plural in [
             "mutatingadmissionpolicybindings",
             "mutatingadmissionpolicies",
@@ -111,7 +116,7 @@ pub(crate) fn set(path: &str, value: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lease_that_would_not_end_stops_the_scan_before_anything_else_is_made() {
+async fn a_lease_that_would_not_end_stops_the_scan_before_anything_else_is_created() {
     const NO_OWNER: &str = "[JSONPatch{op: 'remove', path: '/metadata/ownerReferences'}]";
     let more = "[JSONPatch{op: 'add', path: '/metadata/ownerReferences/-', value: {\
         'apiVersion': dyn('v1'), 'kind': dyn('Namespace'), 'name': dyn('x'), 'uid': dyn('x')}}]";
@@ -176,12 +181,12 @@ async fn a_lease_that_would_not_end_stops_the_scan_before_anything_else_is_made(
     ];
     let wrong = join_all(cases.iter().map(
         async |(name, (group, resource), patch, made, expected)| {
-            let site = Site::new(&format!("lease-{name}")).await;
+            let site = TestNamespace::new(&format!("lease-{name}")).await;
             let policy = Policy::install(&site, group, resource, patch).await;
-            let said = site.run(&["web", "-o", "json"]).await;
+            let output = site.run(&["web", "-o", "json"]).await;
             policy.remove(&site).await;
             let left = site.leftovers().await;
-            let report: Value = serde_json::from_str(&said.out).unwrap_or_default();
+            let report: Value = serde_json::from_str(&output.out).unwrap_or_default();
             let reason = report["failure"]["message"].to_string();
             let removed = report["post_scan"]["checks"][0]["evidence"].to_string();
             let others = ["ServiceAccount", "Role ", "RoleBinding", "Secret"].iter();
@@ -190,13 +195,15 @@ async fn a_lease_that_would_not_end_stops_the_scan_before_anything_else_is_made(
                     !made.is_empty() && !made.contains(**kind) && removed.contains(*kind)
                 })
                 .collect();
-            let right =
-                said.code == 3 && reason.contains(expected) && left.is_empty() && extra.is_empty();
+            let right = output.code == 3
+                && reason.contains(expected)
+                && left.is_empty()
+                && extra.is_empty();
             site.remove().await;
             (!right).then(|| {
                 format!(
                     "{name}: code {}: left {left:?}, made {extra:?}: {reason}: {}",
-                    said.code, said.err
+                    output.code, output.err
                 )
             })
         },
@@ -207,8 +214,8 @@ async fn a_lease_that_would_not_end_stops_the_scan_before_anything_else_is_made(
 }
 
 #[tokio::test]
-async fn in_a_namespace_that_is_being_deleted_nothing_is_made() {
-    let site = Site::new("lease-ending").await;
+async fn nothing_is_created_in_a_namespace_that_is_being_deleted() {
+    let site = TestNamespace::new("lease-ending").await;
     // What finalizers hold keeps the namespace and its pod.
     let kept = json!({"metadata": {"name": "held", "finalizers": ["example.com/hold"]}});
     let kept: ConfigMap = serde_json::from_value(kept).expect("object");
@@ -228,7 +235,7 @@ async fn in_a_namespace_that_is_being_deleted_nothing_is_made() {
         .delete(&site.namespace, &DeleteParams::default())
         .await;
     ended.expect("delete");
-    let said = site.run(&["web", "-o", "json"]).await;
+    let output = site.run(&["web", "-o", "json"]).await;
     let left = site.leftovers().await;
     pods.patch("web", &params, &Patch::Merge(&free))
         .await
@@ -236,7 +243,7 @@ async fn in_a_namespace_that_is_being_deleted_nothing_is_made() {
     maps.patch("held", &params, &Patch::Merge(&free))
         .await
         .expect("free");
-    assert_eq!(said.code, 3, "{said:?}");
-    assert!(said.out.contains("being terminated"), "{said:?}");
+    assert_eq!(output.code, 3, "{output:?}");
+    assert!(output.out.contains("being terminated"), "{output:?}");
     assert_eq!(left, Vec::<String>::new());
 }

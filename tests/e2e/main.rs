@@ -1,6 +1,5 @@
 //! End-to-end tests against a real API server, kubelet and containers.
 
-mod aftermath;
 mod attached;
 mod audit;
 mod auto;
@@ -18,8 +17,9 @@ mod hostile;
 mod inject;
 mod language_packages;
 mod lease;
-mod liars;
+mod lying_tools;
 mod planner;
+mod post_scan;
 mod profiles;
 mod reap;
 mod reports;
@@ -42,39 +42,44 @@ use std::{
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
 use scanner_core::{
-    Pipeline, ScanReport, event::Silent, finding::Severity, inventory::PodFacts, pipeline::Stage,
-    report::Verdict,
+    Evaluation, ScanReport, Subject, Verdict,
+    engines::Inline,
+    event::Silent,
+    guarded::{Setup, guarded},
+    look::Look,
+    stage::Stage,
 };
-use scanner_k8s::{Session, controls};
+use scanner_k8s::{ScanScope, controls};
 use scanner_tests::{
-    Site, eventually,
+    TestNamespace,
+    by_hand::ByHand,
+    eventually,
     fake::{Passes, Script},
+    shell::run_in,
 };
 
 async fn scan(
-    session: &Arc<Session>,
+    scope: &Arc<ScanScope>,
     shell: &'static str,
     script: &'static str,
     interrupt: impl Future<Output = String>,
 ) -> ScanReport {
+    let controls = controls::all(scope);
+    let mut plan = scope.plan().clone();
+    plan.controls = controls.iter().map(|control| control.plan()).collect();
     let strategy = Script {
-        session: Arc::clone(session),
+        scope: Arc::clone(scope),
         shell,
         script,
     };
-    Pipeline {
-        plan: session.plan().clone(),
-        gates: vec![],
-        controls: controls::all(session),
-        strategy: Box::new(strategy),
-        engine: &Passes,
-        pod: PodFacts::default(),
-        required: vec![],
-        threshold: Severity::Low,
-        observer: &Silent,
-    }
-    .run(interrupt)
-    .await
+    let mut work = Look::new(
+        Subject::container(plan.target.clone()),
+        Box::new(strategy),
+        vec![Arc::new(Passes)],
+        Arc::new(Inline),
+        Evaluation::on(jiff::civil::date(2026, 1, 1)),
+    );
+    guarded(Setup::new(plan, controls, &Silent), &mut work, interrupt).await
 }
 
 fn show(report: &ScanReport) -> String {
@@ -87,9 +92,9 @@ fn failed_at(report: &ScanReport) -> Stage {
 
 #[tokio::test]
 async fn a_scan_runs_as_planned_and_leaves_nothing() {
-    let site = Site::new("clean").await;
-    let session = site.session(120).await;
-    let report = scan(&session, "sh", "echo looked; exit 0\n", pending()).await;
+    let site = TestNamespace::new("clean").await;
+    let scope = site.scan_scope(120).await;
+    let report = scan(&scope, "sh", "echo looked; exit 0\n", pending()).await;
     assert_eq!(report.verdict, Verdict::Passed, "{}", show(&report));
     assert_eq!(report.agent.as_ref().unwrap().name, "looked");
     let text = show(&report);
@@ -98,9 +103,9 @@ async fn a_scan_runs_as_planned_and_leaves_nothing() {
         "{text}"
     );
     assert!(text.contains("refused with 401"), "{text}");
-    assert_eq!(session.ledger().len(), 5);
+    assert_eq!(scope.ledger().made().len(), 5);
     assert_eq!(site.leftovers().await, Vec::<String>::new());
-    let (operator, scan) = session.segment().calls();
+    let (operator, scan) = scope.segment().calls();
     let calls = operator + scan;
     assert!(calls <= 25, "{calls} API calls");
     site.remove().await;
@@ -108,9 +113,9 @@ async fn a_scan_runs_as_planned_and_leaves_nothing() {
 
 #[tokio::test]
 async fn a_target_without_a_shell_is_a_failed_scan_and_leaves_nothing() {
-    let site = Site::new("noshell").await;
-    let session = site.session(120).await;
-    let report = scan(&session, "/no/such/shell", "", pending()).await;
+    let site = TestNamespace::new("noshell").await;
+    let scope = site.scan_scope(120).await;
+    let report = scan(&scope, "/no/such/shell", "", pending()).await;
     assert_eq!(report.verdict, Verdict::Failed, "{}", show(&report));
     assert_eq!(failed_at(&report), Stage::Collect, "{}", show(&report));
     assert_eq!(site.leftovers().await, Vec::<String>::new());
@@ -118,38 +123,39 @@ async fn a_target_without_a_shell_is_a_failed_scan_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn the_credential_is_burnt_while_the_stream_is_still_open() {
-    let site = Site::new("burnt").await;
-    let session = site.session(120).await;
-    // The target is read until the test has seen that the Secret and the RoleBinding are gone.
+async fn the_token_is_revoked_while_the_stream_is_still_open() {
+    let site = TestNamespace::new("revoked").await;
+    let scope = site.scan_scope(120).await;
+    // The target is read until the test has seen that the Secret and the RoleBinding are gone. The same objects exist
+    // for a moment before the scan identity gets its rights, so the test looks only once the script runs.
     let look = async {
+        let target = &scope.plan().target;
+        eventually("a script that runs in the target", async || {
+            let reads = ["/bin/sh", "-c", "test -e /tmp/reads"];
+            run_in(&site.client, target, &reads, b"").await.ok()
+        })
+        .await;
         eventually("a scan without its credential", async || {
             let now = site.leftovers().await;
             let kinds: Vec<&str> = now.iter().filter_map(|o| o.split(' ').next()).collect();
             (kinds == ["Job", "ServiceAccount", "Role"]).then_some(())
         })
         .await;
-        let go = ["touch", "/tmp/seen"];
-        let params = kube::api::AttachParams::default();
-        #[expect(clippy::disallowed_methods, reason = "the test's own exec")]
-        let mut touch = site
-            .api::<Pod>()
-            .exec("web", go, &params)
-            .await
-            .expect("exec");
-        touch.take_status().expect("status").await
+        run_in(&site.client, target, &["touch", "/tmp/seen"], b"").await
     };
-    let script = "while [ ! -e /tmp/seen ]; do sleep 1; done; echo looked; exit 0\n";
-    let (report, _) = tokio::join!(scan(&session, "sh", script, pending()), look);
+    let script =
+        "touch /tmp/reads; while [ ! -e /tmp/seen ]; do sleep 1; done; echo looked; exit 0\n";
+    let (report, seen) = tokio::join!(scan(&scope, "sh", script, pending()), look);
+    seen.expect("the script may end");
     assert_eq!(report.verdict, Verdict::Passed, "{}", show(&report));
     site.remove().await;
 }
 
 #[tokio::test]
 async fn a_failing_script_is_never_a_pass() {
-    let site = Site::new("fails").await;
-    let session = site.session(120).await;
-    let report = scan(&session, "sh", "echo looked; exit 3\n", pending()).await;
+    let site = TestNamespace::new("fails").await;
+    let scope = site.scan_scope(120).await;
+    let report = scan(&scope, "sh", "echo looked; exit 3\n", pending()).await;
     assert_eq!(report.verdict, Verdict::Failed, "{}", show(&report));
     assert_eq!(failed_at(&report), Stage::Collect, "{}", show(&report));
     site.remove().await;
@@ -157,13 +163,13 @@ async fn a_failing_script_is_never_a_pass() {
 
 #[tokio::test]
 async fn an_interrupt_while_collecting_releases_everything() {
-    let site = Site::new("interrupt").await;
-    let session = site.session(120).await;
+    let site = TestNamespace::new("interrupt").await;
+    let scope = site.scan_scope(120).await;
     let interrupt = async {
         tokio::time::sleep(Duration::from_secs(3)).await;
         "SIGINT".to_owned()
     };
-    let report = scan(&session, "sh", "sleep 15\n", interrupt).await;
+    let report = scan(&scope, "sh", "sleep 15\n", interrupt).await;
     assert!(
         report.failure.as_ref().unwrap().interrupted,
         "{}",
@@ -176,8 +182,8 @@ async fn an_interrupt_while_collecting_releases_everything() {
 
 #[tokio::test]
 async fn a_target_that_is_replaced_gives_no_findings() {
-    let site = Site::new("replaced").await;
-    let session = site.session(120).await;
+    let site = TestNamespace::new("replaced").await;
+    let scope = site.scan_scope(120).await;
     let pods = site.api::<Pod>();
     let now = DeleteParams::default().grace_period(0);
     pods.delete("web", &now).await.unwrap();
@@ -185,7 +191,7 @@ async fn a_target_that_is_replaced_gives_no_findings() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     site.pod("web").await;
-    let report = scan(&session, "sh", "echo looked; exit 0\n", pending()).await;
+    let report = scan(&scope, "sh", "echo looked; exit 0\n", pending()).await;
     assert_eq!(report.verdict, Verdict::Failed, "{}", show(&report));
     assert_eq!(
         failed_at(&report),
@@ -193,18 +199,16 @@ async fn a_target_that_is_replaced_gives_no_findings() {
         "{}",
         show(&report)
     );
-    assert!(report.findings.is_none());
+    assert!(report.findings.is_empty());
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
 }
 
 #[tokio::test]
 async fn without_any_release_the_lease_removes_everything() {
-    let site = Site::new("lease").await;
-    let session = site.session(5).await;
-    for control in controls::all(&session) {
-        control.enforce().await.unwrap();
-    }
+    let site = TestNamespace::new("lease").await;
+    let scope = site.scan_scope(5).await;
+    ByHand::new(&scope).enforce().await.unwrap();
     assert_eq!(
         site.leftovers().await.len(),
         5,

@@ -6,12 +6,12 @@ use kube::{
     Api, ResourceExt as _,
     api::{DeleteParams, PostParams},
 };
-use scanner_tests::{Site, eventually, lab_only, program::Said};
+use scanner_tests::{TestNamespace, eventually, lab_only, program::ProgramOutput};
 use serde_json::{Value, json};
 
 use crate::distroless::{NON_ROOT, ROOT, try_context};
 
-/// A profile whose one check tells which shell the target has: the images here differ by that.
+/// A profile whose one check shows which shell the target has: the images here differ by that.
 const SHELL: &str = r#"
 name: shell
 version: "1"
@@ -20,16 +20,16 @@ checks:
   - id: shell
     title: There is no shell
     severity: high
-    rationale: It tells one image from the other.
+    rationale: It distinguishes one image from the other.
     fix: None.
     commands: [sh]
     violations: commands.map(c, c.path)
 "#;
 
-fn evidence(said: &Said) -> Vec<Value> {
-    let report = said.json();
-    let result = &report["findings"]["results"][0];
-    assert_ne!(result["status"], "error", "{said:?}");
+fn evidence(output: &ProgramOutput) -> Vec<Value> {
+    let report = output.json();
+    let result = &report["findings"][0]["results"][0];
+    assert_ne!(result["status"], "error", "{output:?}");
     result["evidence"].as_array().cloned().unwrap_or_default()
 }
 
@@ -38,8 +38,8 @@ async fn of_several_containers_that_share_processes_the_right_one_is_read() {
     if lab_only() {
         return;
     }
-    let site = Site::new("planner-shared").await;
-    // Both run as the same user, so that only the container id tells one from the other.
+    let site = TestNamespace::new("planner-shared").await;
+    // Both run as the same user, so that only the container id distinguishes one from the other.
     let user = json!({"runAsUser": 65532, "runAsGroup": 65532});
     let container = |name: &str, image: &str| {
         json!({
@@ -68,11 +68,11 @@ async fn of_several_containers_that_share_processes_the_right_one_is_read() {
     };
     let (bare, shell, other) = tokio::join!(scan("bare"), scan("shell"), scan("other"));
     assert_eq!(evidence(&bare), Vec::<Value>::new());
-    for said in [&shell, &other] {
-        assert_eq!(evidence(said).len(), 1, "{said:?}");
+    for output in [&shell, &other] {
+        assert_eq!(evidence(output).len(), 1, "{output:?}");
     }
-    for (said, code) in [(&bare, 0), (&shell, 1), (&other, 1)] {
-        assert_eq!(said.code, code, "{said:?}");
+    for (output, code) in [(&bare, 0), (&shell, 1), (&other, 1)] {
+        assert_eq!(output.code, code, "{output:?}");
     }
     site.remove().await;
 }
@@ -82,7 +82,7 @@ async fn targets_without_seccomp_or_with_privileges_are_planned_as_they_are_seen
     if lab_only() {
         return;
     }
-    let site = Site::new("planner-loose").await;
+    let site = TestNamespace::new("planner-loose").await;
     let unconfined = json!({"seccompProfile": {"type": "Unconfined"}});
     let groups = json!({"securityContext": {
         "runAsUser": 1500, "runAsGroup": 1600, "fsGroup": 1700,
@@ -100,9 +100,9 @@ async fn targets_without_seccomp_or_with_privileges_are_planned_as_they_are_seen
     };
     let (unconfined, groups, privileged) =
         tokio::join!(scan("unconfined"), scan("groups"), scan("privileged"));
-    for said in [&unconfined, &groups, &privileged] {
-        assert_eq!(said.code, 1, "{said:?}");
-        let report = said.json();
+    for output in [&unconfined, &groups, &privileged] {
+        assert_eq!(output.code, 1, "{output:?}");
+        let report = output.json();
         let coverage = &report["coverage"];
         for section in ["files", "processes", "env"] {
             assert_eq!(
@@ -120,7 +120,7 @@ async fn a_weaker_context_than_the_planned_one_sees_nothing() {
     if lab_only() {
         return;
     }
-    let site = Site::new("planner-weaker").await;
+    let site = TestNamespace::new("planner-weaker").await;
     let (none, added) = (json!({}), json!({"capabilities": {"add": ["NET_ADMIN"]}}));
     let privileged = json!({"privileged": true});
     let one = json!({"drop": ["ALL"], "add": ["CHOWN"]});
@@ -214,7 +214,7 @@ async fn refusals_of_quota_policy_and_image_say_what_to_do() {
     if lab_only() {
         return;
     }
-    let site = Site::new("planner-refused").await;
+    let site = TestNamespace::new("planner-refused").await;
     for name in ["bare", "other"] {
         site.pod_of(name, NON_ROOT, "Running").await;
     }
@@ -231,9 +231,9 @@ async fn refusals_of_quota_policy_and_image_say_what_to_do() {
     let quotas: Api<ResourceQuota> = site.api();
     let made = quotas.create(&PostParams::default(), &quota).await;
     made.expect("quota");
-    let said = site.probe(&["bare"]).await;
-    let text = format!("{}{}", said.out, said.err).replace("\n  ", " ");
-    assert_eq!(said.code, 3, "{said:?}");
+    let output = site.probe(&["bare"]).await;
+    let text = format!("{}{}", output.out, output.err).replace("\n  ", " ");
+    assert_eq!(output.code, 3, "{output:?}");
     assert!(
         text.contains("exceeded quota") && text.contains("ResourceQuota"),
         "{text}"
@@ -242,10 +242,10 @@ async fn refusals_of_quota_policy_and_image_say_what_to_do() {
 
     // A policy of the cluster that refuses ephemeral containers, in this namespace only.
     let policy = admission_policy(&site).await;
-    let said = site.probe(&["other"]).await;
+    let output = site.probe(&["other"]).await;
     policy.remove(&site).await;
-    let text = format!("{}{}", said.out, said.err).replace("\n  ", " ");
-    assert_eq!(said.code, 3, "{said:?}");
+    let text = format!("{}{}", output.out, output.err).replace("\n  ", " ");
+    assert_eq!(output.code, 3, "{output:?}");
     assert!(
         text.contains("no debugging here") && text.contains("admission policy of this cluster"),
         "{text}"
@@ -256,8 +256,8 @@ async fn refusals_of_quota_policy_and_image_say_what_to_do() {
 
 struct Policy(String);
 
-/// Refuses ephemeral containers in the site's namespace, and waits until it is in force.
-async fn admission_policy(site: &Site) -> Policy {
+/// Refuses ephemeral containers in the test namespace, and waits until it is in force.
+async fn admission_policy(site: &TestNamespace) -> Policy {
     use k8s_openapi::api::{
         admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding},
         core::v1::Pod,
@@ -306,7 +306,7 @@ async fn admission_policy(site: &Site) -> Policy {
 }
 
 impl Policy {
-    async fn remove(self, site: &Site) {
+    async fn remove(self, site: &TestNamespace) {
         use k8s_openapi::api::admissionregistration::v1::{
             ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
         };
@@ -323,11 +323,11 @@ async fn a_scan_with_a_probe_stays_within_its_calls() {
     if lab_only() {
         return;
     }
-    let site = Site::new("planner-calls").await;
+    let site = TestNamespace::new("planner-calls").await;
     site.pod_of("bare", NON_ROOT, "Running").await;
-    let said = site.probe(&["bare", "-o", "json"]).await;
-    assert_eq!(said.code, 1, "{said:?}");
-    let calls = &said.json()["api_calls"];
+    let output = site.probe(&["bare", "-o", "json"]).await;
+    assert_eq!(output.code, 1, "{output:?}");
+    let calls = &output.json()["api_calls"];
     let total =
         calls["operator"].as_u64().expect("operator") + calls["scan"].as_u64().expect("scan");
     assert!(total <= MAX_CALLS, "{calls}");

@@ -13,11 +13,11 @@ use kube::{
     Api,
     api::{ListParams, Patch, PatchParams, PostParams},
 };
-use scanner_policy::builtin;
-use scanner_tests::{Site, eventually, lab_only, program::Said};
+use scanner_policy::Profile;
+use scanner_tests::{TestNamespace, eventually, lab_only, program::ProgramOutput};
 use serde_json::{Value, json};
 
-/// All shipped profiles as one, so that one scan judges every check.
+/// All shipped profiles as one, so that one scan evaluates every check.
 const ALL: &str = "name: all\nversion: '1'\ntitle: All\nextends: [NAMES]\nset: {allowed_registries: [lab.local]}\n";
 
 const NO_LSM: &str = "the lab's node has neither AppArmor nor SELinux";
@@ -47,7 +47,7 @@ const NEVER_FAIL: &[(&str, &str)] = &[
 ];
 
 /// A pod with nothing to find: the probe's own image, which has no shell and is named by digest.
-async fn good(site: &Site) {
+async fn good(site: &TestNamespace) {
     let params = PostParams::default();
     let account = json!({"metadata": {"name": "web"}, "automountServiceAccountToken": false});
     let account: ServiceAccount = serde_json::from_value(account).expect("account");
@@ -92,7 +92,7 @@ async fn good(site: &Site) {
 }
 
 /// Creates a pod, labelled with its name, and waits until it runs.
-async fn pod(site: &Site, name: &str, spec: &Value) {
+async fn pod(site: &TestNamespace, name: &str, spec: &Value) {
     let pod: Pod = serde_json::from_value(json!({
         "metadata": {"name": name, "labels": {"app": name}},
         "spec": spec,
@@ -104,7 +104,7 @@ async fn pod(site: &Site, name: &str, spec: &Value) {
 }
 
 /// Waits until the pod of that label runs; on a busy machine planting takes a while.
-async fn running(site: &Site, app: &str) {
+async fn running(site: &TestNamespace, app: &str) {
     let ours = ListParams::default().labels(&format!("app={app}"));
     let pods = site.api::<Pod>();
     eventually("a running pod", async || {
@@ -117,9 +117,9 @@ async fn running(site: &Site, app: &str) {
 }
 
 /// The name with a digest by which the node knows the probe.
-async fn probe_by_digest(site: &Site) -> String {
+async fn probe_by_digest(site: &TestNamespace) -> String {
     let nodes = Api::<Node>::all(site.client.clone());
-    // A node tells its images from time to time.
+    // A node reports its images from time to time.
     eventually("a probe with a digest", async || {
         let all = nodes.list(&ListParams::default()).await.expect("nodes");
         let images = all.items.into_iter().filter_map(|n| n.status?.images);
@@ -130,7 +130,7 @@ async fn probe_by_digest(site: &Site) -> String {
 }
 
 /// A Debian in which everything was planted that a container can hold.
-async fn loose(site: &Site) {
+async fn loose(site: &TestNamespace) {
     let params = PostParams::default();
     let secret = json!({"metadata": {"name": "db"}, "stringData": {"token": "hunter2"}});
     let secret: Secret = serde_json::from_value(secret).expect("secret");
@@ -199,7 +199,7 @@ async fn loose(site: &Site) {
 }
 
 /// A pod that has its node: privileged, and in all of the node's namespaces.
-async fn host(site: &Site) {
+async fn host(site: &TestNamespace) {
     let kubeconfig = std::env::var("KUBECONFIG").expect("the lab's kubeconfig");
     let socket = Path::new(&kubeconfig).with_file_name("containerd.sock");
     let spec = json!({
@@ -227,11 +227,11 @@ async fn host(site: &Site) {
 }
 
 /// What each check said of a pod.
-fn results(said: &Said) -> BTreeMap<String, Value> {
-    assert!(matches!(said.code, 1 | 3), "{said:?}");
-    let report = said.json();
-    let all = report["findings"]["results"].as_array().cloned();
-    let all = all.unwrap_or_else(|| unreachable!("no findings: {said:?}"));
+fn results(output: &ProgramOutput) -> BTreeMap<String, Value> {
+    assert!(matches!(output.code, 1 | 3), "{output:?}");
+    let report = output.json();
+    let all = report["findings"][0]["results"].as_array().cloned();
+    let all = all.unwrap_or_else(|| unreachable!("no findings: {output:?}"));
     let of = |r: Value| (r["id"].as_str().expect("id").to_owned(), r);
     all.into_iter().map(of).collect()
 }
@@ -245,14 +245,14 @@ fn wrong(
 ) -> Vec<String> {
     let known: BTreeSet<&str> = never.iter().map(|(id, _)| *id).collect();
     let unknown = known.difference(ids).map(|id| format!("{id} is no check"));
-    let said = |id: &str| pods.iter().any(|results| results[id]["status"] == status);
+    let output = |id: &str| pods.iter().any(|results| results[id]["status"] == status);
     let differ = ids
         .iter()
-        .filter_map(|id| match (said(id), known.contains(id)) {
+        .filter_map(|id| match (output(id), known.contains(id)) {
             (true, true) => Some(format!("{id} is listed, and was seen to {status}")),
             (false, false) => {
-                let told: Vec<String> = pods.iter().map(|r| r[*id].to_string()).collect();
-                Some(format!("{id} did not {status}: {}", told.join(" ")))
+                let seen: Vec<String> = pods.iter().map(|r| r[*id].to_string()).collect();
+                Some(format!("{id} did not {status}: {}", seen.join(" ")))
             }
             _ => None,
         });
@@ -264,10 +264,10 @@ async fn each_shipped_check_passes_and_fails_in_real_pods() {
     if lab_only() {
         return;
     }
-    let site = Site::new("profiles").await;
+    let site = TestNamespace::new("profiles").await;
     let file = tempfile::NamedTempFile::with_suffix(".yaml").expect("file");
-    let names: Vec<&str> = builtin::ALL.iter().map(|(name, _)| *name).collect();
-    std::fs::write(file.path(), ALL.replace("NAMES", &names.join(", "))).expect("write");
+    let names = Profile::SHIPPED.join(", ");
+    std::fs::write(file.path(), ALL.replace("NAMES", &names)).expect("write");
     let profile = file.path().to_str().expect("path");
     let (none, root) = (json!({}), json!({"runAsUser": 0}));
     tokio::join!(

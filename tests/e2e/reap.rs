@@ -3,10 +3,12 @@
 use k8s_openapi::api::{batch::v1::Job, core::v1::Secret};
 use kube::api::{Patch, PatchParams, PostParams};
 use scanner_core::plan::ScanId;
-use scanner_k8s::{controls, names::object_name, plan::manifest};
+use scanner_k8s::{names::object_name, plan::manifest};
 use scanner_tests::{
-    Site, eventually,
-    program::{Said, program},
+    TestNamespace,
+    by_hand::ByHand,
+    eventually,
+    program::{ProgramOutput, program},
 };
 use serde_json::{Value, json};
 
@@ -15,14 +17,14 @@ fn id() -> ScanId {
     id[..10].parse().expect("id")
 }
 
-async fn reap(site: &Site, args: &[&str]) -> Said {
+async fn reap(site: &TestNamespace, args: &[&str]) -> ProgramOutput {
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let mut all = vec!["reap", "-n", &site.namespace, "--context", &context];
     all.extend(args);
     program(&all).output().await.expect("it starts").into()
 }
 
-async fn secret(site: &Site, object: Value) {
+async fn secret(site: &TestNamespace, object: Value) {
     let object: Secret = serde_json::from_value(object).expect("secret");
     let made = site
         .api::<Secret>()
@@ -32,7 +34,7 @@ async fn secret(site: &Site, object: Value) {
 }
 
 /// A scan whose lease never started, as one that a job queue holds, with a Secret that it owns.
-async fn held_scan(site: &Site, finalizer: bool) -> String {
+async fn held_scan(site: &TestNamespace, finalizer: bool) -> String {
     let id = id();
     let mut job = manifest::lease(&id, &site.namespace, 1);
     job["spec"]["suspend"] = json!(true);
@@ -53,11 +55,9 @@ async fn held_scan(site: &Site, finalizer: bool) -> String {
 
 #[tokio::test]
 async fn leftovers_are_removed_and_what_may_run_or_is_not_ours_is_kept() {
-    let site = Site::new("reap").await;
-    let running = site.session(300).await;
-    for control in controls::all(&running) {
-        control.enforce().await.unwrap();
-    }
+    let site = TestNamespace::new("reap").await;
+    let running = ByHand::new(&site.scan_scope(300).await);
+    running.enforce().await.unwrap();
     // Somebody's Secret with our labels, and one that is no more than labelled.
     let mut victim = manifest::anchor(&id(), &site.namespace, "no-such-uid");
     victim["metadata"]["name"] = json!("victim");
@@ -67,21 +67,25 @@ async fn leftovers_are_removed_and_what_may_run_or_is_not_ours_is_kept() {
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     let before = site.leftovers().await;
 
-    let said = reap(&site, &["--grace", "1", "--dry-run"]).await;
-    assert_eq!(said.code, 0, "{said:?}");
+    let output = reap(&site, &["--grace", "1", "--dry-run"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
     assert!(
-        said.out.contains("2 of expired scans, 0 removed"),
-        "{said:?}"
+        output
+            .out
+            .contains("2 leftovers of expired scans, 0 removed"),
+        "{output:?}"
     );
     assert_eq!(site.leftovers().await, before, "a dry run removes nothing");
 
-    let said = reap(&site, &["--grace", "1"]).await;
-    assert_eq!(said.code, 0, "{said:?}");
+    let output = reap(&site, &["--grace", "1"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
     assert!(
-        said.out.contains("2 of expired scans, 2 removed"),
-        "{said:?}"
+        output
+            .out
+            .contains("2 leftovers of expired scans, 2 removed"),
+        "{output:?}"
     );
-    assert!(said.out.contains("not ours  Secret"), "{said:?}");
+    assert!(output.out.contains("not ours  Secret"), "{output:?}");
     let mut kept = before;
     kept.retain(|object| !object.ends_with(&expired));
     assert_eq!(site.leftovers().await, kept);
@@ -90,20 +94,18 @@ async fn leftovers_are_removed_and_what_may_run_or_is_not_ours_is_kept() {
         6,
         "a running scan's five and the victim: {kept:?}"
     );
-    for control in controls::all(&running) {
-        control.release().await.unwrap();
-    }
+    running.release().await.unwrap();
     site.remove().await;
 }
 
 #[tokio::test]
-async fn what_a_finalizer_holds_is_told_and_is_no_success() {
-    let site = Site::new("reapheld").await;
+async fn what_a_finalizer_holds_is_reported_and_is_not_a_success() {
+    let site = TestNamespace::new("reapheld").await;
     let name = held_scan(&site, true).await;
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
-    let said = reap(&site, &["--grace", "1"]).await;
-    assert_eq!(said.code, 5, "{said:?}");
-    assert!(said.out.contains("example.com/hold"), "{said:?}");
+    let output = reap(&site, &["--grace", "1"]).await;
+    assert_eq!(output.code, 5, "{output:?}");
+    assert!(output.out.contains("example.com/hold"), "{output:?}");
     let free = json!({"metadata": {"finalizers": null}});
     let secrets = site.api::<Secret>();
     let params = PatchParams::default();
@@ -117,7 +119,7 @@ async fn what_a_finalizer_holds_is_told_and_is_no_success() {
 
 #[tokio::test]
 async fn without_a_started_lease_nothing_else_is_created() {
-    let site = Site::new("quota").await;
+    let site = TestNamespace::new("quota").await;
     let quota = json!({
         "metadata": {"name": "none"}, "spec": {"hard": {"count/jobs.batch": "0"}},
     });
@@ -130,9 +132,9 @@ async fn without_a_started_lease_nothing_else_is_created() {
         now.status?.hard
     })
     .await;
-    let said = site.run(&["web"]).await;
-    assert_eq!(said.code, 3, "{said:?}");
-    let text = format!("{}{}", said.out, said.err).replace('\n', " ");
+    let output = site.run(&["web"]).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    let text = format!("{}{}", output.out, output.err).replace('\n', " ");
     assert!(text.contains("exceeded quota"), "{text}");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;

@@ -9,8 +9,8 @@ use kube::{
     core::{ApiResource, DynamicObject, GroupVersionKind},
 };
 use scanner_tests::{
-    Site, eventually, lab_only,
-    program::{Said, program},
+    TestNamespace, eventually, lab_only,
+    program::{ProgramOutput, program},
 };
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ const FILES: [(&str, &str); 7] = [
 
 #[tokio::test]
 async fn one_scan_gives_every_form_and_the_server_takes_its_policy_reports() {
-    let site = Site::new("forms").await;
+    let site = TestNamespace::new("forms").await;
     let folder = tempfile::tempdir().unwrap();
     let outputs =
         FILES.map(|(form, file)| format!("{form}={}", folder.path().join(file).display()));
@@ -34,9 +34,9 @@ async fn one_scan_gives_every_form_and_the_server_takes_its_policy_reports() {
     for output in &outputs {
         args.extend(["-o", output]);
     }
-    let said = site.run(&args).await;
-    assert_eq!(said.code, 1, "{said:?}");
-    assert_eq!(said.out, "", "everything went to files");
+    let output = site.run(&args).await;
+    assert_eq!(output.code, 1, "{output:?}");
+    assert_eq!(output.out, "", "everything went to files");
     for (form, file) in FILES {
         let mode = fs::metadata(folder.path().join(file))
             .unwrap()
@@ -59,7 +59,7 @@ async fn one_scan_gives_every_form_and_the_server_takes_its_policy_reports() {
         "{digest} {stated}"
     );
     let sarif = read("report.sarif");
-    let failed = report["findings"]["results"].as_array().unwrap();
+    let failed = report["findings"][0]["results"].as_array().unwrap();
     let failed = failed.iter().filter(|r| r["status"] == "fail").count();
     assert_eq!(
         sarif["runs"][0]["results"].as_array().unwrap().len(),
@@ -69,15 +69,15 @@ async fn one_scan_gives_every_form_and_the_server_takes_its_policy_reports() {
     // From the saved report, the same again.
     let saved = folder.path().join("report.json").display().to_string();
     let convert = ["report", "convert", &saved, "-o", "policyreport"];
-    let said: Said = program(&convert).output().await.unwrap().into();
+    let output: ProgramOutput = program(&convert).output().await.unwrap().into();
     assert_eq!(
-        (said.code, said.json()),
+        (output.code, output.json()),
         (0, read("policyreport.json")),
-        "{said:?}"
+        "{output:?}"
     );
     let diff = ["report", "diff", &saved, &saved];
-    let said: Said = program(&diff).output().await.unwrap().into();
-    assert_eq!(said.code, 0, "{said:?}");
+    let output: ProgramOutput = program(&diff).output().await.unwrap().into();
+    assert_eq!(output.code, 0, "{output:?}");
 
     if lab_only() {
         for file in ["policyreport.json", "openreports.json"] {
@@ -89,7 +89,7 @@ async fn one_scan_gives_every_form_and_the_server_takes_its_policy_reports() {
 }
 
 /// Gives an object to the API server, which keeps all of it, and refuses one that is not valid.
-async fn applied(site: &Site, object: Value) {
+async fn applied(site: &TestNamespace, object: Value) {
     let (group, version) = object["apiVersion"]
         .as_str()
         .expect("as written")
@@ -127,7 +127,7 @@ async fn applied(site: &Site, object: Value) {
 }
 
 /// Defines the kind as its API has it, as far as it constrains, where the cluster has it not.
-async fn define(site: &Site, group: &str, version: &str, kind: &str) {
+async fn define(site: &TestNamespace, group: &str, version: &str, kind: &str) {
     let text = json!({"type": "string"});
     let integers = json!({"type": "integer"});
     let result = json!({
@@ -193,14 +193,17 @@ async fn define(site: &Site, group: &str, version: &str, kind: &str) {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_written_is_told_before_anything_is_created() {
-    let site = Site::new("unwritable").await;
-    for output in ["html=/no/such/dir/x.html", "json=/"] {
-        let said = site.run(&["web", "-o", output]).await;
-        assert_eq!(said.code, 2, "{output}: {said:?}");
-        assert!(said.err.contains("hint: "), "{said:?}");
+async fn a_file_that_cannot_be_written_is_reported_before_anything_is_created() {
+    let site = TestNamespace::new("unwritable").await;
+    for place in ["html=/no/such/dir/x.html", "json=/"] {
+        let output = site.run(&["web", "-o", place]).await;
+        assert_eq!(output.code, 2, "{place}: {output:?}");
+        assert!(output.err.contains("hint: "), "{output:?}");
         // The stages in which something is created are named as they start.
-        assert!(!said.err.contains("putting controls in place"), "{said:?}");
+        assert!(
+            !output.err.contains("putting controls in place"),
+            "{output:?}"
+        );
     }
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;

@@ -1,24 +1,24 @@
-//! What changes in a target while it is read is told, and a scan itself changes nothing.
+//! What changes in a target while it is read is reported, and a scan itself changes nothing.
 
 use futures_util::future::join_all;
 use scanner_core::report::AuditOutcome;
-use scanner_tests::{Site, lab_only, program::Said};
+use scanner_tests::{TestNamespace, lab_only, program::ProgramOutput};
 use serde_json::{Value, json};
 
 /// The post-scan audit's word on side effects.
-fn side_effects(said: &Said) -> (AuditOutcome, String) {
-    let report: Value = serde_json::from_str(&said.out).unwrap_or_default();
+fn side_effects(output: &ProgramOutput) -> (AuditOutcome, String) {
+    let report: Value = serde_json::from_str(&output.out).unwrap_or_default();
     let checks = report["post_scan"]["checks"].as_array();
     let mut checks = checks.into_iter().flatten();
     let check = checks.find(|c| c["id"] == "side-effects");
-    let check = check.unwrap_or_else(|| unreachable!("{said:?}"));
+    let check = check.unwrap_or_else(|| unreachable!("{output:?}"));
     let outcome = serde_json::from_value(check["outcome"].clone()).expect("outcome");
     let lines = check["evidence"].as_array().expect("evidence").iter();
     let lines: Vec<&str> = lines.filter_map(Value::as_str).collect();
     (outcome, lines.join("\n"))
 }
 
-async fn pod(site: &Site, name: &str, image: &str, script: &str) {
+async fn pod(site: &TestNamespace, name: &str, image: &str, script: &str) {
     let more = json!({"containers": [{
         "name": "web", "image": image, "imagePullPolicy": "IfNotPresent",
         "command": ["/bin/sh", "-c", script],
@@ -27,11 +27,11 @@ async fn pod(site: &Site, name: &str, image: &str, script: &str) {
 }
 
 #[tokio::test]
-async fn changes_during_a_scan_are_told_and_a_scan_makes_none() {
+async fn changes_during_a_scan_are_reported_and_a_scan_makes_none() {
     if lab_only() {
         return;
     }
-    let site = Site::new("effects").await;
+    let site = TestNamespace::new("effects").await;
     let image = "lab.local/busybox:1";
     let quiet = "exec sleep 36000";
     // Each does one thing again and again, so that a scan sees it done.
@@ -71,11 +71,11 @@ async fn changes_during_a_scan_are_told_and_a_scan_makes_none() {
                 image
             };
             pod(site, name, image, &script).await;
-            let said = site.run(&[name, "-o", "json"]).await;
-            let (outcome, text) = side_effects(&said);
+            let output = site.run(&[name, "-o", "json"]).await;
+            let (outcome, text) = side_effects(&output);
             let right = match expected {
-                None => outcome == AuditOutcome::Shown,
-                Some(expected) => outcome == AuditOutcome::Told && text.contains(expected),
+                None => outcome == AuditOutcome::Verified,
+                Some(expected) => outcome == AuditOutcome::Reported && text.contains(expected),
             };
             let counted = text.contains(" files of the target compared");
             (!(right && counted)).then(|| format!("{name}: {outcome:?}: {text}"))

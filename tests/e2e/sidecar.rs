@@ -1,4 +1,4 @@
-//! Strategy sidecar: what is started is isolated, differs only as told, and is gone afterwards.
+//! Strategy sidecar: what is started is isolated, differs only as reported, and is gone afterwards.
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::{
@@ -6,13 +6,13 @@ use kube::{
     api::{DeleteParams, ListParams, PostParams},
 };
 use scanner_tests::{
-    Site, lab_only,
-    program::{Said, program},
+    TestNamespace, lab_only,
+    program::{ProgramOutput, program},
 };
 use serde_json::{Value, json};
 use std::time::Duration;
 
-pub(crate) async fn run(site: &Site, args: &[&str]) -> Said {
+pub(crate) async fn run(site: &TestNamespace, args: &[&str]) -> ProgramOutput {
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let probe = std::env::var("SCANNER_E2E_PROBE").unwrap_or("lab.local/probe:1".into());
     let mut all = args.to_vec();
@@ -27,7 +27,7 @@ pub(crate) fn network(report: &Value) -> &Value {
     &found.expect("control network")["verified"]
 }
 
-pub(crate) async fn nothing_left(site: &Site) {
+pub(crate) async fn nothing_left(site: &TestNamespace) {
     assert_eq!(site.leftovers().await, Vec::<String>::new());
 }
 
@@ -36,21 +36,21 @@ async fn every_mode_is_isolated_looks_and_leaves_nothing() {
     if lab_only() {
         return;
     }
-    let site = Site::new("sidecar").await;
+    let site = TestNamespace::new("sidecar").await;
     let (clone, inert, image) = tokio::join!(
         run(&site, &["sidecar", "web", "--require-isolation"]),
         run(&site, &["sidecar", "web", "--inert", "--require-isolation"]),
         run(&site, &["image", "lab.local/demo:1", "--require-isolation"]),
     );
-    for said in [&clone, &inert, &image] {
-        assert_eq!(said.code, 1, "{said:?}");
-        let report = said.json();
+    for output in [&clone, &inert, &image] {
+        assert_eq!(output.code, 1, "{output:?}");
+        let report = output.json();
         assert_eq!(report["agent"]["name"], "probe");
     }
     // The kubelet of the pod's own node answers on the lab, whatever the mode.
-    for (said, operator) in [(&clone, 32), (&inert, 31), (&image, 29)] {
-        let report = said.json();
-        assert_eq!(network(&report)["state"], "done", "{said:?}");
+    for (output, operator) in [(&clone, 32), (&inert, 31), (&image, 29)] {
+        let report = output.json();
+        assert_eq!(network(&report)["state"], "done", "{output:?}");
         // ARCHITECTURE.md names each of them. As the scan: more only where the server has not yet
         // learnt of the identity's rights.
         let calls = &report["api_calls"];
@@ -82,7 +82,7 @@ async fn at_level_restricted_an_image_is_read_and_a_root_clone_is_refused() {
     if lab_only() {
         return;
     }
-    let site = Site::new("sidecar-pss").await;
+    let site = TestNamespace::new("sidecar-pss").await;
     site.enforce("restricted").await;
     let (clone, inert) = tokio::join!(
         run(&site, &["sidecar", "web"]),
@@ -101,7 +101,7 @@ async fn a_policy_of_others_that_reopens_the_pod_is_seen_and_stops_it_where_isol
     if lab_only() {
         return;
     }
-    let site = Site::new("sidecar-open").await;
+    let site = TestNamespace::new("sidecar-open").await;
     let open = json!({
         "metadata": {"name": "open"},
         "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]},
@@ -112,12 +112,12 @@ async fn a_policy_of_others_that_reopens_the_pod_is_seen_and_stops_it_where_isol
         .create(&PostParams::default(), &open)
         .await
         .expect("policy");
-    let (told, stopped) = tokio::join!(
+    let (reported, stopped) = tokio::join!(
         run(&site, &["sidecar", "web"]),
         run(&site, &["sidecar", "web", "--require-isolation"])
     );
-    assert_eq!(told.code, 1, "{told:?}");
-    let report = told.json();
+    assert_eq!(reported.code, 1, "{reported:?}");
+    let report = reported.json();
     assert_eq!(network(&report)["state"], "not_held");
     assert!(
         network(&report)["reason"]
@@ -127,13 +127,13 @@ async fn a_policy_of_others_that_reopens_the_pod_is_seen_and_stops_it_where_isol
     assert_eq!(stopped.code, 3, "{stopped:?}");
     let report = stopped.json();
     assert_eq!(report["failure"]["stage"], "verify");
-    assert!(report["findings"].is_null());
+    assert_eq!(report["findings"], json!([]));
     nothing_left(&site).await;
     site.remove().await;
 }
 
 /// Deletes the policy that allows egress for a moment, before the plugin can have acted on it.
-async fn never_open<T>(site: &Site, scans: impl Future<Output = T>) -> T {
+async fn never_open<T>(site: &TestNamespace, scans: impl Future<Output = T>) -> T {
     let policies = site.api::<NetworkPolicy>();
     let ours = ListParams::default().labels("secure-scan.io/scan");
     let disturb = async {
@@ -148,7 +148,7 @@ async fn never_open<T>(site: &Site, scans: impl Future<Output = T>) -> T {
         }
     };
     tokio::select! {
-        said = scans => said,
+        output = scans => output,
         () = disturb => unreachable!("it never ends"),
     }
 }
@@ -158,19 +158,22 @@ async fn isolation_that_nothing_shows_is_unknown_and_never_enforced() {
     if lab_only() {
         return;
     }
-    let site = Site::new("sidecar-unknown").await;
+    let site = TestNamespace::new("sidecar-unknown").await;
     let scans = async {
         tokio::join!(
             run(&site, &["sidecar", "web", "--inert"]),
             run(&site, &["sidecar", "web", "--inert", "--require-isolation"]),
         )
     };
-    let (told, stopped) = never_open(&site, scans).await;
-    assert_eq!(told.code, 1, "{told:?}");
-    let report = told.json();
-    assert_eq!(network(&report)["state"], "not_held", "{told:?}");
+    let (reported, stopped) = never_open(&site, scans).await;
+    assert_eq!(reported.code, 1, "{reported:?}");
+    let report = reported.json();
+    assert_eq!(network(&report)["state"], "not_held", "{reported:?}");
     let reason = network(&report)["reason"].as_str();
-    assert!(reason.is_some_and(|r| r.starts_with("unknown")), "{told:?}");
+    assert!(
+        reason.is_some_and(|r| r.starts_with("unknown")),
+        "{reported:?}"
+    );
     assert_eq!(stopped.code, 3, "{stopped:?}");
     assert_eq!(stopped.json()["failure"]["stage"], "verify", "{stopped:?}");
     nothing_left(&site).await;

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::PostParams;
-use scanner_tests::{Site, lab_only};
+use scanner_tests::{TestNamespace, lab_only};
 use serde_json::json;
 
 use crate::{
@@ -15,7 +15,10 @@ async fn labels_that_the_cluster_adds_are_never_taken_for_isolation() {
     if lab_only() {
         return;
     }
-    let (open, plain) = tokio::join!(Site::new("sidecar-shop"), Site::new("sidecar-team"));
+    let (open, plain) = tokio::join!(
+        TestNamespace::new("sidecar-shop"),
+        TestNamespace::new("sidecar-team")
+    );
     // No address of the lab is open to it, so that the canary alone would call this enforced.
     let shop = json!({
         "metadata": {"name": "shop"},
@@ -42,7 +45,7 @@ async fn labels_that_the_cluster_adds_are_never_taken_for_isolation() {
     );
     in_open.remove(&open).await;
     in_plain.remove(&plain).await;
-    for (said, why) in [
+    for (output, why) in [
         (
             &opened,
             "not enforced: the pod is also selected by NetworkPolicies that allow traffic: shop",
@@ -52,9 +55,9 @@ async fn labels_that_the_cluster_adds_are_never_taken_for_isolation() {
             "unknown: the cluster gave the pod labels that were not asked for (team=shop)",
         ),
     ] {
-        assert_eq!(said.code, 1, "{said:?}");
-        let report = said.json();
-        assert_eq!(network(&report)["state"], "not_held", "{said:?}");
+        assert_eq!(output.code, 1, "{output:?}");
+        let report = output.json();
+        assert_eq!(network(&report)["state"], "not_held", "{output:?}");
         let reason = network(&report)["reason"].as_str().unwrap_or_default();
         assert!(reason.starts_with(why), "{reason}");
     }
@@ -71,15 +74,20 @@ async fn a_token_that_the_cluster_adds_to_the_pod_stops_the_scan() {
     if lab_only() {
         return;
     }
-    let site = Site::new("sidecar-irsa").await;
+    let site = TestNamespace::new("sidecar-irsa").await;
     let token = "[JSONPatch{op: 'add', path: '/spec/volumes/-', value: {'name': dyn('iam-token'), \
                  'projected': dyn({'sources': [{'serviceAccountToken': {'path': 'token'}}]})}}]";
     let policy = Policy::install(&site, "", "pods", token).await;
-    let said = run(&site, &["image", "lab.local/busybox:1"]).await;
+    let output = run(&site, &["image", "lab.local/busybox:1"]).await;
     policy.remove(&site).await;
-    assert_eq!(said.code, 3, "{said:?}");
-    let report = said.json();
-    assert_eq!(report["failure"]["stage"], "enforce", "{report}");
+    assert_eq!(output.code, 3, "{output:?}");
+    let report = output.json();
+    // The operator makes the pod before the scan identity has any rights, and it gets none now.
+    assert_eq!(report["failure"]["stage"], "prepare", "{report}");
+    let controls = report["controls"].as_array().expect("controls").iter();
+    for control in controls {
+        assert_eq!(control["granted"]["state"], "not_reached", "{control}");
+    }
     let message = report["failure"]["message"].to_string();
     assert!(
         message.contains("volumes[iam-token] was added"),

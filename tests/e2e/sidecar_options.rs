@@ -8,10 +8,10 @@ use k8s_openapi::api::{
 };
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use scanner_tests::{
-    Site,
+    TestNamespace,
     fault::{Fault, Proxy},
     lab_only,
-    program::{Said, probe_image, program},
+    program::{ProgramOutput, probe_image, program},
 };
 use serde_json::{Value, json};
 
@@ -21,7 +21,10 @@ const LABEL: &str = "secure-scan.io/scan";
 const VALUE: &str = "never-to-be-seen-4711";
 
 /// The specification of the scan's own pod with this id, as the server has it, while the scan runs.
-async fn seen_while(site: &Site, scan: impl Future<Output = Said>) -> (Said, Value) {
+async fn seen_while(
+    site: &TestNamespace,
+    scan: impl Future<Output = ProgramOutput>,
+) -> (ProgramOutput, Value) {
     let pods = site.api::<Pod>();
     let ours = ListParams::default().labels("secure-scan.io/scan");
     let look = async {
@@ -36,11 +39,11 @@ async fn seen_while(site: &Site, scan: impl Future<Output = Said>) -> (Said, Val
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let (said, seen) = tokio::join!(scan, tokio::time::timeout(Duration::from_mins(1), look));
-    (said, seen.unwrap_or_default())
+    let (output, seen) = tokio::join!(scan, tokio::time::timeout(Duration::from_mins(1), look));
+    (output, seen.unwrap_or_default())
 }
 
-async fn needy(site: &Site) {
+async fn needy(site: &TestNamespace) {
     let params = PostParams::default();
     let secret = json!({"metadata": {"name": "db"}, "stringData": {"password": VALUE}});
     let secret: Secret = serde_json::from_value(secret).expect("secret");
@@ -71,16 +74,19 @@ async fn secrets_and_config_are_dropped_or_named_and_the_server_saw_no_others() 
     if lab_only() {
         return;
     }
-    let (plain, kept) = tokio::join!(Site::new("sidecar-plain"), Site::new("sidecar-kept"));
+    let (plain, kept) = tokio::join!(
+        TestNamespace::new("sidecar-plain"),
+        TestNamespace::new("sidecar-kept")
+    );
     tokio::join!(needy(&plain), needy(&kept));
     let all = ["sidecar", "needy", "--with-secrets", "--with-config"];
     let ((without, bare), (with, full)) = tokio::join!(
         seen_while(&plain, run(&plain, &["sidecar", "needy"])),
         seen_while(&kept, run(&kept, &all)),
     );
-    for said in [&without, &with] {
-        assert_eq!(said.code, 1, "{said:?}");
-        let told = said.json()["plan"]["differences"].to_string();
+    for output in [&without, &with] {
+        assert_eq!(output.code, 1, "{output:?}");
+        let text = output.json()["plan"]["differences"].to_string();
         for word in [
             "Secret db (variable PASSWORD)",
             "Secret db (all its variables)",
@@ -88,14 +94,14 @@ async fn secrets_and_config_are_dropped_or_named_and_the_server_saw_no_others() 
             "ConfigMap settings (all its variables)",
             "ConfigMap settings (volume conf)",
         ] {
-            assert!(told.contains(word), "{word} in {told}");
+            assert!(text.contains(word), "{word} in {text}");
         }
-        assert!(!format!("{}{}", said.out, said.err).contains(VALUE));
+        assert!(!format!("{}{}", output.out, output.err).contains(VALUE));
     }
-    let told = without.json()["plan"]["differences"].to_string();
-    assert!(told.contains("--with-secrets keeps it") && !told.contains("as asked"));
-    let told = with.json()["plan"]["differences"].to_string();
-    assert!(!told.contains("--with-") && told.contains("keeps Secret db"));
+    let text = without.json()["plan"]["differences"].to_string();
+    assert!(text.contains("--with-secrets keeps it") && !text.contains("as asked"));
+    let text = with.json()["plan"]["differences"].to_string();
+    assert!(!text.contains("--with-") && text.contains("keeps Secret db"));
     let (bare, full) = (bare.to_string(), full.to_string());
     assert!(bare.contains("shareProcessNamespace"), "{bare}");
     for reference in [
@@ -119,7 +125,7 @@ async fn a_dry_run_of_every_mode_shows_the_whole_plan_and_writes_nothing() {
     if lab_only() {
         return;
     }
-    let site = Site::new("sidecar-dry").await;
+    let site = TestNamespace::new("sidecar-dry").await;
     let modes: [&[&str]; 3] = [
         &["sidecar", "web", "--dry-run"],
         &["sidecar", "web", "--inert", "--dry-run"],
@@ -127,9 +133,9 @@ async fn a_dry_run_of_every_mode_shows_the_whole_plan_and_writes_nothing() {
     ];
     let mut ids = Vec::new();
     for args in modes {
-        let said = run(&site, args).await;
-        assert_eq!(said.code, 0, "{said:?}");
-        let plan = said.json();
+        let output = run(&site, args).await;
+        assert_eq!(output.code, 0, "{output:?}");
+        let plan = output.json();
         let objects = plan["objects"].as_array().expect("objects");
         let kinds: Vec<&str> = objects.iter().filter_map(|o| o["kind"].as_str()).collect();
         let expected = [
@@ -175,10 +181,13 @@ async fn the_node_and_the_user_are_as_asked() {
     if lab_only() {
         return;
     }
-    let (node, root) = tokio::join!(Site::new("sidecar-node"), Site::new("sidecar-root"));
-    let baseline = Site::new("sidecar-base").await;
+    let (node, root) = tokio::join!(
+        TestNamespace::new("sidecar-node"),
+        TestNamespace::new("sidecar-root")
+    );
+    let baseline = TestNamespace::new("sidecar-base").await;
     baseline.enforce("baseline").await;
-    let restricted = Site::new("sidecar-tight").await;
+    let restricted = TestNamespace::new("sidecar-tight").await;
     restricted.enforce("restricted").await;
     let as_root = ["image", "lab.local/debian:1", "--as-root"];
     let ((pinned, seen), (rooted, rooted_spec), plain, based, refused) = tokio::join!(
@@ -194,9 +203,9 @@ async fn the_node_and_the_user_are_as_asked() {
     let terms = &seen["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
     let values = &terms["nodeSelectorTerms"][0]["matchFields"][0]["values"];
     assert_eq!(values, &json!([target]), "{seen}");
-    let shadow = |said: &Said| {
-        let report = said.json();
-        let results = report["findings"]["results"].as_array().cloned();
+    let shadow = |output: &ProgramOutput| {
+        let report = output.json();
+        let results = report["findings"][0]["results"].as_array().cloned();
         let errors = results.unwrap_or_default().into_iter();
         errors.filter(|r| r["status"] == "error").count()
     };
@@ -208,7 +217,10 @@ async fn the_node_and_the_user_are_as_asked() {
         probe["capabilities"],
         json!({"add": ["DAC_READ_SEARCH"], "drop": ["ALL"]})
     );
-    assert!(shadow(&plain) > 0, "what was not read is told: {plain:?}");
+    assert!(
+        shadow(&plain) > 0,
+        "what was not read is reported: {plain:?}"
+    );
     assert!(
         based.json()["plan"]["objects"]
             .to_string()
@@ -227,16 +239,22 @@ async fn a_privileged_target_is_not_started_again_and_its_image_is_read_on_its_n
     if lab_only() {
         return;
     }
-    let site = Site::new("sidecar-mighty").await;
+    let site = TestNamespace::new("sidecar-powerful").await;
     let more = json!({"tolerations": [{"key": "only-mine", "operator": "Exists"}]});
-    let mighty = json!({"privileged": true});
-    site.pod_like("mighty", "lab.local/busybox:1", "Running", &more, &mighty)
-        .await;
-    let clone = run(&site, &["sidecar", "mighty"]).await;
+    let powerful = json!({"privileged": true});
+    site.pod_like(
+        "powerful",
+        "lab.local/busybox:1",
+        "Running",
+        &more,
+        &powerful,
+    )
+    .await;
+    let clone = run(&site, &["sidecar", "powerful"]).await;
     assert_eq!(clone.code, 3, "{clone:?}");
     assert!(clone.err.contains("privileged") && clone.err.contains("--inert"));
     nothing_left(&site).await;
-    let scan = run(&site, &["sidecar", "mighty", "--inert", "--same-node"]);
+    let scan = run(&site, &["sidecar", "powerful", "--inert", "--same-node"]);
     let (inert, seen) = seen_while(&site, scan).await;
     assert_eq!(inert.code, 1, "{inert:?}");
     let node = inert.json()["plan"]["target"]["node"].clone();
@@ -247,11 +265,11 @@ async fn a_privileged_target_is_not_started_again_and_its_image_is_read_on_its_n
 }
 
 #[tokio::test]
-async fn an_image_that_may_be_an_old_copy_is_told_and_can_be_held_to_a_digest() {
+async fn an_image_that_may_be_an_old_copy_is_reported_and_can_be_held_to_a_digest() {
     if lab_only() {
         return;
     }
-    let site = Site::new("sidecar-digest").await;
+    let site = TestNamespace::new("sidecar-digest").await;
     let image = ["image", "lab.local/busybox:1"];
     let plain = run(&site, &image).await;
     assert_eq!(plain.code, 1, "{plain:?}");
@@ -295,7 +313,7 @@ async fn at_level_restricted_a_target_that_is_not_root_is_cloned() {
     if lab_only() {
         return;
     }
-    let site = Site::new("sidecar-fits").await;
+    let site = TestNamespace::new("sidecar-fits").await;
     site.enforce("restricted").await;
     let security = json!({
         "runAsUser": 1500, "runAsGroup": 1600, "runAsNonRoot": true,
@@ -311,29 +329,29 @@ async fn at_level_restricted_a_target_that_is_not_root_is_cloned() {
     )
     .await;
     let scan = run(&site, &["sidecar", "fits", "--require-isolation"]);
-    let (said, seen) = seen_while(&site, scan).await;
-    assert_eq!(said.code, 1, "{said:?}");
+    let (output, seen) = seen_while(&site, scan).await;
+    assert_eq!(output.code, 1, "{output:?}");
     for container in ["initContainers", "containers"] {
         for one in seen[container].as_array().expect("containers") {
             assert_eq!(one["securityContext"]["runAsUser"], 1500, "{one}");
             assert_eq!(one["securityContext"]["runAsGroup"], 1600, "{one}");
         }
     }
-    let report = said.json();
+    let report = output.json();
     let controls = report["controls"].as_array().expect("controls");
     let pod = controls.iter().find(|c| c["id"] == "pod").expect("pod");
-    let told = pod["verified"]["evidence"].to_string();
+    let text = pod["verified"]["evidence"].to_string();
     assert!(
-        told.contains(
+        text.contains(
             "from inside: user 1500:1600, capabilities none, no new privileges, seccomp filter"
         ),
-        "{told}"
+        "{text}"
     );
     nothing_left(&site).await;
     site.remove().await;
 }
 
-/// The Role that docs/sidecar.md tells an operator to have.
+/// The Role that docs/sidecar.md gives for an operator.
 fn documented() -> Role {
     let text = include_str!("../../docs/sidecar.md");
     let block = text.split("```yaml\n").nth(1).expect("a block");
@@ -346,7 +364,7 @@ async fn the_documented_rights_and_no_more_suffice_for_every_mode() {
     if lab_only() {
         return;
     }
-    let site = Site::new("sidecar-operator").await;
+    let site = TestNamespace::new("sidecar-operator").await;
     let params = PostParams::default();
     let role = documented();
     let name = role.metadata.name.clone().expect("a name");
@@ -366,7 +384,7 @@ async fn the_documented_rights_and_no_more_suffice_for_every_mode() {
     let proxy = Proxy::start(0, Fault::None).await;
     let kubeconfig = proxy.kubeconfig(&site.token("default").await);
     let (file, probe) = (kubeconfig.path().to_string_lossy(), probe_image());
-    let scan = async |args: &[&str]| -> Said {
+    let scan = async |args: &[&str]| -> ProgramOutput {
         let mut all = args.to_vec();
         all.extend(["-n", &site.namespace, "--kubeconfig", &file]);
         all.extend(["--probe-image", &probe, "-o", "json"]);
@@ -377,8 +395,8 @@ async fn the_documented_rights_and_no_more_suffice_for_every_mode() {
         scan(&["sidecar", "web", "--inert", "--require-isolation"]),
         scan(&["image", "lab.local/demo:1", "--require-isolation"]),
     );
-    for said in [&clone, &inert, &image] {
-        assert_eq!(said.code, 1, "{said:?}");
+    for output in [&clone, &inert, &image] {
+        assert_eq!(output.code, 1, "{output:?}");
     }
     nothing_left(&site).await;
     site.remove().await;
@@ -389,9 +407,12 @@ async fn where_the_plugin_does_not_act_nothing_of_the_target_runs_if_isolation_i
     if lab_only() {
         return;
     }
-    let (told, strict) = tokio::join!(Site::new("sidecar-off"), Site::new("sidecar-strict"));
+    let (lenient, strict) = tokio::join!(
+        TestNamespace::new("sidecar-off"),
+        TestNamespace::new("sidecar-strict")
+    );
     let (tolerated, stopped) = tokio::join!(
-        unpoliced(&told, run(&told, &["sidecar", "web"])),
+        unpoliced(&lenient, run(&lenient, &["sidecar", "web"])),
         unpoliced(
             &strict,
             run(&strict, &["sidecar", "web", "--require-isolation"])
@@ -405,9 +426,9 @@ async fn where_the_plugin_does_not_act_nothing_of_the_target_runs_if_isolation_i
     assert_eq!(stopped.code, 3, "{stopped:?}");
     let report = stopped.json();
     assert_eq!(report["failure"]["stage"], "verify", "{report}");
-    assert!(report["findings"].is_null());
+    assert_eq!(report["findings"], json!([]));
     assert_eq!(started, Vec::<String>::new(), "containers past the gate");
-    for site in [told, strict] {
+    for site in [lenient, strict] {
         nothing_left(&site).await;
         site.remove().await;
     }
@@ -415,7 +436,10 @@ async fn where_the_plugin_does_not_act_nothing_of_the_target_runs_if_isolation_i
 
 /// Runs a scan whose pod loses the label by which its policy selects it, so that the plugin keeps it from
 /// nothing; gives the containers past the gate that were seen to start.
-async fn unpoliced(site: &Site, scan: impl Future<Output = Said>) -> (Said, Vec<String>) {
+async fn unpoliced(
+    site: &TestNamespace,
+    scan: impl Future<Output = ProgramOutput>,
+) -> (ProgramOutput, Vec<String>) {
     let pods = site.api::<Pod>();
     let mut started = Vec::new();
     let disturb = async {
@@ -440,15 +464,15 @@ async fn unpoliced(site: &Site, scan: impl Future<Output = Said>) -> (Said, Vec<
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let said = tokio::select! {
-        said = scan => said,
+    let output = tokio::select! {
+        output = scan => output,
         () = disturb => unreachable!("it never ends"),
     };
-    (said, started)
+    (output, started)
 }
 
 /// Takes the label from the scan's pod.
-pub(crate) async fn unlabel(site: &Site, pod: &str) {
+pub(crate) async fn unlabel(site: &TestNamespace, pod: &str) {
     let bare = json!({"metadata": {"labels": {LABEL: null}}});
     let (pods, params) = (site.api::<Pod>(), PatchParams::default());
     let _ = pods.patch(pod, &params, &Patch::Merge(&bare)).await;

@@ -9,7 +9,7 @@ use kube::{
     api::{DeleteParams, ListParams, PostParams},
 };
 use scanner_tests::{
-    Site, eventually,
+    TestNamespace, eventually,
     fault::{Fault, Proxy},
     lab_only,
     program::{probe_image, program},
@@ -31,7 +31,7 @@ async fn quota_limits_default_deny_and_pull_secrets_of_the_namespace_are_kept() 
     if lab_only() {
         return;
     }
-    let site = Site::new("sidecar-rules").await;
+    let site = TestNamespace::new("sidecar-rules").await;
     let params = PostParams::default();
     let limits: LimitRange = of(json!({"metadata": {"name": "limits"}, "spec": {"limits": [{
         "type": "Container",
@@ -65,9 +65,9 @@ async fn quota_limits_default_deny_and_pull_secrets_of_the_namespace_are_kept() 
         run(&site, &["sidecar", "pulled"]),
         run(&site, &["sidecar", "pulled", "--inert"])
     );
-    for said in [&clone, &inert] {
-        assert_eq!(said.code, 1, "{said:?}");
-        let objects = said.json()["plan"]["objects"].to_string();
+    for output in [&clone, &inert] {
+        assert_eq!(output.code, 1, "{output:?}");
+        let objects = output.json()["plan"]["objects"].to_string();
         assert!(objects.contains("imagePullSecrets"), "{objects}");
     }
     quotas
@@ -83,11 +83,11 @@ async fn quota_limits_default_deny_and_pull_secrets_of_the_namespace_are_kept() 
 }
 
 #[tokio::test]
-async fn a_clone_that_ends_and_an_image_that_cannot_be_pulled_are_told_soon() {
+async fn a_clone_that_ends_and_an_image_that_cannot_be_pulled_are_reported_soon() {
     if lab_only() {
         return;
     }
-    let site = Site::new("sidecar-trouble").await;
+    let site = TestNamespace::new("sidecar-trouble").await;
     // It runs only where it finds what its clone does not get.
     let needy = json!({
         "volumes": [{"name": "host", "hostPath": {"path": "/etc"}}],
@@ -103,9 +103,9 @@ async fn a_clone_that_ends_and_an_image_that_cannot_be_pulled_are_told_soon() {
         run(&site, &["sidecar", "needy", "--lease", "120"]),
         run(&site, &["image", "localhost:1/absent:1", "--lease", "120"]),
     );
-    for said in [&ended, &absent] {
-        // Neither a pod nor its policy is left, which the exit code below would tell otherwise.
-        assert_eq!(said.json()["post_scan"]["shown"], true, "{said:?}");
+    for output in [&ended, &absent] {
+        // Neither a pod nor its policy is left, which the exit code below would otherwise show.
+        assert_eq!(output.json()["post_scan"]["verified"], true, "{output:?}");
     }
     assert_eq!(ended.code, 3, "{ended:?}");
     assert!(ended.out.contains("the clone ended"), "{ended:?}");
@@ -113,7 +113,7 @@ async fn a_clone_that_ends_and_an_image_that_cannot_be_pulled_are_told_soon() {
     assert_eq!(absent.code, 3, "{absent:?}");
     assert!(absent.out.contains("can pull the image"), "{absent:?}");
     assert!(absent.out.contains("connection refused"), "{absent:?}");
-    // The events of the node tell it at once, or the pod's status, if it is the first to.
+    // The events of the node report it at once, or the pod's status, if it is the first to.
     let soon = ["the node says: ", "ImagePullBackOff", "ErrImagePull"];
     assert!(soon.iter().any(|w| absent.out.contains(w)), "{absent:?}");
     nothing_left(&site).await;
@@ -125,18 +125,21 @@ async fn isolation_that_is_taken_away_during_the_scan_makes_it_fail() {
     if lab_only() {
         return;
     }
-    let (policy, label) = tokio::join!(Site::new("sidecar-removed"), Site::new("sidecar-label"));
+    let (policy, label) = tokio::join!(
+        TestNamespace::new("sidecar-removed"),
+        TestNamespace::new("sidecar-label")
+    );
     let (removed, relabelled) = tokio::join!(
         async { tokio::join!(run(&policy, &["sidecar", "web"]), undo(&policy, false)).0 },
         async { tokio::join!(run(&label, &["sidecar", "web"]), undo(&label, true)).0 },
     );
-    for (said, why) in [
+    for (output, why) in [
         (&removed, "removed by someone else"),
         (&relabelled, "labels by which policies select"),
     ] {
-        assert_eq!(said.code, 3, "{said:?}");
-        assert!(said.out.contains(why), "{said:?}");
-        assert!(said.json()["findings"].is_null());
+        assert_eq!(output.code, 3, "{output:?}");
+        assert!(output.out.contains(why), "{output:?}");
+        assert_eq!(output.json()["findings"], json!([]));
     }
     for site in [policy, label] {
         nothing_left(&site).await;
@@ -145,7 +148,7 @@ async fn isolation_that_is_taken_away_during_the_scan_makes_it_fail() {
 }
 
 /// Once the pod is past its gate, takes its label from it, or removes its policy.
-async fn undo(site: &Site, label: bool) {
+async fn undo(site: &TestNamespace, label: bool) {
     let ours = ListParams::default().labels("secure-scan.io/scan");
     let (pods, policies) = (site.api::<Pod>(), site.api::<NetworkPolicy>());
     let pod = eventually("a running pod of the scan", async || {
@@ -166,11 +169,11 @@ async fn undo(site: &Site, label: bool) {
 }
 
 #[tokio::test]
-async fn a_right_that_the_operator_lacks_is_named_before_anything_is_made() {
+async fn a_right_that_the_operator_does_not_have_is_named_before_anything_is_created() {
     if lab_only() {
         return;
     }
-    let site = Site::new("sidecar-rights").await;
+    let site = TestNamespace::new("sidecar-rights").await;
     let rules = [
         ("", "*", "*"),
         ("batch", "*", "*"),
@@ -192,12 +195,13 @@ async fn a_right_that_the_operator_lacks_is_named_before_anything_is_made() {
     ];
     let mut all = args.to_vec();
     all.extend(["--probe-image", &probe, "-o", "json"]);
-    let said: scanner_tests::program::Said = program(&all).output().await.expect("starts").into();
-    assert_eq!(said.code, 3, "{said:?}");
-    let told = format!("{}{}", said.out, said.err);
+    let output: scanner_tests::program::ProgramOutput =
+        program(&all).output().await.expect("starts").into();
+    assert_eq!(output.code, 3, "{output:?}");
+    let text = format!("{}{}", output.out, output.err);
     assert!(
-        told.contains("networkpolicies") && told.contains("delete"),
-        "{told}"
+        text.contains("networkpolicies") && text.contains("delete"),
+        "{text}"
     );
     nothing_left(&site).await;
     site.remove().await;

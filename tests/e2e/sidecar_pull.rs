@@ -12,8 +12,8 @@ use nix::{
     unistd::Pid,
 };
 use scanner_tests::{
-    Site, lab_only,
-    program::{Said, probe_image, program},
+    TestNamespace, lab_only,
+    program::{ProgramOutput, probe_image, program},
 };
 use serde_json::json;
 use tokio::{net::TcpListener, time::sleep};
@@ -25,7 +25,7 @@ async fn an_interrupt_while_a_node_pulls_leaves_nothing() {
     if lab_only() {
         return;
     }
-    let site = Site::new("sidecar-pulls").await;
+    let site = TestNamespace::new("sidecar-pulls").await;
     // A registry that takes the call and never answers: the node is busy for as long as this test wants.
     let registry = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = registry.local_addr().expect("address").port();
@@ -45,13 +45,13 @@ async fn an_interrupt_while_a_node_pulls_leaves_nothing() {
     let (held, _) = registry.accept().await.expect("the node asks");
     let pid = child.id().and_then(|id| i32::try_from(id).ok());
     kill(Pid::from_raw(pid.expect("it runs")), Signal::SIGINT).expect("signal");
-    let said = Said::from(child.wait_with_output().await.expect("ends"));
+    let output = ProgramOutput::from(child.wait_with_output().await.expect("ends"));
     nothing_left(&site).await;
     drop(held);
-    assert_eq!(said.code, 3, "{said:?}");
+    assert_eq!(output.code, 3, "{output:?}");
     assert!(
-        said.out.contains("without waiting for its node"),
-        "{said:?}"
+        output.out.contains("without waiting for its node"),
+        "{output:?}"
     );
     site.remove().await;
 }
@@ -61,7 +61,7 @@ async fn the_isolation_stays_as_long_as_the_pod() {
     if lab_only() {
         return;
     }
-    let site = Site::new("sidecar-held").await;
+    let site = TestNamespace::new("sidecar-held").await;
     let ours = ListParams::default().labels("secure-scan.io/scan");
     let (pods, params) = (site.api::<Pod>(), PatchParams::default());
     let hold = async {
@@ -76,9 +76,9 @@ async fn the_isolation_stays_as_long_as_the_pod() {
         }
     };
     let args = ["image", "lab.local/busybox:1", "--lease", "60"];
-    let (said, name) = tokio::join!(run(&site, &args), hold);
-    assert_eq!(said.code, 5, "{said:?}");
-    assert!(said.out.contains("its isolation stays"), "{said:?}");
+    let (output, name) = tokio::join!(run(&site, &args), hold);
+    assert_eq!(output.code, 5, "{output:?}");
+    assert!(output.out.contains("its isolation stays"), "{output:?}");
     let policy = site.api::<NetworkPolicy>().get(&name).await;
     policy.expect("the pod is there, and so is its isolation");
     let lease = site.api::<Job>().get(&name).await;

@@ -7,7 +7,7 @@ use fake_sigstore::{Ask, IDENTITY, ISSUER, SIGN, Sigstore, envelope, statement};
 use futures_util::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 use rcgen::KeyPair;
-use scanner_tests::{Site, program::Said};
+use scanner_tests::{TestNamespace, program::ProgramOutput};
 use serde_json::{Value, json};
 
 use crate::gates::{decision, written};
@@ -15,7 +15,7 @@ use crate::gates::{decision, written};
 const OTHER: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
 /// The digest that the node reports for pod `web`.
-async fn running(site: &Site) -> String {
+async fn running(site: &TestNamespace) -> String {
     let pod = site.api::<Pod>().get("web").await.expect("pod");
     let statuses = pod.status.and_then(|s| s.container_statuses);
     let id = statuses.expect("statuses")[0].image_id.clone();
@@ -69,7 +69,7 @@ fn write(folder: &Path, digest: &str) {
     }
 }
 
-async fn scan(site: &Site, folder: &Path, args: &[&str]) -> Said {
+async fn scan(site: &TestNamespace, folder: &Path, args: &[&str]) -> ProgramOutput {
     let files = |arg: &&str| match arg.rsplit_once('.') {
         Some((_, "json" | "yaml" | "pub")) => folder.join(arg).to_string_lossy().into_owned(),
         _ => (*arg).to_owned(),
@@ -82,7 +82,7 @@ async fn scan(site: &Site, folder: &Path, args: &[&str]) -> Said {
 
 #[tokio::test]
 async fn a_signature_of_the_digest_that_runs_is_accepted_and_any_other_stops_the_scan() {
-    let site = Site::new("signed").await;
+    let site = TestNamespace::new("signed").await;
     let digest = running(&site).await;
     let folder = tempfile::tempdir().expect("folder");
     let folder = folder.path();
@@ -134,16 +134,16 @@ async fn a_signature_of_the_digest_that_runs_is_accepted_and_any_other_stops_the
         (
             vec!["--policy", "must-identity.yaml"],
             false,
-            "--signature-bundle",
+            "no signature was given to verify, and the policy says who must have signed",
         ),
     ];
     let plain = scan(&site, folder, &[]);
     let scans = join_all(rows.iter().map(|(args, ..)| scan(&site, folder, args)));
     let (plain, scans) = tokio::join!(plain, scans);
-    for ((args, accepted, reason), said) in rows.iter().zip(scans) {
+    for ((args, accepted, reason), output) in rows.iter().zip(scans) {
         let code = if *accepted { plain.code } else { 4 };
-        assert_eq!(said.code, code, "{args:?}: {said:?}");
-        let report = said.json();
+        assert_eq!(output.code, code, "{args:?}: {output:?}");
+        let report = output.json();
         let made = &decision(&report["gates"], "image-signature")["decision"];
         let (kind, text) = if *accepted {
             ("allow", &made["evidence"])

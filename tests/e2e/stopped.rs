@@ -5,10 +5,11 @@
 use std::time::{Duration, Instant};
 
 use scanner_tests::{
-    Site, eventually,
+    TestNamespace, eventually,
     part::Stopped,
-    program::{Said, probe_image, program},
+    program::{ProgramOutput, probe_image, program},
 };
+use serde_json::json;
 use tokio::process::Child;
 
 use crate::sidecar::{network, nothing_left, run};
@@ -24,7 +25,7 @@ const WAYS: [(&[&str], &str, &str); 4] = [
 /// Seconds of a lease: the shortest.
 const LEASE: &str = "30";
 
-fn start(site: &Site, way: &[&str]) -> Child {
+fn start(site: &TestNamespace, way: &[&str]) -> Child {
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let probe = probe_image();
     let mut args = way.to_vec();
@@ -36,7 +37,7 @@ fn start(site: &Site, way: &[&str]) -> Child {
     program(&args).spawn().expect("it starts")
 }
 
-async fn has(site: &Site, kind: &str) {
+async fn has(site: &TestNamespace, kind: &str) {
     eventually(kind, async || {
         let found = site.leftovers().await;
         found.iter().any(|o| o.starts_with(kind)).then_some(())
@@ -44,7 +45,7 @@ async fn has(site: &Site, kind: &str) {
     .await;
 }
 
-async fn reap(site: &Site) -> Said {
+async fn reap(site: &TestNamespace) -> ProgramOutput {
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let args = ["reap", "-n", &site.namespace, "--context", &context];
     let mut command = program(&args);
@@ -53,7 +54,7 @@ async fn reap(site: &Site) -> Said {
 }
 
 /// Kills a scan in the middle.
-async fn kill(site: &Site, way: &[&str], sign: &str) {
+async fn kill(site: &TestNamespace, way: &[&str], sign: &str) {
     let mut scan = start(site, way);
     has(site, sign).await;
     scan.kill().await.expect("it is killed");
@@ -64,7 +65,7 @@ async fn kill(site: &Site, way: &[&str], sign: &str) {
 async fn without_controllers_scans_clean_up_and_reap_removes_what_killed_ones_left() {
     let mut sites = Vec::new();
     for (nth, (_, image, _)) in WAYS.iter().enumerate() {
-        let site = Site::new(&format!("stopped{nth}")).await;
+        let site = TestNamespace::new(&format!("stopped{nth}")).await;
         site.remove_pod("web").await;
         eventually("the pod is gone", async || {
             let pods = site.api::<k8s_openapi::api::core::v1::Pod>();
@@ -75,7 +76,10 @@ async fn without_controllers_scans_clean_up_and_reap_removes_what_killed_ones_le
         site.pod_of("web", image, "Running").await;
         sites.push(site);
     }
-    let (late, ours) = tokio::join!(Site::new("stopped-late"), Site::new("stopped-ours"));
+    let (late, ours) = tokio::join!(
+        TestNamespace::new("stopped-late"),
+        TestNamespace::new("stopped-ours")
+    );
     for (site, (way, _, sign)) in sites.iter().zip(WAYS) {
         kill(site, way, sign).await;
     }
@@ -85,16 +89,16 @@ async fn without_controllers_scans_clean_up_and_reap_removes_what_killed_ones_le
     let controllers = Stopped::part("controllers");
 
     // One that was under way needs nobody to clean up after it.
-    let said: Said = going.wait_with_output().await.expect("it ends").into();
-    assert_eq!(said.code, 1, "{said:?}");
+    let output: ProgramOutput = going.wait_with_output().await.expect("it ends").into();
+    assert_eq!(output.code, 1, "{output:?}");
     nothing_left(&ours).await;
 
     // One that comes now makes nothing but its lease, and takes that away.
     let scan = start(&late, &["container", "web"]);
-    let said: Said = scan.wait_with_output().await.expect("it ends").into();
-    assert_eq!(said.code, 3, "{said:?}");
-    let hint = said.json()["failure"]["hint"].to_string();
-    assert!(hint.contains("Job controller"), "{said:?}");
+    let output: ProgramOutput = scan.wait_with_output().await.expect("it ends").into();
+    assert_eq!(output.code, 3, "{output:?}");
+    let hint = output.json()["failure"]["hint"].to_string();
+    assert!(hint.contains("Job controller"), "{output:?}");
     nothing_left(&late).await;
 
     // Those that were killed stay after their leases, and reap takes each object of them.
@@ -108,10 +112,10 @@ async fn without_controllers_scans_clean_up_and_reap_removes_what_killed_ones_le
         let pods = left.iter().filter(|o| o.starts_with("Pod")).count();
         assert!(left.len() >= 2, "{left:?}");
         assert_eq!(&site.leftovers().await, left, "who removed it?");
-        let said = reap(site).await;
-        assert_eq!(said.code, 0, "{said:?}");
+        let output = reap(site).await;
+        assert_eq!(output.code, 0, "{output:?}");
         let removed = format!("{} removed", left.len());
-        assert!(said.out.contains(&removed), "{removed}: {said:?}");
+        assert!(output.out.contains(&removed), "{removed}: {output:?}");
         // A pod takes its time to end.
         site.nothing_left(if pods > 0 { 40 } else { 0 }).await;
     }
@@ -124,19 +128,23 @@ async fn without_controllers_scans_clean_up_and_reap_removes_what_killed_ones_le
 #[ignore = "stops the lab's network plugin, so it runs alone"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_network_plugin_isolation_is_never_said_to_hold() {
-    let site = Site::new("stopped-net").await;
+    let site = TestNamespace::new("stopped-net").await;
     let plugin = Stopped::part("netpol");
-    let told = run(&site, &["sidecar", "web"]).await;
-    assert_eq!(told.code, 1, "{told:?}");
-    assert_eq!(network(&told.json())["state"], "not_held", "{told:?}");
+    let reported = run(&site, &["sidecar", "web"]).await;
+    assert_eq!(reported.code, 1, "{reported:?}");
+    assert_eq!(
+        network(&reported.json())["state"],
+        "not_held",
+        "{reported:?}"
+    );
     let stopped = run(&site, &["sidecar", "web", "--require-isolation"]).await;
     assert_eq!(stopped.code, 3, "{stopped:?}");
-    assert!(stopped.json()["findings"].is_null(), "{stopped:?}");
+    assert_eq!(stopped.json()["findings"], json!([]), "{stopped:?}");
     nothing_left(&site).await;
     drop(plugin);
     eventually("the plugin acts again", async || {
-        let said = run(&site, &["sidecar", "web"]).await;
-        (network(&said.json())["state"] == "done").then_some(())
+        let output = run(&site, &["sidecar", "web"]).await;
+        (network(&output.json())["state"] == "done").then_some(())
     })
     .await;
     site.remove().await;
@@ -144,22 +152,22 @@ async fn without_a_network_plugin_isolation_is_never_said_to_hold() {
 
 #[ignore = "stops the lab's node, so it runs alone"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_does_not_answer_ends_in_time_and_nothing_of_it_is_a_pass() {
-    let site = Site::new("stopped-node").await;
+async fn scans_of_a_node_that_does_not_answer_end_in_time_and_never_pass() {
+    let site = TestNamespace::new("stopped-node").await;
     let kubelet = Stopped::part("kubelet");
     let begun = Instant::now();
-    let ended = async |way: &[&str]| -> Said {
+    let ended = async |way: &[&str]| -> ProgramOutput {
         let scan = start(&site, way);
-        let said = scan.wait_with_output().await.expect("it ends").into();
-        assert!(begun.elapsed() < Duration::from_mins(3), "{said:?}");
-        said
+        let output = scan.wait_with_output().await.expect("it ends").into();
+        assert!(begun.elapsed() < Duration::from_mins(3), "{output:?}");
+        output
     };
     let (container, distroless, clone) = tokio::join!(
         ended(&["container", "web"]),
         ended(&["distroless", "web"]),
         ended(&["sidecar", "web"]),
     );
-    let failure = |said: &Said| said.json()["failure"].to_string();
+    let failure = |output: &ProgramOutput| output.json()["failure"].to_string();
     assert_eq!(container.code, 3, "{container:?}");
     assert!(failure(&container).contains("node did not answer"));
     // Its probe may still start, once the node is back.
@@ -167,8 +175,8 @@ async fn a_node_that_does_not_answer_ends_in_time_and_nothing_of_it_is_a_pass() 
     assert!(failure(&distroless).contains("events of the pod"));
     assert_eq!(clone.code, 3, "{clone:?}");
     assert!(failure(&clone).contains("lab-node has not taken it up"));
-    for said in [container, distroless, clone] {
-        assert!(said.json()["findings"].is_null(), "{said:?}");
+    for output in [container, distroless, clone] {
+        assert_eq!(output.json()["findings"], json!([]), "{output:?}");
     }
     drop(kubelet);
     site.nothing_left(60).await;
@@ -177,13 +185,13 @@ async fn a_node_that_does_not_answer_ends_in_time_and_nothing_of_it_is_a_pass() 
 
 #[ignore = "stops the lab's scheduler, so it runs alone"]
 #[tokio::test]
-async fn a_pod_that_no_node_takes_is_told_and_goes() {
-    let site = Site::new("stopped-queue").await;
+async fn a_pod_that_no_node_takes_is_reported_and_removed() {
+    let site = TestNamespace::new("stopped-queue").await;
     let scheduler = Stopped::part("scheduler");
     let scan = start(&site, &["sidecar", "web"]);
-    let said: Said = scan.wait_with_output().await.expect("it ends").into();
-    assert_eq!(said.code, 3, "{said:?}");
-    let failure = said.json()["failure"].to_string();
+    let output: ProgramOutput = scan.wait_with_output().await.expect("it ends").into();
+    assert_eq!(output.code, 3, "{output:?}");
+    let failure = output.json()["failure"].to_string();
     assert!(
         failure.contains("no scheduler has looked at it"),
         "{failure}"

@@ -8,15 +8,14 @@
     reason = "an example program talks to its user"
 )]
 
-use std::{env, error::Error};
+use std::{env, error::Error, sync::Arc};
 
 use scanner_core::{
     event::{Event, Observer},
-    finding::{CheckStatus, Severity},
     target::{PodSelection, TargetRequest},
 };
-use scanner_k8s::{Cluster, PreparedScan, ScanRequest, Strategy};
-use scanner_policy::{Profile, builtin};
+use scanner_k8s::{Cluster, PreparedScan, ScanRequest};
+use scanner_policy::Profile;
 
 struct Stages;
 
@@ -39,31 +38,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
         pod: PodSelection::Name(pod.ok_or("expected a pod")?.parse()?),
         container: None,
     };
-    let text = builtin::find("container-baseline").ok_or("no such profile")?;
-    let profile = Profile::parse(text, "container-baseline")?;
+    let profile = Profile::shipped("container-baseline")?;
     let cluster = Cluster::kubeconfig(None, None).await?;
-    let request = ScanRequest {
-        strategy: Strategy::Container,
-        target,
-        profile: "container-baseline 1".into(),
-        lease_seconds: 300,
-        expected_digest: None,
-        policy: None,
-        threshold: Severity::Low,
-    };
+    let request = ScanRequest::new(target, Arc::new(profile));
     // Nothing is written up to here; `prepared.plan()` lists what `run` would do.
-    let prepared = PreparedScan::new(&cluster, &profile, request).await?;
+    let prepared = PreparedScan::new(&cluster, request).await?;
     let interrupt = async {
         // When this resolves the scan stops and cleans up; the report comes after that.
         let _ = tokio::signal::ctrl_c().await;
         "Ctrl-C".to_owned()
     };
-    let report = prepared.run(&profile, &Stages, interrupt).await;
+    let report = prepared.run(&Stages, interrupt).await;
     println!("{}", report.verdict.sentence());
-    for result in report.findings.iter().flat_map(|f| &f.results) {
-        if result.status == CheckStatus::Fail {
-            println!("{}: {}", result.severity, result.id);
-        }
+    for result in report.failed() {
+        println!("{}: {}: {}", result.severity, result.id, result.headline());
     }
     Ok(())
 }

@@ -4,21 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use scanner_core::{
-    AccessError, EnforcedControls, ScanEngine, ScanPlan, ScanStrategy, StrategyError, Target,
-    TargetAccess,
-    finding::{CheckResult, CheckStatus, Findings, ProfileRef, Severity},
+    AccessError, EnforcedControls, Evaluation, FailureKind, OpenContext, ScanEngine, ScanStrategy,
+    StrategyError, TargetAccess,
+    finding::{CheckResult, EngineRef, Findings, Severity},
     inventory::{AgentInfo, Inventory, InventoryRequest},
-    plan::PlannedCommand,
 };
 use scanner_k8s::{
-    Session,
+    ScanScope,
     api::exec::{ExecStream, Limits},
 };
 
 /// Runs `script` with `sh -s` as the scan's own identity.
 pub struct Script {
     /// The scan.
-    pub session: Arc<Session>,
+    pub scope: Arc<ScanScope>,
     /// The shell that is run.
     pub shell: &'static str,
     /// What it reads.
@@ -35,24 +34,22 @@ impl ScanStrategy for Script {
         "the target's own tools"
     }
 
-    fn commands(&self, _: &Target, _: &InventoryRequest) -> Vec<PlannedCommand> {
-        vec![]
-    }
-
     async fn open(
         &self,
-        plan: &ScanPlan,
-        _: &EnforcedControls,
-        _: &InventoryRequest,
+        _: &OpenContext<'_>,
+        controls: &EnforcedControls,
     ) -> Result<Box<dyn TargetAccess>, StrategyError> {
-        let opened = self.session.exec(&plan.target, &[self.shell, "-s"]).await;
+        let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+            StrategyError::new(FailureKind::Unknown, "cannot open").with_source(error)
+        };
+        let client = self.scope.credential().scan_client(controls);
+        let client = client.map_err(|error| failed(error.into()))?;
+        let opened = client
+            .exec(&self.scope.plan().target, &[self.shell, "-s"])
+            .await;
         match opened {
             Ok(stream) => Ok(Box::new(Access(stream, self.script))),
-            Err(error) => Err(StrategyError {
-                message: "cannot open".into(),
-                hint: None,
-                source: Some(Box::new(error)),
-            }),
+            Err(error) => Err(failed(error.into())),
         }
     }
 }
@@ -68,10 +65,8 @@ impl TargetAccess for Access {
             idle: Duration::from_secs(10),
         };
         let ran = self.0.run(self.1.as_bytes(), limits).await;
-        let out = ran.map_err(|error| AccessError {
-            message: "cannot collect".into(),
-            hint: None,
-            source: Some(Box::new(error)),
+        let out = ran.map_err(|error| {
+            AccessError::new(error.failure_kind(), "cannot collect").with_source(error)
         })?;
         Ok(Inventory {
             agent: AgentInfo {
@@ -91,37 +86,16 @@ impl TargetAccess for Access {
 pub struct Passes;
 
 impl ScanEngine for Passes {
+    fn reference(&self) -> EngineRef {
+        EngineRef::new("e2e", "1").with_title("E2E")
+    }
+
     fn request(&self) -> InventoryRequest {
         InventoryRequest::default()
     }
 
-    fn evaluate(&self, _: &Inventory) -> Findings {
-        Findings {
-            profile: ProfileRef {
-                name: "e2e".into(),
-                version: "1".into(),
-                title: "E2E".into(),
-                digest: String::new(),
-                inputs: std::collections::BTreeMap::default(),
-                selection: Vec::new(),
-            },
-            results: vec![CheckResult {
-                id: "passes".into(),
-                title: "Passes".into(),
-                severity: Severity::High,
-                status: CheckStatus::Pass,
-                message: String::new(),
-                evidence: vec![],
-                evidence_total: 0,
-                rationale: String::new(),
-                fix: String::new(),
-                limits: vec![],
-                tags: Vec::new(),
-                references: Vec::new(),
-                waiver: None,
-            }],
-            waivers: None,
-            thresholds: None,
-        }
+    fn evaluate(&self, _: &Inventory, _: &Evaluation) -> Findings {
+        let check = CheckResult::new("passes", "Passes", Severity::High);
+        Findings::new(self.reference(), vec![check.pass()])
     }
 }

@@ -4,11 +4,11 @@ use kube::api::Request;
 use serde_json::Value;
 
 use crate::{
-    Site, eventually,
-    program::{Said, program},
+    TestNamespace, eventually,
+    program::{ProgramOutput, program},
 };
 
-/// A guard that covers one site's namespace alone.
+/// A guard that covers one test namespace alone.
 pub struct Guarded {
     /// Name of its policies.
     pub name: String,
@@ -17,7 +17,7 @@ pub struct Guarded {
 
 impl Guarded {
     /// Installs what `secure-scan guard render` prints, and waits until it refuses.
-    pub async fn install(site: &Site) -> Self {
+    pub async fn install(site: &TestNamespace) -> Self {
         let name = format!("guard-{}", site.namespace);
         let selector = format!("kubernetes.io/metadata.name={}", site.namespace);
         let args = [
@@ -28,10 +28,10 @@ impl Guarded {
             "--namespace-selector",
             &selector,
         ];
-        let said: Said = program(&args).output().await.expect("it starts").into();
-        assert_eq!(said.code, 0, "{said:?}");
+        let output: ProgramOutput = program(&args).output().await.expect("it starts").into();
+        assert_eq!(output.code, 0, "{output:?}");
         let mut objects = Vec::new();
-        for document in said.out.split("\n---\n") {
+        for document in output.out.split("\n---\n") {
             let object: Value = serde_saphyr::from_str(document).expect("YAML");
             let (group, kind) = (&object["apiVersion"], &object["kind"]);
             let plural = match kind.as_str().expect("kind") {
@@ -74,7 +74,7 @@ impl Guarded {
     }
 
     /// Changes a field of the first policy.
-    pub async fn change(&self, site: &Site, change: &Value) {
+    pub async fn change(&self, site: &TestNamespace, change: &Value) {
         let (path, object) = &self.objects[0];
         let name = object["metadata"]["name"].as_str().expect("name");
         let params = kube::api::PatchParams::default();
@@ -87,7 +87,7 @@ impl Guarded {
     }
 
     /// Removes it.
-    pub async fn remove(&self, site: &Site) {
+    pub async fn remove(&self, site: &TestNamespace) {
         for (path, object) in &self.objects {
             let name = object["metadata"]["name"].as_str().expect("name");
             let params = kube::api::DeleteParams::default();
@@ -101,9 +101,9 @@ impl Guarded {
     }
 }
 
-impl Site {
+impl TestNamespace {
     /// Runs `secure-scan guard` with `args` to its end.
-    pub async fn guard(&self, args: &[&str]) -> Said {
+    pub async fn guard(&self, args: &[&str]) -> ProgramOutput {
         let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
         let mut all = vec!["guard"];
         all.extend(args);

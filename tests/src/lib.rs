@@ -6,13 +6,14 @@
     reason = "helpers of tests: what fails here fails the test"
 )]
 
+pub mod by_hand;
 pub mod fake;
 pub mod fault;
 pub mod guarded;
+pub mod memory_reader;
 pub mod part;
 pub mod program;
 pub mod shell;
-pub mod thief;
 mod wait;
 
 pub use program::lab_only;
@@ -34,13 +35,13 @@ use kube::{
 };
 use scanner_core::{ScanPlan, Target, target::PodSelection, target::TargetRequest};
 use scanner_k8s::{
-    Cluster, Session, names,
+    Cluster, ScanScope, names,
     plan::{manifest, resolve::resolve},
 };
 use serde_json::{Value, json};
 
 /// A namespace with one running pod, on the cluster that `SCANNER_E2E_CONTEXT` names.
-pub struct Site {
+pub struct TestNamespace {
     /// The tests' own client.
     pub client: Client,
     /// The cluster, as secure-scan uses it.
@@ -49,7 +50,7 @@ pub struct Site {
     pub namespace: String,
 }
 
-impl Site {
+impl TestNamespace {
     /// Makes a namespace with a pod `web` that runs.
     pub async fn new(test: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -148,27 +149,15 @@ impl Site {
             .0
     }
 
-    /// A session for a scan of pod `web`.
-    pub async fn session(&self, lease_seconds: u32) -> Arc<Session> {
+    /// A scan of pod `web` that was planned and has created nothing yet.
+    pub async fn scan_scope(&self, lease_seconds: u32) -> Arc<ScanScope> {
         let target = self.target("web").await;
         let id = uuid::Uuid::new_v4().simple().to_string();
-        let plan = ScanPlan {
-            scan_id: id[..8].parse().expect("id"),
-            rules: vec![manifest::exec_rule(target.pod.as_str())],
-            target,
-            strategy: "exec".into(),
-            reason: None,
-            profile: "e2e".into(),
-            policy: None,
-            gates: vec![],
-            lease_seconds,
-            objects: vec![],
-            commands: vec![],
-            differences: vec![],
-            controls: vec![],
-            otherwise: None,
-        };
-        Session::new(self.cluster.begin(), plan)
+        let id = id[..8].parse().expect("id");
+        let mut plan = ScanPlan::new(id, target, "exec", "e2e");
+        plan.rules = vec![manifest::exec_rule(plan.target.pod.as_str())];
+        plan.lease_seconds = lease_seconds;
+        ScanScope::new(self.cluster.begin(), plan, None)
     }
 
     /// Every object that carries a scan's label.

@@ -15,10 +15,10 @@ use kube::{Api, api::PostParams};
 use serde_json::json;
 use tokio::process::{Child, Command};
 
-use crate::{Site, eventually};
+use crate::{TestNamespace, eventually};
 
-/// What a run of the program said and how it ended.
-pub struct Said {
+/// What a run of the program wrote and how it ended.
+pub struct ProgramOutput {
     /// Exit code; -1 when it was killed.
     pub code: i32,
     /// Standard output.
@@ -28,15 +28,22 @@ pub struct Said {
 }
 
 /// What went wrong first, and only then the rest: a log may keep no more than the beginning.
-impl fmt::Debug for Said {
+impl fmt::Debug for ProgramOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "exit code {}, and said:\n{}", self.code, self.err)?;
+        writeln!(f, "exit code {}, and wrote:\n{}", self.code, self.err)?;
         let Ok(report) = serde_json::from_str::<serde_json::Value>(&self.out) else {
             return f.write_str(&self.out);
         };
         writeln!(f, "failure: {}", report["failure"])?;
         for control in report["controls"].as_array().into_iter().flatten() {
-            let stages = ["enforced", "verified", "released", "release_verified"];
+            let stages = [
+                "enforced",
+                "verified",
+                "granted",
+                "revoked",
+                "released",
+                "release_verified",
+            ];
             for stage in stages
                 .iter()
                 .map(|s| &control[s])
@@ -49,7 +56,7 @@ impl fmt::Debug for Said {
     }
 }
 
-impl From<Output> for Said {
+impl From<Output> for ProgramOutput {
     fn from(output: Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
@@ -59,7 +66,7 @@ impl From<Output> for Said {
     }
 }
 
-impl Said {
+impl ProgramOutput {
     /// Standard output as JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).expect("standard output is JSON")
@@ -80,28 +87,28 @@ pub fn program(args: &[&str]) -> Command {
     command
 }
 
-impl Site {
-    /// Arguments of a scan in this site's namespace.
+impl TestNamespace {
+    /// Arguments of a scan in this test namespace.
     fn arguments<'a>(&'a self, context: &'a str, args: &[&'a str]) -> Vec<&'a str> {
         let mut all = vec!["container", "-n", &self.namespace, "--context", context];
         all.extend(args);
         all
     }
 
-    /// Runs `secure-scan container` in this site's namespace to its end.
-    pub async fn run(&self, args: &[&str]) -> Said {
+    /// Runs `secure-scan container` in this test namespace to its end.
+    pub async fn run(&self, args: &[&str]) -> ProgramOutput {
         let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
         let mut command = program(&self.arguments(&context, args));
         command.output().await.expect("the program starts").into()
     }
 
-    /// Runs `secure-scan distroless` with the lab's probe in this site's namespace to its end.
-    pub async fn probe(&self, args: &[&str]) -> Said {
+    /// Runs `secure-scan distroless` with the lab's probe in this test namespace to its end.
+    pub async fn probe(&self, args: &[&str]) -> ProgramOutput {
         self.probe_of(&probe_image(), args).await
     }
 
     /// The same with another image of the probe.
-    pub async fn probe_of(&self, image: &str, args: &[&str]) -> Said {
+    pub async fn probe_of(&self, image: &str, args: &[&str]) -> ProgramOutput {
         let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
         let mut all = self.arguments(&context, args);
         all[0] = "distroless";
@@ -109,15 +116,15 @@ impl Site {
         program(&all).output().await.expect("it starts").into()
     }
 
-    /// Runs `secure-scan scan`, which picks the strategy, in this site's namespace to its end.
-    pub async fn auto(&self, args: &[&str]) -> Said {
+    /// Runs `secure-scan scan`, which picks the strategy, in this test namespace to its end.
+    pub async fn auto(&self, args: &[&str]) -> ProgramOutput {
         let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
         let mut all = self.arguments(&context, args);
         all[0] = "scan";
         program(&all).output().await.expect("it starts").into()
     }
 
-    /// Starts `secure-scan container` in this site's namespace.
+    /// Starts `secure-scan container` in this test namespace.
     pub fn start(&self, args: &[&str]) -> Child {
         let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
         let mut command = program(&self.arguments(&context, args));
@@ -125,7 +132,7 @@ impl Site {
     }
 }
 
-impl Site {
+impl TestNamespace {
     /// Lets a service account of this namespace do (API group, resource, verb).
     pub async fn allow(&self, account: &str, rules: &[(&str, &str, &str)]) {
         let last = rules.last();
@@ -174,7 +181,7 @@ impl Site {
     }
 }
 
-impl Site {
+impl TestNamespace {
     /// A token of a service account of this namespace.
     pub async fn token(&self, account: &str) -> String {
         let request = json!({"spec": {"audiences": []}});
@@ -193,7 +200,7 @@ pub fn probe_image() -> String {
 }
 
 /// Whether this run is on a cluster without the lab's fixture images; says that a test is not run.
-#[expect(clippy::print_stderr, reason = "a test that is not run is told")]
+#[expect(clippy::print_stderr, reason = "a test that is not run is reported")]
 pub fn lab_only() -> bool {
     let other = std::env::var("SCANNER_E2E_IMAGE").is_ok();
     if other {

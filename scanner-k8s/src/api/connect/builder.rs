@@ -11,8 +11,8 @@ use kube::{
 use tokio::runtime::Handle;
 use tower::{BoxError, Layer, Service};
 
-use super::{Cluster, ConnectError, crypto_provider};
-use crate::api::transport::{GenericService, Settings, Transport, Wrap};
+use super::{cluster::Cluster, crypto_provider, error::ConnectError};
+use crate::api::transport::{GenericService, InMemory, Settings, Transport, Wrap};
 
 /// How every call names itself to the server.
 const USER_AGENT: &str = concat!("secure-scan/", env!("CARGO_PKG_VERSION"));
@@ -31,6 +31,7 @@ pub struct ClusterBuilder {
     system_roots: bool,
     searches_own_process: bool,
     wrap: Wrap,
+    memory: Option<InMemory>,
 }
 
 impl std::fmt::Debug for ClusterBuilder {
@@ -44,6 +45,40 @@ impl std::fmt::Debug for ClusterBuilder {
     }
 }
 
+impl Cluster {
+    /// The cluster that this process runs in, as its pod's service account. Sends nothing yet.
+    ///
+    /// It reads `KUBERNETES_SERVICE_HOST`, `KUBERNETES_SERVICE_PORT` and the files in
+    /// `/var/run/secrets/kubernetes.io/serviceaccount`.
+    ///
+    /// # Errors
+    ///
+    /// Fails outside of a pod, and as [`ClusterBuilder::build`] does.
+    pub fn in_cluster() -> Result<Self, ConnectError> {
+        ClusterBuilder::in_cluster()?.build()
+    }
+
+    /// The cluster of a context of a kubeconfig. Sends nothing yet, but runs the credential plugin of the
+    /// context's user, if it has one.
+    ///
+    /// Without a path it is `KUBECONFIG`, or `~/.kube/config`; without a context, the file's current one.
+    ///
+    /// # Errors
+    ///
+    /// Fails on an unusable kubeconfig, and as [`ClusterBuilder::build`] does.
+    pub async fn kubeconfig(
+        path: Option<&Path>,
+        context: Option<&str>,
+    ) -> Result<Self, ConnectError> {
+        ClusterBuilder::kubeconfig(path, context).await?.build()
+    }
+
+    /// A cluster by a configuration that the program made itself.
+    pub fn builder(config: Config) -> ClusterBuilder {
+        ClusterBuilder::new(config)
+    }
+}
+
 impl ClusterBuilder {
     pub(super) fn new(config: Config) -> Self {
         Self {
@@ -52,6 +87,7 @@ impl ClusterBuilder {
             system_roots: false,
             searches_own_process: false,
             wrap: Arc::new(ClientBuilder::build),
+            memory: None,
         }
     }
 
@@ -132,6 +168,13 @@ impl ClusterBuilder {
         self
     }
 
+    /// Reaches a fake cluster in this process's memory, in place of a server by TLS.
+    #[doc(hidden)]
+    pub fn in_memory(mut self, memory: InMemory) -> Self {
+        self.memory = Some(memory);
+        self
+    }
+
     /// The cluster. Sends nothing yet.
     ///
     /// # Errors
@@ -145,7 +188,7 @@ impl ClusterBuilder {
             Some(name) => named(&name).ok_or(ConnectError::UserAgent(name))?,
             None => HeaderValue::from_static(USER_AGENT),
         };
-        if !crypto_provider::is_decided() {
+        if self.memory.is_none() && !crypto_provider::is_decided() {
             return Err(ConnectError::NoCryptoProvider);
         }
         let settings = Settings {
@@ -153,9 +196,10 @@ impl ClusterBuilder {
             user_agent,
             searches_own_process: self.searches_own_process,
             runtime: Handle::try_current().map_err(|_| ConnectError::NoRuntime)?,
+            memory: self.memory,
         };
         let transport = Transport::new(config, settings).map_err(ConnectError::Client)?;
-        Ok(Cluster(Arc::new(transport)))
+        Ok(Cluster::new(transport))
     }
 }
 

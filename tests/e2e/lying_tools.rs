@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use scanner_tests::{Site, lab_only, program::Said};
+use scanner_tests::{TestNamespace, lab_only, program::ProgramOutput};
 use serde_json::Value;
 
 use super::hostile::{pod, prepared};
@@ -13,13 +13,13 @@ use super::hostile::{pod, prepared};
 fn replace(names: &str, script: &str) -> String {
     format!(
         "for t in {names}; do [ -e /usr/bin/$t ] && cp /usr/bin/$t /usr/bin/real-$t\n\
-         printf '%s\\n' '#!/bin/sh' '{script}' > /usr/bin/liar; chmod 755 /usr/bin/liar\n\
-         mv /usr/bin/liar /usr/bin/$t; done"
+         printf '%s\\n' '#!/bin/sh' '{script}' > /usr/bin/lying-tool; chmod 755 /usr/bin/lying-tool\n\
+         mv /usr/bin/lying-tool /usr/bin/$t; done"
     )
 }
 
 /// A pod with real tools beside a shell that has none built in.
-async fn debian(site: &Site, name: &str, prepare: &str) {
+async fn debian(site: &TestNamespace, name: &str, prepare: &str) {
     let script = format!("{prepare}\n: > /ready\nwhile :; do read -r x < /fifo; done");
     let script = format!("tail -f /dev/null &\nmkfifo /fifo\n{script}");
     prepared(
@@ -32,10 +32,10 @@ async fn debian(site: &Site, name: &str, prepare: &str) {
 }
 
 /// Ids of checks with that outcome.
-fn checks(said: &Said, outcome: &str) -> BTreeSet<String> {
-    let report: Value = serde_json::from_str(&said.out).unwrap_or_default();
-    let all = report["findings"]["results"].as_array();
-    let all = all.unwrap_or_else(|| unreachable!("{said:?}"));
+fn checks(output: &ProgramOutput, outcome: &str) -> BTreeSet<String> {
+    let report: Value = serde_json::from_str(&output.out).unwrap_or_default();
+    let all = report["findings"][0]["results"].as_array();
+    let all = all.unwrap_or_else(|| unreachable!("{output:?}"));
     let found = all.iter().filter(|f| f["status"] == outcome);
     found
         .map(|f| f["id"].as_str().unwrap_or_default().to_owned())
@@ -43,7 +43,7 @@ fn checks(said: &Said, outcome: &str) -> BTreeSet<String> {
 }
 
 /// Name, what is done to a tool, the section that needs it, and what is said of that section.
-fn told() -> [(&'static str, String, &'static str, &'static str); 6] {
+fn lies() -> [(&'static str, String, &'static str, &'static str); 6] {
     [
         (
             "find",
@@ -88,11 +88,11 @@ fn told() -> [(&'static str, String, &'static str, &'static str); 6] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lies_that_are_not_asked_for_change_nothing_and_others_are_told() {
+async fn lies_of_tools_that_are_not_used_change_nothing_and_other_lies_are_reported() {
     if lab_only() {
         return;
     }
-    let site = Site::new("liars").await;
+    let site = TestNamespace::new("lying").await;
     // Lies about what the collector does not take from a tool, and clocks that are wrong.
     let harmless = [
         (
@@ -120,7 +120,7 @@ async fn lies_that_are_not_asked_for_change_nothing_and_others_are_told() {
         ),
         ("kill", replace("kill killall timeout sleep", "exit 0")),
     ];
-    let told = told();
+    let lies = lies();
     let scan = async |name: &str, prepare: &str| {
         debian(&site, name, prepare).await;
         site.run(&[name, "-o", "json"]).await
@@ -129,24 +129,24 @@ async fn lies_that_are_not_asked_for_change_nothing_and_others_are_told() {
     let (failed, unknown) = (checks(&honest, "fail"), checks(&honest, "error"));
     assert!(honest.code == 1 && !failed.is_empty(), "{honest:?}");
     let one = join_all(harmless.iter().map(async |(name, prepare)| {
-        let said = scan(name, prepare).await;
-        let same = checks(&said, "fail") == failed && checks(&said, "error") == unknown;
+        let output = scan(name, prepare).await;
+        let same = checks(&output, "fail") == failed && checks(&output, "error") == unknown;
         (!same).then(|| {
             format!(
                 "{name}: {:?} {:?}",
-                checks(&said, "fail"),
-                checks(&said, "error")
+                checks(&output, "fail"),
+                checks(&output, "error")
             )
         })
     }));
-    let two = join_all(told.iter().map(async |(name, prepare, section, expected)| {
+    let two = join_all(lies.iter().map(async |(name, prepare, section, expected)| {
         let name = format!("lies-{name}");
-        let said = scan(&name, prepare).await;
-        let report: Value = serde_json::from_str(&said.out).unwrap_or_default();
+        let output = scan(&name, prepare).await;
+        let report: Value = serde_json::from_str(&output.out).unwrap_or_default();
         let coverage = &report["coverage"][section];
         let text = coverage.to_string();
-        let right = said.code != 0 && coverage["state"] != "complete" && text.contains(expected);
-        (!right).then(|| format!("{name}: code {}: {text}: {}", said.code, said.err))
+        let right = output.code != 0 && coverage["state"] != "complete" && text.contains(expected);
+        (!right).then(|| format!("{name}: code {}: {text}: {}", output.code, output.err))
     }));
     let (one, two) = tokio::join!(one, two);
     let wrong: Vec<String> = one.into_iter().chain(two).flatten().collect();
@@ -159,11 +159,11 @@ async fn lies_that_are_not_asked_for_change_nothing_and_others_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_is_played_back_is_refused_and_a_new_shell_is_told() {
+async fn a_replayed_answer_is_refused_and_a_new_shell_is_reported() {
     if lab_only() {
         return;
     }
-    let site = Site::new("replay").await;
+    let site = TestNamespace::new("replay").await;
     // Records the first answer; `swap` gives it the nonce of the scan that asks.
     let recorder = |swap: &str| {
         format!(
@@ -200,10 +200,10 @@ async fn an_answer_that_is_played_back_is_refused_and_a_new_shell_is_told() {
         let swap =
             "cp /bin/busybox /tmp/a; (while :; do cp /tmp/a /tmp/b; mv /tmp/b /bin/sh; done) &";
         pod(&site, "moving", swap).await;
-        let said = site.run(&["moving", "-o", "json"]).await;
-        assert!([1, 3].contains(&said.code), "{said:?}");
-        if said.code == 1 {
-            assert!(said.out.contains("file /bin/sh changed"), "{said:?}");
+        let output = site.run(&["moving", "-o", "json"]).await;
+        assert!([1, 3].contains(&output.code), "{output:?}");
+        if output.code == 1 {
+            assert!(output.out.contains("file /bin/sh changed"), "{output:?}");
         }
     };
     tokio::join!(replays, moving);

@@ -5,8 +5,8 @@ use std::{future::pending, time::Duration};
 use futures_util::future::join_all;
 use k8s_openapi::api::{core::v1::Secret, rbac::v1::Role};
 use kube::api::{Patch, PatchParams, PostParams};
-use scanner_core::report::{AuditOutcome, Verdict};
-use scanner_tests::{Site, eventually};
+use scanner_core::{Verdict, report::AuditOutcome};
+use scanner_tests::{TestNamespace, eventually};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -16,19 +16,19 @@ const SLOW: &str = "sleep 3; echo looked; exit 0\n";
 
 #[tokio::test]
 async fn an_interrupt_at_any_moment_leaves_nothing() {
-    let site = Site::new("moment").await;
+    let site = TestNamespace::new("moment").await;
     let scans = (0..24).map(|n| {
         let site = &site;
         async move {
-            let session = site.session(120).await;
+            let scope = site.scan_scope(120).await;
             let interrupt = async {
                 sleep(Duration::from_millis(n * 4)).await;
                 "SIGINT".to_owned()
             };
-            let report = scan(&session, "sh", SLOW, interrupt).await;
+            let report = scan(&scope, "sh", SLOW, interrupt).await;
             assert_eq!(report.verdict, Verdict::Failed, "{}", show(&report));
             // What the server was asked to make in that very moment is in the ledger.
-            let id = session.plan().scan_id.to_string();
+            let id = scope.plan().scan_id.to_string();
             let left = site.leftovers_of(&id).await;
             assert_eq!(left, Vec::<String>::new(), "after {} ms", n * 4);
         }
@@ -41,15 +41,18 @@ async fn an_interrupt_at_any_moment_leaves_nothing() {
 
 #[tokio::test]
 async fn a_label_in_another_namespace_is_seen() {
-    let (site, other) = tokio::join!(Site::new("label"), Site::new("label-other"));
-    let session = site.session(120).await;
-    let id = session.plan().scan_id.to_string();
+    let (site, other) = tokio::join!(
+        TestNamespace::new("label"),
+        TestNamespace::new("label-other")
+    );
+    let scope = site.scan_scope(120).await;
+    let id = scope.plan().scan_id.to_string();
     let forged = json!({"metadata": {"name": "forged", "labels": {"secure-scan.io/scan": id}}});
     let forged: Secret = serde_json::from_value(forged).unwrap();
     let params = PostParams::default();
     let made = other.api::<Secret>().create(&params, &forged).await;
     assert!(made.is_ok(), "{made:?}");
-    let report = scan(&session, "sh", "exit 0\n", pending()).await;
+    let report = scan(&scope, "sh", "exit 0\n", pending()).await;
     assert_eq!(
         report.verdict,
         Verdict::CleanupUnverified,
@@ -62,21 +65,21 @@ async fn a_label_in_another_namespace_is_seen() {
         "{text}"
     );
     let audit = report.post_scan.unwrap();
-    assert!(!audit.shown);
+    assert!(!audit.verified);
     let of = |id: &str| audit.checks.iter().find(|c| c.id == id).unwrap().outcome;
-    assert_eq!(of("ledger-empty"), AuditOutcome::Shown);
-    assert_eq!(of("no-labelled-object"), AuditOutcome::NotShown);
-    assert_eq!(of("token-refused"), AuditOutcome::Shown);
-    assert_eq!(of("no-credential-left"), AuditOutcome::Shown);
+    assert_eq!(of("ledger-empty"), AuditOutcome::Verified);
+    assert_eq!(of("no-labelled-object"), AuditOutcome::NotVerified);
+    assert_eq!(of("token-refused"), AuditOutcome::Verified);
+    assert_eq!(of("no-credential-left"), AuditOutcome::Verified);
     site.remove().await;
     other.remove().await;
 }
 
 #[tokio::test]
-async fn a_finalizer_on_an_object_of_the_scan_is_no_clean_end() {
-    let site = Site::new("finalizer").await;
-    let session = site.session(120).await;
-    let name = format!("secure-scan-{}", session.plan().scan_id);
+async fn a_finalizer_on_an_object_of_the_scan_is_not_a_clean_end() {
+    let site = TestNamespace::new("finalizer").await;
+    let scope = site.scan_scope(120).await;
+    let name = format!("secure-scan-{}", scope.plan().scan_id);
     let roles = site.api::<Role>();
     let params = PatchParams::default();
     let hold = async {
@@ -87,7 +90,7 @@ async fn a_finalizer_on_an_object_of_the_scan_is_no_clean_end() {
         })
         .await;
     };
-    let (report, ()) = tokio::join!(scan(&session, "sh", SLOW, pending()), hold);
+    let (report, ()) = tokio::join!(scan(&scope, "sh", SLOW, pending()), hold);
     let free = json!({"metadata": {"finalizers": null}});
     let freed = roles.patch(&name, &params, &Patch::Merge(&free)).await;
     assert!(freed.is_ok(), "the Role was held: {}", show(&report));
@@ -107,9 +110,9 @@ async fn a_finalizer_on_an_object_of_the_scan_is_no_clean_end() {
 
 #[tokio::test]
 async fn an_object_that_lost_its_label_is_still_seen() {
-    let site = Site::new("unlabelled").await;
-    let session = site.session(120).await;
-    let name = format!("secure-scan-{}", session.plan().scan_id);
+    let site = TestNamespace::new("unlabelled").await;
+    let scope = site.scan_scope(120).await;
+    let name = format!("secure-scan-{}", scope.plan().scan_id);
     let roles = site.api::<Role>();
     let params = PatchParams::default();
     let hide = async {
@@ -123,7 +126,7 @@ async fn an_object_that_lost_its_label_is_still_seen() {
         })
         .await;
     };
-    let (report, ()) = tokio::join!(scan(&session, "sh", SLOW, pending()), hide);
+    let (report, ()) = tokio::join!(scan(&scope, "sh", SLOW, pending()), hide);
     let free = json!({"metadata": {"finalizers": null}});
     let freed = roles.patch(&name, &params, &Patch::Merge(&free)).await;
     assert!(freed.is_ok(), "the Role was held: {}", show(&report));
@@ -132,6 +135,6 @@ async fn an_object_that_lost_its_label_is_still_seen() {
     assert!(text.contains("took the scan's label off it"), "{text}");
     let audit = report.post_scan.unwrap();
     let ledger = audit.checks.iter().find(|c| c.id == "ledger-empty");
-    assert_eq!(ledger.unwrap().outcome, AuditOutcome::NotShown, "{text}");
+    assert_eq!(ledger.unwrap().outcome, AuditOutcome::NotVerified, "{text}");
     site.remove().await;
 }
