@@ -23,7 +23,7 @@ pub(crate) use self::resolve::clean;
 use self::{
     inodes::{Body, File, Id, Inode, Inodes, ROOT},
     steps::Steps,
-    wanted::{DATABASES, FOLDERS, MAX_KEPT, MAX_TEXT, NAMED},
+    wanted::{DATABASES, FOLDERS, MAX_KEPT, MAX_TEXT, NAMED, is_read},
 };
 use crate::{
     root::bytes,
@@ -115,7 +115,7 @@ impl Layers {
             }
         }
         let every: Result<(), Errno> = self.inodes.each(ROOT, b"", |path, id| {
-            if apply::is_read(path, self.inodes.get(id).size) {
+            if is_read(path, self.inodes.get(id).size) {
                 want(id);
             }
             Ok(())

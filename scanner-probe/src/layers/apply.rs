@@ -17,7 +17,7 @@ use super::{
     wanted::{MAX_KEPT, is_read},
 };
 use crate::{
-    contents, language,
+    contents,
     tar::{Entry, Reader, Stream},
 };
 
