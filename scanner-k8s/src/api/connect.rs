@@ -12,6 +12,8 @@ use kube::Config;
 use scanner_core::audit::AuditLog;
 
 pub use super::transport::GenericService;
+#[doc(hidden)]
+pub use super::transport::InMemory;
 use super::{segment::Segment, transport::Transport};
 
 /// A cluster, and the operator's way to it. Cheap to clone; all clones share their connections, and hold

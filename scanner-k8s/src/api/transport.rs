@@ -1,6 +1,8 @@
 //! The connections to one API server, shared by everything that goes on there: one pool of connections
 //! for the operator, and one without any credential for the scans.
 
+mod in_memory;
+
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -19,6 +21,7 @@ use tokio::runtime::Handle;
 use tower::{BoxError, Layer as _, ServiceExt as _, util::BoxService};
 
 use super::record::AuditLayer;
+pub use in_memory::InMemory;
 
 /// What a program's own layers are put around: how kube sends a request.
 pub type GenericService = BoxService<Request<Body>, Response<Box<DynBody>>, BoxError>;
@@ -45,6 +48,8 @@ pub(super) struct Settings {
     pub(super) user_agent: HeaderValue,
     pub(super) searches_own_process: bool,
     pub(super) runtime: Handle,
+    /// Absent for every real cluster: it is reached by TLS.
+    pub(super) memory: Option<InMemory>,
 }
 
 impl Transport {
@@ -61,8 +66,11 @@ impl Transport {
         let shared = without_credential(&config);
         let _guard = settings.runtime.enter();
         Ok(Self {
-            operator: (settings.wrap)(ClientBuilder::try_from(config)?),
-            scan: (settings.wrap)(with_bearer(shared.clone())?),
+            operator: (settings.wrap)(stack(config, settings.memory.as_ref())?),
+            scan: (settings.wrap)(with_bearer(stack(
+                shared.clone(),
+                settings.memory.as_ref(),
+            )?)),
             config: shared,
             user_agent: settings.user_agent,
             searches_own_process: settings.searches_own_process,
@@ -151,11 +159,22 @@ fn without_credential(config: &Config) -> Config {
 #[derive(Clone)]
 struct Bearer(SecretString);
 
+/// How requests are sent: by TLS, or within this process.
+fn stack(
+    config: Config,
+    memory: Option<&InMemory>,
+) -> Result<ClientBuilder<GenericService>, kube::Error> {
+    match memory {
+        Some(memory) => memory.builder(&config),
+        None => ClientBuilder::try_from(config),
+    }
+}
+
 /// Innermost, so that an embedder's layers do not see a token.
-fn with_bearer(config: Config) -> Result<ClientBuilder<GenericService>, kube::Error> {
+fn with_bearer(builder: ClientBuilder<GenericService>) -> ClientBuilder<GenericService> {
     let layer =
         tower::layer::layer_fn(|inner: GenericService| inner.map_request(authorize).boxed());
-    Ok(ClientBuilder::try_from(config)?.with_layer(&layer))
+    builder.with_layer(&layer)
 }
 
 fn authorize(mut request: Request<Body>) -> Request<Body> {

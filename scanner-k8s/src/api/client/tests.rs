@@ -88,6 +88,7 @@ async fn an_exec_over_shared_connections_is_recorded_to_its_end() {
         }),
         user_agent: HeaderValue::from_static("acme/1"),
         searches_own_process: false,
+        memory: None,
         runtime: Handle::current(),
     };
     let config = Config::new(server.parse().unwrap());

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tower::{BoxError, Layer, Service};
 
 use super::{Cluster, ConnectError, crypto_provider};
-use crate::api::transport::{GenericService, Settings, Transport, Wrap};
+use crate::api::transport::{GenericService, InMemory, Settings, Transport, Wrap};
 
 /// How every call names itself to the server.
 const USER_AGENT: &str = concat!("secure-scan/", env!("CARGO_PKG_VERSION"));
@@ -31,6 +31,7 @@ pub struct ClusterBuilder {
     system_roots: bool,
     searches_own_process: bool,
     wrap: Wrap,
+    memory: Option<InMemory>,
 }
 
 impl std::fmt::Debug for ClusterBuilder {
@@ -52,6 +53,7 @@ impl ClusterBuilder {
             system_roots: false,
             searches_own_process: false,
             wrap: Arc::new(ClientBuilder::build),
+            memory: None,
         }
     }
 
@@ -132,6 +134,13 @@ impl ClusterBuilder {
         self
     }
 
+    /// Reaches a fake cluster in this process's memory, in place of a server by TLS.
+    #[doc(hidden)]
+    pub fn in_memory(mut self, memory: InMemory) -> Self {
+        self.memory = Some(memory);
+        self
+    }
+
     /// The cluster. Sends nothing yet.
     ///
     /// # Errors
@@ -145,7 +154,7 @@ impl ClusterBuilder {
             Some(name) => named(&name).ok_or(ConnectError::UserAgent(name))?,
             None => HeaderValue::from_static(USER_AGENT),
         };
-        if !crypto_provider::is_decided() {
+        if self.memory.is_none() && !crypto_provider::is_decided() {
             return Err(ConnectError::NoCryptoProvider);
         }
         let settings = Settings {
@@ -153,6 +162,7 @@ impl ClusterBuilder {
             user_agent,
             searches_own_process: self.searches_own_process,
             runtime: Handle::try_current().map_err(|_| ConnectError::NoRuntime)?,
+            memory: self.memory,
         };
         let transport = Transport::new(config, settings).map_err(ConnectError::Client)?;
         Ok(Cluster(Arc::new(transport)))

@@ -1,0 +1,199 @@
+//! What runs in the fake's containers: the shell that takes a collector's script, and the probe.
+
+mod canary;
+mod machine;
+mod request;
+mod wire;
+
+use std::time::Duration;
+
+use scanner_inventory::InventoryRequest;
+use serde_json::Value;
+
+use crate::{
+    Exec, Exit, FakeCluster,
+    exec::Place,
+    kubelet::Run,
+    target::{Shell, Target},
+};
+use request::Asked;
+
+/// Path of the probe in its image.
+const PROBE: &str = "/secure-scan-probe";
+/// How long a probe that waits stays when nobody ever came.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// What the main program of a container is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// The probe that waits for an exec, this many seconds at most.
+    Wait(u64),
+    /// The probe that holds a pod back until it is told to go, this many seconds at most.
+    Barrier(u64),
+    /// A program that is not in the image.
+    Missing,
+    /// Anything else: it runs for as long as its target says.
+    Other,
+}
+
+impl Program {
+    pub(crate) fn of(container: &Value) -> Self {
+        let words = ["command", "args"]
+            .into_iter()
+            .filter_map(|list| container[list].as_array());
+        let words: Vec<&str> = words.flatten().filter_map(Value::as_str).collect();
+        let seconds = |text: &str| text.parse().unwrap_or_default();
+        match words.as_slice() {
+            [PROBE, "wait", limit] => Self::Wait(seconds(limit)),
+            [PROBE, "barrier", limit] => Self::Barrier(seconds(limit)),
+            [program, ..] if program.ends_with("does-not-exist") => Self::Missing,
+            _ => Self::Other,
+        }
+    }
+
+    /// Runs to its end, and gives its exit code.
+    pub(crate) async fn run(self, run: Run, ends: Option<(i32, Duration)>) -> i32 {
+        let mut killed = run.life.subscribe();
+        let ended = async {
+            match self {
+                Self::Wait(limit) => wait(&run, Duration::from_secs(limit)).await,
+                Self::Barrier(limit) => {
+                    let mut life = run.life.subscribe();
+                    let told = life.wait_for(|life| life.told.is_some());
+                    let told = tokio::time::timeout(Duration::from_secs(limit), told).await;
+                    told.ok().and_then(|life| life.ok()?.told).unwrap_or(1)
+                }
+                Self::Missing => 128,
+                Self::Other => match ends {
+                    Some((code, after)) => {
+                        tokio::time::sleep(after).await;
+                        code
+                    }
+                    None => std::future::pending().await,
+                },
+            }
+        };
+        tokio::select! {
+            code = ended => code,
+            _ = killed.wait_for(|life| life.killed) => 137,
+        }
+    }
+}
+
+/// Ends when an exec came and went, when none came, or at the deadline.
+async fn wait(run: &Run, limit: Duration) -> i32 {
+    let mut life = run.life.subscribe();
+    let stay = async {
+        let came = life.wait_for(|life| life.came);
+        if tokio::time::timeout(GRACE, came).await.is_ok() {
+            let _ = life.wait_for(|life| life.execs == 0).await;
+        }
+    };
+    let _ = tokio::time::timeout(limit, stay).await;
+    0
+}
+
+/// Runs the command of one exec.
+pub(crate) async fn run(cluster: FakeCluster, place: Place, mut exec: Exec) -> Exit {
+    let command: Vec<String> = exec.command().to_vec();
+    let words: Vec<&str> = command.iter().map(String::as_str).collect();
+    let own = is_probe(&place);
+    match (words.as_slice(), own) {
+        ([PROBE, "collect", id, nonce, _], true) => {
+            let target = beside(&cluster, &place.pod, id);
+            match target {
+                Some(target) => answer_probe(&mut exec, &target, nonce).await,
+                None => failed(&mut exec, "no process of the target is visible: the node's runtime did not join its process namespace").await,
+            }
+        }
+        ([PROBE, "root", _, nonce, _], true) => {
+            let image = place.pod["spec"]["volumes"]
+                .as_array()
+                .into_iter()
+                .flatten();
+            let mut images = image.filter_map(|volume| volume["image"]["reference"].as_str());
+            match images.next() {
+                Some(image) => {
+                    let target = cluster.state().target_of_image(image);
+                    answer_probe(&mut exec, &target, nonce).await
+                }
+                None => failed(&mut exec, "cannot see the root: no such directory").await,
+            }
+        }
+        ([PROBE, "canary", _, addresses @ ..], true) => {
+            let addresses: Vec<String> = addresses.iter().map(|a| (*a).to_owned()).collect();
+            canary::run(&cluster, &place, &addresses, exec).await
+        }
+        ([program, ..], true) => Exit::not_found(program),
+        _ => of_target(&place.target, exec).await,
+    }
+}
+
+/// Whether the container is one of the probe's own.
+fn is_probe(place: &Place) -> bool {
+    let lists = ["containers", "initContainers", "ephemeralContainers"];
+    let all = lists
+        .iter()
+        .flat_map(|list| place.pod["spec"][*list].as_array().into_iter().flatten());
+    let mut own = all.filter(|c| c["name"] == place.container.as_str());
+    own.any(|c| c["command"][0] == PROBE)
+}
+
+/// What answers in the container of the pod whose runtime id is `id`.
+fn beside(cluster: &FakeCluster, pod: &Value, id: &str) -> Option<Target> {
+    let state = cluster.state();
+    let key = crate::store::Key::pod(
+        pod["metadata"]["namespace"].as_str()?,
+        pod["metadata"]["name"].as_str()?,
+    );
+    let pod = state.store.get(&key)?;
+    let lists = ["containerStatuses", "initContainerStatuses"];
+    let mut all = lists
+        .iter()
+        .flat_map(|list| pod["status"][*list].as_array().into_iter().flatten());
+    let found = all.find(|status| {
+        let full = status["containerID"].as_str().unwrap_or_default();
+        id.len() >= 12
+            && full.rsplit('/').next() == Some(id)
+            && status["state"]["running"].is_object()
+    })?;
+    Some(state.target(pod, found["name"].as_str()?))
+}
+
+async fn failed(exec: &mut Exec, message: &str) -> Exit {
+    exec.complain(format!("{message}\n").as_bytes()).await;
+    Exit::Code(1)
+}
+
+/// The probe: reads its request from standard input, and answers it.
+async fn answer_probe(exec: &mut Exec, target: &Target, nonce: &str) -> Exit {
+    let input = exec.stdin_to_end().await;
+    let Ok(request) = serde_json::from_slice::<InventoryRequest>(&input) else {
+        return failed(exec, "the request cannot be read").await;
+    };
+    let asked = Asked::of(&request, nonce);
+    exec.print(&wire::answer(target.inventory(), &asked)).await;
+    Exit::Code(0)
+}
+
+async fn of_target(target: &Target, mut exec: Exec) -> Exit {
+    let program = exec.command().first().cloned().unwrap_or_default();
+    let is_shell = matches!(program.as_str(), "/bin/sh" | "sh");
+    match target.shell() {
+        Shell::Custom(answer) => answer(exec).await,
+        Shell::Script(script) => script.clone().run(exec).await,
+        Shell::Collector if is_shell => {
+            let script = exec.stdin_to_end().await;
+            match Asked::of_script(&String::from_utf8_lossy(&script)) {
+                Some(asked) => {
+                    exec.print(&wire::answer(target.inventory(), &asked)).await;
+                    Exit::Code(0)
+                }
+                // Any other script does what a shell without commands does.
+                None => Exit::Code(0),
+            }
+        }
+        Shell::OfThisMachine if is_shell => machine::run(exec).await,
+        Shell::Absent | Shell::Collector | Shell::OfThisMachine => Exit::not_found(&program),
+    }
+}

@@ -1,0 +1,329 @@
+//! Writes an inventory as the agents do, in the wire format of `scanner_inventory::wire`.
+
+mod files;
+mod sockets;
+
+use std::{fmt::Write as _, io::Write as _};
+
+use scanner_inventory::{
+    Collected, Identity, Inventory, Package, PasswordState, Process, Section, changes::PART,
+    wire::FrameWriter,
+};
+
+use super::request::Asked;
+use files::file;
+use sockets::{connection, end, listener};
+
+/// Process id of the agent itself.
+const AGENT: i64 = 4_000_000;
+/// Names of capabilities by bit, as in `linux/capability.h`.
+const CAPABILITIES: &str = "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE \
+     NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE \
+     SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL \
+     SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE";
+
+/// The whole answer, frames and trailer.
+pub(super) fn answer(inventory: &Inventory, asked: &Asked) -> Vec<u8> {
+    let (nonce, mut text) = (&asked.nonce, String::new());
+    for section in &asked.sections {
+        let _ = writeln!(text, "@{nonce} section {section}");
+        write_section(inventory, *section, asked, &mut text);
+    }
+    if asked.changes {
+        let _ = writeln!(text, "@{nonce} section {PART}");
+        changes(inventory, &mut text);
+        text.push_str("!ok\n");
+    }
+    let _ = writeln!(text, "@{nonce} done {}", asked.sections.len());
+    let mut out = Vec::new();
+    let mut writer = FrameWriter::new(&mut out, nonce);
+    // Writing to memory does not fail.
+    let _ = writer.write_all(text.as_bytes());
+    let _ = writer.finish();
+    out
+}
+
+fn write_section(all: &Inventory, section: Section, asked: &Asked, out: &mut String) {
+    match section {
+        Section::Identity => one(&all.identity, out, identity),
+        Section::Files => one(&all.files, out, |files, out| {
+            for entry in files {
+                file(entry, out);
+            }
+            let named = asked
+                .paths
+                .iter()
+                .filter(|path| files.iter().all(|f| f.path != **path));
+            for path in named {
+                let _ = writeln!(out, "- {path}");
+            }
+        }),
+        Section::Users => each(&all.users, out, |u| {
+            let state = password(u.password);
+            format!(
+                "{state}:{}:{}:{}:{}:{}",
+                u.uid, u.gid, u.name, u.home, u.shell
+            )
+        }),
+        Section::Groups => each(&all.groups, out, |g| {
+            format!("{}:{}:{}", g.gid, g.name, g.members.join(","))
+        }),
+        Section::Shadow => {
+            each(&all.shadow, out, |s| {
+                format!("{}:{}:{}", password(s.password), s.algorithm, s.name)
+            });
+        }
+        Section::Processes => one(&all.processes, out, |processes, out| {
+            let _ = writeln!(out, "self {AGENT}");
+            let own = Process {
+                pid: AGENT,
+                name: "agent".into(),
+                ..Process::default()
+            };
+            for process in processes.iter().chain([&own]) {
+                write_process(process, out);
+            }
+        }),
+        Section::Listeners => each(&all.listeners, out, listener),
+        Section::Connections => each(&all.connections, out, connection),
+        Section::Mounts => each(&all.mounts, out, |m| {
+            let escaped = |text: &str| {
+                text.replace('\\', "\\134")
+                    .replace(' ', "\\040")
+                    .replace('\t', "\\011")
+            };
+            format!(
+                "{} {} {} {} 0 0",
+                escaped(&m.source),
+                escaped(&m.target),
+                m.fstype,
+                m.options.join(",")
+            )
+        }),
+        Section::Env => each(&all.env, out, |v| {
+            format!("{} {} {}", v.length, v.shape, v.name)
+        }),
+        Section::Commands => each(&all.commands, out, |c| format!("{} {}", c.name, c.path)),
+        Section::Packages => one(&all.packages, out, |packages, out| {
+            write_packages(packages, out);
+        }),
+        Section::LanguagePackages => each(&all.language_packages, out, |p| {
+            [&p.ecosystem, &p.name, &p.version, &p.license, &p.path]
+                .map(String::as_str)
+                .join("\t")
+        }),
+        Section::Os => one(&all.os, out, |os, out| {
+            let _ = writeln!(
+                out,
+                "ID={}\nVERSION_ID=\"{}\"\nPRETTY_NAME=\"{}\"",
+                os.id, os.version, os.name
+            );
+        }),
+        Section::Kernel => one(&all.kernel, out, |kernel, out| {
+            let writable = if kernel.proc_sys_writable {
+                "yes"
+            } else {
+                "no"
+            };
+            let _ = writeln!(
+                out,
+                "release {}\nlabel {}\nwritable {writable}",
+                kernel.release, kernel.lsm_label
+            );
+        }),
+        Section::Pod => out.push_str("!missing the cluster says it, not an agent\n"),
+    }
+}
+
+fn identity(who: &Identity, out: &mut String) {
+    let groups: Vec<String> = who.groups.iter().map(ToString::to_string).collect();
+    let (uid, gid) = (who.uid, who.gid);
+    let _ = write!(
+        out,
+        "/proc/self/status:Uid:\t{uid}\t{uid}\t{uid}\t{uid}\n/proc/self/status:Gid:\t{gid}\t{gid}\t{gid}\t{gid}\n\
+         /proc/self/status:Groups:\t{}\n/proc/self/status:CapEff:\t{}\n/proc/self/status:CapBnd:\t{}\n\
+         /proc/self/status:NoNewPrivs:\t{}\n/proc/self/status:Seccomp:\t{}\n",
+        groups.join(" "),
+        mask(&who.capabilities),
+        mask(&who.bounding),
+        u8::from(who.no_new_privs),
+        who.seccomp,
+    );
+}
+
+/// Writes the data of a section, and how it ended.
+fn one<T>(section: &Collected<T>, out: &mut String, write: impl FnOnce(&T, &mut String)) {
+    match section {
+        Collected::Complete { data } => {
+            write(data, out);
+            out.push_str("!ok\n");
+        }
+        Collected::Partial {
+            data,
+            reasons,
+            unreadable,
+        } => {
+            write(data, out);
+            let _ = writeln!(
+                out,
+                "!partial {unreadable} {}",
+                reasons.join("; ").replace('\n', " ")
+            );
+        }
+        Collected::Unavailable { reason } => {
+            let _ = writeln!(out, "!missing {}", reason.replace('\n', " "));
+        }
+        Collected::NotRequested => out.push_str("!missing the fake's inventory has none\n"),
+    }
+}
+
+fn each<T>(section: &Collected<Vec<T>>, out: &mut String, line: impl Fn(&T) -> String) {
+    one(section, out, |items, out| {
+        for item in items {
+            let _ = writeln!(out, "{}", line(item));
+        }
+    });
+}
+
+fn mask(names: &[String]) -> String {
+    let bit = |name: &String| {
+        let name = name.strip_prefix("CAP_").unwrap_or(name);
+        CAPABILITIES
+            .split_whitespace()
+            .position(|known| known == name)
+    };
+    let bits = names
+        .iter()
+        .filter_map(bit)
+        .fold(0_u64, |all, bit| all | 1 << bit);
+    format!("{bits:016x}")
+}
+
+fn password(state: PasswordState) -> &'static str {
+    match state {
+        PasswordState::Empty => "empty",
+        PasswordState::Locked => "locked",
+        PasswordState::Shadowed => "shadowed",
+        PasswordState::Hashed => "hashed",
+    }
+}
+
+fn write_process(process: &Process, out: &mut String) {
+    let (pid, uid, gid) = (process.pid, process.uid, process.gid);
+    for (key, value) in [
+        ("Name", process.name.clone()),
+        ("Pid", pid.to_string()),
+        ("PPid", process.ppid.to_string()),
+        ("Uid", format!("{uid}\t{uid}\t{uid}\t{uid}")),
+        ("Gid", format!("{gid}\t{gid}\t{gid}\t{gid}")),
+        ("CapEff", mask(&process.capabilities)),
+        ("CapBnd", mask(&process.bounding)),
+        ("NoNewPrivs", u8::from(process.no_new_privs).to_string()),
+        ("Seccomp", process.seccomp.to_string()),
+    ] {
+        let _ = writeln!(out, "/proc/{pid}/status:{key}:\t{value}");
+    }
+}
+
+fn write_packages(packages: &[Package], out: &mut String) {
+    for manager in ["dpkg", "apk", "rpm"] {
+        let of = packages.iter().filter(|package| package.manager == manager);
+        let of: Vec<&Package> = of.collect();
+        if of.is_empty() {
+            continue;
+        }
+        let _ = writeln!(out, "@{manager}");
+        let fields = if manager == "dpkg" {
+            ["Package", "Version", "Architecture"]
+        } else {
+            ["P", "V", "A"]
+        };
+        for package in of {
+            for (field, value) in
+                fields
+                    .iter()
+                    .zip([&package.name, &package.version, &package.arch])
+            {
+                let _ = writeln!(out, "{field}: {value}");
+            }
+        }
+    }
+}
+
+/// Two snapshots that are the same, of the processes that the inventory has.
+fn changes(inventory: &Inventory, out: &mut String) {
+    let _ = writeln!(out, "self {AGENT}");
+    let none = Vec::new();
+    let processes = inventory.processes.data().unwrap_or(&none);
+    let init = Process {
+        pid: 1,
+        name: "app".into(),
+        ..Process::default()
+    };
+    let init = Some(&init).filter(|_| processes.is_empty());
+    for when in ["b", "a"] {
+        for process in processes.iter().chain(init) {
+            let (pid, name, parent) = (process.pid, &process.name, process.ppid);
+            let _ = writeln!(
+                out,
+                "{when} p {pid} ({name}) S {parent} {}1",
+                "0 ".repeat(17)
+            );
+        }
+        for socket in inventory.listeners.data().into_iter().flatten() {
+            let place = end(&socket.address, socket.port);
+            let _ = writeln!(out, "{when} s {} {place} 1", socket.protocol);
+        }
+    }
+    let files = inventory.files.data().map_or(0, Vec::len).max(1);
+    let _ = writeln!(out, "same f {files}");
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_inventory::{InventoryRequest, parse};
+
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn what_is_written_is_what_a_scanner_reads() {
+        let request = InventoryRequest {
+            sections: Section::ALL.into_iter().collect(),
+            changes: true,
+            ..InventoryRequest::default()
+        };
+        let given = samples::healthy();
+        let bytes = answer(&given, &Asked::of(&request, "nonce"));
+        let read = parse::inventory("probe", &bytes, "nonce", &request).expect("an answer");
+        for (name, same) in [
+            ("identity", given.identity == read.identity),
+            ("files", given.files == read.files),
+            ("users", given.users == read.users),
+            ("groups", given.groups == read.groups),
+            ("shadow", given.shadow == read.shadow),
+            ("processes", given.processes == read.processes),
+            ("listeners", given.listeners == read.listeners),
+            ("connections", given.connections == read.connections),
+            ("mounts", given.mounts == read.mounts),
+            ("env", given.env == read.env),
+            ("commands", given.commands == read.commands),
+            ("packages", given.packages == read.packages),
+            (
+                "language packages",
+                given.language_packages == read.language_packages,
+            ),
+            ("os", given.os == read.os),
+            ("kernel", given.kernel == read.kernel),
+        ] {
+            assert!(same, "{name}: {given:?}\n{read:?}");
+        }
+        let changes = read.changes.data().expect("changes");
+        assert!(changes.differences.is_empty(), "{changes:?}");
+        assert!(
+            matches!(read.changes, Collected::Complete { .. }),
+            "{:?}",
+            read.changes
+        );
+    }
+}

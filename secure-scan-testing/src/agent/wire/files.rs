@@ -1,0 +1,50 @@
+//! Files: a line each, and lines of what is in them.
+
+use std::fmt::Write as _;
+
+use scanner_inventory::{FileEntry, FileKind};
+
+use super::mask;
+
+/// Writes one file.
+pub(super) fn file(entry: &FileEntry, out: &mut String) {
+    if !entry.exists {
+        let _ = writeln!(out, "- {}", entry.path);
+        return;
+    }
+    let kind = match entry.kind {
+        FileKind::File => 0o100_000,
+        FileKind::Directory => 0o040_000,
+        FileKind::Symlink => 0o120_000,
+        FileKind::BlockDevice => 0o060_000,
+        FileKind::CharDevice => 0o020_000,
+        FileKind::Fifo => 0o010_000,
+        FileKind::Socket => 0o140_000,
+    };
+    let mode = kind | entry.mode;
+    let _ = writeln!(
+        out,
+        "{mode:x} {} {} {} {}",
+        entry.uid, entry.gid, entry.size, entry.path
+    );
+    if entry.capabilities_known {
+        let bits = u64::from_str_radix(&mask(&entry.capabilities), 16).unwrap_or_default();
+        let words = [0x0200_0001, low(bits), 0, low(bits >> 32), 0];
+        let hex: String = if bits == 0 {
+            String::new()
+        } else {
+            words.iter().map(|w| hex::encode(w.to_le_bytes())).collect()
+        };
+        let _ = writeln!(out, "^{hex}");
+    }
+    if !entry.digest.is_empty() {
+        let _ = writeln!(out, "={}", entry.digest);
+    }
+    if !entry.link.is_empty() {
+        let _ = writeln!(out, ">{}", entry.link);
+    }
+}
+
+fn low(bits: u64) -> u32 {
+    u32::try_from(bits & 0xffff_ffff).unwrap_or_default()
+}

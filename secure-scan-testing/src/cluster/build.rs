@@ -1,0 +1,237 @@
+//! What is put into a fake cluster, and how it is told to behave.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{FakeCluster, OPERATOR, State};
+use crate::{
+    Fault, Pace, Target, controllers, defaults, identity::User, kinds::Kind, kubelet, rbac::Rule,
+    store::Key,
+};
+
+impl FakeCluster {
+    /// Adds a running pod, as `kubectl get pod -o json` shows it or with as little as a name, a container and its
+    /// image: what an API server, a scheduler and a node fill in is filled in. Its namespace is made where it is not
+    /// there.
+    ///
+    /// Until [`FakeCluster::answers`] says otherwise, its containers have a shell and answer with a small, healthy
+    /// inventory.
+    ///
+    /// # Panics
+    ///
+    /// Panics where `pod` has no name or no container.
+    #[must_use]
+    pub fn pod(self, pod: Value) -> Self {
+        {
+            let mut state = self.state();
+            let state = &mut *state;
+            let mut pod = pod;
+            pod["kind"] = json!("Pod");
+            pod["apiVersion"] = json!("v1");
+            let containers = pod["spec"]["containers"].as_array();
+            assert!(
+                containers.is_some_and(|c| !c.is_empty()),
+                "a pod has a container"
+            );
+            let key = state.give(pod);
+            let pod = state
+                .store
+                .get(&key)
+                .map(|pod| (**pod).clone())
+                .unwrap_or_default();
+            let pod = kubelet::running(state, pod);
+            state.store.put(key.clone(), pod);
+            state.last = Some((key.namespace, key.name));
+        }
+        self
+    }
+
+    /// Adds any other object; see [`FakeCluster::pod`] for pods.
+    ///
+    /// # Panics
+    ///
+    /// Panics where it is of no known kind, or has no name.
+    #[must_use]
+    pub fn object(self, object: Value) -> Self {
+        self.state().give(object);
+        self
+    }
+
+    /// Adds a namespace with these labels, such as `pod-security.kubernetes.io/enforce`.
+    #[must_use]
+    pub fn namespace(self, name: &str, labels: &Value) -> Self {
+        let object = json!({
+            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels},
+        });
+        self.object(object)
+    }
+
+    /// Adds a kind of objects, as a custom resource definition does.
+    #[must_use]
+    pub fn kind(
+        self,
+        group: &str,
+        version: &str,
+        kind: &str,
+        plural: &str,
+        namespaced: bool,
+    ) -> Self {
+        self.state().kinds.add(Kind {
+            group: group.into(),
+            version: version.into(),
+            plural: plural.into(),
+            kind: kind.into(),
+            namespaced,
+        });
+        self
+    }
+
+    /// What answers in every container of the pod that was added last: an inventory, or any [`Target`].
+    ///
+    /// # Panics
+    ///
+    /// Panics where no pod was added yet.
+    #[must_use]
+    pub fn answers(self, target: impl Into<Target>) -> Self {
+        self.answers_in("", target)
+    }
+
+    /// The same in one container of it.
+    ///
+    /// # Panics
+    ///
+    /// Panics where no pod was added yet.
+    #[must_use]
+    pub fn answers_in(self, container: &str, target: impl Into<Target>) -> Self {
+        {
+            let mut state = self.state();
+            let last = state.last.clone();
+            assert!(last.is_some(), "answers belong to a pod: add one first");
+            if let Some((namespace, name)) = last {
+                let place = (namespace, name, container.to_owned());
+                state.targets.insert(place, target.into());
+            }
+        }
+        self
+    }
+
+    /// What answers in containers of this image where the pod says nothing: in the copies that a scan starts, and
+    /// for an image that runs nowhere.
+    #[must_use]
+    pub fn image(self, image: &str, target: impl Into<Target>) -> Self {
+        self.state().images.insert(image.into(), target.into());
+        self
+    }
+
+    /// An image that no node can pull.
+    #[must_use]
+    pub fn unpullable(self, image: &str) -> Self {
+        self.state().unpullable.insert(image.into());
+        self
+    }
+
+    /// The rights of the operator, as rules of a Role, in every namespace; until then it may do everything.
+    #[must_use]
+    pub fn operator_may(self, rules: &Value) -> Self {
+        self.operator(OPERATOR, None, rules)
+    }
+
+    /// Another operator, or more rights of one that there is: rules of a Role, in one namespace or in all.
+    #[must_use]
+    pub fn operator(self, name: &str, namespace: Option<&str>, rules: &Value) -> Self {
+        {
+            let mut state = self.state();
+            let rules = rules.as_array().into_iter().flatten().map(Rule::read);
+            let rules = rules.map(|rule| (namespace.map(str::to_owned), rule));
+            let known = state
+                .identities
+                .fixed(name)
+                .map(|(_, user)| user.rules.clone());
+            // The operator of every fake has everything until it is told what it has.
+            let mut all = known
+                .filter(|_| name != OPERATOR || namespace.is_some())
+                .unwrap_or_default();
+            let everything = Rule::all();
+            all.retain(|(_, rule)| !everything.contains(rule));
+            all.extend(rules);
+            state
+                .identities
+                .fix(&format!("fake-{name}"), User::operator(name, all));
+        }
+        self
+    }
+
+    /// Something that goes wrong. Of several that strike the same call, the one that was added first does.
+    #[must_use]
+    pub fn fault(self, fault: Fault) -> Self {
+        self.add_fault(fault);
+        self
+    }
+
+    /// Something that goes wrong from now on.
+    pub fn add_fault(&self, fault: Fault) {
+        self.state().faults.push(fault);
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn clear_faults(&self) {
+        self.state().faults.clear();
+    }
+
+    /// An admission webhook: it gets the name of the caller and the object, with `kind` and `apiVersion`, may change
+    /// it, and refuses it with an error, which the client sees as the server words it.
+    #[must_use]
+    pub fn admission(
+        self,
+        hook: impl Fn(&str, &mut Value) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.state().hooks.push(Arc::new(hook));
+        self
+    }
+
+    /// How long the cluster's own parts take.
+    #[must_use]
+    pub fn pace(self, pace: Pace) -> Self {
+        self.state().pace = pace;
+        self
+    }
+}
+
+impl State {
+    /// Stores an object that was there before anyone called, and gives where.
+    pub(crate) fn give(&mut self, mut object: Value) -> Key {
+        let kind = self.kinds.of_object(&object);
+        assert!(
+            kind.is_some(),
+            "no known kind: {} {}",
+            object["apiVersion"],
+            object["kind"]
+        );
+        let kind = kind.unwrap_or_else(|| Arc::new(defaults::no_kind()));
+        let name = object["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        assert!(!name.is_empty(), "an object has a name: {object}");
+        let namespace = object["metadata"]["namespace"]
+            .as_str()
+            .unwrap_or("default")
+            .to_owned();
+        if kind.namespaced {
+            controllers::namespace(self, &namespace);
+            object["metadata"]["namespace"] = json!(namespace);
+        }
+        let key = Key::new(&kind, &namespace, &name);
+        let given = object["metadata"]["uid"].as_str().map(str::to_owned);
+        let uid = given.unwrap_or_else(|| self.store.new_uid());
+        defaults::made(&mut object, &kind, &uid, &self.clock.stamp());
+        self.given.insert(uid);
+        let known = self.store.get(&key).is_some();
+        self.store.put(key.clone(), object);
+        if kind.kind == "Namespace" && !known {
+            controllers::furnish(self, &name);
+        }
+        key
+    }
+}

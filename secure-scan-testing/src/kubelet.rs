@@ -1,0 +1,283 @@
+//! The node: starts the containers of pods, ends them, and says so in the pods' status.
+
+mod life;
+mod status;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::{FakeCluster, agent::Program, cluster::State, controllers::NODE, store::Key};
+pub(crate) use life::{Run, Runs};
+pub(crate) use status::image_id;
+use status::{CONTAINERS, EPHEMERAL, INIT, Kept};
+
+/// Makes a pod that was given a running one, as its node would have reported it.
+pub(crate) fn running(state: &mut State, mut pod: Value) -> Value {
+    let now = state.clock.stamp();
+    status::place(&mut pod, &now);
+    let uid = pod["metadata"]["uid"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let key = key_of(&pod);
+    for kept in [INIT, CONTAINERS, EPHEMERAL] {
+        for name in kept.names(&pod) {
+            if kept
+                .status(&pod, &name)
+                .is_none_or(|s| s["state"].is_null())
+            {
+                let sidecar = kept
+                    .container(&pod, &name)
+                    .is_some_and(|c| c["restartPolicy"] == "Always");
+                let done = kept == INIT && !sidecar;
+                let is = if done {
+                    json!({"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now}})
+                } else {
+                    json!({"running": {"startedAt": now}})
+                };
+                status::set(&mut pod, kept, &name, &is, &uid);
+            }
+            if let Some(id) = kept.container_id(&pod, &name) {
+                state.runs.add(&id, &key, &name);
+            }
+        }
+    }
+    if pod["status"]["phase"].is_null() || pod["status"]["phase"] == "Pending" {
+        pod["status"]["phase"] = json!("Running");
+    }
+    status::conditions(&mut pod, &now);
+    pod
+}
+
+fn key_of(pod: &Value) -> Key {
+    let text = |field: &str| {
+        pod["metadata"][field]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    Key::pod(&text("namespace"), &text("name"))
+}
+
+/// One pod that was created, from its scheduling to its end.
+#[derive(Clone)]
+struct Pod {
+    cluster: FakeCluster,
+    key: Key,
+    uid: String,
+}
+
+/// Starts what was created.
+pub(crate) fn start(cluster: &FakeCluster, key: &Key, uid: &str) {
+    let pod = Pod {
+        cluster: cluster.clone(),
+        key: key.clone(),
+        uid: uid.to_owned(),
+    };
+    tokio::spawn(async move { pod.live().await });
+}
+
+/// Starts an ephemeral container that was added to a pod.
+pub(crate) fn add(cluster: &FakeCluster, key: &Key, uid: &str, container: &str) {
+    let pod = Pod {
+        cluster: cluster.clone(),
+        key: key.clone(),
+        uid: uid.to_owned(),
+    };
+    let container = container.to_owned();
+    tokio::spawn(async move { pod.container(EPHEMERAL, &container).await });
+}
+
+/// Ends a pod that was told to end, and removes it.
+pub(crate) fn stop(cluster: &FakeCluster, key: &Key, uid: &str) {
+    let (cluster, key, uid) = (cluster.clone(), key.clone(), uid.to_owned());
+    let pause = cluster.state().pace.stop;
+    tokio::spawn(async move {
+        tokio::time::sleep(pause).await;
+        let held = {
+            let mut state = cluster.state();
+            state.runs.end_pod(&key);
+            let pod = state
+                .store
+                .get(&key)
+                .filter(|pod| pod["metadata"]["uid"] == uid.as_str());
+            pod.is_none_or(|pod| {
+                pod["metadata"]["finalizers"]
+                    .as_array()
+                    .is_some_and(|f| !f.is_empty())
+            })
+        };
+        // So that what watches its containers sees their end first.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        if !held {
+            crate::api::delete_now(&cluster, &key, &uid);
+        }
+    });
+}
+
+impl Pod {
+    /// Changes the pod, where it is still there; gives it as it is then.
+    fn change(&self, change: impl FnOnce(&mut State, &mut Value)) -> Option<Value> {
+        let mut state = self.cluster.state();
+        let found = state.store.get(&self.key);
+        let found = found.filter(|pod| pod["metadata"]["uid"] == self.uid.as_str())?;
+        let mut pod = (**found).clone();
+        change(&mut state, &mut pod);
+        state.store.put(self.key.clone(), pod.clone());
+        Some(pod)
+    }
+
+    async fn live(self) {
+        let pace = self.cluster.state().pace;
+        tokio::time::sleep(pace.schedule).await;
+        let Some(pod) = self.change(|state, pod| {
+            let now = state.clock.stamp();
+            pod["spec"]["nodeName"] = json!(NODE.0);
+            status::place(pod, &now);
+        }) else {
+            return;
+        };
+        let lived = self.containers(&pod);
+        let phase = match pod["spec"]["activeDeadlineSeconds"].as_u64() {
+            None => lived.await,
+            Some(seconds) => {
+                let limit = Duration::from_secs(seconds);
+                let phase = tokio::time::timeout(limit, lived).await;
+                phase.unwrap_or_else(|_| self.overdue())
+            }
+        };
+        self.change(|state, pod| {
+            pod["status"]["phase"] = json!(phase);
+            let now = state.clock.stamp();
+            status::conditions(pod, &now);
+        });
+    }
+
+    /// Ends the pod at its deadline.
+    fn overdue(&self) -> &'static str {
+        self.cluster.state().runs.end_pod(&self.key);
+        self.change(|state, pod| {
+            let now = state.clock.stamp();
+            status::end_all(pod, &now);
+            let status = &mut pod["status"];
+            status["reason"] = json!("DeadlineExceeded");
+            let text = "Pod was active on the node longer than the specified deadline";
+            status["message"] = json!(text);
+        });
+        "Failed"
+    }
+
+    /// Runs init containers one after the other, then the others together; gives the pod's last phase.
+    async fn containers(&self, pod: &Value) -> &'static str {
+        for name in INIT.names(pod) {
+            let sidecar = INIT
+                .container(pod, &name)
+                .is_some_and(|c| c["restartPolicy"] == "Always");
+            if sidecar {
+                let (own, name) = (self.clone(), name.clone());
+                tokio::spawn(async move { own.container(INIT, &name).await });
+                continue;
+            }
+            if self.container(INIT, &name).await != Some(0) {
+                return "Failed";
+            }
+        }
+        self.change(|state, pod| {
+            pod["status"]["phase"] = json!("Running");
+            let now = state.clock.stamp();
+            status::conditions(pod, &now);
+        });
+        let all = CONTAINERS.names(pod);
+        let all = all.iter().map(|name| self.container(CONTAINERS, name));
+        let codes = futures_util::future::join_all(all).await;
+        if codes.iter().all(|code| *code == Some(0)) {
+            "Succeeded"
+        } else {
+            "Failed"
+        }
+    }
+
+    fn state(&self, kept: Kept, name: &str, is: &Value) -> Option<Value> {
+        self.change(|_, pod| status::set(pod, kept, name, is, &self.uid))
+    }
+
+    /// Runs one container to its end, and gives its exit code.
+    async fn container(&self, kept: Kept, name: &str) -> Option<i32> {
+        let waiting = json!({"waiting": {"reason": if kept == INIT { "PodInitializing" } else { "ContainerCreating" }}});
+        let pod = self.state(kept, name, &waiting)?;
+        let (pace, pulls) = {
+            let state = self.cluster.state();
+            let image = kept.container(&pod, name).and_then(|c| c["image"].as_str());
+            let images = status::images(&pod);
+            let missing = |image: &&str| state.unpullable.contains(*image);
+            let missing = image
+                .into_iter()
+                .chain(images.iter().map(String::as_str))
+                .find(missing);
+            (state.pace, missing.map(str::to_owned))
+        };
+        tokio::time::sleep(pace.start).await;
+        if let Some(image) = pulls {
+            return self.cannot_pull(kept, name, &image).await;
+        }
+        let program = Program::of(kept.container(&pod, name).unwrap_or(&Value::Null));
+        if program == Program::Missing {
+            let now = self.cluster.state().clock.stamp();
+            self.state(kept, name, &status::ended(128, "StartError", &now, &now));
+            return Some(128);
+        }
+        let started = self.cluster.state().clock.stamp();
+        let pod = self.state(kept, name, &json!({"running": {"startedAt": started}}))?;
+        let id = kept.container_id(&pod, name)?;
+        let (run, exits) = {
+            let mut state = self.cluster.state();
+            let run = state.runs.add(&id, &self.key, name);
+            (run, state.target(&pod, name).ends())
+        };
+        let code = program.run(run, exits).await;
+        self.cluster.state().runs.remove(&id);
+        let now = self.cluster.state().clock.stamp();
+        let reason = if code == 0 { "Completed" } else { "Error" };
+        self.state(kept, name, &status::ended(code, reason, &started, &now))?;
+        Some(code)
+    }
+
+    /// Says of a container that its image does not come, as long as the pod is there.
+    async fn cannot_pull(&self, kept: Kept, name: &str, image: &str) -> Option<i32> {
+        let said = format!(
+            "Failed to pull image {image:?}: rpc error: code = NotFound desc = {image}: not found"
+        );
+        self.event(name, "Failed", &said);
+        let mut reason = "ErrImagePull";
+        loop {
+            self.state(
+                kept,
+                name,
+                &json!({"waiting": {"reason": reason, "message": said}}),
+            )?;
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            reason = if reason == "ErrImagePull" {
+                "ImagePullBackOff"
+            } else {
+                "ErrImagePull"
+            };
+        }
+    }
+
+    fn event(&self, container: &str, reason: &str, message: &str) {
+        let mut state = self.cluster.state();
+        let now = state.clock.stamp();
+        let number = state.store.version();
+        let _ = state.give(json!({
+            "apiVersion": "v1", "kind": "Event",
+            "metadata": {"name": format!("{}.{number:x}", self.key.name), "namespace": self.key.namespace},
+            "involvedObject": {
+                "apiVersion": "v1", "kind": "Pod", "name": self.key.name, "namespace": self.key.namespace,
+                "uid": self.uid, "fieldPath": format!("spec.containers{{{container}}}"),
+            },
+            "reason": reason, "message": message, "type": "Warning", "count": 1,
+            "firstTimestamp": now, "lastTimestamp": now, "source": {"component": "kubelet", "host": NODE.0},
+        }));
+    }
+}

@@ -1,0 +1,76 @@
+//! A fake Kubernetes cluster behind the real client code, to test what embeds secure-scan without a cluster.
+//!
+//! [`FakeCluster`] is an API server in memory: objects with their versions and owners, watches, service accounts whose
+//! tokens are issued, remembered and revoked as a real server does it, RBAC that is evaluated, Jobs that meet their
+//! deadline, a node that starts containers, and execs over WebSocket. A client reaches it by [`FakeConnector`], in
+//! place of TCP and TLS: everything above that is the code that talks to real clusters.
+//!
+//! - **Time is virtual.** With `#[tokio::test(start_paused = true)]` a scan that waits ten seconds for the server to
+//!   forget a token takes none. In a runtime whose clock runs, everything takes the time of [`Pace`].
+//! - **Targets are scripted.** [`Target`] answers with an inventory in the agents' wire format, or with what a
+//!   [`Script`] or a function says: half an answer, a flood, silence, no shell.
+//! - **Faults are exact.** [`Fault`] strikes the nth call, or the nth of a verb and a resource.
+//! - **Nothing is hidden.** [`FakeCluster::left`], [`FakeCluster::calls`] and [`FakeCluster::tokens`] say what became
+//!   of it all.
+//!
+//! ```
+//! use secure_scan_testing::{FakeCluster, Fault, samples};
+//! use serde_json::json;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+//! let cluster = FakeCluster::new()
+//!     .pod(json!({
+//!         "metadata": {"namespace": "shop", "name": "web-0"},
+//!         "spec": {"containers": [{"name": "web", "image": "registry.example/web:1"}]},
+//!     }))
+//!     .answers(samples::alarming())
+//!     .fault(Fault::on("delete", "jobs.batch").nth(1).status(503));
+//!
+//! // What scans take in place of a real cluster.
+//! let connected = cluster.cluster()?;
+//! assert_eq!(connected.server(), "https://fake-cluster.invalid:6443/");
+//!
+//! // And any client of kube's, for what a test does beside them.
+//! let version = cluster.client()?.apiserver_version().await?;
+//! assert_eq!(version.major, "1");
+//!
+//! assert!(cluster.left().is_empty());
+//! assert_eq!(cluster.calls().len(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What it is not: a test of what only real servers and nodes do. Admission policies in CEL, quotas, schedulers,
+//! network plugins and kernels are not in it; [`FakeCluster::admission`] and [`FakeCluster::edit`] stand in where a
+//! test needs their effect.
+
+mod agent;
+mod api;
+mod call;
+mod clock;
+mod cluster;
+mod controllers;
+mod defaults;
+mod exec;
+mod fault;
+mod identity;
+mod kinds;
+mod kubelet;
+mod pace;
+mod rbac;
+pub mod samples;
+mod script;
+mod store;
+mod target;
+mod transport;
+
+pub use call::Call;
+pub use cluster::{FakeCluster, FakeService, ObjectName};
+pub use exec::{Exec, Exit};
+pub use fault::Fault;
+pub use identity::IssuedToken;
+pub use pace::Pace;
+pub use script::Script;
+pub use target::Target;
+pub use transport::{FakeConnection, FakeConnector};

@@ -1,0 +1,254 @@
+//! Who may do what: roles and bindings of the store, and what Kubernetes gives to everyone.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::{
+    identity::User,
+    store::{Key, Store},
+};
+
+const GROUP: &str = "rbac.authorization.k8s.io";
+
+/// A policy rule.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Rule {
+    pub(crate) verbs: Vec<String>,
+    pub(crate) groups: Vec<String>,
+    pub(crate) resources: Vec<String>,
+    pub(crate) names: Vec<String>,
+    pub(crate) urls: Vec<String>,
+}
+
+impl Rule {
+    pub(crate) fn read(rule: &Value) -> Self {
+        let list = |name: &str| {
+            let all = rule[name].as_array().into_iter().flatten();
+            all.filter_map(|v| v.as_str().map(str::to_owned)).collect()
+        };
+        Self {
+            verbs: list("verbs"),
+            groups: list("apiGroups"),
+            resources: list("resources"),
+            names: list("resourceNames"),
+            urls: list("nonResourceURLs"),
+        }
+    }
+
+    /// Everything.
+    pub(crate) fn all() -> Vec<Self> {
+        vec![
+            Self::read(&json!({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]})),
+            Self::read(&json!({"nonResourceURLs": ["*"], "verbs": ["*"]})),
+        ]
+    }
+
+    /// What `system:basic-user`, `system:cluster-trust-bundle-discovery` and `system:discovery` give to all who
+    /// are known to the server.
+    fn of_everyone() -> Vec<Self> {
+        [
+            json!({"apiGroups": ["authorization.k8s.io"], "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"], "verbs": ["create"]}),
+            json!({"apiGroups": ["authentication.k8s.io"], "resources": ["selfsubjectreviews"], "verbs": ["create"]}),
+            json!({"apiGroups": ["certificates.k8s.io"], "resources": ["clustertrustbundles"], "verbs": ["get", "list", "watch"]}),
+            json!({"nonResourceURLs": ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version", "/version/"], "verbs": ["get"]}),
+        ]
+        .iter()
+        .map(Self::read)
+        .collect()
+    }
+
+    /// As `SelfSubjectRulesReview` lists it.
+    pub(crate) fn listed(&self) -> Value {
+        if !self.urls.is_empty() {
+            return json!({"verbs": self.verbs, "nonResourceURLs": self.urls});
+        }
+        let mut rule =
+            json!({"verbs": self.verbs, "apiGroups": self.groups, "resources": self.resources});
+        if !self.names.is_empty() {
+            rule["resourceNames"] = json!(self.names);
+        }
+        rule
+    }
+
+    fn allows(&self, wanted: &Attributes<'_>) -> bool {
+        let has = |list: &[String], one: &str| list.iter().any(|item| item == "*" || item == one);
+        if !wanted.url.is_empty() {
+            let fits = |url: &String| match url.strip_suffix('*') {
+                Some(start) => wanted.url.starts_with(start),
+                None => url == wanted.url,
+            };
+            return has(&self.verbs, wanted.verb) && self.urls.iter().any(fits);
+        }
+        let sub = wanted
+            .resource
+            .split_once('/')
+            .map(|(_, sub)| format!("*/{sub}"));
+        has(&self.verbs, wanted.verb)
+            && has(&self.groups, wanted.group)
+            && (has(&self.resources, wanted.resource)
+                || sub.is_some_and(|sub| self.resources.contains(&sub)))
+            && (self.names.is_empty() || self.names.iter().any(|name| name == wanted.name))
+    }
+}
+
+impl fmt::Display for Rule {
+    /// As the server's message on escalation writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{{APIGroups:{:?}, Resources:{:?}",
+            self.groups, self.resources
+        )?;
+        if !self.names.is_empty() {
+            write!(f, ", ResourceNames:{:?}", self.names)?;
+        }
+        write!(f, ", Verbs:{:?}}}", self.verbs)
+    }
+}
+
+/// What a request is, for authorization.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Attributes<'a> {
+    pub(crate) verb: &'a str,
+    pub(crate) group: &'a str,
+    /// With its subresource, such as `pods/exec`.
+    pub(crate) resource: &'a str,
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
+    /// Path of a request that is for no resource.
+    pub(crate) url: &'a str,
+}
+
+/// Every rule that `user` has in `namespace`; an empty one is the whole cluster.
+pub(crate) fn rules(store: &Store, user: &User, namespace: &str) -> Vec<Rule> {
+    let mut all = Rule::of_everyone();
+    let given = user.rules.iter();
+    let given = given.filter(|(place, _)| place.as_ref().is_none_or(|place| place == namespace));
+    all.extend(given.map(|(_, rule)| rule.clone()));
+    let cluster = store.of(GROUP, "clusterrolebindings", None);
+    let local = store.of(GROUP, "rolebindings", Some(namespace));
+    let local = local.filter(|_| !namespace.is_empty());
+    for (key, binding) in cluster.chain(local) {
+        let subjects = binding["subjects"].as_array().into_iter().flatten();
+        if subjects
+            .clone()
+            .any(|subject| is_subject(subject, user, &key.namespace))
+        {
+            all.extend(of_role(store, &binding["roleRef"], &key.namespace));
+        }
+    }
+    all
+}
+
+fn is_subject(subject: &Value, user: &User, namespace: &str) -> bool {
+    let name = subject["name"].as_str().unwrap_or_default();
+    match subject["kind"].as_str().unwrap_or_default() {
+        "User" => user.name == name,
+        "Group" => user.groups.iter().any(|group| group == name),
+        "ServiceAccount" => {
+            let place = subject["namespace"].as_str().unwrap_or(namespace);
+            user.name == format!("system:serviceaccount:{place}:{name}")
+        }
+        _ => false,
+    }
+}
+
+fn of_role(store: &Store, reference: &Value, namespace: &str) -> Vec<Rule> {
+    let of_cluster = reference["kind"] == "ClusterRole";
+    let key = Key {
+        group: GROUP.into(),
+        plural: if of_cluster { "clusterroles" } else { "roles" }.into(),
+        namespace: if of_cluster {
+            String::new()
+        } else {
+            namespace.into()
+        },
+        name: reference["name"].as_str().unwrap_or_default().into(),
+    };
+    let role = store.get(&key);
+    let rules = role.and_then(|role| role["rules"].as_array());
+    rules.into_iter().flatten().map(Rule::read).collect()
+}
+
+/// Whether `user` may do that.
+pub(crate) fn allowed(store: &Store, user: &User, wanted: &Attributes<'_>) -> bool {
+    let all = rules(store, user, wanted.namespace);
+    all.iter().any(|rule| rule.allows(wanted))
+}
+
+/// What of `wanted` the rules in `has` do not give, as they are compared before a role is granted.
+pub(crate) fn not_held(has: &[Rule], wanted: &[Rule]) -> Vec<Rule> {
+    let mut lacking = Vec::new();
+    for rule in wanted {
+        let names = if rule.names.is_empty() {
+            vec![String::new()]
+        } else {
+            rule.names.clone()
+        };
+        let mut held = true;
+        for (group, resource) in rule
+            .groups
+            .iter()
+            .flat_map(|g| rule.resources.iter().map(move |r| (g, r)))
+        {
+            for (verb, name) in rule
+                .verbs
+                .iter()
+                .flat_map(|v| names.iter().map(move |n| (v, n)))
+            {
+                let one = Attributes {
+                    verb,
+                    group,
+                    resource,
+                    name,
+                    ..Attributes::default()
+                };
+                held &= has.iter().any(|rule| rule.allows(&one));
+            }
+        }
+        if !held {
+            lacking.push(rule.clone());
+        }
+    }
+    lacking
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn may(rule: &Value, verb: &str, resource: &str, name: &str) -> bool {
+        Rule::read(rule).allows(&Attributes {
+            verb,
+            resource,
+            name,
+            ..Attributes::default()
+        })
+    }
+
+    #[test]
+    fn names_and_subresources_are_what_they_are() {
+        let exec = json!({"apiGroups": [""], "resources": ["pods/exec"], "resourceNames": ["a"], "verbs": ["get", "create"]});
+        assert!(may(&exec, "create", "pods/exec", "a"));
+        assert!(!may(&exec, "create", "pods/exec", "b") && !may(&exec, "get", "pods", "a"));
+        assert!(
+            !may(&exec, "create", "pods/exec", ""),
+            "a list of names is not for requests without one"
+        );
+        let sub = json!({"apiGroups": ["*"], "resources": ["*/exec"], "verbs": ["*"]});
+        assert!(may(&sub, "get", "pods/exec", "b") && !may(&sub, "get", "pods/log", "b"));
+    }
+
+    #[test]
+    fn nobody_gives_what_he_does_not_have() {
+        let rule = |names: &[&str]| {
+            Rule::read(
+                &json!({"apiGroups": [""], "resources": ["pods"], "resourceNames": names, "verbs": ["get"]}),
+            )
+        };
+        assert!(not_held(&[rule(&[])], &[rule(&["a"])]).is_empty());
+        assert_eq!(not_held(&[rule(&["a"])], &[rule(&[])]).len(), 1);
+        assert!(not_held(&Rule::all(), &[rule(&[])]).is_empty());
+    }
+}

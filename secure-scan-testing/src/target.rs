@@ -1,0 +1,181 @@
+//! Scripted targets: what answers when somebody execs into a container.
+
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+
+use scanner_inventory::Inventory;
+use serde_json::Value;
+
+use crate::{Exec, Exit, Script, cluster::State, kubelet::image_id, samples};
+
+/// What a container is, to whoever execs into it.
+///
+/// An [`Inventory`] is a target with a shell that answers whatever is asked of it with that inventory, in the wire
+/// format of the agents.
+#[derive(Clone)]
+pub struct Target {
+    inventory: Arc<Inventory>,
+    shell: Shell,
+    ends: Option<(i32, Duration)>,
+}
+
+type Custom = Arc<dyn Fn(Exec) -> Pin<Box<dyn Future<Output = Exit> + Send>> + Send + Sync>;
+
+/// What `/bin/sh` is in a target.
+#[derive(Clone)]
+pub(crate) enum Shell {
+    /// It answers the collector's script with the target's inventory.
+    Collector,
+    /// It is not there.
+    Absent,
+    /// It says and does this, whatever is asked.
+    Script(Script),
+    /// A function answers every exec.
+    Custom(Custom),
+    /// This machine's own `/bin/sh` runs what it is given.
+    OfThisMachine,
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target").finish_non_exhaustive()
+    }
+}
+
+impl Default for Target {
+    /// A small, healthy container with a shell, see [`samples::healthy`].
+    fn default() -> Self {
+        Self::from(samples::healthy())
+    }
+}
+
+impl From<Inventory> for Target {
+    fn from(inventory: Inventory) -> Self {
+        Self {
+            inventory: Arc::new(inventory),
+            shell: Shell::Collector,
+            ends: None,
+        }
+    }
+}
+
+impl From<Script> for Target {
+    fn from(script: Script) -> Self {
+        Self {
+            shell: Shell::Script(script),
+            ..Self::default()
+        }
+    }
+}
+
+impl Target {
+    /// A target without a shell: an exec of one fails as a container runtime words it, and only a probe sees the
+    /// inventory.
+    pub fn distroless(inventory: impl Into<Inventory>) -> Self {
+        Self {
+            shell: Shell::Absent,
+            ..Self::from(inventory.into())
+        }
+    }
+
+    /// A target in which every exec is answered by a function.
+    ///
+    /// ```
+    /// use secure_scan_testing::{Exit, Target};
+    ///
+    /// let _ = Target::custom(|mut exec| async move {
+    ///     let input = exec.stdin_to_end().await;
+    ///     exec.print(&input).await;
+    ///     Exit::Code(0)
+    /// });
+    /// ```
+    pub fn custom<F, R>(answer: F) -> Self
+    where
+        F: Fn(Exec) -> R + Send + Sync + 'static,
+        R: Future<Output = Exit> + Send + 'static,
+    {
+        Self {
+            shell: Shell::Custom(Arc::new(move |exec| Box::pin(answer(exec)))),
+            ..Self::default()
+        }
+    }
+
+    /// A target whose `/bin/sh` is this machine's own, which runs what it is given and sees this machine's files: to
+    /// try the real collector's script.
+    pub fn shell_of_this_machine() -> Self {
+        Self {
+            shell: Shell::OfThisMachine,
+            ..Self::default()
+        }
+    }
+
+    /// The same, in a container that ends by itself: with this code, and this long after its start.
+    #[must_use]
+    pub fn ending(mut self, code: i32, after: Duration) -> Self {
+        self.ends = Some((code, after));
+        self
+    }
+
+    pub(crate) fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    pub(crate) fn shell(&self) -> &Shell {
+        &self.shell
+    }
+
+    pub(crate) fn ends(&self) -> Option<(i32, Duration)> {
+        self.ends
+    }
+}
+
+impl State {
+    /// What answers in a container: what was said of it, of its pod, of its image, or of another container of the
+    /// same image, since a scan may start a copy.
+    pub(crate) fn target(&self, pod: &Value, container: &str) -> Target {
+        let text = |field: &str| {
+            pod["metadata"][field]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let (namespace, name) = (text("namespace"), text("name"));
+        let said = [container, ""].into_iter().find_map(|container| {
+            let place = (namespace.clone(), name.clone(), container.to_owned());
+            self.targets.get(&place)
+        });
+        if let Some(target) = said {
+            return target.clone();
+        }
+        let lists = ["containers", "initContainers", "ephemeralContainers"];
+        let all = lists
+            .iter()
+            .flat_map(|list| pod["spec"][*list].as_array().into_iter().flatten());
+        let mut own = all.filter(|c| c["name"] == container);
+        let image = own
+            .next()
+            .and_then(|c| c["image"].as_str())
+            .unwrap_or_default();
+        self.target_of_image(image)
+    }
+
+    /// What answers in a container of that image.
+    pub(crate) fn target_of_image(&self, image: &str) -> Target {
+        if let Some(target) = self.images.get(image) {
+            return target.clone();
+        }
+        let id = image_id(image);
+        let same = self
+            .targets
+            .iter()
+            .find(|((namespace, name, container), _)| {
+                let key = crate::store::Key::pod(namespace, name);
+                let pod = self.store.get(&key);
+                let all = pod.and_then(|pod| pod["status"]["containerStatuses"].as_array());
+                all.into_iter().flatten().any(|status| {
+                    (container.is_empty() || status["name"] == container.as_str())
+                        && status["imageID"] == id.as_str()
+                })
+            });
+        same.map(|(_, target)| target.clone()).unwrap_or_default()
+    }
+}

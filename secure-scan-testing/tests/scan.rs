@@ -1,0 +1,216 @@
+//! Whole scans by the library, end to end on the fake.
+
+#![expect(clippy::panic, reason = "a helper of a test fails the test")]
+
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use futures_util::{StreamExt as _, stream};
+use scanner_core::{
+    ScanReport, Verdict,
+    event::Silent,
+    finding::Severity,
+    target::{PodSelection, TargetRequest},
+};
+use scanner_k8s::{
+    PreparedScan, ScanRequest, SidecarOptions, Strategy,
+    plan::sidecar_options::{Keep, Mode, Pull},
+    scan::PrepareError,
+};
+use scanner_policy::Profile;
+use secure_scan_testing::{FakeCluster, Fault, Target, samples};
+use serde_json::{Value, json};
+
+fn web() -> Value {
+    json!({
+        "metadata": {"namespace": "shop", "name": "web-0", "labels": {"app": "web"}},
+        "spec": {
+            "securityContext": {"runAsUser": 10001, "runAsGroup": 10001, "runAsNonRoot": true,
+                "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [{"name": "web", "image": "registry.example/web:1", "securityContext": {
+                "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]},
+            }}],
+        },
+    })
+}
+
+fn cluster(target: impl Into<Target>) -> FakeCluster {
+    FakeCluster::new().pod(web()).answers(target)
+}
+
+/// Compiled once: that takes longer than a scan.
+static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| {
+    let profile = Profile::shipped("container-baseline").expect("a profile");
+    Arc::new(profile)
+});
+
+async fn prepare(cluster: &FakeCluster, strategy: Strategy) -> Result<PreparedScan, PrepareError> {
+    let connected = cluster.cluster().expect("a cluster");
+    let target = TargetRequest {
+        namespace: "shop".parse().expect("a name"),
+        pod: PodSelection::Name("web-0".parse().expect("a name")),
+        container: None,
+    };
+    let mut request = ScanRequest::new(target, Arc::clone(&*PROFILE) as _);
+    request.strategy = strategy;
+    request.lease_seconds = 120;
+    request.threshold = Severity::Medium;
+    PreparedScan::new(&connected, request).await
+}
+
+async fn scan(cluster: &FakeCluster, strategy: Strategy) -> ScanReport {
+    let prepared = prepare(cluster, strategy).await;
+    let prepared = prepared.unwrap_or_else(|error| panic!("{error:?}\n{}", told(cluster)));
+    prepared.run(&Silent, std::future::pending()).await
+}
+
+fn told(cluster: &FakeCluster) -> String {
+    let lines: Vec<String> = cluster.calls().iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+fn clean(cluster: &FakeCluster, report: &ScanReport) {
+    assert!(
+        report.failure.is_none(),
+        "{:#?}\n{}",
+        report.failure,
+        told(cluster)
+    );
+    assert!(cluster.left().is_empty(), "{:?}", cluster.left());
+    assert!(cluster.tokens().iter().all(|token| !token.valid));
+    let audit = report.post_scan.as_ref().expect("an audit");
+    assert!(audit.verified, "{audit:#?}");
+}
+
+fn distroless() -> Strategy {
+    Strategy::Distroless {
+        image: "registry.example/probe:1".into(),
+    }
+}
+
+fn sidecar(mode: Mode) -> Strategy {
+    Strategy::Sidecar(SidecarOptions {
+        image: "registry.example/probe:1".into(),
+        mode,
+        require_isolation: true,
+        canaries: vec![],
+        pull_secrets: vec![],
+        pull: Pull::default(),
+        expected_digest: None,
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn strategy_container_scans_in_no_time_and_leaves_nothing() {
+    let real = std::time::Instant::now();
+    let cluster = cluster(samples::healthy());
+    let report = scan(&cluster, Strategy::Container).await;
+    clean(&cluster, &report);
+    assert!(
+        matches!(report.verdict, Verdict::Passed | Verdict::Findings),
+        "{:?}",
+        report.verdict
+    );
+    assert!(
+        cluster.elapsed() >= Duration::from_secs(10),
+        "the wait for the 401"
+    );
+    assert!(real.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn strategy_distroless_scans_what_has_no_shell() {
+    let cluster = cluster(Target::distroless(samples::healthy()));
+    let report = scan(&cluster, distroless()).await;
+    clean(&cluster, &report);
+    let alarming = FakeCluster::new()
+        .pod(web())
+        .answers(Target::distroless(samples::alarming()));
+    let worse = scan(&alarming, distroless()).await;
+    assert_eq!(worse.verdict, Verdict::Findings);
+}
+
+#[tokio::test(start_paused = true)]
+async fn strategy_auto_falls_back_to_the_probe() {
+    let cluster = cluster(Target::distroless(samples::healthy()));
+    let image = Some("registry.example/probe:1".into());
+    let report = scan(
+        &cluster,
+        Strategy::Auto {
+            image,
+            then: vec![],
+        },
+    )
+    .await;
+    clean(&cluster, &report);
+    assert_eq!(report.plan.strategy, "distroless");
+}
+
+#[tokio::test(start_paused = true)]
+async fn strategy_sidecar_reads_a_clone_and_an_image() {
+    let clone = Mode::Clone {
+        keep: Keep::default(),
+        same_node: false,
+    };
+    let inert = Mode::Inert {
+        as_root: false,
+        same_node: false,
+    };
+    for mode in [clone, inert] {
+        let cluster = cluster(Target::distroless(samples::healthy()));
+        let report = scan(&cluster, sidecar(mode)).await;
+        clean(&cluster, &report);
+        assert!(report.plan.strategy.starts_with("sidecar"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scan_that_meets_a_fault_at_any_call_leaves_nothing_after_its_lease() {
+    let whole = cluster(samples::healthy());
+    let report = scan(&whole, Strategy::Container).await;
+    clean(&whole, &report);
+    let calls = whole.call_count();
+    for number in 1..=calls {
+        for fault in [
+            Fault::at(number).status(500),
+            Fault::at(number).cut(),
+            Fault::at(number).lose_answer(),
+        ] {
+            let cluster = self::cluster(samples::healthy()).fault(fault.clone());
+            if let Ok(prepared) = prepare(&cluster, Strategy::Container).await {
+                let report = prepared.run(&Silent, std::future::pending()).await;
+                let gone = cluster.left().is_empty();
+                assert!(
+                    gone || report.verdict == Verdict::CleanupUnverified,
+                    "{fault:?}\n{}",
+                    told(&cluster)
+                );
+            }
+            tokio::time::sleep(Duration::from_secs(200)).await;
+            assert!(
+                cluster.left().is_empty(),
+                "{fault:?}\n{:?}\n{}",
+                cluster.left(),
+                told(&cluster)
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_scans_share_one_cluster() {
+    let cluster = cluster(samples::healthy());
+    let one = cluster.clone();
+    let scans = (0..64).map(|_| async { scan(&one, Strategy::Container).await });
+    let reports = stream::iter(scans).buffer_unordered(32);
+    let reports: Vec<ScanReport> = reports.collect().await;
+    assert!(reports.iter().all(|report| report.failure.is_none()));
+    assert!(cluster.left().is_empty(), "{:?}", cluster.left());
+    assert_eq!(cluster.tokens().len(), 64);
+    assert!(
+        cluster.elapsed() < Duration::from_mins(1),
+        "at once, by the fake's clock"
+    );
+}
