@@ -15,6 +15,7 @@ use secure_scan::{
 use crate::{
     output,
     problem::{NOT_DONE, Problem, USAGE},
+    remedy::remedy_words,
 };
 
 /// What every injection changes for the pod.
@@ -69,7 +70,7 @@ pub(crate) fn run(args: InjectArgs) -> Result<u8, Problem> {
             _ => NOT_DONE,
         },
         message: error.to_string(),
-        hint: error.hint(),
+        hint: error.remedy().as_ref().map(remedy_words),
     })?;
     for note in &injected.notes {
         output::note(note);

@@ -42,7 +42,9 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
             "scan the container itself: secure-scan container, secure-scan distroless, or a clone (without --inert); or \
              read its image from a file: secure-scan local --oci-archive"
         }
-        Remedy::NameProbeImage => "name the image of the probe with --probe-image",
+        Remedy::NameProbeImage => {
+            "name the image of the probe with --probe-image; or scan a pod of the scan's own: secure-scan sidecar"
+        }
         Remedy::CheckProbeVersion => "check that --probe-image is of this version of secure-scan",
         Remedy::DeploySidecar => {
             "deploy it with one: secure-scan inject; or scan it without: secure-scan scan"

@@ -3,7 +3,7 @@
 //! The `Display` form is in neutral words. The command line words the same values with its own flags and
 //! commands; another program may offer a button instead.
 
-use std::fmt;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,8 +51,22 @@ pub enum Remedy {
     ReadNamespace,
     /// Scan the container itself, by exec or by a probe.
     UseRunning,
+    /// Take strategy sidecar, whose pod is the scan's own.
+    UseSidecar,
+    /// Read the image alone, of which nothing runs; or let the clone keep the configuration and Secrets that it needs.
+    UseImageOrKeepConfig,
+    /// Take a way that mounts no image: a clone, a probe in the running pod, or an archive of the image.
+    UseNoImageVolume,
     /// Name the image of the probe.
     NameProbeImage,
+    /// Correct the name of the probe's image, which is not one of an image.
+    CorrectProbeImage,
+    /// Load the image of the probe onto the node, or name one in a registry.
+    LoadProbeImage,
+    /// Let the node pull the image of the probe.
+    PullProbeImage,
+    /// Let the node pull the image that is scanned; a program may take further pull secrets for it.
+    PullImage,
     /// Check that the image of the probe is of this version.
     CheckProbeVersion,
     /// Deploy the pod with the scanner as a sidecar.
@@ -84,6 +98,41 @@ pub enum Remedy {
     NameContext,
     /// Trust the roots of this system, if the server has no private CA.
     TrustSystemRoots,
+    /// Log in to the cluster again.
+    LogIn,
+    /// Check that the API server runs and can be reached.
+    CheckServer,
+    /// Try the same again in a moment.
+    TryAgain,
+    /// Check that a node is ready, and scan again.
+    CheckNode {
+        /// Its name, where it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<String>,
+    },
+    /// Make room on the target's node, which is the only one that may take the scan's pod.
+    FreeTargetNode,
+    /// Read the events of the namespace; allow the scan a longer lease if it only needs more time.
+    ReadEventsOrRaiseLease,
+    /// Check whether an object of the scan is still there, which its lease removes.
+    CheckObject {
+        /// Resource, such as `pods`.
+        resource: String,
+        /// Namespace.
+        namespace: String,
+        /// Name.
+        name: String,
+        /// Seconds after which the cluster itself has removed it.
+        lease_seconds: u32,
+    },
+    /// Name the user and group that the image runs as, or set them in the manifest.
+    NameUser,
+    /// Name no user: the manifest has one.
+    OmitUser,
+    /// Run the container as another user than root, or name the Pod Security level where it is privileged.
+    NamePodSecurity,
+    /// Let the API server validate the manifest without applying it.
+    ValidateManifest,
     /// Report a fault of secure-scan.
     ReportBug,
     /// A remedy of a later version.
@@ -100,68 +149,5 @@ impl Remedy {
     /// Scan again, and when.
     pub fn scan_again(when: impl Into<String>) -> Self {
         Self::ScanAgain { when: when.into() }
-    }
-}
-
-impl fmt::Display for Remedy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self {
-            Self::Advice { text } => text,
-            Self::NameContainer => "name one of its containers",
-            Self::NameOnePod => "name one pod, or a label that only one pod has",
-            Self::NameNamespace => "list the namespaces and name one",
-            Self::ListPods {
-                namespace,
-                selector: None,
-            } => return write!(f, "list the pods of namespace {namespace}"),
-            Self::ListPods {
-                namespace,
-                selector: Some(selector),
-            } => {
-                return write!(
-                    f,
-                    "list the pods of namespace {namespace} with selector {selector:?}"
-                );
-            }
-            Self::ScanAgain { when } => return write!(f, "scan again {when}"),
-            Self::RaiseLease => "allow the scan a longer lease",
-            Self::UseProbe => "take a strategy that brings its own tools, such as distroless",
-            Self::UseImage => "read its image in a pod of the scan's own (strategy sidecar, inert)",
-            Self::UseImageOrShell => {
-                "read its image in a pod of the scan's own (strategy sidecar, inert); or, where the target has a \
-                 shell, take strategy container"
-            }
-            Self::SetUser => {
-                "set runAsUser and runAsGroup in the pod's specification; or read its image in a pod of the scan's \
-                 own (strategy sidecar, inert); or, where the target has a shell, take strategy container"
-            }
-            Self::ReadNamespace => {
-                "ask an administrator for get on this namespace; or read the image in a pod of the scan's own \
-                 (strategy sidecar, inert); or, where the target has a shell, take strategy container"
-            }
-            Self::UseRunning => "scan the running container itself",
-            Self::NameProbeImage => "name the image of the probe",
-            Self::CheckProbeVersion => "check that the image of the probe is of this version",
-            Self::DeploySidecar => "deploy the pod with the scanner as a sidecar",
-            Self::InstallGuard => "let an administrator install the admission guard",
-            Self::CheckGuard => "look at what is installed of the admission guard",
-            Self::BindGuardLimits { role } => {
-                return write!(f, "bind ClusterRole {role} to yourself in this namespace");
-            }
-            Self::AllowAnyCommand => "allow it any command in this one container",
-            Self::AskAdministrator => "ask an administrator for these rights",
-            Self::NameCanary => "name an address that answers from a pod without a NetworkPolicy",
-            Self::ReadAsRoot => "read it as root, where the namespace allows that",
-            Self::ReadAsNobody => "read it as a user of no account",
-            Self::PullAlways => "ask the registry for the image each time",
-            Self::NameKubeconfig => "name a kubeconfig file that works",
-            Self::NameContext => "name a context of the kubeconfig",
-            Self::TrustSystemRoots => {
-                "trust the roots of this system, if the server has no private CA"
-            }
-            Self::ReportBug => "this is a fault of secure-scan; please report it",
-            Self::Unknown => "see the documentation of the version that made this report",
-        };
-        f.write_str(text)
     }
 }

@@ -28,6 +28,20 @@ const MAX_FRAME: usize = 64 * 1024;
 /// Longest header line in bytes.
 const MAX_HEADER: usize = 200;
 
+/// Exit code of `secure-scan-probe` when the kernel does not show it the target's filesystem: it runs as another user
+/// or with other capabilities than the target, or every process of the target has another root (chroot). Its other
+/// failures exit with 1.
+pub const TARGET_HIDDEN: u8 = 65;
+
+/// How an agent's reason begins when the target does not have a tool; the rest is its name. The shell collector writes
+/// it after `@fail` and `!missing`; a test of the collector holds it to this.
+const NO_TOOL: &str = "the target has no ";
+
+/// The tool that the target does not have, where that is the reason that an agent gave.
+pub fn missing_tool(reason: &str) -> Option<&str> {
+    reason.strip_prefix(NO_TOOL)
+}
+
 /// Why an answer cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
@@ -49,6 +63,16 @@ pub enum WireError {
     /// Not all sections were answered.
     #[error("the agent stopped before its answer was complete")]
     Incomplete,
+}
+
+impl WireError {
+    /// The tool that the target does not have, where the agent cannot work without it.
+    pub fn missing_tool(&self) -> Option<&str> {
+        match self {
+            Self::Refused(reason) => missing_tool(reason),
+            _ => None,
+        }
+    }
 }
 
 /// An answer whose frames were proven.

@@ -1,6 +1,6 @@
 //! The Kubernetes API as this crate uses it; knows no scan.
 
-pub mod admission_hints;
+pub mod admission;
 pub mod call;
 pub mod client;
 pub mod connect;

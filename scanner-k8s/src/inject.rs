@@ -19,13 +19,8 @@ use crate::{
     pod::{access_planner, security_context, security_context::PodSecurity},
 };
 use edit::{Addition, Step};
-pub use error::{InjectError, Reason};
-use sidecar::Sidecar;
-
-/// Name of the empty volume that keeps the service account's token from the sidecar.
-const NO_TOKEN: &str = "secure-scan-no-token";
-/// Largest manifest in bytes.
-pub const MAX_MANIFEST: usize = 8 << 20;
+pub use error::{InjectError, MAX_MANIFEST, Reason};
+use sidecar::{NO_TOKEN, Sidecar};
 
 /// What to add.
 #[derive(Debug, Clone)]

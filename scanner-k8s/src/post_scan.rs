@@ -11,10 +11,6 @@ pub(crate) use side_effects::side_effects;
 
 use crate::run::{ledger::Scope, scope::ScanScope};
 
-fn check(id: &str, outcome: AuditOutcome, evidence: Vec<String>) -> AuditCheck {
-    AuditCheck::new(id, outcome, evidence)
-}
-
 fn verified(holds: bool) -> AuditOutcome {
     if holds {
         AuditOutcome::Verified
@@ -43,7 +39,7 @@ pub(crate) fn objects(scope: &ScanScope) -> Vec<AuditCheck> {
         } else {
             holds = false;
             evidence.push(format!(
-                "{} uid {}: not seen to be gone",
+                "{} uid {}: still there, or not looked for",
                 made.kind, made.uid
             ));
         }
@@ -66,8 +62,8 @@ pub(crate) fn objects(scope: &ScanScope) -> Vec<AuditCheck> {
     let listed = unseen.is_empty();
     places.extend(unseen);
     vec![
-        check("ledger-empty", verified(holds), evidence),
-        check("no-labelled-object", verified(listed), places),
+        AuditCheck::new("objects-deleted", verified(holds), evidence),
+        AuditCheck::new("no-labelled-object", verified(listed), places),
     ]
 }
 
@@ -78,7 +74,11 @@ pub(crate) fn credential(scope: &ScanScope, process: Option<Searched>) -> Vec<Au
     let process = process.unwrap_or_default();
     if !scope.credential().exists() {
         let none = vec!["no token was ever received".to_owned()];
-        return vec![check("token-refused", AuditOutcome::Verified, none)];
+        return vec![AuditCheck::new(
+            "token-refused",
+            AuditOutcome::Verified,
+            none,
+        )];
     }
     let refused = scope.credential().was_refused();
     let text = if refused {
@@ -106,8 +106,8 @@ pub(crate) fn credential(scope: &ScanScope, process: Option<Searched>) -> Vec<Au
         clean => verified(clean),
     };
     vec![
-        check("token-refused", verified(refused), vec![text.into()]),
-        check("no-credential-left", outcome, evidence),
+        AuditCheck::new("token-refused", verified(refused), vec![text.into()]),
+        AuditCheck::new("no-credential-left", outcome, evidence),
     ]
 }
 
@@ -122,5 +122,5 @@ pub(crate) fn log(scope: &ScanScope) -> Vec<AuditCheck> {
         "were lost or do not follow each other"
     };
     let evidence = vec![format!("{} entries {text}", at.entries)];
-    vec![check("audit-log", verified(holds), evidence)]
+    vec![AuditCheck::new("audit-log", verified(holds), evidence)]
 }

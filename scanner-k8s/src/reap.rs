@@ -1,8 +1,8 @@
 //! Finds what expired scans left, and removes it: the fourth way of cleanup, when the cluster's own
 //! controllers did not act. Never touches a scan that may still run, nor what only looks like ours.
 
+mod classify;
 mod clock;
-mod judge;
 
 use k8s_openapi::{
     api::{
@@ -17,8 +17,9 @@ use kube::{
     ResourceExt as _,
     api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditions},
 };
+use scanner_core::Remedy;
 
-pub use judge::{Leftover, State};
+pub use classify::{Leftover, State};
 
 use crate::{
     api::{
@@ -39,6 +40,8 @@ pub struct Reaped {
     pub left: Vec<String>,
     /// How many objects were removed.
     pub removed: usize,
+    /// What to do about what could not be listed, where there is something.
+    pub remedy: Option<Remedy>,
 }
 
 /// Where and how to reap.
@@ -69,7 +72,7 @@ fn kinds() -> [ApiResource; 7] {
 ///
 /// # Errors
 ///
-/// Does not fail: what could not be seen or removed is told.
+/// Does not fail: what could not be seen or removed is in the result.
 pub async fn reap(operator: &OperatorClient, request: &ReapRequest) -> Reaped {
     let mut reaped = Reaped::default();
     let mut objects = Vec::new();
@@ -79,8 +82,8 @@ pub async fn reap(operator: &OperatorClient, request: &ReapRequest) -> Reaped {
         let api = operator.everywhere::<Namespace>();
         let seen = call(format!("get namespace {name}"), api.get_metadata(name)).await;
         if seen.is_err_and(|error| error.kind() == CallErrorKind::NotFound) {
-            let missing = format!("there is no namespace {name}; name another with -n");
-            reaped.unseen.push(missing);
+            reaped.unseen.push(format!("namespace {name} not found"));
+            reaped.remedy = Some(Remedy::NameNamespace);
             return reaped;
         }
     }
@@ -99,7 +102,7 @@ pub async fn reap(operator: &OperatorClient, request: &ReapRequest) -> Reaped {
     };
     // Without the Jobs, or the clock by which they run, nobody knows what still runs.
     let blind = !reaped.unseen.is_empty();
-    reaped.found = judge::all(&objects, now, request.grace);
+    reaped.found = classify::all(&objects, now, request.grace);
     if request.dry_run || blind {
         return reaped;
     }
@@ -141,7 +144,7 @@ async fn list(
     Ok(items)
 }
 
-/// Removes exactly this object; tells why when it is still there.
+/// Removes exactly this object; gives the reason when it is still there.
 async fn remove(operator: &OperatorClient, found: &Leftover) -> Result<Option<String>, CallError> {
     let Some(kind) = kinds().into_iter().find(|k| k.kind == found.kind) else {
         return Ok(Some("of a kind that no scan makes".into()));

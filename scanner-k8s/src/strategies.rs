@@ -9,6 +9,7 @@ pub mod container;
 pub mod distroless;
 pub mod probe_command;
 pub mod sidecar;
+mod waiting;
 
 /// A control's error as that of a strategy.
 pub(crate) fn failed(message: &str, error: ControlError) -> StrategyError {

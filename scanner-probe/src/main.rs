@@ -12,7 +12,7 @@ use std::{
 };
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-use scanner_inventory::InventoryRequest;
+use scanner_inventory::{InventoryRequest, wire::TARGET_HIDDEN};
 use scanner_probe::{Root, Subject, answer, has_own_root, of_container};
 
 /// Largest request in bytes.
@@ -32,11 +32,22 @@ fn main() -> ExitCode {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let result = match args.as_slice() {
-        ["wait", seconds] => wait(seconds),
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // With standard error closed nobody listens.
+            let _ = writeln!(io::stderr(), "{}", failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn run(args: &[&str]) -> Result<(), Failure> {
+    match args {
+        ["wait", seconds] => Ok(wait(seconds)?),
         ["serve"] => serve(),
-        ["barrier", limit] => seconds(limit).and_then(canary::barrier),
-        ["canary", timeout, addresses @ ..] => canary::canary(timeout, addresses),
+        ["barrier", limit] => Ok(seconds(limit).and_then(canary::barrier)?),
+        ["canary", timeout, addresses @ ..] => Ok(canary::canary(timeout, addresses)?),
         ["collect", target, nonce, limit] => collect(target, nonce, limit),
         ["root", folder, nonce, limit] => look(Path::new(folder), None, "", nonce, limit),
         _ => Err(
@@ -44,14 +55,34 @@ fn main() -> ExitCode {
              | barrier SECONDS | canary MILLISECONDS ADDRESS:PORT..."
                 .into(),
         ),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            // With standard error closed nobody listens.
-            let _ = writeln!(io::stderr(), "{message}");
-            ExitCode::FAILURE
+    }
+}
+
+/// Why this program fails, and the code that it exits with: [`TARGET_HIDDEN`] when it cannot see the target's
+/// filesystem, which the client decides by, and otherwise 1.
+struct Failure {
+    message: String,
+    code: u8,
+}
+
+impl Failure {
+    fn hidden(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            code: TARGET_HIDDEN,
         }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(message: String) -> Self {
+        Self { message, code: 1 }
+    }
+}
+
+impl From<&str> for Failure {
+    fn from(message: &str) -> Self {
+        message.to_owned().into()
     }
 }
 
@@ -88,7 +119,7 @@ fn serve() -> ! {
     }
 }
 
-fn collect(container: &str, nonce: &str, limit: &str) -> Result<(), String> {
+fn collect(container: &str, nonce: &str, limit: &str) -> Result<(), Failure> {
     if container.len() < 12 {
         return Err("the container id is too short to be one".into());
     }
@@ -98,21 +129,22 @@ fn collect(container: &str, nonce: &str, limit: &str) -> Result<(), String> {
 }
 
 /// The lowest process of the container whose root is the container's.
-fn process_of(container: &str) -> Result<u32, String> {
+fn process_of(container: &str) -> Result<u32, Failure> {
     let all = of_container(container);
     if all.is_empty() {
         return Err("no process of the target is visible: the node's runtime did not join its process namespace".into());
     }
     for pid in all {
         let seen = has_own_root(pid);
-        if seen.map_err(|e| format!("cannot see the root /proc/{pid}/root: {e}"))? {
+        if seen
+            .map_err(|e| Failure::hidden(format!("cannot see the root /proc/{pid}/root: {e}")))?
+        {
             return Ok(pid);
         }
     }
-    Err(
-        "cannot see the root: every process of the target took another directory for its own (chroot)"
-            .into(),
-    )
+    Err(Failure::hidden(
+        "cannot see the root: every process of the target took another directory for its own (chroot)",
+    ))
 }
 
 /// Reads the request from standard input and answers it.
@@ -122,7 +154,7 @@ fn look(
     container: &str,
     nonce: &str,
     limit: &str,
-) -> Result<(), String> {
+) -> Result<(), Failure> {
     let limit = seconds(limit)?;
     // Whatever happens to the client, this process ends.
     thread::spawn(move || {
@@ -135,11 +167,11 @@ fn look(
     let request: InventoryRequest = serde_json::from_str(&text).map_err(|e| e.to_string())?;
     let opened = Root::open(root);
     let subject = Subject {
-        root: Box::new(
-            opened.map_err(|error| format!("cannot see the root {}: {error}", root.display()))?,
-        ),
+        root: Box::new(opened.map_err(|error| {
+            Failure::hidden(format!("cannot see the root {}: {error}", root.display()))
+        })?),
         pid,
         container: container.to_owned(),
     };
-    answer(&subject, &request, nonce, io::stdout().lock()).map_err(|e| e.to_string())
+    Ok(answer(&subject, &request, nonce, io::stdout().lock()).map_err(|e| e.to_string())?)
 }

@@ -87,8 +87,9 @@ async fn a_dry_run_shows_both_ways_and_writes_nothing() {
     let spec: serde_json::Value =
         serde_json::from_str(&text.out[from..from + length]).expect("valid JSON");
     assert_eq!(spec["targetContainerName"], "web");
+    // Of each plan: as what is granted, and as what the control of the identity will do.
     let rules = text.out.matches("on pods/exec, only bare").count();
-    assert_eq!(rules, 2, "{}", text.out);
+    assert_eq!(rules, 4, "{}", text.out);
     assert!(
         !text.out.contains("pods/ephemeralcontainers"),
         "{}",

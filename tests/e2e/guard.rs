@@ -43,12 +43,12 @@ const REFUSALS: [(&str, &str); 18] = [
         "the pod of a scan has a gate",
     ),
     (
-        "a clone that runs before the gate",
+        "a clone that runs before the barrier",
         "the pod of a scan has a gate",
     ),
-    ("a clone with NET_ADMIN", "gate and probe of"),
-    ("a clone that may gain privileges", "gate and probe of"),
-    ("a clone, seccomp unconfined", "gate and probe of"),
+    ("a clone with NET_ADMIN", "barrier and probe of"),
+    ("a clone that may gain privileges", "barrier and probe of"),
+    ("a clone, seccomp unconfined", "barrier and probe of"),
 ];
 
 /// A clone that sees all of `/proc`; servers before Kubernetes 1.33 drop the field.

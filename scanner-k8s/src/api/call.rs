@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use scanner_core::{ControlError, FailureKind, RefusedBy, Remedy, cause::chain, escape::visible};
 
-use crate::{api::admission_hints, names::GUARD_MARK};
+use super::admission::{AdmissionRefusal, refusal};
 
 /// Longest time that one call may take.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -18,6 +18,9 @@ pub struct CallError {
     pub what: String,
     kind: CallErrorKind,
     code: Option<u16>,
+    refusal: Option<AdmissionRefusal>,
+    /// Whether the API server passes the call on to the kubelet of a pod's node.
+    by_node: bool,
     #[source]
     cause: Cause,
 }
@@ -86,18 +89,19 @@ impl From<ForbiddenBy> for RefusedBy {
 
 impl CallError {
     fn new(what: String, error: &kube::Error) -> Self {
-        let (kind, code, text) = match error {
-            kube::Error::Api(status) => (
-                classify(status.code, &status.message),
-                Some(status.code),
-                status.message.clone(),
-            ),
-            error => (CallErrorKind::Unreachable, None, chain(error)),
+        let (kind, refusal, code, text) = match error {
+            kube::Error::Api(status) => {
+                let (kind, refusal) = classify(status.code, &status.message);
+                (kind, refusal, Some(status.code), status.message.clone())
+            }
+            error => (CallErrorKind::Unreachable, None, None, chain(error)),
         };
         Self {
             what,
             kind,
             code,
+            refusal,
+            by_node: false,
             cause: Cause::Answer(visible(&text, 600)),
         }
     }
@@ -108,6 +112,8 @@ impl CallError {
             what,
             kind: CallErrorKind::Other,
             code: None,
+            refusal: None,
+            by_node: false,
             cause: Cause::Answer("these controls do not surround this scan".into()),
         }
     }
@@ -117,8 +123,16 @@ impl CallError {
             what,
             kind: CallErrorKind::Timeout,
             code: None,
+            refusal: None,
+            by_node: false,
             cause: Cause::Timeout,
         }
+    }
+
+    /// The same of a call that the API server passes on to the kubelet of a pod's node.
+    pub(super) fn by_node(mut self) -> Self {
+        self.by_node = true;
+        self
     }
 
     /// What kind of failure it is.
@@ -136,6 +150,11 @@ impl CallError {
         matches!(self.kind, CallErrorKind::Forbidden { .. })
     }
 
+    /// What of the server's admission refuses what was asked, where it is that.
+    pub fn refusal(&self) -> Option<AdmissionRefusal> {
+        self.refusal
+    }
+
     /// The server's own words, escaped; of a call without an answer, why there is none.
     pub fn answer(&self) -> String {
         self.cause.to_string()
@@ -150,35 +169,21 @@ impl CallError {
     }
 
     /// What to do next.
-    pub fn hint(&self) -> Option<String> {
-        if let (Cause::Answer(message), Some(400 | 403 | 422)) = (&self.cause, self.code)
-            && let Some(hint) = admission_hints::of(message)
-        {
-            return Some(hint.to_owned());
-        }
-        // The API server passes it on to the kubelet of the pod's node.
-        let by_node = self.what.starts_with("exec into");
-        let text = match self.code {
-            None | Some(500..) if by_node => {
-                "the pod's node did not answer the API server: see that it is Ready (kubectl get nodes), and try again"
-            }
-            Some(401) => "the credentials are expired or unknown to this cluster: log in again",
-            Some(403) => {
-                "ask an administrator for the verb and resource named above, in this namespace"
-            }
-            Some(404) => "check the name and the namespace",
-            Some(429 | 500..) => "the API server is busy or failing: try again",
-            Some(_) => {
-                "try again; if it stays so, look for an admission webhook or a proxy that answers"
-            }
-            None => "check that the API server of this context is running and reachable",
-        };
-        Some(text.to_owned())
-    }
-
-    /// What to do next, as a value.
     pub fn remedy(&self) -> Option<Remedy> {
-        self.hint().map(Remedy::advice)
+        if let Some(refusal) = self.refusal {
+            return Some(of_refusal(refusal));
+        }
+        Some(match self.code {
+            None | Some(500..) if self.by_node => Remedy::CheckNode { node: None },
+            Some(401) => Remedy::LogIn,
+            Some(403) => Remedy::AskAdministrator,
+            Some(404) => Remedy::advice("check the name and the namespace"),
+            Some(429 | 500..) => Remedy::TryAgain,
+            Some(_) => Remedy::advice(
+                "try again; if it stays so, look for an admission webhook or a proxy that answers",
+            ),
+            None => Remedy::CheckServer,
+        })
     }
 
     /// What kind of failure of a scan this is.
@@ -215,25 +220,54 @@ pub async fn call<T>(
     }
 }
 
-/// What an answer means. Who refused a call is only in the server's words: its authorizers and its
-/// admission both answer 403, and a policy may answer 422.
-fn classify(code: u16, message: &str) -> CallErrorKind {
-    let refused = |by| CallErrorKind::Forbidden { by };
-    match code {
-        400 | 403 | 422 if message.contains(GUARD_MARK) => refused(ForbiddenBy::Guard),
-        400 | 403 | 422 if admission_hints::of(message).is_some() => {
-            refused(ForbiddenBy::Admission)
+/// What an answer means, and what of admission refused, where that did.
+///
+/// This is the one place that decides by the server's words: authorizers and admission both answer 403, a policy may
+/// answer 422, and no field of a `metav1.Status` says which of them refused. Everything else asks for the kind.
+fn classify(code: u16, message: &str) -> (CallErrorKind, Option<AdmissionRefusal>) {
+    let refusal = match code {
+        400 | 403 | 422 => refusal(message),
+        _ => None,
+    };
+    let forbidden = |by| CallErrorKind::Forbidden { by };
+    let kind = match (refusal, code) {
+        (Some(AdmissionRefusal::Guard), _) => forbidden(ForbiddenBy::Guard),
+        // A field that an older server does not know.
+        (Some(AdmissionRefusal::NoImageVolumes), _) => CallErrorKind::Invalid,
+        (Some(_), _) => forbidden(ForbiddenBy::Admission),
+        (None, 400) if message.contains("pgrade") => CallErrorKind::NotUpgraded,
+        (None, 400 | 422) => CallErrorKind::Invalid,
+        (None, 401) => CallErrorKind::Unauthorized,
+        (None, 403) => forbidden(ForbiddenBy::Rbac),
+        (None, 404) => CallErrorKind::NotFound,
+        (None, 409) => CallErrorKind::Conflict,
+        (None, 429) => CallErrorKind::Busy,
+        (None, 500..) => CallErrorKind::ServerFailed,
+        (None, _) => CallErrorKind::Other,
+    };
+    (kind, refusal)
+}
+
+/// What to do when admission refuses what a scan makes.
+fn of_refusal(refusal: AdmissionRefusal) -> Remedy {
+    Remedy::advice(match refusal {
+        AdmissionRefusal::PodSecurity => return Remedy::UseImage,
+        AdmissionRefusal::Guard => return Remedy::CheckGuard,
+        AdmissionRefusal::NoImageVolumes => return Remedy::UseNoImageVolume,
+        AdmissionRefusal::Quota => {
+            "the namespace's ResourceQuota has no room for what the scan makes: free some, or raise it"
         }
-        400 if message.contains("pgrade") => CallErrorKind::NotUpgraded,
-        400 | 422 => CallErrorKind::Invalid,
-        401 => CallErrorKind::Unauthorized,
-        403 => refused(ForbiddenBy::Rbac),
-        404 => CallErrorKind::NotFound,
-        409 => CallErrorKind::Conflict,
-        429 => CallErrorKind::Busy,
-        500.. => CallErrorKind::ServerFailed,
-        _ => CallErrorKind::Other,
-    }
+        AdmissionRefusal::LimitRange => {
+            "the namespace's LimitRange refuses the resources of what the scan makes"
+        }
+        AdmissionRefusal::NoServiceAccount => {
+            "the namespace has no default ServiceAccount yet; try again in a moment"
+        }
+        AdmissionRefusal::Policy => {
+            "an admission policy of this cluster refuses what the scan makes; exempt it there, by its label \
+             secure-scan.io/scan or by its name"
+        }
+    })
 }
 
 /// The same for reading and deleting, which do no harm a second time: a server that is busy or
@@ -254,7 +288,7 @@ where
             Err(error) if error.is_transient() => {
                 tokio::time::sleep(Duration::from_millis(pause)).await;
             }
-            settled => return settled,
+            answered => return answered,
         }
     }
     call(what, request()).await
@@ -265,6 +299,7 @@ mod tests {
     use kube::core::Status;
 
     use super::*;
+    use crate::names::GUARD_MARK;
 
     async fn answered(code: u16, message: &str) -> CallError {
         let status = Status::failure(message, "").with_code(code);

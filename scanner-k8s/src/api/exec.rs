@@ -14,21 +14,20 @@ use kube::{
 };
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-use crate::api::{call::call, stream_tap::StreamTap};
+use crate::api::{
+    call::{CallError, call},
+    stream_tap::StreamTap,
+};
 
+mod channel;
 mod error;
 mod status;
 mod tally;
 
+use channel::{CLOSE, STATUS, STDERR, STDIN, STDOUT};
 pub use error::{ExecError, ExecErrorKind};
 use status::evaluate;
 use tally::Tally;
-
-const STDIN: u8 = 0;
-const STDOUT: u8 = 1;
-const STDERR: u8 = 2;
-const STATUS: u8 = 3;
-const CLOSE: u8 = 255;
 
 /// Longest line of a command that answers line by line.
 const MAX_LINE: usize = 4096;
@@ -93,7 +92,7 @@ pub(super) async fn open(
         request.extensions_mut().insert(tap.clone());
         client.connect(request).await
     };
-    let connection = call(what, connect).await?;
+    let connection = call(what, connect).await.map_err(CallError::by_node)?;
     Ok(ExecStream {
         messages: Box::new(connection.into_stream()),
         tally: Tally::new(tap),
@@ -150,7 +149,7 @@ impl ExecStream {
             }
             let message = match self.messages.next().await {
                 None | Some(Ok(Message::Close(_))) => return Err(ExecError::Cut),
-                Some(Err(error)) => return Err(ExecError::Connection(Box::new(error))),
+                Some(Err(error)) => return Err(ExecError::ConnectionFailed(Box::new(error))),
                 Some(Ok(Message::Binary(message))) => message,
                 Some(Ok(_)) => continue,
             };
@@ -191,7 +190,7 @@ impl ExecStream {
                     return Err(sent.err().unwrap_or(ExecError::Cut));
                 }
                 Some(Err(error)) => {
-                    let now = ExecError::Connection(Box::new(error));
+                    let now = ExecError::ConnectionFailed(Box::new(error));
                     return Err(sent.err().unwrap_or(now));
                 }
                 Some(Ok(Message::Binary(message))) => message,
@@ -229,6 +228,6 @@ impl ExecStream {
 
     async fn send(&mut self, message: Vec<u8>) -> Result<(), ExecError> {
         let sent = self.messages.send(Message::Binary(message.into())).await;
-        sent.map_err(|error| ExecError::Connection(Box::new(error)))
+        sent.map_err(|error| ExecError::ConnectionFailed(Box::new(error)))
     }
 }

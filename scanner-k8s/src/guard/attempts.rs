@@ -1,5 +1,5 @@
 //! What a stolen scan identity would try, as requests. None of them, allowed or not, changes or runs
-//! anything: an exec lacks the headers of its upgrade, all else is a dry run.
+//! anything: an exec comes without the headers of its upgrade, all else is a dry run.
 
 mod others;
 

@@ -3,7 +3,7 @@
 use kube::api::Request;
 use serde_json::Value;
 
-use super::render;
+use super::render::render;
 use crate::api::{
     call::{CallError, CallErrorKind, call},
     client::OperatorClient,

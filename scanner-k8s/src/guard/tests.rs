@@ -50,7 +50,7 @@ fn no_two_commands_have_the_same_limit() {
 }
 
 #[test]
-fn the_limit_of_a_probe_tells_all_that_may_differ() {
+fn the_limit_of_a_probe_names_all_that_may_differ() {
     let spec = serde_json::json!({
         "name": "p", "image": "r/i@sha256:1", "targetContainerName": "app", "command": ["/x", "wait"],
         "securityContext": {"runAsUser": 0, "runAsGroup": 5, "capabilities": {"drop": ["ALL"], "add": ["A", "B"]}},

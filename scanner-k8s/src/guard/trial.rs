@@ -43,7 +43,7 @@ pub struct Attempted {
     pub what: &'static str,
     /// Whether it came to what it must: refused by the guard, or allowed when it was planned.
     pub held: bool,
-    /// What the server said.
+    /// What the server answered.
     pub answer: String,
     /// Whether the guard refused it.
     answered: bool,

@@ -1,7 +1,11 @@
 //! Why nothing was injected, and what to do next.
 
-use super::MAX_MANIFEST;
+use scanner_core::Remedy;
+
 use crate::pod::access_planner::Refusal;
+
+/// Largest manifest in bytes.
+pub const MAX_MANIFEST: usize = 8 << 20;
 
 /// Why nothing was injected.
 #[derive(Debug, thiserror::Error)]
@@ -66,30 +70,32 @@ pub enum Reason {
 
 impl InjectError {
     /// What to do next.
-    pub fn hint(&self) -> Option<String> {
-        let Self::Refused { reason, .. } = self else {
-            return match self {
-                Self::NoWorkload => Some("name a file with a workload; nothing was written".into()),
-                Self::SelfCheck => Some("this is a bug in secure-scan; please report it".into()),
-                _ => None,
-            };
-        };
-        let text = match reason {
-            Reason::WhichContainer(_) | Reason::NoContainer(_) => "name one with -c",
-            Reason::Probe(Refusal::UnknownUser) => {
-                "set runAsUser and runAsGroup, or say what the image runs as: --user UID:GID"
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::NoWorkload => Some(Remedy::advice(
+                "name a file with a workload; nothing was written",
+            )),
+            Self::SelfCheck => Some(Remedy::ReportBug),
+            Self::Refused { reason, .. } => reason.remedy(),
+            Self::Syntax(_) | Self::TooLong => None,
+        }
+    }
+}
+
+impl Reason {
+    fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::WhichContainer(_) | Self::NoContainer(_) => Remedy::NameContainer,
+            Self::Probe(Refusal::UnknownUser) => Remedy::NameUser,
+            Self::Probe(Refusal::PodSecurity(_)) => Remedy::NamePodSecurity,
+            Self::Present => Remedy::advice("remove it from the manifest, then inject again"),
+            Self::NotShared => Remedy::advice("remove the line if the container may be seen"),
+            Self::OtherUser(_) => Remedy::OmitUser,
+            Self::Unsafe(..) => {
+                Remedy::advice("write this part out without anchors and in block style")
             }
-            Reason::Probe(Refusal::PodSecurity(_)) => {
-                "run the container as another user than root, or say that the namespace allows more: \
-                 --pod-security privileged"
-            }
-            Reason::Present => "remove it from the manifest, then inject again",
-            Reason::NotShared => "remove the line if the container may be seen",
-            Reason::OtherUser(_) => "leave --user out",
-            Reason::Unsafe(..) => "write this part out without anchors and in block style",
-            Reason::NoTemplate(_) => "see: kubectl apply --dry-run=server",
-            Reason::Windows | Reason::Probe(_) => return None,
-        };
-        Some(text.into())
+            Self::NoTemplate(_) => Remedy::ValidateManifest,
+            Self::Windows | Self::Probe(_) => return None,
+        })
     }
 }

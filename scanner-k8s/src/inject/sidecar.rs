@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use k8s_openapi::api::core::v1::PodSpec;
 
-use super::{
-    NO_TOKEN,
-    edit::{Addition, Step},
-};
+use super::edit::{Addition, Step};
 use crate::names::PROBE_PROGRAM;
 use crate::names::{SIDECAR_CONTAINER, SIDECAR_LABEL};
 use crate::pod::{access_planner::ProbeContext, facts::TOKEN_MOUNT};
+
+/// Name of the empty volume that keeps the service account's token from the sidecar.
+pub(super) const NO_TOKEN: &str = "secure-scan-no-token";
 
 /// What one pod template gets.
 #[derive(Debug)]

@@ -309,12 +309,12 @@ fn a_result_that_is_more_than_planned_is_not_given_out() {
 }
 
 #[test]
-fn the_user_of_an_image_can_be_told() {
+fn the_user_of_an_image_can_be_given() {
     let source = POD.replace("{runAsUser: 7, runAsGroup: 8}", "{}");
-    let told = Options {
+    let given = Options {
         user: Some((65532, 65532)),
         ..options()
     };
-    let out = done(&source, &told);
+    let out = done(&source, &given);
     assert!(out.contains("runAsUser: 65532"));
 }

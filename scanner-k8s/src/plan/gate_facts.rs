@@ -34,7 +34,7 @@ const OF_ONE_POD: [&str; 4] = [
     "batch.kubernetes.io/job-completion-index",
     REVISION,
 ];
-/// Label by which a `StatefulSet` or `DaemonSet` tells what it was updated to.
+/// Label by which a `StatefulSet` or `DaemonSet` marks the revision of a pod.
 const REVISION: &str = "controller-revision-hash";
 
 /// Everything that gates need: one list for each of `needs` that the operator may ask for.

@@ -78,7 +78,7 @@ pub fn may_add(target: &Target, spec: &Value) -> PlannedRule {
     limit(1, pointer(tokens.iter().map(String::as_str)))
 }
 
-/// An exec without the headers of an upgrade: the server judges it as any exec, and never starts
+/// An exec without the headers of an upgrade: the server evaluates it as any exec, and never starts
 /// it. It answers 400 to what it would have allowed.
 pub(crate) fn exec_request(
     target: &Target,

@@ -78,7 +78,7 @@ impl Allowed {
         })
     }
 
-    /// Whether the operator may do that to any object; `None` when the server cannot tell.
+    /// Whether the operator may do that to any object; `None` when the server does not know.
     pub(crate) fn may(&self, group: &str, resource: &str, verb: &str) -> Option<bool> {
         let named =
             |rule: &ResourceRule| rule.resource_names.as_ref().is_some_and(|n| !n.is_empty());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::pod::security_context::TargetContext;
 
-/// Capabilities that containerd gives when nothing is said. CRI-O gives some of them. But for `NET_RAW`,
+/// Capabilities that containerd gives when none are named. CRI-O gives some of them. But for `NET_RAW`,
 /// level baseline lets each of them be added.
 const DEFAULTS: [&str; 14] = [
     "AUDIT_WRITE",

@@ -26,7 +26,7 @@ pub(crate) fn names(spec: &PodSpec) -> Vec<&str> {
         .collect()
 }
 
-/// What the server last said of the container of that name.
+/// What the server last reported of the container of that name.
 pub(crate) fn status<'a>(pod: &'a Pod, name: &str) -> Option<&'a ContainerStatus> {
     let status = pod.status.as_ref()?;
     let lists = [

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn every_container_of_the_pod_is_told() {
+    fn every_container_of_the_pod_is_listed() {
         let pod = json!({
             "hostUsers": false, "serviceAccountName": "web",
             "securityContext": {"sysctls": [{"name": "kernel.msgmax", "value": "1"}], "runAsUser": 7},

@@ -86,8 +86,8 @@ fn search(tokens: &TokenDetector, open: &Path) -> Searched {
         match has_token(tokens, &link.path()) {
             Ok(Some(held)) => {
                 searched.found |= held;
-                let said = super::found(held);
-                searched.evidence.push(format!("{what}: {said}"));
+                let words = found(held);
+                searched.evidence.push(format!("{what}: {words}"));
             }
             Ok(None) => {
                 let why = format!("what comes after its first {} GiB", MAX_FILE >> 30);
@@ -158,10 +158,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_looked_at_is_told() {
+    fn what_could_not_be_searched_is_reported() {
         let tokens = TokenDetector::default();
-        let said = search(&tokens, Path::new("/nowhere"));
-        assert!(said.skipped, "{said:?}");
+        let searched = search(&tokens, Path::new("/nowhere"));
+        assert!(searched.skipped, "{searched:?}");
         assert!(has_token(&tokens, Path::new("/nowhere")).is_err());
     }
 }

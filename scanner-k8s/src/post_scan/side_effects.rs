@@ -5,7 +5,6 @@ use scanner_core::{
     report::{AuditCheck, AuditOutcome},
 };
 
-use super::check;
 use crate::run::scope::ScanScope;
 
 /// What changed in the pod since it was resolved, and in the target while it was read.
@@ -36,7 +35,7 @@ pub(crate) fn side_effects(scope: &ScanScope) -> Vec<AuditCheck> {
         outcome = AuditOutcome::Reported;
     }
     evidence.extend(inside);
-    vec![check("side-effects", outcome, evidence)]
+    vec![AuditCheck::new("side-effects", outcome, evidence)]
 }
 
 /// What is reported of the target's inside, and whether it is more than that nothing changed.

@@ -113,7 +113,7 @@ impl Ledger {
     }
 
     /// Waits until no creation is under way, `limit` at most. An object whose creation was interrupted
-    /// would otherwise be seen as gone before the server has made it.
+    /// would be taken for gone before the server has made it.
     pub(crate) async fn settle(&self, limit: Duration) {
         let mut count = self.under_way.subscribe();
         let idle = count.wait_for(|count| *count == 0);

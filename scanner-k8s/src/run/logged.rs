@@ -66,8 +66,8 @@ mod tests {
 
     #[test]
     fn what_a_target_says_is_not_logged() {
-        let said = "the collector gave no answer: the command failed in the target: SAID";
-        let (id, reason) = ("credential".to_owned(), said.to_owned());
+        let text_of_target = "the collector did not answer: the command failed in the target: SAID";
+        let (id, reason) = ("credential".to_owned(), text_of_target.to_owned());
         let events = [
             Event::Failed {
                 stage: Stage::Collect,
@@ -82,8 +82,8 @@ mod tests {
         for event in events {
             let text = what(&event).to_string();
             assert!(!text.contains("SAID"), "{text}");
-            assert!(text.contains("the collector gave no answer"), "{text}");
-            assert!(text.contains(&sha256(said.as_bytes())), "{text}");
+            assert!(text.contains("the collector did not answer"), "{text}");
+            assert!(text.contains(&sha256(text_of_target.as_bytes())), "{text}");
         }
     }
 }

@@ -263,18 +263,18 @@ impl ScanScope {
             message.push_str(", and somebody took the scan's label off it");
         }
         let finalizers = meta.finalizers.as_deref().unwrap_or_default();
-        let hint = if finalizers.is_empty() {
-            format!(
-                "the lease removes it within {} s; check with: kubectl get {} {name} -n {}",
-                self.plan().lease_seconds,
-                K::plural(&()),
-                self.namespace()
-            )
+        let remedy = if finalizers.is_empty() {
+            Remedy::CheckObject {
+                resource: K::plural(&()).into_owned(),
+                namespace: self.namespace().to_owned(),
+                name: name.to_owned(),
+                lease_seconds: self.plan().lease_seconds,
+            }
         } else {
             let _ = write!(message, ", held by finalizers: {}", finalizers.join(", "));
-            "whoever put the finalizers there must remove them".to_owned()
+            Remedy::advice("whoever put the finalizers there must remove them")
         };
-        ControlError::new(message).with_remedy(Remedy::advice(hint))
+        ControlError::new(message).with_remedy(remedy)
     }
 
     /// Objects of that kind with the scan's label: everywhere, or where that is refused, here.

@@ -1,20 +1,17 @@
-//! The least intrusive strategy that works: what is tried after strategy `container`.
+//! The next strategy, once strategy `container` could not look and left nothing behind.
 
 use std::future::Future;
 
 use scanner_core::{
-    FailureKind, Remedy, ScanReport, Verdict, cause, event::Observer, plan::Fallback,
+    FailureKind, Remedy, ScanReport, Verdict, cause, escape::visible, event::Observer,
+    plan::Fallback,
 };
 
-use super::PreparedScan;
+use super::{fallback::with, prepare::prepare};
 use crate::{
     api::segment::Segment,
     plan::request::{ScanRequest, Strategy},
 };
-
-/// Why strategy container comes first.
-pub(super) const FIRST: &str = "chosen automatically: container leaves nothing in the pod; a target without a shell \
-                     or without the tools that it needs is then scanned with another strategy";
 
 /// When the next strategy is taken.
 const WHEN: &str = "If the target turns out to have no /bin/sh, or not the tools to list its files: all of the above \
@@ -29,27 +26,9 @@ fn taken(why: &str) -> String {
     )
 }
 
-/// What to try when the target has no shell or tool, in order; empty where the strategy was named.
-pub(super) fn fallback(request: &ScanRequest) -> Vec<Strategy> {
-    let Strategy::Auto { image, then } = &request.strategy else {
-        return Vec::new();
-    };
-    let probe = image.clone().map(|image| Strategy::Distroless { image });
-    let then = then.iter().cloned().map(Strategy::Custom);
-    probe.into_iter().chain(then).collect()
-}
-
-/// The same request with another strategy.
-pub(super) fn with(request: &ScanRequest, strategy: Strategy) -> ScanRequest {
-    ScanRequest {
-        strategy,
-        ..request.clone()
-    }
-}
-
 /// What would be done after strategy container could not look.
 pub(super) async fn planned(segment: &Segment, request: ScanRequest) -> Fallback {
-    let next = PreparedScan::in_segment(segment.next(), request).await;
+    let next = prepare(segment.next(), request).await;
     let (plan, not_possible) = match next {
         Ok(next) => (Some(next.plan), None),
         Err(error) => {
@@ -80,7 +59,7 @@ pub(super) fn may_go_on(report: &ScanReport) -> bool {
         && matches!(kind, Some(FailureKind::NoShell | FailureKind::NoTool))
 }
 
-/// Takes the next strategy that can be taken after the first could not look; its report tells of both.
+/// Takes the next strategy that can be taken after the first could not look; its report covers both.
 pub(super) async fn next(
     segment: &Segment,
     mut first: ScanReport,
@@ -89,17 +68,17 @@ pub(super) async fn next(
     observer: &dyn Observer,
     interrupt: impl Future<Output = String>,
 ) -> ScanReport {
-    let failure = first.failure.as_ref();
-    let why = match failure.map(|failure| &failure.kind) {
-        Some(FailureKind::NoShell) => "the target has no /bin/sh".to_owned(),
-        _ => "the target does not have the tools that it needs".to_owned(),
-    };
+    let why = first
+        .failure
+        .as_ref()
+        .map_or("", |failure| &failure.message);
+    let why = visible(why, 300);
     if fallback.is_empty() {
         return first.with_remedy(Remedy::NameProbeImage);
     }
     let mut refused = None;
     for strategy in fallback {
-        let next = PreparedScan::in_segment(segment.next(), with(request, strategy));
+        let next = prepare(segment.next(), with(request, strategy));
         match Box::pin(next).await {
             Ok(mut next) => {
                 next.plan.reason = Some(taken(&why));

@@ -44,7 +44,7 @@ pub enum PrepareError {
     /// A policy requires a control that nobody supplied.
     #[error("the policy requires control {0:?}, and there is none of that name")]
     UnknownControl(String),
-    /// Two engines have one name, so that their results could not be told apart.
+    /// Two engines have one name, so that their results could not be kept apart.
     #[error("two engines are named {0:?}")]
     EngineName(String),
     /// There is nothing that would evaluate what is found.

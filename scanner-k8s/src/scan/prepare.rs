@@ -13,7 +13,12 @@ use scanner_core::{
     target::PodSelection,
 };
 
-use super::{PreparedScan, auto, error::PrepareError, registry};
+use super::{
+    error::PrepareError,
+    fallback::{FIRST, fallback},
+    prepared::PreparedScan,
+    registry,
+};
 use crate::{
     api::segment::Segment,
     names::object_name,
@@ -47,7 +52,7 @@ pub(super) async fn prepare(
 ) -> Result<PreparedScan, PrepareError> {
     check(&request)?;
     let operator = segment.operator().clone();
-    let fallback = auto::fallback(&request);
+    let fallback = fallback(&request);
     let scan_id = scan_id().map_err(|_| PrepareError::Internal)?;
     let name = object_name(&scan_id);
     let (target, pod) = match &request.target.pod {
@@ -96,7 +101,7 @@ pub(super) async fn prepare(
         controls: vec![],
         scan_id,
         strategy: approach.name().into(),
-        reason: fallback.first().map(|_| auto::FIRST.into()),
+        reason: fallback.first().map(|_| FIRST.into()),
         profile: engines.join(", "),
         policy: request.policy.as_ref().map(|p| p.reference()),
         gates: vec![],

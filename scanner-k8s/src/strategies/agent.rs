@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use scanner_core::{
     AccessError, FailureKind, Remedy, TargetAccess,
-    inventory::{Collected, Inventory, InventoryRequest, collector, parse, wire::WireError},
+    inventory::{
+        Collected, Inventory, InventoryRequest, collector, parse,
+        wire::{TARGET_HIDDEN, WireError, missing_tool},
+    },
 };
 
 use crate::{
@@ -17,11 +20,6 @@ use crate::{
 const MAX_ANSWER: usize = 16 << 20;
 /// Longest silence of an agent: one walk of a large filesystem.
 const IDLE: Duration = Duration::from_mins(2);
-
-/// How the collector words that a tool is not there.
-const NO_TOOL: &str = "the target has no ";
-/// How the probe words that the kernel does not show it the target.
-const UNSEEN: &str = "cannot see the root";
 
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,14 +104,23 @@ impl TargetAccess for AgentStream {
 impl Agent {
     /// Why it gave no answer, and what to do about it.
     fn no_answer(self, name: &str, error: ExecError) -> AccessError {
-        let hidden = matches!((&error, self), (ExecError::Failed { stderr, .. }, Self::Probe) if stderr.contains(UNSEEN));
+        let hidden = matches!(
+            (&error, self),
+            (
+                ExecError::Failed {
+                    exit_code: Some(TARGET_HIDDEN),
+                    ..
+                },
+                Self::Probe
+            )
+        );
         let (kind, remedy) = match (&error, self) {
             (ExecError::NoShell { .. }, Self::Collector { .. }) => {
                 (FailureKind::NoShell, Some(Remedy::UseProbe))
             }
             _ if hidden => (FailureKind::TargetHidden, Some(Remedy::UseImage)),
             (ExecError::TooLate, _) => (error.failure_kind(), Some(Remedy::RaiseLease)),
-            (ExecError::Cut | ExecError::Connection(_), _) => {
+            (ExecError::Cut | ExecError::ConnectionFailed(_), _) => {
                 let remedy = Remedy::scan_again("if the container still runs");
                 (error.failure_kind(), Some(remedy))
             }
@@ -124,6 +131,8 @@ impl Agent {
                 "the {name} did not answer: the kernel shows a process only to one of its user with at least its \
                  capabilities, and the target may have changed its user after its start"
             )
+        } else if kind == FailureKind::NoShell {
+            format!("the target has no /bin/sh, in which the {name} could run")
         } else {
             format!("the {name} did not answer")
         };
@@ -139,7 +148,7 @@ impl Agent {
         else {
             return Ok(());
         };
-        if !reason.starts_with(NO_TOOL) {
+        if missing_tool(reason).is_none() {
             return Ok(());
         }
         let message = format!("the {name} cannot list files: {reason}");
@@ -150,7 +159,7 @@ impl Agent {
 /// Why an answer cannot be used, and what to do about it.
 fn unusable(name: &str, error: WireError) -> AccessError {
     let (kind, remedy) = match &error {
-        WireError::Refused(words) if words.starts_with(NO_TOOL) => {
+        WireError::Refused(_) if error.missing_tool().is_some() => {
             (FailureKind::NoTool, Remedy::UseProbe)
         }
         WireError::Refused(_) => (FailureKind::AnswerUnusable, Remedy::UseProbe),
@@ -170,20 +179,23 @@ mod tests {
 
     #[test]
     fn a_probe_that_may_not_see_the_target_names_what_can() {
-        let denied = "cannot see the root /proc/7/root: Permission denied (os error 13)";
-        let failed = |stderr: &str| ExecError::Failed {
-            server: "exit code 1".into(),
-            stderr: stderr.into(),
-            exit_code: Some(1),
+        let failed = |code| ExecError::Failed {
+            server: "the command failed".into(),
+            stderr: "cannot see the root".into(),
+            exit_code: Some(code),
         };
-        let error = Agent::Probe.no_answer("probe", failed(denied));
+        let error = Agent::Probe.no_answer("probe", failed(TARGET_HIDDEN));
         assert_eq!(error.kind, FailureKind::TargetHidden);
         assert_eq!(error.remedy, Some(Remedy::UseImage));
-        let error = Agent::Probe.no_answer("probe", failed("else"));
-        assert_eq!(
-            (error.kind, error.remedy),
-            (FailureKind::CommandFailed, None)
-        );
+        for error in [
+            Agent::Probe.no_answer("probe", failed(1)),
+            Agent::Collector { strict: true }.no_answer("collector", failed(TARGET_HIDDEN)),
+        ] {
+            assert_eq!(
+                (error.kind, error.remedy),
+                (FailureKind::CommandFailed, None)
+            );
+        }
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl AttachedApproach {
             return Err(none(
                 pod,
                 &format!(
-                    "its sidecar is of {} ({}), not of {wanted} as --probe-image says",
+                    "its sidecar is of {} ({}), not of {wanted}, which was named",
                     visible(&sidecar.image, 300),
                     visible(&sidecar.image_id, 300)
                 ),

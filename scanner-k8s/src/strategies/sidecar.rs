@@ -1,5 +1,6 @@
 //! Strategy `sidecar`: an isolated pod of the scan's own, with a clone of the target or its image.
 
+mod canary;
 mod clone;
 mod confinement;
 mod diagnosis;
@@ -8,13 +9,13 @@ mod isolation;
 mod options;
 mod own;
 mod pod_control;
+mod pod_watch;
 mod pull;
 mod read;
 mod readback;
 mod reference;
 mod spec;
 mod strategy;
-mod watch;
 
 use std::{
     net::SocketAddr,

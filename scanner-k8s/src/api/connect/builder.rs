@@ -11,7 +11,7 @@ use kube::{
 use tokio::runtime::Handle;
 use tower::{BoxError, Layer, Service};
 
-use super::{Cluster, ConnectError, crypto_provider};
+use super::{cluster::Cluster, crypto_provider, error::ConnectError};
 use crate::api::transport::{GenericService, InMemory, Settings, Transport, Wrap};
 
 /// How every call names itself to the server.
@@ -42,6 +42,40 @@ impl std::fmt::Debug for ClusterBuilder {
             .field("user_agent", &self.user_agent)
             .field("system_roots", &self.system_roots)
             .finish_non_exhaustive()
+    }
+}
+
+impl Cluster {
+    /// The cluster that this process runs in, as its pod's service account. Sends nothing yet.
+    ///
+    /// It reads `KUBERNETES_SERVICE_HOST`, `KUBERNETES_SERVICE_PORT` and the files in
+    /// `/var/run/secrets/kubernetes.io/serviceaccount`.
+    ///
+    /// # Errors
+    ///
+    /// Fails outside of a pod, and as [`ClusterBuilder::build`] does.
+    pub fn in_cluster() -> Result<Self, ConnectError> {
+        ClusterBuilder::in_cluster()?.build()
+    }
+
+    /// The cluster of a context of a kubeconfig. Sends nothing yet, but runs the credential plugin of the
+    /// context's user, if it has one.
+    ///
+    /// Without a path it is `KUBECONFIG`, or `~/.kube/config`; without a context, the file's current one.
+    ///
+    /// # Errors
+    ///
+    /// Fails on an unusable kubeconfig, and as [`ClusterBuilder::build`] does.
+    pub async fn kubeconfig(
+        path: Option<&Path>,
+        context: Option<&str>,
+    ) -> Result<Self, ConnectError> {
+        ClusterBuilder::kubeconfig(path, context).await?.build()
+    }
+
+    /// A cluster by a configuration that the program made itself.
+    pub fn builder(config: Config) -> ClusterBuilder {
+        ClusterBuilder::new(config)
     }
 }
 
@@ -165,7 +199,7 @@ impl ClusterBuilder {
             memory: self.memory,
         };
         let transport = Transport::new(config, settings).map_err(ConnectError::Client)?;
-        Ok(Cluster(Arc::new(transport)))
+        Ok(Cluster::new(transport))
     }
 }
 

@@ -23,7 +23,7 @@ pub enum ExecError {
     Cut,
     /// The connection failed.
     #[error("the connection failed")]
-    Connection(#[source] Box<WsError>),
+    ConnectionFailed(#[source] Box<WsError>),
     /// The container has no `/bin/sh`.
     #[error("the command failed in the target: {server} {stderr}")]
     NoShell {
@@ -37,7 +37,7 @@ pub enum ExecError {
     Failed {
         /// What the server says of it.
         server: String,
-        /// What the command itself said on standard error.
+        /// What the command itself wrote to standard error.
         stderr: String,
         /// Its exit code, where it ran.
         exit_code: Option<u8>,
@@ -66,7 +66,7 @@ pub enum ExecErrorKind {
     /// The stream ended without a status.
     Cut,
     /// The connection failed.
-    Connection,
+    ConnectionFailed,
 }
 
 impl ExecError {
@@ -80,7 +80,7 @@ impl ExecError {
             Self::TooLong(_) => ExecErrorKind::TooLong,
             Self::TooLate => ExecErrorKind::TooLate,
             Self::Cut => ExecErrorKind::Cut,
-            Self::Connection(_) => ExecErrorKind::Connection,
+            Self::ConnectionFailed(_) => ExecErrorKind::ConnectionFailed,
             Self::NoShell { .. } => ExecErrorKind::NoShell,
             Self::Failed { .. } => ExecErrorKind::Failed,
         }
@@ -91,7 +91,7 @@ impl ExecError {
         match self.kind() {
             ExecErrorKind::Forbidden { by } => FailureKind::ExecForbidden { by: by.into() },
             ExecErrorKind::NotOpened(CallErrorKind::Timeout | CallErrorKind::Unreachable)
-            | ExecErrorKind::Connection => FailureKind::Unreachable,
+            | ExecErrorKind::ConnectionFailed => FailureKind::Unreachable,
             ExecErrorKind::NotOpened(_) => FailureKind::Unknown,
             ExecErrorKind::NoShell => FailureKind::NoShell,
             ExecErrorKind::Failed => FailureKind::CommandFailed,
@@ -103,13 +103,8 @@ impl ExecError {
 
     /// What to do next, where the server did not open the stream.
     pub fn remedy(&self) -> Option<Remedy> {
-        self.hint().map(Remedy::advice)
-    }
-
-    /// What to do next, where the server did not open the stream.
-    pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotOpened(error) => error.hint(),
+            Self::NotOpened(error) => error.remedy(),
             _ => None,
         }
     }
@@ -124,7 +119,7 @@ impl ExecError {
         }
     }
 
-    /// Why, without a word of what the target said.
+    /// Why, without a word from the target.
     pub(super) fn class(&self) -> String {
         match self {
             Self::Failed { .. } | Self::NoShell { .. } => "the command failed in the target".into(),

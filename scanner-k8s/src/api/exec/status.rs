@@ -3,7 +3,7 @@
 use scanner_core::escape::visible;
 use serde::Deserialize;
 
-use super::ExecError;
+use super::error::ExecError;
 
 /// What counts of a `metav1.Status`.
 #[derive(Default, Deserialize)]
@@ -38,7 +38,7 @@ impl Status {
     }
 }
 
-/// Whether the status frame says that the command succeeded; `stderr` is what the command itself said.
+/// Whether the status frame says that the command succeeded; `stderr` is what the command itself wrote.
 pub(super) fn evaluate(frame: &[u8], stderr: &[u8]) -> Result<(), ExecError> {
     let status: Status = serde_json::from_slice(frame).unwrap_or_default();
     if status.outcome == "Success" {
@@ -68,7 +68,7 @@ fn names_no_shell(message: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ExecErrorKind;
+    use super::super::error::ExecErrorKind;
     use super::*;
 
     #[test]

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use scanner_core::audit::{Entry, StreamEnd};
 use sha2::{Digest as _, Sha256};
 
-use super::{ExecError, STDERR, STDOUT};
+use super::{
+    channel::{STDERR, STDOUT},
+    error::ExecError,
+};
 use crate::api::stream_tap::StreamTap;
 
 /// What went through so far. When it is dropped without an end, the log says so.
@@ -111,7 +114,7 @@ mod tests {
     fn a_token_is_found_on_every_channel_and_what_a_target_says_is_not_logged() {
         let token = format!("e30.e30.{}", "aBcD".repeat(20));
         let (one, two) = token.as_bytes().split_at(40);
-        for channel in [STDOUT, STDERR, super::super::STATUS, 7] {
+        for channel in [STDOUT, STDERR, super::super::channel::STATUS, 7] {
             let (log, tokens) = (
                 Arc::new(AuditLog::new()),
                 Arc::new(TokenDetector::default()),
@@ -124,11 +127,11 @@ mod tests {
             tally.received(channel, two);
             assert!(tokens.streams().2 > 0, "channel {channel}");
             tally.end(Some(&ExecError::Failed {
-                server: "said".into(),
-                stderr: "said".into(),
+                server: "from the target".into(),
+                stderr: "from the target".into(),
                 exit_code: None,
             }));
-            assert!(!log.text().contains("said"), "{}", log.text());
+            assert!(!log.text().contains("from the target"), "{}", log.text());
             assert!(log.text().contains("the command failed in the target"));
         }
     }

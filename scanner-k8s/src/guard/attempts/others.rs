@@ -168,7 +168,7 @@ impl Planned {
                 &json!({"containers": [container("c"), container("d")]}),
             ),
             pod(
-                "operator: a clone that runs before the gate",
+                "operator: a clone that runs before the barrier",
                 &json!({"initContainers": [container("d")]}),
             ),
             probe(

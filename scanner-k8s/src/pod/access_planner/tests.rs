@@ -139,7 +139,7 @@ fn the_whole_matrix() {
 }
 
 #[test]
-fn an_unknown_level_is_planned_as_baseline_and_told_as_unknown() {
+fn an_unknown_level_is_planned_as_baseline_and_named_unknown() {
     let root = target(0, &[], &["NET_RAW"]);
     let (unknown, baseline) = (
         plan(&root, Unknown).unwrap(),

@@ -13,11 +13,11 @@ use scanner_core::{
 
 use crate::{
     api::{
-        admission_hints,
         call::{CallError, CallErrorKind, call_with_retry},
         object_watch::Watched,
     },
     run::scope::ScanScope,
+    strategies::waiting::{STUCK, probe_remedy},
 };
 
 /// How long a probe may take to start, its image included.
@@ -25,7 +25,7 @@ const START: Duration = Duration::from_mins(1);
 /// How long it may take to end after its exec: it stays 30 s when nobody ever came.
 const END: Duration = Duration::from_secs(45);
 
-/// How long the watch that saw it start is trusted to tell of its end.
+/// How long the watch that saw it start is trusted to report its end.
 const FIRST: Duration = Duration::from_secs(20);
 
 /// How long a call may still be under way whose answer was lost.
@@ -58,7 +58,7 @@ fn watched(scope: &ScanScope, now: Pod) -> Watched<Pod> {
 fn stuck(waiting: Option<ContainerStateWaiting>) -> Option<(String, String)> {
     let waiting = waiting?;
     let reason = waiting.reason?;
-    let stuck = admission_hints::STUCK.contains(&reason.as_str());
+    let stuck = STUCK.contains(&reason.as_str());
     stuck.then(|| (reason, waiting.message.unwrap_or_default()))
 }
 
@@ -97,22 +97,22 @@ pub(super) async fn running(scope: &ScanScope, added: Pod) -> Result<(), Strateg
             let kind = error.failure_kind();
             StrategyError::new(kind, "cannot see whether the probe runs").with_source(error)
         })?;
-    let (reason, hint) = match seen {
+    let (reason, remedy) = match seen {
         Some(Ok(())) => return Ok(()),
         Some(Err((reason, message))) => (
             visible(&format!("{reason}: {message}"), 400),
-            admission_hints::of_waiting(&reason, &message).to_owned(),
+            probe_remedy(&reason),
         ),
         None => (
             format!("it did not start within {} s", START.as_secs()),
             match before(&watch.last, &name) {
-                Some(other) => format!(
-                    "ephemeral container {other} of before waits for its image, which may hold up the node; it \
-                     goes when the pod is deleted"
+                Some(other) => Remedy::advice(format!(
+                    "ephemeral container {other}, which was there before, waits for its image and may hold up the \
+                     node; it goes when the pod is deleted"
+                )),
+                None => Remedy::advice(
+                    "read the events of the pod; check that its node is not too busy and can pull the probe's image",
                 ),
-                None => "see the events of the pod, that its node is not too busy, and that it can pull \
-                         the probe's image"
-                    .into(),
             },
         ),
     };
@@ -120,7 +120,7 @@ pub(super) async fn running(scope: &ScanScope, added: Pod) -> Result<(), Strateg
         FailureKind::NotStarted,
         format!("the probe does not run: {reason}"),
     )
-    .with_remedy(Remedy::advice(hint)))
+    .with_remedy(remedy))
 }
 
 /// The ephemeral container has ended; its entry in the pod's specification stays and is reported.

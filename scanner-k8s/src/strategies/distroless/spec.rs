@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_probe_that_is_named_by_tag_is_told() {
+    fn a_probe_that_is_named_by_tag_is_noted() {
         for image in ["probe", "probe:1", "registry.example:5000/probe:1"] {
             assert!(by_tag(image).contains("by digest"), "{image}");
         }

@@ -1,11 +1,13 @@
 //! Which pod fields a clone keeps, as a pure function. Kept is only what is named here.
 
 mod security;
+mod values;
 
 use serde_json::{Map, Value, json};
 
 use crate::plan::sidecar_options::Keep;
 pub(super) use security::dangerous_settings;
+use values::{list, text};
 
 /// The copied parts of a pod, and in what they differ from it.
 #[derive(Debug, Clone, Default)]
@@ -63,12 +65,8 @@ pub(super) fn of(spec: &Value, name: &str, keep: Keep) -> Copied {
     own.insert("volumeMounts".into(), mounts.into());
     security::confine(&mut copied.spec, &mut own, &mut copied.differences);
     copied.container = Value::Object(own);
-    told(spec, container, &mut copied.differences);
+    left_out(spec, container, &mut copied.differences);
     copied
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
 }
 
 fn pick(from: &Value, names: &[&str]) -> Map<String, Value> {
@@ -79,13 +77,9 @@ fn pick(from: &Value, names: &[&str]) -> Map<String, Value> {
     fields.collect()
 }
 
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
 /// Devices are not taken from others. What the pod says of all its containers is the clone's, where its
 /// container says nothing itself.
-fn resources(spec: &Value, container: &Value, told: &mut Vec<String>) -> Value {
+fn resources(spec: &Value, container: &Value, differences: &mut Vec<String>) -> Value {
     let own = &container["resources"];
     let mut all = json!({});
     let mut shared = false;
@@ -94,7 +88,7 @@ fn resources(spec: &Value, container: &Value, told: &mut Vec<String>) -> Value {
             if RESOURCES.contains(&name.as_str()) {
                 all[kind][name] = amount.clone();
             } else if kind == "limits" {
-                told.push(format!("without resource {name}"));
+                differences.push(format!("without resource {name}"));
             }
         }
         for (name, amount) in spec["resources"][kind].as_object().into_iter().flatten() {
@@ -106,15 +100,15 @@ fn resources(spec: &Value, container: &Value, told: &mut Vec<String>) -> Value {
         }
     }
     if shared {
-        told.push("has the resources of the whole pod as its own".into());
+        differences.push("has the resources of the whole pod as its own".into());
     }
     for claim in list(&own["claims"]) {
-        told.push(format!("without resource claim {}", text(&claim["name"])));
+        differences.push(format!("without resource claim {}", text(&claim["name"])));
     }
     all
 }
 
-fn environment(container: &Value, keep: Keep, told: &mut Vec<String>) -> (Value, Value) {
+fn environment(container: &Value, keep: Keep, differences: &mut Vec<String>) -> (Value, Value) {
     let mut kept = Vec::new();
     for variable in list(&container["env"]) {
         let name = text(&variable["name"]);
@@ -127,7 +121,7 @@ fn environment(container: &Value, keep: Keep, told: &mut Vec<String>) -> (Value,
             kept.push(variable.clone());
             continue;
         };
-        told.push(reference_told(
+        differences.push(reference_note(
             kind,
             &reference["name"],
             &format!("variable {name}"),
@@ -144,7 +138,7 @@ fn environment(container: &Value, keep: Keep, told: &mut Vec<String>) -> (Value,
         } else {
             ("ConfigMap", &source["configMapRef"], keep.config)
         };
-        told.push(reference_told(
+        differences.push(reference_note(
             kind,
             &reference["name"],
             "all its variables",
@@ -157,22 +151,22 @@ fn environment(container: &Value, keep: Keep, told: &mut Vec<String>) -> (Value,
     (kept.into(), all.into())
 }
 
-fn reference_told(kind: &str, name: &Value, what: &str, kept: bool) -> String {
+fn reference_note(kind: &str, name: &Value, what: &str, kept: bool) -> String {
     let name = text(name);
     if kept {
         format!("keeps {kind} {name} ({what}), as asked")
     } else {
-        let flag = if kind == "Secret" {
-            "--with-secrets"
-        } else {
-            "--with-config"
-        };
-        format!("without {kind} {name} ({what}); {flag} keeps it")
+        format!("without {kind} {name} ({what}), which a clone keeps only when asked to")
     }
 }
 
 /// Volumes that `container` mounts and that hold nothing of anyone else.
-fn volumes(spec: &Value, container: &Value, keep: Keep, told: &mut Vec<String>) -> Vec<Value> {
+fn volumes(
+    spec: &Value,
+    container: &Value,
+    keep: Keep,
+    differences: &mut Vec<String>,
+) -> Vec<Value> {
     let mounted: Vec<&Value> = list(&container["volumeMounts"])
         .iter()
         .map(|m| &m["name"])
@@ -193,37 +187,37 @@ fn volumes(spec: &Value, container: &Value, keep: Keep, told: &mut Vec<String>) 
         let what = format!("volume {name}");
         match kind {
             "emptyDir" => {
-                told.push(format!("volume {name} (emptyDir) starts empty"));
+                differences.push(format!("volume {name} (emptyDir) starts empty"));
                 kept.push(volume.clone());
             }
             "image" | "downwardAPI" => kept.push(volume.clone()),
             "secret" => {
                 let secret = &volume["secret"]["secretName"];
-                told.push(reference_told("Secret", secret, &what, keep.secrets));
+                differences.push(reference_note("Secret", secret, &what, keep.secrets));
                 if keep.secrets {
                     kept.push(volume.clone());
                 }
             }
             "configMap" => {
                 let map = &volume["configMap"]["name"];
-                told.push(reference_told("ConfigMap", map, &what, keep.config));
+                differences.push(reference_note("ConfigMap", map, &what, keep.config));
                 if keep.config {
                     kept.push(volume.clone());
                 }
             }
-            "projected" => kept.extend(projected(volume, keep, told)),
-            _ => told.push(format!("without volume {name} ({kind})")),
+            "projected" => kept.extend(projected(volume, keep, differences)),
+            _ => differences.push(format!("without volume {name} ({kind})")),
         }
     }
     kept
 }
 
 /// The sources that may be kept; never a service account token.
-fn projected(volume: &Value, keep: Keep, told: &mut Vec<String>) -> Option<Value> {
+fn projected(volume: &Value, keep: Keep, differences: &mut Vec<String>) -> Option<Value> {
     let what = format!("volume {}", text(&volume["name"]));
     let sources = list(&volume["projected"]["sources"]);
     if sources.iter().any(|s| s["serviceAccountToken"].is_object()) {
-        told.push(format!("without the service account token ({what})"));
+        differences.push(format!("without the service account token ({what})"));
         return None;
     }
     let mut kept = Vec::new();
@@ -236,7 +230,7 @@ fn projected(volume: &Value, keep: Keep, told: &mut Vec<String>) -> Option<Value
             kept.push(source.clone());
             continue;
         } else {
-            told.push(format!("without a projected source ({what})"));
+            differences.push(format!("without a projected source ({what})"));
             continue;
         };
         let field = if kind == "Secret" {
@@ -244,7 +238,7 @@ fn projected(volume: &Value, keep: Keep, told: &mut Vec<String>) -> Option<Value
         } else {
             "configMap"
         };
-        told.push(reference_told(kind, &source[field]["name"], &what, keeps));
+        differences.push(reference_note(kind, &source[field]["name"], &what, keeps));
         if keeps {
             kept.push(source.clone());
         }
@@ -258,7 +252,7 @@ fn projected(volume: &Value, keep: Keep, told: &mut Vec<String>) -> Option<Value
 }
 
 /// What is left out of every clone, where the pod has it.
-fn told(spec: &Value, container: &Value, told: &mut Vec<String>) {
+fn left_out(spec: &Value, container: &Value, differences: &mut Vec<String>) {
     let names = |field: &str| -> Vec<&str> {
         list(&spec[field])
             .iter()
@@ -267,7 +261,7 @@ fn told(spec: &Value, container: &Value, told: &mut Vec<String>) {
     };
     let init = names("initContainers");
     if !init.is_empty() {
-        told.push(format!("init containers were not run: {}", init.join(", ")));
+        differences.push(format!("init containers were not run: {}", init.join(", ")));
     }
     let own = text(&container["name"]);
     let others: Vec<&str> = names("containers")
@@ -275,7 +269,7 @@ fn told(spec: &Value, container: &Value, told: &mut Vec<String>) {
         .filter(|n| *n != own)
         .collect();
     if !others.is_empty() {
-        told.push(format!(
+        differences.push(format!(
             "without the pod's other containers: {}",
             others.join(", ")
         ));
@@ -287,28 +281,28 @@ fn told(spec: &Value, container: &Value, told: &mut Vec<String>) {
         "lifecycle",
     ] {
         if container[field].is_object() {
-            told.push(format!("without {field}"));
+            differences.push(format!("without {field}"));
         }
     }
     for field in ["hostNetwork", "hostPID", "hostIPC"] {
         if spec[field] == true {
-            told.push(format!("without {field}"));
+            differences.push(format!("without {field}"));
         }
     }
     for device in list(&container["volumeDevices"]) {
-        told.push(format!("without volume device {}", text(&device["name"])));
+        differences.push(format!("without volume device {}", text(&device["name"])));
     }
     for port in list(&container["ports"]) {
         if let Some(number) = port["hostPort"].as_i64().filter(|n| *n != 0) {
-            told.push(format!("without host port {number}"));
+            differences.push(format!("without host port {number}"));
         }
     }
     for field in ["hostname", "subdomain", "priorityClassName"] {
         if spec[field].as_str().is_some_and(|value| !value.is_empty()) {
-            told.push(format!("without {field} {}", text(&spec[field])));
+            differences.push(format!("without {field} {}", text(&spec[field])));
         }
     }
-    told.push("labels, annotations and the service account are not the target's; no cluster DNS, no network".into());
+    differences.push("labels, annotations and the service account are not the target's; no cluster DNS, no network".into());
 }
 
 #[cfg(test)]

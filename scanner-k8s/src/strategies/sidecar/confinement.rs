@@ -124,24 +124,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_planned_is_told() {
+    fn what_is_as_planned_is_evidence() {
         let none = "0000000000000000";
-        let told = evaluate(&answer(5, none, 2), &context(5, true, vec![])).unwrap();
+        let evidence = evaluate(&answer(5, none, 2), &context(5, true, vec![])).unwrap();
         assert!(
-            told.contains("capabilities none") && told.contains("no AppArmor"),
-            "{told}"
+            evidence.contains("capabilities none") && evidence.contains("no AppArmor"),
+            "{evidence}"
         );
         let root = context(0, true, vec!["SYS_PTRACE", "DAC_READ_SEARCH"]);
-        let told = evaluate(&answer(0, "0000000000080004", 2), &root).unwrap();
-        assert!(told.contains("capabilities 80004,"), "{told}");
+        let evidence = evaluate(&answer(0, "0000000000080004", 2), &root).unwrap();
+        assert!(evidence.contains("capabilities 80004,"), "{evidence}");
         let runtime = context(0, false, vec![]);
         assert!(evaluate(&answer(0, "00000000a80425fb", 2), &runtime).is_ok());
         let one = context(0, true, vec!["NET_BIND_SERVICE"]);
         assert!(evaluate(&answer(0, "0000000000000400", 2), &one).is_ok());
         let confined =
             answer(5, none, 2).replace("lsm=-", "lsm=cri-containerd.apparmor.d(enforce)");
-        let told = evaluate(&confined, &context(5, true, vec![])).unwrap();
-        assert!(told.contains("cri-containerd.apparmor.d"), "{told}");
+        let evidence = evaluate(&confined, &context(5, true, vec![])).unwrap();
+        assert!(evidence.contains("cri-containerd.apparmor.d"), "{evidence}");
     }
 
     #[test]

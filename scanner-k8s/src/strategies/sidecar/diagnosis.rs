@@ -1,106 +1,128 @@
 //! Why the scan's own pod is refused or does not start, and what to do about it.
 
-use k8s_openapi::api::core::v1::Pod;
-use scanner_core::escape::visible;
+use k8s_openapi::api::core::v1::{ContainerState, Pod};
+use scanner_core::{ControlError, FailureKind, Remedy, escape::visible};
 
 use super::{pull, spec};
-use crate::api::admission_hints;
-use crate::names::GUARD_MARK;
+use crate::{
+    api::{admission::AdmissionRefusal, call::CallError},
+    strategies::waiting::{STUCK, probe_remedy},
+};
 
-/// What to do when the server refuses the pod, by its words.
-pub(super) fn admission(message: &str) -> Option<&'static str> {
-    let has = |word: &str| message.contains(word);
-    Some(if has("PodSecurity") {
-        "the namespace's Pod Security level refuses the pod; take --inert, which fits level restricted"
-    } else if has("exceeded quota") || has("failed quota") {
-        "the namespace's ResourceQuota has no room for the scan's pod: free some, or raise it"
-    } else if has("usage per") || has("limit to request ratio") {
-        "the namespace's LimitRange refuses the resources of the scan's pod (25m and 128Mi for the \
-         probe, and for a clone those of the target)"
-    } else if has("must specify a volume type") {
-        OLD
-    } else if has(GUARD_MARK) {
-        "the cluster's admission guard refuses the pod (docs/guard.md); take --inert, which runs nothing of the target"
-    } else if let Some(hint) = admission_hints::of(message) {
-        hint
-    } else if has("serviceaccount") || has("service account") {
-        "the namespace has no default ServiceAccount yet; try again in a moment"
-    } else {
-        return None;
-    })
+/// Why the pod does not get further by waiting.
+#[derive(Debug)]
+pub(super) struct Diagnosis {
+    /// What is wrong.
+    pub(super) message: String,
+    /// What to do about it.
+    pub(super) remedy: Remedy,
+    /// What kind of failure of the scan it is.
+    pub(super) kind: FailureKind,
 }
 
-/// What to do where there are no image volumes.
-pub(super) const OLD: &str = "this cluster has no image volumes (on by default from Kubernetes 1.35, containerd 2.1); take the \
-     clone (without --inert), secure-scan distroless, or secure-scan local --oci-archive";
+impl Diagnosis {
+    /// A pod, or a container of it, that does not start.
+    pub(super) fn not_started(message: impl Into<String>, remedy: Remedy) -> Self {
+        Self {
+            message: message.into(),
+            remedy,
+            kind: FailureKind::NotStarted,
+        }
+    }
+}
 
-/// Why the pod will not get further by waiting, and what to do.
-pub(super) fn of(pod: &Pod, target: Option<&str>) -> Option<(String, &'static str)> {
+impl From<Diagnosis> for ControlError {
+    fn from(diagnosis: Diagnosis) -> Self {
+        Self::new(diagnosis.message)
+            .with_kind(diagnosis.kind)
+            .with_remedy(diagnosis.remedy)
+    }
+}
+
+/// What to do when admission refuses the pod, where that differs from what to do for other objects of a scan.
+pub(super) fn admission(error: &ControlError) -> Option<Remedy> {
+    let call = error.source.as_deref()?.downcast_ref::<CallError>()?;
+    match call.refusal()? {
+        // Nothing of the target runs then, and it fits level restricted.
+        AdmissionRefusal::Guard => Some(Remedy::UseImage),
+        AdmissionRefusal::LimitRange => Some(Remedy::advice(
+            "the namespace's LimitRange refuses the resources of the scan's pod (25m and 128Mi for the probe, and \
+             for a clone those of the target)",
+        )),
+        _ => None,
+    }
+}
+
+/// Why the pod will not get further by waiting.
+pub(super) fn of(pod: &Pod, target: Option<&str>) -> Option<Diagnosis> {
     let status = pod.status.as_ref()?;
     let statuses = status.init_container_statuses.iter().flatten();
     for container in statuses.chain(status.container_statuses.iter().flatten()) {
         let Some(state) = &container.state else {
             continue;
         };
-        let waiting = state.waiting.as_ref();
-        let reason = waiting
-            .and_then(|w| w.reason.as_deref())
-            .unwrap_or_default();
-        if admission_hints::STUCK.contains(&reason) {
-            let message = waiting
-                .and_then(|w| w.message.as_deref())
-                .unwrap_or_default();
-            let hint = match reason {
-                "CreateContainerConfigError" if message.contains("runAsNonRoot") => {
-                    "the pod's runAsNonRoot refuses the image's user"
-                }
-                "CreateContainerConfigError" => {
-                    "a Secret or ConfigMap of the target does not exist any more"
-                }
-                "CreateContainerError" | "RunContainerError" => {
-                    "see that the node's runtime has image volumes (containerd 2.1), or take the clone"
-                }
-                // The barrier is of the probe's image alone.
-                _ if container.name.ends_with(spec::GATE) => {
-                    admission_hints::of_waiting(reason, message)
-                }
-                _ => pull::PULL,
-            };
-            return Some((
-                format!(
-                    "container {} does not start: {reason}: {}",
-                    visible(&container.name, 80),
-                    visible(message, 400)
-                ),
-                hint,
-            ));
+        if let Some(diagnosis) = stuck(&container.name, state) {
+            return Some(diagnosis);
         }
-        if let (Some(ended), true) = (&state.terminated, Some(container.name.as_str()) == target) {
-            let reason = ended.reason.as_deref().unwrap_or("ended");
-            let message = ended.message.as_deref().unwrap_or_default();
-            return Some((
-                format!(
-                    "the clone ended right after its start: {}, code {} {}",
-                    visible(reason, 80),
-                    ended.exit_code,
-                    visible(message, 300)
-                ),
-                "isolated and without its volumes and secrets it does not run; take --inert, which \
-                 runs nothing of it, or keep what it needs with --with-config or --with-secrets",
-            ));
+        if Some(container.name.as_str()) == target
+            && let Some(diagnosis) = ended(state)
+        {
+            return Some(diagnosis);
         }
     }
     if status.phase.as_deref() == Some("Failed") {
         let why = status.message.as_deref().or(status.reason.as_deref());
-        return Some((
-            format!(
-                "the pod failed: {}",
-                visible(why.unwrap_or("its barrier was not opened in time"), 300)
-            ),
-            "see the events of the pod's namespace; scan again with a longer --lease if it took too long",
+        let why = why.unwrap_or("its barrier was not opened in time");
+        return Some(Diagnosis::not_started(
+            format!("the pod failed: {}", visible(why, 300)),
+            Remedy::ReadEventsOrRaiseLease,
         ));
     }
     None
+}
+
+/// Why a container does not start.
+fn stuck(name: &str, state: &ContainerState) -> Option<Diagnosis> {
+    let waiting = state.waiting.as_ref()?;
+    let reason = waiting.reason.as_deref()?;
+    if !STUCK.contains(&reason) {
+        return None;
+    }
+    let remedy = match reason {
+        "CreateContainerConfigError" => Remedy::advice(
+            "the image's user must fit the pod's runAsNonRoot, and the Secrets and ConfigMaps of the target must \
+             still exist",
+        ),
+        "CreateContainerError" | "RunContainerError" => Remedy::UseNoImageVolume,
+        // The barrier is of the probe's image alone.
+        _ if name.ends_with(spec::BARRIER) => probe_remedy(reason),
+        _ => pull::REMEDY,
+    };
+    let message = waiting.message.as_deref().unwrap_or_default();
+    Some(Diagnosis::not_started(
+        format!(
+            "container {} does not start: {reason}: {}",
+            visible(name, 80),
+            visible(message, 400)
+        ),
+        remedy,
+    ))
+}
+
+/// Why the clone does not run any more.
+fn ended(state: &ContainerState) -> Option<Diagnosis> {
+    let ended = state.terminated.as_ref()?;
+    let reason = ended.reason.as_deref().unwrap_or("ended");
+    let message = ended.message.as_deref().unwrap_or_default();
+    Some(Diagnosis::not_started(
+        format!(
+            "the clone, isolated and without its volumes and Secrets, ended right after its start: {}, code {} {}",
+            visible(reason, 80),
+            ended.exit_code,
+            visible(message, 300)
+        ),
+        Remedy::UseImageOrKeepConfig,
+    ))
 }
 
 /// Why the pod waits for a node, if it does.
@@ -112,37 +134,38 @@ fn unschedulable(pod: &Pod) -> Option<String> {
     Some(visible(found.message.as_deref().unwrap_or_default(), 300))
 }
 
-/// Who keeps a pod without trouble from coming to `what` in time, and what to do.
-pub(super) fn slow(pod: &Pod, what: &str, seconds: u64) -> (String, &'static str) {
+/// Why a pod of which nothing is wrong does not come to `what` in time.
+pub(super) fn slow(pod: &Pod, what: &str, seconds: u64) -> Diagnosis {
     let pinned = pod
         .spec
         .as_ref()
         .is_some_and(|spec| spec.affinity.is_some());
     if let Some(why) = unschedulable(pod) {
-        let hint = if pinned {
-            "make room on the target's node, which alone may take it (--same-node, drift, or an image that only \
-             this node has); nothing of the target was touched"
+        let remedy = if pinned {
+            Remedy::FreeTargetNode
         } else {
-            "make room on a node; nothing of the target was touched"
+            Remedy::advice("make room on a node; nothing of the target was touched")
         };
-        return (format!("no node takes the scan's pod: {why}"), hint);
+        return Diagnosis::not_started(format!("no node takes the scan's pod: {why}"), remedy);
     }
     let late = format!("the scan's pod did not come to {what} within {seconds} s");
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
     let started = pod.status.as_ref().and_then(|s| s.start_time.as_ref());
     match (node, started) {
-        (None, _) => (
+        (None, _) => Diagnosis::not_started(
             format!("{late}: no scheduler has looked at it"),
-            "see that the cluster's scheduler works; nothing of the target was touched",
+            Remedy::advice(
+                "check that the cluster's scheduler works; nothing of the target was touched",
+            ),
         ),
-        (Some(node), None) => (
-            format!("{late}: node {} has not taken it up", visible(node, 253)),
-            "see that this node is Ready (kubectl get nodes), and scan again",
-        ),
-        (Some(_), Some(_)) => (
-            late,
-            "see the events of its namespace; raise --lease if its images are large",
-        ),
+        (Some(node), None) => {
+            let node = visible(node, 253);
+            Diagnosis::not_started(
+                format!("{late}: node {node} has not taken it up"),
+                Remedy::CheckNode { node: Some(node) },
+            )
+        }
+        (Some(_), Some(_)) => Diagnosis::not_started(late, Remedy::ReadEventsOrRaiseLease),
     }
 }
 
@@ -151,40 +174,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_refusal_says_what_to_do() {
-        for (message, word) in [
-            (
-                "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\"",
-                "--inert",
-            ),
-            (
-                "pods \"x\" is forbidden: exceeded quota: q, requested: cpu=1",
-                "ResourceQuota",
-            ),
-            (
-                "minimum cpu usage per Container is 1, but request is 25m",
-                "LimitRange",
-            ),
-            (
-                "spec.volumes[0]: Required value: must specify a volume type",
-                "image volumes",
-            ),
-            ("admission webhook \"x\" denied the request", "exempt"),
-            (
-                "ValidatingAdmissionPolicy 'x' with binding 'x' denied request: secure-scan guard: a clone has",
-                "--inert",
-            ),
-        ] {
-            assert!(
-                admission(message).is_some_and(|h| h.contains(word)),
-                "{message}"
-            );
-        }
-        assert_eq!(admission("something else"), None);
+    fn a_container_that_waiting_does_not_start_has_a_remedy() {
+        let pod = |name: &str, reason: &str| -> Pod {
+            let state = serde_json::json!({"waiting": {"reason": reason, "message": "why"}});
+            serde_json::from_value(
+                serde_json::json!({"status": {"containerStatuses": [{
+                    "name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state,
+                }]}}),
+            )
+            .unwrap()
+        };
+        let remedy = |name: &str, reason: &str| of(&pod(name, reason), None).map(|d| d.remedy);
+        assert_eq!(remedy("web", "ErrImagePull"), Some(Remedy::PullImage));
+        assert_eq!(
+            remedy("a-barrier", "ErrImagePull"),
+            Some(Remedy::PullProbeImage)
+        );
+        assert_eq!(
+            remedy("web", "CreateContainerError"),
+            Some(Remedy::UseNoImageVolume)
+        );
+        assert_eq!(remedy("web", "ContainerCreating"), None);
     }
 
     #[test]
-    fn a_pod_that_no_node_takes_is_told_of_a_node_it_needs_only_where_it_does() {
+    fn a_pod_that_must_run_on_one_node_names_it_as_the_remedy() {
         let waiting = |affinity: serde_json::Value| -> Pod {
             let condition = serde_json::json!({
                 "type": "PodScheduled", "status": "False", "message": "0/3 nodes",
@@ -195,9 +209,12 @@ mod tests {
             }))
             .unwrap()
         };
-        let (_, anywhere) = slow(&waiting(serde_json::Value::Null), "run", 5);
-        assert!(!anywhere.contains("--same-node"), "{anywhere}");
-        let (_, pinned) = slow(&waiting(serde_json::json!({"nodeAffinity": {}})), "run", 5);
-        assert!(pinned.contains("the target's node"), "{pinned}");
+        let anywhere = slow(&waiting(serde_json::Value::Null), "run", 5);
+        assert!(
+            matches!(anywhere.remedy, Remedy::Advice { .. }),
+            "{anywhere:?}"
+        );
+        let pinned = slow(&waiting(serde_json::json!({"nodeAffinity": {}})), "run", 5);
+        assert_eq!(pinned.remedy, Remedy::FreeTargetNode);
     }
 }

@@ -27,11 +27,8 @@ use crate::api::{
     exec::ExecStream,
 };
 pub(super) use policy::probe_egress_policy_name;
-pub(super) use tries::ANSWER;
 use tries::{Tried, attempt};
 
-/// How long one connection is tried, in milliseconds.
-pub(super) const TRY_MS: &str = "700";
 /// Port of every node's kubelet, which answers where nothing keeps a pod from it.
 pub(super) const KUBELET: u16 = 10250;
 
@@ -52,14 +49,14 @@ impl SecurityControl for Isolation {
     }
 
     fn plan(&self) -> PlannedControl {
-        let otherwise = if self.required {
+        let fallback = if self.required {
             "not shown to be enforced: the scan stops, and nothing of the target has run"
         } else {
-            "not shown to be enforced: the report says so (--require-isolation stops instead)"
+            "not shown to be enforced: the report says so, and the scan goes on"
         };
         PlannedControl::new(self.id(), "No network for what the scan starts").planning("a NetworkPolicy denies all ingress and egress, before the pod exists").planning("a canary in the pod, before anything else of it runs: no address may answer; one must \
                  while a second policy allows egress; and none again after that is deleted"
-                    ).planning(otherwise)
+                    ).planning(fallback)
     }
 
     fn verifies_access(&self) -> bool {
@@ -116,7 +113,7 @@ impl SecurityControl for Isolation {
         } else {
             Ok(())
         };
-        let hole = policy::probe_egress_policy_name(&scope.name());
+        let egress = policy::probe_egress_policy_name(&scope.name());
         let deny = async {
             if scope.ledger().may_exist("Pod") && self.own.left().await? == Left::Pod {
                 return Err(ControlError::new(
@@ -125,12 +122,12 @@ impl SecurityControl for Isolation {
             }
             scope.delete::<NetworkPolicy>().await
         };
-        let (hole, deny) = tokio::join!(scope.delete_named::<NetworkPolicy>(&hole), deny);
+        let (egress, deny) = tokio::join!(scope.delete_named::<NetworkPolicy>(&egress), deny);
         if let Err(error) = still {
             let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
             broken.get_or_insert(error);
         }
-        hole?;
+        egress?;
         Ok(Evidence::of(deny?))
     }
 
@@ -224,19 +221,19 @@ impl Isolation {
             .filter(|(_, o)| !**o)
             .map(|(a, _)| *a)
             .collect();
-        let hole = policy::probe_egress_policy_name(&scope.name());
+        let egress = policy::probe_egress_policy_name(&scope.name());
         let owner = scope.lease_uid()?;
         let allow = policy::of(
             &scope.plan().scan_id,
             scope.namespace(),
             &owner,
-            Some(&hole),
+            Some(&egress),
         );
         scope.create::<NetworkPolicy>(allow).await?;
         let answers = |tried: &Tried| quiet.iter().any(|a| tried.get(a) == Some(&true));
         let second = attempt(canary, self.lift(), answers).await;
         // Before anything else, whatever was seen: the way out is closed again.
-        scope.delete_named::<NetworkPolicy>(&hole).await?;
+        scope.delete_named::<NetworkPolicy>(&egress).await?;
         let (second, _) = second?;
         let proven: Vec<SocketAddr> = quiet
             .iter()

@@ -49,15 +49,15 @@ impl SidecarRefusal {
 
 /// Adds how to read what only root may read, where something could not be read.
 pub(super) fn note_as_root(coverage: &mut BTreeMap<Section, Coverage>) {
-    let hint = "--as-root reads what only root may, where the namespace allows it";
+    let note = "only root may read it: a scan as root would, where the namespace allows that";
     for coverage in coverage.values_mut() {
         match coverage {
             Coverage::Partial {
                 reasons,
                 unreadable: 1..,
-            } => reasons.push(hint.into()),
+            } => reasons.push(note.into()),
             Coverage::Unavailable { reason } if reason.contains("Permission denied") => {
-                *reason = format!("{reason}; {hint}");
+                *reason = format!("{reason}; {note}");
             }
             _ => {}
         }
@@ -124,7 +124,7 @@ mod tests {
         note_as_root(&mut all);
         let noted: Vec<Section> = all
             .iter()
-            .filter(|(_, coverage)| format!("{coverage:?}").contains("--as-root"))
+            .filter(|(_, coverage)| format!("{coverage:?}").contains("only root"))
             .map(|(section, _)| *section)
             .collect();
         assert_eq!(noted, [Section::Files, Section::Shadow]);

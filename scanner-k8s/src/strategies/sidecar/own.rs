@@ -15,16 +15,16 @@ use std::{
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
-use scanner_core::{ControlError, PreparedControls, Remedy, Target, cause::chain, escape::visible};
+use scanner_core::{ControlError, PreparedControls, Remedy, Target, escape::visible};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::{
+    canary::{ANSWER, TRY_MS},
     diagnosis,
-    isolation::{ANSWER, TRY_MS},
+    pod_watch::PodWatch,
     readback,
     spec::{PROGRAM, Parts, barrier_name, resolver_name},
-    watch::PodWatch,
 };
 use crate::{
     api::exec::{ExecError, ExecStream},
@@ -81,8 +81,8 @@ impl ScanPod {
         Duration::from_secs(lease.saturating_sub(self.elapsed() + RELEASE).max(5))
     }
 
-    /// Creates the pod; it stops at its barrier. Only for who shows that every control of this scan which can be shown
-    /// before it has access was verified.
+    /// Creates the pod; it stops at its barrier. Its caller shows that every control of this scan that can be verified
+    /// before access was verified.
     pub(super) async fn create(&self, controls: &PreparedControls) -> Result<(), ControlError> {
         let scope = &self.scope;
         if !controls.is_of(&scope.plan().scan_id) {
@@ -96,7 +96,7 @@ impl ScanPod {
             scope.namespace(),
             Some(&scope.lease_uid()?),
         );
-        // Meshes add containers of their own unless they are told not to.
+        // Meshes add containers of their own unless an annotation or label says not to.
         metadata["annotations"] = json!({"linkerd.io/inject": "disabled"});
         metadata["labels"][labels::NO_MESH.0] = json!(labels::NO_MESH.1);
         let spec = self
@@ -105,8 +105,8 @@ impl ScanPod {
         let manifest =
             json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": &spec});
         let made = scope.create_object::<Pod>(manifest).await;
-        let pod = made.map_err(|error| match diagnosis::admission(&chain(&error)) {
-            Some(advice) => error.with_remedy(Remedy::advice(advice)),
+        let pod = made.map_err(|error| match diagnosis::admission(&error) {
+            Some(remedy) => error.with_remedy(remedy),
             None => error,
         })?;
         let changed = self.changed(&spec, &pod);
@@ -126,7 +126,7 @@ impl ScanPod {
         if self.parts.copied.is_none() && !spec.volumes.iter().flatten().any(image) {
             return Some(
                 ControlError::new("the cluster dropped the image volume")
-                    .with_remedy(Remedy::advice(diagnosis::OLD)),
+                    .with_remedy(Remedy::UseNoImageVolume),
             );
         }
         let mut places = readback::differences(planned, spec);
@@ -192,7 +192,7 @@ impl ScanPod {
             .ok_or_else(|| ControlError::new("the barrier is not held"))?;
         let asked = canary.ask("who", ANSWER).await;
         asked.map_err(|error| {
-            ControlError::new("the canary gave no answer")
+            ControlError::new("the canary did not answer")
                 .with_remedy(Remedy::CheckProbeVersion)
                 .with_source(error)
         })
@@ -214,7 +214,7 @@ impl ScanPod {
                 Ok(())
             }
             Ok(other) => Err(ControlError::new(format!(
-                "the barrier said {:?}",
+                "the barrier answered {:?}",
                 visible(other, 80)
             ))),
             Err(error) => Err(ControlError::new(format!(

@@ -98,12 +98,14 @@ impl SecurityControl for ScanPodControl {
             Left::Nothing => Ok(is_gone),
             Left::Another => Ok(Evidence::of("the pod is gone; another took its name")),
             Left::Pod => {
-                let remedy = format!(
-                    "the lease removes it; check with: kubectl get pod {name} -n {}",
-                    scope.namespace()
-                );
+                let remedy = Remedy::CheckObject {
+                    resource: "pods".into(),
+                    namespace: scope.namespace().to_owned(),
+                    name: name.clone(),
+                    lease_seconds: scope.plan().lease_seconds,
+                };
                 Err(ControlError::new(format!("pod {name} still exists"))
-                    .with_remedy(Remedy::advice(remedy))
+                    .with_remedy(remedy)
                     .into())
             }
         }

@@ -1,62 +1,70 @@
-//! A pull that failed, in the words of the node's events: a pod's status tells of it one round of its kubelet
-//! (10 s) later, and of an image that is mounted only then.
+//! A failed pull, in the words of the node's events: the pod's status reports it one round of the kubelet (10 s)
+//! later, and reports an image that is mounted only then.
 
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::{ResourceExt as _, api::ListParams};
-use scanner_core::escape::visible;
+use scanner_core::{Remedy, escape::visible};
 
-use crate::api::admission_hints;
+use super::diagnosis::Diagnosis;
 use crate::{
     api::call::{CallError, call},
     run::scope::ScanScope,
+    strategies::waiting::probe_remedy,
 };
 
 /// Events of the pod that are read at most.
 const EVENTS: u32 = 100;
-/// How the kubelet begins what it says of a pull that failed.
+/// How the kubelet's message on a failed pull begins.
 const FAILED: &str = "Failed to pull image";
 
-/// Why the node cannot pull an image of `pod`, and what to do, if it said so. One call, by a right that is
-/// used where it is there.
+/// What to do about an image that the node cannot pull.
+pub(super) const REMEDY: Remedy = Remedy::PullImage;
+
+/// Why the node cannot pull an image of `pod`, if it reported that. One call, by a right that is used where it is there.
 pub(super) async fn failed(
-    session: &ScanScope,
+    scope: &ScanScope,
     pod: &Pod,
     probe: &str,
-) -> Result<Option<(String, &'static str)>, CallError> {
+) -> Result<Option<Diagnosis>, CallError> {
     let of = format!("involvedObject.uid={}", pod.uid().unwrap_or_default());
     let params = ListParams::default().fields(&of).limit(EVENTS);
-    let events = session.operator_api::<Event>();
+    let events = scope.operator_api::<Event>();
     let listed = call("list the events of the scan's pod", events.list(&params)).await?;
-    let mut said = listed.items.into_iter().filter_map(|event| event.message);
-    let said = said.find(|message| message.starts_with(FAILED));
-    Ok(said.map(|message| why(&message, probe)))
+    let mut messages = listed.items.into_iter().filter_map(|event| event.message);
+    let message = messages.find(|message| message.starts_with(FAILED));
+    Ok(message.map(|message| why(&message, probe)))
 }
 
-fn why(message: &str, probe: &str) -> (String, &'static str) {
+fn why(message: &str, probe: &str) -> Diagnosis {
     let of_probe = message.starts_with(&format!("{FAILED} \"{probe}\""));
-    let hint = if of_probe {
-        admission_hints::of_waiting("ErrImagePull", message)
+    let remedy = if of_probe {
+        probe_remedy("ErrImagePull")
     } else {
-        PULL
+        REMEDY
     };
-    (format!("the node says: {}", visible(message, 600)), hint)
+    Diagnosis::not_started(
+        format!("the node reports: {}", visible(message, 600)),
+        remedy,
+    )
 }
-
-/// What to do about an image that the node cannot pull.
-pub(super) const PULL: &str = "check the registry, name and tag; see that the node can pull the image, and that the pod's \
-     imagePullSecrets (--pull-secret for secure-scan image) allow it";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_image_that_cannot_be_pulled_is_told_from_the_probe_s() {
+    fn a_failed_pull_of_the_probe_has_another_remedy_than_one_of_the_image() {
         let of = |image: &str| format!("{FAILED} \"{image}\": no such host\u{1b}");
-        let (message, hint) = why(&of("web:1"), "probe:1");
-        assert!(message.contains("no such host\\u{1b}"), "{message}");
-        assert!(hint.contains("can pull the image"), "{hint}");
-        let (_, hint) = why(&of("probe:1"), "probe:1");
-        assert!(hint.contains("--probe-image"), "{hint}");
+        let image = why(&of("web:1"), "probe:1");
+        assert!(
+            image.message.contains("no such host\\u{1b}"),
+            "{}",
+            image.message
+        );
+        assert_eq!(image.remedy, Remedy::PullImage);
+        assert_eq!(
+            why(&of("probe:1"), "probe:1").remedy,
+            Remedy::PullProbeImage
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use scanner_core::{
-    AccessError, FailureKind, Remedy, TargetAccess,
+    AccessError, FailureKind, TargetAccess,
     inventory::{Inventory, InventoryRequest},
 };
 
@@ -33,8 +33,8 @@ impl TargetAccess for Read {
             return Err(error);
         };
         match self.own.diagnosis(clone, REPORTED).await {
-            Some((message, hint)) => Err(AccessError::new(FailureKind::CommandFailed, message)
-                .with_remedy(Remedy::advice(hint))
+            Some(why) => Err(AccessError::new(FailureKind::CommandFailed, why.message)
+                .with_remedy(why.remedy)
                 .with_source(error)),
             None => Err(error),
         }

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::PodSpec;
 use scanner_core::escape::visible;
 use serde_json::Value;
 
-/// Names by which the elements of a list are told apart.
+/// Fields that identify the elements of a list.
 const KEYS: [&str; 2] = ["mountPath", "name"];
 
 /// Fields that may come with any value where none was planned: where the pod runs, and how important it is.
@@ -206,7 +206,7 @@ fn resources(place: &Place, made: &Value) -> bool {
 
 type Elements<'a> = BTreeMap<String, &'a Value>;
 
-/// The elements of two lists by their names, or by their order where these do not tell them apart.
+/// The elements of two lists by their names, or by their order where names do not identify them.
 fn elements<'a>(planned: &'a Value, made: &'a Value) -> (Elements<'a>, Elements<'a>) {
     let of = |list: &'a Value| list.as_array().map_or(&[][..], Vec::as_slice);
     let (planned, made) = (of(planned), of(made));

@@ -62,8 +62,8 @@ impl Reference {
     /// What a reader of a scan of an image that runs nowhere should know.
     pub(super) fn may_be_old(&self) -> Option<String> {
         (!self.pinned && self.pull_policy != "Always").then(|| {
-            "a node that has an image of this name reads its copy, which may be older than the registry's by any \
-             time: --pull always asks the registry, --expect-digest or a digest in the name fixes the contents"
+            "a node that has an image of this name reads its copy, which may be arbitrarily older than the \
+             registry's copy: a pull that always asks the registry, or a digest, fixes the contents"
                 .into()
         })
     }
@@ -104,7 +104,7 @@ mod tests {
         assert!(
             tagged
                 .may_be_old()
-                .is_some_and(|text| text.contains("--pull always"))
+                .is_some_and(|text| text.contains("arbitrarily older"))
         );
         let fresh = Reference::named("r.example/a:1", Pull::Always);
         assert!(fresh.pull_policy == "Always" && fresh.may_be_old().is_none());

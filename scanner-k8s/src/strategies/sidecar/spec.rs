@@ -30,10 +30,10 @@ pub(super) struct Parts {
 }
 
 /// How the name of the init container ends that holds everything else back.
-pub(super) const GATE: &str = "-barrier";
+pub(super) const BARRIER: &str = "-barrier";
 
 pub(super) fn barrier_name(name: &str) -> String {
-    format!("{name}{GATE}")
+    format!("{name}{BARRIER}")
 }
 
 /// The container that cannot start: its image is only resolved.

@@ -10,7 +10,7 @@ use scanner_core::{
 };
 
 use super::{
-    isolation::TRY_MS,
+    canary::TRY_MS,
     own::ScanPod,
     read::Read,
     spec::{MOUNT, PROGRAM, barrier_name},
@@ -158,7 +158,7 @@ impl ScanStrategy for Sidecar {
         let client = client.map_err(failed)?;
         own.open_barrier().await.map_err(failed)?;
         let target = self.clones().then_some(plan.target.container.as_str());
-        let probe = |w: &super::watch::PodWatch| w.runs(&name).then_some(());
+        let probe = |w: &super::pod_watch::PodWatch| w.runs(&name).then_some(());
         own.wait("run", target, probe).await.map_err(failed)?;
         own.resolve().await.map_err(failed)?;
         let seen = match target {

@@ -1,11 +1,11 @@
-//! What of a target's dangerous_settings its clone keeps, and for which there is no clone.
+//! Which security settings of a target its clone keeps, and which forbid a clone.
 
 use serde_json::{Map, Value};
 
-use super::{list, text};
+use super::values::{list, text};
 use crate::pod::capabilities;
 
-/// Capabilities that reach the node, or past an isolation that tells pods apart by their addresses.
+/// Capabilities that reach the node, or past an isolation that knows pods by their addresses.
 const POWERFUL: [&str; 12] = [
     "ALL",
     "BPF",
@@ -28,7 +28,7 @@ fn added(context: &Value) -> impl Iterator<Item = String> {
     all.map(|name| capabilities::added(text(name)))
 }
 
-/// With what container `name` of a pod must not be started a second time.
+/// Settings of container `name` with which it must not be started a second time.
 pub(in crate::strategies::sidecar) fn dangerous_settings(spec: &Value, name: &str) -> Vec<String> {
     let all = list(&spec["containers"]);
     let Some(container) = all.iter().find(|c| c["name"] == name) else {
@@ -47,11 +47,11 @@ pub(in crate::strategies::sidecar) fn dangerous_settings(spec: &Value, name: &st
     found
 }
 
-/// Leaves the profiles of the pod with the target's container alone, and tells what it keeps.
+/// Leaves the profiles of the pod with the target's container alone, and notes what it keeps.
 pub(super) fn confine(
     pod: &mut Map<String, Value>,
     container: &mut Map<String, Value>,
-    told: &mut Vec<String>,
+    differences: &mut Vec<String>,
 ) {
     let mut own = container.remove("securityContext").unwrap_or_default();
     if let Some(shared) = pod
@@ -61,7 +61,7 @@ pub(super) fn confine(
         for field in PROFILES {
             give(shared.remove(field), field, &mut own);
         }
-        // The level tells apart, and the probe needs the target's to see it; a type is a power.
+        // The level separates pods, and the probe needs the target's to see it; a type is a power.
         if let Some(options) = shared.remove("seLinuxOptions") {
             if let Some(level) = options.get("level") {
                 shared.insert("seLinuxOptions".into(), serde_json::json!({"level": level}));
@@ -71,18 +71,18 @@ pub(super) fn confine(
     }
     let capabilities: Vec<String> = added(&own).collect();
     if !capabilities.is_empty() {
-        told.push(format!(
+        differences.push(format!(
             "keeps the target's added capabilities: {}",
             capabilities.join(", ")
         ));
     }
     for field in PROFILES {
         if own[field]["type"] == "Unconfined" {
-            told.push(format!("keeps the target's {field} Unconfined"));
+            differences.push(format!("keeps the target's {field} Unconfined"));
         }
     }
     if let Some(kind) = own["seLinuxOptions"]["type"].as_str() {
-        told.push(format!("keeps the target's SELinux type {kind}"));
+        differences.push(format!("keeps the target's SELinux type {kind}"));
     }
     if !own.is_null() {
         container.insert("securityContext".into(), own);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_of_the_pod_are_the_target_s_alone_and_told() {
+    fn profiles_of_the_pod_are_the_target_s_alone_and_noted() {
         let mut pod = json!({"securityContext": {
             "runAsUser": 7, "seccompProfile": {"type": "Unconfined"}, "appArmorProfile": {"type": "Unconfined"},
             "seLinuxOptions": {"type": "spc_t", "level": "s0:c1,c2"},
@@ -144,11 +144,11 @@ mod tests {
         let mut container = json!({"securityContext": {
             "appArmorProfile": {"type": "RuntimeDefault"}, "capabilities": {"add": ["NET_RAW"]},
         }});
-        let mut told = Vec::new();
+        let mut differences = Vec::new();
         confine(
             pod.as_object_mut().unwrap(),
             container.as_object_mut().unwrap(),
-            &mut told,
+            &mut differences,
         );
         assert_eq!(
             pod["securityContext"],
@@ -163,7 +163,7 @@ mod tests {
             })
         );
         assert_eq!(
-            told,
+            differences,
             [
                 "keeps the target's added capabilities: NET_RAW",
                 "keeps the target's seccompProfile Unconfined",

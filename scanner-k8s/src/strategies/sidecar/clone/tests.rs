@@ -41,7 +41,7 @@ fn mounts(copied: &Copied) -> Vec<&str> {
 }
 
 #[test]
-fn what_belongs_to_others_is_dropped_and_told() {
+fn what_belongs_to_others_is_dropped_and_noted() {
     let copied = of(&pod(), "web", Keep::default());
     assert_eq!(mounts(&copied), ["tmp"]);
     assert_eq!(
@@ -55,7 +55,7 @@ fn what_belongs_to_others_is_dropped_and_told() {
     );
     assert_eq!(copied.container["command"], json!(["/web"]));
     assert_eq!(copied.spec.keys().collect::<Vec<_>>(), ["securityContext"]);
-    let told = copied.differences.join("\n");
+    let differences = copied.differences.join("\n");
     for word in [
         "Secret db (variable PW)",
         "ConfigMap env",
@@ -72,7 +72,7 @@ fn what_belongs_to_others_is_dropped_and_told() {
         "resource claim card",
         "volume device disk",
     ] {
-        assert!(told.contains(word), "{word} in {told}");
+        assert!(differences.contains(word), "{word} in {differences}");
     }
 }
 
@@ -88,12 +88,15 @@ fn what_is_asked_for_is_kept_and_named() {
     );
     assert_eq!(mounts(&copied), ["tmp", "tls", "conf"]);
     assert_eq!(copied.container["env"].as_array().map(Vec::len), Some(2));
-    let told = copied.differences.join("\n");
+    let differences = copied.differences.join("\n");
     assert!(
-        told.contains("keeps Secret db (variable PW), as asked"),
-        "{told}"
+        differences.contains("keeps Secret db (variable PW), as asked"),
+        "{differences}"
     );
-    assert!(told.contains("without the service account token"), "{told}");
+    assert!(
+        differences.contains("without the service account token"),
+        "{differences}"
+    );
 }
 
 #[test]

@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use crate::{names::SCAN_LABEL, plan::manifest::metadata};
 
 /// A policy that selects the scan's own pod and denies all, or allows all that goes out.
-pub(super) fn of(scan: &ScanId, namespace: &str, lease_uid: &str, hole: Option<&str>) -> Value {
+pub(super) fn of(scan: &ScanId, namespace: &str, lease_uid: &str, egress: Option<&str>) -> Value {
     let mut metadata = metadata(scan, namespace, Some(lease_uid));
     let mut spec = json!({
         "podSelector": {"matchLabels": {SCAN_LABEL: scan.as_str()}},
         "policyTypes": ["Ingress", "Egress"],
     });
-    if let Some(name) = hole {
+    if let Some(name) = egress {
         metadata["name"] = json!(name);
         spec["egress"] = json!([{}]);
         spec["policyTypes"] = json!(["Egress"]);

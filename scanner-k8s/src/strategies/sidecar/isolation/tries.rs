@@ -1,17 +1,11 @@
 //! Conversations with the canary: which addresses answer from inside the pod.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use scanner_core::{ControlError, Remedy};
+use tokio::time::Instant;
 
-use crate::api::exec::ExecStream;
-
-/// How long the canary may take to answer: it tries for less than a second, on a node that may be busy.
-pub(in crate::strategies::sidecar) const ANSWER: Duration = Duration::from_secs(15);
+use crate::{api::exec::ExecStream, strategies::sidecar::canary::ANSWER};
 
 /// Each address, and whether it answered.
 pub(super) type Tried = BTreeMap<SocketAddr, bool>;
@@ -26,7 +20,7 @@ pub(super) async fn attempt(
     loop {
         let asked = canary.ask("try", ANSWER).await;
         let answer = asked.map_err(|error| {
-            ControlError::new("the canary gave no answer")
+            ControlError::new("the canary did not answer")
                 .with_remedy(Remedy::CheckProbeVersion)
                 .with_source(error)
         })?;

@@ -1,23 +1,25 @@
 //! Waiting for the scan's own pod: for what it comes to, why it does not, and its end.
 
-use std::{
-    sync::atomic::Ordering,
-    time::{Duration, Instant},
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use scanner_core::{ControlError, Remedy};
+use tokio::time::Instant;
 
 use super::{ScanPod, left::Left};
 use crate::api::call::{CallError, CallErrorKind, call};
-use crate::strategies::sidecar::{diagnosis, pull, watch::PodWatch};
+use crate::strategies::sidecar::{
+    diagnosis::{self, Diagnosis},
+    pod_watch::PodWatch,
+    pull,
+};
 
 /// How long a pod may take before its node's events are read.
 const EVENTS: Duration = Duration::from_secs(3);
 
 impl ScanPod {
-    /// Waits for what `done` sees, and says why it does not come.
+    /// Waits for what `done` sees, and reports why it does not come.
     pub(in crate::strategies::sidecar) async fn wait<T>(
         &self,
         what: &str,
@@ -36,25 +38,24 @@ impl ScanPod {
         };
         let seen = self.patiently(watch, limit, done).await;
         let seen = seen.map_err(CallError::of_control)?;
-        let (message, hint) = match seen {
+        Err(match seen {
             Some(Ok(value)) => return Ok(value),
-            Some(Err(diagnosis)) => diagnosis,
-            None if watch.gone => (
-                "the scan's pod was deleted by someone else".to_owned(),
-                "scan again; see what deletes pods in this namespace",
-            ),
-            None => diagnosis::slow(&watch.last, what, limit.as_secs()),
-        };
-        Err(ControlError::new(message).with_remedy(Remedy::advice(hint)))
+            Some(Err(diagnosis)) => diagnosis.into(),
+            None if watch.gone => ControlError::new("the scan's pod was deleted by someone else")
+                .with_remedy(Remedy::advice(
+                    "find out what deletes pods in this namespace, and scan again",
+                )),
+            None => diagnosis::slow(&watch.last, what, limit.as_secs()).into(),
+        })
     }
 
-    /// Waits for what `done` sees; a pod that takes its time is asked after at the events of its node.
+    /// Waits for what `done` sees; a pod that takes its time is looked up in the events of its node.
     async fn patiently<T>(
         &self,
         watch: &mut PodWatch,
         limit: Duration,
-        done: impl Fn(&PodWatch) -> Option<Result<T, (String, &'static str)>>,
-    ) -> Result<Option<Result<T, (String, &'static str)>>, CallError> {
+        done: impl Fn(&PodWatch) -> Option<Result<T, Diagnosis>>,
+    ) -> Result<Option<Result<T, Diagnosis>>, CallError> {
         let until = Instant::now() + limit;
         let (mut pause, mut ask) = (EVENTS, true);
         loop {
@@ -74,12 +75,12 @@ impl ScanPod {
         }
     }
 
-    /// Why the clone does not run, where the server says so within `limit`.
+    /// Why the clone does not run, where the server reports it within `limit`.
     pub(in crate::strategies::sidecar) async fn diagnosis(
         &self,
         clone: &str,
         limit: Duration,
-    ) -> Option<(String, &'static str)> {
+    ) -> Option<Diagnosis> {
         let mut held = self.watch.lock().await;
         let seen = held
             .as_mut()?

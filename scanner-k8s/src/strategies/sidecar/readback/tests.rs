@@ -40,7 +40,7 @@ fn seen(at: &str, value: &Value) -> Vec<String> {
     differences(&planned(), &serde_json::from_value(made).unwrap())
 }
 
-/// Places, what the cluster put there, and what is told.
+/// Places, what the cluster put there, and what is reported.
 const CHANGES: &str = r#"
 /volumes | {"name": "token", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}} | volumes[token] was added
 /volumes/0/image/reference | "r/b:1" | volumes[target].image.reference
@@ -88,7 +88,7 @@ const CHANGES: &str = r#"
 "#;
 
 #[test]
-fn whatever_gives_the_pod_more_is_told() {
+fn whatever_gives_the_pod_more_is_reported() {
     for line in CHANGES.trim().lines() {
         let parts: Vec<&str> = line.split(" | ").collect();
         let value: Value = serde_json::from_str(parts[1]).unwrap();

@@ -1,4 +1,4 @@
-//! Whose an object is, and whether its scan may still run. Pure: objects and a time in, states out.
+//! Which scan an object belongs to, and whether that may still run. Pure: objects and a time in, states out.
 
 use std::fmt;
 
@@ -51,7 +51,7 @@ impl fmt::Display for Leftover {
     }
 }
 
-/// Judges all objects together: what a Job owns is as its Job is.
+/// Classifies all objects together: what a Job owns is as its Job is.
 pub(super) fn all(objects: &[DynamicObject], now: Timestamp, grace: u32) -> Vec<Leftover> {
     objects
         .iter()
@@ -95,7 +95,9 @@ fn state(object: &DynamicObject, all: &[DynamicObject], now: Timestamp, grace: u
     let created = object.creation_timestamp().map(|t| t.0);
     match created.and_then(|t| after(t, 0, grace, now)) {
         Some(true) => State::Expired("its lease is gone, and it should be too".into()),
-        _ => State::Running("its lease is gone, and it is too young to be judged".into()),
+        _ => State::Running(
+            "its lease is gone, and it is too young for that to mean anything".into(),
+        ),
     }
 }
 
@@ -237,7 +239,7 @@ mod tests {
         Timestamp::from_second(created.as_second() + seconds).unwrap()
     }
 
-    fn judged(objects: &[DynamicObject], seconds: i64) -> Vec<State> {
+    fn states(objects: &[DynamicObject], seconds: i64) -> Vec<State> {
         all(objects, at(seconds), 30)
             .into_iter()
             .map(|l| l.state)
@@ -248,42 +250,42 @@ mod tests {
     fn a_scan_that_may_run_is_never_touched() {
         let both = [secret(|_| ()), job(|_| ())];
         for seconds in [-600, 0, 59, 89, 90] {
-            let states = judged(&both, seconds);
+            let found = states(&both, seconds);
             assert!(
-                states.iter().all(|s| matches!(s, State::Running(_))),
-                "{seconds}: {states:?}"
+                found.iter().all(|s| matches!(s, State::Running(_))),
+                "{seconds}: {found:?}"
             );
         }
-        assert!(judged(&both, 91).iter().all(State::is_expired));
+        assert!(states(&both, 91).iter().all(State::is_expired));
     }
 
     #[test]
     fn what_the_cluster_ended_is_over_and_what_it_never_started_is_over_late() {
         let failed = json!([{"type": "Failed", "status": "True", "reason": "DeadlineExceeded"}]);
         let ended = job(|j| j["status"]["conditions"] = failed.clone());
-        assert!(judged(&[ended], 1)[0].is_expired());
+        assert!(states(&[ended], 1)[0].is_expired());
         let held = job(|j| {
             j["status"] = json!({});
             j["spec"]["suspend"] = json!(true);
         });
-        assert!(!judged(std::slice::from_ref(&held), 80)[0].is_expired());
-        assert!(judged(&[held], 91)[0].is_expired());
+        assert!(!states(std::slice::from_ref(&held), 80)[0].is_expired());
+        assert!(states(&[held], 91)[0].is_expired());
         let endless = job(|j| {
             j["spec"]
                 .as_object_mut()
                 .unwrap()
                 .remove("activeDeadlineSeconds");
         });
-        assert!(!judged(&[endless], 9999)[0].is_expired());
+        assert!(!states(&[endless], 9999)[0].is_expired());
     }
 
     #[test]
     fn an_orphan_is_removed_once_it_is_old_enough() {
-        assert!(!judged(&[secret(|_| ())], 30)[0].is_expired());
-        assert!(judged(&[secret(|_| ())], 31)[0].is_expired());
+        assert!(!states(&[secret(|_| ())], 30)[0].is_expired());
+        assert!(states(&[secret(|_| ())], 31)[0].is_expired());
         // Another owner reference does not make a running scan's object an orphan.
         let other = secret(|s| s["metadata"]["ownerReferences"][0]["uid"] = json!("other"));
-        assert!(!judged(&[other, job(|_| ())], 60)[0].is_expired());
+        assert!(!states(&[other, job(|_| ())], 60)[0].is_expired());
     }
 
     #[test]
@@ -311,8 +313,8 @@ mod tests {
                 )],
             )),
         ] {
-            let states = judged(std::slice::from_ref(&foreign), 9999);
-            assert!(matches!(states[0], State::Foreign(_)), "{foreign:?}");
+            let found = states(std::slice::from_ref(&foreign), 9999);
+            assert!(matches!(found[0], State::Foreign(_)), "{foreign:?}");
         }
         for ours in [
             object(manifest::service_account(&id(), "n", "u")),
@@ -324,7 +326,7 @@ mod tests {
             )),
             object(manifest::role_binding(&id(), "n", "u")),
         ] {
-            assert!(judged(&[ours], 9999)[0].is_expired());
+            assert!(states(&[ours], 9999)[0].is_expired());
         }
     }
 }

@@ -1,0 +1,184 @@
+//! The neutral words of each remedy.
+
+use std::fmt;
+
+use super::Remedy;
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Advice { text } => f.write_str(text),
+            Self::ListPods {
+                namespace,
+                selector: None,
+            } => write!(f, "list the pods of namespace {namespace}"),
+            Self::ListPods {
+                namespace,
+                selector: Some(selector),
+            } => {
+                write!(
+                    f,
+                    "list the pods of namespace {namespace} with selector {selector:?}"
+                )
+            }
+            Self::ScanAgain { when } => write!(f, "scan again {when}"),
+            Self::BindGuardLimits { role } => {
+                write!(f, "bind ClusterRole {role} to yourself in this namespace")
+            }
+            Self::CheckNode { node: Some(node) } => {
+                write!(f, "check that node {node} is Ready, and scan again")
+            }
+            Self::CheckObject {
+                resource,
+                namespace,
+                name,
+                lease_seconds,
+            } => {
+                write!(
+                    f,
+                    "the lease removes it within {lease_seconds} s; look for {name} among the {resource} of namespace \
+                     {namespace}"
+                )
+            }
+            other => f.write_str(of_scan(other)),
+        }
+    }
+}
+
+/// What to choose otherwise for the scan.
+fn of_scan(remedy: &Remedy) -> &'static str {
+    match remedy {
+        Remedy::NameContainer => "name one of its containers",
+        Remedy::NameOnePod => "name one pod, or a label that only one pod has",
+        Remedy::NameNamespace => "list the namespaces and name one",
+        Remedy::RaiseLease => "allow the scan a longer lease",
+        Remedy::UseProbe => "take a strategy that brings its own tools, such as distroless",
+        Remedy::UseImage => "read its image in a pod of the scan's own (strategy sidecar, inert)",
+        Remedy::UseImageOrShell => {
+            "read its image in a pod of the scan's own (strategy sidecar, inert); or, where the target has a \
+                 shell, take strategy container"
+        }
+        Remedy::SetUser => {
+            "set runAsUser and runAsGroup in the pod's specification; or read its image in a pod of the scan's \
+                 own (strategy sidecar, inert); or, where the target has a shell, take strategy container"
+        }
+        Remedy::ReadNamespace => {
+            "ask an administrator for get on this namespace; or read the image in a pod of the scan's own \
+                 (strategy sidecar, inert); or, where the target has a shell, take strategy container"
+        }
+        Remedy::UseRunning => "scan the running container itself",
+        Remedy::UseSidecar => {
+            "take strategy sidecar, whose pod is the scan's own; the events of this pod say more"
+        }
+        Remedy::UseImageOrKeepConfig => {
+            "read its image, of which nothing runs (strategy sidecar, inert); or let the clone keep the \
+                 configuration and the Secrets that it needs"
+        }
+        Remedy::UseNoImageVolume => {
+            "image volumes need Kubernetes 1.35 or their feature gate, and containerd 2.1: take a clone \
+                 (strategy sidecar, not inert), strategy distroless, or an archive of the image"
+        }
+        Remedy::NameProbeImage => "name the image of the probe",
+        Remedy::CorrectProbeImage => {
+            "correct the name of the probe's image: it is not the name of an image"
+        }
+        Remedy::LoadProbeImage => {
+            "load the probe's image onto the node, which may not pull it, or name one in a registry"
+        }
+        Remedy::PullProbeImage => {
+            "let the node pull the probe's image, and check that the pod's imagePullSecrets allow it"
+        }
+        Remedy::PullImage => {
+            "check registry, name and tag, and that the node can pull the image with the imagePullSecrets of \
+                 its pod"
+        }
+        Remedy::CheckProbeVersion => "check that the image of the probe is of this version",
+        Remedy::DeploySidecar => "deploy the pod with the scanner as a sidecar",
+        Remedy::ReadAsRoot => "read it as root, where the namespace allows that",
+        Remedy::ReadAsNobody => "read it as a user of no account",
+        Remedy::PullAlways => "ask the registry for the image each time",
+        other => of_surroundings(other),
+    }
+}
+
+/// What to do about what surrounds the scan.
+fn of_surroundings(remedy: &Remedy) -> &'static str {
+    match remedy {
+        Remedy::InstallGuard => "let an administrator install the admission guard",
+        Remedy::CheckGuard => "look at what is installed of the admission guard",
+        Remedy::AllowAnyCommand => "allow it any command in this one container",
+        Remedy::AskAdministrator => "ask an administrator for these rights",
+        Remedy::NameCanary => "name an address that answers from a pod without a NetworkPolicy",
+        Remedy::NameKubeconfig => "name a kubeconfig file that works",
+        Remedy::NameContext => "name a context of the kubeconfig",
+        Remedy::TrustSystemRoots => {
+            "trust the roots of this system, if the server has no private CA"
+        }
+        Remedy::LogIn => "log in again: the credentials are expired or unknown to this cluster",
+        Remedy::CheckServer => "check that the API server of this cluster is running and reachable",
+        Remedy::TryAgain => "the API server is busy or failing: try again",
+        Remedy::CheckNode { node: None } => {
+            "check that the pod's node is Ready, and scan again: it did not answer the API server"
+        }
+        Remedy::FreeTargetNode => {
+            "make room on the target's node, which alone may take the scan's pod; nothing of the target was \
+                 touched"
+        }
+        Remedy::ReadEventsOrRaiseLease => {
+            "read the events of the pod's namespace; allow the scan a longer lease if it only took too long"
+        }
+        Remedy::NameUser => {
+            "set runAsUser and runAsGroup, or name the user and group that the image runs as"
+        }
+        Remedy::OmitUser => "name no user: the manifest has one",
+        Remedy::NamePodSecurity => {
+            "run the container as another user than root, or name the namespace's Pod Security level if it is \
+                 privileged"
+        }
+        Remedy::ValidateManifest => "let the API server validate the manifest without applying it",
+        Remedy::ReportBug => "this is a fault of secure-scan; please report it",
+        // The others have their words above.
+        _ => "see the documentation of the version that made this report",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_remedy_has_words_and_none_names_a_flag_or_command() {
+        for remedy in [
+            Remedy::NameContainer,
+            Remedy::NameOnePod,
+            Remedy::UseImage,
+            Remedy::UseSidecar,
+            Remedy::UseImageOrKeepConfig,
+            Remedy::UseNoImageVolume,
+            Remedy::CorrectProbeImage,
+            Remedy::LoadProbeImage,
+            Remedy::PullProbeImage,
+            Remedy::PullImage,
+            Remedy::LogIn,
+            Remedy::CheckServer,
+            Remedy::TryAgain,
+            Remedy::CheckNode { node: None },
+            Remedy::FreeTargetNode,
+            Remedy::ReadEventsOrRaiseLease,
+            Remedy::NameUser,
+            Remedy::OmitUser,
+            Remedy::NamePodSecurity,
+            Remedy::ValidateManifest,
+        ] {
+            let words = remedy.to_string();
+            assert!(
+                !words.contains("documentation of the version"),
+                "{remedy:?}"
+            );
+            assert!(
+                !words.contains("--") && !words.contains("kubectl") && !words.contains(" -n"),
+                "{words}"
+            );
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Why a container waits for what does not come by waiting, and what to do about it.
+
+use scanner_core::Remedy;
+
+/// Reasons of a waiting container that waiting does not end.
+pub(crate) const STUCK: [&str; 7] = [
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+];
+
+/// What to do when a node does not start the probe, by the reason of its waiting state.
+pub(crate) fn probe_remedy(reason: &str) -> Remedy {
+    match reason {
+        "InvalidImageName" => Remedy::CorrectProbeImage,
+        "ErrImageNeverPull" => Remedy::LoadProbeImage,
+        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+            Remedy::UseSidecar
+        }
+        _ => Remedy::PullProbeImage,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_a_remedy() {
+        let remedies = STUCK.map(probe_remedy);
+        assert_eq!(
+            remedies,
+            [
+                Remedy::PullProbeImage,
+                Remedy::PullProbeImage,
+                Remedy::CorrectProbeImage,
+                Remedy::LoadProbeImage,
+                Remedy::UseSidecar,
+                Remedy::UseSidecar,
+                Remedy::UseSidecar,
+            ]
+        );
+    }
+}
