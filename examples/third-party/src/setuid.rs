@@ -68,13 +68,13 @@ impl ScanEngine for SetuidPrograms {
             // More than allowed in a part of the files is more than allowed.
             Selection::Found { files, .. } if files.len() > self.most => {
                 let total = u64::try_from(files.len()).unwrap_or(u64::MAX);
-                let paths = files.iter().take(SHOWN).map(|file| file.path.clone());
+                let paths = files.iter().take(SHOWN).map(|file| file.path.to_text());
                 let mut failed = check.fail(paths.collect());
                 failed.evidence_total = total;
                 failed
             }
             // Fewer in a part of the files says nothing about the rest.
-            Selection::Found { gaps, .. } if !gaps.is_empty() => check.error(gaps.join("; ")),
+            Selection::Found { gaps, .. } if !gaps.is_empty() => check.error(gaps.to_string()),
             Selection::Found { .. } | Selection::None => check.pass(),
             Selection::NotChecked { reason, .. } => check.error(reason),
             _ => check.error("the files were selected in a way that this engine does not know"),

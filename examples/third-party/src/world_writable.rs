@@ -7,8 +7,8 @@ use scanner_core::{
     engine::EntryEvaluator,
     finding::{CheckResult, EngineRef, Findings, Severity},
     inventory::{
-        Coverage, FileEntry, FileKind, FileSelector, Inventory, InventoryRequest, Section,
-        sink::FilesEnd,
+        Coverage, FileEntry, FileKind, FilePath, FileSelector, Inventory, InventoryRequest,
+        Section, sink::FilesEnd,
     },
 };
 
@@ -81,7 +81,7 @@ struct Evaluator {
     reference: EngineRef,
     selector: FileSelector,
     /// The first that were found, each once: several selections may meet in one file.
-    found: BTreeSet<String>,
+    found: BTreeSet<FilePath>,
     /// Whether there are more than these.
     more: bool,
 }
@@ -114,12 +114,12 @@ impl EntryEvaluator for Evaluator {
                 Coverage::Complete => check.pass(),
                 // Every file was listed: only contents are missing, which nobody asked for here.
                 Coverage::Partial { .. } if files.listed => check.pass(),
-                Coverage::Partial { reasons, .. } => check.error(reasons.join("; ")),
+                Coverage::Partial { gaps, .. } => check.error(gaps.to_string()),
                 Coverage::Unavailable { reason } => check.error(reason),
                 Coverage::NotRequested => check.error("files were not collected"),
             }
         } else {
-            let mut failed = check.fail(self.found.into_iter().collect());
+            let mut failed = check.fail(self.found.iter().map(FilePath::to_text).collect());
             if self.more {
                 failed.message = format!("there are more than these {SHOWN}");
                 failed.evidence_total += 1;

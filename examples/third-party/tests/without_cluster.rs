@@ -16,6 +16,7 @@ use secure_scan::{
     ScanStrategy, SecurityControl, StrategyError, Subject, TargetAccess, TargetSelector, Verdict,
     async_trait,
     control::VerifyError,
+    engines::Inline,
     finding::{CheckResult, CheckStatus, EngineRef, Findings, Severity},
     inventory::{Collected, FileSelector, Inventory, InventoryRequest, Section, Selection},
     plan::PlannedControl,
@@ -38,8 +39,10 @@ fn web() -> TargetSelector {
     TargetSelector::pod("shop", "web-0")
 }
 
+/// Engines run in the task of the scan: virtual time does not wait for threads.
 fn template() -> Scan {
     Scan::template()
+        .host(Inline)
         .engine(SetuidPrograms::at_most(0))
         .control(Marker::of_pod("shop", "web-0"))
 }
@@ -174,7 +177,7 @@ async fn a_control_that_poses_as_a_shipped_one_is_refused_before_anything_is_cre
 #[tokio::test(start_paused = true)]
 async fn the_engines_stand_beside_a_shipped_profile() {
     let profile = Arc::new(Profile::shipped("container-baseline").unwrap());
-    let alone = Scan::template().engine(Arc::clone(&profile));
+    let alone = Scan::template().host(Inline).engine(Arc::clone(&profile));
     let together = alone
         .clone()
         .engine(SetuidPrograms::at_most(0))
@@ -462,7 +465,7 @@ async fn no_text_of_a_target_acts_on_a_terminal_or_a_spreadsheet() {
     report.write(&Csv, &mut table).unwrap();
     let table = String::from_utf8(table).unwrap();
     assert_eq!(table.matches("\r\n").count(), 2, "{table:?}");
-    assert!(table.contains("=cmd\"\"\\u{1b}[2J\\u{202e}"), "{table:?}");
+    assert!(table.contains(r#"=cmd""\x1b[2J\xe2\x80\xae"#), "{table:?}");
     let rest = table.replace("\r\n", "");
     assert!(
         !rest.contains(char::is_control) && !rest.contains('\u{202e}'),

@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use scanner_core::inventory::{
-    Collected, FileEntry, FileKind, FileSelector, Inventory, InventoryRequest, Section, collector,
+    Collected, FileEntry, FileKind, FilePath, FileSelector, Gap, GapKind, Gaps, Inventory,
+    InventoryRequest, Section, collector,
 };
 
 /// The request that the shell answers. It keeps the sections that were asked for: those that the shell does not send
@@ -13,21 +14,25 @@ use scanner_core::inventory::{
 pub(super) fn below(prefix: &str, asked: &InventoryRequest) -> InventoryRequest {
     let root = if prefix.is_empty() { "/" } else { prefix };
     let walk = |selector: &FileSelector| {
+        if selector.walks() {
+            return FileSelector {
+                under: vec![root.to_owned()],
+                ..selector.clone()
+            };
+        }
         let base = |path: &String| path.rsplit('/').next().unwrap_or_default().to_owned();
-        let mut name = if selector.walks() {
-            selector.name.clone()
-        } else {
-            selector.paths.iter().map(base).collect()
-        };
+        let mut name: Vec<String> = selector.paths.iter().map(base).collect();
         if name.iter().any(String::is_empty) {
             // The root itself has no name: any will do, since engines select again.
             name.clear();
         }
+        // Of every kind: what is named and of another kind is there too.
         FileSelector {
-            paths: Vec::new(),
             under: vec![root.to_owned()],
             name,
-            ..selector.clone()
+            digest: selector.digest,
+            capabilities: selector.capabilities,
+            ..FileSelector::default()
         }
     };
     let mut files: Vec<FileSelector> = asked.files.iter().map(walk).collect();
@@ -55,64 +60,75 @@ pub(super) fn script(below: &InventoryRequest, nonce: &str) -> String {
 
 /// Makes the paths in the answer those below the root.
 pub(super) fn from_root(prefix: &str, asked: &InventoryRequest, inventory: &mut Inventory) {
-    let (files, complete) = match &mut inventory.files {
-        Collected::Complete { data } => (data, true),
-        Collected::Partial { data, .. } => (data, false),
-        Collected::Unavailable { .. } | Collected::NotRequested => return,
+    let (mut files, mut gaps) = match std::mem::take(&mut inventory.files) {
+        Collected::Complete { data } => (data, Gaps::default()),
+        Collected::Partial { data, gaps } => (data, moved(prefix, &gaps)),
+        nothing => {
+            inventory.files = nothing;
+            return;
+        }
     };
-    for file in files.iter_mut() {
-        if let Some(path) = file.path.strip_prefix(prefix) {
-            file.path = if path.is_empty() {
-                "/".to_owned()
-            } else {
-                path.to_owned()
-            };
+    for file in &mut files {
+        file.path = from(prefix, &file.path);
+    }
+    let listed = inventory.files_listed;
+    for path in missing(asked, &files) {
+        if behind_link(&path, &files) {
+            inventory.files_listed = false;
+            let why = "behind a link, which is not followed";
+            gaps.add(Gap::new(GapKind::Unsupported).at(path).with_note(why));
+        } else if listed {
+            // Not found where everything was listed, with no link on the way: it is not there.
+            files.push(FileEntry {
+                path,
+                ..FileEntry::default()
+            });
         }
     }
-    let (missing, behind_links) = missing(asked, files);
-    if complete {
-        // Not found by a complete walk, with no link on the way: it is not there.
-        files.extend(missing.into_iter().map(|path| FileEntry {
-            path,
-            ..FileEntry::default()
-        }));
-    }
-    if behind_links > 0 {
-        inventory.files_listed = false;
-        let why = format!("{behind_links} paths are behind links, which are not followed");
-        let data = std::mem::take(files);
-        let (mut reasons, before) = match &inventory.files {
-            Collected::Partial {
-                reasons,
-                unreadable,
-                ..
-            } => (reasons.clone(), *unreadable),
-            _ => (Vec::new(), 0),
-        };
-        reasons.push(why);
-        let unreadable = before + behind_links;
-        inventory.files = Collected::Partial {
-            data,
-            reasons,
-            unreadable,
-        };
+    inventory.files = Collected::with_gaps(files, gaps);
+}
+
+/// A path of this machine as one below the root; paths are bytes.
+fn from(prefix: &str, path: &FilePath) -> FilePath {
+    match path.to_bytes().strip_prefix(prefix.as_bytes()) {
+        Some([]) => "/".into(),
+        Some(below) => FilePath::from_bytes(below),
+        None => path.clone(),
     }
 }
 
-/// Paths that were named and not found, and how many more may be there behind a link.
-fn missing(asked: &InventoryRequest, files: &[FileEntry]) -> (Vec<String>, u64) {
-    let found: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
-    let links = files.iter().filter(|file| file.kind == FileKind::Symlink);
-    let links: BTreeSet<&str> = links.map(|file| file.path.as_str()).collect();
-    let named: BTreeSet<&String> = asked.files.iter().flat_map(|s| &s.paths).collect();
-    let not_found = named
-        .into_iter()
-        .filter(|path| !found.contains(path.as_str()));
-    let behind_link = |path: &str| {
-        let ends = path.match_indices('/').map(|(end, _)| &path[..end]);
-        ends.into_iter().any(|above| links.contains(above))
+/// The same gaps with paths below the root.
+fn moved(prefix: &str, gaps: &Gaps) -> Gaps {
+    let moved = |gap: &Gap| {
+        let mut gap = gap.clone();
+        gap.path = gap.path.map(|path| from(prefix, &path));
+        gap
     };
-    let (behind, missing): (Vec<&String>, Vec<&String>) =
-        not_found.partition(|path| behind_link(path));
-    (missing.into_iter().cloned().collect(), behind.len() as u64)
+    let mut all = Gaps::default();
+    for gap in gaps.iter() {
+        all.add_counted(moved(gap), 0);
+    }
+    // What is missing may be more than is listed.
+    let first = gaps.iter().next().map(moved);
+    all.add_counted(
+        first.unwrap_or_else(|| Gap::new(GapKind::Unknown)),
+        gaps.total(),
+    );
+    all
+}
+
+/// Paths that were named and not found.
+fn missing(asked: &InventoryRequest, files: &[FileEntry]) -> BTreeSet<FilePath> {
+    let named = asked.files.iter().flat_map(|selector| &selector.paths);
+    let mut missing: BTreeSet<FilePath> = named.map(FilePath::from).collect();
+    for file in files {
+        missing.remove(&file.path);
+    }
+    missing
+}
+
+/// Whether a directory on the way to `path` is a link.
+fn behind_link(path: &FilePath, files: &[FileEntry]) -> bool {
+    let above = |link: &&FileEntry| link.kind == FileKind::Symlink && path.is_below(&link.path);
+    files.iter().any(|file| above(&file))
 }
