@@ -8,6 +8,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::Path,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use secure_scan::{
@@ -139,6 +140,25 @@ async fn a_second_scan_of_the_pod_is_refused_while_one_runs() {
     assert!(cluster.left().is_empty(), "{:?}", cluster.left());
     let other = cluster.get("configmaps", "shop", "acme-scans-web-0");
     assert!(other.is_some(), "the marker of the other scan was removed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_marker_whose_creation_nobody_confirmed_is_not_forgotten() {
+    let lost = Fault::on("create", "configmaps").nth(1).lose_answer();
+    let cluster = cluster(samples::healthy()).fault(lost);
+    let report = scan(&cluster, template()).await;
+    assert!(report.failure.is_some(), "{report:#?}");
+    let listed = |call: &Call| call.verb == "list" && call.resource == "configmaps";
+    assert!(cluster.calls().iter().any(listed), "nobody looked for it");
+    let gone = cluster.left().is_empty();
+    assert!(
+        gone || report.verdict == Verdict::CleanupUnverified,
+        "{:?}",
+        cluster.left()
+    );
+    // The lease owns it, so the cluster removes it.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(cluster.left().is_empty(), "{:?}", cluster.left());
 }
 
 /// Poses as a shipped control.
