@@ -7,6 +7,8 @@
 //!
 //! - **Time is virtual.** With `#[tokio::test(start_paused = true)]` a scan that waits ten seconds for the server to
 //!   forget a token takes none. In a runtime whose clock runs, everything takes the time of [`Pace`].
+//!   Virtual time does not wait for threads, in which engines run by default: give the template of such a test
+//!   `.host(Inline)`, which runs them in the task of the scan.
 //! - **Targets are scripted.** [`Target`] answers with an inventory in the agents' wire format, or with what a
 //!   [`Script`] or a function says: half an answer, a flood, silence, no shell.
 //! - **Faults are exact.** [`Fault`] strikes the nth call, or the nth of a verb and a resource.
