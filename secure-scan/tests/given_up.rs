@@ -1,6 +1,6 @@
 //! Scans that nobody waits for any more: a timeout around them, or a drop, leaves nothing in the cluster.
 
-use std::{future::IntoFuture as _, time::Duration};
+use std::{future::IntoFuture as _, sync::LazyLock, time::Duration};
 
 use secure_scan::{PreparedScan, Profile, Scan, TargetSelector, strategy};
 use secure_scan_testing::{FakeCluster, samples};
@@ -16,10 +16,13 @@ fn fake() -> FakeCluster {
         .answers(samples::healthy())
 }
 
+/// Compiled once: that takes longer than a scan.
+static PROFILE: LazyLock<Profile> =
+    LazyLock::new(|| Profile::shipped("container-baseline").expect("a profile"));
+
 fn template() -> Scan {
-    let profile = Profile::shipped("container-baseline").expect("a profile");
     Scan::template()
-        .engine(profile)
+        .engine(PROFILE.clone())
         .strategy(strategy::container())
         .lease(Duration::from_mins(2))
 }
@@ -35,11 +38,7 @@ async fn prepared(fake: &FakeCluster) -> PreparedScan {
 }
 
 fn assert_nothing_left(fake: &FakeCluster, after: Duration) {
-    assert!(
-        fake.left().is_empty(),
-        "after {after:?}: {:?}",
-        fake.left()
-    );
+    assert!(fake.left().is_empty(), "after {after:?}: {:?}", fake.left());
     assert!(
         fake.tokens().iter().all(|token| !token.valid),
         "after {after:?}"
@@ -48,8 +47,8 @@ fn assert_nothing_left(fake: &FakeCluster, after: Duration) {
 
 /// From before the first object to the wait for the refusal of the token.
 fn moments() -> impl Iterator<Item = Duration> {
-    let early = (0..40).map(|n| Duration::from_millis(2 * n));
-    early.chain((1..=11).map(Duration::from_secs))
+    let early = (0..16).map(|n| Duration::from_millis(3 * n));
+    early.chain((1..=11).step_by(2).map(Duration::from_secs))
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,8 +78,7 @@ async fn a_timeout_around_the_shortest_scan_leaves_nothing() {
     for after in moments() {
         let fake = fake();
         let cluster = fake.cluster().expect("a cluster");
-        let profile = Profile::shipped("container-baseline").expect("a profile");
-        let scan = secure_scan::scan(&cluster, web(), profile);
+        let scan = secure_scan::scan(&cluster, web(), PROFILE.clone());
         let _ = timeout(after, scan).await;
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert_nothing_left(&fake, after);

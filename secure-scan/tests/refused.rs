@@ -1,13 +1,11 @@
 //! What is refused when a scan is prepared, before anything is created.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use secure_scan::{
     ControlScope, Evidence, Level, MAX_LEASE, MIN_LEASE, Policy, PrepareError, PrepareErrorKind,
-    Profile, Scan, SecurityControl, TargetSelector, async_trait,
-    control::VerifyError,
-    plan::PlannedControl,
-    strategy,
+    Profile, Scan, SecurityControl, TargetSelector, async_trait, control::VerifyError,
+    plan::PlannedControl, strategy,
 };
 use secure_scan_testing::{FakeCluster, samples};
 use serde_json::json;
@@ -21,10 +19,13 @@ fn fake() -> FakeCluster {
         .answers(samples::healthy())
 }
 
+/// Compiled once: that takes longer than a scan.
+static PROFILE: LazyLock<Profile> =
+    LazyLock::new(|| Profile::shipped("container-baseline").expect("a profile"));
+
 fn template() -> Scan {
-    let profile = Profile::shipped("container-baseline").expect("a profile");
     Scan::template()
-        .engine(profile)
+        .engine(PROFILE.clone())
         .strategy(strategy::container())
         .lease(Duration::from_mins(2))
 }
@@ -123,8 +124,5 @@ async fn a_lease_that_is_out_of_bounds() {
     // A part of a second more than the longest is too long as well.
     let beyond = Duration::from_secs(longest) + Duration::from_nanos(1);
     let (error, _) = refused(template().lease(beyond)).await;
-    assert!(
-        matches!(error, Some(PrepareError::Lease(_))),
-        "{error:?}"
-    );
+    assert!(matches!(error, Some(PrepareError::Lease(_))), "{error:?}");
 }

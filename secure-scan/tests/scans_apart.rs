@@ -1,6 +1,9 @@
 //! Scans at once and after each other on one cluster: each has its own counters and its own audit log.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use secure_scan::{
@@ -10,7 +13,6 @@ use secure_scan::{
 };
 use secure_scan_testing::{FakeCluster, samples};
 use serde_json::json;
-use std::sync::Arc;
 
 fn fake() -> FakeCluster {
     FakeCluster::new()
@@ -21,10 +23,13 @@ fn fake() -> FakeCluster {
         .answers(samples::healthy())
 }
 
+/// Compiled once: that takes longer than a scan.
+static PROFILE: LazyLock<Profile> =
+    LazyLock::new(|| Profile::shipped("container-baseline").expect("a profile"));
+
 fn template() -> Scan {
-    let profile = Profile::shipped("container-baseline").expect("a profile");
     Scan::template()
-        .engine(profile)
+        .engine(PROFILE.clone())
         .strategy(strategy::container())
         .lease(Duration::from_mins(2))
 }
@@ -45,9 +50,9 @@ async fn scan(cluster: &Cluster) -> (ScanReport, Arc<AuditLog>) {
 fn calls_of(fake: &FakeCluster, report: &ScanReport) -> u64 {
     let id = report.plan.scan_id.as_str();
     let calls = fake.calls();
-    let own = calls.iter().filter(|call| {
-        call.user.starts_with("system:serviceaccount:") && call.user.contains(id)
-    });
+    let own = calls
+        .iter()
+        .filter(|call| call.user.starts_with("system:serviceaccount:") && call.user.contains(id));
     own.count() as u64
 }
 
