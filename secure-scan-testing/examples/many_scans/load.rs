@@ -1,11 +1,17 @@
 //! Many scans of one cluster through the library's public interface, and the memory that they take.
 
-use std::{collections::BTreeMap, error::Error, fs, time::Duration};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fs,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use futures_util::{StreamExt as _, stream};
 use secure_scan::{
-    Cluster, Level, Policy, Profile, Scan, ScanReport, TargetSelector, Verdict, finding::Severity,
-    strategy,
+    Cluster, Level, Policy, Profile, Scan, ScanReport, TargetSelector, Verdict,
+    core::audit::AuditLog, finding::Severity, strategy,
 };
 use secure_scan_testing::{FakeCluster, samples};
 use serde_json::json;
@@ -25,6 +31,8 @@ pub(crate) struct Load {
     template: Scan,
     /// How many scans came to each verdict.
     pub(crate) verdicts: BTreeMap<&'static str, u64>,
+    /// The logs of scans, of which each belongs to everything that a scan holds.
+    logs: Vec<Weak<AuditLog>>,
 }
 
 /// What a process takes after some scans.
@@ -62,6 +70,7 @@ impl Load {
                 .threshold(Severity::Critical)
                 .lease(Duration::from_mins(2)),
             verdicts: BTreeMap::new(),
+            logs: Vec::new(),
         })
     }
 
@@ -71,19 +80,30 @@ impl Load {
         let scans = stream::iter(0..count).map(|number| async move {
             let pod = format!("web-{}", number % PODS as u64);
             let target = TargetSelector::pod("shop", pod);
-            Ok::<_, Box<dyn Error>>(template.prepare(cluster, target).await?.run().await)
+            let prepared = template.prepare(cluster, target).await?;
+            let log = Arc::downgrade(&prepared.audit());
+            Ok::<_, Box<dyn Error>>((prepared.run().await, log))
         });
         let mut scans = scans.buffer_unordered(AT_ONCE);
         while let Some(report) = scans.next().await {
-            let report = report?;
+            let (report, log) = report?;
+            self.logs.retain(|log| log.strong_count() > 0);
+            self.logs.push(log);
             *self.verdicts.entry(report.verdict.name()).or_default() += 1;
             check(&report)?;
         }
         Ok(())
     }
 
-    /// Fails where the scans left anything in the cluster.
-    pub(crate) fn check_left(&self) -> Result<(), Box<dyn Error>> {
+    /// Fails where the scans left anything in the cluster or in the memory of this process.
+    pub(crate) async fn check_left(&self) -> Result<(), Box<dyn Error>> {
+        // What belongs to the last connections ends by itself.
+        tokio::time::sleep(Duration::from_mins(2)).await;
+        let held = self.logs.iter().filter(|log| log.strong_count() > 0);
+        let held = held.count();
+        if held > 0 {
+            return Err(format!("something of {held} scans is still held").into());
+        }
         let left = self.fake.left();
         if let Some(first) = left.first() {
             return Err(format!("{} objects are left, such as {first}", left.len()).into());

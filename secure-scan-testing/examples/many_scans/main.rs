@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         );
         taken.push(now);
     }
-    load.check_left()?;
+    load.check_left().await?;
     let seconds = started.elapsed().as_secs_f64();
     println!(
         "{count} scans, {AT_ONCE} at a time, in {seconds:.0} s: {:?}; nothing is left",
