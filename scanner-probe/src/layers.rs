@@ -5,9 +5,11 @@
 
 mod apply;
 mod attributes;
-mod escape;
+mod bad;
 mod inodes;
 mod resolve;
+mod steps;
+mod wanted;
 
 use std::{
     collections::BTreeMap,
@@ -15,46 +17,19 @@ use std::{
 };
 
 use rustix::io::Errno;
-use scanner_inventory::FileSelector;
+use scanner_inventory::{FilePath, FileSelector};
 
-pub(crate) use self::{escape::escape, resolve::clean};
+pub(crate) use self::resolve::clean;
 use self::{
-    escape::unescape,
     inodes::{Body, File, Id, Inode, Inodes, ROOT},
-    resolve::Steps,
+    steps::Steps,
+    wanted::{DATABASES, FOLDERS, MAX_KEPT, MAX_TEXT, NAMED},
 };
 use crate::{
+    root::bytes,
     tar::{Reader, Stream},
     tree::{self, Contents, Meta, ReadAt, Tree},
 };
-
-/// What an inventory reads by name, wherever links lead to it.
-const NAMED: [&str; 8] = [
-    "/etc/passwd",
-    "/etc/group",
-    "/etc/shadow",
-    "/etc/os-release",
-    "/usr/lib/os-release",
-    "/var/lib/dpkg/status",
-    "/lib/apk/db/installed",
-    "/usr/lib/apk/db/installed",
-];
-/// Directories of which it reads every file.
-const FOLDERS: [&str; 1] = ["/var/lib/dpkg/status.d"];
-
-/// What is wrong with a layer.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bad(&'static str);
-
-const fn bad(what: &'static str) -> Bad {
-    Bad(what)
-}
-
-impl From<Bad> for io::Error {
-    fn from(Bad(what): Bad) -> Self {
-        Self::new(io::ErrorKind::InvalidData, what)
-    }
-}
 
 /// A root filesystem in memory: what is in its files is kept only where an inventory reads it.
 #[derive(Debug, Default)]
@@ -100,7 +75,7 @@ impl Layers {
     /// and those for which there was no room. By layer and place in it.
     pub(crate) fn missing(&self) -> Missing {
         let mut missing = Missing::new();
-        let mut room = apply::MAX_KEPT.saturating_sub(self.inodes.kept);
+        let mut room = MAX_KEPT.saturating_sub(self.inodes.kept);
         let mut want = |id: Id| {
             let inode = self.inodes.get(id);
             let Body::File(File { bytes, source, .. }) = &inode.body else {
@@ -120,12 +95,11 @@ impl Layers {
         };
         let named = |path: &str| self.inodes.look_up(path.as_bytes(), true).ok().flatten();
         for path in NAMED {
-            if let Some(id) = named(path).filter(|id| self.inodes.get(*id).size <= apply::MAX_TEXT)
-            {
+            if let Some(id) = named(path).filter(|id| self.inodes.get(*id).size <= MAX_TEXT) {
                 want(id);
             }
         }
-        for path in apply::DATABASES {
+        for path in DATABASES {
             if let Some(id) = named(path) {
                 want(id);
             }
@@ -135,7 +109,7 @@ impl Layers {
             for (name, _) in self.inodes.children(id) {
                 let path = [folder.as_bytes(), b"/", name].concat();
                 let found = self.inodes.look_up(&path, true).ok().flatten();
-                if let Some(id) = found.filter(|id| self.inodes.get(*id).size <= apply::MAX_TEXT) {
+                if let Some(id) = found.filter(|id| self.inodes.get(*id).size <= MAX_TEXT) {
                     want(id);
                 }
             }
@@ -167,7 +141,7 @@ impl Layers {
 
     /// The inode at `path`, a link at its end followed or not.
     fn look_up(&self, path: &str, follow: bool) -> Result<Option<&Inode>, Errno> {
-        let found = self.inodes.look_up(&unescape(path), follow)?;
+        let found = self.inodes.look_up(&bytes(path)?, follow)?;
         Ok(found.map(|id| self.inodes.get(id)))
     }
 
@@ -238,11 +212,13 @@ impl Tree for Layers {
     }
 
     fn names(&self, path: &str) -> Result<Vec<String>, Errno> {
-        let Some(id) = self.inodes.look_up(&unescape(path), true)? else {
+        let Some(id) = self.inodes.look_up(&bytes(path)?, true)? else {
             return Ok(Vec::new());
         };
         let children = self.inodes.children(id);
-        Ok(children.map(|(name, _)| escape(name)).collect())
+        Ok(children
+            .map(|(name, _)| FilePath::from_bytes(name).to_text())
+            .collect())
     }
 
     fn is_program(&self, path: &str) -> bool {
@@ -254,7 +230,7 @@ impl Tree for Layers {
         let mut keep = |path: &[u8], id: Id| {
             let inode = self.inodes.get(id);
             let (look, attribute) = (|| inode.contents(), || Some(inode.capability.clone()));
-            tree::keep(selectors, inode.meta(), &escape(path), out, look, attribute)
+            tree::keep(selectors, inode.meta(), path, out, look, attribute)
         };
         self.inodes.each(ROOT, b"", &mut keep)?;
         let (behind, lost) = self.starts_behind_links(selectors);
@@ -275,7 +251,7 @@ impl Layers {
     fn starts_behind_links(&self, selectors: &[&FileSelector]) -> (Vec<(Vec<u8>, Id)>, u64) {
         let (mut behind, mut lost) = (Vec::<(Vec<u8>, Id)>::new(), 0);
         for start in tree::starts(selectors) {
-            let start = clean(&unescape(&start));
+            let start = clean(&start.to_bytes());
             let ends = (1..=start.len()).filter(|at| matches!(start.get(*at), None | Some(b'/')));
             let is_link = |at: &usize| {
                 let found = self.inodes.look_up(&start[..*at], false).ok().flatten();

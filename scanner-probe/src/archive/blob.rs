@@ -7,13 +7,14 @@ use std::{
     path::Path,
 };
 
+use scanner_inventory::FilePath;
 use serde_json::Value;
 
-use super::{bad, other, packing::digest_of};
-use crate::{
-    layers::{clean, escape},
-    tar::Reader,
+use super::{
+    fault::{bad, other},
+    packing::digest_of,
 };
+use crate::{layers::clean, tar::Reader};
 
 /// Largest index, manifest or configuration in bytes.
 const MAX_JSON: u64 = 8 << 20;
@@ -44,7 +45,7 @@ impl Blobs {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let mut parts = BTreeMap::new();
-        // What a reader says of a file that is no archive is of no use.
+        // The reader's own message about a file that is not an archive helps no user.
         let no_tar = |error: io::Error| match error.kind() {
             io::ErrorKind::Other | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
                 other(&format!(
@@ -67,8 +68,8 @@ impl Blobs {
             };
             let twice = ONCE.contains(&name.as_slice()) && parts.contains_key(&name);
             if twice || parts.len() >= MAX_PARTS {
-                let name = escape(&name);
-                let name = name.trim_start_matches('/');
+                let name = FilePath::from_bytes(&name);
+                let name = name.as_text().trim_start_matches('/');
                 return Err(bad(&if twice {
                     format!("it has {name} twice")
                 } else {

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use rustix::fs::FileType;
 
-use super::{Bad, bad, resolve::Steps};
+use super::{
+    bad::{Bad, bad},
+    steps::Steps,
+};
 use crate::tree::{Contents, Meta};
 
 /// Number of an inode.
@@ -85,7 +88,7 @@ impl Inode {
 
     pub(super) fn contents(&self) -> Contents {
         match &self.body {
-            Body::Link(to) => Contents::Link(super::escape(to)),
+            Body::Link(to) => Contents::Link(to.to_vec()),
             Body::File(File {
                 digest: Some(digest),
                 ..

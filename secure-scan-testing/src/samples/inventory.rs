@@ -1,7 +1,7 @@
 //! Inventories of small containers.
 
 use scanner_inventory::{
-    Collected, CommandEntry, Connection, EnvVar, FileEntry, FileKind, Group, Identity, Inventory,
+    Collected, CommandEntry, SocketConnection, EnvVar, FileEntry, FileKind, Group, Identity, Inventory,
     KernelFacts, LanguagePackage, Listener, Mount, OsRelease, Package, PasswordState, Process,
     ShadowEntry, User,
 };
@@ -91,7 +91,7 @@ pub fn healthy() -> Inventory {
             uid: 10001,
             loopback: false,
         }]),
-        connections: all(vec![Connection {
+        connections: all(vec![SocketConnection {
             protocol: "tcp".into(),
             address: "198.51.100.7".into(),
             port: 40000,
