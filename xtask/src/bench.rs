@@ -3,6 +3,7 @@
 mod distroless;
 mod measure;
 mod probe;
+mod scans;
 mod sidecar;
 
 use std::{
@@ -37,6 +38,9 @@ pub(crate) struct Args {
     /// Only the probe over a million files beside find, and its memory; needs no cluster
     #[arg(long)]
     probe: bool,
+    /// Only the memory of so many scans of one fake cluster, 20,000 without a number; needs no cluster
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "20000")]
+    scans: Option<u64>,
     /// A secure-scan that is built already; a release build of this checkout when absent
     #[arg(long, value_name = "FILE")]
     program: Option<String>,
@@ -46,6 +50,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if args.probe {
         probe::run()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(count) = args.scans {
+        scans::run(count)?;
         return Ok(ExitCode::SUCCESS);
     }
     let cluster = &args.cluster;

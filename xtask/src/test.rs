@@ -47,6 +47,7 @@ const STEPS: [(&str, &[&str]); 7] = [
             "--exclude",
             "xtask",
             "--allow-dirty",
+            "--no-verify",
             "--quiet",
         ],
     ),
