@@ -300,7 +300,8 @@ fn two_names_that_differ_in_one_byte_are_two_files() {
         let mut header = tar::Header::new_gnu();
         header.as_old_mut().name[..name.len()].copy_from_slice(name);
         header.set_mode(mode);
-        (header.set_uid(0), header.set_gid(0));
+        header.set_uid(0);
+        header.set_gid(0);
         header.set_size(data.len() as u64);
         header.set_cksum();
         builder

@@ -13,6 +13,7 @@ async fn hundreds_of_scans_of_one_cluster_take_no_more_memory_and_tasks_than_som
     let first = Taken::now(150).expect("a resident size");
     load.scan(150).await.expect("clean scans");
     let last = Taken::now(300).expect("a resident size");
+    assert_eq!((first.scans, last.scans), (150, 300));
     // An engine that was given up would make them incomplete.
     assert_eq!(
         load.verdicts.get("passed"),

@@ -64,11 +64,11 @@ async fn a_timeout_around_a_running_scan_leaves_nothing() {
         }
         held_something += usize::from(!fake.left().is_empty());
         // Long before the lease would remove anything.
-        timeout(Duration::from_secs(60), stop.ended())
+        timeout(Duration::from_mins(1), stop.ended())
             .await
             .expect("an end");
         assert_nothing_left(&fake, after);
-        assert!(fake.elapsed() - begun < Duration::from_secs(75));
+        assert!(fake.elapsed() < begun + Duration::from_secs(75));
     }
     assert!(held_something > 5, "the timeouts came too early to matter");
 }
@@ -80,7 +80,7 @@ async fn a_timeout_around_the_shortest_scan_leaves_nothing() {
         let cluster = fake.cluster().expect("a cluster");
         let scan = secure_scan::scan(&cluster, web(), PROFILE.clone());
         let _ = timeout(after, scan).await;
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         assert_nothing_left(&fake, after);
     }
 }
@@ -94,7 +94,7 @@ async fn dropping_a_running_scan_leaves_nothing() {
         tokio::time::sleep(after).await;
         held_something |= !fake.left().is_empty();
         drop(running);
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         assert_nothing_left(&fake, after);
     }
     assert!(held_something, "the drops came too early to matter");

@@ -1,9 +1,9 @@
 //! Inventories of small containers.
 
 use scanner_inventory::{
-    Collected, CommandEntry, SocketConnection, EnvVar, FileEntry, FileKind, Group, Identity, Inventory,
-    KernelFacts, LanguagePackage, Listener, Mount, OsRelease, Package, PasswordState, Process,
-    ShadowEntry, User,
+    Collected, CommandEntry, EnvVar, FileEntry, FileKind, Group, Identity, Inventory, KernelFacts,
+    LanguagePackage, Listener, Mount, OsRelease, Package, PasswordState, Process, ShadowEntry,
+    SocketConnection, User,
 };
 
 fn all<T>(data: T) -> Collected<T> {
