@@ -47,7 +47,7 @@ impl Directory {
     /// The path without links, as the tools will print it; empty for `/`.
     fn prefix(&self) -> Result<String, StrategyError> {
         let unusable = |why: &str| {
-            let message = format!("{:?} {why}", self.root);
+            let message = format!("{} {why}", self.root.display());
             StrategyError::new(FailureKind::NotStarted, message)
                 .with_remedy(Remedy::advice("name a directory that this user may read"))
         };

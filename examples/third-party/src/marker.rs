@@ -9,7 +9,6 @@ use scanner_core::{
     control::VerifyError,
     plan::{PlannedControl, PlannedObject},
 };
-use serde_json::Value;
 
 /// Identifier of the control.
 pub const ID: &str = "acme-marker";
@@ -85,7 +84,7 @@ impl SecurityControl for Marker {
         let there = scope.get(marker).await?;
         let there = there.ok_or_else(|| ControlError::new(format!("{marker} is gone")))?;
         // Whoever changed it may have changed it for another scan.
-        if there["data"]["scan"] != Value::from(scope.scan_id().as_str()) {
+        if there["data"]["scan"] != scope.scan_id().as_str() {
             return Err(ControlError::new(format!("{marker} names another scan")).into());
         }
         Ok(Evidence::of(format!("{marker} names this scan")))

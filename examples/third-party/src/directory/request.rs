@@ -105,7 +105,7 @@ fn moved(prefix: &str, gaps: &Gaps) -> Gaps {
         gap
     };
     let mut all = Gaps::default();
-    for gap in gaps.iter() {
+    for gap in gaps {
         all.add_counted(moved(gap), 0);
     }
     // What is missing may be more than is listed.
