@@ -151,7 +151,7 @@ impl CallError {
     }
 
     /// What of the server's admission refuses what was asked, where it is that.
-    pub fn refusal(&self) -> Option<AdmissionRefusal> {
+    pub(crate) fn refusal(&self) -> Option<AdmissionRefusal> {
         self.refusal
     }
 

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Creates objects for controls in the scope of one scan.
-pub struct Objects(pub Arc<ScanScope>);
+pub(crate) struct Objects(pub Arc<ScanScope>);
 
 impl Objects {
     fn api(&self, api_version: &str, kind: &str) -> Result<Api<DynamicObject>, ControlError> {

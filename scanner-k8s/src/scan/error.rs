@@ -94,10 +94,12 @@ impl PrepareError {
                     PrepareErrorKind::Unreachable
                 }
             }
-            Self::Resolve(ResolveError::NotRunnable(_)) => PrepareErrorKind::Strategy,
+            Self::Resolve(ResolveError::NotRunnable(_))
+            | Self::NoSidecar(_)
+            | Self::Probe(_)
+            | Self::Sidecar(_) => PrepareErrorKind::Strategy,
             Self::Resolve(_) => PrepareErrorKind::NoTarget,
             Self::Forbidden(_) => PrepareErrorKind::Forbidden,
-            Self::NoSidecar(_) | Self::Probe(_) | Self::Sidecar(_) => PrepareErrorKind::Strategy,
             Self::Internal => PrepareErrorKind::Internal,
         }
     }

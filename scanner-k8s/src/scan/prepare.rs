@@ -9,7 +9,7 @@ use scanner_core::{
     gate::{ExpectedDigest, Gate as _, GateFacts, GateResult},
     inventory::{Collected, PodFacts},
     look::request_of,
-    plan::{Need, PlannedObject},
+    plan::{Need, PlannedObject, ScanId},
     target::PodSelection,
 };
 
@@ -23,14 +23,18 @@ use crate::{
     api::segment::Segment,
     names::object_name,
     plan::{
-        gate_facts, manifest, preflight,
+        gate_facts, manifest,
+        preflight::{self, Allowed},
         request::{MAX_LEASE, MIN_LEASE, ScanRequest},
         resolve::resolve,
         scan_id::scan_id,
     },
     pod::{facts, snapshot::PodSnapshot},
     run::{scope::ScanScope, scope_objects::Objects},
-    strategies::{approach::PlanScope, sidecar::image_target},
+    strategies::{
+        approach::{Approach, PlanScope},
+        sidecar::image_target,
+    },
 };
 
 /// Identifiers of the shipped controls, which no other control may have.
@@ -70,53 +74,21 @@ pub(super) async fn prepare(
     let namespace = target.namespace.as_str();
     let allowed = preflight::ask(&operator, namespace).await?;
     let mut needs: Vec<Need> = approach.needs();
-    needs.extend(
-        request
-            .controls
-            .iter()
-            .flat_map(|control| needs_of(control.as_ref())),
-    );
+    let given = request.controls.iter();
+    needs.extend(given.flat_map(|control| needs_of(control.as_ref())));
     allowed.require(namespace, &needs)?;
     let inventory = request_of(&request.engines);
     let scope = PlanScope::new(&target, &name, &inventory, request.lease_seconds);
-    let mut objects = manifest::planned(&target.namespace, &name, "the scan's own identity");
-    objects.extend(approach.objects(&scope));
-    objects.extend(
-        request
-            .controls
-            .iter()
-            .flat_map(|control| control.objects()),
-    );
-    let (mut rules, commands) = (approach.rules(&scope), approach.commands(&scope));
-    if allowed.limits() {
-        rules.extend(approach.limits(&scope, &commands));
-    }
-    let engines: Vec<EngineRef> = request.engines.iter().map(|e| e.reference()).collect();
-    let engines: Vec<String> = engines.iter().map(ToString::to_string).collect();
-    let mut plan = ScanPlan {
-        objects,
-        rules,
-        commands,
-        differences: approach.differences(),
-        controls: vec![],
-        scan_id,
-        strategy: approach.name().into(),
-        reason: fallback.first().map(|_| FIRST.into()),
-        profile: engines.join(", "),
-        policy: request.policy.as_ref().map(|p| p.reference()),
-        gates: vec![],
-        lease_seconds: request.lease_seconds,
-        target: target.clone(),
-        fallback: None,
-    };
+    let mut plan = planned(&scope, scan_id, &request, approach.as_ref(), &allowed);
+    plan.reason = fallback.first().map(|_| FIRST.into());
     let before = pod.as_ref().map(PodSnapshot::of);
     let scope = ScanScope::new(segment.clone(), plan.clone(), before);
     let mut started = approach.start(&scope);
     for control in &request.controls {
         started.controls.push(Box::new(Arc::clone(control)));
     }
-    started.controls.sort_by_key(|control| control.phase());
-    plan.controls = started.controls.iter().map(|c| c.plan()).collect();
+    started.controls.sort_by_key(SecurityControl::phase);
+    plan.controls = started.controls.iter().map(SecurityControl::plan).collect();
     let required = required(&request, &started.controls)?;
     let pod_facts = match &pod {
         Some(pod) => Collected::Complete {
@@ -163,6 +135,45 @@ pub(super) async fn prepare(
     })
 }
 
+/// The plan but for its controls and gates.
+fn planned(
+    scope: &PlanScope<'_>,
+    scan_id: ScanId,
+    request: &ScanRequest,
+    approach: &dyn Approach,
+    allowed: &Allowed,
+) -> ScanPlan {
+    let mut objects = manifest::planned(
+        &scope.target.namespace,
+        scope.name,
+        "the scan's own identity",
+    );
+    objects.extend(approach.objects(scope));
+    objects.extend(request.controls.iter().flat_map(SecurityControl::objects));
+    let (mut rules, commands) = (approach.rules(scope), approach.commands(scope));
+    if allowed.limits() {
+        rules.extend(approach.limits(scope, &commands));
+    }
+    let engines: Vec<EngineRef> = request.engines.iter().map(|e| e.reference()).collect();
+    let engines: Vec<String> = engines.iter().map(ToString::to_string).collect();
+    ScanPlan {
+        objects,
+        rules,
+        commands,
+        differences: approach.differences(),
+        controls: vec![],
+        scan_id,
+        strategy: approach.name().into(),
+        reason: None,
+        profile: engines.join(", "),
+        policy: request.policy.as_ref().map(|p| p.reference()),
+        gates: vec![],
+        lease_seconds: request.lease_seconds,
+        target: scope.target.clone(),
+        fallback: None,
+    }
+}
+
 /// What can be refused without a call.
 fn check(request: &ScanRequest) -> Result<(), PrepareError> {
     let lease = request.lease_seconds;
@@ -174,7 +185,7 @@ fn check(request: &ScanRequest) -> Result<(), PrepareError> {
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(PrepareError::EngineName(pair[0].clone()));
     }
-    let mut ids: Vec<&str> = request.controls.iter().map(|c| c.id()).collect();
+    let mut ids: Vec<&str> = request.controls.iter().map(SecurityControl::id).collect();
     if let Some(id) = ids.iter().find(|id| SHIPPED_CONTROLS.contains(id)) {
         return Err(PrepareError::ControlId((*id).to_owned()));
     }

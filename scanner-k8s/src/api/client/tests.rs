@@ -34,7 +34,6 @@ const STATUS: &[u8] = br#"{"status":"Success"}"#;
 async fn echo(listener: TcpListener) -> Option<String> {
     let (tcp, _) = listener.accept().await.unwrap();
     let mut token = None;
-    #[expect(clippy::result_large_err, reason = "the callback's own type")]
     let accept = |request: &Upgrade, mut answer: Upgraded| {
         let sent = request.headers().get(AUTHORIZATION);
         token = sent.and_then(|v| v.to_str().ok()).map(str::to_owned);
