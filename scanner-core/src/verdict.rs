@@ -12,9 +12,9 @@ use crate::finding::{CheckStatus, Findings, Severity};
 pub enum Verdict {
     /// Every check that applies was looked at, and none failed at the threshold.
     Passed,
-    /// At least one check failed at the threshold.
+    /// Every check that applies was looked at, and at least one failed at the threshold.
     Findings,
-    /// No check failed at the threshold, but at least one was not checked, or none applies.
+    /// At least one check was not done, or none applies, whatever else failed.
     Incomplete,
     /// The scan could not be done.
     Failed,
@@ -47,7 +47,8 @@ impl Verdict {
     /// The verdict of a scan that was done, over the findings of all its engines.
     ///
     /// Thresholds, where an engine has any, take the place of `threshold` for its findings, but for a severity that
-    /// was named beside them. A check that could not look is never a pass, whatever they allow.
+    /// was named beside them. A check that could not look is never a pass, whatever they allow, and it comes before the
+    /// findings: what was found may not be all.
     pub fn of(findings: &[Findings], threshold: Severity) -> Self {
         let fails = |found: &Findings| {
             let breached = found
@@ -58,10 +59,10 @@ impl Verdict {
             breached || from.is_some_and(|from| found.fails_at(from))
         };
         let unseen = |found: &Findings| found.count(CheckStatus::Error) > 0 || !found.looked();
-        if findings.iter().any(fails) {
-            Self::Findings
-        } else if findings.is_empty() || findings.iter().any(unseen) {
+        if findings.is_empty() || findings.iter().any(unseen) {
             Self::Incomplete
+        } else if findings.iter().any(fails) {
+            Self::Findings
         } else {
             Self::Passed
         }
@@ -75,7 +76,7 @@ impl Verdict {
             }
             Self::Findings => "findings: at least one check failed",
             Self::Incomplete => {
-                "incomplete: no check failed at the threshold, but some were not checked, or none applies"
+                "incomplete: some checks were not done, or none applies"
             }
             Self::Failed => "failed: the scan could not be done, nothing is known of the target",
             Self::GateAborted => "aborted: a gate refused the target, it was not touched",

@@ -2,7 +2,7 @@
 //!
 //! Lines of the part [`PART`] of an answer, each with `b` (before) or `a` (after) and a kind:
 //! `self PID` is the agent, `b p STAT` a process as in `/proc/PID/stat`, `b s PROTOCOL ADDRESS INODE` a
-//! listening socket as in `/proc/net`, `b f STATE /PATH` an entry of one of [`WATCHED`], `same f COUNT`
+//! listening socket as in `/proc/net`, `b f STATE PATH` an entry of one of [`WATCHED`], `same f COUNT`
 //! says that those are the same, `closed /PATH` is a directory that the agent's user may not read, and
 //! `lost REASON` says what could not be compared.
 
@@ -13,8 +13,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     collected::Collected,
     escape::visible,
+    gap::{Gap, GapKind},
+    gaps::Gaps,
     parse::{proc::descendants, sockets::ip},
-    wire::{Ending, RawSection},
+    path::FilePath,
+    wire::{Ending, RawSection, decode_path},
 };
 
 /// Name of the part of an answer.
@@ -60,8 +63,8 @@ pub const MAX_PROCESSES: usize = 2000;
 pub const MAX_SOCKETS: usize = 1000;
 /// Lines that are read: both moments of all of these. An agent sends no more, whatever a target may.
 const MAX_LINES: usize = 2 * (MAX_ENTRIES + 1 + MAX_PROCESSES + 5 * MAX_SOCKETS) + 200;
-/// Differences that are told one by one.
-const MAX_TOLD: usize = 50;
+/// Differences that are reported one by one.
+const MAX_REPORTED: usize = 50;
 
 /// What is different at the end of an answer from its start.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,27 +96,38 @@ struct Process {
 struct Snapshot<'a> {
     /// By process id and start time, so that an id that is used again is another process.
     processes: BTreeMap<(i64, u64), Process>,
-    sockets: BTreeSet<&'a str>,
-    files: BTreeMap<String, &'a str>,
+    sockets: BTreeSet<String>,
+    files: BTreeMap<FilePath, &'a [u8]>,
 }
 
 impl<'a> Snapshot<'a> {
     /// Takes one line; `None` when it cannot be read.
-    fn take(&mut self, line: &'a str) -> Option<()> {
-        match line.split_once(' ')? {
-            ("p", stat) => {
-                let (identity, process) = process(stat)?;
-                self.processes.insert(identity, process).is_none()
-            }
-            ("s", socket) => self.sockets.insert(socket),
-            ("f", file) => {
-                let (state, path) = file.split_at_checked(file.find(" /")?)?;
-                let path = path[1..].replace("/./", "/");
-                self.files.insert(path, state).is_none()
-            }
-            _ => false,
+    fn take(&mut self, line: &'a [u8]) -> Option<()> {
+        if let Some(file) = line.strip_prefix(b"f ") {
+            return self.take_file(file);
         }
-        .then_some(())
+        if let Some(stat) = line.strip_prefix(b"p ") {
+            let (identity, process) = process(&String::from_utf8_lossy(stat))?;
+            return self
+                .processes
+                .insert(identity, process)
+                .is_none()
+                .then_some(());
+        }
+        let socket = FilePath::from_bytes(line.strip_prefix(b"s ")?).to_text();
+        self.sockets.insert(socket).then_some(())
+    }
+
+    fn take_file(&mut self, line: &'a [u8]) -> Option<()> {
+        let start = |pair: &[u8]| matches!(pair, b" /" | b" \\");
+        let (state, path) = line.split_at(line.windows(2).position(start)?);
+        let path = decode_path(&path[1..])?;
+        // find names what is in a directory after the `.` that it was given.
+        let path = match path.as_text().split_once("/./") {
+            Some((directory, name)) => FilePath::from_text(&format!("{directory}/{name}")).ok()?,
+            None => path,
+        };
+        self.files.insert(path, state).is_none().then_some(())
     }
 
     /// Leaves out the agent and what it started.
@@ -139,48 +153,59 @@ fn process(stat: &str) -> Option<((i64, u64), Process)> {
 /// Compares what an agent saw at its start and at its end.
 ///
 /// What could not be compared makes the result partial, with the reason; it is never left out.
-pub fn read(part: Option<RawSection>) -> Collected<Changes> {
+pub fn read(part: Option<RawSection<'_>>) -> Collected<Changes> {
     let Some(part) = part else {
         return Collected::Unavailable {
             reason: "the agent took no snapshots".into(),
         };
     };
-    let mut reasons = match part.ending {
+    let mut gaps: Gaps = part.gaps.into_iter().collect();
+    let mut miss = |kind: GapKind, note: &str| gaps.add(Gap::new(kind).with_note(note));
+    match part.ending {
         Ending::Missing(reason) => return Collected::Unavailable { reason },
-        Ending::Partial(_, reason) => vec![reason],
-        Ending::Ok => Vec::new(),
-    };
+        Ending::Partial(_, reason) => miss(GapKind::Unknown, &reason),
+        Ending::Ok => {}
+    }
     let (mut before, mut after) = (Snapshot::default(), Snapshot::default());
     let (mut agent, mut same, mut lost) = (None, None, 0_u64);
     let mut closed = Vec::new();
     if part.lines.len() > MAX_LINES {
-        reasons.push("the snapshots are longer than an agent makes them".into());
+        miss(
+            GapKind::OverLimit,
+            "the snapshots are longer than an agent makes them",
+        );
     }
     for line in part.lines.iter().take(MAX_LINES) {
-        let taken = match line.split_once(' ') {
-            Some(("b", line)) => before.take(line),
-            Some(("a", line)) => after.take(line),
-            Some(("self", pid)) => pid.parse().ok().map(|pid: i64| agent = Some(pid)),
-            Some(("same", rest)) => {
-                let count = rest
-                    .strip_prefix("f ")
-                    .and_then(|n| n.parse::<usize>().ok());
-                count.map(|count| same = Some(count))
-            }
-            Some(("closed", path)) => {
-                let known = WATCHED.contains(&path) && closed.len() < WATCHED.len();
-                known.then(|| closed.push(path.to_owned()))
-            }
-            Some(("lost", reason)) => {
-                reasons.push(visible(reason, 200));
-                Some(())
-            }
-            _ => None,
+        let moment = line.split_at_checked(2).unwrap_or_default();
+        let taken = match moment {
+            (b"b ", line) => before.take(line),
+            (b"a ", line) => after.take(line),
+            _ => match String::from_utf8_lossy(line).split_once(' ') {
+                Some(("self", pid)) => pid.parse().ok().map(|pid: i64| agent = Some(pid)),
+                Some(("same", rest)) => {
+                    let count = rest
+                        .strip_prefix("f ")
+                        .and_then(|n| n.parse::<usize>().ok());
+                    count.map(|count| same = Some(count))
+                }
+                Some(("closed", path)) => {
+                    let known = WATCHED.contains(&path) && closed.len() < WATCHED.len();
+                    known.then(|| closed.push(path.to_owned()))
+                }
+                Some(("lost", reason)) => {
+                    miss(GapKind::Unknown, reason);
+                    Some(())
+                }
+                _ => None,
+            },
         };
         lost += u64::from(taken.is_none());
     }
     if lost > 0 {
-        reasons.push(format!("{lost} lines of the snapshots could not be read"));
+        miss(
+            GapKind::Malformed,
+            &format!("{lost} lines of the snapshots could not be read"),
+        );
     }
     if let Some(agent) = agent {
         before.without(agent);
@@ -191,15 +216,18 @@ pub fn read(part: Option<RawSection>) -> Collected<Changes> {
         ("after", after.processes.is_empty()),
     ] {
         if nothing {
-            reasons.push(format!("no process was seen {what}"));
+            miss(GapKind::Hidden, &format!("no process was seen {what}"));
         }
     }
     if same.is_none() && before.files.is_empty() && after.files.is_empty() {
-        reasons.push("no file was looked at".into());
+        miss(GapKind::Unknown, "no file was looked at");
     }
     let files = same.unwrap_or(before.files.len().max(after.files.len()));
     if files > MAX_ENTRIES {
-        reasons.push(format!("only the first {MAX_ENTRIES} files were compared"));
+        miss(
+            GapKind::OverLimit,
+            &format!("only the first {MAX_ENTRIES} files were compared"),
+        );
     }
     let data = Changes {
         processes: before.processes.len(),
@@ -212,14 +240,7 @@ pub fn read(part: Option<RawSection>) -> Collected<Changes> {
             .collect(),
         closed,
     };
-    if reasons.is_empty() {
-        return Collected::Complete { data };
-    }
-    Collected::Partial {
-        data,
-        unreadable: reasons.len() as u64,
-        reasons,
-    }
+    Collected::with_gaps(data, gaps)
 }
 
 fn differences(before: &Snapshot<'_>, after: &Snapshot<'_>) -> Vec<String> {
@@ -251,8 +272,10 @@ fn differences(before: &Snapshot<'_>, after: &Snapshot<'_>) -> Vec<String> {
     sockets(before, after, &mut all, "listens no more");
     for (path, state) in &after.files {
         match before.files.get(path) {
-            None => all.push(format!("file {} is new", visible(path, 200))),
-            Some(then) if then != state => all.push(format!("file {} changed", visible(path, 200))),
+            None => all.push(format!("file {} is new", visible(path.as_text(), 200))),
+            Some(then) if then != state => {
+                all.push(format!("file {} changed", visible(path.as_text(), 200)));
+            }
             Some(_) => {}
         }
     }
@@ -261,10 +284,10 @@ fn differences(before: &Snapshot<'_>, after: &Snapshot<'_>) -> Vec<String> {
         .keys()
         .filter(|path| !after.files.contains_key(*path))
     {
-        all.push(format!("file {} is gone", visible(path, 200)));
+        all.push(format!("file {} is gone", visible(path.as_text(), 200)));
     }
-    let more = all.len().saturating_sub(MAX_TOLD);
-    all.truncate(MAX_TOLD);
+    let more = all.len().saturating_sub(MAX_REPORTED);
+    all.truncate(MAX_REPORTED);
     if more > 0 {
         all.push(format!("and {more} more differences"));
     }

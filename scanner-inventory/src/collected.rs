@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::gaps::Gaps;
+
 /// One section of an inventory and how completely it was collected.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -11,14 +13,13 @@ pub enum Collected<T> {
         /// The data.
         data: T,
     },
-    /// Something is missing: `reasons` says what could not be looked at.
+    /// Something is missing.
     Partial {
         /// The data that could be collected.
         data: T,
-        /// What is missing and why, for a reader.
-        reasons: Vec<String>,
-        /// Paths or items that could not be read (bounded by the agent).
-        unreadable: u64,
+        /// What could not be looked at.
+        #[serde(flatten)]
+        gaps: Gaps,
     },
     /// Nothing could be collected.
     Unavailable {
@@ -31,6 +32,15 @@ pub enum Collected<T> {
 }
 
 impl<T> Collected<T> {
+    /// Data with gaps, or complete where there are none.
+    pub fn with_gaps(data: T, gaps: Gaps) -> Self {
+        if gaps.is_empty() {
+            Self::Complete { data }
+        } else {
+            Self::Partial { data, gaps }
+        }
+    }
+
     /// The data, complete or partial.
     pub fn data(&self) -> Option<&T> {
         match self {
@@ -43,14 +53,7 @@ impl<T> Collected<T> {
     pub fn coverage(&self) -> Coverage {
         match self {
             Self::Complete { .. } => Coverage::Complete,
-            Self::Partial {
-                reasons,
-                unreadable,
-                ..
-            } => Coverage::Partial {
-                reasons: reasons.clone(),
-                unreadable: *unreadable,
-            },
+            Self::Partial { gaps, .. } => Coverage::Partial { gaps: gaps.clone() },
             Self::Unavailable { reason } => Coverage::Unavailable {
                 reason: reason.clone(),
             },
@@ -68,10 +71,9 @@ pub enum Coverage {
     Complete,
     /// Something is missing.
     Partial {
-        /// What is missing and why.
-        reasons: Vec<String>,
-        /// Number of items that could not be read.
-        unreadable: u64,
+        /// What could not be looked at.
+        #[serde(flatten)]
+        gaps: Gaps,
     },
     /// Nothing could be collected.
     Unavailable {

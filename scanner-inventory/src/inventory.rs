@@ -8,8 +8,8 @@ use crate::{
     changes::Changes,
     collected::{Collected, Coverage},
     model::{
-        CommandEntry, Connection, EnvVar, FileEntry, Group, Identity, KernelFacts, LanguagePackage,
-        Listener, Mount, OsRelease, Package, Process, ShadowEntry, User,
+        CommandEntry, EnvVar, FileEntry, Group, Identity, KernelFacts, LanguagePackage, Listener,
+        Mount, OsRelease, Package, Process, ShadowEntry, SocketConnection, User,
     },
     pod::PodFacts,
     request::Section,
@@ -39,7 +39,7 @@ pub struct Inventory {
     /// Listening TCP and bound UDP sockets of the target's network namespace.
     pub listeners: Collected<Vec<Listener>>,
     /// Established connections of the target's network namespace.
-    pub connections: Collected<Vec<Connection>>,
+    pub connections: Collected<Vec<SocketConnection>>,
     /// Mounts in the target's mount namespace.
     pub mounts: Collected<Vec<Mount>>,
     /// Environment of the target's main process: names and shapes, never values.

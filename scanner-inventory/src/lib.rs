@@ -21,9 +21,12 @@ pub mod changes;
 pub mod collected;
 pub mod collector;
 pub mod escape;
+pub mod gap;
+pub mod gaps;
 pub mod inventory;
 pub mod model;
 pub mod parse;
+pub mod path;
 pub mod pod;
 pub mod request;
 pub mod select;
@@ -32,12 +35,15 @@ pub mod wire;
 
 pub use changes::Changes;
 pub use collected::{Collected, Coverage};
+pub use gap::{Attribute, Gap, GapKind};
+pub use gaps::Gaps;
 pub use inventory::{AgentInfo, Inventory};
 pub use model::{
-    CommandEntry, Connection, EnvVar, FileEntry, FileKind, Group, Identity, KernelFacts,
-    LanguagePackage, Listener, Mount, OsRelease, Package, PasswordState, Process, ShadowEntry,
+    CommandEntry, EnvVar, FileEntry, FileKind, Group, Identity, KernelFacts, LanguagePackage,
+    Listener, Mount, OsRelease, Package, PasswordState, Process, ShadowEntry, SocketConnection,
     User,
 };
+pub use path::FilePath;
 pub use pod::{ContainerFacts, EnvSource, PodFacts, VolumeFacts, VolumeMountFacts};
 pub use request::{FileSelector, InventoryRequest, MAX_DIGEST, Section};
 pub use select::Selection;

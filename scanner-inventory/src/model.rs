@@ -1,8 +1,13 @@
 //! The data of each inventory section, as checks see it.
 //!
-//! Numbers are `i64`, since that is CEL's integer and a comparison with a literal must just work.
+//! Numbers are `i64`, since that is CEL's integer and a comparison with a literal must just work. What
+//! names a file is a [`FilePath`], whose text no other path has: paths of files and packages, targets of
+//! links and mounts, homes and login shells. Names of accounts, processes and packages are text, in which
+//! a byte that is not UTF-8 is U+FFFD.
 
 use serde::{Deserialize, Serialize};
+
+use crate::path::FilePath;
 
 /// What kind of file an entry is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,8 +35,8 @@ pub enum FileKind {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FileEntry {
-    /// Absolute path; bytes that cannot be told apart in a line are shown as `?`.
-    pub path: String,
+    /// Absolute path.
+    pub path: FilePath,
     /// False for a path that was asked for by name and is not there.
     pub exists: bool,
     /// Kind of file.
@@ -47,7 +52,7 @@ pub struct FileEntry {
     /// SHA-256 of a regular file in hexadecimal; empty when it was not asked for or not available.
     pub digest: String,
     /// What a symbolic link leads to, as written in it; asked for together with the digest.
-    pub link: String,
+    pub link: FilePath,
     /// Names of the capabilities that executing a regular file can give, permitted and inheritable, see
     /// capabilities(7); asked for with `capabilities: true`.
     pub capabilities: Vec<String>,
@@ -81,9 +86,9 @@ pub struct User {
     /// Primary group id.
     pub gid: i64,
     /// Home directory.
-    pub home: String,
+    pub home: FilePath,
     /// Login shell.
-    pub shell: String,
+    pub shell: FilePath,
     /// State of the password field.
     pub password: PasswordState,
 }
@@ -175,7 +180,7 @@ pub struct Listener {
 /// An established TCP connection or a connected UDP socket, from `/proc/net`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Connection {
+pub struct SocketConnection {
     /// `tcp`, `tcp6`, `udp` or `udp6`.
     pub protocol: String,
     /// Local address.
@@ -199,7 +204,7 @@ pub struct Connection {
 #[serde(default)]
 pub struct Mount {
     /// Where it is mounted.
-    pub target: String,
+    pub target: FilePath,
     /// What is mounted.
     pub source: String,
     /// Type of filesystem.
@@ -228,7 +233,7 @@ pub struct CommandEntry {
     /// Name, such as `apt-get`.
     pub name: String,
     /// Where it is.
-    pub path: String,
+    pub path: FilePath,
 }
 
 /// An installed package.
@@ -261,7 +266,7 @@ pub struct LanguagePackage {
     /// Licence as the package writes it; empty when it does not say, or is not asked for it.
     pub license: String,
     /// The file that says so; `!/` leads into an archive.
-    pub path: String,
+    pub path: FilePath,
 }
 
 /// Fields of `/etc/os-release`, see os-release(5).

@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     changes,
     collected::Collected,
+    gap::{Gap, GapKind},
+    gaps::Gaps,
     inventory::{AgentInfo, Inventory},
     model::{
         CommandEntry, EnvVar, Group, KernelFacts, OsRelease, Package, PasswordState, Process,
@@ -21,7 +23,7 @@ use crate::{
     wire::{self, Answer, Ending, RawSection, WireError},
 };
 
-use line::{Parsed, each, number};
+use line::{Parsed, each, each_of_bytes, field, number, number_of, text};
 
 /// Reads a whole answer of the agent of that name.
 ///
@@ -45,12 +47,13 @@ pub fn inventory(
     } else {
         Collected::NotRequested
     };
-    let processes = raw.take(Section::Processes, proc::processes);
+    let processes = raw.take(Section::Processes, |lines| proc::processes(&text(lines)));
     let files = raw.take(Section::Files, files::files);
-    let files_listed = matches!(
-        files,
-        Collected::Complete { .. } | Collected::Partial { unreadable: 0, .. }
-    );
+    let files_listed = match &files {
+        Collected::Complete { .. } => true,
+        Collected::Partial { gaps, .. } => gaps.total() == 0,
+        _ => false,
+    };
     Ok(Inventory {
         files_listed,
         agent: AgentInfo {
@@ -60,21 +63,25 @@ pub fn inventory(
             frames: answer.frames,
             digests: answer.digests,
         },
-        identity: raw.take(Section::Identity, proc::identity),
+        identity: raw.take(Section::Identity, |lines| proc::identity(&text(lines))),
         files: files::without_contents(files, request),
-        users: raw.take(Section::Users, |lines| each(lines, user)),
+        users: raw.take(Section::Users, |lines| each_of_bytes(lines, user)),
         groups: raw.take(Section::Groups, |lines| each(lines, group)),
         shadow: raw.take(Section::Shadow, |lines| each(lines, shadow)),
         processes: all_seen(processes, changes.data()),
-        listeners: raw.take(Section::Listeners, sockets::listeners),
-        connections: raw.take(Section::Connections, sockets::connections),
+        listeners: raw.take(Section::Listeners, |lines| sockets::listeners(&text(lines))),
+        connections: raw.take(Section::Connections, |lines| {
+            sockets::connections(&text(lines))
+        }),
         mounts: raw.take(Section::Mounts, proc::mounts),
         env: raw.take(Section::Env, |lines| each(lines, env)),
-        commands: raw.take(Section::Commands, |lines| each(lines, command)),
-        packages: raw.take(Section::Packages, packages),
-        language_packages: raw.take(Section::LanguagePackages, |l| each(l, language::package)),
-        os: raw.take(Section::Os, os),
-        kernel: raw.take(Section::Kernel, kernel),
+        commands: raw.take(Section::Commands, |lines| each_of_bytes(lines, command)),
+        packages: raw.take(Section::Packages, |lines| packages(&text(lines))),
+        language_packages: raw.take(Section::LanguagePackages, |lines| {
+            each_of_bytes(lines, language::package)
+        }),
+        os: raw.take(Section::Os, |lines| os(&text(lines))),
+        kernel: raw.take(Section::Kernel, |lines| kernel(&text(lines))),
         pod: Collected::NotRequested,
         changes,
     })
@@ -91,21 +98,14 @@ fn all_seen(
     };
     let seen: BTreeSet<i64> = data.iter().map(|p| p.pid).collect();
     let stayed = changes.map_or(&[][..], |changes| &changes.stayed);
-    let hidden: Vec<String> = stayed
-        .iter()
-        .filter(|(pid, _)| !seen.contains(pid))
-        .map(|(pid, name)| {
-            format!("process {pid} ({name}) is in /proc and was left out by the target's tools")
-        })
-        .collect();
-    if hidden.is_empty() {
-        return Collected::Complete { data };
-    }
-    Collected::Partial {
-        data,
-        unreadable: hidden.len() as u64,
-        reasons: hidden.into_iter().take(10).collect(),
-    }
+    let hidden = stayed.iter().filter(|(pid, _)| !seen.contains(pid));
+    let gaps = hidden.map(|(pid, name)| {
+        Gap::new(GapKind::Hidden)
+            .of_item(&format!("process {pid} ({name})"))
+            .with_note("it is in /proc and was left out by the target's tools")
+    });
+    let gaps = gaps.collect();
+    Collected::with_gaps(data, gaps)
 }
 
 /// Lines of a section that are read. A check may compare each item with each other one, so that a
@@ -119,7 +119,7 @@ fn max_lines(section: Section) -> usize {
 }
 
 struct Raw<'a> {
-    sections: BTreeMap<Section, RawSection>,
+    sections: BTreeMap<Section, RawSection<'a>>,
     request: &'a InventoryRequest,
 }
 
@@ -127,7 +127,7 @@ impl Raw<'_> {
     fn take<T>(
         &mut self,
         section: Section,
-        parse: impl FnOnce(&[String]) -> Parsed<T>,
+        parse: impl FnOnce(&[&[u8]]) -> Parsed<T>,
     ) -> Collected<T> {
         if !self.request.sections.contains(&section) {
             return Collected::NotRequested;
@@ -137,33 +137,39 @@ impl Raw<'_> {
                 reason: "the agent did not answer this section".into(),
             };
         };
-        let (mut lost, mut reasons) = match raw.ending {
+        let mut gaps = match raw.ending {
             Ending::Missing(reason) => return Collected::Unavailable { reason },
-            Ending::Partial(lost, reason) => (lost, vec![reason]),
-            Ending::Ok => (0, Vec::new()),
+            Ending::Partial(lost, reason) => reported(raw.gaps, &reason, lost),
+            Ending::Ok => raw.gaps.into_iter().collect(),
         };
         let kept = raw.lines.len().min(max_lines(section));
         let over = raw.lines.len() - kept;
         if over > 0 {
-            reasons.push(format!(
-                "{over} lines beyond the first {kept} were left out"
-            ));
-            lost = lost.saturating_add(over as u64);
+            let note = format!("{over} lines beyond the first {kept} were left out");
+            gaps.add_counted(Gap::new(GapKind::OverLimit).with_note(&note), over as u64);
         }
         let (data, unreadable) = parse(&raw.lines[..kept]);
         if unreadable > 0 {
-            reasons.push(format!("{unreadable} lines could not be read"));
+            let note = format!("{unreadable} lines could not be read");
+            gaps.add_counted(Gap::new(GapKind::Malformed).with_note(&note), unreadable);
         }
-        if reasons.is_empty() {
-            Collected::Complete { data }
-        } else {
-            Collected::Partial {
-                data,
-                reasons,
-                unreadable: lost.saturating_add(unreadable),
-            }
-        }
+        Collected::with_gaps(data, gaps)
     }
+}
+
+/// The gaps of a section that an agent calls partial. Its reason goes to the first of them that has no
+/// place, or stands alone.
+fn reported(mut named: Vec<Gap>, reason: &str, lost: u64) -> Gaps {
+    match named.iter_mut().find(|gap| gap.path.is_none()) {
+        Some(gap) => *gap = gap.clone().with_note(reason),
+        None => named.push(Gap::new(GapKind::Unknown).with_note(reason)),
+    }
+    let mut gaps = Gaps::default();
+    for gap in named {
+        gaps.add_counted(gap, 0);
+    }
+    gaps.count(lost);
+    gaps
 }
 
 fn password(text: &str) -> Option<PasswordState> {
@@ -176,13 +182,13 @@ fn password(text: &str) -> Option<PasswordState> {
     }
 }
 
-fn user(line: &str) -> Option<User> {
-    let mut fields = line.splitn(6, ':');
+fn user(line: &[u8]) -> Option<User> {
+    let mut fields = line.splitn(6, |byte| *byte == b':');
     Some(User {
-        password: password(fields.next()?)?,
-        uid: number(fields.next()?)?,
-        gid: number(fields.next()?)?,
-        name: fields.next()?.into(),
+        password: password(std::str::from_utf8(fields.next()?).ok()?)?,
+        uid: number_of(fields.next()?)?,
+        gid: number_of(fields.next()?)?,
+        name: field(fields.next()?),
         home: fields.next()?.into(),
         shell: fields.next()?.into(),
     })
@@ -220,11 +226,11 @@ fn env(line: &str) -> Option<EnvVar> {
     })
 }
 
-fn command(line: &str) -> Option<CommandEntry> {
-    let (name, path) = line.split_once(' ')?;
+fn command(line: &[u8]) -> Option<CommandEntry> {
+    let mut fields = line.splitn(2, |byte| *byte == b' ');
     Some(CommandEntry {
-        name: name.into(),
-        path: path.into(),
+        name: field(fields.next()?),
+        path: fields.next()?.into(),
     })
 }
 

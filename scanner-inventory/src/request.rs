@@ -1,10 +1,16 @@
 //! What to collect: the one request that a profile is compiled to.
 
+mod glob;
+mod overlap;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{FileEntry, FileKind};
+use crate::{
+    model::{FileEntry, FileKind},
+    path::FilePath,
+};
 
 /// A part of an inventory; its name is the CEL variable that checks use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -120,7 +126,7 @@ impl std::fmt::Display for Section {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct FileSelector {
-    /// Absolute paths to look at by name.
+    /// Absolute paths to look at by name, each taken literally.
     pub paths: Vec<String>,
     /// Absolute directories below which to look; `["/"]` when empty and `paths` is empty too.
     pub under: Vec<String>,
@@ -149,11 +155,13 @@ impl FileSelector {
             // What another selection named and is not there is nothing that a walk finds.
             entry.exists
                 && (self.under.is_empty()
-                    || self.under.iter().any(|dir| is_below(&entry.path, dir)))
+                    || self
+                        .under
+                        .iter()
+                        .any(|dir| entry.path.is_below_literal(dir)))
         } else {
-            self.paths.contains(&entry.path)
+            self.paths.iter().any(|path| entry.path == *path)
         };
-        let base = entry.path.rsplit('/').next().unwrap_or_default();
         by_place
             && (self.kind.is_empty() || self.kind.contains(&entry.kind))
             && self
@@ -162,12 +170,21 @@ impl FileSelector {
             && self
                 .mode_bits_none()
                 .is_none_or(|bits| entry.mode & i64::from(bits) == 0)
-            && (self.name.is_empty() || self.name.iter().any(|glob| glob_matches(glob, base)))
+            && (self.name.is_empty() || self.keeps_name(&entry.path))
+    }
+
+    fn keeps_name(&self, path: &FilePath) -> bool {
+        let bytes = path.to_bytes();
+        let name = bytes
+            .rsplit(|byte| *byte == b'/')
+            .next()
+            .unwrap_or_default();
+        self.name.iter().any(|glob| glob::matches(glob, name))
     }
 
     /// Whether this selection asks for something that is in `entry`, and `entry` is without it.
     pub fn misses(&self, entry: &FileEntry) -> bool {
-        let lacks = match entry.kind {
+        let is_missing = match entry.kind {
             FileKind::File => {
                 (self.digest && entry.digest.is_empty())
                     || (self.capabilities && !entry.capabilities_known)
@@ -175,7 +192,7 @@ impl FileSelector {
             FileKind::Symlink => self.digest && entry.link.is_empty(),
             _ => false,
         };
-        entry.exists && lacks && self.matches(entry)
+        entry.exists && is_missing && self.matches(entry)
     }
 
     /// [`FileSelector::mode_any`] as bits; `None` when absent or not octal.
@@ -232,38 +249,8 @@ impl InventoryRequest {
     }
 }
 
-/// Whether `path` is `dir` or below it.
-fn is_below(path: &str, dir: &str) -> bool {
-    let dir = dir.trim_end_matches('/');
-    path.strip_prefix(dir)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 fn parse_octal(text: Option<&str>) -> Option<u32> {
     u32::from_str_radix(text?, 8).ok()
-}
-
-/// Shell-style match of `*` and `?`, without character classes; linear in time and memory.
-fn glob_matches(glob: &str, name: &str) -> bool {
-    let (glob, name): (Vec<char>, Vec<char>) = (glob.chars().collect(), name.chars().collect());
-    let (mut g, mut n) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    while n < name.len() {
-        if glob.get(g) == Some(&'*') {
-            retry = Some((g + 1, n));
-            g += 1;
-        } else if glob.get(g).is_some_and(|c| *c == '?' || *c == name[n]) {
-            g += 1;
-            n += 1;
-        } else if let Some((after_star, consumed)) = retry {
-            g = after_star;
-            n = consumed + 1;
-            retry = Some((after_star, consumed + 1));
-        } else {
-            return false;
-        }
-    }
-    glob[g..].iter().all(|c| *c == '*')
 }
 
 #[cfg(test)]
@@ -314,20 +301,5 @@ mod tests {
             ..file("/etc/x", 0)
         };
         assert!(named.matches(&absent) && !walk.matches(&absent));
-    }
-
-    #[test]
-    fn globs_match_as_a_shell_does() {
-        for (glob, name, expected) in [
-            ("*", "anything", true),
-            ("*.pem", "server.pem", true),
-            ("*.pem", "server.pem.bak", false),
-            ("id_?sa", "id_rsa", true),
-            ("a*b*c", "aXbYbZc", true),
-            ("a*b*c", "aXbYbZ", false),
-            ("", "", true),
-        ] {
-            assert_eq!(glob_matches(glob, name), expected, "{glob} {name}");
-        }
     }
 }

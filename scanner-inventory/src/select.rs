@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::{Coverage, FileEntry, FileSelector, Inventory, Section};
+use crate::{Coverage, FileEntry, FileSelector, Gap, GapKind, Gaps, Inventory, Section};
 
 /// What a selection of files finds in an inventory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub enum Selection<'a> {
     Found {
         /// The files, each once.
         files: Vec<&'a FileEntry>,
-        /// What could not be read, for a reader; empty where everything was.
-        gaps: Vec<String>,
+        /// What could not be read; empty where everything was.
+        gaps: Gaps,
     },
     /// Everything that the selection asks for was read, and no file matches.
     None,
@@ -33,7 +33,9 @@ impl Inventory {
     /// only where the selection asks for it: a digest that could not be taken matters to who asks for digests.
     ///
     /// ```
-    /// use scanner_inventory::{Collected, FileEntry, FileSelector, Inventory, Selection};
+    /// use scanner_inventory::{
+    ///     Collected, FileEntry, FileSelector, Gap, GapKind, Inventory, Selection,
+    /// };
     ///
     /// let mut setuid = FileSelector::default();
     /// setuid.mode_any = Some("6000".into());
@@ -47,12 +49,11 @@ impl Inventory {
     /// su.mode = 0o4755;
     /// inventory.files = Collected::Partial {
     ///     data: vec![su],
-    ///     reasons: vec!["/root: not readable".into()],
-    ///     unreadable: 1,
+    ///     gaps: Gap::new(GapKind::NotReadable).at("/root").into(),
     /// };
     /// match inventory.select(&setuid) {
     ///     Selection::Found { files, gaps, .. } => {
-    ///         assert_eq!((files.len(), gaps.len()), (1, 1));
+    ///         assert_eq!((files.len(), gaps.total()), (1, 1));
     ///     }
     ///     other => panic!("{other:?}"),
     /// }
@@ -65,11 +66,14 @@ impl Inventory {
         let mut files = self.matching(selectors);
         files.retain(|file| file.exists);
         let gaps = match self.coverage_of(selectors) {
-            Coverage::Complete => Vec::new(),
-            Coverage::Partial { reasons, .. } if reasons.is_empty() => {
-                vec!["some files were not read".into()]
+            Coverage::Complete => Gaps::default(),
+            Coverage::Partial { mut gaps } => {
+                if gaps.iter().next().is_none() {
+                    let some = Gap::new(GapKind::Unknown).with_note("some files were not read");
+                    gaps.add_counted(some, 0);
+                }
+                gaps
             }
-            Coverage::Partial { reasons, .. } => reasons,
             Coverage::Unavailable { reason } => {
                 let reason = format!("{} could not be collected: {reason}", Section::Files);
                 return Selection::NotChecked { reason };
@@ -86,7 +90,7 @@ impl Inventory {
             return Selection::None;
         }
         Selection::NotChecked {
-            reason: gaps.join("; "),
+            reason: gaps.to_string(),
         }
     }
 
@@ -143,8 +147,7 @@ mod tests {
         Inventory {
             files: Collected::Partial {
                 data,
-                reasons: vec!["1 not readable".into()],
-                unreadable: 1,
+                gaps: Gap::new(GapKind::NotReadable).at("/root").into(),
             },
             files_listed,
             ..Inventory::default()
@@ -157,13 +160,14 @@ mod tests {
         let Selection::Found { files, gaps } = inventory.select(&named("/a", false)) else {
             unreachable!("it is there");
         };
-        assert_eq!((files.len(), gaps), (1, vec!["1 not readable".to_owned()]));
+        let gap = Gap::new(GapKind::NotReadable).at("/root");
+        assert_eq!((files.len(), gaps), (1, gap.into()));
     }
 
     #[test]
     fn nothing_in_a_part_is_not_nothing() {
         let inventory = partial(vec![], false);
-        let reason = "1 not readable".to_owned();
+        let reason = "/root: not readable".to_owned();
         let found = inventory.select(&named("/a", false));
         assert_eq!(found, Selection::NotChecked { reason });
         for files in [

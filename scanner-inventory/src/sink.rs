@@ -72,14 +72,7 @@ impl InventorySink for Gather {
         self.inventory.files_listed = end.listed;
         self.inventory.files = match end.coverage {
             Coverage::Complete => Collected::Complete { data },
-            Coverage::Partial {
-                reasons,
-                unreadable,
-            } => Collected::Partial {
-                data,
-                reasons,
-                unreadable,
-            },
+            Coverage::Partial { gaps } => Collected::Partial { data, gaps },
             Coverage::Unavailable { reason } => Collected::Unavailable { reason },
             Coverage::NotRequested => Collected::NotRequested,
         };
@@ -89,6 +82,7 @@ impl InventorySink for Gather {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Gap, GapKind};
 
     #[test]
     fn what_is_delivered_is_gathered_again() {
@@ -101,8 +95,7 @@ mod tests {
             Collected::Complete { data: data.clone() },
             Collected::Partial {
                 data,
-                reasons: vec!["some".into()],
-                unreadable: 2,
+                gaps: Gap::new(GapKind::NotReadable).at("/c").into(),
             },
             Collected::Unavailable {
                 reason: "none".into(),

@@ -6,20 +6,30 @@
 //! `cksum`, or `sha256:` and that digest where the agent has no `cksum`; `-` where it has neither. Anything missing, cut, repeated or added is an error.
 //!
 //! The payloads together are lines: `@NONCE section NAME`, data, a status (`!ok`,
-//! `!partial COUNT REASON` or `!missing REASON`) and at the end `@NONCE done SECTIONS`. The nonce is
+//! `!partial COUNT REASON` or `!missing REASON`), which lines `!gap KIND[/ATTRIBUTE] [PATH]` may precede, and at the end `@NONCE done SECTIONS`. The nonce is
 //! made for one scan, so that no text that was in the target before can pose as a line of the protocol.
+//!
+//! A path ends its line and is sent as its bytes. One with a newline in it is sent as `\` and
+//! then with `\x0a` for each newline and `\\` for each backslash, so that it is one line and no other path.
 
 mod checksum;
+mod name;
 mod writer;
 
 pub use checksum::cksum;
+pub(crate) use name::escaped_text;
+pub use name::{decode_path, encode_link, encode_path};
 pub use writer::FrameWriter;
 
 use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{escape::visible, request::Section};
+use crate::{
+    escape::visible,
+    gap::{Attribute, Gap, GapKind},
+    request::Section,
+};
 
 /// Version of the protocol.
 pub const PROTOCOL: u32 = 1;
@@ -99,9 +109,11 @@ pub enum Ending {
 
 /// One section: its data lines and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawSection {
-    /// Data lines, as sent; bytes that are not UTF-8 are replaced.
-    pub lines: Vec<String>,
+pub struct RawSection<'a> {
+    /// Data lines, as sent.
+    pub lines: Vec<&'a [u8]>,
+    /// What the agent could not look at, as far as it said where or how.
+    pub gaps: Vec<Gap>,
     /// How it ended.
     pub ending: Ending,
 }
@@ -189,7 +201,10 @@ fn check(crc: &str, bytes: &[u8], frame: u64) -> Result<bool, WireError> {
 ///
 /// Fails when the agent did not get to its end. Does not fail on a section that nobody asked for
 /// or that has no status: those are left out, so that they read as not answered.
-pub fn sections(answer: &Answer, nonce: &str) -> Result<BTreeMap<Section, RawSection>, WireError> {
+pub fn sections<'a>(
+    answer: &'a Answer,
+    nonce: &str,
+) -> Result<BTreeMap<Section, RawSection<'a>>, WireError> {
     parts(answer, nonce, Section::from_name)
 }
 
@@ -198,33 +213,49 @@ pub fn sections(answer: &Answer, nonce: &str) -> Result<BTreeMap<Section, RawSec
 /// # Errors
 ///
 /// Fails as [`sections`] does.
-pub fn part(answer: &Answer, nonce: &str, name: &str) -> Result<Option<RawSection>, WireError> {
+pub fn part<'a>(
+    answer: &'a Answer,
+    nonce: &str,
+    name: &str,
+) -> Result<Option<RawSection<'a>>, WireError> {
     let all = parts(answer, nonce, |other| (other == name).then_some(()))?;
     Ok(all.into_values().next())
 }
 
-fn parts<K: Ord>(
-    answer: &Answer,
+fn parts<'a, K: Ord>(
+    answer: &'a Answer,
     nonce: &str,
     named: impl Fn(&str) -> Option<K>,
-) -> Result<BTreeMap<K, RawSection>, WireError> {
-    let text = String::from_utf8_lossy(&answer.payload);
+) -> Result<BTreeMap<K, RawSection<'a>>, WireError> {
     let mark = format!("@{nonce} ");
     let mut found = BTreeMap::new();
-    let mut open: Option<(K, Vec<String>)> = None;
+    let mut open: Option<(K, Vec<&[u8]>)> = None;
+    let payload = answer.payload.strip_suffix(b"\n");
     // A carriage return at the end of a line belongs to what the line says, such as a name.
-    for line in text.split_terminator('\n') {
-        let Some(control) = line.strip_prefix(&mark) else {
+    for line in payload.unwrap_or(&answer.payload).split(|b| *b == b'\n') {
+        let Some(control) = line.strip_prefix(mark.as_bytes()) else {
             if let Some((_, lines)) = &mut open {
-                lines.push(line.to_owned());
+                lines.push(line);
             }
             continue;
         };
         if let Some((part, mut lines)) = open.take()
-            && let Some(ending) = lines.pop().as_deref().and_then(ending)
+            && let Some(ending) = lines.pop().and_then(ending)
         {
-            found.insert(part, RawSection { lines, ending });
+            let mut gaps = Vec::new();
+            while let Some(gap) = lines.last().and_then(|line| gap(line)) {
+                lines.pop();
+                gaps.push(gap);
+            }
+            gaps.reverse();
+            let section = RawSection {
+                lines,
+                gaps,
+                ending,
+            };
+            found.insert(part, section);
         }
+        let control = std::str::from_utf8(control).unwrap_or_default();
         match control.split_once(' ') {
             Some(("section", name)) => open = named(name).map(|part| (part, Vec::new())),
             Some(("done", _)) => return Ok(found),
@@ -234,7 +265,24 @@ fn parts<K: Ord>(
     Err(WireError::Incomplete)
 }
 
-fn ending(line: &str) -> Option<Ending> {
+/// `!gap KIND`, `!gap KIND/ATTRIBUTE`, each with a path after it or without.
+fn gap(line: &[u8]) -> Option<Gap> {
+    let line = line.strip_prefix(b"!gap ")?;
+    let space = line.iter().position(|byte| *byte == b' ');
+    let (code, path) = line.split_at(space.unwrap_or(line.len()));
+    let code = std::str::from_utf8(code).unwrap_or_default();
+    let (kind, attribute) = code.split_once('/').unwrap_or((code, ""));
+    let mut gap = Gap::new(GapKind::from_code(kind));
+    if !attribute.is_empty() {
+        gap = gap.of_attribute(Attribute::from_code(attribute));
+    }
+    // A path that is none is one that is not known.
+    gap.path = path.get(1..).and_then(decode_path);
+    Some(gap)
+}
+
+fn ending(line: &[u8]) -> Option<Ending> {
+    let line = String::from_utf8_lossy(line);
     if line == "!ok" {
         return Some(Ending::Ok);
     }
@@ -323,12 +371,35 @@ mod tests {
         };
         let whole = answer("@n section users\na\n!ok\n@n section groups\nb\n@n done 2\n");
         let found = sections(&whole, "n").unwrap();
-        assert_eq!(found[&Section::Users].lines, ["a"]);
+        assert_eq!(found[&Section::Users].lines, [b"a"]);
         assert!(!found.contains_key(&Section::Groups), "no status");
         let cut = answer("@n section users\na\n!ok\n");
         assert_eq!(sections(&cut, "n"), Err(WireError::Incomplete));
         let forged = answer("@n section users\n@x section groups\n!ok\n@n done 1\n");
         assert_eq!(sections(&forged, "n").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn gaps_are_read_before_the_status_alone() {
+        let payload = b"@n section files\n!gap vanished\nx\n!gap not_searchable /root\xff\n\
+            !gap unsupported/digest\n!gap later/other x\n!partial 2 why\n@n done 1\n";
+        let answer = Answer {
+            payload: payload.to_vec(),
+            frames: 1,
+            digests: true,
+        };
+        let found = sections(&answer, "n")
+            .unwrap()
+            .remove(&Section::Files)
+            .unwrap();
+        assert_eq!(found.lines, [&b"!gap vanished"[..], b"x"]);
+        let expected = [
+            Gap::new(GapKind::NotSearchable).at(&b"/root\xff"[..]),
+            Gap::new(GapKind::Unsupported).of_attribute(Attribute::Digest),
+            Gap::new(GapKind::Unknown).of_attribute(Attribute::Unknown),
+        ];
+        assert_eq!(found.gaps, expected);
+        assert_eq!(found.ending, Ending::Partial(2, "why".into()));
     }
 
     proptest! {

@@ -35,7 +35,7 @@ fn large() -> Inventory {
     let files = (0_i64..FILES)
         .zip(places.iter().cycle())
         .map(|(n, place)| FileEntry {
-            path: format!("{place}/file-{n}"),
+            path: format!("{place}/file-{n}").into(),
             exists: true,
             mode: if n % 500 == 0 { 0o4777 } else { 0o644 },
             uid: n % 3,

@@ -45,9 +45,7 @@ pub(crate) fn evaluate(
         };
         match coverage {
             Coverage::Complete => {}
-            Coverage::Partial { reasons, .. } => {
-                gaps.push(format!("{section}: {}", reasons.join("; ")));
-            }
+            Coverage::Partial { gaps: found } => gaps.push(format!("{section}: {found}")),
             Coverage::Unavailable { reason } => {
                 return result.error(format!("{section} could not be collected: {reason}"));
             }

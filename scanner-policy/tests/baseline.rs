@@ -10,8 +10,8 @@ use scanner_core::{
     engine::Evaluation,
     finding::CheckStatus,
     inventory::{
-        Collected, FileEntry, FileKind, Inventory, KernelFacts, Listener, PasswordState, PodFacts,
-        Process, Section, ShadowEntry, User,
+        Collected, FileEntry, FileKind, Gap, GapKind, Inventory, KernelFacts, Listener,
+        PasswordState, PodFacts, Process, Section, ShadowEntry, User,
     },
 };
 use scanner_policy::{
@@ -118,8 +118,9 @@ fn what_was_not_seen_is_an_error_and_never_a_pass() {
     };
     partial.files = Collected::Partial {
         data,
-        reasons: vec!["3 not readable".into()],
-        unreadable: 3,
+        gaps: Gap::new(GapKind::Unknown)
+            .with_note("3 not readable")
+            .into(),
     };
     let findings = profile.evaluate(&partial, &today());
     let status = |id: &str| findings.results.iter().find(|r| r.id == id).unwrap();

@@ -4,7 +4,7 @@ use scanner_core::{
     ScanEngine as _,
     engine::Evaluation,
     finding::CheckStatus,
-    inventory::{Collected, FileEntry, FileKind, Inventory, Section},
+    inventory::{Collected, FileEntry, FileKind, Gap, GapKind, Inventory, Section},
 };
 use scanner_policy::Profile;
 
@@ -66,8 +66,9 @@ fn statuses(app: FileEntry, files_listed: bool) -> Vec<CheckStatus> {
     let inventory = Inventory {
         files: Collected::Partial {
             data: vec![app, file("/helper", "11", true)],
-            reasons: vec!["1 files without a digest".into()],
-            unreadable: 1,
+            gaps: Gap::new(GapKind::Unknown)
+                .with_note("1 files without a digest")
+                .into(),
         },
         files_listed,
         ..Inventory::default()

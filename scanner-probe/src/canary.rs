@@ -28,7 +28,7 @@ fn barrier_address() -> Result<Local, String> {
     Local::from_abstract_name(BARRIER).map_err(|e| e.to_string())
 }
 
-/// Ends well once it is told to, and badly at its deadline: what starts after it never starts by
+/// Ends well once it is asked to, and badly at its deadline: what starts after it never starts by
 /// itself.
 pub(crate) fn barrier(limit: Duration) -> Result<(), String> {
     let started = Instant::now();

@@ -3,7 +3,11 @@
 use std::io::{self, Write};
 
 use rustix::io::Errno;
-use scanner_inventory::changes::{MAX_ENTRIES, MAX_PROCESSES, MAX_SOCKETS, WATCHED};
+use scanner_inventory::{
+    FilePath,
+    changes::{MAX_ENTRIES, MAX_PROCESSES, MAX_SOCKETS, WATCHED},
+    wire::encode_path,
+};
 
 use crate::{
     procs::{of_container, read, rows},
@@ -13,7 +17,7 @@ use crate::{
 /// Lines of `scanner_inventory::changes` without the moment.
 pub(crate) struct Moment {
     lines: Vec<String>,
-    files: Vec<String>,
+    files: Vec<Vec<u8>>,
     lost: Vec<&'static str>,
     closed: Vec<&'static str>,
 }
@@ -89,8 +93,12 @@ impl Moment {
                 }
                 let path = format!("{}/{name}", directory.trim_end_matches('/'));
                 if let Some(state) = root.state(&path) {
-                    self.files
-                        .push(format!("{state} {}", path.replace('\n', "?")));
+                    let Ok(path) = FilePath::from_text(&path) else {
+                        continue;
+                    };
+                    let mut line = format!("{state} ").into_bytes();
+                    line.extend_from_slice(&encode_path(&path.to_bytes()));
+                    self.files.push(line);
                 }
             }
         }
@@ -118,7 +126,9 @@ impl Moment {
         }
         for (moment, when) in [(self, "b"), (now, "a")] {
             for file in &moment.files {
-                writeln!(out, "{when} f {file}")?;
+                write!(out, "{when} f ")?;
+                out.write_all(file)?;
+                writeln!(out)?;
             }
         }
         Ok(())
@@ -154,7 +164,7 @@ mod tests {
     use crate::root::Root;
 
     #[test]
-    fn what_changes_between_two_moments_is_told_and_nothing_else_of_the_tree() {
+    fn what_changes_between_two_moments_is_reported_and_nothing_else_of_the_tree() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("etc/ssh")).unwrap();
         fs::write(dir.path().join("etc/passwd"), "x").unwrap();
@@ -164,12 +174,13 @@ mod tests {
             pid: Some(std::process::id()),
             container: String::new(),
         };
-        let told = |before: &Moment, after: &Moment| {
+        let differences_of = |before: &Moment, after: &Moment| {
             let mut out = Vec::new();
             before.compare(after, &mut out).unwrap();
             let lines = String::from_utf8(out).unwrap();
             let part = RawSection {
-                lines: lines.lines().map(str::to_owned).collect(),
+                lines: lines.lines().map(str::as_bytes).collect(),
+                gaps: Vec::new(),
                 ending: Ending::Ok,
             };
             let Collected::Complete { data } = changes::read(Some(part)) else {
@@ -182,7 +193,7 @@ mod tests {
             data.differences
         };
         let before = Moment::of(&subject);
-        let quiet = told(&before, &Moment::of(&subject)).join("\n");
+        let quiet = differences_of(&before, &Moment::of(&subject)).join("\n");
         assert!(!quiet.contains("file "), "{quiet}");
         fs::write(dir.path().join("etc/passwd"), "y").unwrap();
         let mut child = Command::new("sleep").arg("5").spawn().unwrap();
@@ -190,15 +201,18 @@ mod tests {
         let after = Moment::of(&subject);
         child.kill().unwrap();
         child.wait().unwrap();
-        let told = told(&before, &after).join("\n");
+        let differences_of = differences_of(&before, &after).join("\n");
         let port = listener.local_addr().unwrap().port();
         for expected in [
             "file /etc/passwd changed".to_owned(),
             format!("process {} (sleep) started", child.id()),
             format!("tcp 127.0.0.1 port {port} began to listen"),
         ] {
-            assert!(told.contains(&expected), "{expected}: {told}");
+            assert!(
+                differences_of.contains(&expected),
+                "{expected}: {differences_of}"
+            );
         }
-        assert!(!told.contains("/etc/group"), "{told}");
+        assert!(!differences_of.contains("/etc/group"), "{differences_of}");
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     cell::Cell,
-    ffi::CStr,
     fs::File,
     io::{self, Read},
     os::fd::{AsRawFd as _, BorrowedFd},
@@ -69,7 +68,7 @@ impl Reader {
         match FileType::from_raw_mode(before.st_mode) {
             FileType::Symlink => {
                 let to = readlinkat(&place, c"", Vec::new())?;
-                Ok(Contents::Link(text(&to)))
+                Ok(Contents::Link(to.into_bytes()))
             }
             FileType::RegularFile => {
                 let made = u64::try_from(fstatfs(&place)?.f_type).unwrap_or_default();
@@ -93,7 +92,7 @@ impl Reader {
 }
 
 /// Attribute `security.capability` of the regular file `name` of `dir`, links not followed; empty when it
-/// has none, `None` when that cannot be told. Nothing is opened for reading.
+/// has none, `None` when that cannot be known. Nothing is opened for reading.
 pub(crate) fn capability(dir: BorrowedFd<'_>, name: impl Arg + Copy) -> Option<Vec<u8>> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let place = openat(dir, name, flags, Mode::empty()).ok()?;
@@ -145,8 +144,4 @@ pub(crate) fn digest(mut from: impl Read, size: u64) -> io::Result<Option<[u8; 3
 pub(crate) fn same(before: &Stat, after: &Stat) -> bool {
     (before.st_size, before.st_ctime, before.st_ctime_nsec)
         == (after.st_size, after.st_ctime, after.st_ctime_nsec)
-}
-
-fn text(bytes: &CStr) -> String {
-    bytes.to_string_lossy().into_owned()
 }

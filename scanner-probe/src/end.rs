@@ -1,12 +1,13 @@
 //! How a section ended.
 
 use rustix::io::Errno;
+use scanner_inventory::GapKind;
 
 /// Whether all of it is in the answer.
 pub(crate) enum End {
     Ok,
-    /// That many items are missing, and why.
-    Partial(u64, String),
+    /// That many items are missing, how, and why.
+    Partial(u64, GapKind, String),
     Missing(String),
 }
 

@@ -1,7 +1,7 @@
 //! Packages of languages: what npm, pip, gem and Maven left in the file system, found by one walk of the
 //! whole root.
 //!
-//! Only what says its own name is told: there is no database of these, and what was bundled into one
+//! Only what says its own name is reported: there is no database of these, and what was bundled into one
 //! file or linked into a program is not seen.
 
 mod java;
@@ -13,7 +13,10 @@ use std::{
     io::{self, Write},
 };
 
-use scanner_inventory::{FileKind, FileSelector};
+use scanner_inventory::{
+    FileKind, FilePath, FileSelector, GapKind,
+    wire::{decode_path, encode_path},
+};
 
 use crate::{
     end::End,
@@ -22,7 +25,7 @@ use crate::{
 
 use package::Package;
 
-/// Packages that are told: each is a line, and the reader of an answer takes 50,000 of a section.
+/// Packages that are reported: each is a line, and the reader of an answer takes 50,000 of a section.
 const MAX_PACKAGES: u64 = 40_000;
 /// Files that are looked into.
 const MAX_FILES: u64 = 200_000;
@@ -117,7 +120,7 @@ pub(crate) fn packages(root: &dyn Tree, out: &mut dyn Write) -> io::Result<End> 
     Ok(if look.lost == 0 {
         End::Ok
     } else {
-        End::Partial(look.lost, look.reasons.join("; "))
+        End::Partial(look.lost, GapKind::Unknown, look.reasons.join("; "))
     })
 }
 
@@ -141,7 +144,7 @@ impl Write for Look<'_> {
                 Some(end) => {
                     self.line.extend_from_slice(end);
                     let line = std::mem::take(&mut self.line);
-                    self.file(&String::from_utf8_lossy(&line))?;
+                    self.file(&line)?;
                 }
                 None => self.line.extend_from_slice(part),
             }
@@ -164,10 +167,12 @@ impl Look<'_> {
     }
 
     /// Takes a line `MODE UID GID SIZE PATH`.
-    fn file(&mut self, line: &str) -> io::Result<()> {
-        let Some(path) = line.splitn(5, ' ').nth(4) else {
+    fn file(&mut self, line: &[u8]) -> io::Result<()> {
+        let path = line.splitn(5, |byte| *byte == b' ').nth(4);
+        let Some(path) = path.and_then(decode_path) else {
             return Ok(());
         };
+        let path = path.as_text();
         let Some(kind) = Kind::of(path) else {
             return Ok(());
         };
@@ -178,14 +183,14 @@ impl Look<'_> {
         }
         if kind == Kind::Gem {
             return match manifest::gem(path) {
-                Some(package) => self.tell(package, path),
+                Some(package) => self.emit(package, path),
                 // One without a version is part of what is being developed.
                 None => Ok(()),
             };
         }
         let file = match self.root.open(path) {
             Ok(Some(file)) => file,
-            // Its name cannot be written as text, or it went away meanwhile.
+            // It went away meanwhile.
             Ok(None) => {
                 self.lose(path, "cannot be found again");
                 return Ok(());
@@ -206,7 +211,7 @@ impl Look<'_> {
             self.lose(path, "is not what such a file is, too long, or changed");
             return Ok(());
         };
-        self.tell(package, path)
+        self.emit(package, path)
     }
 
     /// What is read of a file; `None` when that fails, or it is longer than what is read.
@@ -225,15 +230,15 @@ impl Look<'_> {
 
     fn archive(&mut self, file: &dyn ReadAt, path: &str) -> io::Result<()> {
         let window = java::Window::new(file, self.budget);
-        let mut told = Ok(());
+        let mut written = Ok(());
         let mut found = java::Found::new(|inner: &str, package| {
-            if told.is_ok() {
-                told = self.tell(package, inner);
+            if written.is_ok() {
+                written = self.emit(package, inner);
             }
         });
         java::look(&window, path, &mut found);
         let (lost, why) = found.lost();
-        told?;
+        written?;
         if lost > 0 {
             self.lose(path, why);
             self.lost += lost - 1;
@@ -244,7 +249,7 @@ impl Look<'_> {
     }
 
     /// Writes a package that the file at `path` names.
-    fn tell(&mut self, package: Package, path: &str) -> io::Result<()> {
+    fn emit(&mut self, package: Package, path: &str) -> io::Result<()> {
         let Package {
             ecosystem,
             name,
@@ -263,8 +268,11 @@ impl Look<'_> {
         self.packages += 1;
         // A licence may be a whole text.
         let license = Some(license).filter(fits).unwrap_or_default();
-        let line = [ecosystem, &name, &version, &license, path].map(clean);
-        writeln!(self.out, "{}", line.join("\t"))
+        let line = [ecosystem, &name, &version, &license].map(clean);
+        write!(self.out, "{}\t", line.join("\t"))?;
+        let path = FilePath::from_text(path).unwrap_or_else(|_| path.into());
+        self.out.write_all(&encode_path(&path.to_bytes()))?;
+        writeln!(self.out)
     }
 }
 

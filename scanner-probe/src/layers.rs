@@ -5,7 +5,6 @@
 
 mod apply;
 mod attributes;
-mod escape;
 mod inodes;
 mod resolve;
 
@@ -15,15 +14,15 @@ use std::{
 };
 
 use rustix::io::Errno;
-use scanner_inventory::FileSelector;
+use scanner_inventory::{FilePath, FileSelector};
 
-pub(crate) use self::{escape::escape, resolve::clean};
+pub(crate) use self::resolve::clean;
 use self::{
-    escape::unescape,
     inodes::{Body, File, Id, Inode, Inodes, ROOT},
     resolve::Steps,
 };
 use crate::{
+    root::bytes,
     tar::{Reader, Stream},
     tree::{self, Contents, Meta, ReadAt, Tree},
 };
@@ -167,7 +166,7 @@ impl Layers {
 
     /// The inode at `path`, a link at its end followed or not.
     fn look_up(&self, path: &str, follow: bool) -> Result<Option<&Inode>, Errno> {
-        let found = self.inodes.look_up(&unescape(path), follow)?;
+        let found = self.inodes.look_up(&bytes(path)?, follow)?;
         Ok(found.map(|id| self.inodes.get(id)))
     }
 
@@ -238,11 +237,13 @@ impl Tree for Layers {
     }
 
     fn names(&self, path: &str) -> Result<Vec<String>, Errno> {
-        let Some(id) = self.inodes.look_up(&unescape(path), true)? else {
+        let Some(id) = self.inodes.look_up(&bytes(path)?, true)? else {
             return Ok(Vec::new());
         };
         let children = self.inodes.children(id);
-        Ok(children.map(|(name, _)| escape(name)).collect())
+        Ok(children
+            .map(|(name, _)| FilePath::from_bytes(name).to_text())
+            .collect())
     }
 
     fn is_program(&self, path: &str) -> bool {
@@ -254,7 +255,7 @@ impl Tree for Layers {
         let mut keep = |path: &[u8], id: Id| {
             let inode = self.inodes.get(id);
             let (look, attribute) = (|| inode.contents(), || Some(inode.capability.clone()));
-            tree::keep(selectors, inode.meta(), &escape(path), out, look, attribute)
+            tree::keep(selectors, inode.meta(), path, out, look, attribute)
         };
         self.inodes.each(ROOT, b"", &mut keep)?;
         let (behind, lost) = self.starts_behind_links(selectors);
@@ -275,7 +276,7 @@ impl Layers {
     fn starts_behind_links(&self, selectors: &[&FileSelector]) -> (Vec<(Vec<u8>, Id)>, u64) {
         let (mut behind, mut lost) = (Vec::<(Vec<u8>, Id)>::new(), 0);
         for start in tree::starts(selectors) {
-            let start = clean(&unescape(&start));
+            let start = clean(&start.to_bytes());
             let ends = (1..=start.len()).filter(|at| matches!(start.get(*at), None | Some(b'/')));
             let is_link = |at: &usize| {
                 let found = self.inodes.look_up(&start[..*at], false).ok().flatten();

@@ -23,7 +23,7 @@ mod walk;
 
 use std::io::{self, Write};
 
-use scanner_inventory::{InventoryRequest, Section, changes::PART, wire::FrameWriter};
+use scanner_inventory::{GapKind, InventoryRequest, Section, changes::PART, wire::FrameWriter};
 
 use end::End;
 
@@ -54,7 +54,8 @@ pub fn answer(
         writeln!(out, "@{nonce} section {section}")?;
         match write_section(subject, request, *section, &mut out)? {
             End::Ok => writeln!(out, "!ok")?,
-            End::Partial(lost, reason) => {
+            End::Partial(lost, kind, reason) => {
+                writeln!(out, "!gap {}", kind.code())?;
                 writeln!(out, "!partial {lost} {}", reason.replace('\n', " "))?;
             }
             End::Missing(reason) => writeln!(out, "!missing {}", reason.replace('\n', " "))?,
@@ -79,7 +80,10 @@ fn write_section(
     match section {
         Section::Files => Ok(match tree::files(root, &request.files, out)? {
             0 => End::Ok,
-            lost => End::Partial(lost, format!("{lost} not readable by this probe")),
+            lost => {
+                let reason = format!("{lost} not readable by this probe");
+                End::Partial(lost, GapKind::NotReadable, reason)
+            }
         }),
         Section::Users => accounts::users(root, out),
         Section::Groups => accounts::groups(root, out),

@@ -4,6 +4,7 @@ mod by_hand;
 mod tree;
 
 use std::{
+    borrow::Cow,
     cell::Cell,
     fs::File,
     io,
@@ -21,6 +22,7 @@ use rustix::{
     },
     io::Errno,
 };
+use scanner_inventory::FilePath;
 
 use crate::{
     contents::{self, Reader},
@@ -82,13 +84,12 @@ impl Root {
 
     pub(crate) fn resolve(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
         let flags = flags | OFlags::CLOEXEC;
+        let path = &*bytes(path)?;
         if self.by_hand.get() {
             return by_hand::resolve(&self.dir, path, flags);
         }
-        let path = match path.trim_start_matches('/') {
-            "" => ".",
-            path => path,
-        };
+        let start = path.iter().position(|byte| *byte != b'/');
+        let path = start.map_or(&b"."[..], |start| &path[start..]);
         for _ in 0..MAX_TRIES {
             match openat2(&self.dir, path, flags, Mode::empty(), INSIDE) {
                 // The tree changed while it was resolved.
@@ -125,9 +126,10 @@ impl Root {
     /// What is at `path`, without following a link at its end; `None` when there is nothing.
     pub(crate) fn stat(&self, path: &str) -> Result<Option<Stat>, Errno> {
         let (parent, name) = split(path);
-        let found = self
-            .resolve(parent, OFlags::PATH)
-            .and_then(|dir| statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW));
+        let found = self.resolve(parent, OFlags::PATH).and_then(|dir| {
+            let name = bytes(name)?;
+            statat(dir.as_fd(), &*name, AtFlags::SYMLINK_NOFOLLOW)
+        });
         match found {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
@@ -155,6 +157,15 @@ impl ReadAt for Opened {
     fn is_unchanged(&self) -> bool {
         fstat(&self.file).is_ok_and(|now| contents::same(&self.before, &now))
     }
+}
+
+/// A path or name as the kernel has it.
+pub(crate) fn bytes(text: &str) -> Result<Cow<'_, [u8]>, Errno> {
+    if !text.contains('\\') {
+        return Ok(Cow::Borrowed(text.as_bytes()));
+    }
+    let path = FilePath::from_text(text).map_err(|_| Errno::INVAL)?;
+    Ok(Cow::Owned(path.to_bytes().into_owned()))
 }
 
 /// The directory that holds `path`, and its name there.

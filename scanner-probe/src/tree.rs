@@ -6,7 +6,10 @@ use std::{
 };
 
 use rustix::{fs::Stat, io::Errno};
-use scanner_inventory::{FileEntry, FileKind, FileSelector};
+use scanner_inventory::{
+    FileEntry, FileKind, FilePath, FileSelector,
+    wire::{encode_link, encode_path},
+};
 
 /// What is known of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +40,8 @@ pub enum Contents {
     /// SHA-256 of a regular file.
     Digest([u8; 32]),
     /// Where a symbolic link leads.
-    Link(String),
-    /// Nothing that can be told: the reader of the answer counts it as missing.
+    Link(Vec<u8>),
+    /// Nothing that is known: the reader of the answer counts it as missing.
     Unknown,
 }
 
@@ -59,6 +62,8 @@ pub trait ReadAt: Debug {
 }
 
 /// Models a root filesystem whose paths are resolved within it, whatever its links say.
+///
+/// Paths and names are text as in [`FilePath`]: what is no text is escaped, and a backslash is doubled.
 pub trait Tree: Debug {
     /// What is at `path`, without following a link at its end; `None` when there is nothing.
     ///
@@ -68,7 +73,7 @@ pub trait Tree: Debug {
     fn meta(&self, path: &str) -> Result<Option<Meta>, Errno>;
 
     /// What differs once the file at `path`, or what it holds, was changed; `None` where that cannot
-    /// be told, as of a tree that cannot change.
+    /// be known, as of a tree that cannot change.
     fn state(&self, _path: &str) -> Option<String> {
         None
     }
@@ -77,7 +82,7 @@ pub trait Tree: Debug {
     fn contents(&self, path: &str) -> Contents;
 
     /// Attribute `security.capability` of the regular file at `path`, empty when it has none; `None` when
-    /// that cannot be told.
+    /// that cannot be known.
     fn capability(&self, path: &str) -> Option<Vec<u8>>;
 
     /// The regular file at `path`, links followed, to be read in parts; `None` when there is none.
@@ -124,19 +129,25 @@ pub(crate) fn files(
     named.dedup();
     let mut lost = 0;
     for path in named {
-        match tree.meta(path) {
+        let name = FilePath::from(path);
+        let place = name.as_text();
+        match tree.meta(place) {
             Ok(Some(meta)) => {
-                line(meta, path, out)?;
+                line(meta, path.as_bytes(), out)?;
                 let asked = |s: &FileSelector| s.digest && s.paths.contains(path);
                 if selectors.iter().any(asked) {
-                    contents(&tree.contents(path), out)?;
+                    contents(&tree.contents(place), out)?;
                 }
                 let asked = |s: &FileSelector| s.capabilities && s.paths.contains(path);
                 if kind(meta.mode) == FileKind::File && selectors.iter().any(asked) {
-                    capability(tree.capability(path).as_deref(), out)?;
+                    capability(tree.capability(place).as_deref(), out)?;
                 }
             }
-            Ok(None) => writeln!(out, "- {path}")?,
+            Ok(None) => {
+                out.write_all(b"- ")?;
+                out.write_all(&encode_path(path.as_bytes()))?;
+                writeln!(out)?;
+            }
             Err(_) => lost += 1,
         }
     }
@@ -147,14 +158,22 @@ pub(crate) fn files(
     Ok(lost + tree.walk(&walked, out)?)
 }
 
-/// Directories below which all selections lie, in order.
-pub(crate) fn starts(selectors: &[&FileSelector]) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
+/// Directories below which all selections lie, in order, each once and without a slash at its end.
+pub(crate) fn starts(selectors: &[&FileSelector]) -> Vec<FilePath> {
+    let mut all: Vec<FilePath> = Vec::new();
     for selector in selectors {
         if selector.under.is_empty() {
             all.push("/".into());
         }
-        all.extend(selector.under.iter().cloned());
+        all.extend(
+            selector
+                .under
+                .iter()
+                .map(|dir| match dir.trim_end_matches('/') {
+                    "" => "/".into(),
+                    dir => dir.into(),
+                }),
+        );
     }
     all.sort();
     all.dedup();
@@ -166,7 +185,7 @@ pub(crate) fn starts(selectors: &[&FileSelector]) -> Vec<String> {
 pub(crate) fn keep(
     selectors: &[&FileSelector],
     meta: Meta,
-    path: &str,
+    path: &[u8],
     out: &mut dyn Write,
     look: impl FnOnce() -> Contents,
     attribute: impl FnOnce() -> Option<Vec<u8>>,
@@ -175,7 +194,7 @@ pub(crate) fn keep(
         kind: kind(meta.mode),
         exists: true,
         mode: i64::from(meta.mode & 0o7777),
-        path: path.replace('\n', "?"),
+        path: FilePath::from_bytes(path),
         ..FileEntry::default()
     };
     let (mut kept, mut digest, mut capabilities) = (false, false, false);
@@ -187,7 +206,7 @@ pub(crate) fn keep(
     if !kept {
         return Ok(());
     }
-    line(meta, &entry.path, out)?;
+    line(meta, path, out)?;
     if digest {
         contents(&look(), out)?;
     }
@@ -216,19 +235,24 @@ fn hex(bytes: &[u8]) -> String {
 fn contents(found: &Contents, out: &mut dyn Write) -> io::Result<()> {
     match found {
         Contents::Digest(digest) => writeln!(out, "={}", hex(digest)),
-        Contents::Link(to) => writeln!(out, ">{}", to.replace('\n', "?")),
+        Contents::Link(to) => {
+            out.write_all(&encode_link(to))?;
+            writeln!(out)
+        }
         Contents::Unknown => Ok(()),
     }
 }
 
-fn line(meta: Meta, path: &str, out: &mut dyn Write) -> io::Result<()> {
+fn line(meta: Meta, path: &[u8], out: &mut dyn Write) -> io::Result<()> {
     let Meta {
         mode,
         uid,
         gid,
         size,
     } = meta;
-    writeln!(out, "{mode:x} {uid} {gid} {size} {path}")
+    write!(out, "{mode:x} {uid} {gid} {size} ")?;
+    out.write_all(&encode_path(path))?;
+    writeln!(out)
 }
 
 fn kind(mode: u32) -> FileKind {

@@ -9,7 +9,7 @@ use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat},
     io::Errno,
 };
-use scanner_inventory::FileSelector;
+use scanner_inventory::{FilePath, FileSelector};
 
 use crate::{
     contents,
@@ -40,13 +40,15 @@ pub(crate) fn walk(
         if seen_from_above(root, start, &starts) {
             continue;
         }
-        let dir = match root.stat(start) {
+        let place = start.as_text();
+        let dir = match root.stat(place) {
             Ok(Some(stat)) => {
-                let (look, attribute) = (|| root.contents(start), || root.capability(start));
-                tree::keep(selectors, meta(&stat), start, out, look, attribute)?;
+                let (look, attribute) = (|| root.contents(place), || root.capability(place));
+                let path = start.to_bytes();
+                tree::keep(selectors, meta(&stat), &path, out, look, attribute)?;
                 // A start that is a link, as /home is on some systems, is the directory that it leads to
                 // within the root, under the name that was asked for.
-                match root.resolve(start, OFlags::DIRECTORY) {
+                match root.resolve(place, OFlags::DIRECTORY) {
                     Err(Errno::NOENT) if is(&stat, FileType::Symlink) => continue,
                     other => other,
                 }
@@ -58,8 +60,10 @@ pub(crate) fn walk(
         match entered {
             Ok((device, dir)) => {
                 walk.device = device;
-                let prefix = start.trim_end_matches('/').to_owned();
-                walk.enter(&dir, &prefix, 0, out)?;
+                // The root ends in the slash that follows every directory.
+                let path = start.to_bytes();
+                let mut path = path.strip_suffix(b"/").unwrap_or(&path).to_vec();
+                walk.enter(&dir, &mut path, 0, out)?;
             }
             Err(_) => walk.lost += 1,
         }
@@ -69,13 +73,17 @@ pub(crate) fn walk(
 
 /// Whether the walk of another start comes by this one: it lies below, and no mount and no link is between.
 /// What cannot be looked at is not seen from above.
-fn seen_from_above(root: &Root, start: &str, starts: &[String]) -> bool {
+fn seen_from_above(root: &Root, start: &FilePath, starts: &[FilePath]) -> bool {
     let device = |stat: &Stat| is(stat, FileType::Directory).then_some(stat.st_dev);
     let looked_at = |path: &str| root.stat(path).ok().flatten();
-    let above = starts.iter().rev().find(|other| {
-        *other != start && start.starts_with(&format!("{}/", other.trim_end_matches('/')))
-    });
-    let Some(above) = above else { return false };
+    let above = starts
+        .iter()
+        .rev()
+        .find(|other| *other != start && start.is_below(other));
+    let Some(above) = above.map(FilePath::as_text) else {
+        return false;
+    };
+    let start = start.as_text();
     let entered = root.resolve(above, OFlags::DIRECTORY | OFlags::PATH);
     let Some(walked) = entered.and_then(|dir| fstat(&dir)).ok() else {
         return false;
@@ -103,7 +111,7 @@ impl Walk<'_> {
     fn enter(
         &mut self,
         dir: &OwnedFd,
-        path: &str,
+        path: &mut Vec<u8>,
         depth: usize,
         out: &mut dyn Write,
     ) -> io::Result<()> {
@@ -134,18 +142,22 @@ impl Walk<'_> {
                     continue;
                 }
             };
-            let below = format!("{path}/{}", name.to_string_lossy());
             let look = || self.root.contents.of(dir.as_fd(), name);
             let attribute = || contents::capability(dir.as_fd(), name);
-            tree::keep(self.selectors, meta(&stat), &below, out, look, attribute)?;
+            let length = path.len();
+            path.push(b'/');
+            path.extend_from_slice(name.to_bytes());
+            tree::keep(self.selectors, meta(&stat), path, out, look, attribute)?;
             if !is(&stat, FileType::Directory) || stat.st_dev != self.device {
+                path.truncate(length);
                 continue;
             }
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             match openat(dir.as_fd(), name, flags, Mode::empty()) {
-                Ok(next) if depth < MAX_DEPTH => self.enter(&next, &below, depth + 1, out)?,
+                Ok(next) if depth < MAX_DEPTH => self.enter(&next, path, depth + 1, out)?,
                 _ => self.lost += 1,
             }
+            path.truncate(length);
         }
         Ok(())
     }

@@ -127,7 +127,7 @@ fn as_user(command: &mut Command) -> &mut Command {
         .stderr(Stdio::piped())
 }
 
-fn told(mut child: Child, request: &[u8]) -> Output {
+fn answer_of(mut child: Child, request: &[u8]) -> Output {
     child
         .stdin
         .take()
@@ -150,7 +150,7 @@ fn names_that_may_be_listed_and_not_looked_at_are_no_complete_answer() {
     let mut command = Command::new(program);
     command.args(["root", root.to_str().unwrap(), "n", "10"]);
     let child = as_user(&mut command).spawn().unwrap();
-    let out = told(child, b"{\"sections\":[\"files\"],\"files\":[{}]}");
+    let out = answer_of(child, b"{\"sections\":[\"files\"],\"files\":[{}]}");
     let text = String::from_utf8_lossy(&out.stdout);
     assert!(text.contains("!partial "), "{text}");
     fs::set_permissions(&listed, fs::Permissions::from_mode(0o755)).unwrap();

@@ -128,7 +128,9 @@ fn sort_in(diff: &mut Diff, id: &str, old: Option<&CheckResult>, new: Option<&Ch
 fn coverage(old: &View<'_>, new: &View<'_>) -> Vec<Turn> {
     let word = |coverage: &Coverage| match coverage {
         Coverage::Complete => "complete".to_owned(),
-        Coverage::Partial { unreadable, .. } => format!("partial, {unreadable} unreadable"),
+        Coverage::Partial { gaps } => {
+            format!("partial, {} paths or items not read", gaps.total())
+        }
         Coverage::Unavailable { .. } => "not available".to_owned(),
         Coverage::NotRequested => "not requested".to_owned(),
     };
@@ -143,7 +145,7 @@ fn coverage(old: &View<'_>, new: &View<'_>) -> Vec<Turn> {
 fn covers_less(old: &View<'_>, new: &View<'_>) -> bool {
     let missing = |coverage: Option<&Coverage>| match coverage {
         Some(Coverage::Complete) => (0, 0),
-        Some(Coverage::Partial { unreadable, .. }) => (1, *unreadable),
+        Some(Coverage::Partial { gaps }) => (1, gaps.total()),
         Some(Coverage::Unavailable { .. } | Coverage::NotRequested) | None => (2, 0),
     };
     let now: BTreeMap<&str, &Coverage> = new.coverage.by_name().collect();

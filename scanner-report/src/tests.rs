@@ -23,7 +23,7 @@ mod prelude {
         failure::{Failure, FailureKind, RefusedBy},
         finding::{CheckResult, CheckStatus, EngineRef, Findings, Severity},
         gate::GateResult,
-        inventory::{Coverage, OsRelease, Package, Section},
+        inventory::{Coverage, Gap, GapKind, Gaps, OsRelease, Package, Section},
         plan::PlannedControl,
         report::{
             ApiCalls, AuditCheck, AuditOutcome, AuditSummary, ControlRecord, ControlStage,

@@ -29,7 +29,7 @@
 //! Scans run as tasks of your tokio runtime; engines and local reading run in threads of their own. The library installs
 //! no signal handler, no panic hook and no TLS provider, sets no limit, and does not look at the files, arguments or
 //! environment of your process, unless [`ClusterBuilder::search_own_process`] asks for that. Every call to the API server
-//! is logged, with a log for each scan.
+//! is logged, with a log for each scan. Each scan and each of its stages is a span of `tracing`, without secrets.
 //!
 //! # Features
 //!

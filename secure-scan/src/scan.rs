@@ -222,3 +222,6 @@ impl Scan {
         Ok(request)
     }
 }
+
+#[cfg(test)]
+mod tests;

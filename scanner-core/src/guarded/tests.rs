@@ -608,7 +608,7 @@ fn a_check_that_could_not_look_is_never_a_pass() {
                 (CheckStatus::Error, Severity::Low),
                 (CheckStatus::Fail, Severity::High),
             ],
-            Verdict::Findings,
+            Verdict::Incomplete,
         ),
     ] {
         let (report, _) = scan(Fault::None, checks.clone(), vec![], pending());

@@ -166,15 +166,12 @@ impl<'a> View<'a> {
         Some(started.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
     }
 
-    /// What was not collected, one line for each section, whose name is safe to show; the line is not yet.
+    /// What could not be looked at, one line for each section, whose name is safe to show; the line is not yet.
     pub fn gaps(&self) -> Vec<(&'a str, String)> {
         let gap = |coverage: &Coverage| match coverage {
-            Coverage::Partial {
-                reasons,
-                unreadable,
-            } => Some(format!(
-                "partial, {unreadable} unreadable: {}",
-                reasons.join("; ")
+            Coverage::Partial { gaps } => Some(format!(
+                "partial, {} paths or items not read: {gaps}",
+                gaps.total()
             )),
             Coverage::Unavailable { reason } => Some(format!("not available: {reason}")),
             Coverage::Complete | Coverage::NotRequested => None,

@@ -1,4 +1,4 @@
-//! Two snapshots and what is told of them.
+//! Two snapshots and what is reported of them.
 
 use proptest::prelude::*;
 
@@ -8,9 +8,10 @@ fn stat(pid: i64, name: &str, parent: i64, start: u64) -> String {
     format!("p {pid} ({name}) S {parent} 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 {start} 0 0")
 }
 
-fn part(lines: &[String]) -> RawSection {
+fn part(lines: &[String]) -> RawSection<'_> {
     RawSection {
-        lines: lines.to_vec(),
+        lines: lines.iter().map(String::as_bytes).collect(),
+        gaps: Vec::new(),
         ending: Ending::Ok,
     }
 }
@@ -33,7 +34,7 @@ fn quiet() -> Vec<String> {
     lines
 }
 
-fn told(lines: &[String]) -> Vec<String> {
+fn differences_of(lines: &[String]) -> Vec<String> {
     match read(Some(part(lines))) {
         Collected::Complete { data } => data.differences,
         other => unreachable!("{other:?}"),
@@ -50,11 +51,11 @@ fn a_quiet_target_has_no_differences_and_the_agent_is_not_counted() {
 }
 
 #[test]
-fn each_kind_of_difference_is_told() {
+fn each_kind_of_difference_is_reported() {
     let with = |more: &[&str]| {
         let mut lines = quiet();
         lines.extend(more.iter().map(|line| (*line).to_owned()));
-        told(&lines)
+        differences_of(&lines)
     };
     let started = format!("a {}", stat(70, "miner)\u{1b}", 1, 950));
     assert_eq!(with(&[&started]), ["process 70 (miner)\\u{1b}) started"]);
@@ -94,7 +95,7 @@ fn each_kind_of_difference_is_told() {
 #[test]
 fn what_could_not_be_compared_is_never_a_silent_pass() {
     let partial = |lines: &[String]| match read(Some(part(lines))) {
-        Collected::Partial { reasons, .. } => reasons.join("; "),
+        Collected::Partial { gaps, .. } => gaps.to_string(),
         other => unreachable!("{other:?}"),
     };
     assert!(matches!(read(None), Collected::Unavailable { .. }));
@@ -122,9 +123,9 @@ fn what_could_not_be_compared_is_never_a_silent_pass() {
 fn many_differences_are_counted() {
     let mut lines = quiet();
     lines.extend((0..80).map(|n| format!("a f 81a4 0 0 7 2026 /tmp/./{n}")));
-    let told = told(&lines);
-    assert_eq!(told.len(), 51);
-    assert_eq!(told[50], "and 30 more differences");
+    let differences_of = differences_of(&lines);
+    assert_eq!(differences_of.len(), 51);
+    assert_eq!(differences_of[50], "and 30 more differences");
 }
 
 #[test]
@@ -132,16 +133,16 @@ fn what_is_longer_than_an_agent_makes_it_is_not_read_to_its_end() {
     let mut lines = quiet();
     // Each process is the parent of the one before it.
     lines.extend((100..200_000).map(|pid| format!("b {}", stat(pid, "x", pid + 1, 1))));
-    let Collected::Partial { data, reasons, .. } = read(Some(part(&lines))) else {
-        unreachable!("it must be told");
+    let Collected::Partial { data, gaps } = read(Some(part(&lines))) else {
+        unreachable!("it must be differences_of");
     };
     assert!(data.processes < MAX_LINES);
-    assert!(reasons.iter().any(|r| r.contains("longer")), "{reasons:?}");
+    assert!(gaps.to_string().contains("longer"), "{gaps}");
 }
 
 proptest! {
     #[test]
-    fn hostile_lines_never_panic_and_are_told_safely(lines in proptest::collection::vec(
+    fn hostile_lines_never_panic_and_are_reported_safely(lines in proptest::collection::vec(
         prop_oneof!["[ab] [psf] .{0,60}", ".{0,40}", Just("self 1".to_owned())], 0..20))
     {
         if let Collected::Complete { data } | Collected::Partial { data, .. } = read(Some(part(&lines))) {

@@ -11,6 +11,7 @@ ulimit -t 120 2>/dev/null
 ulimit -c 0 2>/dev/null
 newline='
 '
+return=$(printf '\r')
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
@@ -29,7 +30,7 @@ readable() {
 }
 
 # Whether a tool gives the answer that is known: a busybox may have the name of an applet without the
-# applet, and an intruder's tool may lie. One that lies with care cannot be told from here.
+# applet, and an intruder's tool may lie. One that lies with care cannot be detected from here.
 works() {
   [ -r "/proc/$$/status" ] || return 0
   case $1 in
@@ -61,7 +62,49 @@ section_identity() {
   echo '!ok'
 }
 
-# mode (hex), uid, gid, size, path; a newline in a path is shown as ?
+# Sets escaped to $1 as the protocol writes what has a newline in it: a backslash is doubled, a newline is
+# \x0a. Kept as text, since what find runs needs it too.
+escaping='
+newline="
+"
+escape() {
+  escaped= rest=$1
+  while :; do
+    case $rest in
+      *[\\"$newline"]*) ;;
+      *) escaped=$escaped$rest; return ;;
+    esac
+    part=${rest%%[\\"$newline"]*}
+    rest=${rest#"$part"}
+    case $rest in
+      \\*) escaped=$escaped$part"\\\\" ;;
+      *) escaped=$escaped$part"\\x0a" ;;
+    esac
+    rest=${rest#?}
+  done
+}
+'
+eval "$escaping"
+
+# Sets name to the path $1 as it is written in a line.
+naming='
+name() {
+  name=$1
+  case $1 in *"$newline"*) escape "$1"; name="\\$escaped" ;; esac
+}
+'
+eval "$naming"
+
+# The state that stat gives in the format $1, and the path, for paths whose names have a newline.
+odd_entries=$escaping$naming'
+format=$1
+shift
+for path; do
+  name "$path"
+  printf "%s %s\n" "$(stat -c "$format" "$path")" "$name"
+done'
+
+# mode (hex), uid, gid, size, path
 section_files() {
   need find stat tr wc || return
   exec 3>&1
@@ -69,6 +112,8 @@ section_files() {
   lost=$((lost))
   why=
   digests 2>/dev/null || why='the target has no sha256sum'
+  [ "$lost" = 0 ] || echo '!gap not_readable'
+  [ -z "$why" ] || echo '!gap unsupported/digest'
   case $lost$why in
     0) echo '!ok' ;;
     0*) echo "!partial 0 $why" ;;
@@ -79,9 +124,7 @@ section_files() {
 # Arguments end with a test for what is not wanted. No `-exec +` may be within parentheses: busybox
 # forgets to run it.
 entries() {
-  find "$@" -o -path "*$newline*" -exec sh -c '
-    for path; do printf "%s %s\n" "$(stat -c "%f %u %g %s" "$path")" "$(printf %s "$path" | tr "\n" "?")"; done
-  ' sh {} + -o -exec stat -c '%f %u %g %s %n' {} +
+  find "$@" -o -path "*$newline*" -exec sh -c "$odd_entries" sh '%f %u %g %s' {} + -o -exec stat -c '%f %u %g %s %n' {} +
 }
 
 # Whether something is mounted below $1 on the way to $2, which a walk of $1 then does not see. Both are
@@ -104,25 +147,27 @@ sha256() {
 }
 
 # For paths one by one: a path and where the link leads, or a digest and its path.
-inside='
-newline="
-"
+inside=$escaping$naming'
 for path; do
-  name=$path
-  case $path in *"$newline"*) name=$(printf %s "$path" | tr "\n" "?") ;; esac
+  name "$path"
   if [ -h "$path" ]; then
-    to=$(readlink "$path") || continue
-    case $to in *"$newline"*) to=$(printf %s "$to" | tr "\n" "?") ;; esac
-    printf "%s\n>%s\n" "$name" "$to"
+    # Without a mark after it a shell would cut newlines at its end.
+    to=$(readlink "$path" && echo x) || continue
+    to=${to%"${newline}x"}
+    case $to in
+      *"$newline"*) escape "$to"; printf "%s\n~%s\n" "$name" "$escaped" ;;
+      *) printf "%s\n>%s\n" "$name" "$to" ;;
+    esac
   elif [ -f "$path" ] && [ "$(stat -c %s "$path")" -le "$largest" ]; then
     sum=$(sha256sum <"$path") && printf "=%s %s\n" "${sum%% *}" "$name"
   fi
 done'
 
-# The same for many; a name with a newline or a backslash, which sha256sum changes, goes by itself.
+# The same for many; a name with a newline, a carriage return or a backslash, which sha256sum changes, goes
+# by itself.
 sums() {
   find "$@" -o -type l -exec sh -c "$inside" sh {} + \
-    -o -type f -path "*[\\\\$newline]*" -exec sh -c "$inside" sh {} + \
+    -o -type f -path "*[\\\\$newline$return]*" -exec sh -c "$inside" sh {} + \
     -o -type f -size "-$((largest / 512 + 1))" -exec sha256sum {} + |
     sed 's/^\([0-9a-f]\{64\}\)  /=\1 /'
 }
@@ -138,11 +183,14 @@ named_sums() {
 look() {
   for path; do
     if [ -e "$path" ] || [ -h "$path" ]; then
-      stat -c '%f %u %g %s %n' "$path" >&3 2>/dev/null || echo "$path"
+      name "$path"
+      { state=$(stat -c '%f %u %g %s' "$path") && printf '%s %s\n' "$state" "$name" >&3; } 2>/dev/null ||
+        echo lost
     elif absent "$path"; then
-      echo "- $path" >&3
+      name "$path"
+      printf -- '- %s\n' "$name" >&3
     else
-      echo "$path"
+      echo lost
     fi
   done
 }
@@ -281,7 +329,7 @@ section_packages() {
   fi
 }
 
-# Whether there is one, or nobody can tell: a directory alone comes with the tool, as in Debian.
+# Whether there is one, or nobody can know: a directory alone comes with the tool, as in Debian.
 rpm_database() {
   for dir in /var/lib/rpm /usr/lib/sysimage/rpm; do
     [ -d "$dir" ] || continue
@@ -368,7 +416,8 @@ states() {
     [ -d "$directory" ] && [ ! -h "$directory" ] && [ -r "$directory" ] && [ -x "$directory" ] &&
       set -- "$@" "$directory/."
   done
-  find "$@" ! -name . -prune -exec stat -c '%f %u %g %s %i %y %z %n' {} + |
+  find "$@" ! -name . -prune -path "*$newline*" -exec sh -c "$odd_entries" sh '%f %u %g %s %i %y %z' {} + \
+    -o ! -name . -exec stat -c '%f %u %g %s %i %y %z %n' {} + |
     sed "$((most_entries + 1))q"
 }
 
@@ -453,7 +502,7 @@ pump() {
 }
 
 main() {
-  # A failure of its own would be told in place of the reason.
+  # A failure of its own would be reported in place of the reason.
   has dd || { echo "@fail $nonce the target has no dd"; return 0; }
   answer 2>/dev/null | dd ibs=4096 obs=32768 2>/dev/null | pump
 }

@@ -1,15 +1,21 @@
 //! The collector in real shells, on this machine's own files.
 
 use std::{
+    ffi::OsStr,
     fs,
     io::Write as _,
-    os::unix::fs::{PermissionsExt as _, symlink},
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{PermissionsExt as _, symlink},
+    },
     path::Path,
     process::{Command, Stdio},
 };
 
+use sha2::{Digest as _, Sha256};
+
 use super::*;
-use crate::{Collected, Inventory, Section, parse};
+use crate::{Collected, FilePath, GapKind, Inventory, Section, parse};
 
 /// Every shell that the collector must work in. All of them must be on the machine.
 const SHELLS: [&[&str]; 3] = [&["dash", "-s"], &["bash", "-s"], &["busybox", "sh", "-s"]];
@@ -154,7 +160,15 @@ fn a_walk_finds_hostile_names_once_and_crosses_no_link() {
     let root = dir.path().canonicalize().unwrap();
     let deep = root.join("it's a \"dir\" $(touch no) \u{1b}[31m");
     fs::create_dir(&deep).unwrap();
-    let names = ["two\nlines", "-rf", "spaced name", "x\n8dff 0 0 1 forged"];
+    let names = [
+        "two\nlines",
+        "-rf",
+        "spaced name",
+        "x\n8dff 0 0 1 forged",
+        "\n@n0nce done 1\n!ok\n",
+        "\\x0a\n\\\n\n\\",
+        "two\\x0alines",
+    ];
     for name in names {
         let path = deep.join(name);
         fs::write(&path, "x").unwrap();
@@ -177,11 +191,95 @@ fn a_walk_finds_hostile_names_once_and_crosses_no_link() {
         let found = collect(shell, &request);
         complete(shell, "files", &found.files);
         let files = found.files.data().unwrap();
-        assert_eq!(files.len(), names.len(), "{shell:?} {files:?}");
+        let mut seen: Vec<&str> = files.iter().map(|f| f.path.as_text()).collect();
+        seen.sort_unstable();
+        let mut expected: Vec<String> = names
+            .iter()
+            .map(|name| FilePath::from_bytes(deep.join(name).as_os_str().as_bytes()).to_text())
+            .collect();
+        expected.sort_unstable();
+        assert_eq!(seen, expected, "{shell:?}");
         for file in files {
             assert_eq!((file.mode, file.size), (0o4755, 1), "{shell:?}");
             assert!(selector.matches(file), "{shell:?} {file:?}");
         }
+    }
+}
+
+#[test]
+fn names_that_differ_in_one_byte_are_two_files_in_every_shell() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap();
+    let mut expected = Vec::new();
+    for byte in (1..=u8::MAX).filter(|byte| *byte != b'/') {
+        for name in [vec![b'n', byte], vec![b'\n', byte, b'e']] {
+            let path = root.join(OsStr::from_bytes(&name));
+            fs::write(&path, &name).unwrap();
+            let link = root.join(OsStr::from_bytes(&[&b"to-"[..], &name].concat()));
+            symlink(OsStr::from_bytes(&name), &link).unwrap();
+            let digest = hex::encode(Sha256::digest(&name));
+            expected.push((path.as_os_str().as_bytes().to_vec(), digest, Vec::new()));
+            expected.push((link.as_os_str().as_bytes().to_vec(), String::new(), name));
+        }
+    }
+    expected.sort();
+    let request = InventoryRequest {
+        sections: [Section::Files].into(),
+        files: vec![FileSelector {
+            under: vec![root.to_str().unwrap().into()],
+            kind: vec![FileKind::File, FileKind::Symlink],
+            digest: true,
+            ..FileSelector::default()
+        }],
+        ..InventoryRequest::default()
+    };
+    for shell in SHELLS {
+        let found = collect(shell, &request);
+        complete(shell, "files", &found.files);
+        let files = found.files.data().unwrap().iter();
+        let mut seen: Vec<_> = files
+            .map(|f| {
+                let bytes = |path: &FilePath| path.to_bytes().into_owned();
+                (bytes(&f.path), f.digest.clone(), bytes(&f.link))
+            })
+            .collect();
+        seen.sort();
+        assert_eq!(seen.len(), expected.len(), "{shell:?}");
+        for (seen, expected) in seen.iter().zip(&expected) {
+            assert_eq!(seen, expected, "{shell:?}");
+        }
+    }
+}
+
+#[test]
+fn a_named_path_is_looked_at_whatever_is_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let there = dir.path().join("a\n\\x0ab");
+    fs::write(&there, "x").unwrap();
+    let (there, gone) = (
+        there.to_str().unwrap().to_owned(),
+        "/no\\n\n- /such".to_owned(),
+    );
+    let request = InventoryRequest {
+        sections: [Section::Files].into(),
+        files: vec![FileSelector {
+            paths: vec![there.clone(), gone.clone()],
+            digest: true,
+            ..FileSelector::default()
+        }],
+        ..InventoryRequest::default()
+    };
+    for shell in SHELLS {
+        let found = collect(shell, &request);
+        complete(shell, "files", &found.files);
+        let files = found.files.data().unwrap();
+        let seen: Vec<_> = files.iter().map(|f| (f.path.clone(), f.exists)).collect();
+        let mut expected = vec![
+            (FilePath::from(&there), true),
+            (FilePath::from(&gone), false),
+        ];
+        expected.sort();
+        assert_eq!(seen, expected, "{shell:?}");
     }
 }
 
@@ -224,10 +322,14 @@ fn what_cannot_be_read_is_partial() {
     let mine: &[&str] = &["dash", "-s"];
     let root = nix::unistd::geteuid().is_root();
     let found = collect(if root { other } else { mine }, &request);
-    let Collected::Partial { unreadable, .. } = found.files else {
+    let Collected::Partial { gaps, .. } = found.files else {
         unreachable!("{:?}", found.files);
     };
-    assert!(unreadable >= 2, "the walk and the named path: {unreadable}");
+    assert!(gaps.total() >= 2, "the walk and the named path: {gaps:?}");
+    assert!(
+        gaps.iter().all(|gap| gap.kind == GapKind::NotReadable),
+        "{gaps:?}"
+    );
     assert!(matches!(found.shadow, Collected::Unavailable { .. }));
 }
 
@@ -268,7 +370,7 @@ fn a_target_without_what_every_answer_needs_says_so_and_ends_well() {
         read.unwrap_err().to_string(),
         "the agent cannot work in this target: the target has no dd"
     );
-    assert!(well, "what fails is told by its code alone");
+    assert!(well, "its code alone says whether it failed");
 }
 
 #[test]
@@ -305,13 +407,13 @@ fn requests_cannot_break_out_of_their_quotes() {
 }
 
 #[test]
-fn digests_are_the_same_in_every_shell_and_told_where_there_is_no_tool() {
+fn digests_are_the_same_in_every_shell_and_missing_where_there_is_no_tool() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().canonicalize().unwrap();
     for name in ["plain", "two\nlines", "b\\s", "-x"] {
         fs::write(root.join(name), "x").unwrap();
     }
-    symlink("a\nb", root.join("link")).unwrap();
+    symlink("a\nb\n", root.join("link")).unwrap();
     fs::File::create(root.join("sparse"))
         .unwrap()
         .set_len(1 << 40)
@@ -327,16 +429,19 @@ fn digests_are_the_same_in_every_shell_and_told_where_there_is_no_tool() {
     };
     for shell in SHELLS {
         let found = collect(shell, &request);
-        let Collected::Partial {
-            data, unreadable, ..
-        } = &found.files
-        else {
-            unreachable!("{shell:?}: the sparse file must be told");
+        let Collected::Partial { data, gaps } = &found.files else {
+            unreachable!("{shell:?}: the sparse file must be reported");
         };
-        assert_eq!((data.len(), *unreadable), (7, 1), "{shell:?} {data:?}");
+        assert_eq!((data.len(), gaps.total()), (7, 1), "{shell:?} {data:?}");
+        let gap = gaps.iter().next().unwrap();
+        let sparse = root.join("sparse").to_str().map(FilePath::from);
+        assert_eq!((gap.kind, &gap.path), (GapKind::OverLimit, &sparse));
         let same = |f: &&crate::FileEntry| f.digest.starts_with("2d711642b726b044");
         assert_eq!(data.iter().filter(same).count(), 4, "{shell:?} {data:?}");
-        assert!(data.iter().any(|f| f.link == "a?b"), "{shell:?} {data:?}");
+        assert!(
+            data.iter().any(|f| f.link == "a\nb\n"),
+            "{shell:?} {data:?}"
+        );
     }
     let script = script(&request, "n0nce").replace("sha256sum", "no-such-tool");
     let mut child = Command::new("dash")
@@ -350,16 +455,13 @@ fn digests_are_the_same_in_every_shell_and_told_where_there_is_no_tool() {
     drop(stdin);
     let out = child.wait_with_output().unwrap().stdout;
     let found = parse::inventory(NAME, &out, "n0nce", &request).unwrap();
-    let Collected::Partial {
-        unreadable,
-        reasons,
-        ..
-    } = &found.files
-    else {
+    let Collected::Partial { gaps, .. } = &found.files else {
         unreachable!("must be partial");
     };
-    assert_eq!(*unreadable, 6);
-    assert_eq!(reasons[0], "the target has no no-such-tool");
+    assert_eq!(gaps.total(), 6);
+    let gap = gaps.iter().next().unwrap();
+    assert_eq!(gap.kind, GapKind::Unsupported);
+    assert_eq!(gap.note, "the target has no no-such-tool");
 }
 
 /// An answer between whose two looks something happens.
@@ -395,32 +497,39 @@ fn slowly(shell: &[&str], meanwhile: impl FnOnce()) -> Inventory {
 }
 
 #[test]
-fn what_changes_while_the_collector_runs_is_told_in_every_shell() {
+fn what_changes_while_the_collector_runs_is_reported_in_every_shell() {
     for shell in SHELLS {
         let own = tempfile::Builder::new()
             .prefix("seen")
             .tempfile_in("/tmp")
             .unwrap();
+        let odd = own.path().with_extension("x\n81a4 0 0 1 1 1 1 forged");
         let mut held = Vec::new();
         let found = slowly(shell, || {
             fs::write(own.path(), "changed").unwrap();
+            fs::write(&odd, "x").unwrap();
             let sleep = Command::new("sleep").arg("600").spawn().unwrap();
             held.push((sleep, std::net::TcpListener::bind("127.0.0.1:0").unwrap()));
         });
         let (mut sleep, listener) = held.pop().unwrap();
+        fs::remove_file(&odd).unwrap_or_default();
         sleep.kill().unwrap();
         sleep.wait().unwrap();
         let Collected::Complete { data } = &found.changes else {
             unreachable!("{shell:?}: {:?}", found.changes);
         };
-        let told = data.differences.join("\n");
+        let differences = data.differences.join("\n");
         let port = listener.local_addr().unwrap().port();
         for expected in [
             format!("file {} changed", own.path().display()),
+            format!("file {} is new", FilePath::from(odd.to_str().unwrap())),
             format!("process {} (sleep) started", sleep.id()),
             format!("tcp 127.0.0.1 port {port} began to listen"),
         ] {
-            assert!(told.contains(&expected), "{shell:?}: {expected}: {told}");
+            assert!(
+                differences.contains(&expected),
+                "{shell:?}: {expected}: {differences}"
+            );
         }
         assert!(data.files > 50 && data.processes > 0, "{shell:?}: {data:?}");
     }
@@ -458,7 +567,7 @@ fn a_directory_that_is_named_is_looked_at_on_a_mount_of_its_own_too() {
                 .data()
                 .unwrap()
                 .iter()
-                .map(|f| f.path.as_str())
+                .map(|f| f.path.as_text())
                 .collect();
             assert_eq!(files, [tool.as_str()], "{shell:?} {under:?}");
         }

@@ -2,63 +2,75 @@
 //!
 //! `MODE UID GID SIZE PATH` is a file, `- PATH` says that there is none. `=DIGEST` and `>TARGET`
 //! speak of the file before them, or of the one that a line with a path alone has named since;
-//! `=DIGEST PATH` says itself which one it means. `^XATTR` is the attribute `security.capability` of the
+//! `=DIGEST PATH` says itself which one it means. `~TARGET` is `>TARGET` as escaped text. `^XATTR` is the attribute `security.capability` of the
 //! file before it in hexadecimal, empty when it has none.
 
 use std::collections::BTreeMap;
 
 use super::{
-    line::{Parsed, number},
+    line::{Parsed, number_of},
     proc,
 };
 use crate::{
     collected::Collected,
+    gap::{Attribute, Gap, GapKind},
+    gaps::Gaps,
     model::{FileEntry, FileKind},
-    request::{FileSelector, InventoryRequest},
+    path::FilePath,
+    request::{FileSelector, InventoryRequest, MAX_DIGEST},
+    wire::{decode_path, escaped_text},
 };
 
 /// Length of a SHA-256 digest in hexadecimal.
 const DIGEST: usize = 64;
 
-pub(super) fn files(lines: &[String]) -> Parsed<Vec<FileEntry>> {
+pub(super) fn files(lines: &[&[u8]]) -> Parsed<Vec<FileEntry>> {
     let mut found: Vec<FileEntry> = Vec::new();
-    let mut named: BTreeMap<&str, Contents> = BTreeMap::new();
-    let (mut current, mut unreadable) = (None::<&str>, 0);
+    let mut named: BTreeMap<FilePath, Contents> = BTreeMap::new();
+    let (mut current, mut unreadable) = (None::<FilePath>, 0);
     for line in lines {
-        let read = match line.split_at_checked(1) {
-            Some(("/", _)) => {
-                current = Some(line);
-                true
+        let line = *line;
+        let read = match line.split_first() {
+            Some((b'/' | b'\\', _)) => {
+                current = decode_path(line);
+                current.is_some()
             }
-            Some((">", link)) => match (current, found.last_mut()) {
-                (Some(path), _) => {
-                    named.entry(path).or_default().link(link);
-                    true
-                }
-                (None, Some(last)) => {
-                    link.clone_into(&mut last.link);
-                    true
-                }
-                (None, None) => false,
-            },
-            Some(("=", text)) => {
-                let (digest, path) = match text.split_once(' ') {
-                    Some((digest, path)) => (digest, Some(path)),
-                    None => (text, current),
+            Some((mark @ (b'>' | b'~'), text)) => {
+                let target = match mark {
+                    b'>' => Some(FilePath::from_bytes(text)),
+                    _ => escaped_text(text),
                 };
-                match (is_digest(digest), path, found.last_mut()) {
-                    (true, Some(path), _) => {
+                match (target, &current, found.last_mut()) {
+                    (Some(target), Some(path), _) => {
+                        named.entry(path.clone()).or_default().link(target);
+                        true
+                    }
+                    (Some(target), None, Some(last)) => {
+                        last.link = target;
+                        true
+                    }
+                    _ => false,
+                }
+            }
+            Some((b'=', text)) => {
+                let (digest, path) = match text.iter().position(|byte| *byte == b' ') {
+                    Some(space) => (&text[..space], decode_path(&text[space + 1..])),
+                    None => (text, current.clone()),
+                };
+                let placed = text.len() == digest.len() || path.is_some();
+                match (is_digest(digest).filter(|_| placed), path, found.last_mut()) {
+                    (Some(digest), Some(path), _) => {
                         named.entry(path).or_default().digest(digest);
                         true
                     }
-                    (true, None, Some(last)) => {
+                    (Some(digest), None, Some(last)) => {
                         digest.clone_into(&mut last.digest);
                         true
                     }
                     _ => false,
                 }
             }
-            Some(("^", text)) => {
+            Some((b'^', text)) => {
                 let last = found.last_mut().filter(|_| current.is_none());
                 match (last, capabilities(text)) {
                     (Some(last), Some(capabilities)) => {
@@ -84,8 +96,7 @@ pub(super) fn files(lines: &[String]) -> Parsed<Vec<FileEntry>> {
 #[derive(Default)]
 struct Contents {
     digest: String,
-    link: String,
-    lines: usize,
+    link: FilePath,
     doubtful: bool,
 }
 
@@ -93,35 +104,23 @@ impl Contents {
     fn digest(&mut self, text: &str) {
         self.doubtful |= !self.digest.is_empty() && self.digest != text;
         text.clone_into(&mut self.digest);
-        self.lines += 1;
     }
 
-    fn link(&mut self, text: &str) {
-        self.doubtful |= !self.link.is_empty() && self.link != text;
-        text.clone_into(&mut self.link);
-        self.lines += 1;
+    fn link(&mut self, target: FilePath) {
+        self.doubtful |= !self.link.is_empty() && self.link != target;
+        self.link = target;
     }
 }
 
-/// Gives each file what was said of its path. Names that differ only in bytes that a line cannot
-/// show are one path here: unless something was said for each of them, nothing is given.
-fn give(found: &mut [FileEntry], named: &BTreeMap<&str, Contents>) {
-    let mut entries: BTreeMap<&str, usize> = BTreeMap::new();
-    for path in found.iter().map(|entry| entry.path.as_str()) {
-        if let Some((path, _)) = named.get_key_value(path) {
-            *entries.entry(path).or_default() += 1;
-        }
+/// Gives each file what was said of its path, unless that contradicts itself.
+fn give(found: &mut [FileEntry], named: &BTreeMap<FilePath, Contents>) {
+    if named.is_empty() {
+        return;
     }
     for entry in found {
-        let path = entry.path.as_str();
-        let Some(contents) = named.get(path) else {
+        let Some(contents) = named.get(&entry.path).filter(|c| !c.doubtful) else {
             continue;
         };
-        let shown_whole = !path.contains(['?', char::REPLACEMENT_CHARACTER]);
-        let sure = shown_whole || entries.get(path) == Some(&contents.lines);
-        if contents.doubtful || !sure {
-            continue;
-        }
         match entry.kind {
             FileKind::File => entry.digest.clone_from(&contents.digest),
             FileKind::Symlink => entry.link.clone_from(&contents.link),
@@ -132,11 +131,11 @@ fn give(found: &mut [FileEntry], named: &BTreeMap<&str, Contents>) {
 
 /// Names of capabilities in a `security.capability`, permitted or inheritable; see `struct vfs_cap_data` in
 /// `linux/capability.h`.
-fn capabilities(hex: &str) -> Option<Vec<String>> {
+fn capabilities(hex: &[u8]) -> Option<Vec<String>> {
     if hex.is_empty() {
         return Some(Vec::new());
     }
-    let pairs = hex.as_bytes().chunks(2);
+    let pairs = hex.chunks(2);
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     let bytes: Vec<u8> = pairs.map(byte).collect::<Option<_>>()?;
     let words: Vec<u64> = bytes
@@ -154,78 +153,67 @@ fn capabilities(hex: &str) -> Option<Vec<String>> {
     Some(proc::capability_names(mask))
 }
 
-/// Says how much of what is in files was asked for and is not here.
+/// Adds a gap for each file of which something was asked for and is not here.
 pub(super) fn without_contents(
     files: Collected<Vec<FileEntry>>,
     request: &InventoryRequest,
 ) -> Collected<Vec<FileEntry>> {
-    let count = |asks: fn(&FileSelector) -> bool, only: fn(&mut FileSelector)| {
-        let asked = request.files.iter().filter(|s| asks(s)).cloned();
-        let asked: Vec<FileSelector> = asked
-            .map(|mut s| {
-                only(&mut s);
-                s
-            })
-            .collect();
-        let missing = |entry: &&FileEntry| asked.iter().any(|s| s.misses(entry));
-        files.data().into_iter().flatten().filter(missing).count() as u64
-    };
-    let digests = count(|s| s.digest, |s| s.capabilities = false);
-    let capabilities = count(|s| s.capabilities, |s| s.digest = false);
-    let missing: Vec<(u64, String)> = [
-        (
-            digests,
-            "files without a digest: not readable, changed while they were read, or too large",
-        ),
-        (
-            capabilities,
-            "files whose capabilities are not known: only strategies with a probe read them",
-        ),
-    ]
-    .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| (count, format!("{count} {what}")))
-    .collect();
-    if missing.is_empty() {
-        return files;
-    }
-    let (data, mut reasons, mut unreadable) = match files {
-        Collected::Complete { data } => (data, vec![], 0),
-        Collected::Partial {
-            data,
-            reasons,
-            unreadable,
-        } => (data, reasons, unreadable),
+    let (data, mut gaps) = match files {
+        Collected::Complete { data } => (data, Gaps::default()),
+        Collected::Partial { data, gaps } => (data, gaps),
         other => return other,
     };
-    for (count, reason) in missing {
-        unreadable = unreadable.saturating_add(count);
-        reasons.push(reason);
+    let asking = |asks: fn(&FileSelector) -> bool, only: fn(&mut FileSelector)| {
+        let mut asked: Vec<FileSelector> = request.files.clone();
+        asked.retain(asks);
+        asked.iter_mut().for_each(only);
+        asked
+    };
+    let digests = asking(|s| s.digest, |s| s.capabilities = false);
+    let capabilities = asking(|s| s.capabilities, |s| s.digest = false);
+    for entry in &data {
+        if digests.iter().any(|s| s.misses(entry)) {
+            let too_large = u64::try_from(entry.size).is_ok_and(|size| size > MAX_DIGEST);
+            let gap = if too_large {
+                Gap::new(GapKind::OverLimit).with_note("larger than what is read")
+            } else {
+                Gap::new(GapKind::Unknown)
+                    .with_note("not readable, not read, or changed while they were read")
+            };
+            gaps.add(gap.at(entry.path.clone()).of_attribute(Attribute::Digest));
+        }
+        if capabilities.iter().any(|s| s.misses(entry)) {
+            let gap = Gap::new(GapKind::Unsupported)
+                .with_note("not known: only strategies with a probe read them");
+            gaps.add(
+                gap.at(entry.path.clone())
+                    .of_attribute(Attribute::Capabilities),
+            );
+        }
     }
-    Collected::Partial {
-        data,
-        reasons,
-        unreadable,
-    }
+    Collected::with_gaps(data, gaps)
 }
 
-fn is_digest(text: &str) -> bool {
-    text.len() == DIGEST && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+fn is_digest(text: &[u8]) -> Option<&str> {
+    let hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let whole = text.len() == DIGEST && text.iter().all(hex);
+    std::str::from_utf8(text).ok().filter(|_| whole)
 }
 
-fn file(line: &str) -> Option<FileEntry> {
-    if let Some(path) = line.strip_prefix("- ") {
+fn file(line: &[u8]) -> Option<FileEntry> {
+    if let Some(path) = line.strip_prefix(b"- ") {
         return Some(FileEntry {
-            path: path.into(),
+            path: decode_path(path)?,
             ..FileEntry::default()
         });
     }
-    let mut fields = line.splitn(5, ' ');
-    let mode = i64::from_str_radix(fields.next()?, 16).ok()?;
+    let mut fields = line.splitn(5, |byte| *byte == b' ');
+    let mode = std::str::from_utf8(fields.next()?).ok()?;
+    let mode = i64::from_str_radix(mode, 16).ok()?;
     let (uid, gid, size) = (
-        number(fields.next()?)?,
-        number(fields.next()?)?,
-        number(fields.next()?)?,
+        number_of(fields.next()?)?,
+        number_of(fields.next()?)?,
+        number_of(fields.next()?)?,
     );
     // File types of inode(7).
     let kind = match mode & 0o170_000 {
@@ -238,9 +226,8 @@ fn file(line: &str) -> Option<FileEntry> {
         0o140_000 => FileKind::Socket,
         _ => return None,
     };
-    let path = fields.next()?;
-    path.starts_with('/').then(|| FileEntry {
-        path: path.into(),
+    Some(FileEntry {
+        path: decode_path(fields.next()?)?,
         exists: true,
         kind,
         mode: mode & 0o7777,
@@ -257,26 +244,27 @@ mod tests {
 
     #[test]
     fn files_keep_their_bits_and_odd_names() {
-        let found = file("8dff 0 42 10 /a b/c").unwrap();
+        let found = file(b"8dff 0 42 10 /a b/c").unwrap();
         assert_eq!(
             (found.kind, found.mode, found.gid),
             (FileKind::File, 0o6777, 42)
         );
         assert_eq!(found.path, "/a b/c");
-        assert!(!file("- /etc/gshadow").unwrap().exists);
+        assert!(!file(b"- /etc/gshadow").unwrap().exists);
         for bad in [
             "",
             "zz 0 0 0 /a",
             "81ed 0 0 0 a",
             "81ed -1 0 0 /a",
             "1ff 0 0 0 /a",
+            "- a",
         ] {
-            assert!(file(bad).is_none(), "{bad:?}");
+            assert!(file(bad.as_bytes()).is_none(), "{bad:?}");
         }
     }
 
-    fn lines(text: &str) -> Vec<String> {
-        text.lines().map(str::to_owned).collect()
+    fn lines(text: &str) -> Vec<&[u8]> {
+        text.lines().map(str::as_bytes).collect()
     }
 
     const ONE: &str = "1111111111111111111111111111111111111111111111111111111111111111";
@@ -291,7 +279,7 @@ mod tests {
         let (found, unreadable) = files(&lines(&text));
         let seen: Vec<_> = found
             .iter()
-            .map(|f| (f.path.as_str(), f.digest.as_str(), f.link.as_str()))
+            .map(|f| (f.path.as_text(), f.digest.as_str(), f.link.as_text()))
             .collect();
         let expected = [
             ("/a", ONE, ""),
@@ -305,13 +293,39 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_of_one_of_two_files_with_the_same_name_is_given_to_none() {
-        let text = format!("81ed 0 0 1 /a?b\n81ed 0 0 1 /a?b\n={ONE} /a?b\n");
+    fn names_that_differ_in_one_byte_are_two_files_with_contents_of_their_own() {
+        let text = [
+            b"89ed 0 0 1 /bin/su\xff\n81ed 0 0 1 /bin/su\xfe\n81ed 0 0 1 \\/a\\x0ab\n=",
+            ONE.as_bytes(),
+            b" /bin/su\xfe\n=",
+            TWO.as_bytes(),
+            b" \\/a\\x0ab\n\\/l\\x0a\n~x\\x0ay\na1ff 0 0 1 \\/l\\x0a",
+        ]
+        .concat();
+        let lines: Vec<&[u8]> = text.split(|b| *b == b'\n').collect();
+        let (found, unreadable) = files(&lines);
+        let seen: Vec<_> = found
+            .iter()
+            .map(|f| {
+                let path = f.path.to_bytes().into_owned();
+                (path, f.mode, &*f.digest, f.link.as_text())
+            })
+            .collect();
+        let expected = [
+            (b"/bin/su\xff".to_vec(), 0o4755, "", ""),
+            (b"/bin/su\xfe".to_vec(), 0o755, ONE, ""),
+            (b"/a\nb".to_vec(), 0o755, TWO, ""),
+            (b"/l\n".to_vec(), 0o777, "", r"x\x0ay"),
+        ];
+        assert_eq!(seen, expected);
+        assert_eq!(unreadable, 0);
+    }
+
+    #[test]
+    fn two_digests_of_one_path_are_given_to_none() {
+        let text = format!("81ed 0 0 1 /a\n={ONE} /a\n={TWO} /a\n");
         let (found, _) = files(&lines(&text));
-        assert!(found.iter().all(|f| f.digest.is_empty()), "{found:?}");
-        let text = format!("81ed 0 0 1 /a?b\n81ed 0 0 1 /a?b\n={ONE} /a?b\n={TWO} /a?b\n");
-        let (found, _) = files(&lines(&text));
-        assert!(found.iter().all(|f| f.digest.is_empty()), "{found:?}");
+        assert!(found[0].digest.is_empty(), "{found:?}");
     }
 
     #[test]
@@ -327,10 +341,13 @@ mod tests {
         let data = files(&lines(&text)).0;
         let all = Collected::Complete { data };
         assert_eq!(without_contents(all.clone(), &request(false)), all);
-        let Collected::Partial { unreadable, .. } = without_contents(all, &request(true)) else {
+        let Collected::Partial { gaps, .. } = without_contents(all, &request(true)) else {
             unreachable!("must be partial");
         };
-        assert_eq!(unreadable, 1);
+        assert_eq!(gaps.total(), 1);
+        let gap = gaps.iter().next().unwrap();
+        assert_eq!(gap.path, Some("/b".into()));
+        assert_eq!(gap.attribute, Some(Attribute::Digest));
     }
 
     #[test]
@@ -343,7 +360,7 @@ mod tests {
             .iter()
             .map(|f| {
                 (
-                    f.path.as_str(),
+                    f.path.as_text(),
                     f.capabilities.join(","),
                     f.capabilities_known,
                 )
@@ -367,24 +384,20 @@ mod tests {
             ..InventoryRequest::default()
         };
         let all = Collected::Complete { data: found };
-        let Collected::Partial {
-            unreadable,
-            reasons,
-            ..
-        } = without_contents(all, &request)
-        else {
+        let Collected::Partial { gaps, .. } = without_contents(all, &request) else {
             unreachable!("must be partial");
         };
-        assert_eq!(unreadable, 3);
-        assert!(reasons[0].contains("capabilities"), "{reasons:?}");
+        assert_eq!(gaps.total(), 3);
+        assert!(gaps.to_string().contains("capabilities"), "{gaps}");
     }
 
     proptest::proptest! {
         #[test]
         fn hostile_lines_never_panic_and_give_no_digest_that_was_not_sent(
-            text in proptest::collection::vec("[-=>/^ a-f0-9?81]{0,90}|\\^0[123]0000[0-9a-f]{0,42}|=[0-9a-f]{64}( /[ab?])?|81ed 0 0 1 /[ab?]|/[ab?]|>[a-z/]{0,3}", 0..30)
+            text in proptest::collection::vec("[-=>~/^ a-f0-9?81\\\\]{0,90}|\\^0[123]0000[0-9a-f]{0,42}|=[0-9a-f]{64}( /[ab?])?|81ed 0 0 1 /[ab?]|/[ab?]|>[a-z/]{0,3}", 0..30)
         ) {
-            let (found, unreadable) = files(&text);
+            let lines: Vec<&[u8]> = text.iter().map(String::as_bytes).collect();
+            let (found, unreadable) = files(&lines);
             proptest::prop_assert!(found.len() as u64 + unreadable <= text.len() as u64);
             for entry in found.iter().filter(|f| !f.digest.is_empty()) {
                 let sent = format!("={}", entry.digest);

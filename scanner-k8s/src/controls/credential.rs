@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -13,6 +13,7 @@ use scanner_core::{
     plan::PlannedControl,
     report::AuditCheck,
 };
+use tokio::time::Instant;
 
 use crate::{
     api::{

@@ -40,9 +40,9 @@ pub(crate) fn side_effects(scope: &ScanScope) -> Vec<AuditCheck> {
 
 /// What is reported of the target's inside, and whether it is more than that nothing changed.
 fn inside(changes: Option<&Collected<Changes>>) -> (bool, Vec<String>) {
-    let (data, reasons) = match changes {
-        Some(Collected::Complete { data }) => (data, &[][..]),
-        Some(Collected::Partial { data, reasons, .. }) => (data, reasons.as_slice()),
+    let (data, gaps) = match changes {
+        Some(Collected::Complete { data }) => (data, None),
+        Some(Collected::Partial { data, gaps }) => (data, Some(gaps)),
         Some(Collected::Unavailable { reason }) => {
             return (
                 true,
@@ -61,11 +61,8 @@ fn inside(changes: Option<&Collected<Changes>>) -> (bool, Vec<String>) {
         .iter()
         .map(|d| format!("while it was read: {d}"))
         .collect();
-    all.extend(
-        reasons
-            .iter()
-            .map(|reason| format!("not compared: {reason}")),
-    );
+    let gaps = gaps.into_iter().flatten();
+    all.extend(gaps.map(|gap| format!("not compared: {gap}")));
     let reported = !all.is_empty();
     all.push(format!(
         "{} processes, {} listening sockets and {} files of the target compared at the start and the end of \
@@ -86,6 +83,7 @@ mod tests {
     use super::*;
     use crate::pod::snapshot::PodSnapshot;
     use k8s_openapi::api::core::v1::Pod;
+    use scanner_core::inventory::{Gap, GapKind};
     use serde_json::json;
 
     fn pod(generation: i64, restarts: i32, ephemeral: &[&str]) -> PodSnapshot {
@@ -132,8 +130,7 @@ mod tests {
             (
                 Some(Collected::Partial {
                     data,
-                    reasons: vec![reason()],
-                    unreadable: 1,
+                    gaps: Gap::new(GapKind::Unknown).with_note(&reason()).into(),
                 }),
                 "not compared: no stat",
             ),

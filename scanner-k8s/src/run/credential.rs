@@ -1,9 +1,6 @@
 //! The scan's own identity while it lives: who may use it for what, and whether the server was seen to refuse it.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Instant,
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use scanner_core::{
     ControlError, EnforcedControls,
@@ -11,6 +8,7 @@ use scanner_core::{
     target::{Namespace, PodName},
 };
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use crate::api::client::{CanaryClient, ReviewClient, ScanClient, ScanIdentity};
 

@@ -1,10 +1,11 @@
 //! What one scan is: its plan, its names and the parts that its controls and its strategy share.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::{Api, Resource};
 use scanner_core::{ControlError, ScanPlan};
+use tokio::time::Instant;
 
 use super::{credential::Credential, ledger::Ledger, target_watch::TargetWatch};
 use crate::{api::segment::Segment, names::object_name, pod::snapshot::PodSnapshot};

@@ -100,7 +100,7 @@ pub fn compare(image: &Inventory, running: &Inventory) -> Findings {
     }
     let blind = |f: &&&FileEntry| executable(f) && !f.capabilities_known;
     let first = before.values().chain(now.values()).flatten().find(blind);
-    drift.uncompared = first.map(|file| visible(&file.path, SHOWN));
+    drift.uncompared = first.map(|file| visible(file.path.as_text(), SHOWN));
     checks::findings(drift)
 }
 
@@ -116,7 +116,7 @@ fn entries(side: &Inventory) -> BTreeMap<&str, Vec<&FileEntry>> {
     let mut found: BTreeMap<&str, Vec<&FileEntry>> = BTreeMap::new();
     let there = side.files.data().into_iter().flatten().filter(|f| f.exists);
     for file in there {
-        found.entry(&file.path).or_default().push(file);
+        found.entry(file.path.as_text()).or_default().push(file);
     }
     found
 }
@@ -158,9 +158,8 @@ impl<'a> SideView<'a> {
 fn coverage<T>(side: &str, section: &Collected<T>, unseen: &mut Vec<String>) {
     match section {
         Collected::Complete { .. } => {}
-        Collected::Partial { reasons, .. } => {
-            let reasons = reasons.iter();
-            unseen.extend(reasons.map(|r| format!("{side}: {}", visible(r, SHOWN))));
+        Collected::Partial { gaps, .. } => {
+            unseen.extend(gaps.iter().map(|gap| format!("{side}: {gap}")));
         }
         Collected::Unavailable { reason } => {
             unseen.push(format!("{side}: {}", visible(reason, SHOWN)));
@@ -182,7 +181,7 @@ struct Over<'a> {
 
 impl<'a> Over<'a> {
     fn new(mounts: &[&'a Mount]) -> Self {
-        let mut targets: Vec<&str> = mounts.iter().map(|m| m.target.as_str()).collect();
+        let mut targets: Vec<&str> = mounts.iter().map(|m| m.target.as_text()).collect();
         targets.retain(|target| *target != "/");
         targets.sort_unstable();
         targets.dedup();
@@ -228,7 +227,7 @@ impl<'a> Over<'a> {
         for target in &self.targets {
             if !known(target) {
                 let shown = visible(target, SHOWN);
-                let of = mounts.iter().find(|m| m.target == *target);
+                let of = mounts.iter().find(|m| m.target.as_text() == *target);
                 let fstype = of.map_or("", |m| m.fstype.as_str());
                 drift
                     .mounts
@@ -264,10 +263,10 @@ fn resolved(path: &str, image: &BTreeMap<&str, Vec<&FileEntry>>) -> String {
         match link.filter(|f| f.kind == FileKind::Symlink && !f.link.is_empty()) {
             Some(link) if links > 0 => {
                 links -= 1;
-                if link.link.starts_with('/') {
+                if link.link.as_text().starts_with('/') {
                     done.clear();
                 }
-                todo.extend(link.link.split('/').rev().map(str::to_owned));
+                todo.extend(link.link.as_text().split('/').rev().map(str::to_owned));
             }
             _ => done = next,
         }

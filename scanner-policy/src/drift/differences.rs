@@ -31,14 +31,14 @@ pub(super) struct Differences {
 
 /// Whether the kernel or a loader runs it: an execute bit, or the name of a shared library.
 pub(super) fn executable(file: &FileEntry) -> bool {
-    let name = file.path.rsplit('/').next().unwrap_or_default();
+    let name = file.path.file_name();
     let library = name.split('.').skip(1).any(|part| part == "so");
     file.kind == FileKind::File && (file.mode & 0o111 != 0 || library)
 }
 
 /// Whether a link stands where programs are looked for.
 fn command(file: &FileEntry) -> bool {
-    let dir = file.path.rsplit('/').nth(1).unwrap_or_default();
+    let dir = file.path.as_text().rsplit('/').nth(1).unwrap_or_default();
     file.kind == FileKind::Symlink && matches!(dir, "bin" | "sbin")
 }
 
@@ -47,9 +47,9 @@ fn is_device(file: &FileEntry) -> bool {
 }
 
 fn described(file: &FileEntry) -> String {
-    let path = visible(&file.path, SHOWN);
+    let path = visible(file.path.as_text(), SHOWN);
     match file.kind {
-        FileKind::Symlink => format!("{path} -> {}", visible(&file.link, SHOWN)),
+        FileKind::Symlink => format!("{path} -> {}", visible(file.link.as_text(), SHOWN)),
         FileKind::Directory => format!("{path}/"),
         _ => format!(
             "{path} (mode {:o}, {}:{}, {} bytes)",
@@ -87,7 +87,7 @@ impl Differences {
     }
 
     pub(super) fn changed(&mut self, was: &FileEntry, is: &FileEntry) {
-        let path = visible(&is.path, SHOWN);
+        let path = visible(is.path.as_text(), SHOWN);
         if was.kind != is.kind {
             let text = format!("{path}: was {:?}, is {}", was.kind, described(is));
             if is_device(is) {
@@ -113,7 +113,10 @@ impl Differences {
                 self.contents(runs, text);
             }
             FileKind::Symlink if was.link != is.link => {
-                let (now, then) = (visible(&is.link, SHOWN), visible(&was.link, SHOWN));
+                let (now, then) = (
+                    visible(is.link.as_text(), SHOWN),
+                    visible(was.link.as_text(), SHOWN),
+                );
                 let text = format!("{path}: leads to {now}, to {then} in the image");
                 if command(is) {
                     self.executables_changed.push(text);
@@ -153,7 +156,7 @@ impl Differences {
             [] => "none".to_owned(),
             some => visible(&some.join(" "), SHOWN),
         };
-        let path = visible(&is.path, SHOWN);
+        let path = visible(is.path.as_text(), SHOWN);
         let text = format!(
             "{path}: capabilities {}, {} in the image",
             names(is),

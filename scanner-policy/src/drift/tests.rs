@@ -4,8 +4,8 @@ use scanner_core::{
     Verdict,
     finding::{CheckStatus, Findings, Severity},
     inventory::{
-        Collected, ContainerFacts, FileEntry, FileKind, Inventory, Mount, PodFacts, Section,
-        VolumeMountFacts,
+        Collected, ContainerFacts, FileEntry, FileKind, Gap, GapKind, Inventory, Mount, PodFacts,
+        Section, VolumeMountFacts,
     },
 };
 
@@ -206,8 +206,9 @@ fn what_could_not_be_read_is_never_a_pass() {
     let partial = Inventory {
         files: Collected::Partial {
             data: base(),
-            reasons: vec!["1 not readable".into()],
-            unreadable: 1,
+            gaps: Gap::new(GapKind::Unknown)
+                .with_note("1 not readable")
+                .into(),
         },
         ..tree(vec![])
     };
@@ -251,8 +252,9 @@ fn what_a_side_could_not_list_was_neither_added_nor_removed() {
     let partial = |files| Inventory {
         files: Collected::Partial {
             data: files,
-            reasons: vec!["1 not readable".into()],
-            unreadable: 1,
+            gaps: Gap::new(GapKind::Unknown)
+                .with_note("1 not readable")
+                .into(),
         },
         ..tree(vec![])
     };

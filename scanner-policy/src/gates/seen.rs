@@ -25,7 +25,7 @@ pub(super) fn objection(text: impl Into<String>) -> Seen {
 pub(super) fn known<T>(collected: &Collected<T>) -> Result<&T, Seen> {
     let why = match collected {
         Collected::Complete { data } => return Ok(data),
-        Collected::Partial { reasons, .. } => reasons.join("; "),
+        Collected::Partial { gaps, .. } => gaps.to_string(),
         Collected::Unavailable { reason } => reason.clone(),
         Collected::NotRequested => "not collected".into(),
     };

@@ -176,7 +176,7 @@ fn the_verdict_is_that_of_the_thresholds_and_of_a_severity_named_beside_them() {
             Status::Error,
             Some("error.total.max: 0"),
             None,
-            Verdict::Findings,
+            Verdict::Incomplete,
         ),
         (
             Status::Pass,

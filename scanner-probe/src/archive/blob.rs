@@ -7,13 +7,11 @@ use std::{
     path::Path,
 };
 
+use scanner_inventory::FilePath;
 use serde_json::Value;
 
 use super::{bad, other, packing::digest_of};
-use crate::{
-    layers::{clean, escape},
-    tar::Reader,
-};
+use crate::{layers::clean, tar::Reader};
 
 /// Largest index, manifest or configuration in bytes.
 const MAX_JSON: u64 = 8 << 20;
@@ -67,8 +65,8 @@ impl Blobs {
             };
             let twice = ONCE.contains(&name.as_slice()) && parts.contains_key(&name);
             if twice || parts.len() >= MAX_PARTS {
-                let name = escape(&name);
-                let name = name.trim_start_matches('/');
+                let name = FilePath::from_bytes(&name);
+                let name = name.as_text().trim_start_matches('/');
                 return Err(bad(&if twice {
                     format!("it has {name} twice")
                 } else {

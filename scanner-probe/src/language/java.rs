@@ -10,6 +10,8 @@ use std::{
 use flate2::read::DeflateDecoder;
 use rawzip::{CompressionMethod, ReaderAt, ZipEntry, ZipLocator};
 
+use scanner_inventory::FilePath;
+
 use super::{manifest, package::Package};
 use crate::tree::ReadAt;
 
@@ -23,7 +25,7 @@ const MAX_DEPTH: usize = 3;
 const BUFFER: usize = 192 << 10;
 /// How far from its end the directory of an archive is looked for: its comment is no longer.
 const MAX_COMMENT: u64 = 66_000;
-/// Longest name within an archive that is told.
+/// Longest name within an archive that is reported.
 const MAX_NAME: usize = 500;
 
 pub(super) fn is_archive(name: &str) -> bool {
@@ -162,7 +164,7 @@ fn inside<F: FnMut(&str, Package)>(
             }
             let (start, end) = body.compressed_data_range();
             let part = window.part(start, end);
-            let inner = format!("{path}!/{name}");
+            let inner = format!("{path}!/{}", FilePath::from(name));
             if let (Some(part), CompressionMethod::STORE, ..MAX_DEPTH) = (part, method, depth) {
                 inside(&part, &inner, depth + 1, found);
             } else {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::fs::FileType;
-use scanner_inventory::MAX_DIGEST;
+use scanner_inventory::{FilePath, MAX_DIGEST};
 
 use super::{
     Bad, Layers, bad,
@@ -252,8 +252,11 @@ impl Place {
 
 /// The error with the name of the entry that has it.
 fn at(name: &[u8], error: &io::Error) -> io::Error {
-    let name = super::escape(name);
-    let short: String = name.escape_debug().take(200).collect();
+    let short: String = FilePath::from_bytes(name)
+        .as_text()
+        .chars()
+        .take(200)
+        .collect();
     io::Error::new(error.kind(), format!("{short}: {error}"))
 }
 

@@ -85,7 +85,7 @@ impl Inode {
 
     pub(super) fn contents(&self) -> Contents {
         match &self.body {
-            Body::Link(to) => Contents::Link(super::escape(to)),
+            Body::Link(to) => Contents::Link(to.to_vec()),
             Body::File(File {
                 digest: Some(digest),
                 ..

@@ -48,7 +48,7 @@ fn paths(image: &Layers) -> Vec<String> {
     let mut paths = Vec::new();
     let every: Result<(), Errno> = image.inodes.each(inodes::ROOT, b"", |path, id| {
         if !image.inodes.is_directory(id) {
-            paths.push(escape(path));
+            paths.push(FilePath::from_bytes(path).to_text());
         }
         Ok(())
     });
@@ -287,7 +287,7 @@ fn digests_are_those_of_the_uppermost_layer() {
         unreachable!("a digest");
     };
     assert_eq!(all.contents("/b"), Contents::Digest(one));
-    assert_eq!(all.contents("/c"), Contents::Link("etc/a".into()));
+    assert_eq!(all.contents("/c"), Contents::Link(b"etc/a".to_vec()));
     assert_eq!(all.text("/etc/a").unwrap().as_deref(), Some("x"));
     assert_eq!(image(&[&lower]).contents("/b"), Contents::Unknown);
 }

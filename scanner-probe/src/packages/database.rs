@@ -47,7 +47,7 @@ impl From<Bad> for Stop {
 /// The inner error is what is wrong with the database; the outer one is that of who takes the values.
 pub(super) fn ended(file: &dyn ReadAt, read: Result<(), Stop>) -> io::Result<Result<(), Bad>> {
     match read {
-        // What is told of a database that changes is that it does.
+        // A database that changes is reported as such, and as nothing else.
         Ok(()) | Err(Stop::Bad(_)) if !file.is_unchanged() => Ok(Err(Bad::Changed)),
         Ok(()) => Ok(Ok(())),
         Err(Stop::Bad(bad)) => Ok(Err(bad)),

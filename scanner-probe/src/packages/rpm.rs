@@ -16,7 +16,7 @@ use super::{
 };
 use crate::tree::ReadAt;
 
-/// Formats of a database, which its name tells.
+/// Formats of a database, which its name shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     /// Fedora since 33, RHEL since 9.
@@ -50,7 +50,7 @@ const ARCH: u32 = 1022;
 const INT32: u32 = 4;
 const STRING: u32 = 6;
 
-/// What is told of a package.
+/// What is written of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Package {
     name: String,
@@ -60,7 +60,7 @@ pub(super) struct Package {
 }
 
 impl Package {
-    /// What tells it from others, of a size that no database can choose.
+    /// What no other package has, of a size that no database can choose.
     pub(super) fn digest(&self) -> [u8; 32] {
         let parts = [&self.name, &self.version, &self.arch].map(String::as_str);
         Sha256::digest(parts.join("\n")).into()

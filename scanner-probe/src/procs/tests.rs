@@ -12,7 +12,7 @@ fn lines(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn values_are_told_by_their_shape_alone() {
+fn values_are_known_by_their_shape_alone() {
     let text = "A=\0KEY=AKIA0123456789ABCDEF\0URL=postgres://u:p@h/d\0none\0X\nY=1\0";
     assert_eq!(
         lines(text),
@@ -51,29 +51,29 @@ fn of_a_table_of_connections_only_those_that_listen_are_listeners() {
     let at = listener.local_addr().unwrap();
     let _connection = std::net::TcpStream::connect(at).unwrap();
     let port = format!(":{:04X} ", at.port());
-    let told = |listening| {
+    let written = |listening| {
         let mut out = Vec::new();
         sockets(std::process::id(), listening, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         let ours = text.lines().filter(|row| row.contains(&port));
         ours.map(str::to_owned).collect::<Vec<_>>()
     };
-    let listening = told(true);
+    let listening = written(true);
     assert_eq!(listening.len(), 1, "{listening:?}");
     assert!(listening[0].contains(" 0A "), "{listening:?}");
-    assert!(told(false).len() >= 3);
+    assert!(written(false).len() >= 3);
 }
 
 proptest! {
     #[test]
-    fn no_value_is_in_what_is_told(
+    fn no_value_is_in_what_is_written(
         pairs in proptest::collection::vec(("[A-Z\n\r@! ]{0,8}", "[^\0A-Z0-9 ]{6,12}"), 0..8)
     ) {
         let pair = |(name, value): &(String, String)| format!("{name}={value}\0");
         let text = pairs.iter().map(pair).collect::<Vec<_>>().concat();
-        let told = lines(&text);
-        prop_assert_eq!(told.len(), pairs.len());
-        for (line, (_, value)) in told.iter().zip(&pairs) {
+        let written = lines(&text);
+        prop_assert_eq!(written.len(), pairs.len());
+        for (line, (_, value)) in written.iter().zip(&pairs) {
             prop_assert!(!line.contains(value.as_str()), "{line}");
             let mut fields = line.splitn(3, ' ');
             prop_assert_eq!(fields.next().and_then(|n| n.parse().ok()), Some(value.len()));

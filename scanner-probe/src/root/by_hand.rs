@@ -20,11 +20,11 @@ const PROC_ROOT: u64 = 1;
 const PROC: i128 = 0x9fa0;
 
 /// Opens `path` of the root `dir`. With `NOFOLLOW` a link at its end is not followed.
-pub(super) fn resolve(dir: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+pub(super) fn resolve(dir: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
     let here = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut left = parts(path.as_bytes());
+    let mut left = parts(path);
     // Whatever has a slash at its end is a directory.
-    let follow = !flags.contains(OFlags::NOFOLLOW) || path.ends_with('/');
+    let follow = !flags.contains(OFlags::NOFOLLOW) || path.ends_with(b"/");
     let mut passed: Vec<OwnedFd> = Vec::new();
     let mut links = 0;
     while let Some(part) = left.pop() {

@@ -9,9 +9,9 @@ use rustix::{
     fs::{FileType, OFlags, fstat},
     io::Errno,
 };
-use scanner_inventory::FileSelector;
+use scanner_inventory::{FilePath, FileSelector};
 
-use super::{MAX_NAMES, MAX_TEXT, Root, split};
+use super::{MAX_NAMES, MAX_TEXT, Root, bytes, split};
 use crate::{
     contents,
     tree::{Contents, Meta, ReadAt, Tree, meta},
@@ -41,16 +41,16 @@ impl Tree for Root {
 
     fn contents(&self, path: &str) -> Contents {
         let (parent, name) = split(path);
-        match self.resolve(parent, OFlags::PATH) {
-            Ok(dir) => self.contents.of(dir.as_fd(), name),
-            Err(_) => Contents::Unknown,
+        match (self.resolve(parent, OFlags::PATH), bytes(name)) {
+            (Ok(dir), Ok(name)) => self.contents.of(dir.as_fd(), &*name),
+            _ => Contents::Unknown,
         }
     }
 
     fn capability(&self, path: &str) -> Option<Vec<u8>> {
         let (parent, name) = split(path);
         let dir = self.resolve(parent, OFlags::PATH).ok()?;
-        contents::capability(dir.as_fd(), name)
+        contents::capability(dir.as_fd(), &*bytes(name).ok()?)
     }
 
     fn open(&self, path: &str) -> Result<Option<Box<dyn ReadAt + '_>>, Errno> {
@@ -81,9 +81,10 @@ impl Tree for Root {
             if names.len() >= MAX_NAMES {
                 return Err(Errno::FBIG);
             }
-            let name = entry?.file_name().to_string_lossy().into_owned();
-            if name != "." && name != ".." {
-                names.push(name);
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") {
+                names.push(FilePath::from_bytes(name).to_text());
             }
         }
         names.sort();

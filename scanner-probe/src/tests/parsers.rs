@@ -3,6 +3,8 @@
 
 use proptest::prelude::*;
 
+use scanner_inventory::FilePath;
+
 use super::*;
 
 /// Bytes that look a little like what is parsed.
@@ -54,7 +56,7 @@ proptest! {
             Section::Packages,
         ];
         let found = look(dir.path(), &request(&sections, vec![]));
-        // What was not understood is told, and never posed as a line of the protocol.
+        // What was not understood is reported, and never posed as a line of the protocol.
         if let Some(users) = found.users.data() {
             let lines = String::from_utf8_lossy(&texts[0]).lines().filter(|l| !l.is_empty()).count();
             prop_assert!(users.len() <= lines);
@@ -66,7 +68,7 @@ proptest! {
     }
 
     #[test]
-    fn hostile_names_are_told_one_line_each(
+    fn hostile_names_are_read_as_they_are(
         names in proptest::collection::btree_set(proptest::collection::vec(1..=255u8, 1..12), 1..12)
     ) {
         use std::os::unix::ffi::OsStrExt as _;
@@ -83,7 +85,7 @@ proptest! {
         prop_assert!(matches!(found.files, Collected::Complete { .. }), "{:?}", found.files);
         let mut expected: Vec<String> = names
             .iter()
-            .map(|n| format!("/{}", String::from_utf8_lossy(n).replace('\n', "?")))
+            .map(|n| FilePath::from_bytes(&[&b"/"[..], n].concat()).to_text())
             .collect();
         expected.sort();
         let mut seen = paths(&found);

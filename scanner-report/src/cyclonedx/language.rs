@@ -29,7 +29,7 @@ fn component(same: &[&LanguagePackage], number: u32) -> Value {
     let (group, name) = group(package);
     let places = same.iter().take(MAX_PLACES);
     let places: Vec<Value> = places
-        .map(|p| json!({ "location": visible(&p.path, 1000) }))
+        .map(|p| json!({ "location": visible(p.path.as_text(), 1000) }))
         .collect();
     let mut component = json!({
         "type": "library",

@@ -189,9 +189,10 @@ fn a_pass_that_reaches_less_is_not_fixed() {
 
 #[test]
 fn less_coverage_is_seeing_less_and_more_is_not() {
-    let partial = |unreadable| Coverage::Partial {
-        reasons: vec!["not readable by this user".into()],
-        unreadable,
+    let partial = |count| {
+        let mut gaps = Gaps::default();
+        gaps.add_counted(Gap::new(GapKind::NotReadable), count);
+        Coverage::Partial { gaps }
     };
     let states = [
         Some(Coverage::Complete),

@@ -80,8 +80,7 @@ fn only_a_scan_of_all_is_complete() {
     partial.coverage.insert(
         Section::Files,
         Coverage::Partial {
-            reasons: vec!["/srv is not readable".into()],
-            unreadable: 1,
+            gaps: Gap::new(GapKind::NotReadable).at("/srv").into(),
         },
     );
     // A check that has all it asks about is not concerned.

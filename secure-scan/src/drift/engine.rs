@@ -72,6 +72,7 @@ mod tests {
         let context = Evaluation::on(jiff::civil::date(2026, 1, 31));
         let found = engine.evaluate(&Inventory::default(), &context);
         assert!(found.results.iter().all(|result| !result.looked()));
+        assert_eq!(found.results[0].message, "the image was not read");
         let read = engine.image_reader();
         let _ = read.evaluate(&Inventory::default(), &context);
         assert!(engine.keep_image());

@@ -260,8 +260,14 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_has_neither_a_pod_nor_processes() {
-        assert_eq!(ABSENT[0], Section::Pod);
+    fn a_directory_has_neither_a_pod_nor_processes_and_a_process_has_no_pod() {
         assert_eq!(ABSENT[1..], Section::OF_PROCESSES);
+        let absent = |source: Source| {
+            let agent = Agent::new(source.open(false).unwrap(), Duration::ZERO);
+            agent.absent().to_vec()
+        };
+        assert_eq!(absent(Source::Directory("/".into())), ABSENT);
+        let own = Source::Process(std::process::id());
+        assert_eq!(absent(own), [Section::Pod]);
     }
 }

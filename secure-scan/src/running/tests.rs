@@ -50,10 +50,13 @@ async fn a_timeout_around_a_scan_leaves_nothing_behind() {
     let released = Arc::new(AtomicBool::new(false));
     let running = start(LONG, SHORT, Arc::clone(&released));
     let stop = running.stop();
+    let began = tokio::time::Instant::now();
     let waited = tokio::time::timeout(Duration::from_secs(1), running.into_future()).await;
     assert!(waited.is_err());
     stop.ended().await;
     assert!(released.load(Ordering::SeqCst));
+    // Left to itself it would have gone on for an hour.
+    assert!(began.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,6 +95,18 @@ async fn a_scan_that_has_created_nothing_leaves_nothing() {
     let left = running.stop().within(SHORT, "SIGTERM").await.unwrap_err();
     assert_eq!((left.objects.len(), left.removed_by), (0, None));
     assert!(left.to_string().contains("has created nothing"), "{left}");
+}
+
+#[test]
+fn what_would_be_left_begins_with_the_first_control() {
+    let (stop, control) = Stop::new(&plan());
+    let objects = |stage| {
+        control.progress().stage(stage);
+        stop.would_leave().objects.len()
+    };
+    assert_eq!(objects(Stage::Gate), 0);
+    assert_eq!(objects(Stage::Enforce), 1);
+    assert_eq!(objects(Stage::VerifyRelease), 1);
 }
 
 #[tokio::test(start_paused = true)]

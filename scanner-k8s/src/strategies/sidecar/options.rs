@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use scanner_core::{
     Remedy,
-    inventory::{Coverage, Section},
+    inventory::{Coverage, Gap, GapKind, Section},
 };
 
 use crate::pod::{
@@ -52,10 +52,9 @@ pub(super) fn note_as_root(coverage: &mut BTreeMap<Section, Coverage>) {
     let note = "only root may read it: a scan as root would, where the namespace allows that";
     for coverage in coverage.values_mut() {
         match coverage {
-            Coverage::Partial {
-                reasons,
-                unreadable: 1..,
-            } => reasons.push(note.into()),
+            Coverage::Partial { gaps } if gaps.total() > 0 => {
+                gaps.add_counted(Gap::new(GapKind::Unknown).with_note(note), 0);
+            }
             Coverage::Unavailable { reason } if reason.contains("Permission denied") => {
                 *reason = format!("{reason}; {note}");
             }
@@ -102,6 +101,8 @@ pub(super) fn as_root(level: PodSecurity) -> Result<ProbeContext, SidecarRefusal
 
 #[cfg(test)]
 mod tests {
+    use scanner_core::inventory::Gaps;
+
     use super::*;
 
     #[test]
@@ -110,8 +111,11 @@ mod tests {
             reason: text.into(),
         };
         let partial = |unreadable| Coverage::Partial {
-            reasons: vec!["some".into()],
-            unreadable,
+            gaps: {
+                let mut gaps = Gaps::default();
+                gaps.add_counted(Gap::new(GapKind::NotReadable), unreadable);
+                gaps
+            },
         };
         let mut all: BTreeMap<Section, Coverage> = [
             (Section::Files, partial(3)),

@@ -50,7 +50,7 @@ pub(super) fn values(file: &dyn ReadAt, most: usize, take: Take<'_>) -> Result<(
                     let length = usize::try_from(length).map_err(|_| Bad::Format)?;
                     table.chain(first, length.min(most), &mut value)?;
                 }
-                // Nothing that rpm makes: told as a package that cannot be read.
+                // Nothing that rpm makes: reported as a package that cannot be read.
                 _ => {}
             }
             take(&value).map_err(Stop::Taker)?;

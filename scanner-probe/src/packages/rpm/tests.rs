@@ -86,7 +86,7 @@ fn header(tags: &[(u32, &[u8])]) -> Vec<u8> {
 }
 
 #[test]
-fn a_header_tells_its_package_on_one_line_for_each_field() {
+fn a_header_is_written_with_one_line_for_each_field() {
     let tags: [(u32, &[u8]); 4] = [
         (NAME, b"evil\nP:other"),
         (VERSION, b"1\r"),
@@ -116,7 +116,7 @@ fn a_text_that_is_longer_than_a_name_can_be_is_no_package() {
 }
 
 #[test]
-fn a_database_that_is_cut_anywhere_is_told() {
+fn a_database_that_is_cut_anywhere_is_reported() {
     let whole = database();
     let (found, ended) = read(whole.clone());
     assert_eq!((found.len(), ended), (3, Ok(())));
@@ -183,7 +183,7 @@ fn leaf(key: u8, row: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn rows_that_come_a_second_time_are_told() {
+fn rows_that_come_a_second_time_are_reported() {
     let schema = [
         Ok(&b"table"[..]),
         Ok(b"Packages"),

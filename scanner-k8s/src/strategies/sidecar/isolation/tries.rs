@@ -1,12 +1,9 @@
 //! Conversations with the canary: which addresses answer from inside the pod.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use scanner_core::{ControlError, Remedy};
+use tokio::time::Instant;
 
 use crate::{api::exec::ExecStream, strategies::sidecar::canary::ANSWER};
 

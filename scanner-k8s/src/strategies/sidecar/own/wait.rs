@@ -1,13 +1,11 @@
 //! Waiting for the scan's own pod: for what it comes to, why it does not, and its end.
 
-use std::{
-    sync::atomic::Ordering,
-    time::{Duration, Instant},
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use scanner_core::{ControlError, Remedy};
+use tokio::time::Instant;
 
 use super::{ScanPod, left::Left};
 use crate::api::call::{CallError, CallErrorKind, call};

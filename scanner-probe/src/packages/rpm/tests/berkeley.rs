@@ -122,7 +122,7 @@ fn packages_are_read_wherever_their_bytes_are() {
 }
 
 #[test]
-fn a_table_that_is_cut_or_not_plain_is_told() {
+fn a_table_that_is_cut_or_not_plain_is_reported() {
     for order in ORDERS {
         let whole = order.database();
         for end in 0..whole.len() {

@@ -54,7 +54,7 @@ fn packages_are_read_in_the_order_of_their_slots() {
 }
 
 #[test]
-fn a_database_that_is_cut_or_changed_is_told() {
+fn a_database_that_is_cut_or_changed_is_reported() {
     let whole = three();
     // The last blob is filled up with up to 15 bytes.
     for end in 0..whole.len() - 16 {
