@@ -1,4 +1,4 @@
-//! What a pod's specification and status say of one container, for checks.
+//! Facts of one container from its pod's specification and status, for checks.
 
 mod container;
 

@@ -23,7 +23,7 @@ use kube::{
 use tokio::io::DuplexStream;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt as _};
 
-use super::GenericService;
+use super::service::GenericService;
 
 /// Connects to a server in this process's memory.
 ///
