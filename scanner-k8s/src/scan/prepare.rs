@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
-    ScanPlan, SecurityControl,
+    ScanEngine, ScanPlan, SecurityControl, Target,
     control::ScopeObjects,
-    finding::EngineRef,
     gate::{ExpectedDigest, Gate as _, GateFacts, GateResult},
     inventory::{Collected, PodFacts},
     look::request_of,
-    plan::{Need, PlannedObject, ScanId},
+    plan::{Need, PlannedObject},
     target::PodSelection,
 };
 
@@ -20,21 +20,17 @@ use super::{
     registry,
 };
 use crate::{
-    api::segment::Segment,
+    api::{client::OperatorClient, segment::Segment},
     names::object_name,
     plan::{
-        gate_facts, manifest,
-        preflight::{self, Allowed},
+        gate_facts, manifest, preflight,
         request::{MAX_LEASE, MIN_LEASE, ScanRequest},
         resolve::resolve,
         scan_id::scan_id,
     },
     pod::{facts, snapshot::PodSnapshot},
     run::{scope::ScanScope, scope_objects::Objects},
-    strategies::{
-        approach::{Approach, PlanScope},
-        sidecar::image_target,
-    },
+    strategies::{approach::PlanScope, sidecar::image_target},
 };
 
 /// Identifiers of the shipped controls, which no other control may have.
@@ -59,28 +55,44 @@ pub(super) async fn prepare(
     let fallback = fallback(&request);
     let scan_id = scan_id().map_err(|_| PrepareError::Internal)?;
     let name = object_name(&scan_id);
-    let (target, pod) = match &request.target.pod {
-        PodSelection::Image(image) => {
-            let namespace = request.target.namespace.clone();
-            (image_target(namespace, &name, image)?, None)
-        }
-        PodSelection::Name(_) | PodSelection::Pinned { .. } | PodSelection::Labels(_) => {
-            let (target, pod) = resolve(&operator, &request.target).await?;
-            (target, Some(pod))
-        }
-    };
+    let (target, pod) = target_of(&operator, &request, &name).await?;
     let strategy = request.strategy.clone();
     let approach = registry::approach(&operator, &target, pod.as_ref(), strategy).await?;
     let namespace = target.namespace.as_str();
     let allowed = preflight::ask(&operator, namespace).await?;
     let mut needs: Vec<Need> = approach.needs();
-    let given = request.controls.iter();
-    needs.extend(given.flat_map(|control| needs_of(control.as_ref())));
+    needs.extend(
+        request
+            .controls
+            .iter()
+            .flat_map(|control| needs_of(control.as_ref())),
+    );
     allowed.require(namespace, &needs)?;
     let inventory = request_of(&request.engines);
     let scope = PlanScope::new(&target, &name, &inventory, request.lease_seconds);
-    let mut plan = planned(&scope, scan_id, &request, approach.as_ref(), &allowed);
-    plan.reason = fallback.first().map(|_| FIRST.into());
+    let mut objects = manifest::planned(&target.namespace, &name, "the scan's own identity");
+    objects.extend(approach.objects(&scope));
+    objects.extend(request.controls.iter().flat_map(SecurityControl::objects));
+    let (mut rules, commands) = (approach.rules(&scope), approach.commands(&scope));
+    if allowed.limits() {
+        rules.extend(approach.limits(&scope, &commands));
+    }
+    let mut plan = ScanPlan {
+        objects,
+        rules,
+        commands,
+        differences: approach.differences(),
+        controls: vec![],
+        scan_id,
+        strategy: approach.name().into(),
+        reason: fallback.first().map(|_| FIRST.into()),
+        profile: engine_names(&request),
+        policy: request.policy.as_ref().map(|p| p.reference()),
+        gates: vec![],
+        lease_seconds: request.lease_seconds,
+        target: target.clone(),
+        fallback: None,
+    };
     let before = pod.as_ref().map(PodSnapshot::of);
     let scope = ScanScope::new(segment.clone(), plan.clone(), before);
     let mut started = approach.start(&scope);
@@ -100,16 +112,7 @@ pub(super) async fn prepare(
     };
     let known = match &request.policy {
         Some(policy) => {
-            // Of an image that runs nowhere, gates look at its name alone.
-            let facts = match &pod {
-                Some(_) => pod_facts.clone(),
-                None => Collected::Complete {
-                    data: PodFacts {
-                        image: target.image.clone(),
-                        ..PodFacts::default()
-                    },
-                },
-            };
+            let facts = gated(&pod_facts, &target);
             let needs = policy.needs();
             let pod = pod.unwrap_or_default();
             let asked = gate_facts::collect(&operator, &pod, &target, facts, needs, &allowed);
@@ -135,42 +138,41 @@ pub(super) async fn prepare(
     })
 }
 
-/// The plan but for its controls and gates.
-fn planned(
-    scope: &PlanScope<'_>,
-    scan_id: ScanId,
+/// The container to scan and its pod; an image that runs nowhere has none.
+async fn target_of(
+    operator: &OperatorClient,
     request: &ScanRequest,
-    approach: &dyn Approach,
-    allowed: &Allowed,
-) -> ScanPlan {
-    let mut objects = manifest::planned(
-        &scope.target.namespace,
-        scope.name,
-        "the scan's own identity",
-    );
-    objects.extend(approach.objects(scope));
-    objects.extend(request.controls.iter().flat_map(SecurityControl::objects));
-    let (mut rules, commands) = (approach.rules(scope), approach.commands(scope));
-    if allowed.limits() {
-        rules.extend(approach.limits(scope, &commands));
+    name: &str,
+) -> Result<(Target, Option<Pod>), PrepareError> {
+    match &request.target.pod {
+        PodSelection::Image(image) => {
+            let namespace = request.target.namespace.clone();
+            Ok((image_target(namespace, name, image)?, None))
+        }
+        PodSelection::Name(_) | PodSelection::Pinned { .. } | PodSelection::Labels(_) => {
+            let (target, pod) = resolve(operator, &request.target).await?;
+            Ok((target, Some(pod)))
+        }
     }
-    let engines: Vec<EngineRef> = request.engines.iter().map(|e| e.reference()).collect();
-    let engines: Vec<String> = engines.iter().map(ToString::to_string).collect();
-    ScanPlan {
-        objects,
-        rules,
-        commands,
-        differences: approach.differences(),
-        controls: vec![],
-        scan_id,
-        strategy: approach.name().into(),
-        reason: None,
-        profile: engines.join(", "),
-        policy: request.policy.as_ref().map(|p| p.reference()),
-        gates: vec![],
-        lease_seconds: request.lease_seconds,
-        target: scope.target.clone(),
-        fallback: None,
+}
+
+/// Names and versions of the engines, for a reader.
+fn engine_names(request: &ScanRequest) -> String {
+    let engines = request.engines.iter().map(ScanEngine::reference);
+    let names: Vec<String> = engines.map(|engine| engine.to_string()).collect();
+    names.join(", ")
+}
+
+/// What gates look at: of an image that runs nowhere, its name alone.
+fn gated(pod: &Collected<PodFacts>, target: &Target) -> Collected<PodFacts> {
+    match pod {
+        Collected::Complete { .. } => pod.clone(),
+        _ => Collected::Complete {
+            data: PodFacts {
+                image: target.image.clone(),
+                ..PodFacts::default()
+            },
+        },
     }
 }
 
