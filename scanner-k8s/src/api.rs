@@ -1,15 +1,15 @@
 //! The Kubernetes API as this crate uses it; knows no scan.
 
-pub mod admission;
+pub(crate) mod admission;
 pub mod call;
 pub mod client;
 pub mod connect;
 pub mod exec;
-pub mod object_watch;
+pub(crate) mod object_watch;
 mod record;
 pub mod segment;
 mod stream_tap;
-pub mod token_claims;
+pub(crate) mod token_claims;
 mod token_detector;
 mod transport;
 

@@ -61,7 +61,7 @@ pub mod inject;
 pub mod names;
 pub mod plan;
 pub mod pod;
-pub mod post_scan;
+pub(crate) mod post_scan;
 pub mod reap;
 pub mod run;
 pub mod scan;

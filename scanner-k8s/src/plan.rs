@@ -1,6 +1,6 @@
 //! What a scan will do, decided before anything is written.
 
-pub mod gate_facts;
+pub(crate) mod gate_facts;
 pub mod limits;
 pub mod manifest;
 pub mod preflight;

@@ -1,8 +1,8 @@
 //! What is known of a pod, as pure functions.
 
 pub mod access_planner;
-pub mod capabilities;
+pub(crate) mod capabilities;
 pub(crate) mod containers;
-pub mod facts;
+pub(crate) mod facts;
 pub mod security_context;
-pub mod snapshot;
+pub(crate) mod snapshot;

@@ -69,7 +69,7 @@ pub(crate) fn objects(scope: &ScanScope) -> Vec<AuditCheck> {
 
 /// The token is refused, and is nowhere that this program can look.
 ///
-/// `process` is what the search of this program's own files found, where it was asked for.
+/// `process` is what the search of this program's own files found, if it asked for one.
 pub(crate) fn credential(scope: &ScanScope, process: Option<Searched>) -> Vec<AuditCheck> {
     let process = process.unwrap_or_default();
     if !scope.credential().exists() {

@@ -77,8 +77,8 @@ pub async fn reap(operator: &OperatorClient, request: &ReapRequest) -> Reaped {
     let mut reaped = Reaped::default();
     let mut objects = Vec::new();
     if let Some(name) = &request.namespace {
-        // Nothing is listed in one that does not exist, as in one that is clean. Who may not see
-        // namespaces learns no more than before.
+        // A list of a namespace that does not exist is as empty as one of a clean namespace. An operator who may not
+        // read namespaces learns no more than before.
         let api = operator.everywhere::<Namespace>();
         let seen = call(format!("get namespace {name}"), api.get_metadata(name)).await;
         if seen.is_err_and(|error| error.kind() == CallErrorKind::NotFound) {
@@ -100,7 +100,7 @@ pub async fn reap(operator: &OperatorClient, request: &ReapRequest) -> Reaped {
             Timestamp::now()
         }
     };
-    // Without the Jobs, or the clock by which they run, nobody knows what still runs.
+    // Without the Jobs, or the clock by which they run, no one knows what still runs.
     let blind = !reaped.unseen.is_empty();
     reaped.found = classify::all(&objects, now, request.grace);
     if request.dry_run || blind {

@@ -1,10 +1,10 @@
 //! What one running scan shares: names, clients, ledger.
 
-pub mod alert;
+pub(crate) mod alert;
 pub mod credential;
 pub mod ledger;
-pub mod logged;
-pub mod objects;
+pub(crate) mod logged;
+pub(crate) mod objects;
 pub mod scope;
-pub mod scope_objects;
-pub mod target_watch;
+pub(crate) mod scope_objects;
+pub(crate) mod target_watch;

@@ -42,7 +42,7 @@ impl PreparedScan {
         prepare::prepare(segment, request).await
     }
 
-    /// The same with what would be done instead, where the strategy was chosen automatically. A few calls
+    /// The same with its fallback, where the strategy was chosen automatically. A few calls
     /// that read; nothing is written.
     pub async fn whole_plan(&self) -> ScanPlan {
         let mut plan = self.plan.clone();
@@ -68,7 +68,7 @@ impl PreparedScan {
         let (segment, request) = (self.segment.clone(), self.request.clone());
         let fallback = std::mem::take(&mut self.fallback);
         let auto = matches!(request.strategy, Strategy::Auto { .. });
-        // On the heap: whoever embeds this need not care how large a scan's future is.
+        // On the heap: a scan's future is large.
         let report = Box::pin(self.run_once(observer, interrupt.clone())).await;
         // Only from a clean slate: what the first strategy made is shown to be gone.
         if !auto || !auto::may_go_on(&report) {

@@ -2,12 +2,12 @@
 
 use scanner_core::{ControlError, StrategyError};
 
-pub mod agent;
+pub(crate) mod agent;
 pub mod approach;
 pub mod attached;
-pub mod container;
-pub mod distroless;
-pub mod probe_command;
+pub(crate) mod container;
+pub(crate) mod distroless;
+pub(crate) mod probe_command;
 pub mod sidecar;
 mod waiting;
 

@@ -4,8 +4,7 @@ use crate::names::GUARD_MARK;
 
 /// What refuses an object beside RBAC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AdmissionRefusal {
+pub(crate) enum AdmissionRefusal {
     /// secure-scan's admission guard.
     Guard,
     /// The namespace's Pod Security level.

@@ -38,7 +38,7 @@ enum Cause {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallErrorKind {
-    /// 401: the server does not know who asks.
+    /// 401: the server does not know the caller.
     Unauthorized,
     /// The server, or something in it, refuses what was asked.
     Forbidden {
@@ -150,8 +150,8 @@ impl CallError {
         matches!(self.kind, CallErrorKind::Forbidden { .. })
     }
 
-    /// What of the server's admission refuses what was asked, where it is that.
-    pub fn refusal(&self) -> Option<AdmissionRefusal> {
+    /// Which part of the server's admission refused the call, if one did.
+    pub(crate) fn refusal(&self) -> Option<AdmissionRefusal> {
         self.refusal
     }
 
@@ -220,7 +220,7 @@ pub async fn call<T>(
     }
 }
 
-/// What an answer means, and what of admission refused, where that did.
+/// What an answer means, and which part of admission refused, if one did.
 ///
 /// This is the one place that decides by the server's words: authorizers and admission both answer 403, a policy may
 /// answer 422, and no field of a `metav1.Status` says which of them refused. Everything else asks for the kind.

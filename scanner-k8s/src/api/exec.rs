@@ -1,7 +1,7 @@
 //! A bounded exec client over the v5 WebSocket channel protocol.
 //!
 //! Streams of an exec can end early without an error, so a run only counts when its status frame
-//! was seen. Bytes and time are bounded, whatever the other side does. See
+//! was seen. Bytes and time are bounded against a hostile other side. See
 //! `k8s.io/apimachinery/pkg/util/remotecommand` for the channels.
 
 use std::time::Duration;

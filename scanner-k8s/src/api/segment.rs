@@ -113,7 +113,7 @@ impl Segment {
     ///
     /// # Errors
     ///
-    /// Fails when `token` cannot be sent: its requests would be nobody's.
+    /// Fails when `token` cannot be sent: its requests would have no identity.
     pub(crate) fn identity(&self, token: SecretString) -> Result<ScanIdentity, InvalidHeaderValue> {
         transport::bearer(&token)?;
         let needle = self.tokens.add(token.expose_secret());

@@ -6,7 +6,7 @@ use scanner_core::audit::AuditLog;
 
 use super::token_detector::TokenDetector;
 
-/// An extension of a request. Whoever records the call fills it; whoever reads the stream uses it.
+/// An extension of a request. The layer that records the call fills it; the reader of the stream uses it.
 #[derive(Clone, Default)]
 pub(crate) struct StreamTap(Arc<OnceLock<Tapped>>);
 

@@ -1,4 +1,4 @@
-//! What a service account token says of itself; the token stays where it is.
+//! The claims of a service account token; the token itself is not kept.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 pub(crate) struct Claims {
     /// User name at the server.
     pub(crate) account: String,
-    /// Id by which the server's audit log names the token.
+    /// The token's id in the server's audit log.
     pub(crate) jti: String,
 }
 

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 /// Characters of a token's signature that are looked for: nothing else can have the same 192 bits.
 const NEEDLE: usize = 32;
 
-/// Looks for tokens in what goes to and comes from targets.
+/// Looks for tokens in the bytes that go to targets and come from them.
 #[derive(Default)]
 pub(crate) struct TokenDetector {
     needles: Mutex<Vec<Weak<SecretString>>>,

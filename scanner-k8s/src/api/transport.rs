@@ -58,7 +58,7 @@ impl Transport {
     ///
     /// Fails when no client can be made from `config`.
     pub(super) fn new(mut config: Config, settings: Settings) -> Result<Self, kube::Error> {
-        // A retry would be a call that nobody planned or counted.
+        // A retry would be a call that is neither planned nor counted.
         config.default_retry = false;
         config.connect_timeout = Some(Duration::from_secs(5));
         config.read_timeout = None;
@@ -138,7 +138,7 @@ impl Transport {
     }
 }
 
-/// The same server by the same way and the same CA, as nobody.
+/// The same server by the same way and the same CA, without credentials.
 fn without_credential(config: &Config) -> Config {
     let mut shared = Config::new(config.cluster_url.clone());
     shared

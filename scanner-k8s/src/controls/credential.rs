@@ -33,7 +33,7 @@ const TOKEN_CACHE: Duration = Duration::from_millis(10_200);
 
 pub(super) struct SingleUseCredential {
     scope: Arc<ScanScope>,
-    /// What the search of this program's own files found, where it was asked for.
+    /// What the search of this program's own files found, if it asked for one.
     searched: Mutex<Option<Searched>>,
 }
 
@@ -123,7 +123,7 @@ impl SecurityControl for SingleUseCredential {
 }
 
 impl SingleUseCredential {
-    /// Searches this program's own files for the token, where it asked for that: on a thread that may block.
+    /// Searches this program's own files for the token, if it asked for that, on a thread that may block.
     async fn search_own_process(&self) {
         let segment = self.scope.segment();
         if !segment.searches_own_process() {

@@ -44,7 +44,7 @@ pub enum LoanError {
 }
 
 impl LoanError {
-    /// Whether what was asked for cannot be, whatever the cluster is like.
+    /// Whether the request itself is wrong, on any cluster.
     pub fn is_usage(&self) -> bool {
         matches!(
             self,

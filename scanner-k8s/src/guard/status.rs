@@ -131,7 +131,7 @@ pub(super) fn parse(text: &str) -> Option<Vec<Value>> {
     documents.map(|d| serde_saphyr::from_str(d).ok()).collect()
 }
 
-/// Where `found` is not what was rendered; what the server fills in by itself is no difference.
+/// Where `found` differs from what was rendered; defaults that the server fills in do not count.
 pub(super) fn difference(rendered: &Value, found: &Value, place: &str) -> Option<String> {
     match (rendered, found) {
         (Value::Object(wanted), Value::Object(has)) => {

@@ -1,4 +1,4 @@
-//! Tests of what the guard is rendered to and of the limits.
+//! The rendered guard, and the limits.
 
 use scanner_core::plan::PlannedCommand;
 

@@ -58,7 +58,7 @@ pub struct GuardTrial {
     pub decided: Duration,
     /// Median time of the same exec by the operator, whom the guard lets pass.
     pub passed: Duration,
-    /// What of the trial's own objects could not be shown to be gone.
+    /// The trial's own objects that were not shown to be gone.
     pub left: Vec<String>,
 }
 
@@ -69,7 +69,7 @@ pub struct FailedTrial {
     /// What went wrong.
     #[source]
     pub error: ControlError,
-    /// What of the trial's own objects could not be shown to be gone.
+    /// The trial's own objects that were not shown to be gone.
     pub left: Vec<String>,
 }
 
@@ -91,7 +91,7 @@ impl GuardTrial {
 ///
 /// # Errors
 ///
-/// Fails when the identity cannot be made, and when it was stopped. What of it exists is removed also
+/// Fails when the identity cannot be made, and when it was stopped. Its objects are removed also
 /// then.
 pub async fn trial(
     segment: &Segment,

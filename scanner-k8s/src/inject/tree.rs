@@ -85,7 +85,7 @@ pub(super) fn documents(text: &str) -> Result<Vec<Node>, ScanError> {
 struct Events<'a>(Parser<'a, StrInput<'a>>, &'a str);
 
 impl<'a> Events<'a> {
-    /// The next event that is no comment.
+    /// The next event that is not a comment.
     fn next(&mut self) -> Result<Option<(Event<'a>, Span)>, ScanError> {
         loop {
             match self.0.next_event().transpose()? {

@@ -1,4 +1,4 @@
-//! Facts for gates: of the pod itself, and bounded lists of what surrounds it where a gate asks.
+//! Facts for gates: of the pod itself, and bounded lists of its surroundings where a gate needs them.
 
 use std::collections::BTreeMap;
 
@@ -106,7 +106,7 @@ impl Lists<'_> {
             other.uid().as_deref() != Some(target.pod_uid.as_str())
                 && controller(other).is_some_and(|o| o.uid == owner.uid)
         });
-        // Of one revision all run one image, whatever it is called; an update changes the revision too.
+        // All pods of one revision run one image under any name; an update changes the revision too.
         let revision = pod.labels().get(REVISION);
         let running = of_owner.filter_map(|other| {
             let found = target_of(other, Some(&target.container)).ok()?;

@@ -152,7 +152,7 @@ pub async fn resolve(
     Ok((target, pod))
 }
 
-/// Says whether the namespace is what is missing, for an operator who may know.
+/// Whether the namespace is missing, where the operator may read that.
 async fn exists(operator: &OperatorClient, namespace: &str) -> Result<(), ResolveError> {
     let api = operator.everywhere::<Namespace>();
     let what = format!("get namespace {namespace}");

@@ -27,7 +27,7 @@ const NOT_ADDED: &str = "NET_RAW";
 /// Every capability; also what a name stands for.
 const ALL: &str = "ALL";
 
-/// What of capabilities a probe is given.
+/// The capabilities that a probe is given.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Own {
     pub(super) drop_all: bool,
@@ -54,7 +54,7 @@ pub(super) fn held(target: &TargetContext) -> BTreeSet<String> {
 }
 
 /// The same capabilities as `target` has, where level baseline lets a probe have them: its own lists, so that
-/// they come to the same whatever the runtime's defaults are.
+/// they come to the same with any defaults of the runtime.
 pub(super) fn own(target: &TargetContext) -> Option<Own> {
     let held = held(target);
     if !held.iter().all(|c| DEFAULTS.contains(&c.as_str())) {

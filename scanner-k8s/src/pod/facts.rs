@@ -1,4 +1,4 @@
-//! What a pod's specification and status say of one container, for checks.
+//! Facts of one container from its pod's specification and status, for checks.
 
 mod container;
 
@@ -10,7 +10,7 @@ use scanner_core::{Target, inventory::PodFacts};
 pub(crate) const TOKEN_MOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// Facts of `target`'s container. Values that are unset are what the kubelet takes them for.
-pub fn of(pod: &Pod, target: &Target) -> PodFacts {
+pub(crate) fn of(pod: &Pod, target: &Target) -> PodFacts {
     let spec = pod.spec.clone().unwrap_or_default();
     let name = target.container.as_str();
     let container = spec

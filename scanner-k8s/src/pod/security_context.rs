@@ -58,7 +58,7 @@ pub(crate) fn of(pod: &Pod, target: &Target) -> TargetContext {
     }
 }
 
-/// The target as its specification says that it runs.
+/// How the target runs by its specification.
 pub(crate) fn of_spec(spec: &PodSpec, name: &str) -> TargetContext {
     let container = containers::of_name(spec, name);
     let own = container

@@ -103,7 +103,7 @@ fn search(tokens: &TokenDetector, open: &Path) -> Searched {
     searched
 }
 
-/// Whether a token is in a file; `None` where it is not in what was read of it, and there is more.
+/// Whether a token is in a file; `None` when the part that was read has none, and there is more.
 fn has_token(tokens: &TokenDetector, file: &Path) -> io::Result<Option<bool>> {
     let mut file = File::open(file)?.take(MAX_FILE);
     let mut carry = Vec::new();

@@ -131,7 +131,7 @@ fn after(since: Timestamp, seconds: i64, grace: u32, now: Timestamp) -> Option<b
     (age >= 0).then(|| age > seconds.saturating_add(grace.into()))
 }
 
-/// Why an object is not what a scan makes. A label alone is no proof: anybody who may label an object
+/// Why an object is not what a scan makes. A label alone is not proof: anyone who may label an object
 /// could have it deleted by us.
 fn foreign(object: &DynamicObject) -> Option<&'static str> {
     let labels = object.labels();

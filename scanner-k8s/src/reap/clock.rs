@@ -1,4 +1,4 @@
-//! The API server's clock: by it leases begin and end, whatever the clock of this machine says.
+//! The API server's clock, by which leases begin and end.
 
 use http::{HeaderMap, header::DATE};
 use k8s_openapi::jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
@@ -19,7 +19,8 @@ pub(super) async fn server_time(operator: &OperatorClient) -> Result<Timestamp, 
     let answer = call(what, operator.get("/version")).await;
     let answer = answer.map_err(|error: CallError| scanner_core::cause::chain(&error))?;
     date(answer.headers()).ok_or_else(|| {
-        "the API server does not say what time it is, so nobody knows which scans have ended".into()
+        "the API server does not say what time it is, so it is not known which scans have ended"
+            .into()
     })
 }
 

@@ -15,7 +15,7 @@ use crate::{
 /// Characters of an Event's message that the server takes (1024 bytes).
 const MAX_MESSAGE: usize = 900;
 
-/// Raises the alert, and says how, or why it was not raised.
+/// Raises the alert, and reports how, or why it was not raised.
 pub(crate) async fn raise(
     operator: &OperatorClient,
     report: &ScanReport,

@@ -1,4 +1,4 @@
-//! The scan's own identity while it lives: who may use it for what, and whether the server was seen to refuse it.
+//! The scan's own identity while it lives: which use of it needs which witness, and whether the server refused it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use crate::api::client::{CanaryClient, ReviewClient, ScanClient, ScanIdentity};
 
-/// The identity of one scan. Each use of it is a client of its own type; the one that touches the target is given only
-/// to who shows [`EnforcedControls`] of this scan.
+/// The identity of one scan. Each use of it is a client of its own type; the one that touches the target needs
+/// [`EnforcedControls`] of this scan.
 pub struct Credential {
     scan: ScanId,
     state: Mutex<State>,
@@ -109,7 +109,7 @@ impl Credential {
         Ok(self.identity()?.canary(namespace, own_pod))
     }
 
-    /// The identity as it touches the target: only for who shows that every control of this scan holds.
+    /// The identity as it touches the target: needs the witness that every control of this scan holds.
     ///
     /// # Errors
     ///

@@ -24,7 +24,7 @@ pub struct Made {
     pub uid: String,
 }
 
-/// What an ephemeral container is called in the list of what was attempted; it is no object.
+/// The kind of an ephemeral container in the list of attempts; it is not an object.
 const PROBE: &str = "ephemeral container";
 
 /// Where no object with the scan's label was found.
@@ -39,13 +39,13 @@ pub(crate) enum Scope {
 #[derive(Default)]
 struct State {
     made: Vec<Made>,
-    /// Kind and name of what the server was asked to create and did not clearly refuse.
+    /// Kind and name of each object that the server did not clearly refuse to create.
     attempted: Vec<(String, String)>,
     /// Kind and name, and the UID that the server named as removed; `None` while a finalizer holds it.
     deleted: Vec<(String, String, Option<String>)>,
-    /// Kinds of which no object carries the scan's label.
+    /// Kinds without an object that carries the scan's label.
     absent: Vec<(String, Scope)>,
-    /// Kind and name of what was looked for by its name and is not there.
+    /// Kind and name of each object that a look-up by name did not find.
     gone: Vec<(String, String)>,
 }
 
@@ -182,7 +182,7 @@ impl Ledger {
         all
     }
 
-    /// It was looked for by its name, and is not there any more.
+    /// A look-up by name does not find it any more.
     pub(crate) fn note_gone(&self, kind: &str, name: &str) {
         self.state().gone.push((kind.to_owned(), name.to_owned()));
     }
@@ -204,7 +204,7 @@ impl Ledger {
         })
     }
 
-    /// Whether something of that kind was asked for and not clearly refused.
+    /// Whether the server may have created something of that kind.
     pub(crate) fn may_exist(&self, kind: &str) -> bool {
         self.attempted().iter().any(|(k, _)| k == kind)
     }

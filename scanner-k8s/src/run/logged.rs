@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_target_says_is_not_logged() {
+    fn text_of_a_target_is_not_logged() {
         let text_of_target = "the collector did not answer: the command failed in the target: SAID";
         let (id, reason) = ("credential".to_owned(), text_of_target.to_owned());
         let events = [

@@ -158,7 +158,7 @@ impl ScanScope {
         }
     }
 
-    /// Deletes the scan's object of that kind from the server, whatever its node still does with it.
+    /// Deletes the scan's object of that kind from the server, without waiting for its node.
     pub(crate) async fn delete_at_once<K: Owned>(&self) -> Result<String, ControlError> {
         let (kind, name) = (K::kind(&()).into_owned(), self.name());
         let uid = self.ledger().uid_of(&kind, &name);
@@ -239,7 +239,7 @@ impl ScanScope {
             let what = format!("look for {kind} {name}");
             let found = call_with_retry(what, || api.list_metadata(&params)).await;
             let found = found.map_err(CallError::of_control)?.items;
-            // Without a known UID, whatever has a name of this scan is of this scan.
+            // Without a known UID, every object with a name of this scan counts as its own.
             let same = |meta: &PartialObjectMeta<K>| {
                 let known = uid.is_none() || meta.metadata.uid == uid;
                 meta.metadata.name.as_ref() == Some(&name) && known

@@ -41,7 +41,7 @@ pub enum PrepareError {
     /// A control has the identifier of another: of a shipped one, or of one that was given before.
     #[error("control {0:?} has the identifier of another control")]
     ControlId(String),
-    /// A policy requires a control that nobody supplied.
+    /// A policy requires a control that is not supplied.
     #[error("the policy requires control {0:?}, and there is none of that name")]
     UnknownControl(String),
     /// Two engines have one name, so that their results could not be kept apart.
@@ -64,7 +64,7 @@ pub enum PrepareError {
 pub enum PrepareErrorKind {
     /// There is no such target, or it does not run.
     NoTarget,
-    /// What was asked for cannot be, whatever the cluster is like.
+    /// The request itself is wrong, on any cluster.
     Usage,
     /// The operator may not do all of it.
     Forbidden,

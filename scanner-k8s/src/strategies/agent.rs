@@ -26,7 +26,7 @@ const IDLE: Duration = Duration::from_mins(2);
 pub(crate) enum Agent {
     /// The shell collector.
     Collector {
-        /// Whether an answer without a list of files is no answer, as where another strategy can be taken instead.
+        /// Whether an answer without a list of files is refused, since another strategy could be taken instead.
         strict: bool,
     },
     /// `secure-scan-probe`.
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_target_does_not_have_is_a_kind() {
+    fn a_missing_tool_is_a_kind_of_failure() {
         let refused = |words: &str| unusable("collector", WireError::Refused(words.into()));
         assert_eq!(refused("the target has no dd").kind, FailureKind::NoTool);
         assert_eq!(refused("something else").kind, FailureKind::AnswerUnusable);

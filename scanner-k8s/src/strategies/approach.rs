@@ -77,7 +77,7 @@ impl Started {
         }
     }
 
-    /// The same with what is added to the report at the end.
+    /// The same, with a step that completes the report at the end.
     #[must_use]
     pub fn refining(
         mut self,

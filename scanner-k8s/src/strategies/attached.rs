@@ -43,7 +43,7 @@ pub struct NoSidecar {
     pub why: String,
 }
 
-/// The sidecar of a pod, and of which image it is.
+/// The sidecar of a pod, and its image.
 #[derive(Debug, Clone)]
 struct Beside {
     name: ContainerName,

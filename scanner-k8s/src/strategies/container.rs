@@ -23,8 +23,8 @@ use crate::{
 
 /// Strategy `container` as part of a scan.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ContainerApproach {
-    /// Whether an answer without a list of files is no answer, as where another strategy can be taken instead.
+pub(crate) struct ContainerApproach {
+    /// Whether an answer without a list of files is refused, since another strategy could be taken instead.
     pub strict: bool,
 }
 

@@ -34,7 +34,7 @@ use spec::by_tag;
 pub(crate) use spec::container;
 
 /// Strategy `distroless` as part of a scan.
-pub struct DistrolessApproach {
+pub(crate) struct DistrolessApproach {
     image: String,
     context: ProbeContext,
     /// Part of the probe's arguments, and so of the plan.
@@ -47,7 +47,7 @@ impl DistrolessApproach {
     /// # Errors
     ///
     /// Fails when no probe may look at it.
-    pub async fn new(
+    pub(crate) async fn new(
         operator: &OperatorClient,
         target: &Target,
         pod: &Pod,

@@ -65,7 +65,7 @@ pub struct SidecarApproach {
 }
 
 impl SidecarApproach {
-    /// Decides what the pod holds and as whom the probe runs in it.
+    /// Decides what the pod holds and as which user the probe runs in it.
     ///
     /// # Errors
     ///

@@ -45,7 +45,7 @@ impl Source {
                 ..Self::default()
             },
         };
-        words.walk(tokens);
+        words.walk(tokens, false);
         words.comments(text.len());
         Ok(words.source)
     }
@@ -68,15 +68,25 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn walk(&mut self, tokens: TokenStream) {
+    fn walk(&mut self, tokens: TokenStream, in_attribute: bool) {
+        let (mut last, mut before) = (String::new(), String::new());
         for token in tokens {
+            // A name of before that a reader still accepts, as in `#[serde(alias = "old")]`.
+            let is_alias = in_attribute && before == "alias" && last == "=";
+            let now = match &token {
+                TokenTree::Ident(ident) => ident.to_string(),
+                TokenTree::Punct(punct) => punct.as_char().to_string(),
+                _ => String::new(),
+            };
+            let is_attribute = in_attribute || last == "#" || (before == "#" && last == "!");
+            before = std::mem::replace(&mut last, now);
             match token {
                 TokenTree::Group(group) => {
                     if self.is_comment(&group.span().byte_range()) {
                         continue;
                     }
                     self.pass(group.span_open());
-                    self.walk(group.stream());
+                    self.walk(group.stream(), is_attribute);
                     self.pass(group.span_close());
                 }
                 TokenTree::Ident(ident) => {
@@ -91,6 +101,7 @@ impl Walk<'_> {
                 TokenTree::Literal(literal) => {
                     let line = literal.span().start().line;
                     if self.pass(literal.span())
+                        && !is_alias
                         && let Lit::Str(string) = Lit::new(literal)
                     {
                         let text = string.value();

@@ -31,7 +31,7 @@ impl ScanIdentity {
         CanaryClient::new(self.client.clone(), namespace, own_pod)
     }
 
-    /// What touches the target: only for who has seen that the controls hold.
+    /// The client that touches the target. Its one caller checks the witness that all controls hold.
     pub(crate) fn scan(&self) -> ScanClient {
         ScanClient::new(self.client.clone(), Arc::clone(&self.needle))
     }

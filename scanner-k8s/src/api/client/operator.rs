@@ -52,8 +52,8 @@ impl OperatorClient {
         }
     }
 
-    /// Adds an ephemeral container to `target`'s pod, and gives the pod as it then is. Only for who shows that every
-    /// control of that scan which can be shown before it has access was verified: its entry stays in the pod.
+    /// Adds an ephemeral container to `target`'s pod, and returns the pod as it then is. The caller
+    /// shows the witness that the controls which precede access were verified: the entry stays in the pod.
     pub(crate) async fn add_ephemeral_container(
         &self,
         controls: &PreparedControls,

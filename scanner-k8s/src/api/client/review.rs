@@ -28,7 +28,7 @@ impl ReviewClient {
         Self(client)
     }
 
-    /// What the server says that the scan identity may do in `namespace`.
+    /// What the scan identity may do in `namespace`, by the server's review.
     ///
     /// # Errors
     ///

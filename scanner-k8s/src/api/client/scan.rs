@@ -17,7 +17,7 @@ pub struct ScanClient {
 }
 
 impl ScanClient {
-    pub(crate) fn new(client: Client, needle: Arc<SecretString>) -> Self {
+    pub(super) fn new(client: Client, needle: Arc<SecretString>) -> Self {
         Self { client, needle }
     }
 

@@ -27,7 +27,7 @@ pub enum ExecError {
     /// The container has no `/bin/sh`.
     #[error("the command failed in the target: {server} {stderr}")]
     NoShell {
-        /// What the server says of it.
+        /// The server's message.
         server: String,
         /// What came on standard error.
         stderr: String,
@@ -35,7 +35,7 @@ pub enum ExecError {
     /// The command could not be run, or failed.
     #[error("the command failed in the target: {server} {stderr}")]
     Failed {
-        /// What the server says of it.
+        /// The server's message.
         server: String,
         /// What the command itself wrote to standard error.
         stderr: String,

@@ -11,13 +11,13 @@ use super::{
 };
 use crate::api::stream_tap::StreamTap;
 
-/// What went through so far. When it is dropped without an end, the log says so.
+/// Bytes so far. When it is dropped before the stream ended, the log records that.
 pub(super) struct Tally {
     tap: StreamTap,
     stdin: Sum,
     stdout: Sum,
     stderr_bytes: u64,
-    /// End of what came on any other channel than standard output, of each.
+    /// The last bytes of each channel other than standard output.
     others: BTreeMap<u8, Vec<u8>>,
     ended: bool,
 }
@@ -26,7 +26,7 @@ pub(super) struct Tally {
 struct Sum {
     bytes: u64,
     digest: Sha256,
-    /// End of what came before, in case a token is cut in two.
+    /// The last bytes before, in case a token is cut in two.
     carry: Vec<u8>,
 }
 
@@ -111,7 +111,7 @@ mod tests {
     use crate::api::token_detector::TokenDetector;
 
     #[test]
-    fn a_token_is_found_on_every_channel_and_what_a_target_says_is_not_logged() {
+    fn a_token_is_found_on_every_channel_and_text_of_a_target_is_not_logged() {
         let token = format!("e30.e30.{}", "aBcD".repeat(20));
         let (one, two) = token.as_bytes().split_at(40);
         for channel in [STDOUT, STDERR, super::super::channel::STATUS, 7] {

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use http::header::USER_AGENT;
+use http::{Response, header::USER_AGENT};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ListParams;
 use scanner_core::audit::AuditLog;

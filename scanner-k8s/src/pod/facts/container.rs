@@ -1,4 +1,4 @@
-//! What a specification says of each container and volume of a pod.
+//! Facts of each container and volume in a pod's specification.
 
 use k8s_openapi::api::core::v1::{
     AppArmorProfile, Container, KeyToPath, LifecycleHandler, Pod, PodSecurityContext, Probe,

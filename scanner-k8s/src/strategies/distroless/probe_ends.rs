@@ -22,7 +22,7 @@ use crate::{
 
 /// How long a probe may take to start, its image included.
 const START: Duration = Duration::from_mins(1);
-/// How long it may take to end after its exec: it stays 30 s when nobody ever came.
+/// How long it may take to end after its exec: it stays 30 s when no exec came.
 const END: Duration = Duration::from_secs(45);
 
 /// How long the watch that saw it start is trusted to report its end.
@@ -54,7 +54,7 @@ fn watched(scope: &ScanScope, now: Pod) -> Watched<Pod> {
     Watched::new(scope.operator_api(), "watch the target's pod", now)
 }
 
-/// Why a container waits for what does not come by waiting: the reason, and what it says of it.
+/// Why waiting does not start a container: its reason and message.
 fn stuck(waiting: Option<ContainerStateWaiting>) -> Option<(String, String)> {
     let waiting = waiting?;
     let reason = waiting.reason?;

@@ -9,7 +9,7 @@ use crate::plan::sidecar_options::Keep;
 pub(super) use security::dangerous_settings;
 use values::{list, text};
 
-/// The copied parts of a pod, and in what they differ from it.
+/// The copied parts of a pod, and how they differ from it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Copied {
     pub(super) spec: Map<String, Value>,
@@ -77,8 +77,8 @@ fn pick(from: &Value, names: &[&str]) -> Map<String, Value> {
     fields.collect()
 }
 
-/// Devices are not taken from others. What the pod says of all its containers is the clone's, where its
-/// container says nothing itself.
+/// Devices are not taken from others. The resources of the whole pod are the clone's where its container has none
+/// of its own.
 fn resources(spec: &Value, container: &Value, differences: &mut Vec<String>) -> Value {
     let own = &container["resources"];
     let mut all = json!({});

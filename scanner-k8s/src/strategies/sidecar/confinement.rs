@@ -1,5 +1,5 @@
-//! What the kernel says of the probe's container, held to what was planned: no webhook and no runtime
-//! gave it more.
+//! Compares what the kernel reports of the probe's container with the plan: no webhook and no runtime gave it
+//! more.
 
 use scanner_core::{ControlError, Remedy, control::VerifyError, escape::visible};
 

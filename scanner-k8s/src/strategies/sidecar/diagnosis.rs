@@ -134,7 +134,7 @@ fn unschedulable(pod: &Pod) -> Option<String> {
     Some(visible(found.message.as_deref().unwrap_or_default(), 300))
 }
 
-/// Why a pod of which nothing is wrong does not come to `what` in time.
+/// Why a pod without an error does not come to `what` in time.
 pub(super) fn slow(pod: &Pod, what: &str, seconds: u64) -> Diagnosis {
     let pinned = pod
         .spec

@@ -200,7 +200,7 @@ impl Isolation {
         Ok(all.map_err(CallError::of_control)?.items)
     }
 
-    /// What proves that the policy is enforced, or why it is not or nobody knows.
+    /// Evidence that the policy is enforced; or why it is not enforced, or not known to be.
     async fn prove(
         &self,
         canary: &mut ExecStream,
@@ -232,7 +232,7 @@ impl Isolation {
         scope.create::<NetworkPolicy>(allow).await?;
         let answers = |tried: &Tried| quiet.iter().any(|a| tried.get(a) == Some(&true));
         let second = attempt(canary, self.lift(), answers).await;
-        // Before anything else, whatever was seen: the way out is closed again.
+        // Before anything else, and in every case: egress is closed again.
         scope.delete_named::<NetworkPolicy>(&egress).await?;
         let (second, _) = second?;
         let proven: Vec<SocketAddr> = quiet

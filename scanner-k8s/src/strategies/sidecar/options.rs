@@ -1,4 +1,4 @@
-//! How strategy `sidecar` looks, as whom, and why it may not.
+//! As which user strategy `sidecar` reads, and why it may not.
 
 use std::collections::BTreeMap;
 
@@ -63,7 +63,7 @@ pub(super) fn note_as_root(coverage: &mut BTreeMap<Section, Coverage>) {
     }
 }
 
-/// Nobody in particular, without any capability.
+/// A user of no account, without any capability.
 pub(super) const UNPRIVILEGED: ProbeContext = ProbeContext {
     uid: 65532,
     gid: 65532,

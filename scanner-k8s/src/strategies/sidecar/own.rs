@@ -118,7 +118,7 @@ impl ScanPod {
         changed.map_or(Ok(()), Err)
     }
 
-    /// What the server made of the pod, where that is not what was asked for.
+    /// How the pod that the server made differs from the planned one.
     fn changed(&self, planned: &Value, pod: &Pod) -> Option<ControlError> {
         let spec = pod.spec.as_ref()?;
         let image =
@@ -245,7 +245,7 @@ impl ScanPod {
         Ok(())
     }
 
-    /// The labels that the pod has, by which policies select it.
+    /// The pod's labels, by which policies select it.
     pub(super) async fn labels(&self) -> Labels {
         let watch = self.watch.lock().await;
         let has = watch.as_ref().map(|watch| watch.last.labels().clone());

@@ -1,4 +1,4 @@
-//! How a running image is named again: by what the node reports, not by what was asked for.
+//! How a running image is named again: as the node reports it, not as the pod names it.
 
 use scanner_core::Target;
 

@@ -112,7 +112,7 @@ impl Parts {
         let mut target = copied.container.clone();
         target["image"] = json!(self.reference.image);
         target["imagePullPolicy"] = json!(self.reference.pull_policy);
-        // In this order they are started: the probe ends when nobody comes for it.
+        // In this order they are started: the probe ends when no exec comes.
         vec![target, probe]
     }
 

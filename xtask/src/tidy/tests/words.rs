@@ -37,6 +37,21 @@ fn an_old_word_in_code_is_found_as_a_name_and_as_a_part_of_one() {
 }
 
 #[test]
+fn an_alias_that_a_reader_accepts_may_be_an_old_word() {
+    let with = |field: &str| Tree::new().with(LIB, &format!("struct S {{ {field} a: u8 }}"));
+    with("#[serde(alias = \"do it\")]").is_clean();
+    with("#[serde(default, alias = \"do it\")]").is_clean();
+    for old in [
+        "#[serde(rename = \"do it\")]",
+        "#[doc(other(alias, \"do it\"))]",
+    ] {
+        assert_eq!(with(old).found().len(), 1, "{old}");
+    }
+    let code = "fn f() { let alias = \"do it\"; }";
+    assert_eq!(Tree::new().with(LIB, code).found().len(), 1);
+}
+
+#[test]
 fn a_name_is_reported_once_in_a_file_and_within_macros_too() {
     Tree::new()
         .with(LIB, "fn f() { a!(fetch); fetch(fetch) }")

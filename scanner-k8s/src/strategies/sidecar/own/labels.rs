@@ -1,4 +1,4 @@
-//! The labels that the scan's own pod got, beside those that were asked for.
+//! The labels that the cluster gave the scan's own pod, beside those that the scan set.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub(super) const NO_MESH: (&str, &str) = ("sidecar.istio.io/inject", "false");
 pub(in crate::strategies::sidecar) struct Labels {
     /// All that the pod has.
     pub(in crate::strategies::sidecar) all: BTreeMap<String, String>,
-    /// Those that somebody else gave it, as they may be shown.
+    /// Those that somebody else set, escaped.
     pub(in crate::strategies::sidecar) unasked: Vec<String>,
 }
 
