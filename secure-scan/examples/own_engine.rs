@@ -39,7 +39,9 @@ impl ScanEngine for ShellUsers {
         );
         let check = match &inventory.users {
             Collected::Complete { data } | Collected::Partial { data, .. } => {
-                let with_shell = data.iter().filter(|user| user.shell.as_text().ends_with("sh"));
+                let with_shell = data
+                    .iter()
+                    .filter(|user| user.shell.as_text().ends_with("sh"));
                 let names: Vec<String> = with_shell.map(|user| user.name.clone()).collect();
                 let complete = matches!(inventory.users, Collected::Complete { .. });
                 match names.len() {
