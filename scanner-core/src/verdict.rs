@@ -75,9 +75,7 @@ impl Verdict {
                 "passed: every check that applies was looked at, and none failed at the threshold"
             }
             Self::Findings => "findings: at least one check failed",
-            Self::Incomplete => {
-                "incomplete: some checks were not done, or none applies"
-            }
+            Self::Incomplete => "incomplete: some checks were not done, or none applies",
             Self::Failed => "failed: the scan could not be done, nothing is known of the target",
             Self::GateAborted => "aborted: a gate refused the target, it was not touched",
             Self::SecurityAlert => {

@@ -1,9 +1,9 @@
 //! Inventories to begin with.
 
 use scanner_inventory::{
-    Collected, CommandEntry, Connection, EnvVar, FileEntry, FileKind, Group, Identity, Inventory,
-    KernelFacts, LanguagePackage, Listener, Mount, OsRelease, Package, PasswordState, Process,
-    ShadowEntry, User,
+    Collected, CommandEntry, EnvVar, FileEntry, FileKind, Group, Identity, Inventory, KernelFacts,
+    LanguagePackage, Listener, Mount, OsRelease, Package, PasswordState, Process, ShadowEntry,
+    SocketConnection, User,
 };
 
 fn all<T>(data: T) -> Collected<T> {
@@ -82,7 +82,7 @@ pub fn healthy() -> Inventory {
             uid: 10001,
             loopback: false,
         }]),
-        connections: all(vec![Connection {
+        connections: all(vec![SocketConnection {
             protocol: "tcp".into(),
             address: "198.51.100.7".into(),
             port: 40000,

@@ -57,7 +57,7 @@ impl fmt::Debug for Strategy {
             Self::Sidecar(options) => f.debug_tuple("Sidecar").field(options).finish(),
             Self::Custom(strategy) => f.debug_tuple("Custom").field(&strategy.name()).finish(),
             Self::Auto { image, then } => {
-                let names: Vec<&str> = then.iter().map(|one| one.name()).collect();
+                let names: Vec<&str> = then.iter().map(ScanStrategy::name).collect();
                 f.debug_tuple("Auto").field(image).field(&names).finish()
             }
         }

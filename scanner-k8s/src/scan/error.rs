@@ -94,10 +94,13 @@ impl PrepareError {
                     PrepareErrorKind::Unreachable
                 }
             }
-            Self::Resolve(ResolveError::NotRunnable(_)) => PrepareErrorKind::Strategy,
-            Self::Resolve(_) => PrepareErrorKind::NoTarget,
+            Self::Resolve(error) if !matches!(error, ResolveError::NotRunnable(_)) => {
+                PrepareErrorKind::NoTarget
+            }
             Self::Forbidden(_) => PrepareErrorKind::Forbidden,
-            Self::NoSidecar(_) | Self::Probe(_) | Self::Sidecar(_) => PrepareErrorKind::Strategy,
+            Self::Resolve(_) | Self::NoSidecar(_) | Self::Probe(_) | Self::Sidecar(_) => {
+                PrepareErrorKind::Strategy
+            }
             Self::Internal => PrepareErrorKind::Internal,
         }
     }

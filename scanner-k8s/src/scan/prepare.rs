@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
-    ScanPlan, SecurityControl,
+    ScanEngine, ScanPlan, SecurityControl, Target,
     control::ScopeObjects,
-    finding::EngineRef,
     gate::{ExpectedDigest, Gate as _, GateFacts, GateResult},
     inventory::{Collected, PodFacts},
     look::request_of,
@@ -20,7 +20,7 @@ use super::{
     registry,
 };
 use crate::{
-    api::segment::Segment,
+    api::{client::OperatorClient, segment::Segment},
     names::object_name,
     plan::{
         gate_facts, manifest, preflight,
@@ -55,16 +55,7 @@ pub(super) async fn prepare(
     let fallback = fallback(&request);
     let scan_id = scan_id().map_err(|_| PrepareError::Internal)?;
     let name = object_name(&scan_id);
-    let (target, pod) = match &request.target.pod {
-        PodSelection::Image(image) => {
-            let namespace = request.target.namespace.clone();
-            (image_target(namespace, &name, image)?, None)
-        }
-        PodSelection::Name(_) | PodSelection::Pinned { .. } | PodSelection::Labels(_) => {
-            let (target, pod) = resolve(&operator, &request.target).await?;
-            (target, Some(pod))
-        }
-    };
+    let (target, pod) = target_of(&operator, &request, &name).await?;
     let strategy = request.strategy.clone();
     let approach = registry::approach(&operator, &target, pod.as_ref(), strategy).await?;
     let namespace = target.namespace.as_str();
@@ -81,18 +72,11 @@ pub(super) async fn prepare(
     let scope = PlanScope::new(&target, &name, &inventory, request.lease_seconds);
     let mut objects = manifest::planned(&target.namespace, &name, "the scan's own identity");
     objects.extend(approach.objects(&scope));
-    objects.extend(
-        request
-            .controls
-            .iter()
-            .flat_map(|control| control.objects()),
-    );
+    objects.extend(request.controls.iter().flat_map(SecurityControl::objects));
     let (mut rules, commands) = (approach.rules(&scope), approach.commands(&scope));
     if allowed.limits() {
         rules.extend(approach.limits(&scope, &commands));
     }
-    let engines: Vec<EngineRef> = request.engines.iter().map(|e| e.reference()).collect();
-    let engines: Vec<String> = engines.iter().map(ToString::to_string).collect();
     let mut plan = ScanPlan {
         objects,
         rules,
@@ -102,7 +86,7 @@ pub(super) async fn prepare(
         scan_id,
         strategy: approach.name().into(),
         reason: fallback.first().map(|_| FIRST.into()),
-        profile: engines.join(", "),
+        profile: engine_names(&request),
         policy: request.policy.as_ref().map(|p| p.reference()),
         gates: vec![],
         lease_seconds: request.lease_seconds,
@@ -115,8 +99,8 @@ pub(super) async fn prepare(
     for control in &request.controls {
         started.controls.push(Box::new(Arc::clone(control)));
     }
-    started.controls.sort_by_key(|control| control.phase());
-    plan.controls = started.controls.iter().map(|c| c.plan()).collect();
+    started.controls.sort_by_key(SecurityControl::phase);
+    plan.controls = started.controls.iter().map(SecurityControl::plan).collect();
     let required = required(&request, &started.controls)?;
     let pod_facts = match &pod {
         Some(pod) => Collected::Complete {
@@ -128,16 +112,7 @@ pub(super) async fn prepare(
     };
     let known = match &request.policy {
         Some(policy) => {
-            // Of an image that runs nowhere, gates look at its name alone.
-            let facts = match &pod {
-                Some(_) => pod_facts.clone(),
-                None => Collected::Complete {
-                    data: PodFacts {
-                        image: target.image.clone(),
-                        ..PodFacts::default()
-                    },
-                },
-            };
+            let facts = gated(&pod_facts, &target);
             let needs = policy.needs();
             let pod = pod.unwrap_or_default();
             let asked = gate_facts::collect(&operator, &pod, &target, facts, needs, &allowed);
@@ -163,6 +138,44 @@ pub(super) async fn prepare(
     })
 }
 
+/// The container to scan and its pod; an image that runs nowhere has none.
+async fn target_of(
+    operator: &OperatorClient,
+    request: &ScanRequest,
+    name: &str,
+) -> Result<(Target, Option<Pod>), PrepareError> {
+    match &request.target.pod {
+        PodSelection::Image(image) => {
+            let namespace = request.target.namespace.clone();
+            Ok((image_target(namespace, name, image)?, None))
+        }
+        PodSelection::Name(_) | PodSelection::Pinned { .. } | PodSelection::Labels(_) => {
+            let (target, pod) = resolve(operator, &request.target).await?;
+            Ok((target, Some(pod)))
+        }
+    }
+}
+
+/// Names and versions of the engines, for a reader.
+fn engine_names(request: &ScanRequest) -> String {
+    let engines = request.engines.iter().map(ScanEngine::reference);
+    let names: Vec<String> = engines.map(|engine| engine.to_string()).collect();
+    names.join(", ")
+}
+
+/// What gates look at: of an image that runs nowhere, its name alone.
+fn gated(pod: &Collected<PodFacts>, target: &Target) -> Collected<PodFacts> {
+    match pod {
+        Collected::Complete { .. } => pod.clone(),
+        _ => Collected::Complete {
+            data: PodFacts {
+                image: target.image.clone(),
+                ..PodFacts::default()
+            },
+        },
+    }
+}
+
 /// What can be refused without a call.
 fn check(request: &ScanRequest) -> Result<(), PrepareError> {
     let lease = request.lease_seconds;
@@ -174,7 +187,7 @@ fn check(request: &ScanRequest) -> Result<(), PrepareError> {
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(PrepareError::EngineName(pair[0].clone()));
     }
-    let mut ids: Vec<&str> = request.controls.iter().map(|c| c.id()).collect();
+    let mut ids: Vec<&str> = request.controls.iter().map(SecurityControl::id).collect();
     if let Some(id) = ids.iter().find(|id| SHIPPED_CONTROLS.contains(id)) {
         return Err(PrepareError::ControlId((*id).to_owned()));
     }

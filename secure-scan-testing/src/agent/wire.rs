@@ -6,8 +6,8 @@ mod sockets;
 use std::{fmt::Write as _, io::Write as _};
 
 use scanner_inventory::{
-    Collected, Identity, Inventory, Package, PasswordState, Process, Section, changes::PART,
-    wire::FrameWriter,
+    Collected, FilePath, Identity, Inventory, Package, PasswordState, Process, Section,
+    changes::PART, wire::FrameWriter,
 };
 
 use super::request::Asked;
@@ -95,7 +95,7 @@ fn write_section(all: &Inventory, section: Section, asked: &Asked, out: &mut Str
             format!(
                 "{} {} {} {} 0 0",
                 escaped(&m.source),
-                escaped(&m.target),
+                escaped(&path(&m.target)),
                 m.fstype,
                 m.options.join(",")
             )
@@ -103,12 +103,15 @@ fn write_section(all: &Inventory, section: Section, asked: &Asked, out: &mut Str
         Section::Env => each(&all.env, out, |v| {
             format!("{} {} {}", v.length, v.shape, v.name)
         }),
-        Section::Commands => each(&all.commands, out, |c| format!("{} {}", c.name, c.path)),
+        Section::Commands => each(&all.commands, out, |c| {
+            format!("{} {}", c.name, path(&c.path))
+        }),
         Section::Packages => one(&all.packages, out, |packages, out| {
             write_packages(packages, out);
         }),
         Section::LanguagePackages => each(&all.language_packages, out, |p| {
-            [&p.ecosystem, &p.name, &p.version, &p.license, &p.path]
+            let path = path(&p.path);
+            [&p.ecosystem, &p.name, &p.version, &p.license, &path]
                 .map(String::as_str)
                 .join("\t")
         }),
@@ -151,6 +154,14 @@ fn identity(who: &Identity, out: &mut String) {
     );
 }
 
+/// A path as a field at the end of a line: its bytes, or escaped where these are no text of one line.
+pub(super) fn path(path: &FilePath) -> String {
+    match String::from_utf8(path.to_bytes().into()) {
+        Ok(text) if !text.contains('\n') => text,
+        _ => format!("\\{}", path.as_text()),
+    }
+}
+
 /// Writes the data of a section, and how it ended.
 fn one<T>(section: &Collected<T>, out: &mut String, write: impl FnOnce(&T, &mut String)) {
     match section {
@@ -158,17 +169,10 @@ fn one<T>(section: &Collected<T>, out: &mut String, write: impl FnOnce(&T, &mut 
             write(data, out);
             out.push_str("!ok\n");
         }
-        Collected::Partial {
-            data,
-            reasons,
-            unreadable,
-        } => {
+        Collected::Partial { data, gaps } => {
             write(data, out);
-            let _ = writeln!(
-                out,
-                "!partial {unreadable} {}",
-                reasons.join("; ").replace('\n', " ")
-            );
+            let (count, why) = (gaps.total(), gaps.to_string());
+            let _ = writeln!(out, "!partial {count} {}", why.replace('\n', " "));
         }
         Collected::Unavailable { reason } => {
             let _ = writeln!(out, "!missing {}", reason.replace('\n', " "));

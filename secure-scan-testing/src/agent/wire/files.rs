@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::path;
 use scanner_inventory::{FileEntry, FileKind};
 
 use super::mask;
@@ -9,7 +10,7 @@ use super::mask;
 /// Writes one file.
 pub(super) fn file(entry: &FileEntry, out: &mut String) {
     if !entry.exists {
-        let _ = writeln!(out, "- {}", entry.path);
+        let _ = writeln!(out, "- {}", path(&entry.path));
         return;
     }
     let kind = match entry.kind {
@@ -25,7 +26,10 @@ pub(super) fn file(entry: &FileEntry, out: &mut String) {
     let _ = writeln!(
         out,
         "{mode:x} {} {} {} {}",
-        entry.uid, entry.gid, entry.size, entry.path
+        entry.uid,
+        entry.gid,
+        entry.size,
+        path(&entry.path)
     );
     if entry.capabilities_known {
         let bits = u64::from_str_radix(&mask(&entry.capabilities), 16).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use scanner_inventory::{Connection, Listener};
+use scanner_inventory::{Listener, SocketConnection};
 
 /// An address and port as `/proc/net` writes them.
 pub(super) fn end(address: &str, port: i64) -> String {
@@ -48,7 +48,7 @@ pub(super) fn listener(socket: &Listener) -> String {
     row(&socket.protocol, &local, &remote, state, socket.uid)
 }
 
-pub(super) fn connection(socket: &Connection) -> String {
+pub(super) fn connection(socket: &SocketConnection) -> String {
     let (local, remote) = (
         end(&socket.address, socket.port),
         end(&socket.remote_address, socket.remote_port),
