@@ -19,7 +19,7 @@ use crate::{
     problem::{CLEANUP, GATE, Problem},
     profile,
     progress::Progress,
-    remedy::worded,
+    remedy::{remedy_words, worded},
     signals::Signals,
     sink::{self, Sinks},
 };
@@ -130,6 +130,10 @@ async fn dry_run(
     let plan = plan.await;
     progress.finish();
     let plan = plan?;
+    let fallback = plan.fallback.as_ref();
+    if let Some(remedy) = fallback.and_then(|next| next.remedy.as_ref()) {
+        progress.note(&format!("hint: {}", remedy_words(remedy)));
+    }
     let form = |format| output::plan(&plan, format);
     let code = if prepared.refusal().is_some() {
         GATE

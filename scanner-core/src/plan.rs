@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{gate::decision::GateResult, target::Target};
+use crate::{gate::decision::GateResult, remedy::Remedy, target::Target};
 
 /// Identifier of one scan: 4 to 32 lower-case letters and digits, ten hexadecimal digits where secure-scan makes it;
 /// part of every name
@@ -139,6 +139,9 @@ pub struct Fallback {
     /// Why it cannot be done, where it cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_possible: Option<String>,
+    /// What would make it possible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<Remedy>,
 }
 
 /// An object that would be created.

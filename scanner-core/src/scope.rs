@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -11,6 +14,7 @@ use serde_json::Value;
 use crate::{
     alert::{Alerts, SecurityAlert},
     control::error::ControlError,
+    evidence::Evidence,
     plan::{ScanId, ScanPlan},
     target::Target,
 };
@@ -75,6 +79,16 @@ pub trait ScopeObjects: Send + Sync {
     ///
     /// Fails when the server refuses it.
     async fn delete(&self, object: &ObjectRef) -> Result<(), ControlError>;
+
+    /// Shows that no object of a kind that was asked for is left, also where the answer to a creation was lost. By
+    /// default it shows nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails when one is left, or when that could not be seen.
+    async fn verify_gone(&self) -> Result<Evidence, ControlError> {
+        Ok(Evidence::none())
+    }
 }
 
 /// What one control may use in one scan.
@@ -83,6 +97,8 @@ pub struct ControlScope<'a> {
     objects: Option<&'a dyn ScopeObjects>,
     alerts: &'a Alerts,
     created: Mutex<Vec<ObjectRef>>,
+    /// Whether the control asked for an object, whatever came of it.
+    asked: AtomicBool,
 }
 
 impl<'a> ControlScope<'a> {
@@ -97,6 +113,7 @@ impl<'a> ControlScope<'a> {
             objects,
             alerts,
             created: Mutex::default(),
+            asked: AtomicBool::new(false),
         }
     }
 
@@ -127,7 +144,9 @@ impl<'a> ControlScope<'a> {
     ///
     /// Fails when the server refuses it, and before there is a lease.
     pub async fn create(&self, manifest: Value) -> Result<ObjectRef, ControlError> {
-        let made = self.objects()?.create(manifest).await?;
+        let objects = self.objects()?;
+        self.asked.store(true, Ordering::Relaxed);
+        let made = objects.create(manifest).await?;
         self.created().push(made.clone());
         Ok(made)
     }
@@ -158,6 +177,15 @@ impl<'a> ControlScope<'a> {
     /// What the control created, in order.
     pub fn created_objects(&self) -> Vec<ObjectRef> {
         self.created().clone()
+    }
+
+    /// Shows that nothing that the control asked for is left.
+    pub(crate) async fn verify_gone(&self) -> Result<Evidence, ControlError> {
+        if self.asked.load(Ordering::Relaxed) {
+            self.objects()?.verify_gone().await
+        } else {
+            Ok(Evidence::none())
+        }
     }
 
     fn objects(&self) -> Result<&dyn ScopeObjects, ControlError> {

@@ -4,6 +4,7 @@
 //! configuration of the image. An archive that says in two ways what its image is says the same twice.
 
 mod blob;
+mod fault;
 mod image;
 mod packing;
 
@@ -14,6 +15,7 @@ use std::{
 
 use self::{
     blob::Blobs,
+    fault::bad,
     image::{Image, Layer},
     packing::{Hashed, unpack},
 };
@@ -27,7 +29,7 @@ const MAX_LAYERS: usize = 512;
 ///
 /// # Errors
 ///
-/// Fails when it is no archive of an image, when it holds several or disagrees with itself, when a blob is
+/// Fails when it is not an archive of an image, when it holds several or disagrees with itself, when a blob is
 /// not what its digest says, and when a container runtime would refuse it.
 pub fn open(path: &Path, digests: bool) -> io::Result<Layers> {
     let mut blobs = Blobs::open(path)?;
@@ -78,15 +80,6 @@ fn read(
         ));
     }
     taken.and(drained.map(drop))
-}
-
-fn bad(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what)
-}
-
-/// It is something else than what is read here.
-fn other(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, what)
 }
 
 #[cfg(test)]

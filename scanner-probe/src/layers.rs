@@ -5,8 +5,11 @@
 
 mod apply;
 mod attributes;
+mod bad;
 mod inodes;
 mod resolve;
+mod steps;
+mod wanted;
 
 use std::{
     collections::BTreeMap,
@@ -19,41 +22,14 @@ use scanner_inventory::{FilePath, FileSelector};
 pub(crate) use self::resolve::clean;
 use self::{
     inodes::{Body, File, Id, Inode, Inodes, ROOT},
-    resolve::Steps,
+    steps::Steps,
+    wanted::{DATABASES, FOLDERS, MAX_KEPT, MAX_TEXT, NAMED, is_read},
 };
 use crate::{
     root::bytes,
     tar::{Reader, Stream},
     tree::{self, Contents, Meta, ReadAt, Tree},
 };
-
-/// What an inventory reads by name, wherever links lead to it.
-const NAMED: [&str; 8] = [
-    "/etc/passwd",
-    "/etc/group",
-    "/etc/shadow",
-    "/etc/os-release",
-    "/usr/lib/os-release",
-    "/var/lib/dpkg/status",
-    "/lib/apk/db/installed",
-    "/usr/lib/apk/db/installed",
-];
-/// Directories of which it reads every file.
-const FOLDERS: [&str; 1] = ["/var/lib/dpkg/status.d"];
-
-/// What is wrong with a layer.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bad(&'static str);
-
-const fn bad(what: &'static str) -> Bad {
-    Bad(what)
-}
-
-impl From<Bad> for io::Error {
-    fn from(Bad(what): Bad) -> Self {
-        Self::new(io::ErrorKind::InvalidData, what)
-    }
-}
 
 /// A root filesystem in memory: what is in its files is kept only where an inventory reads it.
 #[derive(Debug, Default)]
@@ -99,7 +75,7 @@ impl Layers {
     /// and those for which there was no room. By layer and place in it.
     pub(crate) fn missing(&self) -> Missing {
         let mut missing = Missing::new();
-        let mut room = apply::MAX_KEPT.saturating_sub(self.inodes.kept);
+        let mut room = MAX_KEPT.saturating_sub(self.inodes.kept);
         let mut want = |id: Id| {
             let inode = self.inodes.get(id);
             let Body::File(File { bytes, source, .. }) = &inode.body else {
@@ -119,12 +95,11 @@ impl Layers {
         };
         let named = |path: &str| self.inodes.look_up(path.as_bytes(), true).ok().flatten();
         for path in NAMED {
-            if let Some(id) = named(path).filter(|id| self.inodes.get(*id).size <= apply::MAX_TEXT)
-            {
+            if let Some(id) = named(path).filter(|id| self.inodes.get(*id).size <= MAX_TEXT) {
                 want(id);
             }
         }
-        for path in apply::DATABASES {
+        for path in DATABASES {
             if let Some(id) = named(path) {
                 want(id);
             }
@@ -134,13 +109,13 @@ impl Layers {
             for (name, _) in self.inodes.children(id) {
                 let path = [folder.as_bytes(), b"/", name].concat();
                 let found = self.inodes.look_up(&path, true).ok().flatten();
-                if let Some(id) = found.filter(|id| self.inodes.get(*id).size <= apply::MAX_TEXT) {
+                if let Some(id) = found.filter(|id| self.inodes.get(*id).size <= MAX_TEXT) {
                     want(id);
                 }
             }
         }
         let every: Result<(), Errno> = self.inodes.each(ROOT, b"", |path, id| {
-            if apply::is_read(path, self.inodes.get(id).size) {
+            if is_read(path, self.inodes.get(id).size) {
                 want(id);
             }
             Ok(())

@@ -7,6 +7,7 @@
 //! read with Go's `archive/tar`, whose reading of each format is what is written here; a reader that is
 //! held to it by a differential test is the smaller evil. `cargo xtask archives` is that test.
 
+mod fault;
 mod header;
 mod pax;
 mod source;
@@ -16,27 +17,11 @@ use std::io::{self, Read};
 
 pub(crate) use self::source::{Source, Stream};
 use self::{
-    header::{BLOCK, Fields, has_no_data},
+    fault::{Fault, fault},
+    header::{BLOCK, Fields, MAX_EXTENSION, has_no_data},
     pax::Records,
     sparse::{Form, Holes, Next},
 };
-
-/// Longest name, set of attributes or map in bytes, as in Go.
-const MAX_EXTENSION: u64 = 1 << 20;
-
-/// What is wrong with an archive.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Fault(&'static str);
-
-const fn fault(what: &'static str) -> Fault {
-    Fault(what)
-}
-
-impl From<Fault> for io::Error {
-    fn from(Fault(what): Fault) -> Self {
-        Self::new(io::ErrorKind::InvalidData, what)
-    }
-}
 
 /// One entry. Names are bytes, whatever they mean to whom.
 #[derive(Debug, Default)]

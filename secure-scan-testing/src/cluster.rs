@@ -36,8 +36,8 @@ use crate::{
 
 pub use inspect::ObjectName;
 
-/// Calls that are kept for [`FakeCluster::calls`].
-const CALLS: usize = 50_000;
+/// Calls and tokens that are remembered where nothing else is said.
+pub(crate) const REMEMBERED: usize = 50_000;
 /// The operator that every fake has.
 pub(crate) const OPERATOR: &str = "operator";
 /// Where the fake says that it is: a name that never resolves, RFC 6761.
@@ -75,6 +75,8 @@ pub(crate) struct State {
     pub(crate) faults: Vec<Fault>,
     pub(crate) calls: VecDeque<Call>,
     pub(crate) called: u64,
+    /// How many calls are kept in `calls`.
+    pub(crate) remembered: usize,
     pub(crate) hooks: Vec<Hook>,
     /// UIDs of what was given, and of what the cluster made by itself.
     pub(crate) given: BTreeSet<String>,
@@ -114,6 +116,7 @@ impl FakeCluster {
             faults: Vec::new(),
             calls: VecDeque::new(),
             called: 0,
+            remembered: REMEMBERED,
             hooks: Vec::new(),
             given: BTreeSet::new(),
             targets: BTreeMap::new(),
@@ -225,9 +228,8 @@ impl State {
             .filter_map(|fault| fault.strike(&call));
         let strike = strikes.collect::<Vec<_>>().into_iter().next();
         self.calls.push_back(call);
-        if self.calls.len() > CALLS {
-            self.calls.pop_front();
-        }
+        let over = self.calls.len().saturating_sub(self.remembered);
+        self.calls.drain(..over);
         strike
     }
 

@@ -149,7 +149,15 @@ async fn job(cluster: FakeCluster, key: Key, uid: String) {
     if started["status"]["startTime"].is_null() {
         return;
     }
-    tokio::time::sleep(Duration::from_secs(deadline)).await;
+    // Second by second, so that nothing stays here of a Job that was deleted before.
+    for _ in 0..deadline {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let state = cluster.state();
+        let found = state.store.get(&key);
+        if found.is_none_or(|object| object["metadata"]["uid"] != uid.as_str()) {
+            return;
+        }
+    }
     let Some(failed) = change(&mut |object, now| {
         object["status"]["conditions"] = json!([{
             "type": "Failed", "status": "True", "reason": "DeadlineExceeded",

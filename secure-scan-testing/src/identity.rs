@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::{
     clock::stamp,
+    cluster::REMEMBERED as REMEMBERED_TOKENS,
     rbac::Rule,
     store::{Key, Store},
 };
@@ -71,15 +72,36 @@ struct Issued {
 }
 
 /// All who may call.
-#[derive(Default)]
 pub(crate) struct Identities {
     fixed: BTreeMap<String, User>,
+    /// By their ids, which follow each other.
     issued: BTreeMap<String, Issued>,
+    /// How many tokens were issued in all.
+    count: u64,
+    /// How many of them are kept.
+    kept: usize,
     /// By the spelling of the token, as the API server keeps them: until when, and who.
     remembered: BTreeMap<String, (Instant, User)>,
 }
 
+impl Default for Identities {
+    fn default() -> Self {
+        Self {
+            fixed: BTreeMap::new(),
+            issued: BTreeMap::new(),
+            count: 0,
+            kept: REMEMBERED_TOKENS,
+            remembered: BTreeMap::new(),
+        }
+    }
+}
+
 impl Identities {
+    /// Keeps this many tokens of those that were issued.
+    pub(crate) fn remember(&mut self, most: usize) {
+        self.kept = most;
+    }
+
     /// A caller with a token that never ends; one of that name is replaced.
     pub(crate) fn fix(&mut self, token: &str, user: User) {
         self.fixed.insert(token.into(), user);
@@ -153,8 +175,8 @@ impl Identities {
         wanted: &Wanted,
         now: Timestamp,
     ) -> (String, Timestamp) {
-        let number = self.issued.len() + 1;
-        let id = format!("00000000-0000-4000-9000-{number:012x}");
+        self.count += 1;
+        let id = format!("00000000-0000-4000-9000-{:012x}", self.count);
         let seconds = SignedDuration::from_secs(wanted.seconds);
         let expires = now.checked_add(seconds).unwrap_or(now);
         let meta = &account["metadata"];
@@ -187,6 +209,9 @@ impl Identities {
             refused: 0,
         };
         self.issued.insert(id, issued);
+        while self.issued.len() > self.kept {
+            self.issued.pop_first();
+        }
         (token, expires)
     }
 

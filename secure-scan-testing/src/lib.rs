@@ -7,18 +7,24 @@
 //!
 //! - **Time is virtual.** With `#[tokio::test(start_paused = true)]` a scan that waits ten seconds for the server to
 //!   forget a token takes none. In a runtime whose clock runs, everything takes the time of [`Pace`].
+//!   Virtual time does not wait for threads, in which engines run by default: give the template of such a test
+//!   `.host(Inline)`, which runs them in the task of the scan.
 //! - **Targets are scripted.** [`Target`] answers with an inventory in the agents' wire format, or with what a
 //!   [`Script`] or a function says: half an answer, a flood, silence, no shell.
 //! - **Faults are exact.** [`Fault`] strikes the nth call, or the nth of a verb and a resource.
+//! - **Every verdict has a sample.** [`samples::report`] gives the report of a real scan for each, so that a program
+//!   can test what it does with a scan that failed, was refused by a gate, or left something.
 //! - **Nothing is hidden.** [`FakeCluster::left`], [`FakeCluster::calls`] and [`FakeCluster::tokens`] say what became
 //!   of it all.
 //!
 //! ```
+//! use secure_scan::{Profile, TargetSelector, Verdict};
 //! use secure_scan_testing::{FakeCluster, Fault, samples};
 //! use serde_json::json;
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
-//! let cluster = FakeCluster::new()
+//! // In a function with `#[tokio::test(start_paused = true)]`.
+//! let fake = FakeCluster::new()
 //!     .pod(json!({
 //!         "metadata": {"namespace": "shop", "name": "web-0"},
 //!         "spec": {"containers": [{"name": "web", "image": "registry.example/web:1"}]},
@@ -26,16 +32,16 @@
 //!     .answers(samples::alarming())
 //!     .fault(Fault::on("delete", "jobs.batch").nth(1).status(503));
 //!
-//! // What scans take in place of a real cluster.
-//! let connected = cluster.cluster()?;
-//! assert_eq!(connected.server(), "https://fake-cluster.invalid:6443/");
+//! // The library takes it in place of a real one.
+//! let cluster = fake.cluster()?;
+//! let target = TargetSelector::pod("shop", "web-0");
+//! let report = secure_scan::scan(&cluster, target, Profile::shipped("container-baseline")?).await?;
+//! assert_eq!(report.verdict, Verdict::Findings);
+//! assert!(fake.left().is_empty());
 //!
-//! // And any client of kube's, for what a test does beside them.
-//! let version = cluster.client()?.apiserver_version().await?;
+//! // And so does any client of kube's, for what a test does beside it.
+//! let version = fake.client()?.apiserver_version().await?;
 //! assert_eq!(version.major, "1");
-//!
-//! assert!(cluster.left().is_empty());
-//! assert_eq!(cluster.calls().len(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())

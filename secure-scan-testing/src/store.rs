@@ -15,7 +15,7 @@ use crate::kinds::Kind;
 use selector::Selection;
 
 /// Changes that a watch can go back to.
-const HISTORY: usize = 4096;
+const HISTORY: usize = 2048;
 
 /// Where an object is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

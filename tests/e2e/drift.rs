@@ -87,7 +87,8 @@ async fn changes_are_found_and_a_clean_container_passes() {
     let limits = report["findings"][0]["results"][0]["limits"].to_string();
     assert!(limits.contains("/etc/hosts"), "{limits}");
     assert!(bare.code == 0 || bare.code == 3, "{bare:?}");
-    assert_eq!(changed.code, 1, "{changed:?}");
+    // The largest of its files is read by no scan, so that what was found is not all.
+    assert_eq!(changed.code, 3, "{changed:?}");
     assert!(!changed.out.contains('\u{1b}'));
     let report = changed.json();
     for (id, word) in [

@@ -130,7 +130,7 @@ pub(crate) async fn prepared(site: &TestNamespace, name: &str, image: &str, comm
     let more = json!({"containers": [{
         "name": "web", "image": image, "imagePullPolicy": "IfNotPresent", "command": command,
         "securityContext": {"runAsUser": 0},
-        // Once it succeeded it runs no more, and is no process that a scan could see.
+        // Once it has succeeded, it does not run again, so that no scan sees its process.
         "startupProbe": {
             "exec": {"command": ["/bin/ls", "/ready"]}, "periodSeconds": 1, "failureThreshold": 90,
         },

@@ -159,7 +159,7 @@ impl Proxy {
         file
     }
 
-    /// Tells which process a kill is meant for.
+    /// Sets the process that a kill is meant for.
     pub fn program(&self, pid: u32) {
         let pid = i32::try_from(pid).unwrap_or_default();
         self.state.program.store(pid, Ordering::SeqCst);

@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: whole scans side by side with what they replace, as ratios of one run.
 
 mod distroless;
+mod measure;
 mod probe;
+mod scans;
 mod sidecar;
 
 use std::{
@@ -15,13 +17,12 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
+use self::measure::{ROUNDS, median, reported, seconds, until_looked};
 use crate::{
     cluster::{self, Cluster},
     demo, lab,
     ui::say,
 };
-
-const ROUNDS: usize = 5;
 
 /// What to measure, and with what.
 #[derive(clap::Args)]
@@ -37,6 +38,9 @@ pub(crate) struct Args {
     /// Only the probe over a million files beside find, and its memory; needs no cluster
     #[arg(long)]
     probe: bool,
+    /// Only the memory of so many scans of one fake cluster, 20,000 without a number; needs no cluster
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "20000")]
+    scans: Option<u64>,
     /// A secure-scan that is built already; a release build of this checkout when absent
     #[arg(long, value_name = "FILE")]
     program: Option<String>,
@@ -46,6 +50,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if args.probe {
         probe::run()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(count) = args.scans {
+        scans::run(count)?;
         return Ok(ExitCode::SUCCESS);
     }
     let cluster = &args.cluster;
@@ -93,14 +101,14 @@ fn measure(cluster: &Cluster, program: &str, scripts: &Path) -> Result<()> {
     single.retain(|path| !whole.contains(path) && path.extension().is_some_and(|e| e == "sh"));
     let (mut total, mut looked, mut one, mut many) = (vec![], vec![], vec![], vec![]);
     let before = calls(cluster)?;
-    let mut told = 0;
+    let mut counted = 0;
     for round in 1..=ROUNDS {
         say(&format!("== round {round} of {ROUNDS}"));
         let started = Instant::now();
         let report = scan(cluster, program)?;
         total.push(started.elapsed());
         looked.push(until_looked(&report)?);
-        told = report["api_calls"]["operator"].as_u64().unwrap_or_default()
+        counted = report["api_calls"]["operator"].as_u64().unwrap_or_default()
             + report["api_calls"]["scan"].as_u64().unwrap_or_default();
         one.push(execs(cluster, &whole)?);
         many.push(execs(cluster, &single)?);
@@ -131,11 +139,11 @@ fn measure(cluster: &Cluster, program: &str, scripts: &Path) -> Result<()> {
     ));
     match (calls(cluster)?, before) {
         (Some(after), Some(before)) => say(&format!(
-            "API calls per scan, from the audit log   {} (goal: at most 25; the report says {told})",
+            "API calls per scan, from the audit log   {} (goal: at most 25; the report says {counted})",
             (after - before) / ROUNDS
         )),
         _ => say(&format!(
-            "API calls per scan, as counted by the client  {told} (no audit log at hand)"
+            "API calls per scan, as counted by the client  {counted} (no audit log at hand)"
         )),
     }
     start_time(program)
@@ -147,29 +155,6 @@ fn scan(cluster: &Cluster, program: &str) -> Result<Value> {
         .args(["container", "shop", "-n", demo::NAMESPACE])
         .args(["-q", "-o", "json", "--context", cluster.context()]);
     reported(&mut command)
-}
-
-/// The report of a scan that finds something, as each of these does.
-fn reported(command: &mut Command) -> Result<Value> {
-    let output = command.output()?;
-    ensure!(
-        output.status.code() == Some(1),
-        "the scan failed: {}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(serde_json::from_slice(&output.stdout)?)
-}
-
-/// Time from the first stage to the end of the evaluation.
-fn until_looked(report: &Value) -> Result<Duration> {
-    let stages = report["timings"].as_array().context("no timings")?;
-    let seconds = stages
-        .iter()
-        .filter(|t| t["stage"] != "release" && t["stage"] != "verify_release")
-        .filter_map(|t| t["seconds"].as_f64())
-        .sum();
-    Ok(Duration::from_secs_f64(seconds))
 }
 
 /// Time of one `kubectl exec` for each script.
@@ -189,15 +174,6 @@ fn execs(cluster: &Cluster, scripts: &[PathBuf]) -> Result<Duration> {
         );
     }
     Ok(started.elapsed())
-}
-
-fn seconds(time: Duration) -> String {
-    format!("{:.2} s", time.as_secs_f64())
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
 }
 
 /// Requests of secure-scan in the lab's audit log, each counted once.

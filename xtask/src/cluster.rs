@@ -87,10 +87,12 @@ impl Cluster {
 
 /// Builds one program and gives its path.
 pub(crate) fn build(args: &[&str], name: &str) -> Result<String> {
-    let output = Command::new("cargo")
-        .args(args)
-        .args(["--message-format", "json"])
-        .output()?;
+    executable(Command::new("cargo").args(args), name)
+}
+
+/// Runs a build of cargo and gives the path of one program that it made.
+pub(crate) fn executable(build: &mut Command, name: &str) -> Result<String> {
+    let output = build.args(["--message-format", "json"]).output()?;
     ensure!(
         output.status.success(),
         "cannot build {name}: {}",

@@ -57,11 +57,7 @@ pub(crate) enum Command {
 
 pub(crate) use build::{install, packages};
 pub(crate) use images::{probe, probe_by_digest};
-
-/// The folder that keeps what takes long to build, for every checkout.
-pub(crate) fn cache() -> Result<std::path::PathBuf> {
-    state::base("XDG_CACHE_HOME", ".cache")
-}
+pub(crate) use state::cache;
 
 /// Runs one lab command.
 pub(crate) fn run(command: Command) -> Result<ExitCode> {

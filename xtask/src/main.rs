@@ -9,6 +9,7 @@ mod demo;
 mod image;
 mod lab;
 mod test;
+mod third_party;
 mod tidy;
 mod ui;
 
@@ -40,6 +41,8 @@ enum Task {
     Chart,
     /// Build the image of the probe: an OCI image layout in a tar file, reproducible
     ProbeImage(image::Args),
+    /// Build, test and run the example of a program that embeds secure-scan from outside the workspace
+    ThirdParty(cluster::Cluster),
     /// Layers, circles of imports, lengths of files and words: prints what breaks a rule of the house
     Tidy,
     /// Formatting, lints, unit tests, documentation and end-to-end tests
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Task::Archives => archives::run(true).map(consumers::code),
         Task::Chart => chart::run().map(consumers::code),
         Task::ProbeImage(args) => image::run(&args),
+        Task::ThirdParty(cluster) => third_party::task(&cluster),
         Task::Tidy => tidy::run(),
         Task::Test(cluster) => test::run(&cluster),
     };

@@ -2,13 +2,13 @@
 
 use std::process::{Command, ExitCode};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use crate::{
     archives, chart,
     cluster::{self, Cluster},
     consumers::{self, Outcome},
-    lab,
+    lab, third_party,
     ui::say,
 };
 
@@ -17,6 +17,7 @@ use crate::{
 const FEATURES: &str =
     "scanner-tests/e2e,scanner-tests/consumers,secure-scan-core/schema,secure-scan-probe/oracle";
 
+const END_TO_END: &str = "end-to-end tests";
 const STEPS: [(&str, &[&str]); 7] = [
     ("formatting", &["fmt", "--all", "--check"]),
     (
@@ -46,6 +47,7 @@ const STEPS: [(&str, &[&str]); 7] = [
             "--exclude",
             "xtask",
             "--allow-dirty",
+            "--no-verify",
             "--quiet",
         ],
     ),
@@ -101,11 +103,13 @@ pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
             }
         }
     }
-    if let Err(error) = end_to_end(cluster) {
-        say(&format!("== end-to-end tests: FAILED: {error:#}"));
-        failed += 1;
+    for (name, outcome) in on_the_cluster(cluster) {
+        if let Err(error) = outcome {
+            say(&format!("== {name}: FAILED: {error:#}"));
+            failed += 1;
+        }
     }
-    let passed = STEPS.len() + TOOLS.len() + 4 - failed - absent;
+    let passed = STEPS.len() + TOOLS.len() + 5 - failed - absent;
     say(&format!(
         "steps: {passed} passed, {failed} failed, {absent} not run"
     ));
@@ -144,9 +148,24 @@ fn tool(name: &str, version: &str, args: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Builds the tests and the program outside, starts the lab, runs them in it, and stops the lab.
-fn end_to_end(cluster: &Cluster) -> Result<()> {
-    say(&format!("== end-to-end tests on {}", cluster.context()));
+/// Builds everything first, starts the cluster, runs the steps that need it, and stops it.
+fn on_the_cluster(cluster: &Cluster) -> [(&'static str, Result<()>); 2] {
+    let tests = build_tests(cluster);
+    let example = third_party::build();
+    let (tests, example) = match cluster.start() {
+        Ok(()) => {
+            let tests = tests.and_then(|(tests, program)| run_tests(cluster, &tests, &program));
+            let example = example.and_then(|program| third_party::run(cluster, &program));
+            (tests.and(cluster.stop()), example)
+        }
+        Err(error) => (Err(error), Err(anyhow!("the cluster did not start"))),
+    };
+    [(END_TO_END, tests), (third_party::NAME, example)]
+}
+
+/// The end-to-end tests and the program that they run.
+fn build_tests(cluster: &Cluster) -> Result<(String, String)> {
+    say(&format!("== {END_TO_END} on {}", cluster.context()));
     let build = ["build", "--package", "secure-scan-cli"];
     let program = cluster::build(&build, "secure-scan")?;
     let tests = cluster::build(
@@ -162,10 +181,7 @@ fn end_to_end(cluster: &Cluster) -> Result<()> {
         ],
         "e2e",
     )?;
-    cluster.start()?;
-    let outcome = run_tests(cluster, &tests, &program);
-    cluster.stop()?;
-    outcome
+    Ok((tests, program))
 }
 
 fn run_tests(cluster: &Cluster, tests: &str, program: &str) -> Result<()> {

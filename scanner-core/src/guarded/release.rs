@@ -100,6 +100,7 @@ async fn verify_release(
             .0
             .push(format!("{object} (uid {}) is gone", object.uid));
     }
+    evidence.0.extend(scope.verify_gone().await?.0);
     Ok(evidence)
 }
 

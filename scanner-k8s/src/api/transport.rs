@@ -2,29 +2,28 @@
 //! for the operator, and one without any credential for the scans.
 
 mod in_memory;
+mod service;
 
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{
-    HeaderValue, Request, Response,
+    HeaderValue, Request,
     header::{AUTHORIZATION, InvalidHeaderValue},
 };
 use kube::{
     Client, Config,
-    client::{Body, ClientBuilder, DynBody},
+    client::{Body, ClientBuilder},
 };
 use pem::Pem;
 use scanner_core::audit::Identity;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::runtime::Handle;
-use tower::{BoxError, Layer as _, ServiceExt as _, util::BoxService};
+use tower::{Layer as _, ServiceExt as _};
 
 use super::record::AuditLayer;
 pub use in_memory::InMemory;
-
-/// What a program's own layers are put around: how kube sends a request.
-pub type GenericService = BoxService<Request<Body>, Response<Box<DynBody>>, BoxError>;
+pub use service::GenericService;
 
 /// Puts an embedder's layers around a stack.
 pub(super) type Wrap = Arc<dyn Fn(ClientBuilder<GenericService>) -> Client + Send + Sync>;

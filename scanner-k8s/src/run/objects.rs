@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::{
-    Resource, ResourceExt,
+    Api, Resource, ResourceExt,
     api::{DeleteParams, ListParams, PartialObjectMeta, PostParams, Preconditions},
     core::ObjectList,
 };
@@ -281,12 +281,22 @@ impl ScanScope {
     async fn labelled<K: Owned>(
         &self,
     ) -> Result<(ObjectList<PartialObjectMeta<K>>, Scope), ControlError> {
-        let kind = K::kind(&());
+        let everywhere = self.segment().operator().everywhere::<K>();
+        self.labelled_in(&K::kind(&()), &everywhere, &self.operator_api())
+            .await
+    }
+
+    /// The same of a kind that may be known only at run time.
+    pub(crate) async fn labelled_in<K: Clone + std::fmt::Debug + DeserializeOwned>(
+        &self,
+        kind: &str,
+        everywhere: &Api<K>,
+        here: &Api<K>,
+    ) -> Result<(ObjectList<PartialObjectMeta<K>>, Scope), ControlError> {
         let params = ListParams::default().labels(&format!("{SCAN_LABEL}={}", self.plan().scan_id));
         if self.ledger().may_list_everywhere() {
-            let all = self.segment().operator().everywhere::<K>();
             let what = format!("list {kind} objects of this scan in all namespaces");
-            match call_with_retry(what, || all.list_metadata(&params)).await {
+            match call_with_retry(what, || everywhere.list_metadata(&params)).await {
                 Ok(left) => return Ok((left, Scope::Everywhere)),
                 // An operator of one namespace: the other kinds need not be tried.
                 Err(error) if error.is_forbidden() => self.ledger().only_here(),
@@ -294,7 +304,6 @@ impl ScanScope {
             }
         }
         let what = format!("list {kind} objects of this scan");
-        let here = self.operator_api::<K>();
         let left = call_with_retry(what, || here.list_metadata(&params)).await;
         Ok((left.map_err(CallError::of_control)?, Scope::Namespace))
     }

@@ -1,6 +1,9 @@
 //! Objects of controls that this crate does not know: made with the scan's label and owner, deleted by UID.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use async_trait::async_trait;
 use kube::{
@@ -9,40 +12,75 @@ use kube::{
     core::{GroupVersionKind, TypeMeta},
 };
 use scanner_core::{
-    ControlError, Remedy,
+    ControlError, Evidence, Remedy,
     control::{ObjectRef, ScopeObjects},
 };
 use serde_json::Value;
 
-use super::{ledger::Ledger, scope::ScanScope};
+use super::{
+    ledger::{Ledger, Scope},
+    scope::ScanScope,
+};
 use crate::{
-    api::call::{CallError, call, call_with_retry},
+    api::call::{CALL_TIMEOUT, CallError, call, call_with_retry},
     names::SCAN_LABEL,
     plan::manifest::metadata,
 };
 
 /// Creates objects for controls in the scope of one scan.
-pub struct Objects(pub Arc<ScanScope>);
+pub struct Objects {
+    scope: Arc<ScanScope>,
+    /// API version and kind of everything that was asked for.
+    kinds: Mutex<BTreeSet<(String, String)>>,
+}
 
 impl Objects {
+    /// Objects of controls in that scan.
+    pub fn new(scope: Arc<ScanScope>) -> Self {
+        Self {
+            scope,
+            kinds: Mutex::default(),
+        }
+    }
+
+    fn kinds(&self) -> MutexGuard<'_, BTreeSet<(String, String)>> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn api(&self, api_version: &str, kind: &str) -> Result<Api<DynamicObject>, ControlError> {
-        let types = TypeMeta {
-            api_version: api_version.to_owned(),
-            kind: kind.to_owned(),
+        let resource = resource(api_version, kind)?;
+        let operator = self.scope.segment().operator();
+        Ok(operator.dynamic(Some(self.scope.namespace()), &resource))
+    }
+
+    /// Shows that no object of that kind carries the scan's label, one whose answer was lost included.
+    async fn gone(&self, api_version: &str, kind: &str) -> Result<String, ControlError> {
+        let everywhere = self
+            .scope
+            .segment()
+            .operator()
+            .dynamic(None, &resource(api_version, kind)?);
+        let here = self.api(api_version, kind)?;
+        let (left, place) = self.scope.labelled_in(kind, &everywhere, &here).await?;
+        if let Some(first) = left.items.first() {
+            let name = first.metadata.name.as_deref().unwrap_or_default();
+            let message = format!("{kind} {name} carries the scan's label and still exists");
+            return Err(ControlError::new(message));
+        }
+        self.scope.ledger().note_absent(kind, place);
+        let place = match place {
+            Scope::Everywhere => "in any namespace".to_owned(),
+            Scope::Namespace => format!("in namespace {}", self.scope.namespace()),
         };
-        let gvk = GroupVersionKind::try_from(&types).map_err(|source| {
-            ControlError::new(format!("{api_version:?} is not an API version")).with_source(source)
-        })?;
-        let resource = ApiResource::from_gvk(&gvk);
-        let operator = self.0.segment().operator();
-        Ok(operator.dynamic(Some(self.0.namespace()), &resource))
+        let id = &self.scope.plan().scan_id;
+        Ok(format!("no {kind} {place} carries {SCAN_LABEL}={id}"))
     }
 
     /// The manifest with the scan's name where it has none, its label, and the lease as its only owner.
     fn owned(&self, mut manifest: Value) -> Result<Value, ControlError> {
-        let plan = self.0.plan();
-        let lease = self.0.lease_uid()?;
-        let ours = metadata(&plan.scan_id, self.0.namespace(), Some(&lease));
+        let plan = self.scope.plan();
+        let lease = self.scope.lease_uid()?;
+        let ours = metadata(&plan.scan_id, self.scope.namespace(), Some(&lease));
         let Some(own) = manifest.as_object_mut() else {
             return Err(ControlError::new("a manifest must be an object"));
         };
@@ -68,13 +106,14 @@ impl ScopeObjects for Objects {
         let (api_version, kind) = (text(&manifest["apiVersion"]), text(&manifest["kind"]));
         let api = self.api(&api_version, &kind)?;
         let manifest = self.owned(manifest)?;
+        self.kinds().insert((api_version.clone(), kind.clone()));
         let name = text(&manifest["metadata"]["name"]);
         let object: DynamicObject = serde_json::from_value(manifest).map_err(|source| {
             ControlError::new(format!("the manifest of {kind} is not valid")).with_source(source)
         })?;
         // As for objects of our own: noted before the call, and in a task of its own, so that an interrupt forgets
         // nothing.
-        let under_way = Ledger::attempt(self.0.ledger(), &kind, &name);
+        let under_way = Ledger::attempt(self.scope.ledger(), &kind, &name);
         let what = format!("create {kind} {name}");
         let task = tokio::spawn(async move {
             let made = call(what, api.create(&PostParams::default(), &object)).await;
@@ -87,7 +126,7 @@ impl ScopeObjects for Objects {
         })?;
         let made = made.map_err(CallError::of_control)?;
         let label = made.labels().get(SCAN_LABEL).map(String::as_str);
-        if label != Some(self.0.plan().scan_id.as_str()) {
+        if label != Some(self.scope.plan().scan_id.as_str()) {
             let remedy = Remedy::advice(
                 "an admission webhook removes labels; exempt what secure-scan makes",
             );
@@ -124,7 +163,7 @@ impl ScopeObjects for Objects {
             ..DeleteParams::background()
         };
         let what = format!("delete {object}");
-        let ledger = self.0.ledger();
+        let ledger = self.scope.ledger();
         let gone = || ledger.note_deleted(&object.kind, &object.name, Some(object.uid.clone()));
         match call_with_retry(what, || api.delete(&object.name, &params)).await {
             Ok(_) => gone(),
@@ -133,4 +172,24 @@ impl ScopeObjects for Objects {
         }
         Ok(())
     }
+    async fn verify_gone(&self) -> Result<Evidence, ControlError> {
+        self.scope.ledger().settle(CALL_TIMEOUT).await;
+        let kinds = self.kinds().clone();
+        let mut evidence = Vec::new();
+        for (api_version, kind) in kinds {
+            evidence.push(self.gone(&api_version, &kind).await?);
+        }
+        Ok(Evidence(evidence))
+    }
+}
+
+fn resource(api_version: &str, kind: &str) -> Result<ApiResource, ControlError> {
+    let types = TypeMeta {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+    };
+    let gvk = GroupVersionKind::try_from(&types).map_err(|source| {
+        ControlError::new(format!("{api_version:?} is not an API version")).with_source(source)
+    })?;
+    Ok(ApiResource::from_gvk(&gvk))
 }

@@ -29,18 +29,21 @@ fn taken(why: &str) -> String {
 /// What would be done after strategy container could not look.
 pub(super) async fn planned(segment: &Segment, request: ScanRequest) -> Fallback {
     let next = prepare(segment.next(), request).await;
-    let (plan, not_possible) = match next {
-        Ok(next) => (Some(next.plan), None),
+    let mut fallback = Fallback {
+        when: WHEN.into(),
+        plan: None,
+        not_possible: None,
+        remedy: None,
+    };
+    match next {
+        Ok(next) => fallback.plan = Some(next.plan),
         Err(error) => {
             let why = cause::chain(&error);
-            (None, Some(format!("nothing is scanned: {why}")))
+            fallback.not_possible = Some(format!("nothing is scanned: {why}"));
+            fallback.remedy = error.remedy();
         }
-    };
-    Fallback {
-        when: WHEN.into(),
-        plan,
-        not_possible,
     }
+    fallback
 }
 
 /// Where there is no other strategy.
@@ -49,6 +52,7 @@ pub(super) fn none() -> Fallback {
         when: WHEN.into(),
         plan: None,
         not_possible: Some(format!("nothing is scanned: {NO_IMAGE}")),
+        remedy: Some(Remedy::NameProbeImage),
     }
 }
 

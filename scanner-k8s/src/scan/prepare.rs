@@ -122,7 +122,7 @@ pub(super) async fn prepare(
     };
     let (gates, unused) = decisions(&request, known.as_ref(), &plan);
     plan.gates = gates;
-    let objects: Arc<dyn ScopeObjects> = Arc::new(Objects(Arc::clone(&scope)));
+    let objects: Arc<dyn ScopeObjects> = Arc::new(Objects::new(Arc::clone(&scope)));
     Ok(PreparedScan {
         pod: pod_facts,
         segment,
@@ -205,7 +205,7 @@ fn needs_of(control: &dyn SecurityControl) -> Vec<Need> {
     needs
 }
 
-/// Creating, reading and deleting an object of that kind.
+/// Creating, reading, finding and deleting an object of that kind.
 fn need_of(object: &PlannedObject) -> Need {
     let group = object
         .api_version
@@ -217,7 +217,11 @@ fn need_of(object: &PlannedObject) -> Need {
         "v1",
         &object.kind,
     ));
-    Need::new(group, &resource.plural, &["create", "get", "delete"])
+    Need::new(
+        group,
+        &resource.plural,
+        &["create", "get", "list", "delete"],
+    )
 }
 
 /// Controls that the policy requires, all of which must be there.

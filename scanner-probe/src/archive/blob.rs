@@ -10,7 +10,10 @@ use std::{
 use scanner_inventory::FilePath;
 use serde_json::Value;
 
-use super::{bad, other, packing::digest_of};
+use super::{
+    fault::{bad, other},
+    packing::digest_of,
+};
 use crate::{layers::clean, tar::Reader};
 
 /// Largest index, manifest or configuration in bytes.
@@ -42,7 +45,7 @@ impl Blobs {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let mut parts = BTreeMap::new();
-        // What a reader says of a file that is no archive is of no use.
+        // The reader's own message about a file that is not an archive helps no user.
         let no_tar = |error: io::Error| match error.kind() {
             io::ErrorKind::Other | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
                 other(&format!(

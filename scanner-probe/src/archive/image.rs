@@ -5,9 +5,8 @@ use std::{collections::BTreeSet, io};
 use serde_json::Value;
 
 use super::{
-    bad,
     blob::{Blobs, path_of},
-    other,
+    fault::{bad, other},
 };
 
 /// Most indexes within indexes, and most images that are named.

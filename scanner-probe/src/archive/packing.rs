@@ -9,7 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use sha2::{Digest as _, Sha256};
 
-use super::bad;
+use super::fault::bad;
 
 /// Most bytes of one layer once it is unpacked.
 const MAX_LAYER: u64 = 64 << 30;

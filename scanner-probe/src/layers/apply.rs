@@ -10,12 +10,14 @@ use rustix::fs::FileType;
 use scanner_inventory::{FilePath, MAX_DIGEST};
 
 use super::{
-    Bad, Layers, bad,
+    Layers,
+    bad::{Bad, bad},
     inodes::{Body, File, Id, Inode, MAX_NAME},
     resolve::{MAX_TARGET, clean, clean_name},
+    wanted::{MAX_KEPT, is_read},
 };
 use crate::{
-    contents, language,
+    contents,
     tar::{Entry, Reader, Stream},
 };
 
@@ -24,33 +26,6 @@ const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 /// Bytes of zeros in holes that are read: there is no end to them in a small archive.
 const MAX_HOLES: u64 = 64 << 30;
-/// Longest text file that is kept, and all that is kept together, in bytes.
-pub(super) const MAX_TEXT: u64 = 16 << 20;
-pub(super) const MAX_KEPT: u64 = 256 << 20;
-/// Where the text files are that an inventory reads.
-const TEXTS: [&str; 5] = [
-    "/etc/",
-    "/usr/lib/os-release",
-    "/var/lib/dpkg/",
-    "/lib/apk/db/",
-    "/usr/lib/apk/db/",
-];
-/// Databases, which may be longer than a text.
-pub(super) const DATABASES: [&str; 6] = [
-    "/var/lib/rpm/rpmdb.sqlite",
-    "/var/lib/rpm/Packages.db",
-    "/var/lib/rpm/Packages",
-    "/usr/lib/sysimage/rpm/rpmdb.sqlite",
-    "/usr/lib/sysimage/rpm/Packages.db",
-    "/usr/lib/sysimage/rpm/Packages",
-];
-
-/// Whether an inventory looks into a file at `path`.
-pub(super) fn is_read(path: &[u8], size: u64) -> bool {
-    let path = String::from_utf8_lossy(path);
-    let text = TEXTS.iter().any(|text| path.starts_with(text)) && size <= MAX_TEXT;
-    text || DATABASES.contains(&&*path) || language::is_read(&path, size)
-}
 
 /// What is known of a layer while it is put on top.
 pub(super) struct Layer {

@@ -1,7 +1,8 @@
 //! Owner, permissions and attributes of what is unpacked, as the kernel takes them.
 
 use super::{
-    Bad, Layers, bad,
+    Layers,
+    bad::{Bad, bad},
     inodes::{Body, Id},
 };
 use crate::tar::Entry;

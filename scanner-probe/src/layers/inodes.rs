@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use rustix::fs::FileType;
 
-use super::{Bad, bad, resolve::Steps};
+use super::{
+    bad::{Bad, bad},
+    steps::Steps,
+};
 use crate::tree::{Contents, Meta};
 
 /// Number of an inode.

@@ -7,8 +7,9 @@
 use rustix::io::Errno;
 
 use super::{
-    Bad, bad,
+    bad::{Bad, bad},
     inodes::{Body, Id, Inodes, MAX_NAME, ROOT},
+    steps::Steps,
 };
 
 /// Longest path in bytes. Linux takes 4096 with the directory that a runtime unpacks into.
@@ -19,27 +20,6 @@ pub(super) const MAX_TARGET: usize = 4095;
 const MAX_UNPACKED: u32 = 255;
 /// Most links in a path in the container, as in the kernel.
 const MAX_LINKS: u32 = 40;
-/// Steps behind links for the whole image: a few links could keep a reader busy for hours.
-const MAX_STEPS: u64 = 100_000_000;
-
-/// How much following of links is left.
-#[derive(Debug)]
-pub(super) struct Steps(u64);
-
-impl Default for Steps {
-    fn default() -> Self {
-        Self(MAX_STEPS)
-    }
-}
-
-impl Steps {
-    pub(super) fn take(&mut self, steps: usize) -> Result<(), Bad> {
-        let left = self.0.checked_sub(steps as u64);
-        self.0 = left.ok_or_else(|| bad("its links lead in too many rounds"))?;
-        Ok(())
-    }
-}
-
 /// The path by its text alone, as Go's `filepath.Clean("/" + path)`.
 pub(crate) fn clean(path: &[u8]) -> Vec<u8> {
     let mut clean = Vec::with_capacity(path.len() + 1);

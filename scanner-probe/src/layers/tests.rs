@@ -151,10 +151,10 @@ fn a_hard_link_is_what_it_names_and_sets_owner_and_permissions_of_both() {
         );
     }
     assert_eq!(paths(&found), ["/bin/su", "/su"]);
-    let told = refused(&[&[("gone", tar::EntryType::Link, 0, "nothing")]]);
+    let message = refused(&[&[("gone", tar::EntryType::Link, 0, "nothing")]]);
     assert!(
-        told.starts_with("gone: a hard link names no file"),
-        "{told}"
+        message.starts_with("gone: a hard link names no file"),
+        "{message}"
     );
 }
 
@@ -206,10 +206,10 @@ fn a_target_longer_than_paths_are_and_links_in_rounds_are_refused_at_once() {
             .add(archive.as_slice())
             .map_err(|error| error.to_string())
     };
-    let told = long(1_000_000).unwrap_err();
+    let message = long(1_000_000).unwrap_err();
     assert!(
-        told.starts_with("l: a link leads to a path that Linux does not allow"),
-        "{told}"
+        message.starts_with("l: a link leads to a path that Linux does not allow"),
+        "{message}"
     );
     assert!(long(4096).is_err());
     assert!(long(1800).is_ok());

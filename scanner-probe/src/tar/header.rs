@@ -1,9 +1,11 @@
 //! One block of a tar archive as a header: which format it is, and what its fields say.
 
-use super::{Fault, fault};
+use super::fault::{Fault, fault};
 
 /// Bytes of a block.
 pub(crate) const BLOCK: usize = 512;
+/// Longest name, set of attributes or map in bytes, as in Go.
+pub(super) const MAX_EXTENSION: u64 = 1 << 20;
 
 /// What follows the fields that every format has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub(super) fn fields(block: &[u8; BLOCK], format: Format) -> Result<Fields, Faul
         gid: number(&block[116..124])?,
         device: (0, 0),
     };
-    // A time is nowhere reported, but runtimes refuse what has one that is no number.
+    // No report shows a time, but runtimes refuse an entry whose time is not a number.
     number(&block[136..148])?;
     if format == Format::V7 {
         return Ok(fields);

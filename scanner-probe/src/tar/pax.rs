@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fault, fault, header::Fields};
+use super::{
+    fault::{Fault, fault},
+    header::Fields,
+};
 
 /// What records say, by their names.
 pub(super) type Records = BTreeMap<Vec<u8>, Vec<u8>>;

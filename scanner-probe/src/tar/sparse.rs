@@ -3,8 +3,8 @@
 use std::io::{self, Read};
 
 use super::{
-    Fault, MAX_EXTENSION, fault,
-    header::BLOCK,
+    fault::{Fault, fault},
+    header::{BLOCK, MAX_EXTENSION},
     pax::{MAP, Records, decimal},
 };
 

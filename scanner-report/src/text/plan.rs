@@ -143,6 +143,7 @@ mod tests {
             when: "If there is no shell, instead".into(),
             plan: Some(next.clone()),
             not_possible: None,
+            remedy: None,
         }));
         for wrap in [true, false] {
             let text = plan(&first, wrap);
@@ -157,6 +158,7 @@ mod tests {
             when: "Else".into(),
             plan: None,
             not_possible: Some("no image".into()),
+            remedy: None,
         }));
         assert!(plan(&first, true).ends_with("\nElse\n  no image\n"));
     }

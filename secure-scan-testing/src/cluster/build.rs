@@ -190,6 +190,19 @@ impl FakeCluster {
         self
     }
 
+    /// Remembers this many calls for [`FakeCluster::calls`] and tokens for [`FakeCluster::tokens`], in place of 50,000 of
+    /// each: for tests of many scans that look at the memory of this process. A token that it has forgotten is accepted
+    /// and refused as before.
+    #[must_use]
+    pub fn remembering(self, most: usize) -> Self {
+        {
+            let mut state = self.state();
+            state.remembered = most;
+            state.identities.remember(most);
+        }
+        self
+    }
+
     /// How long the cluster's own parts take.
     #[must_use]
     pub fn pace(self, pace: Pace) -> Self {

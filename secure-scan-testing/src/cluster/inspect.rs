@@ -51,7 +51,7 @@ impl FakeCluster {
         all.collect()
     }
 
-    /// Every call so far, in order: the last 50,000 of them.
+    /// Every call so far, in order: the last 50,000 of them, see [`FakeCluster::remembering`].
     pub fn calls(&self) -> Vec<Call> {
         self.state().calls.iter().cloned().collect()
     }
@@ -61,7 +61,7 @@ impl FakeCluster {
         self.state().called
     }
 
-    /// Every token that was issued.
+    /// Every token that was issued: the last 50,000 of them, see [`FakeCluster::remembering`].
     pub fn tokens(&self) -> Vec<IssuedToken> {
         let state = self.state();
         state.identities.tokens(&state.store, state.clock.now())

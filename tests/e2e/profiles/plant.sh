@@ -58,7 +58,7 @@ for name in gcc gdb sudo openssh-server; do
 done >>/var/lib/dpkg/status
 printf 'ID=debian\nVERSION_ID=9\n' >/usr/lib/os-release
 
-# Processes: the name is what the kernel was told
+# Processes: the kernel keeps any name that it is given
 for name in supervisord sshd crond strace xmrig chisel; do
   sh -c 'printf %s "$0" >/proc/self/comm; while :; do sleep 3600; done' "$name" &
 done

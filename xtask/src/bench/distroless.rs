@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use super::{ROUNDS, median, seconds, until_looked};
+use super::measure::{ROUNDS, median, reported, seconds, until_looked};
 use crate::{cluster::Cluster, ui::say};
 
 const NAMESPACE: &str = "secure-scan-bench";
@@ -128,7 +128,7 @@ fn ask(cluster: &Cluster, pod: &str) -> Result<Duration> {
         }
         sleep(Duration::from_millis(50));
     }
-    bail!("the bare ephemeral container gave no answer within a minute")
+    bail!("the bare ephemeral container did not answer within a minute")
 }
 
 fn scan(cluster: &Cluster, program: &str, pod: &str) -> Result<Value> {
@@ -136,5 +136,5 @@ fn scan(cluster: &Cluster, program: &str, pod: &str) -> Result<Value> {
     command
         .args(["distroless", pod, "-n", NAMESPACE, "-q", "-o", "json"])
         .args(["--probe-image", PROBE, "--context", cluster.context()]);
-    super::reported(&mut command)
+    reported(&mut command)
 }

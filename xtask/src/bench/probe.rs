@@ -41,7 +41,7 @@ pub(super) fn run() -> Result<()> {
         ensure!(status.success(), "find failed");
         find.push(started.elapsed());
     }
-    let (probe, find) = (super::median(probe), super::median(find));
+    let (probe, find) = (super::measure::median(probe), super::measure::median(find));
     say(&format!(
         "probe {:.2} s, find -printf {:.2} s: {:.2}x its speed (goal: at least 0.8x)",
         probe.as_secs_f64(),

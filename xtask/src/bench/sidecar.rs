@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use super::{median, until_looked};
+use super::measure::{median, reported, until_looked};
 use crate::{cluster::Cluster, demo, ui::say};
 
 const ROUNDS: usize = 3;
@@ -52,7 +52,7 @@ pub(super) fn run(cluster: &Cluster, program: &str, scripts: &Path) -> Result<()
 
 fn measure(cluster: &Cluster, program: &str, scripts: &Path) -> Result<()> {
     let mut times: [[Vec<Duration>; 3]; MODES.len()] = Default::default();
-    let mut told = [0; MODES.len()];
+    let mut counted = [0; MODES.len()];
     for round in 1..=ROUNDS {
         say(&format!(
             "== pods of a scan's own, round {round} of {ROUNDS}"
@@ -63,14 +63,14 @@ fn measure(cluster: &Cluster, program: &str, scripts: &Path) -> Result<()> {
             times[number][0].push(started.elapsed());
             times[number][1].push(until_looked(&report)?);
             let made = &report["api_calls"];
-            told[number] = made["operator"].as_u64().unwrap_or_default()
+            counted[number] = made["operator"].as_u64().unwrap_or_default()
                 + made["scan"].as_u64().unwrap_or_default();
             let started = Instant::now();
             by_hand(cluster, mode, scripts)?;
             times[number][2].push(started.elapsed());
         }
     }
-    for (mode, (times, calls)) in MODES.iter().zip(times.into_iter().zip(told)) {
+    for (mode, (times, calls)) in MODES.iter().zip(times.into_iter().zip(counted)) {
         let [total, looked, hand] = times.map(|all| median(all).as_secs_f64());
         say(&format!(
             "{:<6} until looked at {looked:.2} s ({:.2}x by hand), until cleanup and 401 were proven {total:.2} s \
@@ -91,7 +91,7 @@ fn scan(cluster: &Cluster, program: &str, mode: &Mode) -> Result<Value> {
         .args(args.map(|arg| if *arg == "IMAGE" { image.as_str() } else { arg }))
         .args(["-n", demo::NAMESPACE, "-q", "-o", "json"])
         .args(["--probe-image", &probe, "--context", cluster.context()]);
-    super::reported(&mut command)
+    reported(&mut command)
 }
 
 /// Starts a pod, reads what a scan reads by one exec, and deletes it: without isolation, identity,

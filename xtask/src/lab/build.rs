@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use sha2::{Digest as _, Sha256};
 
+use super::state::cache;
 use crate::ui::say;
 
 const KUBE_FLAGS: &str = "-s -w -X k8s.io/component-base/version.gitVersion=v1.37.2 \
@@ -81,7 +82,7 @@ pub(super) fn source() -> PathBuf {
 /// Installs and builds what is missing; the folder that holds every program.
 pub(super) fn all() -> Result<PathBuf> {
     packages()?;
-    let bin = super::cache()?.join("lab").join(&digest()?[..16]);
+    let bin = cache()?.join("lab").join(&digest()?[..16]);
     fs::create_dir_all(&bin)?;
     for module in &MODULES {
         for (program, package) in module.programs {

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use nix::fcntl::{Flock, FlockArg};
 
-/// Where parts of the lab write whatever they are told; each is mounted over inside the lab.
+/// Where parts of the lab write, whatever their settings; each is mounted over inside the lab.
 pub(crate) const FIXED: [&str; 5] = [
     "/run",
     "/var/lib/cni",
@@ -32,6 +32,11 @@ pub(crate) fn base(variable: &str, fallback: &str) -> Result<PathBuf> {
     }
     let home = std::env::var_os("HOME").context("HOME is not set")?;
     Ok(PathBuf::from(home).join(fallback).join("secure-scan"))
+}
+
+/// The folder that keeps what takes long to build, for every checkout.
+pub(crate) fn cache() -> Result<PathBuf> {
+    base("XDG_CACHE_HOME", ".cache")
 }
 
 impl State {

@@ -43,6 +43,9 @@ struct Entry {
     /// Paths that begin so are the only ones that the rule holds for.
     #[serde(default)]
     within: Vec<String>,
+    /// Paths that begin so are exempt: they hold a name that others chose, or an old format.
+    #[serde(default)]
+    not_within: Vec<String>,
     /// Words that make a phrase ordinary when one of them stands before it.
     #[serde(default)]
     unless_after: Vec<String>,
@@ -181,6 +184,7 @@ impl Entry {
     fn holds(&self, path: &str, scope: Scope) -> bool {
         self.scope.contains(&scope)
             && (self.within.is_empty() || self.within.iter().any(|start| path.starts_with(start)))
+            && !self.not_within.iter().any(|start| path.starts_with(start))
     }
 
     fn is_ordinary_after(&self, before: &str) -> bool {

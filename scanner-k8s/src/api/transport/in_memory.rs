@@ -13,7 +13,7 @@ use http::Uri;
 use http_body_util::BodyExt as _;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::{
-    client::legacy::connect::{Connected, Connection},
+    client::legacy::connect::{self, Connected},
     rt::{TokioExecutor, TokioIo},
 };
 use kube::{
@@ -23,7 +23,7 @@ use kube::{
 use tokio::io::DuplexStream;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt as _};
 
-use super::GenericService;
+use super::service::GenericService;
 
 /// Connects to a server in this process's memory.
 ///
@@ -81,7 +81,7 @@ impl Service<Uri> for InMemory {
 #[derive(Debug)]
 pub struct Dialled(TokioIo<DuplexStream>);
 
-impl Connection for Dialled {
+impl connect::Connection for Dialled {
     fn connected(&self) -> Connected {
         Connected::new()
     }

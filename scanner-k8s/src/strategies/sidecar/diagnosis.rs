@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{ContainerState, Pod};
 use scanner_core::{ControlError, FailureKind, Remedy, escape::visible};
 
-use super::{pull, spec};
+use super::spec;
 use crate::{
     api::{admission::AdmissionRefusal, call::CallError},
     strategies::waiting::{STUCK, probe_remedy},
@@ -96,7 +96,7 @@ fn stuck(name: &str, state: &ContainerState) -> Option<Diagnosis> {
         "CreateContainerError" | "RunContainerError" => Remedy::UseNoImageVolume,
         // The barrier is of the probe's image alone.
         _ if name.ends_with(spec::BARRIER) => probe_remedy(reason),
-        _ => pull::REMEDY,
+        _ => Remedy::PullImage,
     };
     let message = waiting.message.as_deref().unwrap_or_default();
     Some(Diagnosis::not_started(

@@ -17,9 +17,6 @@ const EVENTS: u32 = 100;
 /// How the kubelet's message on a failed pull begins.
 const FAILED: &str = "Failed to pull image";
 
-/// What to do about an image that the node cannot pull.
-pub(super) const REMEDY: Remedy = Remedy::PullImage;
-
 /// Why the node cannot pull an image of `pod`, if it reported that. One call, by a right that is used where it is there.
 pub(super) async fn failed(
     scope: &ScanScope,
@@ -40,7 +37,7 @@ fn why(message: &str, probe: &str) -> Diagnosis {
     let remedy = if of_probe {
         probe_remedy("ErrImagePull")
     } else {
-        REMEDY
+        Remedy::PullImage
     };
     Diagnosis::not_started(
         format!("the node reports: {}", visible(message, 600)),

@@ -9,7 +9,7 @@ use crate::{
     names::{MANAGER, SCAN_LABEL},
 };
 
-/// Tells a mesh to stay out of the pod.
+/// Keeps a mesh out of the pod.
 pub(super) const NO_MESH: (&str, &str) = ("sidecar.istio.io/inject", "false");
 
 /// Labels of the scan's own pod.

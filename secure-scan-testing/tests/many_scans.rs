@@ -1,0 +1,33 @@
+//! Some hundred scans of one cluster at a time: what `cargo xtask bench --scans` does with twenty thousand.
+
+#[path = "../examples/many_scans/load.rs"]
+mod load;
+
+use load::{AT_ONCE, Load, Taken};
+
+/// Alone in its process, so that the memory is that of its scans.
+#[tokio::test(start_paused = true)]
+async fn hundreds_of_scans_of_one_cluster_take_no_more_memory_and_tasks_than_some() {
+    let mut load = Load::new().expect("a cluster");
+    load.scan(150).await.expect("clean scans");
+    let first = Taken::now(150).expect("a resident size");
+    load.scan(150).await.expect("clean scans");
+    let last = Taken::now(300).expect("a resident size");
+    // An engine that was given up would make them incomplete.
+    assert_eq!(
+        load.verdicts.get("passed"),
+        Some(&300),
+        "{:?}",
+        load.verdicts
+    );
+    load.check_left().await.expect("nothing is left");
+    // An allocator goes on growing for some hundred scans; what a scan itself keeps is seen above.
+    assert!(
+        last.memory < first.memory + first.memory / 2,
+        "{first:?} became {last:?}"
+    );
+    assert!(
+        last.tasks <= first.tasks + AT_ONCE,
+        "{first:?} became {last:?}"
+    );
+}

@@ -1,0 +1,113 @@
+//! Scans that nobody waits for any more: a timeout around them, or a drop, leaves nothing in the cluster.
+
+use std::{future::IntoFuture as _, sync::LazyLock, time::Duration};
+
+use secure_scan::{PreparedScan, Profile, Scan, TargetSelector, strategy};
+use secure_scan_testing::{FakeCluster, samples};
+use serde_json::json;
+use tokio::time::timeout;
+
+fn fake() -> FakeCluster {
+    FakeCluster::new()
+        .pod(json!({
+            "metadata": {"namespace": "shop", "name": "web-0"},
+            "spec": {"containers": [{"name": "web", "image": "registry.example/web:1"}]},
+        }))
+        .answers(samples::healthy())
+}
+
+/// Compiled once: that takes longer than a scan.
+static PROFILE: LazyLock<Profile> =
+    LazyLock::new(|| Profile::shipped("container-baseline").expect("a profile"));
+
+fn template() -> Scan {
+    Scan::template()
+        .engine(PROFILE.clone())
+        .strategy(strategy::container())
+        .lease(Duration::from_mins(2))
+}
+
+fn web() -> TargetSelector {
+    TargetSelector::pod("shop", "web-0")
+}
+
+async fn prepared(fake: &FakeCluster) -> PreparedScan {
+    let cluster = fake.cluster().expect("a cluster");
+    let scan = template().prepare(&cluster, web()).await;
+    scan.expect("a scan that can be prepared")
+}
+
+fn assert_nothing_left(fake: &FakeCluster, after: Duration) {
+    assert!(fake.left().is_empty(), "after {after:?}: {:?}", fake.left());
+    assert!(
+        fake.tokens().iter().all(|token| !token.valid),
+        "after {after:?}"
+    );
+}
+
+/// From before the first object to the wait for the refusal of the token.
+fn moments() -> impl Iterator<Item = Duration> {
+    let early = (0..16).map(|n| Duration::from_millis(3 * n));
+    early.chain((1..=11).step_by(2).map(Duration::from_secs))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_around_a_running_scan_leaves_nothing() {
+    let mut held_something = 0;
+    for after in moments() {
+        let fake = fake();
+        let running = prepared(&fake).await.spawn();
+        let stop = running.stop();
+        let begun = fake.elapsed();
+        if timeout(after, running.into_future()).await.is_ok() {
+            continue;
+        }
+        held_something += usize::from(!fake.left().is_empty());
+        // Long before the lease would remove anything.
+        timeout(Duration::from_secs(60), stop.ended())
+            .await
+            .expect("an end");
+        assert_nothing_left(&fake, after);
+        assert!(fake.elapsed() - begun < Duration::from_secs(75));
+    }
+    assert!(held_something > 5, "the timeouts came too early to matter");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_around_the_shortest_scan_leaves_nothing() {
+    for after in moments() {
+        let fake = fake();
+        let cluster = fake.cluster().expect("a cluster");
+        let scan = secure_scan::scan(&cluster, web(), PROFILE.clone());
+        let _ = timeout(after, scan).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_nothing_left(&fake, after);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_a_running_scan_leaves_nothing() {
+    let mut held_something = false;
+    for after in moments() {
+        let fake = fake();
+        let running = prepared(&fake).await.spawn();
+        tokio::time::sleep(after).await;
+        held_something |= !fake.left().is_empty();
+        drop(running);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_nothing_left(&fake, after);
+    }
+    assert!(held_something, "the drops came too early to matter");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prepared_scan_that_is_dropped_has_written_nothing() {
+    let fake = fake();
+    drop(prepared(&fake).await);
+    let calls = fake.calls();
+    let writes = calls.iter().filter(|call| {
+        let asks = call.resource.contains("reviews");
+        !asks && !matches!(call.verb.as_str(), "get" | "list" | "watch")
+    });
+    assert_eq!(writes.count(), 0, "{calls:?}");
+}

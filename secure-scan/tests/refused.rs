@@ -1,0 +1,128 @@
+//! What is refused when a scan is prepared, before anything is created.
+
+use std::{sync::LazyLock, time::Duration};
+
+use secure_scan::{
+    ControlScope, Evidence, Level, MAX_LEASE, MIN_LEASE, Policy, PrepareError, PrepareErrorKind,
+    Profile, Scan, SecurityControl, TargetSelector, async_trait, control::VerifyError,
+    plan::PlannedControl, strategy,
+};
+use secure_scan_testing::{FakeCluster, samples};
+use serde_json::json;
+
+fn fake() -> FakeCluster {
+    FakeCluster::new()
+        .pod(json!({
+            "metadata": {"namespace": "shop", "name": "web-0"},
+            "spec": {"containers": [{"name": "web", "image": "registry.example/web:1"}]},
+        }))
+        .answers(samples::healthy())
+}
+
+/// Compiled once: that takes longer than a scan.
+static PROFILE: LazyLock<Profile> =
+    LazyLock::new(|| Profile::shipped("container-baseline").expect("a profile"));
+
+fn template() -> Scan {
+    Scan::template()
+        .engine(PROFILE.clone())
+        .strategy(strategy::container())
+        .lease(Duration::from_mins(2))
+}
+
+fn web() -> TargetSelector {
+    TargetSelector::pod("shop", "web-0")
+}
+
+/// A control that does nothing but hold.
+struct Named(&'static str);
+
+#[async_trait]
+impl SecurityControl for Named {
+    fn id(&self) -> &str {
+        self.0
+    }
+
+    fn plan(&self) -> PlannedControl {
+        PlannedControl::new(self.0, "Holds")
+    }
+
+    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+        Ok(Evidence::of("it holds"))
+    }
+}
+
+/// Why a scan is refused, and how many calls were made until then.
+async fn refused(scan: Scan) -> (Option<PrepareError>, u64) {
+    let fake = fake();
+    let cluster = fake.cluster().expect("a cluster");
+    let error = scan.prepare(&cluster, web()).await.err();
+    assert!(fake.left().is_empty(), "{:?}", fake.left());
+    if let Some(error) = &error {
+        assert_eq!(error.kind(), PrepareErrorKind::Usage, "{error}");
+        assert!(error.remedy().is_some(), "{error}");
+    }
+    (error, fake.call_count())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_control_that_poses_as_a_shipped_one() {
+    for id in scanner_k8s::scan::SHIPPED_CONTROLS {
+        let (error, calls) = refused(template().control(Named(id))).await;
+        assert!(
+            matches!(&error, Some(PrepareError::ControlId(named)) if named == id),
+            "{id}: {error:?}"
+        );
+        assert_eq!(calls, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_controls_of_one_name() {
+    let twice = template()
+        .control(Named("acme-ticket"))
+        .control(Named("acme-ticket"));
+    let (error, calls) = refused(twice).await;
+    assert!(
+        matches!(error, Some(PrepareError::ControlId(_))),
+        "{error:?}"
+    );
+    assert_eq!(calls, 0);
+    let (error, _) = refused(template().control(Named("acme-ticket"))).await;
+    assert!(error.is_none(), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_requires_a_control_which_nobody_supplies() {
+    let mut policy = Policy::shipped(Level::Baseline).expect("a policy");
+    policy.require_controls.insert("acme-ticket".into());
+    let (error, _) = refused(template().policy(policy.clone())).await;
+    assert!(
+        matches!(&error, Some(PrepareError::UnknownControl(id)) if id == "acme-ticket"),
+        "{error:?}"
+    );
+    let supplied = template().policy(policy).control(Named("acme-ticket"));
+    let (error, _) = refused(supplied).await;
+    assert!(error.is_none(), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_out_of_bounds() {
+    let (shortest, longest) = (u64::from(MIN_LEASE), u64::from(MAX_LEASE));
+    for seconds in [0, 1, shortest - 1, longest + 1, u64::MAX] {
+        let (error, calls) = refused(template().lease(Duration::from_secs(seconds))).await;
+        assert!(
+            matches!(error, Some(PrepareError::Lease(_))),
+            "{seconds} s: {error:?}"
+        );
+        assert_eq!(calls, 0);
+    }
+    for seconds in [shortest, longest] {
+        let (error, _) = refused(template().lease(Duration::from_secs(seconds))).await;
+        assert!(error.is_none(), "{seconds} s: {error:?}");
+    }
+    // A part of a second more than the longest is too long as well.
+    let beyond = Duration::from_secs(longest) + Duration::from_nanos(1);
+    let (error, _) = refused(template().lease(beyond)).await;
+    assert!(matches!(error, Some(PrepareError::Lease(_))), "{error:?}");
+}

@@ -1,0 +1,40 @@
+//! What every part of the benchmark measures alike.
+
+use std::{process::Command, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+pub(super) const ROUNDS: usize = 5;
+
+/// The report of a scan that ends with findings or incomplete, as each of these does.
+pub(super) fn reported(command: &mut Command) -> Result<Value> {
+    let output = command.output()?;
+    ensure!(
+        matches!(output.status.code(), Some(1 | 3)),
+        "the scan failed: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Time from the first stage to the end of the evaluation.
+pub(super) fn until_looked(report: &Value) -> Result<Duration> {
+    let stages = report["timings"].as_array().context("no timings")?;
+    let seconds = stages
+        .iter()
+        .filter(|t| t["stage"] != "release" && t["stage"] != "verify_release")
+        .filter_map(|t| t["seconds"].as_f64())
+        .sum();
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+pub(super) fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}
+
+pub(super) fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
