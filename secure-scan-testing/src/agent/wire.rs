@@ -3,15 +3,16 @@
 mod files;
 mod sockets;
 
-use std::{fmt::Write as _, io::Write as _};
+use std::io::Write as _;
 
 use scanner_inventory::{
-    Collected, FilePath, Identity, Inventory, Package, PasswordState, Process, Section,
-    changes::PART, wire::FrameWriter,
+    Collected, Gaps, Identity, Inventory, Package, PasswordState, Process, Section,
+    changes::PART,
+    wire::{FrameWriter, encode_path},
 };
 
 use super::request::Asked;
-use files::file;
+use files::{absent, file};
 use sockets::{connection, end, listener};
 
 /// Process id of the agent itself.
@@ -24,7 +25,7 @@ const CAPABILITIES: &str = "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KIL
 
 /// The whole answer, frames and trailer.
 pub(super) fn answer(inventory: &Inventory, asked: &Asked) -> Vec<u8> {
-    let (nonce, mut text) = (&asked.nonce, String::new());
+    let (nonce, mut text) = (&asked.nonce, Vec::new());
     for section in &asked.sections {
         let _ = writeln!(text, "@{nonce} section {section}");
         write_section(inventory, *section, asked, &mut text);
@@ -32,18 +33,18 @@ pub(super) fn answer(inventory: &Inventory, asked: &Asked) -> Vec<u8> {
     if asked.changes {
         let _ = writeln!(text, "@{nonce} section {PART}");
         changes(inventory, &mut text);
-        text.push_str("!ok\n");
+        text.extend_from_slice(b"!ok\n");
     }
     let _ = writeln!(text, "@{nonce} done {}", asked.sections.len());
     let mut out = Vec::new();
     let mut writer = FrameWriter::new(&mut out, nonce);
     // Writing to memory does not fail.
-    let _ = writer.write_all(text.as_bytes());
+    let _ = writer.write_all(&text);
     let _ = writer.finish();
     out
 }
 
-fn write_section(all: &Inventory, section: Section, asked: &Asked, out: &mut String) {
+fn write_section(all: &Inventory, section: Section, asked: &Asked, out: &mut Vec<u8>) {
     match section {
         Section::Identity => one(&all.identity, out, identity),
         Section::Files => one(&all.files, out, |files, out| {
@@ -55,15 +56,16 @@ fn write_section(all: &Inventory, section: Section, asked: &Asked, out: &mut Str
                 .iter()
                 .filter(|path| files.iter().all(|f| f.path != **path));
             for path in named {
-                let _ = writeln!(out, "- {path}");
+                absent(path.as_bytes(), out);
             }
         }),
         Section::Users => each(&all.users, out, |u| {
             let state = password(u.password);
-            format!(
-                "{state}:{}:{}:{}:{}:{}",
-                u.uid, u.gid, u.name, u.home, u.shell
-            )
+            let mut line = format!("{state}:{}:{}:{}:", u.uid, u.gid, u.name).into_bytes();
+            line.extend_from_slice(&u.home.to_bytes());
+            line.push(b':');
+            line.extend_from_slice(&u.shell.to_bytes());
+            line
         }),
         Section::Groups => each(&all.groups, out, |g| {
             format!("{}:{}:{}", g.gid, g.name, g.members.join(","))
@@ -87,33 +89,30 @@ fn write_section(all: &Inventory, section: Section, asked: &Asked, out: &mut Str
         Section::Listeners => each(&all.listeners, out, listener),
         Section::Connections => each(&all.connections, out, connection),
         Section::Mounts => each(&all.mounts, out, |m| {
-            let escaped = |text: &str| {
-                text.replace('\\', "\\134")
-                    .replace(' ', "\\040")
-                    .replace('\t', "\\011")
-            };
-            format!(
-                "{} {} {} {} 0 0",
-                escaped(&m.source),
-                escaped(&path(&m.target)),
-                m.fstype,
-                m.options.join(",")
-            )
+            let mut line = octal(m.source.as_bytes());
+            line.push(b' ');
+            line.extend(octal(&m.target.to_bytes()));
+            let _ = write!(line, " {} {} 0 0", m.fstype, m.options.join(","));
+            line
         }),
         Section::Env => each(&all.env, out, |v| {
             format!("{} {} {}", v.length, v.shape, v.name)
         }),
         Section::Commands => each(&all.commands, out, |c| {
-            format!("{} {}", c.name, path(&c.path))
+            let mut line = format!("{} ", c.name).into_bytes();
+            line.extend_from_slice(&c.path.to_bytes());
+            line
         }),
         Section::Packages => one(&all.packages, out, |packages, out| {
             write_packages(packages, out);
         }),
         Section::LanguagePackages => each(&all.language_packages, out, |p| {
-            let path = path(&p.path);
-            [&p.ecosystem, &p.name, &p.version, &p.license, &path]
-                .map(String::as_str)
-                .join("\t")
+            let mut line = Vec::new();
+            for field in [&p.ecosystem, &p.name, &p.version, &p.license] {
+                let _ = write!(line, "{field}\t");
+            }
+            line.extend_from_slice(&encode_path(&p.path.to_bytes()));
+            line
         }),
         Section::Os => one(&all.os, out, |os, out| {
             let _ = writeln!(
@@ -134,11 +133,11 @@ fn write_section(all: &Inventory, section: Section, asked: &Asked, out: &mut Str
                 kernel.release, kernel.lsm_label
             );
         }),
-        Section::Pod => out.push_str("!missing the cluster says it, not an agent\n"),
+        Section::Pod => out.extend_from_slice(b"!missing the cluster says it, not an agent\n"),
     }
 }
 
-fn identity(who: &Identity, out: &mut String) {
+fn identity(who: &Identity, out: &mut Vec<u8>) {
     let groups: Vec<String> = who.groups.iter().map(ToString::to_string).collect();
     let (uid, gid) = (who.uid, who.gid);
     let _ = write!(
@@ -154,39 +153,63 @@ fn identity(who: &Identity, out: &mut String) {
     );
 }
 
-/// A path as a field at the end of a line: its bytes, or escaped where these are no text of one line.
-pub(super) fn path(path: &FilePath) -> String {
-    match String::from_utf8(path.to_bytes().into()) {
-        Ok(text) if !text.contains('\n') => text,
-        _ => format!("\\{}", path.as_text()),
-    }
-}
-
 /// Writes the data of a section, and how it ended.
-fn one<T>(section: &Collected<T>, out: &mut String, write: impl FnOnce(&T, &mut String)) {
+fn one<T>(section: &Collected<T>, out: &mut Vec<u8>, write: impl FnOnce(&T, &mut Vec<u8>)) {
     match section {
         Collected::Complete { data } => {
             write(data, out);
-            out.push_str("!ok\n");
+            out.extend_from_slice(b"!ok\n");
         }
         Collected::Partial { data, gaps } => {
             write(data, out);
-            let (count, why) = (gaps.total(), gaps.to_string());
-            let _ = writeln!(out, "!partial {count} {}", why.replace('\n', " "));
+            partial(gaps, out);
         }
         Collected::Unavailable { reason } => {
             let _ = writeln!(out, "!missing {}", reason.replace('\n', " "));
         }
-        Collected::NotRequested => out.push_str("!missing the fake's inventory has none\n"),
+        Collected::NotRequested => {
+            out.extend_from_slice(b"!missing the fake's inventory has none\n")
+        }
     }
 }
 
-fn each<T>(section: &Collected<Vec<T>>, out: &mut String, line: impl Fn(&T) -> String) {
+/// A gap that has no place of its own but an item is in the text alone: the protocol has no field for it.
+fn partial(gaps: &Gaps, out: &mut Vec<u8>) {
+    for gap in gaps.iter().filter(|gap| gap.item.is_none()) {
+        let _ = write!(out, "!gap {}", gap.kind.code());
+        if let Some(attribute) = gap.attribute {
+            let _ = write!(out, "/{}", attribute.code());
+        }
+        if let Some(path) = &gap.path {
+            out.push(b' ');
+            out.extend_from_slice(&encode_path(&path.to_bytes()));
+        }
+        out.push(b'\n');
+    }
+    let _ = writeln!(out, "!partial {} {gaps}", gaps.total());
+}
+
+fn each<T, L: AsRef<[u8]>>(section: &Collected<Vec<T>>, out: &mut Vec<u8>, line: impl Fn(&T) -> L) {
     one(section, out, |items, out| {
         for item in items {
-            let _ = writeln!(out, "{}", line(item));
+            out.extend_from_slice(line(item).as_ref());
+            out.push(b'\n');
         }
     });
+}
+
+/// A field of a mount table: bytes that would end it are in octal digits, see `seq_path(9)`.
+fn octal(field: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(field.len());
+    for byte in field {
+        match byte {
+            b'\\' | b' ' | b'\t' | b'\n' => {
+                let _ = write!(out, "\\{byte:03o}");
+            }
+            byte => out.push(*byte),
+        }
+    }
+    out
 }
 
 fn mask(names: &[String]) -> String {
@@ -212,7 +235,7 @@ fn password(state: PasswordState) -> &'static str {
     }
 }
 
-fn write_process(process: &Process, out: &mut String) {
+fn write_process(process: &Process, out: &mut Vec<u8>) {
     let (pid, uid, gid) = (process.pid, process.uid, process.gid);
     for (key, value) in [
         ("Name", process.name.clone()),
@@ -229,7 +252,7 @@ fn write_process(process: &Process, out: &mut String) {
     }
 }
 
-fn write_packages(packages: &[Package], out: &mut String) {
+fn write_packages(packages: &[Package], out: &mut Vec<u8>) {
     for manager in ["dpkg", "apk", "rpm"] {
         let of = packages.iter().filter(|package| package.manager == manager);
         let of: Vec<&Package> = of.collect();
@@ -255,7 +278,7 @@ fn write_packages(packages: &[Package], out: &mut String) {
 }
 
 /// Two snapshots that are the same, of the processes that the inventory has.
-fn changes(inventory: &Inventory, out: &mut String) {
+fn changes(inventory: &Inventory, out: &mut Vec<u8>) {
     let _ = writeln!(out, "self {AGENT}");
     let none = Vec::new();
     let processes = inventory.processes.data().unwrap_or(&none);
@@ -285,10 +308,51 @@ fn changes(inventory: &Inventory, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use scanner_inventory::{InventoryRequest, parse};
+    use scanner_inventory::{
+        FileEntry, FileKind, FilePath, Gap, GapKind, InventoryRequest, Mount, parse,
+    };
 
     use super::*;
     use crate::samples;
+
+    #[test]
+    fn paths_and_gaps_of_any_bytes_are_read_back() {
+        let odd = || FilePath::from_bytes(b"/a \n\\\xff");
+        let mut link = FileEntry::default();
+        (link.path, link.exists, link.kind) = (odd(), true, FileKind::Symlink);
+        link.link = odd();
+        let mut mount = Mount::default();
+        (mount.target, mount.fstype) = (odd(), "tmpfs".into());
+        (mount.source, mount.options) = ("a b".into(), vec!["rw".into()]);
+        let root = Mount {
+            target: "/".into(),
+            ..mount.clone()
+        };
+        let gap = Gap::new(GapKind::NotSearchable).at(odd());
+        let given = Inventory {
+            files: Collected::Partial {
+                data: vec![link],
+                gaps: gap.clone().into(),
+            },
+            mounts: Collected::Complete {
+                data: vec![root, mount],
+            },
+            ..Inventory::default()
+        };
+        let request = InventoryRequest {
+            sections: [Section::Files, Section::Mounts].into(),
+            ..InventoryRequest::default()
+        };
+        let bytes = answer(&given, &Asked::of(&request, "nonce"));
+        let read = parse::inventory("probe", &bytes, "nonce", &request).expect("an answer");
+        assert_eq!(read.mounts, given.mounts);
+        assert_eq!(read.files.data(), given.files.data());
+        let Collected::Partial { gaps, .. } = &read.files else {
+            unreachable!("{:?}", read.files);
+        };
+        assert_eq!(gaps.total(), 1);
+        assert!(gaps.iter().any(|found| *found == gap), "{gaps}");
+    }
 
     #[test]
     fn what_is_written_is_what_a_scanner_reads() {

@@ -1,16 +1,18 @@
 //! Files: a line each, and lines of what is in them.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 
-use super::path;
-use scanner_inventory::{FileEntry, FileKind};
+use scanner_inventory::{
+    FileEntry, FileKind,
+    wire::{encode_link, encode_path},
+};
 
 use super::mask;
 
 /// Writes one file.
-pub(super) fn file(entry: &FileEntry, out: &mut String) {
+pub(super) fn file(entry: &FileEntry, out: &mut Vec<u8>) {
     if !entry.exists {
-        let _ = writeln!(out, "- {}", path(&entry.path));
+        absent(&entry.path.to_bytes(), out);
         return;
     }
     let kind = match entry.kind {
@@ -23,14 +25,10 @@ pub(super) fn file(entry: &FileEntry, out: &mut String) {
         FileKind::Socket => 0o140_000,
     };
     let mode = kind | entry.mode;
-    let _ = writeln!(
-        out,
-        "{mode:x} {} {} {} {}",
-        entry.uid,
-        entry.gid,
-        entry.size,
-        path(&entry.path)
-    );
+    let (uid, gid, size) = (entry.uid, entry.gid, entry.size);
+    let _ = write!(out, "{mode:x} {uid} {gid} {size} ");
+    out.extend_from_slice(&encode_path(&entry.path.to_bytes()));
+    out.push(b'\n');
     if entry.capabilities_known {
         let bits = u64::from_str_radix(&mask(&entry.capabilities), 16).unwrap_or_default();
         let words = [0x0200_0001, low(bits), 0, low(bits >> 32), 0];
@@ -45,8 +43,16 @@ pub(super) fn file(entry: &FileEntry, out: &mut String) {
         let _ = writeln!(out, "={}", entry.digest);
     }
     if !entry.link.is_empty() {
-        let _ = writeln!(out, ">{}", entry.link);
+        out.extend_from_slice(&encode_link(&entry.link.to_bytes()));
+        out.push(b'\n');
     }
+}
+
+/// Writes that there is no file at a path that was asked for.
+pub(super) fn absent(path: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"- ");
+    out.extend_from_slice(&encode_path(path));
+    out.push(b'\n');
 }
 
 fn low(bits: u64) -> u32 {
