@@ -28,19 +28,15 @@ use crate::{
 };
 
 /// Creates objects for controls in the scope of one scan.
-<<<<<<< HEAD
-pub struct Objects {
+pub(crate) struct Objects {
     scope: Arc<ScanScope>,
     /// API version and kind of everything that was asked for.
     kinds: Mutex<BTreeSet<(String, String)>>,
 }
-=======
-pub(crate) struct Objects(pub Arc<ScanScope>);
->>>>>>> wt-remedies
 
 impl Objects {
     /// Objects of controls in that scan.
-    pub fn new(scope: Arc<ScanScope>) -> Self {
+    pub(crate) fn new(scope: Arc<ScanScope>) -> Self {
         Self {
             scope,
             kinds: Mutex::default(),

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 //! How kube sends a request.
-=======
-//! How requests are sent, as a type.
->>>>>>> wt-remedies
 
 use http::{Request, Response};
 use kube::client::{Body, DynBody};
