@@ -311,7 +311,7 @@ fn two_names_that_differ_in_one_byte_are_two_files() {
     let layer = builder.into_inner().expect("a test image can be made");
     let (code, report, messages) = scan(&oci(&[layer], |_| {}));
     assert_eq!(code, Some(1), "{messages}");
-    let results = report["findings"]["results"].as_array();
+    let results = report["findings"][0]["results"].as_array();
     let setuid = results
         .into_iter()
         .flatten()

@@ -28,7 +28,7 @@ const GRACE: Duration = Duration::from_secs(30);
 pub(crate) enum Program {
     /// The probe that waits for an exec, this many seconds at most.
     Wait(u64),
-    /// The probe that holds a pod back until it is told to go, this many seconds at most.
+    /// The probe that holds a pod back until somebody lets it go, this many seconds at most.
     Barrier(u64),
     /// A program that is not in the image.
     Missing,
@@ -59,9 +59,9 @@ impl Program {
                 Self::Wait(limit) => wait(&run, Duration::from_secs(limit)).await,
                 Self::Barrier(limit) => {
                     let mut life = run.life.subscribe();
-                    let told = life.wait_for(|life| life.told.is_some());
-                    let told = tokio::time::timeout(Duration::from_secs(limit), told).await;
-                    told.ok().and_then(|life| life.ok()?.told).unwrap_or(1)
+                    let ended = life.wait_for(|life| life.ending.is_some());
+                    let ended = tokio::time::timeout(Duration::from_secs(limit), ended).await;
+                    ended.ok().and_then(|life| life.ok()?.ending).unwrap_or(1)
                 }
                 Self::Missing => 128,
                 Self::Other => match ends {
@@ -161,7 +161,7 @@ fn beside(cluster: &FakeCluster, pod: &Value, id: &str) -> Option<Target> {
 }
 
 async fn failed(exec: &mut Exec, message: &str) -> Exit {
-    exec.complain(format!("{message}\n").as_bytes()).await;
+    exec.print_error(format!("{message}\n").as_bytes()).await;
     Exit::Code(1)
 }
 

@@ -42,7 +42,7 @@ struct Handshake {
     protocols: String,
 }
 
-/// What of a request is not in its first line.
+/// The parts of a request that follow its first line.
 struct Sent {
     accept: String,
     content: String,

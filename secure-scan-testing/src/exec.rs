@@ -125,7 +125,7 @@ impl Exec {
     }
 
     /// Writes to standard error.
-    pub async fn complain(&mut self, bytes: &[u8]) {
+    pub async fn print_error(&mut self, bytes: &[u8]) {
         self.send(STDERR, bytes).await;
     }
 

@@ -89,7 +89,7 @@ pub(crate) fn add(cluster: &FakeCluster, key: &Key, uid: &str, container: &str) 
     tokio::spawn(async move { pod.container(EPHEMERAL, &container).await });
 }
 
-/// Ends a pod that was told to end, and removes it.
+/// Ends a pod that is being deleted, and removes it.
 pub(crate) fn stop(cluster: &FakeCluster, key: &Key, uid: &str) {
     let (cluster, key, uid) = (cluster.clone(), key.clone(), uid.to_owned());
     let pause = cluster.state().pace.stop;

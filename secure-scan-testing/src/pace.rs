@@ -14,7 +14,7 @@ pub struct Pace {
     pub schedule: Duration,
     /// Until a container runs.
     pub start: Duration,
-    /// Until a container that was told to end has ended.
+    /// Until a container that must end has ended.
     pub stop: Duration,
 }
 

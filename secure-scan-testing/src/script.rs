@@ -23,7 +23,7 @@ pub struct Script(Vec<Step>);
 enum Step {
     Stdin,
     Print(Vec<u8>),
-    Complain(Vec<u8>),
+    PrintError(Vec<u8>),
     Flood(u64),
     Wait(Duration),
     Hang,
@@ -52,8 +52,8 @@ impl Script {
     }
 
     /// Writes to standard error.
-    pub fn complain(self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.step(Step::Complain(bytes.into()))
+    pub fn print_error(self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.step(Step::PrintError(bytes.into()))
     }
 
     /// Writes this many bytes to standard output, as a target that wants to fill a scanner's memory.
@@ -91,7 +91,7 @@ impl Script {
             match step {
                 Step::Stdin => drop(exec.stdin_to_end().await),
                 Step::Print(bytes) => exec.print(&bytes).await,
-                Step::Complain(bytes) => exec.complain(&bytes).await,
+                Step::PrintError(bytes) => exec.print_error(&bytes).await,
                 Step::Flood(bytes) => {
                     let chunk = vec![b'x'; 32 * 1024];
                     for _ in 0..bytes.div_ceil(chunk.len() as u64) {

@@ -81,7 +81,7 @@ impl Change {
     }
 }
 
-/// Who is told of changes.
+/// Who receives changes.
 pub(crate) struct Watcher {
     pub(crate) kind: Arc<Kind>,
     pub(crate) namespace: Option<String>,

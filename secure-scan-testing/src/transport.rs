@@ -14,7 +14,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::{
-    client::legacy::connect::{Connected, Connection},
+    client::legacy::connect::{self, Connected},
     rt::TokioIo,
 };
 use tokio::io::DuplexStream;
@@ -73,7 +73,7 @@ impl tower::Service<Uri> for FakeConnector {
 #[derive(Debug)]
 pub struct FakeConnection(TokioIo<DuplexStream>);
 
-impl Connection for FakeConnection {
+impl connect::Connection for FakeConnection {
     fn connected(&self) -> Connected {
         Connected::new()
     }

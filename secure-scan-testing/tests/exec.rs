@@ -75,7 +75,8 @@ async fn a_function_reads_standard_input_to_its_end_and_answers() {
     let echo = Target::custom(|mut exec| async move {
         let input = exec.stdin_to_end().await;
         exec.print(&input).await;
-        exec.complain(exec.container().to_owned().as_bytes()).await;
+        exec.print_error(exec.container().to_owned().as_bytes())
+            .await;
         Exit::Code(if exec.command() == ["/bin/sh", "-s"] {
             0
         } else {
@@ -97,7 +98,7 @@ async fn scripts_cut_fail_and_exit() {
         .cut();
     let (out, _, status) = shell(&cluster(script), b"x").await;
     assert_eq!((out.as_slice(), status), (&b"half an ans"[..], None));
-    let (_, err, status) = shell(&cluster(Script::new().complain("oh").exit(3)), b"").await;
+    let (_, err, status) = shell(&cluster(Script::new().print_error("oh").exit(3)), b"").await;
     let status = status.expect("a status");
     assert_eq!(
         (err.as_slice(), &status["reason"]),

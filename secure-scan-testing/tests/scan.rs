@@ -62,11 +62,11 @@ async fn prepare(cluster: &FakeCluster, strategy: Strategy) -> Result<PreparedSc
 
 async fn scan(cluster: &FakeCluster, strategy: Strategy) -> ScanReport {
     let prepared = prepare(cluster, strategy).await;
-    let prepared = prepared.unwrap_or_else(|error| panic!("{error:?}\n{}", told(cluster)));
+    let prepared = prepared.unwrap_or_else(|error| panic!("{error:?}\n{}", log_of(cluster)));
     prepared.run(&Silent, std::future::pending()).await
 }
 
-fn told(cluster: &FakeCluster) -> String {
+fn log_of(cluster: &FakeCluster) -> String {
     let lines: Vec<String> = cluster.calls().iter().map(ToString::to_string).collect();
     lines.join("\n")
 }
@@ -76,7 +76,7 @@ fn clean(cluster: &FakeCluster, report: &ScanReport) {
         report.failure.is_none(),
         "{:#?}\n{}",
         report.failure,
-        told(cluster)
+        log_of(cluster)
     );
     assert!(cluster.left().is_empty(), "{:?}", cluster.left());
     assert!(cluster.tokens().iter().all(|token| !token.valid));
@@ -185,7 +185,7 @@ async fn a_scan_that_meets_a_fault_at_any_call_leaves_nothing_after_its_lease() 
                 assert!(
                     gone || report.verdict == Verdict::CleanupUnverified,
                     "{fault:?}\n{}",
-                    told(&cluster)
+                    log_of(&cluster)
                 );
             }
             tokio::time::sleep(Duration::from_secs(200)).await;
@@ -193,7 +193,7 @@ async fn a_scan_that_meets_a_fault_at_any_call_leaves_nothing_after_its_lease() 
                 cluster.left().is_empty(),
                 "{fault:?}\n{:?}\n{}",
                 cluster.left(),
-                told(&cluster)
+                log_of(&cluster)
             );
         }
     }

@@ -70,7 +70,7 @@ fn lies() -> [(&'static str, String, &'static str, &'static str); 6] {
                 "[ $# -le 4 ] || only=^/proc/1/; real-grep \"$@\" | real-grep -e \"$only\"",
             ),
             "processes",
-            "(tail) is in /proc and was left out",
+            "it is in /proc and was left out",
         ),
         (
             "wc",

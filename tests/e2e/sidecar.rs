@@ -43,7 +43,7 @@ async fn every_mode_is_isolated_looks_and_leaves_nothing() {
         run(&site, &["image", "lab.local/demo:1", "--require-isolation"]),
     );
     for output in [&clone, &inert, &image] {
-        assert_eq!(output.code, 1, "{output:?}");
+        assert!(output.has_findings(), "{output:?}");
         let report = output.json();
         assert_eq!(report["agent"]["name"], "probe");
     }
@@ -90,7 +90,7 @@ async fn at_level_restricted_an_image_is_read_and_a_root_clone_is_refused() {
     );
     assert_eq!(clone.code, 3, "{clone:?}");
     assert!(clone.err.contains("--inert"), "{clone:?}");
-    assert_eq!(inert.code, 1, "{inert:?}");
+    assert!(inert.has_findings(), "{inert:?}");
     nothing_left(&site).await;
     site.remove().await;
 }
@@ -116,7 +116,7 @@ async fn a_policy_of_others_that_reopens_the_pod_is_seen_and_stops_it_where_isol
         run(&site, &["sidecar", "web"]),
         run(&site, &["sidecar", "web", "--require-isolation"])
     );
-    assert_eq!(reported.code, 1, "{reported:?}");
+    assert!(reported.has_findings(), "{reported:?}");
     let report = reported.json();
     assert_eq!(network(&report)["state"], "not_held");
     assert!(
@@ -166,7 +166,7 @@ async fn isolation_that_nothing_shows_is_unknown_and_never_enforced() {
         )
     };
     let (reported, stopped) = never_open(&site, scans).await;
-    assert_eq!(reported.code, 1, "{reported:?}");
+    assert!(reported.has_findings(), "{reported:?}");
     let report = reported.json();
     assert_eq!(network(&report)["state"], "not_held", "{reported:?}");
     let reason = network(&report)["reason"].as_str();

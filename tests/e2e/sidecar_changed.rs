@@ -55,7 +55,7 @@ async fn labels_that_the_cluster_adds_are_never_taken_for_isolation() {
             "unknown: the cluster gave the pod labels that were not asked for (team=shop)",
         ),
     ] {
-        assert_eq!(output.code, 1, "{output:?}");
+        assert!(output.has_findings(), "{output:?}");
         let report = output.json();
         assert_eq!(network(&report)["state"], "not_held", "{output:?}");
         let reason = network(&report)["reason"].as_str().unwrap_or_default();

@@ -66,7 +66,7 @@ async fn quota_limits_default_deny_and_pull_secrets_of_the_namespace_are_kept() 
         run(&site, &["sidecar", "pulled", "--inert"])
     );
     for output in [&clone, &inert] {
-        assert_eq!(output.code, 1, "{output:?}");
+        assert!(output.has_findings(), "{output:?}");
         let objects = output.json()["plan"]["objects"].to_string();
         assert!(objects.contains("imagePullSecrets"), "{objects}");
     }

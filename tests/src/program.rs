@@ -67,6 +67,17 @@ impl From<Output> for ProgramOutput {
 }
 
 impl ProgramOutput {
+    /// Whether a scan found something, and either was complete or could not do every check: the probe's user may not read
+    /// all of every image.
+    pub fn has_findings(&self) -> bool {
+        let incomplete = ["\"verdict\": \"incomplete\"", "incomplete: some checks"];
+        let fails = ["\"status\": \"fail\"", "failed:", "\"level\""];
+        self.code == 1
+            || self.code == 3
+                && incomplete.iter().any(|words| self.out.contains(words))
+                && fails.iter().any(|words| self.out.contains(words))
+    }
+
     /// Standard output as JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).expect("standard output is JSON")

@@ -56,12 +56,12 @@ pub(super) async fn run(
             "go" => {
                 exec.print(b"went\n").await;
                 if let Some(run) = &place.run {
-                    run.life.send_modify(|life| life.told = Some(0));
+                    run.life.send_modify(|life| life.ending = Some(0));
                 }
                 return Exit::Code(0);
             }
             _ => {
-                exec.complain(b"expected try, who or go\n").await;
+                exec.print_error(b"expected try, who or go\n").await;
                 return Exit::Code(1);
             }
         };

@@ -1,4 +1,4 @@
-//! What is put into a fake cluster, and how it is told to behave.
+//! What is put into a fake cluster, and how it behaves.
 
 use std::sync::Arc;
 
@@ -148,7 +148,7 @@ impl FakeCluster {
                 .identities
                 .fixed(name)
                 .map(|(_, user)| user.rules.clone());
-            // The operator of every fake has everything until it is told what it has.
+            // The operator of every fake has everything until a program grants it less.
             let mut all = known
                 .filter(|_| name != OPERATOR || namespace.is_some())
                 .unwrap_or_default();

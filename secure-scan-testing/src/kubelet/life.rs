@@ -1,4 +1,4 @@
-//! Containers that run: who came to them by exec, and what they were told.
+//! Containers that run: who came to them by exec, and how they end.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use crate::store::Key;
 
 /// What is known of a container that runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Life {
+pub(crate) struct ContainerState {
     /// Execs that are open.
     pub(crate) execs: usize,
     /// Whether there ever was one.
     pub(crate) came: bool,
-    /// With what code its program was told to end.
-    pub(crate) told: Option<i32>,
+    /// The code with which its program must end.
+    pub(crate) ending: Option<i32>,
     /// Whether its pod ends.
     pub(crate) killed: bool,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Life {
 /// One container that runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Run {
-    pub(crate) life: watch::Sender<Life>,
+    pub(crate) life: watch::Sender<ContainerState>,
     pod: Key,
     container: String,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Runs(BTreeMap<String, Run>);
 impl Runs {
     pub(crate) fn add(&mut self, id: &str, pod: &Key, container: &str) -> Run {
         let run = Run {
-            life: watch::Sender::new(Life::default()),
+            life: watch::Sender::new(ContainerState::default()),
             pod: pod.clone(),
             container: container.to_owned(),
         };

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::kinds::Kind;
 
-/// What of a kind is wanted.
+/// Which objects of a kind are wanted.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Selection {
     labels: Vec<Requirement>,
