@@ -18,7 +18,7 @@
 //!   of it all.
 //!
 //! ```
-//! use secure_scan::{Profile, TargetSelector, Verdict};
+//! use secure_scan::{Profile, Scan, TargetSelector, Verdict, engines::Inline};
 //! use secure_scan_testing::{FakeCluster, Fault, samples};
 //! use serde_json::json;
 //!
@@ -35,7 +35,8 @@
 //! // The library takes it in place of a real one.
 //! let cluster = fake.cluster()?;
 //! let target = TargetSelector::pod("shop", "web-0");
-//! let report = secure_scan::scan(&cluster, target, Profile::shipped("container-baseline")?).await?;
+//! let scan = Scan::template().host(Inline).engine(Profile::shipped("container-baseline")?);
+//! let report = scan.prepare(&cluster, target).await?.run().await;
 //! assert_eq!(report.verdict, Verdict::Findings);
 //! assert!(fake.left().is_empty());
 //!
