@@ -72,7 +72,7 @@ async fn leftovers_are_removed_and_what_may_run_or_is_not_ours_is_kept() {
     assert!(
         output
             .out
-            .contains("2 leftovers of expired scans, 0 removed"),
+            .contains("2 leftovers of expired scans: 0 removed"),
         "{output:?}"
     );
     assert_eq!(site.leftovers().await, before, "a dry run removes nothing");
@@ -82,7 +82,7 @@ async fn leftovers_are_removed_and_what_may_run_or_is_not_ours_is_kept() {
     assert!(
         output
             .out
-            .contains("2 leftovers of expired scans, 2 removed"),
+            .contains("2 leftovers of expired scans: 2 removed"),
         "{output:?}"
     );
     assert!(output.out.contains("not ours  Secret"), "{output:?}");
