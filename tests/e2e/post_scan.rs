@@ -67,7 +67,7 @@ async fn a_label_in_another_namespace_is_seen() {
     let audit = report.post_scan.unwrap();
     assert!(!audit.verified);
     let of = |id: &str| audit.checks.iter().find(|c| c.id == id).unwrap().outcome;
-    assert_eq!(of("ledger-empty"), AuditOutcome::Verified);
+    assert_eq!(of("objects-deleted"), AuditOutcome::Verified);
     assert_eq!(of("no-labelled-object"), AuditOutcome::NotVerified);
     assert_eq!(of("token-refused"), AuditOutcome::Verified);
     assert_eq!(of("no-credential-left"), AuditOutcome::Verified);
@@ -134,7 +134,7 @@ async fn an_object_that_lost_its_label_is_still_seen() {
     assert_eq!(report.verdict, Verdict::CleanupUnverified, "{text}");
     assert!(text.contains("took the scan's label off it"), "{text}");
     let audit = report.post_scan.unwrap();
-    let ledger = audit.checks.iter().find(|c| c.id == "ledger-empty");
+    let ledger = audit.checks.iter().find(|c| c.id == "objects-deleted");
     assert_eq!(ledger.unwrap().outcome, AuditOutcome::NotVerified, "{text}");
     site.remove().await;
 }

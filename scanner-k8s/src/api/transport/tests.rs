@@ -10,8 +10,6 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ListParams;
 use scanner_core::audit::AuditLog;
 
-use http::Response;
-
 use super::*;
 use crate::api::segment::Segment;
 
