@@ -168,7 +168,7 @@ fn one<T>(section: &Collected<T>, out: &mut Vec<u8>, write: impl FnOnce(&T, &mut
             let _ = writeln!(out, "!missing {}", reason.replace('\n', " "));
         }
         Collected::NotRequested => {
-            out.extend_from_slice(b"!missing the fake's inventory has none\n")
+            out.extend_from_slice(b"!missing the fake's inventory has none\n");
         }
     }
 }

@@ -78,7 +78,7 @@ impl Walk<'_> {
                 TokenTree::Punct(punct) => punct.as_char().to_string(),
                 _ => String::new(),
             };
-            let is_attribute = in_attribute || last == "#" || (before == "#" && last == "!");
+            let attribute_follows = in_attribute || last == "#" || (before == "#" && last == "!");
             before = std::mem::replace(&mut last, now);
             match token {
                 TokenTree::Group(group) => {
@@ -86,7 +86,7 @@ impl Walk<'_> {
                         continue;
                     }
                     self.pass(group.span_open());
-                    self.walk(group.stream(), is_attribute);
+                    self.walk(group.stream(), attribute_follows);
                     self.pass(group.span_close());
                 }
                 TokenTree::Ident(ident) => {
