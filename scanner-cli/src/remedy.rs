@@ -71,6 +71,66 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
         Remedy::NameKubeconfig => "name a working file with --kubeconfig",
         Remedy::NameContext => "name one of them with --context",
         Remedy::TrustSystemRoots => "set certificate-authority-data to the cluster's CA",
+        other => return pod_words(other),
+    };
+    text.to_owned()
+}
+
+/// The same, about the pods of a scan, its images and nodes, and about manifests.
+fn pod_words(remedy: &Remedy) -> String {
+    let text = match remedy {
+        Remedy::UseSidecar => {
+            "see the events of the pod; or take secure-scan sidecar, whose pod is the scan's own"
+        }
+        Remedy::UseImageOrKeepConfig => {
+            "take --inert, which runs nothing of it, or keep what it needs with --with-config or --with-secrets"
+        }
+        Remedy::UseNoImageVolume => {
+            "image volumes need Kubernetes 1.35 (or their feature gate) and containerd 2.1; take the clone (without \
+             --inert), secure-scan distroless, or secure-scan local --oci-archive"
+        }
+        Remedy::CorrectProbeImage => "--probe-image is not the name of an image",
+        Remedy::LoadProbeImage => {
+            "the node does not have --probe-image and may not pull it: load it there, or name one in a registry"
+        }
+        Remedy::PullProbeImage => {
+            "check that the node can pull --probe-image, and that the pod's imagePullSecrets allow it"
+        }
+        Remedy::PullImage => {
+            "check the registry, name and tag, and that the node can pull the image with the pod's imagePullSecrets \
+             (--pull-secret for secure-scan image)"
+        }
+        Remedy::FreeTargetNode => {
+            "make room on the target's node, which alone may take the scan's pod (--same-node, drift, or an image that \
+             only this node has); nothing of the target was touched"
+        }
+        Remedy::CheckNode { node: Some(node) } => {
+            return format!("check that it is Ready: kubectl get node {node}; and scan again");
+        }
+        Remedy::CheckNode { node: None } => {
+            "check that the pod's node is Ready: kubectl get nodes; and scan again"
+        }
+        Remedy::ReadEventsOrRaiseLease => {
+            "see: kubectl get events in the pod's namespace; raise --lease if it only took too long"
+        }
+        Remedy::CheckObject {
+            resource,
+            namespace,
+            name,
+            lease_seconds,
+        } => {
+            return format!(
+                "the lease removes it within {lease_seconds} s; check with: kubectl get {resource} {name} -n {namespace}"
+            );
+        }
+        Remedy::NameUser => {
+            "set runAsUser and runAsGroup, or name what the image runs as: --user UID:GID"
+        }
+        Remedy::OmitUser => "leave --user out: the manifest has a user",
+        Remedy::NamePodSecurity => {
+            "run the container as another user than root; or, where the namespace allows more, --pod-security privileged"
+        }
+        Remedy::ValidateManifest => "see: kubectl apply --dry-run=server",
         // Advice is the same for every program, and so is what has no flag here.
         other => return other.to_string(),
     };
@@ -114,6 +174,20 @@ mod tests {
             (Remedy::PullAlways, "--pull always"),
             (Remedy::NameKubeconfig, "--kubeconfig"),
             (Remedy::NameContext, "--context"),
+            (Remedy::UseSidecar, "secure-scan sidecar"),
+            (Remedy::UseImageOrKeepConfig, "--with-secrets"),
+            (Remedy::UseNoImageVolume, "--oci-archive"),
+            (Remedy::CorrectProbeImage, "--probe-image"),
+            (Remedy::LoadProbeImage, "--probe-image"),
+            (Remedy::PullProbeImage, "--probe-image"),
+            (Remedy::PullImage, "--pull-secret"),
+            (Remedy::FreeTargetNode, "--same-node"),
+            (Remedy::CheckNode { node: None }, "kubectl get nodes"),
+            (Remedy::ReadEventsOrRaiseLease, "--lease"),
+            (Remedy::NameUser, "--user"),
+            (Remedy::OmitUser, "--user"),
+            (Remedy::NamePodSecurity, "--pod-security privileged"),
+            (Remedy::ValidateManifest, "--dry-run=server"),
         ] {
             let text = remedy_words(&remedy);
             assert!(text.contains(words), "{remedy:?}: {text}");

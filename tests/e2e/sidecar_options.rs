@@ -99,7 +99,7 @@ async fn secrets_and_config_are_dropped_or_named_and_the_server_saw_no_others() 
         assert!(!format!("{}{}", output.out, output.err).contains(VALUE));
     }
     let text = without.json()["plan"]["differences"].to_string();
-    assert!(text.contains("--with-secrets keeps it") && !text.contains("as asked"));
+    assert!(text.contains("which a clone keeps only when asked to") && !text.contains("as asked"));
     let text = with.json()["plan"]["differences"].to_string();
     assert!(!text.contains("--with-") && text.contains("keeps Secret db"));
     let (bare, full) = (bare.to_string(), full.to_string());

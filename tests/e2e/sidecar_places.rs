@@ -114,7 +114,7 @@ async fn a_clone_that_ends_and_an_image_that_cannot_be_pulled_are_reported_soon(
     assert!(absent.out.contains("can pull the image"), "{absent:?}");
     assert!(absent.out.contains("connection refused"), "{absent:?}");
     // The events of the node report it at once, or the pod's status, if it is the first to.
-    let soon = ["the node says: ", "ImagePullBackOff", "ErrImagePull"];
+    let soon = ["the node reports: ", "ImagePullBackOff", "ErrImagePull"];
     assert!(soon.iter().any(|w| absent.out.contains(w)), "{absent:?}");
     nothing_left(&site).await;
     site.remove().await;
