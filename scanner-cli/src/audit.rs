@@ -79,8 +79,7 @@ pub(crate) struct ReconcileArgs {
     apiserver_log: Vec<PathBuf>,
 }
 
-/// A log that is being written. It is closed with its signed head also when the work is given up: without
-/// that it would look as if its end had been cut off.
+/// An open log. It is closed with its signed head even if the scan is given up: otherwise its end would look cut off.
 pub(crate) struct OpenLog {
     log: Arc<AuditLog>,
     /// Whether it goes to a file.

@@ -72,7 +72,7 @@ pub(crate) enum Command {
     /// Starts a clone of the container (same image by its running digest, command, user and
     /// resources; without its labels, token, secrets, volumes and network) and reads it with a
     /// probe beside it; with --inert it reads the image alone and runs none of its code. The
-    /// report names in what the copy differs. Before any of it starts, a canary in the pod shows
+    /// report names every difference. Before any of it starts, a canary in the pod shows
     /// whether the cluster enforces the network isolation. With --attached it starts nothing, and
     /// reads the container from the sidecar that `secure-scan inject` added to its workload.
     #[command(after_long_help = EXIT_CODES)]

@@ -130,7 +130,7 @@ pub(crate) fn decide(args: &PolicyArgs) -> Result<Decided, Problem> {
     })
 }
 
-/// What is made of findings without a policy.
+/// The rules for findings where no policy is given.
 pub(crate) fn finding_rules(args: &FindingArgs) -> Result<FindingRules, Problem> {
     let mut rules = FindingRules::default().with_fail_on(args.fail_on);
     if let Some(file) = &args.waivers {

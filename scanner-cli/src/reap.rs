@@ -76,7 +76,9 @@ pub(crate) async fn run(args: &ReapArgs) -> Result<u8, Problem> {
 fn summary(expired: usize, removed: usize, all_seen: bool) -> String {
     match (expired, all_seen) {
         (0, true) => "no leftovers of expired scans\n".into(),
-        (0, false) => "no leftovers of expired scans in what could be listed\n".into(),
+        (0, false) => {
+            "no leftovers of expired scans, but not every kind of object could be listed\n".into()
+        }
         (1, _) => format!("1 leftover of an expired scan: {removed} removed\n"),
         _ => format!("{expired} leftovers of expired scans: {removed} removed\n"),
     }

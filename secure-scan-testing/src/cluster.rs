@@ -9,20 +9,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use http_body_util::BodyExt as _;
-use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
-use kube::{
-    Client, Config,
-    client::{Body, ClientBuilder, ConfigExt as _, DynBody},
-};
-use scanner_k8s::{Cluster, ClusterBuilder, ConnectError, api::connect::InMemory};
+use kube::{Client, Config, client::ClientBuilder};
+use scanner_k8s::{Cluster, ClusterBuilder, ConnectError, api::connect::GenericService};
 use secrecy::SecretString;
 use serde_json::Value;
-use tower::{BoxError, ServiceBuilder, ServiceExt as _, util::BoxService};
 
 use crate::{
-    FakeConnector, Fault, Pace,
+    Fault, Pace,
     call::Call,
     clock::Clock,
     controllers,
@@ -32,6 +26,7 @@ use crate::{
     rbac::Rule,
     store::Store,
     target::Target,
+    transport::in_memory,
 };
 
 pub use inspect::ObjectName;
@@ -42,9 +37,6 @@ pub(crate) const REMEMBERED: usize = 50_000;
 pub(crate) const OPERATOR: &str = "operator";
 /// Where the fake says that it is: a name that never resolves, RFC 6761.
 const ADDRESS: &str = "https://fake-cluster.invalid:6443/";
-
-/// The service stack of a client, as kube builds it.
-pub type FakeService = BoxService<http::Request<Body>, http::Response<Box<DynBody>>, BoxError>;
 
 /// What may refuse or change an object before it is stored: the object, and who sends it.
 pub(crate) type Hook = Arc<dyn Fn(&str, &mut Value) -> Result<(), String> + Send + Sync>;
@@ -156,32 +148,13 @@ impl FakeCluster {
         config
     }
 
-    /// Connects to the fake, in place of TCP and TLS.
-    pub fn connector(&self) -> FakeConnector {
-        FakeConnector::new(self)
-    }
-
-    /// A builder of clients for `config`, with the layers that kube's own has, over [`FakeCluster::connector`].
+    /// A builder of clients for `config`, with the layers that kube's own has, over memory in place of TCP and TLS.
     ///
     /// # Errors
     ///
     /// Fails on credentials that kube cannot use.
-    pub fn client_builder(&self, config: &Config) -> kube::Result<ClientBuilder<FakeService>> {
-        let executor = TokioExecutor::new();
-        let client = hyper_util::client::legacy::Builder::new(executor).build(self.connector());
-        let service = ServiceBuilder::new()
-            .layer(config.base_uri_layer())
-            .option_layer(config.auth_layer()?)
-            .layer(config.extra_headers_layer()?)
-            .map_err(BoxError::from)
-            .service(client)
-            .map_response(|response: http::Response<hyper::body::Incoming>| {
-                response.map(|body| Box::new(body.map_err(BoxError::from)) as Box<DynBody>)
-            });
-        Ok(ClientBuilder::new(
-            service.boxed(),
-            &config.default_namespace,
-        ))
+    pub fn client_builder(&self, config: &Config) -> kube::Result<ClientBuilder<GenericService>> {
+        in_memory(self).builder(config)
     }
 
     /// The fake as the library's own cluster, for its operator: what a scan is given in place of a real one.
@@ -204,9 +177,7 @@ impl FakeCluster {
 
     /// A builder of the same, for a program's own layers and name.
     pub fn cluster_builder(&self, operator: &str) -> ClusterBuilder {
-        let connector = self.connector();
-        let memory = InMemory::new(move || connector.dial());
-        Cluster::builder(self.config_of(operator)).in_memory(memory)
+        Cluster::builder(self.config_of(operator)).in_memory(in_memory(self))
     }
 
     /// A client of the operator.

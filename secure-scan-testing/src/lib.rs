@@ -2,8 +2,8 @@
 //!
 //! [`FakeCluster`] is an API server in memory: objects with their versions and owners, watches, service accounts whose
 //! tokens are issued, remembered and revoked as a real server does it, RBAC that is evaluated, Jobs that meet their
-//! deadline, a node that starts containers, and execs over WebSocket. A client reaches it by [`FakeConnector`], in
-//! place of TCP and TLS: everything above that is the code that talks to real clusters.
+//! deadline, a node that starts containers, and execs over WebSocket. A client reaches it over memory,
+//! in place of TCP and TLS: everything above that is the code that talks to real clusters.
 //!
 //! - **Time is virtual.** With `#[tokio::test(start_paused = true)]` a scan that waits ten seconds for the server to
 //!   forget a token takes none. In a runtime whose clock runs, everything takes the time of [`Pace`].
@@ -73,11 +73,10 @@ mod target;
 mod transport;
 
 pub use call::Call;
-pub use cluster::{FakeCluster, FakeService, ObjectName};
+pub use cluster::{FakeCluster, ObjectName};
 pub use exec::{Exec, Exit};
 pub use fault::Fault;
 pub use identity::IssuedToken;
 pub use pace::Pace;
 pub use script::Script;
 pub use target::Target;
-pub use transport::{FakeConnection, FakeConnector};

@@ -1,35 +1,13 @@
 //! Scans that nobody waits for any more: a timeout around them, or a drop, leaves nothing in the cluster.
 
-use std::{future::IntoFuture as _, sync::LazyLock, time::Duration};
+mod common;
 
-use secure_scan::{PreparedScan, Profile, Scan, TargetSelector, strategy};
-use secure_scan_testing::{FakeCluster, samples};
-use serde_json::json;
+use std::{future::IntoFuture as _, time::Duration};
+
+use common::{PROFILE, fake, template, web};
+use secure_scan::PreparedScan;
+use secure_scan_testing::FakeCluster;
 use tokio::time::timeout;
-
-fn fake() -> FakeCluster {
-    FakeCluster::new()
-        .pod(json!({
-            "metadata": {"namespace": "shop", "name": "web-0"},
-            "spec": {"containers": [{"name": "web", "image": "registry.example/web:1"}]},
-        }))
-        .answers(samples::healthy())
-}
-
-/// Compiled once: that takes longer than a scan.
-static PROFILE: LazyLock<Profile> =
-    LazyLock::new(|| Profile::shipped("container-baseline").expect("a profile"));
-
-fn template() -> Scan {
-    Scan::template()
-        .engine(PROFILE.clone())
-        .strategy(strategy::container())
-        .lease(Duration::from_mins(2))
-}
-
-fn web() -> TargetSelector {
-    TargetSelector::pod("shop", "web-0")
-}
 
 async fn prepared(fake: &FakeCluster) -> PreparedScan {
     let cluster = fake.cluster().expect("a cluster");

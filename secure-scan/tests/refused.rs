@@ -1,38 +1,14 @@
 //! What is refused when a scan is prepared, before anything is created.
 
-use std::{sync::LazyLock, time::Duration};
+mod common;
 
+use std::time::Duration;
+
+use common::{fake, template, web};
 use secure_scan::{
     ControlScope, Evidence, Level, MAX_LEASE, MIN_LEASE, Policy, PrepareError, PrepareErrorKind,
-    Profile, Scan, SecurityControl, TargetSelector, async_trait, control::VerifyError,
-    plan::PlannedControl, strategy,
+    Scan, SecurityControl, async_trait, control::VerifyError, plan::PlannedControl,
 };
-use secure_scan_testing::{FakeCluster, samples};
-use serde_json::json;
-
-fn fake() -> FakeCluster {
-    FakeCluster::new()
-        .pod(json!({
-            "metadata": {"namespace": "shop", "name": "web-0"},
-            "spec": {"containers": [{"name": "web", "image": "registry.example/web:1"}]},
-        }))
-        .answers(samples::healthy())
-}
-
-/// Compiled once: that takes longer than a scan.
-static PROFILE: LazyLock<Profile> =
-    LazyLock::new(|| Profile::shipped("container-baseline").expect("a profile"));
-
-fn template() -> Scan {
-    Scan::template()
-        .engine(PROFILE.clone())
-        .strategy(strategy::container())
-        .lease(Duration::from_mins(2))
-}
-
-fn web() -> TargetSelector {
-    TargetSelector::pod("shop", "web-0")
-}
 
 /// A control that does nothing but hold.
 struct Named(&'static str);

@@ -1,42 +1,16 @@
 //! Scans at once and after each other on one cluster: each has its own counters and its own audit log.
 
-use std::{
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+mod common;
 
+use std::sync::Arc;
+
+use common::{fake, template, web};
 use futures_util::future::join_all;
 use secure_scan::{
-    Cluster, Profile, Scan, ScanReport, TargetSelector,
+    Cluster, ScanReport,
     core::audit::{AuditLog, verify},
-    strategy,
 };
-use secure_scan_testing::{FakeCluster, samples};
-use serde_json::json;
-
-fn fake() -> FakeCluster {
-    FakeCluster::new()
-        .pod(json!({
-            "metadata": {"namespace": "shop", "name": "web-0"},
-            "spec": {"containers": [{"name": "web", "image": "registry.example/web:1"}]},
-        }))
-        .answers(samples::healthy())
-}
-
-/// Compiled once: that takes longer than a scan.
-static PROFILE: LazyLock<Profile> =
-    LazyLock::new(|| Profile::shipped("container-baseline").expect("a profile"));
-
-fn template() -> Scan {
-    Scan::template()
-        .engine(PROFILE.clone())
-        .strategy(strategy::container())
-        .lease(Duration::from_mins(2))
-}
-
-fn web() -> TargetSelector {
-    TargetSelector::pod("shop", "web-0")
-}
+use secure_scan_testing::FakeCluster;
 
 async fn scan(cluster: &Cluster) -> (ScanReport, Arc<AuditLog>) {
     let prepared = template().prepare(cluster, web()).await.expect("a scan");

@@ -1,4 +1,4 @@
-//! The post-scan audit on a real cluster: what is left is seen, whoever left it.
+//! The post-scan audit on a real cluster finds every leftover, whoever left it.
 
 use std::{future::pending, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Strategy sidecar: what is started is isolated, differs only as reported, and is gone afterwards.
+//! Strategy sidecar: the scan's pod is isolated, differs from the target only as reported, and is gone afterwards.
 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::{

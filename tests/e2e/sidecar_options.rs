@@ -1,4 +1,4 @@
-//! Strategy sidecar with each of its options, and as whom it may be used: what the server was given.
+//! Strategy sidecar with each of its options and for each operator: the objects that the server received.
 
 use std::time::Duration;
 

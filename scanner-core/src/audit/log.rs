@@ -31,7 +31,7 @@ pub enum CloseError {
     Closed,
 }
 
-/// A log that is being written. Recording does not fail: what is lost is reported when it is closed.
+/// An open log. Recording does not fail: `close` reports the entries that were lost.
 pub struct AuditLog(Mutex<State>);
 
 struct State {

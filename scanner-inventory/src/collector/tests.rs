@@ -9,7 +9,7 @@ use std::{
         fs::{PermissionsExt as _, symlink},
     },
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use sha2::{Digest as _, Sha256};
@@ -19,6 +19,19 @@ use crate::{Collected, FilePath, GapKind, Inventory, Section, parse};
 
 /// Every shell that the collector must work in. All of them must be on the machine.
 const SHELLS: [&[&str]; 3] = [&["dash", "-s"], &["bash", "-s"], &["busybox", "sh", "-s"]];
+
+/// A shell that was given a whole script.
+fn started(shell: &[&str], script: &str) -> Child {
+    let mut child = Command::new(shell[0])
+        .args(&shell[1..])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(script.as_bytes()).unwrap();
+    child
+}
 
 fn run(shell: &[&str], path: Option<&Path>, request: &InventoryRequest) -> Vec<u8> {
     let script = script(request, "n0nce");
@@ -110,16 +123,7 @@ fn an_answer_has_digests_without_cksum_too() {
     for shell in SHELLS {
         let request = everything();
         let script = script(&request, "n0nce").replace("cksum", "no-such-tool");
-        let mut child = Command::new(shell[0])
-            .args(&shell[1..])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(script.as_bytes()).unwrap();
-        drop(stdin);
-        let out = child.wait_with_output().unwrap().stdout;
+        let out = started(shell, &script).wait_with_output().unwrap().stdout;
         let found = parse::inventory(NAME, &out, "n0nce", &request).unwrap();
         assert!(found.agent.digests, "{shell:?}");
         assert!(
@@ -477,15 +481,7 @@ fn slowly(shell: &[&str], meanwhile: impl FnOnce()) -> Inventory {
             go.display()
         ),
     );
-    let mut child = Command::new(shell[0])
-        .args(&shell[1..])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(slow.as_bytes()).unwrap();
-    drop(stdin);
+    let mut child = started(shell, &slow);
     while !looked.exists() {
         assert!(child.try_wait().unwrap().is_none(), "it looks a first time");
         std::thread::sleep(std::time::Duration::from_millis(20));

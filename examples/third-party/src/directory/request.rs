@@ -108,7 +108,7 @@ fn moved(prefix: &str, gaps: &Gaps) -> Gaps {
     for gap in gaps {
         all.add_counted(moved(gap), 0);
     }
-    // What is missing may be more than is listed.
+    // The list of gaps is bounded; their number is not.
     let first = gaps.iter().next().map(moved);
     all.add_counted(
         first.unwrap_or_else(|| Gap::new(GapKind::Unknown)),

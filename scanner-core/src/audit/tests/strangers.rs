@@ -1,4 +1,4 @@
-//! What of the server's log is no alarm, and what is reported of lines and times.
+//! Lines of the server's log that raise no alarm, and the line numbers and times in the report.
 
 use super::*;
 

@@ -45,7 +45,11 @@ impl InMemory {
     }
 
     /// A builder of clients with the layers that kube's own has, but for its retries and spans.
-    pub(super) fn builder(&self, config: &Config) -> kube::Result<ClientBuilder<GenericService>> {
+    ///
+    /// # Errors
+    ///
+    /// Fails on credentials in `config` that kube cannot use.
+    pub fn builder(&self, config: &Config) -> kube::Result<ClientBuilder<GenericService>> {
         let client = hyper_util::client::legacy::Builder::new(TokioExecutor::new());
         let service = ServiceBuilder::new()
             .layer(config.base_uri_layer())

@@ -1,0 +1,31 @@
+//! One pod on a fake cluster, and a scan of it.
+
+use std::{sync::LazyLock, time::Duration};
+
+use secure_scan::{Profile, Scan, TargetSelector, strategy};
+use secure_scan_testing::{FakeCluster, samples};
+use serde_json::json;
+
+pub(crate) fn fake() -> FakeCluster {
+    FakeCluster::new()
+        .pod(json!({
+            "metadata": {"namespace": "shop", "name": "web-0"},
+            "spec": {"containers": [{"name": "web", "image": "registry.example/web:1"}]},
+        }))
+        .answers(samples::healthy())
+}
+
+/// Compiled once: that takes longer than a scan.
+pub(crate) static PROFILE: LazyLock<Profile> =
+    LazyLock::new(|| Profile::shipped("container-baseline").expect("a profile"));
+
+pub(crate) fn template() -> Scan {
+    Scan::template()
+        .engine(PROFILE.clone())
+        .strategy(strategy::container())
+        .lease(Duration::from_mins(2))
+}
+
+pub(crate) fn web() -> TargetSelector {
+    TargetSelector::pod("shop", "web-0")
+}
