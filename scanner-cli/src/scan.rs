@@ -152,6 +152,11 @@ fn warn_early(prepared: &PreparedScan, progress: &Progress) {
         for difference in &plan.differences {
             progress.note(&format!("note: {difference}"));
         }
+        if !plan.differences.is_empty() {
+            progress.note(
+                "hint: take --pull always, or name what you expect: --expect-digest sha256:...",
+            );
+        }
     }
 }
 

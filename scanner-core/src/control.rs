@@ -41,7 +41,7 @@ use crate::{
     plan::{Need, PlannedControl, PlannedObject},
 };
 
-pub use crate::scope::{ControlScope, ObjectRef, ScopeObjects};
+pub use crate::scope::{ControlScope, CreatedObjects, ObjectRef, ScopeObjects};
 pub use error::{ControlError, ReleaseError, VerifyError};
 
 /// Where a control stands in the order of a scan.

@@ -57,11 +57,14 @@ pub async fn guarded(
         Some(Failure::new(Stage::Plan, FailureKind::Internal, why).with_remedy(Remedy::ReportBug))
     } else {
         let run = stages::run(&setup, &scopes, work, &mut record);
+        let interrupt = AssertUnwindSafe(interrupt).catch_unwind();
         match select(pin!(AssertUnwindSafe(run).catch_unwind()), pin!(interrupt)).await {
             Either::Left((Ok(Ok(())), _)) => None,
             Either::Left((Ok(Err(failure)), _)) => Some(failure),
             Either::Left((Err(panic), _)) => Some(panic::failure(Stage::Resolve, panic.as_ref())),
             Either::Right((reason, _)) => {
+                // A program that can no longer stop the work does not go on with it.
+                let reason = reason.unwrap_or_else(|panic| panic_text(panic.as_ref()).to_owned());
                 let message = format!("interrupted by {reason}");
                 interrupted = Some(Event::Interrupted { reason });
                 let kind = FailureKind::Interrupted;

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -56,15 +56,45 @@ impl fmt::Display for ObjectRef {
     }
 }
 
+/// What a control created so far. Whoever creates records into it as soon as the server made the object: then an
+/// object is deleted at the end also where nobody waited for the answer, or where the answer was rejected.
+#[derive(Debug, Clone, Default)]
+pub struct CreatedObjects(Arc<Mutex<Vec<ObjectRef>>>);
+
+impl CreatedObjects {
+    /// Records one object; an object that is known already stays once.
+    pub fn record(&self, object: ObjectRef) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.contains(&object) {
+            all.push(object);
+        }
+    }
+
+    /// All of them, in the order in which they were made.
+    pub fn all(&self) -> Vec<ObjectRef> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
 /// How objects of a scan are made and removed: with its label, owned by its lease, in its ledger and its audit log.
 #[async_trait]
 pub trait ScopeObjects: Send + Sync {
-    /// Creates `manifest` in the namespace of the scan.
+    /// Creates `manifest` in the namespace of the scan, and records it in `created` as soon as the server made it.
     ///
     /// # Errors
     ///
     /// Fails when the server refuses it or changes its label or owner, or when there is no lease yet.
-    async fn create(&self, manifest: Value) -> Result<ObjectRef, ControlError>;
+    async fn create(
+        &self,
+        manifest: Value,
+        created: &CreatedObjects,
+    ) -> Result<ObjectRef, ControlError>;
+
+    /// Waits until no creation is under way any more, for a bounded time. By default there is nothing to wait for.
+    async fn settle(&self) {}
 
     /// Gives the object as it is now; `None` when it is gone or another took its name.
     ///
@@ -96,7 +126,7 @@ pub struct ControlScope<'a> {
     plan: &'a ScanPlan,
     objects: Option<&'a dyn ScopeObjects>,
     alerts: &'a Alerts,
-    created: Mutex<Vec<ObjectRef>>,
+    created: CreatedObjects,
     /// Whether the control asked for an object, whatever came of it.
     asked: AtomicBool,
 }
@@ -112,7 +142,7 @@ impl<'a> ControlScope<'a> {
             plan,
             objects,
             alerts,
-            created: Mutex::default(),
+            created: CreatedObjects::default(),
             asked: AtomicBool::new(false),
         }
     }
@@ -146,8 +176,8 @@ impl<'a> ControlScope<'a> {
     pub async fn create(&self, manifest: Value) -> Result<ObjectRef, ControlError> {
         let objects = self.objects()?;
         self.asked.store(true, Ordering::Relaxed);
-        let made = objects.create(manifest).await?;
-        self.created().push(made.clone());
+        let made = objects.create(manifest, &self.created).await?;
+        self.created.record(made.clone());
         Ok(made)
     }
 
@@ -176,7 +206,14 @@ impl<'a> ControlScope<'a> {
 
     /// What the control created, in order.
     pub fn created_objects(&self) -> Vec<ObjectRef> {
-        self.created().clone()
+        self.created.all()
+    }
+
+    /// Waits until everything that the control asked for was made or refused.
+    pub(crate) async fn settle(&self) {
+        if let Some(objects) = self.objects.filter(|_| self.asked.load(Ordering::Relaxed)) {
+            objects.settle().await;
+        }
     }
 
     /// Shows that nothing that the control asked for is left.
@@ -191,9 +228,5 @@ impl<'a> ControlScope<'a> {
     fn objects(&self) -> Result<&dyn ScopeObjects, ControlError> {
         self.objects
             .ok_or_else(|| ControlError::new("this scan has no cluster to create objects in"))
-    }
-
-    fn created(&self) -> std::sync::MutexGuard<'_, Vec<ObjectRef>> {
-        self.created.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

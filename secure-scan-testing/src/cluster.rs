@@ -127,7 +127,7 @@ impl FakeCluster {
     }
 
     /// How the operator reaches the fake, for programs that build clients of their own from a [`Config`], over
-    /// [`FakeCluster::connector`] in place of TCP and TLS.
+    /// [`FakeCluster::client_builder`] in place of TCP and TLS.
     pub fn config(&self) -> Config {
         self.config_of(OPERATOR)
     }

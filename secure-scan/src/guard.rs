@@ -1,15 +1,16 @@
 //! The admission guard: limits scan identities further than RBAC can.
 //!
 //! An administrator applies what [`render`] gives; [`status`] says whether a cluster has it as this version renders it, and
-//! [`test`] attacks it from a real scan identity.
+//! [`test()`] attacks it from a real scan identity.
 
-use scanner_core::{Remedy, cause::chain};
+use scanner_core::{ControlError, Remedy, cause::chain};
 use scanner_k8s::{
     CallError, Segment,
     guard::trial,
     plan::{resolve::resolve, scan_id::scan_id},
     scan::PrepareError,
 };
+use tokio::sync::oneshot;
 
 use crate::target_selector::TargetSelector;
 
@@ -31,6 +32,9 @@ pub async fn status(
 ) -> Result<GuardStatus, CallError> {
     GuardStatus::read(segment.operator(), name, selector).await
 }
+
+/// Why a test of the guard ends that nobody waits for.
+const UNWANTED: &str = "the caller";
 
 /// Why the guard was not attacked, or not to the end.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +67,8 @@ impl TestError {
 }
 
 /// Attacks the guard from a real scan identity whose Role allows all that is tried. Nothing that is tried runs or changes
-/// anything, whether the guard holds or not. When `stop` resolves, what was made is released first.
+/// anything, whether the guard holds or not. When `stop` resolves, or the returned future is dropped, what was made is
+/// released: within a runtime that goes on, a dropped test leaves nothing.
 ///
 /// # Errors
 ///
@@ -79,6 +84,25 @@ pub async fn test(
     let found = resolve(segment.operator(), &request).await;
     let (target, _) = found.map_err(PrepareError::from)?;
     let id = scan_id().map_err(|_| PrepareError::Internal)?;
-    let trial = Box::pin(trial(segment, &target, id, stop)).await;
-    trial.map_err(TestError::Failed)
+    // A task of its own: whoever stops waiting for it does not stop its release.
+    let (stopper, stopped) = oneshot::channel();
+    let segment = segment.clone();
+    let mut running = tokio::spawn(async move {
+        let stopped = async { stopped.await.unwrap_or_else(|_| UNWANTED.to_owned()) };
+        trial(&segment, &target, id, stopped).await
+    });
+    let ended = tokio::select! {
+        ended = &mut running => ended,
+        reason = stop => {
+            let _ = stopper.send(reason);
+            running.await
+        }
+    };
+    match ended {
+        Ok(trial) => trial.map_err(TestError::Failed),
+        Err(error) => Err(TestError::Failed(FailedTrial {
+            error: ControlError::new("the test of the guard ended early").with_source(error),
+            left: vec!["what it made, until its lease ends".into()],
+        })),
+    }
 }

@@ -21,7 +21,7 @@
 //! - Without a cluster: [`LocalScan`]. A container against its own image: [`DriftScan`].
 //! - An engine, control, strategy or report format of your own: the seams are in [`mod@core`], which is all that such a
 //!   crate depends on: [`ScanEngine`], [`SecurityControl`], [`ScanStrategy`], [`report::ReportFormat`].
-//! - Reports as SARIF, `JUnit`, HTML and others: [`format`]; saved ones: [`Document`].
+//! - Reports as SARIF, `JUnit`, HTML and others: [`mod@format`]; saved ones: [`Document`].
 //! - The walk from ten lines to a strategy of your own is `docs/embedding.md`; its steps are the crate's examples.
 //!
 //! # What it does to your program

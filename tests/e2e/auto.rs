@@ -43,7 +43,7 @@ async fn a_target_without_a_shell_gets_a_probe_after_a_try_that_left_nothing() {
     );
     assert_eq!(report["agent"]["name"], "probe");
     assert_eq!(without.code, 3, "{without:?}");
-    assert!(without.err.contains("--probe-image"), "{without:?}");
+    assert!(without.out.contains("--probe-image"), "{without:?}");
     assert!(without.out.contains("secure-scan sidecar"), "{without:?}");
     assert!(site.leftovers().await.is_empty());
     site.remove().await;

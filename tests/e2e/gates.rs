@@ -202,8 +202,15 @@ async fn each_gate_of_the_pod_warns_and_aborts_as_the_policy_says() {
     created.expect("create service");
     aborts(&site, "web", "exposed-service", "").await;
     warns(&site, "web", "exposed-service", "").await;
-    let lacking = aborts(&site, "web", "", "require_controls: [no-such-control]").await;
-    assert!(lacking.out.contains("no-such-control"), "{lacking:?}");
+    // A control that this strategy does not have, and one that does not exist.
+    let other = aborts(&site, "web", "", "require_controls: [probe-ends]").await;
+    assert!(other.out.contains("probe-ends"), "{other:?}");
+    let file = policy("", "", "require_controls: [no-such-control]");
+    let path = file.path().to_str().expect("path");
+    let unknown = site.run(&["web", "--policy", path, "-o", "json"]).await;
+    assert_eq!(unknown.code, 2, "{unknown:?}");
+    assert!(unknown.err.contains("no-such-control"), "{unknown:?}");
+    assert!(unknown.err.contains("hint: "), "{unknown:?}");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
 }

@@ -327,10 +327,14 @@ async fn a_scan_with_a_probe_stays_within_its_calls() {
     site.pod_of("bare", NON_ROOT, "Running").await;
     let output = site.probe(&["bare", "-o", "json"]).await;
     assert_eq!(output.code, 1, "{output:?}");
-    let calls = &output.json()["api_calls"];
+    let report = output.json();
+    let calls = &report["api_calls"];
     let total =
         calls["operator"].as_u64().expect("operator") + calls["scan"].as_u64().expect("scan");
-    assert!(total <= MAX_CALLS, "{calls}");
+    // A node that takes more than 20 s to end the probe is asked once more, and watched again.
+    let slow = report["seconds"].as_f64().expect("seconds") > 20.0;
+    let most = if slow { MAX_CALLS + 2 } else { MAX_CALLS };
+    assert!(total <= most, "{calls}");
     site.remove().await;
 }
 

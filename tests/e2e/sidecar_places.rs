@@ -108,7 +108,10 @@ async fn a_clone_that_ends_and_an_image_that_cannot_be_pulled_are_reported_soon(
         assert_eq!(output.json()["post_scan"]["verified"], true, "{output:?}");
     }
     assert_eq!(ended.code, 3, "{ended:?}");
-    assert!(ended.out.contains("the clone ended"), "{ended:?}");
+    assert!(
+        ended.out.contains("ended right after its start"),
+        "{ended:?}"
+    );
     assert!(ended.out.contains("--inert"), "{ended:?}");
     assert_eq!(absent.code, 3, "{absent:?}");
     assert!(absent.out.contains("can pull the image"), "{absent:?}");

@@ -68,22 +68,28 @@ pub(super) async fn all(
 /// Releases a control and deletes what it created through its scope, even when its own release failed or panicked.
 async fn release(control: &dyn SecurityControl, scope: &ControlScope<'_>) -> Released {
     let own = caught(async { Ok(control.release(scope).await?) }).await;
-    let mut deleted = Vec::new();
+    match (own, caught(delete_created(scope)).await) {
+        (Released::Returned(Ok(mut evidence)), Released::Returned(Ok(deleted))) => {
+            evidence.0.extend(deleted.0);
+            Released::Returned(Ok(evidence))
+        }
+        (Released::Returned(Ok(_)), failed) => failed,
+        (own, _) => own,
+    }
+}
+
+/// Deletes what a control created through its scope, the last object first, each even when another failed.
+async fn delete_created(scope: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
+    scope.settle().await;
+    let mut deleted = Evidence::none();
     let mut failed = None;
     for object in scope.created_objects().iter().rev() {
         match scope.delete(object).await {
-            Ok(()) => deleted.push(format!("{object} deleted")),
+            Ok(()) => deleted.0.push(format!("{object} deleted")),
             Err(error) => failed = Some(error),
         }
     }
-    match (own, failed) {
-        (Released::Returned(Ok(mut evidence)), None) => {
-            evidence.0.extend(deleted);
-            Released::Returned(Ok(evidence))
-        }
-        (Released::Returned(Ok(_)), Some(error)) => Released::Returned(Err(error.into())),
-        (own, _) => own,
-    }
+    failed.map_or(Ok(deleted), |error| Err(error.into()))
 }
 
 /// Shows that what a control made is gone, what it created through its scope included.

@@ -8,9 +8,10 @@ use std::{
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
-    ControlError, EnforcedControls, Failure, ScanPlan, Target,
+    ControlError, EnforcedControls, Failure, ScanPlan, ScanReport, Target, Verdict,
     cause::chain,
     event::Silent,
+    evidence::AuditOutcome,
     guarded::{Outcome, Setup, Work, guarded},
     plan::{PlannedCommand, ScanId},
     report::ControlStage,
@@ -83,6 +84,24 @@ impl GuardTrial {
     pub fn held(&self) -> bool {
         self.attempts.iter().all(|a| a.held)
     }
+}
+
+/// What was not shown to be gone.
+fn unverified(report: &ScanReport) -> Vec<String> {
+    let controls = report.controls.iter();
+    let controls = controls.filter_map(|control| match &control.release_verified {
+        ControlStage::Failed { reason } => Some(reason.clone()),
+        _ => None,
+    });
+    let checks = report.post_scan.iter().flat_map(|audit| &audit.checks);
+    let checks = checks
+        .filter(|check| check.outcome == AuditOutcome::NotVerified)
+        .map(|check| format!("{}: {}", check.id, check.evidence.join("; ")));
+    let mut left: Vec<String> = controls.chain(checks).collect();
+    if left.is_empty() && report.verdict == Verdict::CleanupUnverified {
+        left.push("its release was not verified".into());
+    }
+    left
 }
 
 /// Makes an identity that may do all that is tried, tries it, and removes the identity.
@@ -160,14 +179,7 @@ pub async fn trial(
     };
     let setup = Setup::new(plan, controls, &Silent);
     let report = guarded(setup, &mut work, stop).await;
-    let left = report
-        .controls
-        .iter()
-        .filter_map(|control| match &control.release_verified {
-            ControlStage::Failed { reason } => Some(reason.clone()),
-            _ => None,
-        });
-    let left = left.collect();
+    let left = unverified(&report);
     match (work.tried, report.failure) {
         (Some((attempts, decided, passed)), None) => Ok(GuardTrial {
             attempts,

@@ -3,22 +3,35 @@
 mod container;
 
 use container::escalates;
-use k8s_openapi::api::core::v1::{Container, Pod};
-use scanner_core::{Target, inventory::PodFacts};
+use k8s_openapi::api::core::v1::{Container, Pod, Volume};
+use scanner_core::{
+    Target,
+    inventory::{Collected, PodFacts},
+};
+
+use super::containers;
 
 /// Where a service account's token is mounted.
 pub(crate) const TOKEN_MOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/// Facts of `target`'s container. Values that are unset are what the kubelet takes them for.
-pub(crate) fn of(pod: &Pod, target: &Target) -> PodFacts {
+/// Facts of `target`'s container, of whatever kind it is. Values that are unset are what the kubelet takes them for;
+/// a container that the specification does not have has no facts.
+pub(crate) fn of(pod: &Pod, target: &Target) -> Collected<PodFacts> {
+    let name = target.container.as_str();
+    let spec = pod.spec.as_ref();
+    match spec.and_then(|spec| containers::of_name(spec, name)) {
+        Some(container) => Collected::Complete {
+            data: known(pod, &container, target),
+        },
+        None => Collected::Unavailable {
+            reason: format!("the pod's specification has no container {name}"),
+        },
+    }
+}
+
+fn known(pod: &Pod, container: &Container, target: &Target) -> PodFacts {
     let spec = pod.spec.clone().unwrap_or_default();
     let name = target.container.as_str();
-    let container = spec
-        .containers
-        .iter()
-        .find(|c| c.name == name)
-        .cloned()
-        .unwrap_or_default();
     let own = container.security_context.clone().unwrap_or_default();
     let shared = spec.security_context.clone().unwrap_or_default();
     let capabilities = own.capabilities.clone().unwrap_or_default();
@@ -28,10 +41,15 @@ pub(crate) fn of(pod: &Pod, target: &Target) -> PodFacts {
         .or(shared.seccomp_profile.clone());
     let mounts = container.volume_mounts.clone().unwrap_or_default();
     let volumes = spec.volumes.iter().flatten();
-    let host_paths = volumes.clone().filter_map(|v| {
-        let path = v.host_path.as_ref()?.path.clone();
-        mounts.iter().any(|m| m.name == v.name).then_some(path)
-    });
+    let mounted = |volume: &&Volume| mounts.iter().any(|mount| mount.name == volume.name);
+    let paths = volumes.clone().filter(mounted);
+    let host_paths = paths.filter_map(|v| v.host_path.as_ref().map(|host| host.path.clone()));
+    // A token is one wherever it is mounted.
+    let at_its_place = mounts
+        .iter()
+        .any(|mount| mount.mount_path.trim_end_matches('/') == TOKEN_MOUNT);
+    let mut tokens = volumes.clone().filter(mounted);
+    let token = at_its_place || tokens.any(|v| container::tokens(v).next().is_some());
     let mut owners = pod.metadata.owner_references.iter().flatten();
     let owner = owners.find(|o| o.controller == Some(true));
     let windows = shared.windows_options.iter();
@@ -51,11 +69,11 @@ pub(crate) fn of(pod: &Pod, target: &Target) -> PodFacts {
         host_pid: spec.host_pid.unwrap_or_default(),
         host_ipc: spec.host_ipc.unwrap_or_default(),
         host_paths: host_paths.collect(),
-        service_account_token: mounts.iter().any(|m| m.mount_path == TOKEN_MOUNT),
+        service_account_token: token,
         seccomp_profile: seccomp.map(|p| p.type_).unwrap_or_default(),
         image: target.image.clone(),
         image_id: target.image_id.clone(),
-        limits: limited(&container),
+        limits: limited(container),
         host_ports: ports.filter_map(|p| p.host_port).map(i64::from).collect(),
         namespace: pod.metadata.namespace.clone().unwrap_or_default(),
         owner: owner.map(|o| o.kind.clone()).unwrap_or_default(),
@@ -91,8 +109,17 @@ mod tests {
     use serde_json::json;
 
     fn facts(pod_spec: &serde_json::Value, container: &serde_json::Value) -> PodFacts {
+        facts_among("containers", pod_spec, container)
+    }
+
+    fn facts_among(
+        kind: &str,
+        pod_spec: &serde_json::Value,
+        container: &serde_json::Value,
+    ) -> PodFacts {
         let mut spec = pod_spec.clone();
-        spec["containers"] = json!([container]);
+        spec["containers"] = json!([]);
+        spec[kind] = json!([container]);
         let pod: Pod = serde_json::from_value(json!({
             "metadata": {"name": "p", "namespace": "n", "uid": "u"},
             "spec": spec,
@@ -102,7 +129,45 @@ mod tests {
             }]},
         }))
         .unwrap();
-        of(&pod, &target_of(&pod, None).unwrap())
+        let mut target = target_of(&pod, None).unwrap();
+        target.container = "other".parse().unwrap();
+        assert!(matches!(of(&pod, &target), Collected::Unavailable { .. }));
+        target.container = "c".parse().unwrap();
+        match of(&pod, &target) {
+            Collected::Complete { data } => data,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_container_of_any_kind_has_its_own_facts() {
+        let pod = json!({"volumes": [{"name": "h", "hostPath": {"path": "/"}}]});
+        let container = json!({
+            "name": "c", "securityContext": {"privileged": true, "capabilities": {"add": ["SYS_ADMIN"]}},
+            "volumeMounts": [{"name": "h", "mountPath": "/h"}], "ports": [{"containerPort": 1, "hostPort": 2}],
+        });
+        for kind in ["containers", "initContainers", "ephemeralContainers"] {
+            let found = facts_among(kind, &pod, &container);
+            assert!(found.privileged, "{kind}");
+            assert_eq!(found.added_capabilities, ["SYS_ADMIN"], "{kind}");
+            assert_eq!(found.host_paths, ["/"], "{kind}");
+            assert_eq!(found.host_ports, [2], "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_one_wherever_it_is_mounted() {
+        let token = |seconds: u32| json!({"serviceAccountToken": {"path": "t", "expirationSeconds": seconds}});
+        let pod = json!({"volumes": [
+            {"name": "v", "projected": {"sources": [token(3600), token(604_800)]}},
+        ]});
+        let mount = |name: &str, path: &str| json!({"name": "c", "volumeMounts": [{"name": name, "mountPath": path}]});
+        let found = facts(&pod, &mount("v", "/token"));
+        assert!(found.service_account_token);
+        assert_eq!(found.volumes[0].token_seconds, 604_800);
+        let slash = format!("{TOKEN_MOUNT}/");
+        assert!(facts(&pod, &mount("other", &slash)).service_account_token);
+        assert!(!facts(&pod, &mount("other", "/token")).service_account_token);
     }
 
     #[test]

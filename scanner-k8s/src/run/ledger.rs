@@ -84,11 +84,21 @@ impl UnderWay {
                 name: self.name.clone(),
                 uid: made.uid().unwrap_or_default(),
             }),
-            // A clear no. Anything else, a timeout too, may have created it.
-            Err(error) if matches!(error.code(), Some(400 | 401 | 403 | 404 | 422)) => {
-                self.ledger.refused(&self.kind, &self.name);
-            }
-            Err(_) => {}
+            Err(error) => self.failed(error),
+        }
+    }
+
+    /// The same of what is part of another object, such as a container of a pod.
+    pub(crate) fn end_of_part<K>(self, made: Result<&K, &CallError>) {
+        if let Err(error) = made {
+            self.failed(error);
+        }
+    }
+
+    fn failed(&self, error: &CallError) {
+        // A clear no. Anything else, a timeout too, may have created it.
+        if matches!(error.code(), Some(400 | 401 | 403 | 404 | 422)) {
+            self.ledger.refused(&self.kind, &self.name);
         }
     }
 }
@@ -227,14 +237,8 @@ impl Ledger {
     }
 
     /// The server is now asked to add an ephemeral container of that name.
-    pub(crate) fn probe_attempted(ledger: &Arc<Self>, name: &str) {
-        // The watch of its start and end is what waits for it.
-        drop(Self::attempt(ledger, PROBE, name));
-    }
-
-    /// The server clearly refused it.
-    pub(crate) fn probe_refused(&self, name: &str) {
-        self.refused(PROBE, name);
+    pub(crate) fn attempt_probe(ledger: &Arc<Self>, name: &str) -> UnderWay {
+        Self::attempt(ledger, PROBE, name)
     }
 
     pub(crate) fn probe_may_exist(&self) -> bool {

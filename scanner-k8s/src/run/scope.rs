@@ -11,7 +11,7 @@ use super::{credential::Credential, ledger::Ledger, target_watch::TargetWatch};
 use crate::{api::segment::Segment, names::object_name, pod::snapshot::PodSnapshot};
 
 /// One scan. Nothing of it changes but what its parts record: the [`Ledger`] what was made, the [`Credential`] the token
-/// and its end, the [`TargetWatch`] what was seen of the pod.
+/// and its end, the `TargetWatch` what was seen of the pod.
 pub struct ScanScope {
     segment: Segment,
     plan: ScanPlan,

@@ -13,7 +13,7 @@ use kube::{
 };
 use scanner_core::{
     ControlError, Evidence, Remedy,
-    control::{ObjectRef, ScopeObjects},
+    control::{CreatedObjects, ObjectRef, ScopeObjects},
 };
 use serde_json::Value;
 
@@ -101,7 +101,11 @@ impl Objects {
 
 #[async_trait]
 impl ScopeObjects for Objects {
-    async fn create(&self, manifest: Value) -> Result<ObjectRef, ControlError> {
+    async fn create(
+        &self,
+        manifest: Value,
+        created: &CreatedObjects,
+    ) -> Result<ObjectRef, ControlError> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (api_version, kind) = (text(&manifest["apiVersion"]), text(&manifest["kind"]));
         let api = self.api(&api_version, &kind)?;
@@ -115,8 +119,14 @@ impl ScopeObjects for Objects {
         // nothing.
         let under_way = Ledger::attempt(self.scope.ledger(), &kind, &name);
         let what = format!("create {kind} {name}");
+        let version = api_version.clone();
+        let (created, named) = (created.clone(), (kind.clone(), name.clone()));
         let task = tokio::spawn(async move {
             let made = call(what, api.create(&PostParams::default(), &object)).await;
+            if let Ok(made) = &made {
+                let uid = made.uid().unwrap_or_default();
+                created.record(ObjectRef::new(api_version, named.0, named.1, uid));
+            }
             under_way.end(made.as_ref());
             made
         });
@@ -125,6 +135,15 @@ impl ScopeObjects for Objects {
                 .with_source(source)
         })?;
         let made = made.map_err(CallError::of_control)?;
+        let owned = made.owner_references().iter().map(|owner| &owner.uid);
+        if !owned.eq([&self.scope.lease_uid()?]) {
+            let remedy =
+                Remedy::advice("an admission policy changes owners; exempt what secure-scan makes");
+            return Err(ControlError::new(format!(
+                "{kind} {name} came with other owners than asked for: the lease would not remove it"
+            ))
+            .with_remedy(remedy));
+        }
         let label = made.labels().get(SCAN_LABEL).map(String::as_str);
         if label != Some(self.scope.plan().scan_id.as_str()) {
             let remedy = Remedy::advice(
@@ -136,7 +155,11 @@ impl ScopeObjects for Objects {
             );
         }
         let uid = made.uid().unwrap_or_default();
-        Ok(ObjectRef::new(api_version, kind, name, uid))
+        Ok(ObjectRef::new(version, kind, name, uid))
+    }
+
+    async fn settle(&self) {
+        self.scope.ledger().settle(CALL_TIMEOUT).await;
     }
 
     async fn get(&self, object: &ObjectRef) -> Result<Option<Value>, ControlError> {
@@ -172,6 +195,7 @@ impl ScopeObjects for Objects {
         }
         Ok(())
     }
+
     async fn verify_gone(&self) -> Result<Evidence, ControlError> {
         self.scope.ledger().settle(CALL_TIMEOUT).await;
         let kinds = self.kinds().clone();

@@ -10,7 +10,7 @@ use scanner_core::{
     inventory::{Collected, PodFacts},
     look::request_of,
     plan::{Need, PlannedObject},
-    target::PodSelection,
+    target::{PodSelection, TargetForm},
 };
 
 use super::{
@@ -103,9 +103,7 @@ pub(super) async fn prepare(
     plan.controls = started.controls.iter().map(SecurityControl::plan).collect();
     let required = required(&request, &started.controls)?;
     let pod_facts = match &pod {
-        Some(pod) => Collected::Complete {
-            data: facts::of(pod, &target),
-        },
+        Some(pod) => facts::of(pod, &target),
         None => Collected::Unavailable {
             reason: "the image runs in no pod".into(),
         },
@@ -165,13 +163,13 @@ fn engine_names(request: &ScanRequest) -> String {
 
 /// What gates look at: of an image that runs nowhere, its name alone.
 fn gated(pod: &Collected<PodFacts>, target: &Target) -> Collected<PodFacts> {
-    match pod {
-        Collected::Complete { .. } => pod.clone(),
-        _ => Collected::Complete {
-            data: PodFacts {
-                image: target.image.clone(),
-                ..PodFacts::default()
-            },
+    if target.form != TargetForm::Image {
+        return pod.clone();
+    }
+    Collected::Complete {
+        data: PodFacts {
+            image: target.image.clone(),
+            ..PodFacts::default()
         },
     }
 }

@@ -147,14 +147,21 @@ impl ScanStrategy for Distroless {
         let (name, ledger) = (self.scope.name(), self.scope.ledger());
         let (image, context) = (&self.approach.image, &self.approach.context);
         let spec = container(&name, &plan.target, image, context, plan.lease_seconds);
-        // Before the call: an interrupt while it is under way must not forget the container.
-        Ledger::probe_attempted(ledger, &name);
+        // Before the call, and in a task of its own: an interrupt while it is under way must not forget the container,
+        // and release waits for what the server makes of it.
+        let under_way = Ledger::attempt_probe(ledger, &name);
         let operator = self.scope.segment().operator();
-        let added = operator.add_ephemeral_container(controls, &plan.scan_id, &plan.target, &spec);
-        let added = added.await.map_err(|error| {
-            if matches!(error.code(), Some(400 | 401 | 403 | 404 | 422)) {
-                ledger.probe_refused(&name);
-            }
+        let adding = operator.add_ephemeral_container(controls, &plan.scan_id, &plan.target, &spec);
+        let added = tokio::spawn(async move {
+            let added = adding.await;
+            under_way.end_of_part(added.as_ref());
+            added
+        });
+        let added = added.await.map_err(|source| {
+            StrategyError::new(FailureKind::Internal, "adding the probe ended unexpectedly")
+                .with_source(source)
+        })?;
+        let added = added.map_err(|error| {
             let (kind, remedy) = (error.failure_kind(), error.remedy());
             StrategyError::new(kind, "the probe was not admitted")
                 .with_remedy(remedy)

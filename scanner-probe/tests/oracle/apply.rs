@@ -144,14 +144,15 @@ pub(crate) fn listed(image: &Layers) -> Result<Files, String> {
     }
     let mut files = Files::new();
     let mut open: Option<(Vec<u8>, Known)> = None;
-    for line in String::from_utf8(out).expect("an answer is text").lines() {
-        let current = open.as_mut();
-        match (line.split_at(1), current) {
-            (("=", digest), Some((_, known))) => digest.clone_into(&mut known.4),
-            ((">", to), Some((_, known))) => {
-                known.4 = hex(&unescape(to));
+    for line in out.split_inclusive(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\n").expect("a whole line");
+        match (line.split_first(), open.as_mut()) {
+            (Some((b'=', digest)), Some((_, known))) => known.4 = ascii(digest).to_owned(),
+            (Some((b'>', to)), Some((_, known))) => known.4 = hex(to),
+            (Some((b'~', to)), Some((_, known))) => known.4 = hex(&unescape(to)),
+            (Some((b'^', capability)), Some((_, known))) => {
+                known.5 = ascii(capability).to_owned();
             }
-            (("^", capability), Some((_, known))) => capability.clone_into(&mut known.5),
             _ => {
                 files.extend(open.take());
                 open = Some(entry(line));
@@ -162,10 +163,14 @@ pub(crate) fn listed(image: &Layers) -> Result<Files, String> {
     Ok(files)
 }
 
-fn entry(line: &str) -> (Vec<u8>, Known) {
-    let fields: Vec<&str> = line.splitn(5, ' ').collect();
-    let number = |at: usize| fields[at].parse().expect("a number");
-    let mode = u32::from_str_radix(fields[0], 16).expect("a mode");
+fn ascii(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("ASCII")
+}
+
+fn entry(line: &[u8]) -> (Vec<u8>, Known) {
+    let fields: Vec<&[u8]> = line.splitn(5, |byte| *byte == b' ').collect();
+    let number = |at: usize| ascii(fields[at]).parse().expect("a number");
+    let mode = u32::from_str_radix(ascii(fields[0]), 16).expect("a mode");
     let size = match mode & 0o170_000 {
         0o100_000 | 0o120_000 => number(3),
         _ => 0,
@@ -178,13 +183,17 @@ fn entry(line: &str) -> (Vec<u8>, Known) {
         String::new(),
         String::new(),
     );
-    (unescape(fields[4]), known)
+    let name = match fields[4].split_first() {
+        Some((b'\\', escaped)) => unescape(escaped),
+        _ => fields[4].to_vec(),
+    };
+    (name, known)
 }
 
 /// Reads back what names are written as, by itself: a mistake of the writer is not made twice.
-fn unescape(text: &str) -> Vec<u8> {
+fn unescape(text: &[u8]) -> Vec<u8> {
     let mut name = Vec::new();
-    let mut left = text.as_bytes();
+    let mut left = text;
     while let Some((first, rest)) = left.split_first() {
         if *first != b'\\' {
             name.push(*first);
@@ -193,8 +202,8 @@ fn unescape(text: &str) -> Vec<u8> {
             name.push(b'\\');
             left = &rest[1..];
         } else {
-            assert_eq!(rest[0], b'x', "{text}");
-            name.extend(bytes(&text[text.len() - rest.len() + 1..][..2]));
+            assert_eq!(rest[0], b'x', "{}", text.escape_ascii());
+            name.extend(bytes(ascii(&rest[1..3])));
             left = &rest[3..];
         }
     }

@@ -73,7 +73,7 @@ fn body(out: &mut String, plan: &ScanPlan, wrap: bool) {
         "\nWould grant to the scan's own identity, and nothing else"
     );
     for rule in &plan.rules {
-        line(out, "  ", &rule.to_string(), wrap);
+        line(out, "  ", &visible(&rule.to_string(), WHOLE), wrap);
     }
     let _ = writeln!(out, "\nWould run in the target");
     for command in &plan.commands {

@@ -71,7 +71,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use tracing::{
-        Event as Traced, Metadata, Subscriber,
+        Dispatch, Event as Traced, Metadata, Subscriber,
         span::{Attributes, Id, Record},
         subscriber::with_default,
     };
@@ -114,6 +114,9 @@ mod tests {
     #[test]
     fn a_scan_and_each_of_its_stages_are_spans() {
         let spans = Spans::default();
+        // Where only one subscriber exists, tracing asks the thread that first meets a span
+        // whether anyone wants it. Another test's thread would answer no for all.
+        let _second = Dispatch::new(Spans::default());
         with_default(spans.clone(), || {
             let plan = crate::running::tests::plan();
             let (_, control) = Stop::new(&plan);

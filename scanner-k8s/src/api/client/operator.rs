@@ -54,23 +54,27 @@ impl OperatorClient {
 
     /// Adds an ephemeral container to `target`'s pod, and returns the pod as it then is. The caller
     /// shows the witness that the controls which precede access were verified: the entry stays in the pod.
-    pub(crate) async fn add_ephemeral_container(
+    pub(crate) fn add_ephemeral_container(
         &self,
         controls: &PreparedControls,
         scan: &ScanId,
         target: &Target,
         container: &serde_json::Value,
-    ) -> Result<Pod, CallError> {
+    ) -> impl Future<Output = Result<Pod, CallError>> + Send + 'static + use<> {
         let patch = json!({"spec": {"ephemeralContainers": [container]}});
         let pods = self.api::<Pod>(target.namespace.as_str());
         let what = format!("add an ephemeral container to {target}");
-        if !controls.is_of(scan) {
-            return Err(CallError::not_surrounded(what));
+        let surrounded = controls.is_of(scan);
+        let pod = target.pod.clone();
+        async move {
+            if !surrounded {
+                return Err(CallError::not_surrounded(what));
+            }
+            let params = PatchParams::default();
+            let patch = Patch::Strategic(&patch);
+            let patched = pods.patch_ephemeral_containers(pod.as_str(), &params, &patch);
+            call(what, patched).await
         }
-        let params = PatchParams::default();
-        let patch = Patch::Strategic(&patch);
-        let pod = target.pod.as_str();
-        call(what, pods.patch_ephemeral_containers(pod, &params, &patch)).await
     }
 
     /// Gets a path, with the headers of the answer.

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::{
     AppArmorProfile, Container, KeyToPath, LifecycleHandler, Pod, PodSecurityContext, Probe,
-    SELinuxOptions, SecurityContext, Volume, VolumeMount,
+    SELinuxOptions, SecurityContext, ServiceAccountTokenProjection, Volume, VolumeMount,
 };
 use scanner_core::inventory::{ContainerFacts, EnvSource, VolumeFacts, VolumeMountFacts};
 
@@ -222,6 +222,13 @@ fn secret_mode(volume: &Volume) -> i64 {
         .fold(0, |all, bits| all | i64::from(bits))
 }
 
+/// Tokens of the pod's service account that a volume holds.
+pub(super) fn tokens(volume: &Volume) -> impl Iterator<Item = &ServiceAccountTokenProjection> {
+    let projected = volume.projected.iter();
+    let sources = projected.flat_map(|projected| projected.sources.iter().flatten());
+    sources.filter_map(|source| source.service_account_token.as_ref())
+}
+
 /// Facts of one volume. Its type is the one field that it has beside its name.
 pub(super) fn volume(volume: &Volume) -> VolumeFacts {
     let fields = serde_json::to_value(volume).unwrap_or_default();
@@ -234,11 +241,7 @@ pub(super) fn volume(volume: &Volume) -> VolumeFacts {
         volume.projected.as_ref().and_then(|p| p.default_mode),
         volume.downward_api.as_ref().and_then(|d| d.default_mode),
     ];
-    let sources = volume.projected.as_ref().and_then(|p| p.sources.as_ref());
-    let token = sources
-        .into_iter()
-        .flatten()
-        .find_map(|s| s.service_account_token.as_ref());
+    let seconds = tokens(volume).map(|token| token.expiration_seconds.unwrap_or(3600));
     VolumeFacts {
         name: volume.name.clone(),
         kind: kind.unwrap_or_else(|| "emptyDir".into()),
@@ -253,6 +256,6 @@ pub(super) fn volume(volume: &Volume) -> VolumeFacts {
             .empty_dir
             .as_ref()
             .is_some_and(|e| e.size_limit.is_none()),
-        token_seconds: token.map_or(0, |t| t.expiration_seconds.unwrap_or(3600)),
+        token_seconds: seconds.max().unwrap_or_default(),
     }
 }

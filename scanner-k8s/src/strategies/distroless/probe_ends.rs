@@ -13,7 +13,7 @@ use scanner_core::{
 
 use crate::{
     api::{
-        call::{CallError, CallErrorKind, call_with_retry},
+        call::{CALL_TIMEOUT, CallError, CallErrorKind, call_with_retry},
         object_watch::Watched,
     },
     run::scope::ScanScope,
@@ -208,6 +208,10 @@ async fn end(scope: &ScanScope) -> Result<End, CallError> {
         }
         stuck(state.waiting).map(|(reason, message)| End::Stuck(reason, message))
     };
+    scope.ledger().settle(CALL_TIMEOUT).await;
+    if !scope.ledger().probe_may_exist() {
+        return Ok(End::NeverAdded);
+    }
     let mut held = scope.target().with_probe.lock().await;
     if let Some(watch) = held.as_mut() {
         let seen = watch.until(FIRST, ended).await;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::plan::sidecar_options::Keep;
 pub(super) use security::dangerous_settings;
-use values::{list, text};
+use values::{container, list, text};
 
 /// The copied parts of a pod, and how they differ from it.
 #[derive(Debug, Clone, Default)]
@@ -42,8 +42,7 @@ const RESOURCES: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
 /// Copies container `name` of a pod's specification.
 pub(super) fn of(spec: &Value, name: &str, keep: Keep) -> Copied {
     let mut copied = Copied::default();
-    let all = list(&spec["containers"]);
-    let Some(container) = all.iter().find(|c| c["name"] == name) else {
+    let Some(container) = container(spec, name) else {
         return copied;
     };
     copied.spec = pick(spec, &POD);

@@ -113,13 +113,13 @@ fn stuck(name: &str, state: &ContainerState) -> Option<Diagnosis> {
 fn ended(state: &ContainerState) -> Option<Diagnosis> {
     let ended = state.terminated.as_ref()?;
     let reason = ended.reason.as_deref().unwrap_or("ended");
-    let message = ended.message.as_deref().unwrap_or_default();
+    let message = ended.message.as_deref().filter(|m| !m.trim().is_empty());
+    let message = message.map_or_else(String::new, |m| format!(": {}", visible(m, 300)));
     Some(Diagnosis::not_started(
         format!(
-            "the clone, isolated and without its volumes and Secrets, ended right after its start: {}, code {} {}",
+            "the clone, isolated and without its volumes and Secrets, ended right after its start: {}, code {}{message}",
             visible(reason, 80),
             ended.exit_code,
-            visible(message, 300)
         ),
         Remedy::UseImageOrKeepConfig,
     ))

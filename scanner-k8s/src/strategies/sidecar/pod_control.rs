@@ -55,25 +55,13 @@ impl SecurityControl for ScanPodControl {
     }
 
     async fn release(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
-        let own = &self.0;
-        let deleted = own.scope.delete::<Pod>().await?;
-        if !own.scope.ledger().may_exist("Pod") || own.ended(NODE).await {
-            return Ok(Evidence::of(deleted));
-        }
-        // A node that is busy with an image ends nothing before that.
-        let deleted = if own.idle().await {
-            own.scope.delete_at_once::<Pod>().await?
-        } else {
-            deleted
-        };
-        if own.ended(SLOW).await {
-            return Ok(Evidence::of(deleted));
-        }
+        let ledger = self.0.scope.ledger();
+        let released = self.end().await;
         // Its isolation is owned by the lease, and must stay for as long as it may run.
-        own.scope.ledger().keep_lease();
-        Err(ControlError::new(
-            "the scan's pod did not end within 30 s; its isolation stays until the lease ends both",
-        ))
+        if released.is_err() && ledger.may_exist("Pod") {
+            ledger.keep_lease();
+        }
+        released
     }
 
     async fn verify_release(&self, _: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
@@ -109,5 +97,28 @@ impl SecurityControl for ScanPodControl {
                     .into())
             }
         }
+    }
+}
+
+impl ScanPodControl {
+    /// Deletes the pod and waits until it has ended.
+    async fn end(&self) -> Result<Evidence, ControlError> {
+        let own = &self.0;
+        let deleted = own.scope.delete::<Pod>().await?;
+        if !own.scope.ledger().may_exist("Pod") || own.ended(NODE).await {
+            return Ok(Evidence::of(deleted));
+        }
+        // A node that is busy with an image ends nothing before that.
+        let deleted = if own.idle().await {
+            own.scope.delete_at_once::<Pod>().await?
+        } else {
+            deleted
+        };
+        if own.ended(SLOW).await {
+            return Ok(Evidence::of(deleted));
+        }
+        Err(ControlError::new(
+            "the scan's pod did not end within 30 s; its isolation stays until the lease ends both",
+        ))
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::values::{list, text};
+use super::values::{container, list, text};
 use crate::pod::capabilities;
 
 /// Capabilities that reach the node, or past an isolation that knows pods by their addresses.
@@ -30,8 +30,7 @@ fn added(context: &Value) -> impl Iterator<Item = String> {
 
 /// Settings of container `name` with which it must not be started a second time.
 pub(in crate::strategies::sidecar) fn dangerous_settings(spec: &Value, name: &str) -> Vec<String> {
-    let all = list(&spec["containers"]);
-    let Some(container) = all.iter().find(|c| c["name"] == name) else {
+    let Some(container) = container(spec, name) else {
         return Vec::new();
     };
     let context = &container["securityContext"];

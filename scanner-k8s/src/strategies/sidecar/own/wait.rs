@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use scanner_core::{ControlError, Remedy};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{ScanPod, left::Left};
 use crate::api::call::{CallError, CallErrorKind, call};
@@ -17,6 +17,8 @@ use crate::strategies::sidecar::{
 
 /// How long a pod may take before its node's events are read.
 const EVENTS: Duration = Duration::from_secs(3);
+/// How long a pod that nobody watches is left before it is asked for again.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 impl ScanPod {
     /// Waits for what `done` sees, and reports why it does not come.
@@ -116,11 +118,26 @@ impl ScanPod {
     pub(in crate::strategies::sidecar) async fn ended(&self, limit: Duration) -> bool {
         let mut held = self.watch.lock().await;
         let Some(watch) = held.as_mut() else {
-            return true;
+            // Its creation was interrupted, or its answer was lost: nobody watches it.
+            return timeout(limit, self.asked_until_gone()).await.is_ok();
         };
         matches!(
             watch.until(limit, |w| w.gone.then_some(())).await,
             Ok(Some(()))
         )
+    }
+
+    /// Asks the server for the pod until there is none.
+    async fn asked_until_gone(&self) {
+        loop {
+            let name = self.scope.name();
+            let uid = self.scope.ledger().uid_of("Pod", &name);
+            let api = self.scope.operator_api::<Pod>();
+            match call("get the scan's pod", api.get_metadata(&name)).await {
+                Err(error) if error.kind() == CallErrorKind::NotFound => return,
+                Ok(other) if uid.is_some() && other.uid() != uid => return,
+                Ok(_) | Err(_) => sleep(ASK_AGAIN).await,
+            }
+        }
     }
 }
