@@ -77,7 +77,8 @@ fn summary(expired: usize, removed: usize, all_seen: bool) -> String {
     match (expired, all_seen) {
         (0, true) => "no leftovers of expired scans\n".into(),
         (0, false) => {
-            "no leftovers of expired scans, but not every kind of object could be listed\n".into()
+            "no leftovers of expired scans were seen; not every kind of object could be listed\n"
+                .into()
         }
         (1, _) => format!("1 leftover of an expired scan: {removed} removed\n"),
         _ => format!("{expired} leftovers of expired scans: {removed} removed\n"),

@@ -11,10 +11,10 @@
 //! witness [`EnforcedControls`](scanner_core::EnforcedControls) of that scan gives one out. So code that execs as the
 //! operator, or before the controls are verified, does not compile.
 //!
-//! # The seam
+//! # Strategies
 //!
-//! An [`Approach`](strategies::approach::Approach) is one way to reach targets in a cluster: what it adds to the plan, and
-//! which controls and strategy it starts. A strategy that needs nothing of the cluster is a
+//! An [`Approach`](strategies::approach::Approach) is one of the shipped ways to reach targets in a cluster: what it adds to
+//! the plan, and which controls and strategy it starts. A strategy of another crate is a
 //! [`ScanStrategy`](scanner_core::ScanStrategy) of `scanner-core`; pass it as [`Strategy::Custom`].
 //!
 //! # A scan

@@ -85,16 +85,16 @@ pub async fn test(
     let (target, _) = found.map_err(PrepareError::from)?;
     let id = scan_id().map_err(|_| PrepareError::Internal)?;
     // A task of its own: whoever stops waiting for it does not stop its release.
-    let (stopper, stopped) = oneshot::channel();
+    let (sender, stopped) = oneshot::channel();
     let segment = segment.clone();
     let mut running = tokio::spawn(async move {
-        let stopped = async { stopped.await.unwrap_or_else(|_| UNWANTED.to_owned()) };
-        trial(&segment, &target, id, stopped).await
+        let stop = async { stopped.await.unwrap_or_else(|_| UNWANTED.to_owned()) };
+        trial(&segment, &target, id, stop).await
     });
     let ended = tokio::select! {
         ended = &mut running => ended,
         reason = stop => {
-            let _ = stopper.send(reason);
+            let _ = sender.send(reason);
             running.await
         }
     };

@@ -5,7 +5,7 @@ mod common;
 use std::{future::IntoFuture as _, time::Duration};
 
 use common::{PROFILE, fake, template, web};
-use secure_scan::PreparedScan;
+use secure_scan::{PreparedScan, guard};
 use secure_scan_testing::FakeCluster;
 use tokio::time::timeout;
 
@@ -88,4 +88,22 @@ async fn a_prepared_scan_that_is_dropped_has_written_nothing() {
         !asks && !matches!(call.verb.as_str(), "get" | "list" | "watch")
     });
     assert_eq!(writes.count(), 0, "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_test_of_the_guard_that_is_dropped_leaves_nothing() {
+    let mut held_something = false;
+    for after in moments() {
+        let fake = fake();
+        let segment = fake.cluster().expect("a cluster").begin();
+        let target = web();
+        let test = guard::test(&segment, &target, std::future::pending());
+        if timeout(after, test).await.is_ok() {
+            continue;
+        }
+        held_something |= !fake.left().is_empty();
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        assert_nothing_left(&fake, after);
+    }
+    assert!(held_something, "the drops came too early to matter");
 }

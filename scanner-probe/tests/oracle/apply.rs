@@ -147,11 +147,11 @@ pub(crate) fn listed(image: &Layers) -> Result<Files, String> {
     for line in out.split_inclusive(|byte| *byte == b'\n') {
         let line = line.strip_suffix(b"\n").expect("a whole line");
         match (line.split_first(), open.as_mut()) {
-            (Some((b'=', digest)), Some((_, known))) => known.4 = ascii(digest).to_owned(),
+            (Some((b'=', digest)), Some((_, known))) => ascii(digest).clone_into(&mut known.4),
             (Some((b'>', to)), Some((_, known))) => known.4 = hex(to),
             (Some((b'~', to)), Some((_, known))) => known.4 = hex(&unescape(to)),
             (Some((b'^', capability)), Some((_, known))) => {
-                known.5 = ascii(capability).to_owned();
+                ascii(capability).clone_into(&mut known.5);
             }
             _ => {
                 files.extend(open.take());

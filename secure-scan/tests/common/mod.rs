@@ -4,15 +4,19 @@ use std::{sync::LazyLock, time::Duration};
 
 use secure_scan::{Profile, Scan, TargetSelector, strategy};
 use secure_scan_testing::{FakeCluster, samples};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(crate) fn fake() -> FakeCluster {
     FakeCluster::new()
-        .pod(json!({
-            "metadata": {"namespace": "shop", "name": "web-0"},
-            "spec": {"containers": [{"name": "web", "image": "registry.example/web:1"}]},
-        }))
+        .pod(web_pod())
         .answers(samples::healthy())
+}
+
+pub(crate) fn web_pod() -> Value {
+    json!({
+        "metadata": {"namespace": "shop", "name": "web-0"},
+        "spec": {"containers": [{"name": "web", "image": "registry.example/web:1"}]},
+    })
 }
 
 /// Compiled once: that takes longer than a scan.
