@@ -118,7 +118,7 @@ mod tests {
         container: &serde_json::Value,
     ) -> PodFacts {
         let mut spec = pod_spec.clone();
-        spec["containers"] = json!([]);
+        spec["containers"] = json!([{"name": "first"}]);
         spec[kind] = json!([container]);
         let pod: Pod = serde_json::from_value(json!({
             "metadata": {"name": "p", "namespace": "n", "uid": "u"},
@@ -129,7 +129,11 @@ mod tests {
             }]},
         }))
         .unwrap();
-        let mut target = target_of(&pod, None).unwrap();
+        let simple = serde_json::from_value(json!({
+            "metadata": {"name": "p", "namespace": "n", "uid": "u"},
+            "spec": {"containers": [{"name": "c"}]}, "status": pod.status,
+        }));
+        let mut target = target_of(&simple.unwrap(), None).unwrap();
         target.container = "other".parse().unwrap();
         assert!(matches!(of(&pod, &target), Collected::Unavailable { .. }));
         target.container = "c".parse().unwrap();
