@@ -28,7 +28,7 @@ pub(crate) struct ScanArgs {
     /// Container of the pod [default: its only or default one]
     #[arg(short, long)]
     pub(crate) container: Option<ContainerName>,
-    /// Digest that the node must run; another one is a security alert (exit code 4)
+    /// Digest that the node must run; with another one a gate refuses the target (exit code 4)
     #[arg(long, value_name = "sha256:...", value_parser = digest)]
     pub(crate) expect_digest: Option<String>,
     #[command(flatten)]

@@ -133,7 +133,8 @@ impl OpenLog {
                 code: CLEANUP,
                 message: error.to_string(),
                 hint: Some(
-                    "what the scan did cannot be shown; see the disk, and scan again".into(),
+                    "the record of what the scan did is incomplete; check the disk, and scan again"
+                        .into(),
                 ),
             }),
         }
@@ -165,7 +166,7 @@ pub(crate) fn run(command: &AuditCommand) -> Result<u8, Problem> {
                     (Some(_), _) => ", the one that was given",
                     (None, Some(_)) => ", the one that the report names",
                     (None, None) =>
-                        "\nnot shown: whose key that is; give --key, or --report with the report of the scan",
+                        "\nnot verified: whose key that is; give --key, or --report with the report of the scan",
                 }
             ))?;
             Ok(0)
@@ -287,7 +288,7 @@ fn described(found: &Reconciliation) -> String {
     let until = found.last_event.as_deref().unwrap_or("nothing");
     let _ = writeln!(
         text,
-        "the server's log ends with {}: what came later is not seen",
+        "the server's log ends with {}: what came later is not verified",
         visible(until, 60)
     );
     text

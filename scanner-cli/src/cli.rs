@@ -17,12 +17,12 @@ use crate::{
 };
 
 const EXIT_CODES: &str = "Exit codes:
-  0  passed: every check that applies was looked at, none failed at --fail-on or above
-  1  findings at or above --fail-on
+  0  passed: every applicable check ran, and none failed at --fail-on or above
+  1  findings: every applicable check ran, and at least one failed at --fail-on or above
   2  wrong usage, or something that was named (profile, kubeconfig, file) cannot be used
-  3  the scan could not be done, a check was not done, or none applies
-  4  a gate refused the target (security alert); it was not touched
-  5  cleanup could not be verified: something may be left";
+  3  the scan could not be done, a check was not done (whatever others found), or no check applies
+  4  a gate refused the target before it was touched, or a control raised a security alert
+  5  the cleanup was not verified: something may be left in the cluster";
 
 const EXAMPLES: &str = "Examples:
   secure-scan scan web-0 -n shop --probe-image IMAGE
@@ -47,7 +47,7 @@ pub(crate) enum Command {
     /// Scan a running container by the least intrusive strategy that works, and say why
     ///
     /// First as `container`, which leaves nothing in the pod. Where the target turns out to have
-    /// no shell, everything that this try created is removed and shown to be gone, and the target
+    /// no shell, everything that this try created is removed and confirmed deleted. Then the target
     /// is scanned as by `distroless`, if an image of the probe is named.
     #[command(after_long_help = EXIT_CODES)]
     Scan(Box<AutoArgs>),
@@ -55,7 +55,7 @@ pub(crate) enum Command {
     ///
     /// Creates an identity that may exec into this one pod and nothing else, uses its token once,
     /// looks with a read-only script on standard input, removes everything that it created, and
-    /// shows that it is gone. Should this program be killed, the cluster removes all of it when
+    /// verifies that it is gone. Should this program be killed, the cluster removes all of it when
     /// the lease ends.
     #[command(after_long_help = EXIT_CODES)]
     Container(Box<ScanArgs>),
@@ -72,7 +72,7 @@ pub(crate) enum Command {
     /// Starts a clone of the container (same image by its running digest, command, user and
     /// resources; without its labels, token, secrets, volumes and network) and reads it with a
     /// probe beside it; with --inert it reads the image alone and runs none of its code. The
-    /// report names every difference. Before any of it starts, a canary in the pod shows
+    /// report names every difference. Before any of it starts, a canary in the pod tests
     /// whether the cluster enforces the network isolation. With --attached it starts nothing, and
     /// reads the container from the sidecar that `secure-scan inject` added to its workload.
     #[command(after_long_help = EXIT_CODES)]

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use secure_scan::{Cluster, ClusterBuilder, ConnectError, ConnectErrorKind, core::cause::chain};
+use secure_scan::{Cluster, ClusterBuilder, core::cause::chain};
 
-use crate::problem::Problem;
+use crate::{problem::Problem, remedy::remedy_words};
 
 /// Which cluster.
 #[derive(Debug, Args)]
@@ -25,19 +25,9 @@ impl ClusterArgs {
         let builder = ClusterBuilder::kubeconfig(file, context).await;
         // This program does nothing but scan: whatever it has open is its own.
         let cluster = builder.and_then(|builder| builder.search_own_process(true).build());
-        cluster.map_err(|error| Problem::usage(chain(&error), hint(&error)))
-    }
-}
-
-/// What to do next.
-fn hint(error: &ConnectError) -> &'static str {
-    match error.kind() {
-        ConnectErrorKind::NoContext => "name one of them with --context",
-        ConnectErrorKind::PlainHttp => "use an https:// server in the kubeconfig",
-        ConnectErrorKind::SkipsVerification => {
-            "remove insecure-skip-tls-verify and set certificate-authority-data"
-        }
-        ConnectErrorKind::NoAuthority => "set certificate-authority-data to the cluster's CA",
-        _ => "name a working file with --kubeconfig",
+        cluster.map_err(|error| {
+            let hint = error.remedy().as_ref().map(remedy_words);
+            Problem::usage(chain(&error), hint.unwrap_or_default())
+        })
     }
 }

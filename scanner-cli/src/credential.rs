@@ -49,8 +49,8 @@ pub(crate) enum CredentialCommand {
     ///
     /// The kubeconfig is a sealed file in memory, which the program opens by the path in its
     /// KUBECONFIG variable. When the program ends, what it left running is ended too, and its token is
-    /// revoked, and seen to be refused. Ends with the program's exit code, or with 5 when it cannot be
-    /// shown that nothing is left.
+    /// revoked. Ends with the program's exit code, or with 5 when it is not verified that the token is refused
+    /// and that nothing is left.
     Exec(Box<ExecArgs>),
     /// What becomes the program: ends with its parent
     #[command(hide = true)]
@@ -163,7 +163,7 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
             .unwrap_or(NOT_DONE));
     }
     print_errors(&closed);
-    let mut why = report.failure.as_ref().map(|f| f.message.clone());
+    let mut why = report.failure.as_ref().map(|f| f.message.to_string());
     if report.verdict == Verdict::CleanupUnverified {
         let audit = report.post_scan.iter().flat_map(|audit| &audit.checks);
         let open: Vec<String> = audit
@@ -172,7 +172,7 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
             .collect();
         if !open.is_empty() {
             why = Some(format!(
-                "it cannot be shown that nothing is left: {}",
+                "not verified that nothing is left: {}",
                 open.join(", ")
             ));
         }

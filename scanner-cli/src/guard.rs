@@ -35,7 +35,7 @@ const TEST_CODES: &str = "Exit codes:
   1  at least one attempt came to something else
   2  wrong usage
   3  the attempts could not be made
-  5  what the test created could not be shown to be gone";
+  5  what the test created is not confirmed deleted";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum GuardCommand {
@@ -61,8 +61,8 @@ pub(crate) enum GuardCommand {
     /// Attack the guard from a real scan identity whose Role allows all that is tried
     ///
     /// Nothing that is tried runs or changes anything, whether the guard holds or not: an exec
-    /// has no headers of an upgrade, all else is a dry run. The identity is removed, and shown
-    /// to be gone.
+    /// has no headers of an upgrade, all else is a dry run. The identity is deleted, and
+    /// that is verified.
     #[command(after_long_help = TEST_CODES)]
     Test {
         /// Name of a running pod
@@ -252,7 +252,7 @@ fn gone(left: &[String]) -> Result<(), Problem> {
     }
     Err(Problem {
         code: CLEANUP,
-        message: format!("not shown to be gone: {}", left.join("; ")),
+        message: format!("not confirmed deleted: {}", left.join("; ")),
         hint: Some("the cluster removes it within 120 s".into()),
     })
 }

@@ -40,7 +40,7 @@ pub(crate) async fn run(args: &LocalArgs) -> Result<u8, Problem> {
     if let Some(failure) = &report.failure {
         return Err(Problem {
             code: NOT_DONE,
-            message: failure.message.clone(),
+            message: failure.message.to_string(),
             hint: failure.remedy.as_ref().map(remedy_words),
         });
     }

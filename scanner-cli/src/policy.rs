@@ -38,7 +38,7 @@ pub(crate) struct PolicyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct FindingArgs {
-    /// Waiver file in the format of `InSpec`; expiry and justification are mandatory
+    /// Waiver file in the format of InSpec; expiry and justification are mandatory
     #[arg(long, value_name = "FILE")]
     pub(crate) waivers: Option<String>,
     /// Thresholds in the format of the SAF CLI, as a file or such as '{failed.total.max: 0}'

@@ -27,7 +27,7 @@ pub(crate) enum ReportCommand {
     /// Show what changed between two saved JSON reports
     ///
     /// Exits with 0 when there are no new findings, 1 when there are, and 3 when none was seen but
-    /// the new report sees less than the old one.
+    /// the new report covers less than the old one.
     Diff(DiffArgs),
 }
 
@@ -94,6 +94,9 @@ pub(crate) fn run(command: ReportCommand) -> Result<u8, Problem> {
     }
 }
 
+/// What to do about a file that is not a report.
+const SAVED: &str = "name a file that was written with -o json=FILE";
+
 /// Reads a report that may be hostile: bounded, and with the place of what is wrong in it.
 fn read(file: &Path) -> Result<Document, Problem> {
     let name = file.display();
@@ -105,12 +108,12 @@ fn read(file: &Path) -> Result<Document, Problem> {
     let limit = document::MAX_BYTES as u64 + 1;
     let mut bytes = Vec::new();
     let read = input.and_then(|input| input.take(limit).read_to_end(&mut bytes));
-    read.map_err(|error| {
-        Problem::usage(
-            format!("cannot read {name}: {error}"),
-            "name a file that was written with -o json=FILE",
-        )
-    })?;
-    Document::parse(&bytes)
-        .map_err(|error| Problem::usage(format!("{name}: {error}"), error.hint()))
+    read.map_err(|error| Problem::usage(format!("cannot read {name}: {error}"), SAVED))?;
+    Document::parse(&bytes).map_err(|error| {
+        let hint = match error {
+            document::ReadError::UnknownSchema(_) => error.hint(),
+            _ => SAVED,
+        };
+        Problem::usage(format!("{name}: {error}"), hint)
+    })
 }

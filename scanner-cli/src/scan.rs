@@ -76,7 +76,7 @@ pub(crate) async fn run_on(
         .strategy(strategy)
         .lease(args.lease)
         .observer(progress.clone());
-    // A profile that is not recorded takes files one by one.
+    // Only a recording needs the tap, which keeps the whole inventory.
     template = match &args.profile_options.save_inventory {
         Some(_) => template.engine(Arc::clone(&tap)),
         None => template.engine(profile),

@@ -37,7 +37,7 @@ pub(crate) struct SidecarArgs {
     /// Let the clone keep references to Secrets; each is named in plan and report
     #[arg(long, conflicts_with = "inert")]
     with_secrets: bool,
-    /// Let the clone keep references to `ConfigMap`s
+    /// Let the clone keep its ConfigMap references
     #[arg(long, conflicts_with = "inert")]
     with_config: bool,
     /// Run the scan's pod on the target's node; with --inert that node's copy of the image is read
@@ -86,7 +86,7 @@ enum PullArg {
 
 #[derive(Debug, Args)]
 struct IsolationArgs {
-    /// Stop before anything of the target runs unless the network isolation is shown to be enforced
+    /// Stop before anything of the target runs unless the network isolation is verified
     #[arg(long)]
     require_isolation: bool,
     /// Address that answers from a pod without a policy, to prove the isolation; may be repeated

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::untrusted::Untrusted;
+
 /// Something that a scan saw and that somebody must look into, such as another holder of the scan's identity.
 ///
 /// A report with an alert has the verdict [`SecurityAlert`](crate::Verdict::SecurityAlert), whatever the checks
@@ -14,16 +16,16 @@ use serde::{Deserialize, Serialize};
 pub struct SecurityAlert {
     /// Stable identifier in kebab case, such as `lease-disarmed`.
     pub id: String,
-    /// What was seen, in one sentence.
-    pub message: String,
+    /// What was seen, in one sentence. Escapes itself on display, as the evidence does.
+    pub message: Untrusted,
     /// What shows it, one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub evidence: Vec<String>,
+    pub evidence: Vec<Untrusted>,
 }
 
 impl SecurityAlert {
     /// An alert without evidence yet.
-    pub fn new(id: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(id: impl Into<String>, message: impl Into<Untrusted>) -> Self {
         Self {
             id: id.into(),
             message: message.into(),
@@ -33,9 +35,15 @@ impl SecurityAlert {
 
     /// The same with one more sentence of evidence.
     #[must_use]
-    pub fn evidence(mut self, sentence: impl Into<String>) -> Self {
+    pub fn evidence(mut self, sentence: impl Into<Untrusted>) -> Self {
         self.evidence.push(sentence.into());
         self
+    }
+
+    /// The evidence as it came, in one text, for formats that escape by rules of their own.
+    pub fn sentences(&self) -> String {
+        let all: Vec<&str> = self.evidence.iter().map(Untrusted::raw).collect();
+        all.join("; ")
     }
 }
 

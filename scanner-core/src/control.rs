@@ -68,7 +68,7 @@ pub enum Phase {
 ///
 /// Every method may be called once per scan. [`SecurityControl::release`] and
 /// [`SecurityControl::verify_release`] are called even when an earlier stage failed or never ran, and must then release
-/// what may exist. What a control creates through its [`ControlScope`] is deleted and shown to be gone for it.
+/// what may exist. What a control creates through its [`ControlScope`] is deleted for it, and that is verified.
 #[async_trait]
 pub trait SecurityControl: Send + Sync {
     /// Stable identifier in kebab case. Identifiers of shipped controls are reserved; equal ones are refused.

@@ -61,8 +61,13 @@ impl Evaluation {
 /// Models a set of checks that is compiled to one inventory request.
 ///
 /// Evaluation is a pure function: the same inventory and context always give the same findings, and data that is
-/// missing is an error of the checks that need it, never a pass. A panic, and an evaluation that does not end, are
-/// reported as an error of this engine.
+/// missing is an error of the checks that need it, never a pass.
+///
+/// [`ScanEngine::evaluate`] and [`ScanEngine::by_entry`], and every method of the evaluator that the latter gives, run where
+/// the scan's [`EngineHost`](crate::engines::EngineHost) runs them: in threads, with one limit in time for all that an
+/// engine does in a scan, unless the program says otherwise. A panic in them, or that they take longer, is an error of this
+/// engine's checks; the other engines get everything, and the scan goes on. [`ScanEngine::reference`] and
+/// [`ScanEngine::request`] are asked in the task of the scan: they say what they know, at once.
 pub trait ScanEngine: Send + Sync {
     /// Name and version, for the plan and the report.
     fn reference(&self) -> EngineRef;
@@ -74,14 +79,15 @@ pub trait ScanEngine: Send + Sync {
     fn evaluate(&self, inventory: &Inventory, context: &Evaluation) -> Findings;
 
     /// Evaluates entry by entry instead, so that memory does not grow with the number of files. `None` by default: the
-    /// engine then gets a bounded list.
-    fn by_entry<'a>(&'a self, context: &'a Evaluation) -> Option<Box<dyn EntryEvaluator + 'a>> {
+    /// engine then gets a bounded list. The evaluator owns what it needs, since a thread may outlive the scan: an
+    /// engine that has much shares it, as by an `Arc`.
+    fn by_entry(&self, context: &Evaluation) -> Option<Box<dyn EntryEvaluator>> {
         let _ = context;
         None
     }
 }
 
-/// One evaluation, entry by entry.
+/// One evaluation, entry by entry. The calls may come from different threads, one after the other.
 pub trait EntryEvaluator: Send {
     /// Takes every section but the files, once, before the first file.
     fn sections(&mut self, inventory: &Inventory);
@@ -105,7 +111,7 @@ macro_rules! delegate {
             fn evaluate(&self, inventory: &Inventory, context: &Evaluation) -> Findings {
                 (**self).evaluate(inventory, context)
             }
-            fn by_entry<'a>(&'a self, context: &'a Evaluation) -> Option<Box<dyn EntryEvaluator + 'a>> {
+            fn by_entry(&self, context: &Evaluation) -> Option<Box<dyn EntryEvaluator>> {
                 (**self).by_entry(context)
             }
         }

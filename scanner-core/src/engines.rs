@@ -1,14 +1,21 @@
 //! Several engines over one inventory: each gets the stream or a list, and a fault of one is an error of its own.
+//!
+//! No engine evaluates in the task of the scan. Each evaluation is made of steps, and an [`EngineHost`] runs each step: a
+//! whole list is one, a batch of a stream is one. The scan waits for a step, so that one batch is evaluated while none is
+//! gathered, and memory does not grow with an engine that is slower than the target.
 
 use std::{
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, mpsc::sync_channel},
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use scanner_inventory::{
     Collected, FileEntry, Inventory, PodFacts,
-    sink::{FilesEnd, Gather, InventorySink},
+    sink::{FilesEnd, InventorySink, Taken},
 };
 
 use crate::{
@@ -17,18 +24,27 @@ use crate::{
     guarded::panic_text,
 };
 
-/// One evaluation that a host runs.
-pub type Job = Box<dyn FnOnce() -> Findings + Send>;
+/// Files that an engine gets in one step: enough that steps cost nothing, few enough that memory stays bounded.
+const BATCH: usize = 512;
 
-/// Where evaluations run: a program that must not be blocked gives a host with threads and a limit.
+/// One step of an evaluation. It catches panics of the engine, and keeps what the engine answered to itself.
+pub type Job = Box<dyn FnOnce() + Send>;
+
+/// Where engines evaluate: a program that must not be blocked gives a host with threads and a limit.
+///
+/// An engine is asked in one step how it evaluates. The evaluation of a list is one more; one entry by entry has a step for
+/// the sections, for each batch of files and for the findings. The steps of an engine come one after the other, and may
+/// run in different threads. Different engines have steps at the same time. A step that fails is an error of its engine, which
+/// gets no other one.
 #[async_trait]
 pub trait EngineHost: Send + Sync {
-    /// Runs one evaluation to its end.
+    /// Runs one step to its end. `spent` is the time that the earlier steps of the same engine took in this scan, so that
+    /// a limit can be one for all of them. Dropping what this returns must not wait for the step.
     ///
     /// # Errors
     ///
-    /// Fails when it panicked or did not end in time.
-    async fn run(&self, engine: &EngineRef, job: Job) -> Result<Findings, EngineFault>;
+    /// Fails when the step could not be run or did not end in time.
+    async fn run(&self, engine: &EngineRef, spent: Duration, job: Job) -> Result<(), EngineFault>;
 }
 
 /// Why an engine gave no findings.
@@ -41,138 +57,245 @@ pub enum EngineFault {
     /// It did not end in time.
     #[error("the engine did not end within {0} s")]
     TooLate(u64),
+    /// Its host did not run it.
+    #[error("the engine could not be run: {0}")]
+    NotRun(String),
+    /// The strategy went on before the engine had taken what it was given.
+    #[error("the engine was not given everything that was collected")]
+    Cut,
 }
 
-/// Runs evaluations where they are asked for. A panic is caught; an evaluation that does not end is not.
+/// Runs evaluations where they are asked for. An evaluation that does not end holds up the task of the scan.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Inline;
 
 #[async_trait]
 impl EngineHost for Inline {
-    async fn run(&self, _: &EngineRef, job: Job) -> Result<Findings, EngineFault> {
-        caught(job)
+    async fn run(&self, _: &EngineRef, _: Duration, job: Job) -> Result<(), EngineFault> {
+        job();
+        Ok(())
     }
-}
-
-/// Runs `job`; a panic becomes a fault.
-///
-/// # Errors
-///
-/// Fails when it panicked.
-pub fn caught<T>(job: impl FnOnce() -> T) -> Result<T, EngineFault> {
-    catch_unwind(AssertUnwindSafe(job))
-        .map_err(|panic| EngineFault::Panicked(panic_text(panic.as_ref()).to_owned()))
 }
 
 /// Every engine of a scan while the inventory comes.
 pub(crate) struct Engines<'a> {
-    all: Vec<Running<'a>>,
+    all: Vec<Running>,
+    host: &'a dyn EngineHost,
     evaluation: &'a Evaluation,
     pod: &'a Collected<PodFacts>,
-    /// Whether an engine needs the files as a list.
-    list: bool,
-    gather: Gather,
+    /// Every section but the files.
+    sections: Arc<Inventory>,
+    batch: Vec<FileEntry>,
+    /// The files, where an engine needs them as a list.
+    list: Option<Vec<Arc<Vec<FileEntry>>>>,
     end: Option<FilesEnd>,
 }
 
-struct Running<'a> {
-    engine: &'a Arc<dyn ScanEngine>,
-    reference: EngineRef,
-    state: State<'a>,
-}
-
-enum State<'a> {
-    Streams(Box<dyn EntryEvaluator + 'a>),
-    WantsList,
-    Failed(EngineFault),
-}
-
 impl<'a> Engines<'a> {
-    pub(crate) fn new(
+    /// Asks every engine how it evaluates.
+    pub(crate) async fn start(
         engines: &'a [Arc<dyn ScanEngine>],
+        host: &'a dyn EngineHost,
         evaluation: &'a Evaluation,
         pod: &'a Collected<PodFacts>,
     ) -> Self {
-        let all: Vec<Running<'a>> = engines
-            .iter()
-            .map(|engine| Running {
-                reference: engine.reference(),
-                state: match caught(|| engine.by_entry(evaluation)) {
-                    Ok(Some(evaluator)) => State::Streams(evaluator),
-                    Ok(None) => State::WantsList,
-                    Err(fault) => State::Failed(fault),
-                },
-                engine,
-            })
-            .collect();
+        let all = engines.iter().map(|engine| {
+            let engine = Running::new(Arc::clone(engine));
+            engine.start(host, evaluation.clone())
+        });
+        let all = join_all(all).await;
+        let wants_list = all.iter().any(|one| matches!(one.state, State::WantsList));
         Self {
-            list: all.iter().any(|one| matches!(one.state, State::WantsList)),
             all,
+            host,
             evaluation,
             pod,
-            gather: Gather::default(),
+            sections: Arc::default(),
+            batch: Vec::new(),
+            list: wants_list.then(Vec::new),
             end: None,
         }
     }
 
-    fn each(&mut self, mut step: impl FnMut(&mut dyn EntryEvaluator)) {
-        for one in &mut self.all {
-            if let State::Streams(evaluator) = &mut one.state
-                && let Err(fault) = caught(|| step(evaluator.as_mut()))
-            {
-                one.state = State::Failed(fault);
-            }
+    /// Lets every engine that takes entry by entry do the same, at once.
+    async fn each(&mut self, step: impl Fn(&mut dyn EntryEvaluator) + Clone + Send + 'static) {
+        let host = self.host;
+        join_all(self.all.iter_mut().map(|one| one.take(host, step.clone()))).await;
+    }
+
+    async fn flush(&mut self) {
+        if self.batch.is_empty() {
+            return;
         }
+        let batch = Arc::new(mem::take(&mut self.batch));
+        if let Some(list) = &mut self.list {
+            list.push(Arc::clone(&batch));
+        }
+        let step = move |evaluator: &mut dyn EntryEvaluator| {
+            batch.iter().for_each(|file| evaluator.file(file));
+        };
+        self.each(step).await;
     }
 
     /// The findings of each engine, in order, and the inventory without what only streamed through.
-    pub(crate) async fn finish(self, host: &dyn EngineHost) -> (Vec<Findings>, Arc<Inventory>) {
-        let inventory = Arc::new(self.gather.into_inventory());
-        let end = self
-            .end
-            .unwrap_or_else(|| FilesEnd::new(inventory.files.coverage(), inventory.files_listed));
-        let mut findings = Vec::new();
-        for one in self.all {
-            let result = match one.state {
-                State::Failed(fault) => Err(fault),
-                State::Streams(evaluator) => caught(|| evaluator.finish(&end)),
-                State::WantsList => {
-                    let engine = Arc::clone(one.engine);
-                    let (inventory, context) = (Arc::clone(&inventory), self.evaluation.clone());
-                    let job = Box::new(move || engine.evaluate(&inventory, &context));
-                    host.run(&one.reference, job).await
-                }
-            };
-            findings.push(match result {
-                Ok(mut found) => {
-                    // Whatever it says of itself, these are the findings of the engine that was asked.
-                    found.engine.name.clone_from(&one.reference.name);
-                    found.engine.version.clone_from(&one.reference.version);
-                    found
-                }
-                Err(fault) => Findings::failed(one.reference, &fault.to_string()),
-            });
-        }
-        (findings, inventory)
+    pub(crate) async fn finish(mut self) -> (Vec<Findings>, Arc<Inventory>) {
+        self.flush().await;
+        let mut inventory = Arc::unwrap_or_clone(self.sections);
+        let end = if let Some(end) = self.end {
+            let batches = self.list.into_iter().flatten();
+            let files = batches.flat_map(Arc::unwrap_or_clone).collect();
+            inventory.files_listed = end.listed;
+            inventory.files = end.coverage.clone().with(files);
+            end
+        } else {
+            FilesEnd::new(inventory.files.coverage(), inventory.files_listed)
+        };
+        let inventory = Arc::new(inventory);
+        let all = self.all.into_iter();
+        let all = all.map(|one| one.finish(self.host, self.evaluation, &end, &inventory));
+        (join_all(all).await, inventory)
     }
 }
 
 impl InventorySink for Engines<'_> {
-    fn sections(&mut self, mut inventory: Inventory) {
+    fn sections(&mut self, mut inventory: Inventory) -> Taken<'_> {
         inventory.pod = self.pod.clone();
-        self.each(|evaluator| evaluator.sections(&inventory));
-        self.gather.sections(inventory);
+        let inventory = Arc::new(inventory);
+        self.sections = Arc::clone(&inventory);
+        Box::pin(self.each(move |evaluator| evaluator.sections(&inventory)))
     }
 
-    fn file(&mut self, file: FileEntry) {
-        self.each(|evaluator| evaluator.file(&file));
-        if self.list {
-            self.gather.file(file);
+    fn file(&mut self, file: FileEntry) -> Taken<'_> {
+        self.batch.push(file);
+        if self.batch.len() < BATCH {
+            return Box::pin(std::future::ready(()));
+        }
+        Box::pin(self.flush())
+    }
+
+    fn end(&mut self, end: FilesEnd) -> Taken<'_> {
+        self.end = Some(end);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// One engine.
+struct Running {
+    engine: Arc<dyn ScanEngine>,
+    reference: EngineRef,
+    /// Time that it took so far.
+    spent: Duration,
+    state: State,
+}
+
+enum State {
+    Streams(Box<dyn EntryEvaluator>),
+    WantsList,
+    Failed(EngineFault),
+}
+
+impl Running {
+    fn new(engine: Arc<dyn ScanEngine>) -> Self {
+        Self {
+            reference: engine.reference(),
+            engine,
+            spent: Duration::ZERO,
+            state: State::WantsList,
         }
     }
 
-    fn end(&mut self, end: FilesEnd) {
-        self.gather.end(end.clone());
-        self.end = Some(end);
+    async fn start(mut self, host: &dyn EngineHost, evaluation: Evaluation) -> Self {
+        let engine = Arc::clone(&self.engine);
+        let evaluator = self.step(host, move || engine.by_entry(&evaluation)).await;
+        self.state = match evaluator {
+            Ok(Some(evaluator)) => State::Streams(evaluator),
+            Ok(None) => State::WantsList,
+            Err(fault) => State::Failed(fault),
+        };
+        self
+    }
+
+    async fn take(
+        &mut self,
+        host: &dyn EngineHost,
+        step: impl FnOnce(&mut dyn EntryEvaluator) + Send + 'static,
+    ) {
+        if !matches!(self.state, State::Streams(_)) {
+            return;
+        }
+        // This is what it stays, should the strategy not wait for the end of the step.
+        let state = mem::replace(&mut self.state, State::Failed(EngineFault::Cut));
+        let State::Streams(mut evaluator) = state else {
+            return;
+        };
+        let taken = self.step(host, move || {
+            step(evaluator.as_mut());
+            evaluator
+        });
+        self.state = match taken.await {
+            Ok(evaluator) => State::Streams(evaluator),
+            Err(fault) => State::Failed(fault),
+        };
+    }
+
+    async fn finish(
+        mut self,
+        host: &dyn EngineHost,
+        evaluation: &Evaluation,
+        end: &FilesEnd,
+        inventory: &Arc<Inventory>,
+    ) -> Findings {
+        let result = match mem::replace(&mut self.state, State::WantsList) {
+            State::Failed(fault) => Err(fault),
+            State::Streams(evaluator) => {
+                let end = end.clone();
+                self.step(host, move || evaluator.finish(&end)).await
+            }
+            State::WantsList => {
+                let engine = Arc::clone(&self.engine);
+                let (inventory, context) = (Arc::clone(inventory), evaluation.clone());
+                self.step(host, move || engine.evaluate(&inventory, &context))
+                    .await
+            }
+        };
+        match result {
+            Ok(mut found) => {
+                // Whatever it says of itself, these are the findings of the engine that was asked.
+                found.engine.name = self.reference.name;
+                found.engine.version = self.reference.version;
+                found
+            }
+            Err(fault) => Findings::failed(self.reference, &fault.to_string()),
+        }
+    }
+
+    /// Lets the host run one step.
+    async fn step<T: Send + 'static>(
+        &mut self,
+        host: &dyn EngineHost,
+        step: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, EngineFault> {
+        let (send, receive) = sync_channel(1);
+        let job = Box::new(move || {
+            let begun = Instant::now();
+            let result = caught(step);
+            // Nobody may wait for it any more.
+            let _ = send.send((result, begun.elapsed()));
+        });
+        host.run(&self.reference, self.spent, job).await?;
+        let answer = receive.try_recv();
+        let (result, took) =
+            answer.map_err(|_| EngineFault::NotRun("it ended without an answer".into()))?;
+        self.spent += took;
+        result
     }
 }
+
+/// Runs `step`; a panic becomes a fault.
+fn caught<T>(step: impl FnOnce() -> T) -> Result<T, EngineFault> {
+    catch_unwind(AssertUnwindSafe(step))
+        .map_err(|panic| EngineFault::Panicked(panic_text(panic.as_ref()).to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -62,7 +62,7 @@ pub enum Event {
         /// Why.
         reason: String,
     },
-    /// The post-scan audit looked at something.
+    /// The post-scan audit verified something, or could not.
     Audited(AuditCheck),
     /// The scan could not be done.
     Failed {
@@ -71,7 +71,7 @@ pub enum Event {
         /// Why.
         reason: String,
     },
-    /// The scan saw something that somebody must look into.
+    /// A control raised an alert that somebody must investigate.
     Alert(SecurityAlert),
     /// The scan is over.
     Ended {

@@ -25,14 +25,14 @@ impl Evidence {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PostScanAudit {
-    /// Whether everything that must be shown was shown.
+    /// Whether everything that must be verified was verified.
     #[serde(alias = "shown")]
     pub verified: bool,
-    /// What was looked at.
+    /// What was verified, and what could not be.
     pub checks: Vec<AuditCheck>,
 }
 
-/// One thing that the post-scan audit looks at.
+/// One thing that the post-scan audit verifies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
@@ -46,7 +46,7 @@ pub struct AuditCheck {
 }
 
 impl PostScanAudit {
-    /// What the checks show together: verified, unless one of them could not be shown.
+    /// What the checks amount to: verified, unless one of them is not.
     pub fn new(checks: Vec<AuditCheck>) -> Self {
         let shown = |check: &AuditCheck| {
             matches!(
@@ -78,13 +78,13 @@ impl AuditCheck {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AuditOutcome {
-    /// It is shown.
+    /// It is verified.
     #[serde(alias = "shown")]
     Verified,
     /// Something differs that is not the scan's doing, or is known to stay; it is reported.
     #[serde(alias = "told")]
     Reported,
-    /// It cannot be shown: cleanup is not verified.
+    /// It could not be verified, and so the cleanup is not.
     #[serde(alias = "not_shown")]
     NotVerified,
     /// An outcome of a later version.

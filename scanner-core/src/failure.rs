@@ -5,7 +5,7 @@ use std::fmt;
 use scanner_inventory::escape::visible;
 use serde::{Deserialize, Serialize};
 
-use crate::{remedy::Remedy, stage::Stage};
+use crate::{remedy::Remedy, stage::Stage, untrusted::Untrusted};
 
 /// Why a scan could not be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,8 +17,8 @@ pub struct Failure {
     /// What kind of failure it is; absent in reports of version 1.
     #[serde(default)]
     pub kind: FailureKind,
-    /// What went wrong, causes included. May hold words of a target or a server.
-    pub message: String,
+    /// What went wrong, causes included. May hold words of a target or a server, and escapes itself on display.
+    pub message: Untrusted,
     /// What to do next, as a value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<Remedy>,
@@ -30,7 +30,7 @@ pub struct Failure {
 
 impl Failure {
     /// A failure of that kind.
-    pub fn new(stage: Stage, kind: FailureKind, message: impl Into<String>) -> Self {
+    pub fn new(stage: Stage, kind: FailureKind, message: impl Into<Untrusted>) -> Self {
         Self {
             stage,
             interrupted: kind == FailureKind::Interrupted,

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 impl Findings {
-    /// Whether at least one check was looked at, or is waived from that: where none applies, nothing
+    /// Whether at least one check ran, or a waiver skips it: where none applies, nothing
     /// is known.
     pub fn looked(&self) -> bool {
         let looked = |r: &CheckResult| r.status != CheckStatus::NotApplicable || r.waiver.is_some();

@@ -103,12 +103,13 @@ impl Look {
             let error = AccessError::new(crate::FailureKind::Internal, "the target is not open");
             return Err(unusable(error));
         };
-        let mut engines = Engines::new(&self.engines, &self.evaluation, &self.pod);
+        let host = self.host.as_ref();
+        let mut engines = Engines::start(&self.engines, host, &self.evaluation, &self.pod).await;
         let collected = access.stream(&self.request, &mut engines).await;
         collected.map_err(unusable)?;
         progress.evaluating();
         let mut outcome = Outcome::default();
-        let (findings, inventory) = engines.finish(self.host.as_ref()).await;
+        let (findings, inventory) = engines.finish().await;
         outcome.findings = findings;
         self.describe(&inventory, &mut outcome);
         Ok(outcome)

@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{gate::decision::GateResult, remedy::Remedy, target::Target};
 
-/// Identifier of one scan: 4 to 32 lower-case letters and digits, ten hexadecimal digits where secure-scan makes it;
-/// part of every name
-/// and the value of every label that the scan creates.
+/// Identifier of one scan: 4 to 32 lower-case letters and digits, ten hexadecimal digits where secure-scan makes it. It is
+/// part of every name and the value of every label that the scan creates.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
@@ -20,6 +19,11 @@ pub struct ScanId(String);
 pub struct InvalidScanId;
 
 impl ScanId {
+    /// The id of ten hexadecimal digits that the low 40 bits of `bits` make.
+    pub fn of_bits(bits: u64) -> Self {
+        Self(format!("{:010x}", bits & 0xff_ffff_ffff))
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -20,6 +20,7 @@ pub use crate::{
 };
 pub use coverage::SectionCoverage;
 pub use format::{Contents, FormatError, MissingInput, ReportFormat};
+pub(crate) use model::NO_CONTROLS;
 pub use model::{LOCAL_SCHEMA, LOCAL_SCHEMA_V1, LocalReport, SCHEMA, SCHEMA_V1, ScanReport};
 pub use packages::Packages;
 pub use record::{ApiCalls, AuditSummary, ControlRecord, ControlStage, Timing};

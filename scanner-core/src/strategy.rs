@@ -143,6 +143,9 @@ pub trait TargetAccess: Send {
     /// Collects the inventory and hands it on as it comes: all sections but the files, then one file after the other.
     /// By default it collects everything first.
     ///
+    /// The sink takes what the engines had time for: a call to it may wait for an engine, as long as the scan's
+    /// [`EngineHost`](crate::engines::EngineHost) lets it. That time is not the target's.
+    ///
     /// # Errors
     ///
     /// As [`TargetAccess::inventory`]. What was handed on before an error is to be discarded.
@@ -151,7 +154,7 @@ pub trait TargetAccess: Send {
         request: &InventoryRequest,
         sink: &mut dyn InventorySink,
     ) -> Result<(), AccessError> {
-        scanner_inventory::sink::deliver(self.inventory(request).await?, sink);
+        scanner_inventory::sink::deliver(self.inventory(request).await?, sink).await;
         Ok(())
     }
 

@@ -10,9 +10,9 @@ use crate::finding::{CheckStatus, Findings, Severity};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Every check that applies was looked at, and none failed at the threshold.
+    /// Every applicable check ran, and none failed at the threshold.
     Passed,
-    /// Every check that applies was looked at, and at least one failed at the threshold.
+    /// Every applicable check ran, and at least one failed at the threshold.
     Findings,
     /// At least one check was not done, or none applies, whatever else failed.
     Incomplete,
@@ -20,7 +20,7 @@ pub enum Verdict {
     Failed,
     /// A gate refused the target.
     GateAborted,
-    /// The scan saw something that somebody must look into, such as another holder of its identity.
+    /// A control raised an alert that somebody must investigate, such as another holder of the scan's identity.
     SecurityAlert,
     /// Something that the scan made may be left, whatever else it found.
     CleanupUnverified,
@@ -47,8 +47,8 @@ impl Verdict {
     /// The verdict of a scan that was done, over the findings of all its engines.
     ///
     /// Thresholds, where an engine has any, take the place of `threshold` for its findings, but for a severity that
-    /// was named beside them. A check that could not look is never a pass, whatever they allow, and it comes before the
-    /// findings: what was found may not be all.
+    /// was named beside them. A check that was not done is never a pass, whatever they allow, and it comes before the
+    /// findings: there may be more than were found.
     pub fn of(findings: &[Findings], threshold: Severity) -> Self {
         let fails = |found: &Findings| {
             let breached = found
@@ -71,15 +71,13 @@ impl Verdict {
     /// One line for a reader.
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::Passed => {
-                "passed: every check that applies was looked at, and none failed at the threshold"
-            }
+            Self::Passed => "passed: every applicable check ran, and none failed at the threshold",
             Self::Findings => "findings: at least one check failed",
             Self::Incomplete => "incomplete: some checks were not done, or none applies",
             Self::Failed => "failed: the scan could not be done, nothing is known of the target",
             Self::GateAborted => "aborted: a gate refused the target, it was not touched",
             Self::SecurityAlert => {
-                "security alert: the scan saw something that somebody must look into"
+                "security alert: a control raised an alert that somebody must investigate"
             }
             Self::CleanupUnverified => "cleanup not verified: something may be left behind",
             Self::Unknown => "a verdict of a later version, which does not count as passed",

@@ -17,7 +17,7 @@ pub enum Collected<T> {
     Partial {
         /// The data that could be collected.
         data: T,
-        /// What could not be looked at.
+        /// What could not be read.
         #[serde(flatten)]
         gaps: Gaps,
     },
@@ -71,7 +71,7 @@ pub enum Coverage {
     Complete,
     /// Something is missing.
     Partial {
-        /// What could not be looked at.
+        /// What could not be read.
         #[serde(flatten)]
         gaps: Gaps,
     },
@@ -82,4 +82,16 @@ pub enum Coverage {
     },
     /// The profile did not ask for it.
     NotRequested,
+}
+
+impl Coverage {
+    /// The section again, with its data where it has any.
+    pub fn with<T>(self, data: T) -> Collected<T> {
+        match self {
+            Self::Complete => Collected::Complete { data },
+            Self::Partial { gaps } => Collected::Partial { data, gaps },
+            Self::Unavailable { reason } => Collected::Unavailable { reason },
+            Self::NotRequested => Collected::NotRequested,
+        }
+    }
 }

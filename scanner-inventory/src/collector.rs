@@ -9,7 +9,13 @@ use crate::{
 };
 
 /// What runs after the prologue.
-const SCRIPT: &str = include_str!("collector/collector.sh");
+const SCRIPT: &str = concat!(
+    include_str!("collector/start.sh"),
+    include_str!("collector/files.sh"),
+    include_str!("collector/sections.sh"),
+    include_str!("collector/changes.sh"),
+    include_str!("collector/answer.sh"),
+);
 
 /// Name of this agent in reports.
 pub const NAME: &str = "collector-sh";

@@ -1,4 +1,4 @@
-//! What an agent could not look at: where, and how.
+//! What an agent could not read: where, and how.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::{escape::visible, path::FilePath};
 /// Longest note, and longest name of an item, in characters.
 const MAX_TEXT: usize = 300;
 
-/// How something could not be looked at.
+/// How something could not be read.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -17,7 +17,7 @@ const MAX_TEXT: usize = 300;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum GapKind {
-    /// A directory that may not be searched, so that nothing below it can be looked at.
+    /// A directory that may not be searched, so that nothing below it can be read.
     NotSearchable,
     /// A directory whose names may not be listed.
     NotListable,
@@ -27,7 +27,7 @@ pub enum GapKind {
     OverLimit,
     /// On another mount than the one that was walked.
     OtherMount,
-    /// Gone, or changed, while it was looked at.
+    /// Gone, or changed, while it was read.
     Vanished,
     /// Not in the form that it must have.
     Malformed,
@@ -90,7 +90,7 @@ impl fmt::Display for GapKind {
             Self::Malformed => "malformed",
             Self::Unsupported => "not supported",
             Self::Hidden => "hidden",
-            Self::Unknown => "not looked at",
+            Self::Unknown => "not read",
         })
     }
 }
@@ -128,7 +128,7 @@ impl Attribute {
     }
 }
 
-/// One place or item that an agent could not look at.
+/// One place or item that an agent could not read.
 ///
 /// ```
 /// use scanner_inventory::{Gap, GapKind};
@@ -151,7 +151,7 @@ pub struct Gap {
     /// Which attribute of the file is missing; all of it when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attribute: Option<Attribute>,
-    /// How it could not be looked at.
+    /// How it could not be read.
     pub kind: GapKind,
     /// More for a reader; safe to show.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -1,17 +1,28 @@
 //! An inventory as a stream: every section but the files at once, then one file after the other.
 
+use std::{
+    future::{Future, ready},
+    pin::Pin,
+};
+
 use crate::{Collected, Coverage, FileEntry, Inventory};
 
+/// What resolves when something was taken and there is room for more.
+pub type Taken<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// Receives an inventory as it comes.
+///
+/// Wait for each of these futures before the next call: a sink may need time, as one does whose readers evaluate what they
+/// are given, and one that is not waited for may lose what it was given.
 pub trait InventorySink: Send {
     /// Takes every section but the files. Called once, before the first file.
-    fn sections(&mut self, inventory: Inventory);
+    fn sections(&mut self, inventory: Inventory) -> Taken<'_>;
 
     /// Takes one file.
-    fn file(&mut self, file: FileEntry);
+    fn file(&mut self, file: FileEntry) -> Taken<'_>;
 
     /// Takes how completely the files were collected. Called once, after the last file.
-    fn end(&mut self, files: FilesEnd);
+    fn end(&mut self, files: FilesEnd) -> Taken<'_>;
 }
 
 /// How completely the files of a stream were collected.
@@ -32,16 +43,16 @@ impl FilesEnd {
 }
 
 /// Hands on an inventory that was collected as a whole.
-pub fn deliver(mut inventory: Inventory, sink: &mut dyn InventorySink) {
+pub async fn deliver(mut inventory: Inventory, sink: &mut dyn InventorySink) {
     let end = FilesEnd::new(inventory.files.coverage(), inventory.files_listed);
     let files = std::mem::take(&mut inventory.files);
-    sink.sections(inventory);
+    sink.sections(inventory).await;
     if let Collected::Complete { data } | Collected::Partial { data, .. } = files {
         for file in data {
-            sink.file(file);
+            sink.file(file).await;
         }
     }
-    sink.end(end);
+    sink.end(end).await;
 }
 
 /// Gathers a stream into one inventory again.
@@ -59,28 +70,31 @@ impl Gather {
 }
 
 impl InventorySink for Gather {
-    fn sections(&mut self, inventory: Inventory) {
+    fn sections(&mut self, inventory: Inventory) -> Taken<'_> {
         self.inventory = inventory;
+        Box::pin(ready(()))
     }
 
-    fn file(&mut self, file: FileEntry) {
+    fn file(&mut self, file: FileEntry) -> Taken<'_> {
         self.files.push(file);
+        Box::pin(ready(()))
     }
 
-    fn end(&mut self, end: FilesEnd) {
+    fn end(&mut self, end: FilesEnd) -> Taken<'_> {
         let data = std::mem::take(&mut self.files);
         self.inventory.files_listed = end.listed;
-        self.inventory.files = match end.coverage {
-            Coverage::Complete => Collected::Complete { data },
-            Coverage::Partial { gaps } => Collected::Partial { data, gaps },
-            Coverage::Unavailable { reason } => Collected::Unavailable { reason },
-            Coverage::NotRequested => Collected::NotRequested,
-        };
+        self.inventory.files = end.coverage.with(data);
+        Box::pin(ready(()))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Waker},
+    };
+
     use super::*;
     use crate::{Gap, GapKind};
 
@@ -108,7 +122,9 @@ mod tests {
                 ..Inventory::default()
             };
             let mut gather = Gather::default();
-            deliver(inventory.clone(), &mut gather);
+            let mut delivery = pin!(deliver(inventory.clone(), &mut gather));
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(delivery.as_mut().poll(&mut context).is_ready());
             assert_eq!(gather.into_inventory(), inventory);
         }
     }

@@ -112,7 +112,7 @@ pub enum Ending {
 pub struct RawSection<'a> {
     /// Data lines, as sent.
     pub lines: Vec<&'a [u8]>,
-    /// What the agent could not look at, as far as it said where or how.
+    /// What the agent could not read, as far as it said where or how.
     pub gaps: Vec<Gap>,
     /// How it ended.
     pub ending: Ending,

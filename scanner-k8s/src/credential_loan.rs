@@ -24,9 +24,9 @@ use crate::{
     controls,
     names::{LOAN_STRATEGY, object_name},
     plan::{
+        lease::{MAX_LEASE, MIN_LEASE},
         limits::{self, get_rule},
         manifest, preflight,
-        request::{MAX_LEASE, MIN_LEASE},
         resolve::resolve,
         scan_id::scan_id,
     },
@@ -91,7 +91,7 @@ impl PreparedLoan {
         let (target, pod) = resolve(operator, &request.target).await?;
         let allowed = preflight::ask(operator, target.namespace.as_str()).await?;
         allowed.require(target.namespace.as_str(), &[])?;
-        let scan_id = scan_id().map_err(|_| LoanError::Internal)?;
+        let scan_id = scan_id();
         let mut rules = vec![manifest::exec_rule(target.pod.as_str())];
         if request.get_pod {
             rules.push(get_rule(target.pod.as_str()));

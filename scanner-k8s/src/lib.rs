@@ -13,9 +13,10 @@
 //!
 //! # Strategies
 //!
-//! An [`Approach`](strategies::approach::Approach) is one of the shipped ways to reach targets in a cluster: what it adds to
-//! the plan, and which controls and strategy it starts. A strategy of another crate is a
-//! [`ScanStrategy`](scanner_core::ScanStrategy) of `scanner-core`; pass it as [`Strategy::Custom`].
+//! An [`Approach`](strategies::approach::Approach) is one way to reach targets in a cluster: what it adds to the plan, and
+//! which controls and strategy it starts. Pass one of another crate as [`Strategy::Approach`]; the shipped controls surround
+//! it too. A strategy that needs nothing of the cluster is a [`ScanStrategy`](scanner_core::ScanStrategy) of `scanner-core`;
+//! pass it as [`Strategy::Custom`].
 //!
 //! # A scan
 //!
@@ -50,8 +51,9 @@
 //!
 //! # Features
 //!
-//! `ring` (the default) or `aws-lc-rs` chooses the cryptography of TLS. With both, or with neither, the program installs a
-//! provider itself; otherwise [`Cluster`] returns an error. The program also chooses the version of `k8s-openapi`.
+//! `ring` (the default) or `aws-lc-rs` chooses the cryptography of TLS; with both it is aws-lc-rs. Without `aws-lc-rs`, rustls
+//! must have exactly one provider in the whole program, or the program installs one itself; otherwise [`Cluster`] returns an
+//! error. The program also chooses the version of `k8s-openapi`.
 
 pub mod api;
 pub mod controls;
@@ -72,9 +74,9 @@ pub use api::{
     connect::{Cluster, ClusterBuilder, ConnectError},
     segment::Segment,
 };
-pub use plan::{
-    request::{ScanRequest, Strategy},
-    sidecar_options::SidecarOptions,
-};
+pub use plan::sidecar_options::SidecarOptions;
 pub use run::scope::ScanScope;
-pub use scan::PreparedScan;
+pub use scan::{
+    PreparedScan,
+    request::{ScanRequest, Strategy},
+};

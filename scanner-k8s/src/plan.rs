@@ -1,10 +1,10 @@
 //! What a scan will do, decided before anything is written.
 
 pub(crate) mod gate_facts;
+pub mod lease;
 pub mod limits;
 pub mod manifest;
 pub mod preflight;
-pub mod request;
 pub mod resolve;
 pub mod scan_id;
 pub mod sidecar_options;

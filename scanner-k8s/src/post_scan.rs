@@ -84,7 +84,7 @@ pub(crate) fn credential(scope: &ScanScope, process: Option<Searched>) -> Vec<Au
     let text = if refused {
         "the server answered 401 to it"
     } else {
-        "the server was not seen to refuse it"
+        "the server did not answer 401 to it"
     };
     let tokens = scope.segment().tokens();
     let (sent, received, seen) = tokens.streams();

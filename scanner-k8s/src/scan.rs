@@ -6,16 +6,16 @@ mod fallback;
 mod prepare;
 mod prepared;
 mod registry;
+pub mod request;
 
 use std::future::Future;
 
 use futures_util::FutureExt as _;
 use scanner_core::{ScanPlan, ScanReport, event::Observer};
 
-use crate::{
-    api::{connect::Cluster, segment::Segment},
-    plan::request::{ScanRequest, Strategy},
-};
+use request::{ScanRequest, Strategy};
+
+use crate::api::{connect::Cluster, segment::Segment};
 
 pub use error::{PrepareError, PrepareErrorKind};
 pub use prepare::SHIPPED_CONTROLS;

@@ -28,7 +28,7 @@ pub(crate) struct Check {
     pub(crate) rule: Rule,
     /// Sections that its expressions read.
     pub(crate) sections: BTreeSet<Section>,
-    /// Why an overlay does not look at it.
+    /// Why an overlay disables it.
     pub(crate) disabled: Option<String>,
 }
 

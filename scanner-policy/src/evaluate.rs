@@ -1,4 +1,4 @@
-//! Evaluates checks on an inventory. What could not be looked at is an error, never a pass.
+//! Evaluates checks on an inventory. What could not be read is an error, never a pass.
 
 mod outcome;
 mod samples;
@@ -72,7 +72,7 @@ pub(crate) fn evaluate(
             result
         }
         Ok(Outcome::Pass) => result.error(format!(
-            "no violation in what was readable, which is not all: {}",
+            "no violation in what was read, but not all of it was: {}",
             gaps.join("; ")
         )),
     }

@@ -98,7 +98,7 @@ struct RawPolicy {
     /// Controls without which no target is touched.
     #[serde(default)]
     require_controls: Option<BTreeSet<String>>,
-    /// Whether pods that a scan starts must be shown to be cut off from the network.
+    /// Whether a scan must verify that the pods which it starts are cut off from the network.
     #[serde(default)]
     require_isolation: Option<bool>,
     /// Thresholds in the format of the SAF CLI.
@@ -139,7 +139,7 @@ pub struct Policy {
     pub allow_host_paths: Vec<String>,
     /// Controls without which no target is touched.
     pub require_controls: BTreeSet<String>,
-    /// Whether pods that a scan starts must be shown to be cut off from the network.
+    /// Whether a scan must verify that the pods which it starts are cut off from the network.
     pub require_isolation: bool,
     /// Thresholds.
     pub thresholds: Option<Thresholds>,

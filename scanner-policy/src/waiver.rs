@@ -111,8 +111,8 @@ impl Waivers {
 
     /// Applies them on a day in UTC. A waiver does not apply any more on its last day, as in `InSpec`.
     ///
-    /// A failure that is waived stays a failure and is no finding; with `run: false` a check is not
-    /// looked at and does not apply. What could not be looked at stays an error otherwise.
+    /// A failure that is waived stays a failure and is no finding; with `run: false` a check is
+    /// skipped and does not apply. Otherwise a check that could not be done stays an error.
     pub fn apply(&self, findings: &mut Findings, today: Date) {
         let mut summary = WaiverSummary {
             source: self.source.clone(),
@@ -142,7 +142,7 @@ impl Waivers {
             }
             if !entry.run {
                 result.status = CheckStatus::NotApplicable;
-                result.message = "not looked at: a waiver says run: false".into();
+                result.message = "skipped: a waiver says run: false".into();
                 result.evidence.clear();
                 result.evidence_total = 0;
             }

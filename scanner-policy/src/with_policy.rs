@@ -106,23 +106,23 @@ impl<E: ScanEngine> ScanEngine for WithPolicy<E> {
         self.rules.apply(findings, context.today)
     }
 
-    fn by_entry<'a>(&'a self, context: &'a Evaluation) -> Option<Box<dyn EntryEvaluator + 'a>> {
+    fn by_entry(&self, context: &Evaluation) -> Option<Box<dyn EntryEvaluator>> {
         let inner = self.engine.by_entry(context)?;
         Some(Box::new(Entries {
             inner,
-            rules: &self.rules,
+            rules: self.rules.clone(),
             today: context.today,
         }))
     }
 }
 
-struct Entries<'a> {
-    inner: Box<dyn EntryEvaluator + 'a>,
-    rules: &'a FindingRules,
+struct Entries {
+    inner: Box<dyn EntryEvaluator>,
+    rules: FindingRules,
     today: Date,
 }
 
-impl EntryEvaluator for Entries<'_> {
+impl EntryEvaluator for Entries {
     fn sections(&mut self, inventory: &Inventory) {
         self.inner.sections(inventory);
     }

@@ -51,7 +51,7 @@ pub fn compare(old: &View<'_>, new: &View<'_>) -> Diff {
     diff
 }
 
-/// Whether a check that looked before looks no more, or passes with a limit that it did not have.
+/// Whether a check that ran before does not run any more, or passes with a limit that it did not have.
 fn sees_less(old: Option<&CheckResult>, new: Option<&CheckResult>) -> bool {
     let Some(old) = old.filter(|r| r.looked()) else {
         return false;
@@ -163,7 +163,7 @@ fn control_states(view: &View<'_>) -> BTreeMap<String, String> {
         let words = stages.map(|(name, stage)| match stage {
             ControlStage::NotReached => format!("not {name}"),
             ControlStage::Done { .. } => name.to_owned(),
-            ControlStage::NotHeld { .. } => format!("not shown to be {name}"),
+            ControlStage::NotHeld { .. } => "does not hold".to_owned(),
             ControlStage::Failed { .. } => format!("{name} FAILED"),
             _ => format!("{name} unknown"),
         });

@@ -57,7 +57,7 @@ impl ReadError {
             Self::UnknownSchema(_) => {
                 "take a version of secure-scan that is as new as the one that wrote the report"
             }
-            _ => "name a file that was written with -o json=FILE",
+            _ => "name a report that was saved as JSON",
         }
     }
 }

@@ -45,7 +45,7 @@ fn check(view: &View<'_>, result: &CheckResult) -> TestCase {
         CheckStatus::NotApplicable => {
             let mut skipped = TestCaseStatus::skipped();
             skipped.set_message(match &result.waiver {
-                Some(waiver) => format!("NOT LOOKED AT, {}", waived(waiver)),
+                Some(waiver) => format!("SKIPPED, {}", waived(waiver)),
                 None => format!("not applicable {}", visible(&result.message, 300)),
             });
             skipped
@@ -125,7 +125,7 @@ fn scan(view: &View<'_>) -> TestSuite {
     case.set_classname("scan");
     suite.add_test_case(case);
     for alert in view.alerts {
-        let message = format!("{}: {}", alert.message, alert.evidence.join("; "));
+        let message = format!("{}: {}", alert.message.raw(), alert.sentences());
         let status = problem(NonSuccessKind::Error, "security alert", &message);
         let name = format!("no security alert {}", visible(&alert.id, 80));
         let mut case = TestCase::new(name, status);

@@ -85,10 +85,10 @@ fn engine(out: &mut Bounded, view: &View<'_>) {
 fn alerts(view: &View<'_>) -> String {
     let mut out = String::new();
     for alert in view.alerts {
-        let (id, message) = (code(&alert.id, 80), code(&alert.message, 600));
+        let (id, message) = (code(&alert.id, 80), code(alert.message.raw(), 600));
         let _ = writeln!(out, "> **SECURITY ALERT** {id} {message}");
         for item in &alert.evidence {
-            let _ = writeln!(out, "> - {}", code(item, 300));
+            let _ = writeln!(out, "> - {}", code(item.raw(), 300));
         }
         out.push('\n');
     }
@@ -151,7 +151,7 @@ fn counts(view: &View<'_>) -> String {
     let mut out = String::new();
     let unseen = match view.unseen().count() {
         0 => String::new(),
-        count => format!("{count} waived and not looked at, "),
+        count => format!("{count} waived and skipped, "),
     };
     if !view.findings.is_empty() {
         let _ = writeln!(
@@ -214,11 +214,7 @@ fn waived(view: &View<'_>) -> String {
             code(&view.check_id(result), 80),
             code(&waiver.justification, 300),
         );
-        let what = if waiver.skipped {
-            "not looked at"
-        } else {
-            "failed"
-        };
+        let what = if waiver.skipped { "skipped" } else { "failed" };
         let _ = writeln!(out, "- {id} ({what}) until {until}: {why}");
     }
     out

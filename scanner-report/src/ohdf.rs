@@ -100,7 +100,7 @@ fn control(view: &View<'_>, check: &CheckResult, started: &str) -> Value {
         CheckStatus::NotApplicable => {
             result["skip_message"] = match &check.waiver {
                 Some(waiver) => format!(
-                    "not looked at: waived until {}: {}",
+                    "skipped: waived until {}: {}",
                     visible(&waiver.expires, 20),
                     visible(&waiver.justification, 1000)
                 ),

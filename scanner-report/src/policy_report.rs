@@ -188,7 +188,7 @@ fn result(view: &View<'_>, check: &CheckResult) -> Value {
         CheckStatus::Fail => ("warn", waived(check) + &evidence(check)),
         CheckStatus::Error => ("error", format!("not checked: {}", check.message)),
         CheckStatus::NotApplicable if check.is_unseen() => {
-            ("skip", format!("not looked at; {}", waived(check)))
+            ("skip", format!("skipped; {}", waived(check)))
         }
         CheckStatus::NotApplicable => ("skip", format!("not applicable {}", check.message)),
     };

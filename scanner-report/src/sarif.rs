@@ -179,7 +179,7 @@ fn message(view: &View<'_>, result: &CheckResult) -> String {
     lines.join("\n")
 }
 
-/// 3.20 `invocation`. What could not be looked at is a notification (3.20.21), and then the
+/// 3.20 `invocation`. What could not be checked is a notification (3.20.21), and then the
 /// execution was not successful (3.20.14).
 fn invocation(view: &View<'_>) -> Value {
     let mut notifications: Vec<Value> = view
@@ -188,8 +188,12 @@ fn invocation(view: &View<'_>) -> Value {
         .map(|problem| notification("scan", "error", problem, None))
         .collect();
     for alert in view.alerts {
-        let evidence = alert.evidence.join("; ");
-        let text = format!("security alert {}: {} {evidence}", alert.id, alert.message);
+        let evidence = alert.sentences();
+        let text = format!(
+            "security alert {}: {} {evidence}",
+            alert.id,
+            alert.message.raw()
+        );
         notifications.push(notification("security-alert", "error", &text, None));
     }
     for (index, result) in view.sorted().into_iter().enumerate() {
@@ -206,7 +210,7 @@ fn invocation(view: &View<'_>) -> Value {
             let rule = json!({ "id": id, "index": index });
             let until = visible(&waiver.expires, 20);
             let text = format!(
-                "check {id} was not looked at: waived until {until}: {}",
+                "check {id} was skipped: waived until {until}: {}",
                 waiver.justification
             );
             notifications.push(notification("waiver", "warning", &text, Some(rule)));

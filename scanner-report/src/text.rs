@@ -58,7 +58,7 @@ pub fn render(view: &View<'_>, style: Style) -> String {
             "{}",
             style.paint("1;31", "No result: the scan could not be done")
         );
-        wrapped(&mut out, "  ", &visible(&failure.message, 2000));
+        wrapped(&mut out, "  ", &failure.message.escaped(2000));
         if let Some(kind) = view.failure_kind() {
             wrapped(&mut out, "  ", &format!("kind: {kind}"));
         }
@@ -130,9 +130,9 @@ fn alerts(out: &mut String, view: &View<'_>, style: Style) {
     for alert in view.alerts {
         let title = format!("  SECURITY ALERT {}", visible(&alert.id, 60));
         let _ = writeln!(out, "{}", style.paint("1;31", &title));
-        wrapped(out, "    ", &visible(&alert.message, 600));
+        wrapped(out, "    ", &alert.message.escaped(600));
         for item in &alert.evidence {
-            wrapped(out, "    - ", &visible(item, 300));
+            wrapped(out, "    - ", &item.escaped(300));
         }
     }
 }
@@ -188,7 +188,7 @@ fn findings(out: &mut String, view: &View<'_>, style: Style) {
     };
     let unseen = match view.unseen().count() {
         0 => String::new(),
-        count => format!("{count} waived and not looked at, "),
+        count => format!("{count} waived and skipped, "),
     };
     let counts = format!(
         "{} failed, {waived}{unseen}{} not checked, {} passed, {} not applicable",
@@ -255,11 +255,10 @@ fn failed(out: &mut String, view: &View<'_>, result: &CheckResult, style: Style)
 }
 
 fn coverage(out: &mut String, view: &View<'_>, style: Style) {
-    let unproven = view.agent.filter(|agent| !agent.digests);
-    if let Some(agent) = unproven {
+    if let Some(agent) = view.without_checksums() {
         out.push('\n');
         let text = format!(
-            "The target has no working cksum: the answer of {} was proven by its length alone.",
+            "The answer of {} has no checksums: it was verified by its length alone.",
             visible(&agent.name, 40)
         );
         wrapped(&mut *out, "", &text);

@@ -12,7 +12,8 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, future::join_all, stream};
 use secure_scan::{
-    Cluster, Level, Policy, PrepareErrorKind, Profile, Scan, Stop, TargetSelector,
+    Cluster, Level, Policy, PrepareErrorKind, PreparedScan, Profile, Running, Scan, Stop,
+    TargetSelector,
     k8s_openapi::api::core::v1::Pod,
     kube::{Api, Client, Config, api::ListParams},
     strategy,
@@ -33,15 +34,13 @@ impl Fleet {
         Self(Arc::new(Mutex::new(Some(Vec::new()))))
     }
 
-    /// Adds a scan; says whether it may start.
-    async fn add(&self, stop: Stop) -> bool {
-        match self.0.lock().await.as_mut() {
-            Some(all) => {
-                all.push(stop);
-                true
-            }
-            None => false,
-        }
+    /// Starts a scan, unless all are being stopped: a scan that was prepared alone has written nothing.
+    async fn start(&self, scan: PreparedScan) -> Option<Running> {
+        let mut all = self.0.lock().await;
+        let all = all.as_mut()?;
+        let running = scan.spawn();
+        all.push(running.stop());
+        Some(running)
     }
 
     async fn is_stopped(&self) -> bool {
@@ -72,8 +71,7 @@ async fn scan_one(cluster: &Cluster, template: &Scan, fleet: &Fleet, target: Tar
     if let Some(gates) = scan.refusal() {
         return println!("{name}: refused by {}", gates[0].id);
     }
-    let running = scan.spawn();
-    if fleet.add(running.stop()).await {
+    if let Some(running) = fleet.start(scan).await {
         let report = running.await;
         println!(
             "{name}: {}, {} failed",
@@ -81,7 +79,6 @@ async fn scan_one(cluster: &Cluster, template: &Scan, fleet: &Fleet, target: Tar
             report.failed().count()
         );
     }
-    // Otherwise it is dropped here, which stops it before it has created anything.
 }
 
 #[tokio::main]

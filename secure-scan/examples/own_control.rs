@@ -1,7 +1,7 @@
 //! A control of your own beside the shipped ones: a marker in the namespace while a scan runs.
 //!
 //! What it creates through its scope carries the scan's label, is owned by its lease, stands in the plan, the ledger and the
-//! audit log, and is deleted and shown to be gone at the end, whatever the control does. A crate with such a control depends
+//! audit log, and is deleted and verified to be gone at the end, whatever the control does. A crate with such a control depends
 //! on `secure-scan-core` alone.
 
 #![expect(clippy::print_stdout, reason = "an example talks to its user")]

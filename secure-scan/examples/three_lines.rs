@@ -1,6 +1,6 @@
 //! The shortest scan: one container, one shipped profile.
 //!
-//! Run in a pod of the cluster, with the rights that `docs/embedding.md` lists.
+//! Run in a pod of the cluster, with the rights that `README.md` lists.
 
 #![expect(clippy::print_stdout, reason = "an example talks to its user")]
 

@@ -57,7 +57,7 @@ impl TestError {
         }
     }
 
-    /// What could not be shown to be gone.
+    /// What is not confirmed deleted.
     pub fn left(&self) -> &[String] {
         match self {
             Self::Prepare(_) => &[],
@@ -83,7 +83,7 @@ pub async fn test(
         .map_err(PrepareError::Name)?;
     let found = resolve(segment.operator(), &request).await;
     let (target, _) = found.map_err(PrepareError::from)?;
-    let id = scan_id().map_err(|_| PrepareError::Internal)?;
+    let id = scan_id();
     // A task of its own: whoever stops waiting for it does not stop its release.
     let (sender, stopped) = oneshot::channel();
     let segment = segment.clone();

@@ -1,7 +1,7 @@
 //! Security scans of running containers that leave nothing behind, as a library.
 //!
 //! A scan looks into one container of one pod. It creates an identity that may do exactly that, surrounds the look with
-//! controls that are shown to hold, removes everything that it created, and shows that it is gone. The shortest one:
+//! controls that are verified, removes everything that it created, and verifies that it is gone. The shortest one:
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -26,15 +26,16 @@
 //!
 //! # What it does to your program
 //!
-//! Scans run as tasks of your tokio runtime; engines and local reading run in threads of their own. The library installs
-//! no signal handler, no panic hook and no TLS provider, sets no limit, and does not look at the files, arguments or
-//! environment of your process, unless [`ClusterBuilder::search_own_process`] asks for that. Every call to the API server
-//! is logged, with a log for each scan. Each scan and each of its stages is a span of `tracing`, without secrets.
+//! Scans run as tasks of your tokio runtime; engines evaluate, and local subjects are read, in threads of their own, unless
+//! you give the engines another [`host`](Scan::host). The library installs no signal handler, no panic hook and no TLS
+//! provider, sets no limit, and does not look at the files, arguments or environment of your process, unless
+//! [`ClusterBuilder::search_own_process`] asks for that. Every call to the API server is logged, with a log for each scan.
+//! Each scan and each of its stages is a span of `tracing`, without secrets.
 //!
 //! # Features
 //!
-//! - `ring` (default) or `aws-lc-rs`: which cryptography TLS has. With both, or with neither, install a provider with
-//!   `rustls`; without one, a cluster is an error and no panic.
+//! - `ring` (default) or `aws-lc-rs`: which cryptography TLS uses; with both, aws-lc-rs. Without `aws-lc-rs`, rustls must have
+//!   exactly one provider in your whole program, or your program installs one; otherwise a cluster returns an error.
 //! - `signatures` (default): gates that verify who signed an image.
 //! - `cyclonedx`, `html`, `junit`, `schema` (default): the report formats that bring dependencies of their own.
 //!
@@ -66,7 +67,7 @@ pub use scanner_k8s::{
     CallError, Cluster, ClusterBuilder, ConnectError, Segment,
     api::connect::ConnectErrorKind,
     plan::{
-        request::{MAX_LEASE, MIN_LEASE},
+        lease::{MAX_LEASE, MIN_LEASE},
         sidecar_options::Pull,
     },
     scan::{PrepareError, PrepareErrorKind},

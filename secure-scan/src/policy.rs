@@ -82,7 +82,7 @@ impl ScanPolicy {
         &self.rules
     }
 
-    /// Whether pods that a scan starts must be shown to be cut off from the network.
+    /// Whether a scan must verify that the pods which it starts are cut off from the network.
     pub const fn requires_isolation(&self) -> bool {
         self.gates.policy().require_isolation
     }

@@ -6,7 +6,7 @@ use scanner_core::{
     ScanEngine, ScanReport, SecurityControl, engines::EngineHost, event::Observer,
     finding::Severity, target::InvalidName,
 };
-use scanner_k8s::{Cluster, ScanRequest, Segment, plan::request::Strategy, scan::PrepareError};
+use scanner_k8s::{Cluster, ScanRequest, Segment, Strategy, scan::PrepareError};
 
 use crate::{
     host::ThreadHost, policy::ScanPolicy, prepared::PreparedScan, strategy,

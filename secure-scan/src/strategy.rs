@@ -8,6 +8,7 @@
 //! | [`attached`] | the sidecar, deployed with the pod | nothing |
 //! | [`auto`] | nothing; better with an image of the probe | as the one that was taken |
 //! | [`custom`] | what it says | what it says |
+//! | [`approach`] | what it says | what it says |
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -17,7 +18,11 @@ use scanner_k8s::{
     plan::sidecar_options::{Keep, Mode, Pull},
 };
 
-pub use scanner_k8s::plan::request::Strategy;
+pub use scanner_k8s::{
+    ScanScope,
+    scan::request::Strategy,
+    strategies::approach::{Approach, PlanScope, Refine, Started},
+};
 
 /// One exec into the target, which must have a shell. Leaves nothing in the pod.
 pub const fn container() -> Strategy {
@@ -35,6 +40,13 @@ pub fn distroless(probe_image: impl Into<String>) -> Strategy {
 /// A strategy of your own, which needs nothing of the cluster but the target's name.
 pub fn custom(strategy: impl ScanStrategy + 'static) -> Strategy {
     Strategy::Custom(Arc::new(strategy))
+}
+
+/// An approach of your own: a strategy that brings controls of its own, or needs a client of the cluster. `make` makes one
+/// for each scan. The shipped controls surround it as they do every scan; a control of it with the id of one of those is
+/// refused when the scan is prepared.
+pub fn approach<A: Approach + 'static>(make: impl Fn() -> A + Send + Sync + 'static) -> Strategy {
+    Strategy::Approach(Arc::new(move || Box::new(make())))
 }
 
 /// The least intrusive one that works: [`container`] first; where the target turns out to have no shell, [`distroless`],
@@ -181,7 +193,7 @@ impl Sidecar {
         self
     }
 
-    /// Stops before anything of the target runs unless the network isolation is shown to be enforced. A policy can
+    /// Stops before anything of the target runs unless the network isolation is verified. A policy can
     /// require the same.
     pub fn require_isolation(mut self, require: bool) -> Self {
         self.require_isolation = require;

@@ -105,7 +105,9 @@ fn check(root: &Path, files: &BTreeSet<String>, words: &Words) -> Result<Vec<Vio
     }
     found.extend(circles::check(&modules.imports()));
     for (path, source) in &sources {
-        found.extend(length(path, source));
+        let lines = 1..=source.lines;
+        let counted = lines.filter(|line| !source.is_test(*line)).count();
+        found.extend(length(path, counted));
         found.extend(words.in_code(path, &source.identifiers));
         found.extend(words.in_path(path));
         for comment in &source.comments {
@@ -120,6 +122,7 @@ fn check(root: &Path, files: &BTreeSet<String>, words: &Words) -> Result<Vec<Vio
         let Some(scope) = prose(path) else { continue };
         let mut text = read(root, path)?;
         if scope == Scope::Comments {
+            found.extend(length(path, text.lines().count()));
             text = only_comments(&text);
         }
         found.extend(words.in_text(path, scope, &Passage { line: 1, text }));
@@ -199,10 +202,8 @@ fn parse_some(root: &Path, paths: &[&String]) -> Result<Parsed> {
     Ok(all)
 }
 
-fn length(path: &str, source: &Source) -> Option<Violation> {
-    let lines = (1..=source.lines)
-        .filter(|line| !source.is_test(*line))
-        .count();
+/// A file of so many lines outside tests, where those are too many.
+fn length(path: &str, lines: usize) -> Option<Violation> {
     (!is_test_file(path) && lines > LONGEST).then(|| Violation {
         path: path.to_owned(),
         line: LONGEST,

@@ -103,7 +103,7 @@ async fn in_a_cluster(cli: &Cli, pod: &str) -> Result<ExitCode, Box<dyn Error>> 
 
     report.write(&Csv, &mut io::stdout())?;
     if let Some(failure) = &report.failure {
-        eprintln!("error: {}", Untrusted::new(&failure.message));
+        eprintln!("error: {}", failure.message);
     }
     Ok(ExitCode::from(report.verdict.exit_code()))
 }
@@ -119,7 +119,7 @@ async fn without_a_cluster(directory: &Path) -> Result<ExitCode, Box<dyn Error>>
         .await?;
     report.write(&Csv, &mut io::stdout())?;
     if let Some(failure) = &report.failure {
-        eprintln!("error: {}", Untrusted::new(&failure.message));
+        eprintln!("error: {}", failure.message);
     }
     Ok(ExitCode::from(report.verdict.exit_code()))
 }

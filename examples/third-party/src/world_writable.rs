@@ -72,7 +72,7 @@ impl ScanEngine for WorldWritable {
         evaluator.finish(&FilesEnd::new(coverage, inventory.files_listed))
     }
 
-    fn by_entry<'a>(&'a self, _: &'a Evaluation) -> Option<Box<dyn EntryEvaluator + 'a>> {
+    fn by_entry(&self, _: &Evaluation) -> Option<Box<dyn EntryEvaluator>> {
         Some(Box::new(self.evaluator()))
     }
 }

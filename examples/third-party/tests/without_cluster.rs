@@ -71,8 +71,29 @@ async fn the_marker_is_planned_created_verified_and_removed() {
             .any(|object| object.name == "acme-scans-web-0")
     );
     assert!(cluster.left().is_empty(), "a plan creates nothing");
+    let audit = prepared.audit();
     let report = prepared.run().await;
     assert_eq!(report.verdict, Verdict::Passed, "{:#?}", report.failure);
+    // Beside the shipped controls nothing of the report is lost.
+    let checks = &report.post_scan.as_ref().unwrap().checks;
+    assert!(checks.iter().any(|check| check.id == "side-effects"));
+    assert!(
+        report
+            .controls
+            .iter()
+            .all(|control| !control.planned.is_empty())
+    );
+    assert_eq!(
+        report.api_calls.operator + report.api_calls.scan,
+        cluster.call_count()
+    );
+    let engines: Vec<String> = report
+        .findings
+        .iter()
+        .map(|one| one.engine.to_string())
+        .collect();
+    assert_eq!(report.plan.profile, engines.join(", "));
+    assert!(audit.holds() && audit.text().contains("acme-scans-web-0"));
     let created = |call: &&Call| call.verb == "create" && call.resource == "configmaps";
     assert_eq!(cluster.calls().iter().filter(created).count(), 1);
     assert!(cluster.left().is_empty(), "{:?}", cluster.left());
@@ -111,7 +132,7 @@ async fn a_marker_that_is_deleted_behind_the_controls_back_fails_the_scan() {
         assert!(cluster.delete("configmaps", "shop", "acme-scans-web-0"));
     });
     let failure = report.await.failure.unwrap();
-    assert!(failure.message.contains("is gone"), "{}", failure.message);
+    assert!(failure.message.raw().contains("is gone"), "{}", failure.message);
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,7 +143,7 @@ async fn a_marker_that_is_changed_behind_the_controls_back_fails_the_scan() {
     });
     let failure = report.await.failure.unwrap();
     assert!(
-        failure.message.contains("another scan"),
+        failure.message.raw().contains("another scan"),
         "{}",
         failure.message
     );

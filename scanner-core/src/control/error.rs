@@ -54,7 +54,7 @@ impl ControlError {
     }
 }
 
-/// Why a control was not shown to hold, and what that means for the scan.
+/// Why a control was not verified, and what that means for the scan.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -74,7 +74,7 @@ pub enum VerifyError {
     Alert(SecurityAlert),
 }
 
-/// Why the release of a control was not shown.
+/// Why the release of a control was not verified.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReleaseError {

@@ -12,7 +12,7 @@ pub struct Waiver {
     pub justification: String,
     /// First day on which it does not apply any more, as `YYYY-MM-DD` in UTC.
     pub expires: String,
-    /// Whether the check was not looked at (`run: false`).
+    /// Whether the check was skipped (`run: false`).
     pub skipped: bool,
 }
 
@@ -55,7 +55,7 @@ pub struct ThresholdOutcome {
 }
 
 impl Waiver {
-    /// A waiver of a check that was looked at, until that day (`YYYY-MM-DD`).
+    /// A waiver of a check that ran, until that day (`YYYY-MM-DD`).
     pub fn new(justification: impl Into<String>, expires: impl Into<String>) -> Self {
         Self {
             justification: justification.into(),
@@ -64,7 +64,7 @@ impl Waiver {
         }
     }
 
-    /// The same of a check that is not looked at.
+    /// The same of a check that is skipped.
     #[must_use]
     pub const fn skipping(mut self) -> Self {
         self.skipped = true;

@@ -11,13 +11,13 @@ use super::{outcome::Waiver, severity::Severity};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CheckStatus {
-    /// Looked at, and as it should be.
+    /// Checked, and as it should be.
     Pass,
-    /// Looked at, and not as it should be.
+    /// Checked, and not as it should be.
     Fail,
     /// Does not apply to this target.
     NotApplicable,
-    /// Could not be looked at, or a status of a later version; never a pass.
+    /// Could not be checked, or a status of a later version; never a pass.
     #[serde(other)]
     Error,
 }
@@ -39,7 +39,7 @@ pub struct CheckResult {
     pub severity: Severity,
     /// What the check says.
     pub status: CheckStatus,
-    /// Why; for an error, what could not be looked at.
+    /// Why; for an error, what could not be read.
     pub message: String,
     /// What was seen, at most a bounded number of items.
     pub evidence: Vec<String>,
@@ -84,7 +84,7 @@ impl CheckResult {
         }
     }
 
-    /// It was looked at, and is as it should be.
+    /// It was checked, and is as it should be.
     #[must_use]
     pub fn pass(mut self) -> Self {
         self.status = CheckStatus::Pass;
@@ -92,7 +92,7 @@ impl CheckResult {
         self
     }
 
-    /// It was looked at, and is not as it should be; `evidence` is what was seen.
+    /// It was checked, and is not as it should be; `evidence` is what was seen.
     #[must_use]
     pub fn fail(mut self, evidence: Vec<String>) -> Self {
         self.status = CheckStatus::Fail;
@@ -102,7 +102,7 @@ impl CheckResult {
         self
     }
 
-    /// It could not be looked at.
+    /// It could not be checked.
     #[must_use]
     pub fn error(mut self, why: impl Into<String>) -> Self {
         self.status = CheckStatus::Error;
@@ -148,8 +148,8 @@ impl CheckResult {
         self.status == CheckStatus::Fail && self.waiver.is_none()
     }
 
-    /// Whether anything was looked at: not where it could not be, or where the check is disabled,
-    /// waived from being run, or about what is not there, which its message then says.
+    /// Whether it was checked: not where that was impossible, or where the check is disabled,
+    /// skipped by a waiver, or about what is not there, which its message then says.
     pub fn looked(&self) -> bool {
         match self.status {
             CheckStatus::Pass | CheckStatus::Fail => true,
@@ -158,7 +158,7 @@ impl CheckResult {
         }
     }
 
-    /// Whether a waiver keeps it from being looked at (`run: false`).
+    /// Whether a waiver skips it (`run: false`).
     pub fn is_unseen(&self) -> bool {
         self.waiver.as_ref().is_some_and(|w| w.skipped)
     }

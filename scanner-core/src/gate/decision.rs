@@ -15,7 +15,7 @@ pub enum GateDecision {
     },
     /// The scan may go on, but somebody should know.
     Warn {
-        /// What was seen, or what could not be looked at.
+        /// What was seen, or what could not be read.
         reason: String,
     },
     /// The scan may not touch the target.

@@ -10,7 +10,7 @@ pub enum Known<T> {
     NotAsked,
     /// The answer.
     Known(T),
-    /// It could not be looked at, and why.
+    /// It could not be read, and why.
     Unknown(String),
 }
 
@@ -53,7 +53,7 @@ pub struct Siblings {
     pub owner: Option<String>,
     /// Pod name and image id of each that runs.
     pub images: Vec<(String, String)>,
-    /// Whether there are more than were looked at.
+    /// Whether there are more than were read.
     pub more: bool,
 }
 

@@ -114,7 +114,7 @@ impl<'a> RunRecord<'a> {
         }
         self.emit(&Event::Failed {
             stage: failure.stage,
-            reason: failure.message.clone(),
+            reason: failure.message.raw().to_owned(),
         });
         self.failure.get_or_insert(failure);
     }
@@ -184,7 +184,7 @@ impl<'a> RunRecord<'a> {
             }
             // Only proof counts: a failed removal is settled by the verification after it.
             Err(failure) if stage == Stage::VerifyRelease => {
-                self.cleanup_failures.push(failure.message);
+                self.cleanup_failures.push(failure.message.raw().to_owned());
             }
             Err(_) => {}
         }

@@ -161,7 +161,7 @@ async fn enforce(
         return Err(Failure::new(
             Stage::Verify,
             FailureKind::ControlNotHeld { id: id.clone() },
-            format!("control {id} is required, and was not shown to hold"),
+            format!("control {id} is required, and was not verified"),
         ));
     }
     Ok(EnforcedControls::assertion(&setup.plan.scan_id, held))
@@ -206,7 +206,7 @@ async fn verify(
             return Ok(());
         }
         Err(VerifyError::Alert(alert)) => {
-            let error = crate::control::ControlError::new(alert.message.clone());
+            let error = crate::control::ControlError::new(alert.message.raw());
             scope.raise(alert);
             Err(error)
         }

@@ -486,7 +486,7 @@ fn every_fault_releases_everything_and_is_never_a_pass() {
             assert_eq!(report.verdict, Verdict::Failed, "{step}");
             assert!(report.findings.is_empty(), "{step}");
             assert!(
-                report.failure.unwrap().message.contains("fault at"),
+                report.failure.unwrap().message.raw().contains("fault at"),
                 "{step}"
             );
             assert_eq!(log[log.len() - 4..], RELEASED, "{step}");

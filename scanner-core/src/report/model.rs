@@ -167,6 +167,9 @@ fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Findings>, D::E
     })
 }
 
+/// What a report without a cluster says of its controls.
+pub(crate) const NO_CONTROLS: &str = "none: no security control surrounded this scan";
+
 /// The value of [`LocalReport::schema`].
 pub const LOCAL_SCHEMA: &str = "secure-scan.io/local-report/v2";
 /// The same of version 1, which is still read.
@@ -185,6 +188,9 @@ pub struct LocalReport {
     pub subject: String,
     /// What the scan amounts to.
     pub verdict: Verdict,
+    /// That no security control surrounded the scan, in words; absent in older reports.
+    #[serde(default)]
+    pub controls: String,
     /// Why it could not be scanned, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -229,6 +235,7 @@ impl LocalReport {
             tool_version: env!("CARGO_PKG_VERSION").into(),
             subject: subject.into(),
             verdict,
+            controls: NO_CONTROLS.into(),
             failure: None,
             trust: String::new(),
             profile: String::new(),
@@ -246,6 +253,7 @@ impl LocalReport {
     #[must_use]
     pub fn upgraded(mut self) -> Self {
         self.schema = LOCAL_SCHEMA.into();
+        self.controls = NO_CONTROLS.into();
         self
     }
 }

@@ -22,7 +22,7 @@ pub struct Row {
     pub counts: bool,
     /// What is wrong where it failed, else how it should be.
     pub headline: Untrusted,
-    /// Why; for an error, what could not be looked at.
+    /// Why; for an error, what could not be read.
     pub message: Untrusted,
     /// What was seen, at most a bounded number of items.
     pub evidence: Vec<Untrusted>,

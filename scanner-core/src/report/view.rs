@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use super::{
     coverage::SectionCoverage,
-    model::ScanReport,
+    model::{NO_CONTROLS, ScanReport},
     packages::Packages,
     record::{ApiCalls, AuditSummary, ControlRecord, Timing},
 };
@@ -125,12 +125,12 @@ impl<'a> View<'a> {
     /// What surrounded the scan, where no security control did.
     pub const fn no_controls(&self) -> Option<&'static str> {
         match self.subject {
-            Subject::Local(_) => Some("none: no security control surrounded this scan"),
+            Subject::Local(_) => Some(NO_CONTROLS),
             Subject::Container(_) => None,
         }
     }
 
-    /// Every result of a check: failed ones first, then those that could not look, each the worst
+    /// Every result of a check: failed ones first, then those that were not done, each the worst
     /// first and then by identifier. The order depends on nothing else.
     pub fn sorted(&self) -> Vec<&CheckResult> {
         let mut all: Vec<_> = self.findings.iter().flat_map(|f| &f.results).collect();
@@ -166,7 +166,13 @@ impl<'a> View<'a> {
         Some(started.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
     }
 
-    /// What could not be looked at, one line for each section, whose name is safe to show; the line is not yet.
+    /// The agent whose answer was verified by its length alone, where that is so. An agent without a name did not answer.
+    pub fn without_checksums(&self) -> Option<&'a AgentInfo> {
+        self.agent
+            .filter(|agent| !agent.digests && !agent.name.is_empty())
+    }
+
+    /// What could not be collected, one line for each section, whose name is safe to show; the line is not yet.
     pub fn gaps(&self) -> Vec<(&'a str, String)> {
         let gap = |coverage: &Coverage| match coverage {
             Coverage::Partial { gaps } => Some(format!(

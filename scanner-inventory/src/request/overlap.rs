@@ -1,4 +1,4 @@
-//! Whether what an agent could not look at is in a selection.
+//! Whether what an agent could not read is in a selection.
 
 use super::FileSelector;
 use crate::{

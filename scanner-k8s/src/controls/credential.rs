@@ -62,7 +62,9 @@ impl SecurityControl for SingleUseCredential {
                 "token of {TOKEN_SECONDS} s, bound to Secret {}, in memory only",
                 self.scope.name()
             ))
-            .planning("the Secret is deleted once the streams are open; 401 is seen after")
+            .planning(
+                "the Secret is deleted once the streams are open; then the token must get 401",
+            )
     }
 
     async fn enforce(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
@@ -110,7 +112,7 @@ impl SecurityControl for SingleUseCredential {
         if !self.scope.credential().exists() {
             return Ok(Evidence(vec![gone?, "no token was ever received".into()]));
         }
-        // Whatever is left of the rest, the token must be seen to be refused.
+        // Whatever is left of the rest, the server must refuse the token.
         let refused = self.refused().await?;
         self.search_own_process().await;
         Ok(Evidence(vec![gone?, refused]))

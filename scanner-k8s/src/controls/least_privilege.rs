@@ -79,7 +79,9 @@ impl SecurityControl for LeastPrivilege {
 
     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
         if !self.exactly {
-            return Ok(Evidence::of("what the identity may do is what is tried"));
+            return Ok(Evidence::of(
+                "not compared: the test of the guard gives the identity extra rights and tries them",
+            ));
         }
         // The authorizer learns of a new binding a moment after it was written; a busy one takes seconds.
         let mut extra = Vec::new();

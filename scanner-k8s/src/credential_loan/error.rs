@@ -6,8 +6,8 @@ use crate::{
     api::call::CallError,
     names::GUARD_NAME,
     plan::{
+        lease::{MAX_LEASE, MIN_LEASE},
         preflight::MissingRights,
-        request::{MAX_LEASE, MIN_LEASE},
         resolve::ResolveError,
     },
 };
@@ -38,9 +38,6 @@ pub enum LoanError {
     /// The lease is out of its bounds.
     #[error("a lease of {0} s is not between {MIN_LEASE} and {MAX_LEASE} s")]
     Lease(u32),
-    /// A fault of secure-scan itself.
-    #[error("no name could be made for the loan")]
-    Internal,
 }
 
 impl LoanError {
@@ -63,7 +60,6 @@ impl LoanError {
             },
             Self::Guarded { asked: false } => Remedy::AllowAnyCommand,
             Self::Lease(_) => Remedy::advice("choose a lease within these bounds"),
-            Self::Internal => Remedy::ReportBug,
         })
     }
 }

@@ -59,7 +59,7 @@ pub struct GuardTrial {
     pub decided: Duration,
     /// Median time of the same exec by the operator, whom the guard lets pass.
     pub passed: Duration,
-    /// The trial's own objects that were not shown to be gone.
+    /// The trial's own objects that are not confirmed deleted.
     pub left: Vec<String>,
 }
 
@@ -70,7 +70,7 @@ pub struct FailedTrial {
     /// What went wrong.
     #[source]
     pub error: ControlError,
-    /// The trial's own objects that were not shown to be gone.
+    /// The trial's own objects that are not confirmed deleted.
     pub left: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ impl GuardTrial {
     }
 }
 
-/// What was not shown to be gone.
+/// What is not confirmed deleted.
 fn unverified(report: &ScanReport) -> Vec<String> {
     let controls = report.controls.iter();
     let controls = controls.filter_map(|control| match &control.release_verified {
@@ -188,7 +188,9 @@ pub async fn trial(
             left,
         }),
         (_, failure) => {
-            let message = failure.as_ref().map(|failure| failure.message.clone());
+            let message = failure
+                .as_ref()
+                .map(|failure| failure.message.raw().to_owned());
             let remedy = failure.and_then(|failure| failure.remedy);
             let error = ControlError::new(message.unwrap_or_default()).with_remedy(remedy);
             Err(FailedTrial { error, left })

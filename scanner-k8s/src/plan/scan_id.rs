@@ -1,14 +1,24 @@
 //! Identifiers of scans.
 
-use scanner_core::plan::{InvalidScanId, ScanId};
+use scanner_core::plan::ScanId;
 use uuid::Uuid;
 
-/// A new id: ten hexadecimal digits, so that the admission guard knows the identity by its name.
-///
-/// # Errors
-///
-/// Does not fail.
-pub fn scan_id() -> Result<ScanId, InvalidScanId> {
-    let id = Uuid::new_v4().simple().to_string();
-    id[..10].parse()
+/// A new id: ten random hexadecimal digits, so that the admission guard knows the identity by its name.
+pub fn scan_id() -> ScanId {
+    ScanId::of_bits(Uuid::new_v4().as_u64_pair().0 >> 24)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_ten_hexadecimal_digits_and_new() {
+        let (one, other) = (scan_id(), scan_id());
+        assert_ne!(one, other);
+        for id in [one, ScanId::of_bits(0), ScanId::of_bits(u64::MAX)] {
+            assert_eq!(id.as_str().len(), 10);
+            assert_eq!(id.as_str().parse(), Ok(id.clone()));
+        }
+    }
 }

@@ -38,7 +38,7 @@ pub struct SidecarOptions {
     pub image: String,
     /// Clone or image.
     pub mode: Mode,
-    /// Whether the scan stops unless the network isolation was shown to be enforced.
+    /// Whether the scan stops unless the network isolation was verified.
     pub require_isolation: bool,
     /// Addresses that answer from a pod without a policy, for the proof of isolation.
     pub canaries: Vec<SocketAddr>,

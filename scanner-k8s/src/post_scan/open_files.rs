@@ -9,15 +9,15 @@ use std::{
 
 use crate::api::TokenDetector;
 
-/// How much of one file is searched, and how much at once, in bytes.
-const MAX_FILE: u64 = 4 << 30;
+/// How much of all files is searched together, and how much at once, in bytes.
+const MAX_BYTES: u64 = 4 << 30;
 const CHUNK: usize = 1 << 20;
 
 /// What came of the search.
 #[derive(Debug, Default)]
 pub(crate) struct Searched {
     pub(super) found: bool,
-    /// Whether something could not be looked at.
+    /// Whether something could not be searched.
     pub(super) skipped: bool,
     pub(super) evidence: Vec<String>,
 }
@@ -25,7 +25,7 @@ pub(crate) struct Searched {
 impl Searched {
     fn skip(&mut self, what: &str, why: &str) {
         self.skipped = true;
-        self.evidence.push(format!("{what}: not looked at: {why}"));
+        self.evidence.push(format!("{what}: not searched: {why}"));
     }
 }
 
@@ -64,6 +64,7 @@ fn search(tokens: &TokenDetector, open: &Path) -> Searched {
         }
     };
     let mut seen = Vec::new();
+    let mut left = MAX_BYTES;
     for link in links {
         // The one that the list itself was read through is closed again.
         let Ok(path) = fs::read_link(link.path()) else {
@@ -83,14 +84,17 @@ fn search(tokens: &TokenDetector, open: &Path) -> Searched {
             continue;
         }
         seen.push(same);
-        match has_token(tokens, &link.path()) {
+        match has_token(tokens, &link.path(), &mut left) {
             Ok(Some(held)) => {
                 searched.found |= held;
                 let words = found(held);
                 searched.evidence.push(format!("{what}: {words}"));
             }
             Ok(None) => {
-                let why = format!("what comes after its first {} GiB", MAX_FILE >> 30);
+                let why = format!(
+                    "what comes after the first {} GiB of all open files",
+                    MAX_BYTES >> 30
+                );
                 searched.skip(&what, &why);
             }
             Err(error) => searched.skip(&what, &error.to_string()),
@@ -103,9 +107,10 @@ fn search(tokens: &TokenDetector, open: &Path) -> Searched {
     searched
 }
 
-/// Whether a token is in a file; `None` when the part that was read has none, and there is more.
-fn has_token(tokens: &TokenDetector, file: &Path) -> io::Result<Option<bool>> {
-    let mut file = File::open(file)?.take(MAX_FILE);
+/// Whether a token is in the first `left` bytes of a file; `None` when it is not, and there may be more. Takes what was
+/// read off `left`.
+fn has_token(tokens: &TokenDetector, file: &Path, left: &mut u64) -> io::Result<Option<bool>> {
+    let mut file = File::open(file)?.take(*left);
     let mut carry = Vec::new();
     let mut chunk = vec![0; CHUNK];
     loop {
@@ -114,8 +119,9 @@ fn has_token(tokens: &TokenDetector, file: &Path) -> io::Result<Option<bool>> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
+        *left = file.limit();
         if read == 0 {
-            let more = file.limit() == 0;
+            let more = *left == 0;
             return Ok((!more).then_some(false));
         }
         if tokens.finds_after(&mut carry, chunk.get(..read).unwrap_or_default()) {
@@ -162,6 +168,6 @@ mod tests {
         let tokens = TokenDetector::default();
         let searched = search(&tokens, Path::new("/nowhere"));
         assert!(searched.skipped, "{searched:?}");
-        assert!(has_token(&tokens, Path::new("/nowhere")).is_err());
+        assert!(has_token(&tokens, Path::new("/nowhere"), &mut 1).is_err());
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     names::{MANAGER, SCAN_LABEL, object_name},
-    plan::request::MAX_LEASE,
+    plan::lease::MAX_LEASE,
 };
 
 /// What an object with a scan's label is.

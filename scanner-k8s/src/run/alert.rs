@@ -26,7 +26,7 @@ pub(crate) async fn raise(
     if allowed.may("", "events", "create") == Some(false) {
         return format!("no Event: you may not create events in namespace {namespace}");
     }
-    let reason = report.failure.as_ref().map_or("", |f| f.message.as_str());
+    let reason = report.failure.as_ref().map_or("", |f| f.message.raw());
     let text = format!("container {}: {reason}", target.container);
     let mut message = visible(&text, MAX_MESSAGE);
     while message.len() > 1000 {

@@ -1,4 +1,4 @@
-//! The next strategy, once strategy `container` could not look and left nothing behind.
+//! The next strategy, once strategy `container` could not read the target and left nothing behind.
 
 use std::future::Future;
 
@@ -7,11 +7,12 @@ use scanner_core::{
     plan::Fallback,
 };
 
-use super::{fallback::with, prepare::prepare};
-use crate::{
-    api::segment::Segment,
-    plan::request::{ScanRequest, Strategy},
+use super::{
+    fallback::with,
+    prepare::prepare,
+    request::{ScanRequest, Strategy},
 };
+use crate::api::segment::Segment;
 
 /// When the next strategy is taken.
 const WHEN: &str = "If the target turns out to have no /bin/sh, or not the tools to list its files: all of the above \
@@ -26,7 +27,7 @@ fn taken(why: &str) -> String {
     )
 }
 
-/// What would be done after strategy container could not look.
+/// What would be done if strategy `container` could not read the target.
 pub(super) async fn planned(segment: &Segment, request: ScanRequest) -> Fallback {
     let next = prepare(segment.next(), request).await;
     let mut fallback = Fallback {
@@ -63,7 +64,7 @@ pub(super) fn may_go_on(report: &ScanReport) -> bool {
         && matches!(kind, Some(FailureKind::NoShell | FailureKind::NoTool))
 }
 
-/// Takes the next strategy that can be taken after the first could not look; its report covers both.
+/// Takes the next strategy that can be taken after the first could not read the target; its report covers both.
 pub(super) async fn next(
     segment: &Segment,
     mut first: ScanReport,
@@ -75,7 +76,7 @@ pub(super) async fn next(
     let why = first
         .failure
         .as_ref()
-        .map_or("", |failure| &failure.message);
+        .map_or("", |failure| failure.message.raw());
     let why = visible(why, 300);
     if fallback.is_empty() {
         return first.with_remedy(Remedy::NameProbeImage);
@@ -100,10 +101,8 @@ pub(super) async fn next(
     }
     if let (Some(error), Some(failure)) = (refused, &mut first.failure) {
         let why = cause::chain(&error);
-        failure.message = format!(
-            "{}; strategy distroless cannot be taken: {why}",
-            failure.message
-        );
+        let seen = failure.message.raw();
+        failure.message = format!("{seen}; strategy distroless cannot be taken: {why}").into();
         let remedy = error.remedy().unwrap_or(Remedy::UseImage);
         return first.with_remedy(remedy);
     }

@@ -5,8 +5,8 @@ use scanner_core::Remedy;
 use crate::{
     api::call::CallError,
     plan::{
+        lease::{MAX_LEASE, MIN_LEASE},
         preflight::MissingRights,
-        request::{MAX_LEASE, MIN_LEASE},
         resolve::ResolveError,
     },
     pod::access_planner::Refusal,
@@ -53,9 +53,6 @@ pub enum PrepareError {
     /// A name that was given cannot be one.
     #[error(transparent)]
     Name(#[from] scanner_core::target::InvalidName),
-    /// A fault of secure-scan itself.
-    #[error("no name could be made for the scan")]
-    Internal,
 }
 
 /// Kinds of [`PrepareError`], to branch on.
@@ -72,8 +69,6 @@ pub enum PrepareErrorKind {
     Unreachable,
     /// The target cannot be reached with this strategy.
     Strategy,
-    /// A fault of secure-scan itself.
-    Internal,
 }
 
 impl PrepareError {
@@ -101,7 +96,6 @@ impl PrepareError {
             Self::Resolve(_) | Self::NoSidecar(_) | Self::Probe(_) | Self::Sidecar(_) => {
                 PrepareErrorKind::Strategy
             }
-            Self::Internal => PrepareErrorKind::Internal,
         }
     }
 
@@ -127,7 +121,6 @@ impl PrepareError {
             Self::EngineName(_) => Remedy::advice("give each engine a name of its own"),
             Self::NoEngine => Remedy::advice("give the scan an engine, such as a profile"),
             Self::Name(_) => Remedy::advice("correct the name"),
-            Self::Internal => Remedy::ReportBug,
         })
     }
 }

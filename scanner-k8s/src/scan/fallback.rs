@@ -1,6 +1,6 @@
 //! The least intrusive strategy that works: what is tried after strategy `container`.
 
-use crate::plan::request::{ScanRequest, Strategy};
+use super::request::{ScanRequest, Strategy};
 
 /// Why strategy container comes first.
 pub(super) const FIRST: &str = "chosen automatically: container leaves nothing in the pod; a target without a shell \

@@ -18,13 +18,15 @@ use super::{
     fallback::{FIRST, fallback},
     prepared::PreparedScan,
     registry,
+    request::ScanRequest,
 };
 use crate::{
     api::{client::OperatorClient, segment::Segment},
     names::object_name,
     plan::{
-        gate_facts, manifest, preflight,
-        request::{MAX_LEASE, MIN_LEASE, ScanRequest},
+        gate_facts,
+        lease::{MAX_LEASE, MIN_LEASE},
+        manifest, preflight,
         resolve::resolve,
         scan_id::scan_id,
     },
@@ -53,7 +55,7 @@ pub(super) async fn prepare(
     check(&request)?;
     let operator = segment.operator().clone();
     let fallback = fallback(&request);
-    let scan_id = scan_id().map_err(|_| PrepareError::Internal)?;
+    let scan_id = scan_id();
     let name = object_name(&scan_id);
     let (target, pod) = target_of(&operator, &request, &name).await?;
     let strategy = request.strategy.clone();
@@ -99,6 +101,7 @@ pub(super) async fn prepare(
     for control in &request.controls {
         started.controls.push(Box::new(Arc::clone(control)));
     }
+    apart(&started.controls)?;
     started.controls.sort_by_key(SecurityControl::phase);
     plan.controls = started.controls.iter().map(SecurityControl::plan).collect();
     let required = required(&request, &started.controls)?;
@@ -189,6 +192,16 @@ fn check(request: &ScanRequest) -> Result<(), PrepareError> {
     if let Some(id) = ids.iter().find(|id| SHIPPED_CONTROLS.contains(id)) {
         return Err(PrepareError::ControlId((*id).to_owned()));
     }
+    ids.sort_unstable();
+    match ids.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(PrepareError::ControlId(pair[0].to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// No two controls have one identifier, so that none poses as another.
+fn apart(controls: &[Box<dyn SecurityControl>]) -> Result<(), PrepareError> {
+    let mut ids: Vec<&str> = controls.iter().map(SecurityControl::id).collect();
     ids.sort_unstable();
     match ids.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(PrepareError::ControlId(pair[0].to_owned())),

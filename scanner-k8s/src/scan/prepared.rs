@@ -14,12 +14,10 @@ use scanner_core::{
     report::{ApiCalls, AuditSummary},
 };
 
+use super::request::{ScanRequest, Strategy};
 use crate::{
     api::segment::Segment,
-    plan::{
-        preflight::Allowed,
-        request::{ScanRequest, Strategy},
-    },
+    plan::preflight::Allowed,
     run::{alert, logged::LoggedScan, scope::ScanScope},
     strategies::approach::Started,
 };

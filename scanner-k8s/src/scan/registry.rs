@@ -3,12 +3,12 @@
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::Target;
 
-use super::error::PrepareError;
+use super::{error::PrepareError, request::Strategy};
 use crate::{
     api::client::OperatorClient,
-    plan::{request::Strategy, resolve::ResolveError},
+    plan::resolve::ResolveError,
     strategies::{
-        approach::{Approach, Foreign},
+        approach::{Approach, Brought, Foreign},
         attached::AttachedApproach,
         container::ContainerApproach,
         distroless::DistrolessApproach,
@@ -40,5 +40,6 @@ pub(super) async fn approach(
             Box::new(DistrolessApproach::new(operator, target, pod, image).await?)
         }
         (Strategy::Custom(strategy), Some(_)) => Box::new(Foreign(strategy)),
+        (Strategy::Approach(make), Some(_)) => Box::new(Brought(make())),
     })
 }

@@ -124,7 +124,8 @@ pub trait Approach: Send + Sync {
         Vec::new()
     }
 
-    /// The controls and the strategy of one scan. Called once; writes nothing.
+    /// The controls and the strategy of one scan. Called once; writes nothing. Of an approach of another crate these are
+    /// controls beside the shipped ones, which surround every scan.
     fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started;
 }
 
@@ -180,5 +181,46 @@ impl Approach for Foreign {
 
     fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started {
         Started::new(controls::all(scope), Box::new(self.0))
+    }
+}
+
+/// An approach of another crate: the shipped controls surround it too.
+pub(crate) struct Brought(pub(crate) Box<dyn Approach>);
+
+impl Approach for Brought {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        self.0.needs()
+    }
+
+    fn objects(&self, scope: &PlanScope<'_>) -> Vec<PlannedObject> {
+        self.0.objects(scope)
+    }
+
+    fn rules(&self, scope: &PlanScope<'_>) -> Vec<PlannedRule> {
+        self.0.rules(scope)
+    }
+
+    fn commands(&self, scope: &PlanScope<'_>) -> Vec<PlannedCommand> {
+        self.0.commands(scope)
+    }
+
+    fn limits(&self, scope: &PlanScope<'_>, commands: &[PlannedCommand]) -> Vec<PlannedRule> {
+        self.0.limits(scope, commands)
+    }
+
+    fn differences(&self) -> Vec<String> {
+        self.0.differences()
+    }
+
+    fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started {
+        let mut started = self.0.start(scope);
+        let mut controls = controls::all(scope);
+        controls.append(&mut started.controls);
+        started.controls = controls;
+        started
     }
 }

@@ -169,7 +169,7 @@ pub(super) fn findings(drift: Differences) -> Findings {
         &drift.unseen,
         (
             "a change in what cannot be read is not found",
-            "for files of the image: --as-root; of a container that is not root, what its user cannot read stays unseen",
+            "files of the image can be read as root; in a container that does not run as root, what its user cannot read stays unseen",
         ),
     ));
     for result in &mut results {

@@ -90,7 +90,7 @@ pub fn compare(image: &Inventory, running: &Inventory) -> Findings {
                     drift.removed(file);
                 }
             }
-            // What a side could not look at shows nothing; that it is partial is reported already.
+            // What a side could not read proves nothing; that it is partial is reported already.
             ([], _) | (_, []) => {}
             ([was], [is]) => drift.changed(was, is),
             // Names that differ only in bytes that cannot be shown: compared as a whole.

@@ -64,7 +64,7 @@ pub(super) struct RawOverride {
     /// Its severity here.
     #[serde(default)]
     pub(super) severity: Option<Severity>,
-    /// Why it is not looked at here; the report shows the reason.
+    /// Why it is disabled here; the report shows the reason.
     #[serde(default)]
     pub(super) disable: Option<String>,
 }
@@ -73,7 +73,7 @@ pub(super) struct RawOverride {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Scope {
-    /// Everything was looked at: with parts missing the check is an error.
+    /// Everything was read: with parts missing the check is an error.
     #[default]
     Full,
     /// What the agent could reach; the report says that a part was not.

@@ -15,9 +15,7 @@ impl Outcome {
         match self {
             Self::NoNewFindings => "no new findings",
             Self::NewFindings => "new findings",
-            Self::SeesLess => {
-                "no new finding was seen, but the new report sees less than the old one"
-            }
+            Self::SeesLess => "no new findings, but the new report covers less than the old one",
         }
     }
 }
@@ -43,8 +41,10 @@ impl Change {
 
     const fn is(&self) -> &'static str {
         match self.new {
-            Some(CheckStatus::Pass) if self.sees_less => "passed, with less in reach",
-            Some(CheckStatus::NotApplicable) if self.sees_less && !self.waived => "not looked at",
+            Some(CheckStatus::Pass) if self.sees_less => "passed, but covers less",
+            Some(CheckStatus::NotApplicable) if self.sees_less && !self.waived => {
+                "no longer checked"
+            }
             status => word(status, self.waived),
         }
     }
@@ -53,7 +53,7 @@ impl Change {
 const fn word(status: Option<CheckStatus>, waived: bool) -> &'static str {
     match status {
         Some(CheckStatus::Fail) if waived => "failed and waived",
-        Some(CheckStatus::NotApplicable) if waived => "waived, and not looked at",
+        Some(CheckStatus::NotApplicable) if waived => "waived and skipped",
         None => "absent",
         Some(CheckStatus::Pass) => "passed",
         Some(CheckStatus::Fail) => "failed",

@@ -1,4 +1,4 @@
-//! Sections of how the scan was done: what it looked at, gates, controls, and what it took.
+//! Sections of how the scan was done: what it scanned, gates, controls, and what it took.
 
 use maud::{Markup, html};
 
@@ -79,7 +79,7 @@ pub(super) fn controls(view: &View<'_>) -> Markup {
     }
 }
 
-/// What was looked at after the scan.
+/// What was verified after the scan.
 pub(super) fn post_scan(view: &View<'_>) -> Markup {
     html! {
         @if let Some(audit) = view.post_scan {

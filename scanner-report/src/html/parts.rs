@@ -78,9 +78,9 @@ pub(super) fn alerts(view: &View<'_>) -> Markup {
         @for alert in view.alerts {
             div.card.problem {
                 h3 { "Security alert " code { (visible(&alert.id, 80)) } }
-                p { (visible(&alert.message, 2000)) }
+                p { (alert.message.escaped(2000)) }
                 @if !alert.evidence.is_empty() {
-                    ul.evidence { @for item in &alert.evidence { li { (visible(item, 400)) } } }
+                    ul.evidence { @for item in &alert.evidence { li { (item.escaped(400)) } } }
                 }
             }
         }
@@ -162,7 +162,7 @@ fn finding(view: &View<'_>, result: &CheckResult) -> Markup {
                 p.soft { "References: " (list(&result.references)) }
             }
             @if !result.tags.is_empty() { p.soft { "Tags: " (list(&result.tags)) } }
-            @for limit in &result.limits { p.soft { "Not all was seen: " (visible(limit, 400)) } }
+            @for limit in &result.limits { p.soft { "Not checked completely: " (visible(limit, 400)) } }
         }
     }
 }
@@ -186,7 +186,7 @@ pub(super) fn waived(view: &View<'_>) -> Markup {
                 p.soft { code { (visible(&view.check_id(result), 200)) } }
                 @if let Some(waiver) = &result.waiver {
                     p {
-                        b { (if waiver.skipped { "Not looked at" } else { "Failed" }) }
+                        b { (if waiver.skipped { "Skipped" } else { "Failed" }) }
                         ", waived until " (visible(&waiver.expires, 20)) ": " (visible(&waiver.justification, 500))
                     }
                 }
@@ -232,13 +232,13 @@ pub(super) fn unchecked(view: &View<'_>) -> Markup {
 
 pub(super) fn coverage(view: &View<'_>) -> Markup {
     let gaps = view.gaps();
-    let unproven = view.agent.is_some_and(|agent| !agent.digests);
+    let unproven = view.without_checksums().is_some();
     html! {
         @if !gaps.is_empty() || unproven {
             h2 { "Coverage gaps" }
             div.card {
                 @if unproven {
-                    p { "The target has no working cksum: the answer was proven by its length alone." }
+                    p { "The answer of the agent has no checksums: it was verified by its length alone." }
                 }
                 dl {
                     @for (section, gap) in &gaps {

@@ -1,4 +1,4 @@
-//! No form claims more than was looked at: tags, inputs, waivers, partial sections, and what did nothing.
+//! No form claims more than was checked: tags, inputs, waivers, partial sections, and what did nothing.
 
 use serde_json::Value;
 
@@ -16,14 +16,14 @@ fn narrowed() -> ScanReport {
     report
 }
 
-/// One check passed, and a waiver keeps one from being looked at.
+/// One check passed, and a waiver skips one.
 fn unseen() -> ScanReport {
     let mut report = passed();
     let results = &mut report.findings[0].results;
     let mut skipped = results[0].clone();
     skipped.id = "not-seen".into();
     skipped.status = CheckStatus::NotApplicable;
-    skipped.message = "not looked at: a waiver says run: false".into();
+    skipped.message = "skipped: a waiver says run: false".into();
     skipped.waiver = Some(Waiver::new("accepted by Jo", "2099-01-31").skipping());
     results.push(skipped);
     report
@@ -52,7 +52,10 @@ fn every_form_shows_tags_and_inputs() {
     ] {
         assert!(claims_all(&made(&passed(), format)), "{format}");
         let text = made(&narrowed(), format);
-        assert!(text.contains("every selected check"), "{format}: {text}");
+        assert!(
+            text.contains("every selected applicable check"),
+            "{format}: {text}"
+        );
     }
 }
 
@@ -108,7 +111,7 @@ fn only_a_scan_of_all_is_complete() {
 }
 
 #[test]
-fn a_check_that_is_waived_from_being_looked_at_is_shown_with_its_reason_and_end() {
+fn a_check_that_a_waiver_skips_is_shown_with_its_reason_and_end() {
     let report = unseen();
     for format in ALL.iter().copied().filter(|f| *f != Format::CycloneDx) {
         let text = made(&report, format);
@@ -116,9 +119,9 @@ fn a_check_that_is_waived_from_being_looked_at_is_shown_with_its_reason_and_end(
             assert!(text.contains(part), "{format} without {part}: {text}");
         }
         assert!(!claims_all(&text), "{format}: {text}");
-        let looked = text.to_lowercase().contains("not looked at");
-        assert!(looked || format == Format::InToto, "{format}: {text}");
-        assert!(!text.contains("not applicable not looked"), "{format}");
+        let skipped = text.to_lowercase().contains("skipped");
+        assert!(skipped || format == Format::InToto, "{format}: {text}");
+        assert!(!text.contains("not applicable skipped"), "{format}");
     }
     let predicate = json(&report, Format::InToto)["predicate"].clone();
     let checks = &predicate["checks"];

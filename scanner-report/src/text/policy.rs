@@ -66,7 +66,7 @@ pub(super) fn waived(out: &mut String, view: &View<'_>, findings: &Findings, sty
     for (result, waiver) in waived {
         let what = match result.status {
             CheckStatus::Fail => "failed",
-            _ => "not looked at",
+            _ => "skipped",
         };
         let line = format!(
             "WAIVED {}: {}, {what}; until {}: {}",

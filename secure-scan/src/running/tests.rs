@@ -84,7 +84,7 @@ async fn a_stop_within_a_time_says_what_would_be_left() {
     // It goes on releasing, and the report has the first reason.
     stop.now("another");
     let report = report.await;
-    assert_eq!(report.failure.unwrap().message, "SIGTERM");
+    assert_eq!(report.failure.unwrap().message.raw(), "SIGTERM");
     let again = stop.within(Duration::ZERO, "x").await;
     assert_eq!(again, Ok(()));
 }

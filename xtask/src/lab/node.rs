@@ -73,7 +73,7 @@ fn network() -> Result<()> {
         let status = Command::new(words.next().unwrap_or_default())
             .args(words)
             .status();
-        // The default route only stops some programs from complaining.
+        // The default route only keeps some programs from reporting an error.
         let needed = !line.contains("route");
         ensure!(
             !needed || status.is_ok_and(|s| s.success()),

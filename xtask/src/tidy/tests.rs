@@ -107,6 +107,10 @@ fn a_file_over_400_lines_is_reported_without_its_tests() {
     Tree::new()
         .with(path, &lines(401))
         .finds(&["low/src/lib.rs:400: the file has 401 lines outside tests, more than 400"]);
+    let script = "low/src/agent.sh";
+    Tree::new()
+        .with(script, &"# x\n".repeat(401))
+        .finds(&["low/src/agent.sh:400: the file has 401 lines outside tests, more than 400"]);
     let tests = format!(
         "{}#[cfg(test)]\nmod tests {{\n{}}}\n",
         lines(400),

@@ -7,7 +7,7 @@ impl View<'_> {
     /// Security alerts, one line each. Not yet safe to show.
     pub fn alert_lines(&self) -> Vec<String> {
         let line = |alert: &crate::SecurityAlert| {
-            format!("security alert {}: {}", alert.id, alert.message)
+            format!("security alert {}: {}", alert.id, alert.message.raw())
         };
         self.alerts.iter().map(line).collect()
     }
@@ -35,7 +35,7 @@ impl View<'_> {
         if let Some(failure) = self.failure {
             let hint = failure.hint.as_ref();
             let hint = hint.map_or_else(String::new, |hint| format!(" (hint: {hint})"));
-            faults.push(format!("{}{hint}", failure.message));
+            faults.push(format!("{}{hint}", failure.message.raw()));
         }
         for control in self.controls {
             if let ControlStage::Failed { reason } = &control.release_verified {

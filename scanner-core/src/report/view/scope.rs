@@ -35,7 +35,7 @@ impl View<'_> {
         .collect()
     }
 
-    /// Checks that a waiver keeps from being looked at, in the order of [`View::sorted`].
+    /// Checks that a waiver skips (`run: false`), in the order of [`View::sorted`].
     pub fn unseen(&self) -> impl Iterator<Item = &CheckResult> {
         self.sorted().into_iter().filter(|r| r.is_unseen())
     }
@@ -46,7 +46,7 @@ impl View<'_> {
             .filter(|r| !r.is_unseen())
     }
 
-    /// What the scan amounts to, in one line: that of the verdict, and not more than was looked at.
+    /// What the scan amounts to, in one line: that of the verdict, and no more than was checked.
     pub fn sentence(&self) -> String {
         let looked = matches!(
             self.verdict,
@@ -67,19 +67,19 @@ impl View<'_> {
             return self.verdict.sentence().to_owned();
         }
         let which = match (selected, unseen) {
-            (true, 0) => "every selected check that applies",
-            (true, _) => "every other selected check that applies",
-            (false, _) => "every other check that applies",
+            (true, 0) => "every selected applicable check",
+            (true, _) => "every other selected applicable check",
+            (false, _) => "every other applicable check",
         };
         let waived = match unseen {
             0 => String::new(),
-            count => format!("; waived and not looked at: {count}"),
+            count => format!("; waived and skipped: {count}"),
         };
-        format!("passed: {which} was looked at, and none failed at the threshold{waived}")
+        format!("passed: {which} ran, and none failed at the threshold{waived}")
     }
 
-    /// Whether the scan was done, nothing was refused, no check that was to look could not, and
-    /// cleanup was proven.
+    /// Whether the scan was done, nothing was refused, no check was left undone, and
+    /// cleanup was verified.
     pub fn done(&self) -> bool {
         matches!(self.verdict, Verdict::Passed | Verdict::Findings)
             && self.count(CheckStatus::Error) == 0

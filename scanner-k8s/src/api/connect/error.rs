@@ -1,5 +1,7 @@
 //! Why a cluster is not used.
 
+use scanner_core::Remedy;
+
 /// Why a cluster is not used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -85,5 +87,26 @@ impl ConnectError {
                 ConnectErrorKind::Unusable
             }
         }
+    }
+
+    /// What to do next.
+    pub fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::NoContext(..) => Remedy::NameContext,
+            Self::InCluster(_) => Remedy::advice("run it in a pod, or name a kubeconfig"),
+            Self::PlainHttp(_) => Remedy::advice("use an https:// server in the kubeconfig"),
+            Self::SkipsVerification(_) => {
+                Remedy::advice("remove insecure-skip-tls-verify and set certificate-authority-data")
+            }
+            Self::NoAuthority(_) => Remedy::TrustSystemRoots,
+            Self::Kubeconfig(_) | Self::UnusableAuthority { .. } | Self::Client(_) => {
+                Remedy::NameKubeconfig
+            }
+            Self::NoCryptoProvider => {
+                Remedy::advice("turn on the cargo feature ring or aws-lc-rs, or install a provider")
+            }
+            Self::NoRuntime => Remedy::advice("call it within a tokio runtime"),
+            Self::UserAgent(_) => Remedy::advice("choose a name of visible ASCII characters"),
+        })
     }
 }

@@ -95,7 +95,7 @@ pub(super) async fn running(scope: &ScanScope, added: Pod) -> Result<(), Strateg
         .await
         .map_err(|error| {
             let kind = error.failure_kind();
-            StrategyError::new(kind, "cannot see whether the probe runs").with_source(error)
+            StrategyError::new(kind, "cannot verify that the probe runs").with_source(error)
         })?;
     let (reason, remedy) = match seen {
         Some(Ok(())) => return Ok(()),
@@ -152,7 +152,9 @@ impl SecurityControl for ProbeEnds {
     }
 
     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
-        Ok(Evidence::of("seen to have ended after the scan"))
+        Ok(Evidence::of(
+            "that the probe ended is verified after the scan",
+        ))
     }
 
     async fn verify_release(&self, _: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
@@ -174,7 +176,7 @@ impl SecurityControl for ProbeEnds {
                 ),
             ])),
             End::Stuck(reason, message) => Err(ControlError::new(format!(
-                "ephemeral container {name} never started and the node goes on trying: {}",
+                "ephemeral container {name} never started, and the node keeps trying: {}",
                 visible(&format!("{reason}: {message}"), 300)
             ))
             .with_remedy(Remedy::advice(
@@ -182,7 +184,7 @@ impl SecurityControl for ProbeEnds {
             ))
             .into()),
             End::NotSeen => Err(ControlError::new(format!(
-                "ephemeral container {name} was not seen to end within {} s",
+                "ephemeral container {name} was not verified to have ended within {} s",
                 END.as_secs()
             ))
             .into()),

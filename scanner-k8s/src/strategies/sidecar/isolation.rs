@@ -50,9 +50,9 @@ impl SecurityControl for Isolation {
 
     fn plan(&self) -> PlannedControl {
         let fallback = if self.required {
-            "not shown to be enforced: the scan stops, and nothing of the target has run"
+            "if the isolation is not verified, the scan stops before anything of the target runs"
         } else {
-            "not shown to be enforced: the report says so, and the scan goes on"
+            "if the isolation is not verified, the report says so, and the scan goes on"
         };
         PlannedControl::new(self.id(), "No network for what the scan starts").planning("a NetworkPolicy denies all ingress and egress, before the pod exists").planning("a canary in the pod, before anything else of it runs: no address may answer; one must \
                  while a second policy allows egress; and none again after that is deleted"

@@ -10,12 +10,10 @@ use scanner_core::{
     target::TargetRequest,
 };
 
-use crate::plan::sidecar_options::SidecarOptions;
+use crate::{plan::sidecar_options::SidecarOptions, strategies::approach::Approach};
 
-/// Shortest lease in seconds: a scan that proves its cleanup takes longer than 10 s.
-pub const MIN_LEASE: u32 = 30;
-/// Longest lease in seconds.
-pub const MAX_LEASE: u32 = 3600;
+/// Makes an approach for each scan.
+pub type MakeApproach = Arc<dyn Fn() -> Box<dyn Approach> + Send + Sync>;
 
 /// How the target is reached.
 #[derive(Clone)]
@@ -38,6 +36,8 @@ pub enum Strategy {
     Sidecar(SidecarOptions),
     /// A strategy of a third party that needs nothing of the cluster but the target's name.
     Custom(Arc<dyn ScanStrategy>),
+    /// An approach of a third party, which brings controls of its own or needs a client of the cluster.
+    Approach(MakeApproach),
     /// The least intrusive one that works: `Container`, which leaves nothing in the pod, and where
     /// the target turns out to have no shell, `Distroless`.
     Auto {
@@ -56,6 +56,7 @@ impl fmt::Debug for Strategy {
             Self::Attached { image } => f.debug_tuple("Attached").field(image).finish(),
             Self::Sidecar(options) => f.debug_tuple("Sidecar").field(options).finish(),
             Self::Custom(strategy) => f.debug_tuple("Custom").field(&strategy.name()).finish(),
+            Self::Approach(make) => f.debug_tuple("Approach").field(&make().name()).finish(),
             Self::Auto { image, then } => {
                 let names: Vec<&str> = then.iter().map(ScanStrategy::name).collect();
                 f.debug_tuple("Auto").field(image).field(&names).finish()
@@ -80,7 +81,8 @@ pub struct ScanRequest {
     pub host: Arc<dyn EngineHost>,
     /// The day of the scan, in UTC.
     pub evaluation: Evaluation,
-    /// Seconds after which the cluster itself removes everything, [`MIN_LEASE`] to [`MAX_LEASE`].
+    /// Seconds after which the cluster itself removes everything, [`MIN_LEASE`](crate::plan::lease::MIN_LEASE) to
+    /// [`MAX_LEASE`](crate::plan::lease::MAX_LEASE).
     pub lease_seconds: u32,
     /// Digest (`sha256:...`) that the node must run; the scan aborts before it touches another.
     pub expected_digest: Option<String>,

@@ -1,0 +1,100 @@
+# The state that stat gives in the format $1, and the path, for paths whose names have a newline.
+odd_entries=$escaping$naming'
+format=$1
+shift
+for path; do
+  name "$path"
+  printf "%s %s\n" "$(stat -c "$format" "$path")" "$name"
+done'
+
+# mode (hex), uid, gid, size, path
+section_files() {
+  need find stat tr wc || return
+  exec 3>&1
+  lost=$( { named; search 2>&1 >&3 3>&-; } | wc -l)
+  lost=$((lost))
+  why=
+  digests 2>/dev/null || why='the target has no sha256sum'
+  [ "$lost" = 0 ] || echo '!gap not_readable'
+  [ -z "$why" ] || echo '!gap unsupported/digest'
+  case $lost$why in
+    0) echo '!ok' ;;
+    0*) echo "!partial 0 $why" ;;
+    *) echo "!partial $lost not readable by this user${why:+; $why}" ;;
+  esac
+}
+
+# Arguments end with a test for what is not wanted. No `-exec +` may be within parentheses: busybox
+# forgets to run it.
+entries() {
+  find "$@" -o -path "*$newline*" -exec sh -c "$odd_entries" sh '%f %u %g %s' {} + -o -exec stat -c '%f %u %g %s %n' {} +
+}
+
+# Whether something is mounted below $1 on the way to $2, which a walk of $1 then does not see. Both are
+# as in /proc/self/mounts; where that cannot be read, walking twice is better than not at all.
+crossed() {
+  [ -r /proc/self/mounts ] || return 0
+  while read -r source target rest; do
+    case $target/ in
+      "$1"/) ;;
+      "$1"/*) case $2/ in "$target"/*) return 0 ;; esac ;;
+    esac
+  done </proc/self/mounts
+  return 1
+}
+
+# Whether digests can be taken here.
+sha256() {
+  has sed && [ "$(printf '' | sha256sum 2>/dev/null)" = \
+    'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  -' ]
+}
+
+# For paths one by one: a path and where the link leads, or a digest and its path.
+inside=$escaping$naming'
+for path; do
+  name "$path"
+  if [ -h "$path" ]; then
+    # Without a mark after it a shell would cut newlines at its end.
+    to=$(readlink "$path" && echo x) || continue
+    to=${to%"${newline}x"}
+    case $to in
+      *"$newline"*) escape "$to"; printf "%s\n~%s\n" "$name" "$escaped" ;;
+      *) printf "%s\n>%s\n" "$name" "$to" ;;
+    esac
+  elif [ -f "$path" ] && [ "$(stat -c %s "$path")" -le "$largest" ]; then
+    sum=$(sha256sum <"$path") && printf "=%s %s\n" "${sum%% *}" "$name"
+  fi
+done'
+
+# The same for many; a name with a newline, a carriage return or a backslash, which sha256sum changes, goes
+# by itself.
+sums() {
+  find "$@" -o -type l -exec sh -c "$inside" sh {} + \
+    -o -type f -path "*[\\\\$newline$return]*" -exec sh -c "$inside" sh {} + \
+    -o -type f -size "-$((largest / 512 + 1))" -exec sha256sum {} + |
+    sed 's/^\([0-9a-f]\{64\}\)  /=\1 /'
+}
+
+# Files of /proc and /sys are made as they are read: there is nothing to compare.
+named_sums() {
+  for path; do
+    case $path in /proc/*|/sys/*) ;; *) sh -c "$inside" sh "$path" ;; esac
+  done
+}
+
+# Looks at paths by name. Standard output counts what could not be looked at, 3 has the entries.
+look() {
+  for path; do
+    if [ -e "$path" ] || [ -h "$path" ]; then
+      name "$path"
+      { state=$(stat -c '%f %u %g %s' "$path") && printf '%s %s\n' "$state" "$name" >&3; } 2>/dev/null ||
+        echo lost
+    elif absent "$path"; then
+      name "$path"
+      printf -- '- %s\n' "$name" >&3
+    else
+      echo lost
+    fi
+  done
+}
+

@@ -1,0 +1,189 @@
+section_identity() {
+  [ -r "/proc/$$/status" ] || { echo '!missing /proc cannot be read'; return; }
+  while IFS= read -r line; do
+    case $line in Uid:*|Gid:*|Groups:*|CapEff:*|CapBnd:*|NoNewPrivs:*|Seccomp:*)
+      printf '%s\n' "/proc/$$/status:$line" ;;
+    esac
+  done <"/proc/$$/status"
+  echo '!ok'
+}
+
+section_users() {
+  readable /etc/passwd || return
+  while IFS=: read -r name pass uid gid gecos home shell || [ -n "$name" ]; do
+    case $pass in '') pass=empty ;; x) pass=shadowed ;; '!'*|'*'*) pass=locked ;; *) pass=hashed ;; esac
+    printf '%s:%s:%s:%s:%s:%s\n' "$pass" "$uid" "$gid" "$name" "$home" "$shell"
+  done </etc/passwd
+  echo '!ok'
+}
+
+section_groups() {
+  readable /etc/group || return
+  while IFS=: read -r name pass gid members || [ -n "$name" ]; do
+    printf '%s:%s:%s\n' "$gid" "$name" "$members"
+  done </etc/group
+  echo '!ok'
+}
+
+# States only: a hash never leaves the target.
+section_shadow() {
+  readable /etc/shadow || return
+  while IFS=: read -r name pass rest || [ -n "$name" ]; do
+    kind=
+    case $pass in
+      '') pass=empty ;;
+      '!'*|'*'*) pass=locked ;;
+      '$'*'$'*) kind=${pass#?}; kind=${kind%%'$'*}; pass=hashed ;;
+      *) kind=des; pass=hashed ;;
+    esac
+    printf '%s:%s:%s\n' "$pass" "$kind" "$name"
+  done </etc/shadow
+  echo '!ok'
+}
+
+section_processes() {
+  need grep || return
+  echo "self $$"
+  status_lines 'Name|Pid|PPid|Uid|Gid|CapEff|CapBnd|NoNewPrivs|Seccomp' /proc/1/status >/dev/null ||
+    { echo '!missing /proc cannot be read'; return; }
+  grep -E '^(Name|Pid|PPid|Uid|Gid|CapEff|CapBnd|NoNewPrivs|Seccomp):' /dev/null /proc/[0-9]*/status 2>/dev/null
+  echo '!ok'
+}
+
+section_listeners() {
+  [ -r /proc/net/tcp ] || { echo '!missing /proc/net/tcp cannot be read'; return; }
+  for protocol in tcp tcp6 udp udp6; do
+    [ -r "/proc/net/$protocol" ] || continue
+    while IFS= read -r line; do
+      # The kernel lists what listens before every connection.
+      case $protocol$line in tcp*:*:*' '*:*' 0A '*|*sl*|udp*) ;; *) break ;; esac
+      printf '%s\n' "/proc/net/$protocol:$line"
+    done <"/proc/net/$protocol"
+  done
+  echo '!ok'
+}
+
+section_connections() {
+  need grep || return
+  [ -r /proc/net/tcp ] || { echo '!missing /proc/net/tcp cannot be read'; return; }
+  grep . /dev/null /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 2>/dev/null
+  echo '!ok'
+}
+
+section_mounts() {
+  [ -r /proc/self/mounts ] || { echo '!missing /proc/self/mounts cannot be read'; return; }
+  while IFS= read -r line; do printf '%s\n' "$line"; done </proc/self/mounts
+  echo '!ok'
+}
+
+# Name, length and shape; a value never leaves the target.
+section_env() {
+  need tr || return
+  [ -r "/proc/$$/environ" ] || { echo '!missing /proc/self/environ cannot be read'; return; }
+  tr '\000\n' '\n\001' <"/proc/$$/environ" | while IFS= read -r line || [ -n "$line" ]; do
+    case $line in *=*) ;; *) continue ;; esac
+    value=${line#*=}
+    case $value in
+      '') shape=empty ;;
+      *'-----BEGIN '*'PRIVATE KEY'*) shape=private_key ;;
+      AKIA????????????????|ASIA????????????????) shape=aws_key ;;
+      eyJ*.eyJ*.*) shape=jwt ;;
+      ghp_*|gho_*|ghs_*|ghu_*|github_pat_*) shape=github_token ;;
+      xox[abprs]-*) shape=slack_token ;;
+      *://*:*@*) shape=url_credentials ;;
+      *) shape=plain ;;
+    esac
+    printf '%s %s %s\n' "${#value}" "$shape" "${line%%=*}"
+  done
+  echo '!ok'
+}
+
+section_commands() {
+  directories="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$own_path"
+  for name in $commands; do
+    rest=$directories:
+    while [ -n "$rest" ]; do
+      place=${rest%%:*}
+      rest=${rest#*:}
+      case $place in /*) ;; *) continue ;; esac
+      if [ -f "$place/$name" ] && [ -x "$place/$name" ]; then
+        printf '%s %s\n' "$name" "$place/$name"
+        break
+      fi
+    done
+  done
+  echo '!ok'
+}
+
+section_packages() {
+  need grep || return
+  known=no
+  for database in /var/lib/dpkg/status /var/lib/dpkg/status.d/*; do
+    [ -f "$database" ] || continue
+    [ -r "$database" ] || { echo "!missing the dpkg database cannot be read by this user"; return; }
+    known=yes
+    echo '@dpkg'
+    grep -E '^(Package|Status|Version|Architecture):' "$database"
+  done
+  for database in /lib/apk/db/installed /usr/lib/apk/db/installed; do
+    [ -f "$database" ] || continue
+    [ -r "$database" ] || { echo "!missing the apk database cannot be read by this user"; return; }
+    [ "$known" = apk ] && continue
+    known=apk
+    echo '@apk'
+    grep -E '^[PVA]:' "$database"
+  done
+  if rpm_database; then
+    echo '!missing the collector cannot read an rpm database; strategy distroless can'
+  elif [ "$known" = no ]; then
+    echo '!missing there is no dpkg or apk database'
+  else
+    echo '!ok'
+  fi
+}
+
+# Whether there is one, or nobody can know: a directory alone comes with the tool, as in Debian.
+rpm_database() {
+  for dir in /var/lib/rpm /usr/lib/sysimage/rpm; do
+    [ -d "$dir" ] || continue
+    [ -r "$dir" ] && [ -x "$dir" ] || return 0
+    for file in "$dir"/*; do
+      case ${file##*/} in _*|rpmdb.sqlite-*) continue ;; esac
+      if [ -e "$file" ] || [ -h "$file" ]; then return 0; fi
+    done
+  done
+  return 1
+}
+
+section_language_packages() {
+  echo '!missing the collector cannot list packages of languages; strategies distroless and sidecar can'
+}
+
+section_os() {
+  for file in /etc/os-release /usr/lib/os-release; do
+    [ -r "$file" ] || continue
+    while IFS= read -r line || [ -n "$line" ]; do
+      case $line in ID=*|VERSION_ID=*|PRETTY_NAME=*) printf '%s\n' "$line" ;; esac
+    done <"$file"
+    echo '!ok'
+    return
+  done
+  echo '!missing there is no os-release that this user can read'
+}
+
+section_kernel() {
+  release= label=
+  read -r release 2>/dev/null </proc/sys/kernel/osrelease ||
+    { echo '!missing /proc/sys cannot be read'; return; }
+  { read -r label </proc/self/attr/current; } 2>/dev/null
+  printf 'release %s\nlabel %s\n' "$release" "$label"
+  # Some shells take everything for writable by root, a read-only mount included.
+  writable=no
+  [ -w /proc/sys/kernel/core_pattern ] && writable=yes
+  while read -r source target type options rest; do
+    case "$target ,$options," in '/proc/sys '*,ro,*) writable=no ;; esac
+  done </proc/self/mounts
+  echo "writable $writable"
+  echo '!ok'
+}
+

@@ -1,0 +1,87 @@
+# The collector: answers one inventory request with what a POSIX shell and its usual tools can see.
+# Sent over standard input to `sh -s`, after a prologue that sets nonce, sections, commands, changes
+# and watched, and the functions search and named. Writes nothing in the target. Speaks the protocol of `inventory::wire`.
+LC_ALL=C
+export LC_ALL
+own_path=$PATH
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH
+export PATH
+umask 077
+ulimit -t 120 2>/dev/null
+ulimit -c 0 2>/dev/null
+newline='
+'
+return=$(printf '\r')
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# What is deepest above $1 is no directory, or can be searched: so a missing $1 is really missing.
+absent() {
+  up=${1%/*}
+  while [ -n "$up" ] && [ ! -e "$up" ]; do up=${up%/*}; done
+  [ ! -d "${up:-/}" ] || [ -x "${up:-/}" ]
+}
+
+# Whether file $1 can be read; ends the section when it cannot, or when there is none.
+readable() {
+  [ -r "$1" ] && return 0
+  if [ ! -e "$1" ] && absent "$1"; then echo '!ok'; else echo "!missing $1 cannot be read by this user"; fi
+  return 1
+}
+
+# Whether a tool gives the answer that is known: a busybox may have the name of an applet without the
+# applet, and an intruder's tool may lie. One that lies with care cannot be detected from here.
+works() {
+  [ -r "/proc/$$/status" ] || return 0
+  case $1 in
+    find) [ "$(find "/proc/$$/status" /dev/null -type f 2>/dev/null)" = "/proc/$$/status" ] ;;
+    stat) [ "$(stat -c '%f %n' "/proc/$$/status" 2>/dev/null)" = "8124 /proc/$$/status" ] ;;
+    grep) [ "$(status_lines 'Tgid|Pid' "/proc/$$/status" | tr -d '\t')" = \
+      "/proc/$$/status:Tgid:$$$newline/proc/$$/status:Pid:$$" ] ;;
+    tr) [ "$(printf 'a\nb' | tr '\nb' '\001y')" = "$(printf 'a\001y')" ] ;;
+    wc) [ "$(($(printf 'a\nb\n' | wc -l)))" = 2 ] ;;
+  esac
+}
+
+need() {
+  for tool; do
+    has "$tool" || { echo "!missing the target has no $tool"; return 1; }
+    works "$tool" || { echo "!missing the target's $tool does not do what it must"; return 1; }
+  done
+}
+
+status_lines() { grep -E "^($1):" /dev/null "$2" 2>/dev/null; }
+
+# Sets escaped to $1 as the protocol writes what has a newline in it: a backslash is doubled, a newline is
+# \x0a. Kept as text, since what find runs needs it too.
+escaping='
+newline="
+"
+escape() {
+  escaped= rest=$1
+  while :; do
+    case $rest in
+      *[\\"$newline"]*) ;;
+      *) escaped=$escaped$rest; return ;;
+    esac
+    part=${rest%%[\\"$newline"]*}
+    rest=${rest#"$part"}
+    case $rest in
+      \\*) escaped=$escaped$part"\\\\" ;;
+      *) escaped=$escaped$part"\\x0a" ;;
+    esac
+    rest=${rest#?}
+  done
+}
+'
+eval "$escaping"
+
+# Sets name to the path $1 as it is written in a line.
+naming='
+name() {
+  name=$1
+  case $1 in *"$newline"*) escape "$1"; name="\\$escaped" ;; esac
+}
+'
+eval "$naming"
+
