@@ -2,6 +2,7 @@
 
 mod canary;
 mod machine;
+mod place;
 mod request;
 mod wire;
 
@@ -12,10 +13,11 @@ use serde_json::Value;
 
 use crate::{
     Exec, Exit, FakeCluster,
-    exec::Place,
-    kubelet::Run,
+    runs::Run,
+    store::Key,
     target::{Shell, Target},
 };
+pub(crate) use place::Place;
 use request::Asked;
 
 /// Path of the probe in its image.
@@ -142,7 +144,7 @@ fn is_probe(place: &Place) -> bool {
 /// What answers in the container of the pod whose runtime id is `id`.
 fn beside(cluster: &FakeCluster, pod: &Value, id: &str) -> Option<Target> {
     let state = cluster.state();
-    let key = crate::store::Key::pod(
+    let key = Key::pod(
         pod["metadata"]["namespace"].as_str()?,
         pod["metadata"]["name"].as_str()?,
     );

@@ -1,86 +1,26 @@
-//! The fake cluster: what is in it, who may use it, and how a client reaches it.
+//! The fake cluster: how it starts, and how a client reaches it.
 
 mod build;
 mod inspect;
-
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
 
 use jiff::Timestamp;
 use kube::{Client, Config, client::ClientBuilder};
 use scanner_k8s::{Cluster, ClusterBuilder, ConnectError, api::connect::GenericService};
 use secrecy::SecretString;
-use serde_json::Value;
 
 use crate::{
-    Fault, Pace,
-    call::Call,
-    clock::Clock,
-    controllers,
+    FakeCluster,
+    facts::OPERATOR,
     identity::{Identities, User},
-    kinds::Kinds,
-    kubelet::Runs,
     rbac::Rule,
-    store::Store,
-    target::Target,
+    state::{State, given},
     transport::in_memory,
 };
 
 pub use inspect::ObjectName;
 
-/// Calls and tokens that are remembered where nothing else is said.
-pub(crate) const REMEMBERED: usize = 50_000;
-/// The operator that every fake has.
-pub(crate) const OPERATOR: &str = "operator";
 /// Where the fake says that it is: a name that never resolves, RFC 6761.
 const ADDRESS: &str = "https://fake-cluster.invalid:6443/";
-
-/// What may refuse or change an object before it is stored: the object, and who sends it.
-pub(crate) type Hook = Arc<dyn Fn(&str, &mut Value) -> Result<(), String> + Send + Sync>;
-
-/// A Kubernetes cluster in memory, behind the real client code.
-///
-/// It is a handle: clones are the same cluster. Everything that takes time in it (the lease of a scan, a container's
-/// start, the ten seconds for which a server remembers a token) follows tokio's clock, so that a test with
-/// `start_paused = true` waits for nothing.
-///
-/// Make it inside the runtime that uses it.
-#[derive(Clone)]
-pub struct FakeCluster(Arc<Mutex<State>>);
-
-impl fmt::Debug for FakeCluster {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FakeCluster").finish_non_exhaustive()
-    }
-}
-
-/// Everything that the fake knows.
-pub(crate) struct State {
-    pub(crate) clock: Clock,
-    pub(crate) pace: Pace,
-    pub(crate) kinds: Kinds,
-    pub(crate) store: Store,
-    pub(crate) identities: Identities,
-    pub(crate) faults: Vec<Fault>,
-    pub(crate) calls: VecDeque<Call>,
-    pub(crate) called: u64,
-    /// How many calls are kept in `calls`.
-    pub(crate) remembered: usize,
-    pub(crate) hooks: Vec<Hook>,
-    /// UIDs of what was given, and of what the cluster made by itself.
-    pub(crate) given: BTreeSet<String>,
-    /// What answers in the containers of a pod, by its namespace, name and container; an empty container is any.
-    pub(crate) targets: BTreeMap<(String, String, String), Target>,
-    /// What answers in a container of an image.
-    pub(crate) images: BTreeMap<String, Target>,
-    pub(crate) unpullable: BTreeSet<String>,
-    pub(crate) runs: Runs,
-    /// The pod that was given last, to which answers belong.
-    last: Option<(String, String)>,
-}
 
 impl Default for FakeCluster {
     fn default() -> Self {
@@ -99,31 +39,10 @@ impl FakeCluster {
         let mut identities = Identities::default();
         let rights = Rule::all().into_iter().map(|rule| (None, rule)).collect();
         identities.fix("fake-operator", User::operator(OPERATOR, rights));
-        let mut state = State {
-            clock: Clock::starting_at(epoch),
-            pace: Pace::default(),
-            kinds: Kinds::default(),
-            store: Store::default(),
-            identities,
-            faults: Vec::new(),
-            calls: VecDeque::new(),
-            called: 0,
-            remembered: REMEMBERED,
-            hooks: Vec::new(),
-            given: BTreeSet::new(),
-            targets: BTreeMap::new(),
-            images: BTreeMap::new(),
-            unpullable: BTreeSet::new(),
-            runs: Runs::default(),
-            last: None,
-        };
-        controllers::node(&mut state);
-        controllers::namespace(&mut state, "default");
-        Self(Arc::new(Mutex::new(state)))
-    }
-
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = State::new(epoch, identities);
+        given::node(&mut state);
+        given::namespace(&mut state, "default");
+        Self::of(state)
     }
 
     /// How the operator reaches the fake, for programs that build clients of their own from a [`Config`], over
@@ -187,29 +106,5 @@ impl FakeCluster {
     /// Does not fail.
     pub fn client(&self) -> kube::Result<Client> {
         Ok(self.client_builder(&self.config())?.build())
-    }
-}
-
-impl State {
-    /// Notes a call, and gives what strikes it.
-    pub(crate) fn note(&mut self, call: Call) -> Option<crate::fault::Strike> {
-        let strikes = self
-            .faults
-            .iter_mut()
-            .filter_map(|fault| fault.strike(&call));
-        let strike = strikes.collect::<Vec<_>>().into_iter().next();
-        self.calls.push_back(call);
-        let over = self.calls.len().saturating_sub(self.remembered);
-        self.calls.drain(..over);
-        strike
-    }
-
-    /// Notes the answer to a call.
-    pub(crate) fn answered(&mut self, number: u64, status: u16) {
-        let first = self.calls.front().map_or(0, |call| call.number);
-        let at = usize::try_from(number.saturating_sub(first)).unwrap_or(usize::MAX);
-        if let Some(call) = self.calls.get_mut(at).filter(|call| call.number == number) {
-            call.status = Some(status);
-        }
     }
 }

@@ -2,7 +2,11 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::{FakeCluster, call::Call};
+use crate::{
+    FakeCluster,
+    call::Call,
+    state::{Action, Effect, Strike, Striker},
+};
 
 /// What goes wrong, and at which calls.
 ///
@@ -31,27 +35,6 @@ pub struct Fault {
     delay: Duration,
     effect: Effect,
     action: Option<Action>,
-}
-
-type Action = Arc<dyn Fn(&FakeCluster) + Send + Sync>;
-
-/// What becomes of a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Effect {
-    None,
-    Status(u16, String),
-    Malformed,
-    Hang,
-    Cut,
-    LoseAnswer,
-}
-
-/// What strikes one call.
-#[derive(Clone)]
-pub(crate) struct Strike {
-    pub(crate) delay: Duration,
-    pub(crate) effect: Effect,
-    pub(crate) action: Option<Action>,
 }
 
 impl fmt::Debug for Fault {
@@ -172,8 +155,13 @@ impl Fault {
         self
     }
 
+    /// What a cluster asks at each call.
+    pub(crate) fn striker(mut self) -> Striker {
+        Box::new(move |call| self.strike(call))
+    }
+
     /// Whether it strikes this call.
-    pub(crate) fn strike(&mut self, call: &Call) -> Option<Strike> {
+    fn strike(&mut self, call: &Call) -> Option<Strike> {
         let same = |wanted: &Option<String>, has: &str| wanted.as_ref().is_none_or(|w| w == has);
         let qualified = format!("{}.{}", call.resource, call.group);
         let matches = self.number.is_none_or(|number| number == call.number)

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::{
     clock::stamp,
-    cluster::REMEMBERED as REMEMBERED_TOKENS,
+    facts::KEPT,
     rbac::Rule,
     store::{Key, Store},
 };
@@ -90,7 +90,7 @@ impl Default for Identities {
             fixed: BTreeMap::new(),
             issued: BTreeMap::new(),
             count: 0,
-            kept: REMEMBERED_TOKENS,
+            kept: KEPT,
             remembered: BTreeMap::new(),
         }
     }

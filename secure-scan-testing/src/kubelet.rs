@@ -1,15 +1,18 @@
 //! The node: starts the containers of pods, ends them, and says so in the pods' status.
 
-mod life;
 mod status;
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{FakeCluster, agent::Program, cluster::State, controllers::NODE, store::Key};
-pub(crate) use life::{Run, Runs};
-pub(crate) use status::image_id;
+use crate::{
+    FakeCluster,
+    agent::Program,
+    facts::NODE,
+    state::{State, removal::delete_now},
+    store::Key,
+};
 use status::{CONTAINERS, EPHEMERAL, INIT, Kept};
 
 /// Makes a pod that was given a running one, as its node would have reported it.
@@ -111,7 +114,7 @@ pub(crate) fn stop(cluster: &FakeCluster, key: &Key, uid: &str) {
         // So that what watches its containers sees their end first.
         tokio::time::sleep(Duration::from_millis(1)).await;
         if !held {
-            crate::api::delete_now(&cluster, &key, &uid);
+            delete_now(&cluster, &key, &uid);
         }
     });
 }

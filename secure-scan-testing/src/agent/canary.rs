@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
+use super::place::Place;
 use crate::{
     Exec, Exit, FakeCluster,
-    cluster::State,
-    controllers::NODE,
-    exec::Place,
+    facts::NODE,
+    state::State,
     store::{Key, selector::label_selector},
 };
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Refusal, Reply, request::Info};
+use super::{answer::Refusal, reply::Reply, request::Info};
 use crate::{
     FakeCluster,
     identity::User,

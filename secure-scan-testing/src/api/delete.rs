@@ -2,9 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Asked, Refusal, Reply, stored};
+use super::{
+    answer::Refusal,
+    asked::{Asked, stored},
+    reply::Reply,
+};
 use crate::{
-    FakeCluster, controllers, kubelet,
+    FakeCluster, kubelet,
+    state::removal::{delete_now, dependents},
     store::{Key, selector::Selection},
 };
 
@@ -66,7 +71,7 @@ fn end(cluster: &FakeCluster, key: &Key, object: &Value, options: &Value) -> Opt
         .cloned()
         .unwrap_or_default();
     let propagation = options["propagationPolicy"].as_str().unwrap_or_default();
-    let owned = controllers::dependents(&cluster.state(), &object["metadata"]["uid"]);
+    let owned = dependents(&cluster.state(), &object["metadata"]["uid"]);
     if propagation == "Foreground" && !owned.is_empty() {
         finalizers.push(json!("foregroundDeletion"));
     }
@@ -188,39 +193,6 @@ fn finalized(cluster: &FakeCluster, key: &Key, uid: &str) {
     if free {
         delete_now(cluster, key, uid);
     }
-}
-
-/// Removes an object, if it is still the one with that UID and no finalizer holds it, and gives it as it was last.
-pub(crate) fn delete_now(cluster: &FakeCluster, key: &Key, uid: &str) -> Option<Value> {
-    let removed = {
-        let mut state = cluster.state();
-        let same = state
-            .store
-            .get(key)
-            .filter(|object| object["metadata"]["uid"] == uid)?;
-        if same["metadata"]["finalizers"]
-            .as_array()
-            .is_some_and(|all| !all.is_empty())
-        {
-            let mut marked = (**same).clone();
-            if marked["metadata"]["deletionTimestamp"].is_null() {
-                marked["metadata"]["deletionTimestamp"] = json!(state.clock.stamp());
-                marked["metadata"]["deletionGracePeriodSeconds"] = json!(0);
-                state.store.put(key.clone(), marked);
-            }
-            return None;
-        }
-        state.runs.end_pod(key);
-        state.store.remove(key)?
-    };
-    collect(cluster, &removed["metadata"]["uid"]);
-    Some((*removed).clone())
-}
-
-/// Deletes, after a while, what the object of that UID owned.
-pub(crate) fn collect(cluster: &FakeCluster, uid: &Value) {
-    let owned = controllers::dependents(&cluster.state(), uid);
-    controllers::orphans(cluster, owned);
 }
 
 /// Deletes everything that is selected.

@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Asked, Refusal, Reply, request::Info, stored};
+use super::{
+    answer::Refusal,
+    asked::{Asked, stored},
+    reply::Reply,
+    request::Info,
+};
 use crate::{
     FakeCluster,
     clock::stamp,

@@ -1,30 +1,29 @@
 //! One request and its answer: who calls, what goes wrong, and the HTTP around it.
 
-use std::{convert::Infallible, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
 use http::{HeaderMap, Request, Response, header, request::Parts};
-use http_body_util::{BodyExt as _, Full, Limited, StreamBody, combinators::UnsyncBoxBody};
-use hyper::{
-    body::{Frame, Incoming},
-    upgrade::OnUpgrade,
-};
-use serde_json::Value;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{body::Incoming, upgrade::OnUpgrade};
 
-use super::{Handshake, Refusal, Reply, Sent, request::Info, route};
+use super::{
+    answer::Refusal,
+    asked::{Handshake, Sent},
+    reply::{Body, Reply},
+    request::Info,
+    route::route,
+    websocket,
+};
 use crate::{
     FakeCluster,
     call::Call,
-    exec,
-    fault::{Effect, Strike},
     identity::User,
+    state::{Effect, Strike},
 };
 
 /// Largest request in bytes, as an API server limits it.
 const MAX_BODY: usize = 3 << 20;
-
-pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// A fault cuts the connection.
 #[derive(Debug)]
@@ -154,13 +153,17 @@ fn respond(
         }
         Ok(Reply::Stream(body)) => (200, finish(cluster, 200, body, audit_id)),
         Ok(Reply::Upgrade(accept, place)) => {
-            tokio::spawn(exec::serve(cluster.clone(), upgrade.ok_or(Cut)?, *place));
+            tokio::spawn(websocket::serve(
+                cluster.clone(),
+                upgrade.ok_or(Cut)?,
+                *place,
+            ));
             let mut response = finish(cluster, 101, full(Vec::new()), audit_id);
             for (name, value) in [
                 ("upgrade", "websocket"),
                 ("connection", "Upgrade"),
                 ("sec-websocket-accept", accept.as_str()),
-                ("sec-websocket-protocol", exec::PROTOCOL),
+                ("sec-websocket-protocol", websocket::PROTOCOL),
             ] {
                 set(&mut response, name, value);
             }
@@ -197,10 +200,4 @@ fn finish(cluster: &FakeCluster, code: u16, body: Body, audit_id: &str) -> Respo
         set(&mut response, "content-type", "application/json");
     }
     response
-}
-
-/// A body of values that come one by one, each a line.
-pub(super) fn lines(values: impl futures_util::Stream<Item = Value> + Send + 'static) -> Body {
-    let frames = values.map(|value| Ok(Frame::data(Bytes::from(format!("{value}\n")))));
-    StreamBody::new(frames).boxed_unsync()
 }

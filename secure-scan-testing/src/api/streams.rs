@@ -8,10 +8,15 @@ use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{Asked, Form, Handshake, Refusal, Reply, lines, stored};
+use super::{
+    answer::{Form, Refusal},
+    asked::{Asked, Handshake, stored},
+    reply::{Reply, lines},
+    websocket::PROTOCOL,
+};
 use crate::{
     FakeCluster,
-    exec::{PROTOCOL, Place},
+    agent::Place,
     kinds::Kind,
     store::{Watcher, selector::Selection},
 };

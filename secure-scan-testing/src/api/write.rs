@@ -2,16 +2,23 @@
 
 mod admission;
 mod ephemeral;
+mod names;
 
 use serde_json::{Value, json};
 
 use admission::{admit, escalates};
+use names::{is_name, name};
 
-use super::{Asked, Refusal, Reply, delete_now, stored};
+use super::{
+    answer::Refusal,
+    asked::{Asked, stored},
+    reply::Reply,
+};
 use crate::{
     FakeCluster, controllers, defaults,
     kinds::Kind,
     kubelet,
+    state::removal::delete_now,
     store::{Key, patch},
 };
 
@@ -111,13 +118,6 @@ pub(super) fn create(cluster: &FakeCluster, asked: &Asked) -> Result<Reply, Refu
     Ok(Reply::Json(201, asked.form.object(kind, &made)))
 }
 
-fn name(object: &Value) -> String {
-    object["metadata"]["name"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned()
-}
-
 fn no_namespace(name: &str) -> Refusal {
     let kind = Kind {
         plural: "namespaces".into(),
@@ -125,19 +125,6 @@ fn no_namespace(name: &str) -> Refusal {
         ..defaults::no_kind()
     };
     Refusal::not_found(&kind, name)
-}
-
-/// Names of RBAC are path segments; all others are DNS names.
-fn is_name(kind: &Kind, name: &str) -> bool {
-    if kind.group == "rbac.authorization.k8s.io" {
-        return !name.is_empty() && !name.contains(['/', '%']) && !matches!(name, "." | "..");
-    }
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-    name.len() <= 253
-        && name.chars().all(plain)
-        && edge(name.chars().next())
-        && edge(name.chars().last())
 }
 
 pub(super) fn update(cluster: &FakeCluster, asked: &Asked) -> Result<Reply, Refusal> {

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{FakeCluster, OPERATOR, State};
 use crate::{
-    Fault, Pace, Target, controllers, defaults, identity::User, kinds::Kind, kubelet, rbac::Rule,
-    store::Key,
+    FakeCluster, Fault, Pace, Target, facts::OPERATOR, identity::User, kinds::Kind, kubelet,
+    rbac::Rule,
 };
 
 impl FakeCluster {
@@ -171,7 +170,7 @@ impl FakeCluster {
 
     /// Something that goes wrong from now on.
     pub fn add_fault(&self, fault: Fault) {
-        self.state().faults.push(fault);
+        self.state().faults.push(fault.striker());
     }
 
     /// Nothing goes wrong any more.
@@ -208,43 +207,5 @@ impl FakeCluster {
     pub fn pace(self, pace: Pace) -> Self {
         self.state().pace = pace;
         self
-    }
-}
-
-impl State {
-    /// Stores an object that was there before anyone called, and gives where.
-    pub(crate) fn give(&mut self, mut object: Value) -> Key {
-        let kind = self.kinds.of_object(&object);
-        assert!(
-            kind.is_some(),
-            "no known kind: {} {}",
-            object["apiVersion"],
-            object["kind"]
-        );
-        let kind = kind.unwrap_or_else(|| Arc::new(defaults::no_kind()));
-        let name = object["metadata"]["name"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        assert!(!name.is_empty(), "an object has a name: {object}");
-        let namespace = object["metadata"]["namespace"]
-            .as_str()
-            .unwrap_or("default")
-            .to_owned();
-        if kind.namespaced {
-            controllers::namespace(self, &namespace);
-            object["metadata"]["namespace"] = json!(namespace);
-        }
-        let key = Key::new(&kind, &namespace, &name);
-        let given = object["metadata"]["uid"].as_str().map(str::to_owned);
-        let uid = given.unwrap_or_else(|| self.store.new_uid());
-        defaults::made(&mut object, &kind, &uid, &self.clock.stamp());
-        self.given.insert(uid);
-        let known = self.store.get(&key).is_some();
-        self.store.put(key.clone(), object);
-        if kind.kind == "Namespace" && !known {
-            controllers::furnish(self, &name);
-        }
-        key
     }
 }

@@ -5,8 +5,12 @@ use std::{fmt, time::Duration};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{FakeCluster, State};
-use crate::{IssuedToken, api, call::Call, store::Key};
+use crate::{
+    FakeCluster, IssuedToken,
+    call::Call,
+    state::{State, removal::collect},
+    store::Key,
+};
 
 /// An object of the fake.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,7 +119,7 @@ impl FakeCluster {
         drop(state);
         match removed {
             Some(object) => {
-                api::collect(self, &object["metadata"]["uid"]);
+                collect(self, &object["metadata"]["uid"]);
                 true
             }
             None => false,
@@ -167,16 +171,5 @@ impl State {
     fn place(&self, resource: &str, namespace: &str, name: &str) -> Option<Key> {
         let kind = self.kinds.of_name(resource)?;
         Some(Key::new(&kind, namespace, name))
-    }
-}
-
-impl FakeCluster {
-    /// Changes the object at `key`, where it is there.
-    pub(crate) fn edit_at(&self, key: &Key, change: impl FnOnce(&mut Value)) {
-        let mut state = self.state();
-        if let Some(mut object) = state.store.get(key).map(|object| (**object).clone()) {
-            change(&mut object);
-            state.store.put(key.clone(), object);
-        }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::controllers::NODE;
+use crate::{facts::NODE, image::image_id};
 
 /// One of the lists of containers that a pod has, and where their status is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,25 +95,6 @@ pub(super) fn images(pod: &Value) -> Vec<String> {
     let volumes = pod["spec"]["volumes"].as_array().into_iter().flatten();
     let images = volumes.filter_map(|v| v["image"]["reference"].as_str());
     images.map(str::to_owned).collect()
-}
-
-/// What a node calls an image: its repository and digest. Of a tag, always the same made-up digest.
-pub(crate) fn image_id(image: &str) -> String {
-    let (name, digest) = match image.split_once('@') {
-        Some((name, digest)) => (name, digest.to_owned()),
-        None => (
-            image,
-            format!("sha256:{}", hex::encode(Sha256::digest(image))),
-        ),
-    };
-    let (folder, last) = name
-        .rsplit_once('/')
-        .map_or((None, name), |(f, l)| (Some(f), l));
-    let last = last.split(':').next().unwrap_or_default();
-    match folder {
-        Some(folder) => format!("{folder}/{last}@{digest}"),
-        None => format!("docker.io/library/{last}@{digest}"),
-    }
 }
 
 /// State of a container that has ended.

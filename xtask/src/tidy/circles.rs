@@ -10,13 +10,6 @@ use super::{
 /// The first import from one file to another, by both.
 type Graph<'a> = BTreeMap<&'a str, BTreeMap<&'a str, &'a Import<'a>>>;
 
-/// A server and its nodes that call each other, within one crate; the rule does not hold there yet.
-const EXEMPT: &str = "secure-scan-testing/src/";
-
-fn is_exempt(group: &BTreeSet<&str>) -> bool {
-    group.iter().all(|file| file.starts_with(EXEMPT))
-}
-
 /// One violation for each group of files of which every one reaches every other.
 pub(crate) fn check(imports: &BTreeSet<Import<'_>>) -> Vec<Violation> {
     let mut graph = Graph::new();
@@ -30,7 +23,7 @@ pub(crate) fn check(imports: &BTreeSet<Import<'_>>) -> Vec<Violation> {
     let groups = Groups::of(&graph);
     groups
         .into_iter()
-        .filter(|group| group.len() > 1 && !is_exempt(group))
+        .filter(|group| group.len() > 1)
         .filter_map(|group| report(&graph, &group))
         .collect()
 }

@@ -7,7 +7,7 @@ use scanner_inventory::{
     wire::{encode_link, encode_path},
 };
 
-use super::mask;
+use super::mask::mask;
 
 /// Writes one file.
 pub(super) fn file(entry: &FileEntry, out: &mut Vec<u8>) {

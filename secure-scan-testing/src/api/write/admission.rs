@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::name;
+use super::names::name;
 use crate::{
     FakeCluster,
-    api::{Asked, Refusal},
-    cluster::State,
+    api::{answer::Refusal, asked::Asked},
     rbac::{self, Attributes, Rule},
+    state::State,
     store::Key,
 };
 

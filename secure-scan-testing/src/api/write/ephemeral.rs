@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    api::{Asked, Refusal},
+    api::{answer::Refusal, asked::Asked},
     defaults,
 };
 
