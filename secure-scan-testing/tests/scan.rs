@@ -19,7 +19,7 @@ use scanner_k8s::{
     plan::sidecar_options::{Keep, Mode, Pull},
     scan::PrepareError,
 };
-use scanner_policy::Profile;
+use secure_scan::Profile;
 use secure_scan_testing::{FakeCluster, Fault, Target, samples};
 use serde_json::{Value, json};
 

@@ -109,7 +109,7 @@ struct Split(ThreadHost);
 #[async_trait]
 impl EngineHost for Split {
     async fn run(&self, engine: &EngineRef, spent: Duration, job: Job) -> Result<(), EngineFault> {
-        if engine.name == "acme-nobody" {
+        if engine.name == "acme-faulty" {
             self.0.run(engine, spent, job).await
         } else {
             Inline.run(engine, spent, job).await

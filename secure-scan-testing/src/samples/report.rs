@@ -1,18 +1,13 @@
 //! A report of every verdict, each made by a scan of a fake cluster.
 
-use std::{panic::resume_unwind, sync::Arc, thread};
+use std::{panic::resume_unwind, thread};
 
 use async_trait::async_trait;
 use scanner_core::{
     ControlScope, Evidence, ScanReport, SecurityAlert, SecurityControl, Verdict,
-    control::VerifyError,
-    event::Silent,
-    finding::Severity,
-    plan::PlannedControl,
-    target::{PodSelection, TargetRequest},
+    control::VerifyError, engines::Inline, finding::Severity, plan::PlannedControl,
 };
-use scanner_k8s::{PreparedScan, ScanRequest, Strategy};
-use scanner_policy::{Level, Policy, PolicyGates, Profile};
+use secure_scan::{Level, Policy, Profile, Scan, TargetSelector, strategy};
 use serde_json::{Value, json};
 
 use crate::{FakeCluster, Fault, Target};
@@ -93,41 +88,31 @@ async fn scan(verdict: Verdict) -> Result<ScanReport, String> {
     };
     let cluster = cluster.pod(pod.0).answers(pod.1);
     let connected = cluster.cluster().map_err(text)?;
-    let request = request(verdict)?;
-    let prepared = PreparedScan::new(&connected, request).await;
-    let prepared = prepared.map_err(text)?;
-    let report = prepared.run(&Silent, std::future::pending()).await;
+    let target = TargetSelector::pod("shop", "web-0");
+    let prepared = template(verdict)?.prepare(&connected, target).await;
+    let report = prepared.map_err(text)?.run().await;
     match verdict {
         Verdict::Unknown => later(&report).map_err(text),
         _ => Ok(report),
     }
 }
 
-fn request(verdict: Verdict) -> Result<ScanRequest, String> {
+fn template(verdict: Verdict) -> Result<Scan, String> {
     let profile = Profile::shipped("container-baseline").map_err(text)?;
-    let target = TargetRequest {
-        namespace: "shop".parse().map_err(text)?,
-        pod: PodSelection::Name("web-0".parse().map_err(text)?),
-        container: None,
+    let way = match verdict {
+        Verdict::Findings => strategy::container(),
+        _ => strategy::distroless(PROBE),
     };
-    let mut request = ScanRequest::new(target, Arc::new(profile));
-    request.strategy = if verdict == Verdict::Findings {
-        Strategy::Container
-    } else {
-        Strategy::Distroless {
-            image: PROBE.into(),
-        }
-    };
-    request.threshold = Severity::Medium;
-    match verdict {
-        Verdict::GateAborted => {
-            let policy = Policy::shipped(Level::Strict).map_err(text)?;
-            request.policy = Some(Arc::new(PolicyGates::new(policy)));
-        }
-        Verdict::SecurityAlert => request.controls.push(Arc::new(SecondHolder)),
-        _ => {}
-    }
-    Ok(request)
+    let scan = Scan::template()
+        .host(Inline)
+        .engine(profile)
+        .strategy(way)
+        .threshold(Severity::Medium);
+    Ok(match verdict {
+        Verdict::GateAborted => scan.policy(Policy::shipped(Level::Strict).map_err(text)?),
+        Verdict::SecurityAlert => scan.control(SecondHolder),
+        _ => scan,
+    })
 }
 
 fn text(error: impl std::fmt::Display) -> String {
