@@ -122,9 +122,9 @@ mod tests {
                 ..Inventory::default()
             };
             let mut gather = Gather::default();
-            let mut delivery = pin!(deliver(inventory.clone(), &mut gather));
             let mut context = Context::from_waker(Waker::noop());
-            assert!(delivery.as_mut().poll(&mut context).is_ready());
+            let delivered = pin!(deliver(inventory.clone(), &mut gather)).poll(&mut context);
+            assert!(delivered.is_ready());
             assert_eq!(gather.into_inventory(), inventory);
         }
     }

@@ -37,6 +37,7 @@ pub struct Options {
 
 /// A manifest with the sidecar.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Injected {
     /// The manifest.
     pub text: String,

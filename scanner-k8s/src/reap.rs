@@ -31,6 +31,7 @@ use crate::{
 
 /// What reaping found and did.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Reaped {
     /// Everything that carries a scan's label.
     pub found: Vec<Leftover>,

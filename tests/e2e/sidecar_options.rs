@@ -11,7 +11,7 @@ use scanner_tests::{
     TestNamespace,
     fault::{Fault, Proxy},
     lab_only,
-    program::{ProgramOutput, probe_image, program},
+    program::{COMPLETE, IN_PART, ProgramOutput, probe_image, program},
 };
 use serde_json::{Value, json};
 
@@ -85,7 +85,7 @@ async fn secrets_and_config_are_dropped_or_named_and_the_server_saw_no_others() 
         seen_while(&kept, run(&kept, &all)),
     );
     for output in [&without, &with] {
-        assert!(output.has_findings(), "{output:?}");
+        assert!(output.has_findings(COMPLETE), "{output:?}");
         let text = output.json()["plan"]["differences"].to_string();
         for word in [
             "Secret db (variable PASSWORD)",
@@ -197,7 +197,7 @@ async fn the_node_and_the_user_are_as_asked() {
         run(&baseline, &as_root),
         run(&restricted, &as_root),
     );
-    assert!(pinned.has_findings(), "{pinned:?}");
+    assert!(pinned.has_findings(COMPLETE), "{pinned:?}");
     let target = pinned.json()["plan"]["target"]["node"].clone();
     assert_eq!(seen["nodeName"], target);
     let terms = &seen["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
@@ -209,7 +209,7 @@ async fn the_node_and_the_user_are_as_asked() {
         let errors = results.unwrap_or_default().into_iter();
         errors.filter(|r| r["status"] == "error").count()
     };
-    assert!(rooted.has_findings(), "{rooted:?}");
+    assert!(rooted.has_findings(COMPLETE), "{rooted:?}");
     assert_eq!(shadow(&rooted), 0, "root reads all: {rooted:?}");
     let probe = &rooted_spec["containers"][0]["securityContext"];
     assert_eq!(probe["runAsUser"], 0);
@@ -256,7 +256,7 @@ async fn a_privileged_target_is_not_started_again_and_its_image_is_read_on_its_n
     nothing_left(&site).await;
     let scan = run(&site, &["sidecar", "powerful", "--inert", "--same-node"]);
     let (inert, seen) = seen_while(&site, scan).await;
-    assert!(inert.has_findings(), "{inert:?}");
+    assert!(inert.has_findings(IN_PART), "{inert:?}");
     let node = inert.json()["plan"]["target"]["node"].clone();
     assert!(seen["affinity"].to_string().contains(&node.to_string()));
     assert!(seen["tolerations"].to_string().contains("only-mine"));
@@ -272,7 +272,7 @@ async fn an_image_that_may_be_an_old_copy_is_reported_and_can_be_held_to_a_diges
     let site = TestNamespace::new("sidecar-digest").await;
     let image = ["image", "lab.local/busybox:1"];
     let plain = run(&site, &image).await;
-    assert!(plain.has_findings(), "{plain:?}");
+    assert!(plain.has_findings(IN_PART), "{plain:?}");
     let report = plain.json();
     let differences = report["plan"]["differences"].to_string();
     assert!(differences.contains("arbitrarily older"), "{differences}");
@@ -294,7 +294,7 @@ async fn an_image_that_may_be_an_old_copy_is_reported_and_can_be_held_to_a_diges
     ];
     let (right, wrong, fresh) =
         tokio::join!(run(&site, &right), run(&site, &wrong), run(&site, &fresh));
-    assert!(right.has_findings(), "{right:?}");
+    assert!(right.has_findings(IN_PART), "{right:?}");
     assert_eq!(wrong.code, 3, "{wrong:?}");
     assert!(wrong.out.contains("was expected"), "{wrong:?}");
     assert_eq!(fresh.code, 0, "{fresh:?}");
@@ -327,7 +327,7 @@ async fn at_level_restricted_a_target_that_is_not_root_is_cloned() {
     .await;
     let scan = run(&site, &["sidecar", "fits", "--require-isolation"]);
     let (output, seen) = seen_while(&site, scan).await;
-    assert!(output.has_findings(), "{output:?}");
+    assert!(output.has_findings(IN_PART), "{output:?}");
     for container in ["initContainers", "containers"] {
         for one in seen[container].as_array().expect("containers") {
             assert_eq!(one["securityContext"]["runAsUser"], 1500, "{one}");
@@ -392,8 +392,8 @@ async fn the_documented_rights_and_no_more_suffice_for_every_mode() {
         scan(&["sidecar", "web", "--inert", "--require-isolation"]),
         scan(&["image", "lab.local/demo:1", "--require-isolation"]),
     );
-    for output in [&clone, &inert, &image] {
-        assert!(output.has_findings(), "{output:?}");
+    for (output, code) in [(&clone, COMPLETE), (&inert, IN_PART), (&image, IN_PART)] {
+        assert!(output.has_findings(code), "{output:?}");
     }
     nothing_left(&site).await;
     site.remove().await;
@@ -416,7 +416,7 @@ async fn where_the_plugin_does_not_act_nothing_of_the_target_runs_if_isolation_i
         ),
     );
     let (tolerated, _) = tolerated;
-    assert!(tolerated.has_findings(), "{tolerated:?}");
+    assert!(tolerated.has_findings(COMPLETE), "{tolerated:?}");
     let report = tolerated.json();
     assert_eq!(network(&report)["state"], "not_held", "{tolerated:?}");
     let (stopped, started) = stopped;

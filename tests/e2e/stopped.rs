@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use scanner_tests::{
     TestNamespace, eventually,
     part::Stopped,
-    program::{ProgramOutput, probe_image, program},
+    program::{COMPLETE, ProgramOutput, probe_image, program},
 };
 use serde_json::json;
 use tokio::process::Child;
@@ -90,7 +90,7 @@ async fn without_controllers_scans_clean_up_and_reap_removes_what_killed_ones_le
 
     // One that was under way needs nobody to clean up after it.
     let output: ProgramOutput = going.wait_with_output().await.expect("it ends").into();
-    assert!(output.has_findings(), "{output:?}");
+    assert!(output.has_findings(COMPLETE), "{output:?}");
     nothing_left(&ours).await;
 
     // One that comes now makes nothing but its lease, and takes that away.
@@ -131,7 +131,7 @@ async fn without_a_network_plugin_isolation_is_never_said_to_hold() {
     let site = TestNamespace::new("stopped-net").await;
     let plugin = Stopped::part("netpol");
     let reported = run(&site, &["sidecar", "web"]).await;
-    assert!(reported.has_findings(), "{reported:?}");
+    assert!(reported.has_findings(COMPLETE), "{reported:?}");
     assert_eq!(
         network(&reported.json())["state"],
         "not_held",

@@ -24,6 +24,7 @@ const COMPLETE: &str = "ResponseComplete";
 
 /// What the two logs say of each other.
 #[derive(Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Reconciliation {
     /// Calls that both logs have, and agree on.
     pub matched: u64,

@@ -10,6 +10,7 @@ use super::{
 
 /// A log whose every byte is as it was written.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Verified {
     /// Lines, and the hash of the last; the signed head says the same.
     pub checkpoint: Checkpoint,

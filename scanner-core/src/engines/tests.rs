@@ -310,9 +310,12 @@ impl EngineHost for Silent {
 fn an_interrupt_does_not_wait_for_an_engine() {
     let host = Arc::new(Silent(AtomicBool::new(false)));
     let seen = Arc::clone(&host);
-    let interrupt = poll_fn(move |_| match seen.0.load(Ordering::SeqCst) {
-        true => Poll::Ready("SIGINT".to_owned()),
-        false => Poll::Pending,
+    let interrupt = poll_fn(move |_| {
+        if seen.0.load(Ordering::SeqCst) {
+            Poll::Ready("SIGINT".to_owned())
+        } else {
+            Poll::Pending
+        }
     });
     let report = scan(&[Fault::Slow(Duration::ZERO)], host, interrupt);
     let failure = report.failure.expect("a failure");

@@ -14,6 +14,7 @@ const SELECTOR: &str = "spec.matchResources.namespaceSelector";
 
 /// One object of the guard and how the cluster has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GuardPart {
     /// Kind and name.
     pub what: String,
@@ -34,6 +35,7 @@ pub enum PartState {
 
 /// The guard as the cluster has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GuardStatus {
     /// Every object of it.
     pub parts: Vec<GuardPart>,

@@ -39,6 +39,7 @@ const ROUNDS: usize = 20;
 
 /// One attempt and what came of it.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Attempted {
     /// What was tried.
     pub what: &'static str,
@@ -52,6 +53,7 @@ pub struct Attempted {
 
 /// What a trial of the guard came to.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct GuardTrial {
     /// Every attempt; first the planned ones.
     pub attempts: Vec<Attempted>,

@@ -32,6 +32,7 @@ impl State {
 
 /// An object with a scan's label.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Leftover {
     /// Kind.
     pub kind: String,
