@@ -50,6 +50,19 @@ impl Gaps {
         self.total = self.total.saturating_add(items);
     }
 
+    /// Those that `keep` holds for. What is missing in the others is not counted; where some are left out, how many items
+    /// are missing is known no better than by the number of the gaps that stay.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&Gap) -> bool) -> Self {
+        let gaps: Vec<Gap> = self.gaps.iter().filter(|gap| keep(gap)).cloned().collect();
+        let total = if gaps.len() == self.gaps.len() {
+            self.total
+        } else {
+            self.total.min(gaps.len() as u64)
+        };
+        Self { gaps, total }
+    }
+
     /// The gaps, in the order in which they were found until there were too many.
     pub fn iter(&self) -> std::slice::Iter<'_, Gap> {
         self.gaps.iter()
@@ -134,6 +147,12 @@ impl Extend<Gap> for Gaps {
         for gap in gaps {
             self.add(gap);
         }
+    }
+}
+
+impl<'a> Extend<&'a Gap> for Gaps {
+    fn extend<I: IntoIterator<Item = &'a Gap>>(&mut self, gaps: I) {
+        self.extend(gaps.into_iter().cloned());
     }
 }
 

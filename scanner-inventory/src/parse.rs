@@ -157,12 +157,14 @@ impl Raw<'_> {
     }
 }
 
-/// The gaps of a section that an agent calls partial. Its reason goes to the first of them that has no
-/// place, or stands alone.
+/// The gaps of a section that an agent calls partial. Its reason goes to the first of them that has no place; where the
+/// agent named the place of each, those say all, and where it named none, the reason stands alone.
 fn reported(mut named: Vec<Gap>, reason: &str, lost: u64) -> Gaps {
-    match named.iter_mut().find(|gap| gap.path.is_none()) {
-        Some(gap) => *gap = gap.clone().with_note(reason),
-        None => named.push(Gap::new(GapKind::Unknown).with_note(reason)),
+    if named.is_empty() {
+        named.push(Gap::new(GapKind::Unknown));
+    }
+    if let Some(gap) = named.iter_mut().find(|gap| gap.path.is_none()) {
+        *gap = gap.clone().with_note(reason);
     }
     let mut gaps = Gaps::default();
     for gap in named {

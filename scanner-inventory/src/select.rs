@@ -107,15 +107,26 @@ impl Inventory {
     /// How completely the files were collected for who asks for these alone: what is missing in other files, or is not
     /// asked for, does not count.
     pub fn coverage_of(&self, selectors: &[FileSelector]) -> Coverage {
-        let incomplete = |file: &FileEntry| selectors.iter().any(|s| s.misses(file));
-        match self.files.coverage() {
-            Coverage::Partial { .. }
-                if self.files_listed
-                    && !self.files.data().into_iter().flatten().any(incomplete) =>
-            {
-                Coverage::Complete
-            }
-            other => other,
+        let Coverage::Partial { gaps } = self.files.coverage() else {
+            return self.files.coverage();
+        };
+        let missed = |file: &FileEntry| selectors.iter().any(|s| s.misses(file));
+        let misses = self.files.data().into_iter().flatten().any(missed);
+        let touched = gaps.only(|gap| {
+            // Where every file is listed, at most contents are missing.
+            let of_contents = self.files_listed || gap.attribute.is_some();
+            let asked = misses || !of_contents;
+            asked && selectors.iter().any(|selector| selector.overlaps(gap))
+        });
+        // Something is missing, and nobody said where.
+        let unplaced = !self.files_listed && gaps.iter().all(|gap| gap.attribute.is_some());
+        if unplaced {
+            return Coverage::Partial { gaps };
+        }
+        if touched.iter().next().is_none() {
+            Coverage::Complete
+        } else {
+            Coverage::Partial { gaps: touched }
         }
     }
 }
@@ -123,7 +134,7 @@ impl Inventory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Collected;
+    use crate::{Attribute, Collected};
 
     fn file(path: &str, digest: &str) -> FileEntry {
         FileEntry {
@@ -147,7 +158,7 @@ mod tests {
         Inventory {
             files: Collected::Partial {
                 data,
-                gaps: Gap::new(GapKind::NotReadable).at("/root").into(),
+                gaps: Gap::new(GapKind::NotReadable).at("/").into(),
             },
             files_listed,
             ..Inventory::default()
@@ -160,14 +171,14 @@ mod tests {
         let Selection::Found { files, gaps } = inventory.select(&named("/a", false)) else {
             unreachable!("it is there");
         };
-        let gap = Gap::new(GapKind::NotReadable).at("/root");
+        let gap = Gap::new(GapKind::NotReadable).at("/");
         assert_eq!((files.len(), gaps), (1, gap.into()));
     }
 
     #[test]
     fn nothing_in_a_part_is_not_nothing() {
         let inventory = partial(vec![], false);
-        let reason = "/root: not readable".to_owned();
+        let reason = "/: not readable".to_owned();
         let found = inventory.select(&named("/a", false));
         assert_eq!(found, Selection::NotChecked { reason });
         for files in [
@@ -205,5 +216,56 @@ mod tests {
         };
         assert_eq!(inventory.select(&named("/a", false)), Selection::None);
         assert_eq!(inventory.matching(&[named("/a", false)]).len(), 1);
+    }
+
+    #[test]
+    fn a_gap_touches_only_selections_of_its_place() {
+        let mut inventory = partial(vec![file("/etc/passwd", "")], false);
+        let gaps: Gaps = [
+            Gap::new(GapKind::NotSearchable).at("/root"),
+            Gap::new(GapKind::NotReadable)
+                .at("/etc/passwd")
+                .of_attribute(Attribute::Digest),
+        ]
+        .into_iter()
+        .collect();
+        inventory.files = Collected::Partial {
+            data: vec![file("/etc/passwd", "")],
+            gaps,
+        };
+        let coverage =
+            |selector: &FileSelector| inventory.coverage_of(std::slice::from_ref(selector));
+        assert_eq!(coverage(&named("/etc/passwd", false)), Coverage::Complete);
+        assert_eq!(coverage(&named("/etc/group", true)), Coverage::Complete);
+        let touched = |selector: &FileSelector| match coverage(selector) {
+            Coverage::Partial { gaps } => gaps.to_string(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(
+            touched(&named("/root/.ssh/id", false)),
+            "/root: not searchable"
+        );
+        assert_eq!(
+            touched(&named("/etc/passwd", true)),
+            "/etc/passwd: contents not readable"
+        );
+        let everywhere = FileSelector::default();
+        assert_eq!(touched(&everywhere), "/root: not searchable");
+        let below = FileSelector {
+            under: vec!["/etc".into()],
+            ..FileSelector::default()
+        };
+        assert_eq!(coverage(&below), Coverage::Complete);
+    }
+
+    #[test]
+    fn a_gap_without_a_place_touches_every_selection() {
+        let mut inventory = partial(vec![], false);
+        inventory.files = Collected::Partial {
+            data: vec![],
+            gaps: Gap::new(GapKind::Unknown).into(),
+        };
+        let found = inventory.coverage_of(&[named("/etc/passwd", false)]);
+        assert!(matches!(found, Coverage::Partial { .. }), "{found:?}");
     }
 }

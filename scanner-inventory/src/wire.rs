@@ -281,6 +281,20 @@ fn gap(line: &[u8]) -> Option<Gap> {
     Some(gap)
 }
 
+/// A gap as the line that an agent writes before the status of a section.
+pub fn encode_gap(gap: &Gap) -> Vec<u8> {
+    let mut line = format!("!gap {}", gap.kind.code()).into_bytes();
+    if let Some(attribute) = gap.attribute {
+        line.push(b'/');
+        line.extend_from_slice(attribute.code().as_bytes());
+    }
+    if let Some(path) = &gap.path {
+        line.push(b' ');
+        line.extend_from_slice(&encode_path(&path.to_bytes()));
+    }
+    line
+}
+
 fn ending(line: &[u8]) -> Option<Ending> {
     let line = String::from_utf8_lossy(line);
     if line == "!ok" {

@@ -1,17 +1,24 @@
 //! How a section ended.
 
 use rustix::io::Errno;
-use scanner_inventory::GapKind;
+use scanner_inventory::{Gap, GapKind, Gaps};
 
 /// Whether all of it is in the answer.
 pub(crate) enum End {
     Ok,
-    /// That many items are missing, how, and why.
-    Partial(u64, GapKind, String),
+    /// What is missing, and why.
+    Partial(Gaps, String),
     Missing(String),
 }
 
 impl End {
+    /// So many items are missing, it is not known where.
+    pub(crate) fn partial(lost: u64, reason: String) -> Self {
+        let mut gaps = Gaps::default();
+        gaps.add_counted(Gap::new(GapKind::Unknown), lost);
+        Self::Partial(gaps, reason)
+    }
+
     pub(crate) fn missing(what: &str, error: Errno) -> Self {
         Self::Missing(format!("{what} cannot be read: {error}"))
     }

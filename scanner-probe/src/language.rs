@@ -14,7 +14,7 @@ use std::{
 };
 
 use scanner_inventory::{
-    FileKind, FilePath, FileSelector, GapKind,
+    FileKind, FilePath, FileSelector,
     wire::{decode_path, encode_path},
 };
 
@@ -112,7 +112,7 @@ pub(crate) fn packages(root: &dyn Tree, out: &mut dyn Write) -> io::Result<End> 
         name: NAMES.map(str::to_owned).to_vec(),
         ..FileSelector::default()
     };
-    let unseen = root.walk(&[&selector], &mut look)?;
+    let unseen = root.walk(&[&selector], &mut look)?.total();
     if unseen > 0 {
         look.lose(&format!("{unseen} directories or files"), "cannot be read");
         look.lost += unseen - 1;
@@ -120,7 +120,7 @@ pub(crate) fn packages(root: &dyn Tree, out: &mut dyn Write) -> io::Result<End> 
     Ok(if look.lost == 0 {
         End::Ok
     } else {
-        End::Partial(look.lost, GapKind::Unknown, look.reasons.join("; "))
+        End::partial(look.lost, look.reasons.join("; "))
     })
 }
 

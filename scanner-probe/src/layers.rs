@@ -17,7 +17,7 @@ use std::{
 };
 
 use rustix::io::Errno;
-use scanner_inventory::{FilePath, FileSelector};
+use scanner_inventory::{FilePath, FileSelector, Gap, GapKind, Gaps};
 
 pub(crate) use self::resolve::clean;
 use self::{
@@ -226,14 +226,14 @@ impl Tree for Layers {
             if matches!(inode.body, Body::File(_)) && inode.mode & 0o111 != 0)
     }
 
-    fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<u64> {
+    fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<Gaps> {
         let mut keep = |path: &[u8], id: Id| {
             let inode = self.inodes.get(id);
             let (look, attribute) = (|| inode.contents(), || Some(inode.capability.clone()));
             tree::keep(selectors, inode.meta(), path, out, look, attribute)
         };
         self.inodes.each(ROOT, b"", &mut keep)?;
-        let (behind, lost) = self.starts_behind_links(selectors);
+        let (behind, gaps) = self.starts_behind_links(selectors);
         for (start, id) in behind {
             // A link itself was met on the way.
             if self.inodes.look_up(&start, false) == Ok(Some(id)) {
@@ -241,15 +241,15 @@ impl Tree for Layers {
             }
             self.inodes.each(id, &start, &mut keep)?;
         }
-        Ok(lost)
+        Ok(gaps)
     }
 }
 
 impl Layers {
     /// Directories below which to look that lie behind links, as /home on some systems does: what is in
-    /// them has another name where it lies. Also how many cannot be looked at.
-    fn starts_behind_links(&self, selectors: &[&FileSelector]) -> (Vec<(Vec<u8>, Id)>, u64) {
-        let (mut behind, mut lost) = (Vec::<(Vec<u8>, Id)>::new(), 0);
+    /// them has another name where it lies. Also those that cannot be read.
+    fn starts_behind_links(&self, selectors: &[&FileSelector]) -> (Vec<(Vec<u8>, Id)>, Gaps) {
+        let (mut behind, mut gaps) = (Vec::<(Vec<u8>, Id)>::new(), Gaps::default());
         for start in tree::starts(selectors) {
             let start = clean(&start.to_bytes());
             let ends = (1..=start.len()).filter(|at| matches!(start.get(*at), None | Some(b'/')));
@@ -270,10 +270,12 @@ impl Layers {
             match self.inodes.look_up(&start, true) {
                 Ok(Some(id)) if self.inodes.is_directory(id) => behind.push((start, id)),
                 Ok(None) => {}
-                Ok(Some(_)) | Err(_) => lost += 1,
+                Ok(Some(_)) | Err(_) => {
+                    gaps.add(Gap::new(GapKind::NotReadable).at(&start[..]));
+                }
             }
         }
-        (behind, lost)
+        (behind, gaps)
     }
 }
 

@@ -23,7 +23,11 @@ mod walk;
 
 use std::io::{self, Write};
 
-use scanner_inventory::{GapKind, InventoryRequest, Section, changes::PART, wire::FrameWriter};
+use scanner_inventory::{
+    InventoryRequest, Section,
+    changes::PART,
+    wire::{FrameWriter, encode_gap},
+};
 
 use end::End;
 
@@ -54,9 +58,17 @@ pub fn answer(
         writeln!(out, "@{nonce} section {section}")?;
         match write_section(subject, request, *section, &mut out)? {
             End::Ok => writeln!(out, "!ok")?,
-            End::Partial(lost, kind, reason) => {
-                writeln!(out, "!gap {}", kind.code())?;
-                writeln!(out, "!partial {lost} {}", reason.replace('\n', " "))?;
+            End::Partial(gaps, reason) => {
+                for gap in &gaps {
+                    out.write_all(&encode_gap(gap))?;
+                    writeln!(out)?;
+                }
+                writeln!(
+                    out,
+                    "!partial {} {}",
+                    gaps.total(),
+                    reason.replace('\n', " ")
+                )?;
             }
             End::Missing(reason) => writeln!(out, "!missing {}", reason.replace('\n', " "))?,
         }
@@ -78,13 +90,14 @@ fn write_section(
 ) -> io::Result<End> {
     let root = &*subject.root;
     match section {
-        Section::Files => Ok(match tree::files(root, &request.files, out)? {
-            0 => End::Ok,
-            lost => {
-                let reason = format!("{lost} not readable by this probe");
-                End::Partial(lost, GapKind::NotReadable, reason)
+        Section::Files => {
+            let gaps = tree::files(root, &request.files, out)?;
+            if gaps.is_empty() {
+                return Ok(End::Ok);
             }
-        }),
+            let reason = format!("{} not readable by this probe", gaps.total());
+            Ok(End::Partial(gaps, reason))
+        }
         Section::Users => accounts::users(root, out),
         Section::Groups => accounts::groups(root, out),
         Section::Shadow => accounts::shadow(root, out),

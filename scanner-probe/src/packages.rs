@@ -12,7 +12,6 @@ use std::{
     io::{self, Write},
 };
 
-use scanner_inventory::GapKind;
 use sha2::{Digest as _, Sha256};
 
 use crate::{end::End, tree::Tree};
@@ -188,7 +187,7 @@ impl Found {
     fn end(self) -> End {
         match (self.known, self.reasons.is_empty()) {
             (true, true) => End::Ok,
-            (true, false) => End::Partial(self.lost, GapKind::Unknown, self.reasons.join("; ")),
+            (true, false) => End::partial(self.lost, self.reasons.join("; ")),
             (false, true) => End::Missing("there is no dpkg, apk or rpm database".into()),
             (false, false) => End::Missing(self.reasons.join("; ")),
         }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use scanner_inventory::{Collected, FileKind, FileSelector, Inventory, parse};
+use scanner_inventory::{Collected, FileKind, FileSelector, Gap, GapKind, Inventory, parse};
 
 use super::*;
 
@@ -97,6 +97,10 @@ fn fifos_loops_and_deep_trees_end() {
         );
     };
     assert_eq!(gaps.total(), 1);
+    let deepest = gaps.iter().next().unwrap();
+    assert_eq!(deepest.kind, GapKind::OverLimit);
+    let place = deepest.path.as_ref().unwrap().as_text();
+    assert!(place.starts_with("/d/d/d") && place.len() < 600, "{place}");
     assert!(paths(&found).contains(&"/loop"));
     assert!(!paths(&found).iter().any(|p| p.starts_with("/loop/")));
 }
@@ -293,7 +297,7 @@ fn a_start_that_is_a_link_is_followed_within_the_root_whatever_else_is_asked() {
             };
             let walked: Vec<&FileSelector> = selectors.iter().collect();
             let mut out = Vec::new();
-            let lost = opened.unwrap().walk(&walked, &mut out).unwrap();
+            let lost = opened.unwrap().walk(&walked, &mut out).unwrap().total();
             let lines = String::from_utf8(out).unwrap();
             let found = lines.lines().filter_map(|line| line.rsplit(' ').next());
             let mut below: Vec<&str> = found.filter(|path| !path.starts_with("/var")).collect();
@@ -303,5 +307,6 @@ fn a_start_that_is_a_link_is_followed_within_the_root_whatever_else_is_asked() {
     }
     let circle = under(&["/round"]);
     let opened = Root::open(root).unwrap();
-    assert_eq!(opened.walk(&[&circle], &mut Vec::new()).unwrap(), 1);
+    let gaps = opened.walk(&[&circle], &mut Vec::new()).unwrap();
+    assert_eq!(gaps, Gap::new(GapKind::OverLimit).at("/round").into());
 }

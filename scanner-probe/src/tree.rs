@@ -7,7 +7,7 @@ use std::{
 
 use rustix::{fs::Stat, io::Errno};
 use scanner_inventory::{
-    FileEntry, FileKind, FilePath, FileSelector,
+    FileEntry, FileKind, FilePath, FileSelector, Gap, GapKind, Gaps,
     wire::{encode_link, encode_path},
 };
 
@@ -109,25 +109,33 @@ pub trait Tree: Debug {
     /// Whether `path`, links followed, is a program.
     fn is_program(&self, path: &str) -> bool;
 
-    /// Writes every file that one of `selectors` keeps, none of which names paths, and returns how
-    /// many could not be looked at.
+    /// Writes every file that one of `selectors` keeps, none of which names paths, and returns what could not be read.
     ///
     /// # Errors
     ///
     /// Fails when the reader of `out` is gone.
-    fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<u64>;
+    fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<Gaps>;
 }
 
-/// Writes the union of `selectors`, and returns how much could not be looked at.
+/// Why a path could not be read.
+pub(crate) fn refusal(error: Errno) -> GapKind {
+    match error {
+        Errno::ACCESS | Errno::PERM => GapKind::NotSearchable,
+        Errno::NAMETOOLONG | Errno::LOOP => GapKind::OverLimit,
+        _ => GapKind::NotReadable,
+    }
+}
+
+/// Writes the union of `selectors`, and returns what could not be read.
 pub(crate) fn files(
     tree: &dyn Tree,
     selectors: &[FileSelector],
     out: &mut dyn Write,
-) -> io::Result<u64> {
+) -> io::Result<Gaps> {
     let mut named: Vec<&String> = selectors.iter().flat_map(|s| &s.paths).collect();
     named.sort();
     named.dedup();
-    let mut lost = 0;
+    let mut gaps = Gaps::default();
     for path in named {
         let name = FilePath::from(path);
         let place = name.as_text();
@@ -148,14 +156,15 @@ pub(crate) fn files(
                 out.write_all(&encode_path(path.as_bytes()))?;
                 writeln!(out)?;
             }
-            Err(_) => lost += 1,
+            Err(error) => gaps.add(Gap::new(refusal(error)).at(name)),
         }
     }
     let walked: Vec<&FileSelector> = selectors.iter().filter(|s| s.walks()).collect();
     if walked.is_empty() {
-        return Ok(lost);
+        return Ok(gaps);
     }
-    Ok(lost + tree.walk(&walked, out)?)
+    gaps.extend(&tree.walk(&walked, out)?);
+    Ok(gaps)
 }
 
 /// Directories below which all selections lie, in order, each once and without a slash at its end.

@@ -9,12 +9,12 @@ use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat},
     io::Errno,
 };
-use scanner_inventory::{FilePath, FileSelector};
+use scanner_inventory::{FilePath, FileSelector, Gap, GapKind, Gaps};
 
 use crate::{
     contents,
     root::Root,
-    tree::{self, Tree as _, meta},
+    tree::{self, Tree as _, meta, refusal},
 };
 
 /// Deepest directory that is entered: one open directory for each level.
@@ -22,17 +22,17 @@ const MAX_DEPTH: usize = 200;
 /// Entries that are looked at.
 const MAX_ENTRIES: u64 = 10_000_000;
 
-/// Walks what `selectors` keep, and returns how much could not be looked at.
+/// Walks what `selectors` keep, and returns what could not be read.
 pub(crate) fn walk(
     root: &Root,
     selectors: &[&FileSelector],
     out: &mut dyn Write,
-) -> io::Result<u64> {
+) -> io::Result<Gaps> {
     let mut walk = Walk {
         root,
         selectors,
         device: root.device,
-        lost: 0,
+        gaps: Gaps::default(),
         seen: 0,
     };
     let starts = tree::starts(selectors);
@@ -65,10 +65,10 @@ pub(crate) fn walk(
                 let mut path = path.strip_suffix(b"/").unwrap_or(&path).to_vec();
                 walk.enter(&dir, &mut path, 0, out)?;
             }
-            Err(_) => walk.lost += 1,
+            Err(error) => walk.gaps.add(Gap::new(refusal(error)).at(start.clone())),
         }
     }
-    Ok(walk.lost)
+    Ok(walk.gaps)
 }
 
 /// Whether the walk of another start comes by this one: it lies below, and no mount and no link is between.
@@ -103,11 +103,17 @@ struct Walk<'a> {
     selectors: &'a [&'a FileSelector],
     /// Of the start: the walk crosses no mount.
     device: u64,
-    lost: u64,
+    gaps: Gaps,
     seen: u64,
 }
 
 impl Walk<'_> {
+    fn missing(&mut self, kind: GapKind, path: &[u8]) {
+        // The root is the path that ends in nothing but the slash before every name.
+        let path = if path.is_empty() { b"/" } else { path };
+        self.gaps.add(Gap::new(kind).at(path));
+    }
+
     fn enter(
         &mut self,
         dir: &OwnedFd,
@@ -116,12 +122,12 @@ impl Walk<'_> {
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let Ok(entries) = Dir::read_from(dir) else {
-            self.lost += 1;
+            self.missing(GapKind::NotListable, path);
             return Ok(());
         };
         for entry in entries {
             let Ok(entry) = entry else {
-                self.lost += 1;
+                self.missing(GapKind::NotListable, path);
                 break;
             };
             let name = entry.file_name();
@@ -130,15 +136,16 @@ impl Walk<'_> {
             }
             self.seen += 1;
             if self.seen > MAX_ENTRIES {
-                self.lost += 1;
+                self.missing(GapKind::OverLimit, path);
                 break;
             }
             let stat = match statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => stat,
                 // Gone since it was listed: there is nothing to look at.
                 Err(Errno::NOENT) => continue,
-                Err(_) => {
-                    self.lost += 1;
+                // Whoever may list a directory and not search it reads names alone.
+                Err(error) => {
+                    self.missing(refusal(error), path);
                     continue;
                 }
             };
@@ -155,7 +162,9 @@ impl Walk<'_> {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             match openat(dir.as_fd(), name, flags, Mode::empty()) {
                 Ok(next) if depth < MAX_DEPTH => self.enter(&next, path, depth + 1, out)?,
-                _ => self.lost += 1,
+                Ok(_) => self.missing(GapKind::OverLimit, path),
+                Err(Errno::NOENT | Errno::NOTDIR) => self.missing(GapKind::Vanished, path),
+                Err(_) => self.missing(GapKind::NotListable, path),
             }
             path.truncate(length);
         }

@@ -348,7 +348,7 @@ fn what_lies_behind_a_link_is_found_below_it_whatever_else_is_asked() {
     };
     let walked = |selectors: &[&FileSelector]| {
         let mut out = Vec::new();
-        let lost = found.walk(selectors, &mut out).unwrap();
+        let lost = found.walk(selectors, &mut out).unwrap().total();
         let lines = String::from_utf8(out).unwrap();
         let paths = lines
             .lines()

@@ -9,7 +9,7 @@ use rustix::{
     fs::{FileType, OFlags, fstat},
     io::Errno,
 };
-use scanner_inventory::{FilePath, FileSelector};
+use scanner_inventory::{FilePath, FileSelector, Gaps};
 
 use super::{MAX_NAMES, MAX_TEXT, Root, bytes, split};
 use crate::{
@@ -99,7 +99,7 @@ impl Tree for Root {
         })
     }
 
-    fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<u64> {
+    fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<Gaps> {
         walk::walk(self, selectors, out)
     }
 }

@@ -139,8 +139,8 @@ pub(crate) fn listed(image: &Layers) -> Result<Files, String> {
     let lost = image
         .walk(&[&selector], &mut out)
         .expect("memory can be written to");
-    if lost > 0 {
-        return Err(format!("{lost} not readable"));
+    if !lost.is_empty() {
+        return Err(format!("not readable: {lost}"));
     }
     let mut files = Files::new();
     let mut open: Option<(Vec<u8>, Known)> = None;
