@@ -49,6 +49,7 @@ pub fn script(request: &InventoryRequest, nonce: &str) -> String {
     let quoted: Vec<String> = paths.iter().map(|p| quote(p)).collect();
     let _ = writeln!(script, "named() {{ look {}; }}", quoted.join(" "));
     let _ = writeln!(script, "search() {{ {}; }}", search(&request.files));
+    let _ = writeln!(script, "shut() {{ {}; }}", shut(&request.files));
     let _ = writeln!(script, "digests() {{ {}; }}", digests(&request.files));
     if request.changes {
         let _ = writeln!(
@@ -91,6 +92,20 @@ fn digests(selectors: &[FileSelector]) -> String {
 /// look at `under` beyond its starting points); checks keep what [`FileSelector::matches`].
 fn search(selectors: &[FileSelector]) -> String {
     let walks: Vec<&FileSelector> = selectors.iter().filter(|s| s.walks()).collect();
+    let tests: Vec<String> = walks.iter().map(|s| expression(s)).collect();
+    // One by one: busybox enters the device of every root from each of them.
+    let walk = format!("entries \"$root\" -xdev ! \\( {} \\)", tests.join(" -o "));
+    from_each_root(&walks, &walk)
+}
+
+/// A second walk, of every directory that the first one entered or could not enter.
+fn shut(selectors: &[FileSelector]) -> String {
+    let walks: Vec<&FileSelector> = selectors.iter().filter(|s| s.walks()).collect();
+    from_each_root(&walks, "directories \"$root\" -xdev")
+}
+
+/// Runs `walk` for each `root` of the selections.
+fn from_each_root(walks: &[&FileSelector], walk: &str) -> String {
     if walks.is_empty() {
         return ":".into();
     }
@@ -101,13 +116,10 @@ fn search(selectors: &[FileSelector]) -> String {
     roots.dedup();
     // What lies below another root is walked with it, unless it is on a mount of its own.
     let conditions: Vec<String> = roots.iter().map(|root| condition(root, &roots)).collect();
-    let tests: Vec<String> = walks.iter().map(|s| expression(s)).collect();
     // A directory that is not there has no files; find would call it an error.
-    // One by one: busybox enters the device of every root from each of them.
     format!(
-        "set --; {}; for root; do entries \"$root\" -xdev ! \\( {} \\); done",
-        conditions.join("; "),
-        tests.join(" -o ")
+        "set --; {}; for root; do {walk}; done",
+        conditions.join("; ")
     )
 }
 

@@ -37,7 +37,7 @@ moment() {
 states() {
   set --
   for directory in $watched; do
-    [ -d "$directory" ] && [ ! -h "$directory" ] && [ -r "$directory" ] && [ -x "$directory" ] &&
+    [ -d "$directory" ] && [ ! -h "$directory" ] && opens "$directory" && searchable "$directory" &&
       set -- "$@" "$directory/."
   done
   find "$@" ! -name . -prune -path "*$newline*" -exec sh -c "$odd_entries" sh '%f %u %g %s %i %y %z' {} + \
@@ -52,7 +52,7 @@ section_changes() {
   moment a
   for directory in $watched; do
     [ -d "$directory" ] && [ ! -h "$directory" ] || continue
-    [ -r "$directory" ] && [ -x "$directory" ] || echo "closed $directory"
+    opens "$directory" && searchable "$directory" || echo "closed $directory"
   done
   if has find && has stat && has sed && works find && works stat; then
     now=$(states)

@@ -11,11 +11,24 @@ done'
 section_files() {
   need find stat tr wc || return
   exec 3>&1
-  lost=$( { named; search 2>&1 >&3 3>&-; } | wc -l)
-  lost=$((lost))
+  gaps=$(named)
+  lost=$(lines "$gaps")
+  complaints=$(search 2>&1 >&3 3>&- | wc -l)
+  complaints=$((complaints))
+  if [ "$complaints" != 0 ]; then
+    # The text of find cannot be parsed, since it has names in it. What the kernel says of each directory can, if it
+    # explains every complaint.
+    places=$(shut 2>/dev/null | first 65)
+    if [ "$(lines "$places")" = "$complaints" ] && [ "$complaints" -le 64 ]; then
+      gaps=$gaps${gaps:+$newline}$places
+    else
+      gaps=$gaps${gaps:+$newline}'!gap not_readable'
+    fi
+    lost=$((lost + complaints))
+  fi
   why=
   digests 2>/dev/null || why='the target has no sha256sum'
-  [ "$lost" = 0 ] || echo '!gap not_readable'
+  [ -z "$gaps" ] || printf '%s\n' "$gaps"
   [ -z "$why" ] || echo '!gap unsupported/digest'
   case $lost$why in
     0) echo '!ok' ;;
@@ -23,6 +36,30 @@ section_files() {
     *) echo "!partial $lost not readable by this user${why:+; $why}" ;;
   esac
 }
+
+# Number of lines in $1.
+lines() { if [ -z "$1" ]; then echo 0; else echo $(($(printf '%s\n' "$1" | wc -l))); fi; }
+
+# The first $1 lines.
+first() {
+  more=$1
+  while [ "$more" -gt 0 ] && IFS= read -r line; do
+    printf '%s\n' "$line"
+    more=$((more - 1))
+  done
+}
+
+# Whether directories can be listed and searched, as the kernel says it: gaps for those that cannot.
+tried=$escaping$naming'
+for path; do
+  if ! { [ -n x ] <"$path"; } 2>/dev/null; then kind=not_listable
+  elif [ ! -e "$path/." ]; then kind=not_searchable
+  else continue
+  fi
+  name "$path"
+  printf "!gap %s %s\n" "$kind" "$name"
+done'
+directories() { find "$@" -type d -exec sh -c "$tried" sh {} +; }
 
 # Arguments end with a test for what is not wanted. No `-exec +` may be within parentheses: busybox
 # forgets to run it.
@@ -82,18 +119,19 @@ named_sums() {
   done
 }
 
-# Looks at paths by name. Standard output counts what could not be looked at, 3 has the entries.
+# Looks at paths by name. Standard output has gaps for those that could not be read, 3 has the entries.
 look() {
   for path; do
     if [ -e "$path" ] || [ -h "$path" ]; then
       name "$path"
       { state=$(stat -c '%f %u %g %s' "$path") && printf '%s %s\n' "$state" "$name" >&3; } 2>/dev/null ||
-        echo lost
+        printf '!gap not_readable %s\n' "$name"
     elif absent "$path"; then
       name "$path"
       printf -- '- %s\n' "$name" >&3
     else
-      echo lost
+      name "$path"
+      printf '!gap not_searchable %s\n' "$name"
     fi
   done
 }

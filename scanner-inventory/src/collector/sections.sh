@@ -120,14 +120,14 @@ section_packages() {
   known=no
   for database in /var/lib/dpkg/status /var/lib/dpkg/status.d/*; do
     [ -f "$database" ] || continue
-    [ -r "$database" ] || { echo "!missing the dpkg database cannot be read by this user"; return; }
+    opens "$database" || { echo "!missing the dpkg database cannot be read by this user"; return; }
     known=yes
     echo '@dpkg'
     grep -E '^(Package|Status|Version|Architecture):' "$database"
   done
   for database in /lib/apk/db/installed /usr/lib/apk/db/installed; do
     [ -f "$database" ] || continue
-    [ -r "$database" ] || { echo "!missing the apk database cannot be read by this user"; return; }
+    opens "$database" || { echo "!missing the apk database cannot be read by this user"; return; }
     [ "$known" = apk ] && continue
     known=apk
     echo '@apk'
@@ -146,7 +146,7 @@ section_packages() {
 rpm_database() {
   for dir in /var/lib/rpm /usr/lib/sysimage/rpm; do
     [ -d "$dir" ] || continue
-    [ -r "$dir" ] && [ -x "$dir" ] || return 0
+    opens "$dir" && searchable "$dir" || return 0
     for file in "$dir"/*; do
       case ${file##*/} in _*|rpmdb.sqlite-*) continue ;; esac
       if [ -e "$file" ] || [ -h "$file" ]; then return 0; fi
@@ -161,7 +161,7 @@ section_language_packages() {
 
 section_os() {
   for file in /etc/os-release /usr/lib/os-release; do
-    [ -r "$file" ] || continue
+    [ -f "$file" ] && opens "$file" || continue
     while IFS= read -r line || [ -n "$line" ]; do
       case $line in ID=*|VERSION_ID=*|PRETTY_NAME=*) printf '%s\n' "$line" ;; esac
     done <"$file"

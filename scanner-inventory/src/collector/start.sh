@@ -15,17 +15,30 @@ return=$(printf '\r')
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# Whether the kernel lets this user open $1, or search directory $1. `[ -r ]` and `[ -x ]` of some shells only look at
+# the mode, and say yes to uid 0 whatever its capabilities. No FIFO may be opened: it would wait for a writer.
+opens() { { [ -n x ] <"$1"; } 2>/dev/null; }
+searchable() { [ -e "$1/." ]; }
+
 # What is deepest above $1 is no directory, or can be searched: so a missing $1 is really missing.
 absent() {
   up=${1%/*}
   while [ -n "$up" ] && [ ! -e "$up" ]; do up=${up%/*}; done
-  [ ! -d "${up:-/}" ] || [ -x "${up:-/}" ]
+  [ ! -d "${up:-/}" ] || searchable "${up:-}"
 }
 
 # Whether file $1 can be read; ends the section when it cannot, or when there is none.
 readable() {
-  [ -r "$1" ] && return 0
-  if [ ! -e "$1" ] && absent "$1"; then echo '!ok'; else echo "!missing $1 cannot be read by this user"; fi
+  if [ -f "$1" ]; then
+    opens "$1" && return 0
+    echo "!missing $1 cannot be read by this user"
+  elif [ -e "$1" ]; then
+    echo "!missing $1 is no regular file"
+  elif absent "$1"; then
+    echo '!ok'
+  else
+    echo "!missing $1 cannot be read by this user"
+  fi
   return 1
 }
 

@@ -330,11 +330,85 @@ fn what_cannot_be_read_is_partial() {
         unreachable!("{:?}", found.files);
     };
     assert!(gaps.total() >= 2, "the walk and the named path: {gaps:?}");
-    assert!(
-        gaps.iter().all(|gap| gap.kind == GapKind::NotReadable),
-        "{gaps:?}"
-    );
+    let places: Vec<String> = gaps.iter().map(ToString::to_string).collect();
+    let closed = closed.display();
+    let expected = [
+        format!("{closed}/inside: not searchable"),
+        format!("{closed}: not listable"),
+    ];
+    assert_eq!(places, expected);
     assert!(matches!(found.shadow, Collected::Unavailable { .. }));
+}
+
+#[test]
+fn root_without_capabilities_sees_what_the_kernel_says_in_every_shell() {
+    if !nix::unistd::geteuid().is_root() {
+        // Only root can drop what it has; CI runs as root.
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    for (name, mode) in [("shut", 0o000), ("names", 0o744), ("secret", 0o600)] {
+        let path = dir.path().join(name);
+        if name == "secret" {
+            fs::write(&path, "x").unwrap();
+        } else {
+            fs::create_dir(&path).unwrap();
+            for file in ["file", "other"] {
+                fs::write(path.join(file), "x").unwrap();
+            }
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        std::os::unix::fs::chown(&path, Some(65534), Some(65534)).unwrap();
+    }
+    let below = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let under = |name: &str| FileSelector {
+        under: vec![below(name)],
+        ..FileSelector::default()
+    };
+    for shell in SHELLS {
+        let weak = ["setpriv", "--bounding-set=-all"];
+        let shell = [&weak[..], shell].concat();
+        let look = |selector: FileSelector| {
+            let request = InventoryRequest {
+                sections: [Section::Files].into(),
+                files: vec![selector],
+                ..InventoryRequest::default()
+            };
+            match collect(&shell, &request).files {
+                Collected::Partial { gaps, .. } => gaps.to_string(),
+                other => format!("{other:?}"),
+            }
+        };
+        let shut = below("shut");
+        assert_eq!(
+            look(under("shut")),
+            format!("{shut}: not listable"),
+            "{shell:?}"
+        );
+        // The names are known, and nothing of what they name: more complaints than directories.
+        let names = look(under("names"));
+        assert!(
+            names.contains("not readable by this user"),
+            "{shell:?}: {names}"
+        );
+        let inside = FileSelector {
+            paths: vec![below("names/file")],
+            ..FileSelector::default()
+        };
+        let inside_path = below("names/file");
+        assert_eq!(
+            look(inside),
+            format!("{inside_path}: not searchable"),
+            "{shell:?}"
+        );
+        let secret = FileSelector {
+            paths: vec![below("secret")],
+            digest: true,
+            ..FileSelector::default()
+        };
+        assert!(look(secret).contains("contents"), "{shell:?}");
+    }
 }
 
 /// Output of the collector where the target has the tools of that folder and no other, and whether it
