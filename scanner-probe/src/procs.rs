@@ -5,7 +5,7 @@ use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write},
 };
 
-use scanner_inventory::Section;
+use scanner_inventory::{Gap, GapKind, Gaps, Section};
 
 use crate::{end::End, subject::Subject};
 
@@ -91,7 +91,11 @@ pub(crate) fn section(
         Section::Mounts => {
             read(&format!("/proc/{pid}/mounts")).and_then(|t| out.write_all(t.as_bytes()))
         }
-        Section::Env => env(pid, out),
+        Section::Env => match env(pid, out) {
+            Ok(0) => Ok(()),
+            Ok(odd) => return Ok(overwritten(odd)),
+            Err(error) => Err(error),
+        },
         _ => kernel(pid, out),
     };
     match done {
@@ -162,15 +166,36 @@ pub(crate) fn rows(
 }
 
 /// Name, length and shape: a value never leaves the target.
-fn env(pid: u32, out: &mut impl Write) -> io::Result<()> {
+fn env(pid: u32, out: &mut impl Write) -> io::Result<u64> {
     variables(&read(&format!("/proc/{pid}/environ"))?, out)
 }
 
-fn variables(text: &str, out: &mut impl Write) -> io::Result<()> {
+/// Servers such as nginx write their title over their environment, so that what was there cannot be read any more.
+fn overwritten(odd: u64) -> End {
+    let reason = format!(
+        "{odd} parts of it are no variables: the process wrote something else over its environment"
+    );
+    let mut gaps = Gaps::default();
+    gaps.add_counted(Gap::new(GapKind::Malformed), odd);
+    End::Partial(gaps, reason)
+}
+
+/// Writes the variables, and returns how many parts are none: without `=`, or with a space in the name. An empty part is
+/// none either, but for the one after the last.
+fn variables(text: &str, out: &mut impl Write) -> io::Result<u64> {
+    let mut odd = 0;
+    let text = text.strip_suffix('\0').unwrap_or(text);
+    if text.is_empty() {
+        return Ok(0);
+    }
     for variable in text.split('\0') {
         let Some((name, value)) = variable.split_once('=') else {
+            odd += 1;
             continue;
         };
+        if name.contains(' ') {
+            odd += 1;
+        }
         writeln!(
             out,
             "{} {} {}",
@@ -179,7 +204,7 @@ fn variables(text: &str, out: &mut impl Write) -> io::Result<()> {
             name.replace('\n', "?")
         )?;
     }
-    Ok(())
+    Ok(odd)
 }
 
 fn shape(value: &str) -> &'static str {

@@ -80,9 +80,15 @@ section_mounts() {
 section_env() {
   need tr || return
   [ -r "/proc/$$/environ" ] || { echo '!missing /proc/self/environ cannot be read'; return; }
-  tr '\000\n' '\n\001' <"/proc/$$/environ" | while IFS= read -r line || [ -n "$line" ]; do
-    case $line in *=*) ;; *) continue ;; esac
+  tr '\000\n' '\n\001' <"/proc/$$/environ" | variables
+}
+
+variables() {
+  odd=0
+  while IFS= read -r line || [ -n "$line" ]; do
+    case $line in *=*) ;; *) odd=$((odd + 1)); continue ;; esac
     value=${line#*=}
+    case ${line%%=*} in *' '*) odd=$((odd + 1)) ;; esac
     case $value in
       '') shape=empty ;;
       *'-----BEGIN '*'PRIVATE KEY'*) shape=private_key ;;
@@ -95,7 +101,9 @@ section_env() {
     esac
     printf '%s %s %s\n' "${#value}" "$shape" "${line%%=*}"
   done
-  echo '!ok'
+  if [ "$odd" = 0 ]; then echo '!ok'; return; fi
+  echo '!gap malformed'
+  echo "!partial $odd $odd parts of it are no variables: the process wrote something else over its environment"
 }
 
 section_commands() {

@@ -26,6 +26,17 @@ fn values_are_known_by_their_shape_alone() {
 }
 
 #[test]
+fn what_was_written_over_an_environment_is_counted() {
+    let odd = |text: &str| variables(text, &mut Vec::new()).unwrap();
+    for whole in ["", "\0", "A=b", "A=b\0", "A=b\0C=d\0"] {
+        assert_eq!(odd(whole), 0, "{whole:?}");
+    }
+    assert_eq!(odd("nginx: master process nginx\0\0\0"), 3);
+    assert_eq!(odd("postgres: writer key=value\0A=b\0"), 1);
+    assert_eq!(odd("A=b\0\0"), 1);
+}
+
+#[test]
 fn a_process_is_of_a_container_by_its_id_and_of_a_cgroup_by_all_of_it() {
     let docker = "0::/docker/0123456789abcdef\n";
     assert!(is_of(docker, "0123456789ab"));
