@@ -24,11 +24,27 @@ pub const NAME: &str = "collector-sh";
 /// list and in no file.
 pub const COMMAND: [&str; 2] = ["/bin/sh", "-s"];
 
+/// The last line of every script: who reads it from a stream that stays open knows by it that it is whole.
+pub const LAST_LINE: &str = "# The script ends here.";
+
 /// The script that answers `request`. `nonce` is letters and digits, new for each scan.
 ///
 /// Every text of the request is quoted so that a shell takes it as a literal.
 pub fn script(request: &InventoryRequest, nonce: &str) -> String {
+    compiled(request, nonce, None)
+}
+
+/// The same for a shell whose standard input stays open until the answer is whole: where that ends before, and `seconds`
+/// after its start, the collector ends with everything that it started. In a process group that is not its own it does
+/// not, since it would end others.
+pub fn script_held(request: &InventoryRequest, nonce: &str, seconds: u32) -> String {
+    compiled(request, nonce, Some(seconds))
+}
+
+fn compiled(request: &InventoryRequest, nonce: &str, deadline: Option<u32>) -> String {
     let mut script = format!("nonce={}\n", quote(nonce));
+    let deadline = deadline.map(|seconds| seconds.to_string());
+    let _ = writeln!(script, "deadline={}", deadline.unwrap_or_default());
     let names: Vec<&str> = request
         .sections
         .iter()
