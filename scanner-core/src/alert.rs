@@ -16,10 +16,12 @@ use crate::untrusted::Untrusted;
 pub struct SecurityAlert {
     /// Stable identifier in kebab case, such as `lease-disarmed`.
     pub id: String,
-    /// What was seen, in one sentence. Escapes itself on display, as the evidence does.
+    /// What was seen, in one sentence.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub message: Untrusted,
     /// What shows it, one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
     pub evidence: Vec<Untrusted>,
 }
 

@@ -17,7 +17,8 @@ pub struct Failure {
     /// What kind of failure it is; absent in reports of version 1.
     #[serde(default)]
     pub kind: FailureKind,
-    /// What went wrong, causes included. May hold words of a target or a server, and escapes itself on display.
+    /// What went wrong, causes included. May hold words of a target or a server.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub message: Untrusted,
     /// What to do next, as a value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
