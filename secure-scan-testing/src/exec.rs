@@ -1,6 +1,7 @@
 //! One exec, as the command in the container sees it.
 
 use bytes::Bytes;
+use scanner_inventory::collector;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -66,6 +67,12 @@ pub struct Exec {
     out: mpsc::Sender<(u8, Bytes)>,
 }
 
+/// Whether the input ends as every script of the collector does.
+fn is_script(input: &[u8]) -> bool {
+    let line = input.strip_suffix(b"\n");
+    line.is_some_and(|input| input.ends_with(collector::LAST_LINE.as_bytes()))
+}
+
 impl Exec {
     /// A command in a container: its input, and where its output goes, with the channel that it is for.
     pub(crate) fn new(
@@ -93,10 +100,14 @@ impl Exec {
         &self.container
     }
 
-    /// Everything that comes on standard input until the client closes it.
+    /// Everything that comes on standard input until the client closes it, or until a collector's script is whole: its
+    /// sender keeps standard input open.
     pub async fn stdin_to_end(&mut self) -> Vec<u8> {
         let mut all = std::mem::take(&mut self.unread);
-        while let Some(bytes) = self.stdin.recv().await {
+        while !is_script(&all) {
+            let Some(bytes) = self.stdin.recv().await else {
+                break;
+            };
             all.extend_from_slice(&bytes);
         }
         all

@@ -31,6 +31,8 @@ use tally::Tally;
 
 /// Longest line of a command that answers line by line.
 const MAX_LINE: usize = 4096;
+/// How long a command may take to end once its standard input has.
+const ENDS: Duration = Duration::from_secs(3);
 
 /// Bounds of one run.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +51,8 @@ pub struct ExecStream {
     tally: Tally,
     /// Output that came and was not read as a line yet.
     unread: Vec<u8>,
+    /// Whether the command may still wait for the end of its standard input.
+    held: bool,
 }
 
 trait Messages:
@@ -97,6 +101,7 @@ pub(super) async fn open(
         messages: Box::new(connection.into_stream()),
         tally: Tally::new(tap),
         unread: Vec::new(),
+        held: false,
     })
 }
 
@@ -107,6 +112,21 @@ impl ExecStream {
     ///
     /// Fails when anything is cut, too long, too late, or the command did not succeed.
     pub async fn run(&mut self, stdin: &[u8], limits: Limits) -> Result<Vec<u8>, ExecError> {
+        self.exchanged(stdin, limits).await
+    }
+
+    /// The same for a command that takes the end of its standard input for the end of whoever asked: it is closed when
+    /// the command is over, and by [`ExecStream::close`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ExecStream::run`].
+    pub async fn run_held(&mut self, stdin: &[u8], limits: Limits) -> Result<Vec<u8>, ExecError> {
+        self.held = true;
+        self.exchanged(stdin, limits).await
+    }
+
+    async fn exchanged(&mut self, stdin: &[u8], limits: Limits) -> Result<Vec<u8>, ExecError> {
         let ran = tokio::time::timeout(limits.total, self.exchange(stdin, limits))
             .await
             .unwrap_or(Err(ExecError::TooLate));
@@ -173,10 +193,26 @@ impl ExecStream {
         }
     }
 
-    /// Closes the stream.
+    /// Closes the stream. A command that waits for the end of its standard input gets that first, and a moment to end.
     pub async fn close(mut self) {
+        if self.held {
+            let _ = tokio::time::timeout(ENDS, self.hang_up()).await;
+        }
         // What cannot be closed is gone already.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.messages.close()).await;
+    }
+
+    /// Ends standard input and waits until the server reports the end of the command.
+    async fn hang_up(&mut self) -> Result<(), ExecError> {
+        self.send(vec![CLOSE, STDIN]).await?;
+        while let Some(Ok(message)) = self.messages.next().await {
+            match message {
+                Message::Binary(message) if message.first() == Some(&STATUS) => break,
+                Message::Close(_) => break,
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     async fn exchange(&mut self, stdin: &[u8], limits: Limits) -> Result<Vec<u8>, ExecError> {
@@ -207,6 +243,7 @@ impl ExecStream {
                 STDOUT => out.extend_from_slice(data),
                 STDERR if stderr.len() < 4096 => stderr.extend_from_slice(data),
                 STATUS => {
+                    self.held = false;
                     evaluate(data, &stderr)?;
                     return sent.map(|()| out);
                 }
@@ -215,13 +252,16 @@ impl ExecStream {
         }
     }
 
-    /// Sends `stdin` and closes it.
+    /// Sends `stdin`, and closes it unless it is held open.
     async fn send_all(&mut self, stdin: &[u8]) -> Result<(), ExecError> {
         for chunk in stdin.chunks(16 * 1024) {
             let mut message = vec![STDIN];
             message.extend_from_slice(chunk);
             self.tally.sent(chunk);
             self.send(message).await?;
+        }
+        if self.held {
+            return Ok(());
         }
         self.send(vec![CLOSE, STDIN]).await
     }

@@ -38,6 +38,8 @@ pub(crate) struct AgentStream {
     stream: ExecStream,
     agent: Agent,
     nonce: String,
+    /// Time after which the agent ends by itself.
+    seconds: u32,
     limits: Limits,
     /// The scan that keeps what changed in the target, where a running target is read.
     comparing: Option<Arc<ScanScope>>,
@@ -49,6 +51,7 @@ impl AgentStream {
             stream,
             agent,
             nonce: nonce.to_owned(),
+            seconds,
             limits: Limits {
                 bytes: MAX_ANSWER,
                 total: Duration::from_secs(seconds.into()),
@@ -74,7 +77,7 @@ impl TargetAccess for AgentStream {
         };
         let (name, input) = match &self.agent {
             Agent::Collector { .. } => {
-                let script = collector::script(request, &self.nonce);
+                let script = collector::script_held(request, &self.nonce, self.seconds);
                 (collector::NAME, script.into_bytes())
             }
             Agent::Probe => (
@@ -85,7 +88,10 @@ impl TargetAccess for AgentStream {
                 })?,
             ),
         };
-        let ran = self.stream.run(&input, self.limits).await;
+        let ran = match &self.agent {
+            Agent::Collector { .. } => self.stream.run_held(&input, self.limits).await,
+            Agent::Probe => self.stream.run(&input, self.limits).await,
+        };
         let answer = ran.map_err(|error| self.agent.no_answer(name, error))?;
         let inventory = parse::inventory(name, &answer, &self.nonce, request)
             .map_err(|error| unusable(name, error))?;

@@ -38,7 +38,9 @@ impl Approach for ContainerApproach {
     }
 
     fn commands(&self, scope: &PlanScope<'_>) -> Vec<PlannedCommand> {
-        let script = collector::script(&scope.request.comparing(), &"0".repeat(32));
+        let nonce = "0".repeat(32);
+        let request = scope.request.comparing();
+        let script = collector::script_held(&request, &nonce, scope.lease_seconds);
         vec![PlannedCommand::new(
             scope.target.container.as_str(),
             collector::COMMAND.map(str::to_owned).to_vec(),
