@@ -17,6 +17,7 @@ mod hostile;
 mod inject;
 mod language_packages;
 mod lease;
+mod lifeline;
 mod lying_tools;
 mod planner;
 mod post_scan;

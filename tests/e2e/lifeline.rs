@@ -1,0 +1,64 @@
+//! A collector ends with whoever asked for it: no process of a scan stays in the target.
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use scanner_core::Target;
+use scanner_tests::{TestNamespace, eventually, lab_only, shell::run_in};
+use serde_json::json;
+
+/// Processes in the target, those that count them included.
+async fn processes(site: &TestNamespace, target: &Target) -> usize {
+    let argv = ["/bin/sh", "-c", "ls -d /proc/[0-9]* | wc -l"];
+    let out = run_in(&site.client, target, &argv, b"")
+        .await
+        .expect("counted");
+    String::from_utf8_lossy(&out)
+        .trim()
+        .parse()
+        .expect("a number")
+}
+
+#[tokio::test]
+async fn an_interrupted_or_killed_scan_leaves_no_process_in_the_target() {
+    if lab_only() {
+        return;
+    }
+    let site = TestNamespace::new("lifeline").await;
+    // A tool that never answers.
+    let hangs = "printf '#!/bin/sh\\nsleep 36000\\n' >/usr/sbin/find; chmod +x /usr/sbin/find; exec sleep 36000";
+    for (name, image) in [
+        ("busybox", "lab.local/busybox:1"),
+        ("debian", "lab.local/debian:1"),
+    ] {
+        let more = json!({"containers": [{
+            "name": "web", "image": image, "imagePullPolicy": "IfNotPresent",
+            "command": ["/bin/sh", "-c", format!("mkdir -p /usr/sbin; {hangs}")],
+            "securityContext": {"runAsUser": 0, "runAsGroup": 0},
+        }]});
+        site.pod_like(name, "", "Running", &more, &json!({})).await;
+        let target = site.target(name).await;
+        eventually("the tool", async || {
+            let argv = ["/bin/sh", "-c", "test -x /usr/sbin/find"];
+            run_in(&site.client, &target, &argv, b"").await.ok()
+        })
+        .await;
+        let before = processes(&site, &target).await;
+        for signal in [Signal::SIGINT, Signal::SIGKILL] {
+            let scan = site.start(&[name, "--lease", "600"]);
+            eventually("a collector that hangs", async || {
+                (processes(&site, &target).await > before).then_some(())
+            })
+            .await;
+            let pid = scan.id().and_then(|id| i32::try_from(id).ok());
+            kill(Pid::from_raw(pid.expect("it runs")), signal).expect("signal");
+            scan.wait_with_output().await.expect("it ends");
+            eventually("no process of the scan", async || {
+                (processes(&site, &target).await == before).then_some(())
+            })
+            .await;
+        }
+    }
+    site.remove().await;
+}
