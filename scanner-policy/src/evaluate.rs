@@ -72,7 +72,7 @@ pub(crate) fn evaluate(
             result
         }
         Ok(Outcome::Pass) => result.error(format!(
-            "no violation in what was read, but not all of it was: {}",
+            "no violation found, but some data could not be read: {}",
             gaps.join("; ")
         )),
     }

@@ -66,9 +66,9 @@ impl TestError {
     }
 }
 
-/// Attacks the guard from a real scan identity whose Role allows all that is tried. Nothing that is tried runs or changes
-/// anything, whether the guard holds or not. When `stop` resolves, or the returned future is dropped, what was made is
-/// released: within a runtime that goes on, a dropped test leaves nothing.
+/// Attacks the guard from a real scan identity whose Role allows every attempt. No attempt runs or changes anything, even
+/// if the guard does not hold. If `stop` resolves or the returned future is dropped, the test deletes what it created; after
+/// a drop it needs a runtime that still runs.
 ///
 /// # Errors
 ///

@@ -7,7 +7,7 @@ use std::{future::IntoFuture as _, time::Duration};
 use common::{fake, template, web};
 use secure_scan::{
     ControlError, ControlScope, Evidence, ScanReport, SecurityControl, Verdict, async_trait,
-    control::VerifyError, plan::PlannedControl, strategy,
+    control::VerifyError, engines::Inline, plan::PlannedControl, strategy,
 };
 use secure_scan_testing::{FakeCluster, Fault, Target, samples};
 use serde_json::json;
@@ -100,4 +100,22 @@ async fn a_probe_whose_addition_was_interrupted_is_reported_as_it_is() {
     let text = serde_json::to_string(&report.controls).expect("JSON");
     assert!(!text.contains("did not add"), "{text}");
     assert!(text.contains("its entry stays"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_cannot_be_deleted_keeps_its_isolation() {
+    let fake = FakeCluster::new()
+        .pod(common::web_pod())
+        .answers(Target::distroless(samples::healthy()))
+        .fault(Fault::on("delete", "pods").status(503));
+    let cluster = fake.cluster().expect("a cluster");
+    let way = strategy::sidecar("registry.example/probe:1");
+    let scan = template().host(Inline).strategy(way);
+    let scan = scan.prepare(&cluster, web()).await;
+    let report = scan.expect("a scan that can be prepared").spawn().await;
+    assert_eq!(report.verdict, Verdict::CleanupUnverified);
+    let left: Vec<String> = fake.left().into_iter().map(|object| object.kind).collect();
+    for kind in ["Pod", "NetworkPolicy", "Job"] {
+        assert!(left.iter().any(|other| other == kind), "{kind}: {left:?}");
+    }
 }

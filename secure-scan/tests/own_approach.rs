@@ -1,16 +1,18 @@
 //! An approach of another crate: controls of its own beside the shipped ones, and a client of the scan's identity.
 
 mod common;
+#[path = "common/control.rs"]
+mod control;
 
 use std::sync::Arc;
 
 use common::{fake, template, web};
+use control::Named;
 use secure_scan::{
-    AccessError, ControlScope, EnforcedControls, Evidence, FailureKind, OpenContext, PrepareError,
-    ScanStrategy, SecurityControl, StrategyError, TargetAccess, async_trait,
-    control::VerifyError,
+    AccessError, EnforcedControls, FailureKind, OpenContext, PrepareError, ScanStrategy,
+    StrategyError, TargetAccess, async_trait,
     inventory::{Inventory, InventoryRequest},
-    plan::{PlannedCommand, PlannedControl, PlannedRule},
+    plan::{PlannedCommand, PlannedRule},
     strategy::{self, Approach, PlanScope, ScanScope, Started},
 };
 use secure_scan_testing::samples;
@@ -18,26 +20,9 @@ use secure_scan_testing::samples;
 /// A way of ACME's to reach a target, with a control of that id.
 struct Acme(&'static str);
 
-struct Holds(&'static str);
-
 struct AsScan(Arc<ScanScope>);
 
 struct Recording;
-
-#[async_trait]
-impl SecurityControl for Holds {
-    fn id(&self) -> &str {
-        self.0
-    }
-
-    fn plan(&self) -> PlannedControl {
-        PlannedControl::new(self.0, "Holds")
-    }
-
-    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
-        Ok(Evidence::of("it holds"))
-    }
-}
 
 impl Approach for Acme {
     fn name(&self) -> &'static str {
@@ -58,7 +43,7 @@ impl Approach for Acme {
 
     fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started {
         let strategy = AsScan(Arc::clone(scope));
-        Started::new(vec![Box::new(Holds(self.0))], Box::new(strategy))
+        Started::new(vec![Box::new(Named(self.0))], Box::new(strategy))
     }
 }
 

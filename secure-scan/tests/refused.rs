@@ -1,32 +1,14 @@
 //! What is refused when a scan is prepared, before anything is created.
 
 mod common;
+#[path = "common/control.rs"]
+mod control;
 
 use std::time::Duration;
 
 use common::{fake, template, web};
-use secure_scan::{
-    ControlScope, Evidence, Level, MAX_LEASE, MIN_LEASE, Policy, PrepareError, PrepareErrorKind,
-    Scan, SecurityControl, async_trait, control::VerifyError, plan::PlannedControl,
-};
-
-/// A control that does nothing but hold.
-struct Named(&'static str);
-
-#[async_trait]
-impl SecurityControl for Named {
-    fn id(&self) -> &str {
-        self.0
-    }
-
-    fn plan(&self) -> PlannedControl {
-        PlannedControl::new(self.0, "Holds")
-    }
-
-    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
-        Ok(Evidence::of("it holds"))
-    }
-}
+use control::Named;
+use secure_scan::{Level, MAX_LEASE, MIN_LEASE, Policy, PrepareError, PrepareErrorKind, Scan};
 
 /// Why a scan is refused, and how many calls were made until then.
 async fn refused(scan: Scan) -> (Option<PrepareError>, u64) {

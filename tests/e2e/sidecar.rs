@@ -144,7 +144,7 @@ async fn never_open<T>(site: &TestNamespace, scans: impl Future<Output = T>) -> 
                     let _ = policies.delete(&name, &DeleteParams::default()).await;
                 }
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::select! {
@@ -159,23 +159,32 @@ async fn isolation_that_nothing_shows_is_unknown_and_never_enforced() {
         return;
     }
     let site = TestNamespace::new("sidecar-unknown").await;
-    let scans = async {
-        tokio::join!(
-            run(&site, &["sidecar", "web", "--inert"]),
-            run(&site, &["sidecar", "web", "--inert", "--require-isolation"]),
-        )
-    };
-    let (reported, stopped) = never_open(&site, scans).await;
-    assert!(reported.has_findings(IN_PART), "{reported:?}");
-    let report = reported.json();
-    assert_eq!(network(&report)["state"], "not_held", "{reported:?}");
-    let reason = network(&report)["reason"].as_str();
-    assert!(
-        reason.is_some_and(|r| r.starts_with("unknown")),
-        "{reported:?}"
-    );
-    assert_eq!(stopped.code, 3, "{stopped:?}");
-    assert_eq!(stopped.json()["failure"]["stage"], "verify", "{stopped:?}");
-    nothing_left(&site).await;
-    site.remove().await;
+    // A plugin that acts before this test does shows the isolation after all: then it is tried again.
+    for _ in 0..6 {
+        let scans = async {
+            tokio::join!(
+                run(&site, &["sidecar", "web", "--inert"]),
+                run(&site, &["sidecar", "web", "--inert", "--require-isolation"]),
+            )
+        };
+        let (reported, stopped) = never_open(&site, scans).await;
+        nothing_left(&site).await;
+        let shown = |output: &ProgramOutput| network(&output.json())["state"] == "done";
+        if shown(&reported) || shown(&stopped) {
+            continue;
+        }
+        assert!(reported.has_findings(IN_PART), "{reported:?}");
+        let report = reported.json();
+        assert_eq!(network(&report)["state"], "not_held", "{reported:?}");
+        let reason = network(&report)["reason"].as_str();
+        assert!(
+            reason.is_some_and(|r| r.starts_with("unknown")),
+            "{reported:?}"
+        );
+        assert_eq!(stopped.code, 3, "{stopped:?}");
+        assert_eq!(stopped.json()["failure"]["stage"], "verify", "{stopped:?}");
+        site.remove().await;
+        return;
+    }
+    unreachable!("the plugin always acted first");
 }

@@ -132,7 +132,11 @@ async fn a_marker_that_is_deleted_behind_the_controls_back_fails_the_scan() {
         assert!(cluster.delete("configmaps", "shop", "acme-scans-web-0"));
     });
     let failure = report.await.failure.unwrap();
-    assert!(failure.message.raw().contains("is gone"), "{}", failure.message);
+    assert!(
+        failure.message.raw().contains("is gone"),
+        "{}",
+        failure.message
+    );
 }
 
 #[tokio::test(start_paused = true)]

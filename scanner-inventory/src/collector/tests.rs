@@ -523,15 +523,7 @@ fn digests_are_the_same_in_every_shell_and_missing_where_there_is_no_tool() {
         );
     }
     let script = script(&request, "n0nce").replace("sha256sum", "no-such-tool");
-    let mut child = Command::new("dash")
-        .arg("-s")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(script.as_bytes()).unwrap();
-    drop(stdin);
+    let child = started(&["dash", "-s"], &script);
     let out = child.wait_with_output().unwrap().stdout;
     let found = parse::inventory(NAME, &out, "n0nce", &request).unwrap();
     let Collected::Partial { gaps, .. } = &found.files else {

@@ -88,7 +88,7 @@ impl UnderWay {
         }
     }
 
-    /// The same of what is part of another object, such as a container of a pod.
+    /// Records the outcome for a part of another object, such as a container of a pod: a part has no UID of its own.
     pub(crate) fn end_of_part<K>(self, made: Result<&K, &CallError>) {
         if let Err(error) = made {
             self.failed(error);

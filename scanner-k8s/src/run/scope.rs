@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use super::{credential::Credential, ledger::Ledger, target_watch::TargetWatch};
 use crate::{api::segment::Segment, names::object_name, pod::snapshot::PodSnapshot};
 
-/// One scan. Nothing of it changes but what its parts record: the [`Ledger`] what was made, the [`Credential`] the token
-/// and its end, the `TargetWatch` what was seen of the pod.
+/// One scan. Only the records of its parts change: the [`Ledger`] records the objects, the [`Credential`] the token and its
+/// end, and the `TargetWatch` the state of the pod.
 pub struct ScanScope {
     segment: Segment,
     plan: ScanPlan,

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{runs::Run, target::Target};
 
-/// What an exec is in.
+/// Where an exec runs: its pod, its container and its command.
 pub(crate) struct Place {
     pub(crate) pod: Value,
     pub(crate) container: String,

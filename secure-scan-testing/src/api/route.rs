@@ -1,4 +1,4 @@
-//! What a request is for, and who answers it.
+//! Reads the purpose of a request from its path, and passes it to its handler.
 
 use serde_json::Value;
 

@@ -100,7 +100,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// What a request is, for authorization.
+/// The attributes of a request that authorization decides on.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Attributes<'a> {
     pub(crate) verb: &'a str,

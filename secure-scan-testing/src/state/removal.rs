@@ -32,7 +32,7 @@ pub(crate) fn delete_now(cluster: &FakeCluster, key: &Key, uid: &str) -> Option<
     Some((*removed).clone())
 }
 
-/// Deletes, after a while, what the object of that UID owned.
+/// Deletes the dependents of the object with that UID, after a delay.
 pub(crate) fn collect(cluster: &FakeCluster, uid: &Value) {
     let owned = dependents(&cluster.state(), uid);
     orphans(cluster, owned);

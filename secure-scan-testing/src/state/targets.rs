@@ -6,8 +6,8 @@ use super::State;
 use crate::{Target, image::image_id, store::Key};
 
 impl State {
-    /// What answers in a container: what was said of it, of its pod, of its image, or of another container of the
-    /// same image, since a scan may start a copy.
+    /// The target that answers in a container: the one set for the container, its pod or its image, or for another
+    /// container of the same image, since a scan may start a copy.
     pub(crate) fn target(&self, pod: &Value, container: &str) -> Target {
         let text = |field: &str| {
             pod["metadata"][field]
