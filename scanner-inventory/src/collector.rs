@@ -15,6 +15,7 @@ const SCRIPT: &str = concat!(
     include_str!("collector/sections.sh"),
     include_str!("collector/changes.sh"),
     include_str!("collector/answer.sh"),
+    include_str!("collector/end.sh"),
 );
 
 /// Name of this agent in reports.

@@ -1,4 +1,5 @@
 answer() {
+  trap exit TERM
   if [ "$changes" = yes ]; then
     before=$(moment b)
     files=$(states)
@@ -40,6 +41,7 @@ sum() {
 
 # Cuts the answer into frames whose length and checksum the reader can prove.
 pump() {
+  trap exit TERM
   frames=0 total=0 headers=
   while :; do
     chunk=$(dd bs=32768 count=1 2>/dev/null; echo x)
@@ -56,40 +58,8 @@ pump() {
 }
 
 main() {
+  trap exit TERM
   # A failure of its own would be reported in place of the reason.
   has dd || { echo "@fail $nonce the target has no dd"; return 0; }
   answer 2>/dev/null | dd ibs=4096 obs=32768 2>/dev/null | pump
 }
-
-# Whether the process group of this shell is its own, as that of an exec is: only then may all of it be ended.
-alone() {
-  IFS= read -r line <"/proc/$$/stat" || return
-  set -- ${line##*') '}
-  [ "$3" = "$$" ]
-}
-
-# One command, so that the whole script is read before anything else reads standard input.
-{
-  if [ -n "$deadline" ] && alone 2>/dev/null; then
-    exec 3<&0
-    # Where standard input ends, whoever asked is gone: nothing may stay that waits for a tool or for a reader.
-    { while IFS= read -r line; do :; done <&3; kill -KILL 0; } >/dev/null 2>&1 &
-    life=$!
-    # A connection can die without a word. A signal ends `wait`, and not `sleep`.
-    {
-      sleep "$deadline" &
-      nap=$!
-      trap 'kill "$nap"; exit' TERM
-      wait "$nap" && kill -KILL 0
-    } </dev/null >/dev/null 2>&1 3<&- &
-    clock=$!
-    main </dev/null 3<&-
-    code=$?
-    kill -TERM "$clock" "$life" 2>/dev/null
-    wait "$clock" 2>/dev/null
-    exit "$code"
-  fi
-  main </dev/null
-  exit $?
-}
-# The script ends here.

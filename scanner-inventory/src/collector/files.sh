@@ -1,5 +1,5 @@
 # The state that stat gives in the format $1, and the path, for paths whose names have a newline.
-odd_entries=$escaping$naming'
+odd_entries='trap exit TERM'$escaping$naming'
 format=$1
 shift
 for path; do
@@ -50,7 +50,7 @@ first() {
 }
 
 # Whether directories can be listed and searched, as the kernel says it: gaps for those that cannot.
-tried=$escaping$naming'
+tried='trap exit TERM'$escaping$naming'
 for path; do
   if ! { [ -n x ] <"$path"; } 2>/dev/null; then kind=not_listable
   elif [ ! -e "$path/." ]; then kind=not_searchable
@@ -87,7 +87,7 @@ sha256() {
 }
 
 # For paths one by one: a path and where the link leads, or a digest and its path.
-inside=$escaping$naming'
+inside='trap exit TERM'$escaping$naming'
 for path; do
   name "$path"
   if [ -h "$path" ]; then

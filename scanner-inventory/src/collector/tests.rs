@@ -644,7 +644,7 @@ fn a_path_is_compared_as_the_kernel_writes_it() {
     assert_eq!(mounted("/a\\#"), "/a\\134\\043");
 }
 
-/// Processes of a process group.
+/// Processes of a process group, zombies included; of the shell itself only while it runs.
 fn members(group: u32) -> Vec<String> {
     let mut all = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
@@ -655,7 +655,8 @@ fn members(group: u32) -> Vec<String> {
             continue;
         };
         let fields: Vec<&str> = rest.split(' ').collect();
-        if fields[2] == group.to_string() && fields[0] != "Z" {
+        let shell = stat.starts_with(&format!("{group} ("));
+        if fields[2] == group.to_string() && !(shell && fields[0] == "Z") {
             all.push(stat.trim().to_owned());
         }
     }
@@ -672,6 +673,8 @@ fn held(shell: &[&str], under: &str, seconds: u32) -> (Child, std::process::Chil
         }],
         ..InventoryRequest::default()
     };
+    // What its parent does not wait for becomes a child of this process, which never does: so it stays and is seen.
+    nix::sys::prctl::set_child_subreaper(true).unwrap();
     let script = script_held(&request, "n0nce", seconds);
     let mut command = Command::new("setsid");
     command

@@ -1,0 +1,86 @@
+# Sets state, parent, group and caught (the signals that it handles) of process $1, or fails where it is gone.
+process() {
+  state= parent= group= caught=
+  {
+    while read -r key value rest; do
+      case $key in
+        State:) state=$value ;;
+        PPid:) parent=$value ;;
+        NSpgid:) group=$value ;;
+        SigCgt:) caught=$value ;;
+      esac
+    done <"/proc/$1/status"
+  } 2>/dev/null
+  [ -n "$group" ]
+}
+
+# Whether the process group of this shell is its own, as that of an exec is: only then may all of it be ended.
+alone() { process "$$" && [ "$group" = "$$" ]; }
+
+# Ends every other process of this group from the inside out, so that each is waited for by its parent: the first
+# process of many containers waits for none, and a zombie would stay. What has no child is stopped, so that it cannot
+# start one, and killed when it still has none. A shell that has one ends after it, since it handles TERM.
+over() {
+  trap '' TERM
+  exec 2>/dev/null
+  tries=0
+  while [ "$tries" -lt 200 ]; do
+    tries=$((tries + 1))
+    members=
+    for place in /proc/[0-9]*; do
+      id=${place#/proc/}
+      process "$id" && [ "$group" = "$$" ] && [ "$id" != "$$" ] || continue
+      # What has ended and belongs to this shell is waited for at the end.
+      [ "$state $parent" = "Z $$" ] || members="$members $id,$state,$caught<$parent;"
+    done
+    [ -n "$members" ] || return
+    for member in $members; do
+      id=${member%%,*}
+      case "$members" in
+        *"<$id;"*)
+          case $member in
+            *,T,*) kill -CONT "$id" ;;
+            # The bit of TERM is in the fourth digit from the end.
+            *[4-7c-f]???'<'*) kill -TERM "$id" ;;
+          esac
+          ;;
+        *)
+          case $member in
+            *,Z,*) ;;
+            *,T,*) kill -KILL "$id" ;;
+            *) kill -STOP "$id" ;;
+          esac
+          ;;
+      esac
+    done
+  done
+  kill -KILL 0
+}
+
+# One command, so that the whole script is read before anything else reads standard input.
+{
+  if [ -n "$deadline" ] && alone; then
+    trap over TERM
+    exec 3<&0
+    # Where standard input ends, whoever asked is gone: nothing may stay that waits for a tool or for a reader.
+    { while IFS= read -r line; do :; done <&3; kill -TERM "$$"; } >/dev/null 2>&1 &
+    life=$!
+    # A connection can die without a word. A signal ends `wait`, and not `sleep`.
+    {
+      trap 'kill -KILL "$!"; wait; exit' TERM
+      sleep "$deadline" &
+      wait "$!" && kill -TERM "$$"
+    } </dev/null >/dev/null 2>&1 3<&- &
+    clock=$!
+    main </dev/null 3<&- &
+    wait "$!"
+    code=$?
+    trap '' TERM
+    kill -TERM "$clock" "$life" 2>/dev/null
+    wait
+    exit "$code"
+  fi
+  main </dev/null
+  exit $?
+}
+# The script ends here.
