@@ -22,6 +22,8 @@ use crate::{
 
 /// Name of the part of an answer.
 pub const PART: &str = "changes";
+/// Name of the part, before the files, that has the processes at the start and after the other sections.
+pub const PRESENT: &str = "present";
 
 /// Directories whose entries are compared: what starts programs, is loaded by them, or can be written.
 pub const WATCHED: [&str; 28] = [
@@ -62,7 +64,7 @@ pub const MAX_PROCESSES: usize = 2000;
 /// Listening sockets that are compared at most, of each protocol.
 pub const MAX_SOCKETS: usize = 1000;
 /// Lines that are read: both moments of all of these. An agent sends no more, whatever a target may.
-const MAX_LINES: usize = 2 * (MAX_ENTRIES + 1 + MAX_PROCESSES + 5 * MAX_SOCKETS) + 200;
+pub(crate) const MAX_LINES: usize = 2 * (MAX_ENTRIES + 1 + MAX_PROCESSES + 5 * MAX_SOCKETS) + 200;
 /// Differences that are reported one by one.
 const MAX_REPORTED: usize = 50;
 

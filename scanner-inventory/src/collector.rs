@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     changes,
     model::FileKind,
-    request::{FileSelector, InventoryRequest, MAX_DIGEST},
+    request::{FileSelector, InventoryRequest, MAX_DIGEST, Section},
 };
 
 /// What runs after the prologue.
@@ -46,12 +46,7 @@ fn compiled(request: &InventoryRequest, nonce: &str, deadline: Option<u32>) -> S
     let mut script = format!("nonce={}\n", quote(nonce));
     let deadline = deadline.map(|seconds| seconds.to_string());
     let _ = writeln!(script, "deadline={}", deadline.unwrap_or_default());
-    let names: Vec<&str> = request
-        .sections
-        .iter()
-        .map(|s| s.name())
-        .filter(|name| *name != "pod")
-        .collect();
+    let names: Vec<&str> = request.answered().map(Section::name).collect();
     let _ = writeln!(script, "sections={}", quote(&names.join(" ")));
     let commands: Vec<&str> = request
         .commands

@@ -50,6 +50,14 @@ impl Gaps {
         self.total = self.total.saturating_add(items);
     }
 
+    /// Adds those of another part of the same section.
+    pub(crate) fn join(&mut self, other: Self) {
+        for gap in other.gaps {
+            self.add_counted(gap, 0);
+        }
+        self.count(other.total);
+    }
+
     /// Those that `keep` holds for. What is missing in the others is not counted; where some are left out, how many items
     /// are missing is known no better than by the number of the gaps that stay.
     #[must_use]

@@ -5,25 +5,31 @@ mod files;
 mod language;
 mod line;
 pub(crate) mod proc;
+mod reader;
+mod sections;
 pub(crate) mod sockets;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::{
     changes,
     collected::Collected,
     gap::{Gap, GapKind},
     gaps::Gaps,
-    inventory::{AgentInfo, Inventory},
+    inventory::Inventory,
     model::{
         CommandEntry, EnvVar, Group, KernelFacts, OsRelease, Package, PasswordState, Process,
         ShadowEntry, User,
     },
     request::{InventoryRequest, Section},
-    wire::{self, Answer, Ending, RawSection, WireError},
+    wire::{Ending, RawSection, WireError},
 };
 
-use line::{Parsed, each, each_of_bytes, field, number, number_of, text};
+pub use reader::AnswerReader;
+
+use reader::Item;
+
+use line::{Parsed, each, each_of_bytes, field, number, number_of};
 
 /// Reads a whole answer of the agent of that name.
 ///
@@ -37,54 +43,18 @@ pub fn inventory(
     nonce: &str,
     request: &InventoryRequest,
 ) -> Result<Inventory, WireError> {
-    let answer: Answer = wire::decode(bytes, nonce)?;
-    let mut raw = Raw {
-        sections: wire::sections(&answer, nonce)?,
-        request,
-    };
-    let changes = if request.changes {
-        changes::read(wire::part(&answer, nonce, changes::PART)?)
-    } else {
-        Collected::NotRequested
-    };
-    let processes = raw.take(Section::Processes, |lines| proc::processes(&text(lines)));
-    let files = raw.take(Section::Files, files::files);
-    let files_listed = match &files {
-        Collected::Complete { .. } => true,
-        Collected::Partial { gaps, .. } => gaps.total() == 0,
-        _ => false,
-    };
-    Ok(Inventory {
-        files_listed,
-        agent: AgentInfo {
-            name: agent.into(),
-            protocol: wire::PROTOCOL,
-            bytes: bytes.len() as u64,
-            frames: answer.frames,
-            digests: answer.digests,
-        },
-        identity: raw.take(Section::Identity, |lines| proc::identity(&text(lines))),
-        files: files::without_contents(files, request),
-        users: raw.take(Section::Users, |lines| each_of_bytes(lines, user)),
-        groups: raw.take(Section::Groups, |lines| each(lines, group)),
-        shadow: raw.take(Section::Shadow, |lines| each(lines, shadow)),
-        processes: all_seen(processes, changes.data()),
-        listeners: raw.take(Section::Listeners, |lines| sockets::listeners(&text(lines))),
-        connections: raw.take(Section::Connections, |lines| {
-            sockets::connections(&text(lines))
-        }),
-        mounts: raw.take(Section::Mounts, proc::mounts),
-        env: raw.take(Section::Env, |lines| each(lines, env)),
-        commands: raw.take(Section::Commands, |lines| each_of_bytes(lines, command)),
-        packages: raw.take(Section::Packages, |lines| packages(&text(lines))),
-        language_packages: raw.take(Section::LanguagePackages, |lines| {
-            each_of_bytes(lines, language::package)
-        }),
-        os: raw.take(Section::Os, |lines| os(&text(lines))),
-        kernel: raw.take(Section::Kernel, |lines| kernel(&text(lines))),
-        pod: Collected::NotRequested,
-        changes,
-    })
+    let mut reader = AnswerReader::new(agent, nonce, request);
+    reader.push(bytes)?;
+    let end = reader.finish()?;
+    let (mut inventory, mut files) = (Inventory::default(), Vec::new());
+    for item in reader.take() {
+        match item {
+            Item::Sections(sections) => inventory = *sections,
+            Item::File(file) => files.push(file),
+        }
+    }
+    end.complete(&mut inventory, files);
+    Ok(inventory)
 }
 
 /// Processes that were there all the time, as the shell saw them by itself, are in what its tools say
@@ -110,50 +80,47 @@ fn all_seen(
 
 /// Lines of a section that are read. A check may compare each item with each other one, so that a
 /// hostile target could keep a scan busy for hours with what fits into one answer.
-fn max_lines(section: Section) -> usize {
+const fn max_lines(section: Section) -> usize {
     match section {
-        Section::Files => 200_000,
         Section::Users | Section::Groups | Section::Shadow | Section::Env => 2_000,
         _ => 50_000,
     }
 }
 
-struct Raw<'a> {
-    sections: BTreeMap<Section, RawSection<'a>>,
-    request: &'a InventoryRequest,
+/// A section without its data: its gaps, those that the reader adds included.
+fn section<T>(
+    raw: RawSection<'_>,
+    over: u64,
+    parse: impl FnOnce(&[&[u8]]) -> Parsed<T>,
+) -> Collected<T> {
+    let mut gaps = match gaps_of(raw.gaps, raw.ending, over) {
+        Ok(gaps) => gaps,
+        Err(reason) => return Collected::Unavailable { reason },
+    };
+    let (data, unreadable) = parse(&raw.lines);
+    note_unreadable(unreadable, &mut gaps);
+    Collected::with_gaps(data, gaps)
 }
 
-impl Raw<'_> {
-    fn take<T>(
-        &mut self,
-        section: Section,
-        parse: impl FnOnce(&[&[u8]]) -> Parsed<T>,
-    ) -> Collected<T> {
-        if !self.request.sections.contains(&section) {
-            return Collected::NotRequested;
-        }
-        let Some(raw) = self.sections.remove(&section) else {
-            return Collected::Unavailable {
-                reason: "the agent did not answer this section".into(),
-            };
-        };
-        let mut gaps = match raw.ending {
-            Ending::Missing(reason) => return Collected::Unavailable { reason },
-            Ending::Partial(lost, reason) => reported(raw.gaps, &reason, lost),
-            Ending::Ok => raw.gaps.into_iter().collect(),
-        };
-        let kept = raw.lines.len().min(max_lines(section));
-        let over = raw.lines.len() - kept;
-        if over > 0 {
-            let note = format!("{over} lines beyond the first {kept} were left out");
-            gaps.add_counted(Gap::new(GapKind::OverLimit).with_note(&note), over as u64);
-        }
-        let (data, unreadable) = parse(&raw.lines[..kept]);
-        if unreadable > 0 {
-            let note = format!("{unreadable} lines could not be read");
-            gaps.add_counted(Gap::new(GapKind::Malformed).with_note(&note), unreadable);
-        }
-        Collected::with_gaps(data, gaps)
+/// What an agent says of a section at its end, `over` lines of which were left out; the reason where nothing could be
+/// collected.
+fn gaps_of(named: Vec<Gap>, ending: Ending, over: u64) -> Result<Gaps, String> {
+    let mut gaps = match ending {
+        Ending::Missing(reason) => return Err(reason),
+        Ending::Partial(lost, reason) => reported(named, &reason, lost),
+        Ending::Ok => named.into_iter().collect(),
+    };
+    if over > 0 {
+        let note = format!("{over} lines beyond the first ones were left out");
+        gaps.add_counted(Gap::new(GapKind::OverLimit).with_note(&note), over);
+    }
+    Ok(gaps)
+}
+
+fn note_unreadable(lines: u64, gaps: &mut Gaps) {
+    if lines > 0 {
+        let note = format!("{lines} lines could not be read");
+        gaps.add_counted(Gap::new(GapKind::Malformed).with_note(&note), lines);
     }
 }
 

@@ -239,6 +239,17 @@ impl InventoryRequest {
         self.changes |= other.changes;
     }
 
+    /// Sections in the order in which an agent answers them: files are last, so that a reader need not keep them.
+    pub fn answered(&self) -> impl Iterator<Item = Section> + '_ {
+        let others = self.sections.iter().copied();
+        let others = others.filter(|section| !matches!(section, Section::Files | Section::Pod));
+        others.chain(
+            self.sections
+                .contains(&Section::Files)
+                .then_some(Section::Files),
+        )
+    }
+
     /// The same request of a running target: the agent also reports what changed meanwhile.
     #[must_use]
     pub fn comparing(&self) -> Self {

@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
 };
 
-use crate::{Collected, Coverage, FileEntry, Inventory};
+use crate::{AgentInfo, Changes, Collected, Coverage, FileEntry, Inventory};
 
 /// What resolves when something was taken and there is room for more.
 pub type Taken<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -25,20 +25,41 @@ pub trait InventorySink: Send {
     fn end(&mut self, files: FilesEnd) -> Taken<'_>;
 }
 
-/// How completely the files of a stream were collected.
+/// The end of a stream: how completely the files were collected, and what is known at the end alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FilesEnd {
-    /// How completely.
+    /// How completely the files were collected.
     pub coverage: Coverage,
     /// Whether every selected file was among them, so that at most contents are missing.
     pub listed: bool,
+    /// The agent, where the sections did not have all about it.
+    pub agent: Option<AgentInfo>,
+    /// What changed while the agent looked, where the sections did not have it.
+    pub changes: Collected<Changes>,
 }
 
 impl FilesEnd {
-    /// The end of a stream.
+    /// The end of a stream whose sections had everything but the files.
     pub const fn new(coverage: Coverage, listed: bool) -> Self {
-        Self { coverage, listed }
+        Self {
+            coverage,
+            listed,
+            agent: None,
+            changes: Collected::NotRequested,
+        }
+    }
+
+    /// Completes the inventory of the same stream, of which `files` came.
+    pub fn complete(self, inventory: &mut Inventory, files: Vec<FileEntry>) {
+        inventory.files_listed = self.listed;
+        inventory.files = self.coverage.with(files);
+        if let Some(agent) = self.agent {
+            inventory.agent = agent;
+        }
+        if self.changes != Collected::NotRequested {
+            inventory.changes = self.changes;
+        }
     }
 }
 
@@ -81,9 +102,7 @@ impl InventorySink for Gather {
     }
 
     fn end(&mut self, end: FilesEnd) -> Taken<'_> {
-        let data = std::mem::take(&mut self.files);
-        self.inventory.files_listed = end.listed;
-        self.inventory.files = end.coverage.with(data);
+        end.complete(&mut self.inventory, std::mem::take(&mut self.files));
         Box::pin(ready(()))
     }
 }

@@ -53,10 +53,10 @@ pub fn answer(
     let mut out = FrameWriter::new(out, nonce);
     let before = request.changes.then(|| changes::Moment::of(subject));
     let mut count = 0;
-    for section in request.sections.iter().filter(|s| **s != Section::Pod) {
+    for section in request.answered() {
         count += 1;
         writeln!(out, "@{nonce} section {section}")?;
-        match write_section(subject, request, *section, &mut out)? {
+        match write_section(subject, request, section, &mut out)? {
             End::Ok => writeln!(out, "!ok")?,
             End::Partial(gaps, reason) => {
                 for gap in &gaps {

@@ -1,3 +1,4 @@
+# Files come last: what checks of single files also read is then known.
 answer() {
   trap exit TERM
   if [ "$changes" = yes ]; then
@@ -6,10 +7,12 @@ answer() {
   fi
   count=0
   for section in $sections; do
+    [ "$section" != files ] || present
     count=$((count + 1))
     echo "@$nonce section $section"
     "section_$section"
   done
+  present
   if [ "$changes" = yes ]; then
     echo "@$nonce section changes"
     section_changes

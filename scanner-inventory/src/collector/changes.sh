@@ -1,5 +1,5 @@
-# Processes and listening sockets as lines of `inventory::changes`, by the shell alone; $1 says when.
-moment() {
+# Processes as lines of `inventory::changes`, by the shell alone; $1 says when.
+running() {
   number=0
   for process in /proc/[0-9]*/stat; do
     { IFS= read -r line <"$process"; } 2>/dev/null || continue
@@ -7,6 +7,11 @@ moment() {
     [ "$number" -le "$most_processes" ] || { echo 'lost some of very many processes'; break; }
     printf '%s p %s\n' "$1" "$line"
   done
+}
+
+# The same with listening sockets.
+moment() {
+  running "$1"
   for protocol in tcp tcp6 udp udp6; do
     [ -r "/proc/net/$protocol" ] || continue
     number=0
@@ -43,6 +48,17 @@ states() {
   find "$@" ! -name . -prune -path "*$newline*" -exec sh -c "$odd_entries" sh '%f %u %g %s %i %y %z' {} + \
     -o ! -name . -exec stat -c '%f %u %g %s %i %y %z %n' {} + |
     sed "$((most_entries + 1))q"
+}
+
+# Processes at the start and after the sections but the files: what was there all the time is in the section of processes.
+present() {
+  [ "$changes" = yes ] || return 0
+  echo "@$nonce section present"
+  echo "self $$"
+  printf '%s\n' "$before"
+  running a
+  echo '!ok'
+  present() { :; }
 }
 
 # The target as it was against how it is now; the file states are sent only where they differ.

@@ -10,6 +10,9 @@ done'
 # mode (hex), uid, gid, size, path
 section_files() {
   need find stat tr wc || return
+  # What is said of paths goes before their files.
+  why=
+  digests 2>/dev/null || why='the target has no sha256sum'
   exec 3>&1
   gaps=$(named)
   lost=$(lines "$gaps")
@@ -26,8 +29,6 @@ section_files() {
     fi
     lost=$((lost + complaints))
   fi
-  why=
-  digests 2>/dev/null || why='the target has no sha256sum'
   [ -z "$gaps" ] || printf '%s\n' "$gaps"
   [ -z "$why" ] || echo '!gap unsupported/digest'
   case $lost$why in

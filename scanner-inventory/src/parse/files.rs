@@ -1,18 +1,14 @@
 //! Files: a line for each, and lines after it for what is in it.
 //!
 //! `MODE UID GID SIZE PATH` is a file, `- PATH` says that there is none. `=DIGEST` and `>TARGET`
-//! speak of the file before them, or of the one that a line with a path alone has named since;
+//! speak of the file before them. Before the first file they speak of the path that a line with a path alone has named;
 //! `=DIGEST PATH` says itself which one it means. `~TARGET` is `>TARGET` as escaped text. `^XATTR` is the attribute `security.capability` of the
 //! file before it in hexadecimal, empty when it has none.
 
 use std::collections::BTreeMap;
 
-use super::{
-    line::{Parsed, number_of},
-    proc,
-};
+use super::{line::number_of, proc};
 use crate::{
-    collected::Collected,
     gap::{Attribute, Gap, GapKind},
     gaps::Gaps,
     model::{FileEntry, FileKind},
@@ -24,83 +20,141 @@ use crate::{
 /// Length of a SHA-256 digest in hexadecimal.
 const DIGEST: usize = 64;
 
-pub(super) fn files(lines: &[&[u8]]) -> Parsed<Vec<FileEntry>> {
-    let mut found: Vec<FileEntry> = Vec::new();
-    let mut named: BTreeMap<FilePath, Contents> = BTreeMap::new();
-    let (mut current, mut unreadable) = (None::<FilePath>, 0);
-    for line in lines {
-        let line = *line;
-        let read = match line.split_first() {
+/// Most paths of which contents are kept until their files come. The contents of more are not known.
+const MAX_NAMED: usize = 200_000;
+
+/// Reads the lines of the files one by one. A file is complete when the next one begins, so that memory grows only with
+/// the contents that are sent before the files.
+pub(super) struct FilesReader {
+    wanted: Contents,
+    named: BTreeMap<FilePath, Sent>,
+    current: Option<FilePath>,
+    last: Option<FileEntry>,
+    /// Whether a file came: what is said of paths comes before.
+    listing: bool,
+    unreadable: u64,
+    gaps: Gaps,
+}
+
+impl FilesReader {
+    pub(super) fn new(request: &InventoryRequest) -> Self {
+        Self {
+            wanted: Contents::of(request),
+            named: BTreeMap::new(),
+            current: None,
+            last: None,
+            listing: false,
+            unreadable: 0,
+            gaps: Gaps::default(),
+        }
+    }
+
+    /// Takes a line, and gives the file that is complete by it.
+    pub(super) fn line(&mut self, line: &[u8]) -> Option<FileEntry> {
+        let (read, complete) = match line.split_first() {
             Some((b'/' | b'\\', _)) => {
-                current = decode_path(line);
-                current.is_some()
+                self.current = decode_path(line).filter(|_| !self.listing);
+                (self.current.is_some(), None)
             }
-            Some((mark @ (b'>' | b'~'), text)) => {
-                let target = match mark {
-                    b'>' => Some(FilePath::from_bytes(text)),
-                    _ => escaped_text(text),
-                };
-                match (target, &current, found.last_mut()) {
-                    (Some(target), Some(path), _) => {
-                        named.entry(path.clone()).or_default().link(target);
-                        true
-                    }
-                    (Some(target), None, Some(last)) => {
-                        last.link = target;
-                        true
-                    }
-                    _ => false,
-                }
-            }
-            Some((b'=', text)) => {
-                let (digest, path) = match text.iter().position(|byte| *byte == b' ') {
-                    Some(space) => (&text[..space], decode_path(&text[space + 1..])),
-                    None => (text, current.clone()),
-                };
-                let placed = text.len() == digest.len() || path.is_some();
-                match (is_digest(digest).filter(|_| placed), path, found.last_mut()) {
-                    (Some(digest), Some(path), _) => {
-                        named.entry(path).or_default().digest(digest);
-                        true
-                    }
-                    (Some(digest), None, Some(last)) => {
-                        digest.clone_into(&mut last.digest);
-                        true
-                    }
-                    _ => false,
-                }
-            }
-            Some((b'^', text)) => {
-                let last = found.last_mut().filter(|_| current.is_none());
-                match (last, capabilities(text)) {
-                    (Some(last), Some(capabilities)) => {
-                        last.capabilities = capabilities;
-                        last.capabilities_known = true;
-                        true
-                    }
-                    _ => false,
-                }
-            }
+            Some((b'>', text)) => (self.link(Some(FilePath::from_bytes(text))), None),
+            Some((b'~', text)) => (self.link(escaped_text(text)), None),
+            Some((b'=', text)) => (self.digest(text).is_some(), None),
+            Some((b'^', text)) => (self.capabilities(text).is_some(), None),
             _ => {
-                current = None;
-                file(line).map(|entry| found.push(entry)).is_some()
+                self.current = None;
+                let next = file(line);
+                let read = next.is_some();
+                self.listing |= read;
+                let complete = read
+                    .then(|| std::mem::replace(&mut self.last, next))
+                    .flatten();
+                (read, complete)
             }
         };
-        unreadable += u64::from(!read);
+        self.unreadable += u64::from(!read);
+        complete.map(|file| self.complete(file))
     }
-    give(&mut found, &named);
-    (found, unreadable)
+
+    fn sent(&mut self, path: &FilePath) -> Option<&mut Sent> {
+        if self.named.len() >= MAX_NAMED && !self.named.contains_key(path) {
+            return None;
+        }
+        Some(self.named.entry(path.clone()).or_default())
+    }
+
+    fn link(&mut self, target: Option<FilePath>) -> bool {
+        let Some(target) = target else {
+            return false;
+        };
+        if let Some(path) = self.current.clone() {
+            if let Some(sent) = self.sent(&path) {
+                sent.link(target);
+            }
+            return true;
+        }
+        let Some(last) = &mut self.last else {
+            return false;
+        };
+        last.link = target;
+        true
+    }
+
+    fn digest(&mut self, text: &[u8]) -> Option<()> {
+        let path = match text.iter().position(|byte| *byte == b' ') {
+            Some(space) => Some(decode_path(&text[space + 1..]).filter(|_| !self.listing)?),
+            None => self.current.clone(),
+        };
+        let digest = is_digest(&text[..text.len().min(DIGEST)])?;
+        let alone = text.len() == DIGEST || text.get(DIGEST) == Some(&b' ');
+        if !alone {
+            return None;
+        }
+        if let Some(path) = path {
+            if let Some(sent) = self.sent(&path) {
+                sent.digest(digest);
+            }
+            return Some(());
+        }
+        digest.clone_into(&mut self.last.as_mut()?.digest);
+        Some(())
+    }
+
+    fn capabilities(&mut self, text: &[u8]) -> Option<()> {
+        let last = self.last.as_mut().filter(|_| self.current.is_none())?;
+        last.capabilities = capabilities(text)?;
+        last.capabilities_known = true;
+        Some(())
+    }
+
+    /// Gives a file what was said of its path, unless that contradicts itself, and notes what was asked for and is not here.
+    fn complete(&mut self, mut entry: FileEntry) -> FileEntry {
+        if let Some(sent) = self.named.remove(&entry.path).filter(|sent| !sent.doubtful) {
+            match entry.kind {
+                FileKind::File => entry.digest = sent.digest,
+                FileKind::Symlink => entry.link = sent.link,
+                _ => {}
+            }
+        }
+        self.wanted.note(&entry, &mut self.gaps);
+        entry
+    }
+
+    /// The last file, the number of lines that could not be read, and what is missing of files that were listed.
+    pub(super) fn finish(mut self) -> (Option<FileEntry>, u64, Gaps) {
+        let last = self.last.take().map(|file| self.complete(file));
+        (last, self.unreadable, self.gaps)
+    }
 }
 
 /// What lines said of a path.
 #[derive(Default)]
-struct Contents {
+struct Sent {
     digest: String,
     link: FilePath,
     doubtful: bool,
 }
 
-impl Contents {
+impl Sent {
     fn digest(&mut self, text: &str) {
         self.doubtful |= !self.digest.is_empty() && self.digest != text;
         text.clone_into(&mut self.digest);
@@ -109,23 +163,6 @@ impl Contents {
     fn link(&mut self, target: FilePath) {
         self.doubtful |= !self.link.is_empty() && self.link != target;
         self.link = target;
-    }
-}
-
-/// Gives each file what was said of its path, unless that contradicts itself.
-fn give(found: &mut [FileEntry], named: &BTreeMap<FilePath, Contents>) {
-    if named.is_empty() {
-        return;
-    }
-    for entry in found {
-        let Some(contents) = named.get(&entry.path).filter(|c| !c.doubtful) else {
-            continue;
-        };
-        match entry.kind {
-            FileKind::File => entry.digest.clone_from(&contents.digest),
-            FileKind::Symlink => entry.link.clone_from(&contents.link),
-            _ => {}
-        }
     }
 }
 
@@ -153,26 +190,29 @@ fn capabilities(hex: &[u8]) -> Option<Vec<String>> {
     Some(proc::capability_names(mask))
 }
 
-/// Adds a gap for each file of which something was asked for and is not here.
-pub(super) fn without_contents(
-    files: Collected<Vec<FileEntry>>,
-    request: &InventoryRequest,
-) -> Collected<Vec<FileEntry>> {
-    let (data, mut gaps) = match files {
-        Collected::Complete { data } => (data, Gaps::default()),
-        Collected::Partial { data, gaps } => (data, gaps),
-        other => return other,
-    };
-    let asking = |asks: fn(&FileSelector) -> bool, only: fn(&mut FileSelector)| {
-        let mut asked: Vec<FileSelector> = request.files.clone();
-        asked.retain(asks);
-        asked.iter_mut().for_each(only);
-        asked
-    };
-    let digests = asking(|s| s.digest, |s| s.capabilities = false);
-    let capabilities = asking(|s| s.capabilities, |s| s.digest = false);
-    for entry in &data {
-        if digests.iter().any(|s| s.misses(entry)) {
+/// What a request asks for beyond the states of files.
+struct Contents {
+    digests: Vec<FileSelector>,
+    capabilities: Vec<FileSelector>,
+}
+
+impl Contents {
+    fn of(request: &InventoryRequest) -> Self {
+        let asking = |asks: fn(&FileSelector) -> bool, only: fn(&mut FileSelector)| {
+            let mut asked: Vec<FileSelector> = request.files.clone();
+            asked.retain(asks);
+            asked.iter_mut().for_each(only);
+            asked
+        };
+        Self {
+            digests: asking(|s| s.digest, |s| s.capabilities = false),
+            capabilities: asking(|s| s.capabilities, |s| s.digest = false),
+        }
+    }
+
+    /// Adds a gap for what was asked for of that file and is not here.
+    fn note(&self, entry: &FileEntry, gaps: &mut Gaps) {
+        if self.digests.iter().any(|s| s.misses(entry)) {
             let too_large = u64::try_from(entry.size).is_ok_and(|size| size > MAX_DIGEST);
             let gap = if too_large {
                 Gap::new(GapKind::OverLimit).with_note("larger than what is read")
@@ -182,7 +222,7 @@ pub(super) fn without_contents(
             };
             gaps.add(gap.at(entry.path.clone()).of_attribute(Attribute::Digest));
         }
-        if capabilities.iter().any(|s| s.misses(entry)) {
+        if self.capabilities.iter().any(|s| s.misses(entry)) {
             let gap = Gap::new(GapKind::Unsupported)
                 .with_note("not known: only strategies with a probe read them");
             gaps.add(
@@ -191,7 +231,6 @@ pub(super) fn without_contents(
             );
         }
     }
-    Collected::with_gaps(data, gaps)
 }
 
 fn is_digest(text: &[u8]) -> Option<&str> {
@@ -239,170 +278,4 @@ fn file(line: &[u8]) -> Option<FileEntry> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_keep_their_bits_and_odd_names() {
-        let found = file(b"8dff 0 42 10 /a b/c").unwrap();
-        assert_eq!(
-            (found.kind, found.mode, found.gid),
-            (FileKind::File, 0o6777, 42)
-        );
-        assert_eq!(found.path, "/a b/c");
-        assert!(!file(b"- /etc/gshadow").unwrap().exists);
-        for bad in [
-            "",
-            "zz 0 0 0 /a",
-            "81ed 0 0 0 a",
-            "81ed -1 0 0 /a",
-            "1ff 0 0 0 /a",
-            "- a",
-        ] {
-            assert!(file(bad.as_bytes()).is_none(), "{bad:?}");
-        }
-    }
-
-    fn lines(text: &str) -> Vec<&[u8]> {
-        text.lines().map(str::as_bytes).collect()
-    }
-
-    const ONE: &str = "1111111111111111111111111111111111111111111111111111111111111111";
-    const TWO: &str = "2222222222222222222222222222222222222222222222222222222222222222";
-
-    #[test]
-    fn contents_go_to_the_file_that_they_are_of() {
-        let text = format!(
-            "81ed 0 0 1 /a\n={ONE}\na1ff 0 0 1 /l\n>b c\n81ed 0 0 1 /b c\n81ed 0 0 1 /d\n\
-             ={TWO} /b c\n/l2\n>x\na1ff 0 0 1 /l2\n=zz /d\n"
-        );
-        let (found, unreadable) = files(&lines(&text));
-        let seen: Vec<_> = found
-            .iter()
-            .map(|f| (f.path.as_text(), f.digest.as_str(), f.link.as_text()))
-            .collect();
-        let expected = [
-            ("/a", ONE, ""),
-            ("/l", "", "b c"),
-            ("/b c", TWO, ""),
-            ("/d", "", ""),
-            ("/l2", "", "x"),
-        ];
-        assert_eq!(seen, expected);
-        assert_eq!(unreadable, 1, "a digest that is none");
-    }
-
-    #[test]
-    fn names_that_differ_in_one_byte_are_two_files_with_contents_of_their_own() {
-        let text = [
-            b"89ed 0 0 1 /bin/su\xff\n81ed 0 0 1 /bin/su\xfe\n81ed 0 0 1 \\/a\\x0ab\n=",
-            ONE.as_bytes(),
-            b" /bin/su\xfe\n=",
-            TWO.as_bytes(),
-            b" \\/a\\x0ab\n\\/l\\x0a\n~x\\x0ay\na1ff 0 0 1 \\/l\\x0a",
-        ]
-        .concat();
-        let lines: Vec<&[u8]> = text.split(|b| *b == b'\n').collect();
-        let (found, unreadable) = files(&lines);
-        let seen: Vec<_> = found
-            .iter()
-            .map(|f| {
-                let path = f.path.to_bytes().into_owned();
-                (path, f.mode, &*f.digest, f.link.as_text())
-            })
-            .collect();
-        let expected = [
-            (b"/bin/su\xff".to_vec(), 0o4755, "", ""),
-            (b"/bin/su\xfe".to_vec(), 0o755, ONE, ""),
-            (b"/a\nb".to_vec(), 0o755, TWO, ""),
-            (b"/l\n".to_vec(), 0o777, "", r"x\x0ay"),
-        ];
-        assert_eq!(seen, expected);
-        assert_eq!(unreadable, 0);
-    }
-
-    #[test]
-    fn two_digests_of_one_path_are_given_to_none() {
-        let text = format!("81ed 0 0 1 /a\n={ONE} /a\n={TWO} /a\n");
-        let (found, _) = files(&lines(&text));
-        assert!(found[0].digest.is_empty(), "{found:?}");
-    }
-
-    #[test]
-    fn a_digest_that_is_missing_makes_the_section_partial() {
-        let text = format!("81ed 0 0 1 /a\n={ONE}\n81ed 0 0 1 /b\n41ed 0 0 1 /\n- /none\n");
-        let request = |digest| InventoryRequest {
-            files: vec![FileSelector {
-                digest,
-                ..FileSelector::default()
-            }],
-            ..InventoryRequest::default()
-        };
-        let data = files(&lines(&text)).0;
-        let all = Collected::Complete { data };
-        assert_eq!(without_contents(all.clone(), &request(false)), all);
-        let Collected::Partial { gaps, .. } = without_contents(all, &request(true)) else {
-            unreachable!("must be partial");
-        };
-        assert_eq!(gaps.total(), 1);
-        let gap = gaps.iter().next().unwrap();
-        assert_eq!(gap.path, Some("/b".into()));
-        assert_eq!(gap.attribute, Some(Attribute::Digest));
-    }
-
-    #[test]
-    fn capabilities_are_read_as_the_kernel_keeps_them() {
-        let text = "81ed 0 0 1 /a\n^0100000200200000000000000000000000000000\n81ed 0 0 1 /b\n^\n\
-                    81ed 0 0 1 /c\n^zz\n81ed 0 0 1 /d\n^01000002\n81ed 0 0 1 /e\n\
-                    81ed 0 0 1 /f\n^010000030000000000000000040000000000000000000000\n";
-        let (found, unreadable) = files(&lines(text));
-        let seen: Vec<_> = found
-            .iter()
-            .map(|f| {
-                (
-                    f.path.as_text(),
-                    f.capabilities.join(","),
-                    f.capabilities_known,
-                )
-            })
-            .collect();
-        let expected = [
-            ("/a", "CAP_NET_RAW".to_owned(), true),
-            ("/b", String::new(), true),
-            ("/c", String::new(), false),
-            ("/d", String::new(), false),
-            ("/e", String::new(), false),
-            ("/f", "CAP_SYSLOG".to_owned(), true),
-        ];
-        assert_eq!(seen, expected);
-        assert_eq!(unreadable, 2);
-        let request = InventoryRequest {
-            files: vec![FileSelector {
-                capabilities: true,
-                ..FileSelector::default()
-            }],
-            ..InventoryRequest::default()
-        };
-        let all = Collected::Complete { data: found };
-        let Collected::Partial { gaps, .. } = without_contents(all, &request) else {
-            unreachable!("must be partial");
-        };
-        assert_eq!(gaps.total(), 3);
-        assert!(gaps.to_string().contains("capabilities"), "{gaps}");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn hostile_lines_never_panic_and_give_no_digest_that_was_not_sent(
-            text in proptest::collection::vec("[-=>~/^ a-f0-9?81\\\\]{0,90}|\\^0[123]0000[0-9a-f]{0,42}|=[0-9a-f]{64}( /[ab?])?|81ed 0 0 1 /[ab?]|/[ab?]|>[a-z/]{0,3}", 0..30)
-        ) {
-            let lines: Vec<&[u8]> = text.iter().map(String::as_bytes).collect();
-            let (found, unreadable) = files(&lines);
-            proptest::prop_assert!(found.len() as u64 + unreadable <= text.len() as u64);
-            for entry in found.iter().filter(|f| !f.digest.is_empty()) {
-                let sent = format!("={}", entry.digest);
-                proptest::prop_assert!(text.iter().any(|line| line.starts_with(&sent)));
-            }
-        }
-    }
-}
+mod tests;

@@ -34,6 +34,13 @@ impl Asked {
         }
     }
 
+    /// Sections in the order of an answer: files are last.
+    pub(super) fn answered(&self) -> impl Iterator<Item = Section> + '_ {
+        let files = |section: &&Section| **section == Section::Files;
+        let others = self.sections.iter().filter(move |section| !files(section));
+        others.chain(self.sections.iter().filter(files)).copied()
+    }
+
     /// Reads the prologue of a collector's script; `None` where it is another script.
     pub(super) fn of_script(script: &str) -> Option<Self> {
         let line = |start: &str| script.lines().find_map(|line| line.strip_prefix(start));

@@ -22,9 +22,9 @@ const AGENT: i64 = 4_000_000;
 /// The whole answer, frames and trailer.
 pub(super) fn answer(inventory: &Inventory, asked: &Asked) -> Vec<u8> {
     let (nonce, mut text) = (&asked.nonce, Vec::new());
-    for section in &asked.sections {
+    for section in asked.answered() {
         let _ = writeln!(text, "@{nonce} section {section}");
-        write_section(inventory, *section, asked, &mut text);
+        write_section(inventory, section, asked, &mut text);
     }
     if asked.changes {
         let _ = writeln!(text, "@{nonce} section {PART}");

@@ -1,0 +1,203 @@
+//! Proves the frames of an answer as they come.
+
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    WireError,
+    checksum::{Cksum, cksum},
+};
+use crate::escape::visible;
+
+/// Longest payload of one frame in bytes.
+const MAX_FRAME: usize = 64 * 1024;
+/// Longest header line in bytes.
+const MAX_HEADER: usize = 200;
+/// What a shell may print before the answer, such as a greeting, in bytes.
+const MAX_GREETING: usize = 64 * 1024;
+
+/// The frames of one answer, of which every payload is proven before it is handed on. Memory is bounded by one frame.
+pub(crate) struct Frames {
+    nonce: String,
+    /// What came and is not a whole frame yet.
+    unread: Vec<u8>,
+    /// Bytes before the answer.
+    greeting: usize,
+    state: State,
+    frames: u64,
+    total: u64,
+    digests: bool,
+    headers: (Cksum, Sha256),
+}
+
+#[derive(PartialEq, Eq)]
+enum State {
+    /// The answer has not begun.
+    Greeting,
+    /// Frames come.
+    Open,
+    /// The trailer was seen.
+    Ended,
+}
+
+/// What was proven of a whole answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Proven {
+    /// Number of frames.
+    pub(crate) frames: u64,
+    /// Whether every frame carried a checksum.
+    pub(crate) digests: bool,
+}
+
+impl Frames {
+    pub(crate) fn new(nonce: &str) -> Self {
+        Self {
+            nonce: nonce.to_owned(),
+            unread: Vec::new(),
+            greeting: 0,
+            state: State::Greeting,
+            frames: 0,
+            total: 0,
+            digests: true,
+            headers: (Cksum::default(), Sha256::new()),
+        }
+    }
+
+    /// Takes bytes of the answer and gives `payload` each payload that is whole and proven.
+    pub(crate) fn push(
+        &mut self,
+        bytes: &[u8],
+        payload: &mut dyn FnMut(&[u8]) -> Result<(), WireError>,
+    ) -> Result<(), WireError> {
+        self.unread.extend_from_slice(bytes);
+        if self.state == State::Greeting && !self.begin()? {
+            return Ok(());
+        }
+        let unread = std::mem::take(&mut self.unread);
+        let mut rest = unread.as_slice();
+        while !rest.is_empty() {
+            match self.next(rest, payload)? {
+                0 => break,
+                read => rest = &rest[read..],
+            }
+        }
+        self.unread = rest.to_vec();
+        Ok(())
+    }
+
+    /// Whether the answer has begun, after what came before it was left out.
+    fn begin(&mut self) -> Result<bool, WireError> {
+        let marks = ["frame", "fail", "end"].map(|kind| format!("@{kind} {} ", self.nonce));
+        let found = marks.iter().filter_map(|mark| {
+            let mut windows = self.unread.windows(mark.len());
+            windows.position(|window| window == mark.as_bytes())
+        });
+        let longest = marks.iter().map(String::len).max().unwrap_or_default();
+        let begun = found.min();
+        // The end of what came may be the beginning of a mark.
+        let before = begun.unwrap_or_else(|| self.unread.len().saturating_sub(longest));
+        self.greeting += before;
+        if self.greeting > MAX_GREETING {
+            return Err(WireError::Malformed(0));
+        }
+        self.unread.drain(..before);
+        if begun.is_some() {
+            self.state = State::Open;
+        }
+        Ok(begun.is_some())
+    }
+
+    /// Reads one frame and returns its length; 0 where it is not whole.
+    fn next(
+        &mut self,
+        rest: &[u8],
+        payload: &mut dyn FnMut(&[u8]) -> Result<(), WireError>,
+    ) -> Result<usize, WireError> {
+        if self.state == State::Ended {
+            return Err(WireError::Trailer);
+        }
+        let bad = WireError::Malformed(self.frames);
+        let window = &rest[..rest.len().min(MAX_HEADER)];
+        let Some(end) = window.iter().position(|b| *b == b'\n') else {
+            return if rest.len() < MAX_HEADER {
+                Ok(0)
+            } else {
+                Err(bad)
+            };
+        };
+        let line = std::str::from_utf8(&rest[..end]).map_err(|_| bad.clone())?;
+        let after = &rest[end + 1..];
+        let fields: Vec<&str> = line.split(' ').collect();
+        match fields.as_slice() {
+            ["@fail", n, reason @ ..] if *n == self.nonce => {
+                Err(WireError::Refused(visible(&reason.join(" "), 200)))
+            }
+            ["@frame", n, seq, length, crc] if *n == self.nonce => {
+                let length: usize = length.parse().map_err(|_| bad.clone())?;
+                if seq.parse() != Ok(self.frames) || length == 0 || length > MAX_FRAME {
+                    return Err(bad);
+                }
+                if after.len() <= length {
+                    return Ok(0);
+                }
+                let (data, tail) = after.split_at(length);
+                if tail.first() != Some(&b'\n') {
+                    return Err(bad);
+                }
+                self.digests &= check(crc, self.frames, || cksum(data), || Sha256::digest(data))?;
+                self.header(&rest[..=end]);
+                self.frames += 1;
+                self.total += length as u64;
+                payload(data)?;
+                Ok(end + 1 + length + 1)
+            }
+            ["@end", n, frames, total, crc] if *n == self.nonce => {
+                let fits = frames.parse() == Ok(self.frames) && total.parse() == Ok(self.total);
+                let (sum, digest) = self.headers.clone();
+                check(crc, self.frames, || sum.value(), || digest.finalize())?;
+                if !fits {
+                    return Err(WireError::Trailer);
+                }
+                self.state = State::Ended;
+                Ok(end + 1)
+            }
+            _ => Err(bad),
+        }
+    }
+
+    fn header(&mut self, line: &[u8]) {
+        self.headers.0.update(line);
+        self.headers.1.update(line);
+    }
+
+    /// What was proven, where the answer is whole.
+    pub(crate) fn finish(self) -> Result<Proven, WireError> {
+        if self.state != State::Ended {
+            return Err(WireError::Cut);
+        }
+        Ok(Proven {
+            frames: self.frames,
+            digests: self.digests,
+        })
+    }
+}
+
+/// Whether there is a checksum, after it was compared.
+fn check<D: AsRef<[u8]>>(
+    field: &str,
+    frame: u64,
+    crc: impl FnOnce() -> u32,
+    digest: impl FnOnce() -> D,
+) -> Result<bool, WireError> {
+    if field == "-" {
+        return Ok(false);
+    }
+    let right = match field.strip_prefix("sha256:") {
+        Some(sent) => hex::encode(digest()) == sent,
+        None => field.parse() == Ok(crc()),
+    };
+    if right {
+        Ok(true)
+    } else {
+        Err(WireError::Checksum(frame))
+    }
+}
