@@ -26,6 +26,8 @@ use crate::{
 
 /// Files that an engine gets in one step: enough that steps cost nothing, few enough that memory stays bounded.
 const BATCH: usize = 512;
+/// Most files of the list that engines get which do not evaluate entry by entry.
+const MAX_LISTED: usize = 200_000;
 
 /// One step of an evaluation. It catches panics of the engine, and keeps what the engine answered to itself.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -88,6 +90,8 @@ pub(crate) struct Engines<'a> {
     batch: Vec<FileEntry>,
     /// The files, where an engine needs them as a list.
     list: Option<Vec<Arc<Vec<FileEntry>>>>,
+    /// Files that came.
+    files: u64,
     end: Option<FilesEnd>,
 }
 
@@ -113,6 +117,7 @@ impl<'a> Engines<'a> {
             sections: Arc::default(),
             batch: Vec::new(),
             list: wants_list.then(Vec::new),
+            files: 0,
             end: None,
         }
     }
@@ -128,7 +133,11 @@ impl<'a> Engines<'a> {
             return;
         }
         let batch = Arc::new(mem::take(&mut self.batch));
-        if let Some(list) = &mut self.list {
+        let taken = self.files;
+        self.files += batch.len() as u64;
+        if let Some(list) = &mut self.list
+            && taken < MAX_LISTED as u64
+        {
             list.push(Arc::clone(&batch));
         }
         let step = move |evaluator: &mut dyn EntryEvaluator| {
@@ -142,10 +151,16 @@ impl<'a> Engines<'a> {
         self.flush().await;
         let mut inventory = Arc::unwrap_or_clone(self.sections);
         let end = if let Some(end) = self.end {
+            let listing = self.list.is_some();
             let batches = self.list.into_iter().flatten();
-            let files = batches.flat_map(Arc::unwrap_or_clone).collect();
-            inventory.files_listed = end.listed;
-            inventory.files = end.coverage.clone().with(files);
+            let files = batches.flat_map(Arc::unwrap_or_clone).take(MAX_LISTED);
+            let files: Vec<FileEntry> = files.collect();
+            let left_out = if listing {
+                self.files - files.len() as u64
+            } else {
+                0
+            };
+            end.clone().cut(left_out).complete(&mut inventory, files);
             end
         } else {
             FilesEnd::new(inventory.files.coverage(), inventory.files_listed)

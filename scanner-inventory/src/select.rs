@@ -110,8 +110,8 @@ impl Inventory {
         let Coverage::Partial { gaps } = self.files.coverage() else {
             return self.files.coverage();
         };
-        let missed = |file: &FileEntry| selectors.iter().any(|s| s.misses(file));
-        let misses = self.files.data().into_iter().flatten().any(missed);
+        let mut listed = self.files.data().into_iter().flatten();
+        let misses = listed.any(|file| selectors.iter().any(|s| s.misses(file)));
         let touched = gaps.only(|gap| {
             // Where every file is listed, at most contents are missing.
             let of_contents = self.files_listed || gap.attribute.is_some();

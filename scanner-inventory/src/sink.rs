@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
 };
 
-use crate::{AgentInfo, Changes, Collected, Coverage, FileEntry, Inventory};
+use crate::{AgentInfo, Changes, Collected, Coverage, FileEntry, Gap, GapKind, Gaps, Inventory};
 
 /// What resolves when something was taken and there is room for more.
 pub type Taken<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -48,6 +48,29 @@ impl FilesEnd {
             agent: None,
             changes: Collected::NotRequested,
         }
+    }
+
+    /// The end of a list of the same files that `left_out` of them are not in, since it would be too long.
+    #[must_use]
+    pub fn cut(mut self, left_out: u64) -> Self {
+        if left_out > 0 {
+            let note = format!(
+                "{left_out} files beyond the first ones are not in the list that this engine reads"
+            );
+            let over = Gap::new(GapKind::OverLimit).with_note(&note);
+            let mut gaps = match self.coverage {
+                Coverage::Complete => Gaps::default(),
+                Coverage::Partial { gaps } => gaps,
+                other => {
+                    self.coverage = other;
+                    return self;
+                }
+            };
+            gaps.add_counted(over, left_out);
+            self.coverage = Coverage::Partial { gaps };
+            self.listed = false;
+        }
+        self
     }
 
     /// Completes the inventory of the same stream, of which `files` came.
@@ -115,7 +138,6 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Gap, GapKind};
 
     #[test]
     fn what_is_delivered_is_gathered_again() {
@@ -146,5 +168,18 @@ mod tests {
             assert!(delivered.is_ready());
             assert_eq!(gather.into_inventory(), inventory);
         }
+    }
+
+    #[test]
+    fn a_list_that_is_cut_is_partial_and_not_whole() {
+        let end = FilesEnd::new(Coverage::Complete, true);
+        assert_eq!(end.clone().cut(0), end);
+        let cut = end.cut(3);
+        let Coverage::Partial { gaps } = &cut.coverage else {
+            unreachable!("must be partial");
+        };
+        assert_eq!((gaps.total(), cut.listed), (3, false));
+        let none = FilesEnd::new(Coverage::NotRequested, false);
+        assert_eq!(none.clone().cut(3), none);
     }
 }

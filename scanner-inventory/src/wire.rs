@@ -52,6 +52,9 @@ pub enum WireError {
     /// The agent says that it cannot work here.
     #[error("the agent cannot work in this target: {0}")]
     Refused(String),
+    /// What came has no mark of an answer.
+    #[error("what came is no answer of an agent")]
+    NoAnswer,
     /// The answer ends before its trailer.
     #[error("the answer was cut: it has no trailer")]
     Cut,

@@ -17,6 +17,7 @@
 mod agent;
 mod builder;
 mod error;
+mod reader;
 mod scan;
 
 use std::path::PathBuf;

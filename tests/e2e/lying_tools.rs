@@ -42,6 +42,9 @@ fn checks(output: &ProgramOutput, outcome: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// Copies a script, whose input stays open after it.
+const ASKED: &str = "/bin/busybox sed '/^# The script ends here/q'";
+
 /// Name, what is done to a tool, the section that needs it, and what is said of that section.
 fn lies() -> [(&'static str, String, &'static str, &'static str); 6] {
     [
@@ -169,8 +172,8 @@ async fn a_replayed_answer_is_refused_and_a_new_shell_is_reported() {
         format!(
             "mkdir -p /rec; cat > /tmp/sh <<'EOF'\n#!/bin/busybox sh\n\
              if [ -e /rec/answer ]; then read -r n; n=${{n#nonce=?}}; n=${{n%?}}\n\
-             /bin/busybox cat >/dev/null; {swap}; exit 0; fi\n\
-             /bin/busybox tee /rec/asked | /bin/busybox sh -s > /rec/new; /bin/busybox cat /rec/new\n\
+             {ASKED} >/dev/null; {swap}; exit 0; fi\n\
+             {ASKED} | /bin/busybox tee /rec/asked | /bin/busybox sh -s > /rec/new; /bin/busybox cat /rec/new\n\
              mv /rec/new /rec/answer; exit 0\nEOF\nchmod 755 /tmp/sh; mv /tmp/sh /bin/sh"
         )
     };
@@ -183,7 +186,7 @@ async fn a_replayed_answer_is_refused_and_a_new_shell_is_reported() {
         (
             "replays",
             as_it_was.as_str(),
-            "not what the protocol allows",
+            "no answer of an agent",
         ),
         ("swaps", swapped.as_str(), "checksum"),
     ];

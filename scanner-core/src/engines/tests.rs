@@ -24,6 +24,8 @@ use crate::{
     report::LocalReport,
 };
 
+mod list;
+
 /// Not a multiple of a batch: the last one is short.
 const FILES: usize = 3 * BATCH + 7;
 const HOUR: Duration = Duration::from_hours(1);
@@ -382,19 +384,4 @@ fn an_engine_that_lost_a_batch_says_so() {
         .collect();
     assert_eq!(messages, [EngineFault::Cut.to_string().as_str(), ""]);
     assert_eq!(findings[1].results[0].status, CheckStatus::Pass);
-}
-
-#[test]
-fn files_are_kept_for_engines_that_want_a_list_alone() {
-    let engines: [Arc<dyn ScanEngine>; 1] = [Arc::new(Streaming(Fault::None))];
-    let (day, pod) = (day(), Collected::Unavailable { reason: "x".into() });
-    let run = async {
-        let mut sink = Engines::start(&engines, &Inline, &day, &pod).await;
-        deliver(inventory(), &mut sink).await;
-        assert!(sink.list.is_none() && sink.batch.len() < BATCH);
-        sink.finish().await
-    };
-    let (findings, inventory) = run.now_or_never().expect("an end");
-    assert_eq!(findings[0].results[0].status, CheckStatus::Pass);
-    assert_eq!(inventory.files, Collected::Complete { data: Vec::new() });
 }

@@ -57,6 +57,31 @@ over() {
   kill -KILL 0
 }
 
+# Seconds since the machine started.
+uptime() {
+  now=
+  { IFS=' .' read -r now rest </proc/uptime; } 2>/dev/null
+  [ -n "$now" ]
+}
+
+# Ends the collector when its time is up. The kernel says whether it is: a `sleep` that lies ends nothing. A signal ends
+# `wait`, and not `sleep`.
+limit() {
+  trap 'kill -KILL "$!"; wait; exit' TERM
+  uptime || now=0
+  end=$((now + deadline)) rounds=0
+  while [ "$rounds" -lt 3 ]; do
+    rounds=$((rounds + 1))
+    sleep "$((end - now))" &
+    wait "$!" || return
+    uptime || now=$end
+    if [ "$now" -ge "$end" ]; then
+      kill -TERM "$$"
+      return
+    fi
+  done
+}
+
 # One command, so that the whole script is read before anything else reads standard input.
 {
   if [ -n "$deadline" ] && alone; then
@@ -65,12 +90,8 @@ over() {
     # Where standard input ends, whoever asked is gone: nothing may stay that waits for a tool or for a reader.
     { while IFS= read -r line; do :; done <&3; kill -TERM "$$"; } >/dev/null 2>&1 &
     life=$!
-    # A connection can die without a word. A signal ends `wait`, and not `sleep`.
-    {
-      trap 'kill -KILL "$!"; wait; exit' TERM
-      sleep "$deadline" &
-      wait "$!" && kill -TERM "$$"
-    } </dev/null >/dev/null 2>&1 3<&- &
+    # A connection can die without a word.
+    limit </dev/null >/dev/null 2>&1 3<&- &
     clock=$!
     main </dev/null 3<&- &
     wait "$!"

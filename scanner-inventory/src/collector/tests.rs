@@ -704,7 +704,7 @@ fn an_answer_comes_while_standard_input_stays_open_and_nothing_stays() {
         assert!(out.status.success(), "{shell:?}: {out:?}");
         let text = String::from_utf8_lossy(&out.stdout);
         assert!(text.contains("@end n0nce"), "{shell:?}: {text}");
-        until_none(group, Duration::from_secs(60));
+        until_none(group, Duration::from_mins(1));
         drop(stdin);
     }
 }
@@ -724,7 +724,7 @@ fn a_collector_whose_standard_input_ends_or_whose_time_is_up_ends_with_all_it_st
             } else {
                 Some(stdin)
             };
-            until_none(group, Duration::from_secs(60));
+            until_none(group, Duration::from_mins(1));
             assert!(!child.wait().unwrap().success());
             drop(stdin);
         }

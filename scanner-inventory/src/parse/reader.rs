@@ -248,20 +248,19 @@ impl PartSink for Content {
                 self.hand_on_sections();
                 Some(Open::Files(Box::new(FilesReader::new(&self.request))))
             }
-            Some(Section::Files | Section::Pod) => None,
-            Some(section) if requested(&section) => {
+            Some(section) if requested(&section) && section != Section::Pod => {
                 if self.sections.is_none() {
                     return Err(WireError::Incomplete);
                 }
                 Some(Open::Section(section, Kept::new(max_lines(section))))
             }
-            Some(_) => None,
-            None if !self.request.changes => None,
-            None if name == changes::PART => Some(Open::Changes(Kept::new(changes::MAX_LINES + 1))),
-            None if name == changes::PRESENT => {
+            None if self.request.changes && name == changes::PART => {
+                Some(Open::Changes(Kept::new(changes::MAX_LINES + 1)))
+            }
+            None if self.request.changes && name == changes::PRESENT => {
                 Some(Open::Present(Kept::new(changes::MAX_LINES + 1)))
             }
-            None => None,
+            _ => None,
         };
         Ok(())
     }

@@ -23,7 +23,7 @@ pub(crate) struct Frames {
     /// Bytes before the answer.
     greeting: usize,
     state: State,
-    frames: u64,
+    count: u64,
     total: u64,
     digests: bool,
     headers: (Cksum, Sha256),
@@ -55,7 +55,7 @@ impl Frames {
             unread: Vec::new(),
             greeting: 0,
             state: State::Greeting,
-            frames: 0,
+            count: 0,
             total: 0,
             digests: true,
             headers: (Cksum::default(), Sha256::new()),
@@ -97,7 +97,7 @@ impl Frames {
         let before = begun.unwrap_or_else(|| self.unread.len().saturating_sub(longest));
         self.greeting += before;
         if self.greeting > MAX_GREETING {
-            return Err(WireError::Malformed(0));
+            return Err(WireError::NoAnswer);
         }
         self.unread.drain(..before);
         if begun.is_some() {
@@ -115,7 +115,7 @@ impl Frames {
         if self.state == State::Ended {
             return Err(WireError::Trailer);
         }
-        let bad = WireError::Malformed(self.frames);
+        let bad = WireError::Malformed(self.count);
         let window = &rest[..rest.len().min(MAX_HEADER)];
         let Some(end) = window.iter().position(|b| *b == b'\n') else {
             return if rest.len() < MAX_HEADER {
@@ -133,7 +133,7 @@ impl Frames {
             }
             ["@frame", n, seq, length, crc] if *n == self.nonce => {
                 let length: usize = length.parse().map_err(|_| bad.clone())?;
-                if seq.parse() != Ok(self.frames) || length == 0 || length > MAX_FRAME {
+                if seq.parse() != Ok(self.count) || length == 0 || length > MAX_FRAME {
                     return Err(bad);
                 }
                 if after.len() <= length {
@@ -143,17 +143,17 @@ impl Frames {
                 if tail.first() != Some(&b'\n') {
                     return Err(bad);
                 }
-                self.digests &= check(crc, self.frames, || cksum(data), || Sha256::digest(data))?;
+                self.digests &= check(crc, self.count, || cksum(data), || Sha256::digest(data))?;
                 self.header(&rest[..=end]);
-                self.frames += 1;
+                self.count += 1;
                 self.total += length as u64;
                 payload(data)?;
                 Ok(end + 1 + length + 1)
             }
             ["@end", n, frames, total, crc] if *n == self.nonce => {
-                let fits = frames.parse() == Ok(self.frames) && total.parse() == Ok(self.total);
+                let fits = frames.parse() == Ok(self.count) && total.parse() == Ok(self.total);
                 let (sum, digest) = self.headers.clone();
-                check(crc, self.frames, || sum.value(), || digest.finalize())?;
+                check(crc, self.count, || sum.value(), || digest.finalize())?;
                 if !fits {
                     return Err(WireError::Trailer);
                 }
@@ -171,13 +171,15 @@ impl Frames {
 
     /// What was proven, where the answer is whole.
     pub(crate) fn finish(self) -> Result<Proven, WireError> {
-        if self.state != State::Ended {
-            return Err(WireError::Cut);
+        match self.state {
+            State::Ended => Ok(Proven {
+                frames: self.count,
+                digests: self.digests,
+            }),
+            State::Open => Err(WireError::Cut),
+            State::Greeting if self.greeting == 0 && self.unread.is_empty() => Err(WireError::Cut),
+            State::Greeting => Err(WireError::NoAnswer),
         }
-        Ok(Proven {
-            frames: self.frames,
-            digests: self.digests,
-        })
     }
 }
 

@@ -128,9 +128,10 @@ fn a_greeting_before_an_answer_is_left_out_and_a_long_one_is_an_error() {
     let long = [&vec![b'x'; 65 * 1024][..], &whole].concat();
     for step in [1000, long.len()] {
         let error = decode_in_steps(&long, "n", step).unwrap_err();
-        assert_eq!(error, WireError::Malformed(0));
+        assert_eq!(error, WireError::NoAnswer);
     }
-    assert_eq!(decode(b"Welcome\n", "n"), Err(WireError::Cut));
+    assert_eq!(decode(b"Welcome\n", "n"), Err(WireError::NoAnswer));
+    assert_eq!(decode(b"", "n"), Err(WireError::Cut));
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! The strategy of local scans: the probe's own reading, in a thread of this process.
 
 use std::{
-    fs,
-    io::{self, Write},
+    fs, io,
     path::PathBuf,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -10,16 +9,12 @@ use std::{
 
 use async_trait::async_trait;
 use scanner_core::{
-    AccessError, EnforcedControls, FailureKind, OpenContext, Remedy, ScanStrategy, StrategyError,
-    TargetAccess,
-    inventory::{Inventory, InventoryRequest, Section, parse},
+    EnforcedControls, FailureKind, OpenContext, ScanStrategy, StrategyError, TargetAccess,
+    inventory::Section,
 };
-use scanner_probe::{Root, Subject, Tree, answer, archive, layers::Layers};
+use scanner_probe::{Root, Subject, Tree, archive, layers::Layers};
 
-use crate::host::in_thread;
-
-/// Longest answer in bytes. In a cluster it is a sixteenth of this: there it goes through the API server.
-const MAX_ANSWER: usize = 256 << 20;
+use super::reader::Reader;
 
 /// What a directory or an image has none of.
 const ABSENT: [Section; 1 + Section::OF_PROCESSES.len()] = {
@@ -87,7 +82,7 @@ impl Opened {
         matches!(self, Self::Root { process: found, .. } if process(found))
     }
 
-    fn subject(self) -> Subject {
+    pub(super) fn subject(self) -> Subject {
         let (root, pid, container): (Box<dyn Tree>, _, _) = match self {
             Self::Image(layers) => (layers, None, String::new()),
             Self::Root {
@@ -148,86 +143,7 @@ impl ScanStrategy for Agent {
         let opened = opened.take().ok_or_else(|| {
             StrategyError::new(FailureKind::Internal, "what is scanned was opened before")
         })?;
-        Ok(Box::new(Reader {
-            opened: Some(opened),
-            limit: self.limit,
-        }))
-    }
-}
-
-struct Reader {
-    opened: Option<Opened>,
-    limit: Duration,
-}
-
-#[async_trait]
-impl TargetAccess for Reader {
-    async fn inventory(&mut self, request: &InventoryRequest) -> Result<Inventory, AccessError> {
-        let opened = self.opened.take().ok_or_else(|| {
-            AccessError::new(FailureKind::Internal, "what is scanned was read before")
-        })?;
-        let asked = request.clone();
-        let read = in_thread("read", move || read(opened, &asked));
-        let read = read.map_err(|error| {
-            AccessError::new(FailureKind::Internal, "cannot start a thread").with_source(error)
-        })?;
-        match tokio::time::timeout(self.limit, read).await {
-            Ok(Ok(inventory)) => inventory,
-            Ok(Err(_)) => Err(AccessError::new(
-                FailureKind::Internal,
-                "the reader panicked",
-            )),
-            Err(_) => {
-                let seconds = self.limit.as_secs();
-                let message = format!("the scan took longer than {seconds} s and was given up");
-                Err(AccessError::new(FailureKind::TooLate, message).with_remedy(longer()))
-            }
-        }
-    }
-
-    async fn close(self: Box<Self>) {}
-}
-
-/// What to do where the time was too short.
-pub(super) fn longer() -> Remedy {
-    Remedy::advice("name a smaller directory or a profile that looks at less, or give it longer")
-}
-
-fn read(opened: Opened, request: &InventoryRequest) -> Result<Inventory, AccessError> {
-    let mut bytes = Capped(Vec::new());
-    answer(&opened.subject(), request, "local", &mut bytes).map_err(|error| {
-        let kind = match error.kind() {
-            io::ErrorKind::FileTooLarge => FailureKind::TooLong,
-            _ => FailureKind::CommandFailed,
-        };
-        AccessError::new(kind, "cannot read what is scanned").with_source(error)
-    })?;
-    parse::inventory(scanner_probe::NAME, &bytes.0, "local", request).map_err(|error| {
-        AccessError::new(FailureKind::AnswerUnusable, "cannot read what is scanned")
-            .with_source(error)
-    })
-}
-
-/// An answer in memory, which what is scanned may not make as long as it likes.
-struct Capped(Vec<u8>);
-
-impl Write for Capped {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > MAX_ANSWER {
-            return Err(io::Error::new(
-                io::ErrorKind::FileTooLarge,
-                format!(
-                    "what the engines ask for is longer than {} MiB",
-                    MAX_ANSWER >> 20
-                ),
-            ));
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        Ok(Box::new(Reader::new(opened, self.limit)))
     }
 }
 
@@ -244,14 +160,6 @@ fn cgroup(pid: u32) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_answer_is_bounded() {
-        let mut answer = Capped(vec![0; MAX_ANSWER - 1]);
-        assert!(answer.write_all(b"x").is_ok());
-        let error = answer.write_all(b"x").unwrap_err();
-        assert!(error.to_string().contains("256 MiB"), "{error}");
-    }
 
     #[test]
     fn a_process_without_a_cgroup_stands_for_no_others() {

@@ -57,7 +57,7 @@ impl LocalError {
             Self::Unusable { .. } | Self::Damaged { .. } => Some(Remedy::advice(
                 "name a directory, a process or an archive of an image that this user may read",
             )),
-            Self::TooLate { .. } => Some(super::agent::longer()),
+            Self::TooLate { .. } => Some(super::reader::longer()),
             Self::NoStrategy(_) | Self::NoEngine => None,
         }
     }
