@@ -50,11 +50,11 @@ impl Connection {
         }
     }
 
-    pub(super) async fn send(&self, message: Message) -> Result<(), WsError> {
+    pub(super) async fn send(&mut self, message: Message) -> Result<(), WsError> {
         self.outgoing.lock().await.send(message).await
     }
 
-    pub(super) async fn close(&self) -> Result<(), WsError> {
+    pub(super) async fn close(&mut self) -> Result<(), WsError> {
         self.pings.abort();
         self.outgoing.lock().await.close().await
     }
