@@ -48,7 +48,7 @@ pub struct ExecStream {
     /// Output that came and was not read as a line yet.
     unread: Vec<u8>,
     /// Whether the command may still wait for the end of its standard input.
-    held: bool,
+    takes_input: bool,
 }
 
 /// One container.
@@ -88,7 +88,7 @@ pub(super) async fn open(
         connection: Connection::new(connection.into_stream()),
         tally: Tally::new(tap),
         unread: Vec::new(),
-        held: false,
+        takes_input: true,
     })
 }
 
@@ -117,11 +117,7 @@ impl ExecStream {
         limits: Limits,
         output: &mut dyn Output,
     ) -> Result<(), ExecError> {
-        let ran = tokio::time::timeout(limits.total, self.exchange(stdin, limits, output))
-            .await
-            .unwrap_or(Err(ExecError::TooLate));
-        self.tally.end(ran.as_ref().err());
-        ran
+        self.bounded(stdin, false, limits, output).await
     }
 
     /// As [`ExecStream::run`] for a command that takes the end of its standard input for the end of whoever asked: it is
@@ -131,8 +127,9 @@ impl ExecStream {
     ///
     /// As [`ExecStream::run`].
     pub async fn run_held(&mut self, stdin: &[u8], limits: Limits) -> Result<Vec<u8>, ExecError> {
-        self.held = true;
-        self.run(stdin, limits).await
+        let mut all = Gather::default();
+        self.run_held_into(stdin, limits, &mut all).await?;
+        Ok(all.0)
     }
 
     /// As [`ExecStream::run_into`] for a command as of [`ExecStream::run_held`].
@@ -146,13 +143,27 @@ impl ExecStream {
         limits: Limits,
         output: &mut dyn Output,
     ) -> Result<(), ExecError> {
-        self.held = true;
-        self.run_into(stdin, limits, output).await
+        self.bounded(stdin, true, limits, output).await
+    }
+
+    async fn bounded(
+        &mut self,
+        stdin: &[u8],
+        held: bool,
+        limits: Limits,
+        output: &mut dyn Output,
+    ) -> Result<(), ExecError> {
+        let exchange = self.exchange(stdin, held, limits, output);
+        let ran = tokio::time::timeout(limits.total, exchange)
+            .await
+            .unwrap_or(Err(ExecError::TooLate));
+        self.tally.end(ran.as_ref().err());
+        ran
     }
 
     /// Closes the stream. A command that waits for the end of its standard input gets that first, and a moment to end.
     pub async fn close(mut self) {
-        if self.held {
+        if self.takes_input {
             let _ = tokio::time::timeout(ENDS, self.hang_up()).await;
         }
         // What cannot be closed is gone already.
@@ -175,12 +186,15 @@ impl ExecStream {
     async fn exchange(
         &mut self,
         stdin: &[u8],
+        held: bool,
         limits: Limits,
         output: &mut dyn Output,
     ) -> Result<(), ExecError> {
         let silence = Silence(limits.idle);
         // A command that does not exist takes no input: the server still says why.
-        let sent = silence.bounds(Instant::now(), self.send_all(stdin)).await?;
+        let sent = silence
+            .bounds(Instant::now(), self.send_all(stdin, held))
+            .await?;
         let (mut bytes, mut stderr) = (0, Vec::new());
         let mut heard = Instant::now();
         loop {
@@ -201,7 +215,7 @@ impl ExecStream {
             self.tally.received(*channel, data);
             match *channel {
                 STATUS => {
-                    self.held = false;
+                    self.takes_input = false;
                     evaluate(data, &stderr)?;
                     return sent;
                 }
@@ -223,17 +237,19 @@ impl ExecStream {
     }
 
     /// Sends `stdin`, and closes it unless it is held open.
-    async fn send_all(&mut self, stdin: &[u8]) -> Result<(), ExecError> {
+    async fn send_all(&mut self, stdin: &[u8], held: bool) -> Result<(), ExecError> {
         for chunk in stdin.chunks(16 * 1024) {
             let mut message = vec![STDIN];
             message.extend_from_slice(chunk);
             self.tally.sent(chunk);
             self.send(message).await?;
         }
-        if self.held {
+        if held {
             return Ok(());
         }
-        self.send(vec![CLOSE, STDIN]).await
+        self.send(vec![CLOSE, STDIN]).await?;
+        self.takes_input = false;
+        Ok(())
     }
 
     async fn send(&mut self, message: Vec<u8>) -> Result<(), ExecError> {

@@ -22,7 +22,6 @@ impl ExecStream {
     ///
     /// Fails when no line comes in time, it is too long, or the command ended.
     pub async fn ask(&mut self, line: &str, limit: Duration) -> Result<String, ExecError> {
-        self.held = true;
         let asked = async {
             let mut message = vec![STDIN];
             message.extend_from_slice(line.as_bytes());
@@ -67,7 +66,7 @@ impl ExecStream {
                     stderr.extend_from_slice(data);
                 }
                 Some((&STATUS, data)) => {
-                    self.held = false;
+                    self.takes_input = false;
                     evaluate(data, &stderr)?;
                     return Err(ExecError::Cut);
                 }

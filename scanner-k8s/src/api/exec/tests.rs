@@ -38,7 +38,7 @@ async fn pair(room: usize) -> (ExecStream, Server) {
         connection: Connection::new(ours),
         tally: Tally::new(StreamTap::default()),
         unread: Vec::new(),
-        held: false,
+        takes_input: true,
     };
     let server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
     (stream, server)
@@ -70,7 +70,7 @@ async fn listen(server: &mut Server, time: Duration) -> (usize, Vec<Vec<u8>>) {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_silent_for_minutes_sees_pings_and_is_waited_for() {
     let (mut stream, mut server) = pair(1 << 16).await;
-    let serves = tokio::spawn(async move {
+    let peer = tokio::spawn(async move {
         let (pings, _) = listen(&mut server, Duration::from_mins(5)).await;
         server.send(frame(STDOUT, b"late")).await.expect("a client");
         succeed(&mut server).await;
@@ -78,14 +78,14 @@ async fn a_server_that_is_silent_for_minutes_sees_pings_and_is_waited_for() {
     });
     let out = stream.run(b"", UNBOUNDED).await.expect("an answer");
     assert_eq!(out, b"late");
-    let pings = serves.await.expect("served");
+    let pings = peer.await.expect("served");
     assert!((29..=30).contains(&pings), "{pings} pings in 300 s");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_nobody_uses_yet_and_one_that_is_asked_line_by_line_are_kept_alive() {
     let (mut stream, mut server) = pair(1 << 16).await;
-    let serves = tokio::spawn(async move {
+    let peer = tokio::spawn(async move {
         let before = listen(&mut server, Duration::from_secs(45)).await.0;
         let (meanwhile, asked) = listen(&mut server, Duration::from_secs(30)).await;
         server
@@ -97,7 +97,7 @@ async fn a_stream_that_nobody_uses_yet_and_one_that_is_asked_line_by_line_are_ke
     sleep(Duration::from_secs(50)).await;
     let answer = stream.ask("who", HOUR).await.expect("a line");
     assert_eq!(answer, "here");
-    let (before, meanwhile, asked) = serves.await.expect("served");
+    let (before, meanwhile, asked) = peer.await.expect("served");
     assert_eq!((before, meanwhile), (4, 3));
     assert_eq!(asked, [[&[STDIN][..], b"who\n"].concat()]);
 }
@@ -105,7 +105,7 @@ async fn a_stream_that_nobody_uses_yet_and_one_that_is_asked_line_by_line_are_ke
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_answers_no_ping_and_sends_data_is_heard() {
     let (mut stream, mut server) = pair(1 << 16).await;
-    let serves = tokio::spawn(async move {
+    let peer = tokio::spawn(async move {
         // It never reads, so that it answers no ping either.
         for _ in 0..10 {
             sleep(Duration::from_secs(25)).await;
@@ -120,7 +120,7 @@ async fn a_peer_that_answers_no_ping_and_sends_data_is_heard() {
     };
     let out = stream.run(b"", limits).await.expect("an answer");
     assert_eq!(out, b"xxxxxxxxxx");
-    drop(serves.await);
+    drop(peer.await);
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,7 +133,7 @@ async fn only_output_ends_the_silence() {
         (7, b"x", false),
     ] {
         let (mut stream, mut server) = pair(1 << 16).await;
-        let serves = tokio::spawn(async move {
+        let peer = tokio::spawn(async move {
             for _ in 0..5 {
                 let _ = timeout(Duration::from_secs(15), listen(&mut server, HOUR)).await;
                 // What keeps the connection alive from that side is no output either.
@@ -157,7 +157,7 @@ async fn only_output_ends_the_silence() {
             assert_eq!(error.to_string(), "the agent sent nothing for 20 s");
             assert_eq!(started.elapsed(), Duration::from_secs(20));
         }
-        serves.abort();
+        peer.abort();
     }
 }
 
@@ -220,7 +220,7 @@ async fn flood(mut server: Server, count: usize) {
 #[tokio::test(start_paused = true)]
 async fn output_is_handed_on_as_it_comes_and_counted() {
     let (mut stream, server) = pair(1 << 12).await;
-    let serves = tokio::spawn(flood(server, 1000));
+    let peer = tokio::spawn(flood(server, 1000));
     let mut counter = Counter {
         // Longer than the bound of silence: that time is not the target's.
         slow: Duration::from_secs(3),
@@ -233,9 +233,9 @@ async fn output_is_handed_on_as_it_comes_and_counted() {
     let ran = stream.run_into(b"", limits, &mut counter).await;
     assert!(ran.is_ok(), "{ran:?}");
     assert_eq!((counter.bytes, counter.largest), (1000 << 10, 1024));
-    serves.abort();
+    peer.abort();
     let (mut stream, server) = pair(1 << 12).await;
-    let serves = tokio::spawn(flood(server, 1000));
+    let peer = tokio::spawn(flood(server, 1000));
     let limits = Limits {
         bytes: 10 << 10,
         ..UNBOUNDED
@@ -247,13 +247,13 @@ async fn output_is_handed_on_as_it_comes_and_counted() {
         "{error:?}"
     );
     assert_eq!(counter.bytes, 10 << 10, "what is too much is not handed on");
-    serves.abort();
+    peer.abort();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_ends_the_run_at_once_and_the_command_sees_the_end_of_its_input() {
     let (mut stream, mut server) = pair(1 << 16).await;
-    let serves = tokio::spawn(async move {
+    let peer = tokio::spawn(async move {
         server.send(frame(STDOUT, b"bad")).await.expect("a client");
         // The command goes on until its standard input ends.
         let (_, got) = listen(&mut server, Duration::from_secs(20)).await;
@@ -268,16 +268,16 @@ async fn a_refusal_ends_the_run_at_once_and_the_command_sees_the_end_of_its_inpu
     let source = std::error::Error::source(&error).expect("the reader's own error");
     assert!(source.is::<Malformed>(), "{source}");
     stream.close().await;
-    let got = serves.await.expect("served");
+    let got = peer.await.expect("served");
     assert_eq!(got, [[&[STDIN][..], b"in"].concat(), vec![CLOSE, STDIN]]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_way_out_half_closes_what_is_held_and_waits_for_the_status() {
-    // Silence, the end of the time, an interrupt, and a conversation that got no answer.
-    for way in 0..4 {
+    // Silence, the end of the time, an interrupt, a conversation that got no answer, and a stream that was never used.
+    for way in 0..5 {
         let (mut stream, mut server) = pair(1 << 16).await;
-        let serves = tokio::spawn(async move {
+        let peer = tokio::spawn(async move {
             while let Some(Ok(message)) = server.next().await {
                 if message == Message::Binary(vec![CLOSE, STDIN].into()) {
                     sleep(Duration::from_secs(2)).await;
@@ -297,12 +297,13 @@ async fn every_way_out_half_closes_what_is_held_and_waits_for_the_status() {
             0 => drop(stream.run_held(b"x", limits(Some(short), HOUR)).await),
             1 => drop(stream.run_held(b"x", limits(None, short)).await),
             2 => drop(timeout(short, stream.run_held(b"x", UNBOUNDED)).await),
-            _ => drop(stream.ask("x", short).await),
+            3 => drop(stream.ask("x", short).await),
+            _ => {}
         }
         let closing = Instant::now();
         stream.close().await;
         assert_eq!(closing.elapsed(), Duration::from_secs(2), "way {way}");
-        assert!(serves.await.expect("served"), "way {way}");
+        assert!(peer.await.expect("served"), "way {way}");
     }
 }
 
