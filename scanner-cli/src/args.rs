@@ -95,6 +95,10 @@ pub(crate) struct RunArgs {
     /// such as 90s or 5m
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = lease)]
     pub(crate) lease: Duration,
+    /// Time in which the agent in the target may send nothing before the scan gives up: 1 to 3600 seconds, or
+    /// such as 90s or 5m [default: only the lease bounds it]
+    #[arg(long, value_name = "SECONDS", value_parser = idle_timeout)]
+    pub(crate) idle_timeout: Option<Duration>,
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
     #[command(flatten)]
@@ -177,11 +181,17 @@ pub(crate) fn image(text: &str) -> Result<String, String> {
 
 /// A lease, within its bounds.
 pub(crate) fn lease(text: &str) -> Result<Duration, String> {
-    lease_seconds(text).map(|seconds| Duration::from_secs(seconds.into()))
+    seconds(text, MIN_LEASE).map(|seconds| Duration::from_secs(seconds.into()))
 }
 
-fn lease_seconds(text: &str) -> Result<u32, String> {
-    let range = MIN_LEASE..=MAX_LEASE;
+/// An idle timeout, of which more than the longest lease has no meaning.
+fn idle_timeout(text: &str) -> Result<Duration, String> {
+    seconds(text, 1).map(|seconds| Duration::from_secs(seconds.into()))
+}
+
+/// A number of seconds or a time, from `least` seconds to the longest lease.
+fn seconds(text: &str, least: u32) -> Result<u32, String> {
+    let range = least..=MAX_LEASE;
     let typed = || {
         let time: jiff::SignedDuration = text.parse().ok()?;
         let seconds = time.as_secs();
@@ -189,7 +199,7 @@ fn lease_seconds(text: &str) -> Result<u32, String> {
     };
     let seconds = text.parse().ok().or_else(typed);
     seconds.filter(|s| range.contains(s)).ok_or_else(|| {
-        format!("expected {MIN_LEASE} to {MAX_LEASE} seconds, as a number or such as 90s or 5m")
+        format!("expected {least} to {MAX_LEASE} seconds, as a number or such as 90s or 5m")
     })
 }
 
@@ -215,13 +225,20 @@ mod tests {
             ("1h", 3600),
             ("1m30s", 90),
         ] {
-            assert_eq!(lease_seconds(text), Ok(seconds), "{text}");
+            let time = Duration::from_secs(seconds);
+            assert_eq!(lease(text), Ok(time), "{text}");
+            assert_eq!(idle_timeout(text), Ok(time), "{text}");
         }
         for text in ["", "29", "3601", "2h", "-5m", "5", "90.5s", "300ms", "x"] {
             assert!(
                 lease(text).is_err_and(|e| e.contains("30 to 3600")),
                 "{text}"
             );
+        }
+        assert_eq!(idle_timeout("1"), Ok(Duration::from_secs(1)));
+        for text in ["", "0", "3601", "2h", "-5m", "0.5s", "x"] {
+            let refused = idle_timeout(text);
+            assert!(refused.is_err_and(|e| e.contains("1 to 3600")), "{text}");
         }
     }
 }

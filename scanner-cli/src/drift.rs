@@ -61,6 +61,7 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
         .as_root(args.as_root)
         .policy(policy::decide(&run.policy)?.policy)
         .lease(run.lease)
+        .idle_timeout(run.idle_timeout)
         .observer(progress.clone());
     if let Some(digest) = &args.scan.expect_digest {
         drift = drift.expected_digest(digest);

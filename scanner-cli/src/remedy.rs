@@ -19,6 +19,9 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
         Remedy::RaiseLease => {
             "raise --lease, if the target's filesystem is very large or its images are"
         }
+        Remedy::RaiseIdleTimeout => {
+            "raise --idle-timeout, or leave it out, if the target's filesystem is very large or slow"
+        }
         Remedy::UseProbe => {
             "take a strategy that brings its own tools: secure-scan distroless; or secure-scan sidecar --inert, which \
              reads the image"
@@ -158,6 +161,7 @@ mod tests {
             (Remedy::NameContainer, "-c"),
             (Remedy::NameNamespace, "-n"),
             (Remedy::RaiseLease, "--lease"),
+            (Remedy::RaiseIdleTimeout, "--idle-timeout"),
             (Remedy::UseProbe, "secure-scan distroless"),
             (Remedy::UseImage, "secure-scan sidecar --inert"),
             (Remedy::SetUser, "secure-scan sidecar --inert"),

@@ -75,6 +75,7 @@ pub(crate) async fn run_on(
         .policy(decided.policy)
         .strategy(strategy)
         .lease(args.lease)
+        .idle_timeout(args.idle_timeout)
         .observer(progress.clone());
     // Only a recording needs the tap, which keeps the whole inventory.
     template = match &args.profile_options.save_inventory {

@@ -77,6 +77,10 @@ fn each_mistake_says_what_there_is() {
             &["container", "x", "--lease", "2h"],
             &["expected 30 to 3600 seconds"],
         ),
+        (
+            &["container", "x", "--idle-timeout", "0"],
+            &["expected 1 to 3600 seconds"],
+        ),
         (&["container"], &["--selector"]),
         (&["container", "x", "-l", "a=b"], &["cannot be used with"]),
         (

@@ -39,6 +39,8 @@ pub enum Remedy {
     },
     /// Allow the scan a longer lease.
     RaiseLease,
+    /// Let the agent send nothing for longer.
+    RaiseIdleTimeout,
     /// Take a strategy that brings its own tools into the pod.
     UseProbe,
     /// Read the image of the container in a pod of the scan's own, of which nothing runs.

@@ -37,6 +37,8 @@ pub fn object_name(scan: &ScanId) -> String {
 
 /// Path of the probe in its image.
 pub(crate) const PROBE_PROGRAM: &str = "/secure-scan-probe";
+/// Argument with which the probe takes the end of its standard input for the end of the scan.
+pub(crate) const HELD: &str = "held";
 
 /// Annotation with which a pod names the container that tools take by default.
 pub(crate) const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";

@@ -14,6 +14,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+};
+
 /// Abstract socket (unix(7)) on which the barrier waits; it exists in this pod's network only.
 const BARRIER: &str = "secure-scan-barrier";
 const GO: &[u8; 2] = b"go";
@@ -34,19 +39,32 @@ pub(crate) fn barrier(limit: Duration) -> Result<(), String> {
     let started = Instant::now();
     let listener = UnixListener::bind_addr(&barrier_address()?).map_err(|e| e.to_string())?;
     listener.set_nonblocking(true).map_err(|e| e.to_string())?;
-    while started.elapsed() < limit {
-        if let Ok((stream, _)) = listener.accept() {
-            let mut word = Vec::new();
-            let _ = stream.set_nonblocking(false);
-            let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
-            let _ = stream.take(GO.len() as u64).read_to_end(&mut word);
-            if word == GO {
-                return Ok(());
-            }
+    loop {
+        let left = limit.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            return Err("nobody opened the barrier".into());
         }
-        thread::sleep(Duration::from_millis(20));
+        let mut waits = [PollFd::new(&listener, PollFlags::IN)];
+        let left = Timespec::try_from(left).ok();
+        if let Err(error) = poll(&mut waits, left.as_ref())
+            && error != Errno::INTR
+        {
+            return Err(error.to_string());
+        }
+        let (stream, _) = match listener.accept() {
+            Ok(accepted) => accepted,
+            // Whoever wanted to connect is gone again.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(error) => return Err(error.to_string()),
+        };
+        let mut word = Vec::new();
+        let _ = stream.set_nonblocking(false);
+        let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+        let _ = stream.take(GO.len() as u64).read_to_end(&mut word);
+        if word == GO {
+            return Ok(());
+        }
     }
-    Err("nobody opened the barrier".into())
 }
 
 /// Answers `try` with the state of every address and `who` with what confines this container, opens the

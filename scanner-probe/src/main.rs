@@ -1,24 +1,24 @@
 //! The program of the probe's container: `wait` and `serve` keep it alive, `collect` answers over exec.
 
 mod canary;
+mod lifeline;
+mod wait;
 
 use std::{
-    fs,
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     path::Path,
     process::ExitCode,
-    thread::{self, sleep},
-    time::{Duration, Instant},
+    thread,
+    time::Duration,
 };
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-use scanner_inventory::{InventoryRequest, wire::TARGET_HIDDEN};
+use scanner_inventory::wire::TARGET_HIDDEN;
 use scanner_probe::{Root, Subject, answer, has_own_root, of_container};
 
-/// Largest request in bytes.
-const MAX_REQUEST: u64 = 1 << 20;
-/// How long `wait` stays without anyone collecting.
-const GRACE: Duration = Duration::from_secs(30);
+const USAGE: &str = "usage: wait SECONDS | serve | collect CONTAINER-ID NONCE SECONDS [held] | root FOLDER NONCE SECONDS \
+                     [held] | barrier SECONDS | canary MILLISECONDS ADDRESS:PORT...; with held, the end of standard \
+                     input ends it";
 
 fn main() -> ExitCode {
     // Memory of this process holds what it read: no core dump. What is limited lower stays so.
@@ -44,17 +44,18 @@ fn main() -> ExitCode {
 
 fn run(args: &[&str]) -> Result<(), Failure> {
     match args {
-        ["wait", seconds] => Ok(wait(seconds)?),
+        ["wait", limit] => Ok(seconds(limit).and_then(wait::wait)?),
         ["serve"] => serve(),
         ["barrier", limit] => Ok(seconds(limit).and_then(canary::barrier)?),
         ["canary", timeout, addresses @ ..] => Ok(canary::canary(timeout, addresses)?),
-        ["collect", target, nonce, limit] => collect(target, nonce, limit),
-        ["root", folder, nonce, limit] => look(Path::new(folder), None, "", nonce, limit),
-        _ => Err(
-            "usage: wait SECONDS | serve | collect CONTAINER-ID NONCE SECONDS | root FOLDER NONCE SECONDS \
-             | barrier SECONDS | canary MILLISECONDS ADDRESS:PORT..."
-                .into(),
-        ),
+        ["collect", target, nonce, limit, rest @ ..] => {
+            collect(target, &Asked::new(nonce, limit, rest)?)
+        }
+        ["root", folder, nonce, limit, rest @ ..] => {
+            let asked = Asked::new(nonce, limit, rest)?;
+            look(Path::new(folder), None, "", &asked)
+        }
+        _ => Err(USAGE.into()),
     }
 }
 
@@ -91,25 +92,6 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
-/// Ends when a collector came and went, when none came, or at the deadline.
-fn wait(limit: &str) -> Result<(), String> {
-    let (started, limit) = (Instant::now(), seconds(limit)?);
-    let own = fs::read_to_string("/proc/self/cgroup").map_err(|e| e.to_string())?;
-    let me = std::process::id();
-    let mut came = false;
-    while started.elapsed() < limit {
-        let others = of_container("").into_iter().any(|pid| {
-            pid != me && fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|c| c == own)
-        });
-        if (came && !others) || (!came && started.elapsed() > GRACE) {
-            return Ok(());
-        }
-        came |= others;
-        sleep(Duration::from_millis(100));
-    }
-    Ok(())
-}
-
 /// Stays for as long as its pod: as a sidecar that was deployed with it. It never wakes up, and holds
 /// nothing, so that it can be scanned like every other container.
 fn serve() -> ! {
@@ -119,13 +101,36 @@ fn serve() -> ! {
     }
 }
 
-fn collect(container: &str, nonce: &str, limit: &str) -> Result<(), Failure> {
+/// How a client asks.
+struct Asked<'a> {
+    nonce: &'a str,
+    limit: Duration,
+    /// Whether the client keeps standard input open until it has the answer.
+    held: bool,
+}
+
+impl<'a> Asked<'a> {
+    fn new(nonce: &'a str, limit: &str, rest: &[&str]) -> Result<Self, Failure> {
+        let held = match rest {
+            [] => false,
+            ["held"] => true,
+            _ => return Err(USAGE.into()),
+        };
+        Ok(Self {
+            nonce,
+            limit: seconds(limit)?,
+            held,
+        })
+    }
+}
+
+fn collect(container: &str, asked: &Asked<'_>) -> Result<(), Failure> {
     if container.len() < 12 {
         return Err("the container id is too short to be one".into());
     }
     let pid = process_of(container)?;
     let root = format!("/proc/{pid}/root");
-    look(Path::new(&root), Some(pid), container, nonce, limit)
+    look(Path::new(&root), Some(pid), container, asked)
 }
 
 /// The lowest process of the container whose root is the container's.
@@ -148,23 +153,10 @@ fn process_of(container: &str) -> Result<u32, Failure> {
 }
 
 /// Reads the request from standard input and answers it.
-fn look(
-    root: &Path,
-    pid: Option<u32>,
-    container: &str,
-    nonce: &str,
-    limit: &str,
-) -> Result<(), Failure> {
-    let limit = seconds(limit)?;
-    // Whatever happens to the client, this process ends.
-    thread::spawn(move || {
-        sleep(limit);
-        std::process::abort();
-    });
-    let mut text = String::new();
-    let mut input = io::stdin().take(MAX_REQUEST);
-    input.read_to_string(&mut text).map_err(|e| e.to_string())?;
-    let request: InventoryRequest = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+fn look(root: &Path, pid: Option<u32>, container: &str, asked: &Asked<'_>) -> Result<(), Failure> {
+    lifeline::end_after(asked.limit);
+    let request = lifeline::request(asked.held)?;
+    lifeline::end_with_client(asked.held);
     let opened = Root::open(root);
     let subject = Subject {
         root: Box::new(opened.map_err(|error| {
@@ -173,5 +165,5 @@ fn look(
         pid,
         container: container.to_owned(),
     };
-    Ok(answer(&subject, &request, nonce, io::stdout().lock()).map_err(|e| e.to_string())?)
+    Ok(answer(&subject, &request, asked.nonce, io::stdout().lock()).map_err(|e| e.to_string())?)
 }

@@ -2,10 +2,13 @@
 
 use std::{
     fs,
-    io::Write as _,
-    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    io::{Read as _, Write as _},
+    os::unix::{
+        fs::PermissionsExt as _,
+        process::{CommandExt as _, ExitStatusExt as _},
+    },
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -69,10 +72,7 @@ fn a_sidecar_stays_idle_until_its_pod_ends() {
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     let ended = child.wait().unwrap();
-    assert_eq!(
-        std::os::unix::process::ExitStatusExt::signal(&ended),
-        Some(15)
-    );
+    assert_eq!(ended.signal(), Some(15));
 }
 
 #[test]
@@ -88,6 +88,7 @@ fn what_is_wrong_is_said() {
             "cannot see the root",
         ),
         (&["wait", "x"][..], "number"),
+        (&["root", "/", "n", "5", "hold"][..], "usage"),
         (&[][..], "usage"),
     ] {
         let mut child = probe(args).spawn().unwrap();
@@ -173,4 +174,102 @@ fn another_process_of_its_user_cannot_look_into_it() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// How the program ended, if it did within that time; it is killed where it did not.
+fn ended(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+    let started = Instant::now();
+    while started.elapsed() < limit {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    None
+}
+
+/// A search through this machine that finds nothing, and so writes nothing for a while.
+const SEARCH: &[u8] =
+    b"{\"sections\":[\"files\"],\"files\":[{\"name\":[\"no-such-name\"],\"digest\":true}]}";
+/// All of this machine's files, which fill every pipe.
+const ALL: &[u8] = b"{\"sections\":[\"files\"],\"files\":[{}]}";
+
+#[test]
+fn a_client_that_holds_standard_input_open_gets_its_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("one"), "x").unwrap();
+    let path = folder.path().to_str().unwrap();
+    let mut child = probe(&["root", path, "n", "60", "held"]).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    // A field of a later version, and a request in two pieces.
+    stdin
+        .write_all(b"{\"sections\":[\"files\"],\"later\":1,")
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    stdin.write_all(b"\"files\":[{}]}").unwrap();
+    let status = ended(&mut child, Duration::from_secs(20));
+    assert!(status.is_some_and(|status| status.success()), "{status:?}");
+    let mut text = String::new();
+    stdout.read_to_string(&mut text).unwrap();
+    assert!(text.contains(" /one"), "{text}");
+    assert!(
+        text.lines().last().unwrap().starts_with("@end n "),
+        "{text}"
+    );
+    drop(stdin);
+}
+
+#[test]
+fn it_ends_with_the_standard_input_that_its_client_holds_open() {
+    for (request, held) in [(ALL, true), (ALL, false), (&ALL[..9], true)] {
+        let last: &[&str] = if held { &["held"] } else { &[] };
+        let args = [&["root", "/", "n", "600"][..], last].concat();
+        let mut child = probe(&args).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(request).unwrap();
+        if held {
+            std::thread::sleep(Duration::from_millis(500));
+            assert!(child.try_wait().unwrap().is_none(), "it still reads");
+        }
+        drop(stdin);
+        // Its output is read by nobody, so that by itself it would stay.
+        let limit = Duration::from_secs(if held { 10 } else { 2 });
+        let status = ended(&mut child, limit);
+        assert_eq!(status.is_some(), held, "{status:?}");
+        assert!(!status.is_some_and(|status| status.success()));
+    }
+}
+
+#[test]
+fn it_ends_when_nobody_reads_its_output_any_more() {
+    for last in [&[][..], &["held"]] {
+        let args = [&["root", "/", "n", "600"][..], last].concat();
+        let mut child = probe(&args).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(SEARCH).unwrap();
+        let held = Some(stdin).filter(|_| !last.is_empty());
+        drop(child.stdout.take());
+        let status = ended(&mut child, Duration::from_secs(10)).expect("it ends");
+        // By itself, before it had anything to write.
+        assert_eq!(status.signal(), Some(6), "{status:?}");
+        drop(held);
+    }
+}
+
+#[test]
+fn the_barrier_opens_when_it_is_asked_to_and_ends_badly_at_its_deadline() {
+    let started = Instant::now();
+    let mut barrier = probe(&["barrier", "1"]).spawn().unwrap();
+    let status = ended(&mut barrier, Duration::from_secs(20)).expect("it ends");
+    assert!(!status.success() && started.elapsed() >= Duration::from_secs(1));
+    let mut barrier = probe(&["barrier", "60"]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let canary = probe(&["canary", "100"]).spawn().unwrap();
+    let out = answer_of(canary, b"go\n");
+    assert_eq!(String::from_utf8_lossy(&out.stdout), "went\n");
+    let status = ended(&mut barrier, Duration::from_secs(10));
+    assert!(status.is_some_and(|status| status.success()), "{status:?}");
 }

@@ -8,7 +8,6 @@ mod wire;
 
 use std::time::Duration;
 
-use scanner_inventory::InventoryRequest;
 use serde_json::Value;
 
 use crate::{
@@ -22,6 +21,8 @@ use request::Asked;
 
 /// Path of the probe in its image.
 const PROBE: &str = "/secure-scan-probe";
+/// Argument of a client that keeps standard input open until it has the answer.
+const HELD: &str = "held";
 /// How long a probe that waits stays when nobody ever came.
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -101,14 +102,14 @@ pub(crate) async fn run(cluster: FakeCluster, place: Place, mut exec: Exec) -> E
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
     let own = is_probe(&place);
     match (words.as_slice(), own) {
-        ([PROBE, "collect", id, nonce, _], true) => {
+        ([PROBE, "collect", id, nonce, _, HELD], true) => {
             let target = beside(&cluster, &place.pod, id);
             match target {
                 Some(target) => answer_probe(&mut exec, &target, nonce).await,
                 None => failed(&mut exec, "no process of the target is visible: the node's runtime did not join its process namespace").await,
             }
         }
-        ([PROBE, "root", _, nonce, _], true) => {
+        ([PROBE, "root", _, nonce, _, HELD], true) => {
             let image = place.pod["spec"]["volumes"]
                 .as_array()
                 .into_iter()
@@ -169,8 +170,7 @@ async fn failed(exec: &mut Exec, message: &str) -> Exit {
 
 /// The probe: reads its request from standard input, and answers it.
 async fn answer_probe(exec: &mut Exec, target: &Target, nonce: &str) -> Exit {
-    let input = exec.stdin_to_end().await;
-    let Ok(request) = serde_json::from_slice::<InventoryRequest>(&input) else {
+    let Some(request) = exec.request().await else {
         return failed(exec, "the request cannot be read").await;
     };
     let asked = Asked::of(&request, nonce);

@@ -1,7 +1,7 @@
 //! One exec, as the command in the container sees it.
 
 use bytes::Bytes;
-use scanner_inventory::collector;
+use scanner_inventory::{InventoryRequest, collector};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -111,6 +111,17 @@ impl Exec {
             all.extend_from_slice(&bytes);
         }
         all
+    }
+
+    /// The request on standard input, whose sender keeps that open; `None` where it ends before the request does.
+    pub(crate) async fn request(&mut self) -> Option<InventoryRequest> {
+        loop {
+            if let Ok(request) = serde_json::from_slice(&self.unread) {
+                return Some(request);
+            }
+            let bytes = self.stdin.recv().await?;
+            self.unread.extend_from_slice(&bytes);
+        }
     }
 
     /// The next line of standard input; `None` at its end.

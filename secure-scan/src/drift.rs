@@ -98,6 +98,12 @@ impl DriftScan {
         self
     }
 
+    /// Longest silence of the agent in each of the two scans, as [`Scan::idle_timeout`].
+    pub fn idle_timeout(mut self, idle_timeout: impl Into<Option<Duration>>) -> Self {
+        self.template = self.template.idle_timeout(idle_timeout);
+        self
+    }
+
     /// Digest that the node must run, as [`Scan::expected_digest`].
     pub fn expected_digest(mut self, digest: impl Into<String>) -> Self {
         self.template = self.template.expected_digest(digest);

@@ -75,13 +75,14 @@ pub struct Scan {
     host: Arc<dyn EngineHost>,
     observer: Option<Arc<dyn Observer>>,
     lease: Duration,
+    idle_timeout: Option<Duration>,
     threshold: Option<Severity>,
     expected_digest: Option<String>,
 }
 
 impl Scan {
     /// A scan without an engine yet: strategy [`strategy::auto`] without an image of the probe, a lease of five minutes,
-    /// no policy, and every failed check from severity low on is a finding.
+    /// no idle timeout, no policy, and every failed check from severity low on is a finding.
     pub fn template() -> Self {
         Self {
             engines: Vec::new(),
@@ -91,6 +92,7 @@ impl Scan {
             host: Arc::new(ThreadHost::default()),
             observer: None,
             lease: DEFAULT_LEASE,
+            idle_timeout: None,
             threshold: None,
             expected_digest: None,
         }
@@ -129,6 +131,13 @@ impl Scan {
     /// hour. Outside of these bounds it is an error of [`Scan::prepare`].
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
+        self
+    }
+
+    /// How long the agent in the target may send nothing before the scan gives up, without the time that engines take;
+    /// without one only the lease bounds it. Zero is an error of [`Scan::prepare`].
+    pub fn idle_timeout(mut self, idle_timeout: impl Into<Option<Duration>>) -> Self {
+        self.idle_timeout = idle_timeout.into();
         self
     }
 
@@ -215,6 +224,7 @@ impl Scan {
         let parts = u64::from(self.lease.subsec_nanos() > 0);
         let seconds = self.lease.as_secs().saturating_add(parts);
         request.lease_seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        request.idle_timeout = self.idle_timeout;
         request.expected_digest.clone_from(&self.expected_digest);
         let of_policy = self.policy.as_ref().map(ScanPolicy::threshold);
         request.threshold = self.threshold.or(of_policy).unwrap_or(Severity::Low);

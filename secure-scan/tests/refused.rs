@@ -79,6 +79,12 @@ async fn a_lease_that_is_out_of_bounds() {
         let (error, _) = refused(template().lease(Duration::from_secs(seconds))).await;
         assert!(error.is_none(), "{seconds} s: {error:?}");
     }
+    let (error, calls) = refused(template().idle_timeout(Duration::ZERO)).await;
+    assert!(
+        matches!(error, Some(PrepareError::IdleTimeout)),
+        "{error:?}"
+    );
+    assert_eq!(calls, 0);
     // A part of a second more than the longest is too long as well.
     let beyond = Duration::from_secs(longest) + Duration::from_nanos(1);
     let (error, _) = refused(template().lease(beyond)).await;

@@ -62,7 +62,7 @@ impl TargetAccess for Access {
         let limits = Limits {
             bytes: 1 << 20,
             total: Duration::from_secs(20),
-            idle: Duration::from_secs(10),
+            idle: Some(Duration::from_secs(10)),
         };
         let ran = self.0.run(self.1.as_bytes(), limits).await;
         let out = ran.map_err(|error| {

@@ -52,6 +52,7 @@ fn of_scan(remedy: &Remedy) -> &'static str {
         Remedy::NameOnePod => "name one pod, or a label that only one pod has",
         Remedy::NameNamespace => "list the namespaces and name one",
         Remedy::RaiseLease => "allow the scan a longer lease",
+        Remedy::RaiseIdleTimeout => "allow the agent a longer idle timeout, or none",
         Remedy::UseProbe => "take a strategy that brings its own tools, such as distroless",
         Remedy::UseImage => "read its image in a pod of the scan's own (strategy sidecar, inert)",
         Remedy::UseImageOrShell => {
@@ -151,6 +152,8 @@ mod tests {
         for remedy in [
             Remedy::NameContainer,
             Remedy::NameOnePod,
+            Remedy::RaiseLease,
+            Remedy::RaiseIdleTimeout,
             Remedy::UseImage,
             Remedy::UseSidecar,
             Remedy::UseImageOrKeepConfig,

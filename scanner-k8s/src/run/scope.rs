@@ -1,6 +1,6 @@
 //! What one scan is: its plan, its names and the parts that its controls and its strategy share.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::{Api, Resource};
@@ -19,12 +19,24 @@ pub struct ScanScope {
     ledger: Arc<Ledger>,
     credential: Credential,
     target: TargetWatch,
+    idle_timeout: Option<Duration>,
 }
 
 impl ScanScope {
     /// The scope of one planned scan; `before` is the pod as it was resolved, where there is one.
     pub fn new(segment: Segment, plan: ScanPlan, before: Option<PodSnapshot>) -> Arc<Self> {
+        Self::with_idle_timeout(segment, plan, before, None)
+    }
+
+    /// The same for a scan whose agent may send nothing for at most `idle_timeout`.
+    pub fn with_idle_timeout(
+        segment: Segment,
+        plan: ScanPlan,
+        before: Option<PodSnapshot>,
+        idle_timeout: Option<Duration>,
+    ) -> Arc<Self> {
         Arc::new(Self {
+            idle_timeout,
             credential: Credential::new(plan.scan_id.clone()),
             target: TargetWatch::new(before),
             ledger: Arc::default(),
@@ -47,6 +59,11 @@ impl ScanScope {
     /// When the scan began, for what must end before its lease.
     pub fn started(&self) -> Instant {
         self.started
+    }
+
+    /// How long the agent may send nothing; without one only the lease bounds it.
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        self.idle_timeout
     }
 
     /// What the scan created, and what became of it.

@@ -38,6 +38,9 @@ pub enum PrepareError {
     /// The lease is out of its bounds.
     #[error("a lease of {0} s is not between {MIN_LEASE} and {MAX_LEASE} s")]
     Lease(u32),
+    /// The agent could never send anything.
+    #[error("an idle timeout of 0 s leaves the agent no time to answer")]
+    IdleTimeout,
     /// A control has the identifier of another: of a shipped one, or of one that was given before.
     #[error("control {0:?} has the identifier of another control")]
     ControlId(String),
@@ -77,6 +80,7 @@ impl PrepareError {
         match self {
             Self::Resolve(ResolveError::Selector(..))
             | Self::Lease(_)
+            | Self::IdleTimeout
             | Self::ControlId(_)
             | Self::UnknownControl(_)
             | Self::EngineName(_)
@@ -114,6 +118,7 @@ impl PrepareError {
             Self::Probe(refusal) => return Some(refusal.remedy()),
             Self::Sidecar(refusal) => refusal.remedy(),
             Self::Lease(_) => Remedy::advice("choose a lease within these bounds"),
+            Self::IdleTimeout => Remedy::advice("choose a longer idle timeout, or none"),
             Self::ControlId(_) => {
                 Remedy::advice("give the control a name of its own, such as acme-ticket")
             }

@@ -96,7 +96,8 @@ pub(super) async fn prepare(
         fallback: None,
     };
     let before = pod.as_ref().map(PodSnapshot::of);
-    let scope = ScanScope::new(segment.clone(), plan.clone(), before);
+    let idle = request.idle_timeout;
+    let scope = ScanScope::with_idle_timeout(segment.clone(), plan.clone(), before, idle);
     let mut started = approach.start(&scope);
     for control in &request.controls {
         started.controls.push(Box::new(Arc::clone(control)));
@@ -182,6 +183,9 @@ fn check(request: &ScanRequest) -> Result<(), PrepareError> {
     let lease = request.lease_seconds;
     if !(MIN_LEASE..=MAX_LEASE).contains(&lease) {
         return Err(PrepareError::Lease(lease));
+    }
+    if request.idle_timeout.is_some_and(|idle| idle.is_zero()) {
+        return Err(PrepareError::IdleTimeout);
     }
     let mut names: Vec<String> = request.engines.iter().map(|e| e.reference().name).collect();
     names.sort();

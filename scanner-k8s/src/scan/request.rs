@@ -1,6 +1,6 @@
 //! What a program asks of a scan.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use scanner_core::{
     Evaluation, ScanEngine, ScanStrategy, SecurityControl,
@@ -84,6 +84,8 @@ pub struct ScanRequest {
     /// Seconds after which the cluster itself removes everything, [`MIN_LEASE`](crate::plan::lease::MIN_LEASE) to
     /// [`MAX_LEASE`](crate::plan::lease::MAX_LEASE).
     pub lease_seconds: u32,
+    /// How long the agent may send nothing before the scan gives up; without one only the lease bounds it.
+    pub idle_timeout: Option<Duration>,
     /// Digest (`sha256:...`) that the node must run; the scan aborts before it touches another.
     pub expected_digest: Option<String>,
     /// Gates that decide before the target is touched; without them only the expected digest does.
@@ -104,6 +106,7 @@ impl ScanRequest {
             host: Arc::new(Inline),
             evaluation: Evaluation::on(today()),
             lease_seconds: 300,
+            idle_timeout: None,
             expected_digest: None,
             policy: None,
             threshold: Severity::Low,

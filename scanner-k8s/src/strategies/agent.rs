@@ -18,8 +18,6 @@ use crate::{
 
 /// Largest answer in bytes.
 const MAX_ANSWER: usize = 16 << 20;
-/// Longest silence of an agent: one walk of a large filesystem.
-const IDLE: Duration = Duration::from_mins(2);
 
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +44,9 @@ pub(crate) struct AgentStream {
 }
 
 impl AgentStream {
-    pub(crate) fn new(stream: ExecStream, agent: Agent, nonce: &str, seconds: u32) -> Self {
+    /// The stream of a scan; its agent ends when the stream does, and with the lease at the latest.
+    pub(crate) fn new(stream: ExecStream, agent: Agent, nonce: &str, scope: &ScanScope) -> Self {
+        let seconds = scope.plan().lease_seconds;
         Self {
             stream,
             agent,
@@ -55,7 +55,7 @@ impl AgentStream {
             limits: Limits {
                 bytes: MAX_ANSWER,
                 total: Duration::from_secs(seconds.into()),
-                idle: IDLE,
+                idle: scope.idle_timeout(),
             },
             comparing: None,
         }
@@ -88,11 +88,8 @@ impl TargetAccess for AgentStream {
                 })?,
             ),
         };
-        let ran = match &self.agent {
-            Agent::Collector { .. } => self.stream.run_held(&input, self.limits).await,
-            Agent::Probe => self.stream.run(&input, self.limits).await,
-        };
-        let answer = ran.map_err(|error| self.agent.no_answer(name, error))?;
+        let ran = self.stream.run_held(&input, self.limits).await;
+        let answer = ran.map_err(|error| self.agent.no_answer(name, error, self.seconds))?;
         let inventory = parse::inventory(name, &answer, &self.nonce, request)
             .map_err(|error| unusable(name, error))?;
         if let Some(scope) = &self.comparing {
@@ -108,8 +105,8 @@ impl TargetAccess for AgentStream {
 }
 
 impl Agent {
-    /// Why it gave no answer, and what to do about it.
-    fn no_answer(self, name: &str, error: ExecError) -> AccessError {
+    /// Why it gave no answer, and what to do about it. By itself it ends `seconds` after its start at the latest.
+    fn no_answer(self, name: &str, error: ExecError, seconds: u32) -> AccessError {
         let hidden = matches!(
             (&error, self),
             (
@@ -126,6 +123,10 @@ impl Agent {
             }
             _ if hidden => (FailureKind::TargetHidden, Some(Remedy::UseImage)),
             (ExecError::TooLate, _) => (error.failure_kind(), Some(Remedy::RaiseLease)),
+            (ExecError::Silent(_), _) => (error.failure_kind(), Some(Remedy::RaiseIdleTimeout)),
+            (ExecError::Failed { stderr, .. }, Self::Probe) if stderr.starts_with("usage: ") => {
+                (error.failure_kind(), Some(Remedy::CheckProbeVersion))
+            }
             (ExecError::Cut | ExecError::ConnectionFailed(_), _) => {
                 let remedy = Remedy::scan_again("if the container still runs");
                 (error.failure_kind(), Some(remedy))
@@ -139,6 +140,11 @@ impl Agent {
             )
         } else if kind == FailureKind::NoShell {
             format!("the target has no /bin/sh, in which the {name} could run")
+        } else if matches!(error, ExecError::Cut | ExecError::ConnectionFailed(_)) {
+            format!(
+                "the {name} did not answer; whether it still runs in the target is unknown until its deadline, at most \
+                 {seconds} s after its start"
+            )
         } else {
             format!("the {name} did not answer")
         };
@@ -190,18 +196,49 @@ mod tests {
             stderr: "cannot see the root".into(),
             exit_code: Some(code),
         };
-        let error = Agent::Probe.no_answer("probe", failed(TARGET_HIDDEN));
+        let error = Agent::Probe.no_answer("probe", failed(TARGET_HIDDEN), 60);
         assert_eq!(error.kind, FailureKind::TargetHidden);
         assert_eq!(error.remedy, Some(Remedy::UseImage));
         for error in [
-            Agent::Probe.no_answer("probe", failed(1)),
-            Agent::Collector { strict: true }.no_answer("collector", failed(TARGET_HIDDEN)),
+            Agent::Probe.no_answer("probe", failed(1), 60),
+            Agent::Collector { strict: true }.no_answer("collector", failed(TARGET_HIDDEN), 60),
         ] {
             assert_eq!(
                 (error.kind, error.remedy),
                 (FailureKind::CommandFailed, None)
             );
         }
+    }
+
+    #[test]
+    fn silence_the_lease_and_an_old_probe_have_remedies_of_their_own() {
+        let collector = Agent::Collector { strict: true };
+        let of = |error| collector.no_answer("collector", error, 60).remedy;
+        let silent = ExecError::Silent(Duration::from_secs(20));
+        assert_eq!(of(silent), Some(Remedy::RaiseIdleTimeout));
+        assert_eq!(of(ExecError::TooLate), Some(Remedy::RaiseLease));
+        let old = ExecError::Failed {
+            server: "the command failed".into(),
+            stderr: "usage: wait SECONDS".into(),
+            exit_code: Some(1),
+        };
+        let error = Agent::Probe.no_answer("probe", old, 60);
+        assert_eq!(error.remedy, Some(Remedy::CheckProbeVersion));
+    }
+
+    #[test]
+    fn after_a_cut_the_message_says_how_long_the_agent_may_run_on() {
+        let gone = || tokio_tungstenite::tungstenite::Error::ConnectionClosed;
+        for error in [
+            ExecError::Cut,
+            ExecError::ConnectionFailed(Box::new(gone())),
+        ] {
+            let message = Agent::Probe.no_answer("probe", error, 90).message;
+            let words = "unknown until its deadline, at most 90 s after its start";
+            assert!(message.contains(words), "{message}");
+        }
+        let late = Agent::Probe.no_answer("probe", ExecError::TooLate, 90);
+        assert!(!late.message.contains("unknown"), "{}", late.message);
     }
 
     #[test]

@@ -215,7 +215,7 @@ impl ScanStrategy for Attached {
                 .with_remedy(remedy)
                 .with_source(error)
         })?;
-        let stream = AgentStream::new(stream, Agent::Probe, &self.nonce, plan.lease_seconds);
+        let stream = AgentStream::new(stream, Agent::Probe, &self.nonce, &self.scope);
         Ok(Box::new(stream.comparing(&self.scope)))
     }
 }

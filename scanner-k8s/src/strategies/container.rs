@@ -94,7 +94,7 @@ impl ScanStrategy for ContainerExec {
         let agent = Agent::Collector {
             strict: self.strict,
         };
-        let stream = AgentStream::new(stream, agent, &self.nonce, plan.lease_seconds);
+        let stream = AgentStream::new(stream, agent, &self.nonce, &self.scope);
         Ok(Box::new(stream.comparing(&self.scope)))
     }
 }

@@ -193,7 +193,7 @@ impl ScanStrategy for Distroless {
                 .with_remedy(remedy)
                 .with_source(error)
         })?;
-        let stream = AgentStream::new(stream, Agent::Probe, nonce, seconds);
+        let stream = AgentStream::new(stream, Agent::Probe, nonce, &self.scope);
         Ok(Box::new(stream.comparing(&self.scope)))
     }
 }

@@ -2,13 +2,20 @@
 
 use scanner_core::{Target, inventory::InventoryRequest, plan::PlannedCommand};
 
-use crate::names::PROBE_PROGRAM;
+use crate::names::{HELD, PROBE_PROGRAM};
 
 pub(crate) fn argv(target: &Target, nonce: &str, seconds: u32) -> Vec<String> {
     let id = target.container_id.rsplit('/').next().unwrap_or_default();
-    [PROBE_PROGRAM, "collect", id, nonce, &seconds.to_string()]
-        .map(str::to_owned)
-        .to_vec()
+    [
+        PROBE_PROGRAM,
+        "collect",
+        id,
+        nonce,
+        &seconds.to_string(),
+        HELD,
+    ]
+    .map(str::to_owned)
+    .to_vec()
 }
 
 /// What would run in `target` to answer `request`.

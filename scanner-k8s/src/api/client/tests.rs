@@ -99,7 +99,7 @@ async fn an_exec_over_shared_connections_is_recorded_to_its_end() {
     let limits = Limits {
         bytes: 1 << 10,
         total: std::time::Duration::from_secs(10),
-        idle: std::time::Duration::from_secs(10),
+        idle: None,
     };
     let mut stream = identity.scan().exec(&target(), &["cat"]).await.unwrap();
     // A token that goes through a target is found by the segment's own detector.

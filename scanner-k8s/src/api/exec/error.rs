@@ -1,8 +1,11 @@
 //! Why an exec has no result, as a kind that is decided where the error is made.
 
+use std::time::Duration;
+
 use scanner_core::{ControlError, FailureKind, Remedy};
 use tokio_tungstenite::tungstenite::Error as WsError;
 
+use super::output::Refusal;
 use crate::api::call::{CallError, CallErrorKind, ForbiddenBy};
 
 /// Why a run has no result.
@@ -18,6 +21,12 @@ pub enum ExecError {
     /// No end in time.
     #[error("the target did not finish in time")]
     TooLate,
+    /// No output for as long as that.
+    #[error("the agent sent nothing for {} s", .0.as_secs_f64())]
+    Silent(Duration),
+    /// Whoever reads the output wants no more of it.
+    #[error("what the target sent was refused")]
+    Refused(#[source] Refusal),
     /// The stream ended without a status.
     #[error("the stream was cut: it ended without a status")]
     Cut,
@@ -63,6 +72,10 @@ pub enum ExecErrorKind {
     TooLong,
     /// No end in time.
     TooLate,
+    /// No output for too long.
+    Silent,
+    /// Whoever reads the output wants no more of it.
+    Refused,
     /// The stream ended without a status.
     Cut,
     /// The connection failed.
@@ -79,6 +92,8 @@ impl ExecError {
             },
             Self::TooLong(_) => ExecErrorKind::TooLong,
             Self::TooLate => ExecErrorKind::TooLate,
+            Self::Silent(_) => ExecErrorKind::Silent,
+            Self::Refused(_) => ExecErrorKind::Refused,
             Self::Cut => ExecErrorKind::Cut,
             Self::ConnectionFailed(_) => ExecErrorKind::ConnectionFailed,
             Self::NoShell { .. } => ExecErrorKind::NoShell,
@@ -96,7 +111,8 @@ impl ExecError {
             ExecErrorKind::NoShell => FailureKind::NoShell,
             ExecErrorKind::Failed => FailureKind::CommandFailed,
             ExecErrorKind::TooLong => FailureKind::TooLong,
-            ExecErrorKind::TooLate => FailureKind::TooLate,
+            ExecErrorKind::TooLate | ExecErrorKind::Silent => FailureKind::TooLate,
+            ExecErrorKind::Refused => FailureKind::AnswerUnusable,
             ExecErrorKind::Cut => FailureKind::Cut,
         }
     }

@@ -208,11 +208,12 @@ impl ScanPod {
         let mut barrier = barrier.ok_or_else(|| ControlError::new("the barrier is not held"))?;
         self.opened.store(true, Ordering::Relaxed);
         let answer = barrier.ask("go", ANSWER).await;
+        if answer.as_deref().is_ok_and(|answer| answer == "went") {
+            barrier.done().await;
+            return Ok(());
+        }
+        barrier.close().await;
         match answer.as_deref() {
-            Ok("went") => {
-                barrier.done().await;
-                Ok(())
-            }
             Ok(other) => Err(ControlError::new(format!(
                 "the barrier answered {:?}",
                 visible(other, 80)
@@ -220,6 +221,13 @@ impl ScanPod {
             Err(error) => Err(ControlError::new(format!(
                 "the barrier did not open: {error}"
             ))),
+        }
+    }
+
+    /// Ends the canary, where the barrier was not opened.
+    pub(super) async fn give_up_barrier(&self) {
+        if let Some(canary) = self.barrier.lock().await.take() {
+            canary.close().await;
         }
     }
 

@@ -104,6 +104,7 @@ impl ScanPodControl {
     /// Deletes the pod and waits until it has ended.
     async fn end(&self) -> Result<Evidence, ControlError> {
         let own = &self.0;
+        own.give_up_barrier().await;
         let deleted = own.scope.delete::<Pod>().await?;
         if !own.scope.ledger().may_exist("Pod") || own.ended(NODE).await {
             return Ok(Evidence::of(deleted));

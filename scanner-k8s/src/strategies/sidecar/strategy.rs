@@ -15,6 +15,7 @@ use super::{
     read::Read,
     spec::{MOUNT, PROGRAM, barrier_name},
 };
+use crate::names::HELD;
 use crate::plan::limits;
 use crate::strategies::{
     agent::{Agent, AgentStream},
@@ -94,7 +95,7 @@ fn argv(clone: Option<&str>, nonce: &str, seconds: u32) -> Vec<String> {
         Some(id) => ("collect", id),
         None => ("root", MOUNT),
     };
-    [PROGRAM, verb, what, nonce, &seconds.to_string()]
+    [PROGRAM, verb, what, nonce, &seconds.to_string(), HELD]
         .map(str::to_owned)
         .to_vec()
 }
@@ -203,8 +204,7 @@ impl ScanStrategy for Sidecar {
                 .with_remedy(remedy)
                 .with_source(error)
         })?;
-        let seconds = plan.lease_seconds;
-        let stream = AgentStream::new(stream, Agent::Probe, &self.nonce, seconds);
+        let stream = AgentStream::new(stream, Agent::Probe, &self.nonce, &own.scope);
         Ok(Box::new(Read {
             stream: Box::new(stream),
             own: Arc::clone(own),

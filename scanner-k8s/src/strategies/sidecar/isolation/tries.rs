@@ -29,6 +29,7 @@ pub(super) async fn attempt(
         if done(&tried) || started.elapsed() > limit {
             return Ok((tried, started.elapsed()));
         }
+        // Nothing reports that a network plugin has acted on a policy: only another try shows it.
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

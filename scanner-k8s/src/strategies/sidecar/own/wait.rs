@@ -17,7 +17,7 @@ use crate::strategies::sidecar::{
 
 /// How long a pod may take before its node's events are read.
 const EVENTS: Duration = Duration::from_secs(3);
-/// How long a pod that nobody watches is left before it is asked for again.
+/// How long a server that refused or failed is left before it is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 impl ScanPod {
@@ -118,8 +118,8 @@ impl ScanPod {
     pub(in crate::strategies::sidecar) async fn ended(&self, limit: Duration) -> bool {
         let mut held = self.watch.lock().await;
         let Some(watch) = held.as_mut() else {
-            // Its creation was interrupted, or its answer was lost: nobody watches it.
-            return timeout(limit, self.asked_until_gone()).await.is_ok();
+            // Its creation was interrupted, or its answer was lost: nobody watches it yet.
+            return timeout(limit, self.found_until_gone(limit)).await.is_ok();
         };
         matches!(
             watch.until(limit, |w| w.gone.then_some(())).await,
@@ -127,17 +127,25 @@ impl ScanPod {
         )
     }
 
-    /// Asks the server for the pod until there is none.
-    async fn asked_until_gone(&self) {
+    /// Looks for the pod, and watches it until there is none.
+    async fn found_until_gone(&self, limit: Duration) {
         loop {
             let name = self.scope.name();
             let uid = self.scope.ledger().uid_of("Pod", &name);
             let api = self.scope.operator_api::<Pod>();
-            match call("get the scan's pod", api.get_metadata(&name)).await {
+            match call("get the scan's pod", api.get(&name)).await {
                 Err(error) if error.kind() == CallErrorKind::NotFound => return,
                 Ok(other) if uid.is_some() && other.uid() != uid => return,
-                Ok(_) | Err(_) => sleep(ASK_AGAIN).await,
+                Ok(pod) => {
+                    let mut watch = PodWatch::new(api, "watch the scan's pod", pod);
+                    let gone = watch.until(limit, |w| w.gone.then_some(())).await;
+                    if let Ok(Some(())) = gone {
+                        return;
+                    }
+                }
+                Err(_) => {}
             }
+            sleep(ASK_AGAIN).await;
         }
     }
 }
