@@ -9,8 +9,9 @@ POSIXLY_CORRECT=1
   typeset ulimit umask unalias unset wait wc 2>/dev/null
 \unset -f : . '[' 2>/dev/null
 \unalias -a 2>/dev/null
-# Where this shell cannot read the script to its end, this is the answer.
-trap 'printf "@fail %s the shell of the target ended before it had read the collector\n" "$nonce"; exit 0' 0
+# Where this shell cannot read the script to its end, this is the answer. bash can, and would handle TERM from here on.
+[ -n "$BASH_VERSION" ] ||
+  trap 'printf "@fail %s the shell of the target ended before it had read the collector\n" "$nonce"; exit 0' 0
 for flag in a b e f k m u v x C E H P T U; do
   case $- in *"$flag"*) set "+$flag" 2>/dev/null ;; esac
 done
@@ -29,7 +30,7 @@ set +f
   inherit_errexit lastpipe localvar_inherit nocaseglob nocasematch nullglob sourcepath xpg_echo; do
   shopt -u "$option" 2>/dev/null
 done
-unset BASH_COMPAT BASH_ENV BASH_XTRACEFD BLOCKSIZE BLOCK_SIZE CDPATH ENV EXECIGNORE FIGNORE FPATH GLOBIGNORE GREP_COLOR \
+unset BASH_COMPAT BASH_ENV BLOCKSIZE BLOCK_SIZE CDPATH ENV EXECIGNORE FIGNORE FPATH GLOBIGNORE GREP_COLOR \
   GREP_COLORS GREP_OPTIONS HISTFILE HISTSIZE LD_AUDIT LD_DEBUG LD_DEBUG_OUTPUT LD_PRELOAD LD_PROFILE LANGUAGE MAIL \
   MAILPATH POSIXLY_CORRECT PROMPT_COMMAND PS4 QUOTING_STYLE TAR_OPTIONS TMOUT _POSIX2_VERSION 2>/dev/null
 # Without the variable, which the tools of the target read too.
