@@ -175,6 +175,7 @@ impl<'a> Engines<'a> {
 impl InventorySink for Engines<'_> {
     fn sections(&mut self, mut inventory: Inventory) -> Taken<'_> {
         inventory.pod = self.pod.clone();
+        inventory.reconcile_env();
         let inventory = Arc::new(inventory);
         self.sections = Arc::clone(&inventory);
         Box::pin(self.each(move |evaluator| evaluator.sections(&inventory)))

@@ -8,6 +8,9 @@ use crate::{
     request::{FileSelector, InventoryRequest, MAX_DIGEST, Section},
 };
 
+/// What runs before the prologue: it makes the shell the one that the rest is written for.
+const SHELL: &str = include_str!("collector/shell.sh");
+
 /// What runs after the prologue.
 const SCRIPT: &str = concat!(
     include_str!("collector/start.sh"),
@@ -43,7 +46,7 @@ pub fn script_held(request: &InventoryRequest, nonce: &str, seconds: u32) -> Str
 }
 
 fn compiled(request: &InventoryRequest, nonce: &str, deadline: Option<u32>) -> String {
-    let mut script = format!("nonce={}\n", quote(nonce));
+    let mut script = format!("nonce={}\n{SHELL}", quote(nonce));
     let deadline = deadline.map(|seconds| seconds.to_string());
     let _ = writeln!(script, "deadline={}", deadline.unwrap_or_default());
     let names: Vec<&str> = request.answered().map(Section::name).collect();

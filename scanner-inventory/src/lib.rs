@@ -28,6 +28,7 @@ pub mod model;
 pub mod parse;
 pub mod path;
 pub mod pod;
+mod reconcile;
 pub mod request;
 pub mod select;
 pub mod sink;

@@ -117,7 +117,8 @@ pub struct ShadowEntry {
     pub algorithm: String,
 }
 
-/// A process, from `/proc/PID/status`, see proc(5).
+/// A process, from `/proc/PID/status`, `/proc/PID/ns` and `/proc/PID/mountinfo`, see proc(5). What an agent could not
+/// read is `None`, and an expression that reads it then is an error, never a comparison with a made-up value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Process {
@@ -131,6 +132,9 @@ pub struct Process {
     pub uid: i64,
     /// Effective group id.
     pub gid: i64,
+    /// Supplementary groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<i64>>,
     /// Names of effective capabilities, such as `CAP_NET_ADMIN`.
     pub capabilities: Vec<String>,
     /// Names of capabilities in the bounding set.
@@ -139,6 +143,23 @@ pub struct Process {
     pub no_new_privs: bool,
     /// Seccomp mode: 0 off, 1 strict, 2 filter.
     pub seccomp: i64,
+    /// Inode number of its user namespace, see namespaces(7).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_namespace: Option<i64>,
+    /// Inode number of its mount namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mount_namespace: Option<i64>,
+    /// Whether its user or mount namespace is another one than the container's: it left the container, or entered from
+    /// elsewhere, as processes of other containers do where the pod shares its process namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_namespaces: Option<bool>,
+    /// Device of the filesystem that is its root, as `MAJOR:MINOR`. Not known of a process whose root is a mere directory
+    /// (chroot).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root_device: Option<String>,
+    /// Type of that filesystem, such as `overlay`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root_fstype: Option<String>,
 }
 
 /// Who an agent runs as inside the target.

@@ -203,4 +203,6 @@ pub struct EnvSource {
     pub source: String,
     /// Length of a literal value in bytes.
     pub length: i64,
+    /// Whether the container also starts without it: the key of a Secret or `ConfigMap` that need not exist.
+    pub optional: bool,
 }

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{self, BufRead as _, BufReader, Read as _, Write},
+    os::unix::fs::MetadataExt as _,
 };
 
 use scanner_inventory::{Gap, GapKind, Gaps, Section};
@@ -70,9 +71,7 @@ fn is_of(cgroups: &str, container: &str) -> bool {
 /// Fails when the list cannot be read.
 pub fn has_own_root(pid: u32) -> io::Result<bool> {
     let mounts = read(&format!("/proc/{pid}/mountinfo"))?;
-    Ok(mounts
-        .lines()
-        .any(|line| line.split(' ').nth(4) == Some("/")))
+    Ok(mounts.lines().any(is_root))
 }
 
 pub(crate) fn section(
@@ -118,15 +117,33 @@ fn status(pid: u32, keys: &[&str], out: &mut impl Write) -> io::Result<()> {
 }
 
 fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<()> {
-    let keys: Vec<&str> = KEYS.into_iter().filter(|key| *key != "Groups:").collect();
+    if let Some(pid) = subject.pid {
+        writeln!(out, "container {pid}")?;
+    }
     for pid in of_container(&subject.container) {
-        match status(pid, &keys, out) {
+        match status(pid, &KEYS, out) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(error),
             // Ended since it was listed.
-            _ => {}
+            Err(_) => continue,
+            Ok(()) => {}
+        }
+        for name in ["user", "mnt"] {
+            // Not shown to everyone: unknown then.
+            if let Ok(namespace) = fs::metadata(format!("/proc/{pid}/ns/{name}")) {
+                writeln!(out, "/proc/{pid}/ns/{name}:inode:{}", namespace.ino())?;
+            }
+        }
+        let mounts = read(&format!("/proc/{pid}/mountinfo")).unwrap_or_default();
+        for line in mounts.lines().filter(|line| is_root(line)) {
+            writeln!(out, "/proc/{pid}/mountinfo:{line}")?;
         }
     }
     Ok(())
+}
+
+/// Whether a line of mountinfo is of what is mounted at the root.
+fn is_root(mount: &str) -> bool {
+    mount.split(' ').nth(4) == Some("/")
 }
 
 fn sockets(pid: u32, listening: bool, out: &mut impl Write) -> io::Result<()> {

@@ -45,7 +45,7 @@ states() {
     [ -d "$directory" ] && [ ! -h "$directory" ] && opens "$directory" && searchable "$directory" &&
       set -- "$@" "$directory/."
   done
-  find "$@" ! -name . -prune -path "*$newline*" -exec sh -c "$odd_entries" sh '%f %u %g %s %i %y %z' {} + \
+  find "$@" ! -name . -prune -path "*$newline*" -exec "$shell" -c "$odd_entries" sh '%f %u %g %s %i %y %z' {} + \
     -o ! -name . -exec stat -c '%f %u %g %s %i %y %z %n' {} + |
     sed "$((most_entries + 1))q"
 }
@@ -70,7 +70,7 @@ section_changes() {
     [ -d "$directory" ] && [ ! -h "$directory" ] || continue
     opens "$directory" && searchable "$directory" || echo "closed $directory"
   done
-  if has find && has stat && has sed && works find && works stat; then
+  if has find && has stat && has sed && works find && works stat && works sh; then
     now=$(states)
     if [ "$now" = "$files" ]; then
       echo "same f $(printf '%s\n' "$now" | sed -n '$=')"
@@ -79,7 +79,7 @@ section_changes() {
       printf '%s\n' "$now" | sed 's/^/a f /'
     fi
   else
-    echo 'lost files: the target has no find, stat and sed that work'
+    echo 'lost files: the target has no find, stat, sed and sh that work'
   fi
   echo '!ok'
 }

@@ -84,6 +84,12 @@ limit() {
 
 # One command, so that the whole script is read before anything else reads standard input.
 {
+  trap - 0
+  case $unfit in ?*)
+    printf '@fail %s the shell of the target does not do what POSIX says: %s\n' "$nonce" "$unfit"
+    exit 0
+    ;;
+  esac
   if [ -n "$deadline" ] && alone; then
     trap over TERM
     exec 3<&0
@@ -104,4 +110,6 @@ limit() {
   main </dev/null
   exit $?
 }
+# A shell that runs nothing (`noexec`) would wait here for more. What it cannot parse ends it.
+)
 # The script ends here.

@@ -9,7 +9,7 @@ done'
 
 # mode (hex), uid, gid, size, path
 section_files() {
-  need find stat tr wc || return
+  need find stat tr wc sh || return
   # What is said of paths goes before their files.
   why=
   digests 2>/dev/null || why='the target has no sha256sum'
@@ -60,12 +60,12 @@ for path; do
   name "$path"
   printf "!gap %s %s\n" "$kind" "$name"
 done'
-directories() { find "$@" -type d -exec sh -c "$tried" sh {} +; }
+directories() { find "$@" -type d -exec "$shell" -c "$tried" sh {} +; }
 
 # Arguments end with a test for what is not wanted. No `-exec +` may be within parentheses: busybox
 # forgets to run it.
 entries() {
-  find "$@" -o -path "*$newline*" -exec sh -c "$odd_entries" sh '%f %u %g %s' {} + -o -exec stat -c '%f %u %g %s %n' {} +
+  find "$@" -o -path "*$newline*" -exec "$shell" -c "$odd_entries" sh '%f %u %g %s' {} + -o -exec stat -c '%f %u %g %s %n' {} +
 }
 
 # Whether something is mounted below $1 on the way to $2, which a walk of $1 then does not see. Both are
@@ -107,8 +107,8 @@ done'
 # The same for many; a name with a newline, a carriage return or a backslash, which sha256sum changes, goes
 # by itself.
 sums() {
-  find "$@" -o -type l -exec sh -c "$inside" sh {} + \
-    -o -type f -path "*[\\\\$newline$return]*" -exec sh -c "$inside" sh {} + \
+  find "$@" -o -type l -exec "$shell" -c "$inside" sh {} + \
+    -o -type f -path "*[\\\\$newline$return]*" -exec "$shell" -c "$inside" sh {} + \
     -o -type f -size "-$((largest / 512 + 1))" -exec sha256sum {} + |
     sed 's/^\([0-9a-f]\{64\}\)  /=\1 /'
 }
@@ -116,7 +116,7 @@ sums() {
 # Files of /proc and /sys are made as they are read: there is nothing to compare.
 named_sums() {
   for path; do
-    case $path in /proc/*|/sys/*) ;; *) sh -c "$inside" sh "$path" ;; esac
+    case $path in /proc/*|/sys/*) ;; *) "$shell" -c "$inside" sh "$path" ;; esac
   done
 }
 

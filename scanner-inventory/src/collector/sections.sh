@@ -44,9 +44,14 @@ section_shadow() {
 section_processes() {
   need grep || return
   echo "self $$"
+  # It is in the container, while the first process may be that of another one, or of the node.
+  echo "container $$"
   status_lines 'Name|Pid|PPid|Uid|Gid|CapEff|CapBnd|NoNewPrivs|Seccomp' /proc/1/status >/dev/null ||
     { echo '!missing /proc cannot be read'; return; }
-  grep -E '^(Name|Pid|PPid|Uid|Gid|CapEff|CapBnd|NoNewPrivs|Seccomp):' /dev/null /proc/[0-9]*/status 2>/dev/null
+  grep -E '^(Name|Pid|PPid|Uid|Gid|Groups|CapEff|CapBnd|NoNewPrivs|Seccomp):' /dev/null /proc/[0-9]*/status 2>/dev/null
+  has stat && works stat && stat -L -c '%n:inode:%i' /proc/[0-9]*/ns/user /proc/[0-9]*/ns/mnt 2>/dev/null
+  # What is mounted at the root of each.
+  grep -E '^[0-9]+ [0-9]+ [0-9]+:[0-9]+ [^ ]+ / ' /dev/null /proc/[0-9]*/mountinfo 2>/dev/null
   echo '!ok'
 }
 

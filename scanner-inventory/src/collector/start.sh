@@ -1,16 +1,20 @@
 # The collector: answers one inventory request with what a POSIX shell and its usual tools can see.
-# Sent over standard input to `sh -s`, after a prologue that sets nonce, sections, commands, changes
+# Sent over standard input to `sh -s`, after shell.sh and a prologue that sets sections, commands, changes
 # and watched, and the functions search and named. Writes nothing in the target. Speaks the protocol of `inventory::wire`.
-LC_ALL=C
-export LC_ALL
 own_path=$PATH
-PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin
+rest=$own_path:
+while [ -n "$rest" ]; do
+  # What is empty or relative is the directory that the target happens to work in.
+  case $rest in /*) PATH=$PATH:${rest%%:*} ;; esac
+  rest=${rest#*:}
+done
 export PATH
 umask 077
 ulimit -t 120 2>/dev/null
 ulimit -c 0 2>/dev/null
-newline='
-'
+# The shell of what find runs.
+shell=/bin/sh
 return=$(printf '\r')
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -45,6 +49,8 @@ readable() {
 # Whether a tool gives the answer that is known: a busybox may have the name of an applet without the
 # applet, and an intruder's tool may lie. One that lies with care cannot be detected from here.
 works() {
+  # A /bin/sh that prints more than it is asked for is a wrapper with a banner.
+  [ "$1" != sh ] || { [ "$("$shell" -c 'printf "%s\n" "$2"' sh a 'b  c' 2>/dev/null)" = 'b  c' ]; return; }
   [ -r "/proc/$$/status" ] || return 0
   case $1 in
     find) [ "$(find "/proc/$$/status" /dev/null -type f 2>/dev/null)" = "/proc/$$/status" ] ;;

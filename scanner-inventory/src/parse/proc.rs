@@ -118,9 +118,53 @@ pub(super) fn identity(lines: &[String]) -> Parsed<Identity> {
     (found, unreadable)
 }
 
-/// All processes but the collector's own.
+/// Device and type of the filesystem that is mounted at `/`, from a line of mountinfo; `None` for another line.
+fn root_of(mount: &str) -> Option<(String, String)> {
+    let mut fields = mount.split(' ');
+    let device = fields.nth(2).filter(|_| fields.nth(1) == Some("/"))?;
+    let (_, after) = mount.split_once(" - ")?;
+    Some((device.into(), after.split(' ').next()?.into()))
+}
+
+/// What one line says of a process, by the file below `/proc/PID` that it is of; `None` when it says nothing known.
+fn of_process(process: &mut Process, file: &str, key: &str, value: &str) -> Option<()> {
+    match (file, key) {
+        ("status", "Name") => process.name = value.into(),
+        ("status", "Pid") => process.pid = number(value)?,
+        ("status", "PPid") => process.ppid = number(value)?,
+        ("status", "Uid") => process.uid = effective(value)?,
+        ("status", "Gid") => process.gid = effective(value)?,
+        ("status", "Groups") => {
+            let groups = value.split_whitespace().map(number);
+            process.groups = Some(groups.collect::<Option<_>>()?);
+        }
+        ("status", "CapEff") => process.capabilities = capabilities(value)?,
+        ("status", "CapBnd") => process.bounding = capabilities(value)?,
+        ("status", "NoNewPrivs") => process.no_new_privs = value == "1",
+        ("status", "Seccomp") => process.seccomp = number(value)?,
+        ("ns/user", "inode") => process.user_namespace = Some(number(value)?),
+        ("ns/mnt", "inode") => process.mount_namespace = Some(number(value)?),
+        _ => return None,
+    }
+    Some(())
+}
+
+/// Whether one of the namespaces of a process is another one than that of a process of the container.
+fn is_elsewhere(process: &Process, container: &Process) -> Option<bool> {
+    let differs = |own: Option<i64>, known: Option<i64>| Some(own? != known?);
+    let user = differs(process.user_namespace, container.user_namespace);
+    let mount = differs(process.mount_namespace, container.mount_namespace);
+    match (user, mount) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        _ => None,
+    }
+}
+
+/// All processes but the collector's own. Those that were seen in `/proc/PID/status` alone are processes: what started
+/// later is in none of the other files' lines that count.
 pub(super) fn processes(lines: &[String]) -> Parsed<Vec<Process>> {
-    let mut own = None;
+    let (mut own, mut inside) = (None, None);
     let mut found: BTreeMap<&str, Process> = BTreeMap::new();
     let mut unreadable = 0;
     for line in lines {
@@ -128,25 +172,36 @@ pub(super) fn processes(lines: &[String]) -> Parsed<Vec<Process>> {
             own = number(pid);
             continue;
         }
+        if let Some(pid) = line.strip_prefix("container ") {
+            inside = number(pid);
+            continue;
+        }
         let known = keyed(line).and_then(|(file, key, value)| {
-            let process = found.entry(file).or_default();
-            match key {
-                "Name" => process.name = value.into(),
-                "Pid" => process.pid = number(value)?,
-                "PPid" => process.ppid = number(value)?,
-                "Uid" => process.uid = effective(value)?,
-                "Gid" => process.gid = effective(value)?,
-                "CapEff" => process.capabilities = capabilities(value)?,
-                "CapBnd" => process.bounding = capabilities(value)?,
-                "NoNewPrivs" => process.no_new_privs = value == "1",
-                "Seccomp" => process.seccomp = number(value)?,
-                _ => return None,
+            let (pid, file) = file.split_once('/')?;
+            let process = if file == "status" {
+                found.entry(pid).or_default()
+            } else if let Some(process) = found.get_mut(pid) {
+                process
+            } else {
+                // Started since the processes were listed.
+                return Some(());
+            };
+            if file == "mountinfo" {
+                // Of several mounts at one place the last one is seen.
+                let (device, fstype) = root_of(line.split_once(':')?.1)?;
+                (process.root_device, process.root_fstype) = (Some(device), Some(fstype));
+                return Some(());
             }
-            Some(())
+            of_process(process, file, key, value)
         });
         unreadable += u64::from(known.is_none());
     }
     let mut all: Vec<Process> = found.into_values().collect();
+    if let Some(container) = all.iter().find(|p| Some(p.pid) == inside).cloned() {
+        for process in &mut all {
+            process.other_namespaces = is_elsewhere(process, &container);
+        }
+    }
     all.sort_by_key(|p| p.pid);
     // The agent itself is a process: without it the list was cut.
     unreadable += u64::from(all.is_empty());
@@ -231,6 +286,40 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_read_of_a_process_is_unknown() {
+        let text = "container 1\n\
+            /proc/1/status:Pid:\t1\n/proc/1/status:Groups:\t0 10 \n\
+            /proc/2/status:Pid:\t2\n/proc/2/status:Groups:\t\n/proc/3/status:Pid:\t3\n/proc/4/status:Pid:\t4\n\
+            /proc/1/ns/user:inode:5\n/proc/1/ns/mnt:inode:6\n\
+            /proc/2/ns/user:inode:5\n/proc/2/ns/mnt:inode:7\n\
+            /proc/3/ns/user:inode:5\n/proc/9/ns/user:inode:5\n\
+            /proc/4/ns/user:inode:5\n/proc/4/ns/mnt:inode:6\n\
+            /proc/1/mountinfo:22 1 0:21 / / rw,relatime shared:1 - ext4 /dev/a:b rw\n\
+            /proc/1/mountinfo:30 22 0:44 /x / rw - overlay overlay rw,lowerdir=/a:/b\n\
+            /proc/9/mountinfo:30 22 0:44 / / rw - overlay overlay rw\n";
+        let (found, unreadable) = processes(&lines(text));
+        assert_eq!(unreadable, 0);
+        let [one, two, three, four] = &found[..] else {
+            unreachable!("{found:?}");
+        };
+        assert_eq!(one.groups, Some(vec![0, 10]));
+        assert_eq!((&two.groups, &three.groups), (&Some(vec![]), &None));
+        assert_eq!(
+            (one.user_namespace, one.mount_namespace),
+            (Some(5), Some(6))
+        );
+        let elsewhere = [one, two, three, four].map(|p| p.other_namespaces);
+        assert_eq!(elsewhere, [Some(false), Some(true), None, Some(false)]);
+        assert_eq!(one.root_device.as_deref(), Some("0:44"));
+        assert_eq!(one.root_fstype.as_deref(), Some("overlay"));
+        assert_eq!((&two.root_device, &two.root_fstype), (&None, &None));
+        let (_, unreadable) = processes(&lines(
+            "/proc/1/status:Pid:\t1\n/proc/1/mountinfo:x: y\n/proc/1/ns/x:inode:1",
+        ));
+        assert_eq!(unreadable, 2);
+    }
+
+    #[test]
     fn a_long_chain_of_processes_and_one_that_starts_itself_end() {
         // Each was started by the next one, so that no order of looking is the lucky one.
         let chain = (2..200_000).map(|pid| (pid, pid + 1));
@@ -250,7 +339,12 @@ mod tests {
     proptest! {
         #[test]
         fn hostile_lines_never_panic(line in any::<String>()) {
-            let own = [line.clone(), format!("/proc/1/status:{line}")];
+            let own = [
+                line.clone(),
+                format!("/proc/1/status:{line}"),
+                format!("/proc/1/ns/user:{line}"),
+                format!("/proc/1/mountinfo:1 1 0:1 / / {line}"),
+            ];
             let _ = (processes(&own), identity(&own), mount(line.as_bytes()));
         }
     }

@@ -232,6 +232,8 @@ mod tests {
             "env": [
                 {"name": "A", "value": "four"},
                 {"name": "B", "valueFrom": {"secretKeyRef": {"name": "x", "key": "k"}}},
+                {"name": "C", "valueFrom": {"secretKeyRef": {"name": "x", "key": "k", "optional": true}}},
+                {"name": "D", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "k", "optional": true}}},
             ],
             "envFrom": [{"secretRef": {"name": "all"}}],
             "ports": [{"containerPort": 80, "hostPort": 8080}],
@@ -279,6 +281,8 @@ mod tests {
             ("literal", 4)
         );
         assert_eq!(own.env[1].source, "secret");
+        let optional: Vec<bool> = own.env.iter().map(|e| e.optional).collect();
+        assert_eq!(optional, [false, false, true, true]);
         assert_eq!(own.secret_env_from, ["all"]);
         assert_eq!(
             (

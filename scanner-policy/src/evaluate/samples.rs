@@ -44,8 +44,14 @@ impl Samples {
             }]),
             shadow: one(),
             processes: some_of(vec![Process {
+                groups: Some(vec![0]),
                 capabilities: words(),
                 bounding: words(),
+                user_namespace: Some(0),
+                mount_namespace: Some(0),
+                other_namespaces: Some(false),
+                root_device: Some(String::new()),
+                root_fstype: Some(String::new()),
                 ..Process::default()
             }]),
             listeners: one(),

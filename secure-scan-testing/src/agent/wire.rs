@@ -72,10 +72,14 @@ fn write_section(all: &Inventory, section: Section, asked: &Asked, out: &mut Vec
             });
         }
         Section::Processes => one(&all.processes, out, |processes, out| {
-            let _ = writeln!(out, "self {AGENT}");
+            let _ = writeln!(out, "self {AGENT}\ncontainer {AGENT}");
+            // In the container, as those processes are that are not elsewhere.
+            let inside = processes.iter().find(|p| p.other_namespaces == Some(false));
             let own = Process {
                 pid: AGENT,
                 name: "agent".into(),
+                user_namespace: inside.and_then(|p| p.user_namespace),
+                mount_namespace: inside.and_then(|p| p.mount_namespace),
                 ..Process::default()
             };
             for process in processes.iter().chain([&own]) {
@@ -231,6 +235,25 @@ fn write_process(process: &Process, out: &mut Vec<u8>) {
         ("Seccomp", process.seccomp.to_string()),
     ] {
         let _ = writeln!(out, "/proc/{pid}/status:{key}:\t{value}");
+    }
+    if let Some(groups) = &process.groups {
+        let groups: Vec<String> = groups.iter().map(i64::to_string).collect();
+        let _ = writeln!(out, "/proc/{pid}/status:Groups:\t{}", groups.join(" "));
+    }
+    let namespaces = [
+        ("user", process.user_namespace),
+        ("mnt", process.mount_namespace),
+    ];
+    for (name, inode) in namespaces {
+        if let Some(inode) = inode {
+            let _ = writeln!(out, "/proc/{pid}/ns/{name}:inode:{inode}");
+        }
+    }
+    if let (Some(device), Some(fstype)) = (&process.root_device, &process.root_fstype) {
+        let _ = writeln!(
+            out,
+            "/proc/{pid}/mountinfo:1 1 {device} / / rw - {fstype} none rw"
+        );
     }
 }
 

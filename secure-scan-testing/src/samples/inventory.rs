@@ -80,8 +80,14 @@ pub fn healthy() -> Inventory {
             name: "app".into(),
             uid: 10001,
             gid: 10001,
+            groups: Some(vec![10001]),
             no_new_privs: true,
             seccomp: 2,
+            user_namespace: Some(4_026_531_837),
+            mount_namespace: Some(4_026_532_600),
+            other_namespaces: Some(false),
+            root_device: Some("0:61".into()),
+            root_fstype: Some("overlay".into()),
             ..Process::default()
         }]),
         listeners: all(vec![Listener {

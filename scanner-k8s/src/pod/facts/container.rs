@@ -189,10 +189,15 @@ fn env(variable: &k8s_openapi::api::core::v1::EnvVar) -> EnvSource {
         Some(_) => "field",
     };
     let length = variable.value.as_ref().map_or(0, String::len);
+    let optional = from.and_then(|from| {
+        let of_secret = from.secret_key_ref.as_ref().map(|key| key.optional);
+        of_secret.or(from.config_map_key_ref.as_ref().map(|key| key.optional))?
+    });
     EnvSource {
         name: variable.name.clone(),
         source: source.into(),
         length: i64::try_from(length).unwrap_or(i64::MAX),
+        optional: optional.unwrap_or_default(),
     }
 }
 

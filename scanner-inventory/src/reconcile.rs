@@ -1,0 +1,160 @@
+//! What the agent read against what the cluster says.
+
+use std::collections::BTreeSet;
+
+use crate::{Collected, EnvVar, Gap, GapKind, Gaps, Inventory, PodFacts};
+
+/// For a reader of a report.
+const NOT_SEEN: &str = "the container's specification sets it, and the environment that was read does not have it: the \
+    process may have cleared or overwritten it";
+
+impl Inventory {
+    /// Makes the environment partial where it does not have a variable that the specification of the target's container
+    /// sets: the process cleared or overwrote it, or the agent read another environment. Without the facts of the pod, as
+    /// for an image, nothing changes.
+    ///
+    /// Variables of whole Secrets and `ConfigMap`s (`envFrom`) are not known by name, and those that are optional need
+    /// not be there.
+    ///
+    /// ```
+    /// use scanner_inventory::{Collected, ContainerFacts, EnvSource, Inventory, PodFacts};
+    ///
+    /// let mut password = EnvSource::default();
+    /// password.name = "DB_PASSWORD".into();
+    /// let mut container = ContainerFacts::default();
+    /// container.target = true;
+    /// container.env = vec![password];
+    /// let mut pod = PodFacts::default();
+    /// pod.containers = vec![container];
+    ///
+    /// let mut inventory = Inventory::default();
+    /// inventory.pod = Collected::Complete { data: pod };
+    /// inventory.env = Collected::Complete { data: vec![] };
+    /// inventory.reconcile_env();
+    /// assert!(matches!(inventory.env, Collected::Partial { .. }));
+    /// ```
+    pub fn reconcile_env(&mut self) {
+        let Some(pod) = self.pod.data() else { return };
+        let (data, mut gaps) = match std::mem::take(&mut self.env) {
+            Collected::Complete { data } => (data, Gaps::default()),
+            Collected::Partial { data, gaps } => (data, gaps),
+            other => {
+                self.env = other;
+                return;
+            }
+        };
+        for name in missing(pod, &data) {
+            let item = format!("variable {name}");
+            gaps.add(Gap::new(GapKind::Hidden).of_item(&item).with_note(NOT_SEEN));
+        }
+        self.env = Collected::with_gaps(data, gaps);
+    }
+}
+
+/// Names that the target's container must have in its environment, and has not; each once.
+fn missing<'a>(pod: &'a PodFacts, seen: &[EnvVar]) -> BTreeSet<&'a str> {
+    let seen: BTreeSet<&str> = seen.iter().map(|variable| variable.name.as_str()).collect();
+    let targets = pod.containers.iter().filter(|container| container.target);
+    let variables = targets.flat_map(|container| &container.env);
+    variables
+        .filter(|variable| !variable.optional)
+        .map(|variable| variable.name.as_str())
+        .filter(|name| !seen.contains(name))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ContainerFacts, Coverage, EnvSource};
+
+    fn inventory(set: &[&str], env: Collected<Vec<EnvVar>>) -> Inventory {
+        let source = |name: &&str| EnvSource {
+            name: (*name).into(),
+            ..EnvSource::default()
+        };
+        let container = |target, set: &[&str]| ContainerFacts {
+            target,
+            env: set.iter().map(source).collect(),
+            ..ContainerFacts::default()
+        };
+        let pod = PodFacts {
+            containers: vec![container(false, &["OF_ANOTHER"]), container(true, set)],
+            ..PodFacts::default()
+        };
+        Inventory {
+            pod: Collected::Complete { data: pod },
+            env,
+            ..Inventory::default()
+        }
+    }
+
+    fn seen(names: &[&str]) -> Vec<EnvVar> {
+        let variable = |name: &&str| EnvVar {
+            name: (*name).into(),
+            ..EnvVar::default()
+        };
+        names.iter().map(variable).collect()
+    }
+
+    fn reconciled(mut inventory: Inventory) -> Inventory {
+        inventory.reconcile_env();
+        inventory
+    }
+
+    #[test]
+    fn a_variable_of_the_specification_that_was_not_seen_is_a_gap() {
+        let data = seen(&["PATH", "A"]);
+        let env = Collected::Complete { data: data.clone() };
+        let found = reconciled(inventory(&["A", "DB_PASSWORD", "DB_PASSWORD"], env));
+        let Collected::Partial { data: kept, gaps } = found.env else {
+            unreachable!("partial");
+        };
+        assert_eq!((kept, gaps.total()), (data, 1));
+        let gap = gaps.iter().next().unwrap();
+        assert_eq!(gap.kind, GapKind::Hidden);
+        assert_eq!(gap.item.as_deref(), Some("variable DB_PASSWORD"));
+    }
+
+    #[test]
+    fn an_environment_with_all_of_the_specification_stays_as_it_is() {
+        let env = Collected::Complete {
+            data: seen(&["PATH", "A"]),
+        };
+        let before = inventory(&["A"], env);
+        assert_eq!(reconciled(before.clone()), before);
+        let unknown = Inventory {
+            pod: Collected::NotRequested,
+            ..inventory(&["B"], Collected::Complete { data: seen(&[]) })
+        };
+        assert_eq!(reconciled(unknown.clone()), unknown);
+        for env in [
+            Collected::NotRequested,
+            Collected::Unavailable {
+                reason: "none".into(),
+            },
+        ] {
+            let before = inventory(&["B"], env);
+            assert_eq!(reconciled(before.clone()), before);
+        }
+    }
+
+    #[test]
+    fn what_was_partial_keeps_its_gaps_and_an_optional_variable_is_none() {
+        let env = Collected::Partial {
+            data: seen(&[]),
+            gaps: Gap::new(GapKind::Malformed).into(),
+        };
+        let mut before = inventory(&["A", "MAYBE"], env);
+        let Collected::Complete { data } = &mut before.pod else {
+            unreachable!("complete");
+        };
+        data.containers[1].env[1].optional = true;
+        let Coverage::Partial { gaps } = reconciled(before).env.coverage() else {
+            unreachable!("partial");
+        };
+        let kinds: Vec<GapKind> = gaps.iter().map(|gap| gap.kind).collect();
+        assert_eq!(kinds, [GapKind::Malformed, GapKind::Hidden]);
+        assert_eq!(gaps.total(), 2);
+    }
+}
