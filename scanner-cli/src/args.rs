@@ -58,6 +58,11 @@ impl RunArgs {
     pub(crate) fn target(&self, named: impl FnOnce(String) -> TargetSelector) -> TargetSelector {
         within(self.namespace.as_ref(), named)
     }
+
+    /// Longest answer in bytes.
+    pub(crate) fn answer_bytes(&self) -> u64 {
+        u64::from(self.answer_limit) << 20
+    }
 }
 
 /// What `named` makes in that namespace, or in the context's.
@@ -99,6 +104,9 @@ pub(crate) struct RunArgs {
     /// such as 90s or 5m [default: only the lease bounds it]
     #[arg(long, value_name = "SECONDS", value_parser = idle_timeout)]
     pub(crate) idle_timeout: Option<Duration>,
+    /// Longest answer of the agent in the target, in MiB: about 10,000 files each
+    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    pub(crate) answer_limit: u32,
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
     #[command(flatten)]

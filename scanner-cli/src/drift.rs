@@ -62,6 +62,7 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
         .policy(policy::decide(&run.policy)?.policy)
         .lease(run.lease)
         .idle_timeout(run.idle_timeout)
+        .answer_limit(run.answer_bytes())
         .observer(progress.clone());
     if let Some(digest) = &args.scan.expect_digest {
         drift = drift.expected_digest(digest);

@@ -22,6 +22,9 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
         Remedy::RaiseIdleTimeout => {
             "raise --idle-timeout, or leave it out, if the target's filesystem is very large or slow"
         }
+        Remedy::RaiseAnswerLimit => {
+            "raise --answer-limit, or take a profile that looks at fewer files"
+        }
         Remedy::UseProbe => {
             "take a strategy that brings its own tools: secure-scan distroless; or secure-scan sidecar --inert, which \
              reads the image"
@@ -162,6 +165,7 @@ mod tests {
             (Remedy::NameNamespace, "-n"),
             (Remedy::RaiseLease, "--lease"),
             (Remedy::RaiseIdleTimeout, "--idle-timeout"),
+            (Remedy::RaiseAnswerLimit, "--answer-limit"),
             (Remedy::UseProbe, "secure-scan distroless"),
             (Remedy::UseImage, "secure-scan sidecar --inert"),
             (Remedy::SetUser, "secure-scan sidecar --inert"),

@@ -76,6 +76,7 @@ pub(crate) async fn run_on(
         .strategy(strategy)
         .lease(args.lease)
         .idle_timeout(args.idle_timeout)
+        .answer_limit(args.answer_bytes())
         .observer(progress.clone());
     // Only a recording needs the tap, which keeps the whole inventory.
     template = match &args.profile_options.save_inventory {

@@ -61,6 +61,8 @@ pub enum FailureKind {
     NoShell,
     /// The target has a shell, and not the tools that the collector needs.
     NoTool,
+    /// The shell of the target is none in which the collector can run, or something in its place prints what is no answer.
+    ShellUnusable,
     /// The API server refused the exec.
     ExecForbidden {
         /// Who refused it.
@@ -133,6 +135,7 @@ impl FailureKind {
         match self {
             Self::NoShell => "no_shell",
             Self::NoTool => "no_tool",
+            Self::ShellUnusable => "shell_unusable",
             Self::ExecForbidden { .. } => "exec_forbidden",
             Self::Forbidden { .. } => "forbidden",
             Self::Unreachable => "unreachable",
@@ -190,6 +193,7 @@ mod tests {
         for kind in [
             FailureKind::NoShell,
             FailureKind::NoTool,
+            FailureKind::ShellUnusable,
             FailureKind::ExecForbidden { by },
             FailureKind::Forbidden { by },
             FailureKind::Unreachable,

@@ -41,6 +41,8 @@ pub enum Remedy {
     RaiseLease,
     /// Let the agent send nothing for longer.
     RaiseIdleTimeout,
+    /// Allow the agent a longer answer.
+    RaiseAnswerLimit,
     /// Take a strategy that brings its own tools into the pod.
     UseProbe,
     /// Read the image of the container in a pod of the scan's own, of which nothing runs.

@@ -46,6 +46,9 @@ pub fn missing_tool(reason: &str) -> Option<&str> {
     reason.strip_prefix(NO_TOOL)
 }
 
+/// How an agent's reason begins when the target's shell cannot run it; a test of the collector holds it to this.
+pub(crate) const SHELL: &str = "the shell of the target ";
+
 /// Why an answer cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
@@ -76,6 +79,15 @@ pub enum WireError {
 }
 
 impl WireError {
+    /// Whether the shell of the target, or what is in its place, cannot run the collector.
+    pub fn is_of_shell(&self) -> bool {
+        match self {
+            Self::Refused(reason) => reason.starts_with(SHELL),
+            Self::NoAnswer => true,
+            _ => false,
+        }
+    }
+
     /// The tool that the target does not have, where the agent cannot work without it.
     pub fn missing_tool(&self) -> Option<&str> {
         match self {

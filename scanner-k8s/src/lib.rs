@@ -75,7 +75,7 @@ pub use api::{
     segment::Segment,
 };
 pub use plan::sidecar_options::SidecarOptions;
-pub use run::scope::ScanScope;
+pub use run::scope::{AgentLimits, ScanScope};
 pub use scan::{
     PreparedScan,
     request::{ScanRequest, Strategy},

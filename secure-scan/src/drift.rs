@@ -104,6 +104,12 @@ impl DriftScan {
         self
     }
 
+    /// Longest answer of the agent in each of the two scans, as [`Scan::answer_limit`].
+    pub fn answer_limit(mut self, bytes: u64) -> Self {
+        self.template = self.template.answer_limit(bytes);
+        self
+    }
+
     /// Digest that the node must run, as [`Scan::expected_digest`].
     pub fn expected_digest(mut self, digest: impl Into<String>) -> Self {
         self.template = self.template.expected_digest(digest);

@@ -6,7 +6,7 @@ use scanner_core::{
     ScanEngine, ScanReport, SecurityControl, engines::EngineHost, event::Observer,
     finding::Severity, target::InvalidName,
 };
-use scanner_k8s::{Cluster, ScanRequest, Segment, Strategy, scan::PrepareError};
+use scanner_k8s::{AgentLimits, Cluster, ScanRequest, Segment, Strategy, scan::PrepareError};
 
 use crate::{
     host::ThreadHost, policy::ScanPolicy, prepared::PreparedScan, strategy,
@@ -75,7 +75,7 @@ pub struct Scan {
     host: Arc<dyn EngineHost>,
     observer: Option<Arc<dyn Observer>>,
     lease: Duration,
-    idle_timeout: Option<Duration>,
+    limits: AgentLimits,
     threshold: Option<Severity>,
     expected_digest: Option<String>,
 }
@@ -92,7 +92,7 @@ impl Scan {
             host: Arc::new(ThreadHost::default()),
             observer: None,
             lease: DEFAULT_LEASE,
-            idle_timeout: None,
+            limits: AgentLimits::default(),
             threshold: None,
             expected_digest: None,
         }
@@ -137,7 +137,14 @@ impl Scan {
     /// How long the agent in the target may send nothing before the scan gives up, without the time that engines take;
     /// without one only the lease bounds it. Zero is an error of [`Scan::prepare`].
     pub fn idle_timeout(mut self, idle_timeout: impl Into<Option<Duration>>) -> Self {
-        self.idle_timeout = idle_timeout.into();
+        self.limits.idle_timeout = idle_timeout.into();
+        self
+    }
+
+    /// Longest answer of the agent in bytes; 1 GiB without it. No number of files is too large by itself: of a file nothing
+    /// is kept, but for an engine that wants a list.
+    pub fn answer_limit(mut self, bytes: u64) -> Self {
+        self.limits.answer = bytes;
         self
     }
 
@@ -224,7 +231,7 @@ impl Scan {
         let parts = u64::from(self.lease.subsec_nanos() > 0);
         let seconds = self.lease.as_secs().saturating_add(parts);
         request.lease_seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
-        request.idle_timeout = self.idle_timeout;
+        request.limits = self.limits;
         request.expected_digest.clone_from(&self.expected_digest);
         let of_policy = self.policy.as_ref().map(ScanPolicy::threshold);
         request.threshold = self.threshold.or(of_policy).unwrap_or(Severity::Low);

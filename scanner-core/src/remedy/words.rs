@@ -53,6 +53,9 @@ fn of_scan(remedy: &Remedy) -> &'static str {
         Remedy::NameNamespace => "list the namespaces and name one",
         Remedy::RaiseLease => "allow the scan a longer lease",
         Remedy::RaiseIdleTimeout => "allow the agent a longer idle timeout, or none",
+        Remedy::RaiseAnswerLimit => {
+            "allow the agent a longer answer, or take a profile that looks at less"
+        }
         Remedy::UseProbe => "take a strategy that brings its own tools, such as distroless",
         Remedy::UseImage => "read its image in a pod of the scan's own (strategy sidecar, inert)",
         Remedy::UseImageOrShell => {
@@ -154,6 +157,7 @@ mod tests {
             Remedy::NameOnePod,
             Remedy::RaiseLease,
             Remedy::RaiseIdleTimeout,
+            Remedy::RaiseAnswerLimit,
             Remedy::UseImage,
             Remedy::UseSidecar,
             Remedy::UseImageOrKeepConfig,

@@ -195,7 +195,7 @@ impl ExecStream {
         let sent = silence
             .bounds(Instant::now(), self.send_all(stdin, held))
             .await?;
-        let (mut bytes, mut stderr) = (0, Vec::new());
+        let (mut bytes, mut stderr) = (0_u64, Vec::new());
         let mut heard = Instant::now();
         loop {
             let message = match silence.bounds(heard, self.connection.next()).await? {
@@ -222,7 +222,7 @@ impl ExecStream {
                 // A server sends an empty message to open a channel.
                 STDOUT | STDERR if data.is_empty() => continue,
                 STDOUT => {
-                    bytes += data.len();
+                    bytes += data.len() as u64;
                     if bytes > limits.bytes {
                         return Err(ExecError::TooLong(limits.bytes));
                     }

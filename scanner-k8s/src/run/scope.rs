@@ -19,24 +19,42 @@ pub struct ScanScope {
     ledger: Arc<Ledger>,
     credential: Credential,
     target: TargetWatch,
-    idle_timeout: Option<Duration>,
+    limits: AgentLimits,
+}
+
+/// How long the agent of a scan may send nothing, and how much it may send in all.
+#[derive(Debug, Clone, Copy)]
+pub struct AgentLimits {
+    /// Longest silence; without one only the lease bounds it.
+    pub idle_timeout: Option<Duration>,
+    /// Longest answer in bytes.
+    pub answer: u64,
+}
+
+impl Default for AgentLimits {
+    fn default() -> Self {
+        Self {
+            idle_timeout: None,
+            answer: 1 << 30,
+        }
+    }
 }
 
 impl ScanScope {
     /// The scope of one planned scan; `before` is the pod as it was resolved, where there is one.
     pub fn new(segment: Segment, plan: ScanPlan, before: Option<PodSnapshot>) -> Arc<Self> {
-        Self::with_idle_timeout(segment, plan, before, None)
+        Self::with_limits(segment, plan, before, AgentLimits::default())
     }
 
-    /// The same for a scan whose agent may send nothing for at most `idle_timeout`.
-    pub fn with_idle_timeout(
+    /// The same for a scan whose agent has those limits.
+    pub fn with_limits(
         segment: Segment,
         plan: ScanPlan,
         before: Option<PodSnapshot>,
-        idle_timeout: Option<Duration>,
+        limits: AgentLimits,
     ) -> Arc<Self> {
         Arc::new(Self {
-            idle_timeout,
+            limits,
             credential: Credential::new(plan.scan_id.clone()),
             target: TargetWatch::new(before),
             ledger: Arc::default(),
@@ -61,9 +79,9 @@ impl ScanScope {
         self.started
     }
 
-    /// How long the agent may send nothing; without one only the lease bounds it.
-    pub fn idle_timeout(&self) -> Option<Duration> {
-        self.idle_timeout
+    /// The limits of its agent.
+    pub fn limits(&self) -> AgentLimits {
+        self.limits
     }
 
     /// What the scan created, and what became of it.

@@ -61,7 +61,10 @@ pub(super) fn none() -> Fallback {
 pub(super) fn may_go_on(report: &ScanReport) -> bool {
     let kind = report.failure.as_ref().map(|failure| &failure.kind);
     report.verdict == Verdict::Failed
-        && matches!(kind, Some(FailureKind::NoShell | FailureKind::NoTool))
+        && matches!(
+            kind,
+            Some(FailureKind::NoShell | FailureKind::NoTool | FailureKind::ShellUnusable)
+        )
 }
 
 /// Takes the next strategy that can be taken after the first could not read the target; its report covers both.

@@ -96,8 +96,7 @@ pub(super) async fn prepare(
         fallback: None,
     };
     let before = pod.as_ref().map(PodSnapshot::of);
-    let idle = request.idle_timeout;
-    let scope = ScanScope::with_idle_timeout(segment.clone(), plan.clone(), before, idle);
+    let scope = ScanScope::with_limits(segment.clone(), plan.clone(), before, request.limits);
     let mut started = approach.start(&scope);
     for control in &request.controls {
         started.controls.push(Box::new(Arc::clone(control)));
@@ -184,7 +183,8 @@ fn check(request: &ScanRequest) -> Result<(), PrepareError> {
     if !(MIN_LEASE..=MAX_LEASE).contains(&lease) {
         return Err(PrepareError::Lease(lease));
     }
-    if request.idle_timeout.is_some_and(|idle| idle.is_zero()) {
+    let idle = request.limits.idle_timeout;
+    if idle.is_some_and(|idle| idle.is_zero()) {
         return Err(PrepareError::IdleTimeout);
     }
     let mut names: Vec<String> = request.engines.iter().map(|e| e.reference().name).collect();

@@ -1,6 +1,6 @@
 //! What a program asks of a scan.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use scanner_core::{
     Evaluation, ScanEngine, ScanStrategy, SecurityControl,
@@ -10,7 +10,9 @@ use scanner_core::{
     target::TargetRequest,
 };
 
-use crate::{plan::sidecar_options::SidecarOptions, strategies::approach::Approach};
+use crate::{
+    plan::sidecar_options::SidecarOptions, run::scope::AgentLimits, strategies::approach::Approach,
+};
 
 /// Makes an approach for each scan.
 pub type MakeApproach = Arc<dyn Fn() -> Box<dyn Approach> + Send + Sync>;
@@ -84,8 +86,8 @@ pub struct ScanRequest {
     /// Seconds after which the cluster itself removes everything, [`MIN_LEASE`](crate::plan::lease::MIN_LEASE) to
     /// [`MAX_LEASE`](crate::plan::lease::MAX_LEASE).
     pub lease_seconds: u32,
-    /// How long the agent may send nothing before the scan gives up; without one only the lease bounds it.
-    pub idle_timeout: Option<Duration>,
+    /// How long the agent may send nothing before the scan gives up, and how much it may send.
+    pub limits: AgentLimits,
     /// Digest (`sha256:...`) that the node must run; the scan aborts before it touches another.
     pub expected_digest: Option<String>,
     /// Gates that decide before the target is touched; without them only the expected digest does.
@@ -106,7 +108,7 @@ impl ScanRequest {
             host: Arc::new(Inline),
             evaluation: Evaluation::on(today()),
             lease_seconds: 300,
-            idle_timeout: None,
+            limits: AgentLimits::default(),
             expected_digest: None,
             policy: None,
             threshold: Severity::Low,

@@ -6,18 +6,17 @@ use async_trait::async_trait;
 use scanner_core::{
     AccessError, FailureKind, Remedy, TargetAccess,
     inventory::{
-        Collected, Inventory, InventoryRequest, collector, parse,
+        Coverage, Inventory, InventoryRequest, collector,
+        parse::AnswerReader,
+        sink::{Gather, InventorySink},
         wire::{TARGET_HIDDEN, WireError, missing_tool},
     },
 };
 
 use crate::{
-    api::exec::{ExecError, ExecStream, Limits},
+    api::exec::{ExecError, ExecStream, Limits, Output, Refusal},
     run::scope::ScanScope,
 };
-
-/// Largest answer in bytes.
-const MAX_ANSWER: usize = 16 << 20;
 
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,15 +46,16 @@ impl AgentStream {
     /// The stream of a scan; its agent ends when the stream does, and with the lease at the latest.
     pub(crate) fn new(stream: ExecStream, agent: Agent, nonce: &str, scope: &ScanScope) -> Self {
         let seconds = scope.plan().lease_seconds;
+        let limits = scope.limits();
         Self {
             stream,
             agent,
             nonce: nonce.to_owned(),
             seconds,
             limits: Limits {
-                bytes: MAX_ANSWER,
+                bytes: limits.answer,
                 total: Duration::from_secs(seconds.into()),
-                idle: scope.idle_timeout(),
+                idle: limits.idle_timeout,
             },
             comparing: None,
         }
@@ -71,6 +71,16 @@ impl AgentStream {
 #[async_trait]
 impl TargetAccess for AgentStream {
     async fn inventory(&mut self, request: &InventoryRequest) -> Result<Inventory, AccessError> {
+        let mut gather = Gather::default();
+        self.stream(request, &mut gather).await?;
+        Ok(gather.into_inventory())
+    }
+
+    async fn stream(
+        &mut self,
+        request: &InventoryRequest,
+        sink: &mut dyn InventorySink,
+    ) -> Result<(), AccessError> {
         let request = match &self.comparing {
             Some(_) => &request.comparing(),
             None => request,
@@ -88,19 +98,53 @@ impl TargetAccess for AgentStream {
                 })?,
             ),
         };
-        let ran = self.stream.run_held(&input, self.limits).await;
-        let answer = ran.map_err(|error| self.agent.no_answer(name, error, self.seconds))?;
-        let inventory = parse::inventory(name, &answer, &self.nonce, request)
-            .map_err(|error| unusable(name, error))?;
+        let mut answer = Answer {
+            reader: AnswerReader::new(name, &self.nonce, request),
+            sink,
+        };
+        let ran = self.stream.run_held_into(&input, self.limits, &mut answer);
+        ran.await.map_err(|error| match refused(error) {
+            Ok(error) => unusable(name, error),
+            Err(error) => self.agent.no_answer(name, error, self.seconds),
+        })?;
+        let Answer { reader, sink } = answer;
+        let end = reader.end(sink).await;
+        let end = end.map_err(|error| unusable(name, error))?;
         if let Some(scope) = &self.comparing {
-            scope.target().note_changes(inventory.changes.clone());
+            scope.target().note_changes(end.changes.clone());
         }
-        self.agent.check(name, &inventory)?;
-        Ok(inventory)
+        self.agent.check(name, &end.coverage)?;
+        sink.end(end).await;
+        Ok(())
     }
 
     async fn close(self: Box<Self>) {
         self.stream.close().await;
+    }
+}
+
+/// An answer that is read as it comes.
+struct Answer<'a> {
+    reader: AnswerReader,
+    sink: &'a mut dyn InventorySink,
+}
+
+#[async_trait]
+impl Output for Answer<'_> {
+    async fn chunk(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        self.reader.feed(bytes, self.sink).await?;
+        Ok(())
+    }
+}
+
+/// Why the reader refused what came, where it did.
+fn refused(error: ExecError) -> Result<WireError, ExecError> {
+    match error {
+        ExecError::Refused(refusal) => match refusal.downcast() {
+            Ok(error) => Ok(*error),
+            Err(refusal) => Err(ExecError::Refused(refusal)),
+        },
+        error => Err(error),
     }
 }
 
@@ -123,6 +167,7 @@ impl Agent {
             }
             _ if hidden => (FailureKind::TargetHidden, Some(Remedy::UseImage)),
             (ExecError::TooLate, _) => (error.failure_kind(), Some(Remedy::RaiseLease)),
+            (ExecError::TooLong(_), _) => (error.failure_kind(), Some(Remedy::RaiseAnswerLimit)),
             (ExecError::Silent(_), _) => (error.failure_kind(), Some(Remedy::RaiseIdleTimeout)),
             (ExecError::Failed { stderr, .. }, Self::Probe) if stderr.starts_with("usage: ") => {
                 (error.failure_kind(), Some(Remedy::CheckProbeVersion))
@@ -154,9 +199,8 @@ impl Agent {
     }
 
     /// Refuses an answer without a list of files where another strategy can give one.
-    fn check(self, name: &str, inventory: &Inventory) -> Result<(), AccessError> {
-        let (Self::Collector { strict: true }, Collected::Unavailable { reason }) =
-            (self, &inventory.files)
+    fn check(self, name: &str, files: &Coverage) -> Result<(), AccessError> {
+        let (Self::Collector { strict: true }, Coverage::Unavailable { reason }) = (self, files)
         else {
             return Ok(());
         };
@@ -174,6 +218,7 @@ fn unusable(name: &str, error: WireError) -> AccessError {
         WireError::Refused(_) if error.missing_tool().is_some() => {
             (FailureKind::NoTool, Remedy::UseProbe)
         }
+        _ if error.is_of_shell() => (FailureKind::ShellUnusable, Remedy::UseProbe),
         WireError::Refused(_) => (FailureKind::AnswerUnusable, Remedy::UseProbe),
         _ => (
             FailureKind::AnswerUnusable,
@@ -246,6 +291,10 @@ mod tests {
         let refused = |words: &str| unusable("collector", WireError::Refused(words.into()));
         assert_eq!(refused("the target has no dd").kind, FailureKind::NoTool);
         assert_eq!(refused("something else").kind, FailureKind::AnswerUnusable);
+        for error in [refused("the shell of the target ended"), unusable("collector", WireError::NoAnswer)] {
+            assert_eq!(error.kind, FailureKind::ShellUnusable);
+            assert_eq!(error.remedy, Some(Remedy::UseProbe));
+        }
         let cut = unusable("collector", WireError::Cut);
         assert_eq!(cut.kind, FailureKind::AnswerUnusable);
         assert_ne!(cut.remedy, Some(Remedy::UseProbe));
@@ -253,11 +302,8 @@ mod tests {
 
     #[test]
     fn an_answer_without_files_is_refused_only_where_another_strategy_is_left() {
-        let unavailable = |reason: &str| Inventory {
-            files: Collected::Unavailable {
-                reason: reason.into(),
-            },
-            ..Inventory::default()
+        let unavailable = |reason: &str| Coverage::Unavailable {
+            reason: reason.into(),
         };
         let (strict, lenient) = (
             Agent::Collector { strict: true },
@@ -269,6 +315,6 @@ mod tests {
         assert!(lenient.check("collector", &no_find).is_ok());
         let denied = unavailable("Permission denied");
         assert!(strict.check("collector", &denied).is_ok());
-        assert!(strict.check("collector", &Inventory::default()).is_ok());
+        assert!(strict.check("collector", &Coverage::NotRequested).is_ok());
     }
 }

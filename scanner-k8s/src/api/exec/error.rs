@@ -17,7 +17,7 @@ pub enum ExecError {
     NotOpened(#[from] CallError),
     /// More output than allowed.
     #[error("the target sent more than {0} bytes")]
-    TooLong(usize),
+    TooLong(u64),
     /// No end in time.
     #[error("the target did not finish in time")]
     TooLate,

@@ -10,7 +10,7 @@ use super::error::ExecError;
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Bytes of standard output.
-    pub bytes: usize,
+    pub bytes: u64,
     /// Time in all.
     pub total: Duration,
     /// Longest time without output; without one only the time in all counts. What keeps the connection alive is no output.

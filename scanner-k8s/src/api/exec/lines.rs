@@ -59,7 +59,7 @@ impl ExecStream {
             }
             match message.split_first() {
                 Some((&STDOUT, data)) if self.unread.len() + data.len() > MAX_LINE => {
-                    return Err(ExecError::TooLong(MAX_LINE));
+                    return Err(ExecError::TooLong(MAX_LINE as u64));
                 }
                 Some((&STDOUT, data)) => self.unread.extend_from_slice(data),
                 Some((&STDERR, data)) if stderr.len() < MAX_LINE => {
