@@ -2,6 +2,7 @@
 //! same root.
 
 mod threat_model;
+mod whole;
 
 use std::{
     fs,

@@ -9,6 +9,8 @@ POSIXLY_CORRECT=1
   typeset ulimit umask unalias unset wait wc 2>/dev/null
 \unset -f : . '[' 2>/dev/null
 \unalias -a 2>/dev/null
+# To csh this asks whether a variable is set, which there always is. It would wait for more than the script.
+[ "$?shell" != 1 ] || exit 1
 # Where this shell cannot read the script to its end, this is the answer. bash can, and would handle TERM from here on.
 [ -n "$BASH_VERSION" ] ||
   trap 'printf "@fail %s the shell of the target ended before it had read the collector\n" "$nonce"; exit 0' 0

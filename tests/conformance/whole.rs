@@ -1,0 +1,349 @@
+//! Every section of one prepared target, by both agents: what they answer and what they could not read is the same.
+//!
+//! The target is a mount namespace with an `/etc` of its own, in which a process runs. What may differ is [`DIFFERS`].
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    fs,
+    io::Write as _,
+    net::{TcpListener, TcpStream},
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{PermissionsExt as _, chown, symlink},
+    },
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, unshare},
+};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+use scanner_core::inventory::{
+    Collected, Coverage, FileSelector, Inventory, InventoryRequest, Section, collector, parse,
+};
+use scanner_probe::{Root, Subject, answer};
+use serde_json::{Value, json};
+
+/// Every shell that the collector must work in.
+const SHELLS: [&[&str]; 3] = [&["dash", "-s"], &["bash", "-s"], &["busybox", "sh", "-s"]];
+
+/// What may differ, and why.
+const DIFFERS: [(&str, &str); 3] = [
+    (
+        "language_packages",
+        "only the probe reads them; the collector says that it cannot",
+    ),
+    (
+        "reasons and notes",
+        "each agent says in its own words why; kind and place of a gap are the same",
+    ),
+    (
+        "processes and sockets of the machine",
+        "others start and end between the two answers; those of the target stay",
+    ),
+];
+
+/// The processes that are the target, and its sockets.
+struct Target {
+    processes: Vec<Child>,
+    ports: BTreeSet<i64>,
+    _held: (TcpListener, TcpStream),
+}
+
+/// Runs a program in the environment of the target, with or without capabilities.
+fn program(words: &[&str], weak: bool) -> Command {
+    let without: &[&str] = if weak {
+        &["setpriv", "--bounding-set=-all"]
+    } else {
+        &[]
+    };
+    let all = [without, words].concat();
+    let mut command = Command::new(all[0]);
+    command
+        .args(&all[1..])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("DB_PASSWORD", "hunter2")
+        .env("PEM", "-----BEGIN PRIVATE KEY-----\nxyz\n")
+        .env("UMLAUT", OsStr::from_bytes(b"\xc3\xa4\xff"))
+        .env("EMPTY", "");
+    command
+}
+
+impl Target {
+    fn start(weak: bool) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let at = listener.local_addr().expect("a port");
+        let stream = TcpStream::connect(at).expect("a connection");
+        let own = stream.local_addr().expect("a port").port();
+        let start = |seconds: &str| program(&["sleep", seconds], weak).spawn().expect("sleep");
+        let processes = vec![start("600"), start("601")];
+        // Until what they run is what they were started for.
+        for process in &processes {
+            let name = format!("/proc/{}/comm", process.id());
+            while fs::read_to_string(&name).is_ok_and(|name| name.trim() != "sleep") {
+                std::thread::yield_now();
+            }
+        }
+        Self {
+            processes,
+            ports: [at.port(), own].map(i64::from).into(),
+            _held: (listener, stream),
+        }
+    }
+
+    fn by_collector(&self, shell: &[&str], weak: bool, request: &InventoryRequest) -> Inventory {
+        let script = collector::script(request, "n");
+        let mut child = program(shell, weak)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| unreachable!("{shell:?} and setpriv must be installed: {e}"));
+        let mut stdin = child.stdin.take().expect("stdin");
+        let writer = std::thread::spawn(move || stdin.write_all(script.as_bytes()));
+        let out = child.wait_with_output().expect("output").stdout;
+        writer.join().expect("joined").expect("written");
+        let found = parse::inventory(collector::NAME, &out, "n", request);
+        self.own(found.expect("an answer"))
+    }
+
+    fn by_probe(&self, request: &InventoryRequest) -> Inventory {
+        let pid = self.processes[0].id();
+        let subject = Subject {
+            root: Box::new(Root::open(Path::new("/")).expect("root")),
+            pid: Some(pid),
+            container: String::new(),
+        };
+        let mut out = Vec::new();
+        answer(&subject, request, "n", &mut out).expect("written");
+        let found = parse::inventory(scanner_probe::NAME, &out, "n", request);
+        self.own(found.expect("an answer"))
+    }
+
+    /// The inventory without what belongs to the rest of the machine.
+    fn own(&self, mut found: Inventory) -> Inventory {
+        fn keep<T>(all: &mut Collected<Vec<T>>, of: impl Fn(&T) -> bool) {
+            if let Collected::Complete { data } | Collected::Partial { data, .. } = all {
+                data.retain(of);
+            }
+        }
+        let pids: BTreeSet<i64> = self.processes.iter().map(|p| p.id().into()).collect();
+        keep(&mut found.processes, |p| {
+            p.pid == 1 || pids.contains(&p.pid)
+        });
+        keep(&mut found.listeners, |l| self.ports.contains(&l.port));
+        keep(&mut found.connections, |c| self.ports.contains(&c.port));
+        found
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        for process in &mut self.processes {
+            process.kill().unwrap_or_default();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// State, data in an order of its own, and gaps of each section, without the words of reasons.
+fn comparable(found: &Inventory) -> Vec<(Section, String, Value, BTreeSet<String>)> {
+    let Value::Object(all) = serde_json::to_value(found).expect("JSON") else {
+        unreachable!("an inventory is an object");
+    };
+    let sections = Section::ALL.into_iter();
+    let of = |section: Section| {
+        let one = &all[section.name()];
+        let mut data = one["data"].clone();
+        if let Value::Array(items) = &mut data {
+            items.sort_by_key(Value::to_string);
+            items.dedup();
+        }
+        let gaps = match found.section_coverage(section) {
+            Coverage::Partial { gaps } => gaps
+                .iter()
+                .map(|gap| format!("{:?} {:?} {:?}", gap.kind, gap.path, gap.attribute))
+                .collect(),
+            _ => BTreeSet::new(),
+        };
+        (section, one["state"].to_string(), data, gaps)
+    };
+    sections
+        .filter(|section| *section != Section::Pod)
+        .map(of)
+        .collect()
+}
+
+/// Compares both agents, each collector in each shell, in a target whose `/etc` is what `prepare` makes of an empty folder.
+/// Gives the states of the sections.
+fn compared(weak: bool, prepare: impl Fn(&Path) + Send + 'static) -> Value {
+    assert!(
+        nix::unistd::geteuid().is_root(),
+        "these tests mount an /etc of their own: run them as root, as CI does"
+    );
+    // Of a thread alone: the other tests keep their mounts and capabilities.
+    let thread = std::thread::spawn(move || {
+        unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS).expect("a mount namespace");
+        let none = None::<&str>;
+        let private = MsFlags::MS_PRIVATE | MsFlags::MS_REC;
+        mount(none, "/", none, private, none).expect("private mounts");
+        mount(Some("t"), "/etc", Some("tmpfs"), MsFlags::empty(), none).expect("an /etc");
+        mount(Some("t"), "/srv", Some("tmpfs"), MsFlags::empty(), none).expect("a /srv");
+        prepare(Path::new("/etc"));
+        tree(Path::new("/srv"));
+        let request = InventoryRequest {
+            sections: Section::ALL.into_iter().collect(),
+            commands: ["sh", "ls", "no-such-command"].map(str::to_owned).into(),
+            files: vec![
+                FileSelector {
+                    under: vec!["/srv".into(), "/no/such/folder".into()],
+                    digest: true,
+                    ..FileSelector::default()
+                },
+                FileSelector {
+                    paths: ["/etc/passwd", "/srv/shut/x", "/srv/names/x", "/no\nsuch"]
+                        .map(str::to_owned)
+                        .into(),
+                    ..FileSelector::default()
+                },
+            ],
+            ..InventoryRequest::default()
+        };
+        let target = Target::start(weak);
+        let collected: Vec<_> = SHELLS
+            .iter()
+            .map(|shell| (shell, target.by_collector(shell, weak, &request)))
+            .collect();
+        if weak {
+            let none = CapabilitySet::empty();
+            let sets = CapabilitySets {
+                effective: none,
+                permitted: none,
+                inheritable: none,
+            };
+            set_capabilities(None, sets).expect("fewer capabilities");
+        }
+        let probed = target.by_probe(&request);
+        let mut states = serde_json::Map::new();
+        for (shell, collected) in &collected {
+            for (one, two) in comparable(collected).into_iter().zip(comparable(&probed)) {
+                states.insert(two.0.to_string(), json!(two.1.trim_matches('"')));
+                if DIFFERS.iter().any(|(what, _)| *what == one.0.name()) {
+                    continue;
+                }
+                assert_eq!(one, two, "{shell:?}, weak: {weak}");
+            }
+        }
+        Value::Object(states)
+    });
+    thread.join().expect("both agents say the same")
+}
+
+/// Names with odd bytes, links, and what uid 0 needs a capability for.
+fn tree(root: &Path) {
+    for name in [
+        &b"plain"[..],
+        b"two\nlines",
+        b"a\\b",
+        b"\xff\xfe",
+        b"-x",
+        b"sp ace",
+        b"\r",
+    ] {
+        fs::write(root.join(OsStr::from_bytes(name)), name).expect("file");
+    }
+    symlink("pl\nain", root.join("link")).expect("link");
+    nix::unistd::mkfifo(&root.join("fifo"), nix::sys::stat::Mode::S_IRWXU).expect("FIFO");
+    let modes = [("shut", 0o000), ("names", 0o444), ("closed", 0o600)];
+    for (name, mode) in modes {
+        let path = root.join(name);
+        if name == "closed" {
+            fs::write(&path, "x").expect("file");
+        } else {
+            fs::create_dir(&path).expect("folder");
+            fs::write(path.join("x"), "x").expect("file");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("mode");
+        chown(&path, Some(65_534), Some(65_534)).expect("owner");
+    }
+}
+
+fn accounts(etc: &Path) {
+    let write = |name: &str, text: &[u8]| fs::write(etc.join(name), text).expect("file");
+    write(
+        "passwd",
+        b"root:x:0:0:root:/root:/bin/sh\nodd\xff:!:5:5::/h\\ome:\nempty::6:6:::/bin/sh\nlast:x:7:7::/:/bin/sh",
+    );
+    write("group", b"root:x:0:\nmany:x:5:a,b,\xffc\nlast:x:7:a");
+    write(
+        "shadow",
+        b"root:*:1:0:99999:7:::\nold:ab1cd:1:0:99999:7:::\nnew:$6$s$h:1:0:99999:7:::\nopen::1::::::\nlast:!$y$x:1",
+    );
+    write(
+        "os-release",
+        b"ID=odd\nVERSION_ID=\"1\"\nPRETTY_NAME='An odd\xff one'",
+    );
+}
+
+#[test]
+fn a_whole_target_is_the_same_with_and_without_capabilities() {
+    for weak in [false, true] {
+        let states = compared(weak, accounts);
+        for (section, state) in states.as_object().expect("sections") {
+            let expected = match section.as_str() {
+                "files" | "language_packages" if weak => "partial",
+                _ => "complete",
+            };
+            assert_eq!(state, expected, "{section}, weak: {weak}");
+        }
+    }
+}
+
+#[test]
+fn accounts_that_are_no_files_or_cannot_be_read_are_the_same() {
+    let fifos = |etc: &Path| {
+        for name in ["passwd", "group", "shadow", "os-release"] {
+            let mode = nix::sys::stat::Mode::S_IRWXU;
+            nix::unistd::mkfifo(&etc.join(name), mode).expect("FIFO");
+        }
+    };
+    let states = compared(false, fifos);
+    assert_eq!(states["users"], "unavailable", "{states}");
+    let shut = |etc: &Path| {
+        accounts(etc);
+        for name in ["passwd", "group", "shadow", "os-release"] {
+            let path = etc.join(name);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("mode");
+        }
+    };
+    let states = compared(true, shut);
+    for section in ["users", "groups", "shadow"] {
+        assert_eq!(states[section], "unavailable", "{states}");
+    }
+    // Nothing at all, and directories in place of files.
+    compared(false, |_| ());
+    compared(false, |etc| {
+        for name in ["passwd", "group", "shadow", "os-release"] {
+            fs::create_dir(etc.join(name)).expect("folder");
+        }
+    });
+}
+
+#[test]
+fn lines_of_accounts_that_nobody_meant_are_the_same() {
+    compared(false, |etc| {
+        let odd = b"\n:\nroot\nroot:x:0:0:root:/root:/bin/sh:more:and more\nx:x:-1:y::/:\n  spaced : x:1:1:::\n\
+            a:x:99999999999999999999:1:::\nnul\0name:x:1:1:::\ncr:x:1:1::/:/bin/sh\r\n";
+        for name in ["passwd", "group", "shadow"] {
+            fs::write(etc.join(name), odd).expect("file");
+        }
+        fs::write(
+            etc.join("os-release"),
+            b"\nID\nID=a\nID=b\n# x\nVERSION_ID=",
+        )
+        .expect("file");
+    });
+}
