@@ -289,8 +289,8 @@ async fn every_way_out_half_closes_what_is_held_and_waits_for_the_status() {
         });
         let short = Duration::from_secs(5);
         let limits = |idle, total| Limits {
-            idle,
             total,
+            idle,
             ..UNBOUNDED
         };
         match way {
