@@ -79,14 +79,11 @@ impl<F: Fn() -> Vec<u32>> Waiting<F> {
                 return;
             }
             let pause = left(self.grace).min(left(self.limit));
-            let seen = match &self.starts {
-                Some(starts) => starts.wait(pause.min(SLOW)),
-                None => {
-                    thread::sleep(pause.min(FAST));
-                    false
-                }
+            let Some(starts) = &self.starts else {
+                thread::sleep(pause.min(FAST));
+                continue;
             };
-            if seen {
+            if starts.wait(pause.min(SLOW)) {
                 started.get_or_insert_with(Instant::now);
             }
         }

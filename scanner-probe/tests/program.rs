@@ -180,13 +180,13 @@ fn another_process_of_its_user_cannot_look_into_it() {
 fn ended(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     let started = Instant::now();
     while started.elapsed() < limit {
-        if let Some(status) = child.try_wait().unwrap() {
+        if let Some(status) = child.try_wait().expect("a child") {
             return Some(status);
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.kill().expect("a child");
+    child.wait().expect("a child");
     None
 }
 

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use common::{template, web, web_pod};
+use common::{fake, template, web};
 use secure_scan::{FailureKind, Remedy, Scan, ScanReport};
 use secure_scan_testing::{Exit, FakeCluster, Script, Target};
 
@@ -23,9 +23,9 @@ async fn scanned(fake: &FakeCluster, scan: Scan) -> ScanReport {
 #[tokio::test(start_paused = true)]
 async fn only_the_lease_and_the_idle_timeout_bound_the_silence_of_an_agent() {
     let silence = Duration::from_mins(8);
-    let fake = || {
+    let hanging = || {
         let script = Script::new().after_stdin().wait(silence).cut();
-        FakeCluster::new().pod(web_pod()).answers(script)
+        fake().answers(script)
     };
     let scan = || template().lease(Duration::from_mins(10));
     for (scan, kind, remedy, words) in [
@@ -48,7 +48,7 @@ async fn only_the_lease_and_the_idle_timeout_bound_the_silence_of_an_agent() {
             "the target did not finish in time",
         ),
     ] {
-        let fake = fake();
+        let fake = hanging();
         let report = scanned(&fake, scan).await;
         let failure = report.failure.expect("a failure");
         assert_eq!(failure.kind, kind);
@@ -75,7 +75,7 @@ async fn an_agent_that_is_no_longer_waited_for_sees_the_end_of_its_input() {
             Exit::Code(1)
         }
     });
-    let fake = FakeCluster::new().pod(web_pod()).answers(agent);
+    let fake = fake().answers(agent);
     let scan = template().idle_timeout(Duration::from_secs(20));
     let report = scanned(&fake, scan).await;
     assert!(report.failure.is_some());

@@ -20,21 +20,21 @@ use crate::api::{
 };
 
 mod channel;
-mod connection;
 mod error;
 mod limits;
 mod lines;
 mod output;
+mod socket;
 mod status;
 mod tally;
 
 use channel::{CLOSE, STATUS, STDERR, STDIN, STDOUT};
-use connection::Connection;
 pub use error::{ExecError, ExecErrorKind};
 pub use limits::Limits;
 use limits::Silence;
 use output::Gather;
 pub use output::{Output, Refusal};
+use socket::Socket;
 use status::evaluate;
 use tally::Tally;
 
@@ -43,7 +43,7 @@ const ENDS: Duration = Duration::from_secs(3);
 
 /// An open stream into one container; the server has checked the credential already.
 pub struct ExecStream {
-    connection: Connection,
+    socket: Socket,
     tally: Tally,
     /// Output that came and was not read as a line yet.
     unread: Vec<u8>,
@@ -85,7 +85,7 @@ pub(super) async fn open(
     };
     let connection = call(what, connect).await.map_err(CallError::by_node)?;
     Ok(ExecStream {
-        connection: Connection::new(connection.into_stream()),
+        socket: Socket::new(connection.into_stream()),
         tally: Tally::new(tap),
         unread: Vec::new(),
         takes_input: true,
@@ -167,13 +167,13 @@ impl ExecStream {
             let _ = tokio::time::timeout(ENDS, self.hang_up()).await;
         }
         // What cannot be closed is gone already.
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.connection.close()).await;
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.socket.close()).await;
     }
 
     /// Ends standard input and waits until the server reports the end of the command.
     async fn hang_up(&mut self) -> Result<(), ExecError> {
         self.send(vec![CLOSE, STDIN]).await?;
-        while let Some(Ok(message)) = self.connection.next().await {
+        while let Some(Ok(message)) = self.socket.next().await {
             match message {
                 Message::Binary(message) if message.first() == Some(&STATUS) => break,
                 Message::Close(_) => break,
@@ -198,7 +198,7 @@ impl ExecStream {
         let (mut bytes, mut stderr) = (0_u64, Vec::new());
         let mut heard = Instant::now();
         loop {
-            let message = match silence.bounds(heard, self.connection.next()).await? {
+            let message = match silence.bounds(heard, self.socket.next()).await? {
                 None | Some(Ok(Message::Close(_))) => {
                     return Err(sent.err().unwrap_or(ExecError::Cut));
                 }
@@ -253,7 +253,7 @@ impl ExecStream {
     }
 
     async fn send(&mut self, message: Vec<u8>) -> Result<(), ExecError> {
-        let sent = self.connection.send(Message::Binary(message.into())).await;
+        let sent = self.socket.send(Message::Binary(message.into())).await;
         sent.map_err(|error| ExecError::ConnectionFailed(Box::new(error)))
     }
 }

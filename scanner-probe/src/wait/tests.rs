@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::{Starts, Waiting};
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// A program in a folder of its own.
 fn program() -> (TempDir, PathBuf) {

@@ -48,7 +48,7 @@ impl ExecStream {
                 let line: Vec<u8> = self.unread.drain(..=end).collect();
                 return Ok(String::from_utf8_lossy(&line).trim_end().to_owned());
             }
-            let message = match self.connection.next().await {
+            let message = match self.socket.next().await {
                 None | Some(Ok(Message::Close(_))) => return Err(ExecError::Cut),
                 Some(Err(error)) => return Err(ExecError::ConnectionFailed(Box::new(error))),
                 Some(Ok(Message::Binary(message))) => message,

@@ -15,7 +15,7 @@ use tokio_tungstenite::{
 use super::{
     ExecError, ExecErrorKind, ExecStream, Limits, Output, Refusal,
     channel::{CLOSE, STATUS, STDERR, STDIN, STDOUT},
-    connection::Connection,
+    socket::Socket,
     tally::Tally,
 };
 use crate::api::stream_tap::StreamTap;
@@ -35,7 +35,7 @@ async fn pair(room: usize) -> (ExecStream, Server) {
     let (ours, theirs) = duplex(room);
     let ours = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
     let stream = ExecStream {
-        connection: Connection::new(ours),
+        socket: Socket::new(ours),
         tally: Tally::new(StreamTap::default()),
         unread: Vec::new(),
         takes_input: true,
@@ -219,7 +219,8 @@ async fn flood(mut server: Server, count: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn output_is_handed_on_as_it_comes_and_counted() {
-    let (mut stream, server) = pair(1 << 12).await;
+    // With little room a message is never there before it is waited for.
+    let (mut stream, server) = pair(256).await;
     let peer = tokio::spawn(flood(server, 1000));
     let mut counter = Counter {
         // Longer than the bound of silence: that time is not the target's.
@@ -289,8 +290,8 @@ async fn every_way_out_half_closes_what_is_held_and_waits_for_the_status() {
         });
         let short = Duration::from_secs(5);
         let limits = |idle, total| Limits {
-            idle,
             total,
+            idle,
             ..UNBOUNDED
         };
         match way {

@@ -14,13 +14,13 @@ type Outgoing = Box<dyn Sink<Message, Error = WsError> + Send + Unpin>;
 
 /// A connection that sends pings for as long as it is held, whether somebody reads from it or not. Whether the other side
 /// answers them does not matter: a load balancer counts what is sent.
-pub(super) struct Connection {
+pub(super) struct Socket {
     incoming: Incoming,
     outgoing: Arc<Mutex<Outgoing>>,
     pings: JoinHandle<()>,
 }
 
-impl Connection {
+impl Socket {
     /// Takes over a connection that is open. Must be called within a runtime, which sends the pings.
     pub(super) fn new<S>(stream: S) -> Self
     where
@@ -60,7 +60,7 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
+impl Drop for Socket {
     fn drop(&mut self) {
         // It holds the other half of the connection.
         self.pings.abort();
