@@ -11,6 +11,7 @@ use std::{
 };
 
 use common::{fake, template, web};
+use scanner_core::engines::Inline;
 use secure_scan::{FailureKind, Remedy, Scan, ScanReport};
 use secure_scan_testing::{Exit, FakeCluster, Script, Target};
 
@@ -27,7 +28,8 @@ async fn only_the_lease_and_the_idle_timeout_bound_the_silence_of_an_agent() {
         let script = Script::new().after_stdin().wait(silence).cut();
         fake().answers(script)
     };
-    let scan = || template().lease(Duration::from_mins(10));
+    // Steps of an engine in a thread would let the paused clock run on.
+    let scan = || template().host(Inline).lease(Duration::from_mins(10));
     for (scan, kind, remedy, words) in [
         (
             scan(),
@@ -51,7 +53,7 @@ async fn only_the_lease_and_the_idle_timeout_bound_the_silence_of_an_agent() {
         let fake = hanging();
         let report = scanned(&fake, scan).await;
         let failure = report.failure.expect("a failure");
-        assert_eq!(failure.kind, kind);
+        assert_eq!(failure.kind, kind, "{failure:?}");
         assert!(failure.message.raw().contains(words), "{failure:?}");
         assert!(
             remedy.is_none() || failure.remedy == remedy,
@@ -76,7 +78,9 @@ async fn an_agent_that_is_no_longer_waited_for_sees_the_end_of_its_input() {
         }
     });
     let fake = fake().answers(agent);
-    let scan = template().idle_timeout(Duration::from_secs(20));
+    let scan = template()
+        .host(Inline)
+        .idle_timeout(Duration::from_secs(20));
     let report = scanned(&fake, scan).await;
     assert!(report.failure.is_some());
     assert!(ended.load(Ordering::Relaxed), "its input is still open");

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
 use tokio::{sync::Mutex, task::JoinHandle};
-use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message};
+use tokio_tungstenite::tungstenite::{
+    Bytes, Error as WsError, Message, error::ProtocolError,
+};
 
 /// Time between two pings. Load balancers close a connection on which nothing was sent for 20 s and more.
 const PING: Duration = Duration::from_secs(10);
@@ -45,6 +47,10 @@ impl Socket {
         loop {
             match self.incoming.next().await {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                // Whoever cuts a connection says nothing.
+                Some(Err(WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
+                    return None;
+                }
                 other => return other,
             }
         }
