@@ -205,11 +205,14 @@ impl Ready {
     ) -> Result<Value, FileError> {
         let files = cel::common::types::CelList::from(vec![file]);
         let files: Box<dyn Val> = Box::new(files);
-        self.context.add_variable_as_val(Section::Files.name(), files);
+        self.context
+            .add_variable_as_val(Section::Files.name(), files);
         self.evaluate(expression).map_err(|message| {
             let before = expression.pass.as_ref().map(|pass| &pass.stages);
             let before = before.into_iter().flatten();
-            let stage = before.take_while(|stage| self.resolve(stage).is_ok()).count();
+            let stage = before
+                .take_while(|stage| self.resolve(stage).is_ok())
+                .count();
             FileError { stage, message }
         })
     }

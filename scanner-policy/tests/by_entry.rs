@@ -8,16 +8,36 @@ use scanner_core::{
     engine::Evaluation,
     finding::{CheckStatus, Findings},
     inventory::{
-        Attribute, Collected, Coverage, FileEntry, FileKind, Gap, GapKind, Inventory, sink::FilesEnd,
+        Attribute, Collected, Coverage, FileEntry, FileKind, Gap, GapKind, Inventory,
+        sink::FilesEnd,
     },
 };
 use scanner_policy::Profile;
 
 /// Paths that shipped checks look at, and others.
 const PATHS: [&str; 22] = [
-    "/usr/bin/su", "/etc/passwd", "/etc/shadow", "/etc/group", "/etc", "/usr/bin", "/root", "/tmp/.hidden", "/tmp/run",
-    "/root/.ssh/authorized_keys", "/root/.bash_history", "/home/a", "/home/a/.ssh", "/srv/id_rsa", "/srv/tls.key",
-    "/var/run/docker.sock", "/etc/ld.so.preload", "/etc/sudoers.d/x", "/core", "/core.12", "/srv/app/.git", "/dev/sda",
+    "/usr/bin/su",
+    "/etc/passwd",
+    "/etc/shadow",
+    "/etc/group",
+    "/etc",
+    "/usr/bin",
+    "/root",
+    "/tmp/.hidden",
+    "/tmp/run",
+    "/root/.ssh/authorized_keys",
+    "/root/.bash_history",
+    "/home/a",
+    "/home/a/.ssh",
+    "/srv/id_rsa",
+    "/srv/tls.key",
+    "/var/run/docker.sock",
+    "/etc/ld.so.preload",
+    "/etc/sudoers.d/x",
+    "/core",
+    "/core.12",
+    "/srv/app/.git",
+    "/dev/sda",
 ];
 
 static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
@@ -40,20 +60,30 @@ fn file() -> impl Strategy<Value = FileEntry> {
     let mode = select(vec![0o644, 0o777, 0o4755, 0o1777, 0o600, 0o2755, 0o666]);
     let capabilities = select(vec![vec![], vec!["CAP_SYS_ADMIN".to_owned()]]);
     let (exists, known) = (prop::bool::weighted(0.9), any::<bool>());
-    (select(&PATHS[..]), kind, mode, exists, known, capabilities, 0_i64..2, 0_i64..3).prop_map(
-        |(path, kind, mode, exists, capabilities_known, capabilities, uid, size)| FileEntry {
-            path: path.into(),
-            kind,
-            mode,
-            exists,
-            uid,
-            gid: uid,
-            size,
-            capabilities,
-            capabilities_known,
-            ..FileEntry::default()
-        },
+    (
+        select(&PATHS[..]),
+        kind,
+        mode,
+        exists,
+        known,
+        capabilities,
+        0_i64..2,
+        0_i64..3,
     )
+        .prop_map(
+            |(path, kind, mode, exists, capabilities_known, capabilities, uid, size)| FileEntry {
+                path: path.into(),
+                kind,
+                mode,
+                exists,
+                uid,
+                gid: uid,
+                size,
+                capabilities,
+                capabilities_known,
+                ..FileEntry::default()
+            },
+        )
 }
 
 fn inventory() -> impl Strategy<Value = Inventory> {
@@ -61,14 +91,22 @@ fn inventory() -> impl Strategy<Value = Inventory> {
     let coverage = select(vec![
         Coverage::Complete,
         Coverage::Complete,
-        Coverage::Partial { gaps: gap().at("/root").into() },
-        Coverage::Partial { gaps: gap().of_attribute(Attribute::Capabilities).into() },
-        Coverage::Unavailable { reason: "none".into() },
+        Coverage::Partial {
+            gaps: gap().at("/root").into(),
+        },
+        Coverage::Partial {
+            gaps: gap().of_attribute(Attribute::Capabilities).into(),
+        },
+        Coverage::Unavailable {
+            reason: "none".into(),
+        },
     ]);
-    (vec(file(), 0..60), coverage, any::<bool>()).prop_map(|(data, coverage, files_listed)| Inventory {
-        files: coverage.with(data),
-        files_listed,
-        ..Inventory::default()
+    (vec(file(), 0..60), coverage, any::<bool>()).prop_map(|(data, coverage, files_listed)| {
+        Inventory {
+            files: coverage.with(data),
+            files_listed,
+            ..Inventory::default()
+        }
     })
 }
 
@@ -76,7 +114,8 @@ fn by_entry(profile: &Profile, inventory: &Inventory, today: &Evaluation) -> Fin
     let mut sections = inventory.clone();
     let files = std::mem::take(&mut sections.files);
     let evaluator = profile.by_entry(today);
-    let mut evaluator = evaluator.unwrap_or_else(|| unreachable!("a profile takes files one by one"));
+    let mut evaluator =
+        evaluator.unwrap_or_else(|| unreachable!("a profile takes files one by one"));
     evaluator.sections(&sections);
     for file in files.data().into_iter().flatten() {
         evaluator.file(file);
@@ -111,16 +150,29 @@ fn a_large_target_stays_far_below_the_budget() {
         ..FileEntry::default()
     });
     let inventory = Inventory {
-        files: Collected::Complete { data: files.collect() },
+        files: Collected::Complete {
+            data: files.collect(),
+        },
         ..Inventory::default()
     };
     let today = Evaluation::on(jiff::civil::date(2026, 1, 31));
     for profile in PROFILES.iter() {
-        for findings in [profile.evaluate(&inventory, &today), by_entry(profile, &inventory, &today)] {
+        for findings in [
+            profile.evaluate(&inventory, &today),
+            by_entry(profile, &inventory, &today),
+        ] {
             for result in findings.results {
-                assert!(!result.message.contains("was stopped"), "{}: {}", result.id, result.message);
+                assert!(
+                    !result.message.contains("was stopped"),
+                    "{}: {}",
+                    result.id,
+                    result.message
+                );
                 if result.id == "setuid-files" {
-                    assert_eq!((result.status, result.evidence_total), (CheckStatus::Fail, 20_000));
+                    assert_eq!(
+                        (result.status, result.evidence_total),
+                        (CheckStatus::Fail, 20_000)
+                    );
                     assert_eq!(result.evidence.len(), 20);
                 }
             }

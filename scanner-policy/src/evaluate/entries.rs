@@ -14,7 +14,7 @@ use super::{
     streamed::Streamed,
     values::{Values, variables},
 };
-use crate::{check::Check, inputs::Input, profile::Profile};
+use crate::{check::Check, expression::Budget, inputs::Input, profile::Profile};
 
 /// Files that are kept for all checks of a profile that need a list.
 pub(crate) const MAX_LISTED: usize = 100_000;
@@ -32,6 +32,7 @@ pub(crate) struct Entries {
     /// The files that checks with a list select.
     listed: Vec<FileEntry>,
     max_listed: usize,
+    budget: Budget,
 }
 
 enum State {
@@ -54,13 +55,21 @@ impl Entries {
             seen: Seen::default(),
             listed: Vec::new(),
             max_listed: MAX_LISTED,
+            budget: Budget::BY_FILE,
         }
     }
 
     /// The same with another limit for lists.
     #[cfg(test)]
-    pub(super) fn keeping(mut self, max_listed: usize) -> Self {
+    pub(super) const fn keeping(mut self, max_listed: usize) -> Self {
         self.max_listed = max_listed;
+        self
+    }
+
+    /// The same with another budget for each check.
+    #[cfg(test)]
+    pub(super) const fn costing(mut self, budget: Budget) -> Self {
+        self.budget = budget;
         self
     }
 
@@ -77,7 +86,8 @@ impl Entries {
             return done(evaluate(check, &unset, &self.inventory, values));
         }
         let variables = variables(check, &self.inventory, values);
-        Streamed::new(check, &variables).map_or(State::Listed { cut: false }, |streamed| {
+        let streamed = Streamed::new(check, &variables, self.budget);
+        streamed.map_or(State::Listed { cut: false }, |streamed| {
             State::Streamed(Box::new(streamed))
         })
     }
@@ -128,8 +138,15 @@ impl EntryEvaluator for Entries {
         let values = values.unwrap_or_else(|| self.start());
         let mut inventory = std::mem::take(&mut self.inventory);
         inventory.files_listed = files.listed;
-        inventory.files = files.coverage.clone().with(std::mem::take(&mut self.listed));
-        let checks = self.profile.checks.iter().zip(std::mem::take(&mut self.checks));
+        inventory.files = files
+            .coverage
+            .clone()
+            .with(std::mem::take(&mut self.listed));
+        let checks = self
+            .profile
+            .checks
+            .iter()
+            .zip(std::mem::take(&mut self.checks));
         let results = checks.map(|(check, state)| match state {
             State::Done(result) => *result,
             State::Streamed(streamed) => streamed.end(check, &inventory, files),

@@ -60,9 +60,9 @@ impl Part {
     /// Takes one file; says whether a second time would count again.
     fn file(&mut self, expression: &Expression, entry: &mut Entry<'_>, hidden: Hidden) -> bool {
         match self {
-            Self::Folding(folding) if !folding.is_done() => {
-                entry.value(hidden).is_some_and(|file| folding.file(expression, file))
-            }
+            Self::Folding(folding) if !folding.is_done() => entry
+                .value(hidden)
+                .is_some_and(|file| folding.file(expression, file)),
             Self::Folding(_) | Self::Known(_) => false,
         }
     }
@@ -99,8 +99,8 @@ impl Part {
 
 impl Streamed {
     /// `None` where the check needs its files as a list. `variables` are all that it sees but the files.
-    pub(super) fn new(check: &Check, variables: &[(&str, Value)]) -> Option<Self> {
-        let meter = Arc::new(Meter::new(Budget::BY_FILE));
+    pub(super) fn new(check: &Check, variables: &[(&str, Value)], budget: Budget) -> Option<Self> {
+        let meter = Arc::new(Meter::new(budget));
         let condition = check.applies_when.as_ref();
         let condition = match condition {
             Some(condition) => Some(Part::new(condition, variables, &meter)?),

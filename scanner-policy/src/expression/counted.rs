@@ -80,7 +80,8 @@ impl<'a> Counter<'a> {
         let depth = self.scope.len();
         let plain = self.plain(&c.iter_range);
         self.scope.push((c.iter_var.clone(), plain));
-        self.scope.extend(c.iter_var2.iter().map(|name| (name.clone(), false)));
+        self.scope
+            .extend(c.iter_var2.iter().map(|name| (name.clone(), false)));
         self.scope.push((c.accu_var.clone(), false));
         let step = call(STEP, vec![number(own_size(c))]);
         let ended = |then, otherwise| call(operators::CONDITIONAL, vec![step, then, otherwise]);
@@ -207,7 +208,9 @@ impl<'a> Counter<'a> {
             Expr::Call(call) => match call.func_name.as_str() {
                 operators::ADD => call.args.iter().all(|arg| self.is_cheap(arg)),
                 operators::CONDITIONAL => call.args.iter().skip(1).all(|arg| self.is_cheap(arg)),
-                "max" | "min" | "dyn" | "type" | "duplicates" | "string" | operators::INDEX => false,
+                "max" | "min" | "dyn" | "type" | "duplicates" | "string" | operators::INDEX => {
+                    false
+                }
                 // The others make numbers, true or false, and short texts.
                 _ => true,
             },
@@ -227,9 +230,7 @@ impl<'a> Counter<'a> {
             }
             Expr::Select(select) => !select.test && self.plain(&select.operand),
             Expr::Comprehension(c) => {
-                let keeps = |items: &[IdedExpr]| {
-                    matches!(items, [IdedExpr { expr: Expr::Ident(name), .. }] if *name == c.iter_var)
-                };
+                let keeps = |items: &[IdedExpr]| matches!(items, [IdedExpr { expr: Expr::Ident(name), .. }] if *name == c.iter_var);
                 matches!(Shape::of(c), Shape::List { items, .. } if keeps(items))
                     && self.plain(&c.iter_range)
             }

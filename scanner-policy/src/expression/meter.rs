@@ -174,7 +174,13 @@ mod tests {
     #[test]
     fn a_value_costs_what_is_in_it() {
         let text = Value::String("x".repeat(640).into());
-        assert_eq!(cost(Value::Int(1)), Cost { steps: 1, bytes: VALUE });
+        assert_eq!(
+            cost(Value::Int(1)),
+            Cost {
+                steps: 1,
+                bytes: VALUE
+            }
+        );
         let one = Cost {
             steps: 11,
             bytes: VALUE + 640,
@@ -188,13 +194,23 @@ mod tests {
 
     #[test]
     fn a_budget_ends_and_stays_ended() {
-        let meter = Meter::new(Budget { steps: 2, bytes: 100 });
+        let meter = Meter::new(Budget {
+            steps: 2,
+            bytes: 100,
+        });
         assert!(meter.spend(Cost::steps(2)).is_ok());
         assert!(meter.spend(Cost::steps(1)).is_err());
         assert!(meter.within().unwrap_err().contains("after 2 steps"));
         meter.next_file(5);
         assert!(meter.within().is_ok());
-        assert!(meter.spend(Cost { steps: 0, bytes: 101 }).is_err());
+        assert!(
+            meter
+                .spend(Cost {
+                    steps: 0,
+                    bytes: 101
+                })
+                .is_err()
+        );
         assert!(meter.within().unwrap_err().contains("MiB"));
         meter.next_file(0);
         assert!(meter.within().is_ok());

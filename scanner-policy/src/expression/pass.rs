@@ -95,11 +95,13 @@ fn stages(expr: &IdedExpr) -> Option<Vec<&IdedExpr>> {
 
 fn sized(expr: &IdedExpr) -> Option<Vec<&IdedExpr>> {
     match &expr.expr {
-        Expr::Call(call) if call.func_name == "size" => match (&call.target, call.args.as_slice()) {
-            (Some(list), []) => stages(list),
-            (None, [list]) => stages(list),
-            _ => None,
-        },
+        Expr::Call(call) if call.func_name == "size" => {
+            match (&call.target, call.args.as_slice()) {
+                (Some(list), []) => stages(list),
+                (None, [list]) => stages(list),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }

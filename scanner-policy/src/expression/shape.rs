@@ -27,13 +27,19 @@ impl<'a> Shape<'a> {
             (operators::LOGICAL_AND, [first, _]) if accu(first) && accu(&c.result) => Self::All,
             (operators::LOGICAL_OR, [first, _]) if accu(first) && accu(&c.result) => Self::Exists,
             _ => {
-                let empty = matches!(&c.accu_init.expr, Expr::List(list) if list.elements.is_empty());
+                let empty =
+                    matches!(&c.accu_init.expr, Expr::List(list) if list.elements.is_empty());
                 let always = matches!(c.loop_cond.expr, Expr::Literal(_));
                 let appended = |expr: &'a IdedExpr| match &expr.expr {
-                    Expr::Call(add) if add.func_name == operators::ADD => match add.args.as_slice() {
-                        [first, IdedExpr { expr: Expr::List(list), .. }] if accu(first) => {
-                            Some(list.elements.as_slice())
-                        }
+                    Expr::Call(add) if add.func_name == operators::ADD => match add.args.as_slice()
+                    {
+                        [
+                            first,
+                            IdedExpr {
+                                expr: Expr::List(list),
+                                ..
+                            },
+                        ] if accu(first) => Some(list.elements.as_slice()),
                         _ => None,
                     },
                     _ => None,
@@ -91,7 +97,12 @@ pub(super) fn children(expr: &IdedExpr) -> Vec<&IdedExpr> {
             &c.loop_step,
             &c.result,
         ],
-        Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).collect(),
+        Expr::Call(call) => call
+            .target
+            .as_deref()
+            .into_iter()
+            .chain(&call.args)
+            .collect(),
         Expr::Map(map) => {
             let entries = map.entries.iter();
             let both = entries.flat_map(|entry| match &entry.expr {

@@ -3,10 +3,7 @@
 mod asked;
 mod check;
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use scanner_core::finding::EngineRef;
 use sha2::{Digest as _, Sha256};

@@ -13,7 +13,10 @@ use crate::{
 };
 
 impl Loader<'_> {
-    pub(super) fn set_from_outside(&mut self, at: &Place) -> Result<BTreeMap<String, String>, ProfileError> {
+    pub(super) fn set_from_outside(
+        &mut self,
+        at: &Place,
+    ) -> Result<BTreeMap<String, String>, ProfileError> {
         for (name, word) in &self.options.inputs {
             let known: Vec<&str> = self.inputs.keys().map(String::as_str).collect();
             let known = known.join(", ");
@@ -71,4 +74,3 @@ impl Loader<'_> {
         }
     }
 }
-

@@ -87,7 +87,8 @@ impl Loader<'_> {
                 check.id,
                 evaluate::MAX_LISTED
             );
-            self.warnings.push(ProfileWarning(at.error(&place, message)));
+            self.warnings
+                .push(ProfileWarning(at.error(&place, message)));
         }
         Ok(check)
     }
