@@ -14,6 +14,7 @@ mod values;
 
 use std::sync::Arc;
 
+use cel::Value;
 use scanner_core::{
     escape::visible,
     finding::CheckResult,
@@ -53,8 +54,20 @@ pub(crate) fn evaluate(
         other => inventory.section_coverage(other),
     };
     judge(check, coverage, || {
-        let meter = Arc::new(Meter::new(Budget::CHECK));
-        outcome(check, &variables(check, inventory, values), &meter)
+        let variables = variables(check, inventory, values);
+        let meter = Arc::new(Meter::new(Budget::CHECK.with_list(listed(&variables))));
+        outcome(check, &variables, &meter)
+    })
+}
+
+/// How many files a check has as a list.
+fn listed(variables: &[(&str, Value)]) -> usize {
+    let files = variables
+        .iter()
+        .find(|(name, _)| *name == Section::Files.name());
+    files.map_or(0, |(_, files)| match files {
+        Value::List(files) => files.len(),
+        _ => 0,
     })
 }
 

@@ -124,7 +124,7 @@ fn by_entry(profile: &Profile, inventory: &Inventory, today: &Evaluation) -> Fin
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(60))]
     #[test]
     fn every_shipped_check_says_the_same_file_by_file(inventory in inventory()) {
         let today = Evaluation::on(jiff::civil::date(2026, 1, 31));

@@ -1,6 +1,6 @@
 //! Tests that a check says the same of files one by one as of their list.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use scanner_core::{
@@ -13,8 +13,12 @@ use scanner_core::{
     },
 };
 
-use super::Entries;
-use crate::{Profile, expression::Budget};
+use super::{Entries, Values, listed, outcome::outcome, variables};
+use crate::{
+    Profile,
+    expression::{Budget, Meter},
+    inputs::Input,
+};
 
 fn today() -> Evaluation {
     Evaluation::on(jiff::civil::date(2026, 1, 31))
@@ -141,7 +145,7 @@ fn inventory() -> impl Strategy<Value = Inventory> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
     #[test]
     fn files_one_by_one_say_what_their_list_says(inventory in inventory()) {
         static PROFILE: LazyLock<Profile> = LazyLock::new(|| profile(&EXPRESSIONS));
@@ -244,4 +248,57 @@ fn what_was_never_given_is_an_error() {
     let findings = evaluator.finish(&FilesEnd::new(Coverage::NotRequested, false));
     assert_eq!(findings, profile.evaluate(&Inventory::default(), &today()));
     assert_eq!(findings.results[0].status, CheckStatus::Error);
+}
+
+#[test]
+fn shipped_checks_take_less_than_a_tenth_of_their_budget() {
+    let (files, times) = (2_000_i64, 100);
+    let mut inventory = many(0);
+    let file = |n| FileEntry {
+        path: format!("/usr/lib/a/rather/long/path/to/some/directory/file-{n}.key").into(),
+        exists: true,
+        kind: FileKind::File,
+        mode: 0o6777,
+        uid: 1,
+        capabilities: vec!["CAP_SYS_ADMIN".into(), "CAP_NET_RAW".into()],
+        ..FileEntry::default()
+    };
+    inventory.files = Collected::Complete {
+        data: (0..files).map(file).collect(),
+    };
+    let user = |uid| User {
+        name: format!("somebody-{uid}"),
+        uid,
+        home: "/home/somebody".into(),
+        ..User::default()
+    };
+    inventory.users = Collected::Complete {
+        data: (0..2_000).map(user).collect(),
+    };
+    for name in Profile::SHIPPED {
+        let profile = Profile::shipped(name).unwrap();
+        let values = Values::new(&inventory, &profile.inputs, &Input::day(today().today));
+        for check in profile.checks.iter() {
+            let variables = variables(check, &inventory, &values);
+            let listed = listed(&variables);
+            let meter = Arc::new(Meter::new(Budget::CHECK));
+            // A check of a section that is missing ends early.
+            let _ = outcome(check, &variables, &meter);
+            let many = if listed > 0 { times } else { 1 };
+            let budget = Budget::CHECK.with_list(listed * usize::try_from(many).unwrap());
+            assert!(
+                meter.steps() * many < budget.steps / 10,
+                "{}: {} steps",
+                check.id,
+                meter.steps()
+            );
+            assert!(
+                meter.bytes() * many < budget.bytes / 2,
+                "{}: {} bytes",
+                check.id,
+                meter.bytes()
+            );
+            assert!(listed == 0 || meter.steps() > 10_000, "{}", check.id);
+        }
+    }
 }

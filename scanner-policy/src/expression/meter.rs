@@ -43,6 +43,19 @@ impl Budget {
     };
     /// Steps that each file adds to [`Budget::BY_FILE`].
     pub(crate) const PER_FILE: u64 = 2_000;
+    /// Bytes that each file of a list adds to [`Budget::CHECK`]: an expression may copy a list twice.
+    const PER_LISTED: u64 = 4 << 10;
+
+    /// The same for a check that has a list of so many files.
+    pub(crate) fn with_list(self, files: usize) -> Self {
+        let more = u64::try_from(files)
+            .unwrap_or(u64::MAX)
+            .saturating_mul(Self::PER_LISTED);
+        Self {
+            bytes: self.bytes.saturating_add(more),
+            ..self
+        }
+    }
 }
 
 /// Counts what one check costs, over all of its evaluations.
@@ -93,6 +106,12 @@ impl Meter {
     /// The steps so far.
     pub(crate) fn steps(&self) -> u64 {
         self.steps.load(Relaxed)
+    }
+
+    /// The bytes so far.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
     }
 
     /// Whether the budget was enough so far; an error of a part may be hidden by `||`, and this is not.
