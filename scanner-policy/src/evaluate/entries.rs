@@ -75,7 +75,7 @@ impl Entries {
 
     fn state(&self, check: &Check, values: &Values) -> State {
         let done = |result| State::Done(Box::new(result));
-        if let Some(result) = self.profile.absent(check, &self.context) {
+        if let Some(result) = Profile::absent(check, &self.context) {
             return done(result);
         }
         let unset = self.profile.unset(check);

@@ -97,12 +97,17 @@ impl Folding {
         if let Some((_, message)) = self.first {
             return Err(message);
         }
-        match (self.fold, self.no_item, self.open) {
-            (Fold::Lists, Some(message), _) => Err(message),
-            (Fold::Lists, None, _) => Ok(Folded::Evidence(self.evidence)),
-            (Fold::Decides { by, .. }, ..) if self.decided => Ok(Folded::Bool(by)),
-            (Fold::Decides { .. }, _, Some(message)) => Err(message),
-            (Fold::Decides { by, .. }, _, None) => Ok(Folded::Bool(!by)),
+        let error = match self.fold {
+            Fold::Lists => self.no_item,
+            Fold::Decides { .. } if self.decided => None,
+            Fold::Decides { .. } => self.open,
+        };
+        if let Some(message) = error {
+            return Err(message);
         }
+        Ok(match self.fold {
+            Fold::Lists => Folded::Evidence(self.evidence),
+            Fold::Decides { by, .. } => Folded::Bool(self.decided == by),
+        })
     }
 }

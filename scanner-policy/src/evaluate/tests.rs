@@ -1,6 +1,9 @@
 //! Tests that a check says the same of files one by one as of their list.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    fmt::Write as _,
+    sync::{Arc, LazyLock},
+};
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use scanner_core::{
@@ -49,10 +52,11 @@ fn profile(expressions: &[&str]) -> Profile {
             "{paths: [/a/x, /b]}",
         ][n % 3];
         let scope = ["full", "reachable"][n % 2];
-        text.push_str(&format!(
+        let _ = writeln!(
+            text,
             "  - id: c{n}\n    title: t\n    severity: low\n    rationale: r\n    fix: f\n    files: [{files}]\n    \
-             scope: {scope}\n{expression}\n"
-        ));
+             scope: {scope}\n{expression}"
+        );
     }
     Profile::parse(&text, "t.yaml").unwrap_or_else(|e| panic!("{e}"))
 }
@@ -125,11 +129,11 @@ fn inventory() -> impl Strategy<Value = Inventory> {
         },
         Coverage::NotRequested,
     ]);
-    let users = select(vec![0_usize, 1, 3]);
+    let users = select(vec![0_i64, 1, 3]);
     (vec(file(), 0..40), coverage, any::<bool>(), users).prop_map(
         |(data, coverage, listed, users)| {
             let users = (0..users).map(|uid| User {
-                uid: uid as i64,
+                uid,
                 ..User::default()
             });
             Inventory {

@@ -29,7 +29,7 @@ impl ScanEngine for Profile {
         let today = Input::day(context.today);
         let values = Values::new(inventory, &self.inputs, &today);
         let results = self.checks.iter().map(|check| {
-            let absent = self.absent(check, context);
+            let absent = Self::absent(check, context);
             absent.unwrap_or_else(|| evaluate(check, &self.unset(check), inventory, &values))
         });
         self.findings(results.collect(), context)
@@ -53,7 +53,7 @@ impl Profile {
     }
 
     /// The result of a check that reads a section which the target does not have.
-    pub(crate) fn absent(&self, check: &Check, context: &Evaluation) -> Option<CheckResult> {
+    pub(crate) fn absent(check: &Check, context: &Evaluation) -> Option<CheckResult> {
         let absent = context.absent.iter();
         let absent: Vec<&str> = absent
             .filter(|section| check.sections.contains(section))
