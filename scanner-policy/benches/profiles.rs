@@ -1,11 +1,13 @@
 //! Time and memory to compile each shipped profile, and to evaluate it on a large container: 10,000 files,
-//! 5,000 packages, 500 processes.
+//! 5,000 packages, 500 processes; and 100,000 files as a list and one by one.
 
 use divan::{AllocProfiler, Bencher, counter::ItemsCount};
 use scanner_core::{
     ScanEngine as _,
     engine::Evaluation,
-    inventory::{Collected, FileEntry, Inventory, Package, Process, User},
+    inventory::{
+        Collected, Coverage, FileEntry, Inventory, Package, Process, User, sink::FilesEnd,
+    },
 };
 use scanner_policy::Profile;
 
@@ -21,9 +23,11 @@ fn compile(name: &str) -> Profile {
 }
 
 const FILES: i64 = 10_000;
+/// Files for a comparison of both ways to evaluate.
+const MANY: i64 = 100_000;
 
 /// Files of every kind that checks select, most of them harmless.
-fn large() -> Inventory {
+fn large(files: i64) -> Inventory {
     let places = [
         "/usr/bin",
         "/etc",
@@ -32,7 +36,7 @@ fn large() -> Inventory {
         "/usr/lib/x86_64-linux-gnu",
         "/app",
     ];
-    let files = (0_i64..FILES)
+    let files = (0..files)
         .zip(places.iter().cycle())
         .map(|(n, place)| FileEntry {
             path: format!("{place}/file-{n}").into(),
@@ -85,11 +89,38 @@ fn compiled(bencher: Bencher<'_, '_>, name: &str) {
 
 #[divan::bench(args = Profile::SHIPPED)]
 fn evaluated(bencher: Bencher<'_, '_>, name: &str) {
-    let (profile, inventory) = (compile(name), large());
+    let (profile, inventory) = (compile(name), large(FILES));
     let today = Evaluation::on(jiff::civil::date(2026, 1, 31));
     let found = profile.evaluate(&inventory, &today);
     assert!(!found.results.is_empty(), "{name} finds nothing");
     bencher
         .counter(ItemsCount::new(FILES.unsigned_abs()))
         .bench(|| profile.evaluate(&inventory, &today));
+}
+
+#[divan::bench(args = ["container-baseline", "cis-docker"], sample_count = 5, sample_size = 1)]
+fn many_files_as_a_list(bencher: Bencher<'_, '_>, name: &str) {
+    let (profile, inventory) = (compile(name), large(MANY));
+    let today = Evaluation::on(jiff::civil::date(2026, 1, 31));
+    bencher
+        .counter(ItemsCount::new(MANY.unsigned_abs()))
+        .bench(|| profile.evaluate(&inventory, &today));
+}
+
+#[divan::bench(args = ["container-baseline", "cis-docker"], sample_count = 5, sample_size = 1)]
+fn many_files_one_by_one(bencher: Bencher<'_, '_>, name: &str) {
+    let (profile, mut sections) = (compile(name), large(MANY));
+    let today = Evaluation::on(jiff::civil::date(2026, 1, 31));
+    let files = std::mem::take(&mut sections.files);
+    let end = FilesEnd::new(Coverage::Complete, true);
+    bencher
+        .counter(ItemsCount::new(MANY.unsigned_abs()))
+        .bench(|| {
+            let mut evaluator = profile.by_entry(&today).unwrap_or_else(|| unreachable!());
+            evaluator.sections(&sections);
+            for file in files.data().into_iter().flatten() {
+                evaluator.file(file);
+            }
+            evaluator.finish(&end)
+        });
 }

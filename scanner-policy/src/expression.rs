@@ -1,18 +1,31 @@
 //! One CEL expression over the sections of an inventory (see cel.dev for the language).
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    ops::Range,
-    sync::Arc,
-};
+mod bounds;
+mod counted;
+mod functions;
+mod meter;
+mod pass;
+mod shape;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use cel::{
-    Context, ExecutionError, Program, Value,
+    Context, Program, Value,
     common::ast::{Expr, IdedExpr, LiteralValue},
+    common::value::Val,
 };
 use scanner_core::{escape::visible, inventory::Section};
 
 use crate::types::{Checker, Type, TypeError};
+
+use counted::Counter;
+use shape::children;
+
+pub(crate) use functions::Patterns;
+pub(crate) use meter::{Budget, Meter};
+pub(crate) use pass::Fold;
 
 /// The variable that holds a profile's inputs.
 pub(crate) const INPUTS: &str = "inputs";
@@ -20,10 +33,30 @@ pub(crate) const INPUTS: &str = "inputs";
 /// A compiled expression and what it reads.
 #[derive(Debug)]
 pub(crate) struct Expression {
-    program: Program,
+    /// What is evaluated, which counts what it costs.
+    counted: IdedExpr,
     pub(crate) source: String,
+    /// How many parts it was parsed to.
+    pub(crate) parts: usize,
     sections: BTreeSet<Section>,
     inputs: BTreeSet<String>,
+    pass: Option<Pass>,
+    patterns: Arc<Patterns>,
+}
+
+/// One pass over `files`, by which an expression is evaluated file by file.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    pub(crate) fold: Fold,
+    /// The lists before the value, the innermost first.
+    stages: Vec<IdedExpr>,
+}
+
+impl Pass {
+    /// How many lists come before the value.
+    pub(crate) fn stages(&self) -> usize {
+        self.stages.len()
+    }
 }
 
 impl Expression {
@@ -33,8 +66,15 @@ impl Expression {
         source: &str,
         types: Vec<(String, Type)>,
         wanted: &Type,
+        patterns: &Arc<Patterns>,
     ) -> Result<Self, TypeError> {
+        bounds::source(source)?;
         let program = Program::compile(source).map_err(|errors| syntax(source, &errors))?;
+        let whole = 0..source.chars().count();
+        let parts = bounds::parsed(program.expression()).map_err(|message| TypeError {
+            range: whole.clone(),
+            message,
+        })?;
         let mut sections = BTreeSet::new();
         for name in program.references().variables() {
             // Variables of macros are written as calls bind them; only known names are sections.
@@ -42,8 +82,8 @@ impl Expression {
                 sections.insert(section);
             }
         }
-        let whole = 0..source.chars().count();
-        let found = Checker::new(program.source_info(), types).infer(program.expression())?;
+        let mut checker = Checker::new(program.source_info(), types);
+        let found = checker.infer(program.expression())?;
         if sections.is_empty() {
             let names: Vec<&str> = Section::ALL.iter().map(|s| s.name()).collect();
             return Err(TypeError {
@@ -80,11 +120,21 @@ impl Expression {
             range: place(&program, id),
             message,
         })?;
+        let types = checker.into_types();
+        let rewrite = |expr: &IdedExpr| Counter::new(&types).rewrite(expr);
+        let counted = rewrite(program.expression());
+        let pass = pass::find(program.expression()).map(|found| Pass {
+            fold: found.fold,
+            stages: found.stages.into_iter().map(rewrite).collect(),
+        });
         Ok(Self {
+            counted,
             source: source.to_owned(),
-            program,
+            parts,
             sections,
             inputs,
+            pass,
+            patterns: Arc::clone(patterns),
         })
     }
 
@@ -97,46 +147,82 @@ impl Expression {
         &self.inputs
     }
 
+    /// How it goes through `files` once; `None` when it does not read them, or reads them in another way.
+    pub(crate) const fn pass(&self) -> Option<&Pass> {
+        self.pass.as_ref()
+    }
+
     /// Evaluates it with `variables`, which hold at least [`Expression::sections`] and the inputs.
-    pub(crate) fn evaluate(&self, variables: &[(&str, Value)]) -> Result<Value, String> {
-        let mut context = Context::default();
+    pub(crate) fn evaluate(
+        &self,
+        variables: &[(&str, Value)],
+        meter: &Arc<Meter>,
+    ) -> Result<Value, String> {
+        self.ready(variables, meter)?.evaluate(self)
+    }
+
+    /// Makes ready for many evaluations with the same `variables`.
+    pub(crate) fn ready(
+        &self,
+        variables: &[(&str, Value)],
+        meter: &Arc<Meter>,
+    ) -> Result<Ready, String> {
+        let context = functions::context(meter, &self.patterns);
+        let mut context = context.map_err(|e| e.to_string())?;
         for (name, value) in variables {
             context.add_variable_from_value(*name, value.clone());
         }
-        let added = context
-            .add_function("mode_has", |mode: i64, bits: Arc<String>| {
-                bits_of(&bits).map(|bits| mode & bits != 0)
-            })
-            .and_then(|()| context.add_function("octal", |mode: i64| format!("{mode:04o}")))
-            .and_then(|()| context.add_function("duplicates", duplicates));
-        added.map_err(|e| e.to_string())?;
-        self.program
-            .execute(&context)
-            .map_err(|e| visible(&e.to_string(), 300))
+        Ok(Ready {
+            context,
+            meter: Arc::clone(meter),
+        })
     }
 }
 
-fn bits_of(bits: &str) -> Result<i64, ExecutionError> {
-    i64::from_str_radix(bits, 8)
-        .map_err(|_| ExecutionError::function_error("mode_has", "expected octal bits"))
+/// Variables and functions of an expression.
+pub(crate) struct Ready {
+    context: Context<'static, 'static>,
+    meter: Arc<Meter>,
 }
 
-/// Numbers and texts that are in the list more than once, each once, in time linear in the list.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the form that the interpreter calls"
-)]
-fn duplicates(items: Arc<Vec<Value>>) -> Value {
-    let (mut seen, mut reported) = (HashSet::new(), HashSet::new());
-    let twice = items.iter().filter(|item| {
-        let key = match item {
-            Value::Int(number) => (Some(*number), None),
-            Value::String(text) => (None, Some(Arc::clone(text))),
-            _ => return false,
-        };
-        !seen.insert(key.clone()) && reported.insert(key)
-    });
-    Value::List(twice.cloned().collect::<Vec<_>>().into())
+impl Ready {
+    pub(crate) fn evaluate(&self, expression: &Expression) -> Result<Value, String> {
+        self.resolve(&expression.counted)
+    }
+
+    fn resolve(&self, expr: &IdedExpr) -> Result<Value, String> {
+        let value = Value::resolve(expr, &self.context);
+        // The budget comes first: `||` may hide its error.
+        self.meter.within()?;
+        value.map_err(|e| visible(&e.to_string(), 300))
+    }
+
+    /// Evaluates a pass with one file alone.
+    pub(crate) fn of_file(
+        &mut self,
+        expression: &Expression,
+        file: Box<dyn Val>,
+    ) -> Result<Value, FileError> {
+        let files = cel::common::types::CelList::from(vec![file]);
+        let files: Box<dyn Val> = Box::new(files);
+        self.context
+            .add_variable_as_val(Section::Files.name(), files);
+        self.evaluate(expression).map_err(|message| {
+            let before = expression.pass.as_ref().map(|pass| &pass.stages);
+            let before = before.into_iter().flatten();
+            let stage = before
+                .take_while(|stage| self.resolve(stage).is_ok())
+                .count();
+            FileError { stage, message }
+        })
+    }
+}
+
+/// Why a pass has no value for a file.
+pub(crate) struct FileError {
+    /// How many lists before the value were made without an error.
+    pub(crate) stage: usize,
+    pub(crate) message: String,
 }
 
 /// A regular expression that cannot be compiled; one that is not a literal is not known before.
@@ -144,14 +230,8 @@ fn pattern_error(pattern: &IdedExpr) -> Option<String> {
     let Expr::Literal(LiteralValue::String(text)) = &pattern.expr else {
         return None;
     };
-    let mut context = Context::default();
-    context.add_variable_from_value("pattern", text.inner().to_owned());
-    let program = Program::compile("''.matches(pattern)").ok()?;
-    let error = program.execute(&context).err()?;
-    Some(format!(
-        "not a regular expression: {}",
-        visible(&error.to_string(), 200)
-    ))
+    let error = functions::compile(text.inner()).err()?;
+    Some(visible(&error, 200))
 }
 
 type Found = Result<(), (u64, String)>;
@@ -161,22 +241,7 @@ fn walk(expr: &IdedExpr, see: &mut dyn FnMut(&IdedExpr) -> Found) -> Found {
     let mut left = vec![expr];
     while let Some(expr) = left.pop() {
         see(expr)?;
-        match &expr.expr {
-            Expr::Select(select) => left.push(&select.operand),
-            Expr::List(list) => left.extend(&list.elements),
-            Expr::Comprehension(c) => left.extend([
-                &c.iter_range,
-                &c.accu_init,
-                &c.loop_cond,
-                &c.loop_step,
-                &c.result,
-            ]),
-            Expr::Call(call) => {
-                left.extend(call.target.as_deref());
-                left.extend(&call.args);
-            }
-            _ => {}
-        }
+        left.extend(children(expr));
     }
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! Made-up data on which a check is tried before any scan.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use cel::Value;
 use scanner_core::inventory::{
@@ -9,10 +12,16 @@ use scanner_core::inventory::{
 };
 
 use super::{
+    hidden::Hidden,
     outcome::outcome,
-    values::{Values, hide_contents, value},
+    values::{Values, value},
 };
-use crate::{check::Check, expression::INPUTS, inputs::Input, types::Type};
+use crate::{
+    check::Check,
+    expression::{Budget, INPUTS, Meter},
+    inputs::Input,
+    types::Type,
+};
 
 /// Made-up values of every variable, with one item in each list.
 pub(crate) struct Samples(Vec<(&'static str, Value)>);
@@ -127,9 +136,10 @@ pub(crate) fn try_out(
     let mut variables = samples.0.clone();
     for (name, sample) in &mut variables {
         if *name == Section::Files.name() {
-            hide_contents(check, sample);
+            Hidden::from(check).take_from(sample);
         }
     }
     variables.push((INPUTS, inputs));
-    outcome(check, &variables).map(drop)
+    let meter = Arc::new(Meter::new(Budget::TRIAL));
+    outcome(check, &variables, &meter).map(drop)
 }

@@ -6,6 +6,7 @@ use cel::Value;
 use scanner_core::inventory::{Collected, Inventory, Section};
 use serde::Serialize;
 
+use super::hidden::Hidden;
 use crate::{check::Check, expression::INPUTS, inputs::Input};
 
 /// Sections and inputs as CEL values, converted once for all checks.
@@ -69,7 +70,7 @@ pub(super) fn variables(
             inventory.files.data()?;
             let selected = inventory.matching(&check.files);
             let mut value = cel::to_value(selected).ok()?;
-            hide_contents(check, &mut value);
+            Hidden::from(check).take_from(&mut value);
             Some(value)
         }
         Section::Commands => {
@@ -82,25 +83,4 @@ pub(super) fn variables(
     let sections = check.sections.iter();
     let sections = sections.filter_map(|s| Some((s.name(), own(s)?)));
     sections.chain([(INPUTS, values.inputs.clone())]).collect()
-}
-
-/// Takes what only `digest: true` and `capabilities: true` collect away from a check that does not ask
-/// for it: reading it is an error then, not a comparison with nothing.
-pub(super) fn hide_contents(check: &Check, files: &mut Value) {
-    let Value::List(items) = files else { return };
-    let mut hidden = vec!["capabilities_known"];
-    if !check.files.iter().any(|s| s.digest) {
-        hidden.extend(["digest", "link"]);
-    }
-    if !check.files.iter().any(|s| s.capabilities) {
-        hidden.push("capabilities");
-    }
-    for item in std::sync::Arc::make_mut(items) {
-        if let Value::Map(fields) = item {
-            let fields = std::sync::Arc::make_mut(&mut fields.map);
-            for field in &hidden {
-                fields.remove(&cel::objects::Key::from(*field));
-            }
-        }
-    }
 }

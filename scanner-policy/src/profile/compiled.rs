@@ -25,7 +25,8 @@ impl Profile {
         self.checks.iter().map(|c| c.id.as_str())
     }
 
-    /// What has no effect: changes that change nothing, inputs that nothing reads.
+    /// What has no effect: changes that change nothing, inputs that nothing reads. Also checks that need their files as a
+    /// list, of which a scan keeps only so many.
     pub fn warnings(&self) -> &[ProfileWarning] {
         &self.warnings
     }

@@ -2,7 +2,7 @@
 
 use scanner_core::{
     ScanEngine,
-    engine::Evaluation,
+    engine::{EntryEvaluator, Evaluation},
     finding::{CheckResult, EngineRef, Findings},
     inventory::{Inventory, InventoryRequest},
 };
@@ -10,7 +10,7 @@ use scanner_core::{
 use super::compiled::Profile;
 use crate::{
     check::Check,
-    evaluate::{Values, evaluate},
+    evaluate::{Entries, Values, evaluate},
     expression::Expression,
     inputs::{Input, shown},
 };
@@ -28,11 +28,22 @@ impl ScanEngine for Profile {
     fn evaluate(&self, inventory: &Inventory, context: &Evaluation) -> Findings {
         let today = Input::day(context.today);
         let values = Values::new(inventory, &self.inputs, &today);
-        let results = self
-            .checks
-            .iter()
-            .map(|check| self.evaluate_check(check, inventory, &values, context))
-            .collect();
+        let results = self.checks.iter().map(|check| {
+            let absent = Self::absent(check, context);
+            absent.unwrap_or_else(|| evaluate(check, &self.unset(check), inventory, &values))
+        });
+        self.findings(results.collect(), context)
+    }
+
+    fn by_entry(&self, context: &Evaluation) -> Option<Box<dyn EntryEvaluator>> {
+        Some(Box::new(Entries::new(self.clone(), context.clone())))
+    }
+}
+
+impl Profile {
+    /// The findings of a scan, with the day of the scan where an input stands for it.
+    pub(crate) fn findings(&self, results: Vec<CheckResult>, context: &Evaluation) -> Findings {
+        let today = Input::day(context.today);
         let mut reference = self.reference.clone();
         for (name, input) in self.inputs.iter().filter(|(_, input)| input.today) {
             let day = shown(input.value.as_ref().unwrap_or(&today));
@@ -40,29 +51,25 @@ impl ScanEngine for Profile {
         }
         Findings::new(reference, results)
     }
-}
 
-impl Profile {
-    fn evaluate_check(
-        &self,
-        check: &Check,
-        inventory: &Inventory,
-        values: &Values,
-        context: &Evaluation,
-    ) -> CheckResult {
-        let absent: Vec<&str> = context
-            .absent
-            .iter()
+    /// The result of a check that reads a section which the target does not have.
+    pub(crate) fn absent(check: &Check, context: &Evaluation) -> Option<CheckResult> {
+        let absent = context.absent.iter();
+        let absent: Vec<&str> = absent
             .filter(|section| check.sections.contains(section))
             .map(|section| section.name())
             .collect();
-        if check.disabled.is_none() && !absent.is_empty() {
+        let none = check.disabled.is_some() || absent.is_empty();
+        (!none).then(|| {
             let why = format!("the target has no {}", absent.join(", "));
-            return check.result().not_applicable(why);
-        }
+            check.result().not_applicable(why)
+        })
+    }
+
+    /// Inputs that a check reads and that have no value.
+    pub(crate) fn unset<'a>(&self, check: &'a Check) -> Vec<&'a str> {
         let read = check.expressions().flat_map(Expression::inputs);
         let is_set = |name: &String| self.inputs.get(name).is_some_and(Input::is_set);
-        let unset: Vec<&str> = read.filter(|n| !is_set(n)).map(String::as_str).collect();
-        evaluate(check, &unset, inventory, values)
+        read.filter(|n| !is_set(n)).map(String::as_str).collect()
     }
 }

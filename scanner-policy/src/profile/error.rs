@@ -51,7 +51,7 @@ fn place(file: &str, line: u64, column: u64) -> String {
     }
 }
 
-/// Something of a profile that has no effect.
+/// Something of a profile that has no effect, or that will be an error in a scan of a large target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProfileWarning(pub ProfileError);

@@ -1,8 +1,9 @@
 //! Reads a profile with the ones that it extends, and applies what it changes in them.
 
+mod asked;
 mod check;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, sync::Arc};
 
 use scanner_core::finding::EngineRef;
 use sha2::{Digest as _, Sha256};
@@ -17,6 +18,7 @@ use super::{
 use crate::check::Check;
 use crate::{
     evaluate::Samples,
+    expression::Patterns,
     inputs::{Input, shown},
 };
 
@@ -26,6 +28,10 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_SOURCES: usize = 32;
 /// Checks of all of them.
 const MAX_CHECKS: usize = 2_000;
+/// Inputs of all of them.
+const MAX_INPUTS: usize = 1_000;
+/// Checks that may be wrong before no other is looked at.
+const MAX_WRONG: usize = 100;
 
 /// Finds the text of what is extended: its name there, and the file that says so.
 pub type Resolve<'a> = &'a dyn Fn(&str, &str) -> Result<Source, ResolveError>;
@@ -34,6 +40,9 @@ pub(super) struct Loader<'a> {
     pub(super) resolve: Resolve<'a>,
     pub(super) options: &'a Options,
     samples: Samples,
+    patterns: Arc<Patterns>,
+    /// Parts of all expressions so far.
+    parts: usize,
     inputs: BTreeMap<String, Input>,
     checks: Vec<Check>,
     warnings: Vec<ProfileWarning>,
@@ -50,6 +59,8 @@ impl<'a> Loader<'a> {
             resolve,
             options,
             samples: Samples::new(),
+            patterns: Arc::default(),
+            parts: 0,
             inputs: BTreeMap::new(),
             checks: Vec::new(),
             warnings: Vec::new(),
@@ -132,24 +143,37 @@ impl<'a> Loader<'a> {
         self.change(&at, &raw)?;
         let digest = Sha256::digest(source.text.as_bytes()).into();
         self.done.insert(source.file, digest);
+        if self.checks.len() + raw.checks.len() > MAX_CHECKS {
+            let message = format!(
+                "a profile has at most {MAX_CHECKS} checks, with those of the profiles that it extends"
+            );
+            return Err(at.error(&raw.name, message));
+        }
         for check in std::mem::take(&mut raw.checks) {
             if self.checks.iter().any(|c| c.id == check.id.value) {
                 let message = format!("there is another check with id {:?}", check.id.value);
                 return Err(at.error(&check.id, message));
-            }
-            if self.checks.len() >= MAX_CHECKS {
-                return Err(at.error(&check.id, format!("at most {MAX_CHECKS} checks")));
             }
             // One that is wrong keeps nobody from looking at the others.
             match self.check(&at, check) {
                 Ok(check) => self.checks.push(check),
                 Err(error) => self.errors.push(error),
             }
+            if self.errors.len() >= MAX_WRONG {
+                let message = format!("{MAX_WRONG} checks are wrong: no other was looked at");
+                return Err(at.error(&raw.name, message));
+            }
         }
         Ok(raw)
     }
 
     fn declare(&mut self, at: &Place, raw: &RawProfile) -> Result<(), ProfileError> {
+        if self.inputs.len() + raw.inputs.len() > MAX_INPUTS {
+            let message = format!(
+                "a profile has at most {MAX_INPUTS} inputs, with those of the profiles that it extends"
+            );
+            return Err(at.error(&raw.name, message));
+        }
         for (name, input) in &raw.inputs {
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
             if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(plain) {
@@ -239,64 +263,6 @@ impl<'a> Loader<'a> {
             self.warnings.extend(warnings);
         }
         Ok(())
-    }
-
-    fn set_from_outside(&mut self, at: &Place) -> Result<BTreeMap<String, String>, ProfileError> {
-        for (name, word) in &self.options.inputs {
-            let known: Vec<&str> = self.inputs.keys().map(String::as_str).collect();
-            let known = known.join(", ");
-            let Some(input) = self.inputs.get_mut(name) else {
-                let known = if known.is_empty() { "none" } else { &known };
-                let message = format!("there is no input {name:?}; this profile has: {known}");
-                return Err(at.asked(message));
-            };
-            let value = input.kind.of_word(word);
-            let value = value.map_err(|message| at.asked(format!("input {name}: {message}")))?;
-            input.value = Some(value);
-            input.today = false;
-        }
-        let shows = self.inputs.iter().filter_map(|(name, input)| {
-            let shows = input.value.as_ref().map(shown)?;
-            (shows != input.default).then(|| (name.clone(), shows))
-        });
-        Ok(shows.collect())
-    }
-
-    /// Keeps the checks that `--tag` and `--skip-tag` ask for; says what was asked.
-    fn select(&mut self, at: &Place) -> Result<Vec<String>, ProfileError> {
-        let Options {
-            tags, skip_tags, ..
-        } = self.options;
-        let known: BTreeSet<&String> = self.checks.iter().flat_map(|c| &c.tags).collect();
-        if let Some(unknown) = tags.iter().chain(skip_tags).find(|t| !known.contains(t)) {
-            let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
-            let message = format!(
-                "no check has tag {unknown:?}; known are: {}",
-                known.join(", ")
-            );
-            return Err(at.asked(message));
-        }
-        let before = self.checks.len();
-        let any = |check: &Check, of: &[String]| of.iter().any(|t| check.tags.contains(t));
-        self.checks
-            .retain(|c| (tags.is_empty() || any(c, tags)) && !any(c, skip_tags));
-        if self.checks.is_empty() {
-            return Err(at.asked("no check is left by the tags that are asked for".into()));
-        }
-        let mut selection: Vec<String> = tags.iter().map(|t| format!("tag {t}")).collect();
-        selection.extend(skip_tags.iter().map(|t| format!("without tag {t}")));
-        if !selection.is_empty() {
-            selection.push(format!("{} of {before} checks", self.checks.len()));
-        }
-        Ok(selection)
-    }
-
-    /// Inputs that no check reads do nothing.
-    fn unused(&mut self, at: &Place) {
-        for (name, _) in self.inputs.iter().filter(|(_, input)| !input.read) {
-            let message = format!("no check reads input {name:?}");
-            self.warnings.push(ProfileWarning(at.word(name, message)));
-        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Goes through an expression with the types of its variables, and keeps its loops bounded.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+};
 
 use cel::common::ast::{
     CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators,
@@ -18,6 +21,8 @@ pub(crate) struct Checker<'a> {
     scope: Scope,
     /// Sections that are looped over around the place that is checked.
     loops: Vec<Section>,
+    /// What each part was found to be, by its number.
+    types: HashMap<u64, Type>,
 }
 
 /// Sections of which an agent's answer is kept so short that each item may be compared with each.
@@ -31,16 +36,31 @@ const COMPARABLE: [Section; 6] = [
 ];
 
 impl<'a> Checker<'a> {
-    pub(crate) const fn new(source: &'a SourceInfo, variables: Scope) -> Self {
+    pub(crate) fn new(source: &'a SourceInfo, variables: Scope) -> Self {
         Self {
             source,
             scope: variables,
             loops: Vec::new(),
+            types: HashMap::new(),
         }
+    }
+
+    /// What each part was found to be, by its number; parts of one number that differ are not known.
+    pub(crate) fn into_types(self) -> HashMap<u64, Type> {
+        self.types
     }
 
     /// The type of `expr`.
     pub(crate) fn infer(&mut self, expr: &IdedExpr) -> Result<Type, TypeError> {
+        let found = self.part(expr)?;
+        let known = self.types.entry(expr.id).or_insert_with(|| found.clone());
+        if *known != found {
+            *known = Type::Any;
+        }
+        Ok(found)
+    }
+
+    fn part(&mut self, expr: &IdedExpr) -> Result<Type, TypeError> {
         match &expr.expr {
             Expr::Literal(literal) => Ok(match literal {
                 LiteralValue::Boolean(_) => Type::Bool,

@@ -9,11 +9,14 @@ use crate::{
     evaluate,
     expression::Expression,
     profile::{
-        error::{Place, ProfileError},
+        error::{Place, ProfileError, ProfileWarning},
         raw::RawCheck,
     },
     types::Type,
 };
+
+/// Parts of the expressions of all checks, each of which takes memory as long as the profile is there.
+const MAX_PARTS: usize = 100_000;
 
 impl Loader<'_> {
     pub(super) fn check(&mut self, at: &Place, raw: RawCheck) -> Result<Check, ProfileError> {
@@ -76,6 +79,17 @@ impl Loader<'_> {
         };
         let tried = evaluate::try_out(&check, &self.samples, &self.inputs);
         tried.map_err(|message| at.error(&place, message))?;
+        if needs_list(&check) {
+            let message = format!(
+                "check {:?} needs its files as a list: in a scan of more than {} files that such checks select, it is an \
+                 error. Expected one pass over them, such as files.filter(f, ...).map(f, ...), files.all(f, ...) or \
+                 files.exists(f, ...)",
+                check.id,
+                evaluate::MAX_LISTED
+            );
+            self.warnings
+                .push(ProfileWarning(at.error(&place, message)));
+        }
         Ok(check)
     }
 
@@ -88,8 +102,15 @@ impl Loader<'_> {
         let inputs = self.inputs.iter();
         let inputs = inputs.map(|(name, input)| (name.clone(), input.kind.r#type()));
         let types = self.samples.types(inputs.collect());
-        let compiled = Expression::compile(&source.value, types, wanted);
+        let compiled = Expression::compile(&source.value, types, wanted, &self.patterns);
         let compiled = compiled.map_err(|e| at.within(source, e.range, e.message))?;
+        self.parts += compiled.parts;
+        if self.parts > MAX_PARTS {
+            let message = format!(
+                "the expressions of a profile have at most {MAX_PARTS} parts, with those of the profiles that it extends"
+            );
+            return Err(at.error(source, message));
+        }
         for name in compiled.inputs() {
             if let Some(input) = self.inputs.get_mut(name) {
                 input.read = true;
@@ -108,6 +129,12 @@ impl Place {
         let expected = "expected at most 64 lower-case letters, digits and '-'";
         Err(self.error(id, format!("{:?} is not a name: {expected}", id.value)))
     }
+}
+
+/// Whether it cannot be evaluated file by file.
+fn needs_list(check: &Check) -> bool {
+    let mut expressions = check.expressions();
+    expressions.any(|e| e.sections().contains(&Section::Files) && e.pass().is_none())
 }
 
 fn is_command(name: &str) -> bool {
