@@ -22,7 +22,8 @@ use nix::{
 };
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use scanner_core::inventory::{
-    Collected, Coverage, FileSelector, GapKind, Inventory, InventoryRequest, Section, collector, parse,
+    Collected, Coverage, FileSelector, GapKind, Inventory, InventoryRequest, Section, collector,
+    parse,
 };
 use scanner_probe::{Root, Subject, answer};
 use serde_json::{Value, json};
