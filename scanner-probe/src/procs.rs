@@ -30,12 +30,18 @@ const KEYS: [&str; 10] = [
 /// Reads a file of `/proc`; bytes that are not UTF-8 are replaced. A longer one is an error, never
 /// cut in silence.
 pub(crate) fn read(path: &str) -> io::Result<String> {
+    let bytes = read_bytes(path)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The same as bytes.
+fn read_bytes(path: &str) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut file = fs::File::open(path)?.take(MAX_PROC + 1);
     if file.read_to_end(&mut bytes)? as u64 > MAX_PROC {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(bytes)
 }
 
 /// Processes whose cgroup names the container, in order; all when `container` is empty. A whole list of
@@ -184,7 +190,7 @@ pub(crate) fn rows(
 
 /// Name, length and shape: a value never leaves the target.
 fn env(pid: u32, out: &mut impl Write) -> io::Result<u64> {
-    variables(&read(&format!("/proc/{pid}/environ"))?, out)
+    variables(&read_bytes(&format!("/proc/{pid}/environ"))?, out)
 }
 
 /// Servers such as nginx write their title over their environment, so that what was there cannot be read any more.
@@ -199,25 +205,28 @@ fn overwritten(odd: u64) -> End {
 
 /// Writes the variables, and returns how many parts are none: without `=`, or with a space in the name. An empty part is
 /// none either, but for the one after the last.
-fn variables(text: &str, out: &mut impl Write) -> io::Result<u64> {
+fn variables(bytes: &[u8], out: &mut impl Write) -> io::Result<u64> {
     let mut odd = 0;
-    let text = text.strip_suffix('\0').unwrap_or(text);
-    if text.is_empty() {
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+    if bytes.is_empty() {
         return Ok(0);
     }
-    for variable in text.split('\0') {
-        let Some((name, value)) = variable.split_once('=') else {
+    for variable in bytes.split(|byte| *byte == 0) {
+        let Some(end) = variable.iter().position(|byte| *byte == b'=') else {
             odd += 1;
             continue;
         };
+        // A length is that of the bytes, not of the text that replaces some.
+        let length = variable.len() - end - 1;
+        let name = String::from_utf8_lossy(&variable[..end]);
+        let value = String::from_utf8_lossy(&variable[end + 1..]);
         if name.contains(' ') {
             odd += 1;
         }
         writeln!(
             out,
-            "{} {} {}",
-            value.len(),
-            shape(value),
+            "{length} {} {}",
+            shape(&value),
             name.replace('\n', "?")
         )?;
     }

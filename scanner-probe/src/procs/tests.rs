@@ -6,7 +6,7 @@ use super::*;
 
 fn lines(text: &str) -> Vec<String> {
     let mut out = Vec::new();
-    variables(text, &mut out).unwrap();
+    variables(text.as_bytes(), &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     text.lines().map(str::to_owned).collect()
 }
@@ -27,7 +27,7 @@ fn values_are_known_by_their_shape_alone() {
 
 #[test]
 fn what_was_written_over_an_environment_is_counted() {
-    let odd = |text: &str| variables(text, &mut Vec::new()).unwrap();
+    let odd = |text: &str| variables(text.as_bytes(), &mut Vec::new()).unwrap();
     for whole in ["", "\0", "A=b", "A=b\0", "A=b\0C=d\0"] {
         assert_eq!(odd(whole), 0, "{whole:?}");
     }
