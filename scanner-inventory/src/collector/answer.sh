@@ -10,7 +10,8 @@ answer() {
     [ "$section" != files ] || present
     count=$((count + 1))
     echo "@$nonce section $section"
-    "section_$section"
+    # In a shell of its own: what a section sets, such as what it reads from a line, changes no other one.
+    (trap exit TERM; "section_$section")
   done
   present
   if [ "$changes" = yes ]; then
