@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: whole scans side by side with what they replace, as ratios of one run.
 
 mod distroless;
+mod files;
 mod measure;
 mod probe;
 mod scans;
@@ -35,6 +36,9 @@ pub(crate) struct Args {
     /// Only scans by a probe beside a bare ephemeral container, on a lab that runs and goes on running
     #[arg(long)]
     distroless: bool,
+    /// Only the memory of scans of very many files, on a lab that runs and goes on running
+    #[arg(long)]
+    files: bool,
     /// Only the probe over a million files beside find, and its memory; needs no cluster
     #[arg(long)]
     probe: bool,
@@ -68,6 +72,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         distroless::run(cluster, &program)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if args.files {
+        files::run(cluster, &program)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let scripts = tempfile::tempdir()?;
     let written = Command::new("cargo")
         .args(["run", "--quiet", "--package", "scanner-tests"])
@@ -88,6 +96,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     measured?;
     distroless::run(cluster, &program)?;
+    if cluster.is_lab() {
+        files::run(cluster, &program)?;
+    }
     cluster.stop()?;
     probe::run()?;
     Ok(ExitCode::SUCCESS)

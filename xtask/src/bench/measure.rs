@@ -1,6 +1,11 @@
 //! What every part of the benchmark measures alike.
 
-use std::{process::Command, time::Duration};
+use std::{
+    fs,
+    process::{Command, ExitStatus},
+    thread::sleep,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -37,4 +42,23 @@ pub(super) fn seconds(time: Duration) -> String {
 pub(super) fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times[times.len() / 2]
+}
+
+/// Runs a program to its end; how it ended, and its largest resident size in KiB.
+pub(super) fn peak_of(command: &mut Command) -> Result<(ExitStatus, u64)> {
+    let mut child = command.spawn()?;
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    let ended = loop {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+        let now = line.and_then(|l| l.split_whitespace().next()?.parse().ok());
+        peak = peak.max(now.unwrap_or(0));
+        if let Some(ended) = child.try_wait()? {
+            break ended;
+        }
+        sleep(Duration::from_millis(2));
+    };
+    ensure!(peak > 0, "no resident size was seen");
+    Ok((ended, peak))
 }

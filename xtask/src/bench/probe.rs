@@ -4,12 +4,12 @@ use std::{
     fs,
     path::Path,
     process::{Command, Stdio},
-    thread::sleep,
     time::{Duration, Instant},
 };
 
 use anyhow::{Result, ensure};
 
+use super::measure::peak_of;
 use crate::{lab, ui::say};
 
 const FILES: usize = 1_000_000;
@@ -58,26 +58,14 @@ fn look(program: &Path, tree: &Path) -> Result<(Duration, u64)> {
     let request = tempfile::NamedTempFile::new()?;
     fs::write(request.path(), r#"{"sections":["files"],"files":[{}]}"#)?;
     let started = Instant::now();
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .arg("root")
         .arg(tree)
         .args(["n", "300"])
         .stdin(request.reopen()?)
-        .stdout(Stdio::null())
-        .spawn()?;
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    let ended = loop {
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-        let now = line.and_then(|l| l.split_whitespace().next()?.parse().ok());
-        peak = peak.max(now.unwrap_or(0));
-        if let Some(ended) = child.try_wait()? {
-            break ended;
-        }
-        sleep(Duration::from_millis(2));
-    };
+        .stdout(Stdio::null());
+    let (ended, peak) = peak_of(&mut command)?;
     ensure!(ended.success(), "the probe failed");
-    ensure!(peak > 0, "no resident size was seen");
     Ok((started.elapsed(), peak))
 }
