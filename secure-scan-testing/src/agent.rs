@@ -21,7 +21,7 @@ use request::Asked;
 
 /// Path of the probe in its image.
 const PROBE: &str = "/secure-scan-probe";
-/// Argument of a client that keeps standard input open until it has the answer.
+/// Last argument of a client that keeps standard input open until it has the answer; others close it.
 const HELD: &str = "held";
 /// How long a probe that waits stays when nobody ever came.
 const GRACE: Duration = Duration::from_secs(30);
@@ -102,14 +102,14 @@ pub(crate) async fn run(cluster: FakeCluster, place: Place, mut exec: Exec) -> E
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
     let own = is_probe(&place);
     match (words.as_slice(), own) {
-        ([PROBE, "collect", id, nonce, _, HELD], true) => {
+        ([PROBE, "collect", id, nonce, _] | [PROBE, "collect", id, nonce, _, HELD], true) => {
             let target = beside(&cluster, &place.pod, id);
             match target {
                 Some(target) => answer_probe(&mut exec, &target, nonce).await,
                 None => failed(&mut exec, "no process of the target is visible: the node's runtime did not join its process namespace").await,
             }
         }
-        ([PROBE, "root", _, nonce, _, HELD], true) => {
+        ([PROBE, "root", _, nonce, _] | [PROBE, "root", _, nonce, _, HELD], true) => {
             let image = place.pod["spec"]["volumes"]
                 .as_array()
                 .into_iter()
