@@ -33,7 +33,7 @@ async fn only_the_lease_and_the_idle_timeout_bound_the_silence_of_an_agent() {
     for (scan, kind, remedy, words) in [
         (
             scan(),
-            FailureKind::Unreachable,
+            FailureKind::Cut,
             None,
             "unknown until its deadline, at most 600 s after its start",
         ),

@@ -188,9 +188,9 @@ fn no_environment_changes_an_answer_in_any_shell() {
         assert_eq!(plain.files.data().map(Vec::len), Some(8), "{}", sh.name);
         for environment in environments {
             let odd = sh.collect(environment, &request);
-            let named = odd.env.data().unwrap();
+            let seen = odd.env.data().unwrap();
             let (first, _) = environment[0];
-            assert!(named.iter().any(|v| v.name == first), "{first}: {named:?}");
+            assert!(seen.iter().any(|v| v.name == first), "{first}: {seen:?}");
             let (odd, plain) = (differing(&lasting(odd)), differing(&plain));
             for (odd, plain) in odd.iter().zip(&plain) {
                 assert_eq!(odd, plain, "{} {first}", sh.name);
