@@ -4,6 +4,7 @@ mod bounds;
 mod counted;
 mod functions;
 mod meter;
+mod names;
 mod pass;
 mod shape;
 #[cfg(test)]
@@ -25,10 +26,8 @@ use shape::children;
 
 pub(crate) use functions::Patterns;
 pub(crate) use meter::{Budget, Meter};
+pub(crate) use names::INPUTS;
 pub(crate) use pass::Fold;
-
-/// The variable that holds a profile's inputs.
-pub(crate) const INPUTS: &str = "inputs";
 
 /// A compiled expression and what it reads.
 #[derive(Debug)]

@@ -19,6 +19,7 @@ mod builder;
 mod error;
 mod reader;
 mod scan;
+mod source;
 
 use std::path::PathBuf;
 

@@ -16,18 +16,18 @@ section_files() {
   exec 3>&1
   gaps=$(named)
   lost=$(lines "$gaps")
-  complaints=$(search 2>&1 >&3 3>&- | wc -l)
-  complaints=$((complaints))
-  if [ "$complaints" != 0 ]; then
+  errors=$(search 2>&1 >&3 3>&- | wc -l)
+  errors=$((errors))
+  if [ "$errors" != 0 ]; then
     # The text of find cannot be parsed, since it has names in it. What the kernel says of each directory can, if it
-    # explains every complaint.
+    # explains every error.
     places=$(shut 2>/dev/null | first 65)
-    if [ "$(lines "$places")" = "$complaints" ] && [ "$complaints" -le 64 ]; then
+    if [ "$(lines "$places")" = "$errors" ] && [ "$errors" -le 64 ]; then
       gaps=$gaps${gaps:+$newline}$places
     else
       gaps=$gaps${gaps:+$newline}'!gap not_readable'
     fi
-    lost=$((lost + complaints))
+    lost=$((lost + errors))
   fi
   [ -z "$gaps" ] || printf '%s\n' "$gaps"
   [ -z "$why" ] || echo '!gap unsupported/digest'

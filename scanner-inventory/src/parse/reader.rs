@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 
 use super::{
-    all_seen,
     files::FilesReader,
-    gaps_of, max_lines, note_unreadable,
+    section::{all_seen, gaps_of, max_lines, note_unreadable},
     sections::{nothing_answered, put},
 };
 use crate::{

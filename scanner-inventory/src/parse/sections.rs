@@ -1,9 +1,14 @@
 //! Which reader reads which section.
 
 use super::{
-    command, each, each_of_bytes, env, group, kernel, language,
-    line::{Parsed, text},
-    os, packages, proc, section, shadow, sockets, user,
+    accounts::{group, shadow, user},
+    language,
+    line::{Parsed, each, each_of_bytes, text},
+    packages::packages,
+    proc,
+    section::section,
+    sockets,
+    system::{command, env, kernel, os},
 };
 use crate::{
     collected::Collected,

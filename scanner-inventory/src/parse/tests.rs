@@ -1,6 +1,19 @@
 //! Tests of the readers of sections.
 
-use super::{line::text, *};
+use super::{
+    accounts::{group, shadow, user},
+    line::{each, each_of_bytes, text},
+    packages::packages,
+    proc,
+    section::{all_seen, section},
+    system::{command, env, kernel, os},
+};
+use crate::{
+    changes,
+    collected::Collected,
+    model::Process,
+    wire::{Ending, RawSection},
+};
 
 fn lines(text: &str) -> Vec<&[u8]> {
     text.lines().map(str::as_bytes).collect()

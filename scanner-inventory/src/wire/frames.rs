@@ -3,8 +3,8 @@
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    WireError,
     checksum::{Cksum, cksum},
+    error::WireError,
 };
 use crate::escape::visible;
 

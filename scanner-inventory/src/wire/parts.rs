@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::{Ending, WireError, ending, gap};
+use super::{
+    error::WireError,
+    status::{Ending, ending, gap},
+};
 use crate::gap::Gap;
 
 /// Longest line in bytes; a longer one is handed on as an empty one, which no section has.

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::{frames::Proven, *};
+use crate::gap::{Attribute, Gap, GapKind};
 
 /// An answer that came as a whole.
 fn decode(bytes: &[u8], nonce: &str) -> Result<(Vec<u8>, Proven), WireError> {

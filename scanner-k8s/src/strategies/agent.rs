@@ -291,7 +291,10 @@ mod tests {
         let refused = |words: &str| unusable("collector", WireError::Refused(words.into()));
         assert_eq!(refused("the target has no dd").kind, FailureKind::NoTool);
         assert_eq!(refused("something else").kind, FailureKind::AnswerUnusable);
-        for error in [refused("the shell of the target ended"), unusable("collector", WireError::NoAnswer)] {
+        for error in [
+            refused("the shell of the target ended"),
+            unusable("collector", WireError::NoAnswer),
+        ] {
             assert_eq!(error.kind, FailureKind::ShellUnusable);
             assert_eq!(error.remedy, Some(Remedy::UseProbe));
         }

@@ -7,9 +7,9 @@ use scanner_core::{
 };
 
 use super::{
-    decided,
+    classify::decided,
     entry::Entry,
-    evaluate,
+    list::evaluate,
     seen::Seen,
     streamed::Streamed,
     values::{Values, variables},

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use cel::Value;
 use scanner_core::escape::visible;
 
-use super::{MAX_EVIDENCE, MAX_ITEM};
 use crate::{
     check::{Check, Rule},
     expression::Meter,
 };
+
+/// Items of evidence that are kept.
+const MAX_EVIDENCE: usize = 20;
+/// Characters of one item.
+pub(super) const MAX_ITEM: usize = 300;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {

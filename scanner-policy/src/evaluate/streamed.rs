@@ -9,10 +9,10 @@ use scanner_core::{
 };
 
 use super::{
+    classify::classify,
     entry::Entry,
     fold::{Folded, Folding},
     hidden::Hidden,
-    judge,
     outcome::{Evidence, Outcome, applies, of_rule},
     seen::Seen,
 };
@@ -164,7 +164,7 @@ impl Streamed {
                 other => inventory.section_coverage(other),
             }
         };
-        judge(check, coverage, || {
+        classify(check, coverage, || {
             if let Some(message) = self.stopped {
                 return Err(message);
             }

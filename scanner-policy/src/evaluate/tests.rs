@@ -16,7 +16,7 @@ use scanner_core::{
     },
 };
 
-use super::{Entries, Values, listed, outcome::outcome, variables};
+use super::{Entries, Values, list::listed, outcome::outcome, values::variables};
 use crate::{
     Profile,
     expression::{Budget, Meter},

@@ -13,8 +13,8 @@ use cel::common::ast::{
 use scanner_core::inventory::Section;
 
 use super::{
-    INPUTS,
     functions::{KEEP, MATCHES, READ, STEP, SUM},
+    names::INPUTS,
     shape::{Shape, boolean, call, children, number},
 };
 use crate::types::Type;
@@ -84,7 +84,7 @@ impl<'a> Counter<'a> {
             .extend(c.iter_var2.iter().map(|name| (name.clone(), false)));
         self.scope.push((c.accu_var.clone(), false));
         let step = call(STEP, vec![number(own_size(c))]);
-        let ended = |then, otherwise| call(operators::CONDITIONAL, vec![step, then, otherwise]);
+        let ended = |then, fallback| call(operators::CONDITIONAL, vec![step, then, fallback]);
         if let Shape::List { guard, items } = Shape::of(c) {
             let accu = || c.result.clone();
             let items = items.iter().map(|item| self.kept(item)).collect();

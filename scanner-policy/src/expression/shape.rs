@@ -45,7 +45,7 @@ impl<'a> Shape<'a> {
                     _ => None,
                 };
                 let list = match (step.func_name.as_str(), step.args.as_slice()) {
-                    (operators::CONDITIONAL, [guard, then, otherwise]) if accu(otherwise) => {
+                    (operators::CONDITIONAL, [guard, then, fallback]) if accu(fallback) => {
                         appended(then).map(|items| (Some(guard), items))
                     }
                     _ => appended(&c.loop_step).map(|items| (None, items)),

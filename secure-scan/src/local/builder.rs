@@ -11,11 +11,7 @@ use scanner_core::{
     report::LocalReport,
 };
 
-use super::{
-    agent::{Agent, Source},
-    error::LocalError,
-    scan::LocalScan,
-};
+use super::{agent::Agent, error::LocalError, scan::LocalScan, source::Source};
 use crate::host::{ThreadHost, in_thread};
 
 /// Time that a local scan has by default to read what it scans.

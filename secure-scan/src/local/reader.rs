@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::agent::Opened;
+use super::source::Opened;
 use crate::host::in_thread;
 
 /// Stands for the nonce of an answer that crosses no border.

@@ -78,7 +78,10 @@ fn an_idle_timeout_is_passed_on_and_there_is_none_by_default() {
     let time = Duration::from_millis(1500);
     let asked = request(&template().idle_timeout(time));
     assert_eq!(asked.limits.idle_timeout, Some(time));
-    assert_eq!(request(&template().idle_timeout(None)).limits.idle_timeout, None);
+    assert_eq!(
+        request(&template().idle_timeout(None)).limits.idle_timeout,
+        None
+    );
 }
 
 #[test]

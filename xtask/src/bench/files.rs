@@ -32,7 +32,10 @@ checks:
 
 /// Prints the time and the largest resident size of a scan of each strategy. The lab must be up, since its images are used.
 pub(super) fn run(cluster: &Cluster, program: &str) -> Result<()> {
-    ensure!(cluster.is_lab(), "very many files are scanned on the lab only, for its images");
+    ensure!(
+        cluster.is_lab(),
+        "very many files are scanned on the lab only, for its images"
+    );
     let measured = measure(cluster, program);
     let _ = cluster.kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]);
     measured
@@ -45,7 +48,9 @@ fn measure(cluster: &Cluster, program: &str) -> Result<()> {
     std::fs::write(profile.path(), PROFILE)?;
     let profile = profile.path().to_str().context("a path that is no text")?;
     for (strategy, files) in FILES {
-        say(&format!("== {strategy}: {files} files, 1,000 in each directory"));
+        say(&format!(
+            "== {strategy}: {files} files, 1,000 in each directory"
+        ));
         let pod = format!("many-{strategy}");
         start(cluster, &pod, files)?;
         let mut command = cluster.command(program)?;
@@ -88,7 +93,10 @@ fn start(cluster: &Cluster, pod: &str, files: usize) -> Result<()> {
 fn until(limit: Duration, mut holds: impl FnMut() -> bool) -> Result<()> {
     let started = Instant::now();
     while !holds() {
-        ensure!(started.elapsed() < limit, "pods with very many files do not start");
+        ensure!(
+            started.elapsed() < limit,
+            "pods with very many files do not start"
+        );
         std::thread::sleep(Duration::from_secs(1));
     }
     Ok(())

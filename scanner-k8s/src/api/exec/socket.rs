@@ -4,9 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
 use tokio::{sync::Mutex, task::JoinHandle};
-use tokio_tungstenite::tungstenite::{
-    Bytes, Error as WsError, Message, error::ProtocolError,
-};
+use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, error::ProtocolError};
 
 /// Time between two pings. Load balancers close a connection on which nothing was sent for 20 s and more.
 const PING: Duration = Duration::from_secs(10);

@@ -1,0 +1,98 @@
+//! A section of an answer: its data, and what is missing of it.
+
+use std::collections::BTreeSet;
+
+use super::line::Parsed;
+use crate::{
+    changes,
+    collected::Collected,
+    gap::{Gap, GapKind},
+    gaps::Gaps,
+    model::Process,
+    request::Section,
+    wire::{Ending, RawSection},
+};
+
+/// Processes that were there all the time, as the shell saw them by itself, are in what its tools say
+/// too: otherwise something hides them.
+pub(super) fn all_seen(
+    processes: Collected<Vec<Process>>,
+    changes: Option<&changes::Changes>,
+) -> Collected<Vec<Process>> {
+    let Collected::Complete { data } = processes else {
+        return processes;
+    };
+    let seen: BTreeSet<i64> = data.iter().map(|p| p.pid).collect();
+    let stayed = changes.map_or(&[][..], |changes| &changes.stayed);
+    let hidden = stayed.iter().filter(|(pid, _)| !seen.contains(pid));
+    let gaps = hidden.map(|(pid, name)| {
+        Gap::new(GapKind::Hidden)
+            .of_item(&format!("process {pid} ({name})"))
+            .with_note("it is in /proc and was left out by the target's tools")
+    });
+    let gaps = gaps.collect();
+    Collected::with_gaps(data, gaps)
+}
+
+/// Lines of a section that are read. A check may compare each item with each other one, so that a
+/// hostile target could keep a scan busy for hours with what fits into one answer.
+pub(super) const fn max_lines(section: Section) -> usize {
+    match section {
+        Section::Users | Section::Groups | Section::Shadow | Section::Env => 2_000,
+        _ => 50_000,
+    }
+}
+
+/// A section without its data: its gaps, those that the reader adds included.
+pub(super) fn section<T>(
+    raw: RawSection<'_>,
+    over: u64,
+    parse: impl FnOnce(&[&[u8]]) -> Parsed<T>,
+) -> Collected<T> {
+    let mut gaps = match gaps_of(raw.gaps, raw.ending, over) {
+        Ok(gaps) => gaps,
+        Err(reason) => return Collected::Unavailable { reason },
+    };
+    let (data, unreadable) = parse(&raw.lines);
+    note_unreadable(unreadable, &mut gaps);
+    Collected::with_gaps(data, gaps)
+}
+
+/// What an agent says of a section at its end, `over` lines of which were left out; the reason where nothing could be
+/// collected.
+pub(super) fn gaps_of(named: Vec<Gap>, ending: Ending, over: u64) -> Result<Gaps, String> {
+    let mut gaps = match ending {
+        Ending::Missing(reason) => return Err(reason),
+        Ending::Partial(lost, reason) => reported(named, &reason, lost),
+        Ending::Ok => named.into_iter().collect(),
+    };
+    if over > 0 {
+        let note = format!("{over} lines beyond the first ones were left out");
+        gaps.add_counted(Gap::new(GapKind::OverLimit).with_note(&note), over);
+    }
+    Ok(gaps)
+}
+
+pub(super) fn note_unreadable(lines: u64, gaps: &mut Gaps) {
+    if lines > 0 {
+        let note = format!("{lines} lines could not be read");
+        gaps.add_counted(Gap::new(GapKind::Malformed).with_note(&note), lines);
+    }
+}
+
+/// The gaps of a section that an agent calls partial. Its reason goes to the first of them that has no place; where the
+/// agent named the place of each, those say all, and where it named none, the reason stands alone.
+pub(super) fn reported(mut named: Vec<Gap>, reason: &str, lost: u64) -> Gaps {
+    if named.is_empty() {
+        named.push(Gap::new(GapKind::Unknown));
+    }
+    if let Some(gap) = named.iter_mut().find(|gap| gap.path.is_none()) {
+        *gap = gap.clone().with_note(reason);
+    }
+    let mut gaps = Gaps::default();
+    for gap in named {
+        gaps.add_counted(gap, 0);
+    }
+    gaps.count(lost);
+    gaps
+}

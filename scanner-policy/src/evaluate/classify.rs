@@ -1,0 +1,65 @@
+//! What the outcome of a check means, where some of the data could not be read.
+
+use scanner_core::{
+    escape::visible,
+    finding::CheckResult,
+    inventory::{Coverage, Section},
+};
+
+use super::outcome::{MAX_ITEM, Outcome};
+use crate::{check::Check, profile::raw::Scope};
+
+/// The result of a check that looks at nothing.
+pub(super) fn decided(check: &Check, unset: &[&str]) -> Option<CheckResult> {
+    let result = || check.result();
+    if let Some(reason) = &check.disabled {
+        let why = format!("disabled: {}", visible(reason, MAX_ITEM));
+        return Some(result().not_applicable(why));
+    }
+    if !unset.is_empty() {
+        return Some(result().error(format!("input {} is not set", unset.join(", "))));
+    }
+    None
+}
+
+/// What an outcome means where that much was collected; where something is missing altogether, there is none.
+pub(super) fn classify(
+    check: &Check,
+    coverage: impl Fn(Section) -> Coverage,
+    outcome: impl FnOnce() -> Result<Outcome, String>,
+) -> CheckResult {
+    let result = check.result();
+    let mut gaps = Vec::new();
+    for section in &check.sections {
+        match coverage(*section) {
+            Coverage::Complete => {}
+            Coverage::Partial { gaps: found } => gaps.push(format!("{section}: {found}")),
+            Coverage::Unavailable { reason } => {
+                return result.error(format!("{section} could not be collected: {reason}"));
+            }
+            Coverage::NotRequested => {
+                return result.error(format!("{section} was not collected"));
+            }
+        }
+    }
+    match outcome() {
+        Err(message) => result.error(message),
+        Ok(Outcome::NotApplicable) => result.not_applicable(""),
+        Ok(Outcome::Fail(evidence)) => {
+            let mut result = result.fail(evidence.kept);
+            result.evidence_total = evidence.total;
+            result.limits = gaps;
+            result
+        }
+        Ok(Outcome::Pass) if gaps.is_empty() => result.pass(),
+        Ok(Outcome::Pass) if check.scope == Scope::Reachable => {
+            let mut result = result.pass();
+            result.limits = gaps;
+            result
+        }
+        Ok(Outcome::Pass) => result.error(format!(
+            "no violation found, but some data could not be read: {}",
+            gaps.join("; ")
+        )),
+    }
+}

@@ -1,0 +1,51 @@
+//! One check that is evaluated on lists.
+
+use std::sync::Arc;
+
+use cel::Value;
+use scanner_core::{
+    finding::CheckResult,
+    inventory::{Inventory, Section},
+};
+
+use super::{
+    classify::{classify, decided},
+    outcome::outcome,
+    values::{Values, variables},
+};
+use crate::{
+    check::Check,
+    expression::{Budget, Meter},
+};
+
+/// Evaluates one check; `unset` are inputs that it reads and that have no value.
+pub(crate) fn evaluate(
+    check: &Check,
+    unset: &[&str],
+    inventory: &Inventory,
+    values: &Values,
+) -> CheckResult {
+    if let Some(decided) = decided(check, unset) {
+        return decided;
+    }
+    let coverage = |section| match section {
+        Section::Files => inventory.coverage_of(&check.files),
+        other => inventory.section_coverage(other),
+    };
+    classify(check, coverage, || {
+        let variables = variables(check, inventory, values);
+        let meter = Arc::new(Meter::new(Budget::CHECK.with_list(listed(&variables))));
+        outcome(check, &variables, &meter)
+    })
+}
+
+/// How many files a check has as a list.
+pub(super) fn listed(variables: &[(&str, Value)]) -> usize {
+    let files = variables
+        .iter()
+        .find(|(name, _)| *name == Section::Files.name());
+    files.map_or(0, |(_, files)| match files {
+        Value::List(files) => files.len(),
+        _ => 0,
+    })
+}
