@@ -27,6 +27,10 @@ use crate::{
 
 /// What to measure, and with what.
 #[derive(clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     cluster: Cluster,

@@ -75,21 +75,7 @@ pub fn healthy() -> Inventory {
         ]),
         groups: all(vec![group("root", 0), group("app", 10001)]),
         shadow: all(vec![locked("root"), locked("app")]),
-        processes: all(vec![Process {
-            pid: 1,
-            name: "app".into(),
-            uid: 10001,
-            gid: 10001,
-            groups: Some(vec![10001]),
-            no_new_privs: true,
-            seccomp: 2,
-            user_namespace: Some(4_026_531_837),
-            mount_namespace: Some(4_026_532_600),
-            other_namespaces: Some(false),
-            root_device: Some("0:61".into()),
-            root_fstype: Some("overlay".into()),
-            ..Process::default()
-        }]),
+        processes: all(vec![first_process()]),
         listeners: all(vec![Listener {
             protocol: "tcp".into(),
             address: "0.0.0.0".into(),
@@ -170,6 +156,24 @@ pub fn alarming() -> Inventory {
         shape: "url_credentials".into(),
     }]);
     inventory
+}
+
+fn first_process() -> Process {
+    Process {
+        pid: 1,
+        name: "app".into(),
+        uid: 10001,
+        gid: 10001,
+        groups: Some(vec![10001]),
+        no_new_privs: true,
+        seccomp: 2,
+        user_namespace: Some(4_026_531_837),
+        mount_namespace: Some(4_026_532_600),
+        other_namespaces: Some(false),
+        root_device: Some("0:61".into()),
+        root_fstype: Some("overlay".into()),
+        ..Process::default()
+    }
 }
 
 /// The healthy one as its own user sees it who may not read everything: its processes and some of its files are

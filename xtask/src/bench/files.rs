@@ -1,7 +1,7 @@
 //! The memory of secure-scan while very many files come from a target: from the probe, and from the collector.
 
 use std::{
-    process::{Command, Stdio},
+    process::Stdio,
     time::{Duration, Instant},
 };
 
