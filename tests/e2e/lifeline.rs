@@ -26,21 +26,22 @@ async fn an_interrupted_or_killed_scan_leaves_no_process_in_the_target() {
         return;
     }
     let site = TestNamespace::new("lifeline").await;
-    // A tool that never answers.
-    let hangs = "printf '#!/bin/sh\\nsleep 36000\\n' >/usr/sbin/find; chmod +x /usr/sbin/find; exec sleep 36000";
-    for (name, image) in [
-        ("busybox", "lab.local/busybox:1"),
-        ("debian", "lab.local/debian:1"),
+    // A file that the shell reads for a minute, since busybox asks no tool but its own; and a tool that never answers.
+    let long = "yes user:x:1:1:::/bin/sh | head -c 64000000 >/etc/passwd";
+    let hangs = "printf '#!/bin/sh\\nsleep 36000\\n' >/usr/sbin/find; chmod +x /usr/sbin/find";
+    for (name, image, prepare) in [
+        ("busybox", "lab.local/busybox:1", long),
+        ("debian", "lab.local/debian:1", hangs),
     ] {
         let more = json!({"containers": [{
             "name": "web", "image": image, "imagePullPolicy": "IfNotPresent",
-            "command": ["/bin/sh", "-c", format!("mkdir -p /usr/sbin; {hangs}")],
+            "command": ["/bin/sh", "-c", format!("{prepare}; : >/ready; exec sleep 36000")],
             "securityContext": {"runAsUser": 0, "runAsGroup": 0},
         }]});
         site.pod_like(name, "", "Running", &more, &json!({})).await;
         let target = site.target(name).await;
-        eventually("the tool", async || {
-            let argv = ["/bin/sh", "-c", "test -x /usr/sbin/find"];
+        eventually("what makes the collector wait", async || {
+            let argv = ["/bin/sh", "-c", "test -e /ready"];
             run_in(&site.client, &target, &argv, b"").await.ok()
         })
         .await;

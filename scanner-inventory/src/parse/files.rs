@@ -128,10 +128,12 @@ impl FilesReader {
 
     /// Gives a file what was said of its path, unless that contradicts itself, and notes what was asked for and is not here.
     fn complete(&mut self, mut entry: FileEntry) -> FileEntry {
-        if let Some(sent) = self.named.remove(&entry.path).filter(|sent| !sent.doubtful) {
+        // A file that is named and walked comes twice.
+        let sent = self.named.get(&entry.path);
+        if let Some(sent) = sent.filter(|sent| !sent.doubtful) {
             match entry.kind {
-                FileKind::File => entry.digest = sent.digest,
-                FileKind::Symlink => entry.link = sent.link,
+                FileKind::File => entry.digest.clone_from(&sent.digest),
+                FileKind::Symlink => entry.link.clone_from(&sent.link),
                 _ => {}
             }
         }

@@ -178,6 +178,14 @@ proptest::proptest! {
 }
 
 #[test]
+fn a_file_that_comes_twice_has_its_contents_twice() {
+    let text = format!("={ONE} /a\n81ed 0 0 1 /a\n81ed 0 0 1 /a\n");
+    let (found, _) = files(&lines(&text));
+    let digests: Vec<&str> = found.iter().map(|file| file.digest.as_str()).collect();
+    assert_eq!(digests, [ONE, ONE]);
+}
+
+#[test]
 fn a_file_goes_on_when_the_next_one_begins() {
     let mut reader = FilesReader::new(&InventoryRequest::default());
     assert_eq!(reader.line(b"81ed 0 0 1 /a"), None);
