@@ -172,6 +172,7 @@ async fn a_replayed_answer_is_refused_and_a_new_shell_is_reported() {
     let recorder = |swap: &str| {
         format!(
             "mkdir -p /rec; cat > /tmp/sh <<'EOF'\n#!/bin/busybox sh\n\
+             case $1 in -s) ;; *) exec /bin/busybox sh \"$@\" ;; esac\n\
              if [ -e /rec/answer ]; then read -r n; n=${{n#nonce=?}}; n=${{n%?}}\n\
              {ASKED} >/dev/null; {swap}; exit 0; fi\n\
              {ASKED} | /bin/busybox tee /rec/asked | /bin/busybox sh -s > /rec/new; /bin/busybox cat /rec/new\n\
