@@ -21,7 +21,7 @@ mod status;
 mod writer;
 
 pub use checksum::cksum;
-pub use error::{WireError, missing_tool};
+pub use error::{WireError, broken_tool, missing_tool};
 pub(crate) use frames::Frames;
 pub(crate) use name::escaped_text;
 pub use name::{decode_path, encode_link, encode_path};

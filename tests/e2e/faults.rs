@@ -10,10 +10,11 @@ use std::{
 
 use futures_util::{StreamExt as _, stream};
 use scanner_tests::{
-    TestNamespace,
+    TestNamespace, eventually,
     fault::{FAULTS, Fault, Proxy},
     lab_only,
     program::{ProgramOutput, probe_image, program},
+    shell::processes,
 };
 use tokio::sync::Semaphore;
 
@@ -110,9 +111,24 @@ impl Case<'_> {
         }
         let ran = self.scan(&pod).await;
         if self.way.own_pod {
+            self.no_process_stays(&pod).await;
             self.site.remove_pod(&pod).await;
         }
         ran
+    }
+
+    /// What the collector started is over with the scan, and where nobody could say so, with its deadline: the target has the
+    /// one process again that it had.
+    async fn no_process_stays(&self, pod: &str) {
+        if self.way.probe {
+            return;
+        }
+        let target = self.site.target(pod).await;
+        let what = format!("{self}: no process of the scan in the target");
+        eventually(&what, async || {
+            (processes(&self.site.client, &target).await == Ok(1)).then_some(())
+        })
+        .await;
     }
 
     async fn scan(&self, pod: &str) -> Ran {

@@ -4,21 +4,11 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use scanner_core::Target;
-use scanner_tests::{TestNamespace, eventually, lab_only, shell::run_in};
+use scanner_tests::{
+    TestNamespace, eventually, lab_only,
+    shell::{processes, run_in},
+};
 use serde_json::json;
-
-/// Processes in the target, those that count them included.
-async fn processes(site: &TestNamespace, target: &Target) -> usize {
-    let argv = ["/bin/sh", "-c", "ls -d /proc/[0-9]* | wc -l"];
-    let out = run_in(&site.client, target, &argv, b"")
-        .await
-        .expect("counted");
-    String::from_utf8_lossy(&out)
-        .trim()
-        .parse()
-        .expect("a number")
-}
 
 #[tokio::test]
 async fn an_interrupted_or_killed_scan_leaves_no_process_in_the_target() {
@@ -45,18 +35,21 @@ async fn an_interrupted_or_killed_scan_leaves_no_process_in_the_target() {
             run_in(&site.client, &target, &argv, b"").await.ok()
         })
         .await;
-        let before = processes(&site, &target).await;
+        let before = processes(&site.client, &target).await.expect("counted");
         for signal in [Signal::SIGINT, Signal::SIGKILL] {
             let scan = site.start(&[name, "--lease", "600"]);
             eventually("a collector that hangs", async || {
-                (processes(&site, &target).await > before).then_some(())
+                (processes(&site.client, &target)
+                    .await
+                    .is_ok_and(|now| now > before))
+                .then_some(())
             })
             .await;
             let pid = scan.id().and_then(|id| i32::try_from(id).ok());
             kill(Pid::from_raw(pid.expect("it runs")), signal).expect("signal");
             scan.wait_with_output().await.expect("it ends");
             eventually("no process of the scan", async || {
-                (processes(&site, &target).await == before).then_some(())
+                (processes(&site.client, &target).await == Ok(before)).then_some(())
             })
             .await;
         }

@@ -19,6 +19,7 @@ mod language_packages;
 mod lease;
 mod lifeline;
 mod lying_tools;
+mod odd_shells;
 mod planner;
 mod post_scan;
 mod profiles;

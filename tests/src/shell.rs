@@ -48,3 +48,17 @@ pub async fn run_in(
     let message = status.message.unwrap_or_default();
     Err(format!("{message} {}", err.trim()))
 }
+
+/// Number of processes in `target` beside the shell that counts them, zombies included.
+///
+/// # Errors
+///
+/// As [`run_in`].
+pub async fn processes(client: &Client, target: &Target) -> Result<usize, String> {
+    let argv = ["/bin/sh", "-c", "set -- /proc/[0-9]*; echo $(($# - 1))"];
+    let out = run_in(client, target, &argv, b"").await?;
+    let out = String::from_utf8_lossy(&out);
+    out.trim()
+        .parse()
+        .map_err(|_| format!("not a number: {out}"))
+}

@@ -146,7 +146,10 @@ section_packages() {
     echo '@apk'
     grep -E '^[PVA]:' "$database"
   done
-  if rpm_database; then
+  if rpm_database && [ "$known" != no ]; then
+    echo '!gap unsupported'
+    echo '!partial 1 the collector cannot read the rpm database that is beside it; strategy distroless can'
+  elif rpm_database; then
     echo '!missing the collector cannot read an rpm database; strategy distroless can'
   elif [ "$known" = no ]; then
     echo '!missing there is no dpkg or apk database'

@@ -9,6 +9,14 @@ pub fn missing_tool(reason: &str) -> Option<&str> {
     reason.strip_prefix(NO_TOOL)
 }
 
+/// How an agent's reason ends when a tool of the target does something else than POSIX says.
+const BROKEN: &str = " does not do what it must";
+
+/// The tool of the target that does something else than it must, where that is the reason that an agent gave.
+pub fn broken_tool(reason: &str) -> Option<&str> {
+    reason.strip_prefix("the target's ")?.strip_suffix(BROKEN)
+}
+
 /// How an agent's reason begins when the target's shell cannot run it; a test of the collector holds it to this.
 pub(crate) const SHELL: &str = "the shell of the target ";
 

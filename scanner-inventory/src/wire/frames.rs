@@ -177,7 +177,6 @@ impl Frames {
                 digests: self.digests,
             }),
             State::Open => Err(WireError::Cut),
-            State::Greeting if self.greeting == 0 && self.unread.is_empty() => Err(WireError::Cut),
             State::Greeting => Err(WireError::NoAnswer),
         }
     }

@@ -117,6 +117,18 @@ fn a_sha256_stands_for_a_checksum_where_there_is_no_cksum() {
 }
 
 #[test]
+fn tools_that_are_missing_or_broken_are_named() {
+    assert_eq!(missing_tool("the target has no find"), Some("find"));
+    assert_eq!(
+        broken_tool("the target's sh does not do what it must"),
+        Some("sh")
+    );
+    for other in ["the target's sh", "/proc cannot be read"] {
+        assert_eq!((missing_tool(other), broken_tool(other)), (None, None));
+    }
+}
+
+#[test]
 fn a_greeting_before_an_answer_is_left_out_and_a_long_one_is_an_error() {
     let whole = encode(&[b"data"], "n");
     for greeting in ["", "Welcome\n", "@frame m 0 4 1\nlogin> ", "@frame n"] {
@@ -132,7 +144,8 @@ fn a_greeting_before_an_answer_is_left_out_and_a_long_one_is_an_error() {
         assert_eq!(error, WireError::NoAnswer);
     }
     assert_eq!(decode(b"Welcome\n", "n"), Err(WireError::NoAnswer));
-    assert_eq!(decode(b"", "n"), Err(WireError::Cut));
+    assert_eq!(decode(b"", "n"), Err(WireError::NoAnswer));
+    assert_eq!(decode(b"@end n 0 0 ", "n"), Err(WireError::Cut));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use scanner_core::{
         Coverage, Inventory, InventoryRequest, collector,
         parse::AnswerReader,
         sink::{Gather, InventorySink},
-        wire::{TARGET_HIDDEN, WireError, missing_tool},
+        wire::{TARGET_HIDDEN, WireError, broken_tool, missing_tool},
     },
 };
 
@@ -104,12 +104,12 @@ impl TargetAccess for AgentStream {
         };
         let ran = self.stream.run_held_into(&input, self.limits, &mut answer);
         ran.await.map_err(|error| match refused(error) {
-            Ok(error) => unusable(name, error),
+            Ok(error) => self.agent.unusable(name, error),
             Err(error) => self.agent.no_answer(name, error, self.seconds),
         })?;
         let Answer { reader, sink } = answer;
         let end = reader.end(sink).await;
-        let end = end.map_err(|error| unusable(name, error))?;
+        let end = end.map_err(|error| self.agent.unusable(name, error))?;
         if let Some(scope) = &self.comparing {
             scope.target().note_changes(end.changes.clone());
         }
@@ -204,30 +204,34 @@ impl Agent {
         else {
             return Ok(());
         };
-        if missing_tool(reason).is_none() {
+        if missing_tool(reason).or(broken_tool(reason)).is_none() {
             return Ok(());
         }
         let message = format!("the {name} cannot list files: {reason}");
         Err(AccessError::new(FailureKind::NoTool, message).with_remedy(Remedy::UseProbe))
     }
-}
 
-/// Why an answer cannot be used, and what to do about it.
-fn unusable(name: &str, error: WireError) -> AccessError {
-    let (kind, remedy) = match &error {
-        WireError::Refused(_) if error.missing_tool().is_some() => {
-            (FailureKind::NoTool, Remedy::UseProbe)
-        }
-        _ if error.is_of_shell() => (FailureKind::ShellUnusable, Remedy::UseProbe),
-        WireError::Refused(_) => (FailureKind::AnswerUnusable, Remedy::UseProbe),
-        _ => (
-            FailureKind::AnswerUnusable,
-            Remedy::scan_again("; if it stays so, what answers does not work or lies"),
-        ),
-    };
-    AccessError::new(kind, format!("the {name}'s answer cannot be used"))
-        .with_remedy(remedy)
-        .with_source(error)
+    /// Why an answer cannot be used, and what to do about it.
+    fn unusable(self, name: &str, error: WireError) -> AccessError {
+        let (kind, remedy) = match &error {
+            WireError::Refused(_) if error.missing_tool().is_some() => {
+                (FailureKind::NoTool, Remedy::UseProbe)
+            }
+            _ if error.is_of_shell() && matches!(self, Self::Collector { .. }) => {
+                (FailureKind::ShellUnusable, Remedy::UseProbe)
+            }
+            WireError::Refused(_) => (FailureKind::AnswerUnusable, Remedy::UseProbe),
+            _ => (
+                FailureKind::AnswerUnusable,
+                Remedy::scan_again(
+                    "to see whether it stays so: what answers then does not work, or lies",
+                ),
+            ),
+        };
+        AccessError::new(kind, format!("the {name}'s answer cannot be used"))
+            .with_remedy(remedy)
+            .with_source(error)
+    }
 }
 
 #[cfg(test)]
@@ -288,17 +292,20 @@ mod tests {
 
     #[test]
     fn a_missing_tool_is_a_kind_of_failure() {
-        let refused = |words: &str| unusable("collector", WireError::Refused(words.into()));
+        let shell = Agent::Collector { strict: true };
+        let refused = |words: &str| shell.unusable("collector", WireError::Refused(words.into()));
         assert_eq!(refused("the target has no dd").kind, FailureKind::NoTool);
         assert_eq!(refused("something else").kind, FailureKind::AnswerUnusable);
         for error in [
             refused("the shell of the target ended"),
-            unusable("collector", WireError::NoAnswer),
+            shell.unusable("collector", WireError::NoAnswer),
         ] {
             assert_eq!(error.kind, FailureKind::ShellUnusable);
             assert_eq!(error.remedy, Some(Remedy::UseProbe));
         }
-        let cut = unusable("collector", WireError::Cut);
+        let cut = shell.unusable("collector", WireError::Cut);
+        let other = Agent::Probe.unusable("probe", WireError::NoAnswer);
+        assert_eq!(other.kind, FailureKind::AnswerUnusable);
         assert_eq!(cut.kind, FailureKind::AnswerUnusable);
         assert_ne!(cut.remedy, Some(Remedy::UseProbe));
     }
@@ -314,6 +321,9 @@ mod tests {
         );
         let no_find = unavailable("the target has no find");
         let error = strict.check("collector", &no_find).unwrap_err();
+        assert_eq!(error.kind, FailureKind::NoTool);
+        let odd_shell = unavailable("the target's sh does not do what it must");
+        let error = strict.check("collector", &odd_shell).unwrap_err();
         assert_eq!(error.kind, FailureKind::NoTool);
         assert!(lenient.check("collector", &no_find).is_ok());
         let denied = unavailable("Permission denied");
