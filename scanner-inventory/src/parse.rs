@@ -24,7 +24,7 @@ use reader::Item;
 /// # Errors
 ///
 /// Fails when the answer is cut, forged or malformed. Sections that are missing from it are
-/// [`Collected::Unavailable`].
+/// [`Collected::Unavailable`](crate::Collected::Unavailable).
 pub fn inventory(
     agent: &str,
     bytes: &[u8],

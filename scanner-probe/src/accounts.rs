@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::{end::End, tree::Tree};
+use crate::{end::End, lines, tree::Tree};
 
 fn each(
     root: &dyn Tree,
@@ -10,17 +10,18 @@ fn each(
     out: &mut impl Write,
     mut line: impl FnMut(&str) -> Option<String>,
 ) -> io::Result<End> {
-    match root.text(path) {
-        Ok(None) => Ok(End::Ok),
-        Err(error) => Ok(End::missing(path, error)),
-        Ok(Some(text)) => {
-            for found in text.lines().filter(|l| !l.is_empty()).map(&mut line) {
-                // What cannot be read is sent as a line that the reader counts.
-                writeln!(out, "{}", found.as_deref().unwrap_or("?"))?;
-            }
-            Ok(End::Ok)
+    let read = lines::each(root, path, |text| {
+        if text == Some("") {
+            return Ok(());
         }
-    }
+        // What cannot be read is sent as a line that the reader counts.
+        let found = text.and_then(&mut line);
+        writeln!(out, "{}", found.as_deref().unwrap_or("?"))
+    })?;
+    Ok(match read {
+        Ok(_) => End::Ok,
+        Err(error) => End::missing(path, error),
+    })
 }
 
 pub(crate) fn users(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
@@ -67,8 +68,8 @@ pub(crate) fn shadow(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
 
 pub(crate) fn os(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
     for path in ["/etc/os-release", "/usr/lib/os-release"] {
-        if let Ok(Some(text)) = root.text(path) {
-            fields(&text, &["ID=", "VERSION_ID=", "PRETTY_NAME="], out)?;
+        let keys = ["ID=", "VERSION_ID=", "PRETTY_NAME="];
+        if let Ok(true) = lines::each(root, path, |line| field(line, &keys, out))? {
             return Ok(End::Ok);
         }
     }
@@ -77,11 +78,11 @@ pub(crate) fn os(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
     ))
 }
 
-/// Writes the lines of `text` that start with one of `keys`.
-pub(crate) fn fields(text: &str, keys: &[&str], out: &mut impl Write) -> io::Result<()> {
-    let wanted = |line: &&str| keys.iter().any(|key| line.starts_with(key));
-    for line in text.lines().filter(wanted) {
-        writeln!(out, "{line}")?;
+/// Writes a line that starts with one of `keys`, and one that is too long as what the reader counts.
+pub(crate) fn field(line: Option<&str>, keys: &[&str], out: &mut impl Write) -> io::Result<()> {
+    match line {
+        Some(line) if keys.iter().any(|key| line.starts_with(key)) => writeln!(out, "{line}"),
+        Some(_) => Ok(()),
+        None => writeln!(out, "?"),
     }
-    Ok(())
 }

@@ -12,6 +12,7 @@ mod end;
 mod language;
 #[cfg(feature = "archive")]
 pub mod layers;
+mod lines;
 mod packages;
 pub mod procs;
 pub mod root;

@@ -14,7 +14,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{end::End, tree::Tree};
+use crate::{accounts::field, end::End, lines, tree::Tree};
 
 /// Where apk keeps what is installed, by the versions of Alpine.
 const APK: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
@@ -74,14 +74,17 @@ impl Found {
         keys: &[&str],
         out: &mut impl Write,
     ) -> io::Result<()> {
-        match root.text(path) {
-            Ok(None) => {}
-            Err(error) => self.lost(path, error),
-            Ok(Some(text)) => {
-                self.known = true;
+        let mut begun = false;
+        let read = lines::each(root, path, |line| {
+            if !begun {
+                begun = true;
                 writeln!(out, "{manager}")?;
-                crate::accounts::fields(&text, keys, out)?;
             }
+            field(line, keys, out)
+        })?;
+        self.known |= begun || read == Ok(true);
+        if let Err(error) = read {
+            self.lost(path, error);
         }
         Ok(())
     }
@@ -91,23 +94,29 @@ impl Found {
     fn apk(&mut self, root: &dyn Tree, out: &mut impl Write) -> io::Result<()> {
         let mut seen = BTreeSet::new();
         for path in APK {
-            let text = match root.text(path) {
-                Ok(None) => continue,
-                Ok(Some(text)) => text,
-                Err(error) => {
-                    self.lost(path, error);
-                    continue;
-                }
-            };
-            self.known = true;
-            writeln!(out, "@apk")?;
-            for package in text.split("\n\n") {
-                let mut lines = Vec::new();
-                crate::accounts::fields(package, &["P:", "V:", "A:"], &mut lines)?;
-                let digest: [u8; 32] = Sha256::digest(&lines).into();
+            let (mut begun, mut package) = (false, Vec::new());
+            let mut put = |package: &mut Vec<u8>, out: &mut _| -> io::Result<()> {
+                let digest: [u8; 32] = Sha256::digest(&package).into();
                 if seen.insert(digest) {
-                    out.write_all(&lines)?;
+                    Write::write_all(out, package)?;
                 }
+                package.clear();
+                Ok(())
+            };
+            let read = lines::each(root, path, |line| {
+                if !begun {
+                    begun = true;
+                    writeln!(out, "@apk")?;
+                }
+                if line == Some("") {
+                    return put(&mut package, out);
+                }
+                field(line, &["P:", "V:", "A:"], &mut package)
+            })?;
+            put(&mut package, out)?;
+            self.known |= begun || read == Ok(true);
+            if let Err(error) = read {
+                self.lost(path, error);
             }
         }
         Ok(())
