@@ -109,26 +109,29 @@ impl Case<'_> {
         if self.way.own_pod {
             self.site.pod_of(&pod, self.way.image, "Running").await;
         }
+        let before = self.processes(&pod).await;
+        assert_ne!(before, Some(usize::MAX), "{self}: nobody counts processes");
         let ran = self.scan(&pod).await;
         if self.way.own_pod {
-            self.no_process_stays(&pod).await;
+            let what = format!("{self}: no process of the scan in the target");
+            eventually(&what, async || {
+                (self.processes(&pod).await == before).then_some(())
+            })
+            .await;
             self.site.remove_pod(&pod).await;
         }
         ran
     }
 
-    /// What the collector started is over with the scan, and where nobody could say so, with its deadline: the target has the
-    /// one process again that it had.
-    async fn no_process_stays(&self, pod: &str) {
-        if self.way.probe {
-            return;
+    /// Processes in the target, where it has a shell that counts them. What the collector started is over with the scan, and
+    /// where nobody could say so, with its deadline.
+    async fn processes(&self, pod: &str) -> Option<usize> {
+        if self.way.probe || !self.way.own_pod {
+            return None;
         }
         let target = self.site.target(pod).await;
-        let what = format!("{self}: no process of the scan in the target");
-        eventually(&what, async || {
-            (processes(&self.site.client, &target).await == Ok(1)).then_some(())
-        })
-        .await;
+        let counted = processes(&self.site.client, &target).await;
+        Some(counted.unwrap_or(usize::MAX))
     }
 
     async fn scan(&self, pod: &str) -> Ran {

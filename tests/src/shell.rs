@@ -49,13 +49,15 @@ pub async fn run_in(
     Err(format!("{message} {}", err.trim()))
 }
 
-/// Number of processes in `target` beside the shell that counts them, zombies included.
+/// Number of processes that run in `target` beside the shell that counts them.
 ///
 /// # Errors
 ///
 /// As [`run_in`].
 pub async fn processes(client: &Client, target: &Target) -> Result<usize, String> {
-    let argv = ["/bin/sh", "-c", "set -- /proc/[0-9]*; echo $(($# - 1))"];
+    let count = "n=-1; for p in /proc/[0-9]*/stat; do { IFS= read -r l <$p; } 2>/dev/null || continue; \
+                 case $l in *') Z '*) ;; *) n=$((n + 1)) ;; esac; done; echo $n";
+    let argv = ["/bin/sh", "-c", count];
     let out = run_in(client, target, &argv, b"").await?;
     let out = String::from_utf8_lossy(&out);
     out.trim()

@@ -100,9 +100,17 @@ limit() {
     limit </dev/null >/dev/null 2>&1 3<&- &
     clock=$!
     main </dev/null 3<&- &
-    wait "$!"
+    work=$!
+    wait "$work"
     code=$?
     trap '' TERM
+    if [ "$code" -gt 128 ]; then
+      # Whatever was not seen is killed too, in whatever order. TERM is ignored by now.
+      { trap 'kill -KILL "$!"; wait; exit' USR1; sleep 5 & wait "$!" && kill -KILL 0; } </dev/null >/dev/null 2>&1 3<&- &
+      guard=$!
+      wait "$work"
+      kill -USR1 "$guard"
+    fi
     kill -TERM "$clock" "$life" 2>/dev/null
     wait
     exit "$code"
