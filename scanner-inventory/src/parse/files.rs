@@ -20,14 +20,18 @@ use crate::{
 /// Length of a SHA-256 digest in hexadecimal.
 const DIGEST: usize = 64;
 
-/// Most paths of which contents are kept until their files come. The contents of more are not known.
-const MAX_NAMED: usize = 200_000;
+/// Most bytes of paths and contents that are kept until their files come. The contents of more are not known.
+const MAX_NAMED: usize = 64 << 20;
+/// What is kept of a path beside its bytes, about.
+const NAMED: usize = 200;
 
 /// Reads the lines of the files one by one. A file is complete when the next one begins, so that memory grows only with
 /// the contents that are sent before the files.
 pub(super) struct FilesReader {
     wanted: Contents,
     named: BTreeMap<FilePath, Sent>,
+    /// Bytes of them.
+    kept: usize,
     current: Option<FilePath>,
     last: Option<FileEntry>,
     /// Whether a file came: what is said of paths comes before.
@@ -41,6 +45,7 @@ impl FilesReader {
         Self {
             wanted: Contents::of(request),
             named: BTreeMap::new(),
+            kept: 0,
             current: None,
             last: None,
             listing: false,
@@ -76,8 +81,11 @@ impl FilesReader {
     }
 
     fn sent(&mut self, path: &FilePath) -> Option<&mut Sent> {
-        if self.named.len() >= MAX_NAMED && !self.named.contains_key(path) {
-            return None;
+        if !self.named.contains_key(path) {
+            self.kept += path.as_text().len() + NAMED;
+            if self.kept > MAX_NAMED {
+                return None;
+            }
         }
         Some(self.named.entry(path.clone()).or_default())
     }
@@ -87,6 +95,7 @@ impl FilesReader {
             return false;
         };
         if let Some(path) = self.current.clone() {
+            self.kept += target.as_text().len();
             if let Some(sent) = self.sent(&path) {
                 sent.link(target);
             }

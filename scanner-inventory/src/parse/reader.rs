@@ -18,8 +18,8 @@ use crate::{
     wire::{self, Ending, Frames, PartSink, Parts, RawSection, WireError},
 };
 
-/// Bytes of one section that are kept until it is whole.
-const MAX_SECTION: usize = 16 << 20;
+/// MiB of all sections but the files, which are kept until each is whole.
+const MAX_SECTIONS: usize = 16;
 /// Bytes of an answer that are read at once.
 const STEP: usize = 32 * 1024;
 
@@ -137,6 +137,8 @@ struct Content {
     coverage: Coverage,
     listed: bool,
     open: Option<Open>,
+    /// Bytes of sections so far.
+    kept: usize,
 }
 
 /// A part that is not over yet.
@@ -166,7 +168,7 @@ impl Kept {
     }
 
     fn line(&mut self, line: &[u8]) {
-        if self.lines == self.most || self.bytes.len() + line.len() >= MAX_SECTION {
+        if self.lines == self.most {
             self.over += 1;
             return;
         }
@@ -204,6 +206,7 @@ impl Content {
             changes,
             listed: false,
             open: None,
+            kept: 0,
         }
     }
 
@@ -268,6 +271,10 @@ impl PartSink for Content {
         match &mut self.open {
             Some(Open::Files(files)) => self.items.extend(files.line(line).map(Item::File)),
             Some(Open::Section(_, kept) | Open::Present(kept) | Open::Changes(kept)) => {
+                self.kept += line.len() + 1;
+                if self.kept > MAX_SECTIONS << 20 {
+                    return Err(WireError::TooLong(MAX_SECTIONS));
+                }
                 kept.line(line);
             }
             None => {}

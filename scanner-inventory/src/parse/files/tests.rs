@@ -195,3 +195,18 @@ fn a_file_goes_on_when_the_next_one_begins() {
     let (last, unreadable, _) = reader.finish();
     assert_eq!((last.unwrap().path, unreadable), ("/b".into(), 1));
 }
+
+#[test]
+fn contents_that_would_fill_the_memory_are_not_kept() {
+    let mut reader = FilesReader::new(&InventoryRequest::default());
+    let long = "x".repeat(60_000);
+    for number in 0..2_000 {
+        assert!(
+            reader
+                .line(format!("={ONE} /{number}{long}").as_bytes())
+                .is_none()
+        );
+    }
+    assert!(reader.named.len() * long.len() <= MAX_NAMED);
+    assert!(reader.named.len() > 1_000);
+}

@@ -124,6 +124,17 @@ fn what_a_section_has_too_much_of_is_a_gap() {
 }
 
 #[test]
+fn sections_that_would_fill_the_memory_are_an_error() {
+    let request = asking(&[Section::Users, Section::Groups]);
+    let line = format!("{}\n", "x".repeat(60_000));
+    let one = |name: &str| format!("@n section {name}\n{}!ok\n", line.repeat(150));
+    let answer = framed(&format!("{}{}@n done 2\n", one("users"), one("groups")));
+    assert_eq!(read(&answer, 4096, &request), Err(WireError::TooLong(16)));
+    let answer = framed(&format!("{}@n done 1\n", one("users")));
+    assert!(read(&answer, 4096, &request).is_ok());
+}
+
+#[test]
 fn a_process_that_only_the_shell_saw_is_hidden() {
     let mut request = asking(&[Section::Processes, Section::Files]);
     request.changes = true;
