@@ -28,6 +28,8 @@ use crate::{
 const BATCH: usize = 512;
 /// Most files of the list that engines get which do not evaluate entry by entry.
 const MAX_LISTED: usize = 200_000;
+/// Most bytes of that list, about: at most one batch more.
+const MAX_LISTED_BYTES: usize = 128 << 20;
 
 /// One step of an evaluation. It catches panics of the engine, and keeps what the engine answered to itself.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -90,6 +92,8 @@ pub(crate) struct Engines<'a> {
     batch: Vec<FileEntry>,
     /// The files, where an engine needs them as a list.
     list: Option<Vec<Arc<Vec<FileEntry>>>>,
+    /// Bytes of that list.
+    listed: usize,
     /// Files that came.
     files: u64,
     end: Option<FilesEnd>,
@@ -117,6 +121,7 @@ impl<'a> Engines<'a> {
             sections: Arc::default(),
             batch: Vec::new(),
             list: wants_list.then(Vec::new),
+            listed: 0,
             files: 0,
             end: None,
         }
@@ -137,7 +142,9 @@ impl<'a> Engines<'a> {
         self.files += batch.len() as u64;
         if let Some(list) = &mut self.list
             && taken < MAX_LISTED as u64
+            && self.listed < MAX_LISTED_BYTES
         {
+            self.listed += batch.iter().map(FileEntry::weight).sum::<usize>();
             list.push(Arc::clone(&batch));
         }
         let step = move |evaluator: &mut dyn EntryEvaluator| {

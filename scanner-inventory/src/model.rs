@@ -60,6 +60,18 @@ pub struct FileEntry {
     pub capabilities_known: bool,
 }
 
+impl FileEntry {
+    /// Bytes that it takes in memory, about: a target decides how long its paths are.
+    pub fn weight(&self) -> usize {
+        let names: usize = self.capabilities.iter().map(String::len).sum();
+        size_of::<Self>()
+            + self.path.as_text().len()
+            + self.link.as_text().len()
+            + self.digest.len()
+            + names
+    }
+}
+
 /// How an account's password is set, without the password or its hash.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -18,6 +18,8 @@ use crate::{check::Check, expression::Budget, inputs::Input, profile::Profile};
 
 /// Files that are kept for all checks of a profile that need a list.
 pub(crate) const MAX_LISTED: usize = 100_000;
+/// Bytes of them, about.
+const MAX_LISTED_BYTES: usize = 64 << 20;
 
 /// One evaluation of a profile, file by file.
 pub(crate) struct Entries {
@@ -31,6 +33,8 @@ pub(crate) struct Entries {
     seen: Seen,
     /// The files that checks with a list select.
     listed: Vec<FileEntry>,
+    /// Bytes of them.
+    kept: usize,
     max_listed: usize,
     budget: Budget,
 }
@@ -54,6 +58,7 @@ impl Entries {
             values: None,
             seen: Seen::default(),
             listed: Vec::new(),
+            kept: 0,
             max_listed: MAX_LISTED,
             budget: Budget::BY_FILE,
         }
@@ -112,7 +117,7 @@ impl EntryEvaluator for Entries {
     fn file(&mut self, file: &FileEntry) {
         let mut entry = Entry::new(file);
         let mut keep = false;
-        let room = self.listed.len() < self.max_listed;
+        let room = self.listed.len() < self.max_listed && self.kept < MAX_LISTED_BYTES;
         let checks = self.profile.checks.iter().zip(&mut self.checks);
         for (number, (check, state)) in checks.enumerate() {
             match state {
@@ -129,6 +134,7 @@ impl EntryEvaluator for Entries {
             }
         }
         if keep {
+            self.kept += file.weight();
             self.listed.push(file.clone());
         }
     }
@@ -154,7 +160,7 @@ impl EntryEvaluator for Entries {
                 evaluate(check, &self.profile.unset(check), &inventory, &values)
             }
             State::Listed { cut: true } => check.result().error(format!(
-                "the check needs its files as a list, and the target has more than {}: select fewer files, or go \
+                "the check needs its files as a list, and the target has more than {}, or longer names than are kept: select fewer files, or go \
                  through them once, as in files.filter(f, ...).map(f, ...)",
                 self.max_listed
             )),
