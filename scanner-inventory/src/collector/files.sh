@@ -10,7 +10,7 @@ done'
 # mode (hex), uid, gid, size, path
 section_files() {
   need find stat tr wc sh || return
-  # What is said of paths goes before their files.
+  # Digests and link targets go before the files that they belong to.
   why=
   digests 2>/dev/null || why='the target has no sha256sum'
   exec 3>&1

@@ -1,4 +1,4 @@
-# The shell as POSIX describes it: undoes what the environment of the exec'd shell changes in the meaning of the script,
+# Restores the shell that POSIX describes: undoes what the environment of the exec'd shell changes in the script,
 # and then tries what the script needs. A shell that cannot run the script says so.
 
 # In bash, special built-ins such as `unset` now come before functions that the environment defines.

@@ -34,7 +34,7 @@ pub(super) struct FilesReader {
     kept: usize,
     current: Option<FilePath>,
     last: Option<FileEntry>,
-    /// Whether a file came: what is said of paths comes before.
+    /// Whether the first file has come. Contents by path come before it.
     listing: bool,
     unreadable: u64,
     gaps: Gaps,
@@ -135,7 +135,7 @@ impl FilesReader {
         Some(())
     }
 
-    /// Gives a file what was said of its path, unless that contradicts itself, and notes what was asked for and is not here.
+    /// Adds to a file the contents that were sent for its path, unless they contradict each other, and records what is missing.
     fn complete(&mut self, mut entry: FileEntry) -> FileEntry {
         // A file that is named and walked comes twice.
         let sent = self.named.get(&entry.path);
@@ -150,7 +150,7 @@ impl FilesReader {
         entry
     }
 
-    /// The last file, the number of lines that could not be read, and what is missing of files that were listed.
+    /// Returns the last file, the number of unreadable lines, and gaps for contents that are missing.
     pub(super) fn finish(mut self) -> (Option<FileEntry>, u64, Gaps) {
         let last = self.last.take().map(|file| self.complete(file));
         (last, self.unreadable, self.gaps)

@@ -124,7 +124,7 @@ impl AnswerReader {
     }
 }
 
-/// What the parts of an answer say.
+/// Collects the parts of an answer.
 struct Content {
     agent: String,
     request: InventoryRequest,

@@ -1,4 +1,4 @@
-//! A section of an answer: its data, and what is missing of it.
+//! Reads a section of an answer: its data and its gaps.
 
 use std::collections::BTreeSet;
 

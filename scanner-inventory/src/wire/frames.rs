@@ -12,7 +12,7 @@ use crate::escape::visible;
 const MAX_FRAME: usize = 64 * 1024;
 /// Longest header line in bytes.
 const MAX_HEADER: usize = 200;
-/// What a shell may print before the answer, such as a greeting, in bytes.
+/// Most bytes that a shell may print before the answer, such as a greeting.
 const MAX_GREETING: usize = 64 * 1024;
 
 /// The frames of one answer, of which every payload is proven before it is handed on. Memory is bounded by one frame.
@@ -39,7 +39,7 @@ enum State {
     Ended,
 }
 
-/// What was proven of a whole answer.
+/// Facts about an answer that is whole and proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Proven {
     /// Number of frames.
