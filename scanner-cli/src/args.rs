@@ -100,6 +100,10 @@ pub(crate) struct RunArgs {
     /// such as 90s or 5m
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = lease)]
     pub(crate) lease: Duration,
+    /// Namespace for the scan's account and token, in which the owners of the target have no rights [default: the
+    /// policy's own, or the target's namespace, where whoever may create Secrets or pods could act as the scan]
+    #[arg(long, value_name = "NAMESPACE")]
+    pub(crate) identity_namespace: Option<Namespace>,
     /// Time in which the agent in the target may send nothing before the scan gives up: 1 to 3600 seconds, or
     /// such as 90s or 5m [default: only the lease bounds it]
     #[arg(long, value_name = "SECONDS", value_parser = idle_timeout)]

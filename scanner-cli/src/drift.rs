@@ -64,6 +64,9 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
         .idle_timeout(run.idle_timeout)
         .answer_limit(run.answer_bytes())
         .observer(progress.clone());
+    if let Some(namespace) = &run.identity_namespace {
+        drift = drift.identity_namespace(namespace.as_str());
+    }
     if let Some(digest) = &args.scan.expect_digest {
         drift = drift.expected_digest(digest);
     }

@@ -83,6 +83,9 @@ pub(crate) async fn run_on(
         Some(_) => template.engine(Arc::clone(&tap)),
         None => template.engine(profile),
     };
+    if let Some(namespace) = &args.identity_namespace {
+        template = template.identity_namespace(namespace.as_str());
+    }
     if let Some(digest) = wanted.expected_digest {
         template = template.expected_digest(digest);
     }

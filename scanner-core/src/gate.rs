@@ -6,7 +6,7 @@ mod facts;
 pub use decision::{GateDecision, GateResult};
 pub use facts::{GateFacts, Known, Limit, Needs, NetworkPolicyFact, ServiceFact, Siblings};
 
-use crate::plan::ScanPlan;
+use crate::{plan::ScanPlan, target::Namespace};
 
 /// Models one condition that must hold before a target is touched. Pure: facts come in the plan.
 pub trait Gate: Send + Sync {
@@ -35,6 +35,17 @@ pub trait GatePolicy: Send + Sync + std::fmt::Debug {
     /// elsewhere when it does not hold ends the scan.
     fn required_controls(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Namespace in which the scan identity must live; `None` where the policy does not name one.
+    fn identity_namespace(&self) -> Option<Namespace> {
+        None
+    }
+
+    /// Whether a scan must show what holds for every API server and every namespace, which takes ten seconds and a list
+    /// of each kind in the cluster.
+    fn proves_everywhere(&self) -> bool {
+        false
     }
 }
 

@@ -4,7 +4,11 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{gate::decision::GateResult, remedy::Remedy, target::Target};
+use crate::{
+    gate::decision::GateResult,
+    remedy::Remedy,
+    target::{Namespace, Target},
+};
 
 /// Identifier of one scan: 4 to 32 lower-case letters and digits, ten hexadecimal digits where secure-scan makes it. It is
 /// part of every name and the value of every label that the scan creates.
@@ -85,6 +89,10 @@ pub struct ScanPlan {
     pub gates: Vec<GateResult>,
     /// Seconds after which the cluster itself removes everything that the scan created.
     pub lease_seconds: u32,
+    /// Namespace of the scan's identity, where that is not the target's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub identity_namespace: Option<Namespace>,
     /// Objects that would be created, in order.
     pub objects: Vec<PlannedObject>,
     /// Permissions that the scan identity would have; nothing else.
@@ -104,6 +112,12 @@ pub struct ScanPlan {
 }
 
 impl ScanPlan {
+    /// Namespace of the scan's identity: its own, or that of the target.
+    pub fn identity_namespace(&self) -> &str {
+        let own = self.identity_namespace.as_ref();
+        own.unwrap_or(&self.target.namespace).as_str()
+    }
+
     /// A plan that creates, grants and runs nothing yet, with a lease of five minutes. `engines` holds the names and
     /// versions of the engines.
     pub fn new(
@@ -121,6 +135,7 @@ impl ScanPlan {
             policy: None,
             gates: Vec::new(),
             lease_seconds: 300,
+            identity_namespace: None,
             objects: Vec::new(),
             rules: Vec::new(),
             commands: Vec::new(),

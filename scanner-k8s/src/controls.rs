@@ -2,9 +2,15 @@
 
 mod admission_guard;
 mod credential;
+mod everyones_rights;
+mod identity_exclusive;
+mod identity_watch;
 mod lease;
+mod lease_intact;
 mod least_privilege;
+mod rights;
 mod target_pin;
+mod token_death;
 
 use std::sync::Arc;
 
@@ -14,13 +20,24 @@ use crate::run::scope::ScanScope;
 
 /// Every control of a scan: lease first, so that all else is owned by it from its creation.
 pub fn all(scope: &Arc<ScanScope>) -> Vec<Box<dyn SecurityControl>> {
-    vec![
+    let mut all: Vec<Box<dyn SecurityControl>> = vec![
         Box::new(lease::Lease(Arc::clone(scope))),
+        Box::new(lease_intact::LeaseIntact::new(scope)),
+        Box::new(identity_watch::IdentityWatch::new(scope)),
+    ];
+    if scope.plan().identity_namespace.is_some() {
+        all.push(Box::new(identity_exclusive::IdentityExclusive(Arc::clone(
+            scope,
+        ))));
+    }
+    all.extend([
         least_privilege(scope, true),
         Box::new(credential::SingleUseCredential::new(scope)),
+        Box::new(everyones_rights::EveryonesRights(Arc::clone(scope))),
         Box::new(admission_guard::AdmissionGuard(Arc::clone(scope))),
         Box::new(target_pin::TargetPin(Arc::clone(scope))),
-    ]
+    ] as [Box<dyn SecurityControl>; 5]);
+    all
 }
 
 /// The lease, and an identity with its credential, without any claim on what it may do.

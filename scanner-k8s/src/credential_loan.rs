@@ -22,7 +22,7 @@ use scanner_core::{
 use crate::{
     api::{connect::Cluster, segment::Segment},
     controls,
-    names::{LOAN_STRATEGY, object_name},
+    names::LOAN_STRATEGY,
     plan::{
         lease::{MAX_LEASE, MIN_LEASE},
         limits::{self, get_rule},
@@ -90,7 +90,6 @@ impl PreparedLoan {
         let operator = segment.operator();
         let (target, pod) = resolve(operator, &request.target).await?;
         let allowed = preflight::ask(operator, target.namespace.as_str()).await?;
-        allowed.require(target.namespace.as_str(), &[])?;
         let scan_id = scan_id();
         let mut rules = vec![manifest::exec_rule(target.pod.as_str())];
         if request.get_pod {
@@ -103,10 +102,16 @@ impl PreparedLoan {
                 asked: request.run_anything,
             });
         }
-        let name = object_name(&scan_id);
+        let needed = preflight::Needed {
+            target: &target,
+            identity_namespace: None,
+            more: &[],
+            rules: &rules,
+        };
+        preflight::require(&allowed, None, &needed)?;
         let mut plan = ScanPlan {
             differences: vec![],
-            objects: manifest::planned(&target.namespace, &name, "the program's identity"),
+            objects: vec![],
             rules,
             commands: vec![PlannedCommand::new(
                 "none: a program of this machine",
@@ -123,8 +128,10 @@ impl PreparedLoan {
             policy: None,
             gates: vec![],
             lease_seconds: request.lease_seconds,
+            identity_namespace: None,
             target,
         };
+        plan.objects = manifest::planned(&plan, "the program's identity");
         let before = Some(PodSnapshot::of(&pod));
         let scope = ScanScope::new(segment.clone(), plan.clone(), before);
         plan.controls = controls::all(&scope).iter().map(|c| c.plan()).collect();
@@ -159,7 +166,8 @@ impl PreparedLoan {
             code: Arc::clone(&code),
         };
         let observer = &LoggedScan::new(&self.scope, &self.plan, observer);
-        let setup = Setup::new(self.plan, controls::all(&self.scope), observer);
+        let mut setup = Setup::new(self.plan, controls::all(&self.scope), observer);
+        setup.alerts = self.scope.alerts().clone();
         let mut report = guarded(setup, &mut work, interrupt).await;
         let (operator, scan) = self.segment.calls();
         report.api_calls = ApiCalls::new(operator, scan);

@@ -35,6 +35,11 @@ pub fn object_name(scan: &ScanId) -> String {
     format!("secure-scan-{scan}")
 }
 
+/// Name of the lease of a scan's identity, where that has a namespace of its own.
+pub fn identity_lease_name(scan: &ScanId) -> String {
+    format!("{}-identity", object_name(scan))
+}
+
 /// Path of the probe in its image.
 pub(crate) const PROBE_PROGRAM: &str = "/secure-scan-probe";
 /// Argument with which the probe takes the end of its standard input for the end of the scan.

@@ -9,7 +9,7 @@ use open_files::found;
 pub(crate) use open_files::{Searched, own_process};
 pub(crate) use side_effects::side_effects;
 
-use crate::run::{ledger::Scope, scope::ScanScope};
+use crate::run::{ledger::Scope, made::Removed, scope::ScanScope};
 
 fn verified(holds: bool) -> AuditOutcome {
     if holds {
@@ -26,11 +26,12 @@ pub(crate) fn objects(scope: &ScanScope) -> Vec<AuditCheck> {
     let (mut places, mut unseen) = (Vec::new(), Vec::new());
     for made in ledger.made() {
         let absent = ledger.absent(&made.kind);
-        if ledger.removed(&made) {
-            evidence.push(format!(
-                "{} uid {}: the server confirmed its removal",
-                made.kind, made.uid
-            ));
+        if let Some(removed) = ledger.removed(&made) {
+            let how = match removed {
+                Removed::ByUs => "the server confirmed its removal",
+                Removed::BySomebody => "gone, by whom is unknown",
+            };
+            evidence.push(format!("{} uid {}: {how}", made.kind, made.uid));
         } else if ledger.gone(&made) {
             evidence.push(format!(
                 "{} uid {}: looked for by its name, and not there any more",
@@ -45,10 +46,10 @@ pub(crate) fn objects(scope: &ScanScope) -> Vec<AuditCheck> {
         }
         match absent {
             Some(Scope::Everywhere) => places.push(format!("{}: none in any namespace", made.kind)),
-            Some(Scope::Namespace) => places.push(format!(
-                "{}: none in namespace {}; you may not list the others",
+            Some(Scope::Namespaces) => places.push(format!(
+                "{}: none in namespace {}",
                 made.kind,
-                scope.namespace()
+                scope.places_of(&made.kind).join(" and ")
             )),
             None => unseen.push(format!(
                 "{}: could not be listed, or some carry it",
@@ -80,12 +81,9 @@ pub(crate) fn credential(scope: &ScanScope, process: Option<Searched>) -> Vec<Au
             none,
         )];
     }
-    let refused = scope.credential().was_refused();
-    let text = if refused {
-        "the server answered 401 to it"
-    } else {
-        "the server did not answer 401 to it"
-    };
+    let how = scope.credential().refused();
+    let refused = how.is_some();
+    let text = how.unwrap_or_else(|| "the server did not answer 401 to it".into());
     let tokens = scope.segment().tokens();
     let (sent, received, seen) = tokens.streams();
     let mut evidence = vec![format!(
@@ -106,7 +104,7 @@ pub(crate) fn credential(scope: &ScanScope, process: Option<Searched>) -> Vec<Au
         clean => verified(clean),
     };
     vec![
-        AuditCheck::new("token-refused", verified(refused), vec![text.into()]),
+        AuditCheck::new("token-refused", verified(refused), vec![text]),
         AuditCheck::new("no-credential-left", outcome, evidence),
     ]
 }

@@ -2,9 +2,13 @@
 
 pub(crate) mod alert;
 pub mod credential;
+pub(crate) mod everyone;
+pub(crate) mod lease_state;
 pub mod ledger;
 pub(crate) mod logged;
+pub mod made;
 pub(crate) mod objects;
+pub(crate) mod owned;
 pub mod scope;
 pub(crate) mod scope_objects;
 pub(crate) mod target_watch;

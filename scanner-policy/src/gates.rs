@@ -10,7 +10,7 @@ use scanner_core::{
     ScanPlan,
     gate::{GateDecision, GateFacts, GatePolicy, GateResult, Needs},
     inventory::PodFacts,
-    target::TargetForm,
+    target::{Namespace, TargetForm},
 };
 
 use crate::{
@@ -124,6 +124,14 @@ impl GatePolicy for PolicyGates {
         // A scan that starts no pod does not have this control, and does not need it.
         required.extend(self.policy.require_isolation.then(|| NETWORK.to_owned()));
         required
+    }
+
+    fn identity_namespace(&self) -> Option<Namespace> {
+        self.policy.identity_namespace.clone()
+    }
+
+    fn proves_everywhere(&self) -> bool {
+        self.policy.prove_everywhere
     }
 
     fn unused(&self, facts: &GateFacts) -> Vec<String> {

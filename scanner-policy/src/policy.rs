@@ -5,7 +5,7 @@ mod signer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scanner_core::finding::Severity;
+use scanner_core::{finding::Severity, target::Namespace};
 use serde::{Deserialize, Serialize};
 
 pub use gate_id::GateId;
@@ -101,6 +101,14 @@ struct RawPolicy {
     /// Whether a scan must verify that the pods which it starts are cut off from the network.
     #[serde(default)]
     require_isolation: Option<bool>,
+    /// Namespace in which the account and the token of a scan live, apart from its target.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    identity_namespace: Option<Namespace>,
+    /// Whether a scan shows what holds for every API server and every namespace: it waits until no server can remember
+    /// its token, and looks for what it made in all namespaces.
+    #[serde(default)]
+    prove_everywhere: Option<bool>,
     /// Thresholds in the format of the SAF CLI.
     #[serde(default)]
     thresholds: Option<Thresholds>,
@@ -141,6 +149,10 @@ pub struct Policy {
     pub require_controls: BTreeSet<String>,
     /// Whether a scan must verify that the pods which it starts are cut off from the network.
     pub require_isolation: bool,
+    /// Namespace in which the account and the token of a scan live, apart from its target.
+    pub identity_namespace: Option<Namespace>,
+    /// Whether a scan shows what holds for every API server and every namespace.
+    pub prove_everywhere: bool,
     /// Thresholds.
     pub thresholds: Option<Thresholds>,
     /// Waiver file, relative to the policy's file.
@@ -241,6 +253,8 @@ fn merge(under: Option<Policy>, raw: RawPolicy) -> Policy {
         allow_host_paths: vec![],
         require_controls: BTreeSet::new(),
         require_isolation: false,
+        identity_namespace: None,
+        prove_everywhere: false,
         thresholds: None,
         waivers: None,
         fail_on: Severity::Low,
@@ -261,6 +275,8 @@ fn merge(under: Option<Policy>, raw: RawPolicy) -> Policy {
         allow_host_paths: raw.allow_host_paths.unwrap_or(under.allow_host_paths),
         require_controls: raw.require_controls.unwrap_or(under.require_controls),
         require_isolation: raw.require_isolation.unwrap_or(under.require_isolation),
+        identity_namespace: raw.identity_namespace.or(under.identity_namespace),
+        prove_everywhere: raw.prove_everywhere.unwrap_or(under.prove_everywhere),
         thresholds: raw.thresholds.or(under.thresholds),
         waivers: raw.waivers.or(under.waivers),
         fail_on: raw.fail_on.unwrap_or(under.fail_on),

@@ -98,6 +98,12 @@ impl DriftScan {
         self
     }
 
+    /// Namespace of the identity of each of the two scans, as [`Scan::identity_namespace`].
+    pub fn identity_namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.template = self.template.identity_namespace(namespace);
+        self
+    }
+
     /// Longest silence of the agent in each of the two scans, as [`Scan::idle_timeout`].
     pub fn idle_timeout(mut self, idle_timeout: impl Into<Option<Duration>>) -> Self {
         self.template = self.template.idle_timeout(idle_timeout);

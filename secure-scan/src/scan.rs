@@ -75,6 +75,8 @@ pub struct Scan {
     host: Arc<dyn EngineHost>,
     observer: Option<Arc<dyn Observer>>,
     lease: Duration,
+    identity_namespace: Option<String>,
+    prove_everywhere: bool,
     limits: AgentLimits,
     threshold: Option<Severity>,
     expected_digest: Option<String>,
@@ -92,6 +94,8 @@ impl Scan {
             host: Arc::new(ThreadHost::default()),
             observer: None,
             lease: DEFAULT_LEASE,
+            identity_namespace: None,
+            prove_everywhere: false,
             limits: AgentLimits::default(),
             threshold: None,
             expected_digest: None,
@@ -131,6 +135,22 @@ impl Scan {
     /// hour. Outside of these bounds it is an error of [`Scan::prepare`].
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
+        self
+    }
+
+    /// Namespace in which the scan's account and its token live, with a lease of their own; takes the place of the policy's.
+    /// Without one they live in the target's namespace, where whoever may create Secrets or pods could act as the scan
+    /// while it runs. The target's own namespace is an error of [`Scan::prepare`].
+    pub fn identity_namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.identity_namespace = Some(namespace.into());
+        self
+    }
+
+    /// Whether the scan shows at its end what holds for every API server and every namespace: it waits until no server can
+    /// remember its token, ten seconds after its last use, and looks for what it made in all namespaces. A policy can
+    /// demand it too.
+    pub fn prove_everywhere(mut self, prove: bool) -> Self {
+        self.prove_everywhere = prove;
         self
     }
 
@@ -231,6 +251,10 @@ impl Scan {
         let parts = u64::from(self.lease.subsec_nanos() > 0);
         let seconds = self.lease.as_secs().saturating_add(parts);
         request.lease_seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        if let Some(namespace) = &self.identity_namespace {
+            request.identity_namespace = Some(namespace.parse()?);
+        }
+        request.prove_everywhere = self.prove_everywhere;
         request.limits = self.limits;
         request.expected_digest.clone_from(&self.expected_digest);
         let of_policy = self.policy.as_ref().map(ScanPolicy::threshold);

@@ -1,5 +1,7 @@
 //! The stages up to the look into the target, each taking the value that the one before it made.
 
+use futures_util::future::join_all;
+
 use super::{record::RunRecord, setup::Setup};
 use crate::{
     cause::chain,
@@ -29,14 +31,27 @@ pub(super) async fn run(
     record.start(Stage::Open);
     work.open(&setup.plan, &enforced).await?;
     record.start(Stage::Revoke);
-    for (index, (control, scope)) in controls(setup, scopes) {
-        let evidence = record.control(index, Stage::Revoke, control.revoke(scope).await)?;
+    // All at once: what one withdraws does not depend on another, and the target waits for it.
+    let revoked = controls(setup, scopes).map(|(_, (control, scope))| control.revoke(scope));
+    let revoked = join_all(revoked).await;
+    let mut failed = None;
+    for ((index, (control, _)), revoked) in controls(setup, scopes).zip(revoked) {
+        let evidence = match record.control(index, Stage::Revoke, revoked) {
+            Ok(evidence) => evidence,
+            Err(failure) => {
+                failed.get_or_insert(failure);
+                continue;
+            }
+        };
         if !evidence.is_empty() {
             record.emit(&Event::ControlRevoked {
                 id: control.id().to_owned(),
                 evidence,
             });
         }
+    }
+    if let Some(failure) = failed {
+        return Err(failure);
     }
     record.start(Stage::Collect);
     record.outcome = work.look(&setup.plan, record).await?;

@@ -239,6 +239,7 @@ fn plan() -> ScanPlan {
         policy: None,
         gates: vec![],
         lease_seconds: 60,
+        identity_namespace: None,
         objects: vec![],
         rules: vec![],
         commands: vec![],

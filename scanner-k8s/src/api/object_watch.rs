@@ -73,13 +73,18 @@ where
                 if self.gone {
                     return Ok(None);
                 }
-                self.next().await?;
+                self.changed().await?;
             }
         };
         tokio::time::timeout(limit, look).await.unwrap_or(Ok(None))
     }
 
-    async fn next(&mut self) -> Result<(), CallError> {
+    /// Waits for the next event of the watch.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the server refuses the watch, or goes on failing.
+    pub(crate) async fn changed(&mut self) -> Result<(), CallError> {
         let name = self.last.name_any();
         let events = if let Some(events) = &mut self.events {
             events

@@ -12,10 +12,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::{
     client::{OperatorClient, ScanIdentity},
     record::AuditLayer,
-    token_claims,
+    spelling, token_claims,
     token_detector::TokenDetector,
     transport::{self, Transport},
 };
+
+/// Spellings of a token beside the one that the server gave: one for reviews, the others for its end.
+const SPELLINGS: usize = 7;
 
 /// One scan, or one other command, against a cluster: every call in it is counted and logged here, and
 /// nowhere else. Cheap to clone; clones are the same segment.
@@ -130,7 +133,10 @@ impl Segment {
             calls: Arc::clone(&self.scan_calls),
             user_agent: self.transport.user_agent.clone(),
         };
+        let others = spelling::others(&token, SPELLINGS).into_iter();
+        let others = others.map(|other| self.transport.client(&layer, Some(other)));
+        let others = others.collect();
         let client = self.transport.client(&layer, Some(token));
-        Ok(ScanIdentity::new(client, needle))
+        Ok(ScanIdentity::new(client, others, needle))
     }
 }

@@ -1,9 +1,6 @@
 //! Single-use credential: a short-lived token in memory, dead as soon as the streams are open.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Secret;
@@ -13,28 +10,27 @@ use scanner_core::{
     plan::PlannedControl,
     report::AuditCheck,
 };
-use tokio::time::Instant;
+use tokio::task::JoinHandle;
 
 use crate::{
     api::{
-        call::{CallError, CallErrorKind},
+        call::CallError,
         client::{BoundTo, IssuedToken},
     },
+    controls::token_death,
     names::LOAN_STRATEGY,
-    plan::manifest,
     post_scan::{self, Searched},
     run::scope::ScanScope,
 };
 
 /// The shortest lifetime that the API server accepts.
 const TOKEN_SECONDS: u32 = 600;
-/// How long the API server may remember a token that it has accepted.
-const TOKEN_CACHE: Duration = Duration::from_millis(10_200);
-
 pub(super) struct SingleUseCredential {
     scope: Arc<ScanScope>,
     /// What the search of this program's own files found, if it asked for one.
     searched: Mutex<Option<Searched>>,
+    /// The proof that the token is dead, which goes on while the target is read.
+    proof: Mutex<Option<JoinHandle<Result<Vec<String>, ControlError>>>>,
 }
 
 impl SingleUseCredential {
@@ -42,6 +38,7 @@ impl SingleUseCredential {
         Self {
             scope: Arc::clone(scope),
             searched: Mutex::default(),
+            proof: Mutex::default(),
         }
     }
 }
@@ -65,19 +62,21 @@ impl SecurityControl for SingleUseCredential {
             .planning(
                 "the Secret is deleted once the streams are open; then the token must get 401",
             )
+            .planning(token_death::planned(&self.scope))
     }
 
     async fn enforce(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
-        let owner = self.scope.lease_uid()?;
-        let anchor = manifest::anchor(&self.scope.plan().scan_id, self.scope.namespace(), &owner);
-        let uid = self.scope.create::<Secret>(anchor).await?;
         let name = self.scope.name();
+        let uid = self.scope.ledger().uid_of("Secret", &name);
+        let uid =
+            uid.ok_or_else(|| ControlError::new("there is no Secret to bind the token to"))?;
         let bound = BoundTo {
             secret: &name,
             uid: &uid,
         };
         let operator = self.scope.segment().operator();
-        let issued = operator.request_token(self.scope.namespace(), &name, bound, TOKEN_SECONDS);
+        let issued =
+            operator.request_token(self.scope.identity_namespace(), &name, bound, TOKEN_SECONDS);
         let issued = issued.await.map_err(CallError::of_control)?;
         let IssuedToken { token, expires } =
             issued.ok_or_else(|| ControlError::new("the server gave no token"))?;
@@ -100,7 +99,13 @@ impl SecurityControl for SingleUseCredential {
     }
 
     async fn revoke(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
-        Ok(Evidence::of(self.scope.delete::<Secret>().await?))
+        // The exec that was just opened was the last use of the token.
+        self.scope.credential().note_used();
+        let deleted = self.scope.delete::<Secret>().await?;
+        let scope = Arc::clone(&self.scope);
+        let proof = tokio::spawn(async move { token_death::show(&scope).await });
+        *self.proof.lock().unwrap_or_else(PoisonError::into_inner) = Some(proof);
+        Ok(Evidence::of(deleted))
     }
 
     async fn release(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
@@ -113,9 +118,10 @@ impl SecurityControl for SingleUseCredential {
             return Ok(Evidence(vec![gone?, "no token was ever received".into()]));
         }
         // Whatever is left of the rest, the server must refuse the token.
-        let refused = self.refused().await?;
+        let mut shown = self.refused().await?;
         self.search_own_process().await;
-        Ok(Evidence(vec![gone?, refused]))
+        shown.insert(0, gone?);
+        Ok(Evidence(shown))
     }
 
     fn post_scan(&self) -> Vec<AuditCheck> {
@@ -139,26 +145,19 @@ impl SingleUseCredential {
         }
     }
 
-    /// Waits until the server refuses the token.
-    async fn refused(&self) -> Result<String, ControlError> {
-        let used = self
-            .scope
-            .credential()
-            .accepted()
-            .unwrap_or_else(Instant::now);
-        tokio::time::sleep(TOKEN_CACHE.saturating_sub(used.elapsed())).await;
-        let review = self.scope.credential().review()?;
-        for _ in 0..10 {
-            match review.review_self().await {
-                Err(error) if error.kind() == CallErrorKind::Unauthorized => {
-                    self.scope.credential().note_refused();
-                    return Ok("the token was tried again and refused with 401".into());
-                }
-                _ => tokio::time::sleep(Duration::from_secs(1)).await,
-            }
+    /// Waits for the proof that the server refuses the token.
+    async fn refused(&self) -> Result<Vec<String>, ControlError> {
+        let under_way = self
+            .proof
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(proof) = under_way
+            && let Ok(Ok(shown)) = proof.await
+        {
+            return Ok(shown);
         }
-        Err(ControlError::new(
-            "the revoked token is still not refused with 401",
-        ))
+        // The streams were never opened, or what could not be shown then may be shown now.
+        token_death::show(&self.scope).await
     }
 }

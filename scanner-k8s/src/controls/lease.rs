@@ -35,53 +35,41 @@ impl SecurityControl for Lease {
     }
 
     fn plan(&self) -> PlannedControl {
-        PlannedControl::new(self.id(), "Everything ends by itself").planning(format!(
-                "Job {} without pods owns everything else; the cluster deletes all of it {} s after its start",
-                self.0.name(),
-                self.0.plan().lease_seconds
-            ))
+        let (plan, name) = (self.0.plan(), self.0.name());
+        let seconds = plan.lease_seconds;
+        let planned = PlannedControl::new(self.id(), "Everything ends by itself");
+        match self.0.identity_lease() {
+            None => planned.planning(format!(
+                "Job {name} without pods owns everything else; the cluster deletes all of it {seconds} s after its start"
+            )),
+            Some(identity) => planned
+                .planning(format!(
+                    "Job {name} without pods owns everything in namespace {}, Job {identity} all in namespace {}; the \
+                     cluster deletes both {seconds} s after their start",
+                    self.0.namespace(),
+                    self.0.identity_namespace()
+                ))
+                .planning("the end of either alone ends the access"),
+        }
     }
 
     async fn enforce(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
-        let plan = self.0.plan();
-        let job = manifest::lease(&plan.scan_id, self.0.namespace(), plan.lease_seconds);
-        let made = self.0.create_object::<Job>(job).await?;
-        let uid = made.uid().unwrap_or_default();
-        // A job queue may hold a Job: nothing is created before the deadline runs.
-        // From its creation on: a watch from "0" needs a storage feature that not every etcd has.
-        let mut watch = Watched::new(self.0.operator_api(), "watch the lease", made);
-        let started = watch.until(START, |seen| {
-            seen.last.status.as_ref()?.start_time.as_ref()?;
-            Some(seen.last.clone())
-        });
-        let started = started.await.map_err(CallError::of_control)?;
-        let job = started.ok_or_else(|| {
-            let seconds = START.as_secs();
-            ControlError::new(format!("the lease did not start within {seconds} s")).with_remedy(Remedy::advice("a Job of this namespace must start: see that the cluster's Job controller works, and \
-                     that no job queue (such as Kueue) holds Jobs that it does not know"
-                        ))
-        })?;
-        let spec = job.spec.unwrap_or_default();
-        let held = job.metadata.uid.as_deref() == Some(uid.as_str())
-            && spec.suspend != Some(true)
-            && spec.parallelism == Some(0)
-            && spec.completions.is_none()
-            && spec.active_deadline_seconds == Some(i64::from(plan.lease_seconds))
-            && spec.ttl_seconds_after_finished == Some(0)
-            && spec.managed_by.is_none();
-        if !held {
-            return Err(
-                ControlError::new("the lease was changed by the cluster and may not end")
-                    .with_remedy(Remedy::advice(
-                        "an admission webhook may have changed the Job; exempt it",
-                    )),
-            );
+        let (plan, scope) = (self.0.plan(), &self.0);
+        let seconds = plan.lease_seconds;
+        let own = start(
+            scope,
+            manifest::lease(&plan.scan_id, scope.namespace(), seconds),
+        );
+        if plan.identity_namespace.is_none() {
+            return Ok(Evidence::of(own.await?));
         }
-        Ok(Evidence::of(format!(
-            "Job {} (uid {uid}) started; deadline {} s, read back unchanged",
-            self.0.name(),
-            plan.lease_seconds
-        )))
+        let there = scope.identity_namespace();
+        let identity = start(
+            scope,
+            manifest::identity_lease(&plan.scan_id, there, seconds),
+        );
+        let (own, identity) = tokio::join!(own, identity);
+        Ok(Evidence(vec![own?, identity?]))
     }
 
     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
@@ -96,7 +84,14 @@ impl SecurityControl for Lease {
                 "kept: when it ends, the cluster removes what could not be removed now",
             ));
         }
-        Ok(Evidence::of(self.0.delete::<Job>().await?))
+        // From here on it is us who end them.
+        self.0.leases().end();
+        let own = self.0.delete::<Job>();
+        let Some(identity) = self.0.identity_lease() else {
+            return Ok(Evidence::of(own.await?));
+        };
+        let (own, identity) = tokio::join!(own, self.0.delete_named::<Job>(&identity));
+        Ok(Evidence(vec![own?, identity?]))
     }
 
     async fn verify_release(&self, _: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
@@ -106,4 +101,52 @@ impl SecurityControl for Lease {
     fn post_scan(&self) -> Vec<AuditCheck> {
         [post_scan::objects(&self.0), post_scan::log(&self.0)].concat()
     }
+}
+
+/// Makes a lease and waits until its deadline runs; gives the evidence.
+async fn start(scope: &ScanScope, manifest: serde_json::Value) -> Result<String, ControlError> {
+    let seconds = scope.plan().lease_seconds;
+    let made = scope.create_object::<Job>(manifest).await?;
+    let (name, uid) = (made.name_any(), made.uid().unwrap_or_default());
+    let api = scope.operator_api_for::<Job>(&name);
+    // A job queue may hold a Job: nothing is created before the deadline runs.
+    // From its creation on: a watch from "0" needs a storage feature that not every etcd has.
+    let mut watch = Watched::new(api, "watch the lease", made);
+    let started = watch.until(START, |seen| {
+        seen.last.status.as_ref()?.start_time.as_ref()?;
+        Some(seen.last.clone())
+    });
+    let started = started.await.map_err(CallError::of_control)?;
+    let job = started.ok_or_else(|| {
+        let seconds = START.as_secs();
+        ControlError::new(format!("the lease did not start within {seconds} s")).with_remedy(
+            Remedy::advice(
+                "a Job of this namespace must start: see that the cluster's Job controller works, and that no job queue \
+                 (such as Kueue) holds Jobs that it does not know",
+            ),
+        )
+    })?;
+    let spec = job.spec.unwrap_or_default();
+    let held = job.metadata.uid.as_deref() == Some(uid.as_str())
+        && spec.suspend != Some(true)
+        && spec.parallelism == Some(0)
+        && spec.completions.is_none()
+        && spec.active_deadline_seconds == Some(i64::from(seconds))
+        && spec.ttl_seconds_after_finished == Some(0)
+        && spec.managed_by.is_none();
+    if !held {
+        return Err(
+            ControlError::new("the lease was changed by the cluster and may not end").with_remedy(
+                Remedy::advice("an admission webhook may have changed the Job; exempt it"),
+            ),
+        );
+    }
+    let version = watch.last.metadata.resource_version.clone();
+    scope
+        .ledger()
+        .note_version("Job", &name, &version.unwrap_or_default());
+    scope.leases().keep(watch);
+    Ok(format!(
+        "Job {name} (uid {uid}) started; deadline {seconds} s, read back unchanged"
+    ))
 }

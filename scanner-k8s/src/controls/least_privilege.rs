@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use k8s_openapi::api::{
-    core::v1::ServiceAccount,
+    core::v1::{Secret, ServiceAccount},
     rbac::v1::{Role, RoleBinding},
 };
 use scanner_core::{
@@ -13,22 +13,20 @@ use scanner_core::{
     plan::{PlannedControl, PlannedRule},
 };
 
-use crate::{api::call::CallError, plan::manifest, run::scope::ScanScope};
+use super::rights;
+use crate::{plan::manifest, run::scope::ScanScope};
+
+/// Pauses between looks at the rights of the identity, in milliseconds.
+const PAUSES: [u64; 24] = [
+    5, 10, 20, 40, 80, 150, 300, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500,
+    500, 500, 500, 500,
+];
 
 pub(super) struct LeastPrivilege {
     pub(super) scope: Arc<ScanScope>,
     /// Whether the identity must be able to do the planned and nothing else; a trial of the guard gives it more.
     pub(super) exactly: bool,
 }
-
-/// What Kubernetes' own default roles let every service account do: review itself, and read the
-/// cluster's public trust bundles (`system:basic-user`, `system:cluster-trust-bundle-discovery`).
-const DEFAULTS: [(&str, &[&str]); 4] = [
-    ("selfsubjectaccessreviews", &["create"]),
-    ("selfsubjectrulesreviews", &["create"]),
-    ("selfsubjectreviews", &["create"]),
-    ("clustertrustbundles", &["get", "list", "watch"]),
-];
 
 #[async_trait]
 impl SecurityControl for LeastPrivilege {
@@ -52,18 +50,24 @@ impl SecurityControl for LeastPrivilege {
 
     async fn enforce(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
         let (plan, namespace) = (self.scope.plan(), self.scope.namespace());
-        let owner = &self.scope.lease_uid()?;
+        let identity = self.scope.identity_namespace();
+        let apart = plan.identity_namespace.is_some();
+        let (owner, theirs) = (&self.scope.lease_uid()?, &self.scope.identity_lease_uid()?);
         let id = &plan.scan_id;
-        let (account, role) = tokio::join!(
+        // All at once; the Secret too, to which the credential control binds the token.
+        let (account, role, secret) = tokio::join!(
             self.scope
-                .create::<ServiceAccount>(manifest::service_account(id, namespace, owner)),
+                .create::<ServiceAccount>(manifest::service_account(id, identity, theirs, apart)),
             self.scope
                 .create::<Role>(manifest::role(id, namespace, owner, &plan.rules)),
+            self.scope
+                .create::<Secret>(manifest::anchor(id, identity, theirs, apart)),
         );
-        let (account, role) = (account?, role?);
+        let (account, role, secret) = (account?, role?, secret?);
         Ok(Evidence(vec![
             format!("ServiceAccount created (uid {account})"),
             format!("Role created (uid {role})"),
+            format!("Secret created (uid {secret})"),
         ]))
     }
 
@@ -72,40 +76,37 @@ impl SecurityControl for LeastPrivilege {
     async fn grant(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
         let owner = self.scope.lease_uid()?;
         let id = &self.scope.plan().scan_id;
-        let binding = manifest::role_binding(id, self.scope.namespace(), &owner);
+        let identity = self.scope.identity_namespace();
+        let binding = manifest::role_binding(id, self.scope.namespace(), &owner, identity);
         let binding = self.scope.create::<RoleBinding>(binding).await?;
         Ok(Evidence::of(format!("RoleBinding created (uid {binding})")))
     }
 
     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
         if !self.exactly {
+            // Shows that the server takes the token in another spelling, by which its end is shown.
+            rights::seen(&self.scope, self.scope.namespace()).await?;
             return Ok(Evidence::of(
                 "not compared: the test of the guard gives the identity extra rights and tries them",
             ));
         }
+        let planned = &self.scope.plan().rules;
         // The authorizer learns of a new binding a moment after it was written; a busy one takes seconds.
         let mut extra = Vec::new();
-        for pause in (100..).step_by(100).map(|ms| ms.min(500)).take(24) {
-            let (seen, incomplete) = self.rules().await?;
+        for pause in PAUSES {
+            let (seen, incomplete) = self.own_rules().await?;
             extra = seen
                 .iter()
-                .filter(|r| !self.scope.plan().rules.contains(r))
+                .filter(|rule| !planned.contains(rule))
                 .cloned()
                 .collect();
-            let complete = self
-                .scope
-                .plan()
-                .rules
-                .iter()
-                .all(|rule| seen.contains(rule));
+            let complete = planned.iter().all(|rule| seen.contains(rule));
             if complete && extra.is_empty() {
-                let mut evidence = vec![format!(
-                    "{}: {}",
-                    listed(incomplete),
-                    self.plan().planned.join("; ")
-                )];
-                evidence.push(self.forbidden().await?);
-                return Ok(Evidence(evidence));
+                let planned = self.plan().planned.join("; ");
+                return Ok(Evidence(vec![
+                    format!("{}: {planned}", listed(incomplete)),
+                    self.forbidden().await?,
+                ]));
             }
             if !extra.is_empty() {
                 break;
@@ -113,16 +114,16 @@ impl SecurityControl for LeastPrivilege {
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
         let extra: Vec<String> = extra.iter().map(ToString::to_string).collect();
-        Err(ControlError::new(if extra.is_empty() {
-            "the scan identity did not get the planned permissions".to_owned()
-        } else {
-            format!(
-                "the scan identity may do more than planned: {}",
-                extra.join("; ")
-            )
-        })
+        if extra.is_empty() {
+            let message = "the scan identity did not get the planned permissions";
+            return Err(ControlError::new(message).into());
+        }
+        Err(ControlError::new(format!(
+            "the scan identity may do more than planned, and not because every account may: {}",
+            extra.join("; ")
+        ))
         .with_remedy(Remedy::advice(
-            "a role is bound to all service accounts or all users of the cluster; unbind it",
+            "somebody gave rights to this scan's account while it ran; find out who",
         ))
         .into())
     }
@@ -151,25 +152,26 @@ impl SecurityControl for LeastPrivilege {
 }
 
 impl LeastPrivilege {
-    /// What the server says that the scan identity may do, beyond reviewing itself, and whether it calls
-    /// that incomplete.
-    async fn rules(&self) -> Result<(Vec<PlannedRule>, bool), ControlError> {
-        let review = self.scope.credential().review()?;
-        let status = review.review_rules(self.scope.namespace()).await;
-        let status = status.map_err(CallError::of_control)?;
-        self.scope.credential().note_accepted();
-        let incomplete = status.incomplete;
-        let rules = status.resource_rules.into_iter().map(|rule| {
-            let mut verbs = rule.verbs;
-            verbs.sort();
-            PlannedRule::of(
-                rule.api_groups.unwrap_or_default(),
-                rule.resources.unwrap_or_default(),
-                rule.resource_names.unwrap_or_default(),
-                verbs,
-            )
-        });
-        let rules = rules.filter(|rule| !is_default(rule)).collect();
+    /// What the scan identity may do beyond what every account may, in both of its namespaces, and whether the server
+    /// calls that incomplete.
+    async fn own_rules(&self) -> Result<(Vec<PlannedRule>, bool), ControlError> {
+        let scope = &self.scope;
+        let (here, there) = (scope.namespace(), scope.identity_namespace());
+        let own = |namespace: &str, rules: Vec<PlannedRule>| -> Vec<PlannedRule> {
+            let everyone = scope.everyone();
+            let rules = rules
+                .into_iter()
+                .filter(|rule| !everyone.may(namespace, rule));
+            rules.collect()
+        };
+        if here == there {
+            let (rules, incomplete) = rights::seen(scope, here).await?;
+            return Ok((own(here, rules), incomplete));
+        }
+        let (first, second) = tokio::join!(rights::seen(scope, here), rights::seen(scope, there));
+        let ((first, incomplete), (second, _)) = (first?, second?);
+        let mut rules = own(here, first);
+        rules.extend(own(there, second));
         Ok((rules, incomplete))
     }
 
@@ -195,14 +197,6 @@ fn listed(incomplete: bool) -> &'static str {
     }
 }
 
-fn is_default(rule: &PlannedRule) -> bool {
-    rule.resources.iter().all(|resource| {
-        DEFAULTS.iter().any(|(name, verbs)| {
-            name == resource && rule.verbs.iter().all(|v| verbs.contains(&v.as_str()))
-        })
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,22 +205,5 @@ mod tests {
     fn a_list_that_the_server_calls_incomplete_is_not_called_all() {
         assert!(listed(true).contains("incomplete") && listed(true).contains("RBAC allows"));
         assert!(!listed(false).contains("incomplete"));
-    }
-
-    #[test]
-    fn only_what_kubernetes_gives_to_all_is_a_default() {
-        let rule = |resource: &str, verbs: &[&str]| {
-            PlannedRule::of(
-                vec![],
-                vec![resource.into()],
-                vec![],
-                verbs.iter().map(ToString::to_string).collect(),
-            )
-        };
-        assert!(is_default(&rule("clustertrustbundles", &["get", "list"])));
-        assert!(!is_default(&rule("clustertrustbundles", &["create"])));
-        assert!(!is_default(&rule("selfsubjectreviews", &["*"])));
-        assert!(!is_default(&rule("secrets", &["get"])));
-        assert!(!is_default(&manifest::exec_rule("web")));
     }
 }

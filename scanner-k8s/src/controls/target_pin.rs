@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
     ControlError, Evidence, Remedy, SecurityControl,
+    alert::SecurityAlert,
     control::{ControlScope, ReleaseError, VerifyError},
     plan::PlannedControl,
     report::AuditCheck,
@@ -29,10 +30,14 @@ impl SecurityControl for TargetPin {
 
     fn plan(&self) -> PlannedControl {
         let target = &self.0.plan().target;
-        PlannedControl::new(self.id(), "The same container before and after").planning(format!(
-            "pod uid {}, container {}, {} restarts",
-            target.pod_uid, target.container_id, target.restarts
-        ))
+        PlannedControl::new(self.id(), "The same container before and after")
+            .planning(format!(
+                "pod uid {}, container {}, {} restarts",
+                target.pod_uid, target.container_id, target.restarts
+            ))
+            .planning(
+                "an ephemeral container that somebody else adds meanwhile is a security alert",
+            )
     }
 
     async fn enforce(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
@@ -55,7 +60,9 @@ impl SecurityControl for TargetPin {
         .await
         {
             Ok(pod) => {
-                self.0.target().note_after(PodSnapshot::of(&pod));
+                let after = PodSnapshot::of(&pod);
+                self.alert_of_strangers(&after);
+                self.0.target().note_after(after);
                 resolve::target_of(&pod, Some(&target.container)).ok()
             }
             Err(error) if error.kind() == CallErrorKind::NotFound => None,
@@ -76,5 +83,25 @@ impl SecurityControl for TargetPin {
 
     fn post_scan(&self) -> Vec<AuditCheck> {
         post_scan::side_effects(&self.0)
+    }
+}
+
+impl TargetPin {
+    /// An ephemeral container that somebody else added while the scan ran can be stronger than the target and read
+    /// everything in the pod, the scan's own probe too. Its entry can never be taken back, so none is missed.
+    fn alert_of_strangers(&self, after: &PodSnapshot) {
+        let Some(before) = self.0.target().before() else {
+            return;
+        };
+        let own = self.0.name();
+        for name in before.added(after).filter(|name| **name != own) {
+            let pod = &self.0.plan().target.pod;
+            let message = format!(
+                "somebody added ephemeral container {name} to pod {pod} while the scan ran, and this scan did not plan it"
+            );
+            self.0
+                .alerts()
+                .raise(SecurityAlert::new("unplanned-container", message));
+        }
     }
 }

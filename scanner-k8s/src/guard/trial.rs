@@ -152,6 +152,7 @@ pub async fn trial(
         reason: None,
         profile: String::new(),
         lease_seconds: 120,
+        identity_namespace: None,
         objects: vec![],
         rules,
         commands: vec![command.clone()],

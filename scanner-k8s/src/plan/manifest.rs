@@ -2,11 +2,8 @@
 
 use crate::names::MANAGER;
 use crate::names::SCAN_LABEL;
-use crate::names::object_name;
-use scanner_core::{
-    plan::{PlannedObject, PlannedRule, ScanId},
-    target::Namespace,
-};
+use crate::names::{identity_lease_name, object_name};
+use scanner_core::plan::{PlannedObject, PlannedRule, ScanId, ScanPlan};
 use serde_json::{Value, json};
 
 /// Name, labels and owner of an object of a scan.
@@ -20,6 +17,22 @@ pub(crate) fn metadata(scan: &ScanId, namespace: &str, lease_uid: Option<&str>) 
         metadata["ownerReferences"] = json!([{
             "apiVersion": "batch/v1", "kind": "Job", "name": object_name(scan), "uid": uid,
         }]);
+    }
+    metadata
+}
+
+/// The lease of an identity that has a namespace of its own.
+pub(crate) fn identity_lease(scan: &ScanId, namespace: &str, seconds: u32) -> Value {
+    let mut lease = lease(scan, namespace, seconds);
+    lease["metadata"]["name"] = identity_lease_name(scan).into();
+    lease
+}
+
+/// An object of the identity, owned by its lease: that of the scan, or where `apart`, one of its own.
+fn of_identity(scan: &ScanId, namespace: &str, lease_uid: &str, apart: bool) -> Value {
+    let mut metadata = metadata(scan, namespace, Some(lease_uid));
+    if apart {
+        metadata["ownerReferences"][0]["name"] = identity_lease_name(scan).into();
     }
     metadata
 }
@@ -62,11 +75,11 @@ pub fn lease(scan: &ScanId, namespace: &str, seconds: u32) -> Value {
 }
 
 /// The scan's own identity; its token is never mounted anywhere.
-pub fn service_account(scan: &ScanId, namespace: &str, lease_uid: &str) -> Value {
+pub fn service_account(scan: &ScanId, namespace: &str, lease_uid: &str, apart: bool) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "ServiceAccount",
-        "metadata": metadata(scan, namespace, Some(lease_uid)),
+        "metadata": of_identity(scan, namespace, lease_uid, apart),
         "automountServiceAccountToken": false,
     })
 }
@@ -92,8 +105,8 @@ pub fn role(scan: &ScanId, namespace: &str, lease_uid: &str, rules: &[PlannedRul
     })
 }
 
-/// Gives the role to the identity.
-pub fn role_binding(scan: &ScanId, namespace: &str, lease_uid: &str) -> Value {
+/// Gives the role to the account in namespace `identity`.
+pub fn role_binding(scan: &ScanId, namespace: &str, lease_uid: &str, identity: &str) -> Value {
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding",
@@ -102,39 +115,52 @@ pub fn role_binding(scan: &ScanId, namespace: &str, lease_uid: &str) -> Value {
             "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": object_name(scan),
         },
         "subjects": [{
-            "kind": "ServiceAccount", "name": object_name(scan), "namespace": namespace,
+            "kind": "ServiceAccount", "name": object_name(scan), "namespace": identity,
         }],
     })
 }
 
 /// The empty Secret that the token is bound to: deleting it revokes the token.
-pub fn anchor(scan: &ScanId, namespace: &str, lease_uid: &str) -> Value {
+pub fn anchor(scan: &ScanId, namespace: &str, lease_uid: &str, apart: bool) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Secret",
         "type": "Opaque",
-        "metadata": metadata(scan, namespace, Some(lease_uid)),
+        "metadata": of_identity(scan, namespace, lease_uid, apart),
     })
 }
 
-/// The lease and the identity, as a plan names them; every scan makes them.
-pub(crate) fn planned(namespace: &Namespace, name: &str, identity: &str) -> Vec<PlannedObject> {
+/// The leases and the identity of a scan, as its plan names them; every scan makes them.
+pub(crate) fn planned(plan: &ScanPlan, identity: &str) -> Vec<PlannedObject> {
     let rbac = "rbac.authorization.k8s.io/v1";
-    [
-        (
-            "batch/v1",
-            "Job",
-            "the lease: owns the rest, never has a pod",
+    let (here, there) = (plan.target.namespace.as_str(), plan.identity_namespace());
+    let name = object_name(&plan.scan_id);
+    let object = |api_version: &str, kind: &str, namespace: &str, purpose: &str| {
+        PlannedObject::new(api_version, kind, namespace, &name, purpose)
+    };
+    let mut objects = vec![object(
+        "batch/v1",
+        "Job",
+        here,
+        "the lease: owns the rest, never has a pod",
+    )];
+    if plan.identity_namespace.is_some() {
+        let name = identity_lease_name(&plan.scan_id);
+        let purpose = "the lease of the identity: owns the account and the Secret, never has a pod";
+        objects.push(PlannedObject::new("batch/v1", "Job", there, name, purpose));
+    }
+    objects.extend([
+        object("v1", "ServiceAccount", there, identity),
+        object(rbac, "Role", here, "what the identity may do"),
+        object("v1", "Secret", there, "empty; the token dies with it"),
+        object(
+            rbac,
+            "RoleBinding",
+            here,
+            "gives the role to the identity, made last",
         ),
-        ("v1", "ServiceAccount", identity),
-        (rbac, "Role", "what the identity may do"),
-        (rbac, "RoleBinding", "gives the role to the identity"),
-        ("v1", "Secret", "empty; the token dies with it"),
-    ]
-    .map(|(api_version, kind, purpose)| {
-        PlannedObject::new(api_version, kind, namespace.as_str(), name, purpose)
-    })
-    .into()
+    ]);
+    objects
 }
 
 /// Exec into one pod by name. WebSocket exec needs get and create since Kubernetes 1.35.
@@ -163,10 +189,10 @@ mod tests {
                 .is_none()
         );
         for object in [
-            service_account(&id(), "n", "u"),
+            service_account(&id(), "n", "u", false),
             role(&id(), "n", "u", &[]),
-            role_binding(&id(), "n", "u"),
-            anchor(&id(), "n", "u"),
+            role_binding(&id(), "n", "u", "i"),
+            anchor(&id(), "n", "u", true),
         ] {
             assert_eq!(object["metadata"]["ownerReferences"][0]["uid"], "u");
             assert_eq!(object["metadata"]["labels"][SCAN_LABEL], "abcd1234");

@@ -46,6 +46,12 @@ impl PodSnapshot {
         }
     }
 
+    /// Ephemeral containers that only `after` has; of a pod that was replaced, none.
+    pub(crate) fn added<'a>(&'a self, after: &'a Self) -> impl Iterator<Item = &'a String> {
+        let added = after.ephemeral.iter();
+        added.filter(|name| self.uid == after.uid && !self.ephemeral.contains(name))
+    }
+
     /// How `after` differs; an ephemeral container named `own` is the scan's.
     pub(crate) fn differences(&self, after: &Self, own: &str) -> Vec<String> {
         let mut all = Vec::new();
@@ -76,10 +82,7 @@ impl PodSnapshot {
                 Some(_) => {}
             }
         }
-        let added = after
-            .ephemeral
-            .iter()
-            .filter(|n| !self.ephemeral.contains(n));
+        let added = self.added(after);
         let (ours, theirs): (Vec<&String>, Vec<&String>) = added.partition(|n| *n == own);
         for name in theirs {
             all.push(format!("somebody added ephemeral container {name}"));

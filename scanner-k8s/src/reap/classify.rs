@@ -230,7 +230,7 @@ mod tests {
     }
 
     fn secret(change: impl Fn(&mut Value)) -> DynamicObject {
-        let mut secret = manifest::anchor(&id(), "n", "u");
+        let mut secret = manifest::anchor(&id(), "n", "u", false);
         change(&mut secret);
         object(secret)
     }
@@ -318,14 +318,14 @@ mod tests {
             assert!(matches!(found[0], State::Foreign(_)), "{foreign:?}");
         }
         for ours in [
-            object(manifest::service_account(&id(), "n", "u")),
+            object(manifest::service_account(&id(), "n", "u", false)),
             object(manifest::role(
                 &id(),
                 "n",
                 "u",
                 &[manifest::exec_rule("web")],
             )),
-            object(manifest::role_binding(&id(), "n", "u")),
+            object(manifest::role_binding(&id(), "n", "u", "n")),
         ] {
             assert!(states(&[ours], 9999)[0].is_expired());
         }

@@ -22,10 +22,10 @@ pub struct Credential {
 #[derive(Default)]
 struct State {
     identity: Option<ScanIdentity>,
-    /// When the server first accepted the token, which it may remember for up to 10 s.
-    accepted: Option<Instant>,
-    /// Whether the server was seen to refuse the token.
-    refused: bool,
+    /// When the token was last sent, in whatever spelling.
+    used: Option<Instant>,
+    /// How the server was seen to refuse the token.
+    refused: Option<String>,
     /// The token, where it is given to a program; nowhere else is it kept.
     loaned: Option<SecretString>,
 }
@@ -67,24 +67,42 @@ impl Credential {
         self.state().identity.is_some()
     }
 
-    /// Notes that the server accepted the token.
-    pub(crate) fn note_accepted(&self) {
-        self.state().accepted.get_or_insert_with(Instant::now);
+    /// Notes that the token may have been sent until now.
+    pub(crate) fn note_used(&self) {
+        self.state().used = Some(Instant::now());
     }
 
-    /// When the server first accepted the token.
-    pub(crate) fn accepted(&self) -> Option<Instant> {
-        self.state().accepted
+    /// When the token was last sent.
+    pub(crate) fn used(&self) -> Option<Instant> {
+        self.state().used
     }
 
-    /// Notes that the server was seen to refuse the token.
-    pub(crate) fn note_refused(&self) {
-        self.state().refused = true;
+    /// Notes how the server was seen to refuse the token.
+    pub(crate) fn note_refused(&self, how: &str) {
+        self.state().refused = Some(how.to_owned());
     }
 
-    /// Whether the server was seen to refuse the token.
-    pub(crate) fn was_refused(&self) -> bool {
-        self.state().refused
+    /// How the server was seen to refuse the token, if it was.
+    pub(crate) fn refused(&self) -> Option<String> {
+        self.state().refused.clone()
+    }
+
+    /// Reviews in spellings of the token that the server has not seen; none where it does not take them.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no credential.
+    pub(crate) fn fresh(&self) -> Result<Vec<ReviewClient>, ControlError> {
+        Ok(self.identity()?.fresh())
+    }
+
+    /// A review with the token as it came.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no credential.
+    pub(crate) fn original(&self) -> Result<ReviewClient, ControlError> {
+        Ok(self.identity()?.original())
     }
 
     /// The identity as it asks what it may do, and tries what must be refused.
@@ -93,6 +111,7 @@ impl Credential {
     ///
     /// Fails when there is no credential yet.
     pub fn review(&self) -> Result<ReviewClient, ControlError> {
+        self.note_used();
         Ok(self.identity()?.review())
     }
 
@@ -116,6 +135,7 @@ impl Credential {
     /// Fails when the controls are those of another scan, or when there is no credential.
     pub fn scan_client(&self, controls: &EnforcedControls) -> Result<ScanClient, ControlError> {
         self.check(controls)?;
+        self.note_used();
         Ok(self.identity()?.scan())
     }
 

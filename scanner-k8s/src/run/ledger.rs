@@ -8,21 +8,12 @@ use std::{
     time::Duration,
 };
 
-use kube::{Resource, ResourceExt as _};
+use kube::Resource;
+use serde::Serialize;
 use tokio::sync::watch;
 
+use super::made::{Made, Removed};
 use crate::api::call::CallError;
-
-/// An object that the scan created.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
-    /// Kind, such as `Pod`.
-    pub kind: String,
-    /// Name in the namespace of the scan.
-    pub name: String,
-    /// UID.
-    pub uid: String,
-}
 
 /// The kind of an ephemeral container in the list of attempts; it is not an object.
 const PROBE: &str = "ephemeral container";
@@ -32,8 +23,8 @@ const PROBE: &str = "ephemeral container";
 pub(crate) enum Scope {
     /// In all namespaces.
     Everywhere,
-    /// In the scan's namespace; the operator may not list the others.
-    Namespace,
+    /// In the namespaces of the scan.
+    Namespaces,
 }
 
 #[derive(Default)]
@@ -77,13 +68,12 @@ pub(crate) struct UnderWay {
 
 impl UnderWay {
     /// Writes down what came of it.
-    pub(crate) fn end<K: Resource>(self, made: Result<&K, &CallError>) {
+    pub(crate) fn end<K: Resource + Serialize>(self, made: Result<&K, &CallError>) {
         match made {
-            Ok(made) => self.ledger.state().made.push(Made {
-                kind: self.kind.clone(),
-                name: self.name.clone(),
-                uid: made.uid().unwrap_or_default(),
-            }),
+            Ok(made) => {
+                let made = Made::of(&self.kind, &self.name, made);
+                self.ledger.state().made.push(made);
+            }
             Err(error) => self.failed(error),
         }
     }
@@ -96,8 +86,9 @@ impl UnderWay {
     }
 
     fn failed(&self, error: &CallError) {
-        // A clear no. Anything else, a timeout too, may have created it.
-        if matches!(error.code(), Some(400 | 401 | 403 | 404 | 422)) {
+        // A clear no; 409 too: what has the name then is somebody else's. Anything else, a timeout too, may have created
+        // it.
+        if matches!(error.code(), Some(400 | 401 | 403 | 404 | 409 | 422)) {
             self.ledger.refused(&self.kind, &self.name);
         }
     }
@@ -178,7 +169,7 @@ impl Ledger {
         let mut all: Vec<_> = self
             .made()
             .into_iter()
-            .filter(|made| made.kind == kind && !self.removed(made))
+            .filter(|made| made.kind == kind && self.removed(made).is_none())
             .map(|made| (made.name, Some(made.uid)))
             .collect();
         let state = self.state();
@@ -205,12 +196,13 @@ impl Ledger {
 
     /// Whether the server confirmed the removal of exactly this object: it named its UID, or had no
     /// object with that name and UID any more.
-    pub(crate) fn removed(&self, made: &Made) -> bool {
-        self.state().deleted.iter().any(|(kind, name, uid)| {
-            let named = uid
-                .as_ref()
-                .is_some_and(|uid| uid.is_empty() || *uid == made.uid);
-            *kind == made.kind && *name == made.name && named
+    pub(crate) fn removed(&self, made: &Made) -> Option<Removed> {
+        self.state().deleted.iter().find_map(|(kind, name, uid)| {
+            let same = *kind == made.kind && *name == made.name;
+            match uid.as_deref().filter(|_| same)? {
+                "" => Some(Removed::BySomebody),
+                uid => (uid == made.uid).then_some(Removed::ByUs),
+            }
         })
     }
 
@@ -221,10 +213,26 @@ impl Ledger {
 
     /// UID of an object that the scan created.
     pub(crate) fn uid_of(&self, kind: &str, name: &str) -> Option<String> {
+        self.made_of(kind, name).map(|made| made.uid)
+    }
+
+    /// An object that the scan created.
+    pub(crate) fn made_of(&self, kind: &str, name: &str) -> Option<Made> {
         let state = self.state();
         let mut made = state.made.iter();
         let this = made.find(|made| (made.kind.as_str(), made.name.as_str()) == (kind, name));
-        this.map(|made| made.uid.clone())
+        this.cloned()
+    }
+
+    /// The scan saw the object again, in this version, and it was as it should be.
+    pub(crate) fn note_version(&self, kind: &str, name: &str, version: &str) {
+        let mut state = self.state();
+        let mut made = state.made.iter_mut();
+        if let Some(made) =
+            made.find(|made| (made.kind.as_str(), made.name.as_str()) == (kind, name))
+        {
+            version.clone_into(&mut made.version);
+        }
     }
 
     /// The lease is not to be released: what it owns stays until it ends.
@@ -263,6 +271,16 @@ impl Ledger {
 mod tests {
     use super::*;
 
+    fn made(kind: &str, name: &str, uid: &str) -> Made {
+        Made {
+            kind: kind.into(),
+            name: name.into(),
+            uid: uid.into(),
+            version: "1".into(),
+            content: serde_json::Value::Null,
+        }
+    }
+
     #[tokio::test]
     async fn release_waits_for_what_is_under_way() {
         let ledger = Arc::new(Ledger::default());
@@ -285,11 +303,7 @@ mod tests {
             drop(Ledger::attempt(&ledger, "Role", name));
         }
         for name in ["held", "deleted"] {
-            ledger.state().made.push(Made {
-                kind: "Role".into(),
-                name: name.into(),
-                uid: name.into(),
-            });
+            ledger.state().made.push(made("Role", name, name));
         }
         ledger.note_deleted("Role", "held", None);
         ledger.note_deleted("Role", "deleted", Some("deleted".into()));
@@ -301,15 +315,13 @@ mod tests {
     #[test]
     fn only_the_uid_that_was_made_counts_as_removed() {
         let ledger = Ledger::default();
-        let made = |uid: &str| Made {
-            kind: "Job".into(),
-            name: "a".into(),
-            uid: uid.into(),
-        };
+        let made = |uid: &str| made("Job", "a", uid);
         ledger.note_deleted("Job", "a", None);
-        assert!(!ledger.removed(&made("1")), "a finalizer holds it");
+        assert_eq!(ledger.removed(&made("1")), None, "a finalizer holds it");
         ledger.note_deleted("Job", "a", Some("1".into()));
-        assert!(ledger.removed(&made("1")));
-        assert!(!ledger.removed(&made("2")));
+        assert_eq!(ledger.removed(&made("1")), Some(Removed::ByUs));
+        assert_eq!(ledger.removed(&made("2")), None);
+        ledger.note_deleted("Job", "a", Some(String::new()));
+        assert_eq!(ledger.removed(&made("2")), Some(Removed::BySomebody));
     }
 }

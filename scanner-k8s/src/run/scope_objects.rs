@@ -61,8 +61,11 @@ impl Objects {
             .operator()
             .dynamic(None, &resource(api_version, kind)?);
         let here = self.api(api_version, kind)?;
-        let (left, place) = self.scope.labelled_in(kind, &everywhere, &here).await?;
-        if let Some(first) = left.items.first() {
+        let (left, place) = self
+            .scope
+            .labelled_in(kind, &everywhere, std::slice::from_ref(&here))
+            .await?;
+        if let Some(first) = left.first() {
             let name = first.metadata.name.as_deref().unwrap_or_default();
             let message = format!("{kind} {name} carries the scan's label and still exists");
             return Err(ControlError::new(message));
@@ -70,7 +73,7 @@ impl Objects {
         self.scope.ledger().note_absent(kind, place);
         let place = match place {
             Scope::Everywhere => "in any namespace".to_owned(),
-            Scope::Namespace => format!("in namespace {}", self.scope.namespace()),
+            Scope::Namespaces => format!("in namespace {}", self.scope.namespace()),
         };
         let id = &self.scope.plan().scan_id;
         Ok(format!("no {kind} {place} carries {SCAN_LABEL}={id}"))

@@ -38,6 +38,9 @@ pub enum PrepareError {
     /// The lease is out of its bounds.
     #[error("a lease of {0} s is not between {MIN_LEASE} and {MAX_LEASE} s")]
     Lease(u32),
+    /// The identity would live where the target does.
+    #[error("namespace {0} of the target cannot be the identity namespace")]
+    IdentityNamespace(scanner_core::target::Namespace),
     /// The agent could never send anything.
     #[error("an idle timeout of 0 s leaves the agent no time to answer")]
     IdleTimeout,
@@ -80,6 +83,7 @@ impl PrepareError {
         match self {
             Self::Resolve(ResolveError::Selector(..))
             | Self::Lease(_)
+            | Self::IdentityNamespace(_)
             | Self::IdleTimeout
             | Self::ControlId(_)
             | Self::UnknownControl(_)
@@ -118,6 +122,9 @@ impl PrepareError {
             Self::Probe(refusal) => return Some(refusal.remedy()),
             Self::Sidecar(refusal) => refusal.remedy(),
             Self::Lease(_) => Remedy::advice("choose a lease within these bounds"),
+            Self::IdentityNamespace(_) => Remedy::advice(
+                "name a namespace in which the owners of the target have no rights, or leave the option out",
+            ),
             Self::IdleTimeout => Remedy::advice("choose a longer idle timeout, or none"),
             Self::ControlId(_) => {
                 Remedy::advice("give the control a name of its own, such as acme-ticket")

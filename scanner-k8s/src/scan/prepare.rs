@@ -10,7 +10,7 @@ use scanner_core::{
     inventory::{Collected, PodFacts},
     look::request_of,
     plan::{Need, PlannedObject},
-    target::{PodSelection, TargetForm},
+    target::{Namespace, PodSelection, TargetForm},
 };
 
 use super::{
@@ -31,13 +31,20 @@ use crate::{
         scan_id::scan_id,
     },
     pod::{facts, snapshot::PodSnapshot},
-    run::{scope::ScanScope, scope_objects::Objects},
+    run::{
+        scope::{ScanScope, ScopeOptions},
+        scope_objects::Objects,
+    },
     strategies::{approach::PlanScope, sidecar::image_target},
 };
 
 /// Identifiers of the shipped controls, which no other control may have.
-pub const SHIPPED_CONTROLS: [&str; 8] = [
+pub const SHIPPED_CONTROLS: [&str; 12] = [
     "lease",
+    "lease-intact",
+    "identity-watch",
+    "identity-exclusive",
+    "everyones-rights",
     "least-privilege",
     "credential",
     "admission-guard",
@@ -61,7 +68,17 @@ pub(super) async fn prepare(
     let strategy = request.strategy.clone();
     let approach = registry::approach(&operator, &target, pod.as_ref(), strategy).await?;
     let namespace = target.namespace.as_str();
-    let allowed = preflight::ask(&operator, namespace).await?;
+    let identity_namespace = identity_namespace(&request, &target)?;
+    let (allowed, there) = match &identity_namespace {
+        None => (preflight::ask(&operator, namespace).await?, None),
+        Some(there) => {
+            let (here, there) = tokio::join!(
+                preflight::ask(&operator, namespace),
+                preflight::ask(&operator, there.as_str())
+            );
+            (here?, Some(there?))
+        }
+    };
     let mut needs: Vec<Need> = approach.needs();
     needs.extend(
         request
@@ -69,18 +86,21 @@ pub(super) async fn prepare(
             .iter()
             .flat_map(|control| needs_of(control.as_ref())),
     );
-    allowed.require(namespace, &needs)?;
     let inventory = request_of(&request.engines);
     let scope = PlanScope::new(&target, &name, &inventory, request.lease_seconds);
-    let mut objects = manifest::planned(&target.namespace, &name, "the scan's own identity");
-    objects.extend(approach.objects(&scope));
-    objects.extend(request.controls.iter().flat_map(SecurityControl::objects));
     let (mut rules, commands) = (approach.rules(&scope), approach.commands(&scope));
     if allowed.limits() {
         rules.extend(approach.limits(&scope, &commands));
     }
+    let needed = preflight::Needed {
+        target: &target,
+        identity_namespace: identity_namespace.as_ref(),
+        more: &needs,
+        rules: &rules,
+    };
+    preflight::require(&allowed, there.as_ref(), &needed)?;
     let mut plan = ScanPlan {
-        objects,
+        objects: vec![],
         rules,
         commands,
         differences: approach.differences(),
@@ -92,11 +112,17 @@ pub(super) async fn prepare(
         policy: request.policy.as_ref().map(|p| p.reference()),
         gates: vec![],
         lease_seconds: request.lease_seconds,
+        identity_namespace,
         target: target.clone(),
         fallback: None,
     };
+    plan.objects = manifest::planned(&plan, "the scan's own identity");
+    plan.objects.extend(approach.objects(&scope));
+    let theirs = request.controls.iter().flat_map(SecurityControl::objects);
+    plan.objects.extend(theirs);
     let before = pod.as_ref().map(PodSnapshot::of);
-    let scope = ScanScope::with_limits(segment.clone(), plan.clone(), before, request.limits);
+    let options = options(&request);
+    let scope = ScanScope::with_options(segment.clone(), plan.clone(), before, options);
     let mut started = approach.start(&scope);
     for control in &request.controls {
         started.controls.push(Box::new(Arc::clone(control)));
@@ -137,6 +163,31 @@ pub(super) async fn prepare(
         request,
         fallback,
     })
+}
+
+/// Namespace of the identity: that of the request, or of its policy.
+fn identity_namespace(
+    request: &ScanRequest,
+    target: &Target,
+) -> Result<Option<Namespace>, PrepareError> {
+    let policy = request.policy.as_ref();
+    let named = request
+        .identity_namespace
+        .clone()
+        .or_else(|| policy.and_then(|policy| policy.identity_namespace()));
+    match named {
+        Some(named) if named == target.namespace => Err(PrepareError::IdentityNamespace(named)),
+        named => Ok(named),
+    }
+}
+
+/// How the scan is done, as the request and its policy say.
+fn options(request: &ScanRequest) -> ScopeOptions {
+    let mut options = ScopeOptions::from(request.limits);
+    let policy = request.policy.as_ref();
+    options.prove_everywhere =
+        request.prove_everywhere || policy.is_some_and(|policy| policy.proves_everywhere());
+    options
 }
 
 /// The container to scan and its pod; an image that runs nowhere has none.

@@ -88,6 +88,7 @@ impl PreparedScan {
         setup.gates = gates;
         setup.required = self.required;
         setup.objects = Some(self.objects);
+        setup.alerts = self.scope.alerts().clone();
         setup.threshold = self.request.threshold;
         let mut report = guarded(setup, &mut work, interrupt).await;
         report.unused_allowances = self.unused;

@@ -7,7 +7,7 @@ use scanner_core::{
     engines::{EngineHost, Inline},
     finding::Severity,
     gate::GatePolicy,
-    target::TargetRequest,
+    target::{Namespace, TargetRequest},
 };
 
 use crate::{
@@ -86,6 +86,12 @@ pub struct ScanRequest {
     /// Seconds after which the cluster itself removes everything, [`MIN_LEASE`](crate::plan::lease::MIN_LEASE) to
     /// [`MAX_LEASE`](crate::plan::lease::MAX_LEASE).
     pub lease_seconds: u32,
+    /// Namespace of the scan's identity, in which the owners of the target have no rights; without one it lives in the
+    /// target's namespace, where whoever may create Secrets or pods could act as it. Takes the place of the policy's.
+    pub identity_namespace: Option<Namespace>,
+    /// Whether the scan shows at its end what holds for every API server and every namespace: it waits until no server
+    /// can remember its token, and looks for what it made in all namespaces. A policy can demand it too.
+    pub prove_everywhere: bool,
     /// How long the agent may send nothing before the scan gives up, and how much it may send.
     pub limits: AgentLimits,
     /// Digest (`sha256:...`) that the node must run; the scan aborts before it touches another.
@@ -108,6 +114,8 @@ impl ScanRequest {
             host: Arc::new(Inline),
             evaluation: Evaluation::on(today()),
             lease_seconds: 300,
+            identity_namespace: None,
+            prove_everywhere: false,
             limits: AgentLimits::default(),
             expected_digest: None,
             policy: None,

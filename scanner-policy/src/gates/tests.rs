@@ -56,6 +56,7 @@ fn good() -> (GateFacts, ScanPlan) {
         policy: None,
         gates: vec![],
         lease_seconds: 60,
+        identity_namespace: None,
         objects: vec![],
         rules: vec![],
         commands: vec![],

@@ -6,24 +6,55 @@ use kube::Client;
 use scanner_core::target::{Namespace, PodName};
 use secrecy::SecretString;
 
-use super::{CanaryClient, ReviewClient, ScanClient};
+use super::{CanaryClient, ReviewClient, ScanClient, review::Spelling};
 
 /// A client with the scan's own token and nothing else. Does nothing itself: see its views.
 #[derive(Clone)]
 pub struct ScanIdentity {
     client: Client,
+    /// Sends the token in another spelling, where it has one.
+    review: Option<Spelling>,
+    /// Each sends the token in a spelling that the server has not seen.
+    fresh: Vec<Client>,
     /// Its token is looked for as long as this is held.
     needle: Arc<SecretString>,
 }
 
 impl ScanIdentity {
-    pub(in crate::api) fn new(client: Client, needle: Arc<SecretString>) -> Self {
-        Self { client, needle }
+    /// An identity that sends its token as it came by `client`, and in its other spellings by `others`.
+    pub(in crate::api) fn new(
+        client: Client,
+        mut others: Vec<Client>,
+        needle: Arc<SecretString>,
+    ) -> Self {
+        let review = others.pop().map(Spelling::new);
+        Self {
+            client,
+            review,
+            fresh: others,
+            needle,
+        }
     }
 
     /// What may be asked before anything is shown to hold.
     pub(crate) fn review(&self) -> ReviewClient {
-        ReviewClient::new(self.client.clone())
+        ReviewClient::new(self.client.clone(), self.review.clone())
+    }
+
+    /// The same with the token as it came, which the server may remember.
+    pub(crate) fn original(&self) -> ReviewClient {
+        ReviewClient::new(self.client.clone(), None)
+    }
+
+    /// Reviews in spellings that the server has not seen; none where it did not accept the one that was tried.
+    pub(crate) fn fresh(&self) -> Vec<ReviewClient> {
+        if !self.review.as_ref().is_some_and(Spelling::was_accepted) {
+            return Vec::new();
+        }
+        let fresh = self.fresh.iter().cloned();
+        fresh
+            .map(|client| ReviewClient::new(client, None))
+            .collect()
     }
 
     /// What may be asked of the scan's own pod before anything else runs there.

@@ -1,0 +1,45 @@
+//! Identity exclusive: the scan identity lives where those whose pods are scanned have no rights.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use scanner_core::{
+    Evidence, SecurityControl,
+    control::{ControlScope, Phase, VerifyError},
+    plan::PlannedControl,
+};
+
+use crate::run::scope::ScanScope;
+
+pub(super) struct IdentityExclusive(pub(super) Arc<ScanScope>);
+
+#[async_trait]
+impl SecurityControl for IdentityExclusive {
+    fn id(&self) -> &'static str {
+        "identity-exclusive"
+    }
+
+    fn phase(&self) -> Phase {
+        Phase::BeforeIdentity
+    }
+
+    fn plan(&self) -> PlannedControl {
+        let namespace = self.0.identity_namespace();
+        PlannedControl::new(self.id(), "The identity lives where its targets' owners have no rights")
+            .planning(format!(
+                "account, token and a lease of their own in namespace {namespace}; the Role and its binding in the target's"
+            ))
+            .planning(format!(
+                "whoever may create Secrets, pods or tokens in namespace {namespace} could act as the scan identity: keep \
+                 it to the operators of scans"
+            ))
+    }
+
+    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+        Ok(Evidence::of(format!(
+            "the identity is in namespace {}, the target in namespace {}",
+            self.0.identity_namespace(),
+            self.0.namespace()
+        )))
+    }
+}

@@ -1,0 +1,168 @@
+//! Identity watch: whoever else makes the scan identity's token, or a pod that runs as it, is seen.
+//!
+//! Whoever may create Secrets in the namespace of an account can have a token of it: a Secret of type
+//! `kubernetes.io/service-account-token` that names it is filled within milliseconds. Whoever may create pods there can
+//! have one run as it. Neither shows in what the scan made. Execs and requests for tokens show in the API server's own
+//! audit log alone: `audit reconcile` looks for them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::api::ObjectMeta;
+use scanner_core::{
+    ControlError, Evidence, SecurityControl,
+    alert::SecurityAlert,
+    control::{ControlScope, Phase, ReleaseError, VerifyError},
+    plan::PlannedControl,
+};
+
+use crate::{
+    api::{call::CallError, kind_watch::KindWatch},
+    run::scope::ScanScope,
+    task::Background,
+};
+
+/// Identifier of the alert that somebody else could act as the scan.
+const IDENTITY_SHARED: &str = "identity-shared";
+/// Annotation by which a token Secret names its account (`core/v1`, `ServiceAccountNameKey`).
+const ACCOUNT: &str = "kubernetes.io/service-account.name";
+
+pub(super) struct IdentityWatch {
+    scope: Arc<ScanScope>,
+    watching: Mutex<Vec<Background>>,
+}
+
+impl IdentityWatch {
+    pub(super) fn new(scope: &Arc<ScanScope>) -> Self {
+        Self {
+            scope: Arc::clone(scope),
+            watching: Mutex::default(),
+        }
+    }
+
+    /// Whether an alert about the identity was raised.
+    fn shared(&self) -> Option<SecurityAlert> {
+        let raised = self.scope.alerts().raised();
+        raised.into_iter().find(|alert| alert.id == IDENTITY_SHARED)
+    }
+}
+
+#[async_trait]
+impl SecurityControl for IdentityWatch {
+    fn id(&self) -> &'static str {
+        "identity-watch"
+    }
+
+    fn phase(&self) -> Phase {
+        Phase::BeforeIdentity
+    }
+
+    /// Verified last before the target is touched: until then a thief may have been seen.
+    fn verifies_access(&self) -> bool {
+        true
+    }
+
+    fn plan(&self) -> PlannedControl {
+        let namespace = self.scope.identity_namespace();
+        let plan = PlannedControl::new(self.id(), "Nobody else becomes the scan identity unseen").planning(format!(
+            "token Secrets and pods of the account in namespace {namespace} are watched until it is gone; one is a \
+             security alert"
+        ));
+        let plan = plan.planning(
+            "not looked at: execs and token requests by others, which only the API server's audit log has; `audit \
+             reconcile` compares it",
+        );
+        if self.scope.plan().identity_namespace.is_some() {
+            return plan;
+        }
+        plan.planning(format!(
+            "warning: whoever may create Secrets, pods or tokens in namespace {namespace}, the target's own, could act as \
+             the scan identity while it exists; an identity namespace prevents that"
+        ))
+    }
+
+    async fn enforce(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        let scope = &self.scope;
+        let lease = scope.identity_lease().unwrap_or_else(|| scope.name());
+        let since = scope.ledger().made_of("Job", &lease);
+        let since = since
+            .map(|made| made.version().to_owned())
+            .unwrap_or_default();
+        let (operator, namespace) = (scope.segment().operator(), scope.identity_namespace());
+        let secrets = KindWatch::<Secret>::begin(
+            operator.api(namespace),
+            "watch token Secrets",
+            "type=kubernetes.io/service-account-token",
+            &since,
+        );
+        let of_account = format!("spec.serviceAccountName={}", scope.name());
+        let pods = KindWatch::<Pod>::begin(
+            operator.api(namespace),
+            "watch pods of the scan identity",
+            &of_account,
+            &since,
+        );
+        let (secrets, pods) = tokio::join!(secrets, pods);
+        let secrets = secrets.map_err(CallError::of_control)?;
+        let pods = pods.map_err(CallError::of_control)?;
+        let (of_secrets, of_pods) = (Arc::clone(scope), Arc::clone(scope));
+        let tasks = vec![
+            Background::spawn(secrets.each(move |seen| token_secret(&of_secrets, seen))),
+            Background::spawn(pods.each(move |seen| pod(&of_pods, seen))),
+        ];
+        *self.watching.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
+        Ok(Evidence::of(format!(
+            "watching token Secrets and pods of the account in namespace {namespace}"
+        )))
+    }
+
+    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+        match self.shared() {
+            Some(alert) => Err(VerifyError::Alert(alert)),
+            None => Ok(Evidence::of("watched since before the account existed")),
+        }
+    }
+
+    async fn verify_release(&self, _: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
+        self.watching
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+        Ok(Evidence::of(match self.shared() {
+            Some(_) => "somebody else could act as the scan identity: see the alert",
+            None => {
+                "no token Secret and no pod of the account was seen while it existed; execs and token requests by others \
+                 were not looked at"
+            }
+        }))
+    }
+}
+
+/// Raises an alert where a token Secret is one of the scan identity.
+fn token_secret(scope: &ScanScope, seen: &ObjectMeta) {
+    let account = seen.annotations.as_ref().and_then(|all| all.get(ACCOUNT));
+    if account == Some(&scope.name()) {
+        raise(scope, "Secret", "holds a token of the scan identity", seen);
+    }
+}
+
+/// Raises an alert: the watch selects pods of the scan identity alone.
+fn pod(scope: &ScanScope, seen: &ObjectMeta) {
+    raise(scope, "Pod", "runs as the scan identity", seen);
+}
+
+fn raise(scope: &ScanScope, kind: &str, what: &str, seen: &ObjectMeta) {
+    let name = seen.name.as_deref().unwrap_or_default();
+    let namespace = scope.identity_namespace();
+    let message =
+        format!("{kind} {name} in namespace {namespace} {what}, and this scan did not make it");
+    let uid = seen.uid.as_deref().unwrap_or_default();
+    let mut alert = SecurityAlert::new(IDENTITY_SHARED, message).evidence(format!("uid {uid}"));
+    let managers = seen.managed_fields.iter().flatten();
+    let managers = managers.filter_map(|field| field.manager.as_deref());
+    for manager in managers.take(5) {
+        alert = alert.evidence(format!("written by {manager}"));
+    }
+    scope.alerts().raise(alert);
+}

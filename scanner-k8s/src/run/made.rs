@@ -1,0 +1,62 @@
+//! An object that a scan created, as the ledger records it.
+
+use kube::{Resource, ResourceExt as _};
+use serde::Serialize;
+use serde_json::Value;
+
+/// An object that the scan created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Kind, such as `Pod`.
+    pub kind: String,
+    /// Name in the namespace of the scan.
+    pub name: String,
+    /// UID.
+    pub uid: String,
+    /// Version as it was made, or as the scan last saw it.
+    pub(super) version: String,
+    /// The object without its metadata and status.
+    pub(super) content: Value,
+}
+
+impl Made {
+    pub(super) fn of<K: Resource + Serialize>(kind: &str, name: &str, made: &K) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            uid: made.uid().unwrap_or_default(),
+            version: made.resource_version().unwrap_or_default(),
+            content: content(made),
+        }
+    }
+
+    /// Version as the scan last saw it.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The object as it was made, without its metadata and status.
+    pub(crate) fn content(&self) -> &Value {
+        &self.content
+    }
+}
+
+/// What an object says, without what the server keeps about it.
+pub(crate) fn content(object: &impl Serialize) -> Value {
+    let mut content = serde_json::to_value(object).unwrap_or_default();
+    if let Some(map) = content.as_object_mut() {
+        for key in ["metadata", "status", "apiVersion", "kind"] {
+            map.remove(key);
+        }
+    }
+    content
+}
+
+/// What shows that an object is not there any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Removed {
+    /// The server named its UID in the answer to our deletion.
+    ByUs,
+    /// It was not there when we deleted it: by whom it was removed is unknown.
+    BySomebody,
+}

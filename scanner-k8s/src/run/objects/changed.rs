@@ -1,0 +1,174 @@
+//! What somebody else did to an object of a scan. Pure.
+
+use kube::{Resource, ResourceExt as _};
+use scanner_core::alert::SecurityAlert;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    names::SCAN_LABEL,
+    run::made::{Made, content},
+};
+
+/// Identifier of the alert that a lease, or its hold on an object, was taken away.
+pub(crate) const LEASE_DISARMED: &str = "lease-disarmed";
+/// Identifier of the alert that an object of a scan was changed.
+pub(crate) const OBJECT_CHANGED: &str = "scan-object-changed";
+
+/// Kinds that nothing but their maker changes; of a pod, the node keeps its state in it.
+pub(crate) fn is_compared(kind: &str) -> bool {
+    kind != "Pod"
+}
+
+/// Whether an object is what this scan would have made under its name; `lease` is the UID of its owner, if it has one.
+pub(super) fn is_ours<K: Resource>(scan: &str, lease: Option<&str>, object: &K) -> bool {
+    object.labels().get(SCAN_LABEL).map(String::as_str) == Some(scan) && owned_by(object, lease)
+}
+
+/// Whether its only owner is the lease, or it has none where it is the lease.
+fn owned_by<K: Resource>(object: &K, lease: Option<&str>) -> bool {
+    let owners = object.owner_references().iter();
+    owners.map(|owner| owner.uid.as_str()).eq(lease)
+}
+
+/// Alerts about an object that is not in the version that the scan knows. Not every change is one: controllers add
+/// annotations, and image pull secrets to service accounts.
+pub(crate) fn alerts<K: Resource + Serialize>(
+    scan: &str,
+    lease: Option<&str>,
+    made: &Made,
+    now: &K,
+) -> Vec<SecurityAlert> {
+    let mut alerts = Vec::new();
+    let object = format!("{} {}", made.kind, made.name);
+    if !owned_by(now, lease) {
+        let owners = now.owner_references().iter();
+        let owners: Vec<&str> = owners.map(|owner| owner.uid.as_str()).collect();
+        let message = format!("somebody changed who owns {object}: the lease would not remove it");
+        let alert = SecurityAlert::new(LEASE_DISARMED, message);
+        alerts.push(alert.evidence(format!("owners: [{}]", owners.join(", "))));
+    }
+    if made.kind == "Job" && now.meta().deletion_timestamp.is_some() {
+        let message = format!("somebody else deleted {object}, the lease of this scan");
+        let alert = SecurityAlert::new(LEASE_DISARMED, message);
+        alerts.push(alert.evidence(format!("finalizers: [{}]", now.finalizers().join(", "))));
+    }
+    if now.labels().get(SCAN_LABEL).map(String::as_str) != Some(scan) {
+        let message = format!("somebody took the scan's label off {object}");
+        alerts.push(SecurityAlert::new(OBJECT_CHANGED, message));
+    }
+    let parts = parts(&made.kind, made.content(), &content(now));
+    if !parts.is_empty() {
+        let id = match made.kind.as_str() {
+            "Job" => LEASE_DISARMED,
+            _ => OBJECT_CHANGED,
+        };
+        let alert = SecurityAlert::new(id, format!("somebody changed {object} of this scan"));
+        alerts.push(alert.evidence(format!("changed: {}", parts.join(", "))));
+    }
+    alerts
+}
+
+/// Fields of the object that differ.
+fn parts(kind: &str, before: &Value, now: &Value) -> Vec<String> {
+    let empty = serde_json::Map::new();
+    let before = before.as_object().unwrap_or(&empty);
+    let now = now.as_object().unwrap_or(&empty);
+    let added = now.keys().filter(|key| !before.contains_key(*key));
+    let of_controllers =
+        |key: &str| kind == "ServiceAccount" && matches!(key, "secrets" | "imagePullSecrets");
+    before
+        .keys()
+        .chain(added)
+        .filter(|key| !of_controllers(key) && before.get(*key) != now.get(*key))
+        .cloned()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::{batch::v1::Job, core::v1::ServiceAccount, rbac::v1::Role};
+    use serde_json::json;
+
+    use super::*;
+
+    fn object<K: serde::de::DeserializeOwned>(change: impl Fn(&mut Value), base: Value) -> K {
+        let mut object = json!({
+            "metadata": {
+                "name": "a", "uid": "u", "resourceVersion": "1",
+                "labels": {SCAN_LABEL: "abcd1234"},
+                "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "a", "uid": "lease"}],
+            },
+        });
+        for (key, value) in base.as_object().expect("an object") {
+            object[key] = value.clone();
+        }
+        change(&mut object);
+        serde_json::from_value(object).expect("an object of its kind")
+    }
+
+    fn ids<K: Resource + Serialize + serde::de::DeserializeOwned>(
+        kind: &str,
+        base: &Value,
+        change: impl Fn(&mut Value),
+    ) -> Vec<String> {
+        let own = object::<K>(|_| (), base.clone());
+        let made = Made::of(kind, "a", &own);
+        let now = object::<K>(change, base.clone());
+        let alerts = alerts("abcd1234", Some("lease"), &made, &now);
+        alerts.into_iter().map(|alert| alert.id).collect()
+    }
+
+    #[test]
+    fn whoever_takes_an_object_from_its_lease_is_an_alert() {
+        let role = json!({"rules": [{"verbs": ["get"], "resources": ["pods"], "apiGroups": [""]}]});
+        let changes: [(fn(&mut Value), &[&str]); 6] = [
+            (|_| (), &[]),
+            (|r| r["metadata"]["annotations"] = json!({"a": "b"}), &[]),
+            (
+                |r| r["metadata"]["ownerReferences"] = json!([]),
+                &[LEASE_DISARMED],
+            ),
+            (
+                |r| {
+                    let second =
+                        json!({"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "n"});
+                    r["metadata"]["ownerReferences"]
+                        .as_array_mut()
+                        .unwrap()
+                        .push(second);
+                },
+                &[LEASE_DISARMED],
+            ),
+            (|r| r["metadata"]["labels"] = json!({}), &[OBJECT_CHANGED]),
+            (|r| r["rules"][0]["verbs"] = json!(["*"]), &[OBJECT_CHANGED]),
+        ];
+        for (change, wanted) in changes {
+            assert_eq!(ids::<Role>("Role", &role, change), wanted);
+        }
+        let account = json!({"automountServiceAccountToken": false});
+        let found = ids::<ServiceAccount>("ServiceAccount", &account, |a| {
+            a["imagePullSecrets"] = json!([{"name": "p"}]);
+        });
+        assert!(found.is_empty(), "OpenShift adds them");
+        let found = ids::<ServiceAccount>("ServiceAccount", &account, |a| {
+            a["automountServiceAccountToken"] = json!(true);
+        });
+        assert_eq!(found, [OBJECT_CHANGED]);
+    }
+
+    #[test]
+    fn a_lease_that_is_deleted_or_given_more_time_is_an_alert() {
+        let job = json!({"spec": {"activeDeadlineSeconds": 60, "template": {}}});
+        assert!(ids::<Job>("Job", &job, |j| j["status"] = json!({"ready": 0})).is_empty());
+        let found = ids::<Job>("Job", &job, |j| {
+            j["spec"]["activeDeadlineSeconds"] = json!(9999)
+        });
+        assert_eq!(found, [LEASE_DISARMED]);
+        let found = ids::<Job>("Job", &job, |j| {
+            j["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+            j["metadata"]["finalizers"] = json!(["orphan"]);
+        });
+        assert_eq!(found, [LEASE_DISARMED]);
+    }
+}
