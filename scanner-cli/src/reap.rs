@@ -48,7 +48,8 @@ pub(crate) async fn run(args: &ReapArgs) -> Result<u8, Problem> {
         let (word, why) = match &found.state {
             State::Running(why) => ("kept", why.as_str()),
             State::Expired(why) => ("expired", why.as_str()),
-            State::Foreign(why) => ("not ours", *why),
+            State::Disarmed(why) => ("LEFT", why.as_str()),
+            State::Foreign(why) => ("LEFT", *why),
         };
         let _ = writeln!(
             text,
@@ -66,7 +67,8 @@ pub(crate) async fn run(args: &ReapArgs) -> Result<u8, Problem> {
     let expired = reaped.found.iter().filter(|f| f.state.is_expired()).count();
     text.push_str(&summary(expired, reaped.removed, reaped.unseen.is_empty()));
     output::print(&text)?;
-    Ok(match (reaped.unseen.is_empty(), reaped.left.is_empty()) {
+    let all_gone = reaped.left.is_empty() && reaped.kept == 0;
+    Ok(match (reaped.unseen.is_empty(), all_gone) {
         (true, true) => 0,
         (false, _) => NOT_DONE,
         (true, false) => CLEANUP,

@@ -21,24 +21,27 @@ use scanner_core::Remedy;
 
 pub use classify::{Leftover, State};
 
-use crate::{
-    api::{
-        call::{CallError, CallErrorKind, call},
-        client::OperatorClient,
-    },
-    names::SCAN_LABEL,
+use crate::api::{
+    call::{CallError, CallErrorKind, call},
+    client::OperatorClient,
 };
+
+/// Objects in one answer to a list.
+const PAGE: u32 = 500;
 
 /// What reaping found and did.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Reaped {
-    /// Everything that carries a scan's label.
+    /// Everything that carries a scan's label, or its name.
     pub found: Vec<Leftover>,
     /// What could not be listed, and why.
     pub unseen: Vec<String>,
     /// What could not be removed, and why.
     pub left: Vec<String>,
+    /// How many objects have the label or the name of a scan and are not as a scan leaves them: somebody must look at
+    /// them, or reap again once no lease can run.
+    pub kept: usize,
     /// How many objects were removed.
     pub removed: usize,
     /// What to do about what could not be listed, where there is something.
@@ -104,6 +107,8 @@ pub async fn reap(operator: &OperatorClient, request: &ReapRequest) -> Reaped {
     // Without the Jobs, or the clock by which they run, no one knows what still runs.
     let blind = !reaped.unseen.is_empty();
     reaped.found = classify::all(&objects, now, request.grace);
+    let kept = |found: &&Leftover| matches!(found.state, State::Foreign(_) | State::Disarmed(_));
+    reaped.kept = reaped.found.iter().filter(kept).count();
     if request.dry_run || blind {
         return reaped;
     }
@@ -126,23 +131,42 @@ fn is_other(kind: CallErrorKind) -> bool {
     matches!(kind, CallErrorKind::NotFound | CallErrorKind::Conflict)
 }
 
+/// Everything of that kind that a scan may have made: by the label of a scan or, since a label can be taken off, by its
+/// name. What others made is listed by its metadata alone.
 async fn list(
     operator: &OperatorClient,
     request: &ReapRequest,
     kind: &ApiResource,
 ) -> Result<Vec<DynamicObject>, CallError> {
-    let params = ListParams::default().labels(SCAN_LABEL);
     let api = operator.dynamic(request.namespace.as_deref(), kind);
-    let what = format!("list {} with label {SCAN_LABEL}", kind.plural);
-    let mut items = call(what, api.list(&params)).await?.items;
-    for item in &mut items {
-        // Items of a list do not say what they are.
-        item.types = Some(kube::core::TypeMeta {
-            api_version: kind.api_version.clone(),
-            kind: kind.kind.clone(),
-        });
+    let mut params = ListParams::default().limit(PAGE);
+    let mut candidates = Vec::new();
+    loop {
+        let what = format!("list {}", kind.plural);
+        let page = call(what, api.list_metadata(&params)).await?;
+        let may = page.items.into_iter().map(|item| item.metadata);
+        candidates.extend(may.filter(classify::may_be_ours));
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => break,
+        }
     }
-    Ok(items)
+    let mut found = Vec::new();
+    for candidate in candidates {
+        let (name, namespace) = (candidate.name.unwrap_or_default(), candidate.namespace);
+        let api = operator.dynamic(namespace.as_deref(), kind);
+        let params = ListParams::default().fields(&format!("metadata.name={name}"));
+        let what = format!("look at {} {name}", kind.kind);
+        for mut item in call(what, api.list(&params)).await?.items {
+            // Items of a list do not say what they are.
+            item.types = Some(kube::core::TypeMeta {
+                api_version: kind.api_version.clone(),
+                kind: kind.kind.clone(),
+            });
+            found.push(item);
+        }
+    }
+    Ok(found)
 }
 
 /// Removes exactly this object; gives the reason when it is still there.

@@ -45,7 +45,7 @@ async fn held_scan(site: &TestNamespace, finalizer: bool) -> String {
         .await
         .expect("create job");
     let uid = made.metadata.uid.expect("uid");
-    let mut anchor = manifest::anchor(&id, &site.namespace, &uid);
+    let mut anchor = manifest::anchor(&id, &site.namespace, &uid, false);
     if finalizer {
         anchor["metadata"]["finalizers"] = json!(["example.com/hold"]);
     }
@@ -59,7 +59,7 @@ async fn leftovers_are_removed_and_what_may_run_or_is_not_ours_is_kept() {
     let running = ByHand::new(&site.scan_scope(300).await);
     running.enforce().await.unwrap();
     // Somebody's Secret with our labels, and one that is no more than labelled.
-    let mut victim = manifest::anchor(&id(), &site.namespace, "no-such-uid");
+    let mut victim = manifest::anchor(&id(), &site.namespace, "no-such-uid", false);
     victim["metadata"]["name"] = json!("victim");
     victim["metadata"]["ownerReferences"] = json!([]);
     secret(&site, victim).await;
@@ -68,7 +68,7 @@ async fn leftovers_are_removed_and_what_may_run_or_is_not_ours_is_kept() {
     let before = site.leftovers().await;
 
     let output = reap(&site, &["--grace", "1", "--dry-run"]).await;
-    assert_eq!(output.code, 0, "{output:?}");
+    assert_eq!(output.code, 5, "the victim must be looked at: {output:?}");
     assert!(
         output
             .out
@@ -78,14 +78,14 @@ async fn leftovers_are_removed_and_what_may_run_or_is_not_ours_is_kept() {
     assert_eq!(site.leftovers().await, before, "a dry run removes nothing");
 
     let output = reap(&site, &["--grace", "1"]).await;
-    assert_eq!(output.code, 0, "{output:?}");
+    assert_eq!(output.code, 5, "{output:?}");
     assert!(
         output
             .out
             .contains("2 leftovers of expired scans: 2 removed"),
         "{output:?}"
     );
-    assert!(output.out.contains("not ours  Secret"), "{output:?}");
+    assert!(output.out.contains("LEFT      Secret"), "{output:?}");
     let mut kept = before;
     kept.retain(|object| !object.ends_with(&expired));
     assert_eq!(site.leftovers().await, kept);
@@ -137,5 +137,36 @@ async fn without_a_started_lease_nothing_else_is_created() {
     let text = format!("{}{}", output.out, output.err).replace('\n', " ");
     assert!(text.contains("exceeded quota"), "{text}");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn what_a_tenant_disarmed_is_named_and_is_not_a_success() {
+    let site = TestNamespace::new("reapbare").await;
+    // No label and no owner any more: its name and its shape are all that is left.
+    let id = id();
+    let mut bare = manifest::anchor(&id, &site.namespace, "x", false);
+    bare["metadata"]["labels"] = json!({});
+    bare["metadata"]["ownerReferences"] = json!([]);
+    secret(&site, bare).await;
+    // A lease that somebody gave a year.
+    let mut lease = manifest::lease(&self::id(), &site.namespace, 60);
+    lease["spec"]["activeDeadlineSeconds"] = json!(31_536_000);
+    let lease: Job = serde_json::from_value(lease).expect("job");
+    let made = site
+        .api::<Job>()
+        .create(&PostParams::default(), &lease)
+        .await;
+    made.expect("create job");
+    let output = reap(&site, &["--grace", "1"]).await;
+    assert_eq!(output.code, 5, "{output:?}");
+    for part in [
+        format!("LEFT      Secret {}/{}", site.namespace, object_name(&id)),
+        "somebody took it from its lease".into(),
+        "somebody changed the deadline of its lease".into(),
+        "younger than the longest lease, 3600 s".into(),
+    ] {
+        assert!(output.out.contains(&part), "{part}: {output:?}");
+    }
     site.remove().await;
 }

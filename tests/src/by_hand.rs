@@ -31,28 +31,40 @@ impl ByHand {
         ControlScope::new(self.scan.plan(), None, &self.alerts)
     }
 
-    /// Puts every control in place and gives the scan identity its rights.
+    /// Puts every control in place, verifies those that can be before the scan identity has its rights, and gives it
+    /// these.
     ///
     /// # Errors
     ///
     /// Fails as the first control that fails.
-    pub async fn enforce(&self) -> Result<(), ControlError> {
+    pub async fn enforce(&self) -> Result<(), VerifyError> {
         for control in &self.controls {
             control.enforce(&self.scope()).await?;
         }
+        self.verify_those(|control| !control.verifies_access())
+            .await?;
         for control in &self.controls {
             control.grant(&self.scope()).await?;
         }
         Ok(())
     }
 
-    /// Verifies every control. The lab has no admission guard, which is no failure of the others.
+    /// Verifies the controls that need the scan identity to have its rights. The lab has no admission guard, which is no
+    /// failure of the others.
     ///
     /// # Errors
     ///
     /// Fails as the first control that does not hold.
     pub async fn verify(&self) -> Result<(), VerifyError> {
-        for control in &self.controls {
+        self.verify_those(|control| control.verifies_access()).await
+    }
+
+    async fn verify_those(
+        &self,
+        which: impl Fn(&dyn SecurityControl) -> bool,
+    ) -> Result<(), VerifyError> {
+        let controls = self.controls.iter().map(AsRef::as_ref);
+        for control in controls.filter(|control| which(*control)) {
             match control.verify(&self.scope()).await {
                 Ok(_) | Err(VerifyError::Absent(_)) => {}
                 Err(error) => return Err(error),

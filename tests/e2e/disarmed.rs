@@ -1,0 +1,128 @@
+//! A tenant disarms the lease of a scan, or changes what it made: each is an alert, and nothing stays.
+
+use std::future::pending;
+
+use k8s_openapi::api::{batch::v1::Job, core::v1::ServiceAccount, rbac::v1::Role};
+use kube::api::{DeleteParams, Patch, PatchParams, PropagationPolicy};
+use scanner_core::{ScanReport, Verdict};
+use scanner_k8s::ScanScope;
+use scanner_tests::TestNamespace;
+use serde_json::{Value, json};
+
+use crate::{identity::reads, scan, show};
+
+/// Reads long enough for an attacker, who sees it begin by the file.
+const SLOW: &str = "touch /tmp/reads; sleep 3; exit 0\n";
+
+async fn attacked(
+    test: &str,
+    attack: impl AsyncFn(&TestNamespace, &ScanScope),
+) -> (ScanReport, TestNamespace) {
+    let site = TestNamespace::new(test).await;
+    let scope = site.scan_scope(120).await;
+    let attacker = async {
+        reads(&site, &scope).await;
+        attack(&site, &scope).await;
+    };
+    let (report, ()) = tokio::join!(scan(&scope, "sh", SLOW, pending()), attacker);
+    assert_eq!(report.verdict, Verdict::SecurityAlert, "{}", show(&report));
+    assert_eq!(report.verdict.exit_code(), 4);
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    (report, site)
+}
+
+fn alert(report: &ScanReport, id: &str) -> String {
+    let found = report.alerts.iter().find(|alert| alert.id == id);
+    found.expect(id).message.raw().to_owned()
+}
+
+async fn patch<K>(site: &TestNamespace, name: &str, patch: &Value)
+where
+    K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned,
+{
+    let params = PatchParams::default();
+    let patched = site
+        .api::<K>()
+        .patch(name, &params, &Patch::Merge(patch))
+        .await;
+    patched.expect("the attacker may patch it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_somebody_deletes_without_what_it_owns_is_an_alert() {
+    let (report, site) = attacked("orphan", async |site, scope| {
+        let orphan = DeleteParams {
+            propagation_policy: Some(PropagationPolicy::Orphan),
+            ..DeleteParams::default()
+        };
+        site.api::<Job>()
+            .delete(&scope.name(), &orphan)
+            .await
+            .expect("deleted");
+    })
+    .await;
+    let message = alert(&report, "lease-disarmed");
+    assert!(message.contains("somebody"), "{message}");
+    let text = show(&report);
+    assert!(text.contains("by whom is unknown"), "{text}");
+    site.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_somebody_gives_more_time_is_an_alert() {
+    // Given back at once: a look at the end alone would see nothing.
+    let (report, site) = attacked("longer", async |site, scope| {
+        for seconds in [86400, 120] {
+            let deadline = json!({"spec": {"activeDeadlineSeconds": seconds}});
+            patch::<Job>(site, &scope.name(), &deadline).await;
+        }
+    })
+    .await;
+    let message = alert(&report, "lease-disarmed");
+    assert!(message.contains("somebody changed Job"), "{message}");
+    site.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_that_somebody_takes_from_its_lease_is_an_alert() {
+    let (report, site) = attacked("unowned", async |site, scope| {
+        let free = json!({"metadata": {"ownerReferences": null}});
+        patch::<ServiceAccount>(site, &scope.name(), &free).await;
+    })
+    .await;
+    let message = alert(&report, "lease-disarmed");
+    assert!(message.contains("who owns ServiceAccount"), "{message}");
+    site.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_somebody_widens_is_an_alert() {
+    let (report, site) = attacked("widened", async |site, scope| {
+        let rules = json!({"rules": [{"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["create", "get"]}]});
+        patch::<Role>(site, &scope.name(), &rules).await;
+    })
+    .await;
+    let message = alert(&report, "scan-object-changed");
+    assert!(message.contains("somebody changed Role"), "{message}");
+    site.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_controller_that_annotates_what_a_scan_makes_is_no_alert() {
+    let site = TestNamespace::new("annotated").await;
+    let scope = site.scan_scope(120).await;
+    let controller = async {
+        reads(&site, &scope).await;
+        let note = json!({"metadata": {"annotations": {"example.com/seen": "true"}}});
+        patch::<ServiceAccount>(&site, &scope.name(), &note).await;
+        patch::<Role>(&site, &scope.name(), &note).await;
+        patch::<Job>(&site, &scope.name(), &note).await;
+    };
+    let (report, ()) = tokio::join!(scan(&scope, "sh", SLOW, pending()), controller);
+    assert_eq!(report.verdict, Verdict::Passed, "{}", show(&report));
+    assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
