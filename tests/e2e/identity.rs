@@ -11,7 +11,7 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api,
-    api::{DeleteParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
 };
 use scanner_core::Verdict;
 use scanner_k8s::ScanScope;
@@ -61,10 +61,27 @@ impl Apart {
     }
 }
 
+/// The version from which a watch of that kind begins.
+async fn version<K>(api: &Api<K>) -> String
+where
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    let list = api
+        .list_metadata(&ListParams::default())
+        .await
+        .expect("list");
+    list.metadata.resource_version.expect("a version")
+}
+
 /// Waits for an account of a scan in that namespace, as an attacker does who may watch service accounts.
 async fn account_appears(accounts: &Api<ServiceAccount>) -> String {
     let params = WatchParams::default().timeout(60);
-    let mut events = accounts.watch(&params, "").await.expect("watch").boxed();
+    let version = version(accounts).await;
+    let mut events = accounts
+        .watch(&params, &version)
+        .await
+        .expect("watch")
+        .boxed();
     while let Some(event) = events.try_next().await.expect("an event") {
         if let WatchEvent::Added(account) = event {
             let name = account.metadata.name.unwrap_or_default();
@@ -171,7 +188,12 @@ async fn an_identity_apart_is_out_of_reach_of_the_targets_namespace() {
     let attack = async {
         let params = WatchParams::default().timeout(60);
         let bindings = site.api::<RoleBinding>();
-        let mut events = bindings.watch(&params, "").await.expect("watch").boxed();
+        let version = version(&bindings).await;
+        let mut events = bindings
+            .watch(&params, &version)
+            .await
+            .expect("watch")
+            .boxed();
         let account = loop {
             match events
                 .try_next()
@@ -215,12 +237,12 @@ async fn an_identity_apart_is_out_of_reach_of_the_targets_namespace() {
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     let jobs = apart
         .api::<Job>()
-        .list(&Default::default())
+        .list(&ListParams::default())
         .await
         .expect("list");
     let accounts = apart
         .api::<ServiceAccount>()
-        .list(&Default::default())
+        .list(&ListParams::default())
         .await
         .expect("list");
     assert!(jobs.items.is_empty());
