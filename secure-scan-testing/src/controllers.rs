@@ -64,13 +64,22 @@ async fn job(cluster: FakeCluster, key: Key, uid: String) {
     if started["status"]["startTime"].is_null() {
         return;
     }
-    // Second by second, so that nothing stays here of a Job that was deleted before.
-    for _ in 0..deadline {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let state = cluster.state();
-        let found = state.store.get(&key);
-        if found.is_none_or(|object| object["metadata"]["uid"] != uid.as_str()) {
+    // Nothing stays here of a Job that was deleted before.
+    let over = tokio::time::Instant::now() + Duration::from_secs(deadline);
+    let removals = cluster.state().store.removals();
+    loop {
+        let mut removal = std::pin::pin!(removals.notified());
+        removal.as_mut().enable();
+        let there = {
+            let state = cluster.state();
+            let found = state.store.get(&key);
+            found.is_some_and(|object| object["metadata"]["uid"] == uid.as_str())
+        };
+        if !there {
             return;
+        }
+        if tokio::time::timeout_at(over, removal).await.is_err() {
+            break;
         }
     }
     let Some(failed) = change(&mut |object, now| {

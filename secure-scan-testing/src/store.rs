@@ -105,9 +105,16 @@ pub(crate) struct Store {
     /// The newest version that the history does not have any more.
     forgotten: u64,
     watchers: Vec<Watcher>,
+    /// Notified of each removal.
+    removed: Arc<Notify>,
 }
 
 impl Store {
+    /// What is notified of each removal.
+    pub(crate) fn removals(&self) -> Arc<Notify> {
+        Arc::clone(&self.removed)
+    }
+
     /// The version of the last change.
     pub(crate) fn version(&self) -> u64 {
         self.version
@@ -162,6 +169,7 @@ impl Store {
         let before = self.objects.remove(key)?;
         self.version += 1;
         self.note(key.clone(), Some(Arc::clone(&before)), None);
+        self.removed.notify_waiters();
         Some(before)
     }
 

@@ -114,8 +114,8 @@ async fn strategy_container_scans_in_no_time_and_leaves_nothing() {
         report.verdict
     );
     assert!(
-        cluster.elapsed() >= Duration::from_secs(10),
-        "the wait for the 401"
+        cluster.elapsed() < Duration::from_secs(10),
+        "the 401 comes by a fresh spelling"
     );
     assert!(real.elapsed() < Duration::from_secs(10));
 }

@@ -112,10 +112,6 @@ async fn the_shipped_controls_surround_an_approach_of_another_crate() {
 #[tokio::test(start_paused = true)]
 async fn a_control_of_an_approach_that_poses_as_a_shipped_one_is_refused() {
     for id in scanner_k8s::scan::SHIPPED_CONTROLS {
-        // Others are not among those that surround this approach.
-        if ["probe-ends", "network", "pod"].contains(&id) {
-            continue;
-        }
         let fake = fake();
         let cluster = fake.cluster().expect("a cluster");
         let way = strategy::approach(move || Acme(id));

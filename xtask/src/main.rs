@@ -33,6 +33,9 @@ enum Task {
     Demo(cluster::Cluster),
     /// Measure scans side by side with what they replace; prints ratios
     Bench(bench::Args),
+    /// Carry bytes to a server late; a part of the benchmark
+    #[command(hide = true)]
+    DelayProxy(bench::DelayArgs),
     /// Have reports read by their own consumers: SAF CLI, SARIF multitool, a browser and others
     Consumers,
     /// Hold the reading of images to what containerd's own code unpacks: random layers, and each writer's
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Lab(command) => lab::run(command),
         Task::Demo(cluster) => demo::run(&cluster),
         Task::Bench(args) => bench::run(&args),
+        Task::DelayProxy(args) => bench::delay(&args).map(|()| ExitCode::SUCCESS),
         Task::Consumers => consumers::task(),
         Task::Archives => archives::run(true).map(consumers::code),
         Task::Chart => chart::run().map(consumers::code),

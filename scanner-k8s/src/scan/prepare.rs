@@ -127,6 +127,13 @@ pub(super) async fn prepare(
     for control in &request.controls {
         started.controls.push(Box::new(Arc::clone(control)));
     }
+    if let Some(id) = started
+        .brought
+        .iter()
+        .find(|id| SHIPPED_CONTROLS.contains(&id.as_str()))
+    {
+        return Err(PrepareError::ControlId(id.clone()));
+    }
     apart(&started.controls)?;
     started.controls.sort_by_key(SecurityControl::phase);
     plan.controls = started.controls.iter().map(SecurityControl::plan).collect();

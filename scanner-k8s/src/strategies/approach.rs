@@ -65,6 +65,8 @@ pub struct Started {
     pub strategy: Box<dyn ScanStrategy>,
     /// What is added to the report at the end.
     pub refine: Option<Refine>,
+    /// Identifiers of controls that are not shipped.
+    pub(crate) brought: Vec<String>,
 }
 
 impl Started {
@@ -74,6 +76,7 @@ impl Started {
             controls,
             strategy,
             refine: None,
+            brought: Vec::new(),
         }
     }
 
@@ -218,6 +221,11 @@ impl Approach for Brought {
 
     fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started {
         let mut started = self.0.start(scope);
+        let brought = started
+            .controls
+            .iter()
+            .map(|control| control.id().to_owned());
+        started.brought = brought.collect();
         let mut controls = controls::all(scope);
         controls.append(&mut started.controls);
         started.controls = controls;

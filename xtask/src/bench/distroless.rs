@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
+use super::goals::Goals;
 use super::measure::{ROUNDS, median, reported, seconds, until_looked};
 use crate::{cluster::Cluster, ui::say};
 
@@ -17,18 +18,18 @@ const PROBE: &str = "lab.local/probe:1";
 const PROGRAM: &str = "/secure-scan-probe";
 
 /// Prints both times and their ratio. The lab must be up, since its images are used.
-pub(super) fn run(cluster: &Cluster, program: &str) -> Result<()> {
+pub(super) fn run(cluster: &Cluster, program: &str, goals: &mut Goals) -> Result<()> {
     if !cluster.is_lab() {
         say("the distroless scan is measured on the lab only, for its images: not measured");
         return Ok(());
     }
     say("== a distroless scan against a bare ephemeral container");
-    let measured = measure(cluster, program);
+    let measured = measure(cluster, program, goals);
     let _ = cluster.kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]);
     measured
 }
 
-fn measure(cluster: &Cluster, program: &str) -> Result<()> {
+fn measure(cluster: &Cluster, program: &str, goals: &mut Goals) -> Result<()> {
     let _ = cluster.kubectl(&["delete", "namespace", NAMESPACE, "--ignore-not-found"]);
     cluster.kubectl(&["create", "namespace", NAMESPACE])?;
     let (mut bare, mut looked, mut total, mut calls) = (vec![], vec![], vec![], 0);
@@ -58,10 +59,16 @@ fn measure(cluster: &Cluster, program: &str) -> Result<()> {
         ratio(looked)
     ));
     say(&format!(
-        "distroless scan, until cleanup and 401 were proven  {}  ({:.1}x), {calls} API calls",
-        seconds(total),
-        ratio(total)
+        "distroless scan, until cleanup and 401 were proven  {}",
+        seconds(total)
     ));
+    goals.at_most(
+        "distroless scan / bare ephemeral container",
+        ratio(total),
+        1.5,
+    );
+    let calls = f64::from(u32::try_from(calls)?);
+    goals.at_most("API calls of a distroless scan", calls, 34.0);
     Ok(())
 }
 

@@ -1,0 +1,73 @@
+//! What was measured and how much it may be; a run beyond a goal fails.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use serde::Serialize;
+
+use crate::ui::say;
+
+/// Everything that one run measured.
+#[derive(Default)]
+pub(super) struct Goals(Vec<Goal>);
+
+/// One measured value.
+#[derive(Serialize)]
+struct Goal {
+    name: &'static str,
+    value: f64,
+    at_most: f64,
+}
+
+impl Goals {
+    /// Prints a value beside its goal, and keeps both.
+    pub(super) fn at_most(&mut self, name: &'static str, value: f64, at_most: f64) {
+        let verdict = if value <= at_most { "" } else { ": BEYOND" };
+        say(&format!(
+            "{name}  {value:.2} (goal: at most {at_most}){verdict}"
+        ));
+        self.0.push(Goal {
+            name,
+            value,
+            at_most,
+        });
+    }
+
+    /// Writes all of them as JSON, and fails where one is beyond its goal.
+    pub(super) fn finish(&self, json: Option<&Path>) -> Result<()> {
+        if let Some(file) = json {
+            std::fs::write(file, serde_json::to_vec_pretty(&self.0)?)?;
+        }
+        let beyond: Vec<&str> = self
+            .0
+            .iter()
+            .filter(|g| g.value > g.at_most)
+            .map(|g| g.name)
+            .collect();
+        ensure!(beyond.is_empty(), "beyond the goal: {}", beyond.join(", "));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_beyond_its_goal_fails_the_run_and_is_in_its_json() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut goals = Goals::default();
+        goals.at_most("calls", 28.0, 28.0);
+        assert!(goals.finish(None).is_ok());
+        goals.at_most("ratio", 1.51, 1.5);
+        let error = goals.finish(Some(file.path())).unwrap_err().to_string();
+        assert!(
+            error.contains("ratio") && !error.contains("calls"),
+            "{error}"
+        );
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json[1]["value"], 1.51);
+        assert_eq!(json[1]["at_most"], 1.5);
+    }
+}
