@@ -26,6 +26,9 @@ const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 /// Bytes of zeros in holes that are read: there is no end to them in a small archive.
 const MAX_HOLES: u64 = 64 << 30;
+/// Bytes of names that are remembered of one layer, and what each takes beside its own bytes.
+const MAX_REMEMBERED: usize = 512 << 20;
+const REMEMBERED: usize = 64;
 
 /// What is known of a layer while it is put on top.
 pub(super) struct Layer {
@@ -35,6 +38,22 @@ pub(super) struct Layer {
     emptied: HashSet<Vec<u8>>,
     /// Directories, whose times a runtime sets at the end: they must be there then.
     directories: Vec<Vec<u8>>,
+    /// All of these.
+    remembered: Remembered,
+}
+
+/// Bytes of names that are remembered: a layer can remove what it has unpacked, and have any number of names.
+#[derive(Debug, Default)]
+pub(super) struct Remembered(usize);
+
+impl Remembered {
+    pub(super) fn add(&mut self, name: &[u8]) -> Result<(), Bad> {
+        self.0 += name.len() + REMEMBERED;
+        if self.0 > MAX_REMEMBERED {
+            return Err(bad("the layer has too many names"));
+        }
+        Ok(())
+    }
 }
 
 /// A place where something is unpacked.
@@ -51,6 +70,7 @@ impl Layers {
             unpacked: HashSet::new(),
             emptied: HashSet::new(),
             directories: Vec::new(),
+            remembered: Remembered::default(),
         };
         self.count += 1;
         let mut reader = Reader::new(Stream(layer));
@@ -89,7 +109,9 @@ impl Layers {
         }
         let directory = self.inodes.make_directories(&parent)?;
         if base == OPAQUE {
-            if layer.emptied.insert(parent.clone()) {
+            if !layer.emptied.contains(&parent) {
+                layer.remembered.add(&parent)?;
+                layer.emptied.insert(parent.clone());
                 let kept = |path: &[u8]| layer.unpacked.contains(path);
                 self.inodes
                     .empty(directory, &parent, kept, &mut self.steps)?;
@@ -125,10 +147,15 @@ impl Layers {
             };
             self.set(id, entry)?;
         }
-        if entry.kind == b'5' {
+        if entry.kind == b'5' && layer.directories.last() != Some(&name) {
+            layer.remembered.add(&name)?;
             layer.directories.push(name);
         }
-        layer.unpacked.insert(place.path());
+        let path = place.path();
+        if !layer.unpacked.contains(&path) {
+            layer.remembered.add(&path)?;
+            layer.unpacked.insert(path);
+        }
         Ok(())
     }
 

@@ -15,8 +15,9 @@ pub(super) type Id = u32;
 /// The root directory.
 pub(super) const ROOT: Id = 0;
 
-/// Most names of all files together.
+/// Most names of all files together, and bytes of names and of what links lead to.
 const MAX_FILES: usize = 2_000_000;
+pub(super) const MAX_BYTES: usize = 512 << 20;
 /// Longest name of a file in a directory in bytes, as in Linux.
 pub(super) const MAX_NAME: usize = 255;
 
@@ -104,7 +105,9 @@ pub(super) struct Inodes {
     all: Vec<Inode>,
     /// Numbers that nothing has any more.
     free: Vec<Id>,
-    names: usize,
+    pub(super) names: usize,
+    /// Bytes of names and of what links lead to.
+    pub(super) bytes: usize,
     /// Bytes of files that are kept.
     pub(super) kept: u64,
 }
@@ -115,6 +118,7 @@ impl Default for Inodes {
             all: vec![Inode::directory()],
             free: Vec::new(),
             names: 0,
+            bytes: 0,
             kept: 0,
         }
     }
@@ -160,6 +164,9 @@ impl Inodes {
         {
             self.kept += bytes.len() as u64;
         }
+        if let Body::Link(target) = &inode.body {
+            self.bytes += target.len();
+        }
         let id = if let Some(id) = self.free.pop() {
             *self.get_mut(id) = inode;
             id
@@ -176,7 +183,8 @@ impl Inodes {
         if name.len() > MAX_NAME {
             return Err(bad("a name is longer than Linux allows"));
         }
-        if self.names >= MAX_FILES {
+        self.bytes += name.len();
+        if self.names >= MAX_FILES || self.bytes > MAX_BYTES {
             return Err(bad("the image has too many files"));
         }
         let Body::Directory(children) = &mut self.get_mut(directory).body else {
@@ -193,16 +201,21 @@ impl Inodes {
         let Body::Directory(children) = &mut self.get_mut(directory).body else {
             return;
         };
-        let mut gone: Vec<Id> = children.remove(name).into_iter().collect();
-        while let Some(id) = gone.pop() {
+        let Some((name, id)) = children.remove_entry(name) else {
+            return;
+        };
+        let mut gone: Vec<(Box<[u8]>, Id)> = vec![(name, id)];
+        while let Some((name, id)) = gone.pop() {
             self.names -= 1;
+            self.bytes -= name.len();
             let inode = self.get_mut(id);
             inode.names -= 1;
             if inode.names > 0 {
                 continue;
             }
             match std::mem::replace(&mut inode.body, Body::Special(0)) {
-                Body::Directory(children) => gone.extend(children.into_values()),
+                Body::Directory(children) => gone.extend(children),
+                Body::Link(target) => self.bytes -= target.len(),
                 Body::File(File {
                     bytes: Some(bytes), ..
                 }) => self.kept -= bytes.len() as u64,

@@ -369,7 +369,55 @@ fn what_lies_behind_a_link_is_found_below_it_whatever_else_is_asked() {
     assert_eq!(walked(&[&under(&["/round"])]).1, 1);
 }
 
+#[test]
+fn names_and_targets_are_bounded_by_their_bytes_together() {
+    let long = "t".repeat(90);
+    for one in [link("l", &long), file(&long, "")] {
+        for (room, fits) in [(100, true), (80, false)] {
+            let mut all = Layers::default();
+            all.inodes.bytes = inodes::MAX_BYTES - room;
+            assert_eq!(all.add(layer(&[one]).as_slice()).is_ok(), fits, "{room}");
+        }
+    }
+}
+
+#[test]
+fn what_a_layer_removes_again_is_remembered_within_bounds() {
+    // Each name is long, and gone before the next one.
+    let folder = format!("{}/", vec!["d".repeat(250); 14].join("/"));
+    let mut state = apply::Remembered::default();
+    let mut names = 0..;
+    let refused = names.find(|n| state.add(format!("{folder}{n}").as_bytes()).is_err());
+    assert!(
+        (100_000..200_000).contains(&refused.unwrap()),
+        "{refused:?}"
+    );
+}
+
 proptest::proptest! {
+    #[test]
+    fn what_is_removed_takes_no_room(
+        entries in proptest::collection::vec((0..6usize, 0..4usize), 1..30), removed in proptest::collection::vec(0..6usize, 0..6)
+    ) {
+        let names = ["a", "a/b", "a/b/c", "etc/passwd", "etc/l", "l"];
+        let made: Vec<File> = entries.iter().map(|(name, kind)| match kind {
+            0 => file(names[*name], "text"),
+            1 => link(names[*name], "target"),
+            2 => (names[*name], tar::EntryType::Directory, 0o755, ""),
+            _ => (names[*name], tar::EntryType::Link, 0o644, "etc/passwd"),
+        }).collect();
+        let mut all = Layers::default();
+        let _ = all.add(layer(&made).as_slice());
+        let hidden: Vec<String> = removed.iter().map(|n| match names[*n].rsplit_once('/') {
+            Some((folder, name)) => format!("{folder}/.wh.{name}"),
+            None => format!(".wh.{}", names[*n]),
+        }).collect();
+        let hidden: Vec<File> = hidden.iter().map(|name| file(name, "")).collect();
+        let _ = all.add(layer(&hidden).as_slice());
+        all.add(layer(&[file(".wh..wh..opq", "")]).as_slice()).unwrap();
+        assert_eq!((all.inodes.names, all.inodes.bytes, all.inodes.kept), (0, 0, 0));
+    }
+
     #[test]
     fn changed_layers_never_panic(
         changes in proptest::collection::vec((0..3000usize, proptest::prelude::any::<u8>()), 1..20)
