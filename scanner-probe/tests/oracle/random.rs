@@ -378,7 +378,7 @@ fn odd(random: &mut Random, entry: &mut Entry) {
             .records
             .push((b"SCHILY.xattr.security.capability".to_vec(), value.to_vec()));
     }
-    match random.below(120) {
+    match random.below(140) {
         0 => entry.numbers = Numbers::Spaces,
         1 => entry.numbers = Numbers::Binary,
         2 => entry.signed = true,
@@ -434,6 +434,43 @@ fn odd(random: &mut Random, entry: &mut Entry) {
         18 => entry
             .records
             .push((b"hdrcharset".to_vec(), b"BINARY".to_vec())),
+        // Headers of both ways to say a long name, of which one holds.
+        19 => entry.before = Some((b'L', [random.one(&NAMES), b"\0rest"].concat())),
+        20 => entry.before = Some((b'K', [random.one(&TARGETS), b"\0"].concat())),
+        21 => {
+            let path = crate::write::record(b"path", random.one(&NAMES));
+            entry.before = Some((b'x', path));
+        }
+        22 => {
+            entry.misplaced = true;
+            entry.dialect = Gnu;
+        }
+        23 => {
+            for _ in 0..2 {
+                let (name, uid) = (
+                    random.one(&NAMES).to_vec(),
+                    random.one(&[&b"7"[..], b"8", b""]),
+                );
+                entry.records.push((b"path".to_vec(), name));
+                entry.records.push((b"uid".to_vec(), uid.to_vec()));
+            }
+        }
+        24 => {
+            let name = random.one(&[
+                &b"SCHILY.xattr."[..],
+                b"SCHILY.xattr.user.a",
+                b"SCHILY.xattr.other.a",
+                b"SCHILY.xattr.security.selinux",
+                b"LIBARCHIVE.xattr.security.capability",
+                b"SCHILY.acl.access",
+                b"PATH",
+                b"GNU.sparse.realsize",
+                b"RHT.security.selinux",
+            ]);
+            let value = random.one(&[&b""[..], b"x", b"system_u:object_r:bin_t:s0\0", b"\0\0\xff"]);
+            entry.records.push((name.to_vec(), value.to_vec()));
+        }
+        25 => entry.link = random.one(&TARGETS).to_vec(),
         _ => {}
     }
 }
