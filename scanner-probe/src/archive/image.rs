@@ -9,7 +9,7 @@ use super::{
     blob::{Blobs, path_of},
     fault::{bad, other},
     json::Json,
-    platform::{fits, is_image},
+    platform::{Fit, fit, is_image},
 };
 
 /// Most indexes within indexes, and most images that are named.
@@ -86,9 +86,8 @@ fn oci(blobs: &mut Blobs) -> io::Result<Option<Named>> {
         if depth >= MAX_NESTED {
             return Err(bad("its indexes are nested too deep"));
         }
-        let images = images(&index)?;
-        let fitting = of_this_machine(&images, depth == 0)?;
-        others += images.len() - fitting.len();
+        let (fitting, others_here) = images(&index, depth == 0)?;
+        others += others_here;
         for named in fitting {
             let digest = named.text("digest")?;
             // Each tag of an image is a descriptor of its own.
@@ -158,36 +157,30 @@ fn kind(document: &Json, named: &str) -> io::Result<Kind> {
     }
 }
 
-/// The images that an index names.
-fn images(index: &Json) -> io::Result<Vec<&Json>> {
-    let mut images = Vec::new();
+/// The images that an index names, of which those for this machine are looked into; and how many are not. In the topmost
+/// index those with names are images by themselves: programs load each by its name, whatever platform it says.
+fn images(index: &Json, topmost: bool) -> io::Result<(Vec<&Json>, usize)> {
+    let (mut images, mut any_name) = (Vec::new(), false);
     for descriptor in index.list("manifests")? {
-        if is_image(descriptor)? {
-            images.push(descriptor);
-        }
-    }
-    Ok(images)
-}
-
-/// Of several images those for this machine. In the topmost index those with names are images by themselves:
-/// programs load each by its name, whatever platform it says.
-fn of_this_machine<'a>(images: &[&'a Json], topmost: bool) -> io::Result<Vec<&'a Json>> {
-    let mut fitting = Vec::new();
-    let mut named = false;
-    for image in images {
-        if images.len() == 1 || fits(image)? {
-            fitting.push(*image);
-        }
-        let annotations = image.get("annotations")?;
+        let annotations = descriptor.get("annotations")?;
+        let mut has_name = false;
         for name in NAMES {
-            named |= !annotations.get(name)?.is_null();
+            has_name |= topmost && !annotations.get(name)?.is_null();
         }
+        if has_name || is_image(descriptor)? {
+            images.push((descriptor, fit(descriptor)?));
+        }
+        any_name |= has_name;
     }
-    Ok(if topmost && named {
-        images.to_vec()
-    } else {
-        fitting
-    })
+    let least = match images.iter().map(|(_, fit)| *fit).max() {
+        _ if any_name || images.len() == 1 => Fit::No,
+        Some(Fit::Exact) => Fit::Near,
+        _ => Fit::Fallback,
+    };
+    let all = images.len();
+    images.retain(|(_, fit)| *fit >= least);
+    let others = all - images.len();
+    Ok((images.into_iter().map(|(image, _)| image).collect(), others))
 }
 
 /// Digests of the unpacked layers by a configuration.

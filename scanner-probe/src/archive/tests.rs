@@ -565,6 +565,42 @@ fn an_image_that_a_runtime_may_run_is_never_passed_over() {
     for nested in [false, true] {
         assert_eq!(passwd(&two(mark, nested)).as_bytes(), ROOT);
     }
+    // What a name makes an image is one, though its platform is unknown.
+    let mark = |evil: &mut Value, good: &mut Value| {
+        evil["annotations"] = json!({"org.opencontainers.image.ref.name": "app"});
+        evil["platform"] = json!({"os": "unknown", "architecture": "unknown"});
+        good["platform"] = ours.clone();
+    };
+    refused(&two(mark, false), "several images");
+    assert_eq!(passwd(&two(mark, true)).as_bytes(), ROOT);
+}
+
+#[test]
+fn runtimes_choose_by_themselves_among_images_that_do_not_fit_exactly() {
+    let [arch, _] = machine();
+    let fallback = match arch {
+        "amd64" => "386",
+        "arm64" => "arm",
+        _ => return,
+    };
+    let fallback = json!({"os": "linux", "architecture": fallback});
+    let variant = json!({"os": "linux", "architecture": arch, "variant": "v7"});
+    let plain = json!({"os": "linux", "architecture": arch});
+    let foreign = json!({"os": "linux", "architecture": "s390x"});
+    let marked = |evil: &Value, good: &Value| {
+        let mark = |one: &mut Value, other: &mut Value| {
+            one["platform"] = evil.clone();
+            other["platform"] = good.clone();
+        };
+        two(mark, true)
+    };
+    for near in [&variant, &json!(null)] {
+        refused(&marked(&fallback, near), "several images");
+        refused(&marked(near, &plain), "several images");
+        assert_eq!(passwd(&marked(near, &foreign)).as_bytes(), TOOR);
+    }
+    assert_eq!(passwd(&marked(&fallback, &foreign)).as_bytes(), TOOR);
+    assert_eq!(passwd(&marked(&fallback, &plain)).as_bytes(), ROOT);
 }
 
 #[test]

@@ -2,10 +2,17 @@
 //!
 //! `cargo xtask archives` builds the oracle and runs this. With `SCANNER_ORACLE_SEED` a run is repeated.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "a run prints what repeats it, and what it compared"
+)]
+
 mod apply;
 mod changed;
 mod dialects;
+mod images;
 mod random;
+mod selection;
 mod write;
 
 use std::{

@@ -378,7 +378,7 @@ fn odd(random: &mut Random, entry: &mut Entry) {
             .records
             .push((b"SCHILY.xattr.security.capability".to_vec(), value.to_vec()));
     }
-    match random.below(140) {
+    match random.below(120) {
         0 => entry.numbers = Numbers::Spaces,
         1 => entry.numbers = Numbers::Binary,
         2 => entry.signed = true,
@@ -434,18 +434,25 @@ fn odd(random: &mut Random, entry: &mut Entry) {
         18 => entry
             .records
             .push((b"hdrcharset".to_vec(), b"BINARY".to_vec())),
+        _ => twice(random, entry),
+    }
+}
+
+/// What is said in two ways or twice, and odd attributes.
+fn twice(random: &mut Random, entry: &mut Entry) {
+    match random.below(110) {
         // Headers of both ways to say a long name, of which one holds.
-        19 => entry.before = Some((b'L', [random.one(&NAMES), b"\0rest"].concat())),
-        20 => entry.before = Some((b'K', [random.one(&TARGETS), b"\0"].concat())),
-        21 => {
+        0 => entry.before = Some((b'L', [random.one(&NAMES), b"\0rest"].concat())),
+        1 => entry.before = Some((b'K', [random.one(&TARGETS), b"\0"].concat())),
+        2 => {
             let path = crate::write::record(b"path", random.one(&NAMES));
             entry.before = Some((b'x', path));
         }
-        22 => {
+        3 => {
             entry.misplaced = true;
             entry.dialect = Gnu;
         }
-        23 => {
+        4 => {
             for _ in 0..2 {
                 let (name, uid) = (
                     random.one(&NAMES).to_vec(),
@@ -455,7 +462,7 @@ fn odd(random: &mut Random, entry: &mut Entry) {
                 entry.records.push((b"uid".to_vec(), uid.to_vec()));
             }
         }
-        24 => {
+        5 => {
             let name = random.one(&[
                 &b"SCHILY.xattr."[..],
                 b"SCHILY.xattr.user.a",
@@ -470,7 +477,7 @@ fn odd(random: &mut Random, entry: &mut Entry) {
             let value = random.one(&[&b""[..], b"x", b"system_u:object_r:bin_t:s0\0", b"\0\0\xff"]);
             entry.records.push((name.to_vec(), value.to_vec()));
         }
-        25 => entry.link = random.one(&TARGETS).to_vec(),
+        6 => entry.link = random.one(&TARGETS).to_vec(),
         _ => {}
     }
 }

@@ -1,7 +1,9 @@
-// Unpacks stacks of layers with containerd's own archive.Apply, and says what is there then.
+// Unpacks stacks of layers with containerd's own archive.Apply, and says what is there then. Also says which image an
+// archive holds for the programs that load it.
 //
 // It reads stacks from its standard input, one after the other: the number of layers, then the length and
-// the bytes of each, all numbers of four bytes, the highest first. For each stack it writes a line of JSON.
+// the bytes of each, all numbers of four bytes, the highest first. A number with all bits set announces an archive of
+// an image, of which the length and the bytes follow. For each it writes a line of JSON.
 package main
 
 import (
@@ -15,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -56,7 +59,7 @@ func run(dir string) error {
 	}
 	in, out := bufio.NewReader(os.Stdin), bufio.NewWriter(os.Stdout)
 	for number := 0; ; number++ {
-		layers, err := stack(in)
+		count, err := word(in)
 		if err == io.EOF {
 			return nil
 		}
@@ -67,7 +70,20 @@ func run(dir string) error {
 		if err := os.Mkdir(root, 0o755); err != nil {
 			return err
 		}
-		said := apply(root, layers)
+		var said any
+		if count == math.MaxUint32 {
+			archived, err := stack(in, 1)
+			if err != nil {
+				return err
+			}
+			said = load(root, archived[0])
+		} else {
+			layers, err := stack(in, count)
+			if err != nil {
+				return err
+			}
+			said = apply(root, layers)
+		}
 		if err := os.RemoveAll(root); err != nil {
 			return err
 		}
@@ -80,14 +96,10 @@ func run(dir string) error {
 	}
 }
 
-func stack(in io.Reader) ([][]byte, error) {
-	count, err := number(in)
-	if err != nil {
-		return nil, err
-	}
+func stack(in io.Reader, count uint32) ([][]byte, error) {
 	layers := make([][]byte, count)
 	for i := range layers {
-		length, err := number(in)
+		length, err := word(in)
 		if err != nil {
 			return nil, io.ErrUnexpectedEOF
 		}
@@ -99,7 +111,7 @@ func stack(in io.Reader) ([][]byte, error) {
 	return layers, nil
 }
 
-func number(in io.Reader) (uint32, error) {
+func word(in io.Reader) (uint32, error) {
 	var bytes [4]byte
 	_, err := io.ReadFull(in, bytes[:])
 	return binary.BigEndian.Uint32(bytes[:]), err
