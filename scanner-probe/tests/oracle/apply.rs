@@ -50,7 +50,16 @@ impl Oracle {
 
     /// What containerd unpacks, or why it does not.
     pub(crate) fn unpack(&mut self, layers: &[Vec<u8>]) -> Result<Files, String> {
-        let mut asked = length(layers.len()).to_vec();
+        self.unpacked(layers, 0)
+    }
+
+    /// What containerd makes of layers that it unpacks each by itself, for an overlay filesystem, or why it does not.
+    pub(crate) fn overlay(&mut self, layers: &[Vec<u8>]) -> Result<Files, String> {
+        self.unpacked(layers, 1 << 31)
+    }
+
+    fn unpacked(&mut self, layers: &[Vec<u8>], how: usize) -> Result<Files, String> {
+        let mut asked = length(layers.len() | how).to_vec();
         for layer in layers {
             asked.extend(length(layer.len()));
             asked.extend(layer);
@@ -137,13 +146,17 @@ fn bytes(hex: &str) -> Vec<u8> {
 
 /// What we read, or why we do not.
 pub(crate) fn read(layers: &[Vec<u8>]) -> Result<Files, String> {
+    listed(&image(layers)?)
+}
+
+pub(crate) fn image(layers: &[Vec<u8>]) -> Result<Layers, String> {
     let mut image = Layers::new(true);
     for layer in layers {
         image
             .add(layer.as_slice())
             .map_err(|error| error.to_string())?;
     }
-    listed(&image)
+    Ok(image)
 }
 
 /// Files of an image as an answer lists them.

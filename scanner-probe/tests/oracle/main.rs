@@ -16,12 +16,14 @@ mod selection;
 mod write;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant, SystemTime},
 };
 
-use apply::{Files, Oracle, read};
+use apply::{Files, Known, Oracle, image, listed, read};
 use random::Random;
+use scanner_inventory::Gaps;
+use scanner_probe::Tree as _;
 
 /// Stacks that containerd unpacks, at least, and the time for all of them: on two cores that have nothing
 /// else to do it takes 25 seconds.
@@ -119,6 +121,61 @@ fn compare(kind: &str, wanted: u64, make: impl Fn(&mut Random) -> Vec<Vec<u8>>) 
     );
 }
 
+/// Whether a file is a directory.
+fn is_directory(known: &Known) -> bool {
+    known.0 & 0o170_000 == 0o040_000
+}
+
+/// Stacks of which a file is there where each layer is unpacked by itself, and not in the scan or as another one.
+#[test]
+fn what_an_overlay_shows_is_read_or_named_as_a_gap() {
+    let (seed, mut oracle, started) = (seed(), Oracle::start(), Instant::now());
+    println!("overlays, seed {seed}");
+    let (mut same, mut gaps, mut stacks) = (0, 0, 0);
+    let mut wrong = Vec::new();
+    while same + gaps < LEGAL / 2 && started.elapsed() < TIME {
+        let one = seed.wrapping_add(stacks);
+        stacks += 1;
+        let layers = random::stack(&mut Random(one));
+        let (Ok(theirs), Ok(image)) = (oracle.overlay(&layers), image(&layers)) else {
+            continue;
+        };
+        if !image.elsewhere().is_empty() {
+            gaps += 1;
+            continue;
+        }
+        same += 1;
+        let ours = listed(&image).expect("its files are listed");
+        // Links that were followed have another name in the scan, of which the last part is the same.
+        let last = |name: &[u8]| name.rsplit(|byte| *byte == b'/').next().map(<[u8]>::to_vec);
+        let known: BTreeSet<(Option<Vec<u8>>, &Known)> = ours
+            .iter()
+            .map(|(name, known)| (last(name), known))
+            .collect();
+        let files = theirs.iter().filter(|(_, known)| !is_directory(known));
+        let missing = files.filter(|(name, file)| {
+            ours.get(*name) != Some(*file) && !known.contains(&(last(name), *file))
+        });
+        wrong.extend(
+            missing.map(|(name, known)| format!("seed {one}: {}: {known:?}", name.escape_ascii())),
+        );
+    }
+    println!(
+        "{stacks} stacks in {:.1?}: {same} as in an overlay, {gaps} with a gap",
+        started.elapsed()
+    );
+    assert!(
+        wrong.is_empty(),
+        "{} files differ:\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(8)].join("\n")
+    );
+    assert!(
+        same > LEGAL / 4 && gaps > 0,
+        "{same} as in an overlay, {gaps} with a gap"
+    );
+}
+
 #[test]
 fn what_each_program_writes_is_read_and_never_refused() {
     let (seed, mut oracle) = (seed(), Oracle::start());
@@ -131,6 +188,8 @@ fn what_each_program_writes_is_read_and_never_refused() {
             let theirs = theirs.unwrap_or_else(|error| {
                 panic!("{program}, seed {one}: containerd refuses it: {error}")
             });
+            let gaps = image(&layers).map(|image| image.elsewhere());
+            assert_eq!(gaps, Ok(Gaps::default()), "{program}, seed {one}");
             let ours = read(&layers);
             let ours =
                 ours.unwrap_or_else(|error| panic!("{program}, seed {one}: refused: {error}"));

@@ -2,8 +2,9 @@
 // archive holds for the programs that load it.
 //
 // It reads stacks from its standard input, one after the other: the number of layers, then the length and
-// the bytes of each, all numbers of four bytes, the highest first. A number with all bits set announces an archive of
-// an image, of which the length and the bytes follow. For each it writes a line of JSON.
+// the bytes of each, all numbers of four bytes, the highest first. With the highest bit of the number each layer is
+// unpacked by itself. A number with all bits set announces an archive of an image, of which the length and the bytes
+// follow. For each it writes a line of JSON.
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -41,6 +43,9 @@ type answer struct {
 	Error string `json:"error,omitempty"`
 	Files []file `json:"files"`
 }
+
+// byThemselves is the bit of a number of layers that are unpacked each by itself.
+const byThemselves = 1 << 31
 
 func main() {
 	if err := run(os.Args[1]); err != nil {
@@ -70,18 +75,21 @@ func run(dir string) error {
 		if err := os.Mkdir(root, 0o755); err != nil {
 			return err
 		}
+		image, alone := count == math.MaxUint32, count&byThemselves != 0
+		if image {
+			count = 1
+		}
+		layers, err := stack(in, count&^byThemselves)
+		if err != nil {
+			return err
+		}
 		var said any
-		if count == math.MaxUint32 {
-			archived, err := stack(in, 1)
-			if err != nil {
-				return err
-			}
-			said = load(root, archived[0])
-		} else {
-			layers, err := stack(in, count)
-			if err != nil {
-				return err
-			}
+		switch {
+		case image:
+			said = load(root, layers[0])
+		case alone:
+			said = overlaid(root, layers)
+		default:
 			said = apply(root, layers)
 		}
 		if err := os.RemoveAll(root); err != nil {
@@ -123,12 +131,21 @@ func apply(root string, layers [][]byte) answer {
 			return answer{Error: err.Error()}
 		}
 	}
+	return list(root, false)
+}
+
+// list says what is below root. A name may lead to nothing where whiteouts are: an overlay lists those of its lowest
+// layer.
+func list(root string, whiteouts bool) answer {
 	files := []file{}
 	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || path == root {
 			return err
 		}
 		found, err := look(path)
+		if whiteouts && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		found.Path = hex.EncodeToString([]byte(path[len(root):]))
 		files = append(files, found)
 		return err
