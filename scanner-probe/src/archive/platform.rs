@@ -4,7 +4,7 @@ use std::io;
 
 use super::json::Json;
 
-/// Whether a descriptor names an image or images, and not what was said of one. That is told by its platform
+/// Whether a descriptor names an image or images, and not what was said of one. That is seen by its platform
 /// alone, as runtimes do: they run what an annotation calls an attestation.
 pub(super) fn is_image(descriptor: &Json) -> io::Result<bool> {
     let platform = descriptor.get("platform")?;
