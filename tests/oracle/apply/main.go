@@ -62,6 +62,9 @@ func run(dir string) error {
 	if stat.Type != unix.TMPFS_MAGIC {
 		return fmt.Errorf("%s is not on a tmpfs", dir)
 	}
+	if err := leave(); err != nil {
+		return err
+	}
 	in, out := bufio.NewReader(os.Stdin), bufio.NewWriter(os.Stdout)
 	for number := 0; ; number++ {
 		count, err := word(in)

@@ -5,12 +5,22 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 
 	"github.com/containerd/containerd/v2/pkg/archive"
 	"golang.org/x/sys/unix"
 )
+
+// leave makes mounts of this thread its own: they end with it, however it ends.
+func leave() error {
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return err
+	}
+	return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+}
 
 // overlaid unpacks each layer by itself and mounts them on top of each other, as containerd does with its overlay
 // snapshotter.
