@@ -6,7 +6,9 @@
 mod blob;
 mod fault;
 mod image;
+mod json;
 mod packing;
+mod platform;
 
 use std::{
     io::{self, Read},
@@ -23,6 +25,9 @@ use crate::layers::Layers;
 
 /// Most layers.
 const MAX_LAYERS: usize = 512;
+/// Most bytes of all layers together once they are unpacked: a small archive can hold any number of them, and name
+/// one several times.
+const MAX_UNPACKED: u64 = 128 << 30;
 
 /// Reads the image in `path`; of an image for several platforms the one for this machine.
 /// Digests of its files are taken if they are wanted.
@@ -39,30 +44,35 @@ pub fn open(path: &Path, digests: bool) -> io::Result<Layers> {
     }
     let mut whole = Layers::new(digests);
     whole.manifest = manifest;
+    let mut left = MAX_UNPACKED;
     for layer in &layers {
-        read(&mut blobs, layer, |plain| whole.add(plain))?;
+        read(&mut blobs, layer, &mut left, |plain| whole.add(plain))?;
     }
     // What links lead to is known only now.
+    let mut left = MAX_UNPACKED;
     for (number, missing) in whole.missing() {
         if let Some(layer) = layers.get(number) {
-            read(&mut blobs, layer, |plain| whole.fill(plain, &missing))?;
+            let fill = |plain: &mut dyn Read| whole.fill(plain, &missing);
+            read(&mut blobs, layer, &mut left, fill)?;
         }
     }
     Ok(whole)
 }
 
-/// Has `take` read a layer, and compares it with its digests.
+/// Has `take` read a layer of at most `left` bytes, and compares it with its digests.
 fn read(
     blobs: &mut Blobs,
     layer: &Layer,
+    left: &mut u64,
     take: impl FnOnce(&mut dyn Read) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut packed = Hashed::new(blobs.read(&layer.name)?);
-    let mut plain = Hashed::new(unpack(&mut packed)?);
+    let mut packed = Hashed::new(blobs.read(&layer.name)?, MAX_UNPACKED);
+    let mut plain = Hashed::new(unpack(&mut packed)?, *left);
     let taken = take(&mut plain);
     // What follows the end of the archive belongs to the digests too.
     let drained = io::copy(&mut plain, &mut io::sink());
     let complete = drained.is_ok();
+    *left = plain.left();
     let sum = plain.sum();
     io::copy(&mut packed, &mut io::sink())?;
     // A layer that was changed is that, whatever else is wrong with it.
@@ -74,7 +84,7 @@ fn read(
     {
         return Err(bad("a part of the image is not what its digest says"));
     }
-    if complete && layer.plain.as_ref().is_some_and(|digest| *digest != sum) {
+    if complete && layer.plain != sum {
         return Err(bad(
             "a layer is not what its digest in the configuration says",
         ));

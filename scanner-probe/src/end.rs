@@ -19,6 +19,21 @@ impl End {
         Self::Partial(gaps, reason)
     }
 
+    /// The same with more gaps, each of one item.
+    pub(crate) fn with(self, more: Gaps, why: &str) -> Self {
+        if more.is_empty() {
+            return self;
+        }
+        match self {
+            Self::Ok => Self::Partial(more, why.to_owned()),
+            Self::Partial(mut gaps, reason) => {
+                gaps.extend(more.iter().cloned());
+                Self::Partial(gaps, format!("{reason}; {why}"))
+            }
+            Self::Missing(reason) => Self::Missing(reason),
+        }
+    }
+
     pub(crate) fn missing(what: &str, error: Errno) -> Self {
         Self::Missing(format!("{what} cannot be read: {error}"))
     }

@@ -8,7 +8,9 @@ mod attributes;
 mod bad;
 mod inodes;
 mod resolve;
+mod state;
 mod steps;
+mod views;
 mod wanted;
 
 use std::{
@@ -42,6 +44,8 @@ pub struct Layers {
     steps: Steps,
     /// Bytes of holes that were read.
     holes: u64,
+    /// Where runtimes that unpack each layer by itself have something else.
+    elsewhere: Gaps,
     /// Digest of the image's manifest, where the archive has one that was verified.
     pub(crate) manifest: Option<String>,
 }
@@ -224,6 +228,10 @@ impl Tree for Layers {
     fn is_program(&self, path: &str) -> bool {
         matches!(self.look_up(path, true), Ok(Some(inode))
             if matches!(inode.body, Body::File(_)) && inode.mode & 0o111 != 0)
+    }
+
+    fn elsewhere(&self) -> Gaps {
+        self.elsewhere.clone()
     }
 
     fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<Gaps> {

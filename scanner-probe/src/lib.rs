@@ -57,7 +57,16 @@ pub fn answer(
     for section in request.answered() {
         count += 1;
         writeln!(out, "@{nonce} section {section}")?;
-        match write_section(subject, request, section, &mut out)? {
+        let end = write_section(subject, request, section, &mut out)?;
+        let end = if is_of_files(section) {
+            end.with(
+                subject.root.elsewhere(),
+                "some runtimes have other files there",
+            )
+        } else {
+            end
+        };
+        match end {
             End::Ok => writeln!(out, "!ok")?,
             End::Partial(gaps, reason) => {
                 for gap in &gaps {
@@ -81,6 +90,21 @@ pub fn answer(
     }
     writeln!(out, "@{nonce} done {count}")?;
     out.finish()
+}
+
+/// Whether a section is read from the files of the root filesystem.
+const fn is_of_files(section: Section) -> bool {
+    matches!(
+        section,
+        Section::Files
+            | Section::Users
+            | Section::Groups
+            | Section::Shadow
+            | Section::Packages
+            | Section::LanguagePackages
+            | Section::Os
+            | Section::Commands
+    )
 }
 
 fn write_section(

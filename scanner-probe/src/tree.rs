@@ -109,6 +109,11 @@ pub trait Tree: Debug {
     /// Whether `path`, links followed, is a program.
     fn is_program(&self, path: &str) -> bool;
 
+    /// Where the tree is another one for some programs that make it: places at which these have what is not in it.
+    fn elsewhere(&self) -> Gaps {
+        Gaps::default()
+    }
+
     /// Writes every file that one of `selectors` keeps, none of which names paths, and returns what could not be read.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use crate::{consumers::Outcome, lab, ui::say};
 pub(crate) const NAME: &str = "images, read as containerd unpacks them";
 
 /// What the oracle is built from: another content is another folder.
-const SOURCES: [&str; 3] = ["go.mod", "go.sum", "main.go"];
+const SOURCES: [&str; 5] = ["go.mod", "go.sum", "main.go", "images.go", "overlay.go"];
 const PROGRAM: &str = "apply";
 
 /// Builds the oracle and runs the tests. Where it cannot run that is an error if it is `required`, as on

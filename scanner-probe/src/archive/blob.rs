@@ -8,18 +8,20 @@ use std::{
 };
 
 use scanner_inventory::FilePath;
-use serde_json::Value;
 
 use super::{
     fault::{bad, other},
+    json::Json,
     packing::digest_of,
 };
 use crate::{layers::clean, tar::Reader};
 
-/// Largest index, manifest or configuration in bytes.
+/// Largest index, manifest or configuration in bytes, and all that are read together.
 const MAX_JSON: u64 = 8 << 20;
-/// Most parts, and most links one after the other that lead to one.
+const MAX_DOCUMENTS: u64 = 64 << 20;
+/// Most parts, bytes of their names and of what they lead to, and links one after the other that lead to one.
 const MAX_PARTS: usize = 200_000;
+const MAX_NAMES: usize = 64 << 20;
 const MAX_LINKS: usize = 16;
 /// Files that say what the image is: none may be there twice.
 const ONCE: [&[u8]; 2] = [b"/index.json", b"/manifest.json"];
@@ -39,12 +41,14 @@ enum Part {
 pub(super) struct Blobs {
     file: File,
     parts: BTreeMap<Vec<u8>, Part>,
+    /// Bytes of documents that may still be read.
+    documents: u64,
 }
 
 impl Blobs {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
-        let mut parts = BTreeMap::new();
+        let (mut parts, mut names) = (BTreeMap::new(), 0);
         // The reader's own message about a file that is not an archive helps no user.
         let no_tar = |error: io::Error| match error.kind() {
             io::ErrorKind::Other | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
@@ -67,7 +71,8 @@ impl Blobs {
                 _ => Part::Unread,
             };
             let twice = ONCE.contains(&name.as_slice()) && parts.contains_key(&name);
-            if twice || parts.len() >= MAX_PARTS {
+            names += name.len() + entry.link.len();
+            if twice || parts.len() >= MAX_PARTS || names > MAX_NAMES {
                 let name = FilePath::from_bytes(&name);
                 let name = name.as_text().trim_start_matches('/');
                 return Err(bad(&if twice {
@@ -78,7 +83,11 @@ impl Blobs {
             }
             parts.insert(name, part);
         }
-        Ok(Self { file, parts })
+        Ok(Self {
+            file,
+            parts,
+            documents: MAX_DOCUMENTS,
+        })
     }
 
     /// Whether the archive has that part.
@@ -106,21 +115,19 @@ impl Blobs {
     }
 
     /// A document, and the digest that it has.
-    pub(super) fn json(&mut self, name: &str) -> io::Result<(Value, String)> {
+    pub(super) fn json(&mut self, name: &str) -> io::Result<(Json, String)> {
+        let most = MAX_JSON.min(self.documents);
         let mut bytes = Vec::new();
-        let read = self
-            .read(name)?
-            .take(MAX_JSON + 1)
-            .read_to_end(&mut bytes)?;
-        if read as u64 > MAX_JSON {
-            return Err(bad("a document of the image is too large"));
-        }
-        let value = serde_json::from_slice(&bytes).map_err(io::Error::from)?;
-        Ok((value, digest_of(&bytes)))
+        let read = self.read(name)?.take(most + 1).read_to_end(&mut bytes)?;
+        let left = self.documents.checked_sub(read as u64);
+        self.documents = left.filter(|_| read as u64 <= MAX_JSON).ok_or_else(|| {
+            bad("a document of the image is too large, or all of them together are")
+        })?;
+        Ok((Json::read(&bytes)?, digest_of(&bytes)))
     }
 
     /// A document that is named by its digest.
-    pub(super) fn named(&mut self, digest: &str) -> io::Result<Value> {
+    pub(super) fn named(&mut self, digest: &str) -> io::Result<Json> {
         let (value, sum) = self.json(&path_of(digest)?)?;
         if sum != digest {
             return Err(bad("a part of the image is not what its digest says"));

@@ -1,17 +1,34 @@
 //! Which image an archive holds: by `index.json`, by `manifest.json`, or by both, which then agree.
 
-use std::{collections::BTreeSet, io};
-
-use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 use super::{
     blob::{Blobs, path_of},
     fault::{bad, other},
+    json::Json,
+    platform::{Fit, fit, is_image},
 };
 
 /// Most indexes within indexes, and most images that are named.
 const MAX_NESTED: usize = 4;
 const MAX_IMAGES: usize = 1024;
+/// Media types of manifests and indexes: of OCI and of docker.
+const MANIFESTS: [&str; 2] = [
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+];
+const INDEXES: [&str; 2] = [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+];
+/// Annotations by which programs that load an archive name its images.
+const NAMES: [&str; 2] = [
+    "org.opencontainers.image.ref.name",
+    "io.containerd.image.name",
+];
 
 /// What is read of an image.
 #[derive(Debug)]
@@ -29,7 +46,7 @@ pub(super) struct Layer {
     pub(super) name: String,
     /// Its digest as it is packed, and unpacked.
     pub(super) packed: Option<String>,
-    pub(super) plain: Option<String>,
+    pub(super) plain: String,
 }
 
 /// The image of the archive; of several platforms that of this machine.
@@ -41,111 +58,66 @@ pub(super) fn of(blobs: &mut Blobs) -> io::Result<Image> {
         ));
     }
     let oci = if has_index { oci(blobs)? } else { None };
-    let docker = if has_manifest {
-        docker(blobs)?
-    } else {
-        Vec::new()
-    };
-    let Some((image, config)) = oci else {
-        return one(docker);
-    };
-    // Programs that load an archive go by one document or the other.
-    let same = docker.iter().any(|named| named.config == config);
-    if !docker.is_empty() && !same {
-        return Err(bad(
+    let docker = if has_manifest { docker(blobs)? } else { None };
+    match (oci, docker) {
+        (None, None) => Err(bad("it has no image")),
+        (Some((image, _)), None) | (None, Some((image, _))) => Ok(image),
+        // Programs that load an archive go by one document or the other.
+        (Some((image, by_index)), Some((_, by_manifest))) if by_index == by_manifest => Ok(image),
+        _ => Err(bad(
             "index.json and manifest.json name different images: programs that load it take one or the other",
-        ));
-    }
-    Ok(image)
-}
-
-/// An image of `manifest.json`.
-struct Named {
-    layers: Vec<Layer>,
-    /// Digest of its configuration.
-    config: Option<String>,
-}
-
-fn one(mut named: Vec<Named>) -> io::Result<Image> {
-    let distinct: BTreeSet<&Option<String>> = named.iter().map(|n| &n.config).collect();
-    if distinct.len() > 1 {
-        return Err(bad("it has several images: save one"));
-    }
-    let named = named.pop().ok_or_else(|| bad("it has no image"))?;
-    Ok(Image {
-        layers: named.layers,
-        manifest: None,
-    })
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_default()
-}
-
-/// A list; what is written as null, as Go writes one without items, has none.
-fn list<'a>(value: &'a Value, key: &str) -> io::Result<&'a [Value]> {
-    match &value[key] {
-        Value::Null => Ok(&[]),
-        Value::Array(items) => Ok(items),
-        _ => Err(bad("a document of the image has something else for a list")),
+        )),
     }
 }
 
-/// The image of an OCI image layout, and the digest of its configuration; `None` when it names none.
-fn oci(blobs: &mut Blobs) -> io::Result<Option<(Image, Option<String>)>> {
+/// An image, and the digest of its configuration.
+type Named = (Image, String);
+
+/// The image of an OCI image layout; `None` when it names none.
+fn oci(blobs: &mut Blobs) -> io::Result<Option<Named>> {
     let (index, _) = blobs.json("index.json")?;
-    let mut left = vec![(index, None::<String>, 0)];
-    let mut found: Vec<(Value, Option<String>)> = Vec::new();
+    if kind(&index, INDEXES[0])? != Kind::Index {
+        return Err(bad("index.json is no index"));
+    }
+    let mut left = vec![(index, 0)];
+    let mut found: Vec<(Json, String)> = Vec::new();
     let (mut seen, mut others) = (BTreeSet::new(), 0);
-    while let Some((document, digest, depth)) = left.pop() {
-        if !document["layers"].is_null() || !document["config"].is_null() {
-            found.push((document, digest));
-            continue;
-        }
+    while let Some((index, depth)) = left.pop() {
         if depth >= MAX_NESTED {
             return Err(bad("its indexes are nested too deep"));
         }
-        let all = list(&document, "manifests")?;
-        let images: Vec<&Value> = all.iter().filter(|m| is_image(m)).collect();
-        let fitting: Vec<&Value> = match images.as_slice() {
-            [one] => vec![one],
-            several => {
-                let fit = several.iter().filter(|m| fits(m));
-                fit.copied().collect()
-            }
-        };
-        others += images.len() - fitting.len();
+        let (fitting, others_here) = images(&index, depth == 0)?;
+        others += others_here;
         for named in fitting {
-            let digest = text(named, "digest").to_owned();
+            let digest = named.text("digest")?;
             // Each tag of an image is a descriptor of its own.
-            if !seen.insert(digest.clone()) {
+            if !seen.insert(digest.to_owned()) {
                 continue;
             }
             if seen.len() > MAX_IMAGES {
                 return Err(bad("it has too many images"));
             }
-            left.push((blobs.named(&digest)?, Some(digest), depth + 1));
+            let document = blobs.named(digest)?;
+            match kind(&document, named.text("mediaType")?)? {
+                Kind::Manifest => found.push((document, digest.to_owned())),
+                Kind::Index => left.push((document, depth + 1)),
+            }
         }
     }
-    match found.len() {
-        0 if others > 0 => return Err(bad("it has no image for this machine")),
-        0 if blobs.has("manifest.json") => return Ok(None),
-        0 => return Err(bad("it has no image")),
-        1 => {}
-        _ => return Err(bad("it has several images: save one")),
+    let Some((manifest, digest)) = found.pop() else {
+        return match others {
+            0 => Ok(None),
+            _ => Err(bad("it has no image for this machine")),
+        };
+    };
+    if !found.is_empty() {
+        return Err(bad("it has several images: save one"));
     }
-    let (manifest, digest) = found.swap_remove(0);
-    let layers = list(&manifest, "layers")?;
-    let config = match &manifest["config"] {
-        Value::Null => None,
-        config => Some(text(config, "digest").to_owned()),
-    };
-    let plain = match &config {
-        Some(digest) => plain(&blobs.named(digest)?, layers.len())?,
-        None => vec![None; layers.len()],
-    };
+    let layers = manifest.list("layers")?;
+    let config = manifest.get("config")?.text("digest")?.to_owned();
+    let plain = plain(&blobs.named(&config)?, layers.len())?;
     let layers = layers.iter().zip(plain).map(|(layer, plain)| {
-        let digest = text(layer, "digest");
+        let digest = layer.text("digest")?;
         Ok(Layer {
             name: path_of(digest)?,
             packed: Some(digest.to_owned()),
@@ -154,66 +126,109 @@ fn oci(blobs: &mut Blobs) -> io::Result<Option<(Image, Option<String>)>> {
     });
     let image = Image {
         layers: layers.collect::<io::Result<_>>()?,
-        manifest: digest,
+        manifest: Some(digest),
     };
     Ok(Some((image, config)))
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Manifest,
+    Index,
+}
+
+/// What a document is: by what it has, which its own media type and that of what names it do not belie.
+///
+/// # Errors
+///
+/// Fails when it is both: runtimes go by the one or the other, see CVE-2021-41190.
+fn kind(document: &Json, named: &str) -> io::Result<Kind> {
+    let is_manifest = !document.get("layers")?.is_null() || !document.get("config")?.is_null();
+    let is_index = !document.get("manifests")?.is_null();
+    let says = |types: [&str; 2]| -> io::Result<bool> {
+        Ok(types.contains(&named) || types.contains(&document.text("mediaType")?))
+    };
+    match (is_manifest || says(MANIFESTS)?, is_index || says(INDEXES)?) {
+        (true, true) => Err(bad(
+            "a document of the image is a manifest and an index at once",
+        )),
+        (true, false) => Ok(Kind::Manifest),
+        (false, _) => Ok(Kind::Index),
+    }
+}
+
+/// The images that an index names, of which those for this machine are looked into; and how many are not. In the topmost
+/// index those with names are images by themselves: programs load each by its name, whatever platform it says.
+fn images(index: &Json, topmost: bool) -> io::Result<(Vec<&Json>, usize)> {
+    let (mut images, mut any_name) = (Vec::new(), false);
+    for descriptor in index.list("manifests")? {
+        let annotations = descriptor.get("annotations")?;
+        let mut has_name = false;
+        for name in NAMES {
+            has_name |= topmost && !annotations.get(name)?.is_null();
+        }
+        if has_name || is_image(descriptor)? {
+            images.push((descriptor, fit(descriptor)?));
+        }
+        any_name |= has_name;
+    }
+    let least = match images.iter().map(|(_, fit)| *fit).max() {
+        _ if any_name || images.len() == 1 => Fit::No,
+        Some(Fit::Exact) => Fit::Near,
+        _ => Fit::Fallback,
+    };
+    let all = images.len();
+    images.retain(|(_, fit)| *fit >= least);
+    let others = all - images.len();
+    Ok((images.into_iter().map(|(image, _)| image).collect(), others))
+}
+
 /// Digests of the unpacked layers by a configuration.
-fn plain(config: &Value, count: usize) -> io::Result<Vec<Option<String>>> {
-    let digests = list(&config["rootfs"], "diff_ids")?;
+fn plain(config: &Json, count: usize) -> io::Result<Vec<String>> {
+    let digests = config.get("rootfs")?.list("diff_ids")?;
     if digests.len() != count {
         return Err(bad("its layers are not those of its configuration"));
     }
-    let digest = |value: &Value| value.as_str().map(str::to_owned);
-    let digests: Vec<Option<String>> = digests.iter().map(digest).collect();
-    if digests.contains(&None) {
-        return Err(bad("a layer has no digest in the configuration"));
-    }
-    Ok(digests)
+    let digest = |value: &Json| match value {
+        Json::Text(digest) => Ok(digest.clone()),
+        _ => Err(bad("a layer has no digest in the configuration")),
+    };
+    digests.iter().map(digest).collect()
 }
 
-/// Images of `docker save`; their layers are named by the digests in the configuration.
-fn docker(blobs: &mut Blobs) -> io::Result<Vec<Named>> {
+/// The image of `docker save`, whose layers are named by the digests in its configuration; `None` when there is
+/// none.
+fn docker(blobs: &mut Blobs) -> io::Result<Option<Named>> {
     let (manifest, _) = blobs.json("manifest.json")?;
     let all = match &manifest {
-        Value::Null => &[][..],
-        Value::Array(all) if all.len() <= MAX_IMAGES => all,
+        Json::Null => &[][..],
+        Json::List(all) if all.len() <= MAX_IMAGES => all,
         _ => return Err(bad("manifest.json is no list of images")),
     };
-    let mut named = Vec::new();
+    let mut found = BTreeMap::new();
     for image in all {
-        let (config, digest) = blobs.json(text(image, "Config"))?;
-        let layers = list(image, "Layers")?;
+        let (config, digest) = blobs.json(image.text("Config")?)?;
+        let layers = image.list("Layers")?;
         let plain = plain(&config, layers.len())?;
-        let layers = layers.iter().zip(plain).map(|(layer, plain)| Layer {
-            name: layer.as_str().unwrap_or_default().to_owned(),
-            packed: None,
-            plain,
+        let layers = layers.iter().zip(plain).map(|(layer, plain)| match layer {
+            Json::Text(name) => Ok(Layer {
+                name: name.clone(),
+                packed: None,
+                plain,
+            }),
+            _ => Err(bad("a layer in manifest.json has no name")),
         });
-        named.push(Named {
-            layers: layers.collect(),
-            config: Some(digest),
-        });
+        // The configuration says what each layer is, wherever it lies.
+        found.insert(digest, layers.collect::<io::Result<_>>()?);
     }
-    Ok(named)
-}
-
-/// Whether a descriptor names an image or images, and not what was said of one.
-fn is_image(descriptor: &Value) -> bool {
-    let attestation = &descriptor["annotations"]["vnd.docker.reference.type"];
-    let unknown = text(&descriptor["platform"], "architecture") == "unknown";
-    attestation.is_null() && !unknown
-}
-
-/// Whether it is for this machine. One that does not say is looked into.
-fn fits(descriptor: &Value) -> bool {
-    let machine = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    let platform = &descriptor["platform"];
-    platform.is_null()
-        || (text(platform, "os") == "linux" && text(platform, "architecture") == machine)
+    if found.len() > 1 {
+        return Err(bad("it has several images: save one"));
+    }
+    Ok(found.pop_first().map(|(digest, layers)| {
+        let image = Image {
+            layers,
+            manifest: None,
+        };
+        (image, digest)
+    }))
 }

@@ -11,8 +11,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::fault::bad;
 
-/// Most bytes of one layer once it is unpacked.
-const MAX_LAYER: u64 = 64 << 30;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// How a zstd frame starts, and one that holds something else, RFC 8878.
 const ZSTD: u32 = 0xfd2f_b528;
@@ -101,7 +99,7 @@ impl<R: Read> Read for Frames<R> {
     }
 }
 
-/// Hashes what passes.
+/// Hashes what passes, and lets only so many bytes pass.
 pub(super) struct Hashed<R> {
     inner: R,
     hash: Sha256,
@@ -109,12 +107,17 @@ pub(super) struct Hashed<R> {
 }
 
 impl<R: Read> Hashed<R> {
-    pub(super) fn new(inner: R) -> Self {
+    pub(super) fn new(inner: R, most: u64) -> Self {
         Self {
             inner,
             hash: Sha256::new(),
-            left: MAX_LAYER,
+            left: most,
         }
+    }
+
+    /// How many more bytes may pass.
+    pub(super) const fn left(&self) -> u64 {
+        self.left
     }
 
     /// The digest, as a descriptor has it.
@@ -141,7 +144,7 @@ impl<R: Read> Read for Hashed<R> {
         let read = self.inner.read(buffer)?;
         self.hash.update(&buffer[..read]);
         let left = self.left.checked_sub(read as u64);
-        self.left = left.ok_or_else(|| bad("a layer is too large"))?;
+        self.left = left.ok_or_else(|| bad("its layers are too large"))?;
         Ok(read)
     }
 }

@@ -1,10 +1,7 @@
 //! Puts a layer on top of others as containerd does: entry by entry, each with all that it does to what
 //! was there before.
 
-use std::{
-    collections::HashSet,
-    io::{self, Read},
-};
+use std::io::{self, Read};
 
 use rustix::fs::FileType;
 use scanner_inventory::{FilePath, MAX_DIGEST};
@@ -12,8 +9,9 @@ use scanner_inventory::{FilePath, MAX_DIGEST};
 use super::{
     Layers,
     bad::{Bad, bad},
-    inodes::{Body, File, Id, Inode, MAX_NAME},
+    inodes::{Body, File, Id, Inode, MAX_NAME, Removed},
     resolve::{MAX_TARGET, clean, clean_name},
+    state::Layer,
     wanted::{MAX_KEPT, is_read},
 };
 use crate::{
@@ -27,16 +25,6 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 /// Bytes of zeros in holes that are read: there is no end to them in a small archive.
 const MAX_HOLES: u64 = 64 << 30;
 
-/// What is known of a layer while it is put on top.
-pub(super) struct Layer {
-    number: usize,
-    /// What was unpacked so far, which a whole directory's whiteout leaves alone.
-    unpacked: HashSet<Vec<u8>>,
-    emptied: HashSet<Vec<u8>>,
-    /// Directories, whose times a runtime sets at the end: they must be there then.
-    directories: Vec<Vec<u8>>,
-}
-
 /// A place where something is unpacked.
 struct Place {
     parent: Vec<u8>,
@@ -48,11 +36,10 @@ impl Layers {
     pub(super) fn apply(&mut self, layer: impl Read) -> io::Result<()> {
         let mut state = Layer {
             number: self.count,
-            unpacked: HashSet::new(),
-            emptied: HashSet::new(),
-            directories: Vec::new(),
+            ..Layer::default()
         };
         self.count += 1;
+        self.inodes.layer = u32::try_from(state.number).unwrap_or(u32::MAX);
         let mut reader = Reader::new(Stream(layer));
         let mut number = 0;
         while let Some(entry) = reader.next()? {
@@ -87,12 +74,14 @@ impl Layers {
             // Only the root is left with such a name, and a runtime leaves that as it is.
             return Ok(());
         }
+        let led_below = self.steps.led_below;
         let directory = self.inodes.make_directories(&parent)?;
         if base == OPAQUE {
-            if layer.emptied.insert(parent.clone()) {
+            if layer.emptied.add(&parent, &mut layer.remembered)? {
                 let kept = |path: &[u8]| layer.unpacked.contains(path);
-                self.inodes
-                    .empty(directory, &parent, kept, &mut self.steps)?;
+                let steps = &mut self.steps;
+                let removed = self.inodes.empty(directory, &parent, kept, steps)?;
+                self.removed(removed, led_below, Removed::Own, &parent);
             }
             return Ok(());
         }
@@ -103,7 +92,9 @@ impl Layers {
                     Err(bad("a name is longer than Linux allows").into())
                 }
                 hidden => {
-                    self.inodes.remove(directory, hidden);
+                    let path = join(&parent, hidden);
+                    let gone = self.remove(directory, hidden, &path, layer)?;
+                    self.removed(gone, led_below, Removed::Astray, &path);
                     Ok(())
                 }
             };
@@ -116,19 +107,30 @@ impl Layers {
         let there = self.inodes.child(directory, base);
         let merged = there.filter(|id| entry.kind == b'5' && self.inodes.is_directory(*id));
         if there.is_some() && merged.is_none() {
-            self.inodes.remove(directory, base);
+            let removed = self.remove(directory, base, &place.path(), layer)?;
+            // A global header takes away what has its name, and puts nothing there.
+            let least = match entry.kind {
+                b'g' => Removed::Something,
+                _ => Removed::Astray,
+            };
+            self.removed(removed, led_below, least, &place.path());
         }
         if entry.kind != b'g' {
-            let id = match merged {
-                Some(id) => id,
-                None => self.make(reader, entry, number, &place, layer)?,
-            };
-            self.set(id, entry)?;
+            if let Some(id) = merged {
+                let before = self.inodes.get(id).meta();
+                self.set(id, entry)?;
+                self.merged(id, before, led_below, &place.path());
+            } else {
+                let id = self.make(reader, entry, number, &place, layer)?;
+                self.set(id, entry)?;
+                self.made(id, led_below, &place.path(), layer);
+            }
         }
-        if entry.kind == b'5' {
+        if entry.kind == b'5' && layer.directories.last() != Some(&name) {
+            layer.remembered.add(&name)?;
             layer.directories.push(name);
         }
-        layer.unpacked.insert(place.path());
+        layer.unpacked.add(&place.path(), &mut layer.remembered)?;
         Ok(())
     }
 
@@ -220,9 +222,14 @@ impl Layers {
 
 impl Place {
     fn path(&self) -> Vec<u8> {
-        let parent = self.parent.strip_suffix(b"/").unwrap_or(&self.parent);
-        [parent, b"/", &self.name].concat()
+        join(&self.parent, &self.name)
     }
+}
+
+/// A name in a directory with a clean path.
+fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
+    let directory = directory.strip_suffix(b"/").unwrap_or(directory);
+    [directory, b"/", name].concat()
 }
 
 /// The error with the name of the entry that has it.

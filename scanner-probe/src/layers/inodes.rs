@@ -15,8 +15,9 @@ pub(super) type Id = u32;
 /// The root directory.
 pub(super) const ROOT: Id = 0;
 
-/// Most names of all files together.
+/// Most names of all files together, and bytes of names and of what links lead to.
 const MAX_FILES: usize = 2_000_000;
+pub(super) const MAX_BYTES: usize = 512 << 20;
 /// Longest name of a file in a directory in bytes, as in Linux.
 pub(super) const MAX_NAME: usize = 255;
 
@@ -40,6 +41,17 @@ pub(super) struct File {
     pub(super) source: (usize, u64),
 }
 
+/// What was removed with a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Removed {
+    Nothing,
+    Something,
+    /// Also what the layer itself has unpacked.
+    Own,
+    /// Also what is astray.
+    Astray,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Inode {
     pub(super) body: Body,
@@ -52,6 +64,10 @@ pub(super) struct Inode {
     pub(super) capability: Vec<u8>,
     /// How many names it has.
     names: u32,
+    /// The layer that it is from.
+    layer: u32,
+    /// Whether it was unpacked below a link of a layer below, see `views`.
+    pub(super) astray: bool,
 }
 
 impl Inode {
@@ -64,6 +80,8 @@ impl Inode {
             size,
             capability: Vec::new(),
             names: 0,
+            layer: 0,
+            astray: false,
         }
     }
 
@@ -104,7 +122,11 @@ pub(super) struct Inodes {
     all: Vec<Inode>,
     /// Numbers that nothing has any more.
     free: Vec<Id>,
-    names: usize,
+    pub(super) names: usize,
+    /// Bytes of names and of what links lead to.
+    pub(super) bytes: usize,
+    /// The layer that is unpacked.
+    pub(super) layer: u32,
     /// Bytes of files that are kept.
     pub(super) kept: u64,
 }
@@ -115,6 +137,8 @@ impl Default for Inodes {
             all: vec![Inode::directory()],
             free: Vec::new(),
             names: 0,
+            bytes: 0,
+            layer: 0,
             kept: 0,
         }
     }
@@ -147,10 +171,16 @@ impl Inodes {
         matches!(self.get(id).body, Body::Directory(_))
     }
 
+    /// Whether it is from a layer below the one that is unpacked.
+    pub(super) fn is_below(&self, id: Id) -> bool {
+        self.get(id).layer < self.layer
+    }
+
     /// Adds an inode as `name` of `directory`, where nothing has that name. As in Linux the group is that
     /// of a directory that gives its own one away.
     pub(super) fn add(&mut self, directory: Id, name: &[u8], mut inode: Inode) -> Result<Id, Bad> {
         let above = self.get(directory);
+        inode.layer = self.layer;
         if above.mode & 0o2000 != 0 {
             inode.gid = above.gid;
         }
@@ -159,6 +189,9 @@ impl Inodes {
         }) = &inode.body
         {
             self.kept += bytes.len() as u64;
+        }
+        if let Body::Link(target) = &inode.body {
+            self.bytes += target.len();
         }
         let id = if let Some(id) = self.free.pop() {
             *self.get_mut(id) = inode;
@@ -176,7 +209,8 @@ impl Inodes {
         if name.len() > MAX_NAME {
             return Err(bad("a name is longer than Linux allows"));
         }
-        if self.names >= MAX_FILES {
+        self.bytes += name.len();
+        if self.names >= MAX_FILES || self.bytes > MAX_BYTES {
             return Err(bad("the image has too many files"));
         }
         let Body::Directory(children) = &mut self.get_mut(directory).body else {
@@ -189,20 +223,32 @@ impl Inodes {
     }
 
     /// Removes a name, and all below it.
-    pub(super) fn remove(&mut self, directory: Id, name: &[u8]) {
+    pub(super) fn remove(&mut self, directory: Id, name: &[u8]) -> Removed {
         let Body::Directory(children) = &mut self.get_mut(directory).body else {
-            return;
+            return Removed::Nothing;
         };
-        let mut gone: Vec<Id> = children.remove(name).into_iter().collect();
-        while let Some(id) = gone.pop() {
+        let Some((name, id)) = children.remove_entry(name) else {
+            return Removed::Nothing;
+        };
+        let mut removed = Removed::Something;
+        let mut gone: Vec<(Box<[u8]>, Id)> = vec![(name, id)];
+        while let Some((name, id)) = gone.pop() {
             self.names -= 1;
+            self.bytes -= name.len();
+            let layer = self.layer;
             let inode = self.get_mut(id);
             inode.names -= 1;
+            if inode.astray {
+                removed = Removed::Astray;
+            } else if inode.layer == layer {
+                removed = removed.max(Removed::Own);
+            }
             if inode.names > 0 {
                 continue;
             }
             match std::mem::replace(&mut inode.body, Body::Special(0)) {
-                Body::Directory(children) => gone.extend(children.into_values()),
+                Body::Directory(children) => gone.extend(children),
+                Body::Link(target) => self.bytes -= target.len(),
                 Body::File(File {
                     bytes: Some(bytes), ..
                 }) => self.kept -= bytes.len() as u64,
@@ -210,6 +256,7 @@ impl Inodes {
             }
             self.free.push(id);
         }
+        removed
     }
 
     /// What is at a clean path that has no links.
@@ -242,7 +289,8 @@ impl Inodes {
         path: &[u8],
         kept: impl Fn(&[u8]) -> bool,
         steps: &mut Steps,
-    ) -> Result<(), Bad> {
+    ) -> Result<Removed, Bad> {
+        let mut removed = Removed::Nothing;
         let mut open = vec![(directory, path.strip_suffix(b"/").unwrap_or(path).to_vec())];
         while let Some((directory, path)) = open.pop() {
             let children: Vec<(Box<[u8]>, Id)> = self
@@ -253,13 +301,13 @@ impl Inodes {
             for (name, id) in children {
                 let path = [&path, &b"/"[..], &name].concat();
                 if !kept(&path) {
-                    self.remove(directory, &name);
+                    removed = removed.max(self.remove(directory, &name));
                 } else if self.is_directory(id) {
                     open.push((id, path));
                 }
             }
         }
-        Ok(())
+        Ok(removed)
     }
 
     /// Keeps what is in a file.

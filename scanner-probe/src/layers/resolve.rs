@@ -78,6 +78,7 @@ impl Inodes {
     pub(super) fn root_path(&self, path: &[u8], steps: &mut Steps) -> Result<Vec<u8>, Bad> {
         let mut path = path.to_vec();
         let mut links = 0;
+        steps.led_below = false;
         loop {
             let before = links;
             path = self.pass(&path, &mut links, steps)?;
@@ -130,6 +131,7 @@ impl Inodes {
             let Body::Link(target) = &self.get(id).body else {
                 continue;
             };
+            steps.led_below |= self.is_below(id);
             *links += 1;
             steps.take(1 + target.len() / 64)?;
             said = Some(if number == 0 || target.starts_with(b"/") {
@@ -180,6 +182,7 @@ impl Inodes {
             match &self.get(id).body {
                 Body::Link(_) if left.is_empty() => return Ok(Found::Here(id)),
                 Body::Link(target) => {
+                    steps.led_below |= self.is_below(id);
                     links += 1;
                     if links > MAX_LINKS {
                         return Err(bad("a path has too many links"));

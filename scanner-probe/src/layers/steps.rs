@@ -5,20 +5,27 @@ use super::bad::{Bad, bad};
 /// Steps behind links for the whole image: a few links could keep a reader busy for hours.
 const MAX_STEPS: u64 = 100_000_000;
 
-/// How much following of links is left.
+/// How much following of links is left, and through what they led.
 #[derive(Debug)]
-pub(super) struct Steps(u64);
+pub(super) struct Steps {
+    left: u64,
+    /// Whether the last path led through a link of a layer below.
+    pub(super) led_below: bool,
+}
 
 impl Default for Steps {
     fn default() -> Self {
-        Self(MAX_STEPS)
+        Self {
+            left: MAX_STEPS,
+            led_below: false,
+        }
     }
 }
 
 impl Steps {
     pub(super) fn take(&mut self, steps: usize) -> Result<(), Bad> {
-        let left = self.0.checked_sub(steps as u64);
-        self.0 = left.ok_or_else(|| bad("its links lead in too many rounds"))?;
+        let left = self.left.checked_sub(steps as u64);
+        self.left = left.ok_or_else(|| bad("its links lead in too many rounds"))?;
         Ok(())
     }
 }

@@ -369,7 +369,191 @@ fn what_lies_behind_a_link_is_found_below_it_whatever_else_is_asked() {
     assert_eq!(walked(&[&under(&["/round"])]).1, 1);
 }
 
+/// Where runtimes have something else, for layers of which each is a list of files.
+fn elsewhere(layers: &[&[File]]) -> Vec<String> {
+    let gaps = image(layers).elsewhere();
+    let mut paths: Vec<String> = gaps.iter().map(ToString::to_string).collect();
+    for path in &mut paths {
+        let end = path.find(':').unwrap();
+        path.truncate(end);
+    }
+    paths
+}
+
+#[test]
+fn what_only_some_runtimes_replace_or_remove_is_a_gap() {
+    let none: [&str; 0] = [];
+    let su = ("bin/su", tar::EntryType::Regular, 0o4755, "x");
+    let lower: &[File] = &[su, link("l", "bin"), link("m", "/l"), file("d/e/x", "")];
+    let replaced = ("l/su", tar::EntryType::Regular, 0o755, "x");
+    let directory = |path, mode| (path, tar::EntryType::Directory, mode, "");
+    for (upper, path) in [
+        (&[file("l/.wh.su", "")][..], "/bin/su"),
+        (&[file("m/.wh.su", "")], "/bin/su"),
+        (&[file("l/.wh..wh..opq", "")], "/bin"),
+        (&[replaced], "/bin/su"),
+        (&[("l/su", tar::EntryType::Link, 0o644, "d/e/x")], "/bin/su"),
+        // What the layer itself has below a directory that it does not name.
+        (&[file("d/e/y", ""), file("d/.wh..wh..opq", "")], "/d"),
+        // The old directory shows through the new one.
+        (&[file(".wh.bin", ""), directory("bin", 0o755)], "/bin"),
+        (&[file("bin", ""), directory("bin", 0o755)], "/bin"),
+        (
+            &[("bin/su", tar::EntryType::XGlobalHeader, 0, "")],
+            "/bin/su",
+        ),
+    ] {
+        assert_eq!(elsewhere(&[lower, upper]), [path], "{upper:?}");
+        // In one layer all runtimes do the same.
+        let together = [lower, upper].concat();
+        let opaque = upper.iter().any(|(name, ..)| name.ends_with("opq"));
+        let global = upper
+            .iter()
+            .any(|(_, kind, ..)| *kind == tar::EntryType::XGlobalHeader);
+        if !opaque && !global {
+            assert_eq!(elsewhere(&[&together]), none, "{upper:?}");
+        }
+    }
+    // Nothing is taken away, or the same everywhere.
+    for upper in [
+        &[file("l/new", "")][..],
+        &[file("bin/.wh.su", "")],
+        &[file("bin/su", "")],
+        &[file(".wh.l", "")],
+        &[link("l", "d")],
+        &[file("d/.wh..wh..opq", ""), file("d/e/x", "")],
+        &[file("l/.wh.none", "")],
+        &[("pax_global_header", tar::EntryType::XGlobalHeader, 0, "")],
+    ] {
+        assert_eq!(elsewhere(&[lower, upper]), none, "{upper:?}");
+    }
+    // What went astray is still there for some when another layer removes it by its own name.
+    let astray: &[File] = &[("l/new", tar::EntryType::Regular, 0o4755, "")];
+    for removed in [
+        file("bin/.wh.new", ""),
+        file("bin/new", ""),
+        file(".wh.bin", ""),
+    ] {
+        assert_eq!(
+            elsewhere(&[lower, astray, &[removed]]).len(),
+            1,
+            "{removed:?}"
+        );
+    }
+    // A directory that went astray, or is reached so, and gets other permissions.
+    let open: &[File] = &[directory("l/tmp", 0o777)];
+    assert_eq!(
+        elsewhere(&[lower, open, &[directory("bin/tmp", 0o755)]]),
+        ["/bin/tmp"]
+    );
+    assert_eq!(
+        elsewhere(&[lower, open, &[directory("bin/tmp", 0o777)]]),
+        none
+    );
+}
+
+#[test]
+fn each_section_of_files_says_that_runtimes_differ() {
+    use scanner_inventory::{Coverage, InventoryRequest, Section, parse};
+    let sections = [
+        Section::Files,
+        Section::Users,
+        Section::Groups,
+        Section::Packages,
+        Section::Os,
+        Section::Commands,
+    ];
+    let lower: &[File] = &[
+        file("etc/passwd", "toor:x:0:0::/:/bin/sh\n"),
+        file("etc/group", "root:x:0:\n"),
+        file("etc/os-release", "ID=none\n"),
+        file("var/lib/dpkg/status", ""),
+        link("e", "etc"),
+    ];
+    let upper: &[File] = &[file("e/passwd", "root:x:0:0::/:/bin/sh\n")];
+    for (layers, complete) in [(&[lower][..], true), (&[lower, upper], false)] {
+        let subject = crate::Subject {
+            root: Box::new(image(layers)),
+            pid: None,
+            container: String::new(),
+        };
+        let request = InventoryRequest {
+            sections: sections.into(),
+            files: vec![FileSelector::default()],
+            commands: ["sh".into()].into(),
+            ..InventoryRequest::default()
+        };
+        let mut out = Vec::new();
+        crate::answer(&subject, &request, "n", &mut out).unwrap();
+        let found = parse::inventory(crate::NAME, &out, "n", &request).unwrap();
+        let coverage = [
+            found.files.coverage(),
+            found.users.coverage(),
+            found.groups.coverage(),
+            found.packages.coverage(),
+            found.os.coverage(),
+            found.commands.coverage(),
+        ];
+        for (section, coverage) in sections.iter().zip(coverage) {
+            let expected = match coverage {
+                Coverage::Complete => complete,
+                Coverage::Partial { .. } => !complete,
+                _ => false,
+            };
+            assert!(expected, "{section}: {coverage:?}");
+        }
+    }
+}
+
+#[test]
+fn names_and_targets_are_bounded_by_their_bytes_together() {
+    let long = "t".repeat(90);
+    for one in [link("l", &long), file(&long, "")] {
+        for (room, fits) in [(100, true), (80, false)] {
+            let mut all = Layers::default();
+            all.inodes.bytes = inodes::MAX_BYTES - room;
+            assert_eq!(all.add(layer(&[one]).as_slice()).is_ok(), fits, "{room}");
+        }
+    }
+}
+
+#[test]
+fn what_a_layer_removes_again_is_remembered_within_bounds() {
+    // Each name is long, and gone before the next one.
+    let folder = format!("{}/", vec!["d".repeat(250); 14].join("/"));
+    let mut state = state::Remembered::default();
+    let mut names = 0..;
+    let refused = names.find(|n| state.add(format!("{folder}{n}").as_bytes()).is_err());
+    assert!(
+        (100_000..200_000).contains(&refused.unwrap()),
+        "{refused:?}"
+    );
+}
+
 proptest::proptest! {
+    #[test]
+    fn what_is_removed_takes_no_room(
+        entries in proptest::collection::vec((0..6usize, 0..4usize), 1..30), removed in proptest::collection::vec(0..6usize, 0..6)
+    ) {
+        let names = ["a", "a/b", "a/b/c", "etc/passwd", "etc/l", "l"];
+        let made: Vec<File> = entries.iter().map(|(name, kind)| match kind {
+            0 => file(names[*name], "text"),
+            1 => link(names[*name], "target"),
+            2 => (names[*name], tar::EntryType::Directory, 0o755, ""),
+            _ => (names[*name], tar::EntryType::Link, 0o644, "etc/passwd"),
+        }).collect();
+        let mut all = Layers::default();
+        let _ = all.add(layer(&made).as_slice());
+        let hidden: Vec<String> = removed.iter().map(|n| match names[*n].rsplit_once('/') {
+            Some((folder, name)) => format!("{folder}/.wh.{name}"),
+            None => format!(".wh.{}", names[*n]),
+        }).collect();
+        let hidden: Vec<File> = hidden.iter().map(|name| file(name, "")).collect();
+        let _ = all.add(layer(&hidden).as_slice());
+        all.add(layer(&[file(".wh..wh..opq", "")]).as_slice()).unwrap();
+        assert_eq!((all.inodes.names, all.inodes.bytes, all.inodes.kept), (0, 0, 0));
+    }
+
     #[test]
     fn changed_layers_never_panic(
         changes in proptest::collection::vec((0..3000usize, proptest::prelude::any::<u8>()), 1..20)

@@ -6,7 +6,7 @@
 )]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{BufRead as _, BufReader, Write as _},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
@@ -50,23 +50,21 @@ impl Oracle {
 
     /// What containerd unpacks, or why it does not.
     pub(crate) fn unpack(&mut self, layers: &[Vec<u8>]) -> Result<Files, String> {
-        let length = |n: usize| {
-            u32::try_from(n)
-                .expect("test layers are small")
-                .to_be_bytes()
-        };
-        let mut asked = length(layers.len()).to_vec();
+        self.unpacked(layers, 0)
+    }
+
+    /// What containerd makes of layers that it unpacks each by itself, for an overlay filesystem, or why it does not.
+    pub(crate) fn overlay(&mut self, layers: &[Vec<u8>]) -> Result<Files, String> {
+        self.unpacked(layers, 1 << 31)
+    }
+
+    fn unpacked(&mut self, layers: &[Vec<u8>], how: usize) -> Result<Files, String> {
+        let mut asked = length(layers.len() | how).to_vec();
         for layer in layers {
             asked.extend(length(layer.len()));
             asked.extend(layer);
         }
-        let input = self.input.as_mut().expect("the oracle runs");
-        input.write_all(&asked).expect("the oracle reads");
-        let mut line = String::new();
-        self.output
-            .read_line(&mut line)
-            .expect("the oracle answers");
-        let answer: Value = serde_json::from_str(&line).expect("the oracle answers in JSON");
+        let answer = self.ask(&asked);
         if let Some(error) = answer["error"].as_str() {
             assert!(!error.contains("oracle cannot"), "{error}");
             return Err(error.to_owned());
@@ -74,6 +72,35 @@ impl Oracle {
         let files = answer["files"].as_array().expect("the oracle names files");
         Ok(files.iter().map(known).collect())
     }
+
+    /// Each image that a program runs which loads the archive, as digests of its layers; and why others are none.
+    pub(crate) fn load(&mut self, archive: &[u8]) -> (BTreeSet<Vec<String>>, Value) {
+        let head = [u32::MAX.to_be_bytes(), length(archive.len())].concat();
+        let answer = self.ask(&[&head, archive].concat());
+        let images = answer["images"].as_array().into_iter().flatten();
+        let layers = |image: &Value| {
+            let layers = image.as_array().into_iter().flatten();
+            let layers = layers.map(|layer| layer.as_str().unwrap_or_default().to_owned());
+            layers.collect()
+        };
+        (images.map(layers).collect(), answer["errors"].clone())
+    }
+
+    fn ask(&mut self, asked: &[u8]) -> Value {
+        let input = self.input.as_mut().expect("the oracle runs");
+        input.write_all(asked).expect("the oracle reads");
+        let mut line = String::new();
+        self.output
+            .read_line(&mut line)
+            .expect("the oracle answers");
+        serde_json::from_str(&line).expect("the oracle answers in JSON")
+    }
+}
+
+/// A number as the oracle reads it.
+fn length(n: usize) -> [u8; 4] {
+    let n = u32::try_from(n).expect("test layers are small");
+    n.to_be_bytes()
 }
 
 impl Drop for Oracle {
@@ -119,13 +146,17 @@ fn bytes(hex: &str) -> Vec<u8> {
 
 /// What we read, or why we do not.
 pub(crate) fn read(layers: &[Vec<u8>]) -> Result<Files, String> {
+    listed(&image(layers)?)
+}
+
+pub(crate) fn image(layers: &[Vec<u8>]) -> Result<Layers, String> {
     let mut image = Layers::new(true);
     for layer in layers {
         image
             .add(layer.as_slice())
             .map_err(|error| error.to_string())?;
     }
-    listed(&image)
+    Ok(image)
 }
 
 /// Files of an image as an answer lists them.

@@ -434,6 +434,50 @@ fn odd(random: &mut Random, entry: &mut Entry) {
         18 => entry
             .records
             .push((b"hdrcharset".to_vec(), b"BINARY".to_vec())),
+        _ => twice(random, entry),
+    }
+}
+
+/// What is said in two ways or twice, and odd attributes.
+fn twice(random: &mut Random, entry: &mut Entry) {
+    match random.below(110) {
+        // Headers of both ways to say a long name, of which one holds.
+        0 => entry.before = Some((b'L', [random.one(&NAMES), b"\0rest"].concat())),
+        1 => entry.before = Some((b'K', [random.one(&TARGETS), b"\0"].concat())),
+        2 => {
+            let path = crate::write::record(b"path", random.one(&NAMES));
+            entry.before = Some((b'x', path));
+        }
+        3 => {
+            entry.misplaced = true;
+            entry.dialect = Gnu;
+        }
+        4 => {
+            for _ in 0..2 {
+                let (name, uid) = (
+                    random.one(&NAMES).to_vec(),
+                    random.one(&[&b"7"[..], b"8", b""]),
+                );
+                entry.records.push((b"path".to_vec(), name));
+                entry.records.push((b"uid".to_vec(), uid.to_vec()));
+            }
+        }
+        5 => {
+            let name = random.one(&[
+                &b"SCHILY.xattr."[..],
+                b"SCHILY.xattr.user.a",
+                b"SCHILY.xattr.other.a",
+                b"SCHILY.xattr.security.selinux",
+                b"LIBARCHIVE.xattr.security.capability",
+                b"SCHILY.acl.access",
+                b"PATH",
+                b"GNU.sparse.realsize",
+                b"RHT.security.selinux",
+            ]);
+            let value = random.one(&[&b""[..], b"x", b"system_u:object_r:bin_t:s0\0", b"\0\0\xff"]);
+            entry.records.push((name.to_vec(), value.to_vec()));
+        }
+        6 => entry.link = random.one(&TARGETS).to_vec(),
         _ => {}
     }
 }

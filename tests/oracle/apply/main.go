@@ -1,7 +1,10 @@
-// Unpacks stacks of layers with containerd's own archive.Apply, and says what is there then.
+// Unpacks stacks of layers with containerd's own archive.Apply, and says what is there then. Also says which image an
+// archive holds for the programs that load it.
 //
 // It reads stacks from its standard input, one after the other: the number of layers, then the length and
-// the bytes of each, all numbers of four bytes, the highest first. For each stack it writes a line of JSON.
+// the bytes of each, all numbers of four bytes, the highest first. With the highest bit of the number each layer is
+// unpacked by itself. A number with all bits set announces an archive of an image, of which the length and the bytes
+// follow. For each it writes a line of JSON.
 package main
 
 import (
@@ -12,9 +15,11 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -39,6 +44,9 @@ type answer struct {
 	Files []file `json:"files"`
 }
 
+// byThemselves is the bit of a number of layers that are unpacked each by itself.
+const byThemselves = 1 << 31
+
 func main() {
 	if err := run(os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "oracle:", err)
@@ -54,9 +62,12 @@ func run(dir string) error {
 	if stat.Type != unix.TMPFS_MAGIC {
 		return fmt.Errorf("%s is not on a tmpfs", dir)
 	}
+	if err := leave(); err != nil {
+		return err
+	}
 	in, out := bufio.NewReader(os.Stdin), bufio.NewWriter(os.Stdout)
 	for number := 0; ; number++ {
-		layers, err := stack(in)
+		count, err := word(in)
 		if err == io.EOF {
 			return nil
 		}
@@ -67,7 +78,23 @@ func run(dir string) error {
 		if err := os.Mkdir(root, 0o755); err != nil {
 			return err
 		}
-		said := apply(root, layers)
+		image, alone := count == math.MaxUint32, count&byThemselves != 0
+		if image {
+			count = 1
+		}
+		layers, err := stack(in, count&^byThemselves)
+		if err != nil {
+			return err
+		}
+		var said any
+		switch {
+		case image:
+			said = load(root, layers[0])
+		case alone:
+			said = overlaid(root, layers)
+		default:
+			said = apply(root, layers)
+		}
 		if err := os.RemoveAll(root); err != nil {
 			return err
 		}
@@ -80,14 +107,10 @@ func run(dir string) error {
 	}
 }
 
-func stack(in io.Reader) ([][]byte, error) {
-	count, err := number(in)
-	if err != nil {
-		return nil, err
-	}
+func stack(in io.Reader, count uint32) ([][]byte, error) {
 	layers := make([][]byte, count)
 	for i := range layers {
-		length, err := number(in)
+		length, err := word(in)
 		if err != nil {
 			return nil, io.ErrUnexpectedEOF
 		}
@@ -99,7 +122,7 @@ func stack(in io.Reader) ([][]byte, error) {
 	return layers, nil
 }
 
-func number(in io.Reader) (uint32, error) {
+func word(in io.Reader) (uint32, error) {
 	var bytes [4]byte
 	_, err := io.ReadFull(in, bytes[:])
 	return binary.BigEndian.Uint32(bytes[:]), err
@@ -111,12 +134,21 @@ func apply(root string, layers [][]byte) answer {
 			return answer{Error: err.Error()}
 		}
 	}
+	return list(root, false)
+}
+
+// list says what is below root. A name may lead to nothing where whiteouts are: an overlay lists those of its lowest
+// layer.
+func list(root string, whiteouts bool) answer {
 	files := []file{}
 	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || path == root {
 			return err
 		}
 		found, err := look(path)
+		if whiteouts && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		found.Path = hex.EncodeToString([]byte(path[len(root):]))
 		files = append(files, found)
 		return err

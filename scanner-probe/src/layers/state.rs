@@ -1,0 +1,55 @@
+//! What is known of a layer while it is put on top of others.
+
+use std::collections::HashSet;
+
+use super::bad::{Bad, bad};
+
+/// Bytes of names that are remembered of one layer, and what each takes beside its own bytes.
+const MAX_REMEMBERED: usize = 512 << 20;
+const REMEMBERED: usize = 64;
+
+#[derive(Debug, Default)]
+pub(super) struct Layer {
+    pub(super) number: usize,
+    /// What was unpacked so far, which a whole directory's whiteout leaves alone.
+    pub(super) unpacked: Names,
+    pub(super) emptied: Names,
+    /// Directories of layers below that were removed by themselves.
+    pub(super) gone: Names,
+    /// Directories, whose times a runtime sets at the end: they must be there then.
+    pub(super) directories: Vec<Vec<u8>>,
+    /// All of these.
+    pub(super) remembered: Remembered,
+}
+
+/// Bytes of names that are remembered: a layer can remove what it has unpacked, and have any number of names.
+#[derive(Debug, Default)]
+pub(super) struct Remembered(usize);
+
+impl Remembered {
+    pub(super) fn add(&mut self, name: &[u8]) -> Result<(), Bad> {
+        self.0 += name.len() + REMEMBERED;
+        if self.0 > MAX_REMEMBERED {
+            return Err(bad("the layer has too many names"));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Names(HashSet<Vec<u8>>);
+
+impl Names {
+    pub(super) fn contains(&self, path: &[u8]) -> bool {
+        self.0.contains(path)
+    }
+
+    /// Adds one; whether it is new.
+    pub(super) fn add(&mut self, path: &[u8], remembered: &mut Remembered) -> Result<bool, Bad> {
+        if self.contains(path) {
+            return Ok(false);
+        }
+        remembered.add(path)?;
+        Ok(self.0.insert(path.to_vec()))
+    }
+}

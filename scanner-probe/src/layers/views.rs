@@ -1,0 +1,76 @@
+//! Where runtimes differ: some unpack all layers into one directory, others each by itself, for an overlay filesystem.
+//!
+//! - A layer may have a file below a link of a layer below. Unpacked into one directory it goes where the link leads;
+//!   unpacked by itself it goes into a directory that takes the place of the link. Both have that file at its path. But what
+//!   one replaces or removes so is still there in the other.
+//! - A whiteout of a whole directory also takes from one directory what its own layer has unpacked below a directory that
+//!   the layer does not name.
+//! - A directory of a layer below that a layer removes and makes again is empty in one directory. For an overlay filesystem
+//!   the new one takes the place of the whiteout, and shows what is in the old one.
+//! - A global header takes from one directory what has its name.
+//!
+//! Each of these is a gap: containerd and docker do either, by the filesystem of the machine.
+
+use scanner_inventory::{Gap, GapKind};
+
+use super::{
+    Layers,
+    bad::Bad,
+    inodes::{Id, Removed},
+    state::Layer,
+};
+use crate::tree::Meta;
+
+const WHY: &str = "the layers have something else there, or nothing, where a runtime unpacks each of them by itself";
+
+impl Layers {
+    /// Removes what is at `path`, which is `name` of `directory`.
+    pub(super) fn remove(
+        &mut self,
+        directory: Id,
+        name: &[u8],
+        path: &[u8],
+        layer: &mut Layer,
+    ) -> Result<Removed, Bad> {
+        let there = self.inodes.child(directory, name);
+        if there.is_some_and(|id| self.inodes.is_directory(id) && self.inodes.is_below(id)) {
+            layer.gone.add(path, &mut layer.remembered)?;
+        }
+        Ok(self.inodes.remove(directory, name))
+    }
+
+    /// Notes what was made at `path`, behind a link of a layer below or not.
+    pub(super) fn made(&mut self, id: Id, led_below: bool, path: &[u8], layer: &Layer) {
+        self.inodes.get_mut(id).astray |= led_below;
+        if self.inodes.is_directory(id) && layer.gone.contains(path) {
+            self.differs(path);
+        }
+    }
+
+    /// Notes what was removed or replaced at `path`, behind a link of a layer below or not, if it is at `least` that.
+    pub(super) fn removed(
+        &mut self,
+        removed: Removed,
+        led_below: bool,
+        least: Removed,
+        path: &[u8],
+    ) {
+        let least = if led_below { Removed::Something } else { least };
+        if removed >= least {
+            self.differs(path);
+        }
+    }
+
+    /// Notes what was a directory at `path` and is one with other owners or permissions.
+    pub(super) fn merged(&mut self, id: Id, before: Meta, led_below: bool, path: &[u8]) {
+        let inode = self.inodes.get(id);
+        if (led_below || inode.astray) && inode.meta() != before {
+            self.differs(path);
+        }
+    }
+
+    fn differs(&mut self, path: &[u8]) {
+        let gap = Gap::new(GapKind::Hidden).at(path).with_note(WHY);
+        self.elsewhere.add(gap);
+    }
+}
