@@ -75,6 +75,7 @@ impl PreparedScan {
             controls,
             strategy,
             refine,
+            ..
         } = self.started;
         let mut work = Look::new(
             subject,
