@@ -41,6 +41,18 @@ impl<T> Collected<T> {
         }
     }
 
+    /// The same with more gaps.
+    pub(crate) fn and_gaps(self, more: Gaps) -> Self {
+        match self {
+            Self::Complete { data } => Self::with_gaps(data, more),
+            Self::Partial { data, mut gaps } => {
+                gaps.join(more);
+                Self::Partial { data, gaps }
+            }
+            other => other,
+        }
+    }
+
     /// The data, complete or partial.
     pub fn data(&self) -> Option<&T> {
         match self {

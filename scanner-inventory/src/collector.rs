@@ -1,6 +1,6 @@
 //! The shell collector: compiles an inventory request to the script that `sh -s` reads in a target.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use crate::{
     changes,
@@ -14,7 +14,9 @@ const SHELL: &str = include_str!("collector/shell.sh");
 /// What runs after the prologue.
 const SCRIPT: &str = concat!(
     include_str!("collector/start.sh"),
+    include_str!("collector/mounts.sh"),
     include_str!("collector/files.sh"),
+    include_str!("collector/accounts.sh"),
     include_str!("collector/sections.sh"),
     include_str!("collector/changes.sh"),
     include_str!("collector/answer.sh"),
@@ -63,8 +65,9 @@ fn compiled(request: &InventoryRequest, nonce: &str, deadline: Option<u32>) -> S
     paths.dedup();
     let quoted: Vec<String> = paths.iter().map(|p| quote(p)).collect();
     let _ = writeln!(script, "named() {{ look {}; }}", quoted.join(" "));
-    let _ = writeln!(script, "search() {{ {}; }}", search(&request.files));
-    let _ = writeln!(script, "shut() {{ {}; }}", shut(&request.files));
+    let stays = if request.one_filesystem { "yes" } else { "no" };
+    let _ = writeln!(script, "stays={stays}");
+    script.push_str(&walks(&request.files));
     let _ = writeln!(script, "digests() {{ {}; }}", digests(&request.files));
     if request.changes {
         let _ = writeln!(
@@ -90,79 +93,61 @@ fn is_plain(name: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "+._-".contains(c))
 }
 
-/// A second walk, for what is in the files, where a selection asks for that.
-fn digests(selectors: &[FileSelector]) -> String {
-    let asked: Vec<FileSelector> = selectors.iter().filter(|s| s.digest).cloned().collect();
-    if asked.is_empty() {
-        return ":".into();
-    }
-    let paths = asked.iter().flat_map(|s| &s.paths);
-    let named: Vec<String> = paths.map(|p| quote(p)).collect();
-    let walk = search(&asked).replacen("entries ", "sums ", 1);
-    let named = named.join(" ");
-    format!("largest={MAX_DIGEST}; export largest; sha256 || return; named_sums {named}; {walk}; :")
-}
-
-/// One walk for the union of all selections. The walk may give more than was selected (it does not
-/// look at `under` beyond its starting points); checks keep what [`FileSelector::matches`].
-fn search(selectors: &[FileSelector]) -> String {
+/// The function `search` walks for the union of all selections, and `shut` once more every directory that it entered or
+/// could not enter. The walk may give more than was selected (it does not look at `under` beyond its starting points);
+/// checks keep what [`FileSelector::matches`].
+fn walks(selectors: &[FileSelector]) -> String {
     let walks: Vec<&FileSelector> = selectors.iter().filter(|s| s.walks()).collect();
-    let tests: Vec<String> = walks.iter().map(|s| expression(s)).collect();
-    // One by one: busybox enters the device of every root from each of them.
-    let walk = format!("entries \"$root\" -xdev ! \\( {} \\)", tests.join(" -o "));
-    from_each_root(&walks, &walk)
-}
-
-/// A second walk, of every directory that the first one entered or could not enter.
-fn shut(selectors: &[FileSelector]) -> String {
-    let walks: Vec<&FileSelector> = selectors.iter().filter(|s| s.walks()).collect();
-    from_each_root(&walks, "directories \"$root\" -xdev")
-}
-
-/// Runs `walk` for each `root` of the selections.
-fn from_each_root(walks: &[&FileSelector], walk: &str) -> String {
     if walks.is_empty() {
-        return ":".into();
+        return "walks=no\nsearch() { :; }\nshut() { :; }\n".into();
     }
-    let anywhere = |s: &&FileSelector| s.under.is_empty() || s.under.iter().any(|u| u == "/");
-    let mut roots: Vec<String> = walks.iter().flat_map(|s| s.under.clone()).collect();
-    roots.extend(walks.iter().any(anywhere).then(|| "/".into()));
-    roots.sort();
-    roots.dedup();
-    // What lies below another root is walked with it, unless it is on a mount of its own.
-    let conditions: Vec<String> = roots.iter().map(|root| condition(root, &roots)).collect();
-    // A directory that is not there has no files; find would call it an error.
+    let (tests, starts) = (tests(&walks), starts(&walks));
     format!(
-        "set --; {}; for root; do {walk}; done",
-        conditions.join("; ")
+        "walks=yes\nwalked() {{ entries \"$@\" -xdev ! {tests}; }}\nsearch() {{ from walked count {starts}; }}\n\
+         tried() {{ directories \"$@\" -xdev; }}\nshut() {{ from tried tell {starts}; }}\n"
     )
 }
 
-/// Adds `root` to the walk where it is there, and not seen from a root above it already.
-fn condition(root: &str, roots: &[String]) -> String {
-    let above = |other: &&String| {
-        other.as_str() != root && root.starts_with(&format!("{}/", other.trim_end_matches('/')))
+/// A walk for what is in the files, where a selection asks for that.
+fn digests(selectors: &[FileSelector]) -> String {
+    let asked: Vec<&FileSelector> = selectors.iter().filter(|s| s.digest).collect();
+    if asked.is_empty() {
+        return ":".into();
+    }
+    let named: Vec<String> = asked
+        .iter()
+        .flat_map(|s| &s.paths)
+        .map(|p| quote(p))
+        .collect();
+    let named = named.join(" ");
+    let walked: Vec<&FileSelector> = asked.into_iter().filter(|s| s.walks()).collect();
+    let walk = if walked.is_empty() {
+        String::new()
+    } else {
+        let (tests, starts) = (tests(&walked), starts(&walked));
+        format!("summed() {{ sums \"$@\" -xdev ! {tests}; }}; from summed : {starts}; ")
     };
-    let quoted = quote(root);
-    let add = format!(
-        "if [ -e {quoted} ] || [ -h {quoted} ] || ! absent {quoted}; then set -- \"$@\" {quoted}; fi"
-    );
-    // Roots are sorted: the last one above is the nearest.
-    roots.iter().rev().find(above).map_or(add.clone(), |above| {
-        let (above, root) = (quote(&mounted(above)), quote(&mounted(root)));
-        format!("if crossed {above} {root}; then {add}; fi")
-    })
+    format!("largest={MAX_DIGEST}; export largest; sha256 || return; named_sums {named}; {walk}:")
 }
 
-/// A path as it is written in /proc/self/mounts (`mangle` of the kernel's `seq_file`), without a slash at its end.
-fn mounted(path: &str) -> String {
-    path.trim_end_matches('/')
-        .chars()
-        .map(|c| match c {
-            ' ' | '\t' | '\n' | '\\' | '#' => format!("\\{:03o}", u32::from(c)),
-            plain => plain.to_string(),
-        })
-        .collect()
+/// One test for all of `walks`.
+fn tests(walks: &[&FileSelector]) -> String {
+    let tests: Vec<String> = walks.iter().map(|s| expression(s)).collect();
+    format!("\\( {} \\)", tests.join(" -o "))
+}
+
+/// Where walks start, in order, each once and without a slash at its end.
+fn starts(walks: &[&FileSelector]) -> String {
+    let named = walks.iter().flat_map(|s| &s.under);
+    let mut starts: BTreeSet<&str> = named.map(|dir| dir.trim_end_matches('/')).collect();
+    if walks.iter().any(|s| s.under.is_empty()) {
+        starts.insert("");
+    }
+    let starts = starts.into_iter().map(|dir| match dir {
+        "" => quote("/"),
+        dir => quote(dir),
+    });
+    starts.collect::<Vec<_>>().join(" ")
 }
 
 fn expression(selector: &FileSelector) -> String {

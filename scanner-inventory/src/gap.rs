@@ -35,6 +35,8 @@ pub enum GapKind {
     Unsupported,
     /// Left out by one view of the target while another view shows it.
     Hidden,
+    /// A line of a file that no C library takes for an entry: it is named, and nothing is missing because of it.
+    NoEntry,
     /// A kind that the agent did not name, or that this version does not know.
     #[default]
     #[serde(other)]
@@ -42,7 +44,7 @@ pub enum GapKind {
 }
 
 impl GapKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::NotSearchable,
         Self::NotListable,
         Self::NotReadable,
@@ -52,6 +54,7 @@ impl GapKind {
         Self::Malformed,
         Self::Unsupported,
         Self::Hidden,
+        Self::NoEntry,
         Self::Unknown,
     ];
 
@@ -67,6 +70,7 @@ impl GapKind {
             Self::Malformed => "malformed",
             Self::Unsupported => "unsupported",
             Self::Hidden => "hidden",
+            Self::NoEntry => "no_entry",
             Self::Unknown => "unknown",
         }
     }
@@ -90,6 +94,7 @@ impl fmt::Display for GapKind {
             Self::Malformed => "malformed",
             Self::Unsupported => "not supported",
             Self::Hidden => "hidden",
+            Self::NoEntry => "not an entry",
             Self::Unknown => "not read",
         })
     }

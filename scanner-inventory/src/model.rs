@@ -99,7 +99,7 @@ pub struct User {
     pub gid: i64,
     /// Home directory.
     pub home: FilePath,
-    /// Login shell.
+    /// Login shell; `/bin/sh` where the account names none.
     pub shell: FilePath,
     /// State of the password field.
     pub password: PasswordState,
@@ -282,6 +282,11 @@ pub struct Package {
     pub arch: String,
     /// `dpkg`, `apk` or `rpm`.
     pub manager: String,
+    /// Name of the source package that it was built from; empty when the database does not say, as dpkg's where both have
+    /// one name.
+    pub source: String,
+    /// Version of the source package; empty when it is that of the package. Of rpm `VERSION-RELEASE`.
+    pub source_version: String,
 }
 
 /// A package of a language, which no package manager of the distribution knows of.

@@ -5,6 +5,7 @@ mod accounts;
 mod files;
 mod language;
 mod line;
+mod number;
 mod packages;
 pub(crate) mod proc;
 mod reader;

@@ -120,8 +120,8 @@ impl std::fmt::Display for Section {
 /// Which files a check wants to see. All conditions that are given must hold.
 ///
 /// Two forms: `paths` names files one by one (each is looked at, links are not followed, and its
-/// absence is data too); otherwise each of `under` is walked, without crossing into other mounts below
-/// it. One that is a mount itself is walked too, also where another selection starts above it.
+/// absence is data too); otherwise each of `under` is walked, with what is mounted below it, but for what the
+/// kernel makes up, such as `/proc`. One that is a link to a directory is walked under its own name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
@@ -224,11 +224,17 @@ pub struct InventoryRequest {
     /// Whether the agent compares the target at its end with how it was at its start.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub changes: bool,
+    /// Whether walks stay on the filesystem where they start, for who compares it with another one: what is mounted below
+    /// is then no gap.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub one_filesystem: bool,
 }
 
 impl InventoryRequest {
     /// Adds everything that `other` asks for.
     pub fn merge(&mut self, other: &Self) {
+        let stays = |request: &Self| request.one_filesystem || !request.walks();
+        self.one_filesystem = stays(self) && stays(other);
         self.sections.extend(other.sections.iter().copied());
         for selector in &other.files {
             if !self.files.contains(selector) {
@@ -237,6 +243,10 @@ impl InventoryRequest {
         }
         self.commands.extend(other.commands.iter().cloned());
         self.changes |= other.changes;
+    }
+
+    fn walks(&self) -> bool {
+        self.files.iter().any(FileSelector::walks)
     }
 
     /// Sections in the order in which an agent answers them: files are last, so that a reader need not keep them.

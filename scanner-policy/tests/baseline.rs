@@ -134,6 +134,46 @@ fn what_was_not_seen_is_an_error_and_never_a_pass() {
 }
 
 #[test]
+fn a_line_that_is_no_entry_is_named_and_makes_no_check_an_error() {
+    let line = || Gap::new(GapKind::NoEntry).of_item("line 3 of /etc/passwd");
+    let other = Gap::new(GapKind::Malformed).with_note("1 lines could not be read");
+    for (gaps, expected) in [
+        (vec![line()], CheckStatus::Pass),
+        // What may hide an account, and what nobody has named.
+        (vec![line(), other], CheckStatus::Error),
+        (vec![Gap::new(GapKind::NoEntry)], CheckStatus::Error),
+        (
+            vec![Gap::new(GapKind::Hidden).of_item("x")],
+            CheckStatus::Error,
+        ),
+    ] {
+        let mut odd = clean();
+        let Collected::Complete { data } = odd.users else {
+            unreachable!("complete");
+        };
+        odd.users = Collected::Partial {
+            data,
+            gaps: gaps.into_iter().collect(),
+        };
+        let findings = baseline().evaluate(&odd, &today());
+        for id in [
+            "uid-zero-accounts",
+            "duplicate-names",
+            "passwd-hashes",
+            "root-group-members",
+        ] {
+            let result = findings.results.iter().find(|r| r.id == id).unwrap();
+            assert_eq!(result.status, expected, "{id}: {result:?}");
+            let said = format!("{:?} {}", result.limits, result.message);
+            assert!(
+                expected == CheckStatus::Error || said.contains("line 3 of /etc/passwd"),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_request_holds_what_the_checks_read() {
     let request = baseline().request();
     assert!(request.sections.contains(&Section::Pod));

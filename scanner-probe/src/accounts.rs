@@ -4,19 +4,40 @@ use std::io::{self, Write};
 
 use crate::{end::End, lines, tree::Tree};
 
+/// Files that only targets with glibc have; in folders of Debian's architectures too.
+const GLIBC: [&str; 4] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"];
+
+/// Writes every line of an account file, with the reader's word for one without fields: a C library reads a line in its
+/// own way. `line` takes the name, the password and the rest.
 fn each(
     root: &dyn Tree,
     path: &str,
     out: &mut impl Write,
-    mut line: impl FnMut(&str) -> Option<String>,
+    mut line: impl FnMut(&[u8], &[u8], &[u8]) -> Vec<u8>,
 ) -> io::Result<End> {
-    let read = lines::each(root, path, |text| {
-        if text == Some("") {
-            return Ok(());
+    let mut begun = false;
+    let read = lines::each_of_bytes(root, path, |text| {
+        if !begun {
+            begun = true;
+            libraries(root, out)?;
         }
-        // What cannot be read is sent as a line that the reader counts.
-        let found = text.and_then(&mut line);
-        writeln!(out, "{}", found.as_deref().unwrap_or("?"))
+        let mut found = match text {
+            // What cannot be read is sent as a line that the reader counts.
+            None => b"?".to_vec(),
+            Some(text) => match cut(text) {
+                Some((name, rest)) => {
+                    let (pass, rest) = cut(rest).unwrap_or((rest, b""));
+                    line(name, pass, rest)
+                }
+                None => without_fields(text).to_vec(),
+            },
+        };
+        // C libraries end a line at a byte that is 0.
+        for byte in found.iter_mut().filter(|byte| **byte == 0) {
+            *byte = 1;
+        }
+        found.push(b'\n');
+        out.write_all(&found)
     })?;
     Ok(match read {
         Ok(_) => End::Ok,
@@ -24,45 +45,76 @@ fn each(
     })
 }
 
+/// Says which C libraries the root has.
+fn libraries(root: &dyn Tree, out: &mut impl Write) -> io::Result<()> {
+    let names = |dir: &str| root.names(dir).unwrap_or_default();
+    let is_there = |path: &str| matches!(root.meta(path), Ok(Some(_)));
+    let musl = ["/lib", "/usr/lib"].into_iter().any(|dir| {
+        let names = names(dir);
+        let mut loaders = names.iter().filter(|name| name.starts_with("ld-musl-"));
+        loaders.any(|name| is_there(&format!("{dir}/{name}")))
+    });
+    if musl {
+        writeln!(out, "@musl")?;
+    }
+    let of_architecture = ["/lib", "/usr/lib"].into_iter().flat_map(|dir| {
+        names(dir)
+            .into_iter()
+            .filter(|name| name.contains("-linux-gnu"))
+            .map(move |name| format!("{dir}/{name}"))
+    });
+    let mut places = GLIBC.map(str::to_owned).into_iter().chain(of_architecture);
+    if places.any(|dir| is_there(&format!("{dir}/libc.so.6"))) {
+        writeln!(out, "@glibc")?;
+    }
+    Ok(())
+}
+
+/// Cuts a line at its first colon.
+fn cut(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = line.iter().position(|byte| *byte == b':')?;
+    Some((&line[..at], &line[at + 1..]))
+}
+
+/// A line that is empty or a comment, and any other.
+fn without_fields(line: &[u8]) -> &'static [u8] {
+    let blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r' | 0x0b | 0x0c);
+    match line.iter().find(|byte| !blank(byte)) {
+        None | Some(b'#') => b"#",
+        Some(_) => b".",
+    }
+}
+
 pub(crate) fn users(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
-    each(root, "/etc/passwd", out, |line| {
-        let f: Vec<&str> = line.split(':').collect();
-        let &[name, pass, uid, gid, _, home, shell] = f.as_slice() else {
-            return None;
+    each(root, "/etc/passwd", out, |name, pass, rest| {
+        let state: &[u8] = match pass {
+            b"" => b"empty",
+            b"x" => b"shadowed",
+            [b'!' | b'*', ..] => b"locked",
+            _ => b"hashed",
         };
-        let state = match pass {
-            "" => "empty",
-            "x" => "shadowed",
-            _ if pass.starts_with(['!', '*']) => "locked",
-            _ => "hashed",
-        };
-        Some(format!("{state}:{uid}:{gid}:{name}:{home}:{shell}"))
+        [state, name, rest].join(&b':')
     })
 }
 
 pub(crate) fn groups(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
-    each(root, "/etc/group", out, |line| {
-        let f: Vec<&str> = line.split(':').collect();
-        let &[name, _, gid, members] = f.as_slice() else {
-            return None;
-        };
-        Some(format!("{gid}:{name}:{members}"))
+    each(root, "/etc/group", out, |name, _, rest| {
+        [name, rest].join(&b':')
     })
 }
 
 pub(crate) fn shadow(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
-    each(root, "/etc/shadow", out, |line| {
-        let mut fields = line.split(':');
-        let (name, pass) = (fields.next()?, fields.next()?);
-        let (state, kind) = match pass {
-            "" => ("empty", ""),
-            _ if pass.starts_with(['!', '*']) => ("locked", ""),
-            _ => match pass.strip_prefix('$').and_then(|p| p.split_once('$')) {
-                Some((kind, _)) => ("hashed", kind),
-                None => ("hashed", "des"),
+    each(root, "/etc/shadow", out, |name, pass, _| {
+        let (state, kind): (&[u8], &[u8]) = match pass {
+            b"" => (b"empty", b""),
+            [b'!' | b'*', ..] => (b"locked", b""),
+            [b'$', rest @ ..] => match rest.iter().position(|byte| *byte == b'$') {
+                Some(end) => (b"hashed", &rest[..end]),
+                None => (b"hashed", b"des"),
             },
+            _ => (b"hashed", b"des"),
         };
-        Some(format!("{state}:{kind}:{name}"))
+        [state, kind, name].join(&b':')
     })
 }
 
@@ -79,7 +131,7 @@ pub(crate) fn os(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
 }
 
 /// Writes a line that starts with one of `keys`, and one that is too long as what the reader counts.
-pub(crate) fn field(line: Option<&str>, keys: &[&str], out: &mut impl Write) -> io::Result<()> {
+fn field(line: Option<&str>, keys: &[&str], out: &mut impl Write) -> io::Result<()> {
     match line {
         Some(line) if keys.iter().any(|key| line.starts_with(key)) => writeln!(out, "{line}"),
         Some(_) => Ok(()),

@@ -112,7 +112,7 @@ pub(crate) fn packages(root: &dyn Tree, out: &mut dyn Write) -> io::Result<End> 
         name: NAMES.map(str::to_owned).to_vec(),
         ..FileSelector::default()
     };
-    let unseen = root.walk(&[&selector], &mut look)?.total();
+    let unseen = root.walk(&[&selector], false, &mut look)?.total();
     if unseen > 0 {
         look.lose(&format!("{unseen} directories or files"), "cannot be read");
         look.lost += unseen - 1;

@@ -234,7 +234,7 @@ impl Tree for Layers {
         self.elsewhere.clone()
     }
 
-    fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<Gaps> {
+    fn walk(&self, selectors: &[&FileSelector], _: bool, out: &mut dyn Write) -> io::Result<Gaps> {
         let mut keep = |path: &[u8], id: Id| {
             let inode = self.inodes.get(id);
             let (look, attribute) = (|| inode.contents(), || Some(inode.capability.clone()));
@@ -277,8 +277,9 @@ impl Layers {
             }
             match self.inodes.look_up(&start, true) {
                 Ok(Some(id)) if self.inodes.is_directory(id) => behind.push((start, id)),
-                Ok(None) => {}
-                Ok(Some(_)) | Err(_) => {
+                // Nothing is below what is no directory.
+                Ok(_) => {}
+                Err(_) => {
                     gaps.add(Gap::new(GapKind::NotReadable).at(&start[..]));
                 }
             }

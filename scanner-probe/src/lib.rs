@@ -13,6 +13,7 @@ mod language;
 #[cfg(feature = "archive")]
 pub mod layers;
 mod lines;
+mod mounted;
 mod packages;
 pub mod procs;
 pub mod root;
@@ -116,7 +117,7 @@ fn write_section(
     let root = &*subject.root;
     match section {
         Section::Files => {
-            let gaps = tree::files(root, &request.files, out)?;
+            let gaps = tree::files(root, request, out)?;
             if gaps.is_empty() {
                 return Ok(End::Ok);
             }

@@ -24,6 +24,25 @@ pub(crate) fn each(
     path: &str,
     mut take: impl FnMut(Option<&str>) -> io::Result<()>,
 ) -> io::Result<Result<bool, Errno>> {
+    each_of_bytes(root, path, |line| match line {
+        Some(line) => {
+            let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+            take(Some(&text))
+        }
+        None => take(None),
+    })
+}
+
+/// The same as bytes, of which only the newline at the end of a line is left out.
+///
+/// # Errors
+///
+/// Fails as `take` does.
+pub(crate) fn each_of_bytes(
+    root: &dyn Tree,
+    path: &str,
+    mut take: impl FnMut(Option<&[u8]>) -> io::Result<()>,
+) -> io::Result<Result<bool, Errno>> {
     let file = match root.open(path) {
         Ok(Some(file)) => file,
         Ok(None) => return Ok(Ok(false)),
@@ -63,14 +82,9 @@ pub(crate) fn each(
 fn hand_on(
     line: &mut Vec<u8>,
     too_long: &mut bool,
-    take: &mut impl FnMut(Option<&str>) -> io::Result<()>,
+    take: &mut impl FnMut(Option<&[u8]>) -> io::Result<()>,
 ) -> io::Result<()> {
-    if *too_long {
-        take(None)?;
-    } else {
-        let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
-        take(Some(&text))?;
-    }
+    take((!*too_long).then_some(line.as_slice()))?;
     line.clear();
     *too_long = false;
     Ok(())

@@ -12,16 +12,24 @@ use std::{
     io::{self, Write},
 };
 
-use sha2::{Digest as _, Sha256};
-
-use crate::{accounts::field, end::End, lines, tree::Tree};
+use crate::{end::End, lines, tree::Tree};
 
 /// Where apk keeps what is installed, by the versions of Alpine.
 const APK: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
 /// Where rpm does.
-const RPM: [&str; 2] = ["/var/lib/rpm", "/usr/lib/sysimage/rpm"];
-/// Most packages of rpm: each is three lines of what the reader of an answer takes.
-const MAX_RPM: usize = 15_000;
+const RPM: [&str; 3] = ["/var/lib/rpm", "/usr/lib/sysimage/rpm", "/usr/share/rpm"];
+/// Most packages of rpm: each is up to five lines of the 150,000 that the reader of an answer takes.
+const MAX_RPM: usize = 25_000;
+/// Fields of dpkg that are sent, whose names may be in letters of any size.
+const DPKG_KEYS: [&str; 5] = [
+    "package:",
+    "status:",
+    "version:",
+    "architecture:",
+    "source:",
+];
+/// The same of apk.
+const APK_KEYS: [&str; 4] = ["P:", "V:", "A:", "o:"];
 
 /// dpkg's status, distroless images' `status.d`, apk's database and rpm's.
 pub(crate) fn packages(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
@@ -36,11 +44,20 @@ pub(crate) fn packages(root: &dyn Tree, out: &mut impl Write) -> io::Result<End>
         ),
         Err(error) => found.lost("/var/lib/dpkg/status.d", error),
     }
-    let keys = ["Package:", "Status:", "Version:", "Architecture:"];
+    let dpkg_key = |line: &str| {
+        let starts = |key: &&str| {
+            line.get(..key.len())
+                .is_some_and(|l| l.eq_ignore_ascii_case(key))
+        };
+        DPKG_KEYS.iter().any(starts)
+    };
     for path in dpkg {
-        found.text(root, "@dpkg", &path, &keys, out)?;
+        found.text(root, "@dpkg", &path, dpkg_key, out)?;
     }
-    found.apk(root, out)?;
+    let apk_key = |line: &str| APK_KEYS.iter().any(|key| line.starts_with(key));
+    for path in APK {
+        found.text(root, "@apk", path, apk_key, out)?;
+    }
     let mut seen = BTreeSet::new();
     for place in RPM {
         found.rpm(root, place, &mut seen, out)?;
@@ -65,13 +82,13 @@ impl Found {
         }
     }
 
-    /// Writes the lines of a text database that start with one of `keys`.
+    /// Writes the lines of a text database that `is_sent` keeps, and `@` between its paragraphs.
     fn text(
         &mut self,
         root: &dyn Tree,
         manager: &str,
         path: &str,
-        keys: &[&str],
+        is_sent: impl Fn(&str) -> bool,
         out: &mut impl Write,
     ) -> io::Result<()> {
         let mut begun = false;
@@ -80,44 +97,17 @@ impl Found {
                 begun = true;
                 writeln!(out, "{manager}")?;
             }
-            field(line, keys, out)
+            match line {
+                Some("") => writeln!(out, "@"),
+                Some(line) if is_sent(line) => writeln!(out, "{line}"),
+                Some(_) => Ok(()),
+                // What the reader counts.
+                None => writeln!(out, "?"),
+            }
         })?;
         self.known |= begun || read == Ok(true);
         if let Err(error) = read {
             self.lost(path, error);
-        }
-        Ok(())
-    }
-
-    /// Writes the packages of both databases of apk, each once: where /lib leads to /usr/lib they are one,
-    /// and where they are two either may be the one in use.
-    fn apk(&mut self, root: &dyn Tree, out: &mut impl Write) -> io::Result<()> {
-        let mut seen = BTreeSet::new();
-        for path in APK {
-            let (mut begun, mut package) = (false, Vec::new());
-            let mut put = |package: &mut Vec<u8>, out: &mut _| -> io::Result<()> {
-                let digest: [u8; 32] = Sha256::digest(&package).into();
-                if seen.insert(digest) {
-                    Write::write_all(out, package)?;
-                }
-                package.clear();
-                Ok(())
-            };
-            let read = lines::each(root, path, |line| {
-                if !begun {
-                    begun = true;
-                    writeln!(out, "@apk")?;
-                }
-                if line == Some("") {
-                    return put(&mut package, out);
-                }
-                field(line, &["P:", "V:", "A:"], &mut package)
-            })?;
-            put(&mut package, out)?;
-            self.known |= begun || read == Ok(true);
-            if let Err(error) = read {
-                self.lost(path, error);
-            }
         }
         Ok(())
     }

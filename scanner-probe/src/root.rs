@@ -41,7 +41,6 @@ const MAX_TRIES: u32 = 1000;
 #[derive(Debug)]
 pub struct Root {
     pub(crate) dir: OwnedFd,
-    pub(crate) device: u64,
     pub(crate) contents: Reader,
     /// Whether the kernel does not resolve paths within a root: it has no openat2(2), or a seccomp
     /// filter refuses it.
@@ -61,10 +60,8 @@ impl Root {
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let dir = open(path, flags, Mode::empty())?;
-        let device = fstat(&dir)?.st_dev;
         Ok(Self {
             dir,
-            device,
             contents: Reader::default(),
             by_hand: Cell::new(false),
         })

@@ -7,7 +7,7 @@ use std::{
 
 use rustix::{fs::Stat, io::Errno};
 use scanner_inventory::{
-    FileEntry, FileKind, FilePath, FileSelector, Gap, GapKind, Gaps,
+    FileEntry, FileKind, FilePath, FileSelector, Gap, GapKind, Gaps, InventoryRequest,
     wire::{encode_link, encode_path},
 };
 
@@ -114,12 +114,18 @@ pub trait Tree: Debug {
         Gaps::default()
     }
 
-    /// Writes every file that one of `selectors` keeps, none of which names paths, and returns what could not be read.
+    /// Writes every file that one of `selectors` keeps, none of which names paths, and returns what could not be read. It stays on
+    /// the filesystem of each start, or also looks at what is mounted below.
     ///
     /// # Errors
     ///
     /// Fails when the reader of `out` is gone.
-    fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<Gaps>;
+    fn walk(
+        &self,
+        selectors: &[&FileSelector],
+        stays: bool,
+        out: &mut dyn Write,
+    ) -> io::Result<Gaps>;
 }
 
 /// Why a path could not be read.
@@ -131,12 +137,13 @@ pub(crate) fn refusal(error: Errno) -> GapKind {
     }
 }
 
-/// Writes the union of `selectors`, and returns what could not be read.
+/// Writes the union of the selections of `request`, and returns what could not be read.
 pub(crate) fn files(
     tree: &dyn Tree,
-    selectors: &[FileSelector],
+    request: &InventoryRequest,
     out: &mut dyn Write,
 ) -> io::Result<Gaps> {
+    let selectors = &request.files;
     let mut named: Vec<&String> = selectors.iter().flat_map(|s| &s.paths).collect();
     named.sort();
     named.dedup();
@@ -168,7 +175,7 @@ pub(crate) fn files(
     if walked.is_empty() {
         return Ok(gaps);
     }
-    gaps.extend(&tree.walk(&walked, out)?);
+    gaps.extend(&tree.walk(&walked, request.one_filesystem, out)?);
     Ok(gaps)
 }
 

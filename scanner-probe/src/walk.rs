@@ -1,6 +1,7 @@
 //! One bounded walk of a root in the kernel's view.
 
 use std::{
+    ffi::CStr,
     io::{self, Write},
     os::fd::{AsFd as _, OwnedFd},
 };
@@ -13,6 +14,7 @@ use scanner_inventory::{FilePath, FileSelector, Gap, GapKind, Gaps};
 
 use crate::{
     contents,
+    mounted::{self, Mounted},
     root::Root,
     tree::{self, Tree as _, meta, refusal},
 };
@@ -26,18 +28,19 @@ const MAX_ENTRIES: u64 = 10_000_000;
 pub(crate) fn walk(
     root: &Root,
     selectors: &[&FileSelector],
+    stays: bool,
     out: &mut dyn Write,
 ) -> io::Result<Gaps> {
     let mut walk = Walk {
         root,
         selectors,
-        device: root.device,
+        stays,
         gaps: Gaps::default(),
         seen: 0,
     };
     let starts = tree::starts(selectors);
     for start in &starts {
-        if seen_from_above(root, start, &starts) {
+        if !stays && seen_from_above(root, start, &starts) {
             continue;
         }
         let place = start.as_text();
@@ -50,6 +53,8 @@ pub(crate) fn walk(
                 // within the root, under the name that was asked for.
                 match root.resolve(place, OFlags::DIRECTORY) {
                     Err(Errno::NOENT) if is(&stat, FileType::Symlink) => continue,
+                    // Nothing is below what is no directory.
+                    Err(Errno::NOTDIR) => continue,
                     other => other,
                 }
             }
@@ -59,11 +64,10 @@ pub(crate) fn walk(
         let entered = dir.and_then(|dir| Ok((fstat(&dir)?.st_dev, dir)));
         match entered {
             Ok((device, dir)) => {
-                walk.device = device;
                 // The root ends in the slash that follows every directory.
                 let path = start.to_bytes();
                 let mut path = path.strip_suffix(b"/").unwrap_or(&path).to_vec();
-                walk.enter(&dir, &mut path, 0, out)?;
+                walk.enter(&dir, device, &mut path, 0, out)?;
             }
             Err(error) => walk.gaps.add(Gap::new(refusal(error)).at(start.clone())),
         }
@@ -71,11 +75,9 @@ pub(crate) fn walk(
     Ok(walk.gaps)
 }
 
-/// Whether the walk of another start comes by this one: it lies below, and no mount and no link is between.
-/// What cannot be looked at is not seen from above.
+/// Whether the walk of another start comes by this one: it lies below, and between are no link and no filesystem that
+/// a walk does not enter. What cannot be looked at is not seen from above.
 fn seen_from_above(root: &Root, start: &FilePath, starts: &[FilePath]) -> bool {
-    let device = |stat: &Stat| is(stat, FileType::Directory).then_some(stat.st_dev);
-    let looked_at = |path: &str| root.stat(path).ok().flatten();
     let above = starts
         .iter()
         .rev()
@@ -88,10 +90,21 @@ fn seen_from_above(root: &Root, start: &FilePath, starts: &[FilePath]) -> bool {
     let Some(walked) = entered.and_then(|dir| fstat(&dir)).ok() else {
         return false;
     };
+    let mut device = walked.st_dev;
     let way = start.match_indices('/').map(|(at, _)| &start[..at]);
     way.filter(|path| path.len() > above.len())
         .chain([start])
-        .all(|path| looked_at(path).as_ref().and_then(device) == Some(walked.st_dev))
+        .all(|path| {
+            let Ok(Some(found)) = root.stat(path) else {
+                return false;
+            };
+            let is_crossed = std::mem::replace(&mut device, found.st_dev) != found.st_dev;
+            let is_entered = || {
+                let place = root.resolve(path, OFlags::PATH);
+                place.is_ok_and(|place| mounted::kind(&place) == Mounted::Entered)
+            };
+            is(&found, FileType::Directory) && (!is_crossed || is_entered())
+        })
 }
 
 fn is(stat: &Stat, kind: FileType) -> bool {
@@ -101,8 +114,8 @@ fn is(stat: &Stat, kind: FileType) -> bool {
 struct Walk<'a> {
     root: &'a Root,
     selectors: &'a [&'a FileSelector],
-    /// Of the start: the walk crosses no mount.
-    device: u64,
+    /// Whether what is mounted below a start is left out.
+    stays: bool,
     gaps: Gaps,
     seen: u64,
 }
@@ -114,9 +127,11 @@ impl Walk<'_> {
         self.gaps.add(Gap::new(kind).at(path));
     }
 
+    /// Walks a directory of that device.
     fn enter(
         &mut self,
         dir: &OwnedFd,
+        device: u64,
         path: &mut Vec<u8>,
         depth: usize,
         out: &mut dyn Write,
@@ -155,18 +170,46 @@ impl Walk<'_> {
             path.push(b'/');
             path.extend_from_slice(name.to_bytes());
             tree::keep(self.selectors, meta(&stat), path, out, look, attribute)?;
-            if !is(&stat, FileType::Directory) || stat.st_dev != self.device {
-                path.truncate(length);
-                continue;
-            }
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            match openat(dir.as_fd(), name, flags, Mode::empty()) {
-                Ok(next) if depth < MAX_DEPTH => self.enter(&next, path, depth + 1, out)?,
-                Ok(_) => self.missing(GapKind::OverLimit, path),
-                Err(Errno::NOENT | Errno::NOTDIR) => self.missing(GapKind::Vanished, path),
-                Err(_) => self.missing(GapKind::NotListable, path),
+            if is(&stat, FileType::Directory) {
+                self.directory((dir, device), (name, &stat), path, depth, out)?;
             }
             path.truncate(length);
+        }
+        Ok(())
+    }
+
+    /// Walks the directory `name` of `dir`, whose path is `path`.
+    fn directory(
+        &mut self,
+        (dir, device): (&OwnedFd, u64),
+        (name, stat): (&CStr, &Stat),
+        path: &mut Vec<u8>,
+        depth: usize,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        if stat.st_dev != device {
+            if self.stays {
+                return Ok(());
+            }
+            // A mere path mounts nothing.
+            let place = openat(dir, name, flags | OFlags::PATH, Mode::empty());
+            match place.map(|place| mounted::kind(&place)) {
+                Ok(Mounted::Entered) => {}
+                Ok(Mounted::MadeUp) => return Ok(()),
+                Ok(Mounted::Waiting) | Err(_) => {
+                    self.missing(GapKind::OtherMount, path);
+                    return Ok(());
+                }
+            }
+        }
+        match openat(dir, name, flags | OFlags::RDONLY, Mode::empty()) {
+            Ok(next) if depth < MAX_DEPTH => {
+                return self.enter(&next, stat.st_dev, path, depth + 1, out);
+            }
+            Ok(_) => self.missing(GapKind::OverLimit, path),
+            Err(Errno::NOENT | Errno::NOTDIR) => self.missing(GapKind::Vanished, path),
+            Err(_) => self.missing(GapKind::NotListable, path),
         }
         Ok(())
     }

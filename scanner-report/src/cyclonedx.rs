@@ -1,9 +1,9 @@
 //! `CycloneDX` 1.6 JSON (ECMA-424): the packages of the target as a bill of materials.
 
+mod distribution;
 mod language;
 mod property;
 
-use percent_encoding::utf8_percent_encode;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -14,25 +14,21 @@ use scanner_core::report::{
 };
 use scanner_core::{
     escape::visible,
-    inventory::{Coverage, OsRelease, Package, Section},
+    inventory::{Coverage, Section},
 };
 
-use property::{PLAIN, property};
+use property::property;
 
 /// Renders `view`, whose JSON form has the digest `json_sha256`: the same report gives the same
 /// serial number.
 pub fn render(view: &View<'_>, json_sha256: &str) -> String {
     let none = Packages::default();
     let packages = view.packages.unwrap_or(&none);
-    let mut items: Vec<&Package> = packages.items.iter().collect();
-    items.sort_by_key(|p| (&p.manager, &p.name, &p.version, &p.arch));
-    items.dedup();
-    let mut components: Vec<Value> = items
-        .iter()
-        .zip(1..)
-        .map(|(package, number)| component(package, packages.os.as_ref(), number))
-        .collect();
+    let mut components = distribution::components(packages);
     components.extend(language::components(&packages.language));
+    let system = distribution::system(packages);
+    let dependencies = distribution::dependencies(packages, &components);
+    components.extend(system);
     let mut properties = vec![
         property("verdict", view.verdict.name()),
         property("target", &view.subject_line()),
@@ -65,6 +61,7 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
         "version": 1,
         "metadata": metadata,
         "components": components,
+        "dependencies": dependencies,
         // An SBOM of a target that could not be seen whole says so.
         "compositions": [{
             "aggregate": if complete(view) { "incomplete_third_party_only" } else { "incomplete" },
@@ -114,74 +111,6 @@ fn subject(view: &View<'_>) -> Value {
         subject["hashes"] = json!([{ "alg": "SHA-256", "content": content }]);
     }
     subject
-}
-
-fn component(package: &Package, os: Option<&OsRelease>, number: u32) -> Value {
-    let mut component = json!({
-        "type": "library",
-        "bom-ref": format!("package-{number}"),
-        "name": visible(&package.name, 300),
-        "version": visible(&package.version, 300),
-        "properties": [property("manager", &visible(&package.manager, 40))],
-    });
-    if let Some(purl) = purl(package, os) {
-        component["purl"] = purl.into();
-    }
-    component
-}
-
-/// The package URL, by the purl specification's types `deb`, `apk` and `rpm`.
-fn purl(package: &Package, os: Option<&OsRelease>) -> Option<String> {
-    let kind = match package.manager.as_str() {
-        "dpkg" => "deb",
-        "apk" => "apk",
-        "rpm" => "rpm",
-        _ => return None,
-    };
-    let os = os.filter(|os| !os.id.is_empty())?;
-    let id = os.id.to_lowercase();
-    let (vendor, name, version, epoch) = if kind == "rpm" {
-        let vendor = match id.as_str() {
-            "rhel" => "redhat",
-            id if id.starts_with("opensuse") => "opensuse",
-            id => id,
-        };
-        let (epoch, version) = package.version.split_once(':').unwrap_or_default();
-        let version = if epoch.is_empty() {
-            &package.version
-        } else {
-            version
-        };
-        // Names of rpm packages differ by case.
-        (vendor, package.name.clone(), version, epoch)
-    } else {
-        (
-            id.as_str(),
-            package.name.to_lowercase(),
-            package.version.as_str(),
-            "",
-        )
-    };
-    let encode = |text: &str| utf8_percent_encode(text, PLAIN).to_string();
-    let mut purl = format!(
-        "pkg:{kind}/{}/{}@{}",
-        encode(vendor),
-        encode(&name),
-        encode(version)
-    );
-    let mut separator = '?';
-    let mut qualifier = |name: &str, value: &str| {
-        if !value.is_empty() {
-            purl = format!("{purl}{separator}{name}={}", encode(value));
-            separator = '&';
-        }
-    };
-    qualifier("arch", &package.arch);
-    if !os.version.is_empty() {
-        qualifier("distro", &format!("{}-{}", os.id, os.version));
-    }
-    qualifier("epoch", epoch);
-    Some(purl)
 }
 
 /// A UUID of version 8 (RFC 9562, 5.8) of a digest.

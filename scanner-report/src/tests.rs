@@ -108,6 +108,7 @@ fn sample(evidence: &str) -> ScanReport {
         version: "1:2+3".into(),
         arch: "amd64".into(),
         manager: "dpkg".into(),
+        ..Package::default()
     }];
     report.packages = Some(packages);
     report

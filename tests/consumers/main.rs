@@ -11,6 +11,7 @@
 
 mod page;
 mod rpm;
+mod sboms;
 mod thresholds;
 
 use std::{

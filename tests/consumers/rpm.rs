@@ -8,7 +8,7 @@ use scanner_probe::{Root, Subject, answer};
 use crate::consumers;
 
 /// The databases that the reader in Go is tested with: `CentOS` 5 to 8, RHEL 8 of a big-endian machine, SUSE.
-fn databases() -> Vec<PathBuf> {
+pub(super) fn databases() -> Vec<PathBuf> {
     let readers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("consumers/readers");
     let module = Command::new("go")
         .args([
@@ -31,7 +31,7 @@ fn databases() -> Vec<PathBuf> {
     files.filter(|file| file.exists()).collect()
 }
 
-/// `NAME VERSION ARCH` of each package, sorted.
+/// `NAME VERSION ARCH SOURCE` of each package, sorted.
 fn ours(database: &PathBuf) -> Vec<String> {
     let root = tempfile::tempdir().unwrap();
     let rpm = root.path().join("var/lib/rpm");
@@ -52,9 +52,13 @@ fn ours(database: &PathBuf) -> Vec<String> {
     let Collected::Complete { data } = found.packages else {
         panic!("{}: {:?}", database.display(), found.packages);
     };
-    let lines = data
-        .into_iter()
-        .map(|p| format!("{} {} {}", p.name, p.version, p.arch));
+    let lines = data.into_iter().map(|p| {
+        let source = match p.source.as_str() {
+            "" => String::new(),
+            name => format!("{name}-{}.src.rpm", p.source_version),
+        };
+        format!("{} {} {} {source}", p.name, p.version, p.arch)
+    });
     sorted(lines.collect())
 }
 

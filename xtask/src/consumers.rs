@@ -13,13 +13,18 @@ use sha2::{Digest as _, Sha256};
 use crate::{lab, ui::say};
 
 /// What pins the versions: another content is another folder.
-const PINS: [&str; 5] = [
+const PINS: [&str; 8] = [
     "package.json",
     "package-lock.json",
     "readers/go.mod",
     "readers/go.sum",
     "readers/main.go",
+    "sboms/go.mod",
+    "sboms/go.sum",
+    "sboms/main.go",
 ];
+/// Programs in Go, a module each.
+const PROGRAMS: [&str; 2] = ["readers", "sboms"];
 const SCRIPTS: [&str; 3] = ["check.mjs", "page.mjs", "saf.mjs"];
 
 /// Whether the consumers read every report, or are not all here and cannot be installed.
@@ -123,13 +128,15 @@ fn install() -> Result<PathBuf> {
     let tool = folder.join("node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool");
     let mode = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
     fs::set_permissions(tool, mode)?;
-    let status = Command::new("go")
-        .args(["build", "-o"])
-        .arg(folder.join("readers"))
-        .arg(".")
-        .current_dir(source.join("readers"))
-        .status()?;
-    ensure!(status.success(), "go cannot build the readers");
+    for program in PROGRAMS {
+        let status = Command::new("go")
+            .args(["build", "-o"])
+            .arg(folder.join(program))
+            .arg(".")
+            .current_dir(source.join(program))
+            .status()?;
+        ensure!(status.success(), "go cannot build {program}");
+    }
     fs::write(done, "")?;
     Ok(folder)
 }

@@ -10,6 +10,7 @@ done'
 # mode (hex), uid, gid, size, path
 section_files() {
   need find stat tr wc sh || return
+  [ "$walks" = no ] || mounts
   # Digests and link targets go before the files that they belong to.
   why=
   digests 2>/dev/null || why='the target has no sha256sum'
@@ -51,8 +52,9 @@ first() {
 }
 
 # Whether directories can be listed and searched, as the kernel says it: gaps for those that cannot.
-tried='trap exit TERM'$escaping$naming'
+shut_ones='trap exit TERM'$escaping$naming'
 for path; do
+  case $path in ?*/) path=${path%/} ;; esac
   if ! { [ -n x ] <"$path"; } 2>/dev/null; then kind=not_listable
   elif [ ! -e "$path/." ]; then kind=not_searchable
   else continue
@@ -60,25 +62,22 @@ for path; do
   name "$path"
   printf "!gap %s %s\n" "$kind" "$name"
 done'
-directories() { find "$@" -type d -exec "$shell" -c "$tried" sh {} +; }
-
-# Arguments end with a test for what is not wanted. No `-exec +` may be within parentheses: busybox
-# forgets to run it.
-entries() {
-  find "$@" -o -path "*$newline*" -exec "$shell" -c "$odd_entries" sh '%f %u %g %s' {} + -o -exec stat -c '%f %u %g %s %n' {} +
+# Runs find on $2, or only below it where $1 is not `itself`.
+within() {
+  kind=$1 place=$2
+  shift 2
+  case $kind in itself) find "$place" "$@" ;; *) find "$place" -mindepth 1 "$@" ;; esac
 }
 
-# Whether something is mounted below $1 on the way to $2, which a walk of $1 then does not see. Both are
-# as in /proc/self/mounts; where that cannot be read, walking twice is better than not at all.
-crossed() {
-  [ -r /proc/self/mounts ] || return 0
-  while read -r source target rest; do
-    case $target/ in
-      "$1"/) ;;
-      "$1"/*) case $2/ in "$target"/*) return 0 ;; esac ;;
-    esac
-  done </proc/self/mounts
-  return 1
+# A mount was tried from above, and a directory that a link leads to was not.
+directories() {
+  case $1 in link) shift; set -- itself "$@" ;; esac
+  within "$@" -type d -exec "$shell" -c "$shut_ones" sh {} +
+}
+
+# Arguments end with a test for what is not wanted. No `-exec +` may be within parentheses: busybox forgets to run it.
+entries() {
+  within "$@" -o -path "*$newline*" -exec "$shell" -c "$odd_entries" sh '%f %u %g %s' {} + -o -exec stat -c '%f %u %g %s %n' {} +
 }
 
 # Whether digests can be taken here.
@@ -107,7 +106,7 @@ done'
 # The same for many; a name with a newline, a carriage return or a backslash, which sha256sum changes, goes
 # by itself.
 sums() {
-  find "$@" -o -type l -exec "$shell" -c "$inside" sh {} + \
+  within "$@" -o -type l -exec "$shell" -c "$inside" sh {} + \
     -o -type f -path "*[\\\\$newline$return]*" -exec "$shell" -c "$inside" sh {} + \
     -o -type f -size "-$((largest / 512 + 1))" -exec sha256sum {} + |
     sed 's/^\([0-9a-f]\{64\}\)  /=\1 /'

@@ -8,39 +8,6 @@ section_identity() {
   echo '!ok'
 }
 
-section_users() {
-  readable /etc/passwd || return
-  while IFS=: read -r name pass uid gid gecos home shell || [ -n "$name" ]; do
-    case $pass in '') pass=empty ;; x) pass=shadowed ;; '!'*|'*'*) pass=locked ;; *) pass=hashed ;; esac
-    printf '%s:%s:%s:%s:%s:%s\n' "$pass" "$uid" "$gid" "$name" "$home" "$shell"
-  done </etc/passwd
-  echo '!ok'
-}
-
-section_groups() {
-  readable /etc/group || return
-  while IFS=: read -r name pass gid members || [ -n "$name" ]; do
-    printf '%s:%s:%s\n' "$gid" "$name" "$members"
-  done </etc/group
-  echo '!ok'
-}
-
-# States only: a hash never leaves the target.
-section_shadow() {
-  readable /etc/shadow || return
-  while IFS=: read -r name pass rest || [ -n "$name" ]; do
-    kind=
-    case $pass in
-      '') pass=empty ;;
-      '!'*|'*'*) pass=locked ;;
-      '$'*'$'*) kind=${pass#?}; kind=${kind%%'$'*}; pass=hashed ;;
-      *) kind=des; pass=hashed ;;
-    esac
-    printf '%s:%s:%s\n' "$pass" "$kind" "$name"
-  done </etc/shadow
-  echo '!ok'
-}
-
 section_processes() {
   need grep || return
   echo "self $$"
@@ -128,31 +95,49 @@ section_commands() {
   echo '!ok'
 }
 
+# Paragraphs cut to a few fields, with a line between them.
+paragraphs() {
+  echo "$1"
+  shift
+  grep "$@" | while IFS= read -r line; do
+    case $line in '') echo @ ;; *) printf '%s\n' "$line" ;; esac
+  done
+}
+
+# Whether $2, a database of $1, is there and can be read. Adds to unread what is there and cannot.
+there() {
+  if [ -f "$2" ]; then
+    ! opens "$2" || return 0
+  elif [ ! -e "$2" ] && absent "$2"; then
+    return 1
+  fi
+  unread="$unread; a database of $1 cannot be read by this user"
+  return 1
+}
+
 section_packages() {
   need grep || return
-  known=no
-  for database in /var/lib/dpkg/status /var/lib/dpkg/status.d/*; do
-    [ -f "$database" ] || continue
-    opens "$database" || { echo "!missing the dpkg database cannot be read by this user"; return; }
+  known=no unread=
+  dir=/var/lib/dpkg/status.d
+  [ ! -d "$dir" ] || { opens "$dir" && searchable "$dir"; } || unread='; a database of dpkg cannot be read by this user'
+  for database in /var/lib/dpkg/status "$dir"/*; do
+    there dpkg "$database" || continue
     known=yes
-    echo '@dpkg'
-    grep -E '^(Package|Status|Version|Architecture):' "$database"
+    # Names of fields may be in letters of any size.
+    paragraphs @dpkg -iE '^((Package|Status|Version|Architecture|Source):|$)' "$database"
   done
   for database in /lib/apk/db/installed /usr/lib/apk/db/installed; do
-    [ -f "$database" ] || continue
-    opens "$database" || { echo "!missing the apk database cannot be read by this user"; return; }
-    [ "$known" = apk ] && continue
-    known=apk
-    echo '@apk'
-    grep -E '^[PVA]:' "$database"
+    there apk "$database" || continue
+    known=yes
+    paragraphs @apk -E '^([PVAo]:|$)' "$database"
   done
-  if rpm_database && [ "$known" != no ]; then
+  ! rpm_database || unread="$unread; the collector cannot read the rpm database; strategy distroless can"
+  unread=${unread#; }
+  if [ "$known" = no ]; then
+    echo "!missing ${unread:-there is no dpkg or apk database}"
+  elif [ -n "$unread" ]; then
     echo '!gap unsupported'
-    echo '!partial 1 the collector cannot read the rpm database that is beside it; strategy distroless can'
-  elif rpm_database; then
-    echo '!missing the collector cannot read an rpm database; strategy distroless can'
-  elif [ "$known" = no ]; then
-    echo '!missing there is no dpkg or apk database'
+    echo "!partial 1 $unread"
   else
     echo '!ok'
   fi
@@ -160,7 +145,7 @@ section_packages() {
 
 # Whether there is one, or nobody can know: a directory alone comes with the tool, as in Debian.
 rpm_database() {
-  for dir in /var/lib/rpm /usr/lib/sysimage/rpm; do
+  for dir in /var/lib/rpm /usr/lib/sysimage/rpm /usr/share/rpm; do
     [ -d "$dir" ] || continue
     opens "$dir" && searchable "$dir" || return 0
     for file in "$dir"/*; do

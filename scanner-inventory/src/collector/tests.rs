@@ -5,6 +5,7 @@ mod files;
 mod life;
 mod limits;
 mod odd_shells;
+mod packages;
 
 use std::{
     io::Write as _,

@@ -1,49 +1,272 @@
-//! Accounts, groups and states of passwords.
+//! Accounts, groups and states of passwords, as the C library of the target reads their files.
+//!
+//! An agent sends every line of a file, its password as a state. A line that names no field is one character: `#` if it
+//! is empty or a comment, `.` if it is neither. Before them come `@musl` and `@glibc` where the target has that C library.
 
-use super::line::{field, number, number_of};
-use crate::model::{Group, PasswordState, ShadowEntry, User};
+use super::{
+    line::field,
+    number::{Libc, glibc_number, musl_number},
+    section::section,
+};
+use crate::{
+    collected::Collected,
+    gap::{Gap, GapKind},
+    gaps::Gaps,
+    model::{Group, PasswordState, ShadowEntry, User},
+    wire::RawSection,
+};
 
-pub(super) fn password(text: &str) -> Option<PasswordState> {
+/// The shell of an account that names none; see passwd(5).
+const DEFAULT_SHELL: &[u8] = b"/bin/sh";
+/// In place of a byte that is 0, at which C libraries end a line.
+const END: u8 = 1;
+
+/// What a line is.
+enum Line<T> {
+    Entry(T),
+    /// Every C library passes over it, as it should.
+    Comment,
+    /// No C library takes it for an entry.
+    NoEntry,
+    /// The agent could not send it.
+    Unreadable,
+}
+
+pub(super) fn users(raw: RawSection<'_>, over: u64) -> Collected<Vec<User>> {
+    entries(raw, over, "/etc/passwd", user)
+}
+
+pub(super) fn groups(raw: RawSection<'_>, over: u64) -> Collected<Vec<Group>> {
+    entries(raw, over, "/etc/group", group)
+}
+
+pub(super) fn shadow(raw: RawSection<'_>, over: u64) -> Collected<Vec<ShadowEntry>> {
+    entries(raw, over, "/etc/shadow", |line, _| shadow_entry(line))
+}
+
+fn entries<T>(
+    raw: RawSection<'_>,
+    over: u64,
+    file: &str,
+    read: impl Fn(&[u8], Libc) -> Line<T>,
+) -> Collected<Vec<T>> {
+    let mut odd = Gaps::default();
+    let found = section(raw, over, |lines| {
+        let (mut all, mut unreadable, mut libc) = (Vec::new(), 0, Libc::default());
+        let mut number = 0_u64;
+        for line in lines {
+            match *line {
+                b"@musl" => libc.musl = true,
+                b"@glibc" => libc.glibc = true,
+                _ => {
+                    number += 1;
+                    match read(line, libc) {
+                        Line::Entry(entry) => all.push(entry),
+                        Line::Comment => {}
+                        Line::NoEntry => odd.add(
+                            Gap::new(GapKind::NoEntry).of_item(&format!("line {number} of {file}")),
+                        ),
+                        Line::Unreadable => unreadable += 1,
+                    }
+                }
+            }
+        }
+        (all, unreadable)
+    });
+    found.and_gaps(odd)
+}
+
+fn password(text: &[u8]) -> Option<PasswordState> {
     match text {
-        "empty" => Some(PasswordState::Empty),
-        "locked" => Some(PasswordState::Locked),
-        "shadowed" => Some(PasswordState::Shadowed),
-        "hashed" => Some(PasswordState::Hashed),
+        b"empty" => Some(PasswordState::Empty),
+        b"locked" => Some(PasswordState::Locked),
+        b"shadowed" => Some(PasswordState::Shadowed),
+        b"hashed" => Some(PasswordState::Hashed),
         _ => None,
     }
 }
 
-pub(super) fn user(line: &[u8]) -> Option<User> {
-    let mut fields = line.splitn(6, |byte| *byte == b':');
-    Some(User {
-        password: password(std::str::from_utf8(fields.next()?).ok()?)?,
-        uid: number_of(fields.next()?)?,
-        gid: number_of(fields.next()?)?,
-        name: field(fields.next()?),
-        home: fields.next()?.into(),
-        shell: fields.next()?.into(),
-    })
+/// The line up to where a C library ends it, or what kind it is where it has no fields.
+fn fields<T>(line: &[u8]) -> Result<&[u8], Line<T>> {
+    match line {
+        b"?" => Err(Line::Unreadable),
+        b"#" => Err(Line::Comment),
+        b"." => Err(Line::NoEntry),
+        _ => Ok(line.split(|byte| *byte == END).next().unwrap_or_default()),
+    }
 }
 
-pub(super) fn group(line: &str) -> Option<Group> {
-    let mut fields = line.splitn(3, ':');
-    Some(Group {
-        gid: number(fields.next()?)?,
-        name: fields.next()?.into(),
-        members: fields
-            .next()?
-            .split(',')
-            .filter(|m| !m.is_empty())
-            .map(str::to_owned)
+/// Cuts a line at its first colon.
+fn cut(line: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match line.iter().position(|byte| *byte == b':') {
+        Some(at) => (&line[..at], Some(&line[at + 1..])),
+        None => (line, None),
+    }
+}
+
+/// A name as each C library takes it, where it does.
+struct Names<'a> {
+    glibc: Option<&'a [u8]>,
+    musl: Option<&'a [u8]>,
+}
+
+/// Why no C library takes a name.
+enum NotNamed {
+    Comment,
+    Nis,
+}
+
+impl<T> From<NotNamed> for Line<T> {
+    fn from(why: NotNamed) -> Self {
+        match why {
+            NotNamed::Comment => Self::Comment,
+            NotNamed::Nis => Self::NoEntry,
+        }
+    }
+}
+
+/// A name as each C library takes it. glibc passes over blanks before it and over comments, and leaves lines of NIS to NIS;
+/// to musl all of these are names.
+fn names(name: &[u8], libc: Libc) -> Result<Names<'_>, NotNamed> {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let start = name.iter().position(|byte| !blank(byte));
+    let plain = &name[start.unwrap_or(name.len())..];
+    let is_comment = plain.starts_with(b"#");
+    let by_glibc = !is_comment && !plain.starts_with(b"+") && !plain.starts_with(b"-");
+    let glibc = (by_glibc && libc.is_glibc()).then_some(plain);
+    // Without a sign of musl, what is meant as a comment or for NIS is one.
+    let musl = (libc.musl || (by_glibc && libc.is_musl())).then_some(name);
+    if glibc.is_none() && musl.is_none() {
+        return Err(if is_comment {
+            NotNamed::Comment
+        } else {
+            NotNamed::Nis
+        });
+    }
+    Ok(Names { glibc, musl })
+}
+
+/// Of what both C libraries read where it is not known which one does, what gives more rights.
+fn either<T>(glibc: Option<T>, musl: Option<T>, join: impl FnOnce(T, T) -> T) -> Line<T> {
+    match (glibc, musl) {
+        (Some(one), Some(two)) => Line::Entry(join(one, two)),
+        (Some(one), None) | (None, Some(one)) => Line::Entry(one),
+        (None, None) => Line::NoEntry,
+    }
+}
+
+fn user(line: &[u8], libc: Libc) -> Line<User> {
+    let line = match fields(line) {
+        Ok(line) => line,
+        Err(other) => return other,
+    };
+    let (state, rest) = cut(line);
+    let Some(password) = password(state) else {
+        return Line::Unreadable;
+    };
+    let (name, rest) = cut(rest.unwrap_or_default());
+    let rest = rest.unwrap_or_default();
+    let Names { glibc, musl } = match names(name, libc) {
+        Ok(names) => names,
+        Err(why) => return why.into(),
+    };
+    let of = |name: &[u8], uid: u32, gid: u32, home: &[u8], shell: &[u8]| User {
+        name: field(name),
+        uid: uid.into(),
+        gid: gid.into(),
+        home: home.into(),
+        shell: if shell.is_empty() {
+            DEFAULT_SHELL
+        } else {
+            shell
+        }
+        .into(),
+        password,
+    };
+    // The last fields may be left out, and a shell may have colons.
+    let by_glibc = |name| {
+        let (uid, rest) = glibc_number(rest)?;
+        let (gid, rest) = glibc_number(rest?)?;
+        let (_, rest) = cut(rest.unwrap_or_default());
+        let (home, shell) = cut(rest.unwrap_or_default());
+        Some(of(name, uid, gid, home, shell.unwrap_or_default()))
+    };
+    let by_musl = |name| {
+        let (uid, rest) = musl_number(rest)?;
+        let (gid, rest) = musl_number(rest)?;
+        let (home, shell) = cut(cut(rest).1?);
+        Some(of(name, uid, gid, home, shell?))
+    };
+    either(
+        glibc.and_then(by_glibc),
+        musl.and_then(by_musl),
+        |one, two| User {
+            uid: one.uid.min(two.uid),
+            gid: one.gid.min(two.gid),
+            ..one
+        },
+    )
+}
+
+fn group(line: &[u8], libc: Libc) -> Line<Group> {
+    let line = match fields(line) {
+        Ok(line) => line,
+        Err(other) => return other,
+    };
+    let (name, rest) = cut(line);
+    let Some(rest) = rest else {
+        return Line::Unreadable;
+    };
+    let Names { glibc, musl } = match names(name, libc) {
+        Ok(names) => names,
+        Err(why) => return why.into(),
+    };
+    let of = |name: &[u8], gid: u32, members: &[u8]| Group {
+        name: field(name),
+        gid: gid.into(),
+        members: members
+            .split(|byte| *byte == b',')
+            .map(<[u8]>::trim_ascii_start)
+            .filter(|member| !member.is_empty())
+            .map(field)
             .collect(),
-    })
+    };
+    let by_glibc = |name| {
+        let (gid, members) = glibc_number(rest)?;
+        Some(of(name, gid, members.unwrap_or_default()))
+    };
+    let by_musl = |name| {
+        let (gid, members) = musl_number(rest)?;
+        Some(of(name, gid, members))
+    };
+    either(
+        glibc.and_then(by_glibc),
+        musl.and_then(by_musl),
+        |one, two| Group {
+            gid: one.gid.min(two.gid),
+            ..one
+        },
+    )
 }
 
-pub(super) fn shadow(line: &str) -> Option<ShadowEntry> {
-    let mut fields = line.splitn(3, ':');
-    Some(ShadowEntry {
-        password: password(fields.next()?)?,
-        algorithm: fields.next()?.into(),
-        name: fields.next()?.into(),
-    })
+/// Programs differ in what else they want of a line: whatever has a password counts.
+fn shadow_entry(line: &[u8]) -> Line<ShadowEntry> {
+    let line = match fields(line) {
+        Ok(line) => line,
+        Err(other) => return other,
+    };
+    let (state, rest) = cut(line);
+    let (kind, name) = cut(rest.unwrap_or_default());
+    match (password(state), name) {
+        (Some(_), Some(name)) if name.trim_ascii_start().starts_with(b"#") => Line::Comment,
+        (Some(password), Some(name)) => Line::Entry(ShadowEntry {
+            password,
+            algorithm: field(kind),
+            name: field(name),
+        }),
+        _ => Line::Unreadable,
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,8 @@ pub(super) fn all_seen(
 pub(super) const fn max_lines(section: Section) -> usize {
     match section {
         Section::Users | Section::Groups | Section::Shadow | Section::Env => 2_000,
+        // Up to six lines each.
+        Section::Packages => 150_000,
         _ => 50_000,
     }
 }

@@ -1,8 +1,7 @@
 //! Which reader reads which section.
 
 use super::{
-    accounts::{group, shadow, user},
-    language,
+    accounts, language,
     line::{Parsed, each, each_of_bytes, text},
     packages::packages,
     proc,
@@ -21,9 +20,9 @@ use crate::{
 pub(super) fn put(inventory: &mut Inventory, name: Section, raw: RawSection<'_>, over: u64) {
     match name {
         Section::Identity => inventory.identity = texts(raw, over, proc::identity),
-        Section::Users => inventory.users = section(raw, over, |l| each_of_bytes(l, user)),
-        Section::Groups => inventory.groups = section(raw, over, |l| each(l, group)),
-        Section::Shadow => inventory.shadow = section(raw, over, |l| each(l, shadow)),
+        Section::Users => inventory.users = accounts::users(raw, over),
+        Section::Groups => inventory.groups = accounts::groups(raw, over),
+        Section::Shadow => inventory.shadow = accounts::shadow(raw, over),
         Section::Processes => inventory.processes = texts(raw, over, proc::processes),
         Section::Listeners => inventory.listeners = texts(raw, over, sockets::listeners),
         Section::Connections => inventory.connections = texts(raw, over, sockets::connections),

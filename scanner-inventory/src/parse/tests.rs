@@ -1,11 +1,11 @@
 //! Tests of the readers of sections.
 
 use super::{
-    accounts::{group, shadow, user},
+    accounts,
     line::{each, each_of_bytes, text},
     packages::packages,
     proc,
-    section::{all_seen, section},
+    section::all_seen,
     system::{command, env, kernel, os},
 };
 use crate::{
@@ -63,7 +63,6 @@ proptest::proptest! {
         proptest::prop_assert!(found.len() as u64 + lost <= lines.len() as u64);
         let _ = (os(&lines), kernel(&lines));
         let lines: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
-        let _ = (each_of_bytes(&lines, user), each(&lines, group), each(&lines, shadow));
         let _ = (each(&lines, env), each_of_bytes(&lines, command));
     }
 }
@@ -103,11 +102,11 @@ fn what_the_kernel_always_reports_cannot_be_left_out() {
 #[test]
 fn lines_that_were_left_out_make_a_section_partial() {
     let raw = RawSection {
-        lines: vec![b"shadowed:1:1:a:/:/bin/sh"; 5],
+        lines: vec![b"shadowed:a:1:1::/:/bin/sh"; 5],
         gaps: Vec::new(),
         ending: Ending::Ok,
     };
-    let Collected::Partial { data, gaps } = section(raw, 3, |l| each_of_bytes(l, user)) else {
+    let Collected::Partial { data, gaps } = accounts::users(raw, 3) else {
         unreachable!("must be partial");
     };
     assert_eq!((data.len(), gaps.total()), (5, 3));
@@ -116,12 +115,73 @@ fn lines_that_were_left_out_make_a_section_partial() {
 #[test]
 fn a_line_that_cannot_be_read_makes_a_section_partial() {
     let raw = RawSection {
-        lines: lines("shadowed:0:0:root:/root:/bin/sh\ngarbage"),
+        lines: lines("shadowed:root:0:0::/root:/bin/sh\ngarbage"),
         gaps: Vec::new(),
         ending: Ending::Ok,
     };
-    let Collected::Partial { data, gaps } = section(raw, 0, |l| each_of_bytes(l, user)) else {
+    let Collected::Partial { data, gaps } = accounts::users(raw, 0) else {
         unreachable!("must be partial");
     };
     assert_eq!((data.len(), gaps.total()), (1, 1));
+}
+
+#[test]
+fn source_packages_are_read_of_every_manager() {
+    for (manager, field, expected) in [
+        ("dpkg", "Source: glibc (2.36-9)", ("glibc", "2.36-9")),
+        ("dpkg", "SOURCE:openssl", ("openssl", "")),
+        ("dpkg", "Source: odd (", ("odd", "")),
+        ("apk", "o:openssl", ("openssl", "")),
+        (
+            "rpm",
+            "o:openssl-3.0.7-24.el9.src.rpm",
+            ("openssl", "3.0.7-24.el9"),
+        ),
+        ("rpm", "o:a-b-1~rc1-2.nosrc.rpm", ("a-b", "1~rc1-2")),
+        ("rpm", "o:(none)", ("", "")),
+        ("rpm", "o:x.src.rpm", ("", "")),
+    ] {
+        let name = if manager == "dpkg" { "Package" } else { "P" };
+        for fields in [[field, "P"], ["P", field]] {
+            let named = format!("{name}: a");
+            let fields = fields.map(|field| if field == "P" { &named } else { field });
+            let all = format!("@{manager}\n{}\n@\n", fields.join("\n"));
+            let (found, unreadable) = packages(&text(&lines(&all)));
+            assert_eq!((found.len(), unreadable), (1, 0), "{all}");
+            let found = (&*found[0].source, &*found[0].source_version);
+            assert_eq!(found, expected, "{all}");
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn packages_are_the_same_whatever_the_order_of_their_fields(
+        states in proptest::collection::vec((0_usize..8, 0_usize..24), 1..12)
+    ) {
+        let all = [
+            "installed", "triggers-pending", "triggers-awaited", "half-configured", "unpacked", "half-installed",
+            "config-files", "not-installed",
+        ];
+        let mut text = "@dpkg\n".to_owned();
+        let mut expected = Vec::new();
+        for (number, (state, order)) in states.iter().enumerate() {
+            let mut fields = [
+                format!("Package: p{number}"),
+                format!("Status: install ok {}", all[*state]),
+                format!("Version: {number}"),
+                format!("Source: s{number}"),
+            ];
+            fields.rotate_left(order % 4);
+            fields.swap(0, order % 3);
+            text.push_str(&fields.join("\n"));
+            text.push_str("\n@\n");
+            if *state < 6 {
+                expected.push(format!("p{number} {number} s{number}"));
+            }
+        }
+        let (found, unreadable) = packages(&super::line::text(&lines(&text)));
+        let found: Vec<String> = found.iter().map(|p| format!("{} {} {}", p.name, p.version, p.source)).collect();
+        proptest::prop_assert_eq!((found, unreadable), (expected, 0));
+    }
 }

@@ -35,7 +35,9 @@ pub(super) fn gap(line: &[u8]) -> Option<Gap> {
     let (code, path) = line.split_at(space.unwrap_or(line.len()));
     let code = std::str::from_utf8(code).unwrap_or_default();
     let (kind, attribute) = code.split_once('/').unwrap_or((code, ""));
-    let mut gap = Gap::new(GapKind::from_code(kind));
+    // Only who reads the lines says that one is no entry.
+    let kind = Some(GapKind::from_code(kind)).filter(|kind| *kind != GapKind::NoEntry);
+    let mut gap = Gap::new(kind.unwrap_or_default());
     if !attribute.is_empty() {
         gap = gap.of_attribute(Attribute::from_code(attribute));
     }

@@ -38,6 +38,8 @@ pub(super) fn request(more: &[Section], capabilities: bool) -> InventoryRequest 
             capabilities,
             ..FileSelector::default()
         }],
+        // An image has no mounts.
+        one_filesystem: true,
         ..InventoryRequest::default()
     }
 }

@@ -3,7 +3,7 @@
 use scanner_core::{
     escape::visible,
     finding::CheckResult,
-    inventory::{Coverage, Section},
+    inventory::{Coverage, Gap, GapKind, Gaps, Section},
 };
 
 use super::outcome::{MAX_ITEM, Outcome};
@@ -22,6 +22,12 @@ pub(super) fn decided(check: &Check, unset: &[&str]) -> Option<CheckResult> {
     None
 }
 
+/// Whether all that is said of a section is which lines of its file are no entries.
+fn hides_nothing(gaps: &Gaps) -> bool {
+    let is_named = |gap: &Gap| gap.kind == GapKind::NoEntry && gap.item.is_some();
+    gaps.iter().next().is_some() && gaps.iter().all(is_named)
+}
+
 /// What an outcome means where that much was collected; where something is missing altogether, there is none.
 pub(super) fn classify(
     check: &Check,
@@ -29,10 +35,14 @@ pub(super) fn classify(
     outcome: impl FnOnce() -> Result<Outcome, String>,
 ) -> CheckResult {
     let result = check.result();
-    let mut gaps = Vec::new();
+    let (mut gaps, mut noted) = (Vec::new(), Vec::new());
     for section in &check.sections {
         match coverage(*section) {
             Coverage::Complete => {}
+            // Nothing is missing because of a line that no program takes for an entry.
+            Coverage::Partial { gaps: found } if hides_nothing(&found) => {
+                noted.push(format!("{section}: {found}"));
+            }
             Coverage::Partial { gaps: found } => gaps.push(format!("{section}: {found}")),
             Coverage::Unavailable { reason } => {
                 return result.error(format!("{section} could not be collected: {reason}"));
@@ -48,13 +58,12 @@ pub(super) fn classify(
         Ok(Outcome::Fail(evidence)) => {
             let mut result = result.fail(evidence.kept);
             result.evidence_total = evidence.total;
-            result.limits = gaps;
+            result.limits = [gaps, noted].concat();
             result
         }
-        Ok(Outcome::Pass) if gaps.is_empty() => result.pass(),
-        Ok(Outcome::Pass) if check.scope == Scope::Reachable => {
+        Ok(Outcome::Pass) if gaps.is_empty() || check.scope == Scope::Reachable => {
             let mut result = result.pass();
-            result.limits = gaps;
+            result.limits = [gaps, noted].concat();
             result
         }
         Ok(Outcome::Pass) => result.error(format!(

@@ -348,7 +348,7 @@ fn what_lies_behind_a_link_is_found_below_it_whatever_else_is_asked() {
     };
     let walked = |selectors: &[&FileSelector]| {
         let mut out = Vec::new();
-        let lost = found.walk(selectors, &mut out).unwrap().total();
+        let lost = found.walk(selectors, false, &mut out).unwrap().total();
         let lines = String::from_utf8(out).unwrap();
         let paths = lines
             .lines()
@@ -567,6 +567,6 @@ proptest::proptest! {
         let mut all = Layers::new(true);
         let _ = all.add(bytes.as_slice());
         let mut out = Vec::new();
-        all.walk(&[&FileSelector::default()], &mut out).unwrap();
+        all.walk(&[&FileSelector::default()], false, &mut out).unwrap();
     }
 }

@@ -27,13 +27,16 @@ const TEXTS: [&str; 5] = [
     "/usr/lib/apk/db/",
 ];
 /// Databases, which may be longer than a text.
-pub(super) const DATABASES: [&str; 6] = [
+pub(super) const DATABASES: [&str; 9] = [
     "/var/lib/rpm/rpmdb.sqlite",
     "/var/lib/rpm/Packages.db",
     "/var/lib/rpm/Packages",
     "/usr/lib/sysimage/rpm/rpmdb.sqlite",
     "/usr/lib/sysimage/rpm/Packages.db",
     "/usr/lib/sysimage/rpm/Packages",
+    "/usr/share/rpm/rpmdb.sqlite",
+    "/usr/share/rpm/Packages.db",
+    "/usr/share/rpm/Packages",
 ];
 
 /// Whether an inventory looks into a file at `path`.

@@ -1,4 +1,4 @@
-//! Packages of an rpm database: one header each, of which five tags are read.
+//! Packages of an rpm database: one header each, of which six tags are read.
 //!
 //! A header in the database is `il dl`, `il` index entries `tag type offset count` and `dl` bytes of
 //! data, all big-endian; see rpm's docs/manual/hregions.md and `rpmtag.h`.
@@ -35,8 +35,8 @@ pub(super) const NAMES: [(&str, Format); 3] = [
 ];
 
 /// Bytes of a header that are read: its index, and data up to what is looked for. The data lies in
-/// the order of the tags, and these are the first.
-const MAX_HEADER: usize = 1 << 20;
+/// the order of the tags; of these all but the source are the first, and the source follows digests of the files.
+const MAX_HEADER: usize = 4 << 20;
 /// Longest name, version or architecture; a file name of a package, which has all of them, is shorter.
 const MAX_TEXT: usize = 255;
 /// Most index entries of a header, as in rpm.
@@ -47,6 +47,7 @@ const VERSION: u32 = 1001;
 const RELEASE: u32 = 1002;
 const EPOCH: u32 = 1003;
 const ARCH: u32 = 1022;
+const SOURCE: u32 = 1044;
 const INT32: u32 = 4;
 const STRING: u32 = 6;
 
@@ -57,20 +58,26 @@ pub(super) struct Package {
     /// `EPOCH:VERSION-RELEASE`, the epoch only if there is one.
     version: String,
     arch: String,
+    /// File name of the source package; empty where it is not known.
+    source: String,
 }
 
 impl Package {
     /// What no other package has, of a size that no database can choose.
     pub(super) fn digest(&self) -> [u8; 32] {
-        let parts = [&self.name, &self.version, &self.arch].map(String::as_str);
+        let parts = [&self.name, &self.version, &self.arch, &self.source].map(String::as_str);
         Sha256::digest(parts.join("\n")).into()
     }
 
-    /// Writes it as three lines.
+    /// Writes it as a paragraph of five lines at most.
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "P:{}", self.name)?;
         writeln!(out, "V:{}", self.version)?;
-        writeln!(out, "A:{}", self.arch)
+        writeln!(out, "A:{}", self.arch)?;
+        if !self.source.is_empty() {
+            writeln!(out, "o:{}", self.source)?;
+        }
+        writeln!(out, "@")
     }
 }
 
@@ -101,7 +108,7 @@ pub(super) fn package(header: &[u8]) -> Option<Package> {
     }
     let data = header.get(8 + entries * 16..)?;
     let mut found = [const { None::<String> }; 4];
-    let mut epoch = None;
+    let (mut epoch, mut source) = (None, String::new());
     for entry in header[8..8 + entries * 16].chunks_exact(16) {
         let (tag, kind) = (word(entry, 0)?, word(entry, 4)?);
         let at = usize::try_from(word(entry, 8)?).ok();
@@ -114,11 +121,15 @@ pub(super) fn package(header: &[u8]) -> Option<Package> {
                 epoch = Some(word(data, at?)?);
                 continue;
             }
+            // A package is one without it, too.
+            (SOURCE, STRING) => {
+                let text = at.and_then(|at| text(data, at));
+                source = text.unwrap_or_default();
+                continue;
+            }
             _ => continue,
         };
-        let text = data.get(at?..)?;
-        let end = text.iter().take(MAX_TEXT + 1).position(|byte| *byte == 0)?;
-        found[slot] = Some(line(&text[..end]));
+        found[slot] = Some(text(data, at?)?);
     }
     let [name, version, release, arch] = found;
     let (version, release) = (version?, release?);
@@ -130,7 +141,15 @@ pub(super) fn package(header: &[u8]) -> Option<Package> {
         },
         // Keys that were imported are packages without an architecture.
         arch: arch.unwrap_or_default(),
+        source,
     })
+}
+
+/// The text at that place of the data.
+fn text(data: &[u8], at: usize) -> Option<String> {
+    let text = data.get(at..)?;
+    let end = text.iter().take(MAX_TEXT + 1).position(|byte| *byte == 0)?;
+    Some(line(&text[..end]))
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {

@@ -99,7 +99,12 @@ impl Tree for Root {
         })
     }
 
-    fn walk(&self, selectors: &[&FileSelector], out: &mut dyn Write) -> io::Result<Gaps> {
-        walk::walk(self, selectors, out)
+    fn walk(
+        &self,
+        selectors: &[&FileSelector],
+        stays: bool,
+        out: &mut dyn Write,
+    ) -> io::Result<Gaps> {
+        walk::walk(self, selectors, stays, out)
     }
 }

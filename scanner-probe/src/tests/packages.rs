@@ -91,9 +91,10 @@ fn texts(all: &[&str]) -> Vec<String> {
 }
 
 /// Where rpm keeps its database, by the versions of distributions.
-const PLACES: [&str; 2] = [
+const PLACES: [&str; 3] = [
     "var/lib/rpm/rpmdb.sqlite",
     "usr/lib/sysimage/rpm/rpmdb.sqlite",
+    "usr/share/rpm/rpmdb.sqlite",
 ];
 
 #[test]

@@ -168,7 +168,7 @@ pub(crate) fn listed(image: &Layers) -> Result<Files, String> {
     };
     let mut out = Vec::new();
     let lost = image
-        .walk(&[&selector], &mut out)
+        .walk(&[&selector], false, &mut out)
         .expect("memory can be written to");
     if !lost.is_empty() {
         return Err(format!("not readable: {lost}"));

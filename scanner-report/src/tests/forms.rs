@@ -194,6 +194,7 @@ fn package_urls_follow_the_specification() {
             version: epoch_version.into(),
             arch: "x86_64".into(),
             manager: "rpm".into(),
+            ..Package::default()
         }];
         let bom = json(&report, Format::CycloneDx);
         assert_eq!(bom["components"][0]["purl"], expected, "{os}");
@@ -227,6 +228,7 @@ fn packages_of_languages_are_components_with_their_places() {
     let components = bom["components"].as_array().unwrap();
     let purls: Vec<&str> = components
         .iter()
+        .filter(|c| c["type"] == "library")
         .map(|c| c["purl"].as_str().unwrap_or("-"))
         .collect();
     assert_eq!(
@@ -309,4 +311,113 @@ fn markdown_is_bounded_and_says_what_was_cut() {
     let text = made(&report, Format::Markdown);
     assert!(text.len() <= markdown::MAX_BYTES, "{}", text.len());
     assert!(text.contains("were cut for length"), "{text}");
+}
+
+#[test]
+fn vulnerabilities_are_found_by_the_distribution_and_by_source_packages() {
+    let package = |manager: &str, name: &str, version: &str, source: [&str; 2]| Package {
+        name: name.into(),
+        version: version.into(),
+        manager: manager.into(),
+        source: source[0].into(),
+        source_version: source[1].into(),
+        ..Package::default()
+    };
+    for (os, family, package, upstream, source) in [
+        (
+            "debian",
+            "debian",
+            package("dpkg", "libssl3", "3.0-1", ["openssl", ""]),
+            "openssl",
+            ["openssl", "3.0", "1", ""],
+        ),
+        (
+            "debian",
+            "debian",
+            package("dpkg", "git-man", "1:2.39-0+b1", ["git", "1:2.39-0"]),
+            "git%401%3A2.39-0",
+            ["git", "2.39", "0", "1"],
+        ),
+        (
+            "ubuntu",
+            "ubuntu",
+            package("dpkg", "bash", "5.2-1", ["", ""]),
+            "",
+            ["bash", "5.2", "1", ""],
+        ),
+        (
+            "alpine",
+            "alpine",
+            package("apk", "libcrypto3", "3.1-r5", ["openssl", ""]),
+            "openssl",
+            ["openssl", "3.1-r5", "", ""],
+        ),
+        (
+            "wolfi",
+            "wolfi",
+            package("apk", "bash", "5-r1", ["bash", ""]),
+            "",
+            ["bash", "5-r1", "", ""],
+        ),
+        (
+            "rhel",
+            "redhat",
+            package(
+                "rpm",
+                "openssl-libs",
+                "1:3.0.7-24.el9",
+                ["openssl", "3.0.7-24.el9"],
+            ),
+            "openssl-3.0.7-24.el9.src.rpm",
+            ["openssl", "3.0.7", "24.el9", "1"],
+        ),
+        (
+            "amzn",
+            "amazon",
+            package("rpm", "bash", "5-1", ["bash", "5-1"]),
+            "bash-5-1.src.rpm",
+            ["bash", "5", "1", ""],
+        ),
+    ] {
+        let mut report = with_digest();
+        let packages = report.packages.as_mut().unwrap();
+        packages.os = Some(OsRelease {
+            id: os.into(),
+            version: "9".into(),
+            ..OsRelease::default()
+        });
+        packages.items = vec![package];
+        let bom = json(&report, Format::CycloneDx);
+        let components = bom["components"].as_array().unwrap();
+        let systems: Vec<_> = components
+            .iter()
+            .filter(|c| c["type"] == "operating-system")
+            .collect();
+        assert_eq!(systems.len(), 1, "{os}");
+        assert_eq!(
+            (&systems[0]["name"], &systems[0]["version"]),
+            (&json!(family), &json!("9"))
+        );
+        let value = |component: &serde_json::Value, name: &str| {
+            let all = component["properties"].as_array().unwrap();
+            let found = all.iter().find(|p| p["name"] == name);
+            found.map_or(String::new(), |p| p["value"].as_str().unwrap().to_owned())
+        };
+        assert_eq!(value(systems[0], "syft:distro:id"), os);
+        let of = |name: &str| value(&components[0], &format!("aquasecurity:trivy:{name}"));
+        assert_eq!(
+            ["SrcName", "SrcVersion", "SrcRelease", "SrcEpoch"].map(of),
+            source,
+            "{os}"
+        );
+        let purl = components[0]["purl"].as_str().unwrap();
+        let found = purl
+            .split_once("upstream=")
+            .map_or("", |(_, upstream)| upstream);
+        assert_eq!(found, upstream, "{purl}");
+        assert_eq!(
+            bom["dependencies"][1],
+            json!({ "ref": "os", "dependsOn": ["package-1"] })
+        );
+    }
 }

@@ -57,14 +57,14 @@ fn write_section(all: &Inventory, section: Section, asked: &Asked, out: &mut Vec
         }),
         Section::Users => each(&all.users, out, |u| {
             let state = password(u.password);
-            let mut line = format!("{state}:{}:{}:{}:", u.uid, u.gid, u.name).into_bytes();
+            let mut line = format!("{state}:{}:{}:{}::", u.name, u.uid, u.gid).into_bytes();
             line.extend_from_slice(&u.home.to_bytes());
             line.push(b':');
             line.extend_from_slice(&u.shell.to_bytes());
             line
         }),
         Section::Groups => each(&all.groups, out, |g| {
-            format!("{}:{}:{}", g.gid, g.name, g.members.join(","))
+            format!("{}:{}:{}", g.name, g.gid, g.members.join(","))
         }),
         Section::Shadow => {
             each(&all.shadow, out, |s| {
@@ -265,19 +265,28 @@ fn write_packages(packages: &[Package], out: &mut Vec<u8>) {
             continue;
         }
         let _ = writeln!(out, "@{manager}");
-        let fields = if manager == "dpkg" {
-            ["Package", "Version", "Architecture"]
-        } else {
-            ["P", "V", "A"]
-        };
         for package in of {
-            for (field, value) in
-                fields
-                    .iter()
-                    .zip([&package.name, &package.version, &package.arch])
-            {
-                let _ = writeln!(out, "{field}: {value}");
-            }
+            write_package(package, out);
+            out.extend_from_slice(b"@\n");
+        }
+    }
+}
+
+fn write_package(package: &Package, out: &mut Vec<u8>) {
+    let fields = if package.manager == "dpkg" {
+        ["Package", "Version", "Architecture", "Source"]
+    } else {
+        ["P", "V", "A", "o"]
+    };
+    let source = match (package.source_version.as_str(), package.manager.as_str()) {
+        ("", _) => package.source.clone(),
+        (version, "rpm") => format!("{}-{version}.src.rpm", package.source),
+        (version, _) => format!("{} ({version})", package.source),
+    };
+    let values = [&package.name, &package.version, &package.arch, &source];
+    for (field, value) in fields.iter().zip(values) {
+        if !value.is_empty() {
+            let _ = writeln!(out, "{field}: {value}");
         }
     }
 }

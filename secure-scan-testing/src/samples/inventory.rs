@@ -109,6 +109,7 @@ pub fn healthy() -> Inventory {
             version: "13.8".into(),
             arch: "amd64".into(),
             manager: "dpkg".into(),
+            ..Package::default()
         }]),
         language_packages: all(Vec::<LanguagePackage>::new()),
         os: all(OsRelease {

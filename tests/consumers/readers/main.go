@@ -47,7 +47,11 @@ func rpm(path string) error {
 		if one.Epoch != nil {
 			version = fmt.Sprintf("%d:%s", *one.Epoch, version)
 		}
-		fmt.Println(one.Name, version, one.Arch)
+		source := one.SourceRpm
+		if source == "(none)" {
+			source = ""
+		}
+		fmt.Println(one.Name, version, one.Arch, source)
 	}
 	return nil
 }

@@ -244,15 +244,10 @@ fn a_directory_that_is_named_is_looked_at_on_a_mount_of_its_own_too() {
                 .unwrap()
                 .iter()
                 .map(|f| f.path.as_text())
+                // Others use the place too.
+                .filter(|path| path.starts_with(dir.path().to_str().unwrap()))
                 .collect();
             assert_eq!(files, [tool.as_str()], "{shell:?} {under:?}");
         }
     }
-}
-
-#[test]
-fn a_path_is_compared_as_the_kernel_writes_it() {
-    assert_eq!(mounted("/"), "");
-    assert_eq!(mounted("/a b/"), "/a\\040b");
-    assert_eq!(mounted("/a\\#"), "/a\\134\\043");
 }

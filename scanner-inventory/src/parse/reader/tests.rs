@@ -114,7 +114,7 @@ fn files_without_a_status_are_not_answered() {
 #[test]
 fn what_a_section_has_too_much_of_is_a_gap() {
     let request = asking(&[Section::Users]);
-    let line = "shadowed:1:1:a:/:/bin/sh\n";
+    let line = "shadowed:a:1:1::/:/bin/sh\n";
     let answer = format!("@n section users\n{}!ok\n@n done 1\n", line.repeat(2_003));
     let found = read(&framed(&answer), 4096, &request).unwrap();
     let Collected::Partial { data, gaps } = found.users else {

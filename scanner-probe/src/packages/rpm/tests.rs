@@ -87,17 +87,24 @@ fn header(tags: &[(u32, &[u8])]) -> Vec<u8> {
 
 #[test]
 fn a_header_is_written_with_one_line_for_each_field() {
-    let tags: [(u32, &[u8]); 4] = [
+    let tags: [(u32, &[u8]); 5] = [
         (NAME, b"evil\nP:other"),
         (VERSION, b"1\r"),
         (RELEASE, b"2"),
         (ARCH, b"x86_64"),
+        (SOURCE, b"evil-1\n-2.src.rpm"),
     ];
     let found = package(&header(&tags)).unwrap();
     let mut out = Vec::new();
     found.write(&mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
-    assert_eq!(text, "P:evil?P:other\nV:1?-2\nA:x86_64\n");
+    let expected = "P:evil?P:other\nV:1?-2\nA:x86_64\no:evil-1?-2.src.rpm\n@\n";
+    assert_eq!(text, expected);
+    // A source that cannot be read is not known, and the package is one.
+    let mut cut = header(&tags);
+    cut.truncate(cut.len() - 8);
+    let without = package(&cut).unwrap();
+    assert_eq!((without.source.as_str(), without.name), ("", found.name));
     for missing in 0..3 {
         let mut fewer = tags.to_vec();
         fewer.remove(missing);

@@ -1,0 +1,65 @@
+# Accounts. A C library reads a line in its own way, so each goes as it is, but for its password: hashes never leave the
+# target. Lines without fields go as one character.
+
+# File $1. Where there is tr, a byte that is 0, at which C libraries end a line, is one that is 1; shells drop it.
+whole_file() {
+  if has tr && works tr; then
+    tr '\000' '\001' <"$1"
+  else
+    while IFS= read -r line || [ -n "$line" ]; do printf '%s\n' "$line"; done <"$1"
+  fi
+}
+
+# The lines of file $1, each handed to $2.
+account_lines() {
+  readable "$1" || return
+  for file in /lib/ld-musl-* /usr/lib/ld-musl-*; do
+    if [ -e "$file" ] || [ -h "$file" ]; then echo @musl; break; fi
+  done
+  for file in /lib/libc.so.6 /lib64/libc.so.6 /usr/lib/libc.so.6 /usr/lib64/libc.so.6 /lib/*-linux-gnu*/libc.so.6 \
+    /usr/lib/*-linux-gnu*/libc.so.6; do
+    if [ -e "$file" ] || [ -h "$file" ]; then echo @glibc; break; fi
+  done
+  blank=$(printf ' \t\v\f\r')
+  whole_file "$1" | while IFS= read -r line || [ -n "$line" ]; do
+    case $line in
+      *:*)
+        name=${line%%:*} rest=${line#*:}
+        pass=${rest%%:*}
+        case $rest in *:*) rest=${rest#*:} ;; *) rest= ;; esac
+        "$2"
+        ;;
+      *)
+        line=${line#"${line%%[!$blank]*}"}
+        case $line in ''|'#'*) echo '#' ;; *) echo . ;; esac
+        ;;
+    esac
+  done
+  echo '!ok'
+}
+
+account() {
+  case $pass in '') pass=empty ;; x) pass=shadowed ;; '!'*|'*'*) pass=locked ;; *) pass=hashed ;; esac
+  printf '%s:%s:%s\n' "$pass" "$name" "$rest"
+}
+
+group() { printf '%s:%s\n' "$name" "$rest"; }
+
+# States only.
+shadow() {
+  kind=
+  case $pass in
+    '') pass=empty ;;
+    '!'*|'*'*) pass=locked ;;
+    '$'*'$'*) kind=${pass#?}; kind=${kind%%'$'*}; pass=hashed ;;
+    *) kind=des; pass=hashed ;;
+  esac
+  printf '%s:%s:%s\n' "$pass" "$kind" "$name"
+}
+
+section_users() { account_lines /etc/passwd account; }
+
+section_groups() { account_lines /etc/group group; }
+
+section_shadow() { account_lines /etc/shadow shadow; }
+

@@ -1,0 +1,55 @@
+//! Which mounted filesystems a walk enters.
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::fstatfs;
+
+/// What a walk does with a filesystem that is mounted below its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mounted {
+    /// It holds files: they are walked.
+    Entered,
+    /// The kernel makes it up as it is read: nobody has put a file there.
+    MadeUp,
+    /// It is mounted by whoever looks into it: not looked at, and said to be missing.
+    Waiting,
+}
+
+/// Types of statfs(2) of filesystems that the kernel makes up; see `linux/magic.h`. The shell collector knows them by their
+/// names, in `mounts.sh`.
+const MADE_UP: [i128; 21] = [
+    0x6c6f_6f70, // binder
+    0x4249_4e4d, // binfmt_misc
+    0xcafe_4a11, // bpf
+    0x0027_e0eb, // cgroup
+    0x6367_7270, // cgroup2
+    0x6265_6570, // configfs
+    0x6462_6720, // debugfs
+    0x0000_1cd1, // devpts
+    0xde5e_81e4, // efivarfs
+    0x6573_5543, // fusectl
+    0x1980_0202, // mqueue
+    0x6e66_7364, // nfsd
+    0x0000_9fa0, // proc
+    0x6165_676c, // pstore
+    0x0765_5821, // resctrl
+    0x6759_6969, // rpc_pipefs
+    0x7363_6673, // securityfs
+    0xf97c_ff8c, // selinuxfs
+    0x4341_5d53, // smackfs
+    0x6265_6572, // sysfs
+    0x7472_6163, // tracefs
+];
+const AUTOFS: i128 = 0x0187;
+
+/// What a walk does with the filesystem of a directory, which may be opened as a mere path.
+pub(crate) fn kind(dir: &OwnedFd) -> Mounted {
+    // The call takes a type as a number of the machine's width, with or without a sign.
+    let kind = fstatfs(dir).map(|stat| i128::from(stat.f_type) & 0xffff_ffff);
+    match kind {
+        Ok(AUTOFS) => Mounted::Waiting,
+        Ok(kind) if MADE_UP.contains(&kind) => Mounted::MadeUp,
+        // One whose type is not known is looked at.
+        Ok(_) | Err(_) => Mounted::Entered,
+    }
+}
