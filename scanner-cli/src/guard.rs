@@ -136,7 +136,13 @@ pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
             cluster,
         } => {
             let segment = cluster.cluster().await?.begin();
-            status(&segment, &name.name, &namespace_selector, &identity_namespace).await
+            status(
+                &segment,
+                &name.name,
+                &namespace_selector,
+                &identity_namespace,
+            )
+            .await
         }
         GuardCommand::Test {
             pod,

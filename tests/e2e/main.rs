@@ -13,6 +13,7 @@ mod faults_sidecar;
 mod forbidden;
 mod gates;
 mod guard;
+mod guard_objects;
 mod hostile;
 mod inject;
 mod language_packages;

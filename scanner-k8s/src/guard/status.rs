@@ -132,7 +132,9 @@ pub(super) fn expected(name: &str, selector: &Value, homes: &[Namespace]) -> Vec
 
 /// Whether it is a binding in the namespaces of identities.
 fn is_home(object: &Value) -> bool {
-    object["metadata"]["name"].as_str().is_some_and(|name| name.ends_with(HOME))
+    object["metadata"]["name"]
+        .as_str()
+        .is_some_and(|name| name.ends_with(HOME))
 }
 
 /// The objects of a rendered guard.

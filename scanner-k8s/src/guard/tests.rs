@@ -86,7 +86,9 @@ fn what_is_rendered_is_whole_fails_closed_and_denies() {
     let objects = status::parse(&text).unwrap();
     let names = |kind: &str| -> Vec<String> {
         let of_kind = objects.iter().filter(|o| o["kind"] == kind);
-        of_kind.map(|o| o["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+        of_kind
+            .map(|o| o["metadata"]["name"].as_str().unwrap().to_owned())
+            .collect()
     };
     let parts = ["g", "g-identities", "g-objects", "g-probes"];
     assert_eq!(names("ValidatingAdmissionPolicy"), parts);
@@ -140,15 +142,26 @@ fn namespaces_of_identities_are_covered_whatever_the_bindings_select() {
     };
     assert_eq!(of("-home").len(), 4);
     for binding in of("-home") {
-        let selected = &binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"][0];
+        let selected =
+            &binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"][0];
         assert_eq!(selected["key"], "kubernetes.io/metadata.name");
         assert_eq!(selected["operator"], "In");
-        assert_eq!(selected["values"], serde_json::json!(["scans", "more-scans"]));
+        assert_eq!(
+            selected["values"],
+            serde_json::json!(["scans", "more-scans"])
+        );
         let name = binding["metadata"]["name"].as_str().unwrap();
-        assert_eq!(binding["spec"]["policyName"], name.strip_suffix("-home").unwrap());
+        assert_eq!(
+            binding["spec"]["policyName"],
+            name.strip_suffix("-home").unwrap()
+        );
     }
     let list = r#"[request.namespace] + ["scans","more-scans"]"#;
-    assert_eq!(text.matches(list).count(), 2, "exec in a pod of its own, and its binding");
+    assert_eq!(
+        text.matches(list).count(),
+        2,
+        "exec in a pod of its own, and its binding"
+    );
     let selector = serde_json::json!({"matchLabels": {"team": "a"}});
     assert_eq!(objects, status::expected("g", &selector, &homes));
 }
@@ -182,7 +195,10 @@ fn the_chart_is_what_is_rendered() {
     let list = "{{ .Values.identityNamespaces | toJson }}";
     assert_eq!(without.replace(list, "[]"), render(GUARD_NAME, &[], &[]));
     let homes = ["scans".parse().unwrap()];
-    assert_eq!(with.replace(list, r#"["scans"]"#), render(GUARD_NAME, &[], &homes));
+    assert_eq!(
+        with.replace(list, r#"["scans"]"#),
+        render(GUARD_NAME, &[], &homes)
+    );
 }
 
 #[test]
