@@ -175,7 +175,7 @@ async fn another_token_of_the_identity_raises_the_alarm() {
     site.remove().await;
 }
 
-/// The same log with a thief's calls in it and a key of the forger's, as somebody writes who can write the file.
+/// The same log with calls of a stranger in it, closed with another key: what anybody can write who can write the file.
 fn forged(log: &str) -> String {
     let forged = AuditLog::new();
     let lines = log.lines().take(log.lines().count() - 1);
@@ -251,7 +251,7 @@ async fn a_log_that_was_forged_or_a_report_that_was_changed_is_refused() {
         assert!(matches!(refused.code, 1 | 2), "{words}: {refused:?}");
         assert!(refused.err.contains(words), "{words}: {refused:?}");
     }
-    // What is no log at all.
+    // What is not a log at all.
     for what in [
         &["verify", report][..],
         &["reconcile", report, "--apiserver-log", other],
@@ -259,14 +259,14 @@ async fn a_log_that_was_forged_or_a_report_that_was_changed_is_refused() {
         let refused = audit(what).await;
         assert_eq!(refused.code, 2, "{refused:?}");
         assert!(
-            refused.err.contains("no audit log of secure-scan"),
+            refused.err.contains("not an audit log of secure-scan"),
             "{refused:?}"
         );
     }
     let refused = audit(&["reconcile", text(&log), "--apiserver-log", report]).await;
     assert_eq!(refused.code, 2, "{refused:?}");
     assert!(
-        refused.err.contains("no audit log of an API server"),
+        refused.err.contains("not an audit log of an API server"),
         "{refused:?}"
     );
     site.remove().await;
@@ -303,8 +303,8 @@ async fn a_token_of_a_secret_raises_the_alarm() {
     })
     .await;
     // The token of a Secret lives as long as its account. What it may do here is not the question.
-    let thief = memory_reader::client_with(&token).await;
-    let secrets = Api::<Secret>::namespaced(thief, &site.namespace);
+    let stranger = memory_reader::client_with(&token).await;
+    let secrets = Api::<Secret>::namespaced(stranger, &site.namespace);
     let refused = secrets.list_metadata(&ListParams::default()).await;
     let known = matches!(&refused, Err(kube::Error::Api(status)) if status.code == 403);
     assert!(known, "the server knew the token: {refused:?}");

@@ -174,7 +174,7 @@ fn attacks(namespace: &str) -> Vec<(&'static str, Method, String, Value, &'stati
         "type": "kubernetes.io/service-account-token",
     });
     let runs = |field: &str| {
-        let mut pod = json!({"metadata": {"name": "thief"}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+        let mut pod = json!({"metadata": {"name": "stranger"}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
         pod["spec"][field] = NAME.into();
         pod
     };

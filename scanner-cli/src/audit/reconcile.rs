@@ -23,7 +23,7 @@ const ALARM: u8 = GATE;
 const SHOWN: usize = 50;
 
 #[derive(Debug, Args)]
-pub(super) struct ReconcileArgs {
+pub(crate) struct ReconcileArgs {
     #[command(flatten)]
     log: VerifyArgs,
     /// Audit log of the API server (JSON lines); may be repeated for rotated files
@@ -36,7 +36,7 @@ pub(super) fn run(args: &ReconcileArgs) -> Result<u8, Problem> {
     let mut reconciler = Reconciler::new(&log);
     if !reconciler.has_scan() {
         return Err(Problem::usage(
-            "the audit log tells of no scan that made a call: there is nothing to match",
+            "the audit log has no scan that made a call: there is nothing to match",
             "give the log of a scan that was not only planned",
         ));
     }
@@ -50,8 +50,7 @@ pub(super) fn run(args: &ReconcileArgs) -> Result<u8, Problem> {
         let shown = path.display();
         read.map_err(|error| Problem::usage(format!("cannot read {shown}: {error}"), hint))?;
         if lines > 0 && events == 0 {
-            let why =
-                "it is no audit log of an API server: none of its lines is an event (audit.k8s.io)";
+            let why = "it is not an audit log of an API server: none of its lines is an event (audit.k8s.io)";
             return Err(Problem::usage(format!("cannot use {shown}: {why}"), hint));
         }
     }

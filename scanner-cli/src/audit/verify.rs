@@ -15,7 +15,7 @@ use crate::{output, problem::Problem};
 const CHANGED: u8 = 1;
 
 #[derive(Debug, Args)]
-pub(super) struct VerifyArgs {
+pub(crate) struct VerifyArgs {
     /// Audit log of a scan
     file: PathBuf,
     /// Public key that must have signed its head (PEM, DER or 32 raw bytes)

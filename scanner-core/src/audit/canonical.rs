@@ -22,8 +22,8 @@ pub struct NoCanonicalForm(#[from] serde_json::Error);
 ///
 /// # Errors
 ///
-/// Fails on what is no JSON, and on what two readers can read in two ways: a name that an object has twice, and an integer
-/// that no double holds.
+/// Fails on what is not JSON, and on what two readers can read in two ways: an object with the same name twice, and a number
+/// that a double does not hold exactly.
 pub fn canonical_sha256(json: &[u8]) -> Result<String, NoCanonicalForm> {
     digest(&parse(json)?)
 }

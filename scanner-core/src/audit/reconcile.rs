@@ -5,12 +5,12 @@
 //! credential and status, and an id may be used once.
 
 mod alarm;
+mod compare;
 mod event;
 mod found;
-mod judge;
 mod reconciler;
+mod scan_log;
 mod secrets;
-mod told;
 
 pub use alarm::{Alarm, AlarmKind};
 pub use found::{Begins, Reconciliation};

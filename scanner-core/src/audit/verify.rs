@@ -45,7 +45,7 @@ pub enum Broken {
     #[error("it is empty")]
     Empty,
     /// No line of it is one of an audit log.
-    #[error("it is no audit log of secure-scan: no line of it is one of a log")]
+    #[error("it is not an audit log of secure-scan: none of its lines is a line of a log")]
     NotALog,
     /// The last line has no end.
     #[error("its last line is cut")]

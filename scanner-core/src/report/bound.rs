@@ -40,8 +40,8 @@ fn entry(report: &ScanReport) -> Result<ReportEntry, String> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unbound {
-    /// The file is no report of a scan in a cluster, or one that two readers can read in two ways.
-    #[error("it is no report of a scan in a cluster: {0}")]
+    /// The file is not a report of a scan in a cluster, or two readers can read it in two ways.
+    #[error("it is not a report of a scan in a cluster: {0}")]
     NotAReport(String),
     /// The report names no log.
     #[error("it names no audit log")]

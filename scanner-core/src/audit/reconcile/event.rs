@@ -59,7 +59,7 @@ pub(super) struct User {
 }
 
 impl User {
-    /// Ids of the token that was used; none for a token that has no id, and for what is no token.
+    /// Ids of the token that was used; none for a token without an id, and for other kinds of credentials.
     pub(super) fn credentials(&self) -> &[String] {
         self.extra.get(USED).map_or(&[], Vec::as_slice)
     }

@@ -4,21 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     alarm::AlarmKind,
+    compare::{contradictions, is_lent, stranger},
     event::{COMPLETE, Event, RECEIVED},
     found::Reconciliation,
-    judge::{contradictions, is_lent, stranger},
+    scan_log::ScanLog,
     secrets::TokenSecrets,
-    told::Told,
 };
 use crate::audit::{entry::Call, verify::Verified};
 
-/// Calls of strangers whose stages are told apart; beyond, each stage is an alarm.
+/// Calls of strangers that are kept by their id. Beyond that number each stage is an alarm.
 const MAX_STRANGERS: usize = 1000;
 
 /// Reads the server's log line by line, in bounded memory.
 #[derive(Debug)]
 pub struct Reconciler<'a> {
-    told: Told<'a>,
+    log: ScanLog<'a>,
     strangers: BTreeMap<String, Stranger>,
     secrets: TokenSecrets,
     found: Reconciliation,
@@ -29,17 +29,17 @@ pub struct Reconciler<'a> {
 struct Stranger {
     kind: AlarmKind,
     event: String,
-    /// Stages after the first one.
+    /// Stages that were an alarm, or belong to one.
     stages: BTreeSet<String>,
 }
 
 impl<'a> Reconciler<'a> {
     /// Starts with what a scan says that it did.
-    pub fn new(log: &'a Verified) -> Self {
-        let told = Told::by(log);
-        let calls = told.times.clone();
+    pub fn new(verified: &'a Verified) -> Self {
+        let log = ScanLog::of(verified);
+        let calls = log.times.clone();
         Self {
-            told,
+            log,
             strangers: BTreeMap::new(),
             secrets: TokenSecrets::default(),
             found: Reconciliation {
@@ -49,12 +49,12 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    /// Whether the scan's log tells of any scan: with none, nothing is matched with anything.
+    /// Whether the scan's log has a scan that made a call. Without one, nothing is matched with anything.
     pub fn has_scan(&self) -> bool {
-        !self.told.accounts.is_empty() && !self.told.calls.is_empty()
+        !self.log.accounts.is_empty() && !self.log.calls.is_empty()
     }
 
-    /// Takes one line of the server's log; whether it is an event.
+    /// Takes one line of the server's log, and returns whether it is an event.
     pub fn line(&mut self, line: &[u8]) -> bool {
         if line.iter().all(u8::is_ascii_whitespace) {
             return false;
@@ -75,8 +75,8 @@ impl<'a> Reconciler<'a> {
                 self.found.alarm(stranger.kind, stranger.event);
             }
         }
-        self.secrets.finish(&self.told, &mut self.found);
-        for ours in self.told.calls.values() {
+        self.secrets.finish(&self.log, &mut self.found);
+        for ours in self.log.calls.values() {
             let text = describe(ours.call);
             match (ours.stages.is_empty(), ours.status) {
                 (false, _) => self.found.matched += 1,
@@ -90,11 +90,11 @@ impl<'a> Reconciler<'a> {
     fn event(&mut self, event: &Event) {
         self.found.saw(&event.request_received_timestamp);
         let id = event.audit_id.as_str();
-        let known = self.told.calls.get_mut(id);
+        let known = self.log.calls.get_mut(id);
         if let Some(first) = known.map(|ours| ours.stages.insert(event.stage.clone())) {
-            let ours = self.told.calls.get(id);
+            let ours = self.log.calls.get(id);
             let mut wrong: Vec<String> =
-                ours.map_or_else(Vec::new, |ours| contradictions(ours, event, &self.told));
+                ours.map_or_else(Vec::new, |ours| contradictions(ours, event, &self.log));
             if !first {
                 wrong.push("its Audit-ID was used more than once".into());
             }
@@ -107,14 +107,14 @@ impl<'a> Reconciler<'a> {
             }
             return;
         }
-        if is_lent(event, &self.told) {
+        if is_lent(event, &self.log) {
             self.found.lent += u64::from(event.stage == COMPLETE);
             return;
         }
         if event.stage != RECEIVED {
-            self.secrets.other(event, &self.told, &mut self.found);
+            self.secrets.other(event, &self.log, &mut self.found);
         }
-        if let Some(kind) = stranger(event, &self.told) {
+        if let Some(kind) = stranger(event, &self.log) {
             self.stranger(kind, event);
         }
     }

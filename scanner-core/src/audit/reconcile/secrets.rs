@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{alarm::AlarmKind, event::Event, found::Reconciliation, told::Told};
+use super::{alarm::AlarmKind, event::Event, found::Reconciliation, scan_log::ScanLog};
 
 const TYPE: &str = "kubernetes.io/service-account-token";
 /// The annotation that names the account.
@@ -55,24 +55,26 @@ impl TokenSecrets {
     }
 
     /// Takes a call that the scan did not make.
-    pub(super) fn other(&mut self, event: &Event, told: &Told<'_>, found: &mut Reconciliation) {
+    pub(super) fn other(&mut self, event: &Event, log: &ScanLog<'_>, found: &mut Reconciliation) {
         let Some(object) = &event.object_ref else {
             return;
         };
         let writes = matches!(event.verb.as_str(), "create" | "update" | "patch");
         let refused = event.status().is_some_and(|code| code >= 400);
         let secret = object.resource == "secrets" && object.subresource.is_empty();
-        if !secret || !writes || refused || !told.lives_in(&object.namespace) {
+        if !secret || !writes || refused || !log.lives_in(&object.namespace) {
             return;
         }
         let place = (object.namespace.clone(), object.name.clone());
-        match event.request_object.as_ref().and_then(account_of) {
-            Some(Some(account)) if told.is_identity(&object.namespace, &account) => {
+        match event.request_object.as_ref().map(SecretFor::of) {
+            Some(SecretFor::Account(account)) if log.is_identity(&object.namespace, account) => {
                 found.alarm(AlarmKind::TokenSecret, event.show());
                 keep(&mut self.harmless, place);
             }
             // A patch need not name the type: only a whole object says that it is another.
-            Some(_) if event.verb != "patch" => keep(&mut self.harmless, place),
+            Some(SecretFor::Account(_) | SecretFor::NoAccount) if event.verb != "patch" => {
+                keep(&mut self.harmless, place);
+            }
             _ if is_filled(event) => self.fill(place, event, found),
             _ => {}
         }
@@ -90,8 +92,8 @@ impl TokenSecrets {
     }
 
     /// Raises the alarms, once the server's whole log was read.
-    pub(super) fn finish(self, told: &Told<'_>, found: &mut Reconciliation) {
-        let whole = told.times.clone().unwrap_or_default();
+    pub(super) fn finish(self, log: &ScanLog<'_>, found: &mut Reconciliation) {
+        let whole = log.times.clone().unwrap_or_default();
         for (place, (time, event)) in &self.filled {
             let of = |all: &[(String, String)]| -> Vec<String> {
                 let here = all.iter().filter(|(namespace, _)| *namespace == place.0);
@@ -99,7 +101,7 @@ impl TokenSecrets {
             };
             let (made, deleted) = (of(&self.made), of(&self.deleted));
             let from = made.iter().min().unwrap_or(&whole.0);
-            // An identity of which the log has no end may be there still.
+            // An identity whose deletion is not in the log may still exist.
             let until = deleted.iter().max().filter(|_| deleted.len() >= made.len());
             let lived = time >= from && until.is_none_or(|until| time <= until);
             if lived && !self.harmless.contains(place) {
@@ -115,14 +117,22 @@ fn keep(set: &mut BTreeSet<Place>, place: Place) {
     }
 }
 
-/// The account whose token fills that Secret, if any; nothing where the request does not say.
-fn account_of(request: &Value) -> Option<Option<String>> {
-    let annotation = &request["metadata"]["annotations"][ACCOUNT];
-    match (request["type"].as_str(), annotation.as_str()) {
-        // Without a type, as in a patch, the annotation says enough.
-        (Some(TYPE) | None, Some(account)) => Some(Some(account.to_owned())),
-        (Some(TYPE), None) | (None, None) => None,
-        (Some(_), _) => Some(None),
+/// For which account a Secret is, as far as the request says.
+enum SecretFor<'a> {
+    Account(&'a str),
+    NoAccount,
+    Unknown,
+}
+
+impl<'a> SecretFor<'a> {
+    fn of(request: &'a Value) -> Self {
+        let annotation = &request["metadata"]["annotations"][ACCOUNT];
+        match (request["type"].as_str(), annotation.as_str()) {
+            // Without a type, as in a patch, the annotation says enough.
+            (Some(TYPE) | None, Some(account)) => Self::Account(account),
+            (Some(TYPE) | None, None) => Self::Unknown,
+            (Some(_), _) => Self::NoAccount,
+        }
     }
 }
 

@@ -138,7 +138,9 @@ fn a_report_of_another_log_or_key_or_of_no_digest_is_refused() {
     for more in [None, Some(Entry::Done { what: "x".into() })] {
         let (log, mut report) = (planned(), report());
         report.audit = Some(crate::report::AuditSummary::of(&log));
-        more.map(|entry| log.record(entry));
+        if let Some(entry) = more {
+            log.record(entry);
+        }
         log.close().unwrap();
         let verified = verify(log.text().as_bytes(), None).unwrap();
         let json = serde_json::to_vec(&report).unwrap();
@@ -234,13 +236,14 @@ fn the_canonical_form_is_the_one_of_the_standard() {
 fn leaves(value: &Value, at: &str, all: &mut Vec<String>) {
     match value {
         Value::Object(map) if !map.is_empty() => {
-            map.iter()
-                .for_each(|(key, value)| leaves(value, &format!("{at}/{key}"), all));
+            for (key, value) in map {
+                leaves(value, &format!("{at}/{key}"), all);
+            }
         }
         Value::Array(list) if !list.is_empty() => {
-            list.iter()
-                .enumerate()
-                .for_each(|(index, value)| leaves(value, &format!("{at}/{index}"), all));
+            for (index, value) in list.iter().enumerate() {
+                leaves(value, &format!("{at}/{index}"), all);
+            }
         }
         _ => all.push(at.to_owned()),
     }

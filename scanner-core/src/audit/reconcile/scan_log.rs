@@ -1,4 +1,4 @@
-//! What a scan's own log tells: its calls, its identities and its tokens.
+//! What a scan's own log has: its calls, its identities and its tokens.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::audit::{
 
 /// What a scan says that it did.
 #[derive(Debug, Default)]
-pub(super) struct Told<'a> {
+pub(super) struct ScanLog<'a> {
     /// By their `Audit-ID`.
     pub(super) calls: BTreeMap<&'a str, Ours<'a>>,
     /// User names of the scans' identities.
@@ -38,13 +38,13 @@ pub(super) struct Lent<'a> {
     pub(super) get_pod: bool,
 }
 
-impl<'a> Told<'a> {
-    pub(super) fn by(log: &'a Verified) -> Self {
-        let mut told = Self::default();
-        for record in &log.records {
-            told.take(&record.time, &record.entry);
+impl<'a> ScanLog<'a> {
+    pub(super) fn of(verified: &'a Verified) -> Self {
+        let mut log = Self::default();
+        for record in &verified.records {
+            log.take(&record.time, &record.entry);
         }
-        told
+        log
     }
 
     fn take(&mut self, time: &str, entry: &'a Entry) {

@@ -1,14 +1,14 @@
-//! What one event of the API server's log says against what the scan's log tells.
+//! What one event of the API server's log says against what the scan's log has.
 
 use super::{
     alarm::AlarmKind,
     event::{COMPLETE, Event},
-    told::{Ours, Told},
+    scan_log::{Ours, ScanLog},
 };
 use crate::audit::entry::Identity;
 
 /// In what a call of the server's log is not the call that was logged under its id.
-pub(super) fn contradictions(ours: &Ours<'_>, event: &Event, told: &Told<'_>) -> Vec<String> {
+pub(super) fn contradictions(ours: &Ours<'_>, event: &Event, log: &ScanLog<'_>) -> Vec<String> {
     let call = ours.call;
     let mut wrong = Vec::new();
     let mut differs = |what: &str, ours: &str, theirs: &str| {
@@ -28,9 +28,9 @@ pub(super) fn contradictions(ours: &Ours<'_>, event: &Event, told: &Told<'_>) ->
     }
     // A server that does not know a token does not know whose it is either.
     let refused = theirs == Some(401);
-    let is_scan = told.accounts.contains(event.user.username.as_str());
+    let is_scan = log.accounts.contains(event.user.username.as_str());
     let as_scan = event.impersonated_user.as_ref();
-    let as_scan = as_scan.is_some_and(|user| told.accounts.contains(user.username.as_str()));
+    let as_scan = as_scan.is_some_and(|user| log.accounts.contains(user.username.as_str()));
     if as_scan {
         wrong.push("made by somebody who impersonated the scan's identity".into());
     }
@@ -48,10 +48,7 @@ pub(super) fn contradictions(ours: &Ours<'_>, event: &Event, told: &Told<'_>) ->
             let used = event.user.credentials();
             if used.is_empty() {
                 wrong.push("made with a token that has no id, as one of a Secret".into());
-            } else if used
-                .iter()
-                .any(|id| !told.credentials.contains(id.as_str()))
-            {
+            } else if used.iter().any(|id| !log.credentials.contains(id.as_str())) {
                 wrong.push("made with another token than the scan's".into());
             }
         }
@@ -62,13 +59,13 @@ pub(super) fn contradictions(ours: &Ours<'_>, event: &Event, told: &Told<'_>) ->
 
 /// Whether it is a call with a lent token, by its own user, for what it was lent for. A token without an id was lent to
 /// nobody.
-pub(super) fn is_lent(event: &Event, told: &Told<'_>) -> bool {
+pub(super) fn is_lent(event: &Event, log: &ScanLog<'_>) -> bool {
     let used = event.user.credentials();
-    let ours = !used.is_empty() && used.iter().all(|id| told.credentials.contains(id.as_str()));
+    let ours = !used.is_empty() && used.iter().all(|id| log.credentials.contains(id.as_str()));
     if event.impersonated_user.is_some() || !ours {
         return false;
     }
-    told.lent.iter().any(|lent| {
+    log.lent.iter().any(|lent| {
         let within = event.object_ref.as_ref().map_or_else(
             // What the server can do: every client asks that first.
             || {
@@ -98,9 +95,9 @@ pub(super) fn is_lent(event: &Event, told: &Told<'_>) -> bool {
 }
 
 /// Why a call that was not logged may not be.
-pub(super) fn stranger(event: &Event, told: &Told<'_>) -> Option<AlarmKind> {
+pub(super) fn stranger(event: &Event, log: &ScanLog<'_>) -> Option<AlarmKind> {
     let used = event.user.credentials();
-    let with_ours = used.iter().any(|id| told.credentials.contains(id.as_str()));
+    let with_ours = used.iter().any(|id| log.credentials.contains(id.as_str()));
     let stream = event.is_stream();
     if with_ours {
         return Some(if stream {
@@ -109,7 +106,7 @@ pub(super) fn stranger(event: &Event, told: &Told<'_>) -> Option<AlarmKind> {
             AlarmKind::CallWithToken
         });
     }
-    if told.accounts.contains(event.user.username.as_str()) {
+    if log.accounts.contains(event.user.username.as_str()) {
         return Some(match (stream, used.is_empty()) {
             (true, true) => AlarmKind::StreamWithoutId,
             (false, true) => AlarmKind::CallWithoutId,
@@ -118,7 +115,7 @@ pub(super) fn stranger(event: &Event, told: &Told<'_>) -> Option<AlarmKind> {
         });
     }
     let impersonated = event.impersonated_user.as_ref();
-    if impersonated.is_some_and(|user| told.accounts.contains(user.username.as_str())) {
+    if impersonated.is_some_and(|user| log.accounts.contains(user.username.as_str())) {
         return Some(AlarmKind::Impersonated);
     }
     let object = event.object_ref.as_ref()?;
@@ -128,6 +125,6 @@ pub(super) fn stranger(event: &Event, told: &Told<'_>) -> Option<AlarmKind> {
         && object.resource == "serviceaccounts"
         && object.subresource == "token"
         && given
-        && told.is_identity(&object.namespace, &object.name);
+        && log.is_identity(&object.namespace, &object.name);
     minted.then_some(AlarmKind::TokenIssued)
 }
