@@ -248,7 +248,7 @@ async fn test(segment: &Segment, target: &TargetSelector) -> Result<u8, Problem>
             text,
             "{word:<6} {:<52} {}",
             one.what,
-            visible(&one.answer, 300)
+            visible(&one.answer, 500)
         );
     }
     let failed = trial.attempts.iter().filter(|a| !a.held).count();

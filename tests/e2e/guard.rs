@@ -158,7 +158,7 @@ async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
     let gone = site.guard(&state).await;
     assert_eq!(attack.code, 0, "{}{}", attack.out, attack.err);
     let held = attack.out.lines().filter(|l| l.starts_with("held")).count();
-    assert!(held >= 115, "{held} attempts");
+    assert!(held >= 110, "{held} attempts");
     for (what, words) in REFUSALS {
         let mut lines = attack.out.lines().filter(|l| l.contains(what));
         let line = lines.next().unwrap_or_default();

@@ -233,10 +233,10 @@ fn attacks(namespace: &str) -> Vec<(&'static str, Method, String, Value, &'stati
             MINE,
         ),
         of(
-            "another start",
+            "another status",
             &patch,
             &format!("{job}/status"),
-            json!({"status": {"startTime": null}}),
+            json!({"status": {"active": 1}}),
             MINE,
         ),
         of(

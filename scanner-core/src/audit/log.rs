@@ -97,7 +97,7 @@ impl AuditLog {
     ) {
         let mut state = self.state();
         let key = state.key.as_ref().map(|key| key.public().to_pem());
-        let made = make(&state.at, key.unwrap_or_default());
+        let entry = make(&state.at, key.unwrap_or_default());
         if state.closed || state.text.len() > MAX_BYTES {
             let why = if state.closed { "closed" } else { "full" };
             state
@@ -105,7 +105,7 @@ impl AuditLog {
                 .get_or_insert_with(|| format!("something happened when it was {why}"));
             return;
         }
-        let line = made.and_then(|entry| {
+        let line = entry.and_then(|entry| {
             let record = Record {
                 seq: state.at.entries,
                 time: jiff::Timestamp::now().to_string(),

@@ -218,7 +218,10 @@ fn where_the_log_has_the_request_it_says_for_which_account_a_secret_is() {
     let token = "kubernetes.io/service-account-token";
     let filled = secret("update", CONTROLLER, 15, None);
     let ours = secret("create", "tenant", 14, of(token, "secure-scan-abcd1234"));
-    assert_eq!(with_life(&[ours.clone()]), [AlarmKind::TokenSecret]);
+    assert_eq!(
+        with_life(std::slice::from_ref(&ours)),
+        [AlarmKind::TokenSecret]
+    );
     assert_eq!(
         with_life(&[ours, filled.clone()]),
         [AlarmKind::TokenSecret],

@@ -1,5 +1,7 @@
 //! A report and a log are bound to each other: no other report fits the log, and no other log fits the report.
 
+use std::fmt::Write as _;
+
 use super::*;
 use crate::report::{ScanReport, Unbound, Verdict};
 
@@ -69,7 +71,8 @@ fn layout_and_order_are_no_difference() {
     let mut turned = String::from("{");
     for (index, (key, value)) in value.as_object().unwrap().iter().rev().enumerate() {
         let comma = if index == 0 { "" } else { " ,\n" };
-        turned.push_str(&format!("{comma}{}\t: {value}", Value::from(key.as_str())));
+        let key = Value::from(key.as_str());
+        write!(turned, "{comma}{key}\t: {value}").unwrap();
     }
     turned.push('}');
     assert!(verified.holds_report(turned.as_bytes()).is_ok());
