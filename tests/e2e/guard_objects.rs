@@ -147,283 +147,283 @@ async fn objects(site: &TestNamespace, seconds: u32) {
     }
 }
 
-/// Every way in which a tenant disarms a lease, takes what is a scan's, or is its identity; with the words of the refusal.
-fn attacks(namespace: &str) -> Vec<(&'static str, Method, String, Value, &'static str)> {
-    let core = format!("/api/v1/namespaces/{namespace}");
+/// What a tenant tries, and the words of the refusal.
+struct Attack {
+    what: &'static str,
+    method: Method,
+    path: String,
+    body: Value,
+    words: &'static str,
+}
+
+fn attack(
+    what: &'static str,
+    method: Method,
+    path: &str,
+    body: Value,
+    words: &'static str,
+) -> Attack {
+    Attack {
+        what,
+        method,
+        path: path.to_owned(),
+        body,
+        words,
+    }
+}
+
+fn patch(what: &'static str, path: &str, body: Value) -> Attack {
+    attack(what, Method::PATCH, path, body, MINE)
+}
+
+fn delete(what: &'static str, path: &str) -> Attack {
+    attack(what, Method::DELETE, path, Value::Null, MINE)
+}
+
+const BY_LABEL: &str = "labelSelector=secure-scan.io/scan";
+
+/// Every way in which a tenant disarms a lease, takes or enters what is a scan's, or is its identity.
+fn attacks(namespace: &str) -> Vec<Attack> {
+    let mut all = on_the_lease(namespace);
+    all.extend(on_objects(namespace));
+    all.extend(on_the_pod(namespace));
+    all.extend(in_its_name(namespace));
+    all.extend(as_its_identity(namespace));
+    all.extend(as_its_probe(namespace));
+    all
+}
+
+fn core(namespace: &str) -> String {
+    format!("/api/v1/namespaces/{namespace}")
+}
+
+fn policies(namespace: &str) -> String {
+    format!("/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies")
+}
+
+fn on_the_lease(namespace: &str) -> Vec<Attack> {
     let jobs = format!("/apis/batch/v1/namespaces/{namespace}/jobs");
+    let job = format!("{jobs}/{NAME}");
+    let orphan = json!({"propagationPolicy": "Orphan"});
+    let spec = |what, spec: Value| patch(what, &job, json!({"spec": spec}));
+    let all = format!("{jobs}?{BY_LABEL}");
+    vec![
+        attack(
+            "delete the lease and leave what it owns",
+            Method::DELETE,
+            &job,
+            orphan.clone(),
+            MINE,
+        ),
+        attack(
+            "delete every lease by label",
+            Method::DELETE,
+            &all,
+            orphan,
+            MINE,
+        ),
+        delete("delete the lease", &job),
+        spec("another deadline", json!({"activeDeadlineSeconds": 3600})),
+        spec(
+            "no end after the deadline",
+            json!({"ttlSecondsAfterFinished": null}),
+        ),
+        spec("suspend the lease", json!({"suspend": true})),
+        patch(
+            "another status",
+            &format!("{job}/status"),
+            json!({"status": {"active": 1}}),
+        ),
+        patch(
+            "a finalizer on the lease",
+            &job,
+            json!({"metadata": {"finalizers": ["example.com/stay"]}}),
+        ),
+        patch(
+            "the lease without its label",
+            &job,
+            json!([{"op": "remove", "path": "/metadata/labels"}]),
+        ),
+    ]
+}
+
+fn on_objects(namespace: &str) -> Vec<Attack> {
+    let core = core(namespace);
     let rbac = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}");
-    let policies = format!("/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies");
-    let (job, account) = (
-        format!("{jobs}/{NAME}"),
+    let (account, secret) = (
         format!("{core}/serviceaccounts/{NAME}"),
+        format!("{core}/secrets/{NAME}"),
     );
     let (role, binding) = (
         format!("{rbac}/roles/{NAME}"),
         format!("{rbac}/rolebindings/{NAME}"),
     );
-    let (secret, pod) = (
-        format!("{core}/secrets/{NAME}"),
-        format!("{core}/pods/{NAME}"),
-    );
-    let label = "labelSelector=secure-scan.io/scan";
-    let (patch, delete, post) = (Method::PATCH, Method::DELETE, Method::POST);
-    let unowned = json!({"metadata": {"ownerReferences": null}});
-    let orphan = json!({"propagationPolicy": "Orphan"});
-    let token = json!({
-        "metadata": {"name": "innocent", "annotations": {"kubernetes.io/service-account.name": NAME}},
-        "type": "kubernetes.io/service-account-token",
-    });
+    let policy = format!("{}/{NAME}", policies(namespace));
+    let unowned = || json!({"metadata": {"ownerReferences": null}});
+    let elsewhere = json!({"spec": {"podSelector": {"matchLabels": {"a": "b"}}}});
+    vec![
+        patch("an account without its owner", &account, unowned()),
+        patch(
+            "a mounted token",
+            &account,
+            json!({"automountServiceAccountToken": true}),
+        ),
+        delete("delete the account", &account),
+        delete("delete the Secret", &secret),
+        patch("a Secret without its owner", &secret, unowned()),
+        delete(
+            "delete every Secret by label",
+            &format!("{core}/secrets?{BY_LABEL}"),
+        ),
+        patch("a Role of more", &role, json!({"rules": []})),
+        delete("delete the Role", &role),
+        patch("a binding for another", &binding, json!({"subjects": []})),
+        patch("a binding without its owner", &binding, unowned()),
+        delete("delete the binding", &binding),
+        delete("delete the policy", &policy),
+        patch("a policy for no pod", &policy, elsewhere),
+    ]
+}
+
+fn on_the_pod(namespace: &str) -> Vec<Attack> {
+    let pod = format!("{}/pods/{NAME}", core(namespace));
+    let enter =
+        |what, method, way: &str| attack(what, method, &format!("{pod}/{way}"), Value::Null, MINE);
+    let added = format!("{pod}/ephemeralcontainers");
+    vec![
+        patch(
+            "a pod without its owner",
+            &pod,
+            json!({"metadata": {"ownerReferences": null}}),
+        ),
+        patch(
+            "a pod without its label",
+            &pod,
+            json!({"metadata": {"labels": null}}),
+        ),
+        patch(
+            "a container in the scan's pod",
+            &added,
+            added_container("other", &json!({})),
+        ),
+        enter(
+            "an exec into the scan's pod",
+            Method::POST,
+            "exec?command=sh",
+        ),
+        enter(
+            "an attach to the scan's pod",
+            Method::GET,
+            "attach?stdout=true",
+        ),
+        enter("a proxy to the scan's pod", Method::GET, "proxy/"),
+        enter(
+            "a port forward to the scan's pod",
+            Method::POST,
+            "portforward",
+        ),
+    ]
+}
+
+fn in_its_name(namespace: &str) -> Vec<Attack> {
+    let core = core(namespace);
+    let make = |what, path: &str, object: Value| attack(what, Method::POST, path, object, MINE);
+    let named = json!({"metadata": {"name": "secure-scan-deadbeef02"}});
+    let labelled =
+        json!({"metadata": {"name": "other", "labels": {"secure-scan.io/scan": "deadbeef01"}}});
+    vec![
+        make(
+            "an object in a scan's name",
+            &format!("{core}/serviceaccounts"),
+            named,
+        ),
+        make(
+            "an object with a scan's label",
+            &format!("{core}/secrets"),
+            labelled.clone(),
+        ),
+        make(
+            "a policy with a scan's label",
+            &policies(namespace),
+            labelled,
+        ),
+    ]
+}
+
+fn as_its_identity(namespace: &str) -> Vec<Attack> {
+    let core = core(namespace);
+    let post = |what, kind: &str, object: Value, words| {
+        attack(what, Method::POST, &format!("{core}/{kind}"), object, words)
+    };
     let runs = |field: &str| {
         let mut pod = json!({"metadata": {"name": "stranger"}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
         pod["spec"][field] = NAME.into();
         pod
     };
+    let filled = json!({
+        "metadata": {"name": "innocent", "annotations": {"kubernetes.io/service-account.name": NAME}},
+        "type": "kubernetes.io/service-account-token",
+    });
     let bound = json!({"spec": {
         "audiences": [], "expirationSeconds": 600, "boundObjectRef": {"kind": "Secret", "apiVersion": "v1", "name": NAME},
     }});
-    let container = |name: &str, more: Value| {
-        let mut one = json!({"name": name, "image": "registry.invalid/none:1"});
-        for (key, value) in more.as_object().into_iter().flatten() {
-            one[key] = value.clone();
-        }
-        json!({"spec": {"ephemeralContainers": [one]}})
-    };
-    let privileged = json!({"securityContext": {"privileged": true}});
-    let fake = json!({"metadata": {"name": "secure-scan-deadbeef02"}});
-    let labelled =
-        json!({"metadata": {"name": "other", "labels": {"secure-scan.io/scan": "deadbeef01"}}});
-    let of = |what, method: &Method, path: &str, body: Value, words| {
-        (what, method.clone(), path.to_owned(), body, words)
-    };
     vec![
-        of(
-            "delete the lease and leave what it owns",
-            &delete,
-            &job,
-            orphan.clone(),
-            MINE,
-        ),
-        of("delete the lease", &delete, &job, Value::Null, MINE),
-        of(
-            "delete every lease by label",
-            &delete,
-            &format!("{jobs}?{label}"),
-            orphan,
-            MINE,
-        ),
-        of(
-            "another deadline",
-            &patch,
-            &job,
-            json!({"spec": {"activeDeadlineSeconds": 3600}}),
-            MINE,
-        ),
-        of(
-            "no end after the deadline",
-            &patch,
-            &job,
-            json!({"spec": {"ttlSecondsAfterFinished": null}}),
-            MINE,
-        ),
-        of(
-            "suspend the lease",
-            &patch,
-            &job,
-            json!({"spec": {"suspend": true}}),
-            MINE,
-        ),
-        of(
-            "another status",
-            &patch,
-            &format!("{job}/status"),
-            json!({"status": {"active": 1}}),
-            MINE,
-        ),
-        of(
-            "a finalizer on the lease",
-            &patch,
-            &job,
-            json!({"metadata": {"finalizers": ["example.com/stay"]}}),
-            MINE,
-        ),
-        of(
-            "the lease without its label",
-            &patch,
-            &job,
-            json!([{"op": "remove", "path": "/metadata/labels"}]),
-            MINE,
-        ),
-        of(
-            "an account without its owner",
-            &patch,
-            &account,
-            unowned.clone(),
-            MINE,
-        ),
-        of(
-            "a mounted token",
-            &patch,
-            &account,
-            json!({"automountServiceAccountToken": true}),
-            MINE,
-        ),
-        of("delete the account", &delete, &account, Value::Null, MINE),
-        of("delete the Secret", &delete, &secret, Value::Null, MINE),
-        of(
-            "a Secret without its owner",
-            &patch,
-            &secret,
-            unowned.clone(),
-            MINE,
-        ),
-        of(
-            "delete every Secret by label",
-            &delete,
-            &format!("{core}/secrets?{label}"),
-            Value::Null,
-            MINE,
-        ),
-        of("a Role of more", &patch, &role, json!({"rules": []}), MINE),
-        of("delete the Role", &delete, &role, Value::Null, MINE),
-        of(
-            "a binding for another",
-            &patch,
-            &binding,
-            json!({"subjects": []}),
-            MINE,
-        ),
-        of(
-            "a binding without its owner",
-            &patch,
-            &binding,
-            unowned.clone(),
-            MINE,
-        ),
-        of("delete the binding", &delete, &binding, Value::Null, MINE),
-        of(
-            "delete the policy",
-            &delete,
-            &format!("{policies}/{NAME}"),
-            Value::Null,
-            MINE,
-        ),
-        of(
-            "a policy for no pod",
-            &patch,
-            &format!("{policies}/{NAME}"),
-            json!({"spec": {"podSelector": {"matchLabels": {"a": "b"}}}}),
-            MINE,
-        ),
-        of("a pod without its owner", &patch, &pod, unowned, MINE),
-        of(
-            "a pod without its label",
-            &patch,
-            &pod,
-            json!({"metadata": {"labels": null}}),
-            MINE,
-        ),
-        of(
-            "a container in the scan's pod",
-            &patch,
-            &format!("{pod}/ephemeralcontainers"),
-            container("other", json!({})),
-            MINE,
-        ),
-        of(
-            "an exec into the scan's pod",
-            &post,
-            &format!("{pod}/exec?command=sh"),
-            Value::Null,
-            MINE,
-        ),
-        of(
-            "an attach to the scan's pod",
-            &Method::GET,
-            &format!("{pod}/attach?stdout=true"),
-            Value::Null,
-            MINE,
-        ),
-        of(
-            "a proxy to the scan's pod",
-            &Method::GET,
-            &format!("{pod}/proxy/"),
-            Value::Null,
-            MINE,
-        ),
-        of(
-            "a port forward to the scan's pod",
-            &post,
-            &format!("{pod}/portforward"),
-            Value::Null,
-            MINE,
-        ),
-        of(
+        post(
             "a token of the identity",
-            &post,
-            &format!("{account}/token"),
+            &format!("serviceaccounts/{NAME}/token"),
             bound,
             MINE,
         ),
-        of(
-            "an object in a scan's name",
-            &post,
-            &format!("{core}/serviceaccounts"),
-            fake,
-            MINE,
-        ),
-        of(
-            "an object with a scan's label",
-            &post,
-            &format!("{core}/secrets"),
-            labelled.clone(),
-            MINE,
-        ),
-        of(
-            "a policy with a scan's label",
-            &post,
-            &policies,
-            labelled,
-            MINE,
-        ),
-        of(
+        post(
             "a Secret that is filled with a token",
-            &post,
-            &format!("{core}/secrets"),
-            token,
+            "secrets",
+            filled,
             SECRET,
         ),
-        of(
+        post(
             "a pod as the identity",
-            &post,
-            &format!("{core}/pods"),
+            "pods",
             runs("serviceAccountName"),
             RUNS,
         ),
-        of(
+        post(
             "a pod as the identity by the old name",
-            &post,
-            &format!("{core}/pods"),
+            "pods",
             runs("serviceAccount"),
             RUNS,
         ),
-        of(
+    ]
+}
+
+fn as_its_probe(namespace: &str) -> Vec<Attack> {
+    let path = format!("{}/pods/web/ephemeralcontainers", core(namespace));
+    let probe = |what, more: Value| {
+        attack(
+            what,
+            Method::PATCH,
+            &path,
+            added_container(NAME, &more),
+            PROBE,
+        )
+    };
+    vec![
+        probe(
             "a privileged container in a probe's name",
-            &patch,
-            &format!("{core}/pods/web/ephemeralcontainers"),
-            container(NAME, privileged),
-            PROBE,
+            json!({"securityContext": {"privileged": true}}),
         ),
-        of(
+        probe(
             "a probe with a volume",
-            &patch,
-            &format!("{core}/pods/web/ephemeralcontainers"),
-            container(
-                NAME,
-                json!({"volumeMounts": [{"name": "any", "mountPath": "/v"}]}),
-            ),
-            PROBE,
+            json!({"volumeMounts": [{"name": "any", "mountPath": "/v"}]}),
         ),
     ]
+}
+
+fn added_container(name: &str, more: &Value) -> Value {
+    let mut one = json!({"name": name, "image": "registry.invalid/none:1"});
+    for (key, value) in more.as_object().into_iter().flatten() {
+        one[key] = value.clone();
+    }
+    json!({"spec": {"ephemeralContainers": [one]}})
 }
 
 #[tokio::test]
@@ -438,7 +438,14 @@ async fn a_tenant_changes_nothing_of_a_scan_and_the_controllers_remove_all_of_it
     // Long enough for every attack, and short enough to wait for.
     objects(&site, 25).await;
     let mut said = Vec::new();
-    for (what, method, path, body, words) in attacks(&namespace) {
+    for Attack {
+        what,
+        method,
+        path,
+        body,
+        words,
+    } in attacks(&namespace)
+    {
         let answer = says(&site, Some("tenant"), method, &path, &body).await;
         said.push((what, words, answer));
     }
@@ -561,7 +568,14 @@ async fn identities_live_only_in_the_namespaces_that_the_guard_was_given() {
         "a Secret that is filled with a token",
         "a pod as the identity",
     ];
-    for (what, method, path, body, words) in attacks(&there) {
+    for Attack {
+        what,
+        method,
+        path,
+        body,
+        words,
+    } in attacks(&there)
+    {
         if thefts.contains(&what) {
             taken.push((
                 what,
