@@ -189,7 +189,7 @@ impl Guarded {
 }
 
 impl TestNamespace {
-    /// Gives a user a ClusterRole in a namespace.
+    /// Gives a user a cluster role in a namespace.
     pub async fn bind(&self, namespace: &str, user: &str, role: &str) {
         let binding = json!({
             "metadata": {"name": format!("{user}-{role}")},
