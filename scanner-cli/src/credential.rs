@@ -35,7 +35,7 @@ use crate::{
     output::{self, print_errors},
     problem::{CLEANUP, NOT_DONE, Problem, USAGE},
     progress::Progress,
-    remedy::{remedy_words, worded},
+    remedy::remedy_words,
     scan::until_second_signal,
     signals::Signals,
 };
@@ -144,8 +144,9 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
     let (running, exit) = prepared.observer(progress.clone()).spawn();
     let report = until_second_signal(running, args.lease.as_secs(), &mut signals).await;
     progress.finish();
+    let report = report.map(|report| log.in_our_words(report));
     let closed = log.close();
-    let report = worded(report.inspect_err(|_| print_errors(&closed))?);
+    let report = report.inspect_err(|_| print_errors(&closed))?;
     if let Some(left) = survivors.get() {
         print_errors(&closed);
         return Err(Problem {

@@ -14,7 +14,6 @@ use crate::{
     policy,
     problem::{GATE, Problem},
     progress::Progress,
-    remedy::worded,
     scan,
     signals::Signals,
     sink::Sinks,
@@ -97,9 +96,10 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     sinks.check(false, image.target.digest().is_some())?;
     let report = scan::finish(prepared.spawn(), run, &mut signals).await;
     progress.finish();
+    let report = report.map(|report| log.in_our_words(report));
     let closed = log.close();
     let report = report.inspect_err(|_| print_errors(&closed))?;
-    let document = Document::from(worded(report));
+    let document = Document::from(report);
     let colour = output::coloured(run.color);
     let written = sinks.write(&document, run.verbose, colour);
     Ok(worst_exit_code(document.verdict(), &[written, closed]))

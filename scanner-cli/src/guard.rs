@@ -46,6 +46,9 @@ pub(crate) enum GuardCommand {
         /// Only in namespaces with these labels
         #[arg(long, value_name = "KEY=VALUE,...", value_delimiter = ',', value_parser = label)]
         namespace_selector: Vec<(String, String)>,
+        /// Namespace where identities of scans may live, beside those of their targets; may be repeated
+        #[arg(long, value_name = "NAMESPACE")]
+        identity_namespace: Vec<Namespace>,
     },
     /// Check whether the cluster has the guard as this version renders it
     #[command(after_long_help = STATUS_CODES)]
@@ -55,6 +58,9 @@ pub(crate) enum GuardCommand {
         /// Namespaces that it shall cover, as in render, or the selector as JSON [default: all]
         #[arg(long, value_name = "KEY=VALUE,...|JSON", default_value = "{}", hide_default_value = true, value_parser = selector)]
         namespace_selector: Value,
+        /// Namespace where identities of scans may live, as in render; may be repeated
+        #[arg(long, value_name = "NAMESPACE")]
+        identity_namespace: Vec<Namespace>,
         #[command(flatten)]
         cluster: ClusterArgs,
     },
@@ -118,14 +124,25 @@ pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
         GuardCommand::Render {
             name,
             namespace_selector,
-        } => output::print(&guard::render(&name.name, &namespace_selector)).map(|()| 0),
+            identity_namespace,
+        } => {
+            let text = guard::render(&name.name, &namespace_selector, &identity_namespace);
+            output::print(&text).map(|()| 0)
+        }
         GuardCommand::Status {
             name,
             namespace_selector,
+            identity_namespace,
             cluster,
         } => {
             let segment = cluster.cluster().await?.begin();
-            status(&segment, &name.name, &namespace_selector).await
+            status(
+                &segment,
+                &name.name,
+                &namespace_selector,
+                &identity_namespace,
+            )
+            .await
         }
         GuardCommand::Test {
             pod,
@@ -144,8 +161,13 @@ pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
     }
 }
 
-async fn status(segment: &Segment, name: &str, selector: &Value) -> Result<u8, Problem> {
-    let status = guard::status(segment, name, selector).await?;
+async fn status(
+    segment: &Segment,
+    name: &str,
+    selector: &Value,
+    homes: &[Namespace],
+) -> Result<u8, Problem> {
+    let status = guard::status(segment, name, selector, homes).await?;
     let mut text = String::new();
     for part in &status.parts {
         let state = match &part.state {
@@ -173,7 +195,8 @@ async fn status(segment: &Segment, name: &str, selector: &Value) -> Result<u8, P
             .to_owned()
     } else {
         format!(
-            "hint: as an administrator: secure-scan guard render --name {name} | kubectl apply -f -"
+            "hint: as an administrator: secure-scan guard render --name {name} | kubectl apply -f - ; with the \
+             --namespace-selector and --identity-namespace that are meant"
         )
     });
     Ok(WEAK)
@@ -225,7 +248,7 @@ async fn test(segment: &Segment, target: &TargetSelector) -> Result<u8, Problem>
             text,
             "{word:<6} {:<52} {}",
             one.what,
-            visible(&one.answer, 300)
+            visible(&one.answer, 500)
         );
     }
     let failed = trial.attempts.iter().filter(|a| !a.held).count();

@@ -19,7 +19,7 @@ use crate::{
     problem::{CLEANUP, GATE, Problem},
     profile,
     progress::Progress,
-    remedy::{remedy_words, worded},
+    remedy::remedy_words,
     signals::Signals,
     sink::{self, Sinks},
 };
@@ -110,13 +110,14 @@ pub(crate) async fn run_on(
     }
     let report = finish(prepared.spawn(), args, &mut signals).await;
     progress.finish();
+    let report = report.map(|report| log.in_our_words(report));
     let closed = log.close();
     let report = report.inspect_err(|_| print_errors(&closed))?;
     let target = &report.plan.target;
     let subject = format!("{}/{} {}", target.namespace, target.pod, target.container);
     // Findings that were discarded are no record of the target.
     let recording = tap.take(subject).filter(|_| !report.findings.is_empty());
-    let document = Document::from(worded(report));
+    let document = Document::from(report);
     let after = [
         sinks.write(&document, args.verbose, output::coloured(args.color)),
         closed,

@@ -5,6 +5,7 @@
 //! of an in-toto statement over the hash of the line before it, so that nothing can be cut off. No
 //! line ever holds a secret: of what is sent, only digests and sizes are kept.
 
+pub(crate) mod canonical;
 mod checkpoint;
 mod entry;
 mod hash;
@@ -14,8 +15,9 @@ pub mod reconcile;
 mod seal;
 mod verify;
 
+pub use canonical::{NoCanonicalForm, canonical_sha256};
 pub use checkpoint::Checkpoint;
-pub use entry::{Answer, Call, Entry, Identity, Record, StreamEnd};
+pub use entry::{Answer, Call, Entry, Identity, Record, ReportEntry, StreamEnd};
 pub use hash::sha256;
 pub use key::{AuditKey, InvalidKey, PublicKey};
 pub use log::{AuditLog, CloseError};

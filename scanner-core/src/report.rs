@@ -5,6 +5,7 @@
 //! which never counts as passed. A [`ReportFormat`] writes a [`View`] of it;
 //! those that are shipped are in the crate `scanner_report`.
 
+mod bound;
 pub mod coverage;
 pub mod format;
 pub mod model;
@@ -18,6 +19,7 @@ pub use crate::{
     failure::Failure,
     verdict::Verdict,
 };
+pub use bound::Unbound;
 pub use coverage::SectionCoverage;
 pub use format::{Contents, FormatError, MissingInput, ReportFormat};
 pub(crate) use model::NO_CONTROLS;

@@ -17,6 +17,9 @@ pub const GUARD_MARK: &str = "secure-scan guard: ";
 /// Name of the guard where none is given.
 pub const GUARD_NAME: &str = "secure-scan-guard";
 
+/// Whose verb `manage` the guard asks for, of whoever makes or changes what belongs to a scan.
+pub(crate) const GUARD_SCANS: &str = "scans.guard.secure-scan.io";
+
 /// Resources and verbs of the limits.
 pub(crate) const GUARD_MARKERS: [(&str, &str); 3] = [
     ("commands", "run"),

@@ -204,9 +204,11 @@ impl PreparedDrift {
     /// Starts the comparison in a task of its own.
     pub fn spawn(self) -> Running {
         let plan = self.first.plan().clone();
-        let observer = self.observer.clone();
+        let (observer, log) = (self.observer.clone(), self.first.audit());
         Running::start(plan, observer, move |tap, interrupt| async move {
-            Box::pin(self.compare(&tap, &interrupt)).await
+            let mut report = Box::pin(self.compare(&tap, &interrupt)).await;
+            log.bind(&mut report);
+            report
         })
     }
 

@@ -3,7 +3,7 @@
 //! An administrator applies what [`render`] gives; [`status`] says whether a cluster has it as this version renders it, and
 //! [`test()`] attacks it from a real scan identity.
 
-use scanner_core::{ControlError, Remedy, cause::chain};
+use scanner_core::{ControlError, Remedy, cause::chain, target::Namespace};
 use scanner_k8s::{
     CallError, Segment,
     guard::trial,
@@ -20,7 +20,7 @@ pub use scanner_k8s::{
 };
 
 /// Reads whether the cluster has the guard of that name as this version renders it, for the namespaces of `selector`: a
-/// label selector as in the API, `{}` for all.
+/// label selector as in the API, `{}` for all; `homes` are the namespaces of identities that it was rendered for.
 ///
 /// # Errors
 ///
@@ -29,8 +29,9 @@ pub async fn status(
     segment: &Segment,
     name: &str,
     selector: &serde_json::Value,
+    homes: &[Namespace],
 ) -> Result<GuardStatus, CallError> {
-    GuardStatus::read(segment.operator(), name, selector).await
+    GuardStatus::read(segment.operator(), name, selector, homes).await
 }
 
 /// Why a test of the guard ends that nobody waits for.

@@ -66,10 +66,12 @@ impl PreparedLoan {
     /// Runs the program in a task of its own, while the controls hold; stopping it ends the program.
     pub fn spawn(self) -> (Running, ToolExit) {
         let (exit, plan) = (ToolExit::default(), self.plan().clone());
+        let log = self.audit();
         let code = exit.clone();
         let running = Running::start(plan, self.observer, move |tap, interrupt| async move {
             let ended = Box::pin(self.inner.run(tap.as_ref(), interrupt.wait())).await;
-            let (report, ended) = ended;
+            let (mut report, ended) = ended;
+            log.bind(&mut report);
             if let Some(ended) = ended {
                 let _ = code.0.set(ended);
             }

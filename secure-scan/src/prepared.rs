@@ -36,8 +36,9 @@ impl PreparedScan {
         self.inner.refusal()
     }
 
-    /// The log of what this scan decides and does, which grows while it runs. It is still open:
-    /// [`AuditLog::close`] it once the report is there.
+    /// The log of what this scan decides and does, which grows while it runs and is bound to the report at its end. It is
+    /// still open: [`AuditLog::close`] it once the report is there. Who changes the report first binds it anew:
+    /// [`AuditLog::bind`].
     pub fn audit(&self) -> Arc<AuditLog> {
         self.inner.audit()
     }
@@ -46,9 +47,11 @@ impl PreparedScan {
     ///
     /// Outside of a tokio runtime it gives the report of a scan that failed, at once.
     pub fn spawn(self) -> Running {
-        let plan = self.plan().clone();
+        let (plan, log) = (self.plan().clone(), self.audit());
         Running::start(plan, self.observer, move |tap, interrupt| async move {
-            Box::pin(self.inner.run(tap.as_ref(), interrupt.wait())).await
+            let mut report = Box::pin(self.inner.run(tap.as_ref(), interrupt.wait())).await;
+            log.bind(&mut report);
+            report
         })
     }
 

@@ -8,7 +8,11 @@ use common::{fake, template, web};
 use futures_util::future::join_all;
 use secure_scan::{
     Cluster, ScanReport,
-    core::audit::{AuditLog, verify},
+    core::{
+        audit::{AuditLog, verify},
+        report::Unbound,
+    },
+    serde_json,
 };
 use secure_scan_testing::FakeCluster;
 
@@ -80,6 +84,11 @@ async fn seventy_scans_have_a_log_each() {
         let verified = verify(text.as_bytes(), audit.public_key().as_ref()).expect("a whole log");
         let summary = report.audit.as_ref().expect("a summary");
         assert!(verified.passed_through(&summary.at));
+        let held = verified.holds_report(&serde_json::to_vec(report).expect("JSON"));
+        assert!(held.is_ok(), "{held:?}");
+        let (other, _) = &all[(number + 1) % all.len()];
+        let other = verified.holds_report(&serde_json::to_vec(other).expect("JSON"));
+        assert_eq!(other.err(), Some(Unbound::OtherLog));
         // The seventieth is no longer than the first, and speaks of no other scan.
         assert!(text.len() < 2 * first, "{} after {first} bytes", text.len());
         let other = ids

@@ -10,6 +10,7 @@ use kube::{
     Api,
     api::{ListParams, PostParams},
 };
+use scanner_core::audit::{AuditLog, Entry, Record};
 use scanner_tests::{
     TestNamespace, eventually, memory_reader,
     program::{ProgramOutput, program},
@@ -50,8 +51,28 @@ async fn the_audit_log_agrees_with_the_api_servers_own() {
     assert_eq!(output.code, 1, "{output:?}");
     let verified = audit(&["verify", text(&log), "--report", text(&report)]).await;
     assert_eq!(verified.code, 0, "{verified:?}");
+    assert!(
+        verified.out.contains("of this report: verdict findings"),
+        "{verified:?}"
+    );
     let agreed = audit(&["reconcile", text(&log), "--apiserver-log", &apiserver]).await;
     assert_eq!(agreed.code, 0, "{agreed:?}");
+    // Without a key and a report it says what that leaves open.
+    assert!(
+        agreed.out.contains("not verified: who closed the log"),
+        "{agreed:?}"
+    );
+    let with = [
+        "reconcile",
+        text(&log),
+        "--report",
+        text(&report),
+        "--apiserver-log",
+        &apiserver,
+    ];
+    let known = audit(&with).await;
+    assert_eq!(known.code, 0, "{known:?}");
+    assert!(!known.out.contains("who closed the log"), "{known:?}");
     let report: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
     let calls = &report["api_calls"];
@@ -114,7 +135,7 @@ async fn a_stolen_token_raises_the_alarm() {
     let output = ProgramOutput::from(child.wait_with_output().await.unwrap());
     assert_eq!(output.code, 1, "{output:?}");
     let alarm = audit(&["reconcile", text(&log), "--apiserver-log", &apiserver]).await;
-    assert_eq!(alarm.code, 1, "{alarm:?}");
+    assert_eq!(alarm.code, 4, "{alarm:?}");
     assert!(alarm.out.contains("1 ALARMS"), "{alarm:?}");
     assert!(
         alarm.out.contains("that the scan did not make"),
@@ -149,7 +170,153 @@ async fn another_token_of_the_identity_raises_the_alarm() {
     assert!(minted.is_ok(), "while the scan ran: {minted:?}");
     let _ = child.wait_with_output().await.unwrap();
     let alarm = audit(&["reconcile", text(&log), "--apiserver-log", &apiserver]).await;
-    assert_eq!(alarm.code, 1, "{alarm:?}");
+    assert_eq!(alarm.code, 4, "{alarm:?}");
     assert!(alarm.out.contains("somebody else got a token"), "{alarm:?}");
+    site.remove().await;
+}
+
+/// The same log with calls of a stranger in it, closed with another key: what anybody can write who can write the file.
+fn forged(log: &str) -> String {
+    let forged = AuditLog::new();
+    let lines = log.lines().take(log.lines().count() - 1);
+    for line in lines {
+        let record: Record = serde_json::from_str(line).expect("a line");
+        let account = match &record.entry {
+            Entry::Token { account, .. } => Some(account.clone()),
+            _ => None,
+        };
+        forged.record(record.entry);
+        if let Some(account) = account {
+            forged.record(Entry::Lent {
+                account,
+                namespace: "shop".into(),
+                pod: "web".into(),
+                get_pod: true,
+                tool: "kubectl".into(),
+            });
+        }
+    }
+    forged.close().expect("it is closed");
+    forged.text()
+}
+
+#[tokio::test]
+async fn a_log_that_was_forged_or_a_report_that_was_changed_is_refused() {
+    let site = TestNamespace::new("forged").await;
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let (log, report, key) = (at("log"), at("report"), at("key"));
+    let output = format!("json={}", report.display());
+    let scan = site
+        .run(&["web", "--audit-log", text(&log), "-o", &output])
+        .await;
+    let written = fs::read_to_string(&report).unwrap_or_else(|_| panic!("{scan:?}"));
+    let parsed: serde_json::Value = serde_json::from_str(&written).unwrap();
+    fs::write(&key, parsed["audit"]["public_key"].as_str().unwrap()).unwrap();
+    let (key, report) = (text(&key), text(&report));
+    let whole = audit(&["verify", text(&log), "--report", report, "--key", key]).await;
+    assert_eq!(whole.code, 0, "{whole:?}");
+    assert!(!whole.out.contains("not verified"), "{whole:?}");
+    // Another log: whole, and of somebody else.
+    let other = at("forged");
+    fs::write(&other, forged(&fs::read_to_string(&log).unwrap())).unwrap();
+    let other = text(&other);
+    let unknown = audit(&["verify", other]).await;
+    assert_eq!(unknown.code, 0, "{unknown:?}");
+    assert!(
+        unknown.out.contains("not verified: who closed the log"),
+        "{unknown:?}"
+    );
+    let any = at("any");
+    fs::write(&any, "").unwrap();
+    let empty = ["--apiserver-log", text(&any)];
+    for known in [["--report", report], ["--key", key]] {
+        for command in [&["verify", other][..], &["reconcile", other]] {
+            let server: &[&str] = if command[0] == "verify" { &[] } else { &empty };
+            let refused = audit(&[command, &known, server].concat()).await;
+            assert_eq!(refused.code, 1, "{command:?} {known:?}: {refused:?}");
+        }
+    }
+    // Another report.
+    let verdict = format!("\"verdict\": {}", parsed["verdict"]);
+    assert!(written.contains(&verdict));
+    let changed = at("changed");
+    for (to, words) in [
+        ("\"verdict\": \"passed\"".to_owned(), "another verdict"),
+        (format!("\"new\": 1, {verdict}"), "another content"),
+        (format!("{verdict}, {verdict}"), "a name twice"),
+    ] {
+        fs::write(&changed, written.replacen(&verdict, &to, 1)).unwrap();
+        let refused = audit(&["verify", text(&log), "--report", text(&changed)]).await;
+        assert!(matches!(refused.code, 1 | 2), "{words}: {refused:?}");
+        assert!(refused.err.contains(words), "{words}: {refused:?}");
+    }
+    // What is not a log at all.
+    for what in [
+        &["verify", report][..],
+        &["reconcile", report, "--apiserver-log", other],
+    ] {
+        let refused = audit(what).await;
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(
+            refused.err.contains("not an audit log of secure-scan"),
+            "{refused:?}"
+        );
+    }
+    let refused = audit(&["reconcile", text(&log), "--apiserver-log", report]).await;
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(
+        refused.err.contains("not an audit log of an API server"),
+        "{refused:?}"
+    );
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_token_of_a_secret_raises_the_alarm() {
+    let Some(apiserver) = apiserver_log() else {
+        return;
+    };
+    let site = TestNamespace::new("legacy").await;
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    let child = site.start(&["web", "--audit-log", text(&log)]);
+    let accounts = site.api::<ServiceAccount>();
+    let labelled = ListParams::default().labels("secure-scan.io/scan");
+    let name = eventually("the scan's identity", async || {
+        let found = accounts.list_metadata(&labelled).await.unwrap().items;
+        found.into_iter().next()?.metadata.name
+    })
+    .await;
+    let secrets = site.api::<Secret>();
+    let secret = serde_json::json!({
+        "metadata": {"name": "innocent", "annotations": {"kubernetes.io/service-account.name": name}},
+        "type": "kubernetes.io/service-account-token",
+    });
+    let secret = serde_json::from_value(secret).unwrap();
+    let made = secrets.create(&PostParams::default(), &secret).await;
+    assert!(made.is_ok(), "while the scan ran: {made:?}");
+    let token = eventually("a token in the Secret", async || {
+        let data = secrets.get_opt("innocent").await.unwrap()?.data?;
+        let token = data.get("token")?;
+        String::from_utf8(token.0.clone()).ok()
+    })
+    .await;
+    // The token of a Secret lives as long as its account. What it may do here is not the question.
+    let stranger = memory_reader::client_with(&token).await;
+    let secrets = Api::<Secret>::namespaced(stranger, &site.namespace);
+    let refused = secrets.list_metadata(&ListParams::default()).await;
+    let known = matches!(&refused, Err(kube::Error::Api(status)) if status.code == 403);
+    assert!(known, "the server knew the token: {refused:?}");
+    let _ = child.wait_with_output().await.unwrap();
+    let alarm = audit(&["reconcile", text(&log), "--apiserver-log", &apiserver]).await;
+    assert_eq!(alarm.code, 4, "{alarm:?}");
+    for words in [
+        "filled a Secret with a token",
+        "with a token that has no id",
+    ] {
+        assert!(alarm.out.contains(words), "{words}: {alarm:?}");
+    }
+    assert!(!alarm.out.contains("eyJ"), "{alarm:?}");
     site.remove().await;
 }

@@ -15,10 +15,57 @@ use scanner_tests::{
 use serde_json::{Value, json};
 
 const ISOLATED: &str = "the pod of a scan is isolated";
+const PROBE: &str = "a probe has the hardened security context";
+const ADDED: &str = "a probe has no volumes";
+const BOUND: &str = "a scan identity is bound to its own Role";
+const TERMINAL: &str = "a scan identity gets no terminal";
+const PLANNED: &str = "this pod, container and command were not planned";
+const ONLY: &str = "a scan identity may only exec";
 const ENDS: &str = "the pod of a scan has no token, ends by itself";
 
 /// By which of its rules the guard refuses what it must, so that no attempt fails for another reason.
-const REFUSALS: [(&str, &str); 18] = [
+const REFUSALS: [(&str, &str); 47] = [
+    (
+        "exec by POST: another container before the planned one",
+        PLANNED,
+    ),
+    ("exec: another container before the planned one", PLANNED),
+    ("exec: another command before the planned one", PLANNED),
+    ("exec: another command after the planned one", PLANNED),
+    ("exec: a command under a capitalised name alone", PLANNED),
+    ("exec: a container under a capitalised name alone", PLANNED),
+    (
+        "exec: another command beside a capitalised planned one",
+        PLANNED,
+    ),
+    ("exec: an argument more under an encoded name", PLANNED),
+    ("exec: another container under an encoded name", PLANNED),
+    ("exec: words that are encoded twice", PLANNED),
+    ("exec: semicolons between the parameters", PLANNED),
+    ("exec: the word exec encoded in the path", PLANNED),
+    ("exec: the pod's name encoded in the path", PLANNED),
+    ("exec: a terminal as 1", TERMINAL),
+    ("exec: a terminal as TRUE", TERMINAL),
+    ("exec: a terminal, then none", TERMINAL),
+    ("exec by POST: with a terminal", TERMINAL),
+    ("attach by POST", ONLY),
+    ("attach: the word encoded in the path", ONLY),
+    ("port forward by POST", ONLY),
+    ("port forward of two ports", ONLY),
+    ("proxy by DELETE", ONLY),
+    ("proxy to a service by POST", ONLY),
+    ("evict the pod", ONLY),
+    ("operator: another binding of its own Role", BOUND),
+    ("operator: the Role for an identity of a namespace", BOUND),
+    ("operator: a privileged container named as a probe", PROBE),
+    (
+        "operator: a container named as a probe without a security",
+        PROBE,
+    ),
+    (
+        "operator: a container named as a probe with a terminal",
+        ADDED,
+    ),
     (
         "a Secret that is filled with a token",
         "no Secret is filled",
@@ -111,7 +158,7 @@ async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
     let gone = site.guard(&state).await;
     assert_eq!(attack.code, 0, "{}{}", attack.out, attack.err);
     let held = attack.out.lines().filter(|l| l.starts_with("held")).count();
-    assert!(held >= 60, "{held} attempts");
+    assert!(held >= 110, "{held} attempts");
     for (what, words) in REFUSALS {
         let mut lines = attack.out.lines().filter(|l| l.contains(what));
         let line = lines.next().unwrap_or_default();

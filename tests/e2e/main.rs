@@ -14,6 +14,7 @@ mod faults_sidecar;
 mod forbidden;
 mod gates;
 mod guard;
+mod guard_objects;
 mod hostile;
 mod identity;
 mod inject;

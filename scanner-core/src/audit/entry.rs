@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::ScanId;
+use crate::{plan::ScanId, verdict::Verdict};
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,11 +74,30 @@ pub enum Entry {
         /// The program, for a reader.
         tool: String,
     },
+    /// A report was made, which names the log up to the line before this one.
+    Report(ReportEntry),
     /// Something else that was done, such as running a tool.
     Done {
         /// What, for a reader.
         what: String,
     },
+}
+
+/// What a log says of a report. Digests are SHA-256 in lower-case hexadecimal of the canonical form (RFC 8785).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportEntry {
+    /// The scan.
+    pub scan: ScanId,
+    /// Digest of the report.
+    pub sha256: String,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// Its target.
+    pub target: String,
+    /// Digest of its plan.
+    pub plan: String,
+    /// Names and versions of the engines of its plan.
+    pub profile: String,
 }
 
 /// As whom a call is made.

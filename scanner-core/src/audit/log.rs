@@ -86,7 +86,18 @@ impl AuditLog {
 
     /// Adds a line.
     pub fn record(&self, entry: Entry) {
+        self.record_next(|_, _| Ok(entry));
+    }
+
+    /// Adds the line that `make` gives for where the log stands and the PEM of its key; nothing comes between. An entry
+    /// that cannot be made is lost, with the reason that `make` gives.
+    pub(crate) fn record_next(
+        &self,
+        make: impl FnOnce(&Checkpoint, String) -> Result<Entry, String>,
+    ) {
         let mut state = self.state();
+        let key = state.key.as_ref().map(|key| key.public().to_pem());
+        let entry = make(&state.at, key.unwrap_or_default());
         if state.closed || state.text.len() > MAX_BYTES {
             let why = if state.closed { "closed" } else { "full" };
             state
@@ -94,13 +105,16 @@ impl AuditLog {
                 .get_or_insert_with(|| format!("something happened when it was {why}"));
             return;
         }
-        let record = Record {
-            seq: state.at.entries,
-            time: jiff::Timestamp::now().to_string(),
-            prev: state.at.head.clone(),
-            entry,
-        };
-        match serde_json::to_string(&record) {
+        let line = entry.and_then(|entry| {
+            let record = Record {
+                seq: state.at.entries,
+                time: jiff::Timestamp::now().to_string(),
+                prev: state.at.head.clone(),
+                entry,
+            };
+            serde_json::to_string(&record).map_err(|error| error.to_string())
+        });
+        match line {
             Ok(line) => {
                 state.at = Checkpoint {
                     entries: state.at.entries + 1,
@@ -109,7 +123,7 @@ impl AuditLog {
                 state.append(&line);
             }
             Err(error) => {
-                state.lost.get_or_insert_with(|| error.to_string());
+                state.lost.get_or_insert(error);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Tests of the audit log: no change of it goes unseen, and a stranger's call is an alarm.
 
+mod alarms;
+mod bound;
 mod forged;
 mod strangers;
 
@@ -232,6 +234,7 @@ fn a_log_that_somebody_wrote_anew_is_recognized_by_its_key() {
 
 fn event(id: &str, user: &str, code: u16) -> Value {
     json!({
+        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata",
         "auditID": id, "stage": "ResponseComplete", "verb": "get",
         "requestURI": "/api/v1/namespaces/shop/pods/web/exec?command=sh",
         "user": {"username": user, "extra": {"authentication.kubernetes.io/credential-id": [JTI]}},
@@ -263,7 +266,7 @@ fn logs_that_agree_raise_no_alarm() {
     let operator = without_credential(event("b", "admin", 101));
     let other = without_credential(event("c", "somebody", 200));
     let found = reconciled(&[ours, operator, other]);
-    assert_eq!(found.alarms, Vec::<String>::new());
+    assert_eq!(found.alarms, []);
     assert_eq!((found.matched, found.missing.len()), (2, 0));
 }
 
@@ -304,7 +307,7 @@ fn what_the_server_does_not_have_is_reported() {
     let found = reconciled(&[]);
     assert_eq!(found.missing.len(), 1, "the answered call");
     assert_eq!(found.never_arrived.len(), 1, "the call without an answer");
-    assert_eq!(found.alarms, Vec::<String>::new());
+    assert_eq!(found.alarms, []);
 }
 
 #[test]

@@ -44,6 +44,9 @@ pub enum Broken {
     /// Nothing in it.
     #[error("it is empty")]
     Empty,
+    /// No line of it is one of an audit log.
+    #[error("it is not an audit log of secure-scan: none of its lines is a line of a log")]
+    NotALog,
     /// The last line has no end.
     #[error("its last line is cut")]
     Cut,
@@ -88,6 +91,19 @@ pub enum Broken {
 ///
 /// Says where the log is not as it was written.
 pub fn verify(log: &[u8], key: Option<&PublicKey>) -> Result<Verified, Broken> {
+    read(log, key).map_err(|broken| if is_log(log) { broken } else { Broken::NotALog })
+}
+
+/// Whether any line is one of a log: of a log that was changed some are, of another file none is.
+fn is_log(log: &[u8]) -> bool {
+    let mut lines = log.split(|byte| *byte == b'\n');
+    log.is_empty()
+        || lines.any(|line| {
+            serde_json::from_slice::<Record>(line).is_ok() || seal::open(line).is_some()
+        })
+}
+
+fn read(log: &[u8], key: Option<&PublicKey>) -> Result<Verified, Broken> {
     if log.is_empty() {
         return Err(Broken::Empty);
     }

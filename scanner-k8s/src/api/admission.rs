@@ -1,12 +1,14 @@
 //! Why the server's admission refuses an object, by the server's words: its answers have no other field for that.
 
-use crate::names::GUARD_MARK;
+use crate::names::{GUARD_MARK, GUARD_SCANS};
 
 /// What refuses an object beside RBAC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AdmissionRefusal {
     /// secure-scan's admission guard.
     Guard,
+    /// secure-scan's admission guard, which wants a right of whoever scans.
+    GuardScans,
     /// The namespace's Pod Security level.
     PodSecurity,
     /// A `ResourceQuota`.
@@ -24,7 +26,9 @@ pub(crate) enum AdmissionRefusal {
 /// Reads the server's words; `None` when they are not those of admission.
 pub(super) fn refusal(message: &str) -> Option<AdmissionRefusal> {
     let has = |word: &str| message.contains(word);
-    Some(if has(GUARD_MARK) {
+    Some(if has(GUARD_MARK) && has(GUARD_SCANS) {
+        AdmissionRefusal::GuardScans
+    } else if has(GUARD_MARK) {
         AdmissionRefusal::Guard
     } else if has("violates PodSecurity") {
         AdmissionRefusal::PodSecurity
@@ -81,6 +85,10 @@ mod tests {
             (
                 "ValidatingAdmissionPolicy 'x' with binding 'x' denied request: secure-scan guard: a clone has",
                 AdmissionRefusal::Guard,
+            ),
+            (
+                "denied request: secure-scan guard: only by who may manage scans.guard.secure-scan.io",
+                AdmissionRefusal::GuardScans,
             ),
         ] {
             assert_eq!(refusal(message), Some(expected), "{message}");

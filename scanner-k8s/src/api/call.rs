@@ -5,6 +5,7 @@ use std::time::Duration;
 use scanner_core::{ControlError, FailureKind, RefusedBy, Remedy, cause::chain, escape::visible};
 
 use super::admission::{AdmissionRefusal, refusal};
+use crate::names::GUARD_NAME;
 
 /// Longest time that one call may take.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -231,7 +232,9 @@ fn classify(code: u16, message: &str) -> (CallErrorKind, Option<AdmissionRefusal
     };
     let forbidden = |by| CallErrorKind::Forbidden { by };
     let kind = match (refusal, code) {
-        (Some(AdmissionRefusal::Guard), _) => forbidden(ForbiddenBy::Guard),
+        (Some(AdmissionRefusal::Guard | AdmissionRefusal::GuardScans), _) => {
+            forbidden(ForbiddenBy::Guard)
+        }
         // A field that an older server does not know.
         (Some(AdmissionRefusal::NoImageVolumes), _) => CallErrorKind::Invalid,
         (Some(_), _) => forbidden(ForbiddenBy::Admission),
@@ -253,6 +256,10 @@ fn of_refusal(refusal: AdmissionRefusal) -> Remedy {
     Remedy::advice(match refusal {
         AdmissionRefusal::PodSecurity => return Remedy::UseImage,
         AdmissionRefusal::Guard => return Remedy::CheckGuard,
+        AdmissionRefusal::GuardScans => {
+            let role = format!("{GUARD_NAME}-operators");
+            return Remedy::BindGuardLimits { role };
+        }
         AdmissionRefusal::NoImageVolumes => return Remedy::UseNoImageVolume,
         AdmissionRefusal::Quota => {
             "the namespace's ResourceQuota has no room for what the scan makes: free some, or raise it"

@@ -1,9 +1,10 @@
 //! Whether the guard that the cluster has is the one that this version renders.
 
 use kube::api::Request;
+use scanner_core::target::Namespace;
 use serde_json::Value;
 
-use super::render::render;
+use super::render::{HOME, render};
 use crate::api::{
     call::{CallError, CallErrorKind, call},
     client::OperatorClient,
@@ -62,7 +63,7 @@ impl GuardStatus {
     }
 
     /// Reads the guard called `name` as the operator; `selector` is the `namespaceSelector` that its
-    /// bindings shall have, null for all namespaces.
+    /// bindings shall have, null for all namespaces, and `homes` are the namespaces of identities that it was rendered for.
     ///
     /// # Errors
     ///
@@ -71,9 +72,10 @@ impl GuardStatus {
         operator: &OperatorClient,
         name: &str,
         selector: &Value,
+        homes: &[Namespace],
     ) -> Result<Self, CallError> {
         let (mut parts, mut selectors) = (Vec::new(), Vec::new());
-        for object in expected(name, selector) {
+        for object in expected(name, selector, homes) {
             let kind = object["kind"].as_str().unwrap_or_default();
             let name = object["metadata"]["name"].as_str().unwrap_or_default();
             let (path, field) = match kind {
@@ -97,7 +99,7 @@ impl GuardStatus {
                 Err(error) => return Err(error),
                 Ok(found) => {
                     let selector = &found["spec"]["matchResources"]["namespaceSelector"];
-                    if selector.as_object().is_some_and(|s| !s.is_empty()) {
+                    if !is_home(&object) && selector.as_object().is_some_and(|s| !s.is_empty()) {
                         selectors.push(selector.clone());
                     }
                     match difference(&object[field], &found[field], field) {
@@ -116,15 +118,23 @@ impl GuardStatus {
 }
 
 /// The objects that the cluster shall have.
-pub(super) fn expected(name: &str, selector: &Value) -> Vec<Value> {
-    let mut all = parse(&render(name, &[])).unwrap_or_default();
+pub(super) fn expected(name: &str, selector: &Value, homes: &[Namespace]) -> Vec<Value> {
+    let mut all = parse(&render(name, &[], homes)).unwrap_or_default();
     if selector.as_object().is_some_and(|s| !s.is_empty()) {
         let kind = "ValidatingAdmissionPolicyBinding";
-        for binding in all.iter_mut().filter(|o| o["kind"] == kind) {
+        let covering = all.iter_mut().filter(|o| o["kind"] == kind && !is_home(o));
+        for binding in covering {
             binding["spec"]["matchResources"]["namespaceSelector"] = selector.clone();
         }
     }
     all
+}
+
+/// Whether it is a binding in the namespaces of identities.
+fn is_home(object: &Value) -> bool {
+    object["metadata"]["name"]
+        .as_str()
+        .is_some_and(|name| name.ends_with(HOME))
 }
 
 /// The objects of a rendered guard.

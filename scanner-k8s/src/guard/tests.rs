@@ -7,7 +7,7 @@ use crate::{
     names::{GUARD_MARK, GUARD_NAME},
     plan::limits::{ANY_ID, may_add, may_run, may_run_anything, may_run_in_own},
 };
-use scanner_core::Target;
+use scanner_core::{Target, target::Namespace};
 use serde_json::Value;
 
 fn target() -> Target {
@@ -79,17 +79,22 @@ fn a_container_id_is_any_only_where_the_plan_says_so() {
 }
 
 #[test]
-fn what_is_rendered_is_five_objects_without_gaps() {
+fn what_is_rendered_is_whole_fails_closed_and_denies() {
     let labels = [("team".to_owned(), "a".to_owned())];
-    let text = render("g", &labels);
+    let text = render("g", &labels, &[]);
     assert!(!text.contains('@'), "{text}");
     let objects = status::parse(&text).unwrap();
-    let kinds: Vec<&str> = objects.iter().filter_map(|o| o["kind"].as_str()).collect();
-    let (policy, binding) = (
-        "ValidatingAdmissionPolicy",
-        "ValidatingAdmissionPolicyBinding",
-    );
-    assert_eq!(kinds, [policy, binding, policy, binding, "ClusterRole"]);
+    let names = |kind: &str| -> Vec<String> {
+        let of_kind = objects.iter().filter(|o| o["kind"] == kind);
+        of_kind
+            .map(|o| o["metadata"]["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let parts = ["g", "g-identities", "g-objects", "g-probes"];
+    assert_eq!(names("ValidatingAdmissionPolicy"), parts);
+    assert_eq!(names("ValidatingAdmissionPolicyBinding"), parts);
+    assert_eq!(names("ClusterRole"), ["g-limits", "g-operators"]);
+    assert_eq!(objects.len(), 10);
     for object in &objects {
         match object["kind"].as_str() {
             Some("ValidatingAdmissionPolicy") => {
@@ -100,6 +105,7 @@ fn what_is_rendered_is_five_objects_without_gaps() {
                 }
             }
             Some("ValidatingAdmissionPolicyBinding") => {
+                assert_eq!(object["spec"]["policyName"], object["metadata"]["name"]);
                 assert_eq!(object["spec"]["validationActions"][0], "Deny");
                 let matched = &object["spec"]["matchResources"]["namespaceSelector"];
                 assert_eq!(matched["matchLabels"]["team"], "a");
@@ -107,6 +113,57 @@ fn what_is_rendered_is_five_objects_without_gaps() {
             _ => {}
         }
     }
+}
+
+#[test]
+fn no_role_of_tenants_gets_the_verb_that_changes_what_belongs_to_a_scan() {
+    let objects = status::parse(&render("g", &[], &[])).unwrap();
+    for role in objects.iter().filter(|o| o["kind"] == "ClusterRole") {
+        let labels = role["metadata"]["labels"].as_object().unwrap();
+        let aggregated = labels.keys().any(|key| key.contains("aggregate-to"));
+        let manages = role["rules"].to_string().contains("manage");
+        assert_ne!(aggregated, manages, "{role}");
+    }
+}
+
+#[test]
+fn namespaces_of_identities_are_covered_whatever_the_bindings_select() {
+    let homes: Vec<Namespace> = ["scans", "more-scans"].map(|n| n.parse().unwrap()).to_vec();
+    let labels = [("team".to_owned(), "a".to_owned())];
+    let text = render("g", &labels, &homes);
+    assert!(!text.contains('@'), "{text}");
+    let objects = status::parse(&text).unwrap();
+    assert_eq!(objects.len(), 14);
+    let kind = "ValidatingAdmissionPolicyBinding";
+    let of = |end: &str| {
+        let bindings = objects.iter().filter(|o| o["kind"] == kind);
+        let named = bindings.filter(|o| o["metadata"]["name"].as_str().unwrap().ends_with(end));
+        named.cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(of("-home").len(), 4);
+    for binding in of("-home") {
+        let selected =
+            &binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"][0];
+        assert_eq!(selected["key"], "kubernetes.io/metadata.name");
+        assert_eq!(selected["operator"], "In");
+        assert_eq!(
+            selected["values"],
+            serde_json::json!(["scans", "more-scans"])
+        );
+        let name = binding["metadata"]["name"].as_str().unwrap();
+        assert_eq!(
+            binding["spec"]["policyName"],
+            name.strip_suffix("-home").unwrap()
+        );
+    }
+    let list = r#"[request.namespace] + ["scans","more-scans"]"#;
+    assert_eq!(
+        text.matches(list).count(),
+        2,
+        "exec in a pod of its own, and its binding"
+    );
+    let selector = serde_json::json!({"matchLabels": {"team": "a"}});
+    assert_eq!(objects, status::expected("g", &selector, &homes));
 }
 
 #[test]
@@ -120,10 +177,28 @@ fn the_chart_is_what_is_rendered() {
     }
     let file = std::fs::read_to_string(path).unwrap();
     assert_eq!(file, chart_template(), "run with UPDATE_CHART=1");
+    let (start, end) = ("{{- if .Values.identityNamespaces }}\n", "{{- end }}\n");
     let plain = file
         .replace("{{ .Values.name }}", GUARD_NAME)
         .replace("\n    {{- with .Values.namespaceSelector }}\n    namespaceSelector:\n      {{- toYaml . | nindent 6 }}\n    {{- else }} {}\n    {{- end }}", " {}");
-    assert_eq!(plain, render(GUARD_NAME, &[]));
+    let (mut without, mut with) = (String::new(), String::new());
+    for (index, piece) in plain.split(start).enumerate() {
+        let (block, rest) = if index == 0 {
+            ("", piece)
+        } else {
+            piece.split_once(end).unwrap()
+        };
+        without.push_str(rest);
+        with.push_str(block);
+        with.push_str(rest);
+    }
+    let list = "{{ .Values.identityNamespaces | toJson }}";
+    assert_eq!(without.replace(list, "[]"), render(GUARD_NAME, &[], &[]));
+    let homes = ["scans".parse().unwrap()];
+    assert_eq!(
+        with.replace(list, r#"["scans"]"#),
+        render(GUARD_NAME, &[], &homes)
+    );
 }
 
 #[test]
@@ -152,7 +227,7 @@ fn a_change_of_a_policy_is_seen() {
 fn a_binding_of_other_namespaces_is_no_current_one() {
     let selector = serde_json::json!({"matchLabels": {"team": "a"}});
     let binding = |selector: &Value| {
-        let all = status::expected("g", selector);
+        let all = status::expected("g", selector, &[]);
         let kind = "ValidatingAdmissionPolicyBinding";
         let all = all.into_iter().filter(|o| o["kind"] == kind);
         all.map(|o| o["spec"].clone()).collect::<Vec<_>>()
@@ -184,6 +259,6 @@ fn a_binding_of_other_namespaces_is_no_current_one() {
         assert!(!of(wanted, found).holds() && of(wanted, found).covers_others());
         assert!(of(wanted, wanted).holds() && !of(wanted, wanted).covers_others());
     }
-    let rendered = status::parse(&render("g", &[("team".into(), "a".into())])).unwrap();
-    assert_eq!(rendered, status::expected("g", &selector));
+    let rendered = status::parse(&render("g", &[("team".into(), "a".into())], &[])).unwrap();
+    assert_eq!(rendered, status::expected("g", &selector, &[]));
 }

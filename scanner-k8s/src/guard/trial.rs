@@ -142,7 +142,8 @@ pub async fn trial(
     };
     let image = "registry.invalid/probe:1";
     let probe = distroless::container(&account, target, image, &context, 30);
-    let mut rules = rules(target, &account);
+    let home = target.namespace.clone();
+    let mut rules = rules(target, &home, &account);
     rules.extend([may_run(target, &command), may_add(target, &probe)]);
     let mut plan = ScanPlan {
         differences: vec![],
@@ -163,6 +164,7 @@ pub async fn trial(
     };
     let planned = Planned {
         target: target.clone(),
+        home,
         account,
         command,
         probe,
@@ -248,6 +250,7 @@ async fn attack(scope: &ScanScope, planned: &Planned) -> Result<Tried, ControlEr
     }
     let sets = [
         planned.execs(),
+        planned.spelt(),
         planned.ways(),
         planned.probes(),
         planned.writes(),

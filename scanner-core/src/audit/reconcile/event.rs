@@ -3,10 +3,24 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::Value;
+
+/// The annotation with which the server says which token it issued.
+const ISSUED: &str = "authentication.kubernetes.io/issued-credential-id";
+/// The user's extra field with which the server says which token was used.
+const USED: &str = "authentication.kubernetes.io/credential-id";
+/// The stage of a request that is over.
+pub(super) const COMPLETE: &str = "ResponseComplete";
+/// The stage of a request that nothing was done for yet.
+pub(super) const RECEIVED: &str = "RequestReceived";
+/// Subresources through which a client and a pod or a service talk.
+const STREAMS: [&str; 4] = ["exec", "attach", "portforward", "proxy"];
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Event {
+    kind: String,
+    api_version: String,
     #[serde(rename = "auditID")]
     pub(super) audit_id: String,
     #[serde(default)]
@@ -23,8 +37,11 @@ pub(super) struct Event {
     pub(super) object_ref: Option<ObjectRef>,
     #[serde(default)]
     pub(super) response_status: Option<Status>,
+    /// Only where the server's audit policy asks for it.
     #[serde(default)]
-    pub(super) annotations: BTreeMap<String, String>,
+    pub(super) request_object: Option<Value>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) request_received_timestamp: String,
     #[serde(default, rename = "sourceIPs")]
@@ -38,7 +55,14 @@ pub(super) struct User {
     #[serde(default)]
     pub(super) username: String,
     #[serde(default)]
-    pub(super) extra: BTreeMap<String, Vec<String>>,
+    extra: BTreeMap<String, Vec<String>>,
+}
+
+impl User {
+    /// Ids of the token that was used; none for a token without an id, and for other kinds of credentials.
+    pub(super) fn credentials(&self) -> &[String] {
+        self.extra.get(USED).map_or(&[], Vec::as_slice)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -77,9 +101,34 @@ impl ObjectRef {
 }
 
 impl Event {
+    /// One line of the log.
+    pub(super) fn read(line: &[u8]) -> Option<Self> {
+        let event: Self = serde_json::from_slice(line).ok()?;
+        let version = event.api_version.strip_prefix("audit.k8s.io/");
+        (event.kind == "Event" && version.is_some()).then_some(event)
+    }
+
+    /// The status of the answer, where there is one already.
+    pub(super) fn status(&self) -> Option<u16> {
+        self.response_status.as_ref().map(|status| status.code)
+    }
+
+    /// Whether the server says that it issued a token.
+    pub(super) fn is_issued(&self) -> bool {
+        self.annotations.contains_key(ISSUED)
+    }
+
+    /// Whether a client and a pod or a service talk through it.
+    pub(super) fn is_stream(&self) -> bool {
+        let object = self.object_ref.as_ref();
+        object.is_some_and(|object| STREAMS.contains(&object.subresource.as_str()))
+    }
+
     /// In one line, not yet safe to show.
     pub(super) fn show(&self) -> String {
-        let status = self.response_status.as_ref().map_or(0, |s| s.code);
+        let status = self
+            .status()
+            .map_or_else(|| "none yet".to_owned(), |code| code.to_string());
         format!(
             "{} {} {} by {:?} from {} with {:?}, status {status}, Audit-ID {}",
             self.request_received_timestamp,

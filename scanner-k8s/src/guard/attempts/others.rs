@@ -6,7 +6,10 @@ use k8s_openapi::api::{
 };
 use serde_json::{Value, json};
 
-use super::{Attempt, DRY, Planned, at, attempt, built, create, pod_as};
+use super::{
+    planned::Planned,
+    request::{Attempt, DRY, at, attempt, built, create, pod_as},
+};
 
 impl Planned {
     /// All of it.
@@ -14,18 +17,34 @@ impl Planned {
         let mut all = self.of_identities();
         all.extend(self.of_pods());
         all.extend(self.of_containers());
+        all.extend(self.of_probes());
         all
     }
 
     fn of_identities(&self) -> Vec<Attempt> {
-        let target = &self.target;
+        let (home, namespace) = (&self.home, &self.target.namespace);
         let token = json!({"spec": {"audiences": []}}).to_string();
-        let account = at::<ServiceAccount>(target);
+        let account = at::<ServiceAccount>(home);
         let binding = json!({
             "metadata": {"name": "secure-scan-guard-test"},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
-            "subjects": [{"kind": "ServiceAccount", "name": self.account, "namespace": target.namespace}],
+            "subjects": [{"kind": "ServiceAccount", "name": self.account, "namespace": home}],
         });
+        let foreign = json!({
+            "metadata": {"name": self.account},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": self.account},
+            "subjects": [{"kind": "ServiceAccount", "name": self.account, "namespace": "secure-scan-elsewhere"}],
+        });
+        let second = json!({
+            "metadata": {"name": "secure-scan-guard-test"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": self.account},
+            "subjects": [{"kind": "ServiceAccount", "name": self.account, "namespace": home}],
+        });
+        let alias = {
+            let mut pod = pod_as(None);
+            pod["spec"]["serviceAccount"] = self.account.as_str().into();
+            pod
+        };
         let filled = json!({
             "metadata": {
                 "name": "secure-scan-guard-test",
@@ -36,7 +55,19 @@ impl Planned {
         vec![
             attempt(
                 "operator: a pod that runs as the scan identity",
-                create::<Pod>(target, &pod_as(Some(&self.account))),
+                create::<Pod>(home, &pod_as(Some(&self.account))),
+            ),
+            attempt(
+                "operator: a pod that runs as it by the old name of the field",
+                create::<Pod>(home, &alias),
+            ),
+            attempt(
+                "operator: the Role for an identity of a namespace that is none of identities",
+                create::<RoleBinding>(namespace, &foreign),
+            ),
+            attempt(
+                "operator: another binding of its own Role",
+                create::<RoleBinding>(namespace, &second),
             ),
             attempt(
                 "operator: a token that is bound to nothing",
@@ -44,16 +75,16 @@ impl Planned {
             ),
             attempt(
                 "operator: a Secret that is filled with a token",
-                create::<Secret>(target, &filled),
+                create::<Secret>(home, &filled),
             ),
             attempt(
                 "operator: another role for the scan identity",
-                create::<RoleBinding>(target, &binding),
+                create::<RoleBinding>(namespace, &binding),
             ),
             attempt(
                 "operator: a scan identity whose token is mounted",
                 create::<ServiceAccount>(
-                    target,
+                    home,
                     &json!({"metadata": {"name": "secure-scan-00000000"}}),
                 ),
             ),
@@ -63,7 +94,10 @@ impl Planned {
     /// Pods in a scan's name that are more than it makes.
     fn of_pods(&self) -> Vec<Attempt> {
         let pod = |what, owners: &Value, more: &Value| {
-            attempt(what, create::<Pod>(&self.target, &own_pod(owners, more)))
+            attempt(
+                what,
+                create::<Pod>(&self.target.namespace, &own_pod(owners, more)),
+            )
         };
         let volume = |what, kind: &str, source: Value| {
             let volumes = json!({"volumes": [{"name": "v", kind: source}]});
@@ -124,7 +158,7 @@ impl Planned {
     fn of_containers(&self) -> Vec<Attempt> {
         let pod = |what, more: &Value| {
             let pod = own_pod(&leased(), more);
-            attempt(what, create::<Pod>(&self.target, &pod))
+            attempt(what, create::<Pod>(&self.target.namespace, &pod))
         };
         let clone = |what, field: &str, value: Value| {
             let mut clone = container("c");
@@ -185,6 +219,65 @@ impl Planned {
                 "operator: a probe beside a clone, seccomp unconfined",
                 "seccompProfile",
                 json!({"type": "Unconfined"}),
+            ),
+        ]
+    }
+}
+
+impl Planned {
+    /// Ephemeral containers in a scan's name that are more than a probe is.
+    fn of_probes(&self) -> Vec<Attempt> {
+        let named = |what, change: &dyn Fn(&mut Value)| {
+            let mut probe = self.probe.clone();
+            probe["name"] = "secure-scan-00000000".into();
+            change(&mut probe);
+            attempt(what, self.ephemeral(&[probe]))
+        };
+        let context = "securityContext";
+        vec![
+            named(
+                "operator: a privileged container named as a probe",
+                &|probe| {
+                    probe[context]["privileged"] = true.into();
+                    probe[context]["allowPrivilegeEscalation"] = true.into();
+                },
+            ),
+            named(
+                "operator: a container named as a probe with SYS_ADMIN",
+                &|probe| {
+                    probe[context]["capabilities"]["add"] = json!(["SYS_ADMIN"]);
+                },
+            ),
+            named(
+                "operator: a container named as a probe that may write its root",
+                &|probe| {
+                    probe[context]["readOnlyRootFilesystem"] = false.into();
+                },
+            ),
+            named(
+                "operator: a container named as a probe, seccomp unconfined",
+                &|probe| {
+                    probe[context]["seccompProfile"]["type"] = "Unconfined".into();
+                },
+            ),
+            named(
+                "operator: a container named as a probe without a security context",
+                &|probe| {
+                    probe[context] = Value::Null;
+                },
+            ),
+            named(
+                "operator: a container named as a probe with an environment",
+                &|probe| {
+                    probe["env"] = json!([{"name": "A", "value": "b"}]);
+                },
+            ),
+            named(
+                "operator: a container named as a probe with a terminal",
+                &|probe| {
+                    probe["stdin"] = true.into();
+                    probe["tty"] = true.into();
+                },
             ),
         ]
     }

@@ -1,0 +1,130 @@
+//! What one event of the API server's log says against what the scan's log has.
+
+use super::{
+    alarm::AlarmKind,
+    event::{COMPLETE, Event},
+    scan_log::{Ours, ScanLog},
+};
+use crate::audit::entry::Identity;
+
+/// In what a call of the server's log is not the call that was logged under its id.
+pub(super) fn contradictions(ours: &Ours<'_>, event: &Event, log: &ScanLog<'_>) -> Vec<String> {
+    let call = ours.call;
+    let mut wrong = Vec::new();
+    let mut differs = |what: &str, ours: &str, theirs: &str| {
+        if ours != theirs {
+            wrong.push(format!("logged with {what} {ours:?}, not {theirs:?}"));
+        }
+    };
+    differs("verb", &call.verb, &event.verb);
+    differs("URI", &call.uri, &event.request_uri);
+    if let Some(object) = &event.object_ref {
+        differs("resource", &call.resource, &object.resource());
+    }
+    let over = event.stage == COMPLETE;
+    let theirs = event.status();
+    if let (true, Some(ours), Some(theirs)) = (over, ours.status, theirs) {
+        differs("status", &ours.to_string(), &theirs.to_string());
+    }
+    // A server that does not know a token does not know whose it is either.
+    let refused = theirs == Some(401);
+    let is_scan = log.accounts.contains(event.user.username.as_str());
+    let as_scan = event.impersonated_user.as_ref();
+    let as_scan = as_scan.is_some_and(|user| log.accounts.contains(user.username.as_str()));
+    if as_scan {
+        wrong.push("made by somebody who impersonated the scan's identity".into());
+    }
+    match call.identity {
+        Identity::Operator if is_scan => {
+            wrong.push("logged as a call of the operator, made as the scan's identity".into());
+        }
+        Identity::Scan if !is_scan && !as_scan && !refused => {
+            wrong.push("logged as a call of the scan's identity, made as another".into());
+        }
+        Identity::Scan if is_scan && !refused => {
+            if event.impersonated_user.is_some() {
+                wrong.push("made by the scan's identity as somebody else".into());
+            }
+            let used = event.user.credentials();
+            if used.is_empty() {
+                wrong.push("made with a token that has no id, as one of a Secret".into());
+            } else if used.iter().any(|id| !log.credentials.contains(id.as_str())) {
+                wrong.push("made with another token than the scan's".into());
+            }
+        }
+        _ => {}
+    }
+    wrong
+}
+
+/// Whether it is a call with a lent token, by its own user, for what it was lent for. A token without an id was lent to
+/// nobody.
+pub(super) fn is_lent(event: &Event, log: &ScanLog<'_>) -> bool {
+    let used = event.user.credentials();
+    let ours = !used.is_empty() && used.iter().all(|id| log.credentials.contains(id.as_str()));
+    if event.impersonated_user.is_some() || !ours {
+        return false;
+    }
+    log.lent.iter().any(|lent| {
+        let within = event.object_ref.as_ref().map_or_else(
+            // What the server can do: every client asks that first.
+            || {
+                let discovery = ["/api", "/apis", "/openapi", "/version"];
+                let path = event
+                    .request_uri
+                    .split(['?', '#'])
+                    .next()
+                    .unwrap_or_default();
+                event.verb == "get"
+                    && discovery
+                        .iter()
+                        .any(|p| path == *p || path.starts_with(&format!("{p}/")))
+            },
+            |object| {
+                let this = object.namespace == lent.namespace && object.name == lent.pod;
+                let what = match object.resource().as_str() {
+                    "pods/exec" => true,
+                    "pods" => lent.get_pod && event.verb == "get",
+                    _ => false,
+                };
+                this && what
+            },
+        );
+        within && event.user.username == lent.account
+    })
+}
+
+/// Why a call that was not logged may not be.
+pub(super) fn stranger(event: &Event, log: &ScanLog<'_>) -> Option<AlarmKind> {
+    let used = event.user.credentials();
+    let with_ours = used.iter().any(|id| log.credentials.contains(id.as_str()));
+    let stream = event.is_stream();
+    if with_ours {
+        return Some(if stream {
+            AlarmKind::StreamWithToken
+        } else {
+            AlarmKind::CallWithToken
+        });
+    }
+    if log.accounts.contains(event.user.username.as_str()) {
+        return Some(match (stream, used.is_empty()) {
+            (true, true) => AlarmKind::StreamWithoutId,
+            (false, true) => AlarmKind::CallWithoutId,
+            (true, false) => AlarmKind::StreamWithOtherToken,
+            (false, false) => AlarmKind::CallWithOtherToken,
+        });
+    }
+    let impersonated = event.impersonated_user.as_ref();
+    if impersonated.is_some_and(|user| log.accounts.contains(user.username.as_str())) {
+        return Some(AlarmKind::Impersonated);
+    }
+    let object = event.object_ref.as_ref()?;
+    // What was refused gave nobody a token; what no status says of may have.
+    let given = event.is_issued() || event.status().is_none_or(|code| code < 400);
+    let minted = event.verb == "create"
+        && object.resource == "serviceaccounts"
+        && object.subresource == "token"
+        && given
+        && log.is_identity(&object.namespace, &object.name);
+    minted.then_some(AlarmKind::TokenIssued)
+}
