@@ -4,13 +4,14 @@ mod admission_guard;
 mod credential;
 mod lease;
 mod least_privilege;
+mod target_agrees;
 mod target_pin;
 
 use std::sync::Arc;
 
 use scanner_core::SecurityControl;
 
-use crate::run::scope::ScanScope;
+use crate::{pod::agreement::Agreement, run::scope::ScanScope};
 
 /// Every control of a scan: lease first, so that all else is owned by it from its creation.
 pub fn all(scope: &Arc<ScanScope>) -> Vec<Box<dyn SecurityControl>> {
@@ -30,6 +31,11 @@ pub(crate) fn identity(scope: &Arc<ScanScope>) -> Vec<Box<dyn SecurityControl>> 
         least_privilege(scope, false),
         Box::new(credential::SingleUseCredential::new(scope)),
     ]
+}
+
+/// What answers agrees with what is stated of the target.
+pub(crate) fn target_agrees(agreement: &Arc<Agreement>) -> Box<dyn SecurityControl> {
+    Box::new(target_agrees::TargetAgrees(Arc::clone(agreement)))
 }
 
 fn least_privilege(scope: &Arc<ScanScope>, exactly: bool) -> Box<dyn SecurityControl> {

@@ -106,6 +106,8 @@ impl PreparedLoan {
         let name = object_name(&scan_id);
         let mut plan = ScanPlan {
             differences: vec![],
+            evidence: None,
+            not_scanned: vec![],
             objects: manifest::planned(&target.namespace, &name, "the program's identity"),
             rules,
             commands: vec![PlannedCommand::new(

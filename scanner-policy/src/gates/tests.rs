@@ -37,6 +37,8 @@ fn good() -> (GateFacts, ScanPlan) {
     };
     let plan = ScanPlan {
         differences: vec![],
+        evidence: None,
+        not_scanned: vec![],
         scan_id: "abcd1234".parse().unwrap(),
         target: Target {
             form: TargetForm::Container,
