@@ -3,7 +3,7 @@
 //! A process leaves its container by unshare(2), `setns(2)`, `pivot_root(2)` or chroot(2). Containers of one pod share a
 //! user namespace, so that a process in another one than this probe left, whatever it mapped there. Without a user
 //! namespace of its own, only chroot(2) is left to one that does not hold `CAP_SYS_ADMIN`; that is seen by the directory
-//! above the root. One that does hold it can make a mount namespace that looks like any other: it cannot be told.
+//! above the root. One that does hold it can make a mount namespace that looks like any other: nothing shows it.
 
 use std::{
     fs::{File, metadata},
@@ -150,7 +150,7 @@ fn of_process(pid: u32, own: &Place) -> Result<(Root, Place), Not> {
     let name = pid.to_string();
     for _ in 0..MAX_TRIES {
         let before = Place::of(&name).map_err(|error| not_seen(&error))?;
-        judge(own, &before)?;
+        place_of_container(own, &before)?;
         let root = Root::open(Path::new(&format!("/proc/{pid}/root")))
             .map_err(|error| not_seen(&error))?;
         let after = Place::of(&name).map_err(|error| not_seen(&error))?;
@@ -183,7 +183,7 @@ fn not_seen(error: &io::Error) -> Not {
 }
 
 /// Whether a process is where containers are, by where this probe is.
-fn judge(own: &Place, place: &Place) -> Result<(), Not> {
+fn place_of_container(own: &Place, place: &Place) -> Result<(), Not> {
     match (own.user, place.user) {
         (Some(own), Some(user)) if own != user => {
             return Err(Not::Left(

@@ -192,8 +192,8 @@ async fn a_program_mounted_over_the_sidecars_probe_is_refused() {
     .await;
     let output = scan(&site, "sidecar", &["both", "--attached"]).await;
     assert_eq!(output.code, 3, "{output:?}");
-    let told = format!("{}{}", output.out, output.err);
-    assert!(told.contains("volumeMounts"), "{output:?}");
+    let shown = format!("{}{}", output.out, output.err);
+    assert!(shown.contains("volumeMounts"), "{output:?}");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;
 }

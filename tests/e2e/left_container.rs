@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 /// Makes a root of its own in memory, with a shell and an account that no image has, and lives there.
 const FAKE: &str = "\
     mkdir -p /tmp/r && exec unshare -U -r -m sh -c '\
-    mount -t tmpfs r /tmp/r && cd /tmp/r && mkdir bin etc proc tmp root old && \
+    mount -t tmpfs r /tmp/r && cd /tmp/r && mkdir bin dev etc proc tmp root old && \
     cp /bin/busybox bin/busybox && \
     for tool in sh cat chmod cp cut date dd echo env expr find grep head id kill ls mkdir mv printf ps pwd readlink rm \
     sed sleep sort stat tail tar test touch tr true uname uniq wc awk cksum; do ln -s busybox bin/$tool; done && \
     echo root:x:0:0:root:/root:/sbin/nologin >etc/passwd && echo root:x:0: >etc/group && \
-    mount --rbind /proc proc && pivot_root . old && umount -l /old && exec sleep 3600'";
+    mount --rbind /proc proc && mount --rbind /dev dev && pivot_root . old && umount -l /old && exec sleep 3600'";
 
 /// A pod of one busybox container that runs `script` as that user.
 fn running(script: &str, uid: i64) -> Value {
@@ -24,7 +24,9 @@ fn running(script: &str, uid: i64) -> Value {
         "containers": [{
             "name": "web", "image": "lab.local/busybox:1", "imagePullPolicy": "IfNotPresent",
             "command": ["/bin/busybox", "sh", "-c", script],
-            "securityContext": {"runAsUser": uid, "runAsGroup": uid},
+            "securityContext": {
+                "runAsUser": uid, "runAsGroup": uid, "seccompProfile": {"type": "Unconfined"},
+            },
             "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
         }],
     })

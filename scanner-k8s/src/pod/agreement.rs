@@ -160,7 +160,7 @@ impl Agreement {
         found.alerts.push(
             SecurityAlert::new(
                 "contradicts-environment",
-                format!("the specification sets variables that the environment of what answers lacks: {names}"),
+                format!("the specification sets variables that are missing in the environment of what answers: {names}"),
             )
             .evidence("a container runtime gives every exec the container's own environment"),
         );

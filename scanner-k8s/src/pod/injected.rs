@@ -99,7 +99,7 @@ impl Injected<'_> {
 ///
 /// # Errors
 ///
-/// Says what differs: whatever the container mounts, runs or is told could make another program answer.
+/// Says what differs: whatever the container mounts, runs or is given could make another program answer.
 pub(crate) fn as_written(pod: &Pod, target: &Target) -> Result<ProbeContext, String> {
     let spec = pod.spec.clone().unwrap_or_default();
     let (found, ends) = only(&spec)?;

@@ -80,7 +80,7 @@ impl Stated {
             .collect()
     }
 
-    /// Variables that the specification sets, and the environment that was read lacks.
+    /// Variables that the specification sets, and that are missing in the environment that was read.
     pub(crate) fn unset(&self, seen: &[EnvVar]) -> Vec<String> {
         let facts = self.facts.iter();
         let names = facts.flat_map(|facts| missing_variables(facts, seen));

@@ -29,7 +29,7 @@ const OVER_ALL: [&str; 8] = [
 ];
 /// Capabilities with which a probe can read its own program file, whose mode lets nobody.
 const READS_ALL: [&str; 2] = ["DAC_OVERRIDE", "DAC_READ_SEARCH"];
-/// What one that can choose its root is told of.
+/// What is said of one that can choose its root.
 const CHOOSES: &str = "it could also show another root than its container's";
 
 /// Evidence of a probe with that context in `pod`, which looks at `target`.

@@ -28,17 +28,21 @@ fn a_process_in_another_user_namespace_or_on_another_filesystem_left() {
         (place(Some(5), "overlay", "/x"), false),
         (place(None, "overlay", "/"), false),
     ] {
-        assert_eq!(judge(&own, &other).is_ok(), expected, "{other:?}");
+        assert_eq!(
+            place_of_container(&own, &other).is_ok(),
+            expected,
+            "{other:?}"
+        );
     }
     let jailed = Place {
         root: None,
         ..own.clone()
     };
-    assert_eq!(judge(&own, &jailed), Err(Not::Jailed));
+    assert_eq!(place_of_container(&own, &jailed), Err(Not::Jailed));
     // In a pod with users of its own the probe is in the pod's user namespace too.
     let pod = place(Some(77), "overlay", "/");
-    assert_eq!(judge(&pod, &pod), Ok(()));
-    assert!(judge(&pod, &own).is_err());
+    assert_eq!(place_of_container(&pod, &pod), Ok(()));
+    assert!(place_of_container(&pod, &own).is_err());
 }
 
 #[test]
@@ -141,6 +145,6 @@ proptest! {
     #[test]
     fn another_user_namespace_is_never_inside(own in 1..4_u64, other in 1..4_u64, part in "(/[a-c]{1,2}){1,2}") {
         let (known, place) = (place(Some(own), "overlay", &part), place(Some(other), "overlay", &part));
-        prop_assert_eq!(judge(&known, &place).is_ok(), own == other);
+        prop_assert_eq!(place_of_container(&known, &place).is_ok(), own == other);
     }
 }
