@@ -106,10 +106,10 @@ fn rewrites(attacker: &TargetContext, probe: &ProbeContext) -> Option<String> {
 /// Why nothing in the pod can rewrite that probe.
 fn holds(probe: &ProbeContext) -> &'static str {
     let own = of_probe_context(probe);
-    if !READS_ALL.iter().any(|name| own.contains(*name)) {
-        "nothing in the pod may attach to the planned probe, whose program file nobody can read"
-    } else {
+    if READS_ALL.iter().any(|name| own.contains(*name)) {
         "the planned probe has a capability that nothing in the pod has, so that nothing there may attach to it"
+    } else {
+        "nothing in the pod may attach to the planned probe, whose program file nobody can read"
     }
 }
 

@@ -60,7 +60,10 @@ impl InventorySink for Witnessed<'_> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::inventory::sink::{Gather, deliver};
+    use scanner_core::inventory::{
+        Identity,
+        sink::{Gather, deliver},
+    };
 
     use super::*;
     use crate::pod::{agreement::Witness, stated::Stated};
@@ -77,7 +80,7 @@ mod tests {
             let agreement = Agreement::new(witness, Stated::default());
             let given = Inventory {
                 identity: Collected::Complete {
-                    data: Default::default(),
+                    data: Identity::default(),
                 },
                 processes: Collected::Complete { data: vec![] },
                 mounts: Collected::Complete { data: vec![] },

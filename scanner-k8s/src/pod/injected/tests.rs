@@ -48,7 +48,8 @@ fn injected(uid: i64, level: PodSecurity, ends: bool, token: bool) -> Value {
 }
 
 fn checked(pod: &Value) -> Result<ProbeContext, String> {
-    as_written(&serde_json::from_value(pod.clone()).unwrap(), &target())
+    let pod = serde_json::from_value(pod.clone()).map_err(|error| error.to_string())?;
+    as_written(&pod, &target())
 }
 
 /// The sidecar of a pod.
