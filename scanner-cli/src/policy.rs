@@ -282,10 +282,11 @@ fn explain(policy: &Policy) -> String {
     };
     let _ = writeln!(
         text,
-        "\nRegistries: {}\nSigned by: {signer}\nAllowed capabilities: {}\nAllowed host paths: {}\nRequired controls: {}{}",
+        "\nRegistries: {}\nSigned by: {signer}\nAllowed capabilities: {}\nAllowed host paths: {}\nAllowed evidence: {}\nRequired controls: {}{}",
         registries.map_or("all".into(), strings),
         strings(&policy.allow_capabilities),
         strings(&policy.allow_host_paths),
+        list(policy.allow_evidence.iter().map(String::as_str).collect()),
         list(policy.require_controls.iter().map(String::as_str).collect()),
         if policy.require_isolation {
             "; isolation of what a scan starts"

@@ -6,7 +6,10 @@ mod facts;
 pub use decision::{GateDecision, GateResult};
 pub use facts::{GateFacts, Known, Limit, Needs, NetworkPolicyFact, ServiceFact, Siblings};
 
-use crate::{plan::ScanPlan, target::Namespace};
+use crate::{
+    plan::{EvidenceSource, ScanPlan},
+    target::Namespace,
+};
 
 /// Models one condition that must hold before a target is touched. Pure: facts come in the plan.
 pub trait Gate: Send + Sync {
@@ -30,6 +33,13 @@ pub trait GatePolicy: Send + Sync + std::fmt::Debug {
 
     /// Allowances that matched nothing of this target.
     fn unused(&self, facts: &GateFacts) -> Vec<String>;
+
+    /// Whether evidence of that strategy counts, for the choice of a strategy; the gates decide in the end. Every evidence
+    /// does by default.
+    fn accepts_evidence(&self, strategy: &str, evidence: Option<&EvidenceSource>) -> bool {
+        let _ = (strategy, evidence);
+        true
+    }
 
     /// Ids of controls without which the target may not be touched: one of them that is tolerated
     /// elsewhere when it does not hold ends the scan.

@@ -80,6 +80,7 @@ pub mod engine;
 pub mod engines;
 pub mod event;
 pub mod evidence;
+mod evidence_source;
 pub mod failure;
 pub mod finding;
 pub mod gate;

@@ -10,6 +10,8 @@ use crate::{
     target::{Namespace, Target},
 };
 
+pub use crate::evidence_source::EvidenceSource;
+
 /// Identifier of one scan: 4 to 32 lower-case letters and digits, ten hexadecimal digits where secure-scan makes it. It is
 /// part of every name and the value of every label that the scan creates.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -102,6 +104,12 @@ pub struct ScanPlan {
     /// How the scanned copy differs from the target, where a copy is scanned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<String>,
+    /// Whether what answers can be forged from within the target; absent where nothing answers, and in older plans.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<EvidenceSource>,
+    /// The other containers of the pod, which this scan does not look at: name and kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_scanned: Vec<String>,
     /// Controls that would surround the scan.
     pub controls: Vec<PlannedControl>,
     /// What may be done instead, where the strategy was left to choose. Only of a plan that is shown:
@@ -140,6 +148,8 @@ impl ScanPlan {
             rules: Vec::new(),
             commands: Vec::new(),
             differences: Vec::new(),
+            evidence: None,
+            not_scanned: Vec::new(),
             controls: Vec::new(),
             fallback: None,
         }

@@ -46,5 +46,6 @@ pub use model::{
 };
 pub use path::FilePath;
 pub use pod::{ContainerFacts, EnvSource, PodFacts, VolumeFacts, VolumeMountFacts};
+pub use reconcile::missing_variables;
 pub use request::{FileSelector, InventoryRequest, MAX_DIGEST, Section};
 pub use select::Selection;

@@ -43,7 +43,7 @@ impl Inventory {
                 return;
             }
         };
-        for name in missing(pod, &data) {
+        for name in missing_variables(pod, &data) {
             let item = format!("variable {name}");
             gaps.add(Gap::new(GapKind::Hidden).of_item(&item).with_note(NOT_SEEN));
         }
@@ -52,7 +52,7 @@ impl Inventory {
 }
 
 /// Names that the target's container must have in its environment, and has not; each once.
-fn missing<'a>(pod: &'a PodFacts, seen: &[EnvVar]) -> BTreeSet<&'a str> {
+pub fn missing_variables<'a>(pod: &'a PodFacts, seen: &[EnvVar]) -> BTreeSet<&'a str> {
     let seen: BTreeSet<&str> = seen.iter().map(|variable| variable.name.as_str()).collect();
     let targets = pod.containers.iter().filter(|container| container.target);
     let variables = targets.flat_map(|container| &container.env);

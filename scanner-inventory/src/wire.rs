@@ -35,6 +35,9 @@ pub const PROTOCOL: u32 = 1;
 /// or with other capabilities than the target, or every process of the target has another root (chroot). Its other
 /// failures exit with 1.
 pub const TARGET_HIDDEN: u8 = 65;
+/// Exit code of `secure-scan-probe` when it could look, and no process of the target is where its container is: each
+/// took another user namespace, or another root, for its own.
+pub const TARGET_LEFT: u8 = 66;
 
 #[cfg(test)]
 mod tests;

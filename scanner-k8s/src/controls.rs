@@ -9,6 +9,7 @@ mod lease;
 mod lease_intact;
 mod least_privilege;
 mod rights;
+mod target_agrees;
 mod target_pin;
 mod token_death;
 
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use scanner_core::SecurityControl;
 
-use crate::run::scope::ScanScope;
+use crate::{pod::agreement::Agreement, run::scope::ScanScope};
 
 /// Every control of a scan: lease first, so that all else is owned by it from its creation.
 pub fn all(scope: &Arc<ScanScope>) -> Vec<Box<dyn SecurityControl>> {
@@ -47,6 +48,11 @@ pub(crate) fn identity(scope: &Arc<ScanScope>) -> Vec<Box<dyn SecurityControl>> 
         least_privilege(scope, false),
         Box::new(credential::SingleUseCredential::new(scope)),
     ]
+}
+
+/// What answers agrees with what is stated of the target.
+pub(crate) fn target_agrees(agreement: &Arc<Agreement>) -> Box<dyn SecurityControl> {
+    Box::new(target_agrees::TargetAgrees(Arc::clone(agreement)))
 }
 
 fn least_privilege(scope: &Arc<ScanScope>, exactly: bool) -> Box<dyn SecurityControl> {

@@ -111,6 +111,8 @@ impl PreparedLoan {
         preflight::require(&allowed, None, &needed)?;
         let mut plan = ScanPlan {
             differences: vec![],
+            evidence: None,
+            not_scanned: vec![],
             objects: vec![],
             rules,
             commands: vec![PlannedCommand::new(

@@ -16,11 +16,11 @@ use crate::names::SIDECAR_CONTAINER;
 use crate::names::SIDECAR_LABEL;
 use crate::{
     names::DEFAULT_CONTAINER,
-    pod::{access_planner, security_context, security_context::PodSecurity},
+    pod::{access_planner, injected::NO_TOKEN, security_context, security_context::PodSecurity},
 };
 use edit::{Addition, Step};
 pub use error::{InjectError, MAX_MANIFEST, Reason};
-use sidecar::{NO_TOKEN, Sidecar};
+use sidecar::Sidecar;
 
 /// What to add.
 #[derive(Debug, Clone)]

@@ -1,8 +1,12 @@
 //! What is known of a pod, as pure functions.
 
 pub mod access_planner;
+pub(crate) mod agreement;
 pub(crate) mod capabilities;
 pub(crate) mod containers;
 pub(crate) mod facts;
+pub(crate) mod injected;
 pub mod security_context;
 pub(crate) mod snapshot;
+pub(crate) mod stated;
+pub(crate) mod strength;

@@ -1,6 +1,7 @@
 //! One scan from request to report: resolve, plan, run. This is what programs embed.
 
 mod auto;
+mod choice;
 mod error;
 mod fallback;
 mod prepare;
@@ -46,11 +47,10 @@ impl PreparedScan {
     /// that read; nothing is written.
     pub async fn whole_plan(&self) -> ScanPlan {
         let mut plan = self.plan.clone();
-        if let Some((next, _)) = self.fallback.split_first() {
-            let request = fallback::with(&self.request, next.clone());
-            let planned = Box::pin(auto::planned(&self.segment, request));
-            plan.fallback = Some(Box::new(planned.await));
-        } else if matches!(self.request.strategy, Strategy::Auto { .. }) {
+        if !self.fallback.is_empty() {
+            let planned = auto::planned(&self.segment, &self.request, &self.fallback);
+            plan.fallback = Some(Box::new(Box::pin(planned).await));
+        } else if matches!(self.request.strategy, Strategy::Auto { image: None, .. }) {
             plan.fallback = Some(Box::new(auto::none()));
         }
         plan

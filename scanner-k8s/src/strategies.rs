@@ -10,6 +10,7 @@ pub(crate) mod distroless;
 pub(crate) mod probe_command;
 pub mod sidecar;
 mod waiting;
+mod witnessed;
 
 /// A control's error as that of a strategy.
 pub(crate) fn failed(message: &str, error: ControlError) -> StrategyError {

@@ -1,5 +1,6 @@
 //! Decides whether a target may be touched: pure, from facts and a policy to decisions.
 
+mod evidence;
 mod image;
 mod integrity;
 mod network;
@@ -10,6 +11,7 @@ use scanner_core::{
     ScanPlan,
     gate::{GateDecision, GateFacts, GatePolicy, GateResult, Needs},
     inventory::PodFacts,
+    plan::EvidenceSource,
     target::{Namespace, TargetForm},
 };
 
@@ -119,6 +121,12 @@ impl GatePolicy for PolicyGates {
         results
     }
 
+    fn accepts_evidence(&self, strategy: &str, evidence: Option<&EvidenceSource>) -> bool {
+        let refuses = self.policy.action(GateId::EvidenceIndependent) == Action::Abort;
+        let seen = evidence::of(strategy, evidence, &self.policy.allow_evidence);
+        !refuses || matches!(seen, Seen::Fine(_))
+    }
+
     fn required_controls(&self) -> Vec<String> {
         let mut required: Vec<String> = self.policy.require_controls.iter().cloned().collect();
         // A scan that starts no pod does not have this control, and does not need it.
@@ -172,6 +180,7 @@ impl PolicyGates {
                 self.policy.signature.is_some(),
                 &target.image_id,
             ),
+            GateId::EvidenceIndependent => evidence::independent(plan, &self.policy.allow_evidence),
             GateId::ExposedService => network::services(&facts.services),
             GateId::NetworkPolicy => network::policies(&facts.network_policies),
             // The others are about the pod's specification.
@@ -220,6 +229,7 @@ impl PolicyGates {
             | GateId::SpecDigest
             | GateId::SiblingImages
             | GateId::ImageSignature
+            | GateId::EvidenceIndependent
             | GateId::ExposedService
             | GateId::NetworkPolicy => Seen::Objection("not a gate about the pod".into()),
         }

@@ -95,6 +95,9 @@ struct RawPolicy {
     /// Paths of the node that may be mounted.
     #[serde(default)]
     allow_host_paths: Option<Vec<String>>,
+    /// Strategies whose evidence counts although an intruder in the target could forge it, such as `container`.
+    #[serde(default)]
+    allow_evidence: Option<BTreeSet<String>>,
     /// Controls without which no target is touched.
     #[serde(default)]
     require_controls: Option<BTreeSet<String>>,
@@ -145,6 +148,8 @@ pub struct Policy {
     pub own_capabilities: bool,
     /// Paths of the node that may be mounted.
     pub allow_host_paths: Vec<String>,
+    /// Strategies whose evidence counts although an intruder in the target could forge it.
+    pub allow_evidence: BTreeSet<String>,
     /// Controls without which no target is touched.
     pub require_controls: BTreeSet<String>,
     /// Whether a scan must verify that the pods which it starts are cut off from the network.
@@ -251,6 +256,7 @@ fn merge(under: Option<Policy>, raw: RawPolicy) -> Policy {
         allow_capabilities: vec![],
         own_capabilities,
         allow_host_paths: vec![],
+        allow_evidence: BTreeSet::new(),
         require_controls: BTreeSet::new(),
         require_isolation: false,
         identity_namespace: None,
@@ -273,6 +279,7 @@ fn merge(under: Option<Policy>, raw: RawPolicy) -> Policy {
         allow_capabilities: raw.allow_capabilities.unwrap_or(under.allow_capabilities),
         own_capabilities,
         allow_host_paths: raw.allow_host_paths.unwrap_or(under.allow_host_paths),
+        allow_evidence: raw.allow_evidence.unwrap_or(under.allow_evidence),
         require_controls: raw.require_controls.unwrap_or(under.require_controls),
         require_isolation: raw.require_isolation.unwrap_or(under.require_isolation),
         identity_namespace: raw.identity_namespace.or(under.identity_namespace),

@@ -9,6 +9,7 @@ pub mod archive;
 mod changes;
 mod contents;
 mod end;
+pub mod inside;
 mod language;
 #[cfg(feature = "archive")]
 pub mod layers;
@@ -33,7 +34,7 @@ use scanner_inventory::{
 
 use end::End;
 
-pub use procs::{has_own_root, of_container};
+pub use procs::of_container;
 pub use root::Root;
 pub use subject::Subject;
 pub use tree::Tree;

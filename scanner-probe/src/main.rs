@@ -13,8 +13,11 @@ use std::{
 };
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-use scanner_inventory::wire::TARGET_HIDDEN;
-use scanner_probe::{Root, Subject, answer, has_own_root, of_container};
+use scanner_inventory::wire::{TARGET_HIDDEN, TARGET_LEFT};
+use scanner_probe::{
+    Root, Subject, answer,
+    inside::{self, NotInside},
+};
 
 const USAGE: &str = "usage: wait SECONDS | serve | collect CONTAINER-ID NONCE SECONDS [held] | root FOLDER NONCE SECONDS \
                      [held] | barrier SECONDS | canary MILLISECONDS ADDRESS:PORT...; with held, the end of standard \
@@ -53,24 +56,24 @@ fn run(args: &[&str]) -> Result<(), Failure> {
         }
         ["root", folder, nonce, limit, rest @ ..] => {
             let asked = Asked::new(nonce, limit, rest)?;
-            look(Path::new(folder), None, "", &asked)
+            look(|| of_folder(Path::new(folder)), &asked)
         }
         _ => Err(USAGE.into()),
     }
 }
 
 /// Why this program fails, and the code that it exits with: [`TARGET_HIDDEN`] when it cannot see the target's
-/// filesystem, which the client decides by, and otherwise 1.
+/// filesystem, [`TARGET_LEFT`] when what it sees is no container's, which the client decides by, and otherwise 1.
 struct Failure {
     message: String,
     code: u8,
 }
 
 impl Failure {
-    fn hidden(message: impl Into<String>) -> Self {
+    fn with(code: u8, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
-            code: TARGET_HIDDEN,
+            code,
         }
     }
 }
@@ -128,42 +131,56 @@ fn collect(container: &str, asked: &Asked<'_>) -> Result<(), Failure> {
     if container.len() < 12 {
         return Err("the container id is too short to be one".into());
     }
-    let pid = process_of(container)?;
-    let root = format!("/proc/{pid}/root");
-    look(Path::new(&root), Some(pid), container, asked)
+    let mut seen = None;
+    let open = || {
+        let (subject, process) = of_container(container)?;
+        seen = Some(process);
+        Ok(subject)
+    };
+    look(open, asked)?;
+    match seen.and_then(|process| process.has_left()) {
+        Some(why) => Err(Failure::with(TARGET_LEFT, why)),
+        None => Ok(()),
+    }
 }
 
-/// The lowest process of the container whose root is the container's.
-fn process_of(container: &str) -> Result<u32, Failure> {
-    let all = of_container(container);
-    if all.is_empty() {
-        return Err("no process of the target is visible: the node's runtime did not join its process namespace".into());
-    }
-    for pid in all {
-        let seen = has_own_root(pid);
-        if seen
-            .map_err(|e| Failure::hidden(format!("cannot see the root /proc/{pid}/root: {e}")))?
-        {
-            return Ok(pid);
-        }
-    }
-    Err(Failure::hidden(
-        "cannot see the root: every process of the target took another directory for its own (chroot)",
-    ))
+/// What `collect` looks at.
+fn of_container(container: &str) -> Result<(Subject, inside::Process), Failure> {
+    let inside = inside::open(container).map_err(|not| match not {
+        NotInside::None => Failure::from(
+            "no process of the target is visible: the node's runtime did not join its process namespace",
+        ),
+        NotInside::Hidden(why) => Failure::with(TARGET_HIDDEN, why),
+        NotInside::Left(why) => Failure::with(TARGET_LEFT, why),
+    })?;
+    let subject = Subject {
+        root: Box::new(inside.root),
+        pid: Some(inside.process.pid),
+        container: container.to_owned(),
+    };
+    Ok((subject, inside.process))
 }
 
-/// Reads the request from standard input and answers it.
-fn look(root: &Path, pid: Option<u32>, container: &str, asked: &Asked<'_>) -> Result<(), Failure> {
+/// What `root` looks at.
+fn of_folder(path: &Path) -> Result<Subject, Failure> {
+    let root = Root::open(path).map_err(|error| {
+        Failure::with(
+            TARGET_HIDDEN,
+            format!("cannot see the root {}: {error}", path.display()),
+        )
+    })?;
+    Ok(Subject {
+        root: Box::new(root),
+        pid: None,
+        container: String::new(),
+    })
+}
+
+/// Reads the request from standard input and answers it. What is looked at is opened once the request is there.
+fn look(open: impl FnOnce() -> Result<Subject, Failure>, asked: &Asked<'_>) -> Result<(), Failure> {
     lifeline::end_after(asked.limit);
     let request = lifeline::request(asked.held)?;
     lifeline::end_with_client(asked.held);
-    let opened = Root::open(root);
-    let subject = Subject {
-        root: Box::new(opened.map_err(|error| {
-            Failure::hidden(format!("cannot see the root {}: {error}", root.display()))
-        })?),
-        pid,
-        container: container.to_owned(),
-    };
+    let subject = open()?;
     Ok(answer(&subject, &request, asked.nonce, io::stdout().lock()).map_err(|e| e.to_string())?)
 }

@@ -68,18 +68,6 @@ fn is_of(cgroups: &str, container: &str) -> bool {
     }
 }
 
-/// Whether the root of a process is the one of its mount namespace, not a directory that it chose
-/// itself with chroot(2): `proc_pid_mountinfo(5)` lists what is mounted as the process sees it, and a
-/// mere directory is mounted nowhere.
-///
-/// # Errors
-///
-/// Fails when the list cannot be read.
-pub fn has_own_root(pid: u32) -> io::Result<bool> {
-    let mounts = read(&format!("/proc/{pid}/mountinfo"))?;
-    Ok(mounts.lines().any(is_root))
-}
-
 pub(crate) fn section(
     subject: &Subject,
     section: Section,

@@ -130,6 +130,9 @@ fn head(view: &View<'_>) -> String {
         row("Because", reason);
     }
     row("Trust", view.trust);
+    if let Some(others) = view.beside() {
+        row("Not scanned", &others);
+    }
     if let Some(none) = view.no_controls() {
         row("Controls", none);
     }

@@ -47,6 +47,9 @@ pub fn render(view: &View<'_>, style: Style) -> String {
         field(&mut out, "", reason);
     }
     field(&mut out, "trust", view.trust);
+    if let Some(others) = view.beside() {
+        field(&mut out, "not scanned", &others);
+    }
     if let Some(none) = view.no_controls() {
         field(&mut out, "controls", none);
     }

@@ -1,6 +1,7 @@
 //! What runs in the fake's containers: the shell that takes a collector's script, and the probe.
 
 mod canary;
+mod exec_user;
 mod machine;
 mod place;
 mod request;
@@ -128,7 +129,7 @@ pub(crate) async fn run(cluster: FakeCluster, place: Place, mut exec: Exec) -> E
             canary::run(&cluster, &place, &addresses, exec).await
         }
         ([program, ..], true) => Exit::not_found(program),
-        _ => of_target(&place.target, exec).await,
+        _ => of_target(&place, exec).await,
     }
 }
 
@@ -178,17 +179,18 @@ async fn answer_probe(exec: &mut Exec, target: &Target, nonce: &str) -> Exit {
     Exit::Code(0)
 }
 
-async fn of_target(target: &Target, mut exec: Exec) -> Exit {
+async fn of_target(place: &Place, mut exec: Exec) -> Exit {
     let program = exec.command().first().cloned().unwrap_or_default();
     let is_shell = matches!(program.as_str(), "/bin/sh" | "sh");
-    match target.shell() {
+    match place.target.shell() {
         Shell::Custom(answer) => answer(exec).await,
         Shell::Script(script) => script.clone().run(exec).await,
         Shell::Collector if is_shell => {
             let script = exec.stdin_to_end().await;
             match Asked::of_script(&String::from_utf8_lossy(&script)) {
                 Some(asked) => {
-                    exec.print(&wire::answer(target.inventory(), &asked)).await;
+                    let inventory = exec_user::inventory(place);
+                    exec.print(&wire::answer(&inventory, &asked)).await;
                     Exit::Code(0)
                 }
                 // Any other script does what a shell without commands does.

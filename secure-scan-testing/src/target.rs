@@ -14,6 +14,7 @@ use crate::{Exec, Exit, Script, samples};
 pub struct Target {
     inventory: Arc<Inventory>,
     shell: Shell,
+    lies: bool,
     ends: Option<(i32, Duration)>,
 }
 
@@ -52,6 +53,7 @@ impl From<Inventory> for Target {
         Self {
             inventory: Arc::new(inventory),
             shell: Shell::Collector,
+            lies: false,
             ends: None,
         }
     }
@@ -74,6 +76,18 @@ impl Target {
             shell: Shell::Absent,
             ..Self::from(inventory.into())
         }
+    }
+
+    /// The same, whose shell says that it runs as the user of its inventory. By default an exec runs as the user that the
+    /// node reports of its container, as a container runtime makes it.
+    #[must_use]
+    pub fn lying_about_its_user(mut self) -> Self {
+        self.lies = true;
+        self
+    }
+
+    pub(crate) const fn lies_about_its_user(&self) -> bool {
+        self.lies
     }
 
     /// A target in which every exec is answered by a function.

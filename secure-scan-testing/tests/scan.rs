@@ -214,3 +214,91 @@ async fn many_scans_share_one_cluster() {
         "at once, by the fake's clock"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_shell_of_another_user_than_the_node_says_is_an_alert_and_gives_no_findings() {
+    let mut inventory = samples::healthy();
+    if let scanner_core::inventory::Collected::Complete { data } = &mut inventory.identity {
+        data.uid = 0;
+    }
+    let lying = cluster(Target::from(inventory).lying_about_its_user());
+    let report = scan(&lying, Strategy::Container).await;
+    assert_eq!(report.verdict, Verdict::SecurityAlert);
+    let alerts: Vec<&str> = report
+        .alerts
+        .iter()
+        .map(|alert| alert.id.as_str())
+        .collect();
+    assert_eq!(alerts, ["contradicts-user"]);
+    assert!(report.findings.is_empty());
+    assert_eq!(report.verdict.exit_code(), 4);
+}
+
+/// Refuses evidence that the target could forge.
+#[derive(Debug)]
+struct OnlyIndependent;
+
+impl scanner_core::gate::GatePolicy for OnlyIndependent {
+    fn reference(&self) -> String {
+        "independent 1".into()
+    }
+    fn needs(&self) -> scanner_core::gate::Needs {
+        scanner_core::gate::Needs::default()
+    }
+    fn decide(
+        &self,
+        _: &scanner_core::gate::GateFacts,
+        _: &scanner_core::ScanPlan,
+    ) -> Vec<scanner_core::gate::GateResult> {
+        Vec::new()
+    }
+    fn unused(&self, _: &scanner_core::gate::GateFacts) -> Vec<String> {
+        Vec::new()
+    }
+    fn accepts_evidence(
+        &self,
+        _: &str,
+        evidence: Option<&scanner_core::plan::EvidenceSource>,
+    ) -> bool {
+        evidence.is_some_and(|evidence| evidence.independent)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_automatic_choice_is_the_first_whose_evidence_counts() {
+    let mut pod = web();
+    pod["spec"]["securityContext"] = json!({"runAsUser": 0, "runAsGroup": 0});
+    pod["spec"]["containers"][0]["securityContext"] = json!({});
+    let labels = json!({"pod-security.kubernetes.io/enforce": "baseline"});
+    for (pod, policy, strategy) in [
+        (web(), true, "distroless"),
+        (web(), false, "container"),
+        (pod.clone(), true, "sidecar-inert"),
+        (pod, false, "container"),
+    ] {
+        let fake = FakeCluster::new().namespace("shop", &labels);
+        let fake = fake.pod(pod).answers(samples::healthy());
+        let connected = fake.cluster().expect("a cluster");
+        let target = TargetRequest {
+            namespace: "shop".parse().expect("a name"),
+            pod: PodSelection::Name("web-0".parse().expect("a name")),
+            container: None,
+        };
+        let mut request = ScanRequest::new(target, Arc::clone(&*PROFILE) as _);
+        let image = Some("registry.example/probe:1".to_owned());
+        request.strategy = Strategy::Auto {
+            image,
+            then: vec![],
+        };
+        if policy {
+            request.policy = Some(Arc::new(OnlyIndependent));
+        }
+        let prepared = PreparedScan::new(&connected, request)
+            .await
+            .expect("a plan");
+        let plan = prepared.plan();
+        assert_eq!(plan.strategy, strategy, "{:?}", plan.reason);
+        let evidence = plan.evidence.as_ref().expect("what its evidence rests on");
+        assert_eq!(evidence.independent, policy);
+    }
+}

@@ -49,8 +49,9 @@ pub fn approach<A: Approach + 'static>(make: impl Fn() -> A + Send + Sync + 'sta
     Strategy::Approach(Arc::new(move || Box::new(make())))
 }
 
-/// The least intrusive one that works: [`container`] first; where the target turns out to have no shell, [`distroless`],
-/// if an image of the probe is named; then those of [`Auto::then`].
+/// The least intrusive one that works and whose evidence the policy accepts: [`container`] first; where the target turns out
+/// to have no shell, and an image of the probe is named, [`distroless`] unless the target could rewrite that probe, else the
+/// image of the target alone; then those of [`Auto::then`].
 pub const fn auto() -> Auto {
     Auto {
         image: None,

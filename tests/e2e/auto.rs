@@ -103,7 +103,7 @@ async fn a_dry_run_shows_both_ways_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn where_no_probe_may_look_the_report_says_why() {
+async fn where_no_probe_may_look_the_image_is_read_and_the_report_says_why() {
     if lab_only() {
         return;
     }
@@ -112,10 +112,17 @@ async fn where_no_probe_may_look_the_report_says_why() {
         .await;
     // Only a root probe sees a root target, and this level forbids it.
     site.enforce("restricted").await;
-    let output = site.auto(&["powerful", PROBE[0], PROBE[1]]).await;
-    assert_eq!(output.code, 3, "{output:?}");
-    assert!(output.out.contains("restricted"), "{output:?}");
-    assert!(output.out.contains("sidecar --inert"), "{output:?}");
+    let output = site
+        .auto(&["powerful", PROBE[0], PROBE[1], "-o", "json"])
+        .await;
+    assert!([1, 3].contains(&output.code), "{output:?}");
+    let plan = &output.json()["plan"];
+    assert_eq!(plan["strategy"], "sidecar-inert", "{output:?}");
+    assert!(
+        plan["reason"].to_string().contains("restricted"),
+        "{output:?}"
+    );
+    assert_ne!(output.json()["findings"], json!([]), "{output:?}");
     assert!(site.leftovers().await.is_empty());
     site.remove().await;
 }

@@ -177,6 +177,7 @@ async fn each_gate_of_the_pod_warns_and_aborts_as_the_policy_says() {
             json!({"appArmorProfile": {"type": "Unconfined"}}),
             "",
         ),
+        ("evidence-independent", none.clone(), none.clone(), ""),
         ("image-registry", none.clone(), none.clone(), registries),
         ("image-digest", none.clone(), none.clone(), ""),
         ("image-signature", none.clone(), none.clone(), ""),

@@ -244,6 +244,8 @@ fn plan() -> ScanPlan {
         rules: vec![],
         commands: vec![],
         differences: vec![],
+        evidence: None,
+        not_scanned: vec![],
         controls: vec![PlannedControl::new("a", "a"), PlannedControl::new("b", "b")],
         fallback: None,
     }

@@ -59,6 +59,8 @@ pub struct View<'a> {
     pub trust: &'a str,
     /// How the scanned copy differs from the target.
     pub differences: &'a [String],
+    /// The other containers of the pod, which were not scanned.
+    pub not_scanned: &'a [String],
     /// RFC 3339 time at which the scan started.
     pub started: Option<&'a str>,
     /// Seconds that it took.
@@ -170,6 +172,11 @@ impl<'a> View<'a> {
     pub fn without_checksums(&self) -> Option<&'a AgentInfo> {
         self.agent
             .filter(|agent| !agent.digests && !agent.name.is_empty())
+    }
+
+    /// The other containers of the pod, which were not scanned, in one line; not yet safe to show.
+    pub fn beside(&self) -> Option<String> {
+        (!self.not_scanned.is_empty()).then(|| self.not_scanned.join(", "))
     }
 
     /// What could not be collected, one line for each section, whose name is safe to show; the line is not yet.

@@ -147,6 +147,8 @@ pub async fn trial(
     rules.extend([may_run(target, &command), may_add(target, &probe)]);
     let mut plan = ScanPlan {
         differences: vec![],
+        evidence: None,
+        not_scanned: vec![],
         scan_id: id,
         target: target.clone(),
         strategy: "guard test".into(),

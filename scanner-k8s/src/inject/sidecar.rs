@@ -1,16 +1,11 @@
 //! What is added to a pod template: one hardened container and what it needs, no more.
 
-use std::fmt::Write as _;
-
 use k8s_openapi::api::core::v1::PodSpec;
 
 use super::edit::{Addition, Step};
-use crate::names::PROBE_PROGRAM;
-use crate::names::{SIDECAR_CONTAINER, SIDECAR_LABEL};
-use crate::pod::{access_planner::ProbeContext, facts::TOKEN_MOUNT};
-
-/// Name of the empty volume that keeps the service account's token from the sidecar.
-pub(super) const NO_TOKEN: &str = "secure-scan-no-token";
+use crate::names::SIDECAR_LABEL;
+use crate::pod::access_planner::ProbeContext;
+use crate::pod::injected::{Injected, NO_TOKEN, quoted};
 
 /// What one pod template gets.
 #[derive(Debug)]
@@ -21,11 +16,6 @@ pub(super) struct Sidecar<'a> {
     pub(super) context: &'a ProbeContext,
     /// The pod ends when its containers have ended: the sidecar must not keep it.
     pub(super) ends: bool,
-}
-
-/// A text as JSON, which is YAML too.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 impl Sidecar<'_> {
@@ -77,51 +67,13 @@ impl Sidecar<'_> {
         } else {
             "containers"
         };
-        list(key, has(key), self.container(token));
-        all
-    }
-
-    /// The container, as an item of a list.
-    fn container(&self, token: bool) -> String {
-        let mut text = format!(
-            "- name: {SIDECAR_CONTAINER}\n  image: {}\n  imagePullPolicy: IfNotPresent\n  command: [{}, serve]\n",
-            quoted(self.image),
-            PROBE_PROGRAM
-        );
-        if self.ends {
-            text.push_str("  restartPolicy: Always\n");
-        }
-        // Requests are limits, so that a pod of class Guaranteed stays one.
-        text.push_str(
-            "  resources:\n    requests: {cpu: 100m, memory: 64Mi}\n    limits: {cpu: 100m, memory: 64Mi}\n",
-        );
-        let ProbeContext { uid, gid, .. } = self.context;
-        let lists = [
-            ("drop", self.context.dropped()),
-            ("add", self.context.add.clone()),
-        ];
-        let lists: Vec<String> = lists
-            .into_iter()
-            .filter(|(_, names)| !names.is_empty())
-            .map(|(field, names)| format!("{field}: [{}]", names.join(", ")))
-            .collect();
-        let capabilities = match lists.as_slice() {
-            [] => String::new(),
-            lists => format!("    capabilities: {{{}}}\n", lists.join(", ")),
+        let container = Injected {
+            image: self.image,
+            context: self.context,
+            ends: self.ends,
+            token,
         };
-        let _ = write!(
-            text,
-            "  securityContext:\n    runAsUser: {uid}\n    runAsGroup: {gid}\n    runAsNonRoot: {}\n\
-             {capabilities}    allowPrivilegeEscalation: false\n    readOnlyRootFilesystem: true\n    \
-             seccompProfile: {{type: RuntimeDefault}}\n",
-            *uid != 0
-        );
-        if token {
-            let _ = write!(
-                text,
-                "  volumeMounts:\n  - name: {NO_TOKEN}\n    mountPath: {TOKEN_MOUNT}\n    readOnly: true\n"
-            );
-        }
-        text
+        list(key, has(key), container.text());
+        all
     }
 }

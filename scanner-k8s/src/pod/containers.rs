@@ -1,6 +1,7 @@
 //! Every container of a pod, of whatever kind: regular, init, native sidecar or ephemeral.
 
 use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, PodSpec};
+use scanner_core::Target;
 
 /// The container of that name.
 pub(crate) fn of_name(spec: &PodSpec, name: &str) -> Option<Container> {
@@ -24,6 +25,38 @@ pub(crate) fn names(spec: &PodSpec) -> Vec<&str> {
         .map(|container| container.name.as_str())
         .chain(added.map(|container| container.name.as_str()))
         .collect()
+}
+
+/// Name and kind of the other containers of the pod that run, or may run again, for a reader.
+pub(crate) fn beside(pod: &Pod, target: &Target) -> Vec<String> {
+    let spec = pod.spec.clone().unwrap_or_default();
+    let own = target.container.as_str();
+    let kind = |name: &str| {
+        let init = spec
+            .init_containers
+            .iter()
+            .flatten()
+            .find(|c| c.name == name);
+        match init {
+            Some(init) if init.restart_policy.as_deref() == Some("Always") => "sidecar",
+            Some(_) => "init",
+            None if spec.containers.iter().any(|c| c.name == name) => "container",
+            None => "ephemeral",
+        }
+    };
+    names(&spec)
+        .into_iter()
+        .filter(|name| *name != own && !has_ended(pod, name))
+        .map(|name| format!("{name} ({})", kind(name)))
+        .collect()
+}
+
+/// Whether a container ended that is never started again: one that was to end, or was added while the pod ran.
+pub(crate) fn has_ended(pod: &Pod, name: &str) -> bool {
+    let spec = pod.spec.as_ref();
+    let regular = spec.is_some_and(|spec| spec.containers.iter().any(|c| c.name == name));
+    let state = status(pod, name).and_then(|status| status.state.as_ref());
+    !regular && state.is_some_and(|state| state.terminated.is_some())
 }
 
 /// What the server last reported of the container of that name.
@@ -72,5 +105,52 @@ mod tests {
             assert_eq!(id, Some(format!("containerd://{name}")));
         }
         assert!(of_name(spec, "other").is_none() && super::status(&pod, "other").is_none());
+    }
+
+    #[test]
+    fn what_is_not_scanned_is_named_with_its_kind() {
+        let ended = |name: &str| {
+            serde_json::json!({
+                "name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"terminated": {"exitCode": 0}},
+            })
+        };
+        let pod: Pod = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "p", "uid": "u"},
+            "spec": {
+                "containers": [{"name": "web"}, {"name": "log"}],
+                "initContainers": [
+                    {"name": "setup"}, {"name": "wait"}, {"name": "mesh", "restartPolicy": "Always"},
+                ],
+                "ephemeralContainers": [{"name": "debug"}, {"name": "old"}],
+            },
+            "status": {
+                "containerStatuses": [ended("log")],
+                "initContainerStatuses": [ended("setup")],
+                "ephemeralContainerStatuses": [ended("old")],
+            },
+        }))
+        .unwrap();
+        let target = Target {
+            namespace: "n".parse().unwrap(),
+            pod: "p".parse().unwrap(),
+            pod_uid: String::new(),
+            container: "web".parse().unwrap(),
+            container_id: String::new(),
+            image: String::new(),
+            image_id: String::new(),
+            node: String::new(),
+            restarts: 0,
+            form: scanner_core::target::TargetForm::Container,
+        };
+        assert_eq!(
+            beside(&pod, &target),
+            [
+                "log (container)",
+                "wait (init)",
+                "mesh (sidecar)",
+                "debug (ephemeral)"
+            ]
+        );
     }
 }

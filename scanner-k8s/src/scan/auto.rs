@@ -4,12 +4,14 @@ use std::future::Future;
 
 use scanner_core::{
     FailureKind, Remedy, ScanReport, Verdict, cause, escape::visible, event::Observer,
-    plan::Fallback,
+    plan::Fallback, strategy::ScanStrategy as _,
 };
 
 use super::{
+    choice::why_not,
     fallback::with,
     prepare::prepare,
+    prepared::PreparedScan,
     request::{ScanRequest, Strategy},
 };
 use crate::api::segment::Segment;
@@ -28,23 +30,75 @@ fn taken(why: &str) -> String {
 }
 
 /// What would be done if strategy `container` could not read the target.
-pub(super) async fn planned(segment: &Segment, request: ScanRequest) -> Fallback {
-    let next = prepare(segment.next(), request).await;
+pub(super) async fn planned(
+    segment: &Segment,
+    request: &ScanRequest,
+    strategies: &[Strategy],
+) -> Fallback {
     let mut fallback = Fallback {
         when: WHEN.into(),
         plan: None,
         not_possible: None,
         remedy: None,
     };
-    match next {
-        Ok(next) => fallback.plan = Some(next.plan),
-        Err(error) => {
-            let why = cause::chain(&error);
-            fallback.not_possible = Some(format!("nothing is scanned: {why}"));
-            fallback.remedy = error.remedy();
+    let mut passed = Vec::new();
+    for strategy in strategies {
+        match next_prepared(segment, request, strategy).await {
+            Ok(mut next) => {
+                if !passed.is_empty() {
+                    next.plan.reason = Some(format!("chosen automatically: {}", passed.join("; ")));
+                }
+                fallback.plan = Some(next.plan);
+                return fallback;
+            }
+            Err(not) => {
+                passed.push(not.why);
+                fallback.remedy = fallback.remedy.or(not.remedy);
+            }
         }
     }
+    fallback.not_possible = Some(format!("nothing is scanned: {}", passed.join("; ")));
     fallback
+}
+
+/// Why the next strategy is not taken.
+struct NotTaken {
+    why: String,
+    remedy: Option<Remedy>,
+}
+
+/// Prepares the next strategy, where it can be taken and gives evidence that counts.
+async fn next_prepared(
+    segment: &Segment,
+    request: &ScanRequest,
+    strategy: &Strategy,
+) -> Result<PreparedScan, NotTaken> {
+    let prepared = prepare(segment.next(), with(request, strategy.clone()));
+    let next = Box::pin(prepared).await.map_err(|error| NotTaken {
+        why: format!(
+            "strategy {} cannot be taken: {}",
+            name(strategy),
+            cause::chain(&error)
+        ),
+        remedy: error.remedy(),
+    })?;
+    match why_not(request, &next.plan.strategy, next.plan.evidence.as_ref()) {
+        Some(why) => Err(NotTaken {
+            why,
+            remedy: Some(Remedy::UseImage),
+        }),
+        None => Ok(next),
+    }
+}
+
+/// What a strategy is called, for a reader.
+fn name(strategy: &Strategy) -> &str {
+    match strategy {
+        Strategy::Distroless { .. } => "distroless",
+        Strategy::Sidecar(_) => "sidecar-inert",
+        Strategy::Custom(custom) => custom.name(),
+        _ => "container",
+    }
 }
 
 /// Where there is no other strategy.
@@ -84,12 +138,14 @@ pub(super) async fn next(
     if fallback.is_empty() {
         return first.with_remedy(Remedy::NameProbeImage);
     }
-    let mut refused = None;
+    let (mut passed, mut remedy) = (Vec::new(), None);
     for strategy in fallback {
-        let next = prepare(segment.next(), with(request, strategy));
-        match Box::pin(next).await {
+        match next_prepared(segment, request, &strategy).await {
             Ok(mut next) => {
-                next.plan.reason = Some(taken(&why));
+                let reasons: Vec<&str> = std::iter::once(why.as_str())
+                    .chain(passed.iter().map(String::as_str))
+                    .collect();
+                next.plan.reason = Some(taken(&reasons.join("; ")));
                 let mut report = next.run_once(observer, interrupt).await;
                 report.api_calls.operator += first.api_calls.operator;
                 report.api_calls.scan += first.api_calls.scan;
@@ -97,17 +153,15 @@ pub(super) async fn next(
                 report.started = std::mem::take(&mut first.started);
                 return report;
             }
-            Err(error) => {
-                refused.get_or_insert(error);
+            Err(not) => {
+                passed.push(not.why);
+                remedy = remedy.or(not.remedy);
             }
         }
     }
-    if let (Some(error), Some(failure)) = (refused, &mut first.failure) {
-        let why = cause::chain(&error);
+    if let Some(failure) = &mut first.failure {
         let seen = failure.message.raw();
-        failure.message = format!("{seen}; strategy distroless cannot be taken: {why}").into();
-        let remedy = error.remedy().unwrap_or(Remedy::UseImage);
-        return first.with_remedy(remedy);
+        failure.message = format!("{seen}; {}", passed.join("; ")).into();
     }
-    first
+    first.with_remedy(remedy.unwrap_or(Remedy::UseImage))
 }

@@ -1,7 +1,10 @@
 //! The least intrusive strategy that works: what is tried after strategy `container`.
 
 use super::request::{ScanRequest, Strategy};
+use crate::plan::sidecar_options::{Mode, Pull, SidecarOptions};
 
+/// Control that a policy requires where pods of a scan must be cut off from the network.
+const NETWORK: &str = "network";
 /// Why strategy container comes first.
 pub(super) const FIRST: &str = "chosen automatically: container leaves nothing in the pod; a target without a shell \
                      or without the tools that it needs is then scanned with another strategy";
@@ -12,8 +15,32 @@ pub(super) fn fallback(request: &ScanRequest) -> Vec<Strategy> {
         return Vec::new();
     };
     let probe = image.clone().map(|image| Strategy::Distroless { image });
+    let inert = image
+        .clone()
+        .map(|image| Strategy::Sidecar(alone(request, image)));
     let then = then.iter().cloned().map(Strategy::Custom);
-    probe.into_iter().chain(then).collect()
+    probe.into_iter().chain(inert).chain(then).collect()
+}
+
+/// The image of the target by itself: nothing of it runs, so that nothing in the target can forge what is read.
+fn alone(request: &ScanRequest, image: String) -> SidecarOptions {
+    let required = request
+        .policy
+        .iter()
+        .flat_map(|policy| policy.required_controls());
+    let isolated = required.into_iter().any(|id| id == NETWORK);
+    SidecarOptions {
+        image,
+        mode: Mode::Inert {
+            as_root: false,
+            same_node: false,
+        },
+        require_isolation: isolated,
+        canaries: Vec::new(),
+        pull_secrets: Vec::new(),
+        pull: Pull::default(),
+        expected_digest: None,
+    }
 }
 
 /// The same request with another strategy.

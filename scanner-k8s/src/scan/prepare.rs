@@ -14,10 +14,9 @@ use scanner_core::{
 };
 
 use super::{
+    choice::{Choice, choose},
     error::PrepareError,
-    fallback::{FIRST, fallback},
     prepared::PreparedScan,
-    registry,
     request::ScanRequest,
 };
 use crate::{
@@ -30,7 +29,7 @@ use crate::{
         resolve::resolve,
         scan_id::scan_id,
     },
-    pod::{facts, snapshot::PodSnapshot},
+    pod::{containers, facts, snapshot::PodSnapshot},
     run::{
         scope::{ScanScope, ScopeOptions},
         scope_objects::Objects,
@@ -39,7 +38,7 @@ use crate::{
 };
 
 /// Identifiers of the shipped controls, which no other control may have.
-pub const SHIPPED_CONTROLS: [&str; 12] = [
+pub const SHIPPED_CONTROLS: [&str; 13] = [
     "lease",
     "lease-intact",
     "identity-watch",
@@ -49,6 +48,7 @@ pub const SHIPPED_CONTROLS: [&str; 12] = [
     "credential",
     "admission-guard",
     "target-pin",
+    "target-agrees",
     "probe-ends",
     "network",
     "pod",
@@ -61,12 +61,14 @@ pub(super) async fn prepare(
 ) -> Result<PreparedScan, PrepareError> {
     check(&request)?;
     let operator = segment.operator().clone();
-    let fallback = fallback(&request);
     let scan_id = scan_id();
     let name = object_name(&scan_id);
     let (target, pod) = target_of(&operator, &request, &name).await?;
-    let strategy = request.strategy.clone();
-    let approach = registry::approach(&operator, &target, pod.as_ref(), strategy).await?;
+    let Choice {
+        approach,
+        reason,
+        next: fallback,
+    } = choose(&operator, &target, pod.as_ref(), &request).await?;
     let namespace = target.namespace.as_str();
     let identity_namespace = identity_namespace(&request, &target)?;
     let (allowed, there) = match &identity_namespace {
@@ -107,7 +109,12 @@ pub(super) async fn prepare(
         controls: vec![],
         scan_id,
         strategy: approach.name().into(),
-        reason: fallback.first().map(|_| FIRST.into()),
+        reason,
+        evidence: approach.evidence(),
+        not_scanned: pod
+            .as_ref()
+            .map(|pod| containers::beside(pod, &target))
+            .unwrap_or_default(),
         profile: engine_names(&request),
         policy: request.policy.as_ref().map(|p| p.reference()),
         gates: vec![],

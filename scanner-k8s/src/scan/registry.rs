@@ -28,13 +28,13 @@ pub(super) async fn approach(
             Box::new(SidecarApproach::new(operator, target, pod, options).await?)
         }
         (_, None) => return Err(ResolveError::NotRunnable(target.image.clone()).into()),
-        (Strategy::Container, _) => Box::new(ContainerApproach { strict: false }),
-        (Strategy::Auto { image, then }, _) => {
+        (Strategy::Container, Some(pod)) => Box::new(ContainerApproach::new(pod, target, false)),
+        (Strategy::Auto { image, then }, Some(pod)) => {
             let strict = image.is_some() || !then.is_empty();
-            Box::new(ContainerApproach { strict })
+            Box::new(ContainerApproach::new(pod, target, strict))
         }
         (Strategy::Attached { image }, Some(pod)) => {
-            Box::new(AttachedApproach::new(pod, image.as_deref())?)
+            Box::new(AttachedApproach::new(pod, target, image.as_deref())?)
         }
         (Strategy::Distroless { image }, Some(pod)) => {
             Box::new(DistrolessApproach::new(operator, target, pod, image).await?)

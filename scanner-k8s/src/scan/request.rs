@@ -40,10 +40,11 @@ pub enum Strategy {
     Custom(Arc<dyn ScanStrategy>),
     /// An approach of a third party, which brings controls of its own or needs a client of the cluster.
     Approach(MakeApproach),
-    /// The least intrusive one that works: `Container`, which leaves nothing in the pod, and where
-    /// the target turns out to have no shell, `Distroless`.
+    /// The least intrusive one that works and whose evidence the policy accepts: `Container`, which leaves nothing in the
+    /// pod; where the target turns out to have no shell, `Distroless` unless the target could rewrite that probe; else the
+    /// image of the target alone.
     Auto {
-        /// Image of the probe; without one `Distroless` cannot be taken.
+        /// Image of the probe; without one only `Container` and those of `then` can be taken.
         image: Option<String>,
         /// Strategies of third parties that are tried after these, in order.
         then: Vec<Arc<dyn ScanStrategy>>,

@@ -9,13 +9,15 @@ use scanner_core::{
         Coverage, Inventory, InventoryRequest, collector,
         parse::AnswerReader,
         sink::{Gather, InventorySink},
-        wire::{TARGET_HIDDEN, WireError, broken_tool, missing_tool},
+        wire::{TARGET_HIDDEN, TARGET_LEFT, WireError, broken_tool, missing_tool},
     },
 };
 
 use crate::{
     api::exec::{ExecError, ExecStream, Limits, Output, Refusal},
+    pod::agreement::Agreement,
     run::scope::ScanScope,
+    strategies::witnessed::Witnessed,
 };
 
 /// Who answers.
@@ -39,7 +41,7 @@ pub(crate) struct AgentStream {
     seconds: u32,
     limits: Limits,
     /// The scan that keeps what changed in the target, where a running target is read.
-    comparing: Option<Arc<ScanScope>>,
+    comparing: Option<(Arc<ScanScope>, Arc<Agreement>)>,
 }
 
 impl AgentStream {
@@ -61,9 +63,10 @@ impl AgentStream {
         }
     }
 
-    /// The same, of the running target itself: the scan keeps what changed in it meanwhile.
-    pub(crate) fn comparing(mut self, scope: &Arc<ScanScope>) -> Self {
-        self.comparing = Some(Arc::clone(scope));
+    /// The same, of the running target itself: the scan keeps what changed in it meanwhile, and whether what answers
+    /// agrees with what is stated of the target.
+    pub(crate) fn comparing(mut self, scope: &Arc<ScanScope>, agreement: &Arc<Agreement>) -> Self {
+        self.comparing = Some((Arc::clone(scope), Arc::clone(agreement)));
         self
     }
 }
@@ -81,10 +84,19 @@ impl TargetAccess for AgentStream {
         request: &InventoryRequest,
         sink: &mut dyn InventorySink,
     ) -> Result<(), AccessError> {
-        let request = match &self.comparing {
-            Some(_) => &request.comparing(),
+        let asked = match &self.comparing {
+            Some((_, agreement)) => &agreement.witness().asked(request),
             None => request,
         };
+        let mut witnessed;
+        let sink: &mut dyn InventorySink = match &self.comparing {
+            Some((_, agreement)) => {
+                witnessed = Witnessed::new(agreement, request, sink);
+                &mut witnessed
+            }
+            None => sink,
+        };
+        let request = asked;
         let (name, input) = match &self.agent {
             Agent::Collector { .. } => {
                 let script = collector::script_held(request, &self.nonce, self.seconds);
@@ -105,12 +117,19 @@ impl TargetAccess for AgentStream {
         let ran = self.stream.run_held_into(&input, self.limits, &mut answer);
         ran.await.map_err(|error| match refused(error) {
             Ok(error) => self.agent.unusable(name, error),
-            Err(error) => self.agent.no_answer(name, error, self.seconds),
+            Err(error) => {
+                if let (Some((_, agreement)), Some(why)) =
+                    (&self.comparing, self.agent.left(&error))
+                {
+                    agreement.all_left(why);
+                }
+                self.agent.no_answer(name, error, self.seconds)
+            }
         })?;
         let Answer { reader, sink } = answer;
         let end = reader.end(sink).await;
         let end = end.map_err(|error| self.agent.unusable(name, error))?;
-        if let Some(scope) = &self.comparing {
+        if let Some((scope, _)) = &self.comparing {
             scope.target().note_changes(end.changes.clone());
         }
         self.agent.check(name, &end.coverage)?;
@@ -149,6 +168,21 @@ fn refused(error: ExecError) -> Result<WireError, ExecError> {
 }
 
 impl Agent {
+    /// What a probe says that saw every process outside of the target's container.
+    fn left(self, error: &ExecError) -> Option<&str> {
+        match (error, self) {
+            (
+                ExecError::Failed {
+                    exit_code: Some(TARGET_LEFT),
+                    stderr,
+                    ..
+                },
+                Self::Probe,
+            ) => Some(stderr),
+            _ => None,
+        }
+    }
+
     /// Why it gave no answer, and what to do about it. By itself it ends `seconds` after its start at the latest.
     fn no_answer(self, name: &str, error: ExecError, seconds: u32) -> AccessError {
         let hidden = matches!(
@@ -161,11 +195,12 @@ impl Agent {
                 Self::Probe
             )
         );
+        let left = self.left(&error).is_some();
         let (kind, remedy) = match (&error, self) {
             (ExecError::NoShell { .. }, Self::Collector { .. }) => {
                 (FailureKind::NoShell, Some(Remedy::UseProbe))
             }
-            _ if hidden => (FailureKind::TargetHidden, Some(Remedy::UseImage)),
+            _ if hidden || left => (FailureKind::TargetHidden, Some(Remedy::UseImage)),
             (ExecError::TooLate, _) => (error.failure_kind(), Some(Remedy::RaiseLease)),
             (ExecError::TooLong(_), _) => (error.failure_kind(), Some(Remedy::RaiseAnswerLimit)),
             (ExecError::Silent(_), _) => (error.failure_kind(), Some(Remedy::RaiseIdleTimeout)),
@@ -182,6 +217,10 @@ impl Agent {
             format!(
                 "the {name} did not answer: the kernel shows a process only to one of its user with at least its \
                  capabilities, and the target may have changed its user after its start"
+            )
+        } else if left {
+            format!(
+                "the {name} did not read the target: no process that it sees is where the target's container is"
             )
         } else if kind == FailureKind::NoShell {
             format!("the target has no /bin/sh, in which the {name} could run")
@@ -245,9 +284,15 @@ mod tests {
             stderr: "cannot see the root".into(),
             exit_code: Some(code),
         };
-        let error = Agent::Probe.no_answer("probe", failed(TARGET_HIDDEN), 60);
-        assert_eq!(error.kind, FailureKind::TargetHidden);
-        assert_eq!(error.remedy, Some(Remedy::UseImage));
+        for code in [TARGET_HIDDEN, TARGET_LEFT] {
+            let error = Agent::Probe.no_answer("probe", failed(code), 60);
+            assert_eq!(error.kind, FailureKind::TargetHidden);
+            assert_eq!(error.remedy, Some(Remedy::UseImage));
+        }
+        let collector = Agent::Collector { strict: true };
+        assert_eq!(collector.left(&failed(TARGET_LEFT)), None);
+        assert_eq!(Agent::Probe.left(&failed(TARGET_HIDDEN)), None);
+        assert!(Agent::Probe.left(&failed(TARGET_LEFT)).is_some());
         for error in [
             Agent::Probe.no_answer("probe", failed(1), 60),
             Agent::Collector { strict: true }.no_answer("collector", failed(TARGET_HIDDEN), 60),

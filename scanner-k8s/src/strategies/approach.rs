@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scanner_core::{
     OpenContext, ScanReport, ScanStrategy, SecurityControl, Subject, Target,
     inventory::InventoryRequest,
-    plan::{Need, PlannedCommand, PlannedObject, PlannedRule},
+    plan::{EvidenceSource, Need, PlannedCommand, PlannedObject, PlannedRule},
 };
 
 use crate::{controls, plan::limits, run::scope::ScanScope};
@@ -127,6 +127,12 @@ pub trait Approach: Send + Sync {
         Vec::new()
     }
 
+    /// Whether what answers can be forged from within the target. By default nothing is known of it, which counts as
+    /// forgeable: a policy may allow the strategy by name.
+    fn evidence(&self) -> Option<EvidenceSource> {
+        None
+    }
+
     /// The controls and the strategy of one scan. Called once; writes nothing. Of an approach of another crate these are
     /// controls beside the shipped ones, which surround every scan.
     fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started;
@@ -153,6 +159,9 @@ impl Approach for Box<dyn Approach> {
     }
     fn differences(&self) -> Vec<String> {
         (**self).differences()
+    }
+    fn evidence(&self) -> Option<EvidenceSource> {
+        (**self).evidence()
     }
     fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started {
         (*self).start(scope)
@@ -217,6 +226,9 @@ impl Approach for Brought {
 
     fn differences(&self) -> Vec<String> {
         self.0.differences()
+    }
+    fn evidence(&self) -> Option<EvidenceSource> {
+        self.0.evidence()
     }
 
     fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started {

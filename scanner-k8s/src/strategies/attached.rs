@@ -8,7 +8,7 @@ use scanner_core::{
     EnforcedControls, OpenContext, ScanStrategy, StrategyError, Target, TargetAccess,
     escape::visible,
     inventory::InventoryRequest,
-    plan::{PlannedCommand, PlannedRule},
+    plan::{EvidenceSource, PlannedCommand, PlannedRule},
     target::{ContainerName, image_digest},
 };
 use uuid::Uuid;
@@ -17,6 +17,12 @@ use crate::{
     controls,
     names::SIDECAR_CONTAINER,
     plan::manifest,
+    pod::{
+        agreement::{Agreement, Witness},
+        injected,
+        stated::Stated,
+        strength,
+    },
     run::scope::ScanScope,
     strategies::{
         agent::{Agent, AgentStream},
@@ -25,9 +31,14 @@ use crate::{
     },
 };
 
+/// What a sidecar is worth whose image nobody named.
+const UNNAMED: &str = "whoever deployed the pod chose the program that answers, since no image of the probe was named";
+
 /// Asks the sidecar that [`crate::inject`] added.
 struct Attached {
     scope: Arc<ScanScope>,
+    agreement: Arc<Agreement>,
+    trust: String,
     sidecar: Beside,
     nonce: String,
 }
@@ -88,6 +99,8 @@ impl Beside {
 /// Strategy `attached` as part of a scan.
 pub(crate) struct AttachedApproach {
     sidecar: Beside,
+    evidence: EvidenceSource,
+    stated: Stated,
     /// Part of the probe's arguments, and so of the plan.
     nonce: String,
 }
@@ -99,20 +112,17 @@ impl AttachedApproach {
     ///
     /// Fails when the pod has none that runs and could see the other containers, or one of another image
     /// than is wanted.
-    pub(crate) fn new(pod: &Pod, wanted: Option<&str>) -> Result<Self, NoSidecar> {
-        let sidecar = sidecar_of(pod)?;
-        if let Some(wanted) = wanted.filter(|wanted| !sidecar.is_of(wanted)) {
-            return Err(none(
-                pod,
-                &format!(
-                    "its sidecar is of {} ({}), not of {wanted}, which was named",
-                    visible(&sidecar.image, 300),
-                    visible(&sidecar.image_id, 300)
-                ),
-            ));
-        }
+    pub(crate) fn new(pod: &Pod, target: &Target, wanted: Option<&str>) -> Result<Self, NoSidecar> {
+        let sidecar = found(pod, wanted)?;
+        let context = injected::as_written(pod, target).map_err(|why| none(pod, &why))?;
+        let evidence = match wanted {
+            Some(_) => strength::of_probe(pod, target, &context),
+            None => EvidenceSource::dependent(UNNAMED),
+        };
         Ok(Self {
             sidecar,
+            evidence,
+            stated: Stated::of(pod, target),
             nonce: Uuid::new_v4().simple().to_string(),
         })
     }
@@ -133,14 +143,43 @@ impl Approach for AttachedApproach {
         self.sidecar.commands(target, request, &self.nonce, seconds)
     }
 
+    fn evidence(&self) -> Option<EvidenceSource> {
+        Some(self.evidence.clone())
+    }
+
     fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started {
+        let agreement = Agreement::new(Witness::Probe, self.stated);
+        let mut all = controls::all(scope);
+        all.push(controls::target_agrees(&agreement));
         let strategy = Attached {
             scope: Arc::clone(scope),
+            agreement,
+            trust: probe_command::trust(
+                "the probe that was deployed beside the target reads it; an intruder with its user's rights can still \
+                 hide from /proc, and disturb the probe",
+                &self.evidence,
+            ),
             sidecar: self.sidecar,
             nonce: self.nonce,
         };
-        Started::new(controls::all(scope), Box::new(strategy))
+        Started::new(all, Box::new(strategy))
     }
+}
+
+/// The sidecar of a pod, where it is of the image that is wanted.
+fn found(pod: &Pod, wanted: Option<&str>) -> Result<Beside, NoSidecar> {
+    let sidecar = sidecar_of(pod)?;
+    if let Some(wanted) = wanted.filter(|wanted| !sidecar.is_of(wanted)) {
+        return Err(none(
+            pod,
+            &format!(
+                "its sidecar is of {} ({}), not of {wanted}, which was named",
+                visible(&sidecar.image, 300),
+                visible(&sidecar.image_id, 300)
+            ),
+        ));
+    }
+    Ok(sidecar)
 }
 
 fn none(pod: &Pod, why: &str) -> NoSidecar {
@@ -188,9 +227,8 @@ impl ScanStrategy for Attached {
         "attached"
     }
 
-    fn trust(&self) -> &'static str {
-        "the probe that was deployed beside the target reads it; an intruder with its user's rights can \
-         still hide from /proc, and disturb the probe"
+    fn trust(&self) -> &str {
+        &self.trust
     }
 
     async fn open(
@@ -216,7 +254,7 @@ impl ScanStrategy for Attached {
                 .with_source(error)
         })?;
         let stream = AgentStream::new(stream, Agent::Probe, &self.nonce, &self.scope);
-        Ok(Box::new(stream.comparing(&self.scope)))
+        Ok(Box::new(stream.comparing(&self.scope, &self.agreement)))
     }
 }
 
@@ -245,14 +283,13 @@ mod tests {
             }]},
         }))
         .unwrap();
-        let of =
-            |wanted: Option<&str>| AttachedApproach::new(&pod, wanted).map_err(|e| e.to_string());
+        let of = |wanted: Option<&str>| found(&pod, wanted).map_err(|e| e.to_string());
         for good in [
             None,
             Some("r.example/probe:1"),
             Some(format!("mirror.example/probe@{a}").as_str()),
         ] {
-            let found = of(good).map(|reach| reach.sidecar.image_id);
+            let found = of(good).map(|sidecar| sidecar.image_id);
             assert_eq!(found, Ok(format!("r.example/probe@{a}")), "{good:?}");
         }
         for bad in ["r.example/probe:2", &format!("r.example/probe@{b}")] {

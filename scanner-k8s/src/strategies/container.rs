@@ -3,16 +3,21 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
-    EnforcedControls, OpenContext, ScanStrategy, StrategyError, TargetAccess,
+    EnforcedControls, OpenContext, ScanStrategy, StrategyError, Target, TargetAccess,
     inventory::collector,
-    plan::{PlannedCommand, PlannedRule},
+    plan::{EvidenceSource, PlannedCommand, PlannedRule},
 };
 use uuid::Uuid;
 
 use crate::{
     controls,
     plan::manifest,
+    pod::{
+        agreement::{Agreement, Witness},
+        stated::Stated,
+    },
     run::scope::ScanScope,
     strategies::{
         agent::{Agent, AgentStream},
@@ -21,11 +26,26 @@ use crate::{
     },
 };
 
+/// What the evidence of a shell rests on.
+const OWN_TOOLS: &str =
+    "the target's own shell and tools answer, and whoever has the target has them too";
+
 /// Strategy `container` as part of a scan.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct ContainerApproach {
-    /// Whether an answer without a list of files is refused, since another strategy could be taken instead.
-    pub strict: bool,
+    strict: bool,
+    stated: Stated,
+}
+
+impl ContainerApproach {
+    /// Plans an exec into `target`. With `strict`, an answer without a list of files is refused, since another strategy
+    /// could be taken instead.
+    pub(crate) fn new(pod: &Pod, target: &Target, strict: bool) -> Self {
+        Self {
+            strict,
+            stated: Stated::of(pod, target),
+        }
+    }
 }
 
 impl Approach for ContainerApproach {
@@ -39,7 +59,7 @@ impl Approach for ContainerApproach {
 
     fn commands(&self, scope: &PlanScope<'_>) -> Vec<PlannedCommand> {
         let nonce = "0".repeat(32);
-        let request = scope.request.comparing();
+        let request = Witness::Exec.asked(scope.request);
         let script = collector::script_held(&request, &nonce, scope.lease_seconds);
         vec![PlannedCommand::new(
             scope.target.container.as_str(),
@@ -49,19 +69,28 @@ impl Approach for ContainerApproach {
         )]
     }
 
+    fn evidence(&self) -> Option<EvidenceSource> {
+        Some(EvidenceSource::dependent(OWN_TOOLS))
+    }
+
     fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started {
+        let agreement = Agreement::new(Witness::Exec, self.stated);
+        let mut all = controls::all(scope);
+        all.push(controls::target_agrees(&agreement));
         let strategy = ContainerExec {
             scope: Arc::clone(scope),
+            agreement,
             nonce: Uuid::new_v4().simple().to_string(),
             strict: self.strict,
         };
-        Started::new(controls::all(scope), Box::new(strategy))
+        Started::new(all, Box::new(strategy))
     }
 }
 
 /// Execs into the target with the scan's own identity.
 struct ContainerExec {
     scope: Arc<ScanScope>,
+    agreement: Arc<Agreement>,
     nonce: String,
     strict: bool,
 }
@@ -73,7 +102,7 @@ impl ScanStrategy for ContainerExec {
     }
 
     fn trust(&self) -> &'static str {
-        "the target's own shell and tools answer: an intruder in it can lie"
+        "the target's own shell and tools answer: an intruder in it can lie, so this evidence is not independent of the target"
     }
 
     async fn open(
@@ -95,6 +124,6 @@ impl ScanStrategy for ContainerExec {
             strict: self.strict,
         };
         let stream = AgentStream::new(stream, agent, &self.nonce, &self.scope);
-        Ok(Box::new(stream.comparing(&self.scope)))
+        Ok(Box::new(stream.comparing(&self.scope, &self.agreement)))
     }
 }

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
     EnforcedControls, FailureKind, OpenContext, PreparedControls, ScanStrategy, StrategyError,
     Target, TargetAccess,
-    plan::{Need, PlannedCommand, PlannedObject, PlannedRule},
+    plan::{EvidenceSource, Need, PlannedCommand, PlannedObject, PlannedRule},
 };
 use uuid::Uuid;
 
@@ -20,7 +20,10 @@ use crate::{
     plan::manifest,
     pod::{
         access_planner::{self, ProbeContext, Refusal},
+        agreement::{Agreement, Witness},
         security_context::{self, PodSecurity},
+        stated::Stated,
+        strength,
     },
     run::{ledger::Ledger, scope::ScanScope},
     strategies::{
@@ -37,6 +40,8 @@ pub(crate) use spec::container;
 pub(crate) struct DistrolessApproach {
     image: String,
     context: ProbeContext,
+    evidence: EvidenceSource,
+    stated: Stated,
     /// Part of the probe's arguments, and so of the plan.
     nonce: String,
 }
@@ -62,6 +67,8 @@ impl DistrolessApproach {
         let context = access_planner::plan(&of_target, level)?;
         Ok(Self {
             image,
+            evidence: strength::of_probe(pod, target, &context),
+            stated: Stated::of(pod, target),
             context,
             nonce: Uuid::new_v4().simple().to_string(),
         })
@@ -111,11 +118,22 @@ impl Approach for DistrolessApproach {
         )
     }
 
+    fn evidence(&self) -> Option<EvidenceSource> {
+        Some(self.evidence.clone())
+    }
+
     fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started {
+        let agreement = Agreement::new(Witness::Probe, self.stated.clone());
         let mut all = controls::all(scope);
         all.push(Box::new(probe_ends::ProbeEnds(Arc::clone(scope))));
+        all.push(controls::target_agrees(&agreement));
         let strategy = Distroless {
             scope: Arc::clone(scope),
+            agreement,
+            trust: probe_command::trust(
+                "a probe of our own reads the target; an intruder with its user's rights can still hide from /proc",
+                &self.evidence,
+            ),
             approach: *self,
         };
         Started::new(all, Box::new(strategy))
@@ -125,6 +143,8 @@ impl Approach for DistrolessApproach {
 /// Adds one hardened ephemeral container to the target's pod and asks it over one exec.
 struct Distroless {
     scope: Arc<ScanScope>,
+    agreement: Arc<Agreement>,
+    trust: String,
     approach: DistrolessApproach,
 }
 
@@ -134,8 +154,8 @@ impl ScanStrategy for Distroless {
         "distroless"
     }
 
-    fn trust(&self) -> &'static str {
-        "a probe of our own reads the target; an intruder with its user's rights can still hide from /proc"
+    fn trust(&self) -> &str {
+        &self.trust
     }
 
     async fn prepare(
@@ -194,6 +214,6 @@ impl ScanStrategy for Distroless {
                 .with_source(error)
         })?;
         let stream = AgentStream::new(stream, Agent::Probe, nonce, &self.scope);
-        Ok(Box::new(stream.comparing(&self.scope)))
+        Ok(Box::new(stream.comparing(&self.scope, &self.agreement)))
     }
 }

@@ -25,7 +25,7 @@ use std::{
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
     Target,
-    plan::{Need, PlannedCommand, PlannedObject, PlannedRule},
+    plan::{EvidenceSource, Need, PlannedCommand, PlannedObject, PlannedRule},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -40,6 +40,7 @@ use crate::{
     pod::{
         access_planner, security_context,
         security_context::{PodSecurity, TargetContext},
+        strength,
     },
     run::scope::ScanScope,
     strategies::approach::{Approach, PlanScope, Started},
@@ -52,9 +53,13 @@ use spec::Parts;
 pub use image_target::image_target;
 pub use options::SidecarRefusal;
 
+/// What the evidence of an image rests on.
+const NOTHING_RUNS: &str = "the image is read, and nothing of it runs";
+
 /// Strategy `sidecar` as part of a scan.
 pub struct SidecarApproach {
     parts: Parts,
+    evidence: EvidenceSource,
     required: bool,
     canaries: Vec<SocketAddr>,
     image_only: bool,
@@ -88,6 +93,7 @@ impl SidecarApproach {
         }
         let spec = pod.and_then(|pod| serde_json::to_value(pod.spec.as_ref()).ok());
         let spec = spec.unwrap_or_default();
+        let mut evidence = EvidenceSource::independent(NOTHING_RUNS);
         let (context, copied, same_node) = match (options.mode, pod) {
             (Mode::Clone { keep, same_node }, Some(pod)) => {
                 let dangerous = clone::dangerous_settings(&spec, target.container.as_str());
@@ -104,6 +110,7 @@ impl SidecarApproach {
                     PodSecurity::Privileged
                 };
                 let context = access_planner::plan(&seen, level).map_err(SidecarRefusal::Clone)?;
+                evidence = strength::beside(&seen, &context);
                 let copied = clone::of(&spec, target.container.as_str(), keep);
                 (context, Some(copied), same_node)
             }
@@ -149,6 +156,7 @@ impl SidecarApproach {
                 tolerations: spec["tolerations"].clone(),
             },
             expected_digest: options.expected_digest,
+            evidence,
             required: options.require_isolation,
             canaries,
             image_only: pod.is_none(),
@@ -227,6 +235,10 @@ impl Approach for SidecarApproach {
             None => {}
         }
         all
+    }
+
+    fn evidence(&self) -> Option<EvidenceSource> {
+        Some(self.evidence.clone())
     }
 
     fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started {

@@ -37,6 +37,8 @@ fn good() -> (GateFacts, ScanPlan) {
     };
     let plan = ScanPlan {
         differences: vec![],
+        evidence: Some(EvidenceSource::independent("nothing of it runs")),
+        not_scanned: vec![],
         scan_id: "abcd1234".parse().unwrap(),
         target: Target {
             form: TargetForm::Container,
@@ -188,6 +190,9 @@ const OBJECTIONS: &[(GateId, Change)] = &[
     (GateId::HostPorts, |f, _| {
         pod(f).host_ports = vec![80];
     }),
+    (GateId::EvidenceIndependent, |_, plan| {
+        plan.evidence = Some(EvidenceSource::dependent("its own shell answers"));
+    }),
     (GateId::ExposedService, |f, _| {
         f.services = Known::Known(vec![ServiceFact {
             name: "web".into(),
@@ -252,6 +257,7 @@ fn a_pod_that_is_not_known_is_not_a_good_pod() {
             "target-pinned",
             "spec-digest",
             "sibling-images",
+            "evidence-independent",
             "exposed-service",
             "network-policy",
             "required-controls",

@@ -50,6 +50,7 @@ gates! {
     ProcMount, "proc-mount", "privileged status", "/proc is masked as usual (procMount Default).";
     Seccomp, "seccomp", "privileged status", "A seccomp profile is set and is not Unconfined.";
     Apparmor, "apparmor", "privileged status", "The AppArmor profile is not Unconfined. Unset is the runtime's default where the node has AppArmor.";
+    EvidenceIndependent, "evidence-independent", "evidence", "What answers cannot be forged from within the target: the image alone, or a probe that is stronger than the target or not root; but for allow_evidence.";
     ImageRegistry, "image-registry", "image source", "The image comes from one of registries, where the policy names any.";
     ImageDigest, "image-digest", "image source", "The specification names the image by digest.";
     ImageTagLatest, "image-tag-latest", "image source", "The image is not named by tag latest, or by no tag at all.";

@@ -49,6 +49,10 @@ pub(super) fn facts(view: &View<'_>) -> Markup {
         rows.push(("Because", reason));
     }
     rows.push(("Trust", view.trust));
+    let others = view.beside();
+    if let Some(others) = &others {
+        rows.push(("Not scanned", others));
+    }
     if let Some(none) = view.no_controls() {
         rows.push(("Controls", none));
     }

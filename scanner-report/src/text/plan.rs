@@ -53,6 +53,12 @@ fn body(out: &mut String, plan: &ScanPlan, wrap: bool) {
     if let Some(reason) = &plan.reason {
         field(out, "", reason);
     }
+    if let Some(evidence) = &plan.evidence {
+        field(out, "evidence", &evidence.sentence());
+    }
+    if !plan.not_scanned.is_empty() {
+        field(out, "not scanned", &plan.not_scanned.join(", "));
+    }
     let lease = format!(
         "{} s, then the cluster removes everything",
         plan.lease_seconds

@@ -30,6 +30,7 @@ impl<'a> From<&'a ScanReport> for View<'a> {
             reason: report.plan.reason.as_deref(),
             trust: &report.trust,
             differences: &report.plan.differences,
+            not_scanned: &report.plan.not_scanned,
             started: Some(&report.started),
             seconds: Some(report.seconds),
             fail_on: report.fail_on,
@@ -72,6 +73,7 @@ impl<'a> From<&'a LocalReport> for View<'a> {
                 &report.trust
             },
             differences: &[],
+            not_scanned: &[],
             started: report.started.as_deref(),
             seconds: None,
             fail_on: report.fail_on,

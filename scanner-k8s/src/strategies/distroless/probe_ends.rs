@@ -184,8 +184,13 @@ impl SecurityControl for ProbeEnds {
             ))
             .into()),
             End::NotSeen => Err(ControlError::new(format!(
-                "ephemeral container {name} was not verified to have ended within {} s",
+                "ephemeral container {name} of pod {} was not verified to have ended within {} s: a process of its user \
+                 in the target can stop it beyond its deadline",
+                self.0.plan().target.pod,
                 END.as_secs()
+            ))
+            .with_remedy(Remedy::advice(
+                "find out what runs in the target; the probe goes when the pod is deleted",
             ))
             .into()),
         }

@@ -1,0 +1,88 @@
+//! Agreement: what answers says of the target what the node and its specification say.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use scanner_core::{
+    ControlError, Evidence, Remedy, SecurityControl,
+    control::{ControlScope, ReleaseError, VerifyError},
+    plan::PlannedControl,
+};
+
+use crate::pod::agreement::Agreement;
+
+pub(super) struct TargetAgrees(pub(super) Arc<Agreement>);
+
+#[async_trait]
+impl SecurityControl for TargetAgrees {
+    fn id(&self) -> &'static str {
+        "target-agrees"
+    }
+
+    fn plan(&self) -> PlannedControl {
+        let compares = self.0.witness().compares();
+        PlannedControl::new(
+            self.id(),
+            "What answers contradicts nothing that is known of the target",
+        )
+        .planning(format!(
+            "compares {compares}; a contradiction is a security alert"
+        ))
+    }
+
+    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+        Ok(Evidence::of("compared with what answers"))
+    }
+
+    async fn verify_release(&self, scope: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
+        let Some(found) = self.0.found() else {
+            return Ok(Evidence::of("nothing answered that could be compared"));
+        };
+        let Some(first) = found.alerts.first() else {
+            return Ok(Evidence(found.notes));
+        };
+        let why = format!("no finding counts: {}", first.message.raw());
+        for alert in found.alerts {
+            scope.raise(alert);
+        }
+        let error = ControlError::new(why).with_remedy(Remedy::advice(
+            "find out what runs in the target; a scan of its image says what should",
+        ));
+        Err(ReleaseError::EvidenceInvalid(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::{alert::Alerts, plan::ScanPlan};
+
+    use super::*;
+    use crate::pod::{agreement::Witness, stated::Stated};
+
+    #[tokio::test]
+    async fn a_contradiction_is_an_alert_and_ends_the_evidence() {
+        let target = scanner_core::Target {
+            namespace: "n".parse().unwrap(),
+            pod: "p".parse().unwrap(),
+            pod_uid: String::new(),
+            container: "c".parse().unwrap(),
+            container_id: String::new(),
+            image: String::new(),
+            image_id: String::new(),
+            node: String::new(),
+            restarts: 0,
+            form: scanner_core::target::TargetForm::Container,
+        };
+        let plan = ScanPlan::new("abcd1234".parse().unwrap(), target, "x", "y");
+        let alerts = Alerts::default();
+        let scope = ControlScope::new(&plan, None, &alerts);
+        let agreement = Agreement::new(Witness::Probe, Stated::default());
+        let control = TargetAgrees(Arc::clone(&agreement));
+        assert!(control.verify_release(&scope).await.is_ok());
+        assert!(alerts.raised().is_empty());
+        agreement.all_left("process 1 left");
+        let ended = control.verify_release(&scope).await;
+        assert!(matches!(ended, Err(ReleaseError::EvidenceInvalid(_))));
+        assert_eq!(alerts.raised().len(), 1);
+    }
+}

@@ -1,0 +1,99 @@
+//! What the node and the specification state of a target, to compare with what answers.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::Pod;
+use scanner_core::{
+    Target,
+    inventory::{EnvVar, Identity, PodFacts, missing_variables},
+};
+
+use super::{capabilities, containers, facts, security_context, security_context::TargetContext};
+
+/// What is stated of a target. By default nothing is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stated {
+    uid: Option<i64>,
+    gid: Option<i64>,
+    /// Whether the node states them; else the specification does.
+    by_node: bool,
+    context: TargetContext,
+    facts: Option<PodFacts>,
+}
+
+impl Stated {
+    /// What is stated of `target`.
+    pub(crate) fn of(pod: &Pod, target: &Target) -> Self {
+        let context = security_context::of(pod, target);
+        let status = containers::status(pod, target.container.as_str());
+        Self {
+            uid: context.uid,
+            gid: context.gid,
+            by_node: status.is_some_and(|s| s.user.as_ref().is_some_and(|u| u.linux.is_some())),
+            context,
+            facts: facts::of(pod, target).data().cloned(),
+        }
+    }
+
+    /// Whether the target's container has a process namespace of its own, so that its first process has number 1.
+    pub(crate) fn has_own_processes(&self) -> bool {
+        let facts = self.facts.as_ref();
+        facts.is_some_and(|facts| !facts.share_process_namespace && !facts.host_pid)
+    }
+
+    /// How the user of an exec contradicts what is stated. A container runtime runs every exec as the container's user.
+    pub(crate) fn other_user(&self, seen: &Identity) -> Option<String> {
+        let who = if self.by_node {
+            "the node"
+        } else {
+            "the specification"
+        };
+        let differs = |name: &str, stated: Option<i64>, seen: i64| {
+            let stated = stated.filter(|stated| *stated != seen)?;
+            Some(format!(
+                "{who} says that the container runs as {name} {stated}, and what answers says {name} {seen}"
+            ))
+        };
+        differs("uid", self.uid, seen.uid).or_else(|| differs("gid", self.gid, seen.gid))
+    }
+
+    /// Capabilities that the specification takes away, and that what answers says it could have.
+    pub(crate) fn undropped(&self, seen: &Identity) -> Vec<String> {
+        let held = capabilities::held(&self.context);
+        if held.contains("ALL") {
+            return Vec::new();
+        }
+        let dropped: BTreeSet<String> = self
+            .context
+            .dropped
+            .iter()
+            .map(|c| c.to_ascii_uppercase())
+            .collect();
+        let taken = |name: &str| dropped.contains("ALL") || dropped.contains(name);
+        let names = seen
+            .bounding
+            .iter()
+            .map(|name| name.trim_start_matches("CAP_"));
+        names
+            .filter(|name| taken(name) && !held.contains(*name))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Variables that the specification sets, and that are missing in the environment that was read.
+    pub(crate) fn unset(&self, seen: &[EnvVar]) -> Vec<String> {
+        let facts = self.facts.iter();
+        let names = facts.flat_map(|facts| missing_variables(facts, seen));
+        names.map(str::to_owned).collect()
+    }
+
+    /// Who states the user, for a reader; `None` where nobody does.
+    pub(crate) fn user(&self) -> Option<String> {
+        let who = if self.by_node {
+            "the node"
+        } else {
+            "the specification"
+        };
+        Some(format!("uid {} as {who} says", self.uid?))
+    }
+}

@@ -1,0 +1,292 @@
+//! Which process of a container shows the container's root: one that left it shows a root of its own making.
+//!
+//! A process leaves its container by unshare(2), `setns(2)`, `pivot_root(2)` or chroot(2). Containers of one pod share a
+//! user namespace, so that a process in another one than this probe left, whatever it mapped there. Without a user
+//! namespace of its own, only chroot(2) is left to one that does not hold `CAP_SYS_ADMIN`; that is seen by the directory
+//! above the root. One that does hold it can make a mount namespace that looks like any other: nothing shows it.
+
+use std::{
+    fs::{File, metadata},
+    io,
+    os::{fd::AsFd as _, unix::fs::MetadataExt as _},
+    path::Path,
+};
+
+use rustix::fs::{Mode, OFlags, fstat, fstatfs, openat};
+
+use crate::{
+    procs::{of_container, read},
+    root::Root,
+};
+
+/// How often a process is looked at that changes while it is looked at.
+const MAX_TRIES: u32 = 20;
+/// Processes that are named in an error at most.
+const NAMED: usize = 5;
+
+/// Where a process is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    /// Inode number of its user namespace; `None` where the kernel has no such file.
+    user: Option<u64>,
+    /// The same of its mount namespace.
+    mount: Option<u64>,
+    /// What is mounted at its root; `None` where its root is a mere directory.
+    root: Option<RootMount>,
+}
+
+/// The mount at a root, from a line of mountinfo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct RootMount {
+    id: String,
+    /// What of the filesystem is mounted: `/` for all of it.
+    part: String,
+    fstype: String,
+}
+
+/// Why the target's root is not read.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NotInside {
+    /// No process of the container is visible.
+    None,
+    /// The kernel does not show the first process, or its root is a mere directory.
+    Hidden(String),
+    /// Every process that could be looked at left the container; each is named.
+    Left(String),
+}
+
+/// The root of a container, and the process that shows it.
+#[derive(Debug)]
+pub struct Inside {
+    /// The root.
+    pub root: Root,
+    /// The process.
+    pub process: Process,
+}
+
+/// A process, and where it was.
+#[derive(Debug)]
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    place: Place,
+}
+
+impl Process {
+    /// How it left since, where it did: what was read of it then may not be of its container. One that ended did not.
+    pub fn has_left(&self) -> Option<String> {
+        match Place::of(&self.pid.to_string()) {
+            Ok(now) if now == self.place => None,
+            Err(error) if not_seen(&error) == Not::Ended => None,
+            Ok(_) => Some(format!(
+                "process {} left the container while it was read",
+                self.pid
+            )),
+            Err(error) => Some(format!(
+                "process {} is not shown any more: {error}",
+                self.pid
+            )),
+        }
+    }
+}
+
+/// Opens the root of a container: that of its lowest process which is where this probe sees that containers are.
+///
+/// # Errors
+///
+/// Fails when no process shows it, and says why; never opens the root of one that left.
+pub fn open(container: &str) -> Result<Inside, NotInside> {
+    let own = Place::of("self")
+        .map_err(|e| NotInside::Hidden(format!("cannot see where this probe is: {e}")))?;
+    let all = of_container(container);
+    if all.is_empty() {
+        return Err(NotInside::None);
+    }
+    let (mut left, mut jailed) = (Vec::new(), 0);
+    for pid in &all {
+        match of_process(*pid, &own) {
+            Ok((root, place)) => {
+                let process = Process { pid: *pid, place };
+                return Ok(Inside { root, process });
+            }
+            Err(Not::Ended) => {}
+            Err(Not::Jailed) => jailed += 1,
+            Err(Not::Left(why)) => left.push(format!("process {pid} {why}")),
+            Err(Not::Hidden(why)) => {
+                return Err(NotInside::Hidden(format!(
+                    "cannot see the root /proc/{pid}/root: {why}"
+                )));
+            }
+        }
+    }
+    if left.is_empty() {
+        return Err(NotInside::Hidden(if jailed == 0 {
+            "every process of the target ended while it was looked at".into()
+        } else {
+            "cannot see the root: every process of the target took another directory for its own (chroot)".into()
+        }));
+    }
+    let more = left.len().saturating_sub(NAMED);
+    left.truncate(NAMED);
+    let more = if more > 0 {
+        format!("; and {more} more")
+    } else {
+        String::new()
+    };
+    Err(NotInside::Left(format!("{}{more}", left.join("; "))))
+}
+
+/// Why a process does not show its container's root.
+#[derive(Debug, PartialEq, Eq)]
+enum Not {
+    Ended,
+    Jailed,
+    Left(String),
+    Hidden(String),
+}
+
+/// Opens the root of a process that is inside, before and after the root was opened.
+fn of_process(pid: u32, own: &Place) -> Result<(Root, Place), Not> {
+    let name = pid.to_string();
+    for _ in 0..MAX_TRIES {
+        let before = Place::of(&name).map_err(|error| not_seen(&error))?;
+        place_of_container(own, &before)?;
+        let root = Root::open(Path::new(&format!("/proc/{pid}/root")))
+            .map_err(|error| not_seen(&error))?;
+        let after = Place::of(&name).map_err(|error| not_seen(&error))?;
+        // What was opened must be what was looked at: a process can come and go between two roots.
+        if before != after || !is_of(&root, &after).map_err(|error| not_seen(&error))? {
+            continue;
+        }
+        if !is_top(&root).map_err(|error| not_seen(&error))? {
+            return Err(Not::Jailed);
+        }
+        return match same_kind(&root) {
+            Ok(true) => Ok((root, after)),
+            Ok(false) => Err(Not::Left(
+                "has a root on another kind of filesystem than this probe".into(),
+            )),
+            Err(error) => Err(not_seen(&error)),
+        };
+    }
+    Err(Not::Left("changes its root again and again".into()))
+}
+
+fn not_seen(error: &io::Error) -> Not {
+    // ESRCH is what the kernel says of a process that ended.
+    let gone = error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(3);
+    if gone {
+        Not::Ended
+    } else {
+        Not::Hidden(error.to_string())
+    }
+}
+
+/// Whether a process is where containers are, by where this probe is.
+fn place_of_container(own: &Place, place: &Place) -> Result<(), Not> {
+    match (own.user, place.user) {
+        (Some(own), Some(user)) if own != user => {
+            return Err(Not::Left(
+                "is in another user namespace than its pod".into(),
+            ));
+        }
+        (Some(_), None) => return Err(Not::Hidden("its user namespace is not shown".into())),
+        _ => {}
+    }
+    let Some(root) = &place.root else {
+        return Err(Not::Jailed);
+    };
+    // A probe that cannot say of itself what is mounted at its root has nothing to compare.
+    let Some(known) = &own.root else {
+        return Ok(());
+    };
+    if root.fstype != known.fstype {
+        return Err(Not::Left(format!(
+            "has a root of type {}, where this probe has one of type {}",
+            root.fstype, known.fstype
+        )));
+    }
+    if !is_like(&known.part, &root.part) {
+        return Err(Not::Left(
+            "has a part of another filesystem for its root".into(),
+        ));
+    }
+    Ok(())
+}
+
+/// Whether two parts of filesystems are of one kind: each a whole one, or two that differ in one name, as the folders of two
+/// snapshots do.
+fn is_like(known: &str, part: &str) -> bool {
+    let (known, part): (Vec<&str>, Vec<&str>) =
+        (known.split('/').collect(), part.split('/').collect());
+    let differing = known.iter().zip(&part).filter(|(a, b)| a != b).count();
+    known.len() == part.len() && differing <= 1 && (known == part || known.len() > 2)
+}
+
+/// Whether an opened root is on the mount that a process has at its root.
+fn is_of(root: &Root, place: &Place) -> io::Result<bool> {
+    use std::os::fd::AsRawFd as _;
+    let info = read(&format!("/proc/self/fdinfo/{}", root.dir.as_raw_fd()))?;
+    let mut lines = info.lines();
+    let id = lines.find_map(|line| line.strip_prefix("mnt_id:"));
+    // A sandbox such as gVisor does not say it.
+    let Some(id) = id.map(str::trim) else {
+        return Ok(true);
+    };
+    Ok(place.root.as_ref().is_some_and(|root| root.id == id))
+}
+
+/// Whether there is nothing above a root: above the place of a chroot(2) there is, also where something is mounted there.
+fn is_top(root: &Root) -> io::Result<bool> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let above = openat(root.dir.as_fd(), "..", flags, Mode::empty())?;
+    let (here, above) = (fstat(&root.dir)?, fstat(&above)?);
+    Ok((here.st_dev, here.st_ino) == (above.st_dev, above.st_ino))
+}
+
+/// Whether a root is on the same kind of filesystem as this process's, as the kernel says of the opened directories.
+fn same_kind(root: &Root) -> io::Result<bool> {
+    let own = File::open("/")?;
+    Ok(fstatfs(&own)?.f_type == fstatfs(&root.dir)?.f_type)
+}
+
+impl Place {
+    /// Where the process of that name below `/proc` is.
+    fn of(name: &str) -> io::Result<Self> {
+        Ok(Self {
+            user: namespace(name, "user")?,
+            mount: namespace(name, "mnt")?,
+            root: root_mount(&read(&format!("/proc/{name}/mountinfo"))?),
+        })
+    }
+}
+
+/// Inode number of a namespace; `None` where this kernel has no such file for any process.
+fn namespace(name: &str, kind: &str) -> io::Result<Option<u64>> {
+    match metadata(format!("/proc/{name}/ns/{kind}")) {
+        Ok(found) => Ok(Some(found.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let has = Path::new(&format!("/proc/self/ns/{kind}")).exists();
+            if has { Err(error) } else { Ok(None) }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The mount at `/`; of several at one place the last one is seen.
+fn root_mount(mountinfo: &str) -> Option<RootMount> {
+    let of_line = |line: &str| {
+        let mut fields = line.split(' ');
+        let (id, part, place) = (fields.next()?, fields.nth(2)?, fields.next()?);
+        let (_, after) = line.split_once(" - ")?;
+        (place == "/").then(|| RootMount {
+            id: id.into(),
+            part: part.into(),
+            fstype: after.split(' ').next().unwrap_or_default().into(),
+        })
+    };
+    mountinfo.lines().rev().find_map(of_line)
+}
+
+#[cfg(test)]
+mod tests;
