@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read as _},
+    io::{self, IsTerminal as _, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -76,7 +76,13 @@ pub(crate) fn run(args: InjectArgs) -> Result<u8, Problem> {
         output::note(note);
     }
     output::note(SHARED);
-    output::print(&injected.text).map(|()| 0)
+    // A program gets the manifest as it is, a person what can be seen of it.
+    if io::stdout().is_terminal() {
+        output::print(&injected.text)?;
+    } else {
+        output::print_form(&injected.text)?;
+    }
+    Ok(0)
 }
 
 /// Reads a little more than the longest manifest, so that a longer one is refused as such.

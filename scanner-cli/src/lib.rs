@@ -7,6 +7,7 @@ mod cluster;
 mod credential;
 mod descendants;
 mod drift;
+mod files;
 mod guard;
 mod inject;
 mod local;

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::ValueEnum;
 use secure_scan::{
-    ScanPlan, Verdict,
+    ProfileError, ScanPlan, Verdict,
     escape::{self, visible},
     reports::{Format, text},
 };
@@ -45,13 +45,31 @@ pub(crate) fn worst_exit_code(verdict: Verdict, after: &[Result<(), Problem>]) -
     codes.fold(verdict.exit_code(), u8::max)
 }
 
-/// Prints a line on standard error.
+/// Prints a line on standard error; whatever text of others it holds is escaped.
 pub(crate) fn note(message: &str) {
-    let _ = writeln!(io::stderr().lock(), "{message}");
+    let _ = writeln!(io::stderr().lock(), "{}", escape::lines(message));
 }
 
-/// Writes text to standard output; the reader may have gone.
+/// Prints what is wrong in a profile, which is escaped and may have colours.
+pub(crate) fn excerpt(error: &ProfileError) -> bool {
+    let mut err = io::stderr().lock();
+    let excerpt = error.excerpt(err.is_terminal());
+    let _ = if excerpt.is_empty() {
+        Ok(())
+    } else {
+        writeln!(err, "{excerpt}\n")
+    };
+    !excerpt.is_empty()
+}
+
+/// Writes text to standard output; whatever text of others it holds is escaped.
 pub(crate) fn print(text: &str) -> Result<(), Problem> {
+    print_form(&escape::lines(text))
+}
+
+/// Writes a form of a report, or another document that has an escaping of its own, to standard output; the reader may
+/// have gone.
+pub(crate) fn print_form(text: &str) -> Result<(), Problem> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Problem {
             code: NOT_DONE,

@@ -7,6 +7,7 @@ use std::{fmt::Write as _, path::Path};
 use clap::{Args, Subcommand};
 use secure_scan::{
     FindingRules, Level, Policy, ProfileError, ScanPolicy, Thresholds, Waivers,
+    escape::visible,
     finding::Severity,
     profiles::{
         policy::{Action, GateId, LEVELS, Signer},
@@ -15,11 +16,7 @@ use secure_scan::{
 };
 use signature::SignatureArgs;
 
-use crate::{
-    output,
-    problem::Problem,
-    profile::{self, read_file},
-};
+use crate::{files::read_named, output, problem::Problem, profile};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Policy")]
@@ -86,11 +83,22 @@ fn beside(policy: Option<&str>, name: &str) -> String {
     path.to_string_lossy().into_owned()
 }
 
+/// Refuses what a policy names and what is no regular file: reading it may do something, or wait for ever.
+fn regular(file: String) -> Result<String, Problem> {
+    match std::fs::metadata(&file) {
+        Ok(found) if !found.is_file() => Err(Problem::usage(
+            format!("{file} is no regular file, and a policy names it"),
+            "name a regular file in the policy",
+        )),
+        _ => Ok(file),
+    }
+}
+
 /// The shipped profile that a policy names, or a file.
-fn profile_of(policy: Option<&str>, name: &str) -> String {
+fn profile_of(policy: Option<&str>, name: &str) -> Result<String, Problem> {
     match Source::shipped(name) {
-        Ok(shipped) => shipped.file,
-        Err(_) => beside(policy, name),
+        Ok(shipped) => Ok(shipped.file),
+        Err(_) => regular(beside(policy, name)),
     }
 }
 
@@ -112,7 +120,9 @@ pub(crate) fn decide(args: &PolicyArgs) -> Result<Decided, Problem> {
     let folder = folder.unwrap_or(Path::new(""));
     let signature = signature::read(&args.signature, &policy, folder)?;
     let profile = policy.profile.as_ref().map(|name| profile_of(file, name));
+    let profile = profile.transpose()?;
     let named = policy.waivers.as_ref().map(|name| beside(file, name));
+    let named = named.map(regular).transpose()?;
     let mut decided = ScanPolicy::new(policy).signature(signature);
     if let Some(file) = args.findings.waivers.clone().or(named) {
         decided = decided.waivers(waivers(&file)?);
@@ -145,7 +155,7 @@ pub(crate) fn finding_rules(args: &FindingArgs) -> Result<FindingRules, Problem>
 
 fn waivers(file: &str) -> Result<Waivers, Problem> {
     let hint = "name a readable file of waivers; its format: docs/policy.md";
-    let text = read_file(file, "the waivers", hint)?;
+    let text = read_named(file, "the waivers", hint)?;
     Waivers::parse(&text, file).map_err(|error| {
         Problem::usage(
             error.to_string(),
@@ -162,7 +172,7 @@ fn thresholds(given: &str) -> Result<(String, Thresholds), Problem> {
             inline.map_err(|error| Problem::usage(format!("--threshold: {error}"), hint))?;
         return Ok(("inline".into(), inline));
     }
-    let text = read_file(
+    let text = read_named(
         given,
         "the thresholds",
         "name a readable file, or write them inline, as in '{failed.total.max: 0}'",
@@ -197,7 +207,7 @@ fn load(name: Option<&str>, from: Option<Level>) -> Result<Policy, Problem> {
         }
         Err(_) => {
             let hint = "name a readable file, or a shipped one: secure-scan policy list";
-            let text = read_file(name, "the policy", hint)?;
+            let text = read_named(name, "the policy", hint)?;
             Policy::parse(&text, name, from).map_err(wrong)
         }
     }
@@ -227,14 +237,15 @@ pub(crate) fn run(command: PolicyCommand) -> Result<u8, Problem> {
             let folder = Path::new(&file).parent().unwrap_or(Path::new(""));
             signature::check(&policy, folder)?;
             if let Some(name) = &policy.waivers {
-                waivers(&beside(Some(&file), name))?;
+                waivers(&regular(beside(Some(&file), name))?)?;
             }
             if let Some(name) = &policy.profile {
-                profile::load(&profile_of(Some(&file), name))?;
+                profile::load(&profile_of(Some(&file), name)?)?;
             }
             format!(
                 "{file}: policy {} {}, no errors\n",
-                policy.name, policy.version
+                shown(&policy.name),
+                shown(&policy.version)
             )
         }
         PolicyCommand::Explain { policy } => explain(&load(Some(&policy), None)?),
@@ -242,10 +253,18 @@ pub(crate) fn run(command: PolicyCommand) -> Result<u8, Problem> {
     output::print(&text).map(|()| 0)
 }
 
+/// Text of the author on one line, so that it forges no other, and as it may be shown.
+fn shown(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    visible(&words.join(" "), 500)
+}
+
 fn explain(policy: &Policy) -> String {
     let mut text = format!(
         "Policy {} {}: {}\n",
-        policy.name, policy.version, policy.title
+        shown(&policy.name),
+        shown(&policy.version),
+        shown(&policy.title)
     );
     let mut group = "";
     for gate in GateId::ALL {
@@ -264,20 +283,23 @@ fn explain(policy: &Policy) -> String {
         if items.is_empty() {
             "none".to_owned()
         } else {
-            items.join(", ")
+            items.into_iter().map(shown).collect::<Vec<_>>().join(", ")
         }
     };
     let strings = |items: &[String]| list(items.iter().map(String::as_str).collect());
     let registries = policy.registries.as_deref();
     let signer = match &policy.signature {
         None => "not said".into(),
-        Some(Signer::Key(file)) => format!("the key of {file}"),
+        Some(Signer::Key(file)) => format!("the key of {}", shown(file)),
         Some(Signer::Keyless {
             trusted_root,
             certificate_identity,
             certificate_oidc_issuer,
         }) => format!(
-            "{certificate_identity} ({certificate_oidc_issuer}), by the authorities of {trusted_root}"
+            "{} ({}), by the authorities of {}",
+            shown(certificate_identity),
+            shown(certificate_oidc_issuer),
+            shown(trusted_root)
         ),
     };
     let _ = writeln!(

@@ -2,11 +2,7 @@
 
 mod options;
 
-use std::{
-    fs,
-    io::{self, IsTerminal as _, Read as _},
-    path::{Path, PathBuf},
-};
+use std::fs;
 
 use clap::Subcommand;
 use secure_scan::{
@@ -20,12 +16,14 @@ use secure_scan::{
     },
 };
 
-use crate::{output, problem::Problem};
+use crate::{
+    files::{MAX_BYTES, read_beside, read_named, read_some},
+    output,
+    problem::Problem,
+};
 
 pub(crate) use options::{ProfileOptions, save};
 
-/// Bytes of a profile that are read at most.
-const MAX_BYTES: u64 = (1 << 20) + 1;
 /// Bytes of a recording that are read at most.
 const MAX_RECORDING: u64 = 256 << 20;
 
@@ -113,10 +111,10 @@ fn test(file: &str) -> Result<u8, Problem> {
     let recording = match &tests.recording {
         None => None,
         Some(name) => {
-            let path = Path::new(file).with_file_name(name);
-            let path = path.to_string_lossy();
-            let hint = "name a readable file that --save-inventory wrote";
-            let text = read_some(&path, "the recording", MAX_RECORDING, hint)?;
+            let hint = "name a file beside the tests that --save-inventory wrote";
+            let found = read_beside(name, file, MAX_RECORDING);
+            let (path, text) = found
+                .map_err(|error| Problem::usage(format!("{file}: the recording: {error}"), hint))?;
             Some(Recording::parse(&text).map_err(|e| wrong(format!("{path}: {e}")))?)
         }
     };
@@ -192,34 +190,16 @@ fn resolve(name: &str, from: &str) -> Result<Source, ResolveError> {
     if let Ok(shipped) = Source::shipped(name) {
         return Ok(shipped);
     }
-    let path = one_name(Path::new(from).with_file_name(name));
-    let file = path.to_string_lossy().into_owned();
-    let text = read(&file).map_err(|problem| ResolveError::new(problem.message))?;
+    let (file, text) = read_beside(name, from, MAX_BYTES).map_err(ResolveError::new)?;
     Ok(Source::new(file, text))
-}
-
-/// The path by which a file is known however it is written (`./a`, `b/../a`), so that one that is read
-/// is known again: its real folder, relative to the current one where it is below that.
-fn one_name(path: PathBuf) -> PathBuf {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")));
-    let (Ok(folder), Some(name)) = (folder, path.file_name()) else {
-        return path;
-    };
-    let here = std::env::current_dir().and_then(fs::canonicalize);
-    let here = here.unwrap_or_default();
-    folder.strip_prefix(here).unwrap_or(&folder).join(name)
 }
 
 /// Shows each error once: with its place, or alone where it is of the whole.
 fn refused(errors: &[ProfileError]) -> Problem {
     let mut whole = Vec::new();
     for error in errors {
-        match error.excerpt(io::stderr().is_terminal()) {
-            excerpt if excerpt.is_empty() => whole.push(error.to_string()),
-            excerpt => output::note(&format!("{excerpt}\n")),
+        if !output::excerpt(error) {
+            whole.push(error.to_string());
         }
     }
     let file = errors.first().map_or("", |error| &error.file);
@@ -245,24 +225,7 @@ fn source(file: &str) -> Result<Source, Problem> {
 
 fn read(file: &str) -> Result<String, Problem> {
     let hint = "name a readable file, or a shipped one: secure-scan profile list";
-    read_file(file, "the profile", hint)
-}
-
-/// Reads a file that the user names, up to a limit that no such file has.
-pub(crate) fn read_file(file: &str, what: &str, hint: &str) -> Result<String, Problem> {
-    read_some(file, what, MAX_BYTES, hint)
-}
-
-fn read_some(file: &str, what: &str, limit: u64, hint: &str) -> Result<String, Problem> {
-    let failed =
-        |error: io::Error| Problem::usage(format!("cannot read {what} {file}: {error}"), hint);
-    let mut text = String::new();
-    let opened = fs::File::open(file).map_err(failed)?;
-    opened
-        .take(limit)
-        .read_to_string(&mut text)
-        .map_err(failed)?;
-    Ok(text)
+    read_named(file, "the profile", hint)
 }
 
 fn unknown(error: &UnknownProfile) -> Problem {

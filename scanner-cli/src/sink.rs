@@ -4,9 +4,14 @@
 use std::{
     fs,
     io::{self, Write as _},
+    os::unix::fs::{
+        FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
+    },
     path::{Path, PathBuf},
     str::FromStr,
 };
+
+use rustix::fs::OFlags;
 
 use secure_scan::{
     Document,
@@ -53,7 +58,7 @@ enum Place {
     Stdout,
     /// A new file beside its goal, put in its place when it is whole; only its owner can read it.
     File(NamedTempFile, PathBuf),
-    /// A device, pipe or link, written as it is: it must not be replaced by a file.
+    /// A device or pipe, or what one of this process's own descriptors is: it must not be replaced by a file.
     Special(PathBuf),
 }
 
@@ -78,7 +83,7 @@ impl Sinks {
                 Some(file) => place(file).map_err(|error| {
                     let path = shown(Some(file));
                     Problem::usage(
-                        format!("cannot write the report to {path}: {}", error.kind()),
+                        format!("cannot write the report to {path}: {}", reason(&error)),
                         "name a file in a directory that exists and can be written",
                     )
                 })?,
@@ -156,12 +161,15 @@ impl Place {
             hint: Some("name a file that can be written".into()),
         };
         match self {
-            Self::Stdout => output::print(text),
-            Self::Special(path) => fs::write(&path, text).map_err(|e| failed(&path, &e)),
+            Self::Stdout => output::print_form(text),
+            Self::Special(path) => special(&path)
+                .and_then(|mut file| file.write_all(text.as_bytes()))
+                .map_err(|e| failed(&path, &e)),
             Self::File(mut temp, path) => {
                 let written = temp
                     .write_all(text.as_bytes())
                     .and_then(|()| temp.as_file().sync_all());
+                let written = written.and_then(|()| keep_mode(temp.as_file(), &path));
                 written.map_err(|e| failed(&path, &e))?;
                 let kept = temp.persist(&path);
                 kept.map(drop).map_err(|e| failed(&path, &e.error))
@@ -177,7 +185,7 @@ pub(crate) fn writable(file: &Path, what: &str) -> Result<(), Problem> {
             format!(
                 "cannot write {what} to {}: {}",
                 file.display(),
-                error.kind()
+                reason(&error)
             ),
             "name a file in a directory that exists and can be written",
         )
@@ -197,12 +205,16 @@ pub(crate) fn write_file(file: &Path, what: &str, text: &str) -> Result<(), Prob
 fn place(file: &Path) -> io::Result<Place> {
     match fs::symlink_metadata(file) {
         Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        Ok(found) if found.is_symlink() && !is_descriptor(file) => {
+            return Err(io::Error::other(
+                "it is a link, which may lead anywhere: name the file that it leads to",
+            ));
+        }
         Ok(found) if !found.is_file() => {
             // Seen before the scan too, without cutting off what is there. A pipe would wait here
             // for its reader.
-            use std::os::unix::fs::FileTypeExt as _;
             if fs::metadata(file).is_ok_and(|m| !m.file_type().is_fifo()) {
-                fs::OpenOptions::new().append(true).open(file)?;
+                special(file)?;
             }
             return Ok(Place::Special(file.to_owned()));
         }
@@ -217,6 +229,49 @@ fn place(file: &Path) -> io::Result<Place> {
         .prefix(".secure-scan-")
         .tempfile_in(parent)?;
     Ok(Place::File(temp, file.to_owned()))
+}
+
+/// Opens what is no regular file. A link that took its place meanwhile is not followed, unless it is one of this process's
+/// own descriptors.
+fn special(file: &Path) -> io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    if !is_descriptor(file) {
+        options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    }
+    options.append(true).open(file)
+}
+
+/// Whether it is a name of one of this process's own descriptors, as the shell knows them.
+fn is_descriptor(file: &Path) -> bool {
+    let Some(name) = file.to_str().and_then(|name| name.strip_prefix("/dev/")) else {
+        return false;
+    };
+    let number = |n: &str| !n.is_empty() && n.bytes().all(|byte| byte.is_ascii_digit());
+    matches!(name, "stdout" | "stderr") || name.strip_prefix("fd/").is_some_and(number)
+}
+
+/// Gives a new file the owner and the mode of the regular file whose place it takes, if there is one.
+fn keep_mode(new: &fs::File, path: &Path) -> io::Result<()> {
+    let Some(old) = fs::symlink_metadata(path)
+        .ok()
+        .filter(fs::Metadata::is_file)
+    else {
+        return Ok(());
+    };
+    let made = new.metadata()?;
+    let same = (made.uid(), made.gid()) == (old.uid(), old.gid());
+    let kept = same || fchown(new, Some(old.uid()), Some(old.gid())).is_ok();
+    // With another group, what the group might do with the old file is not its to do.
+    let mask = if kept { 0o777 } else { 0o707 };
+    new.set_permissions(fs::Permissions::from_mode(old.mode() & mask))
+}
+
+/// Our own words, or what kind of error the system reports.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::Other => error.to_string(),
+        kind => kind.to_string(),
+    }
 }
 
 fn shown(file: Option<&Path>) -> String {

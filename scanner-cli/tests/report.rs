@@ -135,15 +135,43 @@ fn files_are_whole_or_not_there_and_for_their_owner_alone() {
     );
     assert_eq!(held.metadata().unwrap().len(), 3);
     assert!(fs::metadata(at("old.html")).unwrap().len() > 3);
-    // What is no regular file is written as it is, never replaced.
-    symlink(at("behind.md"), at("link.md")).unwrap();
+    // A link may lead anywhere: it is neither followed nor replaced.
     fs::write(at("behind.md"), "").unwrap();
-    run(
-        folder.path(),
-        &["report", "convert", "bad.json", "-o", "markdown=link.md"],
-    );
-    assert!(fs::symlink_metadata(at("link.md")).unwrap().is_symlink());
-    assert!(fs::metadata(at("behind.md")).unwrap().len() > 0);
+    for (link, to) in [("link.md", "behind.md"), ("dangling.md", "made.md")] {
+        symlink(at(to), at(link)).unwrap();
+        let form = format!("markdown={link}");
+        let ran = run(
+            folder.path(),
+            &["report", "convert", "bad.json", "-o", &form],
+        );
+        assert_eq!(ran.status.code(), Some(2), "{}", text(&ran.stderr));
+        assert!(text(&ran.stderr).contains("link"), "{}", text(&ran.stderr));
+        assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink());
+    }
+    assert_eq!(fs::metadata(at("behind.md")).unwrap().len(), 0);
+    assert!(!at("made.md").exists());
+    // An existing file keeps its mode, whatever it is.
+    for kept in [0o644, 0o640, 0o600, 0o666] {
+        fs::write(at("kept.md"), "old").unwrap();
+        fs::set_permissions(at("kept.md"), fs::Permissions::from_mode(kept)).unwrap();
+        run(
+            folder.path(),
+            &["report", "convert", "bad.json", "-o", "markdown=kept.md"],
+        );
+        assert!(fs::metadata(at("kept.md")).unwrap().len() > 3);
+        assert_eq!(mode("kept.md"), kept);
+    }
+    // This process's own descriptors are links, and are written to.
+    for name in ["/dev/stdout", "/dev/stderr", "/dev/fd/1", "/dev/fd/2"] {
+        let form = format!("markdown={name}");
+        let ran = run(
+            folder.path(),
+            &["report", "convert", "bad.json", "-o", &form],
+        );
+        assert_eq!(ran.status.code(), Some(0), "{name}: {}", text(&ran.stderr));
+        let written = [ran.stdout, ran.stderr].concat();
+        assert!(text(&written).contains("secure-scan"), "{name}");
+    }
     let null = run(
         folder.path(),
         &["report", "convert", "bad.json", "-o", "json=/dev/null"],

@@ -44,6 +44,9 @@ pub struct EngineRef {
     /// Why checks of it are not among the results, such as `--tag`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub selection: Vec<String>,
+    /// Ids of the checks that it has and that were not selected. A report does not have them.
+    #[serde(skip)]
+    pub left_out: Vec<String>,
 }
 
 /// Everything that one engine says of an inventory.

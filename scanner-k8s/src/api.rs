@@ -8,6 +8,7 @@ pub mod exec;
 pub(crate) mod kind_watch;
 pub(crate) mod object_watch;
 mod record;
+pub(crate) mod redacted;
 pub mod segment;
 pub(crate) mod spelling;
 mod stream_tap;

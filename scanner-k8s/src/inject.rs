@@ -22,6 +22,9 @@ use edit::{Addition, Step};
 pub use error::{InjectError, MAX_MANIFEST, Reason};
 use sidecar::Sidecar;
 
+/// Longest note on a workload, in characters.
+const MAX_NOTE: usize = 1000;
+
 /// What to add.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -55,6 +58,7 @@ pub fn inject(source: &str, options: &Options) -> Result<Injected, InjectError> 
     if source.len() > MAX_MANIFEST {
         return Err(InjectError::TooLong);
     }
+    printable(source)?;
     let before = parsed(source)?;
     let roots = tree::documents(source).map_err(|e| InjectError::Syntax(shown(&e)))?;
     if before.len() != roots.len() {
@@ -71,7 +75,7 @@ pub fn inject(source: &str, options: &Options) -> Result<Injected, InjectError> 
             let (found, note) =
                 plan(number, &path, document, workload, options).map_err(refused)?;
             additions.extend(found);
-            notes.push(format!("{name}: {note}"));
+            notes.push(visible(&format!("{name}: {note}"), MAX_NOTE));
         }
     }
     if notes.is_empty() {
@@ -103,6 +107,20 @@ fn check(mut expected: Vec<Value>, additions: &[Addition], text: &str) -> Result
     } else {
         Err(InjectError::SelfCheck)
     }
+}
+
+/// Refuses what YAML 1.2 allows nowhere in a text (section 5.1), comments included: control characters.
+fn printable(source: &str) -> Result<(), InjectError> {
+    let acts = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
+    for (line, text) in source.lines().enumerate() {
+        if let Some(c) = text.chars().find(|c| acts(*c)) {
+            let (line, code) = (line + 1, u32::from(c));
+            return Err(InjectError::Syntax(format!(
+                "line {line}: YAML does not allow the character U+{code:04X}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn parsed(text: &str) -> Result<Vec<Value>, InjectError> {

@@ -3,17 +3,19 @@
 mod bounds;
 mod counted;
 mod functions;
+mod homes;
 mod meter;
 mod names;
 mod pass;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod undecided;
 
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use cel::{
-    Context, Program, Value,
+    Context, ExecutionError, Program, Value,
     common::ast::{Expr, IdedExpr, LiteralValue},
     common::value::Val,
 };
@@ -107,6 +109,10 @@ impl Expression {
                 inputs.insert(select.field.clone());
                 Ok(())
             }
+            Expr::Call(call) if call.func_name == homes::IS_HOME => {
+                sections.insert(Section::Users);
+                Ok(())
+            }
             Expr::Call(call) if call.func_name == "matches" => match call.args.last() {
                 Some(pattern) => {
                     pattern_error(pattern).map_or(Ok(()), |message| Err((pattern.id, message)))
@@ -168,6 +174,9 @@ impl Expression {
     ) -> Result<Ready, String> {
         let context = functions::context(meter, &self.patterns);
         let mut context = context.map_err(|e| e.to_string())?;
+        if self.sections.contains(&Section::Users) {
+            homes::add(&mut context, variables).map_err(|e| e.to_string())?;
+        }
         for (name, value) in variables {
             context.add_variable_from_value(*name, value.clone());
         }
@@ -193,7 +202,15 @@ impl Ready {
         let value = Value::resolve(expr, &self.context);
         // The budget comes first: `||` may hide its error.
         self.meter.within()?;
-        value.map_err(|e| visible(&e.to_string(), 300))
+        value.map_err(|error| match error {
+            // These are the words of the profile.
+            ExecutionError::FunctionError { function, message }
+                if function == undecided::NOT_CHECKED =>
+            {
+                visible(&message, 300)
+            }
+            error => visible(&error.to_string(), 300),
+        })
     }
 
     /// Evaluates a pass with one file alone.

@@ -54,6 +54,7 @@
 //! - [`Signature`] verifies who signed an image (feature `signatures`, on by default);
 //! - [`recording`] and [`testing`] try profiles without a target.
 
+mod blank;
 mod check;
 pub mod gates;
 #[cfg(not(feature = "signatures"))]

@@ -12,6 +12,7 @@ pub use gate_id::GateId;
 pub use signer::Signer;
 
 use crate::{
+    blank,
     profile::{Place, ProfileError},
     threshold::Thresholds,
 };
@@ -211,6 +212,10 @@ fn read(text: &str, file: &str) -> Result<RawPolicy, ProfileError> {
     let at = Place::new(file, text);
     if text.len() > MAX_BYTES {
         return Err(at.whole(format!("a policy has at most {MAX_BYTES} bytes")));
+    }
+    if let Some(path) = blank::field(text, &["thresholds", "gates"]) {
+        let name = path.rsplit('.').next().unwrap_or_default();
+        return Err(at.find(name, blank::message(&path)));
     }
     let raw: RawPolicy = serde_saphyr::from_str(text).map_err(|e| at.yaml(&e))?;
     for registry in raw.registries.iter().flatten() {

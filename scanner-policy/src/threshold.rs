@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use scanner_core::finding::{CheckResult, Findings, HdfStatus, ThresholdOutcome};
 use serde::{Deserialize, Serialize};
 
-use crate::profile::{Place, ProfileError};
+use crate::{
+    blank,
+    profile::{Place, ProfileError},
+};
 
 /// Largest threshold file in bytes.
 const MAX_BYTES: usize = 1 << 20;
@@ -115,6 +118,9 @@ impl Thresholds {
         if text.len() > MAX_BYTES {
             return Err(at.whole(format!("a threshold file has at most {MAX_BYTES} bytes")));
         }
+        if let Some(path) = blank::field(text, &[]) {
+            return Err(at.whole(blank::message(&path)));
+        }
         let flat: Result<BTreeMap<String, u32>, _> = serde_saphyr::from_str(text);
         let thresholds = match flat {
             Ok(flat) => Self::unflatten(flat).map_err(|message| at.whole(message))?,
@@ -182,6 +188,17 @@ impl Thresholds {
         if *self == Self::default() {
             return Err("no threshold is given".into());
         }
+        if let Some(name) = self.without_a_limit() {
+            return Err(format!(
+                "{name} has no limit: expected such as {name}.max: 0"
+            ));
+        }
+        if !self.is_compared() {
+            return Err(
+                "the SAF CLI compares none of these limits: expected one such as failed.total.max: 0"
+                    .into(),
+            );
+        }
         if self.compliance.as_ref().is_some_and(|c| c.max == Some(0)) {
             return Err("compliance.max: 0 is skipped by the SAF CLI".into());
         }
@@ -201,6 +218,40 @@ impl Thresholds {
             }
         }
         Ok(())
+    }
+
+    /// A part that is given and says nothing.
+    fn without_a_limit(&self) -> Option<String> {
+        let nothing = |bounds: &Bounds| bounds.min.is_none() && bounds.max.is_none();
+        if self.compliance.as_ref().is_some_and(nothing) {
+            return Some("compliance".into());
+        }
+        self.groups().into_iter().find_map(|(name, limits, _)| {
+            if matches!(&limits.total, Some(Total::Within(bounds)) if nothing(bounds)) {
+                return Some(format!("{name}.total"));
+            }
+            let empty = |limit: &Limit| {
+                limit.min.is_none() && limit.max.is_none() && limit.controls.is_none()
+            };
+            let found = SEVERITIES
+                .into_iter()
+                .find(|severity| limits.of(severity).is_some_and(empty));
+            found.map(|severity| format!("{name}.{severity}"))
+        })
+    }
+
+    /// Whether there is a limit that is compared with something: where there is none, thresholds must not take the
+    /// place of the severity from which a failed check is a finding.
+    fn is_compared(&self) -> bool {
+        self.compliance.is_some()
+            || self.groups().into_iter().any(|(_, limits, status)| {
+                let total = match &limits.total {
+                    Some(Total::Exactly(_)) => true,
+                    Some(Total::Within(_)) => status != HdfStatus::NoImpact,
+                    None => false,
+                };
+                total || SEVERITIES.iter().any(|s| limits.of(s).is_some())
+            })
     }
 
     fn groups(&self) -> [(&'static str, &Limits, HdfStatus); 5] {

@@ -6,7 +6,10 @@ use jiff::civil::Date;
 use scanner_core::finding::{CheckStatus, Findings, Waiver, WaiverSummary};
 use serde::Deserialize;
 
-use crate::profile::{Place, ProfileError};
+use crate::{
+    blank,
+    profile::{Place, ProfileError},
+};
 
 /// Largest waiver file in bytes.
 const MAX_BYTES: usize = 1 << 20;
@@ -62,6 +65,10 @@ impl Waivers {
         let at = Place::new(file, text);
         if text.len() > MAX_BYTES {
             return Err(at.whole(format!("a waiver file has at most {MAX_BYTES} bytes")));
+        }
+        if let Some(path) = blank::field(text, &[]) {
+            let name = path.rsplit('.').next().unwrap_or_default();
+            return Err(at.find(name, blank::message(&path)));
         }
         let raw: BTreeMap<String, RawEntry> =
             serde_saphyr::from_str(text).map_err(|e| at.yaml(&e))?;
@@ -124,17 +131,27 @@ impl Waivers {
                 continue;
             }
             let Some(result) = findings.results.iter_mut().find(|r| r.id == *id) else {
-                let why = format!("{id}: the profile has no such check");
+                let why = if findings.engine.left_out.contains(id) {
+                    let selection = findings.engine.selection.join(", ");
+                    format!("{id}: the check was not selected ({selection})")
+                } else {
+                    format!("{id}: the profile has no such check")
+                };
                 summary.unused.push(why);
                 continue;
             };
             let unused = match (result.status, entry.run) {
                 (_, false) | (CheckStatus::Fail, true) => None,
-                (CheckStatus::Pass, true) => Some("the check passed"),
+                (CheckStatus::Pass, true) => Some("the check passed".to_owned()),
                 (CheckStatus::Error, true) => {
-                    Some("the check was not done, which run: true does not cover")
+                    Some("the check was not done, which run: true does not cover".to_owned())
                 }
-                (CheckStatus::NotApplicable, true) => Some("the check does not apply"),
+                (CheckStatus::NotApplicable, true) if result.message.is_empty() => {
+                    Some("the check does not apply".to_owned())
+                }
+                (CheckStatus::NotApplicable, true) => {
+                    Some(format!("the check does not apply: {}", result.message))
+                }
             };
             if let Some(why) = unused {
                 summary.unused.push(format!("{id}: {why}"));

@@ -11,7 +11,7 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 use crate::escaped::more;
 use scanner_core::report::{ControlRecord, ControlStage, view::View};
 use scanner_core::{
-    escape::visible,
+    escape::{visible, xml},
     finding::{CheckResult, CheckStatus, Waiver},
     gate::GateDecision,
 };
@@ -32,8 +32,8 @@ pub fn render(view: &View<'_>) -> String {
         }
         report.add_test_suite(checks);
     }
-    // Writing to memory cannot fail, and what XML cannot hold was removed before.
-    let text = report.to_string().unwrap_or_default();
+    // Writing to memory cannot fail.
+    let text = xml(&report.to_string().unwrap_or_default());
     // The schema that Jenkins checks by knows this attribute on each suite, not on all together.
     let skipped: usize = report.test_suites.iter().map(|s| s.skipped).sum();
     text.replacen(&format!(" skipped=\"{skipped}\""), "", 1)

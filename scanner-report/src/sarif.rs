@@ -3,9 +3,12 @@
 //! Results are failed checks and checks that were not done; consumers that know no `kind` take
 //! every result for an alert, so what passed is counted in the properties of the run alone.
 
+mod message;
+
 use serde_json::{Value, json};
 
 use crate::escaped::{more, pretty, visible_all};
+use message::{plain, text};
 use scanner_core::report::view::View;
 use scanner_core::{
     escape::visible,
@@ -92,8 +95,8 @@ fn category(view: &View<'_>) -> String {
 fn rule(view: &View<'_>, result: &CheckResult) -> Value {
     let help = format!(
         "{}\n\nFix: {}",
-        visible(&result.rationale, 2000),
-        visible(&result.fix, 2000)
+        plain(&result.rationale, 2000),
+        plain(&result.fix, 2000)
     );
     let wrong = if result.fails.is_empty() {
         &result.title
@@ -157,12 +160,12 @@ fn message(view: &View<'_>, result: &CheckResult) -> String {
     if result.status == CheckStatus::Error {
         lines.push(format!(
             "Not checked (does not count as passed): {}",
-            visible(&result.message, 1000)
+            plain(&result.message, 1000)
         ));
     } else {
         lines.push(format!(
             "{}: {}",
-            view.subject_line(),
+            plain(&view.subject_line(), 1000),
             text(&result.headline(), 500)
         ));
     }
@@ -170,7 +173,7 @@ fn message(view: &View<'_>, result: &CheckResult) -> String {
         result
             .evidence
             .iter()
-            .map(|e| format!("- {}", visible(e, 300))),
+            .map(|e| format!("- {}", plain(e, 300))),
     );
     let more = more(result);
     if more > 0 {
@@ -253,7 +256,7 @@ fn notification(id: &str, level: &str, text: &str, rule: Option<Value>) -> Value
     let mut notification = json!({
         "descriptor": { "id": id },
         "level": level,
-        "message": { "text": visible(text, 2000) },
+        "message": { "text": plain(text, 2000) },
     });
     if let Some(rule) = rule {
         notification["associatedRule"] = rule;
@@ -294,15 +297,5 @@ fn uri(artifact: &str) -> String {
         "unknown".to_owned()
     } else {
         encoded
-    }
-}
-
-/// Text that a consumer wants to be there.
-fn text(text: &str, limit: usize) -> String {
-    let text = visible(text, limit);
-    if text.is_empty() {
-        "-".to_owned()
-    } else {
-        text
     }
 }

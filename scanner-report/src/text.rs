@@ -15,7 +15,7 @@ use scanner_core::{
 
 use crate::escaped::{at_least, count, headline};
 use execution::{controls, post_scan};
-use layout::{WIDTH, differences, field, wrapped};
+use layout::{WIDTH, differences, field, item, wrapped};
 
 pub use layout::Style;
 pub use plan::plan;
@@ -134,8 +134,8 @@ fn alerts(out: &mut String, view: &View<'_>, style: Style) {
         let title = format!("  SECURITY ALERT {}", visible(&alert.id, 60));
         let _ = writeln!(out, "{}", style.paint("1;31", &title));
         wrapped(out, "    ", &alert.message.escaped(600));
-        for item in &alert.evidence {
-            wrapped(out, "    - ", &item.escaped(300));
+        for evidence in &alert.evidence {
+            item(out, "    ", &evidence.escaped(300));
         }
     }
 }
@@ -238,8 +238,8 @@ fn failed(out: &mut String, view: &View<'_>, result: &CheckResult, style: Style)
         "         {}{below}",
         visible(&view.check_id(result), 80)
     );
-    for item in result.evidence.iter().take(5) {
-        wrapped(out, "         - ", &visible(item, 200));
+    for evidence in result.evidence.iter().take(5) {
+        item(out, "         ", &visible(evidence, 200));
     }
     let shown = result.evidence.len().min(5) as u64;
     if result.evidence_total > shown {

@@ -65,7 +65,7 @@ pub use serde_json;
 pub use scanner_core::{self as core, *};
 pub use scanner_k8s::{
     CallError, Cluster, ClusterBuilder, ConnectError, Segment,
-    api::connect::ConnectErrorKind,
+    api::connect::{ConnectErrorKind, Redacted},
     plan::{
         lease::{MAX_LEASE, MIN_LEASE},
         sidecar_options::Pull,

@@ -8,7 +8,7 @@ use secure_scan::{
     profiles::{policy::Signer, signature::Keyless},
 };
 
-use crate::{problem::Problem, profile::read_file};
+use crate::{files::read_named, problem::Problem};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Policy")]
@@ -100,7 +100,7 @@ pub(super) fn check(policy: &Policy, folder: &Path) -> Result<(), Problem> {
 }
 
 fn named(file: &str, what: &str) -> Result<String, Problem> {
-    read_file(file, what, "name a file that can be read")
+    read_named(file, what, "name a file that can be read")
 }
 
 /// What the arguments say of it.

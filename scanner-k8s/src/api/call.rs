@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use scanner_core::{ControlError, FailureKind, RefusedBy, Remedy, cause::chain, escape::visible};
+use scanner_core::{ControlError, FailureKind, RefusedBy, Remedy, escape::visible};
 
-use super::admission::{AdmissionRefusal, refusal};
+use super::{
+    admission::{AdmissionRefusal, refusal},
+    redacted::Redacted,
+};
 use crate::names::GUARD_NAME;
 
 /// Longest time that one call may take.
@@ -95,7 +98,10 @@ impl CallError {
                 let (kind, refusal) = classify(status.code, &status.message);
                 (kind, refusal, Some(status.code), status.message.clone())
             }
-            error => (CallErrorKind::Unreachable, None, None, chain(error)),
+            error => {
+                let text = Redacted::client(error, None).to_string();
+                (CallErrorKind::Unreachable, None, None, text)
+            }
         };
         Self {
             what,

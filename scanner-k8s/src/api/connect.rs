@@ -5,6 +5,7 @@ mod cluster;
 mod crypto_provider;
 mod error;
 
+pub use super::redacted::Redacted;
 pub use super::transport::GenericService;
 #[doc(hidden)]
 pub use super::transport::InMemory;

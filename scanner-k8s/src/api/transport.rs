@@ -4,7 +4,11 @@
 mod in_memory;
 mod service;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{
@@ -21,7 +25,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::runtime::Handle;
 use tower::{Layer as _, ServiceExt as _};
 
-use super::record::AuditLayer;
+use super::{
+    record::AuditLayer,
+    redacted::{Redacted, program, without_user},
+};
 pub use in_memory::InMemory;
 pub use service::GenericService;
 
@@ -57,19 +64,25 @@ impl Transport {
     /// # Errors
     ///
     /// Fails when no client can be made from `config`.
-    pub(super) fn new(mut config: Config, settings: Settings) -> Result<Self, kube::Error> {
+    pub(super) fn new(mut config: Config, settings: Settings) -> Result<Self, Redacted> {
         // A retry would be a call that is neither planned nor counted.
         config.default_retry = false;
         config.connect_timeout = Some(Duration::from_secs(5));
         config.read_timeout = None;
         let shared = without_credential(&config);
+        let plugin = program(&config);
         let _guard = settings.runtime.enter();
+        let stack = |config| {
+            // A token that no header may have is a panic in tower-http.
+            let made = catch_unwind(AssertUnwindSafe(|| stack(config, settings.memory.as_ref())));
+            made.map_err(|_| Redacted::no_header())?
+                .map_err(|error| Redacted::client(&error, plugin.as_deref()))
+        };
+        let operator = stack(config)?;
+        let scan = stack(shared.clone())?;
         Ok(Self {
-            operator: (settings.wrap)(stack(config, settings.memory.as_ref())?),
-            scan: (settings.wrap)(with_bearer(stack(
-                shared.clone(),
-                settings.memory.as_ref(),
-            )?)),
+            operator: (settings.wrap)(redacting(operator, plugin.clone())),
+            scan: (settings.wrap)(with_bearer(scan)),
             config: shared,
             user_agent: settings.user_agent,
             searches_own_process: settings.searches_own_process,
@@ -79,7 +92,7 @@ impl Transport {
 
     /// Address of the API server.
     pub(super) fn server(&self) -> String {
-        self.config.cluster_url.to_string()
+        without_user(&self.config.cluster_url)
     }
 
     pub(super) fn default_namespace(&self) -> &str {
@@ -167,6 +180,20 @@ fn stack(
         Some(memory) => memory.builder(&config),
         None => ClientBuilder::try_from(config),
     }
+}
+
+/// Innermost, so that neither an embedder's layers nor the audit log see what a credential plugin said.
+fn redacting(
+    builder: ClientBuilder<GenericService>,
+    plugin: Option<String>,
+) -> ClientBuilder<GenericService> {
+    let layer = tower::layer::layer_fn(move |inner: GenericService| {
+        let plugin = plugin.clone();
+        inner
+            .map_err(move |error| Redacted::call(error, plugin.as_deref()))
+            .boxed()
+    });
+    builder.with_layer(&layer)
 }
 
 /// Innermost, so that an embedder's layers do not see a token.

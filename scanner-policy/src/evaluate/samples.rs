@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     check::Check,
-    expression::{Budget, INPUTS, Meter},
+    expression::{INPUTS, Meter},
     inputs::Input,
     types::Type,
 };
@@ -140,6 +140,6 @@ pub(crate) fn try_out(
         }
     }
     variables.push((INPUTS, inputs));
-    let meter = Arc::new(Meter::new(Budget::TRIAL));
+    let meter = Arc::new(Meter::trial());
     outcome(check, &variables, &meter).map(drop)
 }

@@ -11,7 +11,10 @@ use cel::{
 };
 use regex::{Regex, RegexBuilder};
 
-use super::meter::{Cost, Meter};
+use super::{
+    meter::{Cost, Meter},
+    undecided,
+};
 
 /// Takes its steps, and is true. No profile can write a name with `@`.
 pub(super) const STEP: &str = "@step";
@@ -87,6 +90,7 @@ pub(super) fn context(
     })?;
     context.add_function("octal", |mode: i64| format!("{mode:04o}"))?;
     context.add_function("duplicates", duplicates)?;
+    undecided::add(&mut context, meter)?;
     let counting = |kept: bool| -> Call {
         let meter = Arc::clone(meter);
         Box::new(move |call| {

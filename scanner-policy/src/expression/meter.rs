@@ -65,6 +65,8 @@ pub(crate) struct Meter {
     bytes: AtomicU64,
     max_steps: AtomicU64,
     max_bytes: u64,
+    /// Whether the values are made up, so that what cannot be told of them says nothing.
+    pub(super) is_trial: bool,
 }
 
 impl Meter {
@@ -74,7 +76,15 @@ impl Meter {
             bytes: AtomicU64::new(0),
             max_steps: AtomicU64::new(budget.steps),
             max_bytes: budget.bytes,
+            is_trial: false,
         }
+    }
+
+    /// A meter for made-up data.
+    pub(crate) const fn trial() -> Self {
+        let mut meter = Self::new(Budget::TRIAL);
+        meter.is_trial = true;
+        meter
     }
 
     /// Gives it this many steps more, where what was built for one file is dropped before the next.

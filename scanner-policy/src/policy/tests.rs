@@ -108,7 +108,10 @@ fn errors_name_the_place() {
         ("allow_host_paths: [etc]\n", "f:4:20", "etc"),
         ("fail_on: bad\n", "f:4:", "bad"),
         ("thresholds: {failed: {total: {mx: 0}}}\n", "f:4:", ""),
-        ("thresholds: {}\n", "f:4:1", "no threshold"),
+        ("thresholds: {}\n", "f:4:1", "thresholds has no value"),
+        ("registries:\n", "f:4:1", "registries has no value"),
+        ("gates: {privileged: }\n", "f:4:", "privileged has no value"),
+        ("signature: ~\n", "f:4:1", "signature has no value"),
         ("signature: {}\n", "f:4:", "expected key or trusted_root"),
         ("signature: {keys: cosign.pub}\n", "f:4:", "keys"),
         (

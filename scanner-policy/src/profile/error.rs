@@ -3,7 +3,11 @@
 use std::{ops::Range, sync::Arc};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use scanner_core::escape::{lines, visible};
 use serde_saphyr::Spanned;
+
+/// Longest message, in characters.
+const MAX_MESSAGE: usize = 2000;
 
 /// Why a profile cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,9 +30,10 @@ pub struct ProfileError {
 }
 
 impl ProfileError {
-    /// The lines of the profile with a mark under the place; empty when the whole file is meant.
+    /// The lines of the profile with a mark under the place, safe to show; empty when the whole file is meant, and when
+    /// the text is not known to be a profile.
     pub fn excerpt(&self, colour: bool) -> String {
-        if self.line == 0 {
+        if self.line == 0 || self.text.is_empty() {
             return String::new();
         }
         let renderer = if colour {
@@ -36,19 +41,31 @@ impl ProfileError {
         } else {
             Renderer::plain()
         };
-        let annotation = AnnotationKind::Primary.span(self.span.clone());
-        let snippet = Snippet::source(&*self.text)
-            .path(&self.file)
-            .annotation(annotation);
+        let part = |range: Range<usize>| {
+            let text = self.text.get(range).unwrap_or_default();
+            lines(&text.replace("\r\n", "\n"))
+        };
+        let Range { start, end } = self.span;
+        let (before, meant) = (part(0..start), part(start..end));
+        let span = before.len()..before.len() + meant.len();
+        let text = format!("{before}{meant}{}", part(end..self.text.len()));
+        let file = shown(&self.file);
+        let snippet = Snippet::source(text)
+            .path(file.as_str())
+            .annotation(AnnotationKind::Primary.span(span));
         renderer.render(&[Level::ERROR.primary_title(&self.message).element(snippet)])
     }
 }
 
 fn place(file: &str, line: u64, column: u64) -> String {
-    match line {
-        0 => file.to_owned(),
-        line => format!("{file}:{line}:{column}"),
+    match (shown(file), line) {
+        (file, 0) => file,
+        (file, line) => format!("{file}:{line}:{column}"),
     }
+}
+
+fn shown(file: &str) -> String {
+    visible(file, 400)
 }
 
 /// Something of a profile that has no effect, or that will be an error in a scan of a large target.
@@ -71,12 +88,16 @@ impl Place {
         }
     }
 
-    pub(crate) fn whole(&self, message: String) -> ProfileError {
+    pub(crate) fn whole(&self, mut message: String) -> ProfileError {
+        if message.contains('\n') {
+            message = message.replace('\n', " ");
+        }
         ProfileError {
             file: self.file.to_string(),
             line: 0,
             column: 0,
-            message,
+            // It may quote the text.
+            message: visible(&message, MAX_MESSAGE),
             asked: false,
             text: Arc::clone(&self.text),
             span: 0..0,
@@ -96,6 +117,17 @@ impl Place {
         match error.location() {
             Some(place) => self.at(self.offset(place.line(), place.column()), message),
             None => self.whole(message),
+        }
+    }
+
+    /// An error about a text that another file names and that is no profile. Nothing of it is quoted: it may be anything.
+    pub(super) fn no_profile(&self, error: &serde_saphyr::Error) -> ProfileError {
+        let place = error.location().map_or(0, |place| place.line());
+        ProfileError {
+            line: place,
+            column: error.location().map_or(0, |place| place.column()),
+            text: Arc::from(""),
+            ..self.whole("this is not a profile; its text is not shown".into())
         }
     }
 

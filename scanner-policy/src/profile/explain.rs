@@ -2,10 +2,16 @@
 
 use std::fmt::Write as _;
 
-use scanner_core::inventory::{FileSelector, Section};
+use scanner_core::{
+    escape::{lines, visible},
+    inventory::{FileSelector, Section},
+};
 
 use super::{compiled::Profile, raw::Scope};
 use crate::check::{Check, Rule};
+
+/// Longest text of an author that is explained, in characters: more than an expression has.
+const MAX_SHOWN: usize = 10_000;
 
 impl Profile {
     /// What the profile, or its check `id` alone, looks at and why; `None` when it has no such check.
@@ -25,8 +31,8 @@ impl Profile {
                 text,
                 "{} {}: {}\n{} checks, collected with one request:",
                 reference.name,
-                reference.version,
-                reference.title,
+                shown(&reference.version),
+                shown(&reference.title),
                 checks.len()
             );
             for section in self.compiled_request().sections {
@@ -37,9 +43,10 @@ impl Profile {
                 let value = value.unwrap_or_else(|| "must be set".into());
                 let _ = writeln!(
                     text,
-                    "input {name} ({}): {}\n  value: {value}",
+                    "input {name} ({}): {}\n  value: {}",
                     input.kind.name(),
-                    input.description
+                    shown(&input.description),
+                    shown(&value)
                 );
             }
             text.push('\n');
@@ -74,15 +81,16 @@ impl Profile {
                 check.references.join(", ")
             );
         }
-        text
+        lines(&text)
     }
 }
 
 fn explain(check: &Check) -> String {
-    let mut text = format!("{} ({})\n  {}\n", check.id, check.severity, check.title);
+    let title = shown(&check.title);
+    let mut text = format!("{} ({})\n  {title}\n", check.id, check.severity);
     let mut line = |name: &str, value: &str| {
         if !value.is_empty() {
-            let _ = writeln!(text, "  {name:<12} {value}");
+            let _ = writeln!(text, "  {name:<12} {}", shown(value));
         }
     };
     line("if it fails:", &check.fails);
@@ -96,13 +104,13 @@ fn explain(check: &Check) -> String {
     let commands: Vec<&str> = check.commands.iter().map(String::as_str).collect();
     line("commands:", &commands.join(" "));
     if let Some(condition) = &check.applies_when {
-        line("applies if:", &one_line(&condition.source));
+        line("applies if:", &condition.source);
     }
     let rule = match &check.rule {
         Rule::Pass(_) => "passes if:",
         Rule::Violations(_) => "violations:",
     };
-    line(rule, &one_line(&check.rule.expression().source));
+    line(rule, &check.rule.expression().source);
     if check.scope == Scope::Reachable {
         line("scope:", "a pass holds for what could be reached");
     }
@@ -116,8 +124,10 @@ fn explain(check: &Check) -> String {
     text
 }
 
-fn one_line(source: &str) -> String {
-    source.split_whitespace().collect::<Vec<_>>().join(" ")
+/// Text of the author on one line, so that it forges no other, and as it may be shown.
+fn shown(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    visible(&words.join(" "), MAX_SHOWN)
 }
 
 fn selected(selector: &FileSelector) -> String {

@@ -90,7 +90,7 @@ impl<'a> Loader<'a> {
             return Err(place.error(&raw.name, "a profile needs at least one check".into()));
         }
         let inputs = self.set_from_outside(place)?;
-        let selection = self.select(place)?;
+        let (selection, left_out) = self.select(place)?;
         let mut digests = self.done.values();
         let digest = match (digests.next(), digests.next()) {
             (Some(only), None) => *only,
@@ -102,6 +102,7 @@ impl<'a> Loader<'a> {
             .with_digest(hex::encode(digest));
         reference.inputs = inputs;
         reference.selection = selection;
+        reference.left_out = left_out;
         Ok(Profile {
             reference,
             checks: self.checks.into(),
@@ -116,7 +117,14 @@ impl<'a> Loader<'a> {
         if source.text.len() > MAX_BYTES {
             return Err(at.whole(format!("a profile has at most {MAX_BYTES} bytes")));
         }
-        let mut raw: RawProfile = serde_saphyr::from_str(&source.text).map_err(|e| at.yaml(&e))?;
+        let is_extended = !self.open.is_empty();
+        let mut raw: RawProfile = serde_saphyr::from_str(&source.text).map_err(|error| {
+            if is_extended {
+                at.no_profile(&error)
+            } else {
+                at.yaml(&error)
+            }
+        })?;
         at.identifier(&raw.name)?;
         self.open.push(source.file.clone());
         for parent in &raw.extends {

@@ -60,8 +60,8 @@ fn limits_hold_or_do_not_as_in_the_saf_cli() {
         ("failed: {critical: {controls: [c, x]}}", 2),
         ("passed: {critical: {controls: [c]}}", 2),
         // The SAF CLI never compares these two.
-        ("no_impact.total.max: 0", 0),
-        ("no_impact: {total: {min: 9}}", 0),
+        ("no_impact.total.max: 0\ncompliance.min: 0", 0),
+        ("no_impact: {total: {min: 9}}\nfailed: {total: 1}", 0),
     ] {
         let outcome = Thresholds::parse(text, "t").unwrap().evaluate(&sample());
         assert_eq!(outcome.breaches.len(), breaches, "{text}: {outcome:?}");
@@ -109,6 +109,8 @@ fn what_cannot_be_read_is_refused() {
         ("compliance.max: 0", "skipped by the SAF CLI"),
         ("failed.total: 1\nfailed.total.max: 1", "total"),
         ("[1, 2]", ""),
+        ("no_impact.total.max: 0", "compares none"),
+        ("no_impact: {total: {min: 1, max: 2}}", "compares none"),
     ] {
         let error = Thresholds::parse(text, "t").unwrap_err().to_string();
         assert!(error.contains(word), "{text}: {error}");
@@ -238,4 +240,61 @@ fn a_file_of_more_than_its_size_is_refused() {
     assert!(Thresholds::parse(&full, "t").is_ok());
     let error = Thresholds::parse(&format!("{full}#"), "t").unwrap_err();
     assert!(error.to_string().contains("at most"), "{error}");
+}
+
+/// Every path that a limit may stand at, as its keys.
+fn paths() -> Vec<Vec<&'static str>> {
+    let mut paths = vec![vec!["compliance", "min"], vec!["compliance", "max"]];
+    for group in ["passed", "failed", "skipped", "error", "no_impact"] {
+        paths.push(vec![group, "total"]);
+        for limit in ["min", "max"] {
+            paths.push(vec![group, "total", limit]);
+        }
+        for severity in SEVERITIES {
+            for limit in ["min", "max", "controls"] {
+                paths.push(vec![group, severity, limit]);
+            }
+        }
+    }
+    paths
+}
+
+#[test]
+fn a_limit_without_a_value_is_refused_wherever_it_stands() {
+    for path in paths() {
+        for depth in 1..=path.len() {
+            let open = &path[..depth];
+            for nothing in ["", "~", "null", "{}", "[]"] {
+                let block = open
+                    .iter()
+                    .enumerate()
+                    .map(|(level, key)| format!("{}{key}:\n", "  ".repeat(level)))
+                    .collect::<Vec<_>>()
+                    .concat();
+                let block = format!("{} {nothing}\n", block.trim_end());
+                let flow = open.iter().rev().fold(nothing.to_owned(), |inner, key| {
+                    format!("{{{key}: {inner}}}")
+                });
+                let flat = format!("{}: {nothing}\n", open.join("."));
+                for text in [block, flow, flat] {
+                    assert!(Thresholds::parse(&text, "t").is_err(), "{text}");
+                    let policy = format!(
+                        "name: p\nversion: '1'\ntitle: t\nthresholds:\n{}",
+                        text.lines()
+                            .map(|l| format!("  {l}\n"))
+                            .collect::<Vec<_>>()
+                            .concat()
+                    );
+                    let policy = crate::policy::Policy::parse(&policy, "p", None);
+                    assert!(policy.is_err(), "{text}");
+                }
+            }
+            let inline = format!("{{{}: }}", open.join("."));
+            assert!(Thresholds::inline(&inline).is_err(), "{inline}");
+            let unknown = format!("{{{}x: 1}}", open.join("."));
+            assert!(Thresholds::inline(&unknown).is_err(), "{unknown}");
+        }
+    }
+    assert!(Thresholds::parse("compliance: {min: 1}\nfailed: {}", "t").is_err());
+    assert!(Thresholds::parse("compliance: {min: 1}\nfailed:\n", "t").is_err());
 }

@@ -116,6 +116,15 @@ impl Checker<'_> {
             "octal" => (args.len() == 1 && is(0, &Type::Int))
                 .then_some(Type::Text)
                 .ok_or_else(|| wrong("a number")),
+            "is_home" => (args.len() == 1 && all(&Type::Text))
+                .then_some(Type::Bool)
+                .ok_or_else(|| wrong("a path")),
+            "older" => (args.len() == 2 && all(&Type::Text))
+                .then_some(Type::Bool)
+                .ok_or_else(|| wrong("two versions as texts")),
+            "not_checked" => (args.len() == 1 && all(&Type::Text))
+                .then_some(Type::Text)
+                .ok_or_else(|| wrong("a text that says why")),
             "duplicates" => (args.len() == 1 && is(0, &any_list))
                 .then(|| args.first().cloned().unwrap_or(any_list))
                 .ok_or_else(|| wrong("a list")),
@@ -133,6 +142,7 @@ impl Checker<'_> {
                 let message = format!(
                     "there is no function {other:?}: expected one of size, contains, startsWith, \
                      endsWith, matches, string, int, double, max, min, mode_has, octal, duplicates, \
+                     older, not_checked, is_home, \
                      or a macro: all, exists, exists_one, filter, map, has"
                 );
                 Err(self.error(expr, message))

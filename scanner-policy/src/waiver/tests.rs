@@ -149,3 +149,59 @@ fn a_file_of_more_than_its_size_is_refused() {
     let error = Waivers::parse(&format!("{full}#"), "w").unwrap_err();
     assert!(error.to_string().contains("at most"), "{error}");
 }
+
+#[test]
+fn a_waiver_of_a_check_that_was_not_selected_says_so() {
+    use crate::profile::{Options, Profile, Source};
+    use scanner_core::{ScanEngine as _, engine::Evaluation, inventory::Inventory};
+
+    let all: Vec<String> = Profile::shipped("container-baseline")
+        .unwrap()
+        .ids()
+        .map(str::to_owned)
+        .collect();
+    let text: String = all
+        .iter()
+        .chain([&"nonsense".to_owned()])
+        .map(|id| A.replacen('a', id, 1))
+        .collect();
+    let waivers = Waivers::parse(&text, "w").unwrap();
+    let shipped = |name: &str| Source::shipped(name).unwrap();
+    for options in [
+        Options::default().with_tag("escalation"),
+        Options::default().skipping_tag("escalation"),
+    ] {
+        let profile = shipped("container-baseline");
+        let profile = Profile::compile(profile, &|name, _| Ok(shipped(name)), &options).unwrap();
+        let kept: Vec<&str> = profile.ids().collect();
+        let today = Evaluation::on(day("2026-12-01"));
+        let mut findings = profile.evaluate(&Inventory::default(), &today);
+        waivers.apply(&mut findings, today.today);
+        let unused = findings.waivers.unwrap().unused;
+        for id in all.iter().filter(|id| !kept.contains(&id.as_str())) {
+            let begins = format!("{id}: the check was not selected (");
+            let found = unused
+                .iter()
+                .any(|why| why.starts_with(&begins) && why.contains("tag escalation"));
+            assert!(found, "{id}: {unused:?}");
+        }
+        assert!(unused.contains(&"nonsense: the profile has no such check".to_owned()));
+        assert!(!kept.is_empty() && kept.len() < all.len());
+    }
+}
+
+#[test]
+fn a_field_without_a_value_is_refused() {
+    for field in ["expiration_date", "justification", "run"] {
+        for nothing in ["", " ~", " null"] {
+            let text = format!(
+                "a:\n  expiration_date: 2027-01-15\n  justification: J\nb:\n  {field}:{nothing}\n"
+            );
+            let error = Waivers::parse(&text, "w").unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("b.{field} has no value")),
+                "{text}: {error}"
+            );
+        }
+    }
+}

@@ -8,7 +8,7 @@ use super::{prelude::*, sample};
 use scanner_core::escape::is_hazardous;
 
 /// What a target may put into a name, a path or a message.
-const CORPUS: [&str; 26] = [
+const CORPUS: [&str; 33] = [
     "\x1b[2J\x1b]0;title\x07\x1b[31m",
     "\u{9b}2J \u{7f}\u{0}\u{8}",
     "line\r\nline\nline\u{2028}line",
@@ -35,7 +35,29 @@ const CORPUS: [&str; 26] = [
     "%00%0a ${jndi:ldap://x} {{7*7}} {% raw %}",
     "--- !!python/object:os.system",
     "../../etc/passwd?x=y#z pkg:deb/../x",
+    "##vso[task.setvariable variable=a]b ##[error]x ##teamcity[x]",
+    "::error file=a::b ::add-mask::c",
+    "x\n::stop-commands::y\n ::warning::z",
+    "\u{115f}\u{3164}\u{ffa0}\u{fe0f}\u{34f}\u{17b5}\u{2800}",
+    "\u{a0}\u{2003}\u{3000}\u{e000}\u{10fffd}\u{e0100}\u{fff8}",
+    "\\[a](https://example.org) {0} \\\\[b] {12}",
+    "\u{1fffe}\u{2ffff}\u{10ffff}\u{85}\u{9f}",
 ];
+
+/// What the agents of CI servers take for a command to themselves.
+fn obeyed(line: &str) -> bool {
+    let anywhere = ["##vso[", "##[", "##teamcity["];
+    let line = line.trim_start();
+    anywhere.iter().any(|command| line.contains(command))
+        || line
+            .strip_prefix("::")
+            .is_some_and(|rest| rest.contains("::"))
+}
+
+/// `Char` of XML 1.0, section 2.2.
+fn is_xml(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
 
 fn rendered(text: &str, format: Format, local: bool) -> String {
     let document = if local {
@@ -207,6 +229,10 @@ fn check(text: &str) {
             let made = rendered(text, format, local);
             let acts = |c: char| c != '\n' && is_hazardous(c);
             assert!(!made.chars().any(acts), "{format} of {text:?}: {made}");
+            assert!(!made.lines().any(obeyed), "{format} of {text:?}: {made}");
+            if format == Format::Junit {
+                assert!(made.chars().all(is_xml), "{text:?}: {made}");
+            }
             let harmless = rendered("harmless", format, local);
             assert_eq!(
                 shape(format, &made),
@@ -227,7 +253,38 @@ fn hostile_text_stays_text_in_every_form() {
 }
 
 #[test]
+fn evidence_that_wraps_does_not_look_like_several_items() {
+    let hostile = "/tmp/x mode 0644 - /etc/shadow mode 0666 - /etc/passwd ".repeat(8);
+    for evidence in [
+        hostile.clone(),
+        hostile.replace(' ', "  "),
+        "- ".repeat(100),
+    ] {
+        let mut scan = sample("harmless");
+        for result in &mut scan.findings[0].results {
+            result.evidence = vec![evidence.clone()];
+            result.evidence_total = 1;
+        }
+        let failed = scan.findings[0].count(scanner_core::finding::CheckStatus::Fail);
+        let document = Document::from(scan);
+        let made = render(&document, Format::Terminal, text::Style::default()).unwrap();
+        let items = made
+            .lines()
+            .filter(|line| line.trim_start().starts_with("- "));
+        assert_eq!(items.count(), failed, "{made}");
+        let sarif = render(&document, Format::Sarif, text::Style::default()).unwrap();
+        let sarif: Value = serde_json::from_str(&sarif).unwrap();
+        for result in sarif["runs"][0]["results"].as_array().unwrap() {
+            let message = result["message"]["text"].as_str().unwrap();
+            let items = message.lines().filter(|line| line.starts_with("- "));
+            assert!(items.count() <= 1, "{message}");
+        }
+    }
+}
+
+#[test]
 fn the_checks_of_this_file_can_fail() {
+    assert!(obeyed(" ::error::x") && obeyed("a ##vso[x]") && !is_xml('\u{ffff}'));
     assert_ne!(tags("</style><b>x</b>"), tags("</style><i>x</i>"));
     let link = std::panic::catch_unwind(|| events("[a](https://example.org)"));
     assert!(link.is_err());

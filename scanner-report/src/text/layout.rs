@@ -38,10 +38,21 @@ pub(super) fn field(out: &mut String, name: &str, value: &str) {
     );
 }
 
+/// Text under others of its kind. A line that goes on stands further in, so that it does not look like another one.
 pub(super) fn wrapped(out: &mut String, indent: &str, text: &str) {
+    let next = format!("{indent}  ");
     let options = textwrap::Options::new(WIDTH)
         .initial_indent(indent)
-        .subsequent_indent(indent);
+        .subsequent_indent(if indent.is_empty() { "" } else { &next });
+    let _ = writeln!(out, "{}", textwrap::fill(text, options));
+}
+
+/// One item of a list. A line that goes on begins with `…`, so that no text of a target looks like an item of its own.
+pub(super) fn item(out: &mut String, indent: &str, text: &str) {
+    let (first, next) = (format!("{indent}- "), format!("{indent}  … "));
+    let options = textwrap::Options::new(WIDTH)
+        .initial_indent(&first)
+        .subsequent_indent(&next);
     let _ = writeln!(out, "{}", textwrap::fill(text, options));
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::layout::{Style, WIDTH, wrapped};
+use super::layout::{Style, WIDTH, item, wrapped};
 use scanner_core::{
     escape::visible,
     finding::{CheckStatus, Findings},
@@ -47,7 +47,7 @@ pub(super) fn alert(out: &mut String, view: &View<'_>, style: Style) {
         let title = "Allowances of the policy that matched nothing here";
         let _ = writeln!(out, "\n{}", style.paint("1", title));
         for unused in view.unused_allowances.iter().take(20) {
-            wrapped(out, "  - ", &visible(unused, 200));
+            item(out, "  ", &visible(unused, 200));
         }
     }
 }

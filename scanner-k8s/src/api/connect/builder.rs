@@ -6,13 +6,16 @@ use http::{HeaderValue, Request, Response};
 use kube::{
     Config,
     client::{Body, ClientBuilder},
-    config::{KubeConfigOptions, Kubeconfig},
+    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 use tokio::runtime::Handle;
 use tower::{BoxError, Layer, Service};
 
 use super::{cluster::Cluster, crypto_provider, error::ConnectError};
-use crate::api::transport::{GenericService, InMemory, Settings, Transport, Wrap};
+use crate::api::{
+    redacted::{Redacted, without_user},
+    transport::{GenericService, InMemory, Settings, Transport, Wrap},
+};
 
 /// How every call names itself to the server.
 const USER_AGENT: &str = concat!("secure-scan/", env!("CARGO_PKG_VERSION"));
@@ -38,7 +41,7 @@ impl std::fmt::Debug for ClusterBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Not the configuration: it has credentials.
         f.debug_struct("ClusterBuilder")
-            .field("server", &self.config.cluster_url)
+            .field("server", &without_user(&self.config.cluster_url))
             .field("user_agent", &self.user_agent)
             .field("system_roots", &self.system_roots)
             .finish_non_exhaustive()
@@ -114,7 +117,7 @@ impl ClusterBuilder {
             Some(path) => Kubeconfig::read_from(path),
             None => Kubeconfig::read(),
         }
-        .map_err(ConnectError::Kubeconfig)?;
+        .map_err(|error| unusable(&error))?;
         let name = context.or(kubeconfig.current_context.as_deref());
         let name = name.unwrap_or_default().to_owned();
         let mut contexts = kubeconfig.contexts.iter().map(|c| c.name.as_str());
@@ -127,7 +130,7 @@ impl ClusterBuilder {
             ..KubeConfigOptions::default()
         };
         let config = Config::from_custom_kubeconfig(kubeconfig, &selection);
-        Ok(Self::new(config.await.map_err(ConnectError::Kubeconfig)?))
+        Ok(Self::new(config.await.map_err(|error| unusable(&error))?))
     }
 
     /// Puts the program's own name, such as `acme/1`, before secure-scan's in every call.
@@ -203,6 +206,10 @@ impl ClusterBuilder {
     }
 }
 
+fn unusable(error: &KubeconfigError) -> ConnectError {
+    ConnectError::Kubeconfig(Redacted::kubeconfig(error))
+}
+
 /// The user agent of a program of that name.
 fn named(name: &str) -> Option<HeaderValue> {
     let fits = !name.trim().is_empty() && name.len() <= MAX_USER_AGENT && name.is_ascii();
@@ -212,7 +219,7 @@ fn named(name: &str) -> Option<HeaderValue> {
 
 /// What holds for every way to a cluster.
 fn checked(mut config: Config, system_roots: bool) -> Result<Config, ConnectError> {
-    let server = config.cluster_url.to_string();
+    let server = without_user(&config.cluster_url);
     if config.cluster_url.scheme_str() != Some("https") {
         return Err(ConnectError::PlainHttp(server));
     }

@@ -2,13 +2,15 @@
 
 use scanner_core::Remedy;
 
+use crate::api::redacted::Redacted;
+
 /// Why a cluster is not used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The kubeconfig cannot be read.
     #[error("cannot read the kubeconfig")]
-    Kubeconfig(#[source] kube::config::KubeconfigError),
+    Kubeconfig(#[source] Redacted),
     /// The context does not exist.
     #[error("the kubeconfig has no context {0:?}; it has {1}")]
     NoContext(String, String),
@@ -47,7 +49,7 @@ pub enum ConnectError {
     UserAgent(String),
     /// A client cannot be made from the configuration.
     #[error("cannot make a client from the configuration")]
-    Client(#[source] kube::Error),
+    Client(#[source] Redacted),
 }
 
 /// Kinds of [`ConnectError`], to branch on.

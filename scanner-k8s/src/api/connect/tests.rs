@@ -1,5 +1,7 @@
 //! Every way to a cluster refuses what is not verified TLS.
 
+mod secrets;
+
 use std::path::PathBuf;
 
 use kube::Config;

@@ -37,8 +37,11 @@ impl Loader<'_> {
         Ok(shows.collect())
     }
 
-    /// Keeps the checks that `--tag` and `--skip-tag` ask for; says what was asked.
-    pub(super) fn select(&mut self, at: &Place) -> Result<Vec<String>, ProfileError> {
+    /// Keeps the checks that `--tag` and `--skip-tag` ask for; says what was asked, and which checks are left out.
+    pub(super) fn select(
+        &mut self,
+        at: &Place,
+    ) -> Result<(Vec<String>, Vec<String>), ProfileError> {
         let Options {
             tags, skip_tags, ..
         } = self.options;
@@ -53,8 +56,14 @@ impl Loader<'_> {
         }
         let before = self.checks.len();
         let any = |check: &Check, of: &[String]| of.iter().any(|t| check.tags.contains(t));
-        self.checks
-            .retain(|c| (tags.is_empty() || any(c, tags)) && !any(c, skip_tags));
+        let mut left_out = Vec::new();
+        self.checks.retain(|c| {
+            let keeps = (tags.is_empty() || any(c, tags)) && !any(c, skip_tags);
+            if !keeps {
+                left_out.push(c.id.clone());
+            }
+            keeps
+        });
         if self.checks.is_empty() {
             return Err(at.asked("no check is left by the tags that are asked for".into()));
         }
@@ -63,7 +72,7 @@ impl Loader<'_> {
         if !selection.is_empty() {
             selection.push(format!("{} of {before} checks", self.checks.len()));
         }
-        Ok(selection)
+        Ok((selection, left_out))
     }
 
     /// Inputs that no check reads do nothing.
