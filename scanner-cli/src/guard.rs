@@ -230,10 +230,12 @@ async fn test(segment: &Segment, target: &TargetSelector) -> Result<u8, Problem>
         gone(&trial.left)?;
         return Err(Problem {
             code: WEAK,
-            message: format!(
-                "there is no admission guard for {target}: it refused none of {} attempts",
-                trial.attempts.len()
-            ),
+            message: match trial.attempts.len() {
+                0 => format!("there is no admission guard for {target}; nothing was tried"),
+                tried => format!(
+                    "there is no admission guard for {target}: it refused none of {tried} attempts"
+                ),
+            },
             hint: Some(
                 "as an administrator: secure-scan guard render | kubectl apply -f - ; where it covers only \
                  some namespaces, see: secure-scan guard status"

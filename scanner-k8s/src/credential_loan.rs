@@ -31,7 +31,10 @@ use crate::{
         scan_id::scan_id,
     },
     pod::snapshot::PodSnapshot,
-    run::{logged::LoggedScan, scope::ScanScope},
+    run::{
+        logged::LoggedScan,
+        scope::{ScanScope, ScopeOptions},
+    },
 };
 use tool_run::ToolRun;
 
@@ -135,7 +138,10 @@ impl PreparedLoan {
         };
         plan.objects = manifest::planned(&plan, "the program's identity");
         let before = Some(PodSnapshot::of(&pod));
-        let scope = ScanScope::new(segment.clone(), plan.clone(), before);
+        // The program has seen the token, so that every server must have forgotten it.
+        let mut options = ScopeOptions::default();
+        options.prove_everywhere = true;
+        let scope = ScanScope::with_options(segment.clone(), plan.clone(), before, options);
         plan.controls = controls::all(&scope).iter().map(|c| c.plan()).collect();
         Ok(Self {
             segment,

@@ -29,7 +29,7 @@ pub(crate) fn objects(scope: &ScanScope) -> Vec<AuditCheck> {
         if let Some(removed) = ledger.removed(&made) {
             let how = match removed {
                 Removed::ByUs => "the server confirmed its removal",
-                Removed::BySomebody => "gone, by whom is unknown",
+                Removed::BySomebody => "gone; who deleted it is not known",
             };
             evidence.push(format!("{} uid {}: {how}", made.kind, made.uid));
         } else if ledger.gone(&made) {

@@ -1,6 +1,7 @@
 //! One scan from request to report: resolve, plan, run. This is what programs embed.
 
 mod auto;
+mod checks;
 mod choice;
 mod error;
 mod fallback;
@@ -18,8 +19,8 @@ use request::{ScanRequest, Strategy};
 
 use crate::api::{connect::Cluster, segment::Segment};
 
+pub use checks::SHIPPED_CONTROLS;
 pub use error::{PrepareError, PrepareErrorKind};
-pub use prepare::SHIPPED_CONTROLS;
 pub use prepared::PreparedScan;
 
 impl PreparedScan {

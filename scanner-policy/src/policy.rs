@@ -130,6 +130,10 @@ struct RawPolicy {
 /// A policy with everything that its level gives it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of the file, or says whether the file has one"
+)]
 pub struct Policy {
     /// Name.
     pub name: String,

@@ -119,7 +119,8 @@ async fn a_stolen_token_raises_the_alarm() {
     let site = TestNamespace::new("stolen").await;
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
-    let child = site.start(&["web", "--audit-log", text(&log)]);
+    let args = ["web", "--audit-log", text(&log)];
+    let (child, _proxy, _kubeconfig) = site.start_slowly(&args).await;
     let pid = child.id().unwrap();
     // The attacker reads the memory of the program while the server still takes the token. While the
     // program starts, its memory may change under the reader.
@@ -153,7 +154,8 @@ async fn another_token_of_the_identity_raises_the_alarm() {
     let site = TestNamespace::new("minted").await;
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
-    let child = site.start(&["web", "--audit-log", text(&log)]);
+    let args = ["web", "--audit-log", text(&log)];
+    let (child, _proxy, _kubeconfig) = site.start_slowly(&args).await;
     let accounts = site.api::<ServiceAccount>();
     let labelled = ListParams::default().labels("secure-scan.io/scan");
     let name = eventually("the scan's identity", async || {

@@ -3,11 +3,16 @@
 
 use std::fs;
 
-use kube::config::{AuthInfo, Kubeconfig};
+use k8s_openapi::api::core::v1::ResourceQuota;
+use kube::{
+    api::PostParams,
+    config::{AuthInfo, Kubeconfig},
+};
 use scanner_tests::{
-    TestNamespace, lab_only,
+    TestNamespace, eventually, lab_only,
     program::{ProgramOutput, program},
 };
+use serde_json::json;
 
 /// The error names each of `words` and a hint, and nothing was left.
 async fn refused(site: &TestNamespace, args: &[&str], code: i32, words: &[&str]) {
@@ -227,12 +232,36 @@ async fn a_missing_permission_is_named_with_verb_and_resource() {
 #[tokio::test]
 async fn a_refusal_in_the_middle_is_a_failed_scan_that_left_nothing() {
     let site = TestNamespace::new("midway").await;
+    // Rights are asked for before; a quota is not.
+    let quota: ResourceQuota = serde_json::from_value(json!({
+        "metadata": {"name": "no-roles"},
+        "spec": {"hard": {"count/roles.rbac.authorization.k8s.io": "0"}},
+    }))
+    .expect("a quota");
+    let quotas = site.api::<ResourceQuota>();
+    let made = quotas.create(&PostParams::default(), &quota).await;
+    made.expect("create quota");
+    eventually("a quota that is counted", async || {
+        let now = quotas.get("no-roles").await.ok()?;
+        now.status?.hard
+    })
+    .await;
+    let words = ["exceeded quota: no-roles"];
+    refused(&site, &["web"], 3, &words).await;
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn a_right_that_only_its_holder_can_give_is_named_before_anything_is_created() {
+    let site = TestNamespace::new("nogrant").await;
     let file = with_token(&site.token("default").await);
     let path = file.path().to_str().unwrap();
-    // All that the server can be asked about; but nobody may give permissions that they do not have.
+    // All that a scan does itself; but nobody may give permissions that they do not have.
     let rbac = "rbac.authorization.k8s.io";
     let rules = [
         ("", "pods", "get"),
+        ("", "pods", "list"),
+        ("", "pods", "watch"),
         ("batch", "jobs", "*"),
         ("", "secrets", "*"),
         ("", "serviceaccounts", "*"),
@@ -243,7 +272,10 @@ async fn a_refusal_in_the_middle_is_a_failed_scan_that_left_nothing() {
         (rbac, "rolebindings", "*"),
     ];
     site.allow("default", &rules).await;
-    let words = ["attempting to grant RBAC permissions not currently held"];
+    let words = [
+        "create, get on pods/exec, only web, which the scan identity needs and you can only give if you have it",
+        "nothing was created",
+    ];
     refused(&site, &["web", "--kubeconfig", path], 3, &words).await;
     site.remove().await;
 }
@@ -256,6 +288,7 @@ async fn the_right_to_add_a_probe_is_the_operators_and_is_named_before_anything_
     let rbac = "rbac.authorization.k8s.io";
     let rules = [
         ("", "pods", "get"),
+        ("", "pods", "list"),
         ("batch", "jobs", "*"),
         ("", "secrets", "*"),
         ("", "serviceaccounts", "*"),

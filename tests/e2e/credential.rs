@@ -257,7 +257,8 @@ async fn after_a_scan_the_token_is_nowhere_in_memory() {
     mkfifo(&report, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
     let output = format!("json={}", report.display());
     let log = dir.path().join("log");
-    let child = site.start(&["web", "-o", &output, "--audit-log", text(&log)]);
+    let args = ["web", "-o", &output, "--audit-log", text(&log)];
+    let (child, _proxy, _kubeconfig) = site.start_slowly(&args).await;
     let pid = child.id().unwrap();
     let token = eventually("a token in memory", async || {
         let found = memory_reader::tokens_in_memory(pid).unwrap_or_default();

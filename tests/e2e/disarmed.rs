@@ -67,7 +67,7 @@ async fn a_lease_that_somebody_deletes_without_what_it_owns_is_an_alert() {
     let message = alert(&report, "lease-disarmed");
     assert!(message.contains("somebody"), "{message}");
     let text = show(&report);
-    assert!(text.contains("by whom is unknown"), "{text}");
+    assert!(text.contains("who deleted it is not known"), "{text}");
     site.remove().await;
 }
 

@@ -347,6 +347,7 @@ async fn an_interrupted_test_of_the_guard_leaves_no_identity() {
         "--context",
         &context,
     ];
+    let guard = Guarded::install(&site).await;
     let child = program(&args).spawn().expect("it starts");
     eventually("an identity", async || {
         (!site.leftovers().await.is_empty()).then_some(())
@@ -355,6 +356,7 @@ async fn an_interrupted_test_of_the_guard_leaves_no_identity() {
     let pid = child.id().and_then(|id| i32::try_from(id).ok());
     kill(Pid::from_raw(pid.expect("it runs")), Signal::SIGINT).expect("kill");
     let output: ProgramOutput = child.wait_with_output().await.expect("it ends").into();
+    guard.remove(&site).await;
     assert_eq!(output.code, 3, "{output:?}");
     assert!(output.err.contains("interrupted by SIGINT"), "{output:?}");
     assert_eq!(site.leftovers().await, Vec::<String>::new());

@@ -95,6 +95,8 @@ struct State {
     fault: Fault,
     /// Which call is broken, from 1.
     call: usize,
+    /// Start of the verb and part of the path of calls that come late.
+    late: Mutex<Option<(&'static str, &'static str)>>,
     seen: Mutex<Vec<String>>,
     broken: Mutex<Option<String>>,
     program: AtomicI32,
@@ -125,6 +127,7 @@ impl Proxy {
             upstream: Upstream::from_kubeconfig().await,
             fault,
             call,
+            late: Mutex::default(),
             seen: Mutex::default(),
             broken: Mutex::new(None),
             program: AtomicI32::new(0),
@@ -157,6 +160,16 @@ impl Proxy {
         file.write_all(config.to_string().as_bytes())
             .expect("write");
         file
+    }
+
+    /// From now on each call of that verb whose path has `part` reaches the server three seconds late.
+    pub fn delay(&self, verb: &'static str, part: &'static str) {
+        let mut late = self
+            .state
+            .late
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *late = Some((verb, part));
     }
 
     /// Sets the process that a kill is meant for.
@@ -243,6 +256,11 @@ async fn handle(mut request: Request<Incoming>, state: Arc<State>) -> Answer {
     let upgrading = upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let late = *state.late.lock().unwrap_or_else(PoisonError::into_inner);
+    let late = late.filter(|(verb, part)| parts.method == *verb && parts.uri.path().contains(part));
+    if late.is_some() {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    }
     let send = || {
         let copy = Request::from_parts(parts.clone(), Full::new(body.clone()));
         state.upstream.send(copy)

@@ -13,9 +13,13 @@ use k8s_openapi::api::{
 };
 use kube::{Api, api::PostParams};
 use serde_json::json;
+use tempfile::NamedTempFile;
 use tokio::process::{Child, Command};
 
-use crate::{TestNamespace, eventually};
+use crate::{
+    TestNamespace, eventually,
+    fault::{Fault, Proxy},
+};
 
 /// Exit code of a scan with findings that did every check.
 pub const COMPLETE: i32 = 1;
@@ -134,6 +138,21 @@ impl TestNamespace {
         let mut all = self.arguments(&context, args);
         all[0] = "scan";
         program(&all).output().await.expect("it starts").into()
+    }
+
+    /// Starts the same by a proxy, as an operator of this namespace: what gives the scan's identity its rights comes three
+    /// seconds late, so that there is time to look at the program while it has its token. The proxy and the kubeconfig must
+    /// be kept.
+    pub async fn start_slowly(&self, args: &[&str]) -> (Child, Proxy, NamedTempFile) {
+        self.allow("default", &[("*", "*", "*")]).await;
+        let proxy = Proxy::start(0, Fault::None).await;
+        proxy.delay("POST", "/rolebindings");
+        let kubeconfig = proxy.kubeconfig(&self.token("default").await);
+        let file = kubeconfig.path().to_str().expect("a path that is text");
+        let mut all = vec!["container", "-n", &self.namespace, "--kubeconfig", file];
+        all.extend(args);
+        let child = program(&all).spawn().expect("the program starts");
+        (child, proxy, kubeconfig)
     }
 
     /// Starts `secure-scan container` in this test namespace.

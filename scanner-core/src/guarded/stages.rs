@@ -26,9 +26,11 @@ pub(super) async fn run(
     let mut held = Vec::new();
     let prepared = prepare(setup, scopes, record, &mut held, &allowed).await?;
     record.start(Stage::Prepare);
+    not_alarmed(setup, Stage::Prepare)?;
     work.prepare(&setup.plan, &prepared).await?;
     let enforced = enforce(setup, scopes, record, held, &prepared).await?;
     record.start(Stage::Open);
+    not_alarmed(setup, Stage::Open)?;
     work.open(&setup.plan, &enforced).await?;
     record.start(Stage::Revoke);
     // All at once: what one withdraws does not depend on another, and the target waits for it.
@@ -106,6 +108,18 @@ fn gates(setup: &Setup<'_>, record: &mut RunRecord<'_>) -> Result<GateVerdict, F
     }
 }
 
+/// Whoever could already act as the scan must not get more by it: nothing goes on beside an alert.
+fn not_alarmed(setup: &Setup<'_>, stage: Stage) -> Result<(), Failure> {
+    match setup.alerts.raised().into_iter().next() {
+        None => Ok(()),
+        Some(alert) => Err(Failure::new(
+            stage,
+            FailureKind::ControlNotHeld { id: alert.id },
+            alert.message,
+        )),
+    }
+}
+
 /// Puts in place and verifies all that can be shown before the scan identity has any rights.
 async fn prepare(
     setup: &Setup<'_>,
@@ -151,6 +165,7 @@ async fn enforce(
     _prepared: &PreparedControls,
 ) -> Result<EnforcedControls, Failure> {
     record.start(Stage::Grant);
+    not_alarmed(setup, Stage::Grant)?;
     for (index, (control, scope)) in controls(setup, scopes) {
         let evidence = record.control(index, Stage::Grant, control.grant(scope).await)?;
         if !evidence.is_empty() {

@@ -1,6 +1,14 @@
 //! One watch of all objects of a kind that a selector takes, by their metadata alone.
 
-use std::{fmt::Debug, pin::Pin, time::Duration};
+use std::{
+    fmt::Debug,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{Stream, StreamExt as _};
 use kube::{
@@ -75,7 +83,12 @@ where
         Ok(Box::pin(watch.await?))
     }
 
-    async fn list(
+    /// Everything that is there now, with the version of the list.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the server does not answer.
+    pub(crate) async fn list(
         api: &Api<K>,
         what: &'static str,
         fields: &str,
@@ -88,26 +101,32 @@ where
     }
 
     /// Calls `see` with each object that is there, that comes or that changes, until it is dropped. A watch that ends is
-    /// taken up where it ended.
-    pub(crate) async fn each(mut self, see: impl Fn(&ObjectMeta) + Send) {
+    /// taken up where it ended, and that is noted in `ended`: what happened at the end of all may not have been seen.
+    pub(crate) async fn each(mut self, ended: Arc<AtomicBool>, see: impl Fn(&ObjectMeta) + Send) {
         for object in std::mem::take(&mut self.found) {
             see(&object);
         }
         loop {
             match self.events.next().await {
-                Some(Ok(WatchEvent::Added(object) | WatchEvent::Modified(object))) => {
-                    self.note(&object.metadata);
-                    see(&object.metadata);
-                }
-                Some(Ok(WatchEvent::Deleted(object))) => {
+                Some(Ok(
+                    WatchEvent::Added(object)
+                    | WatchEvent::Modified(object)
+                    | WatchEvent::Deleted(object),
+                )) => {
                     self.note(&object.metadata);
                     see(&object.metadata);
                 }
                 Some(Ok(WatchEvent::Bookmark(mark))) => {
-                    self.version = mark.metadata.resource_version
+                    self.version = mark.metadata.resource_version;
                 }
-                Some(Ok(WatchEvent::Error(_))) => self.again(true, &see).await,
-                Some(Err(_)) | None => self.again(false, &see).await,
+                Some(Ok(WatchEvent::Error(_))) => {
+                    ended.store(true, Ordering::Relaxed);
+                    self.again(true, &see).await;
+                }
+                Some(Err(_)) | None => {
+                    ended.store(true, Ordering::Relaxed);
+                    self.again(false, &see).await;
+                }
             }
         }
     }
@@ -191,7 +210,8 @@ mod tests {
             .expect("a watch");
         let seen = Arc::new(Mutex::new(Vec::new()));
         let saw = Arc::clone(&seen);
-        let all = watch.each(move |meta| {
+        let ended = Arc::new(AtomicBool::new(false));
+        let all = watch.each(Arc::clone(&ended), move |meta| {
             saw.lock()
                 .expect("lock")
                 .push(meta.name.clone().unwrap_or_default());
@@ -201,6 +221,7 @@ mod tests {
                 .await
                 .is_err()
         );
+        assert!(ended.load(Ordering::Relaxed), "it ended meanwhile");
         let asked = asked.lock().expect("lock").clone();
         (seen.lock().expect("lock").clone(), asked)
     }

@@ -5,13 +5,16 @@ use std::{collections::BTreeMap, fmt::Debug, pin::Pin, time::Duration};
 use futures_util::{Stream, StreamExt as _};
 use kube::{
     Api, Resource, ResourceExt as _,
-    api::{WatchEvent, WatchParams},
+    api::{ListParams, WatchEvent, WatchParams},
 };
 use serde::de::DeserializeOwned;
 
-use crate::api::call::{CallError, CallErrorKind, call_with_retry};
+use crate::api::call::{CallError, call_with_retry};
 
 type Events<K> = Pin<Box<dyn Stream<Item = kube::Result<WatchEvent<K>>> + Send>>;
+
+/// Says what is wrong with a version of an object.
+type Check<K> = Box<dyn Fn(&K) -> Option<String> + Send>;
 
 /// Pause before a watch that ended is taken up again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -32,6 +35,9 @@ pub(crate) struct Watched<K> {
     pub(crate) gone: bool,
     /// Whether it was ever seen with other labels than it had first, [`PLACE_LABELS`] aside.
     pub(crate) relabelled: bool,
+    /// What `check` found first.
+    pub(crate) found: Option<String>,
+    check: Option<Check<K>>,
     labels: BTreeMap<String, String>,
     version: String,
     events: Option<Events<K>>,
@@ -48,11 +54,18 @@ where
             what,
             gone: false,
             relabelled: false,
+            found: None,
+            check: None,
             labels: placeless(&first),
             version: first.resource_version().unwrap_or_default(),
             events: None,
             last: first,
         }
+    }
+
+    /// From now on each version of the object goes through `check`, which says what is wrong with it.
+    pub(crate) fn check(&mut self, check: impl Fn(&K) -> Option<String> + Send + 'static) {
+        self.check = Some(Box::new(check));
     }
 
     /// Waits until `done` gives an answer; `None` when the object is gone or the time is up.
@@ -104,10 +117,16 @@ where
             Some(Ok(WatchEvent::Error(_))) => {
                 // The version is too old to go on from.
                 self.pause().await;
-                match call_with_retry(self.what.into(), || self.api.get(&name)).await {
-                    Ok(object) => self.see(object),
-                    Err(error) if error.kind() == CallErrorKind::NotFound => self.gone = true,
-                    Err(error) => return Err(error),
+                // A list, for which the operator needs no right that a watch does not come with.
+                let params = ListParams::default().fields(&format!("metadata.name={name}"));
+                let list = call_with_retry(self.what.into(), || self.api.list(&params)).await?;
+                match list
+                    .items
+                    .into_iter()
+                    .find(|object| object.name_any() == name)
+                {
+                    Some(object) => self.see(object),
+                    None => self.gone = true,
                 }
             }
             Some(Err(_)) | None => self.pause().await,
@@ -123,6 +142,9 @@ where
     fn see(&mut self, object: K) {
         self.version = object.resource_version().unwrap_or_default();
         self.relabelled |= placeless(&object) != self.labels;
+        if let (None, Some(check)) = (&self.found, &self.check) {
+            self.found = check(&object);
+        }
         self.last = object;
     }
 }
@@ -202,7 +224,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_version_that_is_too_old_is_read_anew() {
         let old = r#"{"type": "ERROR", "object": {"status": "Failure", "message": "too old", "reason": "Expired", "code": 410}}"#;
-        let now = r#"{"metadata": {"name": "a", "labels": {"a": "b", "topology.kubernetes.io/zone": "z"}}, "status": {"ready": 8}}"#;
+        let now = r#"{"metadata": {"resourceVersion": "9"}, "items": [{"metadata": {"name": "a", "labels": {"a": "b", "topology.kubernetes.io/zone": "z"}}, "status": {"ready": 8}}]}"#;
         let (api, asked) = server(&[old, now]);
         let mut watched = Watched::new(api, "watch", job());
         assert_eq!(watched.until(SOON, started).await.expect("watch"), Some(8));

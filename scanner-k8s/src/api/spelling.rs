@@ -78,6 +78,7 @@ mod tests {
     };
 
     use super::*;
+    use secrecy::ExposeSecret;
 
     /// As lax as Go's `base64.RawURLEncoding`, after go-jose took white space out.
     fn signature(token: &SecretString) -> Vec<u8> {
@@ -91,7 +92,7 @@ mod tests {
 
     fn token(bytes: usize) -> SecretString {
         let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
-        let signature: Vec<u8> = (0..bytes).map(|i| (i * 37 % 251) as u8).collect();
+        let signature: Vec<u8> = (0..=250).cycle().step_by(37).take(bytes).collect();
         SecretString::from(format!("e30.e30.{}", engine.encode(signature)))
     }
 
@@ -107,7 +108,7 @@ mod tests {
                 _ => 20,
             };
             assert_eq!(all.len(), wanted, "{bytes}");
-            let mut texts: BTreeSet<&str> = all.iter().map(|t| t.expose_secret()).collect();
+            let mut texts: BTreeSet<&str> = all.iter().map(ExposeSecret::expose_secret).collect();
             texts.insert(token.expose_secret());
             assert_eq!(texts.len(), wanted + 1, "{bytes}");
             let spaced = all.iter().filter(|t| t.expose_secret().contains('\t'));

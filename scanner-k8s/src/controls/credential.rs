@@ -25,12 +25,15 @@ use crate::{
 
 /// The shortest lifetime that the API server accepts.
 const TOKEN_SECONDS: u32 = 600;
+/// A proof that goes on, in sentences.
+type Proof = JoinHandle<Result<Vec<String>, ControlError>>;
+
 pub(super) struct SingleUseCredential {
     scope: Arc<ScanScope>,
     /// What the search of this program's own files found, if it asked for one.
     searched: Mutex<Option<Searched>>,
     /// The proof that the token is dead, which goes on while the target is read.
-    proof: Mutex<Option<JoinHandle<Result<Vec<String>, ControlError>>>>,
+    proof: Mutex<Option<Proof>>,
 }
 
 impl SingleUseCredential {
@@ -101,7 +104,7 @@ impl SecurityControl for SingleUseCredential {
     async fn revoke(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
         // The exec that was just opened was the last use of the token.
         self.scope.credential().note_used();
-        let deleted = self.scope.delete::<Secret>().await?;
+        let deleted = self.scope.revoke::<Secret>().await?;
         let scope = Arc::clone(&self.scope);
         let proof = tokio::spawn(async move { token_death::show(&scope).await });
         *self.proof.lock().unwrap_or_else(PoisonError::into_inner) = Some(proof);
@@ -152,12 +155,14 @@ impl SingleUseCredential {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some(proof) = under_way
-            && let Ok(Ok(shown)) = proof.await
-        {
-            return Ok(shown);
+        match under_way {
+            Some(proof) => match proof.await {
+                Ok(shown) => shown,
+                // Its task ended early.
+                Err(_) => token_death::show(&self.scope).await,
+            },
+            // The streams were never opened.
+            None => token_death::show(&self.scope).await,
         }
-        // The streams were never opened, or what could not be shown then may be shown now.
-        token_death::show(&self.scope).await
     }
 }

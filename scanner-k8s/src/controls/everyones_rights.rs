@@ -1,6 +1,6 @@
 //! Everyone's rights: what every account of the cluster may do here is asked before the scan identity gets its own.
 //!
-//! Some distributions bind roles to all service accounts of a namespace: OpenShift lets `system:serviceaccounts:NS` pull
+//! Some distributions bind roles to all service accounts of a namespace: `OpenShift` lets `system:serviceaccounts:NS` pull
 //! images. The scan cannot take such rights from its identity, and they are not its own.
 
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl SecurityControl for EveryonesRights {
         PlannedControl::new(self.id(), "What every account may do here is known")
             .planning("the scan identity asks what it may do before it has any rights of its own")
             .planning(
-                "that is excused and reported, unless it reaches Secrets, exec, containers of pods or other identities",
+                "that is excused and reported, unless it reads Secrets, reaches into pods, or writes pods, workloads or roles",
             )
     }
 
@@ -60,7 +60,7 @@ impl EveryonesRights {
     ) -> Result<String, ControlError> {
         if rules.is_empty() {
             return Ok(format!(
-                "in namespace {namespace} no account may do more than Kubernetes lets every account do"
+                "in namespace {namespace} every account has only the default rights of Kubernetes"
             ));
         }
         let list = |rules: &[&PlannedRule]| {

@@ -1,4 +1,4 @@
-//! Identity exclusive: the scan identity lives where those whose pods are scanned have no rights.
+//! Identity exclusive: the scan identity lives in another namespace than the target.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ impl SecurityControl for IdentityExclusive {
 
     fn plan(&self) -> PlannedControl {
         let namespace = self.0.identity_namespace();
-        PlannedControl::new(self.id(), "The identity lives where its targets' owners have no rights")
+        PlannedControl::new(self.id(), "The identity lives in a namespace of its own")
             .planning(format!(
                 "account, token and a lease of their own in namespace {namespace}; the Role and its binding in the target's"
             ))
@@ -37,7 +37,7 @@ impl SecurityControl for IdentityExclusive {
 
     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
         Ok(Evidence::of(format!(
-            "the identity is in namespace {}, the target in namespace {}",
+            "the identity is in namespace {}, the target in namespace {}; who has rights in the former was not examined",
             self.0.identity_namespace(),
             self.0.namespace()
         )))

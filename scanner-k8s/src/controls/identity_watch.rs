@@ -5,7 +5,10 @@
 //! have one run as it. Neither shows in what the scan made. Execs and requests for tokens show in the API server's own
 //! audit log alone: `audit reconcile` looks for them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{Pod, Secret};
@@ -25,12 +28,18 @@ use crate::{
 
 /// Identifier of the alert that somebody else could act as the scan.
 const IDENTITY_SHARED: &str = "identity-shared";
+/// Selects Secrets that the server fills with tokens.
+const TOKEN_SECRETS: &str = "type=kubernetes.io/service-account-token";
+const LOOK_SECRETS: &str = "list token Secrets";
+const LOOK_PODS: &str = "list pods of the scan identity";
 /// Annotation by which a token Secret names its account (`core/v1`, `ServiceAccountNameKey`).
 const ACCOUNT: &str = "kubernetes.io/service-account.name";
 
 pub(super) struct IdentityWatch {
     scope: Arc<ScanScope>,
     watching: Mutex<Vec<Background>>,
+    /// Whether one of the watches ended meanwhile.
+    ended: Arc<AtomicBool>,
 }
 
 impl IdentityWatch {
@@ -38,7 +47,28 @@ impl IdentityWatch {
         Self {
             scope: Arc::clone(scope),
             watching: Mutex::default(),
+            ended: Arc::default(),
         }
+    }
+
+    /// Looks at what is there at the end: a watch that ended meanwhile may have missed what came last.
+    async fn look_again(&self) -> Result<(), ControlError> {
+        let (operator, namespace) = (
+            self.scope.segment().operator(),
+            self.scope.identity_namespace(),
+        );
+        let secrets = operator.api::<Secret>(namespace);
+        let found = KindWatch::list(&secrets, LOOK_SECRETS, TOKEN_SECRETS).await;
+        for seen in found.map_err(CallError::of_control)?.1 {
+            token_secret(&self.scope, &seen);
+        }
+        let pods = operator.api::<Pod>(namespace);
+        let of_account = format!("spec.serviceAccountName={}", self.scope.name());
+        let found = KindWatch::list(&pods, LOOK_PODS, &of_account).await;
+        for seen in found.map_err(CallError::of_control)?.1 {
+            pod(&self.scope, &seen);
+        }
+        Ok(())
     }
 
     /// Whether an alert about the identity was raised.
@@ -93,7 +123,7 @@ impl SecurityControl for IdentityWatch {
         let secrets = KindWatch::<Secret>::begin(
             operator.api(namespace),
             "watch token Secrets",
-            "type=kubernetes.io/service-account-token",
+            TOKEN_SECRETS,
             &since,
         );
         let of_account = format!("spec.serviceAccountName={}", scope.name());
@@ -108,8 +138,10 @@ impl SecurityControl for IdentityWatch {
         let pods = pods.map_err(CallError::of_control)?;
         let (of_secrets, of_pods) = (Arc::clone(scope), Arc::clone(scope));
         let tasks = vec![
-            Background::spawn(secrets.each(move |seen| token_secret(&of_secrets, seen))),
-            Background::spawn(pods.each(move |seen| pod(&of_pods, seen))),
+            Background::spawn(secrets.each(Arc::clone(&self.ended), move |seen| {
+                token_secret(&of_secrets, seen);
+            })),
+            Background::spawn(pods.each(Arc::clone(&self.ended), move |seen| pod(&of_pods, seen))),
         ];
         *self.watching.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
         Ok(Evidence::of(format!(
@@ -125,6 +157,9 @@ impl SecurityControl for IdentityWatch {
     }
 
     async fn verify_release(&self, _: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
+        if self.ended.load(Ordering::Relaxed) {
+            self.look_again().await?;
+        }
         self.watching
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -56,6 +56,7 @@ impl SecurityControl for Lease {
     async fn enforce(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
         let (plan, scope) = (self.0.plan(), &self.0);
         let seconds = plan.lease_seconds;
+        scope.note_started();
         let own = start(
             scope,
             manifest::lease(&plan.scan_id, scope.namespace(), seconds),

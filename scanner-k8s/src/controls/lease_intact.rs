@@ -106,7 +106,13 @@ async fn watch_lease(scope: &ScanScope, mut watch: Watched<Job>) {
         }
         let lease = Duration::from_secs(scope.plan().lease_seconds.into());
         let expired = scope.started().elapsed() + MARGIN >= lease;
-        if scope.leases().is_ending() || expired {
+        if expired {
+            return;
+        }
+        // What the scan itself deletes is deleted in the version that it knows, which sees other changes too.
+        if scope.leases().is_ending()
+            && (watch.gone || watch.last.metadata.deletion_timestamp.is_some())
+        {
             return;
         }
         look(scope, &watch);

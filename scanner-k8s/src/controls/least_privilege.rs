@@ -129,7 +129,7 @@ impl SecurityControl for LeastPrivilege {
     }
 
     async fn revoke(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
-        Ok(Evidence::of(self.scope.delete::<RoleBinding>().await?))
+        Ok(Evidence::of(self.scope.revoke::<RoleBinding>().await?))
     }
 
     async fn release(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {

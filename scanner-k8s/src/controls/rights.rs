@@ -24,6 +24,17 @@ const NEVER_RESOURCES: [&str; 8] = [
     "serviceaccounts/token",
     "nodes/proxy",
 ];
+/// API groups in which no right to write is excused: who may write pods, workloads or roles may become any account.
+const NEVER_WRITTEN: [&str; 6] = [
+    "",
+    "apps",
+    "batch",
+    "rbac.authorization.k8s.io",
+    "admissionregistration.k8s.io",
+    "certificates.k8s.io",
+];
+/// Verbs that only read.
+const READING: [&str; 3] = ["get", "list", "watch"];
 /// Verbs that are never excused.
 const NEVER_VERBS: [&str; 3] = ["impersonate", "escalate", "bind"];
 
@@ -69,7 +80,15 @@ pub(super) fn is_excusable(rule: &PlannedRule) -> bool {
     let is_wild = all.into_iter().any(wild);
     let resource = |name: &String| NEVER_RESOURCES.contains(&name.as_str());
     let verb = |name: &String| NEVER_VERBS.contains(&name.as_str());
-    !is_wild && !rule.resources.iter().any(resource) && !rule.verbs.iter().any(verb)
+    let written = rule
+        .verbs
+        .iter()
+        .any(|verb| !READING.contains(&verb.as_str()))
+        && rule
+            .api_groups
+            .iter()
+            .any(|group| NEVER_WRITTEN.contains(&group.as_str()));
+    !is_wild && !written && !rule.resources.iter().any(resource) && !rule.verbs.iter().any(verb)
 }
 
 #[cfg(test)]
@@ -104,6 +123,11 @@ mod tests {
             &["get"]
         )));
         assert!(is_excusable(&rule("", "configmaps", &["get", "list"])));
+        assert!(is_excusable(&rule(
+            "build.openshift.io",
+            "builds/source",
+            &["create"]
+        )));
         for never in [
             rule("", "secrets", &["get"]),
             rule("", "pods/exec", &["create"]),
@@ -116,6 +140,15 @@ mod tests {
             rule("rbac.authorization.k8s.io", "roles", &["bind"]),
             rule("rbac.authorization.k8s.io", "clusterroles", &["escalate"]),
             rule("", "serviceaccounts/token", &["create"]),
+            rule("", "pods", &["create"]),
+            rule("apps", "deployments", &["patch"]),
+            rule("batch", "jobs", &["create"]),
+            rule("rbac.authorization.k8s.io", "rolebindings", &["create"]),
+            rule(
+                "certificates.k8s.io",
+                "certificatesigningrequests",
+                &["create"],
+            ),
         ] {
             assert!(!is_excusable(&never), "{never}");
         }

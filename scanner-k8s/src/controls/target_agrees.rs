@@ -1,4 +1,4 @@
-//! Agreement: what answers says of the target what the node and its specification say.
+//! Agreement: the agent says of the target what the node and its specification say.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ impl SecurityControl for TargetAgrees {
     }
 
     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
-        Ok(Evidence::of("compared with what answers"))
+        Ok(Evidence::of("compared with the agent"))
     }
 
     async fn verify_release(&self, scope: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {

@@ -93,8 +93,10 @@ impl TargetPin {
         let Some(before) = self.0.target().before() else {
             return;
         };
+        // The name is known to whoever sees the lease: it is the scan's own only where the server took it from the scan.
         let own = self.0.name();
-        for name in before.added(after).filter(|name| **name != own) {
+        let planned = self.0.ledger().probe_was_added();
+        for name in before.added(after).filter(|name| !planned || **name != own) {
             let pod = &self.0.plan().target.pod;
             let message = format!(
                 "somebody added ephemeral container {name} to pod {pod} while the scan ran, and this scan did not plan it"

@@ -10,7 +10,10 @@ use std::time::Duration;
 use scanner_core::ControlError;
 use tokio::time::Instant;
 
-use crate::{api::call::CallErrorKind, run::scope::ScanScope};
+use crate::{
+    api::{call::CallErrorKind, client::ReviewClient},
+    run::scope::ScanScope,
+};
 
 /// How long an API server may remember a token that it has accepted.
 const TOKEN_CACHE: Duration = Duration::from_millis(10_200);
@@ -18,6 +21,8 @@ const TOKEN_CACHE: Duration = Duration::from_millis(10_200);
 const PAUSES: [u64; 6] = [10, 30, 100, 300, 600, 1000];
 /// Tries of the first spelling, one a second.
 const TRIES: u32 = 10;
+/// How often one spelling is sent where there is no answer.
+const ASKED: u32 = 3;
 
 /// What the plan says of it.
 pub(super) fn planned(scope: &ScanScope) -> &'static str {
@@ -54,19 +59,39 @@ pub(super) async fn show(scope: &ScanScope) -> Result<Vec<String>, ControlError>
 }
 
 /// How long it took until the server refused a spelling that it had not seen; `None` where it takes only one spelling,
-/// or took them all.
+/// took them all, or did not answer.
 async fn refused_anew(scope: &ScanScope) -> Result<Option<Duration>, ControlError> {
     let since = Instant::now();
     for (review, pause) in scope.credential().fresh()?.iter().zip(PAUSES) {
-        match review.review_self().await {
-            Err(error) if error.kind() == CallErrorKind::Unauthorized => {
-                return Ok(Some(since.elapsed()));
-            }
-            // Accepted: now this spelling is remembered too.
-            _ => tokio::time::sleep(Duration::from_millis(pause)).await,
+        match asked(review).await {
+            Answer::Refused => return Ok(Some(since.elapsed())),
+            // Now this spelling is remembered too.
+            Answer::Accepted => tokio::time::sleep(Duration::from_millis(pause)).await,
+            Answer::None => return Ok(None),
         }
     }
     Ok(None)
+}
+
+/// What the server says of a token.
+enum Answer {
+    Refused,
+    Accepted,
+    /// It did not answer, or failed.
+    None,
+}
+
+/// Asks by one spelling, and again where there is no answer.
+async fn asked(review: &ReviewClient) -> Answer {
+    for _ in 0..ASKED {
+        match review.review_self().await {
+            Ok(()) => return Answer::Accepted,
+            Err(error) if error.kind() == CallErrorKind::Unauthorized => return Answer::Refused,
+            Err(error) if error.is_forbidden() => return Answer::Accepted,
+            Err(_) => tokio::time::sleep(Duration::from_millis(300)).await,
+        }
+    }
+    Answer::None
 }
 
 /// Waits until no server can remember the token, and tries it as it came.
@@ -75,18 +100,23 @@ async fn refused_everywhere(scope: &ScanScope) -> Result<String, ControlError> {
     let used = credential.used().unwrap_or_else(Instant::now);
     let review = credential.original()?;
     tokio::time::sleep(TOKEN_CACHE.saturating_sub(used.elapsed())).await;
+    let mut accepted = false;
     for _ in 0..TRIES {
-        match review.review_self().await {
-            Err(error) if error.kind() == CallErrorKind::Unauthorized => {
+        match asked(&review).await {
+            Answer::Refused => {
                 return Ok(
                     "the token was tried again, as it came, once no server could remember it, and refused with 401"
                         .into(),
                 );
             }
-            _ => tokio::time::sleep(Duration::from_secs(1)).await,
+            Answer::Accepted => accepted = true,
+            Answer::None => break,
         }
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    Err(ControlError::new(
-        "the revoked token is still not refused with 401",
-    ))
+    Err(ControlError::new(if accepted {
+        "the revoked token is still not refused with 401"
+    } else {
+        "the server did not say whether it refuses the revoked token"
+    }))
 }

@@ -20,7 +20,7 @@ use scanner_core::{
 };
 
 use super::attempts::{Attempt, Planned, rules};
-use crate::plan::limits::{may_add, may_run};
+use crate::plan::limits::{self, may_add, may_run};
 use crate::{
     api::{
         call::{CallError, CallErrorKind, ForbiddenBy, call},
@@ -126,6 +126,20 @@ pub async fn trial(
         error: error.of_control(),
         left: vec![],
     })?;
+    let present = limits::present(segment.operator(), target.namespace.as_str()).await;
+    let present = present.map_err(|error| FailedTrial {
+        error: error.of_control(),
+        left: vec![],
+    })?;
+    if !present {
+        // An identity that may do all that is tried would be in reach of whoever may create Secrets here.
+        return Ok(GuardTrial {
+            attempts: vec![],
+            decided: Duration::ZERO,
+            passed: Duration::ZERO,
+            left: vec![],
+        });
+    }
     let volumes = pod.spec.and_then(|s| s.volumes).unwrap_or_default();
     let account = object_name(&id);
     // It does not exist: should the guard fail, nothing of the target runs.
@@ -184,7 +198,8 @@ pub async fn trial(
         planned,
         tried: None,
     };
-    let setup = Setup::new(plan, controls, &Silent);
+    let mut setup = Setup::new(plan, controls, &Silent);
+    setup.alerts = scope.alerts().clone();
     let report = guarded(setup, &mut work, stop).await;
     let left = unverified(&report);
     match (work.tried, report.failure) {

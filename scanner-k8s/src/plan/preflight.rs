@@ -30,12 +30,13 @@ const HERE: [(&str, &str, &[&str]); 4] = [
     (RBAC, "rolebindings", &["create", "delete", "list"]),
 ];
 /// What every scan does as the operator in the namespace of its identity.
-const FOR_THE_IDENTITY: [(&str, &str, &[&str]); 5] = [
+const FOR_THE_IDENTITY: [(&str, &str, &[&str]); 6] = [
     ("batch", "jobs", &["create", "delete", "list", "watch"]),
     ("", "serviceaccounts", &["create", "delete", "list"]),
     ("", "serviceaccounts/token", &["create"]),
     ("", "secrets", &["create", "delete", "list", "watch"]),
     ("", "pods", &["list", "watch"]),
+    (RBAC, "rolebindings", &["list"]),
 ];
 
 /// The operator may not do all that is needed; nothing was created.

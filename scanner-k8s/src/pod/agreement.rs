@@ -1,4 +1,4 @@
-//! Whether what answers in a target agrees with what is stated of it.
+//! Whether an agent in a target agrees with what is stated of it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -128,7 +128,7 @@ impl Agreement {
                 SecurityAlert::new("contradicts-user", why)
                     .evidence("a container runtime runs every exec as the container's own user"),
             ),
-            (None, Some(user)) => found.notes.push(format!("what answers runs as {user}")),
+            (None, Some(user)) => found.notes.push(format!("the agent runs as {user}")),
             (None, None) => found
                 .notes
                 .push("nobody states as which user the container runs".into()),
@@ -138,7 +138,7 @@ impl Agreement {
             let names = visible(&undropped.join(", "), 300);
             found.alerts.push(SecurityAlert::new(
                 "contradicts-capabilities",
-                format!("the specification drops capabilities that what answers says it could have: {names}"),
+                format!("the specification drops capabilities that the agent says it could have: {names}"),
             ));
         }
     }
@@ -160,7 +160,7 @@ impl Agreement {
         found.alerts.push(
             SecurityAlert::new(
                 "contradicts-environment",
-                format!("the specification sets variables that are missing in the environment of what answers: {names}"),
+                format!("the specification sets variables that are missing in the environment of the agent: {names}"),
             )
             .evidence("a container runtime gives every exec the container's own environment"),
         );
@@ -231,7 +231,7 @@ fn root(inventory: &Inventory, found: &mut Found) {
         Some(root) if IN_MEMORY.contains(&root.fstype.as_str()) => found.alerts.push(SecurityAlert::new(
             "contradicts-root",
             format!(
-                "the root of what answers is a filesystem in memory ({}), which no container runtime gives a container",
+                "the root of the agent is a filesystem in memory ({}), which no container runtime gives a container",
                 root.fstype
             ),
         )),

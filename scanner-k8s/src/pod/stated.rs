@@ -1,4 +1,4 @@
-//! What the node and the specification state of a target, to compare with what answers.
+//! What the node and the specification state of a target, to compare with the agent.
 
 use std::collections::BTreeSet;
 
@@ -51,13 +51,13 @@ impl Stated {
         let differs = |name: &str, stated: Option<i64>, seen: i64| {
             let stated = stated.filter(|stated| *stated != seen)?;
             Some(format!(
-                "{who} says that the container runs as {name} {stated}, and what answers says {name} {seen}"
+                "{who} says that the container runs as {name} {stated}, and the agent says {name} {seen}"
             ))
         };
         differs("uid", self.uid, seen.uid).or_else(|| differs("gid", self.gid, seen.gid))
     }
 
-    /// Capabilities that the specification takes away, and that what answers says it could have.
+    /// Capabilities that the specification takes away, and that the agent says it could have.
     pub(crate) fn undropped(&self, seen: &Identity) -> Vec<String> {
         let held = capabilities::held(&self.context);
         if held.contains("ALL") {

@@ -18,7 +18,12 @@ pub(crate) fn side_effects(scope: &ScanScope) -> Vec<AuditCheck> {
             vec!["the pod was not seen again after the scan; nothing is compared".to_owned()],
         ),
         Some(after) => {
-            let differences = before.differences(&after, &scope.name());
+            let own = if scope.ledger().probe_may_exist() {
+                scope.name()
+            } else {
+                String::new()
+            };
+            let differences = before.differences(&after, &own);
             if differences.is_empty() {
                 let same = format!(
                     "same uid, generation, phase, container ids and restarts of {} containers before and after",

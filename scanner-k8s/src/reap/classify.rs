@@ -107,9 +107,15 @@ fn state(object: &DynamicObject, all: &[DynamicObject], now: Timestamp, grace: u
     let jobs = all.iter().filter(|job| {
         kind(job) == "Job"
             && job.namespace() == object.namespace()
-            && id_of_name(&job.name_any()) == id
+            && is_lease_of(&job.name_any(), id.as_ref())
+            && !is_younger(job, object)
             && !matches!(is_ours(job), Ours::No(_))
     });
+    // No lease runs longer, whatever its Job says now.
+    let created = object.creation_timestamp().map(|t| t.0);
+    if let Some(true) = created.and_then(|t| after(t, MAX_LEASE.into(), grace, now)) {
+        return State::Expired("it is older than the longest lease".into());
+    }
     let mut over = None;
     for job in jobs {
         match lease(job, now, grace) {
@@ -120,7 +126,6 @@ fn state(object: &DynamicObject, all: &[DynamicObject], now: Timestamp, grace: u
     if let Some(why) = over {
         return State::Expired(why);
     }
-    let created = object.creation_timestamp().map(|t| t.0);
     match made {
         // Its Job is gone: the cluster's garbage collector is late.
         None => match created.and_then(|t| after(t, 0, grace, now)) {
@@ -136,6 +141,19 @@ fn state(object: &DynamicObject, all: &[DynamicObject], now: Timestamp, grace: u
                 "{how}; it is younger than the longest lease, {MAX_LEASE} s"
             )),
         },
+    }
+}
+
+/// Whether that is the name of a lease of the scan.
+fn is_lease_of(name: &str, scan: Option<&ScanId>) -> bool {
+    scan.is_some_and(|scan| name == object_name(scan) || name == identity_lease_name(scan))
+}
+
+/// Whether a Job was made after an object: then it is not the lease under which that was made.
+fn is_younger(job: &DynamicObject, object: &DynamicObject) -> bool {
+    match (job.creation_timestamp(), object.creation_timestamp()) {
+        (Some(job), Some(object)) => job.0 > object.0,
+        _ => false,
     }
 }
 
@@ -208,10 +226,10 @@ fn is_ours(object: &DynamicObject) -> Ours {
     };
     let (expected, identity) = (object_name(&id), identity_lease_name(&id));
     if name != expected && !name.starts_with(&format!("{expected}-")) {
-        return Ours::No("it has not the name of its scan");
+        return Ours::No("its name does not match its scan");
     }
     if !shape(object, &expected) {
-        return Ours::No("it has not the shape of what a scan makes");
+        return Ours::No("it does not look like anything a scan creates");
     }
     let managed = labels.get("app.kubernetes.io/managed-by");
     if managed.is_some_and(|by| by != MANAGER) {

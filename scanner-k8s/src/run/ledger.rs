@@ -46,6 +46,7 @@ pub struct Ledger {
     under_way: watch::Sender<usize>,
     only_here: AtomicBool,
     keep_lease: AtomicBool,
+    probe_added: AtomicBool,
 }
 
 impl Default for Ledger {
@@ -55,6 +56,7 @@ impl Default for Ledger {
             under_way: watch::channel(0).0,
             only_here: AtomicBool::new(false),
             keep_lease: AtomicBool::new(false),
+            probe_added: AtomicBool::new(false),
         }
     }
 }
@@ -80,15 +82,16 @@ impl UnderWay {
 
     /// Records the outcome for a part of another object, such as a container of a pod: a part has no UID of its own.
     pub(crate) fn end_of_part<K>(self, made: Result<&K, &CallError>) {
-        if let Err(error) = made {
-            self.failed(error);
+        match made {
+            Ok(_) => self.ledger.probe_added.store(true, Ordering::Relaxed),
+            Err(error) => self.failed(error),
         }
     }
 
     fn failed(&self, error: &CallError) {
-        // A clear no; 409 too: what has the name then is somebody else's. Anything else, a timeout too, may have created
-        // it.
-        if matches!(error.code(), Some(400 | 401 | 403 | 404 | 409 | 422)) {
+        // A clear no. Anything else may have created it: a timeout, and 409 too, where something on the way sent the request
+        // twice.
+        if matches!(error.code(), Some(400 | 401 | 403 | 404 | 422)) {
             self.ledger.refused(&self.kind, &self.name);
         }
     }
@@ -249,6 +252,11 @@ impl Ledger {
         Self::attempt(ledger, PROBE, name)
     }
 
+    /// Whether the server added the scan's ephemeral container.
+    pub(crate) fn probe_was_added(&self) -> bool {
+        self.probe_added.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn probe_may_exist(&self) -> bool {
         self.may_exist(PROBE)
     }
@@ -277,6 +285,7 @@ mod tests {
             name: name.into(),
             uid: uid.into(),
             version: "1".into(),
+            finalizers: vec![],
             content: serde_json::Value::Null,
         }
     }

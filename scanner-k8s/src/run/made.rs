@@ -15,17 +15,20 @@ pub struct Made {
     pub uid: String,
     /// Version as it was made, or as the scan last saw it.
     pub(super) version: String,
+    /// Finalizers that it came with.
+    pub(super) finalizers: Vec<String>,
     /// The object without its metadata and status.
     pub(super) content: Value,
 }
 
 impl Made {
-    pub(super) fn of<K: Resource + Serialize>(kind: &str, name: &str, made: &K) -> Self {
+    pub(crate) fn of<K: Resource + Serialize>(kind: &str, name: &str, made: &K) -> Self {
         Self {
             kind: kind.to_owned(),
             name: name.to_owned(),
             uid: made.uid().unwrap_or_default(),
             version: made.resource_version().unwrap_or_default(),
+            finalizers: made.finalizers().to_vec(),
             content: content(made),
         }
     }
@@ -33,6 +36,11 @@ impl Made {
     /// Version as the scan last saw it.
     pub(crate) fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Finalizers that it came with.
+    pub(crate) fn finalizers(&self) -> &[String] {
+        &self.finalizers
     }
 
     /// The object as it was made, without its metadata and status.

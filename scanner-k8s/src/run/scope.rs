@@ -1,6 +1,9 @@
 //! What one scan is: its plan, its names and the parts that its controls and its strategy share.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::{Api, Resource};
@@ -23,7 +26,7 @@ use crate::{
 pub struct ScanScope {
     segment: Segment,
     plan: ScanPlan,
-    started: Instant,
+    started: Mutex<Instant>,
     ledger: Arc<Ledger>,
     credential: Credential,
     target: TargetWatch,
@@ -92,7 +95,7 @@ impl ScanScope {
             credential: Credential::new(plan.scan_id.clone()),
             target: TargetWatch::new(before),
             ledger: Arc::default(),
-            started: Instant::now(),
+            started: Mutex::new(Instant::now()),
             segment,
             plan,
         })
@@ -108,9 +111,14 @@ impl ScanScope {
         &self.plan
     }
 
-    /// When the scan began, for what must end before its lease.
+    /// When the lease began, or before that the scan, for what must end before its lease.
     pub fn started(&self) -> Instant {
-        self.started
+        *self.started.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lease is about to be made: from now on its time runs.
+    pub(crate) fn note_started(&self) {
+        *self.started.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// The limits of its agent.

@@ -63,7 +63,7 @@ impl AgentStream {
         }
     }
 
-    /// The same, of the running target itself: the scan keeps what changed in it meanwhile, and whether what answers
+    /// The same, of the running target itself: the scan keeps what changed in it meanwhile, and whether the agent
     /// agrees with what is stated of the target.
     pub(crate) fn comparing(mut self, scope: &Arc<ScanScope>, agreement: &Arc<Agreement>) -> Self {
         self.comparing = Some((Arc::clone(scope), Arc::clone(agreement)));
@@ -263,7 +263,7 @@ impl Agent {
             _ => (
                 FailureKind::AnswerUnusable,
                 Remedy::scan_again(
-                    "to see whether it stays so: what answers then does not work, or lies",
+                    "to see whether it stays so: the agent then does not work, or lies",
                 ),
             ),
         };

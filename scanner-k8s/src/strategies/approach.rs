@@ -127,7 +127,7 @@ pub trait Approach: Send + Sync {
         Vec::new()
     }
 
-    /// Whether what answers can be forged from within the target. By default nothing is known of it, which counts as
+    /// whether the evidence can be forged from within the target. By default nothing is known of it, which counts as
     /// forgeable: a policy may allow the strategy by name.
     fn evidence(&self) -> Option<EvidenceSource> {
         None

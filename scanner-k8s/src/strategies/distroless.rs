@@ -8,10 +8,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
-    EnforcedControls, FailureKind, OpenContext, PreparedControls, ScanStrategy, StrategyError,
-    Target, TargetAccess,
+    EnforcedControls, FailureKind, OpenContext, PreparedControls, Remedy, ScanStrategy,
+    StrategyError, Target, TargetAccess,
+    alert::SecurityAlert,
     plan::{EvidenceSource, Need, PlannedCommand, PlannedObject, PlannedRule},
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
@@ -148,6 +150,33 @@ struct Distroless {
     approach: DistrolessApproach,
 }
 
+impl Distroless {
+    /// Compares the container that the server added with the planned one, field by field: whatever else it mounts, runs or
+    /// is given could make another program answer.
+    fn as_planned(&self, planned: &Value, pod: &Pod) -> Result<(), StrategyError> {
+        let differences = spec::differences(planned, pod);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let name = self.scope.name();
+        let message = format!(
+            "ephemeral container {name} is not as the scan asked for: {}",
+            differences.join(", ")
+        );
+        let status = pod.status.iter();
+        let mut statuses =
+            status.flat_map(|status| status.ephemeral_container_statuses.iter().flatten());
+        if statuses.any(|status| status.name == name) {
+            // A node has seen it already: it was there before the scan asked for it.
+            let alert = SecurityAlert::new("unplanned-container", message.clone());
+            self.scope.alerts().raise(alert);
+        }
+        Err(StrategyError::new(FailureKind::Unknown, message).with_remedy(Remedy::advice(
+            "an admission webhook changes containers, or somebody added one of that name first; exempt what secure-scan adds",
+        )))
+    }
+}
+
 #[async_trait]
 impl ScanStrategy for Distroless {
     fn name(&self) -> &'static str {
@@ -187,6 +216,7 @@ impl ScanStrategy for Distroless {
                 .with_remedy(remedy)
                 .with_source(error)
         })?;
+        self.as_planned(&spec, &added)?;
         probe_ends::running(&self.scope, added).await
     }
 

@@ -22,6 +22,8 @@ use crate::{cluster::Cluster, demo, ui::say};
 const LATE: &str = "20";
 /// Secrets in another namespace.
 const SECRETS: usize = 20_000;
+/// Secrets in one request.
+const EACH: usize = 500;
 const ELSEWHERE: &str = "secure-scan-elsewhere";
 const IDENTITY: &str = "secure-scan-identity";
 
@@ -225,7 +227,6 @@ impl Drop for Far {
 /// Makes thousands of small Secrets in a namespace of their own.
 fn secrets(cluster: &Cluster) -> Result<()> {
     cluster.kubectl(&["create", "namespace", ELSEWHERE])?;
-    const EACH: usize = 500;
     for start in (0..SECRETS).step_by(EACH) {
         let items: Vec<Value> = (start..start + EACH)
             .map(|n| {

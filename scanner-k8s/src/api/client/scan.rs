@@ -1,12 +1,18 @@
 //! The scan's identity as it touches a target.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use kube::Client;
 use scanner_core::Target;
 use secrecy::SecretString;
 
-use crate::api::exec::{self, ExecError, ExecStream, Place};
+use crate::api::{
+    call::{CallErrorKind, ForbiddenBy},
+    exec::{self, ExecError, ExecErrorKind, ExecStream, Place},
+};
+
+/// Pauses before an exec that was refused is asked for again, in milliseconds.
+const PAUSES: [u64; 4] = [100, 400, 1000, 2000];
 
 /// The scan's own identity in the target's pod. The only type that can exec into a target.
 #[derive(Clone)]
@@ -32,6 +38,26 @@ impl ScanClient {
             pod: target.pod.as_str(),
             container: target.container.as_str(),
         };
+        // Another server than the one that listed the rights may answer, and learn of the binding a moment later. Nothing ran.
+        for pause in PAUSES {
+            match exec::open(&self.client, format!("exec into {target}"), place, argv).await {
+                Err(error) if is_refused(&error) => {
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                }
+                opened => return opened,
+            }
+        }
         exec::open(&self.client, format!("exec into {target}"), place, argv).await
     }
+}
+
+/// Whether the server does not know the identity or its rights, and not that something in it refuses the exec.
+fn is_refused(error: &ExecError) -> bool {
+    matches!(
+        error.kind(),
+        ExecErrorKind::NotOpened(CallErrorKind::Unauthorized)
+            | ExecErrorKind::Forbidden {
+                by: ForbiddenBy::Rbac
+            }
+    )
 }

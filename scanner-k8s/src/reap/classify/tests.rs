@@ -232,3 +232,27 @@ fn what_the_identitys_own_lease_owns_is_as_that_lease_is() {
     );
     assert!(states(&both, 91).iter().all(State::is_expired));
 }
+
+#[test]
+fn a_decoy_lease_keeps_nothing_from_being_removed() {
+    let named = |name: &str, created: &str| {
+        let mut decoy = job(|j| j["metadata"]["name"] = json!(name));
+        decoy.metadata.creation_timestamp = Some(
+            k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(created.parse().unwrap()),
+        );
+        decoy.data["status"]["startTime"] = json!(created);
+        decoy
+    };
+    let late = "2026-01-01T00:55:00Z";
+    // Another name, a Job that is younger than what it would own, and a start that was set back.
+    for decoy in [
+        named("secure-scan-abcd1234-x", CREATED),
+        named("secure-scan-abcd1234", late),
+    ] {
+        let both = [secret(|_| ()), decoy];
+        assert!(states(&both, 3400)[0].is_expired());
+    }
+    let toggled = job(|j| j["status"]["startTime"] = json!(late));
+    let both = [secret(|_| ()), toggled];
+    assert!(states(&both, 3631).iter().all(State::is_expired));
+}

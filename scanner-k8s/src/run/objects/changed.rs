@@ -48,8 +48,18 @@ pub(crate) fn alerts<K: Resource + Serialize>(
         let alert = SecurityAlert::new(LEASE_DISARMED, message);
         alerts.push(alert.evidence(format!("owners: [{}]", owners.join(", "))));
     }
-    if made.kind == "Job" && now.meta().deletion_timestamp.is_some() {
-        let message = format!("somebody else deleted {object}, the lease of this scan");
+    if now.meta().deletion_timestamp.is_some() {
+        let (id, what) = match made.kind.as_str() {
+            "Job" => (LEASE_DISARMED, ", the lease of this scan"),
+            _ => (OBJECT_CHANGED, " of this scan"),
+        };
+        let message = format!("somebody else deleted {object}{what}");
+        let alert = SecurityAlert::new(id, message);
+        alerts.push(alert.evidence(format!("finalizers: [{}]", now.finalizers().join(", "))));
+    } else if now.finalizers() != made.finalizers() {
+        // With one, neither the lease nor its owner's end removes it.
+        let message =
+            format!("somebody put a finalizer on {object}: the lease would not remove it");
         let alert = SecurityAlert::new(LEASE_DISARMED, message);
         alerts.push(alert.evidence(format!("finalizers: [{}]", now.finalizers().join(", "))));
     }
@@ -92,7 +102,10 @@ mod tests {
 
     use super::*;
 
-    fn object<K: serde::de::DeserializeOwned>(change: impl Fn(&mut Value), base: Value) -> K {
+    /// What somebody does to an object.
+    type Change = fn(&mut Value);
+
+    fn object<K: serde::de::DeserializeOwned>(change: impl Fn(&mut Value), base: &Value) -> K {
         let mut object = json!({
             "metadata": {
                 "name": "a", "uid": "u", "resourceVersion": "1",
@@ -112,9 +125,9 @@ mod tests {
         base: &Value,
         change: impl Fn(&mut Value),
     ) -> Vec<String> {
-        let own = object::<K>(|_| (), base.clone());
+        let own = object::<K>(|_| (), base);
         let made = Made::of(kind, "a", &own);
-        let now = object::<K>(change, base.clone());
+        let now = object::<K>(change, base);
         let alerts = alerts("abcd1234", Some("lease"), &made, &now);
         alerts.into_iter().map(|alert| alert.id).collect()
     }
@@ -122,7 +135,7 @@ mod tests {
     #[test]
     fn whoever_takes_an_object_from_its_lease_is_an_alert() {
         let role = json!({"rules": [{"verbs": ["get"], "resources": ["pods"], "apiGroups": [""]}]});
-        let changes: [(fn(&mut Value), &[&str]); 6] = [
+        let changes: [(Change, &[&str]); 7] = [
             (|_| (), &[]),
             (|r| r["metadata"]["annotations"] = json!({"a": "b"}), &[]),
             (
@@ -141,6 +154,10 @@ mod tests {
                 &[LEASE_DISARMED],
             ),
             (|r| r["metadata"]["labels"] = json!({}), &[OBJECT_CHANGED]),
+            (
+                |r| r["metadata"]["finalizers"] = json!(["example.com/hold"]),
+                &[LEASE_DISARMED],
+            ),
             (|r| r["rules"][0]["verbs"] = json!(["*"]), &[OBJECT_CHANGED]),
         ];
         for (change, wanted) in changes {
@@ -162,7 +179,7 @@ mod tests {
         let job = json!({"spec": {"activeDeadlineSeconds": 60, "template": {}}});
         assert!(ids::<Job>("Job", &job, |j| j["status"] = json!({"ready": 0})).is_empty());
         let found = ids::<Job>("Job", &job, |j| {
-            j["spec"]["activeDeadlineSeconds"] = json!(9999)
+            j["spec"]["activeDeadlineSeconds"] = json!(9999);
         });
         assert_eq!(found, [LEASE_DISARMED]);
         let found = ids::<Job>("Job", &job, |j| {

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, ListParams, Preconditions};
-use scanner_core::ControlError;
+use scanner_core::{ControlError, alert::SecurityAlert};
 
 use super::changed;
 use crate::{
@@ -40,14 +40,43 @@ impl ScanScope {
         }
     }
 
+    /// Deletes an object whose end ends access: one that a finalizer holds is a failure.
+    pub(crate) async fn revoke<K: Owned>(&self) -> Result<String, ControlError> {
+        let deleted = self.delete::<K>().await?;
+        let kind = K::kind(&());
+        match self.ledger().made_of(&kind, &self.name()) {
+            Some(made) if self.ledger().removed(&made).is_none() => {
+                Err(ControlError::new(format!(
+                    "{kind} {} still gives access: somebody put a finalizer on it",
+                    made.name
+                )))
+            }
+            _ => Ok(deleted),
+        }
+    }
+
     /// Deletes an object that is not as the scan made it, or that another one stands in place of.
     async fn delete_changed<K: Owned>(&self, made: &Made) -> Result<String, ControlError> {
         let (kind, name) = (&made.kind, made.name.as_str());
         let found = self.named::<K>(name).await?;
-        let Some(found) = found.filter(|found| found.meta().uid.as_ref() == Some(&made.uid)) else {
+        let (found, other) = match found {
+            Some(found) if found.meta().uid.as_ref() == Some(&made.uid) => (Some(found), false),
+            other => (None, other.is_some()),
+        };
+        let Some(found) = found else {
             self.ledger().note_deleted(kind, name, Some(String::new()));
+            if !other {
+                return Ok(format!(
+                    "{kind} was already gone; who deleted it is not known"
+                ));
+            }
+            let message = format!(
+                "somebody deleted {kind} {name} of this scan and made another of that name"
+            );
+            self.alerts()
+                .raise(SecurityAlert::new(changed::OBJECT_CHANGED, message));
             return Ok(format!(
-                "{kind} was already gone, by whom is unknown; what has the name {name} now was left alone"
+                "{kind} was already gone; who deleted it is not known, and what has the name {name} now was left alone"
             ));
         };
         let lease = self.owner_of(kind, name);
@@ -119,17 +148,24 @@ impl ScanScope {
     ) -> Result<String, ControlError> {
         match deleted {
             Ok(removed) => {
+                let held = removed.is_none();
                 self.ledger().note_deleted(kind, name, removed);
-                Ok(format!("{kind} {name} deleted"))
+                Ok(if held {
+                    format!("{kind} {name} marked for deletion; a finalizer holds it")
+                } else {
+                    format!("{kind} {name} deleted")
+                })
             }
             Err(error) if error.kind() == CallErrorKind::NotFound => {
                 self.ledger().note_deleted(kind, name, Some(String::new()));
-                Ok(format!("{kind} was already gone, by whom is unknown"))
+                Ok(format!(
+                    "{kind} was already gone; who deleted it is not known"
+                ))
             }
             Err(error) if error.kind() == CallErrorKind::Conflict => {
                 self.ledger().note_deleted(kind, name, Some(String::new()));
                 Ok(format!(
-                    "{kind} was already gone, by whom is unknown; what has the name {name} now was left alone"
+                    "{kind} was already gone; who deleted it is not known, and what has the name {name} now was left alone"
                 ))
             }
             Err(error) => Err(error.of_control()),

@@ -110,11 +110,13 @@ impl ScanPod {
             None => error,
         })?;
         let changed = self.changed(&spec, &pod);
-        *self.watch.lock().await = Some(PodWatch::new(
-            scope.operator_api(),
-            "watch the scan's pod",
-            pod,
-        ));
+        let mut watch = PodWatch::new(scope.operator_api(), "watch the scan's pod", pod);
+        // Images may be changed and containers added at any time, by whoever may patch pods.
+        watch.check(move |pod| {
+            let places = readback::differences(&spec, pod.spec.as_ref()?);
+            (!places.is_empty()).then(|| places.join(", "))
+        });
+        *self.watch.lock().await = Some(watch);
         changed.map_or(Ok(()), Err)
     }
 
@@ -146,6 +148,12 @@ impl ScanPod {
                 "an admission webhook or policy changes pods; exempt what secure-scan makes",
             )),
         )
+    }
+
+    /// What somebody changed in the pod since it was made.
+    pub(super) async fn tampered(&self) -> Option<String> {
+        let held = self.watch.lock().await;
+        held.as_ref().and_then(|watch| watch.found.clone())
     }
 
     /// The pod's container of that name, as something to exec into.

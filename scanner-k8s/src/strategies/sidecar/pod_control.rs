@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
     ControlError, Evidence, Remedy, SecurityControl,
+    alert::SecurityAlert,
     control::{ControlScope, ReleaseError, VerifyError},
     plan::PlannedControl,
 };
@@ -81,6 +82,15 @@ impl SecurityControl for ScanPodControl {
         let left = self.0.left().await?;
         if left != Left::Pod {
             scope.ledger().note_gone("Pod", &name);
+        }
+        if let Some(places) = self.0.tampered().await {
+            let message =
+                format!("somebody changed pod {name} of this scan while it ran: {places}");
+            let alert = SecurityAlert::new("scan-pod-changed", message.clone());
+            scope.alerts().raise(alert);
+            if left == Left::Nothing {
+                return Err(ReleaseError::EvidenceInvalid(ControlError::new(message)));
+            }
         }
         match left {
             Left::Nothing => Ok(is_gone),

@@ -1,0 +1,136 @@
+//! What of a request can be refused, and what it asks for, without a call.
+
+use kube::core::{ApiResource, GroupVersionKind};
+use scanner_core::{
+    ScanEngine, SecurityControl, Target,
+    plan::{Need, PlannedObject},
+    target::Namespace,
+};
+
+use super::{error::PrepareError, request::ScanRequest};
+use crate::{
+    plan::lease::{MAX_LEASE, MIN_LEASE},
+    run::scope::ScopeOptions,
+    strategies::approach::Started,
+};
+
+/// Identifiers of the shipped controls, which no other control may have.
+pub const SHIPPED_CONTROLS: [&str; 13] = [
+    "lease",
+    "lease-intact",
+    "identity-watch",
+    "identity-exclusive",
+    "everyones-rights",
+    "least-privilege",
+    "credential",
+    "admission-guard",
+    "target-pin",
+    "target-agrees",
+    "probe-ends",
+    "network",
+    "pod",
+];
+
+/// What can be refused without a call.
+pub(super) fn check(request: &ScanRequest) -> Result<(), PrepareError> {
+    let lease = request.lease_seconds;
+    if !(MIN_LEASE..=MAX_LEASE).contains(&lease) {
+        return Err(PrepareError::Lease(lease));
+    }
+    let idle = request.limits.idle_timeout;
+    if idle.is_some_and(|idle| idle.is_zero()) {
+        return Err(PrepareError::IdleTimeout);
+    }
+    let mut names: Vec<String> = request.engines.iter().map(|e| e.reference().name).collect();
+    names.sort();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(PrepareError::EngineName(pair[0].clone()));
+    }
+    let mut ids: Vec<&str> = request.controls.iter().map(SecurityControl::id).collect();
+    if let Some(id) = ids.iter().find(|id| SHIPPED_CONTROLS.contains(id)) {
+        return Err(PrepareError::ControlId((*id).to_owned()));
+    }
+    ids.sort_unstable();
+    match ids.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(PrepareError::ControlId(pair[0].to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// Namespace of the identity: that of the request, or of its policy.
+pub(super) fn identity_namespace(
+    request: &ScanRequest,
+    target: &Target,
+) -> Result<Option<Namespace>, PrepareError> {
+    let policy = request.policy.as_ref();
+    let named = request
+        .identity_namespace
+        .clone()
+        .or_else(|| policy.and_then(|policy| policy.identity_namespace()));
+    match named {
+        Some(named) if named == target.namespace => Err(PrepareError::IdentityNamespace(named)),
+        named => Ok(named),
+    }
+}
+
+/// How the scan is done, as the request and its policy say.
+pub(super) fn options(request: &ScanRequest) -> ScopeOptions {
+    let mut options = ScopeOptions::from(request.limits);
+    let policy = request.policy.as_ref();
+    options.prove_everywhere =
+        request.prove_everywhere || policy.is_some_and(|policy| policy.proves_everywhere());
+    options
+}
+
+/// No two controls have one identifier, so that none poses as another; and none that is not shipped has that of one that
+/// is, also where this scan does not have it.
+pub(super) fn controls_apart(started: &Started) -> Result<(), PrepareError> {
+    let mut brought = started.brought.iter();
+    if let Some(id) = brought.find(|id| SHIPPED_CONTROLS.contains(&id.as_str())) {
+        return Err(PrepareError::ControlId(id.clone()));
+    }
+    let mut ids: Vec<&str> = started.controls.iter().map(SecurityControl::id).collect();
+    ids.sort_unstable();
+    match ids.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(PrepareError::ControlId(pair[0].to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// What the operator does for a control of a third party.
+pub(super) fn needs_of(control: &dyn SecurityControl) -> Vec<Need> {
+    let mut needs = control.needs();
+    needs.extend(control.objects().iter().map(need_of));
+    needs
+}
+
+/// Creating, reading, finding and deleting an object of that kind.
+fn need_of(object: &PlannedObject) -> Need {
+    let group = object
+        .api_version
+        .rsplit_once('/')
+        .map_or("", |(group, _)| group);
+    // As the API machinery does for a kind whose plural it does not know.
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", &object.kind));
+    Need::new(
+        group,
+        &resource.plural,
+        &["create", "get", "list", "delete"],
+    )
+}
+
+/// Controls that the policy requires, all of which must be there.
+pub(super) fn required(
+    request: &ScanRequest,
+    controls: &[Box<dyn SecurityControl>],
+) -> Result<Vec<String>, PrepareError> {
+    let policy = request.policy.iter();
+    let required: Vec<String> = policy.flat_map(|p| p.required_controls()).collect();
+    let there = |id: &String| controls.iter().any(|control| control.id() == id);
+    let known = |id: &String| there(id) || SHIPPED_CONTROLS.contains(&id.as_str());
+    if let Some(id) = required.iter().find(|id| !known(id)) {
+        return Err(PrepareError::UnknownControl(id.clone()));
+    }
+    // A shipped control that this strategy does not have, such as the pin of an image that runs nowhere.
+    Ok(required.into_iter().filter(there).collect())
+}
