@@ -104,7 +104,7 @@ fn walks(selectors: &[FileSelector]) -> String {
     let (tests, starts) = (tests(&walks), starts(&walks));
     format!(
         "walks=yes\nwalked() {{ entries \"$@\" -xdev ! {tests}; }}\nsearch() {{ from walked count {starts}; }}\n\
-         tried() {{ directories \"$@\" -xdev; }}\nshut() {{ from tried tell {starts}; }}\n"
+         tried() {{ directories \"$@\" -xdev; }}\nshut() {{ from tried name_gap {starts}; }}\n"
     )
 }
 

@@ -68,7 +68,6 @@ pub mod reap;
 pub mod run;
 pub mod scan;
 pub mod strategies;
-mod task;
 
 pub use api::{
     call::CallError,

@@ -1,6 +1,7 @@
 //! What one running scan shares: names, clients, ledger.
 
 pub(crate) mod alert;
+pub(crate) mod background;
 pub mod credential;
 pub(crate) mod everyone;
 pub(crate) mod lease_state;

@@ -39,7 +39,7 @@ struct Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct RootMount {
     id: String,
-    /// What of the filesystem is mounted: `/` for all of it.
+    /// The mounted part of the filesystem: `/` for all of it.
     part: String,
     fstype: String,
 }

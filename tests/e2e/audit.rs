@@ -125,8 +125,7 @@ async fn a_stolen_token_raises_the_alarm() {
     // The attacker reads the memory of the program while the server still takes the token. While the
     // program starts, its memory may change under the reader.
     let stolen = eventually("a token in memory", async || {
-        let found = memory_reader::tokens_in_memory(pid).unwrap_or_default();
-        found.into_iter().next()
+        memory_reader::scan_token_in_memory(pid)
     })
     .await;
     let stolen_client = memory_reader::client_with(&stolen).await;

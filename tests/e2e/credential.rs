@@ -261,8 +261,7 @@ async fn after_a_scan_the_token_is_nowhere_in_memory() {
     let (child, _proxy, _kubeconfig) = site.start_slowly(&args).await;
     let pid = child.id().unwrap();
     let token = eventually("a token in memory", async || {
-        let found = memory_reader::tokens_in_memory(pid).unwrap_or_default();
-        found.into_iter().next()
+        memory_reader::scan_token_in_memory(pid)
     })
     .await;
     eventually("the end of the audit log", async || {

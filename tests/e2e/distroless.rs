@@ -237,6 +237,7 @@ async fn the_probe_is_added_before_the_scan_identity_has_any_rights_and_these_go
         "admission-guard",
         "target-pin",
         "probe-ends",
+        "target-agrees",
     ];
     assert_eq!(ids, order);
     assert_eq!(site.leftovers().await, Vec::<String>::new());

@@ -7,7 +7,7 @@ use scanner_tests::{TestNamespace, eventually, guarded::Guarded, lab_only, shell
 use serde_json::{Value, json};
 
 const NAME: &str = "secure-scan-deadbeef01";
-const MINE: &str = "what belongs to a scan is made, changed and entered only by";
+const MINE: &str = "only those who may manage scans.guard.secure-scan.io can create, change or enter objects of a scan";
 const SECRET: &str = "no Secret is filled";
 const RUNS: &str = "no pod may run as a scan identity";
 const PROBE: &str = "whoever adds it";

@@ -7,6 +7,7 @@ use std::{
     os::unix::fs::FileExt as _,
 };
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use kube::{
     Client, Config,
     config::{AuthInfo, KubeConfigOptions, Kubeconfig},
@@ -26,6 +27,16 @@ pub fn tokens_in_memory(pid: u32) -> io::Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     scan_memory(pid, |chunk| tokens(chunk, &mut found))?;
     Ok(found)
+}
+
+/// A token of a scan's identity in the memory of a process, and not one of its operator.
+pub fn scan_token_in_memory(pid: u32) -> Option<String> {
+    let found = tokens_in_memory(pid).unwrap_or_default();
+    found.into_iter().find(|token| {
+        let claims = token.split('.').nth(1).unwrap_or_default();
+        let claims = URL_SAFE_NO_PAD.decode(claims).unwrap_or_default();
+        String::from_utf8_lossy(&claims).contains(":secure-scan-")
+    })
 }
 
 /// How often `needle` is in the memory of a process.

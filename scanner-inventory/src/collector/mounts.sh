@@ -143,7 +143,7 @@ below() {
 # One error.
 count() { echo "$1" >&2; }
 
-tell() {
+name_gap() {
   name "$2"
   printf '!gap %s %s\n' "$1" "$name"
 }

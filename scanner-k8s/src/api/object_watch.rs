@@ -228,7 +228,7 @@ mod tests {
         let (api, asked) = server(&[old, now]);
         let mut watched = Watched::new(api, "watch", job());
         assert_eq!(watched.until(SOON, started).await.expect("watch"), Some(8));
-        assert_eq!(versions(&asked), ["5", ""]);
+        assert_eq!(versions(&asked), ["5", "&fieldSelector=metadata.name%3Da"]);
         assert!(!watched.relabelled);
     }
 

@@ -1,7 +1,7 @@
 //! Errors of the libraries that connect, without what may be secret in them.
 //!
 //! What a credential plugin is started with and what it answers are secrets, and so is the text of a kubeconfig: errors
-//! of kube quote all of them. They are told apart by their type, never by their text.
+//! of kube quote all of them. They are distinguished by their type, never by their text.
 
 use std::{error::Error, process::Output};
 

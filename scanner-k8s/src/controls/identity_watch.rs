@@ -22,8 +22,7 @@ use scanner_core::{
 
 use crate::{
     api::{call::CallError, kind_watch::KindWatch},
-    run::scope::ScanScope,
-    task::Background,
+    run::{background::Background, scope::ScanScope},
 };
 
 /// Identifier of the alert that somebody else could act as the scan.
@@ -88,7 +87,7 @@ impl SecurityControl for IdentityWatch {
         Phase::BeforeIdentity
     }
 
-    /// Verified last before the target is touched: until then a thief may have been seen.
+    /// Verified just before the target is touched: until then another holder of the identity may have been seen.
     fn verifies_access(&self) -> bool {
         true
     }

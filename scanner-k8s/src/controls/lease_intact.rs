@@ -18,10 +18,10 @@ use scanner_core::{
 use crate::{
     api::object_watch::Watched,
     run::{
+        background::Background,
         objects::changed::{LEASE_DISARMED, alerts},
         scope::ScanScope,
     },
-    task::Background,
 };
 
 /// Pause before a watch that the server refused is tried again.

@@ -65,7 +65,7 @@ pub(crate) struct Meter {
     bytes: AtomicU64,
     max_steps: AtomicU64,
     max_bytes: u64,
-    /// Whether the values are made up, so that what cannot be told of them says nothing.
+    /// Whether the values are made up, so that what cannot be decided of them says nothing.
     pub(super) is_trial: bool,
 }
 
