@@ -93,9 +93,10 @@ impl TargetPin {
         let Some(before) = self.0.target().before() else {
             return;
         };
-        // The name is known to whoever sees the lease: it is the scan's own only where the server took it from the scan.
+        // The name is known to whoever sees the lease: it is the scan's own only where the server may have taken it from the
+        // scan.
         let own = self.0.name();
-        let planned = self.0.ledger().probe_was_added();
+        let planned = self.0.ledger().probe_may_exist();
         for name in before.added(after).filter(|name| !planned || **name != own) {
             let pod = &self.0.plan().target.pod;
             let message = format!(

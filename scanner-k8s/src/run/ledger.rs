@@ -46,7 +46,6 @@ pub struct Ledger {
     under_way: watch::Sender<usize>,
     only_here: AtomicBool,
     keep_lease: AtomicBool,
-    probe_added: AtomicBool,
 }
 
 impl Default for Ledger {
@@ -56,7 +55,6 @@ impl Default for Ledger {
             under_way: watch::channel(0).0,
             only_here: AtomicBool::new(false),
             keep_lease: AtomicBool::new(false),
-            probe_added: AtomicBool::new(false),
         }
     }
 }
@@ -82,9 +80,8 @@ impl UnderWay {
 
     /// Records the outcome for a part of another object, such as a container of a pod: a part has no UID of its own.
     pub(crate) fn end_of_part<K>(self, made: Result<&K, &CallError>) {
-        match made {
-            Ok(_) => self.ledger.probe_added.store(true, Ordering::Relaxed),
-            Err(error) => self.failed(error),
+        if let Err(error) = made {
+            self.failed(error);
         }
     }
 
@@ -250,11 +247,6 @@ impl Ledger {
     /// The server is now asked to add an ephemeral container of that name.
     pub(crate) fn attempt_probe(ledger: &Arc<Self>, name: &str) -> UnderWay {
         Self::attempt(ledger, PROBE, name)
-    }
-
-    /// Whether the server added the scan's ephemeral container.
-    pub(crate) fn probe_was_added(&self) -> bool {
-        self.probe_added.load(Ordering::Relaxed)
     }
 
     pub(crate) fn probe_may_exist(&self) -> bool {
