@@ -162,7 +162,7 @@ impl Proxy {
         file
     }
 
-    /// From now on each call of that verb whose path has `part` reaches the server three seconds late.
+    /// From now on each call of that verb whose path has `part` reaches the server ten seconds late.
     pub fn delay(&self, verb: &'static str, part: &'static str) {
         let mut late = self
             .state
@@ -259,7 +259,7 @@ async fn handle(mut request: Request<Incoming>, state: Arc<State>) -> Answer {
     let late = *state.late.lock().unwrap_or_else(PoisonError::into_inner);
     let late = late.filter(|(verb, part)| parts.method == *verb && parts.uri.path().contains(part));
     if late.is_some() {
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
     }
     let send = || {
         let copy = Request::from_parts(parts.clone(), Full::new(body.clone()));

@@ -140,7 +140,7 @@ impl TestNamespace {
         program(&all).output().await.expect("it starts").into()
     }
 
-    /// Starts the same by a proxy, as an operator of this namespace: what gives the scan's identity its rights comes three
+    /// Starts the same by a proxy, as an operator of this namespace: what gives the scan's identity its rights comes ten
     /// seconds late, so that there is time to look at the program while it has its token. The proxy and the kubeconfig must
     /// be kept.
     pub async fn start_slowly(&self, args: &[&str]) -> (Child, Proxy, NamedTempFile) {
