@@ -159,10 +159,13 @@ impl SecurityControl for IdentityWatch {
         if self.ended.load(Ordering::Relaxed) {
             self.look_again().await?;
         }
-        self.watching
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        let watching = {
+            let mut held = self.watching.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *held)
+        };
+        for task in watching {
+            task.stop().await;
+        }
         Ok(Evidence::of(match self.shared() {
             Some(_) => "somebody else could act as the scan identity: see the alert",
             None => {

@@ -84,10 +84,13 @@ impl SecurityControl for LeaseIntact {
     }
 
     async fn verify_release(&self, _: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
-        self.watching
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        let watching = {
+            let mut held = self.watching.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *held)
+        };
+        for task in watching {
+            task.stop().await;
+        }
         let raised = self.scope.alerts().raised();
         if raised.iter().any(|alert| alert.id == LEASE_DISARMED) {
             return Ok(Evidence::of("the lease was disarmed: see the alert"));
