@@ -66,6 +66,20 @@ pub(crate) fn read_beside(name: &str, from: &str, limit: u64) -> Result<(String,
     Ok((known_as(&file), text))
 }
 
+/// The same for what a policy names: waivers, a profile, who must have signed.
+pub(crate) fn read_for_policy(
+    name: &str,
+    policy: &str,
+    what: &str,
+) -> Result<(String, String), Problem> {
+    read_beside(name, policy, MAX_BYTES).map_err(|error| {
+        Problem::usage(
+            format!("{policy}: {what}: {error}"),
+            "a policy names regular files below its own folder; others are given as arguments",
+        )
+    })
+}
+
 fn text(file: fs::File, limit: u64) -> io::Result<String> {
     let mut text = String::new();
     file.take(limit).read_to_string(&mut text)?;

@@ -16,7 +16,12 @@ use secure_scan::{
 };
 use signature::SignatureArgs;
 
-use crate::{files::read_named, output, problem::Problem, profile};
+use crate::{
+    files::{read_for_policy, read_named},
+    output,
+    problem::Problem,
+    profile::{self, ProfileOptions},
+};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Policy")]
@@ -73,33 +78,32 @@ pub(crate) struct Decided {
     /// The policy with what arguments say in its place.
     pub(crate) policy: ScanPolicy,
     /// Profile that is taken when none is named.
-    pub(crate) profile: Option<String>,
-}
-
-/// What a policy names: relative to its file.
-fn beside(policy: Option<&str>, name: &str) -> String {
-    let folder = policy.map(Path::new).and_then(Path::parent);
-    let path = folder.unwrap_or(Path::new("")).join(name);
-    path.to_string_lossy().into_owned()
-}
-
-/// Refuses what a policy names and what is no regular file: reading it may do something, or wait for ever.
-fn regular(file: String) -> Result<String, Problem> {
-    match std::fs::metadata(&file) {
-        Ok(found) if !found.is_file() => Err(Problem::usage(
-            format!("{file} is no regular file, and a policy names it"),
-            "name a regular file in the policy",
-        )),
-        _ => Ok(file),
-    }
+    pub(crate) profile: Option<Source>,
 }
 
 /// The shipped profile that a policy names, or a file.
-fn profile_of(policy: Option<&str>, name: &str) -> Result<String, Problem> {
-    match Source::shipped(name) {
-        Ok(shipped) => Ok(shipped.file),
-        Err(_) => regular(beside(policy, name)),
+fn profile_of(policy: &str, name: &str) -> Result<Source, Problem> {
+    if let Ok(shipped) = Source::shipped(name) {
+        return Ok(shipped);
     }
+    let (file, text) = read_for_policy(name, policy, "the profile")?;
+    Ok(Source::new(file, text).named_by_a_file())
+}
+
+/// The waivers that a policy names.
+fn waivers_of(policy: &str, name: &str) -> Result<Waivers, Problem> {
+    let (file, text) = read_for_policy(name, policy, "the waivers")?;
+    Waivers::parse(&text, &file).map_err(|error| {
+        let place = match error.line {
+            0 => String::new(),
+            line => format!(" (line {line})"),
+        };
+        // It may be any file that the author of the policy wants to be shown.
+        Problem::usage(
+            format!("{policy}: {name:?} is no file of waivers{place}; its text is not shown"),
+            "see what is wrong with it: give it with --waivers",
+        )
+    })
 }
 
 fn level(text: &str) -> Result<Level, String> {
@@ -114,18 +118,18 @@ fn level(text: &str) -> Result<Level, String> {
 /// Reads everything that the arguments name.
 pub(crate) fn decide(args: &PolicyArgs) -> Result<Decided, Problem> {
     let policy = load(args.policy.as_deref(), args.level)?;
-    let file = args.policy.as_deref();
-    // Files are relative to the one that names them.
-    let folder = file.map(Path::new).and_then(Path::parent);
-    let folder = folder.unwrap_or(Path::new(""));
-    let signature = signature::read(&args.signature, &policy, folder)?;
+    let file = args.policy.as_deref().unwrap_or_default();
+    let signature = signature::read(&args.signature, &policy, file)?;
     let profile = policy.profile.as_ref().map(|name| profile_of(file, name));
     let profile = profile.transpose()?;
-    let named = policy.waivers.as_ref().map(|name| beside(file, name));
-    let named = named.map(regular).transpose()?;
+    let found = match (&args.findings.waivers, &policy.waivers) {
+        (Some(given), _) => Some(waivers(given)?),
+        (None, Some(name)) => Some(waivers_of(file, name)?),
+        (None, None) => None,
+    };
     let mut decided = ScanPolicy::new(policy).signature(signature);
-    if let Some(file) = args.findings.waivers.clone().or(named) {
-        decided = decided.waivers(waivers(&file)?);
+    if let Some(found) = found {
+        decided = decided.waivers(found);
     }
     if let Some(given) = &args.findings.threshold {
         let (source, thresholds) = thresholds(given)?;
@@ -234,13 +238,12 @@ pub(crate) fn run(command: PolicyCommand) -> Result<u8, Problem> {
         },
         PolicyCommand::Check { file } => {
             let policy = load(Some(&file), None)?;
-            let folder = Path::new(&file).parent().unwrap_or(Path::new(""));
-            signature::check(&policy, folder)?;
+            signature::check(&policy, &file)?;
             if let Some(name) = &policy.waivers {
-                waivers(&regular(beside(Some(&file), name))?)?;
+                waivers_of(&file, name)?;
             }
             if let Some(name) = &policy.profile {
-                profile::load(&profile_of(Some(&file), name)?)?;
+                profile::load_source(profile_of(&file, name)?, &ProfileOptions::default())?;
             }
             format!(
                 "{file}: policy {} {}, no errors\n",

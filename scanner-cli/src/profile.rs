@@ -160,6 +160,11 @@ pub(crate) fn load_with(name: &str, options: &ProfileOptions) -> Result<Profile,
         Err(_) if is_file => source(name)?,
         Err(error) => return Err(unknown(&error)),
     };
+    load_source(source, options)
+}
+
+/// The same of a text that was read.
+pub(crate) fn load_source(source: Source, options: &ProfileOptions) -> Result<Profile, Problem> {
     compile(source, &options.resolved())
 }
 

@@ -60,9 +60,11 @@ pub(crate) async fn run_on(
     strategy: Strategy,
 ) -> Result<u8, Problem> {
     let decided = policy::decide(&args.policy)?;
-    let named = args.profile.as_deref();
-    let named = named.or(decided.profile.as_deref());
-    let profile = profile::load_with(named.unwrap_or("container-baseline"), &args.profile_options)?;
+    let options = &args.profile_options;
+    let profile = match (args.profile.as_deref(), decided.profile) {
+        (None, Some(source)) => profile::load_source(source, options)?,
+        (named, _) => profile::load_with(named.unwrap_or("container-baseline"), options)?,
+    };
     let packages = profile::collects(&profile, Section::Packages);
     let sinks = Sinks::open(&args.output)?;
     if let Some(file) = &args.profile_options.save_inventory {

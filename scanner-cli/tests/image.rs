@@ -36,8 +36,15 @@ fn layers() -> [Vec<u8>; 2] {
     [lower, upper]
 }
 
-/// An OCI image layout; `spoil` has its say on the blobs before they are written.
-fn oci(layers: &[Vec<u8>], spoil: impl Fn(&mut Vec<(String, Vec<u8>)>)) -> Vec<u8> {
+/// An OCI image layout of packed layers; `spoil` has its say on the blobs before they are written: layers, manifest,
+/// configuration.
+fn oci(
+    layers: &[Vec<u8>],
+    pack: impl Fn(&[u8]) -> Vec<u8>,
+    spoil: impl Fn(&mut Vec<(String, Vec<u8>)>),
+) -> Vec<u8> {
+    let sums: Vec<String> = layers.iter().map(|bytes| digest(bytes)).collect();
+    let config = json!({"rootfs": {"type": "layers", "diff_ids": sums}}).to_string();
     let mut blobs = Vec::new();
     let mut blob = |bytes: Vec<u8>| {
         let digest = digest(&bytes);
@@ -45,12 +52,11 @@ fn oci(layers: &[Vec<u8>], spoil: impl Fn(&mut Vec<(String, Vec<u8>)>)) -> Vec<u
         blobs.push((digest.replace("sha256:", "blobs/sha256/"), bytes));
         at
     };
-    let layers: Vec<Value> = layers.iter().map(|bytes| blob(bytes.clone())).collect();
-    let manifest = blob(
-        json!({"schemaVersion": 2, "layers": layers})
-            .to_string()
-            .into(),
-    );
+    let layers: Vec<Value> = layers.iter().map(|bytes| blob(pack(bytes))).collect();
+    let described = json!({"digest": digest(config.as_bytes()), "size": config.len()});
+    let manifest = json!({"schemaVersion": 2, "config": described, "layers": layers});
+    let manifest = blob(manifest.to_string().into());
+    blob(config.into());
     let other = json!({"digest": "sha256:00", "platform": {"os": "plan9", "architecture": "x"}});
     let mut ours = manifest;
     let arch = match std::env::consts::ARCH {
@@ -102,6 +108,10 @@ fn scan_file(file: &Path) -> (Option<i32>, Value, String) {
     (ran.status.code(), report, errors)
 }
 
+fn plain(bytes: &[u8]) -> Vec<u8> {
+    bytes.to_vec()
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(bytes).expect("a test image can be made");
@@ -125,9 +135,9 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 fn what_the_layers_make_together_is_scanned() {
     let [lower, upper] = layers();
     for (name, image) in [
-        ("plain", oci(&[lower.clone(), upper.clone()], |_| {})),
-        ("gzip", oci(&[gzip(&lower), gzip(&upper)], |_| {})),
-        ("zstd", oci(&[zstd(&lower), zstd(&upper)], |_| {})),
+        ("plain", oci(&[lower.clone(), upper.clone()], plain, |_| {})),
+        ("gzip", oci(&[lower.clone(), upper.clone()], gzip, |_| {})),
+        ("zstd", oci(&[lower.clone(), upper.clone()], zstd, |_| {})),
         ("docker", docker(&[lower, upper])),
     ] {
         let (code, report, errors) = scan(&image);
@@ -160,20 +170,28 @@ fn an_image_that_is_not_what_it_says_is_no_pass() {
     for (name, image, words) in [
         (
             "changed layer",
-            oci(&both, |b| {
+            oci(&both, plain, |b| {
                 *b[0].1.last_mut().expect("a test image can be made") ^= 1;
             }),
             "digest",
         ),
         (
             "changed manifest",
-            oci(&both, |b| b[2].1.push(b' ')),
+            oci(&both, plain, |b| b[2].1.push(b' ')),
             "digest",
         ),
-        ("layer left out", oci(&both, |b| b.truncate(1)), "not in it"),
+        (
+            "layer left out",
+            oci(&both, plain, |b| b.truncate(1)),
+            "not in it",
+        ),
         (
             "garbage after a frame",
-            oci(&[[zstd(&lower), upper].concat()], |_| {}),
+            oci(
+                &[lower],
+                |bytes| [zstd(bytes), upper.clone()].concat(),
+                |_| {},
+            ),
             "zstd",
         ),
         ("no image", tar(&[("readme", b"")]), "neither index.json"),
@@ -201,7 +219,7 @@ fn an_image_of_which_any_byte_is_changed_is_read_or_refused() {
     let dir = tempfile::tempdir().expect("a test image can be made");
     let file = dir.path().join("image.tar");
     let layers = layers();
-    let whole = [oci(&layers, |_| ()), docker(&layers)];
+    let whole = [oci(&layers, plain, |_| ()), docker(&layers)];
     let (mut read, mut refused) = (0, 0);
     for image in whole {
         for at in (0..image.len()).step_by(13) {
@@ -273,7 +291,7 @@ fn nothing_hides_behind_a_header_that_others_read_differently() {
             ],
         ),
     ] {
-        let (code, report, errors) = scan(&oci(&[hiding(&entries)], |_| {}));
+        let (code, report, errors) = scan(&oci(&[hiding(&entries)], plain, |_| {}));
         assert_eq!(code, Some(1), "{name}: {errors}");
         let results = report["findings"][0]["results"].as_array();
         let setuid = results
@@ -309,7 +327,7 @@ fn two_names_that_differ_in_one_byte_are_two_files() {
             .expect("a test image can be made");
     }
     let layer = builder.into_inner().expect("a test image can be made");
-    let (code, report, messages) = scan(&oci(&[layer], |_| {}));
+    let (code, report, messages) = scan(&oci(&[layer], plain, |_| {}));
     assert_eq!(code, Some(1), "{messages}");
     let results = report["findings"][0]["results"].as_array();
     let setuid = results

@@ -141,14 +141,88 @@ fn a_recording_that_tests_name_is_a_file_beside_them() {
     }
 }
 
+/// Names of what is not a file of waivers, a profile or a key below the folder of `profiles`.
+const ELSEWHERE: [&str; 14] = [
+    "../secret",
+    "./../secret",
+    "deeper/../../secret",
+    "none",
+    "out",
+    "fifo",
+    "to-fifo",
+    "environ",
+    "deeper",
+    "",
+    "/proc/self/environ",
+    "/dev/stdin",
+    "/dev/zero",
+    "/etc/passwd",
+];
+
 #[test]
-fn a_policy_that_names_a_pipe_does_not_hold_the_program_up() {
+fn what_a_policy_may_not_name_is_neither_read_nor_shown() {
     let folder = folder();
-    for field in ["waivers", "profile"] {
-        let policy = format!("name: p\nversion: \"1\"\ntitle: t\n{field}: ./fifo\n");
-        fs::write(folder.path().join("profiles/p.yaml"), policy).unwrap();
-        let ran = run(folder.path(), &["policy", "check", "profiles/p.yaml"]);
-        assert_eq!(ran.status.code(), Some(2), "{field}: {}", printed(&ran));
+    let keyless = "certificate_identity: a, certificate_oidc_issuer: b";
+    for (field, others) in [
+        (
+            "waivers: \"NAME\"",
+            &["secret", "pair.yaml", "key.yaml"][..],
+        ),
+        ("profile: \"NAME\"", &["secret", "pair.yaml", "key.yaml"]),
+        ("signature: {key: \"NAME\"}", &[]),
+        (
+            &format!("signature: {{trusted_root: \"NAME\", {keyless}}}"),
+            &[],
+        ),
+    ] {
+        for name in ELSEWHERE.iter().chain(others) {
+            let field = field.replace("NAME", name);
+            let policy = format!("name: p\nversion: \"1\"\ntitle: t\n{field}\n");
+            fs::write(folder.path().join("profiles/p.yaml"), policy).unwrap();
+            let ran = run(folder.path(), &["policy", "check", "profiles/p.yaml"]);
+            let text = printed(&ran);
+            assert_eq!(ran.status.code(), Some(2), "{field}: {text}");
+            assert!(!text.contains(SECRET), "{field}: {text}");
+        }
+    }
+}
+
+#[test]
+fn an_error_of_waivers_and_thresholds_quotes_no_value() {
+    let folder = folder();
+    for text in [
+        SECRET.to_owned(),
+        format!("{SECRET}\n"),
+        format!("- {SECRET}\n"),
+        format!("a: {SECRET}\n"),
+        format!("a: [{SECRET}]\n"),
+        format!("a: {{run: {SECRET}}}\n"),
+        format!("a: {{run: {SECRET}, expiration_date: 2027-01-01, justification: j}}\n"),
+        format!("a: {{justification: [{SECRET}], expiration_date: 2027-01-01}}\n"),
+        format!("a: {{expiration_date: {{x: {SECRET}}}, justification: j}}\n"),
+        format!("failed: {SECRET}\n"),
+        format!("failed: {{total: {SECRET}}}\n"),
+        format!("failed: {{total: {{max: {SECRET}}}}}\n"),
+        format!("failed: {{high: {{controls: {SECRET}}}}}\n"),
+        format!("failed.total.max: {SECRET}\n"),
+        format!("compliance: {{min: '{SECRET}'}}\n"),
+        format!("compliance: {{min: !{SECRET} x}}\n"),
+        format!("compliance: {{min: *{SECRET}}}\n"),
+        format!("compliance: &{SECRET} {{min: x}}\n"),
+        format!("AUTH={SECRET}\nOTHER=1\n"),
+        format!("{{\"auths\": {{\"registry\": {{\"auth\": \"{SECRET}\"}}}}}}"),
+        format!("a: \"{SECRET}\n"),
+        format!("a: '{SECRET}' {SECRET}\n"),
+        format!("a: 1\n\t{SECRET}: 2\n"),
+    ] {
+        fs::write(folder.path().join("f.yaml"), &text).unwrap();
+        for option in ["--waivers", "--threshold"] {
+            let args = ["local", "--root", "root", option, "f.yaml"];
+            let ran = run(folder.path(), &args);
+            let shown = printed(&ran);
+            assert_eq!(ran.status.code(), Some(2), "{option} {text}: {shown}");
+            assert!(!shown.contains(SECRET), "{option} {text}: {shown}");
+        }
     }
 }
 

@@ -60,11 +60,13 @@ fn compiled(request: &InventoryRequest, nonce: &str, deadline: Option<u32>) -> S
         .filter(|c| is_plain(c))
         .collect();
     let _ = writeln!(script, "commands={}", quote(&commands.join(" ")));
-    let mut paths: Vec<&String> = request.files.iter().flat_map(|f| &f.paths).collect();
-    paths.sort();
-    paths.dedup();
-    let quoted: Vec<String> = paths.iter().map(|p| quote(p)).collect();
-    let _ = writeln!(script, "named() {{ look {}; }}", quoted.join(" "));
+    let looked_at = |follow: bool| {
+        let asked = request.files.iter().filter(|f| f.follow == follow);
+        let paths: BTreeSet<String> = asked.flat_map(|f| &f.paths).map(|p| quote(p)).collect();
+        paths.into_iter().collect::<Vec<_>>().join(" ")
+    };
+    let _ = writeln!(script, "named() {{ look {}; }}", looked_at(false));
+    let _ = writeln!(script, "followed() {{ look_through {}; }}", looked_at(true));
     let stays = if request.one_filesystem { "yes" } else { "no" };
     let _ = writeln!(script, "stays={stays}");
     script.push_str(&walks(&request.files));
@@ -114,12 +116,14 @@ fn digests(selectors: &[FileSelector]) -> String {
     if asked.is_empty() {
         return ":".into();
     }
-    let named: Vec<String> = asked
-        .iter()
-        .flat_map(|s| &s.paths)
-        .map(|p| quote(p))
-        .collect();
-    let named = named.join(" ");
+    // What a walk comes by and another selection names is reported twice, and is the same both times.
+    let wanted = |path: &String| {
+        let mut all = asked.iter();
+        all.any(|s| s.paths.contains(path) || s.may_walk_by(&path.into()))
+    };
+    let named = selectors.iter().flat_map(|s| &s.paths);
+    let named: BTreeSet<String> = named.filter(|p| wanted(p)).map(|p| quote(p)).collect();
+    let named = named.into_iter().collect::<Vec<_>>().join(" ");
     let walked: Vec<&FileSelector> = asked.into_iter().filter(|s| s.walks()).collect();
     let walk = if walked.is_empty() {
         String::new()

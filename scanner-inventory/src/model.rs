@@ -58,6 +58,9 @@ pub struct FileEntry {
     pub capabilities: Vec<String>,
     /// Whether the agent looked at the file's capabilities: without it, none are known.
     pub capabilities_known: bool,
+    /// Whether `path` is a link and all the rest is of what it leads to.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub followed: bool,
 }
 
 impl FileEntry {

@@ -119,7 +119,7 @@ impl std::fmt::Display for Section {
 
 /// Which files a check wants to see. All conditions that are given must hold.
 ///
-/// Two forms: `paths` names files one by one (each is looked at, links are not followed, and its
+/// Two forms: `paths` names files one by one (each is looked at, links are followed only with `follow`, and its
 /// absence is data too); otherwise each of `under` is walked, with what is mounted below it, but for what the
 /// kernel makes up, such as `/proc`. One that is a link to a directory is walked under its own name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +143,9 @@ pub struct FileSelector {
     /// Whether capabilities of regular files are wanted too. Only a probe reads them.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub capabilities: bool,
+    /// Whether a named path that is a link is looked at where it leads, within the root. One that leads nowhere is absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub follow: bool,
 }
 
 /// Largest file in bytes that an agent takes a digest of. Of a larger one it takes none.
@@ -154,13 +157,20 @@ impl FileSelector {
         let by_place = if self.walks() {
             // What another selection named and is not there is nothing that a walk finds.
             entry.exists
+                && !entry.followed
                 && (self.under.is_empty()
                     || self
                         .under
                         .iter()
                         .any(|dir| entry.path.is_below_literal(dir)))
         } else {
-            self.paths.iter().any(|path| entry.path == *path)
+            // What is no link leads to itself.
+            let asked = if self.follow {
+                entry.followed || entry.kind != FileKind::Symlink
+            } else {
+                !entry.followed
+            };
+            asked && self.paths.iter().any(|path| entry.path == *path)
         };
         by_place
             && (self.kind.is_empty() || self.kind.contains(&entry.kind))
@@ -171,6 +181,14 @@ impl FileSelector {
                 .mode_bits_none()
                 .is_none_or(|bits| entry.mode & i64::from(bits) == 0)
             && (self.name.is_empty() || self.keeps_name(&entry.path))
+    }
+
+    /// Whether a walk of this selection may come by `path`, whatever is there.
+    pub(crate) fn may_walk_by(&self, path: &FilePath) -> bool {
+        let below = |dir: &String| path.is_below_literal(dir);
+        self.walks()
+            && (self.under.is_empty() || self.under.iter().any(below))
+            && (self.name.is_empty() || self.keeps_name(path))
     }
 
     fn keeps_name(&self, path: &FilePath) -> bool {
@@ -322,5 +340,37 @@ mod tests {
             ..file("/etc/x", 0)
         };
         assert!(named.matches(&absent) && !walk.matches(&absent));
+    }
+
+    #[test]
+    fn a_link_and_what_it_leads_to_are_two_entries() {
+        let entry = |kind, exists, followed| FileEntry {
+            exists,
+            kind,
+            followed,
+            ..file("/etc/x", 0o644)
+        };
+        let link = entry(FileKind::Symlink, true, false);
+        let target = entry(FileKind::File, true, true);
+        let nowhere = entry(FileKind::File, false, true);
+        let plain = entry(FileKind::File, true, false);
+        let absent = entry(FileKind::File, false, false);
+        let named = |follow| FileSelector {
+            paths: vec!["/etc/x".into()],
+            follow,
+            ..FileSelector::default()
+        };
+        let walk = FileSelector::default();
+        for (entry, itself, followed, walked) in [
+            (&link, true, false, true),
+            (&target, false, true, false),
+            (&nowhere, false, true, false),
+            (&plain, true, true, true),
+            (&absent, true, true, false),
+        ] {
+            assert_eq!(named(false).matches(entry), itself, "{entry:?}");
+            assert_eq!(named(true).matches(entry), followed, "{entry:?}");
+            assert_eq!(walk.matches(entry), walked, "{entry:?}");
+        }
     }
 }

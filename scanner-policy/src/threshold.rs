@@ -124,7 +124,8 @@ impl Thresholds {
         let flat: Result<BTreeMap<String, u32>, _> = serde_saphyr::from_str(text);
         let thresholds = match flat {
             Ok(flat) => Self::unflatten(flat).map_err(|message| at.whole(message))?,
-            Err(_) => serde_saphyr::from_str(text).map_err(|e| at.yaml(&e))?,
+            Err(_) => serde_saphyr::from_str(text)
+                .map_err(|e| at.yaml_without_values(&e, "limits such as failed.total.max: 0"))?,
         };
         thresholds.check().map_err(|message| at.whole(message))?;
         Ok(thresholds)

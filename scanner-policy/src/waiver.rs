@@ -70,8 +70,12 @@ impl Waivers {
             let name = path.rsplit('.').next().unwrap_or_default();
             return Err(at.find(name, blank::message(&path)));
         }
-        let raw: BTreeMap<String, RawEntry> =
-            serde_saphyr::from_str(text).map_err(|e| at.yaml(&e))?;
+        let raw: BTreeMap<String, RawEntry> = serde_saphyr::from_str(text).map_err(|e| {
+            at.yaml_without_values(
+                &e,
+                "ids of checks with expiration_date, run and justification",
+            )
+        })?;
         let mut entries = BTreeMap::new();
         for (id, raw) in raw {
             let wrong = |message: String| at.find(&id, format!("waiver {id:?}: {message}"));

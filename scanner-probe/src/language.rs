@@ -44,10 +44,10 @@ const NAMES: [&str; 6] = [
     "package.json",
     "METADATA",
     "PKG-INFO",
-    "*.egg-info",
     "*.gemspec",
-    // Archives of Java, whose endings may be in letters of any size.
+    // Archives of Java and files of Python's packages, whose endings may be in letters of any size.
     "*.???",
+    "*.????????",
 ];
 
 /// Whether a file at `path` may say what a package is.
@@ -80,11 +80,10 @@ impl Kind {
                 let scoped = holder.starts_with('@') && higher.ends_with("/node_modules");
                 (holder == "node_modules" || scoped).then_some(Self::Npm)
             }
-            "METADATA" => parent.ends_with(".dist-info").then_some(Self::Python),
-            "PKG-INFO" => {
-                (parent.ends_with(".egg-info") || parent == "EGG-INFO").then_some(Self::Python)
-            }
-            _ if name.ends_with(".egg-info") => Some(Self::Python),
+            "METADATA" => ends(parent, ".dist-info").then_some(Self::Python),
+            "PKG-INFO" => (ends(parent, ".egg-info") || parent.eq_ignore_ascii_case("EGG-INFO"))
+                .then_some(Self::Python),
+            _ if ends(name, ".egg-info") => Some(Self::Python),
             _ if name.ends_with(".gemspec") => {
                 let default = parent == "default" && above.ends_with("/specifications");
                 (parent == "specifications" || default).then_some(Self::Gem)
@@ -92,6 +91,13 @@ impl Kind {
             _ => java::is_archive(name).then_some(Self::Java),
         }
     }
+}
+
+/// Whether a name of a package of Python ends so: Python takes letters of any size.
+fn ends(name: &str, ending: &str) -> bool {
+    let at = name.len().checked_sub(ending.len());
+    let found = at.and_then(|at| name.get(at..));
+    found.is_some_and(|found| found.eq_ignore_ascii_case(ending))
 }
 
 /// Writes every package as a line `ECOSYSTEM NAME VERSION LICENSE PATH`, with tabs between them.

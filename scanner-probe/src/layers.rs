@@ -193,6 +193,10 @@ impl Tree for Layers {
         Ok(self.look_up(path, false)?.map(Inode::meta))
     }
 
+    fn followed(&self, path: &str) -> Result<Option<Meta>, Errno> {
+        Ok(self.look_up(path, true)?.map(Inode::meta))
+    }
+
     fn contents(&self, path: &str) -> Contents {
         match self.look_up(path, false) {
             Ok(Some(inode)) => inode.contents(),

@@ -132,6 +132,82 @@ fn selections_and_absence_are_answered_exactly() {
 }
 
 #[test]
+fn a_link_is_looked_at_where_it_leads_in_the_root_and_nowhere_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    fs::create_dir_all(root.join("etc")).unwrap();
+    fs::write(root.join("etc/real"), "12345").unwrap();
+    fs::set_permissions(root.join("etc/real"), fs::Permissions::from_mode(0o640)).unwrap();
+    for (name, to) in [
+        ("a", "real"),
+        ("b", "/etc/a"),
+        ("c", "../../../etc/real"),
+        ("out", "/etc/hostname"),
+        ("magic", "/proc/self/root/etc/hostname"),
+    ] {
+        symlink(to, root.join("etc").join(name)).unwrap();
+    }
+    let named = FileSelector {
+        paths: ["a", "b", "c", "real", "out", "magic", "none"]
+            .map(|name| format!("/etc/{name}"))
+            .into(),
+        follow: true,
+        ..FileSelector::default()
+    };
+    let itself = FileSelector {
+        paths: vec!["/etc/b".into()],
+        ..FileSelector::default()
+    };
+    let found = look(root, &request(&[Section::Files], vec![named, itself]));
+    let files = found.files.data().unwrap().iter();
+    let mut seen: Vec<_> = files
+        .map(|f| (f.path.as_text(), f.followed, f.exists, f.kind, f.mode))
+        .collect();
+    seen.sort_by_key(|f| (f.0, f.1));
+    let real = |name, followed| (name, followed, true, FileKind::File, 0o640);
+    let nothing = |name, followed| (name, followed, false, FileKind::File, 0);
+    let expected = [
+        real("/etc/a", true),
+        ("/etc/b", false, true, FileKind::Symlink, 0o777),
+        real("/etc/b", true),
+        real("/etc/c", true),
+        nothing("/etc/magic", true),
+        nothing("/etc/none", false),
+        nothing("/etc/out", true),
+        real("/etc/real", false),
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn what_one_check_asks_for_is_missing_nowhere_because_another_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("etc")).unwrap();
+    fs::write(dir.path().join("etc/a"), "x").unwrap();
+    symlink("a", dir.path().join("etc/b")).unwrap();
+    let named = |digest| FileSelector {
+        paths: vec!["/etc/a".into(), "/etc/b".into()],
+        digest,
+        ..FileSelector::default()
+    };
+    let under = |digest| FileSelector {
+        under: vec!["/etc".into()],
+        digest,
+        ..FileSelector::default()
+    };
+    for digest in [false, true] {
+        let request = request(&[Section::Files], vec![named(digest), under(!digest)]);
+        let found = look(dir.path(), &request);
+        let Collected::Complete { data } = found.files else {
+            unreachable!("{digest}: {:?}", found.files);
+        };
+        let of = |path: &str| data.iter().filter(|f| f.path == *path).collect::<Vec<_>>();
+        assert!(of("/etc/a").iter().all(|f| !f.digest.is_empty()));
+        assert!(of("/etc/b").iter().all(|f| f.link == *"a"));
+    }
+}
+
+#[test]
 fn processes_of_this_machine_are_read() {
     let subject = Subject {
         root: Box::new(Root::open(Path::new("/")).unwrap()),

@@ -72,6 +72,13 @@ pub trait Tree: Debug {
     /// Fails when it cannot be looked at.
     fn meta(&self, path: &str) -> Result<Option<Meta>, Errno>;
 
+    /// What is at `path`, links followed within the root; `None` when they lead to nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot be looked at.
+    fn followed(&self, path: &str) -> Result<Option<Meta>, Errno>;
+
     /// What differs once the file at `path`, or what it holds, was changed; `None` where that cannot
     /// be known, as of a tree that cannot change.
     fn state(&self, _path: &str) -> Option<String> {
@@ -114,8 +121,8 @@ pub trait Tree: Debug {
         Gaps::default()
     }
 
-    /// Writes every file that one of `selectors` keeps, none of which names paths, and returns what could not be read. It stays on
-    /// the filesystem of each start, or also looks at what is mounted below.
+    /// Writes every file that one of `selectors` keeps which names no paths, with the contents that any of them asks for, and
+    /// returns what could not be read. It stays on the filesystem of each start, or also looks at what is mounted below.
     ///
     /// # Errors
     ///
@@ -144,6 +151,7 @@ pub(crate) fn files(
     out: &mut dyn Write,
 ) -> io::Result<Gaps> {
     let selectors = &request.files;
+    let all: Vec<&FileSelector> = selectors.iter().collect();
     let mut named: Vec<&String> = selectors.iter().flat_map(|s| &s.paths).collect();
     named.sort();
     named.dedup();
@@ -153,36 +161,40 @@ pub(crate) fn files(
         let place = name.as_text();
         match tree.meta(place) {
             Ok(Some(meta)) => {
-                line(meta, path.as_bytes(), out)?;
-                let asked = |s: &FileSelector| s.digest && s.paths.contains(path);
-                if selectors.iter().any(asked) {
-                    contents(&tree.contents(place), out)?;
+                let asked = |follow| {
+                    let mut all = selectors.iter();
+                    all.any(|s: &FileSelector| s.follow == follow && s.paths.contains(path))
+                };
+                let is_link = kind(meta.mode) == FileKind::Symlink;
+                if is_link && asked(true) {
+                    match tree.followed(place) {
+                        Ok(found) => {
+                            out.write_all(b"+")?;
+                            named_line(found, path, out)?;
+                        }
+                        Err(error) => gaps.add(Gap::new(refusal(error)).at(name.clone())),
+                    }
+                    if !asked(false) {
+                        continue;
+                    }
                 }
-                let asked = |s: &FileSelector| s.capabilities && s.paths.contains(path);
-                if kind(meta.mode) == FileKind::File && selectors.iter().any(asked) {
-                    capability(tree.capability(place).as_deref(), out)?;
-                }
+                let (look, attribute) = (|| tree.contents(place), || tree.capability(place));
+                keep_if(|_| true, &all, meta, &name.to_bytes(), out, look, attribute)?;
             }
-            Ok(None) => {
-                out.write_all(b"- ")?;
-                out.write_all(&encode_path(path.as_bytes()))?;
-                writeln!(out)?;
-            }
+            Ok(None) => named_line(None, path, out)?,
             Err(error) => gaps.add(Gap::new(refusal(error)).at(name)),
         }
     }
-    let walked: Vec<&FileSelector> = selectors.iter().filter(|s| s.walks()).collect();
-    if walked.is_empty() {
-        return Ok(gaps);
+    if selectors.iter().any(FileSelector::walks) {
+        gaps.extend(&tree.walk(&all, request.one_filesystem, out)?);
     }
-    gaps.extend(&tree.walk(&walked, request.one_filesystem, out)?);
     Ok(gaps)
 }
 
 /// Directories below which all selections lie, in order, each once and without a slash at its end.
 pub(crate) fn starts(selectors: &[&FileSelector]) -> Vec<FilePath> {
     let mut all: Vec<FilePath> = Vec::new();
-    for selector in selectors {
+    for selector in selectors.iter().filter(|s| s.walks()) {
         if selector.under.is_empty() {
             all.push("/".into());
         }
@@ -201,9 +213,25 @@ pub(crate) fn starts(selectors: &[&FileSelector]) -> Vec<FilePath> {
     all
 }
 
-/// Writes `path` as a line `MODE UID GID SIZE PATH` if one of `selectors` keeps it, and what is in
-/// it if one of those asks for that.
+/// Writes `path` as a line `MODE UID GID SIZE PATH` if one of `selectors` that walk keeps it, and what is in
+/// it if any of them asks for that: what is reported twice is the same both times.
 pub(crate) fn keep(
+    selectors: &[&FileSelector],
+    meta: Meta,
+    path: &[u8],
+    out: &mut dyn Write,
+    look: impl FnOnce() -> Contents,
+    attribute: impl FnOnce() -> Option<Vec<u8>>,
+) -> io::Result<()> {
+    let walks = |entry: &FileEntry| {
+        let mut all = selectors.iter();
+        all.any(|s| s.walks() && s.matches(entry))
+    };
+    keep_if(walks, selectors, meta, path, out, look, attribute)
+}
+
+fn keep_if(
+    kept: impl FnOnce(&FileEntry) -> bool,
     selectors: &[&FileSelector],
     meta: Meta,
     path: &[u8],
@@ -218,14 +246,13 @@ pub(crate) fn keep(
         path: FilePath::from_bytes(path),
         ..FileEntry::default()
     };
-    let (mut kept, mut digest, mut capabilities) = (false, false, false);
+    if !kept(&entry) {
+        return Ok(());
+    }
+    let (mut digest, mut capabilities) = (false, false);
     for selector in selectors.iter().filter(|s| s.matches(&entry)) {
-        kept = true;
         digest |= selector.digest;
         capabilities |= selector.capabilities;
-    }
-    if !kept {
-        return Ok(());
     }
     line(meta, path, out)?;
     if digest {
@@ -262,6 +289,16 @@ fn contents(found: &Contents, out: &mut dyn Write) -> io::Result<()> {
         }
         Contents::Unknown => Ok(()),
     }
+}
+
+/// The line of a file that was asked for by name, and may be absent.
+fn named_line(found: Option<Meta>, path: &str, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(meta) = found {
+        return line(meta, path.as_bytes(), out);
+    }
+    out.write_all(b"- ")?;
+    out.write_all(&encode_path(path.as_bytes()))?;
+    writeln!(out)
 }
 
 fn line(meta: Meta, path: &[u8], out: &mut dyn Write) -> io::Result<()> {

@@ -22,8 +22,8 @@ use nix::{
 };
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use scanner_core::inventory::{
-    Collected, Coverage, FileSelector, GapKind, Inventory, InventoryRequest, Section, collector,
-    parse,
+    Collected, Coverage, FileKind, FileSelector, GapKind, Inventory, InventoryRequest, Section,
+    collector, parse,
 };
 use scanner_probe::{Root, Subject, answer};
 use serde_json::{Value, json};
@@ -212,6 +212,10 @@ fn compared_of(weak: bool, asked: &[Section], prepare: impl Fn(&Path) + Send + '
         prepare(Path::new("/etc"));
         tree(Path::new("/srv"));
         mounts(Path::new("/srv/mounts"));
+        fs::create_dir(LINKS).expect("folder");
+        for (name, to) in LINK_TARGETS {
+            symlink(to, Path::new(LINKS).join(name)).expect("link");
+        }
         let request = InventoryRequest {
             sections: asked
                 .iter()
@@ -230,6 +234,21 @@ fn compared_of(weak: bool, asked: &[Section], prepare: impl Fn(&Path) + Send + '
                         .map(str::to_owned)
                         .into(),
                     digest: true,
+                    ..FileSelector::default()
+                },
+                // Walked again for another check, and named without asking for what is in them.
+                FileSelector {
+                    under: vec!["/etc".into()],
+                    ..FileSelector::default()
+                },
+                FileSelector {
+                    paths: links(),
+                    follow: true,
+                    ..FileSelector::default()
+                },
+                // The same path, as the link that it is.
+                FileSelector {
+                    paths: vec!["/srv/links/shut".into(), "/srv/links/plain".into()],
                     ..FileSelector::default()
                 },
             ],
@@ -252,6 +271,7 @@ fn compared_of(weak: bool, asked: &[Section], prepare: impl Fn(&Path) + Send + '
         let probed = target.by_probe(&request);
         if asked.contains(&Section::Files) {
             walked(&probed);
+            followed(&probed, weak);
         }
         let mut states = serde_json::Map::new();
         for (shell, collected) in &collected {
@@ -307,6 +327,59 @@ fn tree(root: &Path) {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("mode");
         chown(&path, Some(65_534), Some(65_534)).expect("owner");
     }
+}
+
+const LINKS: &str = "/srv/links";
+
+/// Links that are looked at where they lead, by name.
+const LINK_TARGETS: [(&str, &str); 17] = [
+    ("plain", "../plain"),
+    ("absolute", "/srv/plain"),
+    ("chain", "absolute"),
+    ("over the root", "../../../../../srv/plain"),
+    ("newline", "../two\nlines"),
+    ("two\nlines", "../plain"),
+    ("folder", ".."),
+    ("fifo", "/srv/fifo"),
+    ("closed", "../closed"),
+    ("shut", "../shut/x"),
+    ("shut chain", "shut"),
+    ("names", "../names/x"),
+    ("below shut", "shut/y"),
+    ("nowhere", "/no/such/file"),
+    ("nowhere chain", "nowhere"),
+    ("no folder", "plain/x"),
+    ("round", "round"),
+];
+
+/// Those, what is no link, and what lies behind a link.
+fn links() -> Vec<String> {
+    let named = LINK_TARGETS.iter().map(|(name, _)| *name);
+    let all = named.chain(["none", "folder/plain", "nowhere/x", "shut/x", "round/x"]);
+    let mut all: Vec<String> = all.map(|name| format!("{LINKS}/{name}")).collect();
+    all.push("/srv/plain".into());
+    all
+}
+
+/// Holds [`links`] to what must be seen, whatever both agents agree about.
+fn followed(found: &Inventory, weak: bool) {
+    let files: Vec<_> = found.files.data().into_iter().flatten().collect();
+    let of = |name: &str| {
+        let path = format!("{LINKS}/{name}");
+        let mut all = files.iter().filter(|f| f.followed && f.path == *path);
+        all.next().map(|f| (f.exists, f.kind, f.size))
+    };
+    for name in ["plain", "absolute", "chain", "over the root", "two\nlines"] {
+        assert_eq!(of(name), Some((true, FileKind::File, 5)), "{name:?}");
+    }
+    for name in ["nowhere", "nowhere chain", "no folder"] {
+        assert_eq!(of(name).map(|f| f.0), Some(false), "{name}");
+    }
+    for name in ["shut", "shut chain", "names"] {
+        assert_eq!(of(name).is_some(), !weak, "{name}");
+    }
+    assert_eq!(of("round"), None);
+    assert_eq!(of("fifo").map(|f| f.1), Some(FileKind::Fifo));
 }
 
 /// Where walks start: below each other, at links and behind them, at what the kernel makes up, at nothing.
@@ -516,6 +589,13 @@ fn a_whole_target_is_the_same_with_and_without_capabilities() {
     }
 }
 
+/// The files of accounts as links to one place.
+fn link_all(etc: &Path, to: &str) {
+    for name in ["passwd", "group", "shadow", "os-release"] {
+        symlink(to, etc.join(name)).expect("link");
+    }
+}
+
 #[test]
 fn accounts_that_are_no_files_or_cannot_be_read_are_the_same() {
     let fifos = |etc: &Path| {
@@ -537,6 +617,19 @@ fn accounts_that_are_no_files_or_cannot_be_read_are_the_same() {
     let states = compared(true, shut);
     for section in ["users", "groups", "shadow"] {
         assert_eq!(states[section], "unavailable", "{states}");
+    }
+    // Links to what cannot be read, and to nothing.
+    let (behind, nowhere) = (
+        |etc: &Path| link_all(etc, "/srv/shut/x"),
+        |etc: &Path| link_all(etc, "/srv/gone/x"),
+    );
+    let states = compared(true, behind);
+    for section in ["users", "groups", "shadow"] {
+        assert_eq!(states[section], "unavailable", "{states}");
+    }
+    let states = compared(true, nowhere);
+    for section in ["users", "groups", "shadow"] {
+        assert_eq!(states[section], "complete", "{states}");
     }
     // Nothing at all, and directories in place of files.
     compared(false, |_| ());

@@ -1,6 +1,6 @@
 //! Who must have signed the image, and the signature that shows it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use secure_scan::{
@@ -8,7 +8,10 @@ use secure_scan::{
     profiles::{policy::Signer, signature::Keyless},
 };
 
-use crate::{files::read_named, problem::Problem};
+use crate::{
+    files::{read_for_policy, read_named},
+    problem::Problem,
+};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Policy")]
@@ -35,11 +38,11 @@ pub(crate) struct SignatureArgs {
     signature_bundle: Option<PathBuf>,
 }
 
-/// The signature that is to be verified, if one was given. `folder` is that of the policy's file.
+/// The signature that is to be verified, if one was given. `file` is that of the policy.
 pub(super) fn read(
     args: &SignatureArgs,
     policy: &Policy,
-    folder: &Path,
+    file: &str,
 ) -> Result<Option<Signature>, Problem> {
     let signer = match (signer(args)?, &policy.signature) {
         (Some(_), Some(_)) => {
@@ -51,13 +54,13 @@ pub(super) fn read(
                 "leave --signature-key and --signature-trusted-root out, or take another policy",
             ));
         }
-        (Some(given), None) => Some(given),
-        (None, named) => named.as_ref().map(|signer| within(folder, signer)),
+        (Some(given), None) => Some((given, None)),
+        (None, named) => named.clone().map(|signer| (signer, Some(file))),
     };
     let Some(bundle) = &args.signature_bundle else {
         return Ok(None);
     };
-    let Some(signer) = signer else {
+    let Some((signer, policy)) = signer else {
         return Err(Problem::usage(
             "--signature-bundle is given, and nothing says who must have signed",
             "give --signature-key, or --signature-trusted-root with identity and issuer, or `signature` in the policy",
@@ -66,7 +69,7 @@ pub(super) fn read(
     let bundle = named(&bundle.to_string_lossy(), "the signature bundle")?;
     let (read, hint) = match &signer {
         Signer::Key(file) => (
-            Signature::read(&named(file, "the signature key")?, &bundle),
+            Signature::read(&text_of(file, policy, KEY)?, &bundle),
             "give what `cosign download signature IMAGE` prints, and the key as cosign.pub",
         ),
         Signer::Keyless {
@@ -74,7 +77,7 @@ pub(super) fn read(
             certificate_identity,
             certificate_oidc_issuer,
         } => {
-            let root = named(trusted_root, "the trust root")?;
+            let root = text_of(trusted_root, policy, ROOT)?;
             let who = Keyless::new(&root, certificate_identity, certificate_oidc_issuer);
             (
                 Signature::read_keyless(&who, &bundle),
@@ -88,14 +91,24 @@ pub(super) fn read(
 }
 
 /// Reads what a policy names of a signer, and nothing else.
-pub(super) fn check(policy: &Policy, folder: &Path) -> Result<(), Problem> {
-    let signer = policy.signature.as_ref();
-    match signer.map(|signer| within(folder, signer)) {
+pub(super) fn check(policy: &Policy, file: &str) -> Result<(), Problem> {
+    match &policy.signature {
         None => Ok(()),
-        Some(Signer::Key(file)) => named(&file, "the signature key").map(drop),
+        Some(Signer::Key(key)) => text_of(key, Some(file), KEY).map(drop),
         Some(Signer::Keyless { trusted_root, .. }) => {
-            named(&trusted_root, "the trust root").map(drop)
+            text_of(trusted_root, Some(file), ROOT).map(drop)
         }
+    }
+}
+
+const KEY: &str = "the signature key";
+const ROOT: &str = "the trust root";
+
+/// What the user names, or what the policy of that file does.
+fn text_of(name: &str, policy: Option<&str>, what: &str) -> Result<String, Problem> {
+    match policy {
+        Some(policy) => read_for_policy(name, policy, what).map(|(_, text)| text),
+        None => named(name, what),
     }
 }
 
@@ -123,17 +136,4 @@ fn signer(args: &SignatureArgs) -> Result<Option<Signer>, Problem> {
             "say who must have: --certificate-identity and --certificate-oidc-issuer, as to cosign verify",
         )),
     }
-}
-
-/// The signer with files as seen from here.
-fn within(folder: &Path, signer: &Signer) -> Signer {
-    let from = |file: &String| folder.join(file).to_string_lossy().into_owned();
-    let mut signer = signer.clone();
-    match &mut signer {
-        Signer::Key(file)
-        | Signer::Keyless {
-            trusted_root: file, ..
-        } => *file = from(file),
-    }
-    signer
 }

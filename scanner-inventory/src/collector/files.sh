@@ -15,7 +15,7 @@ section_files() {
   why=
   digests 2>/dev/null || why='the target has no sha256sum'
   exec 3>&1
-  gaps=$(named)
+  gaps=$(named; followed)
   lost=$(lines "$gaps")
   errors=$(search 2>&1 >&3 3>&- | wc -l)
   errors=$((errors))
@@ -126,13 +126,31 @@ look() {
       name "$path"
       { state=$(stat -c '%f %u %g %s' "$path") && printf '%s %s\n' "$state" "$name" >&3; } 2>/dev/null ||
         printf '!gap not_readable %s\n' "$name"
-    elif absent "$path"; then
+    elif blind "$path"; then
       name "$path"
-      printf -- '- %s\n' "$name" >&3
+      printf '!gap %s %s\n' "$kind" "$name"
     else
       name "$path"
-      printf '!gap not_searchable %s\n' "$name"
+      printf -- '- %s\n' "$name" >&3
     fi
   done
 }
 
+# The same for what paths lead to.
+look_through() {
+  for path; do
+    if [ ! -h "$path" ]; then
+      look "$path"
+      continue
+    fi
+    name "$path"
+    if [ -e "$path" ]; then
+      { state=$(stat -L -c '%f %u %g %s' "$path") && printf '+%s %s\n' "$state" "$name" >&3; } 2>/dev/null ||
+        printf '!gap not_readable %s\n' "$name"
+    elif blind "$path"; then
+      printf '!gap %s %s\n' "$kind" "$name"
+    else
+      printf '+- %s\n' "$name" >&3
+    fi
+  done
+}

@@ -86,21 +86,6 @@ seen_from_above() {
   really "$above" && ! made_up "$real" "$real/${own#"${above%/}"/}"
 }
 
-# Sets kind to why link $1 leads to nothing that can be seen, and fails where there is nothing.
-blind() {
-  has readlink || { kind=not_readable; return; }
-  to=$1 links=0
-  while [ -h "$to" ]; do
-    links=$((links + 1))
-    [ "$links" -le 40 ] || { kind=over_limit; return; }
-    next=$(readlink "$to" && echo x) || break
-    next=${next%"${newline}x"}
-    case $next in /*) to=$next ;; *) to=${to%/*}/$next ;; esac
-  done
-  kind=not_searchable
-  ! absent "$to"
-}
-
 # Runs $1 for each place where a walk of the other arguments begins, and $2 for each that cannot be looked at: the
 # directories, those that links in their place lead to, and what is mounted below them.
 from() {
@@ -109,7 +94,7 @@ from() {
   for start; do
     ! seen_from_above "$start" "$@" || continue
     if [ ! -e "$start" ] && [ ! -h "$start" ]; then
-      absent "$start" || "$lost" not_searchable "$start"
+      ! blind "$start" || "$lost" "$kind" "$start"
       continue
     fi
     "$walk" itself "$start"

@@ -1,6 +1,6 @@
 # The collector: answers one inventory request with what a POSIX shell and its usual tools can see.
 # Sent over standard input to `sh -s`, after shell.sh and a prologue that sets sections, commands, changes
-# and watched, and the functions search and named. Writes nothing in the target. Speaks the protocol of `inventory::wire`.
+# and watched, and the functions search, named and followed. Writes nothing in the target. Speaks the protocol of `inventory::wire`.
 own_path=$PATH
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin
 rest=$own_path:
@@ -24,11 +24,47 @@ has() { command -v "$1" >/dev/null 2>&1; }
 opens() { { [ -n x ] <"$1"; } 2>/dev/null; }
 searchable() { [ -e "$1/." ]; }
 
-# What is deepest above $1 is no directory, or can be searched: so a missing $1 is really missing.
+# Whether $1, which is not seen, or what the link $1 leads to, is really missing.
 absent() {
+  hops=0
+  if [ -h "$1" ]; then nowhere "$1"; else missing "$1"; fi
+}
+
+# What is deepest above $1 is no directory, or can be searched.
+missing() {
   up=${1%/*}
-  while [ -n "$up" ] && [ ! -e "$up" ]; do up=${up%/*}; done
+  while [ -n "$up" ] && [ ! -e "$up" ]; do
+    # A link may lead to what this user cannot search.
+    if [ -h "$up" ]; then
+      nowhere "$up"
+      return
+    fi
+    up=${up%/*}
+  done
   [ ! -d "${up:-/}" ] || searchable "${up:-}"
+}
+
+# Whether link $1 leads to nothing. After 40 links it is not known, as to the kernel.
+nowhere() {
+  at=$1
+  while [ -h "$at" ]; do
+    hops=$((hops + 1))
+    [ "$hops" -le 40 ] || return
+    # Without a mark after it a shell would cut newlines at its end.
+    to=$(readlink "$at" 2>/dev/null && echo x) || return
+    to=${to%"${newline}x"}
+    case $to in /*) at=$to ;; *) at=${at%/*}/$to ;; esac
+  done
+  missing "$at"
+}
+
+# Sets kind to why $1, or what the link $1 leads to, is not seen, and fails where there is nothing.
+blind() {
+  kind=not_readable
+  [ ! -h "$1" ] || has readlink || return 0
+  ! absent "$1" || return 1
+  kind=not_searchable
+  [ "$hops" -le 40 ] || kind=over_limit
 }
 
 # Whether file $1 can be read; ends the section when it cannot, or when there is none.

@@ -44,4 +44,15 @@ mod tests {
             assert!(whole, "{:x}: {escaped}", u32::from(c));
         }
     }
+
+    #[test]
+    fn no_character_that_xml_forbids_is_left() {
+        // Said once more, and by numbers: surrogates are no characters of Rust.
+        let controls = (0..0x20).filter(|c| ![9, 10, 13].contains(c));
+        for number in controls.chain([0xfffe, 0xffff]) {
+            let c = char::from_u32(number).unwrap();
+            assert!(!xml(&format!("<a>{c}</a>")).contains(c), "{number:x}");
+        }
+        assert_eq!(xml("<a>\u{fffd}</a>"), "<a>\u{fffd}</a>");
+    }
 }

@@ -1,6 +1,6 @@
 //! Files: a line for each, and lines after it for what is in it.
 //!
-//! `MODE UID GID SIZE PATH` is a file, `- PATH` says that there is none. `=DIGEST` and `>TARGET`
+//! `MODE UID GID SIZE PATH` is a file, `- PATH` says that there is none. After `+`, both speak of what the link PATH leads to. `=DIGEST` and `>TARGET`
 //! speak of the file before them. Before the first file they speak of the path that a line with a path alone has named;
 //! `=DIGEST PATH` says itself which one it means. `~TARGET` is `>TARGET` as escaped text. `^XATTR` is the attribute `security.capability` of the
 //! file before it in hexadecimal, empty when it has none.
@@ -139,7 +139,7 @@ impl FilesReader {
     fn complete(&mut self, mut entry: FileEntry) -> FileEntry {
         // A file that is named and walked comes twice.
         let sent = self.named.get(&entry.path);
-        if let Some(sent) = sent.filter(|sent| !sent.doubtful) {
+        if let Some(sent) = sent.filter(|sent| !sent.doubtful && !entry.followed) {
             match entry.kind {
                 FileKind::File => entry.digest.clone_from(&sent.digest),
                 FileKind::Symlink => entry.link.clone_from(&sent.link),
@@ -251,6 +251,16 @@ fn is_digest(text: &[u8]) -> Option<&str> {
 }
 
 fn file(line: &[u8]) -> Option<FileEntry> {
+    match line.strip_prefix(b"+") {
+        Some(line) => state(line).map(|entry| FileEntry {
+            followed: true,
+            ..entry
+        }),
+        None => state(line),
+    }
+}
+
+fn state(line: &[u8]) -> Option<FileEntry> {
     if let Some(path) = line.strip_prefix(b"- ") {
         return Some(FileEntry {
             path: decode_path(path)?,

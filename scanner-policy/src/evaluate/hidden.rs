@@ -35,6 +35,7 @@ impl Hidden {
         let fields = Arc::make_mut(&mut fields.map);
         let mut take = |name: &str| fields.remove(&cel::objects::Key::from(name));
         take("capabilities_known");
+        take("followed");
         if self.digest {
             take("digest");
             take("link");

@@ -36,10 +36,11 @@ impl Seen {
             link,
             capabilities,
             capabilities_known,
+            followed,
         } = file;
         let mut hasher = self.keys.build_hasher();
         (path, exists, discriminant(kind), mode, uid, gid, size).hash(&mut hasher);
-        (digest, link, capabilities, capabilities_known).hash(&mut hasher);
+        (digest, link, capabilities, capabilities_known, followed).hash(&mut hasher);
         hasher.finish()
     }
 

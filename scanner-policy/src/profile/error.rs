@@ -120,6 +120,32 @@ impl Place {
         }
     }
 
+    /// The same for a file in which no value need be meant for it: a name of a field is quoted, a value is not.
+    pub(crate) fn yaml_without_values(
+        &self,
+        error: &serde_saphyr::Error,
+        what: &str,
+    ) -> ProfileError {
+        use serde_saphyr::Error;
+        let inner = error.without_snippet();
+        let message = match inner {
+            Error::SerdeInvalidType { expected, .. }
+            | Error::SerdeInvalidValue { expected, .. } => {
+                format!("a value is not of the kind that is expected: {expected}")
+            }
+            Error::SerdeUnknownField { .. }
+            | Error::SerdeMissingField { .. }
+            | Error::Eof { .. }
+            | Error::MultipleDocuments { .. } => inner.to_string(),
+            Error::DuplicateMappingKey { .. } => "a field is given twice".into(),
+            _ => format!("this is not understood: expected {what}"),
+        };
+        match error.location() {
+            Some(place) => self.at(self.offset(place.line(), place.column()), message),
+            None => self.whole(message),
+        }
+    }
+
     /// An error about a text that another file names and that is no profile. Nothing of it is quoted: it may be anything.
     pub(super) fn no_profile(&self, error: &serde_saphyr::Error) -> ProfileError {
         let place = error.location().map_or(0, |place| place.line());

@@ -132,7 +132,12 @@ fn shown(text: &str) -> String {
 
 fn selected(selector: &FileSelector) -> String {
     if !selector.walks() {
-        return selector.paths.join(" ");
+        let followed = if selector.follow {
+            ", links followed"
+        } else {
+            ""
+        };
+        return format!("{}{followed}", selector.paths.join(" "));
     }
     let under = if selector.under.is_empty() {
         "/".to_owned()

@@ -117,9 +117,9 @@ impl<'a> Loader<'a> {
         if source.text.len() > MAX_BYTES {
             return Err(at.whole(format!("a profile has at most {MAX_BYTES} bytes")));
         }
-        let is_extended = !self.open.is_empty();
+        let is_foreign = source.named_by_a_file || !self.open.is_empty();
         let mut raw: RawProfile = serde_saphyr::from_str(&source.text).map_err(|error| {
-            if is_extended {
+            if is_foreign {
                 at.no_profile(&error)
             } else {
                 at.yaml(&error)

@@ -12,6 +12,8 @@ pub struct Source {
     pub file: String,
     /// YAML.
     pub text: String,
+    /// Whether another file names it: an error then shows nothing of a text that is no profile.
+    pub(super) named_by_a_file: bool,
 }
 
 impl Source {
@@ -20,7 +22,16 @@ impl Source {
         Self {
             file: file.into(),
             text: text.into(),
+            named_by_a_file: false,
         }
+    }
+
+    /// The same of a file that another file names, which may be any file of the user's: an error shows nothing of its text if
+    /// it is no profile.
+    #[must_use]
+    pub fn named_by_a_file(mut self) -> Self {
+        self.named_by_a_file = true;
+        self
     }
 
     /// The text of a shipped profile, for a resolver of what files extend. To use the profile itself, see

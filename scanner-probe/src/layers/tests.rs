@@ -128,6 +128,17 @@ fn links_are_followed_within_the_root() {
     assert_eq!(found.names("/etc").unwrap(), ["passwd"]);
     assert_eq!(found.text("/loop/x"), Err(Errno::LOOP));
     assert_eq!(found.text("/loop"), Err(Errno::LOOP));
+    let at = |path: &str| {
+        found
+            .followed(path)
+            .map(|found| found.map(|meta| meta.mode))
+    };
+    let is = |path: &str| found.meta(path).unwrap().map(|meta| meta.mode);
+    assert_eq!(at("/bin"), Ok(is("/usr/bin")));
+    assert_eq!(at("/etc"), Ok(is("/conf")));
+    assert_ne!(is("/etc"), is("/conf"));
+    assert_eq!(at("/none"), Ok(None));
+    assert_eq!(at("/loop"), Err(Errno::LOOP));
 }
 
 fn refused(layers: &[&[File]]) -> String {

@@ -23,6 +23,14 @@ impl Tree for Root {
         Ok(self.stat(path)?.as_ref().map(meta))
     }
 
+    fn followed(&self, path: &str) -> Result<Option<Meta>, Errno> {
+        match self.resolve(path, OFlags::PATH).and_then(|fd| fstat(&fd)) {
+            Ok(stat) => Ok(Some(meta(&stat))),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn state(&self, path: &str) -> Option<String> {
         let s = self.stat(path).ok()??;
         Some(format!(

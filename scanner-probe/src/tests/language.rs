@@ -169,6 +169,24 @@ fn packages_are_found_where_their_managers_leave_them() {
 }
 
 #[test]
+fn folders_and_files_of_python_may_have_letters_of_any_size() {
+    for place in [
+        "a/X-1.DIST-INFO/METADATA",
+        "a/X-1.Dist-Info/METADATA",
+        "a/x.EGG-INFO/PKG-INFO",
+        "a/x.egg/egg-info/PKG-INFO",
+        "a/x.Egg-Info",
+    ] {
+        let (found, coverage) = packages(&[(place, b"Name: x\nVersion: 1\n")]);
+        assert_eq!(found, [format!("pypi x 1  /{place}")]);
+        assert_eq!(coverage, Coverage::Complete);
+    }
+    for place in ["a/dist-info/METADATA", "a/x-dist-info/METADATA"] {
+        assert_eq!(packages(&[(place, b"Name: x\nVersion: 1\n")]).0.len(), 0);
+    }
+}
+
+#[test]
 fn a_root_without_any_is_looked_at_whole() {
     assert_eq!(
         packages(&[("etc/passwd", b"x")]),

@@ -49,11 +49,15 @@ impl Asked {
             .into_iter()
             .next()
             .unwrap_or_default();
-        let named = line("named() { look ").and_then(|rest| rest.strip_suffix("; }"));
+        let named = |start| line(start).and_then(|rest| rest.strip_suffix("; }"));
+        let named = [
+            named("named() { look "),
+            named("followed() { look_through "),
+        ];
         Some(Self {
             nonce,
             sections: sections.split(' ').filter_map(Section::from_name).collect(),
-            paths: named.map(words).unwrap_or_default().into_iter().collect(),
+            paths: named.into_iter().flatten().flat_map(words).collect(),
             changes: line("changes=yes").is_some(),
         })
     }
@@ -84,13 +88,13 @@ mod tests {
 
     #[test]
     fn the_prologue_of_a_script_is_read() {
-        let script = "nonce='ab'\nsections='files users'\ncommands=''\nnamed() { look '/etc/a b' '/it'\\''s'; }\n\
+        let script = "nonce='ab'\nsections='files users'\ncommands=''\nnamed() { look '/etc/a b' '/it'\\''s'; }\nfollowed() { look_through '/b'; }\n\
                       search() { :; }\nchanges=yes watched='/'\n";
         let asked = Asked::of_script(script).expect("a collector's script");
         assert_eq!((asked.nonce.as_str(), asked.changes), ("ab", true));
         assert_eq!(
             asked.paths.iter().collect::<Vec<_>>(),
-            ["/etc/a b", "/it's"]
+            ["/b", "/etc/a b", "/it's"]
         );
         assert_eq!(asked.sections.len(), 2);
         assert_eq!(Asked::of_script("echo hello"), None);

@@ -12,7 +12,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::*;
-use crate::{FilePath, GapKind};
+use crate::{Coverage, FilePath, GapKind};
 
 #[test]
 fn a_walk_finds_hostile_names_once_and_crosses_no_link() {
@@ -140,6 +140,113 @@ fn a_named_path_is_looked_at_whatever_is_in_it() {
         ];
         expected.sort();
         assert_eq!(seen, expected, "{shell:?}");
+    }
+}
+
+#[test]
+fn a_walk_whose_start_is_a_link_begins_where_it_leads() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap();
+    fs::create_dir_all(root.join("var/home/bob")).unwrap();
+    fs::write(root.join("var/home/bob/keys"), "k").unwrap();
+    symlink("var/home", root.join("home")).unwrap();
+    symlink("home", root.join("chain")).unwrap();
+    for start in ["home", "chain", "home/bob"] {
+        let start = root.join(start).to_str().unwrap().to_owned();
+        let request = InventoryRequest {
+            sections: [Section::Files].into(),
+            files: vec![FileSelector {
+                under: vec![start.clone()],
+                kind: vec![FileKind::File],
+                ..FileSelector::default()
+            }],
+            ..InventoryRequest::default()
+        };
+        for shell in SHELLS {
+            let found = collect(shell, &request);
+            complete(shell, "files", &found.files);
+            let files = found.files.data().unwrap().iter();
+            let seen: Vec<&str> = files.map(|f| f.path.as_text()).collect();
+            let below = if start.ends_with("bob") {
+                "keys"
+            } else {
+                "bob/keys"
+            };
+            assert_eq!(seen, [format!("{start}/{below}")], "{shell:?}");
+        }
+    }
+}
+
+#[test]
+fn a_link_is_looked_at_where_it_leads_where_that_is_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap();
+    fs::write(root.join("real"), "12345").unwrap();
+    fs::set_permissions(root.join("real"), fs::Permissions::from_mode(0o640)).unwrap();
+    let links = [
+        ("a\nb", "real"),
+        ("chain", "a\nb"),
+        ("folder", "."),
+        ("gone", "no/such"),
+        ("gone chain", "gone"),
+        ("round", "round"),
+    ];
+    for (name, to) in links {
+        symlink(to, root.join(name)).unwrap();
+    }
+    let path = |name: &str| root.join(name).to_str().unwrap().to_owned();
+    let all = links.map(|(name, _)| name).into_iter();
+    let all = all.chain(["real", "none", "gone/x", "folder/real"]);
+    let named = FileSelector {
+        paths: all.map(path).collect(),
+        follow: true,
+        ..FileSelector::default()
+    };
+    let itself = FileSelector {
+        paths: vec![path("chain")],
+        ..FileSelector::default()
+    };
+    let request = InventoryRequest {
+        sections: [Section::Files].into(),
+        files: vec![named.clone(), itself],
+        ..InventoryRequest::default()
+    };
+    for shell in SHELLS {
+        let found = collect(shell, &request);
+        let of = |name: &str, followed: bool| {
+            let files = found.files.data().unwrap().iter();
+            let path = FilePath::from(path(name));
+            let mut all = files.filter(|f| f.path == path && f.followed == followed);
+            all.next().map(|f| (f.exists, f.kind, f.mode, f.size))
+        };
+        let real = Some((true, FileKind::File, 0o640, 5));
+        for (name, followed) in [
+            ("a\nb", true),
+            ("chain", true),
+            ("real", false),
+            ("folder/real", false),
+        ] {
+            assert_eq!(of(name, followed), real, "{shell:?} {name:?}");
+        }
+        for (name, followed) in [
+            ("gone", true),
+            ("gone chain", true),
+            ("none", false),
+            ("gone/x", false),
+        ] {
+            let exists = of(name, followed).map(|found| found.0);
+            assert_eq!(exists, Some(false), "{shell:?} {name}");
+        }
+        let kind = |name, followed| of(name, followed).map(|found| found.1);
+        assert_eq!(kind("folder", true), Some(FileKind::Directory), "{shell:?}");
+        assert_eq!(kind("chain", false), Some(FileKind::Symlink), "{shell:?}");
+        assert_eq!(kind("a\nb", false), None, "{shell:?}");
+        assert_eq!((of("round", true), of("round", false)), (None, None));
+        let Coverage::Partial { gaps } = found.coverage_of(std::slice::from_ref(&named)) else {
+            unreachable!("{shell:?}: {:?}", found.files);
+        };
+        let gaps: Vec<_> = gaps.iter().map(|gap| gap.kind).collect();
+        assert_eq!(gaps, [GapKind::OverLimit], "{shell:?}");
     }
 }
 

@@ -150,6 +150,12 @@ fn selector_error(selector: &FileSelector) -> Option<String> {
             ));
         }
     }
+    if selector.follow && (selector.walks() || selector.digest || selector.capabilities) {
+        return Some(
+            "follow goes with paths, and with neither digest nor capabilities: what a link leads to is looked at, not read"
+                .into(),
+        );
+    }
     let unread = |given: &Option<String>, bits: Option<u32>| {
         given.is_some() && bits.is_none_or(|b| b > 0o7777)
     };

@@ -11,6 +11,9 @@ use super::mask::mask;
 
 /// Writes one file.
 pub(super) fn file(entry: &FileEntry, out: &mut Vec<u8>) {
+    if entry.followed {
+        out.push(b'+');
+    }
     if !entry.exists {
         absent(&entry.path.to_bytes(), out);
         return;
