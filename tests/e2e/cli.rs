@@ -41,7 +41,8 @@ async fn a_scan_finds_what_is_wrong_and_leaves_nothing() {
     );
     let calls = &report["api_calls"];
     let total = calls["operator"].as_u64().unwrap() + calls["scan"].as_u64().unwrap();
-    assert!((10..=28).contains(&total), "{total} calls");
+    // 28, and one more for each time that a busy server had not learned of the binding yet.
+    assert!((10..=34).contains(&total), "{total} calls");
     assert!(
         !output.err.is_empty() && !output.err.contains('\u{1b}'),
         "{output:?}"

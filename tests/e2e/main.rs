@@ -117,7 +117,8 @@ async fn a_scan_runs_as_planned_and_leaves_nothing() {
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     let (operator, scan) = scope.segment().calls();
     let calls = operator + scan;
-    assert!(calls <= 28, "{calls} API calls");
+    // 28, and one more for each time that a busy server had not learned of the binding yet.
+    assert!(calls <= 34, "{calls} API calls");
     site.remove().await;
 }
 
