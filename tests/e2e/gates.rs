@@ -354,6 +354,8 @@ async fn an_abort_is_an_event_where_that_is_allowed_and_reported_where_it_is_not
     let rbac = "rbac.authorization.k8s.io";
     let rules = [
         ("", "pods", "get"),
+        ("", "pods", "list"),
+        ("", "pods", "watch"),
         ("batch", "jobs", "*"),
         ("", "secrets", "*"),
         ("", "serviceaccounts", "*"),

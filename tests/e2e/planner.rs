@@ -338,5 +338,6 @@ async fn a_scan_with_a_probe_stays_within_its_calls() {
     site.remove().await;
 }
 
-/// 25 as with strategy `container`, the patch that adds the probe, and the watch that sees it run and end.
+/// 28 as with strategy `container`, the patch that adds the probe, and the watch that sees it run and end; and one more for each
+/// time that a busy server had not learned of the binding yet.
 const MAX_CALLS: u64 = 36;
