@@ -328,7 +328,7 @@ fn on_the_pod(namespace: &str) -> Vec<Attack> {
 fn in_its_name(namespace: &str) -> Vec<Attack> {
     let core = core(namespace);
     let make = |what, path: &str, object: Value| attack(what, Method::POST, path, object, MINE);
-    let named = json!({"metadata": {"name": "secure-scan-deadbeef02"}});
+    let named = json!({"automountServiceAccountToken": false, "metadata": {"name": "secure-scan-deadbeef02"}});
     let labelled =
         json!({"metadata": {"name": "other", "labels": {"secure-scan.io/scan": "deadbeef01"}}});
     vec![
