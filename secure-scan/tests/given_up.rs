@@ -6,7 +6,7 @@ use std::{future::IntoFuture as _, time::Duration};
 
 use common::{PROFILE, fake, template, web};
 use secure_scan::{PreparedScan, guard};
-use secure_scan_testing::FakeCluster;
+use secure_scan_testing::{FakeCluster, Fault};
 use tokio::time::timeout;
 
 async fn prepared(fake: &FakeCluster) -> PreparedScan {
@@ -94,7 +94,10 @@ async fn a_prepared_scan_that_is_dropped_has_written_nothing() {
 async fn a_test_of_the_guard_that_is_dropped_leaves_nothing() {
     let mut held_something = false;
     for after in moments() {
-        let fake = fake();
+        // The guard's own words, by which it is found before anything is tried.
+        let words = "denied request: secure-scan guard: the token of a scan identity is mounted into no pod";
+        let guarded = Fault::on("create", "serviceaccounts").nth(1);
+        let fake = fake().fault(guarded.status_with(403, words));
         let segment = fake.cluster().expect("a cluster").begin();
         let target = web();
         let test = guard::test(&segment, &target, std::future::pending());

@@ -154,7 +154,7 @@ async fn a_lease_that_would_not_end_stops_the_scan_before_anything_else_is_creat
             "no-owner",
             ("", "serviceaccounts"),
             NO_OWNER.to_owned(),
-            "Job ServiceAccount Role ",
+            "Job ServiceAccount Role  Secret",
             "came with other owners",
         ),
         (
@@ -168,7 +168,7 @@ async fn a_lease_that_would_not_end_stops_the_scan_before_anything_else_is_creat
             "owner",
             ("", "serviceaccounts"),
             more.to_owned(),
-            "Job ServiceAccount Role ",
+            "Job ServiceAccount Role  Secret",
             "came with other owners",
         ),
         (
