@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use k8s_openapi::api::{core::v1::Secret, rbac::v1::Role};
 use kube::api::{Patch, PatchParams, PostParams};
 use scanner_core::{Verdict, report::AuditOutcome};
+use scanner_k8s::{ScanScope, run::scope::ScopeOptions};
 use scanner_tests::{TestNamespace, eventually};
 use serde_json::json;
 use tokio::time::sleep;
@@ -45,7 +46,10 @@ async fn a_label_in_another_namespace_is_seen() {
         TestNamespace::new("label"),
         TestNamespace::new("label-other")
     );
-    let scope = site.scan_scope(120).await;
+    let mut options = ScopeOptions::default();
+    options.prove_everywhere = true;
+    let plan = site.scan_scope(120).await.plan().clone();
+    let scope = ScanScope::with_options(site.cluster.begin(), plan, None, options);
     let id = scope.plan().scan_id.to_string();
     let forged = json!({"metadata": {"name": "forged", "labels": {"secure-scan.io/scan": id}}});
     let forged: Secret = serde_json::from_value(forged).unwrap();

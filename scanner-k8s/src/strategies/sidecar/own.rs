@@ -112,10 +112,12 @@ impl ScanPod {
         let changed = self.changed(&spec, &pod);
         let mut watch = PodWatch::new(scope.operator_api(), "watch the scan's pod", pod);
         // Images may be changed and containers added at any time, by whoever may patch pods.
-        watch.check(move |pod| {
-            let places = readback::differences(&spec, pod.spec.as_ref()?);
-            (!places.is_empty()).then(|| places.join(", "))
-        });
+        if changed.is_none() {
+            watch.check(move |pod| {
+                let places = readback::differences(&spec, pod.spec.as_ref()?);
+                (!places.is_empty()).then(|| places.join(", "))
+            });
+        }
         *self.watch.lock().await = Some(watch);
         changed.map_or(Ok(()), Err)
     }
