@@ -139,8 +139,10 @@ impl PreparedLoan {
         plan.objects = manifest::planned(&plan, "the program's identity");
         let before = Some(PodSnapshot::of(&pod));
         // The program has seen the token, so that every server must have forgotten it.
-        let mut options = ScopeOptions::default();
-        options.prove_everywhere = true;
+        let options = ScopeOptions {
+            prove_everywhere: true,
+            ..ScopeOptions::default()
+        };
         let scope = ScanScope::with_options(segment.clone(), plan.clone(), before, options);
         plan.controls = controls::all(&scope).iter().map(|c| c.plan()).collect();
         Ok(Self {

@@ -202,7 +202,7 @@ async fn an_identity_apart_is_out_of_reach_of_the_targets_namespace() {
                 .expect("a binding")
             {
                 WatchEvent::Added(binding) => break binding.metadata.name.unwrap_or_default(),
-                _ => continue,
+                _ => {}
             }
         };
         let made = site
@@ -269,15 +269,16 @@ async fn one_lease_ends(test: &str, identity_ends: bool) -> (u16, TestNamespace)
     controls.enforce().await.expect("enforced");
     controls.verify().await.expect("verified");
     let (here, there): (Api<Job>, Api<Job>) = (site.api(), apart.api());
-    let (ends, stays) = match identity_ends {
-        true => (
+    let (ends, stays) = if identity_ends {
+        (
             (&there, format!("{}-identity", scope.name())),
             (&here, scope.name()),
-        ),
-        false => (
+        )
+    } else {
+        (
             (&here, scope.name()),
             (&there, format!("{}-identity", scope.name())),
-        ),
+        )
     };
     let longer = json!({"spec": {"activeDeadlineSeconds": 3600}});
     let patched = stays
@@ -351,11 +352,11 @@ async fn level_strict_wants_an_identity_apart() {
 
 /// Binds a role to all service accounts of a namespace, as some distributions do.
 async fn bind_to_everyone(site: &TestNamespace, rule: &Value) {
-    let role = json!({"metadata": {"name": "everyone"}, "rules": [rule]});
-    let role = serde_json::from_value(role).expect("a role");
+    let everyone = json!({"metadata": {"name": "everyone"}, "rules": [rule]});
+    let everyone = serde_json::from_value(everyone).expect("a role");
     let made = site
         .api::<k8s_openapi::api::rbac::v1::Role>()
-        .create(&PostParams::default(), &role)
+        .create(&PostParams::default(), &everyone)
         .await;
     made.expect("create role");
     let binding: RoleBinding = serde_json::from_value(json!({

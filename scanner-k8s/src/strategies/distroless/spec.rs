@@ -86,6 +86,9 @@ mod tests {
         assert_eq!(by_tag(&digest), "");
     }
 
+    /// What somebody does to a container.
+    type Change = fn(&mut Value);
+
     #[test]
     fn a_container_that_is_not_as_planned_is_seen_field_by_field() {
         let planned = json!({
@@ -104,7 +107,6 @@ mod tests {
             .unwrap()
         };
         assert!(differences(&planned, &pod(&|_| ())).is_empty());
-        type Change = fn(&mut Value);
         let changes: [(Change, &str); 5] = [
             (|c| c["image"] = json!("mirror/probe"), "image"),
             (
