@@ -406,16 +406,10 @@ fn as_its_probe(namespace: &str) -> Vec<Attack> {
             PROBE,
         )
     };
-    vec![
-        probe(
-            "a privileged container in a probe's name",
-            json!({"securityContext": {"privileged": true}}),
-        ),
-        probe(
-            "a probe with a volume",
-            json!({"volumeMounts": [{"name": "any", "mountPath": "/v"}]}),
-        ),
-    ]
+    vec![probe(
+        "a privileged container in a probe's name",
+        json!({"securityContext": {"privileged": true}}),
+    )]
 }
 
 fn added_container(name: &str, more: &Value) -> Value {

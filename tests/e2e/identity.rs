@@ -195,14 +195,9 @@ async fn an_identity_apart_is_out_of_reach_of_the_targets_namespace() {
             .expect("watch")
             .boxed();
         let account = loop {
-            match events
-                .try_next()
-                .await
-                .expect("an event")
-                .expect("a binding")
-            {
-                WatchEvent::Added(binding) => break binding.metadata.name.unwrap_or_default(),
-                _ => {}
+            let event = events.try_next().await.expect("an event");
+            if let Some(WatchEvent::Added(binding)) = event {
+                break binding.metadata.name.unwrap_or_default();
             }
         };
         let made = site

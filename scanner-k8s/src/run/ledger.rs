@@ -277,6 +277,7 @@ mod tests {
             name: name.into(),
             uid: uid.into(),
             version: "1".into(),
+            label: None,
             finalizers: vec![],
             content: serde_json::Value::Null,
         }

@@ -4,6 +4,8 @@ use kube::{Resource, ResourceExt as _};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::names::SCAN_LABEL;
+
 /// An object that the scan created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
@@ -15,6 +17,8 @@ pub struct Made {
     pub uid: String,
     /// Version as it was made, or as the scan last saw it.
     pub(super) version: String,
+    /// The scan's label, if it came with one.
+    pub(super) label: Option<String>,
     /// Finalizers that it came with.
     pub(super) finalizers: Vec<String>,
     /// The object without its metadata and status.
@@ -28,6 +32,7 @@ impl Made {
             name: name.to_owned(),
             uid: made.uid().unwrap_or_default(),
             version: made.resource_version().unwrap_or_default(),
+            label: made.labels().get(SCAN_LABEL).cloned(),
             finalizers: made.finalizers().to_vec(),
             content: content(made),
         }
@@ -36,6 +41,11 @@ impl Made {
     /// Version as the scan last saw it.
     pub(crate) fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The scan's label, if it came with one.
+    pub(crate) fn label(&self) -> Option<&str> {
+        self.label.as_deref()
     }
 
     /// Finalizers that it came with.

@@ -63,7 +63,9 @@ pub(crate) fn alerts<K: Resource + Serialize>(
         let alert = SecurityAlert::new(LEASE_DISARMED, message);
         alerts.push(alert.evidence(format!("finalizers: [{}]", now.finalizers().join(", "))));
     }
-    if now.labels().get(SCAN_LABEL).map(String::as_str) != Some(scan) {
+    // One that never had it was refused as it was made.
+    if made.label() == Some(scan) && now.labels().get(SCAN_LABEL).map(String::as_str) != Some(scan)
+    {
         let message = format!("somebody took the scan's label off {object}");
         alerts.push(SecurityAlert::new(OBJECT_CHANGED, message));
     }
