@@ -269,7 +269,10 @@ fn an_alarm_has_an_exit_code_and_words_of_its_own() {
             event("z"),
             "with the scan's token that the scan did not make",
         ),
-        (legacy, "with a token that has no id, as one of a Secret"),
+        (
+            legacy,
+            "with a token without an id, such as one from a Secret",
+        ),
         (other, "with another token than the scan's"),
     ] {
         files.put("server", &format!("{}\n{stranger}\n", event("a")));

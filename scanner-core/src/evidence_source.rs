@@ -1,13 +1,13 @@
-//! What the evidence of a scan rests on: whether it can be forged from within the target.
+//! Where the evidence of a scan comes from, and whether the target can forge it.
 
 use serde::{Deserialize, Serialize};
 
-/// What answers for a target, and whether the target can forge it.
+/// The source of the evidence about a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct EvidenceSource {
-    /// Whether nothing that runs in the target can forge what answers.
+    /// Whether nothing that runs in the target can forge the evidence.
     pub independent: bool,
     /// Why, in one sentence.
     pub why: String,

@@ -312,10 +312,7 @@ async fn a_token_of_a_secret_raises_the_alarm() {
     let _ = child.wait_with_output().await.unwrap();
     let alarm = audit(&["reconcile", text(&log), "--apiserver-log", &apiserver]).await;
     assert_eq!(alarm.code, 4, "{alarm:?}");
-    for words in [
-        "filled a Secret with a token",
-        "with a token that has no id",
-    ] {
+    for words in ["filled a Secret with a token", "with a token without an id"] {
         assert!(alarm.out.contains(words), "{words}: {alarm:?}");
     }
     assert!(!alarm.out.contains("eyJ"), "{alarm:?}");

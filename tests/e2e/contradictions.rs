@@ -1,4 +1,4 @@
-//! What answers contradicts what is known of the target: an alert, never a pass. And what was not looked at is named.
+//! An agent whose answer contradicts the node or the specification raises an alert, and the report names the containers that were not scanned.
 
 use scanner_tests::{TestNamespace, lab_only, program::ProgramOutput};
 use serde_json::{Value, json};

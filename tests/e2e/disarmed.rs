@@ -3,7 +3,7 @@
 use std::future::pending;
 
 use k8s_openapi::api::{batch::v1::Job, core::v1::ServiceAccount, rbac::v1::Role};
-use kube::api::{DeleteParams, Patch, PatchParams, PropagationPolicy};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, PropagationPolicy};
 use scanner_core::{ScanReport, Verdict};
 use scanner_k8s::ScanScope;
 use scanner_tests::TestNamespace;
@@ -107,6 +107,64 @@ async fn a_role_that_somebody_widens_is_an_alert() {
     .await;
     let message = alert(&report, "scan-object-changed");
     assert!(message.contains("somebody changed Role"), "{message}");
+    site.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_that_somebody_deletes_and_makes_again_is_an_alert() {
+    let site = TestNamespace::new("again").await;
+    let scope = site.scan_scope(120).await;
+    let attacker = async {
+        reads(&site, &scope).await;
+        let roles = site.api::<Role>();
+        let gone = DeleteParams::default();
+        roles.delete(&scope.name(), &gone).await.expect("deleted");
+        let own = json!({"metadata": {"name": scope.name()}, "rules": []});
+        let own = serde_json::from_value(own).expect("a role");
+        let made = roles.create(&PostParams::default(), &own).await;
+        made.expect("the attacker may make roles");
+    };
+    let (report, ()) = tokio::join!(scan(&scope, "sh", SLOW, pending()), attacker);
+    assert_eq!(report.verdict, Verdict::SecurityAlert, "{}", show(&report));
+    let message = alert(&report, "scan-object-changed");
+    assert!(message.contains("made another of that name"), "{message}");
+    let others = site.api::<Role>().get_opt(&scope.name()).await;
+    assert!(
+        others.expect("an answer").is_some(),
+        "what is not the scan's is left alone"
+    );
+    site.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_finalizer_on_a_lease_is_an_alert_and_no_clean_end() {
+    let site = TestNamespace::new("finalized").await;
+    let scope = site.scan_scope(120).await;
+    let attacker = async {
+        reads(&site, &scope).await;
+        let hold = json!({"metadata": {"finalizers": ["example.com/hold"]}});
+        patch::<Job>(&site, &scope.name(), &hold).await;
+    };
+    let (report, ()) = tokio::join!(scan(&scope, "sh", SLOW, pending()), attacker);
+    // The Job is still there, which comes first.
+    assert_eq!(
+        report.verdict,
+        Verdict::CleanupUnverified,
+        "{}",
+        show(&report)
+    );
+    let message = alert(&report, "lease-disarmed");
+    assert!(
+        message.contains("somebody put a finalizer on Job"),
+        "{message}"
+    );
+    patch::<Job>(
+        &site,
+        &scope.name(),
+        &json!({"metadata": {"finalizers": null}}),
+    )
+    .await;
+    site.nothing_left(60).await;
     site.remove().await;
 }
 

@@ -159,11 +159,22 @@ async fn whoever_runs_a_pod_as_the_scan_identity_is_an_alert() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_adds_a_container_to_the_pod_meanwhile_is_an_alert() {
-    let site = TestNamespace::new("stranger").await;
+    added_meanwhile("stranger", |_| "stranger".to_owned()).await;
+}
+
+/// The name is known to whoever may list the scan's objects; by it no container becomes the scan's own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_container_in_the_name_of_the_scan_is_an_alert_too() {
+    added_meanwhile("namesake", str::to_owned).await;
+}
+
+/// Adds an ephemeral container while the pod is scanned; `named` makes its name from that of the scan's objects.
+async fn added_meanwhile(test: &str, named: fn(&str) -> String) {
+    let site = TestNamespace::new(test).await;
     let attack = async {
-        account_appears(&site.api()).await;
+        let name = named(&account_appears(&site.api()).await);
         let patch = json!({"spec": {"ephemeralContainers": [{
-            "name": "stranger", "image": "lab.local/busybox:1", "command": ["true"],
+            "name": name, "image": "lab.local/busybox:1", "command": ["true"],
             "securityContext": {"privileged": true},
         }]}});
         let params = PatchParams::default();
@@ -172,11 +183,15 @@ async fn whoever_adds_a_container_to_the_pod_meanwhile_is_an_alert() {
             .patch_ephemeral_containers("web", &params, &Patch::Strategic(&patch))
             .await;
         added.expect("the attacker may add containers");
+        name
     };
-    let (ran, ()) = tokio::join!(site.run(&["web", "-o", "json"]), attack);
+    let (ran, name) = tokio::join!(site.run(&["web", "-o", "json"]), attack);
     assert_eq!(ran.code, 4, "{ran:?}");
     let alert = ran.json()["alerts"][0]["message"].to_string();
-    assert!(alert.contains("ephemeral container stranger"), "{alert}");
+    assert!(
+        alert.contains(&format!("ephemeral container {name}")),
+        "{alert}"
+    );
     site.remove().await;
 }
 

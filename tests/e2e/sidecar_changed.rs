@@ -1,9 +1,9 @@
 //! A cluster that makes another pod than the scan asked for: what that opens or adds is never passed over.
 
-use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::api::PostParams;
+use k8s_openapi::api::{core::v1::Pod, networking::v1::NetworkPolicy};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use scanner_tests::program::IN_PART;
-use scanner_tests::{TestNamespace, lab_only};
+use scanner_tests::{TestNamespace, eventually, lab_only};
 use serde_json::json;
 
 use crate::{
@@ -94,6 +94,43 @@ async fn a_token_that_the_cluster_adds_to_the_pod_stops_the_scan() {
         message.contains("volumes[iam-token] was added"),
         "{message}"
     );
+    nothing_left(&site).await;
+    site.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_changes_the_scans_own_pod_meanwhile_is_an_alert() {
+    if lab_only() {
+        return;
+    }
+    let site = TestNamespace::new("sidecar-swap").await;
+    // Without a right to exec: an image may be changed by whoever may patch pods, and the kubelet starts what it names.
+    let attack = async {
+        let pods = site.api::<Pod>();
+        let name = eventually("the scan's pod", async || {
+            let all = pods.list_metadata(&ListParams::default()).await.ok()?.items;
+            let mut names = all.into_iter().filter_map(|pod| pod.metadata.name);
+            names.find(|name| name.starts_with("secure-scan-"))
+        })
+        .await;
+        let pod = pods.get(&name).await.expect("the scan's pod");
+        let spec = pod.spec.expect("a specification");
+        let container = spec.containers.first().expect("a container").name.clone();
+        let swap =
+            json!({"spec": {"containers": [{"name": container, "image": "lab.local/demo:1"}]}});
+        let params = PatchParams::default();
+        let patched = pods.patch(&name, &params, &Patch::Strategic(&swap)).await;
+        patched.expect("the attacker may patch pods");
+    };
+    let (output, ()) = tokio::join!(run(&site, &["image", "lab.local/busybox:1"]), attack);
+    assert_eq!(output.code, 4, "{output:?}");
+    let report = output.json();
+    let alerts = report["alerts"].to_string();
+    assert!(
+        alerts.contains("scan-pod-changed") && alerts.contains("image"),
+        "{alerts}"
+    );
+    assert_eq!(report["findings"], json!([]), "{report}");
     nothing_left(&site).await;
     site.remove().await;
 }

@@ -104,7 +104,7 @@ pub(super) fn check(policy: &Policy, file: &str) -> Result<(), Problem> {
 const KEY: &str = "the signature key";
 const ROOT: &str = "the trust root";
 
-/// What the user names, or what the policy of that file does.
+/// Reads a file that the user names, or that the policy names.
 fn text_of(name: &str, policy: Option<&str>, what: &str) -> Result<String, Problem> {
     match policy {
         Some(policy) => read_for_policy(name, policy, what).map(|(_, text)| text),

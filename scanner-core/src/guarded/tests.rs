@@ -29,6 +29,7 @@ use crate::{
 
 type Log = Arc<Mutex<Vec<String>>>;
 
+mod alerts;
 mod release;
 
 /// What goes wrong, and at which call (`"verify b"`, `"open"`, `"collect"`).
@@ -432,16 +433,6 @@ fn an_engine_that_panics_spoils_no_other() {
     assert_eq!(failed.results[0].status, CheckStatus::Error);
     assert!(failed.results[0].message.contains("a bug of somebody else"));
     assert_eq!(report.findings[1].results[0].status, CheckStatus::Pass);
-}
-
-#[test]
-fn an_alert_is_a_verdict_of_its_own() {
-    let pass = vec![(CheckStatus::Pass, Severity::High)];
-    let (report, log) = scan(Fault::Invalid("verify a"), pass, vec![], pending());
-    assert_eq!(report.verdict, Verdict::SecurityAlert);
-    assert_eq!(report.alerts[0].id, "fault");
-    assert!(!log.contains(&"open".to_owned()), "{log:?}");
-    assert_eq!(log[log.len() - 4..], RELEASED);
 }
 
 const RELEASED: [&str; 4] = ["release b", "release a", "gone b", "gone a"];

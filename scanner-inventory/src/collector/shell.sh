@@ -1,5 +1,5 @@
-# Restores the shell that POSIX describes: undoes what the environment of the exec'd shell changes in the script,
-# and then tries what the script needs. A shell that cannot run the script says so.
+# Restores the shell that POSIX describes: undoes what the environment changes in the shell, and then tries what the
+# script needs. A shell that cannot run the script says so.
 
 # In bash, special built-ins such as `unset` now come before functions that the environment defines.
 POSIXLY_CORRECT=1

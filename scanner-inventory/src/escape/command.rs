@@ -28,7 +28,7 @@ const fn is_of_name(byte: u8) -> bool {
 mod tests {
     use super::super::{json, lines, visible};
 
-    /// What the agents of Azure Pipelines, `TeamCity` and GitHub Actions take for a command.
+    /// Whether an agent of Azure Pipelines, `TeamCity` or GitHub Actions would obey the line.
     fn obeyed(line: &str) -> bool {
         let anywhere = ["##vso[", "##teamcity[", "##["];
         let line = line.trim_start();

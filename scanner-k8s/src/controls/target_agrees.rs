@@ -23,7 +23,7 @@ impl SecurityControl for TargetAgrees {
         let compares = self.0.witness().compares();
         PlannedControl::new(
             self.id(),
-            "What answers contradicts nothing that is known of the target",
+            "The agent agrees with the node and the specification",
         )
         .planning(format!(
             "compares {compares}; a contradiction is a security alert"

@@ -10,9 +10,9 @@ pub enum AlarmKind {
     StreamWithToken,
     /// Any other call with the scan's own token, which the scan did not log.
     CallWithToken,
-    /// An exec or the like as the scan's identity, with a token that has no id.
+    /// An exec or the like as the scan's identity, with a token without an id.
     StreamWithoutId,
-    /// Any other call as the scan's identity, with a token that has no id.
+    /// Any other call as the scan's identity, with a token without an id.
     CallWithoutId,
     /// An exec or the like as the scan's identity, with another token than the scan's.
     StreamWithOtherToken,
@@ -40,10 +40,10 @@ impl AlarmKind {
             Self::CallWithToken => "a call with the scan's token that the scan did not make",
             Self::StreamWithoutId => {
                 "a stream (exec, attach, port forward or proxy) as the scan's identity that the scan did not make, with a \
-                 token that has no id, as one of a Secret"
+                 token without an id, such as one from a Secret"
             }
             Self::CallWithoutId => {
-                "a call as the scan's identity that the scan did not make, with a token that has no id, as one of a Secret"
+                "a call as the scan's identity that the scan did not make, with a token without an id, such as one from a Secret"
             }
             Self::StreamWithOtherToken => {
                 "a stream (exec, attach, port forward or proxy) as the scan's identity that the scan did not make, with \
@@ -61,7 +61,7 @@ impl AlarmKind {
                 "the cluster filled a Secret with a token in the namespace of the scan's identity while that existed; of \
                  which account, the server's log does not say"
             }
-            Self::Contradicted => "a call of the scan that the server saw otherwise",
+            Self::Contradicted => "a call of the scan that the server's log records differently",
         }
     }
 }
@@ -72,7 +72,7 @@ impl AlarmKind {
 pub struct Alarm {
     /// What must not be.
     pub kind: AlarmKind,
-    /// The event, and in what it contradicts the scan's log; not yet safe to show.
+    /// The event, and how it differs from the scan's log; not yet safe to show.
     pub event: String,
 }
 

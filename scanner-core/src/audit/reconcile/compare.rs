@@ -7,7 +7,7 @@ use super::{
 };
 use crate::audit::entry::Identity;
 
-/// In what a call of the server's log is not the call that was logged under its id.
+/// Lists how a call in the server's log differs from the call that the scan logged under the same id.
 pub(super) fn contradictions(ours: &Ours<'_>, event: &Event, log: &ScanLog<'_>) -> Vec<String> {
     let call = ours.call;
     let mut wrong = Vec::new();
@@ -47,7 +47,7 @@ pub(super) fn contradictions(ours: &Ours<'_>, event: &Event, log: &ScanLog<'_>) 
             }
             let used = event.user.credentials();
             if used.is_empty() {
-                wrong.push("made with a token that has no id, as one of a Secret".into());
+                wrong.push("made with a token without an id, such as one from a Secret".into());
             } else if used.iter().any(|id| !log.credentials.contains(id.as_str())) {
                 wrong.push("made with another token than the scan's".into());
             }

@@ -29,7 +29,7 @@ pub(super) struct Ours<'a> {
     pub(super) stages: BTreeSet<String>,
 }
 
-/// What a token was lent for.
+/// The pod and the account that a token was lent for.
 #[derive(Debug)]
 pub(super) struct Lent<'a> {
     pub(super) account: &'a str,
