@@ -10,3 +10,5 @@ pub mod security_context;
 pub(crate) mod snapshot;
 pub(crate) mod stated;
 pub(crate) mod strength;
+#[cfg(test)]
+pub(crate) mod testing;

@@ -61,18 +61,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_contradiction_is_an_alert_and_ends_the_evidence() {
-        let target = scanner_core::Target {
-            namespace: "n".parse().unwrap(),
-            pod: "p".parse().unwrap(),
-            pod_uid: String::new(),
-            container: "c".parse().unwrap(),
-            container_id: String::new(),
-            image: String::new(),
-            image_id: String::new(),
-            node: String::new(),
-            restarts: 0,
-            form: scanner_core::target::TargetForm::Container,
-        };
+        let target = crate::pod::testing::target("n", "p", "c");
         let plan = ScanPlan::new("abcd1234".parse().unwrap(), target, "x", "y");
         let alerts = Alerts::default();
         let scope = ControlScope::new(&plan, None, &alerts);

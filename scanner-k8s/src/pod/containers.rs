@@ -131,18 +131,7 @@ mod tests {
             },
         }))
         .unwrap();
-        let target = Target {
-            namespace: "n".parse().unwrap(),
-            pod: "p".parse().unwrap(),
-            pod_uid: String::new(),
-            container: "web".parse().unwrap(),
-            container_id: String::new(),
-            image: String::new(),
-            image_id: String::new(),
-            node: String::new(),
-            restarts: 0,
-            form: scanner_core::target::TargetForm::Container,
-        };
+        let target = crate::pod::testing::target("n", "p", "web");
         assert_eq!(
             beside(&pod, &target),
             [

@@ -14,7 +14,10 @@ fn an_alert_is_a_verdict_of_its_own() {
 }
 
 /// Sees somebody else act as the scan, at one event of it.
-struct Watch(Alerts, fn(&Event) -> bool);
+struct Watch(Alerts, Moment);
+
+/// Whether an event is the one.
+type Moment = fn(&Event) -> bool;
 
 impl Observer for Watch {
     fn event(&self, event: &Event) {
@@ -29,7 +32,7 @@ impl Observer for Watch {
 
 #[test]
 fn nothing_goes_on_beside_an_alert() {
-    let moments: [(fn(&Event) -> bool, &str); 3] = [
+    let moments: [(Moment, &str); 3] = [
         (|e| matches!(e, Event::ControlEnforced { .. }), "prepare"),
         (|e| *e == Event::StageStarted(Stage::Grant), "grant b"),
         (|e| matches!(e, Event::ControlGranted { .. }), "open"),

@@ -9,18 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 
 fn target() -> Target {
-    Target {
-        namespace: "n".parse().unwrap(),
-        pod: "p".parse().unwrap(),
-        pod_uid: String::new(),
-        container: "web".parse().unwrap(),
-        container_id: String::new(),
-        image: String::new(),
-        image_id: String::new(),
-        node: String::new(),
-        restarts: 0,
-        form: scanner_core::target::TargetForm::Container,
-    }
+    crate::pod::testing::target("n", "p", "web")
 }
 
 /// A pod that the node runs as `uid`, with more of its specification and of its container.

@@ -139,18 +139,7 @@ mod tests {
             app_armor,
             why: "",
         };
-        let target = Target {
-            namespace: "shop".parse().unwrap(),
-            pod: "web-0".parse().unwrap(),
-            pod_uid: String::new(),
-            container: "web".parse().unwrap(),
-            container_id: String::new(),
-            image: String::new(),
-            image_id: String::new(),
-            node: String::new(),
-            restarts: 0,
-            form: scanner_core::target::TargetForm::Container,
-        };
+        let target = crate::pod::testing::target("shop", "web-0", "web");
         let of = |app_armor| {
             let spec = container("x", &target, "probe", &context(app_armor), 30);
             spec["securityContext"].clone()

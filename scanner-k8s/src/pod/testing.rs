@@ -1,0 +1,19 @@
+//! What several tests need of a pod.
+
+use scanner_core::{Target, target::TargetForm};
+
+/// A running container of which nothing but its names matters.
+pub(crate) fn target(namespace: &str, pod: &str, container: &str) -> Target {
+    Target {
+        namespace: namespace.parse().expect("a name"),
+        pod: pod.parse().expect("a name"),
+        pod_uid: String::new(),
+        container: container.parse().expect("a name"),
+        container_id: String::new(),
+        image: String::new(),
+        image_id: String::new(),
+        node: String::new(),
+        restarts: 0,
+        form: TargetForm::Container,
+    }
+}
