@@ -10,6 +10,10 @@ use kube::{
     Api,
     api::{ListParams, PostParams},
 };
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use scanner_core::audit::{AuditLog, Entry, Record};
 use scanner_tests::{
     TestNamespace, eventually, memory_reader,
@@ -289,6 +293,9 @@ async fn a_token_of_a_secret_raises_the_alarm() {
         found.into_iter().next()?.metadata.name
     })
     .await;
+    // The scan would see the Secret and remove the account, often before the cluster fills the Secret.
+    let scan = Pid::from_raw(child.id().expect("it runs").try_into().unwrap());
+    kill(scan, Signal::SIGSTOP).unwrap();
     let secrets = site.api::<Secret>();
     let secret = serde_json::json!({
         "metadata": {"name": "innocent", "annotations": {"kubernetes.io/service-account.name": name}},
@@ -309,6 +316,7 @@ async fn a_token_of_a_secret_raises_the_alarm() {
     let refused = secrets.list_metadata(&ListParams::default()).await;
     let known = matches!(&refused, Err(kube::Error::Api(status)) if status.code == 403);
     assert!(known, "the server knew the token: {refused:?}");
+    kill(scan, Signal::SIGCONT).unwrap();
     let _ = child.wait_with_output().await.unwrap();
     let alarm = audit(&["reconcile", text(&log), "--apiserver-log", &apiserver]).await;
     assert_eq!(alarm.code, 4, "{alarm:?}");

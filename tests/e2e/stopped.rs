@@ -153,19 +153,24 @@ async fn without_a_network_plugin_isolation_is_never_said_to_hold() {
 #[ignore = "stops the lab's node, so it runs alone"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scans_of_a_node_that_does_not_answer_end_in_time_and_never_pass() {
-    let site = TestNamespace::new("stopped-node").await;
+    // A scan that meets another one's container in its target reports it, so each has a target of its own.
+    let sites = tokio::join!(
+        TestNamespace::new("stopped-node1"),
+        TestNamespace::new("stopped-node2"),
+        TestNamespace::new("stopped-node3")
+    );
     let kubelet = Stopped::part("kubelet");
     let begun = Instant::now();
-    let ended = async |way: &[&str]| -> ProgramOutput {
-        let scan = start(&site, way);
+    let ended = async |site: &TestNamespace, way: &[&str]| -> ProgramOutput {
+        let scan = start(site, way);
         let output = scan.wait_with_output().await.expect("it ends").into();
         assert!(begun.elapsed() < Duration::from_mins(3), "{output:?}");
         output
     };
     let (container, distroless, clone) = tokio::join!(
-        ended(&["container", "web"]),
-        ended(&["distroless", "web"]),
-        ended(&["sidecar", "web"]),
+        ended(&sites.0, &["container", "web"]),
+        ended(&sites.1, &["distroless", "web"]),
+        ended(&sites.2, &["sidecar", "web"]),
     );
     let failure = |output: &ProgramOutput| output.json()["failure"].to_string();
     assert_eq!(container.code, 3, "{container:?}");
@@ -188,8 +193,10 @@ async fn scans_of_a_node_that_does_not_answer_end_in_time_and_never_pass() {
         assert_eq!(output.json()["findings"], json!([]), "{output:?}");
     }
     drop(kubelet);
-    site.nothing_left(60).await;
-    site.remove().await;
+    for site in [sites.0, sites.1, sites.2] {
+        site.nothing_left(60).await;
+        site.remove().await;
+    }
 }
 
 #[ignore = "stops the lab's scheduler, so it runs alone"]

@@ -59,7 +59,7 @@ fn our_call_with_a_token_that_has_no_id_is_an_alarm() {
         let found = reconciled(&[forged.clone()]);
         assert_eq!(found.alarms.len(), 1, "{found:?}");
         assert!(
-            found.alarms[0].to_string().contains("has no id"),
+            found.alarms[0].to_string().contains("without an id"),
             "{found:?}"
         );
     }
