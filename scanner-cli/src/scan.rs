@@ -59,6 +59,7 @@ pub(crate) async fn run_on(
     args: &RunArgs,
     strategy: Strategy,
 ) -> Result<u8, Problem> {
+    read_images_soon();
     let decided = policy::decide(&args.policy)?;
     let options = &args.profile_options;
     let profile = match (args.profile.as_deref(), decided.profile) {
@@ -126,6 +127,11 @@ pub(crate) async fn run_on(
         profile::save(&args.profile_options, recording),
     ];
     Ok(worst_exit_code(document.verdict(), &after))
+}
+
+/// Has the expression compiled that reads image references, which takes longer than the first answer of a cluster.
+fn read_images_soon() {
+    std::thread::spawn(|| "image".parse::<oci_spec::distribution::Reference>().is_ok());
 }
 
 async fn dry_run(

@@ -67,6 +67,11 @@ impl Segment {
         }
     }
 
+    /// Opens the connections that this segment's scan identity is about to need: they have no credential.
+    pub(crate) fn expect_scan(&self) {
+        self.transport.expect_scan();
+    }
+
     /// Another segment of the same cluster in the same log, with counters and a detector of its own: for
     /// the next scan of a command whose log is one file.
     #[must_use]

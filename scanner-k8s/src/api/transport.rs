@@ -1,8 +1,10 @@
 //! The connections to one API server, shared by everything that goes on there: one pool of connections
 //! for the operator, and one without any credential for the scans.
 
+mod ahead;
 mod in_memory;
 mod service;
+mod tls;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -31,6 +33,7 @@ use super::{
 };
 pub use in_memory::InMemory;
 pub use service::GenericService;
+use tls::Handshakes;
 
 /// Puts an embedder's layers around a stack.
 pub(super) type Wrap = Arc<dyn Fn(ClientBuilder<GenericService>) -> Client + Send + Sync>;
@@ -40,6 +43,8 @@ pub(super) struct Transport {
     operator: Client,
     /// Has no credential: each scan adds its own token to its own requests.
     scan: Client,
+    /// Connections for the scan that are opened ahead; none within this process.
+    handshakes: Option<Handshakes>,
     /// The server, its CA and the way to it; no credential.
     config: Config,
     pub(super) user_agent: HeaderValue,
@@ -78,16 +83,25 @@ impl Transport {
             made.map_err(|_| Redacted::no_header())?
                 .map_err(|error| Redacted::client(&error, plugin.as_deref()))
         };
-        let operator = stack(config)?;
-        let scan = stack(shared.clone())?;
+        let (operator, _) = stack(config)?;
+        let (scan, handshakes) = stack(shared.clone())?;
         Ok(Self {
             operator: (settings.wrap)(redacting(operator, plugin.clone())),
             scan: (settings.wrap)(with_bearer(scan)),
+            handshakes,
             config: shared,
             user_agent: settings.user_agent,
             searches_own_process: settings.searches_own_process,
             runtime: settings.runtime,
         })
+    }
+
+    /// Opens the connections that a scan identity is about to need.
+    pub(super) fn expect_scan(&self) {
+        let _guard = self.runtime.enter();
+        if let Some(handshakes) = &self.handshakes {
+            handshakes.begin();
+        }
     }
 
     /// Address of the API server.
@@ -175,10 +189,10 @@ struct Bearer(SecretString);
 fn stack(
     config: Config,
     memory: Option<&InMemory>,
-) -> Result<ClientBuilder<GenericService>, kube::Error> {
+) -> Result<(ClientBuilder<GenericService>, Option<Handshakes>), kube::Error> {
     match memory {
-        Some(memory) => memory.builder(&config),
-        None => ClientBuilder::try_from(config),
+        Some(memory) => Ok((memory.builder(&config)?, None)),
+        None => tls::builder(config),
     }
 }
 

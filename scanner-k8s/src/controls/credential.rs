@@ -77,6 +77,7 @@ impl SecurityControl for SingleUseCredential {
             secret: &name,
             uid: &uid,
         };
+        self.scope.segment().expect_scan();
         let operator = self.scope.segment().operator();
         let issued =
             operator.request_token(self.scope.identity_namespace(), &name, bound, TOKEN_SECONDS);

@@ -19,6 +19,7 @@ use scanner_core::{
     control::{ControlScope, Phase, ReleaseError, VerifyError},
     plan::PlannedControl,
 };
+use tokio::sync::oneshot;
 
 use crate::{
     api::{call::CallError, kind_watch::KindWatch},
@@ -36,7 +37,9 @@ const ACCOUNT: &str = "kubernetes.io/service-account.name";
 
 pub(super) struct IdentityWatch {
     scope: Arc<ScanScope>,
-    watching: Mutex<Vec<Background>>,
+    task: Mutex<Option<Background>>,
+    /// Says when both watches are open.
+    begins: Mutex<Option<oneshot::Receiver<Result<(), CallError>>>>,
     /// Whether one of the watches ended meanwhile.
     ended: Arc<AtomicBool>,
 }
@@ -45,7 +48,8 @@ impl IdentityWatch {
     pub(super) fn new(scope: &Arc<ScanScope>) -> Self {
         Self {
             scope: Arc::clone(scope),
-            watching: Mutex::default(),
+            task: Mutex::default(),
+            begins: Mutex::default(),
             ended: Arc::default(),
         }
     }
@@ -119,33 +123,57 @@ impl SecurityControl for IdentityWatch {
             .map(|made| made.version().to_owned())
             .unwrap_or_default();
         let (operator, namespace) = (scope.segment().operator(), scope.identity_namespace());
-        let secrets = KindWatch::<Secret>::begin(
-            operator.api(namespace),
-            "watch token Secrets",
-            TOKEN_SECRETS,
-            &since,
-        );
+        let secrets = operator.api::<Secret>(namespace);
+        let pods = operator.api::<Pod>(namespace);
         let of_account = format!("spec.serviceAccountName={}", scope.name());
-        let pods = KindWatch::<Pod>::begin(
-            operator.api(namespace),
-            "watch pods of the scan identity",
-            &of_account,
-            &since,
+        let evidence = format!(
+            "watching token Secrets and pods of the account in namespace {namespace}, from version {since} on"
         );
-        let (secrets, pods) = tokio::join!(secrets, pods);
-        let secrets = secrets.map_err(CallError::of_control)?;
-        let pods = pods.map_err(CallError::of_control)?;
         let (of_secrets, of_pods) = (Arc::clone(scope), Arc::clone(scope));
-        let tasks = vec![
-            Background::spawn(secrets.each(Arc::clone(&self.ended), move |seen| {
-                token_secret(&of_secrets, seen);
-            })),
-            Background::spawn(pods.each(Arc::clone(&self.ended), move |seen| pod(&of_pods, seen))),
-        ];
-        *self.watching.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
-        Ok(Evidence::of(format!(
-            "watching token Secrets and pods of the account in namespace {namespace}"
-        )))
+        let ended = Arc::clone(&self.ended);
+        let (begun, begins) = oneshot::channel();
+        // The account is made meanwhile: watches from a version on miss nothing that came after it.
+        let task = Background::spawn(async move {
+            let opened = tokio::join!(
+                KindWatch::begin(secrets, "watch token Secrets", TOKEN_SECRETS, &since),
+                KindWatch::begin(pods, "watch pods of the scan identity", &of_account, &since),
+            );
+            let (secrets, pods) = match opened {
+                (Ok(secrets), Ok(pods)) => (secrets, pods),
+                (Err(error), _) | (_, Err(error)) => {
+                    ended.store(true, Ordering::Relaxed);
+                    let _ = begun.send(Err(error));
+                    return;
+                }
+            };
+            let _ = begun.send(Ok(()));
+            tokio::join!(
+                secrets.each(Arc::clone(&ended), move |seen| token_secret(
+                    &of_secrets,
+                    seen
+                )),
+                pods.each(Arc::clone(&ended), move |seen| pod(&of_pods, seen)),
+            );
+        });
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+        *self.begins.lock().unwrap_or_else(PoisonError::into_inner) = Some(begins);
+        Ok(Evidence::of(evidence))
+    }
+
+    /// The identity gets no rights before both watches are open.
+    async fn grant(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        let begins = {
+            let mut held = self.begins.lock().unwrap_or_else(PoisonError::into_inner);
+            held.take()
+        };
+        match begins {
+            Some(begins) => match begins.await {
+                Ok(opened) => opened.map_err(CallError::of_control)?,
+                Err(_) => return Err(ControlError::new("the watches ended before they began")),
+            },
+            None => return Err(ControlError::new("nothing was watched")),
+        }
+        Ok(Evidence::none())
     }
 
     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
@@ -159,11 +187,11 @@ impl SecurityControl for IdentityWatch {
         if self.ended.load(Ordering::Relaxed) {
             self.look_again().await?;
         }
-        let watching = {
-            let mut held = self.watching.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut *held)
+        let task = {
+            let mut held = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+            held.take()
         };
-        for task in watching {
+        if let Some(task) = task {
             task.stop().await;
         }
         Ok(Evidence::of(match self.shared() {

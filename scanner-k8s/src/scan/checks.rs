@@ -2,7 +2,7 @@
 
 use kube::core::{ApiResource, GroupVersionKind};
 use scanner_core::{
-    ScanEngine, SecurityControl, Target,
+    ScanEngine, SecurityControl,
     plan::{Need, PlannedObject},
     target::Namespace,
 };
@@ -58,17 +58,16 @@ pub(super) fn check(request: &ScanRequest) -> Result<(), PrepareError> {
 }
 
 /// Namespace of the identity: that of the request, or of its policy.
-pub(super) fn identity_namespace(
-    request: &ScanRequest,
-    target: &Target,
-) -> Result<Option<Namespace>, PrepareError> {
+pub(super) fn identity_namespace(request: &ScanRequest) -> Result<Option<Namespace>, PrepareError> {
     let policy = request.policy.as_ref();
     let named = request
         .identity_namespace
         .clone()
         .or_else(|| policy.and_then(|policy| policy.identity_namespace()));
     match named {
-        Some(named) if named == target.namespace => Err(PrepareError::IdentityNamespace(named)),
+        Some(named) if named == request.target.namespace => {
+            Err(PrepareError::IdentityNamespace(named))
+        }
         named => Ok(named),
     }
 }

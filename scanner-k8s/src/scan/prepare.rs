@@ -43,14 +43,19 @@ pub(super) async fn prepare(
     let operator = segment.operator().clone();
     let scan_id = scan_id();
     let name = object_name(&scan_id);
-    let (target, pod) = target_of(&operator, &request, &name).await?;
+    let identity_namespace = identity_namespace(&request)?;
+    // One does not depend on the other.
+    let (target, rights) = tokio::join!(
+        target_of(&operator, &request, &name),
+        ask_rights(&operator, &request, identity_namespace.as_ref())
+    );
+    let (target, pod) = target?;
     let Choice {
         approach,
         reason,
         next: fallback,
     } = choose(&operator, &target, pod.as_ref(), &request).await?;
-    let identity_namespace = identity_namespace(&request, &target)?;
-    let (allowed, there) = ask_rights(&operator, &target, identity_namespace.as_ref()).await?;
+    let (allowed, there) = rights?;
     let mut needs: Vec<Need> = approach.needs();
     let theirs = request.controls.iter();
     needs.extend(theirs.flat_map(|control| needs_of(control.as_ref())));
@@ -136,10 +141,10 @@ pub(super) async fn prepare(
 /// What the operator may do in the target's namespace, and in that of the identity where it is another one.
 async fn ask_rights(
     operator: &OperatorClient,
-    target: &Target,
+    request: &ScanRequest,
     identity_namespace: Option<&Namespace>,
 ) -> Result<(Allowed, Option<Allowed>), CallError> {
-    let here = preflight::ask(operator, target.namespace.as_str());
+    let here = preflight::ask(operator, request.target.namespace.as_str());
     let Some(there) = identity_namespace else {
         return Ok((here.await?, None));
     };

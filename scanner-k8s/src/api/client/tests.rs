@@ -1,4 +1,4 @@
-//! The identities against a server of the test's own, over real connections.
+//! The identities against a server of the test's own, in this process.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,11 @@ use kube::{
 };
 use scanner_core::{Target, audit::AuditLog};
 use secrecy::SecretString;
-use tokio::{net::TcpListener, runtime::Handle};
+use tokio::{
+    io::{DuplexStream, duplex},
+    runtime::Handle,
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+};
 use tokio_tungstenite::{
     accept_hdr_async,
     tungstenite::{
@@ -23,7 +27,7 @@ use tokio_tungstenite::{
 use crate::api::{
     exec::Limits,
     segment::Segment,
-    transport::{Settings, Transport},
+    transport::{InMemory, Settings, Transport},
 };
 
 const TOKEN: &str = "e30.e30.aBcDaBcDaBcDaBcDaBcDaBcDaBcDaBcDaBcD";
@@ -31,8 +35,8 @@ const TOKEN: &str = "e30.e30.aBcDaBcDaBcDaBcDaBcDaBcDaBcDaBcDaBcD";
 const STATUS: &[u8] = br#"{"status":"Success"}"#;
 
 /// Accepts one exec, sends back what it was sent, and gives the token that came with it.
-async fn echo(listener: TcpListener) -> Option<String> {
-    let (tcp, _) = listener.accept().await.unwrap();
+async fn echo(mut dialled: UnboundedReceiver<DuplexStream>) -> Option<String> {
+    let connection = dialled.recv().await.unwrap();
     let mut token = None;
     let accept = |request: &Upgrade, mut answer: Upgraded| {
         let sent = request.headers().get(AUTHORIZATION);
@@ -43,7 +47,7 @@ async fn echo(listener: TcpListener) -> Option<String> {
             .insert(SEC_WEBSOCKET_PROTOCOL, protocol);
         Ok(answer)
     };
-    let mut stream = accept_hdr_async(tcp, accept).await.unwrap();
+    let mut stream = accept_hdr_async(connection, accept).await.unwrap();
     while let Some(Ok(Message::Binary(message))) = stream.next().await {
         match message.split_first() {
             Some((0, data)) => {
@@ -69,9 +73,13 @@ fn target() -> Target {
 
 #[tokio::test]
 async fn an_exec_over_shared_connections_is_recorded_to_its_end() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let server = format!("http://{}", listener.local_addr().unwrap());
-    let echo = tokio::spawn(echo(listener));
+    let (ends, dialled) = unbounded_channel();
+    let memory = InMemory::new(move || {
+        let (ours, theirs) = duplex(1 << 16);
+        ends.send(theirs).unwrap();
+        ours
+    });
+    let echo = tokio::spawn(echo(dialled));
     // What a program's own layer sees of the requests that pass it.
     let passed = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&passed);
@@ -87,10 +95,10 @@ async fn an_exec_over_shared_connections_is_recorded_to_its_end() {
         }),
         user_agent: HeaderValue::from_static("acme/1"),
         searches_own_process: false,
-        memory: None,
+        memory: Some(memory),
         runtime: Handle::current(),
     };
-    let config = Config::new(server.parse().unwrap());
+    let config = Config::new("https://h:6443".parse().unwrap());
     let transport = Transport::new(config, settings).unwrap();
     let segment = Segment::new(Arc::new(transport), Arc::new(AuditLog::new()));
     let identity = segment

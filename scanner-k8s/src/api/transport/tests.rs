@@ -40,6 +40,7 @@ fn transport(seen: &Arc<Mutex<Vec<Seen>>>) -> Arc<Transport> {
     Arc::new(Transport {
         operator: stack(),
         scan: stack(),
+        handshakes: None,
         config: Config::new("https://h:6443".parse().unwrap()),
         user_agent: HeaderValue::from_static("acme/1 secure-scan/0"),
         searches_own_process: false,
