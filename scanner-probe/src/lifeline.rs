@@ -3,7 +3,12 @@
 use std::{
     io::{self, Read as _},
     os::fd::AsFd as _,
-    process, thread,
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -16,6 +21,8 @@ use serde::Deserialize as _;
 
 /// Largest request in bytes.
 const MAX_REQUEST: u64 = 1 << 20;
+/// Time after which a written answer is noted as such.
+const NOTED: Duration = Duration::from_millis(100);
 
 /// Ends this process after that time, whatever happens to the client.
 pub(crate) fn end_after(limit: Duration) {
@@ -39,14 +46,42 @@ pub(crate) fn request(held: bool) -> Result<InventoryRequest, String> {
 
 /// Ends this process when nobody reads its output any more, and with the end of standard input where the client holds that
 /// open. Also while it reads a large directory and writes nothing.
-pub(crate) fn end_with_client(held: bool) {
-    thread::spawn(move || {
-        loop {
-            if is_over(held) {
-                process::abort();
-            }
+pub(crate) fn end_with_client(held: bool) -> Client {
+    let answered = Arc::new(AtomicBool::new(false));
+    let done = Arc::clone(&answered);
+    let watcher = thread::spawn(move || {
+        while !is_over(held) {}
+        if !done.load(Ordering::Acquire) {
+            // The client may be faster than the thread that has just written the last byte.
+            thread::sleep(NOTED);
+        }
+        if !done.load(Ordering::Acquire) {
+            process::abort();
         }
     });
+    Client {
+        held,
+        answered,
+        watcher,
+    }
+}
+
+/// Whoever asked.
+pub(crate) struct Client {
+    held: bool,
+    answered: Arc<AtomicBool>,
+    watcher: JoinHandle<()>,
+}
+
+impl Client {
+    /// Waits until a client that holds standard input open has the answer. The container ends with this process, and the
+    /// runtime then drops what it has not passed on.
+    pub(crate) fn has_it(self) {
+        self.answered.store(true, Ordering::Release);
+        if self.held {
+            let _ = self.watcher.join();
+        }
+    }
 }
 
 /// Waits for what happens next on standard input and output, and returns whether the client is gone.

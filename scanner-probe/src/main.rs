@@ -180,7 +180,11 @@ fn of_folder(path: &Path) -> Result<Subject, Failure> {
 fn look(open: impl FnOnce() -> Result<Subject, Failure>, asked: &Asked<'_>) -> Result<(), Failure> {
     lifeline::end_after(asked.limit);
     let request = lifeline::request(asked.held)?;
-    lifeline::end_with_client(asked.held);
+    let client = lifeline::end_with_client(asked.held);
     let subject = open()?;
-    Ok(answer(&subject, &request, asked.nonce, io::stdout().lock()).map_err(|e| e.to_string())?)
+    answer(&subject, &request, asked.nonce, io::stdout().lock())
+        .and_then(|()| io::stdout().flush())
+        .map_err(|e| e.to_string())?;
+    client.has_it();
+    Ok(())
 }

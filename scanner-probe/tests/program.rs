@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Write as _},
     os::unix::{
         fs::PermissionsExt as _,
         process::{CommandExt as _, ExitStatusExt as _},
@@ -210,16 +210,22 @@ fn a_client_that_holds_standard_input_open_gets_its_answer() {
         .unwrap();
     std::thread::sleep(Duration::from_millis(100));
     stdin.write_all(b"\"files\":[{}]}").unwrap();
+    let mut text = String::new();
+    let mut lines = BufReader::new(&mut stdout);
+    while !text
+        .lines()
+        .last()
+        .is_some_and(|l| l.starts_with("@end n "))
+    {
+        assert_ne!(lines.read_line(&mut text).unwrap(), 0, "{text}");
+    }
+    assert!(text.contains(" /one"), "{text}");
+    // Its container ends with it, so it stays until its client has the whole answer.
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none(), "it waits");
+    drop(stdin);
     let status = ended(&mut child, Duration::from_secs(20));
     assert!(status.is_some_and(|status| status.success()), "{status:?}");
-    let mut text = String::new();
-    stdout.read_to_string(&mut text).unwrap();
-    assert!(text.contains(" /one"), "{text}");
-    assert!(
-        text.lines().last().unwrap().starts_with("@end n "),
-        "{text}"
-    );
-    drop(stdin);
 }
 
 #[test]

@@ -71,6 +71,11 @@ impl AnswerReader {
         Ok(())
     }
 
+    /// Whether the trailer came: then the agent has nothing more to say, and nothing on the way can get lost.
+    pub fn is_whole(&self) -> bool {
+        self.frames.as_ref().is_some_and(Frames::is_whole)
+    }
+
     /// Gives `sink` what is left. The end of the files goes to the caller, who hands it on where nothing else fails.
     ///
     /// # Errors

@@ -49,6 +49,11 @@ pub(crate) struct Proven {
 }
 
 impl Frames {
+    /// Whether the trailer was seen.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.state == State::Ended
+    }
+
     pub(crate) fn new(nonce: &str) -> Self {
         Self {
             nonce: nonce.to_owned(),

@@ -227,6 +227,11 @@ impl ExecStream {
                         return Err(ExecError::TooLong(limits.bytes));
                     }
                     output.chunk(data).await.map_err(ExecError::Refused)?;
+                    if self.takes_input && output.is_whole() {
+                        self.takes_input = false;
+                        // Where it fails, the next message says why.
+                        let _ = self.send(vec![CLOSE, STDIN]).await;
+                    }
                 }
                 STDERR if stderr.len() < 4096 => stderr.extend_from_slice(data),
                 STDERR => {}

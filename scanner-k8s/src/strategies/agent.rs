@@ -113,6 +113,7 @@ impl TargetAccess for AgentStream {
         let mut answer = Answer {
             reader: AnswerReader::new(name, &self.nonce, request),
             sink,
+            stays: self.agent == Agent::Probe,
         };
         let ran = self.stream.run_held_into(&input, self.limits, &mut answer);
         ran.await.map_err(|error| match refused(error) {
@@ -126,7 +127,7 @@ impl TargetAccess for AgentStream {
                 self.agent.no_answer(name, error, self.seconds)
             }
         })?;
-        let Answer { reader, sink } = answer;
+        let Answer { reader, sink, .. } = answer;
         let end = reader.end(sink).await;
         let end = end.map_err(|error| self.agent.unusable(name, error))?;
         if let Some((scope, _)) = &self.comparing {
@@ -146,6 +147,8 @@ impl TargetAccess for AgentStream {
 struct Answer<'a> {
     reader: AnswerReader,
     sink: &'a mut dyn InventorySink,
+    /// Whether the agent stays until its answer was read: its container ends with it, and what is on the way would be lost.
+    stays: bool,
 }
 
 #[async_trait]
@@ -153,6 +156,10 @@ impl Output for Answer<'_> {
     async fn chunk(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
         self.reader.feed(bytes, self.sink).await?;
         Ok(())
+    }
+
+    fn is_whole(&self) -> bool {
+        self.stays && self.reader.is_whole()
     }
 }
 

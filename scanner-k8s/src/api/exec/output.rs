@@ -20,6 +20,12 @@ pub trait Output: Send {
     /// Fails when the reader wants no more of it. The run then ends at once with
     /// [`ExecError::Refused`](super::ExecError::Refused), which has this error as its source.
     async fn chunk(&mut self, bytes: &[u8]) -> Result<(), Refusal>;
+
+    /// Whether this was all, for a command that stays until its standard input ends so that no output is lost when its
+    /// container ends with it. Standard input is then closed.
+    fn is_whole(&self) -> bool {
+        false
+    }
 }
 
 /// Keeps everything; [`Limits::bytes`](super::Limits::bytes) bounds how much that is.

@@ -82,6 +82,42 @@ async fn a_server_that_is_silent_for_minutes_sees_pings_and_is_waited_for() {
     assert!((29..=30).contains(&pings), "{pings} pings in 300 s");
 }
 
+/// Has enough after so many bytes.
+struct Enough(usize);
+
+#[async_trait::async_trait]
+impl Output for Enough {
+    async fn chunk(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        self.0 = self.0.saturating_sub(bytes.len());
+        Ok(())
+    }
+
+    fn is_whole(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_waits_until_its_output_was_read_learns_of_it_once() {
+    let (mut stream, mut server) = pair(1 << 16).await;
+    let peer = tokio::spawn(async move {
+        server.send(frame(STDOUT, b"half")).await.expect("a client");
+        let before = listen(&mut server, Duration::from_secs(5)).await.1;
+        for part in [&b"and half"[..], b"more"] {
+            server.send(frame(STDOUT, part)).await.expect("a client");
+        }
+        let after = listen(&mut server, Duration::from_secs(5)).await.1;
+        succeed(&mut server).await;
+        (before, after)
+    });
+    let mut output = Enough(12);
+    let ran = stream.run_held_into(b"ask", UNBOUNDED, &mut output).await;
+    assert!(ran.is_ok(), "{ran:?}");
+    let (before, after) = peer.await.expect("served");
+    assert_eq!(before, [[&[STDIN][..], b"ask"].concat()]);
+    assert_eq!(after, [[CLOSE, STDIN]]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_nobody_uses_yet_and_one_that_is_asked_line_by_line_are_kept_alive() {
     let (mut stream, mut server) = pair(1 << 16).await;
