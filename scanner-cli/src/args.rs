@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgGroup, Args};
 use secure_scan::{
     MAX_LEASE, MIN_LEASE, TargetSelector, jiff,
-    target::{ContainerName, Namespace, PodName},
+    target::{ContainerName, Namespace, PodSelection},
 };
 
 use crate::{
@@ -20,12 +20,14 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("target").required(true).args(["pod", "selector"])))]
 pub(crate) struct ScanArgs {
-    /// Name of the pod
-    pub(crate) pod: Option<PodName>,
-    /// Label selector that exactly one pod matches
+    /// Pod, or workload of which one running pod is scanned: web-0, pod/web-0, deploy/web, sts/db, ds/agent, rs/NAME, job/NAME
+    #[arg(value_name = "POD", value_parser = target)]
+    pub(crate) pod: Option<String>,
+    /// Label selector; of the pods that match it, one that runs is scanned
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     pub(crate) selector: Option<String>,
-    /// Container of the pod [default: its only or default one]
+    /// Container of the pod, of whatever kind: regular, init, sidecar or ephemeral [default: the one that the annotation
+    /// kubectl.kubernetes.io/default-container names, or the only one]
     #[arg(short, long)]
     pub(crate) container: Option<ContainerName>,
     /// Digest that the node must run; with another one a gate refuses the target (exit code 4)
@@ -41,7 +43,7 @@ impl ScanArgs {
         let target = self
             .run
             .target(|namespace| match (&self.pod, &self.selector) {
-                (Some(name), _) => TargetSelector::pod(namespace, name.as_str()),
+                (Some(target), _) => TargetSelector::named(namespace, target),
                 (None, selector) => {
                     TargetSelector::labels(namespace, selector.clone().unwrap_or_default())
                 }
@@ -182,6 +184,13 @@ pub(crate) struct DistrolessArgs {
     /// Refuse to leave anything, the entry of the ephemeral container in the pod included
     #[arg(long)]
     pub(crate) no_residue: bool,
+}
+
+/// A pod or a workload, as kubectl names them.
+pub(crate) fn target(text: &str) -> Result<String, String> {
+    let named: Result<PodSelection, _> = text.parse();
+    named.map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
 }
 
 /// An image reference, which the node is asked for only when something was created.

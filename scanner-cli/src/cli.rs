@@ -1,6 +1,8 @@
 //! The command line: commands, examples and exit codes.
 
-use clap::{Parser, Subcommand};
+use std::{ffi::OsStr, path::Path};
+
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::{
     args::{AutoArgs, DistrolessArgs, LocalArgs, ScanArgs},
@@ -13,6 +15,7 @@ use crate::{
     profile::ProfileCommand,
     reap::ReapArgs,
     report::ReportCommand,
+    rights::RightsArgs,
     sidecar::{ImageArgs, SidecarArgs},
 };
 
@@ -40,6 +43,23 @@ const EXAMPLES: &str = "Examples:
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// How kubectl's users call the plugin.
+const PLUGIN: &str = "kubectl secure-scan";
+
+/// The command line, in the words of whoever called it: as a plugin of kubectl where the program has the name of one.
+pub(crate) fn command(program: Option<&OsStr>) -> clap::Command {
+    let command = Cli::command();
+    let name = program.and_then(|program| Path::new(program).file_name());
+    if name.is_none_or(|name| name != "kubectl-secure_scan") {
+        return command;
+    }
+    let examples = EXAMPLES.replace("secure-scan ", &format!("{PLUGIN} "));
+    command
+        .bin_name(PLUGIN)
+        .after_long_help(format!("{examples}\n\n{EXIT_CODES}"))
+        .after_help(examples)
 }
 
 #[derive(Debug, Subcommand)]
@@ -103,7 +123,7 @@ pub(crate) enum Command {
     /// Compare a running container with its own image: files added, changed and removed
     ///
     /// First the image that the node runs is read as by `sidecar --inert`, and nothing of it runs. Then
-    /// the container is read. The checks are drift's own: --profile and what belongs to it are refused.
+    /// the container is read. The checks are drift's own, so that it takes no profile.
     #[command(after_long_help = EXIT_CODES)]
     Drift(Box<DriftArgs>),
     /// Print a manifest with the hardened sidecar added, for those who deploy it with their workload
@@ -112,6 +132,12 @@ pub(crate) enum Command {
     /// before it is printed. Every pod, deployment, stateful set, daemon set, replica set, job
     /// and cron job gets the sidecar; everything else in the file stays. Needs no cluster.
     Inject(InjectArgs),
+    /// Print the Role that an operator needs for scans, or check what of it is missing
+    ///
+    /// A Role in the target's namespace and, with --identity-namespace, another one in that. Apply it as an administrator,
+    /// and bind it to those who scan.
+    #[command(after_long_help = crate::rights::CODES)]
+    Rights(RightsArgs),
     /// Admission policies that limit scan identities further than RBAC can
     #[command(subcommand)]
     Guard(GuardCommand),
@@ -128,12 +154,51 @@ pub(crate) enum Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+        command(Some(OsStr::new("/usr/bin/kubectl-secure_scan"))).debug_assert();
+    }
+
+    fn help(program: &str, arguments: &[&str]) -> String {
+        let all = [&[program], arguments, &["--help"]].concat();
+        let refused = command(Some(OsStr::new(program))).try_get_matches_from(all);
+        refused.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_plugin_of_kubectl_is_called_as_one_in_its_help() {
+        let plugin = "/opt/krew/bin/kubectl-secure_scan";
+        assert!(help(plugin, &[]).contains("Usage: kubectl secure-scan <COMMAND>"));
+        assert!(help(plugin, &[]).contains("\n  kubectl secure-scan container web-0 -n shop\n"));
+        let scan = help(plugin, &["container"]);
+        assert!(
+            scan.contains("Usage: kubectl secure-scan container "),
+            "{scan}"
+        );
+        let own = help("/usr/bin/secure-scan", &[]);
+        assert!(
+            own.contains("Usage: secure-scan <COMMAND>") && !own.contains("kubectl secure-scan")
+        );
+    }
+
+    #[test]
+    fn the_help_of_drift_lists_what_it_takes() {
+        let drift = help("secure-scan", &["drift"]);
+        for taken in ["--via", "--probe-image", "--policy", "--lease"] {
+            assert!(drift.contains(taken), "{taken}");
+        }
+        for refused in [
+            "--profile",
+            "--input",
+            "--tag",
+            "--skip-tag",
+            "--save-inventory",
+        ] {
+            assert!(!drift.contains(refused), "{refused}: {drift}");
+            assert!(help("secure-scan", &["container"]).contains(refused));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use secure_scan::{
-    Document, DriftScan, PreparedDrift, Via,
+    Document, DriftScan, ScanPlan, Via,
     event::{Event, Observer as _},
     reports::Format,
     stage::Stage,
@@ -20,6 +20,13 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
+#[command(
+    mut_arg("profile", |arg| arg.hide(true)),
+    mut_arg("input", |arg| arg.hide(true)),
+    mut_arg("tag", |arg| arg.hide(true)),
+    mut_arg("skip_tag", |arg| arg.hide(true)),
+    mut_arg("save_inventory", |arg| arg.hide(true)),
+)]
 pub(crate) struct DriftArgs {
     #[command(flatten)]
     scan: ScanArgs,
@@ -71,26 +78,25 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     }
     let mut signals = Signals::listen()?;
     let target = args.scan.target();
+    if run.dry_run {
+        let plans = async {
+            let (segment, _) = scan::connected(run).await?;
+            Ok(drift.plan_in(segment, target).await?)
+        };
+        let plans = signals.or(Box::pin(plans)).await;
+        progress.finish();
+        return dry_run(&plans?, sinks, &progress);
+    }
     let prepared = async {
         let (segment, log) = scan::connected(run).await?;
         Ok((drift.prepare_in(segment, target).await?, log))
     };
     let prepared = signals.or(Box::pin(prepared)).await;
-    if run.dry_run || prepared.is_err() {
+    if prepared.is_err() {
         progress.finish();
     }
     let (prepared, log) = prepared?;
-    if run.dry_run {
-        let form = |format| plans(&prepared, format);
-        let code = if prepared.refusal().is_some() {
-            GATE
-        } else {
-            0
-        };
-        return sinks
-            .write_with(form, "a plan", "terminal or json")
-            .map(|()| code);
-    }
+    scan::note_choice(prepared.plans()[0], &progress);
     // Drift collects no packages.
     let [image, _] = prepared.plans();
     sinks.check(false, image.target.digest().is_some())?;
@@ -100,6 +106,7 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     let closed = log.close();
     let report = report.inspect_err(|_| print_errors(&closed))?;
     let document = Document::from(report);
+    sinks.note_result(&document);
     let colour = output::coloured(run.color);
     let written = sinks.write(&document, run.verbose, colour);
     Ok(worst_exit_code(document.verdict(), &[written, closed]))
@@ -124,9 +131,24 @@ fn refuse_profiles(args: &RunArgs) -> Result<(), Problem> {
     ))
 }
 
+/// Shows both plans.
+fn dry_run(plans: &[ScanPlan; 2], sinks: Sinks, progress: &Progress) -> Result<u8, Problem> {
+    scan::note_choice(&plans[0], progress);
+    for plan in plans {
+        scan::note_missing(plan, progress);
+    }
+    let code = if plans.iter().any(scan::is_refused) {
+        GATE
+    } else {
+        0
+    };
+    sinks
+        .write_with(|format| both(plans, format), "a plan", "terminal or json")
+        .map(|()| code)
+}
+
 /// Both plans, in JSON as one list.
-fn plans(prepared: &PreparedDrift, format: Format) -> Option<String> {
-    let [image, container] = prepared.plans();
+fn both([image, container]: &[ScanPlan; 2], format: Format) -> Option<String> {
     let (a, b) = (
         output::plan(image, format)?,
         output::plan(container, format)?,

@@ -71,8 +71,9 @@ pub(crate) enum GuardCommand {
     /// that is verified.
     #[command(after_long_help = TEST_CODES)]
     Test {
-        /// Name of a running pod
-        pod: PodName,
+        /// Running pod, or workload of which one running pod is taken, such as web-0 or deploy/web
+        #[arg(value_name = "POD", value_parser = crate::args::target)]
+        pod: String,
         /// Namespace of the pod [default: the context's]
         #[arg(short, long)]
         namespace: Option<Namespace>,
@@ -151,7 +152,7 @@ pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
             cluster,
         } => {
             let segment = cluster.cluster().await?.begin();
-            let pod = |namespace| TargetSelector::pod(namespace, pod.as_str());
+            let pod = |namespace| TargetSelector::named(namespace, &pod);
             let mut target = within(namespace.as_ref(), pod);
             if let Some(container) = container {
                 target = target.container(container.as_str());

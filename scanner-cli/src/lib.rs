@@ -19,6 +19,7 @@ mod progress;
 mod reap;
 mod remedy;
 mod report;
+mod rights;
 mod scan;
 mod sidecar;
 mod signals;
@@ -26,7 +27,7 @@ mod sink;
 
 use std::{alloc::System, future::Future, process::ExitCode};
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use nix::sys::{
     prctl,
     resource::{Resource, setrlimit},
@@ -48,7 +49,9 @@ pub fn main() -> ExitCode {
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     // Nor may another program of the same user read it from this one's memory.
     let _ = prctl::set_dumpable(false);
-    let cli = Cli::parse();
+    let program = std::env::args_os().next();
+    let matches = cli::command(program.as_deref()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // Another provider can only be installed by a program that embeds this one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let _ = secure_scan::profiles::signature::install_ring();
@@ -67,6 +70,7 @@ fn run_command(command: Command) -> Result<u8, Problem> {
             CredentialCommand::Child(args) => Err(credential::become_tool(&args)),
         },
         Command::Policy(command) => policy::run(command),
+        Command::Rights(args) => run(rights::run(&args)),
         Command::Reap(args) => run(reap::run(&args)),
         Command::Audit(command) => audit::run(&command),
         Command::Report(command) => report::run(command),

@@ -21,6 +21,8 @@ pub(crate) async fn run(args: &LocalArgs) -> Result<u8, Problem> {
     let packages = profile::collects(&profile, Section::Packages);
     let rules = policy::finding_rules(&args.findings)?;
     let sinks = Sinks::open(&args.output)?;
+    // Only an image can have a digest; whether this one has is known once its file is read.
+    sinks.check(packages, args.oci_archive.is_some())?;
     let tap = Arc::new(InventoryTap::new(profile.clone()));
     let scan = match (args.pid, &args.oci_archive, &args.root) {
         (Some(pid), ..) => LocalScan::process(pid),
@@ -47,6 +49,7 @@ pub(crate) async fn run(args: &LocalArgs) -> Result<u8, Problem> {
     let recording = tap.take(report.subject.as_str());
     let document = Document::from(report);
     profile::save(&args.profile_options, recording)?;
+    sinks.note_result(&document);
     sinks.write(&document, args.verbose, output::coloured(args.color))?;
     Ok(document.verdict().exit_code())
 }

@@ -8,13 +8,14 @@ use secure_scan::{
     escape::{self, visible},
     reports::{Format, text},
 };
+use terminal_size::terminal_size_of;
 
 use crate::problem::{NOT_DONE, Problem};
 
 /// When the terminal report has colours.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 pub(crate) enum Color {
-    /// When standard output is a terminal and `NO_COLOR` is not set
+    /// When standard output is a terminal, `NO_COLOR` is not set and `TERM` is not dumb
     #[default]
     Auto,
     Always,
@@ -53,7 +54,7 @@ pub(crate) fn note(message: &str) {
 /// Prints what is wrong in a profile, which is escaped and may have colours.
 pub(crate) fn excerpt(error: &ProfileError) -> bool {
     let mut err = io::stderr().lock();
-    let excerpt = error.excerpt(err.is_terminal());
+    let excerpt = error.excerpt(err.is_terminal() && may_colour());
     let _ = if excerpt.is_empty() {
         Ok(())
     } else {
@@ -83,7 +84,7 @@ pub(crate) fn print_form(text: &str) -> Result<(), Problem> {
 /// The form of a plan, if it has one.
 pub(crate) fn plan(plan: &ScanPlan, format: Format) -> Option<String> {
     match format {
-        Format::Terminal => Some(text::plan(plan, io::stdout().is_terminal())),
+        Format::Terminal => Some(text::plan(plan, width())),
         Format::Json => {
             let mut text = escape::json(&serde_json::to_string_pretty(plan).unwrap_or_default());
             text.push('\n');
@@ -93,13 +94,30 @@ pub(crate) fn plan(plan: &ScanPlan, format: Format) -> Option<String> {
     }
 }
 
+/// Characters in a line of the terminal that standard output is; none where it is no terminal.
+pub(crate) fn width() -> Option<usize> {
+    let known = terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+    // A terminal that does not say how wide it is, is taken for one of the usual width.
+    io::stdout().is_terminal().then(|| known.unwrap_or(80))
+}
+
 /// Whether to colour what goes to standard output.
 pub(crate) fn coloured(color: Color) -> bool {
     match color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        Color::Auto => io::stdout().is_terminal() && may_colour(),
     }
+}
+
+/// Whether a terminal of this kind, and its user, want colours and lines that change.
+pub(crate) fn may_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none() && !is_dumb()
+}
+
+/// Whether the terminal can do nothing but print.
+pub(crate) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 #[cfg(test)]

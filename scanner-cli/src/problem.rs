@@ -45,6 +45,7 @@ impl From<PrepareError> for Problem {
     fn from(error: PrepareError) -> Self {
         let code = match error.kind() {
             PrepareErrorKind::Usage => USAGE,
+            _ if error.is_unknown_name() => USAGE,
             _ => NOT_DONE,
         };
         let created = "nothing was created";

@@ -7,6 +7,7 @@ use std::fs;
 use clap::Subcommand;
 use secure_scan::{
     Profile, ProfileError, ScanEngine as _,
+    core::similar::similar,
     escape::visible,
     inventory::Section,
     profiles::{
@@ -81,12 +82,15 @@ pub(crate) fn run(command: ProfileCommand) -> Result<u8, Problem> {
         ProfileCommand::Explain { profile, check } => {
             let compiled = load(&profile)?;
             compiled.explain(check.as_deref()).ok_or_else(|| {
+                let check = check.unwrap_or_default();
+                let meant = similar(&check, compiled.ids());
+                let meant = match meant.as_slice() {
+                    [] => String::new(),
+                    names => format!("did you mean {}? ", names.join(" or ")),
+                };
                 Problem::usage(
-                    format!(
-                        "profile {profile} has no check {:?}",
-                        check.unwrap_or_default()
-                    ),
-                    format!("see them all: secure-scan profile explain {profile}"),
+                    format!("profile {profile} has no check {check:?}"),
+                    format!("{meant}See them all: secure-scan profile explain {profile}"),
                 )
             })?
         }

@@ -21,7 +21,7 @@ impl Progress {
     pub(crate) fn new(quiet: bool) -> Self {
         if quiet {
             Self::Quiet
-        } else if io::stderr().is_terminal() {
+        } else if io::stderr().is_terminal() && !output::is_dumb() {
             let spinner = ProgressBar::new_spinner();
             spinner.enable_steady_tick(Duration::from_millis(120));
             Self::Spinner(spinner)

@@ -15,6 +15,19 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
             namespace,
             selector: Some(selector),
         } => return format!("see: kubectl get pods -n {namespace} -l '{selector}'"),
+        Remedy::DidYouMean { names, fallback } => {
+            let asked = format!("did you mean {}?", names.join(" or "));
+            return match fallback {
+                Some(fallback) => format!("{asked} If not, {}", remedy_words(fallback)),
+                None => asked,
+            };
+        }
+        Remedy::ScanImage { image, namespace } => {
+            let image = image.as_deref().unwrap_or("IMAGE");
+            return format!(
+                "scan its image, of which nothing runs: secure-scan image {image} -n {namespace} --probe-image IMAGE"
+            );
+        }
         Remedy::ScanAgain { when } => return format!("scan it again {when}"),
         Remedy::RaiseLease => {
             "raise --lease, if the target's filesystem is very large or its images are"

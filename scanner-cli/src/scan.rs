@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use secure_scan::{
-    Document, InventoryTap, PreparedScan, Running, Scan, ScanReport, Segment, TargetSelector,
+    Document, InventoryTap, Running, Scan, ScanPlan, ScanReport, Segment, TargetSelector,
     event::{Event, Observer as _},
+    gate::{GateDecision, GateResult},
     inventory::Section,
     stage::Stage,
     strategy::Strategy,
@@ -93,20 +94,27 @@ pub(crate) async fn run_on(
         template = template.expected_digest(digest);
     }
     let target = wanted.target;
+    let mut signals = Signals::listen()?;
+    if args.dry_run {
+        let plan = async {
+            let (segment, _) = connected(args).await?;
+            Ok(template.plan_in(segment, target).await?)
+        };
+        let plan = signals.or(Box::pin(plan)).await;
+        progress.finish();
+        return dry_run(&plan?, sinks, &progress);
+    }
     let prepared = async {
         let (segment, log) = connected(args).await?;
         Ok((template.prepare_in(segment, target).await?, log))
     };
-    let mut signals = Signals::listen()?;
     let prepared = signals.or(Box::pin(prepared)).await;
     if prepared.is_err() {
         progress.finish();
     }
     let (prepared, log) = prepared?;
-    warn_early(&prepared, &progress);
-    if args.dry_run {
-        return dry_run(&prepared, sinks, &progress, &mut signals).await;
-    }
+    warn_early(prepared.plan(), &progress);
+    note_choice(prepared.plan(), &progress);
     if let Err(refused) = sinks.check(packages, prepared.plan().target.digest().is_some()) {
         progress.finish();
         return Err(refused);
@@ -121,6 +129,7 @@ pub(crate) async fn run_on(
     // Findings that were discarded are no record of the target.
     let recording = tap.take(subject).filter(|_| !report.findings.is_empty());
     let document = Document::from(report);
+    sinks.note_result(&document);
     let after = [
         sinks.write(&document, args.verbose, output::coloured(args.color)),
         closed,
@@ -134,34 +143,48 @@ fn read_images_soon() {
     std::thread::spawn(|| "image".parse::<oci_spec::distribution::Reference>().is_ok());
 }
 
-async fn dry_run(
-    prepared: &PreparedScan,
-    sinks: Sinks,
-    progress: &Progress,
-    signals: &mut Signals,
-) -> Result<u8, Problem> {
-    let plan = signals.or(async { Ok(prepared.whole_plan().await) });
-    let plan = plan.await;
-    progress.finish();
-    let plan = plan?;
+/// Shows a plan.
+fn dry_run(plan: &ScanPlan, sinks: Sinks, progress: &Progress) -> Result<u8, Problem> {
+    warn_early(plan, progress);
+    note_choice(plan, progress);
+    note_missing(plan, progress);
     let fallback = plan.fallback.as_ref();
     if let Some(remedy) = fallback.and_then(|next| next.remedy.as_ref()) {
         progress.note(&format!("hint: {}", remedy_words(remedy)));
     }
-    let form = |format| output::plan(&plan, format);
-    let code = if prepared.refusal().is_some() {
-        GATE
-    } else {
-        0
-    };
+    let form = |format| output::plan(plan, format);
+    let code = if is_refused(plan) { GATE } else { 0 };
     sinks
         .write_with(form, "a plan", "terminal or json")
         .map(|()| code)
 }
 
+/// Whether a gate refuses the target.
+pub(crate) fn is_refused(plan: &ScanPlan) -> bool {
+    let aborts = |gate: &GateResult| matches!(gate.decision, GateDecision::Abort { .. });
+    plan.gates.iter().any(aborts)
+}
+
+/// Says which rights a scan by this plan would need that the operator does not have.
+pub(crate) fn note_missing(plan: &ScanPlan, progress: &Progress) {
+    if !plan.missing_rights.is_empty() {
+        let missing = plan.missing_rights.join("; ");
+        progress.note(&format!(
+            "note: a scan would be refused: you may not: {missing}"
+        ));
+        progress.note("hint: see the whole Role: secure-scan rights");
+    }
+}
+
+/// Says which pod was taken, where the name left a choice.
+pub(crate) fn note_choice(plan: &ScanPlan, progress: &Progress) {
+    for choice in &plan.target_choice {
+        progress.note(&format!("note: {choice}"));
+    }
+}
+
 /// Warns early when a tag may not name the expected image; the report says it too.
-fn warn_early(prepared: &PreparedScan, progress: &Progress) {
-    let plan = prepared.plan();
+fn warn_early(plan: &ScanPlan, progress: &Progress) {
     if plan.target.form == TargetForm::Image {
         for difference in &plan.differences {
             progress.note(&format!("note: {difference}"));

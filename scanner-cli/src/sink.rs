@@ -15,7 +15,12 @@ use rustix::fs::OFlags;
 
 use secure_scan::{
     Document,
-    reports::{Format, format::UnknownFormat, render, text::Style},
+    reports::{
+        Format,
+        format::UnknownFormat,
+        render,
+        text::{self, Style},
+    },
 };
 use tempfile::NamedTempFile;
 
@@ -102,6 +107,17 @@ impl Sinks {
         refused.map_or(Ok(()), Err)
     }
 
+    /// Notes what came of a scan on standard error, unless the report for a reader goes to standard output: whoever started
+    /// the scan sees it, wherever the reports go.
+    pub(crate) fn note_result(&self, document: &Document) {
+        let read = |(format, place): &(Format, Place)| {
+            *format == Format::Terminal && matches!(place, Place::Stdout)
+        };
+        if !self.0.iter().any(read) {
+            output::note(text::summary(&document.view(), None).trim_end());
+        }
+    }
+
     /// Writes the report to every place. All are tried, also after one failed.
     pub(crate) fn write(
         self,
@@ -114,6 +130,7 @@ impl Sinks {
             let style = Style {
                 colour: colour && matches!(place, Place::Stdout),
                 verbose,
+                width: matches!(place, Place::Stdout).then(output::width).flatten(),
             };
             let written = match render(document, format, style) {
                 Ok(text) => place.write(&text),

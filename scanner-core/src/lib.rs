@@ -91,6 +91,7 @@ pub mod plan;
 pub mod remedy;
 pub mod report;
 pub mod scope;
+pub mod similar;
 pub mod stage;
 pub mod strategy;
 pub mod subject;
@@ -99,6 +100,7 @@ pub mod untrusted;
 pub mod verdict;
 pub mod witness;
 pub mod work;
+pub mod workload;
 
 pub use scanner_inventory::{self as inventory, escape};
 

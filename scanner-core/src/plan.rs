@@ -78,6 +78,9 @@ pub struct ScanPlan {
     pub target: Target,
     /// How it is reached.
     pub strategy: String,
+    /// How the target was chosen, where its name left a choice: which pod of several, which container, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub target_choice: Vec<String>,
     /// Why it is reached so, where the strategy was left to choose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -97,6 +100,9 @@ pub struct ScanPlan {
     pub identity_namespace: Option<Namespace>,
     /// Objects that would be created, in order.
     pub objects: Vec<PlannedObject>,
+    /// What the operator may not do yet and the scan needs. Only of a plan that is shown: no scan starts without its rights.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_rights: Vec<String>,
     /// Permissions that the scan identity would have; nothing else.
     pub rules: Vec<PlannedRule>,
     /// Commands that would run in the target.
@@ -138,6 +144,8 @@ impl ScanPlan {
             scan_id,
             target,
             strategy: strategy.into(),
+            target_choice: Vec::new(),
+            missing_rights: Vec::new(),
             reason: None,
             profile: engines.into(),
             policy: None,

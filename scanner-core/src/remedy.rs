@@ -20,7 +20,7 @@ pub enum Remedy {
     },
     /// Name the container of the pod.
     NameContainer,
-    /// Name one pod, or a label that only one pod has.
+    /// Name one pod or one workload, or a label that only its pods have.
     NameOnePod,
     /// Look up the namespaces and name one.
     NameNamespace,
@@ -31,6 +31,22 @@ pub enum Remedy {
         /// Label selector.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         selector: Option<String>,
+    },
+    /// Take one of the names that there are, which look like the one that was given.
+    DidYouMean {
+        /// Names, best first.
+        names: Vec<String>,
+        /// What to do where none of them was meant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fallback: Option<Box<Self>>,
+    },
+    /// Scan the image of a container that does not run, in a pod of the scan's own.
+    ScanImage {
+        /// Reference of the image, where it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        image: Option<String>,
+        /// Namespace.
+        namespace: String,
     },
     /// Scan again.
     ScanAgain {
@@ -148,6 +164,17 @@ impl Remedy {
     /// Advice that is the same for every program.
     pub fn advice(text: impl Into<String>) -> Self {
         Self::Advice { text: text.into() }
+    }
+
+    /// Take one of `names`, if there are any; else, or where none was meant, `fallback`.
+    pub fn did_you_mean(names: &[String], fallback: Self) -> Self {
+        if names.is_empty() {
+            return fallback;
+        }
+        Self::DidYouMean {
+            names: names.to_vec(),
+            fallback: Some(Box::new(fallback)),
+        }
     }
 
     /// Scan again, and when.

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::workload::{WorkloadKind, is_resource};
+
 /// A name that is not a valid Kubernetes name of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} {name:?} is not a valid name: {rule}")]
@@ -82,8 +84,14 @@ name_type!(
     ContainerName, "container", 63, false,
     "expected at most 63 lower-case letters, digits and '-', starting and ending with a letter or digit"
 );
+name_type!(
+    /// Name of a workload (RFC 1123 subdomain).
+    WorkloadName, "workload", 253, true,
+    "expected at most 253 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit"
+);
 
-/// How a user names the pod to scan.
+/// How a user names the pod to scan. From text: what kubectl takes, a pod's name, or a kind and a name, such as `web-0`,
+/// `pod/web-0`, `deploy/web` or `deployments.apps/web`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PodSelection {
     /// By name.
@@ -95,8 +103,15 @@ pub enum PodSelection {
         /// UID.
         uid: String,
     },
-    /// By a label selector that must match exactly one running pod.
+    /// By a label selector: of the pods that it matches, one that runs.
     Labels(String),
+    /// By its workload: of the pods that belong to it, one that runs.
+    Workload {
+        /// Kind.
+        kind: WorkloadKind,
+        /// Name.
+        name: WorkloadName,
+    },
     /// No pod: an image that runs nowhere, by its reference.
     Image(String),
 }
@@ -110,8 +125,32 @@ impl fmt::Display for PodSelection {
                 write!(f, "pod {name} with UID {uid}")
             }
             Self::Labels(selector) => write!(f, "label selector {selector:?}"),
+            Self::Workload { kind, name } => write!(f, "{kind} {name}"),
             Self::Image(image) => write!(f, "image {image:?}"),
         }
+    }
+}
+
+impl FromStr for PodSelection {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let Some((kind, name)) = text.split_once('/') else {
+            return text.parse().map(Self::Name);
+        };
+        if is_resource(kind, &["po", "pod", "pods"], "") {
+            return name.parse().map(Self::Name);
+        }
+        let Some(kind) = WorkloadKind::named(kind) else {
+            return Err(InvalidName {
+                kind: "target",
+                name: scanner_inventory::escape::visible(text, 80),
+                rule: "expected a pod, or a workload as KIND/NAME, whose kind is deployment, statefulset, daemonset, \
+                       replicaset, job or replicationcontroller, such as web-0, pod/web-0, deploy/web or sts/db",
+            });
+        };
+        let name = name.parse()?;
+        Ok(Self::Workload { kind, name })
     }
 }
 
@@ -241,5 +280,54 @@ mod tests {
     fn an_invalid_name_is_shown_escaped() {
         let error = "a\u{1b}[2J".parse::<PodName>().unwrap_err().to_string();
         assert!(!error.contains('\u{1b}'), "{error}");
+    }
+
+    #[test]
+    fn a_target_is_named_as_kubectl_names_it() {
+        let name = |text: &str| PodSelection::Name(text.parse().unwrap());
+        let of = |kind, text: &str| PodSelection::Workload {
+            kind,
+            name: text.parse().unwrap(),
+        };
+        for (text, meant) in [
+            ("web-0", name("web-0")),
+            ("pod/web-0", name("web-0")),
+            ("pods/web-0", name("web-0")),
+            ("po/web.0", name("web.0")),
+            ("deploy/web", of(WorkloadKind::Deployment, "web")),
+            ("deployment/web", of(WorkloadKind::Deployment, "web")),
+            ("deployments.apps/web", of(WorkloadKind::Deployment, "web")),
+            ("sts/db", of(WorkloadKind::StatefulSet, "db")),
+            ("ds/agent", of(WorkloadKind::DaemonSet, "agent")),
+            ("rs/x", of(WorkloadKind::ReplicaSet, "x")),
+            ("job/x", of(WorkloadKind::Job, "x")),
+            ("jobs.batch/x", of(WorkloadKind::Job, "x")),
+            ("rc/x", of(WorkloadKind::ReplicationController, "x")),
+        ] {
+            assert_eq!(text.parse(), Ok(meant), "{text}");
+        }
+        for bad in [
+            "",
+            "/",
+            "web/",
+            "/web",
+            "pod/",
+            "deploy/",
+            "deploy/Web",
+            "deploy/web/x",
+            "pod/a/b",
+            "svc/web",
+            "deploy.batch/web",
+            "deploy/\u{1b}[2J",
+            "\u{1b}[2J/web",
+        ] {
+            let error = bad.parse::<PodSelection>().unwrap_err().to_string();
+            assert!(!error.contains('\u{1b}'), "{error}");
+        }
+        let other = "svc/web".parse::<PodSelection>().unwrap_err().to_string();
+        assert!(
+            other.starts_with("target \"svc/web\"") && other.contains("deploy/web"),
+            "{other}"
+        );
     }
 }

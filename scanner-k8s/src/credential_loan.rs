@@ -27,7 +27,7 @@ use crate::{
         lease::{MAX_LEASE, MIN_LEASE},
         limits::{self, get_rule},
         manifest, preflight,
-        resolve::resolve,
+        resolve::{Resolved, resolve},
         scan_id::scan_id,
     },
     pod::snapshot::PodSnapshot,
@@ -91,7 +91,11 @@ impl PreparedLoan {
             return Err(LoanError::Lease(request.lease_seconds));
         }
         let operator = segment.operator();
-        let (target, pod) = resolve(operator, &request.target).await?;
+        let Resolved {
+            target,
+            pod,
+            choice,
+        } = resolve(operator, &request.target).await?;
         let allowed = preflight::ask(operator, target.namespace.as_str()).await?;
         let scan_id = scan_id();
         let mut rules = vec![manifest::exec_rule(target.pod.as_str())];
@@ -116,6 +120,8 @@ impl PreparedLoan {
             differences: vec![],
             evidence: None,
             not_scanned: vec![],
+            target_choice: choice,
+            missing_rights: vec![],
             objects: vec![],
             rules,
             commands: vec![PlannedCommand::new(

@@ -6,5 +6,6 @@ pub mod limits;
 pub mod manifest;
 pub mod preflight;
 pub mod resolve;
+pub mod rights;
 pub mod scan_id;
 pub mod sidecar_options;

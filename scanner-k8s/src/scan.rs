@@ -9,12 +9,14 @@ mod prepare;
 mod prepared;
 mod registry;
 pub mod request;
+mod rights;
 
 use std::future::Future;
 
 use futures_util::FutureExt as _;
 use scanner_core::{ScanPlan, ScanReport, event::Observer};
 
+use prepare::MissingRight;
 use request::{ScanRequest, Strategy};
 
 use crate::api::{connect::Cluster, segment::Segment};
@@ -41,7 +43,20 @@ impl PreparedScan {
     ///
     /// As [`PreparedScan::new`].
     pub async fn in_segment(segment: Segment, request: ScanRequest) -> Result<Self, PrepareError> {
-        prepare::prepare(segment, request).await
+        prepare::prepare(segment, request, MissingRight::Refuses).await
+    }
+
+    /// The whole plan alone, also where a right is missing that the scan needs: the plan names it. A few calls that read.
+    ///
+    /// # Errors
+    ///
+    /// As [`PreparedScan::new`], except that a right to create or to delete may be missing.
+    pub async fn plan_in_segment(
+        segment: Segment,
+        request: ScanRequest,
+    ) -> Result<ScanPlan, PrepareError> {
+        let prepared = prepare::prepare(segment, request, MissingRight::IsPlanned).await?;
+        Ok(Box::pin(prepared.whole_plan()).await)
     }
 
     /// The same with its fallback, where the strategy was chosen automatically. A few calls

@@ -1,5 +1,7 @@
 //! Tests of profiles: inventories, recorded or written down, with what each check must say of them.
 
+mod modes;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
@@ -13,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{Profile, profile::Options, recording::Recording};
+use modes::read_modes;
 
 /// A file of tests, in YAML.
 #[derive(Debug, Clone, Deserialize)]
@@ -114,7 +117,10 @@ impl TestFile {
     ///
     /// Fails on what is not such a file, and on one without cases, which would pass unseen.
     pub fn parse(text: &str, file: &str) -> Result<Self, TestError> {
-        let tests: Self = serde_saphyr::from_str(text)
+        let mut options = serde_saphyr::Options::default();
+        // A mode such as 0666 is no decimal number.
+        options.leading_zero_numbers_as_strings = true;
+        let tests: Self = serde_saphyr::from_str_with_options(text, options)
             .map_err(|e| TestError::File(format!("{file}: {}", e.without_snippet())))?;
         if tests.cases.is_empty() {
             return Err(TestError::File(format!(
@@ -199,6 +205,7 @@ impl TestFile {
         for (section, reason) in &case.unavailable {
             all[section.name()] = json!({"state": "unavailable", "reason": reason});
         }
+        read_modes(&mut all)?;
         let inventory =
             serde_json::from_value(all).map_err(|e| format!("not an inventory: {e}"))?;
         let absent: Vec<Section> = start.absent.iter().copied().collect();

@@ -125,6 +125,9 @@ fn head(view: &View<'_>) -> String {
     if let Some(alert) = view.gate_alert {
         row("Alert of the gates", alert);
     }
+    if !view.target_choice.is_empty() {
+        row("Chosen", &view.target_choice.join("; "));
+    }
     row("Strategy", view.strategy);
     if let Some(reason) = view.reason {
         row("Because", reason);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::escaped::{more, pretty, visible_all};
 use message::{plain, text};
-use scanner_core::report::view::View;
+use scanner_core::report::view::{Subject, View};
 use scanner_core::{
     escape::visible,
     finding::{CheckResult, CheckStatus, Severity},
@@ -131,7 +131,7 @@ fn result(view: &View<'_>, index: usize, result: &CheckResult) -> Value {
         "locations": [{
             // Consumers want an artifact; ours is the image, which no line number fits.
             "physicalLocation": {
-                "artifactLocation": { "uri": uri(&view.artifact()) },
+                "artifactLocation": { "uri": location(view) },
                 "region": { "startLine": 1 },
             },
             "logicalLocations": [{
@@ -279,6 +279,25 @@ const fn score(severity: Severity) -> &'static str {
         Severity::Medium => "5.5",
         Severity::Low => "3.0",
         Severity::Info => "0.5",
+    }
+}
+
+/// 3.4 `artifactLocation`: the image, or the file or directory that was read.
+fn location(view: &View<'_>) -> String {
+    let path = match view.subject {
+        Subject::Local(subject) => {
+            let kinds = ["image ", "directory "];
+            kinds
+                .into_iter()
+                .find_map(|kind| subject.strip_prefix(kind))
+        }
+        _ => None,
+    };
+    match path {
+        // Without its scheme an absolute path would be one below the root of the sources.
+        Some(path) if path.starts_with('/') => format!("file:///{}", uri(path)),
+        Some(path) => uri(path.strip_prefix("./").unwrap_or(path)),
+        None => uri(&view.artifact()),
     }
 }
 

@@ -170,8 +170,8 @@ fn hostile_text_stays_in_its_line_and_in_80_columns() {
     let hostile = format!("\x1b[2J\r\n\u{202e}{}", "x y".repeat(200));
     for verbose in [false, true] {
         let style = Style {
-            colour: false,
             verbose,
+            ..Style::default()
         };
         let text = text::render(&View::from(&sample(&hostile)), style);
         assert!(!text.contains(['\x1b', '\r', '\u{202e}']), "{text}");
@@ -179,4 +179,72 @@ fn hostile_text_stays_in_its_line_and_in_80_columns() {
             assert!(line.chars().count() <= 80, "{line:?}");
         }
     }
+    let summary = text::summary(&View::from(&sample(&hostile)), None);
+    assert!(!summary.contains(['\x1b', '\r', '\u{202e}']), "{summary}");
+}
+
+#[test]
+fn lines_are_as_wide_as_the_terminal_within_bounds() {
+    let widest = |width: usize, text: &str| {
+        let style = Style {
+            width: Some(width),
+            ..Style::default()
+        };
+        let text = text::render(&View::from(&sample(text)), style);
+        let title = text.lines().skip(1);
+        title
+            .map(|line| line.chars().count())
+            .max()
+            .unwrap_or_default()
+    };
+    let long = "word ".repeat(200);
+    for (width, most) in [(100, 100), (160, 160), (1000, 160), (usize::MAX, 160)] {
+        let seen = widest(width, &long);
+        assert!(seen <= most && seen > most - 30, "{width}: {seen}");
+    }
+    // The table of controls has a width of its own.
+    assert!(widest(0, &long) <= widest(80, &long));
+}
+
+#[test]
+fn a_summary_has_the_verdict_and_the_counts() {
+    let report = sample("x");
+    let view = View::from(&report);
+    let summary = text::summary(&view, None);
+    assert!(
+        summary.contains("failed, ") && summary.contains(" not checked, "),
+        "{summary}"
+    );
+    assert!(summary.contains(&view.sentence()), "{summary}");
+    assert!(summary.contains(&view.subject_line()), "{summary}");
+}
+
+#[test]
+fn failures_about_the_same_thing_stand_together_and_equal_lines_are_one() {
+    let mut report = sample("x");
+    let make = |id: String, tag: &str, severity| {
+        let mut result = CheckResult::new(id, "T", severity).fail(vec![]);
+        result.tags = vec![tag.to_owned()];
+        result
+    };
+    let mut results = vec![
+        make("a".into(), "pod", Severity::High),
+        make("b".into(), "files", Severity::Medium),
+        make("c".into(), "pod", Severity::Low),
+    ];
+    let unread = |n: usize| {
+        CheckResult::new(format!("e{n}"), "T", Severity::Low).error("the files were not read")
+    };
+    results.extend((0..24).map(unread));
+    report.findings[0].results = results;
+    let text = text::render(&View::from(&report), Style::default());
+    assert!(
+        text.contains("\npod: 2 checks failed (1 high, 1 low)\n"),
+        "{text}"
+    );
+    assert!(!text.contains("files: 1 check"), "{text}");
+    let at = |id: &str| text.find(&format!("         {id}\n")).unwrap();
+    assert!(at("a") < at("c") && at("c") < at("b"), "{text}");
+    assert_eq!(text.matches("the files were not read").count(), 1, "{text}");
+    assert!((0..24).all(|n| text.contains(&format!("e{n}"))), "{text}");
 }

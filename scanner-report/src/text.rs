@@ -1,6 +1,7 @@
-//! The report for a reader at a terminal: 80 columns, colour only when asked for.
+//! The report for a reader at a terminal: as wide as its terminal, colour only when asked for.
 
 pub(crate) mod execution;
+mod groups;
 mod layout;
 mod plan;
 mod policy;
@@ -15,16 +16,20 @@ use scanner_core::{
 
 use crate::escaped::{at_least, count, headline};
 use execution::{controls, post_scan};
-use layout::{WIDTH, differences, field, item, wrapped};
+use groups::{group_title, groups, same_message};
+use layout::{Page, differences, field, item, wrapped};
 
 pub use layout::Style;
 pub use plan::plan;
 
 /// Renders `view`; every text from the target or the server is escaped.
 pub fn render(view: &View<'_>, style: Style) -> String {
-    let mut out = String::new();
+    let mut out = Page::new(style.width);
     let title = format!("Scan of {}", view.subject_line());
     let _ = writeln!(out, "{}", style.paint("1", &title));
+    for (at, choice) in view.target_choice.iter().enumerate() {
+        field(&mut out, if at == 0 { "chosen" } else { "" }, choice);
+    }
     if let Subject::Container(target) = view.subject {
         field(&mut out, "image", &target.image);
         field(&mut out, "running digest", &target.image_id);
@@ -87,10 +92,39 @@ pub fn render(view: &View<'_>, style: Style) -> String {
         controls(&mut out, &View::from(image), style);
     }
     closing(&mut out, view, style);
-    out
+    out.into_text()
 }
 
-fn closing(out: &mut String, view: &View<'_>, style: Style) {
+/// What came of a scan in a few lines: for whoever sent the report elsewhere.
+pub fn summary(view: &View<'_>, width: Option<usize>) -> String {
+    let mut out = Page::new(width);
+    for alert in view.alerts {
+        let text = format!(
+            "SECURITY ALERT {}: {}",
+            visible(&alert.id, 60),
+            alert.message.escaped(600)
+        );
+        wrapped(&mut out, "", &text);
+    }
+    if let Some(failure) = view.failure {
+        wrapped(
+            &mut out,
+            "",
+            &format!("not done: {}", failure.message.escaped(600)),
+        );
+        if let Some(hint) = &failure.hint {
+            wrapped(&mut out, "", &format!("hint: {}", visible(hint, 600)));
+        }
+    }
+    if !view.findings.is_empty() {
+        wrapped(&mut out, "", &counts(view));
+    }
+    let line = format!("{}: {}", view.subject_line(), view.sentence());
+    wrapped(&mut out, "", &line);
+    out.into_text()
+}
+
+fn closing(out: &mut Page, view: &View<'_>, style: Style) {
     out.push('\n');
     if style.verbose && !view.timings.is_empty() {
         let stages: Vec<String> = view
@@ -129,7 +163,7 @@ fn closing(out: &mut String, view: &View<'_>, style: Style) {
 }
 
 /// What the scan saw that somebody must look into, before all else.
-fn alerts(out: &mut String, view: &View<'_>, style: Style) {
+fn alerts(out: &mut Page, view: &View<'_>, style: Style) {
     for alert in view.alerts {
         let title = format!("  SECURITY ALERT {}", visible(&alert.id, 60));
         let _ = writeln!(out, "{}", style.paint("1;31", &title));
@@ -141,7 +175,7 @@ fn alerts(out: &mut String, view: &View<'_>, style: Style) {
 }
 
 /// What one engine found; under its name where the report has several.
-fn engine(out: &mut String, view: &View<'_>, style: Style) {
+fn engine(out: &mut Page, view: &View<'_>, style: Style) {
     if view.has_several_engines() {
         let title = format!("Engine {}", visible(&view.engines, 200));
         let _ = writeln!(out, "\n{}", style.paint("1", &title));
@@ -149,9 +183,12 @@ fn engine(out: &mut String, view: &View<'_>, style: Style) {
     findings(out, view, style);
 }
 
-fn findings(out: &mut String, view: &View<'_>, style: Style) {
-    for result in view.failed() {
-        failed(out, view, result, style);
+fn findings(out: &mut Page, view: &View<'_>, style: Style) {
+    for group in groups(view.failed()) {
+        group_title(out, &group, style);
+        for result in group.results {
+            failed(out, view, result, style);
+        }
     }
     for findings in view.findings {
         policy::waived(out, view, findings, style);
@@ -162,16 +199,10 @@ fn findings(out: &mut String, view: &View<'_>, style: Style) {
             "\n{}",
             style.paint("1", "Not checked (does not count as passed)")
         );
-        for result in view.with_status(CheckStatus::Error) {
-            wrapped(
-                out,
-                "  ",
-                &format!(
-                    "ERROR  {}: {}",
-                    visible(&view.check_id(result), 80),
-                    visible(&result.message, 300)
-                ),
-            );
+        for (message, ids) in same_message(view) {
+            let ids: Vec<String> = ids.iter().map(|id| visible(id, 80)).collect();
+            let text = format!("ERROR  {}: {}", ids.join(", "), visible(message, 300));
+            wrapped(out, "  ", &text);
         }
     }
     if style.verbose {
@@ -185,23 +216,8 @@ fn findings(out: &mut String, view: &View<'_>, style: Style) {
             }
         }
     }
-    let waived = match view.findings.iter().map(Findings::waived).sum::<usize>() {
-        0 => String::new(),
-        count => format!("{count} failed but waived, "),
-    };
-    let unseen = match view.unseen().count() {
-        0 => String::new(),
-        count => format!("{count} waived and skipped, "),
-    };
-    let counts = format!(
-        "{} failed, {waived}{unseen}{} not checked, {} passed, {} not applicable",
-        view.failed().count(),
-        view.count(CheckStatus::Error),
-        view.count(CheckStatus::Pass),
-        view.inapplicable().count()
-    );
     out.push('\n');
-    wrapped(out, "", &counts);
+    wrapped(out, "", &counts(view));
     if let Some(severity) = view.fails_at() {
         let _ = writeln!(out, "Fails at: {}", at_least(severity));
     }
@@ -210,7 +226,26 @@ fn findings(out: &mut String, view: &View<'_>, style: Style) {
     }
 }
 
-fn failed(out: &mut String, view: &View<'_>, result: &CheckResult, style: Style) {
+/// How many checks came to what.
+fn counts(view: &View<'_>) -> String {
+    let waived = match view.findings.iter().map(Findings::waived).sum::<usize>() {
+        0 => String::new(),
+        count => format!("{count} failed but waived, "),
+    };
+    let unseen = match view.unseen().count() {
+        0 => String::new(),
+        count => format!("{count} waived and skipped, "),
+    };
+    format!(
+        "{} failed, {waived}{unseen}{} not checked, {} passed, {} not applicable",
+        view.failed().count(),
+        view.count(CheckStatus::Error),
+        view.count(CheckStatus::Pass),
+        view.inapplicable().count()
+    )
+}
+
+fn failed(out: &mut Page, view: &View<'_>, result: &CheckResult, style: Style) {
     let code = match result.severity {
         Severity::Critical | Severity::High => "1;31",
         Severity::Medium => "33",
@@ -220,7 +255,7 @@ fn failed(out: &mut String, view: &View<'_>, result: &CheckResult, style: Style)
     out.push('\n');
     let title = textwrap::fill(
         &headline(result, 200),
-        textwrap::Options::new(WIDTH - 9).subsequent_indent("         "),
+        textwrap::Options::new(out.width() - 9).subsequent_indent("         "),
     );
     let _ = writeln!(
         out,
@@ -257,7 +292,7 @@ fn failed(out: &mut String, view: &View<'_>, result: &CheckResult, style: Style)
     );
 }
 
-fn coverage(out: &mut String, view: &View<'_>, style: Style) {
+fn coverage(out: &mut Page, view: &View<'_>, style: Style) {
     if let Some(agent) = view.without_checksums() {
         out.push('\n');
         let text = format!(

@@ -18,6 +18,9 @@ use status::{CONTAINERS, EPHEMERAL, INIT, Kept};
 /// Makes a pod that was given a running one, as its node would have reported it.
 pub(crate) fn running(state: &mut State, mut pod: Value) -> Value {
     let now = state.clock.stamp();
+    let phase_given = pod["status"]["phase"].is_string();
+    let conditions_given = pod["status"]["conditions"].is_array();
+    let given = pod["status"]["conditions"].clone();
     status::place(&mut pod, &now);
     let uid = pod["metadata"]["uid"]
         .as_str()
@@ -46,10 +49,14 @@ pub(crate) fn running(state: &mut State, mut pod: Value) -> Value {
             }
         }
     }
-    if pod["status"]["phase"].is_null() || pod["status"]["phase"] == "Pending" {
+    if !phase_given {
         pod["status"]["phase"] = json!("Running");
     }
-    status::conditions(&mut pod, &now);
+    if conditions_given {
+        pod["status"]["conditions"] = given;
+    } else {
+        status::conditions(&mut pod, &now);
+    }
     pod
 }
 

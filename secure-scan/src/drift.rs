@@ -151,6 +151,41 @@ impl DriftScan {
         segment: Segment,
         target: TargetSelector,
     ) -> Result<PreparedDrift, PrepareError> {
+        let (first, second, engine) = self.templates();
+        let next = segment.next();
+        let first = first.prepare_in(segment, target).await?;
+        // The same container, whatever the name means by then.
+        let target = TargetSelector::target(&first.plan().target);
+        let second = second.prepare_in(next, target).await?;
+        Ok(PreparedDrift {
+            first,
+            second,
+            engine,
+            observer: self.observer.clone(),
+        })
+    }
+
+    /// Both plans alone, also where a right is missing that the scans need, which
+    /// [`ScanPlan::missing_rights`](crate::ScanPlan::missing_rights) names. A few calls that read; nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Scan::plan_in`] does, for either scan.
+    pub async fn plan_in(
+        &self,
+        segment: Segment,
+        target: TargetSelector,
+    ) -> Result<[ScanPlan; 2], PrepareError> {
+        let (first, second, _) = self.templates();
+        let next = segment.next();
+        let first = first.plan_in(segment, target).await?;
+        let target = TargetSelector::target(&first.target);
+        let second = second.plan_in(next, target).await?;
+        Ok([first, second])
+    }
+
+    /// The scan of the image, that of the container, and what compares them.
+    fn templates(&self) -> (Scan, Scan, Arc<LateDrift>) {
         let image = strategy::sidecar(self.probe_image.clone())
             .inert(true)
             .as_root(self.as_root)
@@ -169,16 +204,7 @@ impl DriftScan {
             first = first.policy(policy.without_finding_rules());
             second = second.policy(policy.clone());
         }
-        let next = segment.next();
-        let (first, second) = (first.strategy(image), second.strategy(container));
-        let first = first.prepare_in(segment, target.clone()).await?;
-        let second = second.prepare_in(next, target).await?;
-        Ok(PreparedDrift {
-            first,
-            second,
-            engine,
-            observer: self.observer.clone(),
-        })
+        (first.strategy(image), second.strategy(container), engine)
     }
 }
 

@@ -83,7 +83,7 @@ pub async fn test(
         .request(segment.default_namespace())
         .map_err(PrepareError::Name)?;
     let found = resolve(segment.operator(), &request).await;
-    let (target, _) = found.map_err(PrepareError::from)?;
+    let target = found.map_err(PrepareError::from)?.target;
     let id = scan_id();
     // A task of its own: whoever stops waiting for it does not stop its release.
     let (sender, stopped) = oneshot::channel();

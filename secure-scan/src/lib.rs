@@ -50,6 +50,7 @@ pub mod local;
 mod policy;
 mod prepared;
 pub mod reap;
+pub mod rights;
 pub mod running;
 mod scan;
 pub mod strategy;

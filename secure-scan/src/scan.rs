@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use scanner_core::{
-    ScanEngine, ScanReport, SecurityControl, engines::EngineHost, event::Observer,
+    ScanEngine, ScanPlan, ScanReport, SecurityControl, engines::EngineHost, event::Observer,
     finding::Severity, target::InvalidName,
 };
 use scanner_k8s::{AgentLimits, Cluster, ScanRequest, Segment, Strategy, scan::PrepareError};
@@ -224,6 +224,21 @@ impl Scan {
         // On the heap: whoever embeds this need not care how large a scan's future is.
         let inner = Box::pin(inner).await?;
         Ok(PreparedScan::new(inner, self.observer.clone()))
+    }
+
+    /// The plan of such a scan with what would be done instead, also where a right is missing that the scan needs, which
+    /// [`ScanPlan::missing_rights`](crate::ScanPlan::missing_rights) names. A few calls that read; nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Scan::prepare`] does, but not on a missing right to create or to delete.
+    pub async fn plan_in(
+        &self,
+        segment: Segment,
+        target: TargetSelector,
+    ) -> Result<ScanPlan, PrepareError> {
+        let request = self.request(&target, segment.default_namespace())?;
+        Box::pin(scanner_k8s::PreparedScan::plan_in_segment(segment, request)).await
     }
 
     fn request(

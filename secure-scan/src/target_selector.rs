@@ -1,7 +1,10 @@
 //! Names what a scan looks at: a pod, a pod by its labels, an image, or every container of a pod at hand.
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
-use scanner_core::target::{InvalidName, PodSelection, TargetRequest};
+use scanner_core::{
+    Target,
+    target::{InvalidName, PodSelection, TargetRequest},
+};
 
 /// What to scan, as a program names it.
 ///
@@ -13,9 +16,11 @@ use scanner_core::target::{InvalidName, PodSelection, TargetRequest};
 /// use secure_scan::TargetSelector;
 ///
 /// let by_name = TargetSelector::pod("shop", "web-0").container("nginx");
+/// let by_workload = TargetSelector::named("shop", "deploy/web");
 /// let by_label = TargetSelector::labels("shop", "app=web");
 /// let image = TargetSelector::image("shop", "registry.example/web:1.4");
 /// assert_eq!(by_name.to_string(), "pod web-0, container nginx, in namespace shop");
+/// assert_eq!(by_workload.to_string(), "deployment web in namespace shop");
 /// # let _ = (by_label, image);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +36,13 @@ pub struct TargetSelector {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Wanted {
     Name(String),
-    Pinned { name: String, uid: String },
+    Pinned {
+        name: String,
+        uid: String,
+    },
     Labels(String),
+    /// As kubectl names it.
+    Named(String),
     Image(String),
 }
 
@@ -42,7 +52,14 @@ impl TargetSelector {
         Self::new(Some(namespace.into()), Wanted::Name(name.into()))
     }
 
-    /// The one running pod that a label selector matches, such as `app=web,tier!=db`.
+    /// What kubectl takes for a pod: its name, or a kind and a name, such as `web-0`, `pod/web-0`, `deploy/web`, `sts/db`,
+    /// `ds/agent`, `rs/web-5d9c`, `job/import` or `deployments.apps/web`. Of a workload one running pod is scanned, and the
+    /// plan says which and why ([`ScanPlan::target_choice`](crate::ScanPlan::target_choice)).
+    pub fn named(namespace: impl Into<String>, target: impl Into<String>) -> Self {
+        Self::new(Some(namespace.into()), Wanted::Named(target.into()))
+    }
+
+    /// Of the pods that a label selector matches, such as `app=web,tier!=db`, one that runs: the plan says which and why.
     pub fn labels(namespace: impl Into<String>, selector: impl Into<String>) -> Self {
         Self::new(Some(namespace.into()), Wanted::Labels(selector.into()))
     }
@@ -67,6 +84,15 @@ impl TargetSelector {
         let mut this = Self::new(meta.namespace.clone(), wanted);
         this.ran = Some(running_containers(pod));
         this
+    }
+
+    /// The container that was resolved before.
+    pub(crate) fn target(target: &Target) -> Self {
+        let wanted = Wanted::Pinned {
+            name: target.pod.to_string(),
+            uid: target.pod_uid.clone(),
+        };
+        Self::new(Some(target.namespace.to_string()), wanted).container(target.container.as_str())
     }
 
     fn new(namespace: Option<String>, pod: Wanted) -> Self {
@@ -127,6 +153,7 @@ impl TargetSelector {
                 uid: uid.clone(),
             },
             Wanted::Labels(selector) => PodSelection::Labels(selector.clone()),
+            Wanted::Named(target) => target.parse()?,
             Wanted::Image(reference) => PodSelection::Image(reference.clone()),
         };
         let container = self.container.as_deref().map(str::parse).transpose()?;
@@ -163,7 +190,11 @@ impl std::fmt::Display for TargetSelector {
         let shown = |text: &str| scanner_core::escape::visible(text, 300);
         match &self.pod {
             Wanted::Name(name) | Wanted::Pinned { name, .. } => write!(f, "pod {}", shown(name))?,
-            Wanted::Labels(selector) => write!(f, "the pod with labels {}", shown(selector))?,
+            Wanted::Labels(selector) => write!(f, "a pod with labels {}", shown(selector))?,
+            Wanted::Named(target) => match target.parse::<PodSelection>() {
+                Ok(named) => write!(f, "{named}")?,
+                Err(_) => f.write_str(&shown(target))?,
+            },
             Wanted::Image(reference) => write!(f, "image {}", shown(reference))?,
         }
         if let Some(container) = &self.container {

@@ -1,6 +1,7 @@
 //! One conformance suite for both agents: the shell collector and the probe see the same in the
 //! same root.
 
+mod scripts;
 mod threat_model;
 mod whole;
 

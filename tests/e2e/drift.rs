@@ -36,7 +36,7 @@ async fn change_in(site: &TestNamespace, pod: &str, container: Option<&str>, scr
         container: container.map(|name| name.parse().expect("name")),
     };
     let target = resolve(site.cluster.begin().operator(), &request).await;
-    let target = target.expect("resolve").0;
+    let target = target.expect("resolve").target;
     let argv = ["/bin/sh", "-c", script];
     let ran = run_in(&site.client, &target, &argv, b"");
     let ran = tokio::time::timeout(Duration::from_secs(20), ran).await;

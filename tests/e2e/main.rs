@@ -31,7 +31,9 @@ mod post_scan;
 mod profiles;
 mod reap;
 mod reports;
+mod rights;
 mod roots;
+mod scripts;
 mod side_effects;
 mod sidecar;
 mod sidecar_changed;
@@ -40,6 +42,7 @@ mod sidecar_places;
 mod sidecar_pull;
 mod signatures;
 mod stopped;
+mod targets;
 
 use std::{
     future::{Future, pending},

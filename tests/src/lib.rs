@@ -146,7 +146,7 @@ impl TestNamespace {
         resolve(self.cluster.begin().operator(), &request)
             .await
             .expect("resolve")
-            .0
+            .target
     }
 
     /// A scan of pod `web` that was planned and has created nothing yet.

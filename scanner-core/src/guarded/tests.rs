@@ -247,6 +247,8 @@ fn plan() -> ScanPlan {
         differences: vec![],
         evidence: None,
         not_scanned: vec![],
+        target_choice: vec![],
+        missing_rights: vec![],
         controls: vec![PlannedControl::new("a", "a"), PlannedControl::new("b", "b")],
         fallback: None,
     }

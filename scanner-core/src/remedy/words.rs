@@ -21,6 +21,17 @@ impl fmt::Display for Remedy {
                     "list the pods of namespace {namespace} with selector {selector:?}"
                 )
             }
+            Self::DidYouMean { names, fallback } => {
+                write!(f, "did you mean {}?", names.join(" or "))?;
+                match fallback {
+                    Some(fallback) => write!(f, " If not: {fallback}"),
+                    None => Ok(()),
+                }
+            }
+            Self::ScanImage { image, .. } => {
+                let image = image.as_deref().unwrap_or("of the container");
+                write!(f, "scan the image {image} in a pod of the scan's own")
+            }
             Self::ScanAgain { when } => write!(f, "scan again {when}"),
             Self::BindGuardLimits { role } => {
                 write!(f, "bind ClusterRole {role} to yourself in this namespace")
@@ -49,7 +60,7 @@ impl fmt::Display for Remedy {
 fn of_scan(remedy: &Remedy) -> &'static str {
     match remedy {
         Remedy::NameContainer => "name one of its containers",
-        Remedy::NameOnePod => "name one pod, or a label that only one pod has",
+        Remedy::NameOnePod => "name one pod or one workload, or a label that only its pods have",
         Remedy::NameNamespace => "list the namespaces and name one",
         Remedy::RaiseLease => "allow the scan a longer lease",
         Remedy::RaiseIdleTimeout => "allow the agent a longer idle timeout, or none",
@@ -176,6 +187,11 @@ mod tests {
             Remedy::OmitUser,
             Remedy::NamePodSecurity,
             Remedy::ValidateManifest,
+            Remedy::did_you_mean(&["web-0".into()], Remedy::NameContainer),
+            Remedy::ScanImage {
+                image: None,
+                namespace: "shop".into(),
+            },
         ] {
             let words = remedy.to_string();
             assert!(

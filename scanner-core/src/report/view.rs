@@ -51,6 +51,8 @@ pub struct View<'a> {
     pub verdict: Verdict,
     /// Names and versions of the engines, in one line.
     pub engines: String,
+    /// How the target was chosen, where its name left a choice.
+    pub target_choice: &'a [String],
     /// How the target was reached.
     pub strategy: &'a str,
     /// Why it was reached so.

@@ -163,6 +163,8 @@ pub async fn trial(
         differences: vec![],
         evidence: None,
         not_scanned: vec![],
+        target_choice: vec![],
+        missing_rights: vec![],
         scan_id: id,
         target: target.clone(),
         strategy: "guard test".into(),

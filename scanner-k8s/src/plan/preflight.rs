@@ -23,14 +23,14 @@ use crate::names::GUARD_MARKERS;
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// What every scan does as the operator in the target's namespace.
-const HERE: [(&str, &str, &[&str]); 4] = [
+pub(crate) const HERE: [(&str, &str, &[&str]); 4] = [
     ("", "pods", &["get"]),
     ("batch", "jobs", &["create", "delete", "list", "watch"]),
     (RBAC, "roles", &["create", "delete", "list"]),
     (RBAC, "rolebindings", &["create", "delete", "list"]),
 ];
 /// What every scan does as the operator in the namespace of its identity.
-const FOR_THE_IDENTITY: [(&str, &str, &[&str]); 6] = [
+pub(crate) const FOR_THE_IDENTITY: [(&str, &str, &[&str]); 6] = [
     ("batch", "jobs", &["create", "delete", "list", "watch"]),
     ("", "serviceaccounts", &["create", "delete", "list"]),
     ("", "serviceaccounts/token", &["create"]),
@@ -48,6 +48,15 @@ pub struct MissingRights {
     pub namespace: String,
     /// What may not be done, such as `delete on jobs.batch`.
     pub missing: Vec<String>,
+}
+
+impl MissingRights {
+    /// What may not be done, each with the namespace.
+    pub(crate) fn in_namespace(self) -> Vec<String> {
+        let missing = self.missing.into_iter();
+        let named = missing.map(|what| format!("{what}, in namespace {}", self.namespace));
+        named.collect()
+    }
 }
 
 /// What the server says that the operator may do.
@@ -139,7 +148,7 @@ pub(crate) fn require(
     Ok(())
 }
 
-fn need((group, resource, verbs): (&str, &str, &[&str])) -> Need {
+pub(crate) fn need((group, resource, verbs): (&str, &str, &[&str])) -> Need {
     Need::new(group, resource, verbs)
 }
 
@@ -180,6 +189,30 @@ impl Allowed {
             .into_iter()
             .map(|(resource, verbs)| format!("{} on {resource}", verbs.join(", ")))
             .collect()
+    }
+
+    /// What of these rules the operator may not do; exec is given on, so that whoever may give anything needs none.
+    pub(crate) fn missing_rules(&self, rules: &[PlannedRule]) -> Vec<String> {
+        let exec = |rule: &&PlannedRule| rule.resources.iter().any(|r| r == "pods/exec");
+        let (given, own): (Vec<&PlannedRule>, Vec<&PlannedRule>) = rules.iter().partition(exec);
+        let needs: Vec<Need> = own
+            .into_iter()
+            .flat_map(|rule| rule.resources.iter().map(move |resource| (rule, resource)))
+            .map(|(rule, resource)| {
+                let verbs: Vec<&str> = rule.verbs.iter().map(String::as_str).collect();
+                let group = rule.api_groups.first().map_or("", String::as_str);
+                Need::new(group, resource, &verbs)
+            })
+            .collect();
+        let given: Vec<PlannedRule> = given.into_iter().cloned().collect();
+        let mut missing = self.missing(&needs, "");
+        missing.extend(self.missing_grants(&given));
+        missing
+    }
+
+    /// Whether the server knows all that the operator may do.
+    pub(crate) const fn is_complete(&self) -> bool {
+        !self.incomplete
     }
 
     /// What the operator cannot give to the identity.

@@ -74,6 +74,9 @@ pub enum Refusal {
         "neither the node nor the pod's specification says as which user and group the target runs"
     )]
     UnknownUser,
+    /// The API server lets an ephemeral container join no other one.
+    #[error("the target is an ephemeral container, and Kubernetes lets no probe join one")]
+    Ephemeral,
     /// The process namespace is the node's.
     #[error(
         "the pod shares the node's process namespace: a probe in it would see every process of the node"
@@ -97,7 +100,7 @@ impl Refusal {
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::UnknownUser => Remedy::SetUser,
-            Self::HostPid | Self::PodSecurity(_) => Remedy::UseImageOrShell,
+            Self::Ephemeral | Self::HostPid | Self::PodSecurity(_) => Remedy::UseImageOrShell,
             Self::UnknownLevel => Remedy::ReadNamespace,
         }
     }

@@ -51,6 +51,13 @@ pub(crate) fn beside(pod: &Pod, target: &Target) -> Vec<String> {
         .collect()
 }
 
+/// Whether the container of that name was added while the pod ran.
+pub(crate) fn is_ephemeral(pod: &Pod, name: &str) -> bool {
+    let spec = pod.spec.as_ref();
+    let added = spec.and_then(|spec| spec.ephemeral_containers.as_ref());
+    added.into_iter().flatten().any(|c| c.name == name)
+}
+
 /// Whether a container ended that is never started again: one that was to end, or was added while the pod ran.
 pub(crate) fn has_ended(pod: &Pod, name: &str) -> bool {
     let spec = pod.spec.as_ref();

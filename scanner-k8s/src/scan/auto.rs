@@ -10,7 +10,7 @@ use scanner_core::{
 use super::{
     choice::why_not,
     fallback::with,
-    prepare::prepare,
+    prepare::{MissingRight, prepare},
     prepared::PreparedScan,
     request::{ScanRequest, Strategy},
 };
@@ -73,7 +73,8 @@ async fn next_prepared(
     request: &ScanRequest,
     strategy: &Strategy,
 ) -> Result<PreparedScan, NotTaken> {
-    let prepared = prepare(segment.next(), with(request, strategy.clone()));
+    let request = with(request, strategy.clone());
+    let prepared = prepare(segment.next(), request.clone(), MissingRight::Refuses);
     let next = Box::pin(prepared).await.map_err(|error| NotTaken {
         why: format!(
             "strategy {} cannot be taken: {}",
@@ -82,7 +83,7 @@ async fn next_prepared(
         ),
         remedy: error.remedy(),
     })?;
-    match why_not(request, &next.plan.strategy, next.plan.evidence.as_ref()) {
+    match why_not(&request, &next.plan.strategy, next.plan.evidence.as_ref()) {
         Some(why) => Err(NotTaken {
             why,
             remedy: Some(Remedy::UseImage),
@@ -146,6 +147,7 @@ pub(super) async fn next(
                     .chain(passed.iter().map(String::as_str))
                     .collect();
                 next.plan.reason = Some(taken(&reasons.join("; ")));
+                next.plan.target_choice = std::mem::take(&mut first.plan.target_choice);
                 let mut report = next.run_once(observer, interrupt).await;
                 report.api_calls.operator += first.api_calls.operator;
                 report.api_calls.scan += first.api_calls.scan;

@@ -112,6 +112,11 @@ impl PrepareError {
         self.kind() == PrepareErrorKind::Forbidden
     }
 
+    /// Whether nothing has the name that was given, or it could mean several containers.
+    pub fn is_unknown_name(&self) -> bool {
+        matches!(self, Self::Resolve(error) if error.is_unknown_name())
+    }
+
     /// What to do next.
     pub fn remedy(&self) -> Option<Remedy> {
         Some(match self {

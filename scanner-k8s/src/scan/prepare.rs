@@ -25,7 +25,7 @@ use crate::{
     names::object_name,
     plan::{
         gate_facts, manifest,
-        preflight::{self, Allowed},
+        preflight::{self, Allowed, MissingRights},
         resolve::resolve,
         scan_id::scan_id,
     },
@@ -34,10 +34,31 @@ use crate::{
     strategies::{approach::PlanScope, sidecar::image_target},
 };
 
+/// What a missing right means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MissingRight {
+    /// Nothing is prepared.
+    Refuses,
+    /// The plan names it. What is prepared so is never run.
+    IsPlanned,
+}
+
+impl MissingRight {
+    /// What the plan names of that.
+    fn of(self, asked: Result<(), MissingRights>) -> Result<Vec<String>, MissingRights> {
+        match (asked, self) {
+            (Err(missing), Self::Refuses) => Err(missing),
+            (Err(missing), Self::IsPlanned) => Ok(missing.in_namespace()),
+            (Ok(()), _) => Ok(Vec::new()),
+        }
+    }
+}
+
 /// What a scan with this request would do. Two or three calls that read.
 pub(super) async fn prepare(
     segment: Segment,
-    request: ScanRequest,
+    mut request: ScanRequest,
+    missing_right: MissingRight,
 ) -> Result<PreparedScan, PrepareError> {
     check(&request)?;
     let operator = segment.operator().clone();
@@ -49,7 +70,8 @@ pub(super) async fn prepare(
         target_of(&operator, &request, &name),
         ask_rights(&operator, &request, identity_namespace.as_ref())
     );
-    let (target, pod) = target?;
+    let (target, pod, target_choice) = target?;
+    pin(&mut request, &target);
     let Choice {
         approach,
         reason,
@@ -71,7 +93,8 @@ pub(super) async fn prepare(
         more: &needs,
         rules: &rules,
     };
-    preflight::require(&allowed, there.as_ref(), &needed)?;
+    let asked = preflight::require(&allowed, there.as_ref(), &needed);
+    let missing_rights = missing_right.of(asked)?;
     let mut plan = ScanPlan {
         objects: vec![],
         rules,
@@ -80,6 +103,8 @@ pub(super) async fn prepare(
         controls: vec![],
         scan_id,
         strategy: approach.name().into(),
+        target_choice,
+        missing_rights,
         reason,
         evidence: approach.evidence(),
         not_scanned: beside(pod.as_ref(), &target),
@@ -158,20 +183,34 @@ fn beside(pod: Option<&Pod>, target: &Target) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// The container to scan and its pod; an image that runs nowhere has none.
+/// Names the container that was found: the next strategy looks at the same one, whatever the first name means by then.
+fn pin(request: &mut ScanRequest, target: &Target) {
+    if target.form == TargetForm::Container {
+        request.target.container = Some(target.container.clone());
+        request.target.pod = PodSelection::Pinned {
+            name: target.pod.clone(),
+            uid: target.pod_uid.clone(),
+        };
+    }
+}
+
+/// The container to scan, its pod, and how they were chosen; an image that runs nowhere has no pod.
 async fn target_of(
     operator: &OperatorClient,
     request: &ScanRequest,
     name: &str,
-) -> Result<(Target, Option<Pod>), PrepareError> {
+) -> Result<(Target, Option<Pod>, Vec<String>), PrepareError> {
     match &request.target.pod {
         PodSelection::Image(image) => {
             let namespace = request.target.namespace.clone();
-            Ok((image_target(namespace, name, image)?, None))
+            Ok((image_target(namespace, name, image)?, None, Vec::new()))
         }
-        PodSelection::Name(_) | PodSelection::Pinned { .. } | PodSelection::Labels(_) => {
-            let (target, pod) = resolve(operator, &request.target).await?;
-            Ok((target, Some(pod)))
+        PodSelection::Name(_)
+        | PodSelection::Pinned { .. }
+        | PodSelection::Labels(_)
+        | PodSelection::Workload { .. } => {
+            let found = resolve(operator, &request.target).await?;
+            Ok((found.target, Some(found.pod), found.choice))
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::{
     pod::{
         access_planner::{self, ProbeContext, Refusal},
         agreement::{Agreement, Witness},
+        containers,
         security_context::{self, PodSecurity},
         stated::Stated,
         strength,
@@ -48,6 +49,14 @@ pub(crate) struct DistrolessApproach {
     nonce: String,
 }
 
+/// What the operator does beside what every scan does, to add a probe.
+pub(crate) fn needs() -> Vec<Need> {
+    vec![
+        Need::new("", "pods/ephemeralcontainers", &["patch"]),
+        Need::new("", "pods", &["watch"]),
+    ]
+}
+
 impl DistrolessApproach {
     /// Plans the probe's access to `target`.
     ///
@@ -60,6 +69,9 @@ impl DistrolessApproach {
         pod: &Pod,
         image: String,
     ) -> Result<Self, Refusal> {
+        if containers::is_ephemeral(pod, target.container.as_str()) {
+            return Err(Refusal::Ephemeral);
+        }
         let of_target = security_context::of(pod, target);
         let level = if access_planner::depends_on_level(&of_target) {
             security_context::level(operator, target.namespace.as_str()).await
@@ -84,10 +96,7 @@ impl Approach for DistrolessApproach {
 
     /// The operator adds the probe: no identity of a scan can ever add a container.
     fn needs(&self) -> Vec<Need> {
-        vec![
-            Need::new("", "pods/ephemeralcontainers", &["patch"]),
-            Need::new("", "pods", &["watch"]),
-        ]
+        needs()
     }
 
     fn objects(&self, scope: &PlanScope<'_>) -> Vec<PlannedObject> {

@@ -69,6 +69,15 @@ pub struct SidecarApproach {
     nonce: String,
 }
 
+/// What the operator does beside what every scan does, for a pod of the scan's own.
+pub(crate) fn needs() -> Vec<Need> {
+    let network = "networking.k8s.io";
+    vec![
+        Need::new("", "pods", &["create", "delete", "get", "list", "watch"]),
+        Need::new(network, "networkpolicies", &["create", "delete", "list"]),
+    ]
+}
+
 impl SidecarApproach {
     /// Decides what the pod holds and as which user the probe runs in it.
     ///
@@ -175,11 +184,7 @@ impl Approach for SidecarApproach {
     }
 
     fn needs(&self) -> Vec<Need> {
-        let network = "networking.k8s.io";
-        vec![
-            Need::new("", "pods", &["create", "delete", "get", "list", "watch"]),
-            Need::new(network, "networkpolicies", &["create", "delete", "list"]),
-        ]
+        needs()
     }
 
     fn objects(&self, scope: &PlanScope<'_>) -> Vec<PlannedObject> {

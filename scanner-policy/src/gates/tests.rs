@@ -39,6 +39,8 @@ fn good() -> (GateFacts, ScanPlan) {
         differences: vec![],
         evidence: Some(EvidenceSource::independent("nothing of it runs")),
         not_scanned: vec![],
+        target_choice: vec![],
+        missing_rights: vec![],
         scan_id: "abcd1234".parse().unwrap(),
         target: Target {
             form: TargetForm::Container,

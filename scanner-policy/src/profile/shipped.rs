@@ -1,5 +1,7 @@
 //! Why a shipped profile, or one that another extends, is not found.
 
+use scanner_core::similar::similar;
+
 use super::{builtin, error::ProfileError};
 
 /// No shipped profile has that name.
@@ -24,13 +26,9 @@ pub struct UnknownProfile {
 impl UnknownProfile {
     /// The shipped name that was probably meant, if one is close.
     pub fn closest(&self) -> Option<&'static str> {
-        let begins = |name: &&str| self.name.len() >= 3 && name.starts_with(&self.name);
-        if let Some(name) = builtin::NAMES.into_iter().find(begins) {
-            return Some(name);
-        }
-        let near = builtin::NAMES.map(|name| (edits(name, &self.name), name));
-        let (edits, name) = near.into_iter().min()?;
-        (edits <= 2).then_some(name)
+        let names = builtin::NAMES;
+        let closest = similar(&self.name, names).into_iter().next()?;
+        names.into_iter().find(|name| *name == closest)
     }
 }
 
@@ -78,22 +76,6 @@ impl From<UnknownProfile> for ResolveError {
     fn from(unknown: UnknownProfile) -> Self {
         Self::new(unknown.to_string())
     }
-}
-
-/// How many letters differ (Levenshtein), with names cut to a sane length.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().take(64).enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

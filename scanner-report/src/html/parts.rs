@@ -44,6 +44,10 @@ pub(super) fn facts(view: &View<'_>) -> Markup {
     if let Some(alert) = view.gate_alert {
         rows.push(("Alert of the gates", alert));
     }
+    let choice = view.target_choice.join("; ");
+    if !choice.is_empty() {
+        rows.push(("Chosen", &choice));
+    }
     rows.push(("Strategy", view.strategy));
     if let Some(reason) = view.reason {
         rows.push(("Because", reason));

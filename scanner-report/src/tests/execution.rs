@@ -32,8 +32,8 @@ fn executed() -> ScanReport {
 fn forms_for_people_show_how_the_scan_was_done() {
     let document = Document::from(executed());
     let verbose = text::Style {
-        colour: false,
         verbose: true,
+        ..text::Style::default()
     };
     for format in [Format::Terminal, Format::Html, Format::Markdown] {
         let text = render(&document, format, verbose).unwrap();

@@ -62,3 +62,28 @@ fn scans_of_two_archives_do_not_share_a_category() {
     assert_ne!(of("image web.tar"), of("image shop.tar"));
     assert!(of("image web.tar").starts_with("secure-scan/local/"));
 }
+
+#[test]
+fn what_was_read_on_this_machine_is_where_sarif_says_that_it_is() {
+    let of = |subject: &str| {
+        let document = Document::from(super::local(subject));
+        let text = render(&document, Format::Sarif, text::Style::default()).unwrap();
+        let log: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let place = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+        place["artifactLocation"]["uri"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    for (subject, uri) in [
+        ("image web.tar", "web.tar"),
+        ("image ./out/web 1.tar", "out/web%201.tar"),
+        ("image ../web.tar", "../web.tar"),
+        ("image /builds/web.tar", "file:///builds/web.tar"),
+        ("directory /srv/root", "file:///srv/root"),
+        ("image javascript:alert(1)", "javascript%3Aalert%281%29"),
+        ("process 42", "process%2042"),
+    ] {
+        assert_eq!(of(subject), uri, "{subject}");
+    }
+}

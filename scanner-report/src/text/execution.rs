@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::layout::{Style, wrapped};
+use super::layout::{Page, Style, wrapped};
 use scanner_core::{
     escape::visible,
     report::{AuditOutcome, ControlStage, view::View},
 };
 
 /// Every control, with what is always shown and, if asked for, what was planned and all evidence.
-pub(super) fn controls(out: &mut String, view: &View<'_>, style: Style) {
+pub(super) fn controls(out: &mut Page, view: &View<'_>, style: Style) {
     if view.controls.is_empty() {
         return;
     }
@@ -68,7 +68,7 @@ pub(super) fn controls(out: &mut String, view: &View<'_>, style: Style) {
 }
 
 /// The post-scan audit.
-pub(super) fn post_scan(out: &mut String, view: &View<'_>, style: Style) {
+pub(super) fn post_scan(out: &mut Page, view: &View<'_>, style: Style) {
     let Some(audit) = view.post_scan else {
         return;
     };

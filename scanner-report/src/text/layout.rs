@@ -4,7 +4,50 @@ use std::fmt::Write as _;
 
 use scanner_core::escape::visible;
 
-pub(super) const WIDTH: usize = 80;
+/// Characters in a line where nobody says how wide the terminal is.
+const WIDTH: usize = 80;
+/// What a line is cut to at most and at least: longer ones are hard to read, shorter ones hold no words.
+const WIDTHS: std::ops::RangeInclusive<usize> = 40..=160;
+
+/// A text that is being drawn, and how wide its lines are.
+pub(super) struct Page {
+    text: String,
+    width: usize,
+}
+
+impl Page {
+    /// An empty page of that width, or of 80 characters.
+    pub(super) fn new(width: Option<usize>) -> Self {
+        let width = width.unwrap_or(WIDTH);
+        Self {
+            text: String::new(),
+            width: width.clamp(*WIDTHS.start(), *WIDTHS.end()),
+        }
+    }
+
+    pub(super) const fn width(&self) -> usize {
+        self.width
+    }
+
+    pub(super) fn push(&mut self, c: char) {
+        self.text.push(c);
+    }
+
+    pub(super) fn push_str(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+}
+
+impl std::fmt::Write for Page {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.text.push_str(text);
+        Ok(())
+    }
+}
 
 /// How to draw a report.
 #[derive(Debug, Clone, Copy, Default)]
@@ -13,6 +56,8 @@ pub struct Style {
     pub colour: bool,
     /// Whether to list passed checks and the evidence of every control.
     pub verbose: bool,
+    /// Width of the terminal in characters; lines have 40 to 160, and 80 where it is not known.
+    pub width: Option<usize>,
 }
 
 impl Style {
@@ -25,9 +70,9 @@ impl Style {
     }
 }
 
-pub(super) fn field(out: &mut String, name: &str, value: &str) {
+pub(super) fn field(out: &mut Page, name: &str, value: &str) {
     let value = visible(value, 400);
-    let options = textwrap::Options::new(WIDTH)
+    let options = textwrap::Options::new(out.width())
         .initial_indent("")
         .subsequent_indent("            ");
     let gap = if name.len() < 10 { "" } else { "  " };
@@ -39,25 +84,25 @@ pub(super) fn field(out: &mut String, name: &str, value: &str) {
 }
 
 /// Text under others of its kind. A line that goes on stands further in, so that it does not look like another one.
-pub(super) fn wrapped(out: &mut String, indent: &str, text: &str) {
+pub(super) fn wrapped(out: &mut Page, indent: &str, text: &str) {
     let next = format!("{indent}  ");
-    let options = textwrap::Options::new(WIDTH)
+    let options = textwrap::Options::new(out.width())
         .initial_indent(indent)
         .subsequent_indent(if indent.is_empty() { "" } else { &next });
     let _ = writeln!(out, "{}", textwrap::fill(text, options));
 }
 
 /// One item of a list. A line that goes on begins with `…`, so that no text of a target looks like an item of its own.
-pub(super) fn item(out: &mut String, indent: &str, text: &str) {
+pub(super) fn item(out: &mut Page, indent: &str, text: &str) {
     let (first, next) = (format!("{indent}- "), format!("{indent}  … "));
-    let options = textwrap::Options::new(WIDTH)
+    let options = textwrap::Options::new(out.width())
         .initial_indent(&first)
         .subsequent_indent(&next);
     let _ = writeln!(out, "{}", textwrap::fill(text, options));
 }
 
 /// How the scanned copy differs from the target; always shown.
-pub(super) fn differences(out: &mut String, differences: &[String]) {
+pub(super) fn differences(out: &mut Page, differences: &[String]) {
     if !differences.is_empty() {
         out.push_str("\nDiffers from the target\n");
     }

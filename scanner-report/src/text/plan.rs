@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    layout::{Style, WIDTH, differences, field},
+    layout::{Page, Style, differences, field},
     policy,
 };
 use scanner_core::{
@@ -15,10 +15,11 @@ use scanner_core::{
 /// Longest line, in characters: nothing that the cluster is asked for is longer.
 const WHOLE: usize = 1 << 20;
 
-/// Renders a plan, and that nothing was written. Lines are filled for a reader at a terminal with
-/// `wrap`, and whole without; what is structured is whole in both.
-pub fn plan(plan: &ScanPlan, wrap: bool) -> String {
-    let mut out = String::new();
+/// Renders a plan, and that nothing was written. Lines are filled for a reader at a terminal of `width` characters, and
+/// whole without one; what is structured is whole in both.
+pub fn plan(plan: &ScanPlan, width: Option<usize>) -> String {
+    let wrap = width.is_some();
+    let mut out = Page::new(width);
     let _ = writeln!(
         out,
         "Plan of a scan of {} (nothing was written)",
@@ -28,11 +29,11 @@ pub fn plan(plan: &ScanPlan, wrap: bool) -> String {
     if let Some(fallback) = &plan.fallback {
         instead(&mut out, fallback, wrap);
     }
-    out
+    out.into_text()
 }
 
 /// What may be done instead of all of that.
-fn instead(out: &mut String, fallback: &Fallback, wrap: bool) {
+fn instead(out: &mut Page, fallback: &Fallback, wrap: bool) {
     out.push('\n');
     line(out, "", &visible(&fallback.when, WHOLE), wrap);
     match (&fallback.plan, &fallback.not_possible) {
@@ -42,8 +43,11 @@ fn instead(out: &mut String, fallback: &Fallback, wrap: bool) {
     }
 }
 
-fn body(out: &mut String, plan: &ScanPlan, wrap: bool) {
+fn body(out: &mut Page, plan: &ScanPlan, wrap: bool) {
     field(out, "pod uid", &plan.target.pod_uid);
+    for (at, choice) in plan.target_choice.iter().enumerate() {
+        field(out, if at == 0 { "chosen" } else { "" }, choice);
+    }
     field(out, "image", &plan.target.image);
     field(out, "profile", &plan.profile);
     if let Some(policy) = &plan.policy {
@@ -73,6 +77,12 @@ fn body(out: &mut String, plan: &ScanPlan, wrap: bool) {
     );
     for planned in &plan.objects {
         object(out, planned, wrap);
+    }
+    if !plan.missing_rights.is_empty() {
+        let _ = writeln!(out, "\nYou may not, and the scan needs");
+        for missing in &plan.missing_rights {
+            line(out, "  ", &visible(missing, WHOLE), wrap);
+        }
     }
     let _ = writeln!(
         out,
@@ -107,7 +117,7 @@ fn body(out: &mut String, plan: &ScanPlan, wrap: bool) {
 }
 
 /// One object; its specification as JSON that can be copied.
-fn object(out: &mut String, object: &PlannedObject, wrap: bool) {
+fn object(out: &mut Page, object: &PlannedObject, wrap: bool) {
     let text = format!("{} {}: {}", object.kind, object.name, object.purpose);
     line(out, "  ", &visible(&text, WHOLE), wrap);
     let spec = object.spec.as_ref();
@@ -119,8 +129,8 @@ fn object(out: &mut String, object: &PlannedObject, wrap: bool) {
     }
 }
 
-fn line(out: &mut String, indent: &str, text: &str, wrap: bool) {
-    let options = textwrap::Options::new(if wrap { WIDTH } else { usize::MAX })
+fn line(out: &mut Page, indent: &str, text: &str, wrap: bool) {
+    let options = textwrap::Options::new(if wrap { out.width() } else { usize::MAX })
         .initial_indent(indent)
         .subsequent_indent(indent)
         // A name that is broken cannot be copied.
@@ -151,7 +161,7 @@ mod tests {
             not_possible: None,
             remedy: None,
         }));
-        for wrap in [true, false] {
+        for wrap in [Some(80), None] {
             let text = plan(&first, wrap);
             assert!(text.contains("If there is no shell, instead\n"), "{text}");
             let start = text.find("\n    {\n").unwrap();
@@ -166,7 +176,7 @@ mod tests {
             not_possible: Some("no image".into()),
             remedy: None,
         }));
-        assert!(plan(&first, true).ends_with("\nElse\n  no image\n"));
+        assert!(plan(&first, Some(80)).ends_with("\nElse\n  no image\n"));
     }
 
     #[test]
@@ -176,8 +186,8 @@ mod tests {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let rule = PlannedRule::new("", "pods/exec", &names, &["get"]);
         one.rules = vec![rule.clone()];
-        assert!(plan(&one, false).contains(&rule.to_string()));
-        assert!(!plan(&one, true).contains(&rule.to_string()));
-        assert!(plan(&one, true).contains(&rule.resource_names[0]));
+        assert!(plan(&one, None).contains(&rule.to_string()));
+        assert!(!plan(&one, Some(80)).contains(&rule.to_string()));
+        assert!(plan(&one, Some(80)).contains(&rule.resource_names[0]));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::layout::{Style, WIDTH, item, wrapped};
+use super::layout::{Page, Style, item, wrapped};
 use scanner_core::{
     escape::visible,
     finding::{CheckStatus, Findings},
@@ -11,7 +11,7 @@ use scanner_core::{
 };
 
 /// Gates: those that warn or abort; the others are counted, and listed when verbose.
-pub(super) fn gates(out: &mut String, gates: &[GateResult], style: Style) {
+pub(super) fn gates(out: &mut Page, gates: &[GateResult], style: Style) {
     if gates.is_empty() {
         return;
     }
@@ -31,14 +31,14 @@ pub(super) fn gates(out: &mut String, gates: &[GateResult], style: Style) {
             _ => ("?    ", "33", &unknown),
         };
         let line = format!("{}: {}", visible(&gate.id, 40), visible(text, 600));
-        let options = textwrap::Options::new(WIDTH - 9);
+        let options = textwrap::Options::new(out.width() - 9);
         let filled = textwrap::fill(&line, options).replace('\n', "\n         ");
         let _ = writeln!(out, "  {}  {filled}", style.paint(code, word));
     }
 }
 
 /// How an alert was raised, and allowances that matched nothing.
-pub(super) fn alert(out: &mut String, view: &View<'_>, style: Style) {
+pub(super) fn alert(out: &mut Page, view: &View<'_>, style: Style) {
     if let Some(alert) = view.gate_alert {
         let text = format!("alert: {}", visible(alert, 600));
         wrapped(out, "  ", &text);
@@ -53,7 +53,7 @@ pub(super) fn alert(out: &mut String, view: &View<'_>, style: Style) {
 }
 
 /// Failures that a waiver covers, and waivers that cover nothing.
-pub(super) fn waived(out: &mut String, view: &View<'_>, findings: &Findings, style: Style) {
+pub(super) fn waived(out: &mut Page, view: &View<'_>, findings: &Findings, style: Style) {
     let waived: Vec<_> = findings
         .results
         .iter()
@@ -88,7 +88,7 @@ pub(super) fn waived(out: &mut String, view: &View<'_>, findings: &Findings, sty
 }
 
 /// What came of the thresholds.
-pub(super) fn thresholds(out: &mut String, findings: &Findings) {
+pub(super) fn thresholds(out: &mut Page, findings: &Findings) {
     let Some(outcome) = &findings.thresholds else {
         return;
     };

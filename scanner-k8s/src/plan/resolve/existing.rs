@@ -1,0 +1,117 @@
+//! What there is in place of a name that does not exist.
+
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::{
+    ResourceExt,
+    api::{ApiResource, ListParams},
+};
+use scanner_core::{similar::similar, workload::WorkloadKind};
+
+use super::{error::ResolveError, state::workload};
+use crate::api::{
+    call::{CallErrorKind, call},
+    client::OperatorClient,
+};
+
+/// Objects that are looked at for one whose name is similar.
+const LOOKED_AT: u32 = 500;
+
+/// Fails where the namespace is missing, if the operator may read that.
+pub(super) async fn namespace_exists(
+    operator: &OperatorClient,
+    namespace: &str,
+) -> Result<(), ResolveError> {
+    let api = operator.everywhere::<Namespace>();
+    let what = format!("get namespace {namespace}");
+    match call(what, api.get_metadata(namespace)).await {
+        Err(error) if error.kind() == CallErrorKind::NotFound => {
+            let params = ListParams::default().limit(LOOKED_AT);
+            let listed = call("list namespaces", api.list_metadata(&params)).await;
+            let names = listed.map(|list| list.items).unwrap_or_default();
+            Err(ResolveError::NoNamespace {
+                name: namespace.to_owned(),
+                similar: similar(namespace, names.iter().map(ResourceExt::name_any)),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Why there is no pod of that name.
+pub(super) async fn no_pod(operator: &OperatorClient, namespace: &str, name: &str) -> ResolveError {
+    if let Err(error) = namespace_exists(operator, namespace).await {
+        return error;
+    }
+    let params = ListParams::default().limit(LOOKED_AT);
+    let what = format!("list pods in namespace {namespace}");
+    let pods = operator.api::<Pod>(namespace);
+    let listed = call(what, pods.list_metadata(&params)).await;
+    let pods: Vec<Pod> = listed.map_or_else(
+        |_| Vec::new(),
+        |list| {
+            let pods = list.items.into_iter().map(|item| Pod {
+                metadata: item.metadata,
+                ..Pod::default()
+            });
+            pods.collect()
+        },
+    );
+    // A pod of a workload has a name that nobody knows by heart: the workload's is offered before it.
+    let named = |pod: &Pod| {
+        workload(pod)
+            .filter(|(_, of)| of == name)
+            .map(|(kind, of)| format!("{}/{of}", kind.short()))
+    };
+    let mut offered: Vec<String> = pods.iter().filter_map(named).collect();
+    offered.sort();
+    offered.dedup();
+    offered.extend(similar(name, pods.iter().map(ResourceExt::name_any)));
+    offered.truncate(3);
+    ResolveError::NoPod {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        similar: offered,
+    }
+}
+
+/// Why there is no workload of that kind and name.
+pub(super) async fn no_workload(
+    operator: &OperatorClient,
+    namespace: &str,
+    kind: WorkloadKind,
+    name: &str,
+) -> ResolveError {
+    if let Err(error) = namespace_exists(operator, namespace).await {
+        return error;
+    }
+    let params = ListParams::default().limit(LOOKED_AT);
+    let what = format!("list {} in namespace {namespace}", kind.resource());
+    let api = operator.dynamic(Some(namespace), &resource(kind));
+    let listed = call(what, api.list_metadata(&params)).await;
+    let names = listed.map(|list| list.items).unwrap_or_default();
+    let similar = similar(name, names.iter().map(ResourceExt::name_any));
+    ResolveError::NoWorkload {
+        namespace: namespace.to_owned(),
+        kind: kind.to_string(),
+        name: name.to_owned(),
+        similar: similar
+            .into_iter()
+            .map(|name| format!("{}/{name}", kind.short()))
+            .collect(),
+    }
+}
+
+/// How the API names a kind of workload.
+pub(super) fn resource(kind: WorkloadKind) -> ApiResource {
+    let api_version = match kind.group() {
+        "" => "v1".to_owned(),
+        group => format!("{group}/v1"),
+    };
+    ApiResource {
+        group: kind.group().into(),
+        version: "v1".into(),
+        api_version,
+        kind: kind.kind().into(),
+        plural: kind.resource().into(),
+    }
+}

@@ -1,0 +1,183 @@
+//! Which of several pods is scanned, and why: a pure function.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use scanner_core::{Remedy, Target, escape::visible, target::ContainerName};
+
+use super::{
+    container::usable,
+    error::ResolveError,
+    listed::{SHOWN, listed},
+    state::{TEMPLATE_HASH, workload},
+};
+
+/// Label whose value is the revision of the template of a `StatefulSet`'s or `DaemonSet`'s pod.
+const REVISION: &str = "controller-revision-hash";
+
+/// The pods that were found.
+pub(super) struct Found {
+    /// What named them, such as `deployment web`.
+    pub(super) what: String,
+    /// Namespace.
+    pub(super) namespace: String,
+    /// At least one.
+    pub(super) pods: Vec<Pod>,
+    /// Whether there are more, which were not looked at.
+    pub(super) cut: bool,
+}
+
+/// A pod, its container, and why they were taken.
+pub(super) struct Chosen {
+    pub(super) target: Target,
+    pub(super) pod: Pod,
+    pub(super) why: Vec<String>,
+}
+
+/// Takes the pod that is ready before one that is not, then the oldest, then the first by name. Pods that are terminating,
+/// that have finished, or whose container does not run are passed over.
+///
+/// # Errors
+///
+/// Fails when none of them can be scanned, and when those that can are of different workloads: none of them stands for the
+/// others.
+pub(super) fn choose(found: Found, wanted: Option<&ContainerName>) -> Result<Chosen, ResolveError> {
+    let mut pods = found.pods;
+    pods.sort_by_cached_key(|pod| (!is_ready(pod), created(pod), pod.name_any()));
+    let (mut running, mut refused) = (Vec::new(), Vec::new());
+    for pod in pods {
+        match usable(&pod, wanted) {
+            Ok((target, note)) => running.push((target, pod, note)),
+            Err(error) => refused.push((pod.name_any(), error)),
+        }
+    }
+    let passed: Vec<String> = refused
+        .iter()
+        .map(|(name, error)| format!("{name} ({})", in_short(error)))
+        .collect();
+    if running.is_empty() {
+        return Err(none(&found.what, found.namespace, refused, passed));
+    }
+    let (owners, templates) = (owners(&running), templates(&running));
+    if owners.len() > 1 {
+        return Err(ResolveError::Ambiguous {
+            namespace: found.namespace,
+            what: found.what,
+            workloads: owners.into_iter().collect(),
+        });
+    }
+    let ready = running.iter().filter(|(_, pod, _)| is_ready(pod)).count();
+    let (target, pod, note) = running.remove(0);
+    let mut why = Vec::new();
+    let rule = match (running.len(), ready) {
+        (0, _) => "the only one that can be scanned".to_owned(),
+        (others, 0) => format!(
+            "the oldest of {} that run, of which none is ready",
+            others + 1
+        ),
+        (_, 1) => "the only one that is ready".to_owned(),
+        (_, ready) => format!("the oldest of {ready} that are ready"),
+    };
+    if !running.is_empty() || !passed.is_empty() || found.cut {
+        why.push(format!("pod {} of {}: {rule}", target.pod, found.what));
+    }
+    if !running.is_empty() {
+        let others: Vec<String> = running.iter().map(|(_, pod, _)| pod.name_any()).collect();
+        why.push(format!("not scanned: {}", listed(&others)));
+    }
+    if templates > 1 {
+        why.push(format!(
+            "these pods have {templates} templates, as during a rollout, and the oldest pod may be of the one that is replaced"
+        ));
+    }
+    if !passed.is_empty() {
+        why.push(format!("passed over: {}", listed(&passed)));
+    }
+    if found.cut {
+        why.push("there are more pods, which were not looked at".into());
+    }
+    why.extend(note);
+    Ok(Chosen { target, pod, why })
+}
+
+/// Why none can be scanned; what is true of the first pod alone is said of it alone.
+fn none(
+    what: &str,
+    namespace: String,
+    mut refused: Vec<(String, ResolveError)>,
+    passed: Vec<String>,
+) -> ResolveError {
+    // What is wrong with the request, and not with the pods, is the same for all of them.
+    let of_request = refused.iter().position(|(_, e)| e.is_unknown_name());
+    let alone = (refused.len() == 1).then_some(0);
+    if let Some(first) = of_request.or(alone) {
+        return refused.swap_remove(first).1;
+    }
+    let mut remedies = refused.iter().filter_map(|(_, error)| error.remedy());
+    let first = remedies.find(|remedy| matches!(remedy, Remedy::ScanImage { .. }));
+    let more = passed.len().saturating_sub(SHOWN);
+    let mut passed = passed;
+    passed.truncate(SHOWN);
+    if more > 0 {
+        passed.push(format!("{more} more"));
+    }
+    ResolveError::NoneRuns {
+        namespace,
+        what: what.to_owned(),
+        passed,
+        remedy: first.or(Some(Remedy::scan_again("once one of them runs"))),
+    }
+}
+
+/// Why a pod was passed over, in a few words.
+fn in_short(error: &ResolveError) -> String {
+    match error {
+        ResolveError::Terminating { .. } => "terminating".into(),
+        ResolveError::Finished { why, .. } => format!("finished: {why}"),
+        ResolveError::NotRunning { container, why, .. } => format!("{container}: {why}"),
+        ResolveError::NoContainer { name, .. } => format!("it has no container {name}"),
+        ResolveError::WhichContainer { .. } => "it has several containers".into(),
+        other => other.to_string(),
+    }
+}
+
+/// The workloads of pods, and pods without one.
+fn owners(running: &[(Target, Pod, Option<String>)]) -> BTreeSet<String> {
+    let owner = |pod: &Pod| match workload(pod) {
+        Some((kind, name)) => format!("{}/{name}", kind.short()),
+        None => match pod
+            .owner_references()
+            .iter()
+            .find(|o| o.controller == Some(true))
+        {
+            Some(owner) => format!("{} {}", visible(&owner.kind, 60), owner.name),
+            None => format!("pod/{}", pod.name_any()),
+        },
+    };
+    running.iter().map(|(_, pod, _)| owner(pod)).collect()
+}
+
+/// How many templates the pods were made of.
+fn templates(running: &[(Target, Pod, Option<String>)]) -> usize {
+    let hash = |pod: &Pod| {
+        let labels = pod.labels();
+        let hash = labels.get(TEMPLATE_HASH).or_else(|| labels.get(REVISION));
+        hash.cloned()
+    };
+    let all: BTreeSet<String> = running.iter().filter_map(|(_, pod, _)| hash(pod)).collect();
+    all.len()
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|s| s.conditions.as_ref());
+    let mut conditions = conditions.into_iter().flatten();
+    conditions.any(|c| c.type_ == "Ready" && c.status == "True")
+}
+
+/// When it was created; what has no such time comes last.
+fn created(pod: &Pod) -> (bool, i64) {
+    let time = pod.metadata.creation_timestamp.as_ref();
+    let seconds = time.map(|time| time.0.as_second());
+    (seconds.is_none(), seconds.unwrap_or_default())
+}

@@ -1,0 +1,38 @@
+#!/bin/sh
+# Scans a running container without a shell, by a probe in an ephemeral container beside it.
+# Exit codes are those of `secure-scan distroless`: 0 passed, 1 findings, 2 wrong usage, 3 not or not all done, 4 refused or
+# alerted, 5 cleanup not verified.
+set -eu
+
+usage() {
+    cat >&2 <<'END'
+usage: secure-scan-distroless-container.sh NAMESPACE POD CONTAINER PROFILE [THRESHOLD] [-- OPTION...]
+
+  NAMESPACE  namespace of the pod
+  POD        name of the pod, or a workload such as deploy/web
+  CONTAINER  container of the pod
+  PROFILE    shipped profile (secure-scan profile list) or file
+  THRESHOLD  thresholds in the format of the SAF CLI, as a file or such as '{failed.total.max: 0}'
+  OPTION     anything else that `secure-scan distroless` takes, such as -o json=report.json
+
+SECURE_SCAN_PROBE_IMAGE names the image of the probe. SECURE_SCAN names the program, if it is not secure-scan in PATH.
+END
+    exit 2
+}
+
+[ $# -ge 4 ] || usage
+namespace=$1 pod=$2 container=$3 profile=$4
+shift 4
+threshold=
+if [ $# -gt 0 ] && [ "$1" != -- ]; then
+    # An empty one is passed on and refused: a variable that is not set must not take the thresholds away.
+    threshold=--threshold=$1
+    shift
+fi
+if [ $# -gt 0 ]; then
+    [ "$1" = -- ] || usage
+    shift
+fi
+[ -z "$threshold" ] || set -- "$threshold" "$@"
+exec "${SECURE_SCAN:-secure-scan}" distroless "--namespace=$namespace" "--container=$container" \
+    "--profile=$profile" "$@" -- "$pod"

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Scans an image that runs nowhere yet, by a probe in a pod of the scan's own; none of its code runs.
+# Exit codes are those of `secure-scan image`: 0 passed, 1 findings, 2 wrong usage, 3 not or not all done, 4 refused or
+# alerted, 5 cleanup not verified.
+set -eu
+
+usage() {
+    cat >&2 <<'END'
+usage: secure-scan-with-sidecar.sh NAMESPACE IMAGE PROFILE [THRESHOLD] [-- OPTION...]
+
+  NAMESPACE  namespace in which the pod of the scan runs
+  IMAGE      reference of the image, as in a pod
+  PROFILE    shipped profile (secure-scan profile list) or file
+  THRESHOLD  thresholds in the format of the SAF CLI, as a file or such as '{failed.total.max: 0}'
+  OPTION     anything else that `secure-scan image` takes, such as -o json=report.json
+
+SECURE_SCAN_PROBE_IMAGE names the image of the probe. SECURE_SCAN names the program, if it is not secure-scan in PATH.
+END
+    exit 2
+}
+
+[ $# -ge 3 ] || usage
+namespace=$1 image=$2 profile=$3
+shift 3
+threshold=
+if [ $# -gt 0 ] && [ "$1" != -- ]; then
+    # An empty one is passed on and refused: a variable that is not set must not take the thresholds away.
+    threshold=--threshold=$1
+    shift
+fi
+if [ $# -gt 0 ]; then
+    [ "$1" = -- ] || usage
+    shift
+fi
+[ -z "$threshold" ] || set -- "$threshold" "$@"
+exec "${SECURE_SCAN:-secure-scan}" image "--namespace=$namespace" \
+    "--profile=$profile" "$@" -- "$image"
