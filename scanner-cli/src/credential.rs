@@ -1,16 +1,16 @@
-//! `secure-scan credential exec`: runs a program with a kubeconfig that may exec into one pod.
+//! `secure-scan credential exec`: runs a program that may exec into one pod, as planned and without a token.
 
 use std::{
     fs::File,
     io::Write as _,
     os::{fd::OwnedFd, unix::process::CommandExt as _},
     process::Command,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use command_fds::{CommandFdExt as _, FdMapping};
 use nix::{
     sys::{prctl, signal::Signal},
@@ -21,7 +21,7 @@ use secure_scan::{
     Verdict,
     core::cause::chain,
     loan::{
-        LoanRequest, PreparedLoan, Tool, ToolError,
+        AllowedCommand, LoanRequest, LoanTerms, PreparedLoan, Tool, ToolError,
         secrecy::{ExposeSecret as _, SecretString},
     },
     report::AuditOutcome,
@@ -33,7 +33,7 @@ use crate::{
     cluster::ClusterArgs,
     descendants::Descendants,
     output::{self, print_errors},
-    problem::{CLEANUP, NOT_DONE, Problem, USAGE},
+    problem::{NOT_DONE, Problem, USAGE},
     progress::Progress,
     remedy::remedy_words,
     scan::until_second_signal,
@@ -45,11 +45,12 @@ const FD: i32 = 3;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CredentialCommand {
-    /// Run a program with a kubeconfig that may exec into one pod, and nothing else
+    /// Run a program that may exec into one pod as planned, and do nothing else
     ///
-    /// The kubeconfig is a sealed file in memory, which the program opens by the path in its
-    /// KUBECONFIG variable. When the program ends, what it left running is ended too, and its token is
-    /// revoked. Ends with the program's exit code, or with 5 when it is not verified that the token is refused
+    /// The program gets no token of the cluster. It gets a kubeconfig of a proxy in this process, as a sealed file in
+    /// memory that it opens by the path in its KUBECONFIG variable. The proxy lets through the execs that --exec,
+    /// --exec-json and --allow-any-command allow, logs every call, and closes every stream when the program ends. Then the
+    /// token is revoked. Ends with the program's exit code, or with 5 when it is not verified that the token is refused
     /// and that nothing is left.
     Exec(Box<ExecArgs>),
     /// What becomes the program: ends with its parent
@@ -68,11 +69,26 @@ pub(crate) struct ExecArgs {
     /// Container of the pod that must be running [default: its only or default one]
     #[arg(short, long)]
     container: Option<ContainerName>,
-    /// Allow more: `get-pod` lets the program get this one pod, as kubectl exec does first; `any-command`
-    /// lets it run anything in the container where the cluster has the admission guard, which else
-    /// allows what was planned alone
-    #[arg(long, value_enum)]
-    allow: Vec<Allow>,
+    /// A command that the program may run in the container, with words and quotes as in a shell, and no expansions; give it
+    /// several times for several commands
+    #[arg(long, value_name = "COMMAND", value_parser = shell_words)]
+    exec: Vec<Words>,
+    /// The same with the words as a JSON array, such as `["sh","-c","id"]`
+    #[arg(long, value_name = "ARRAY", value_parser = json_words)]
+    exec_json: Vec<Words>,
+    /// How often each of these commands may be run
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    times: u32,
+    /// Let the program also run any other command in the container, N times [default without =N: once]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "1",
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    allow_any_command: Option<u32>,
+    /// Let what the program runs have a terminal; a cluster with the admission guard gives none
+    #[arg(long)]
+    allow_tty: bool,
+    /// Show the program the whole pod when it gets it, environment values among it, and not only its names, UID and phase
+    #[arg(long)]
+    allow_get_pod: bool,
     /// Time after which the cluster itself removes everything, and the program is ended: 30 to 3600
     /// seconds, or such as 90s or 5m
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = crate::args::lease)]
@@ -89,12 +105,41 @@ pub(crate) struct ExecArgs {
     tool: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Allow {
-    /// Get the one pod
-    GetPod,
-    /// Run anything in the one container, where the cluster has the admission guard
-    AnyCommand,
+/// The words of a command.
+type Words = Arc<[String]>;
+
+fn shell_words(text: &str) -> Result<Words, String> {
+    let words =
+        shlex::split(text).ok_or("a quote is not closed, or a backslash stands at the end")?;
+    not_empty(words)
+}
+
+fn json_words(text: &str) -> Result<Words, String> {
+    let words = serde_json::from_str::<Vec<String>>(text);
+    not_empty(words.map_err(|error| format!("no JSON array of strings: {error}"))?)
+}
+
+fn not_empty(words: Vec<String>) -> Result<Words, String> {
+    if words.is_empty() {
+        return Err("a command has at least one word".into());
+    }
+    Ok(words.into())
+}
+
+impl ExecArgs {
+    fn terms(&self) -> LoanTerms {
+        let commands = self.exec.iter().chain(&self.exec_json);
+        let commands = commands.map(|words| AllowedCommand {
+            argv: words.to_vec(),
+            times: self.times,
+        });
+        LoanTerms {
+            commands: commands.collect(),
+            any_command: self.allow_any_command.unwrap_or_default(),
+            terminal: self.allow_tty,
+            whole_pod: self.allow_get_pod,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -104,7 +149,7 @@ pub(crate) struct ChildArgs {
     tool: Vec<String>,
 }
 
-/// Runs `args.tool` with a short-lived kubeconfig.
+/// Runs `args.tool` with a loan.
 pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
     let mut signals = Signals::listen()?;
     let segment = signals.or(args.cluster.cluster()).await?.begin();
@@ -122,15 +167,14 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
             pod: PodSelection::Name(args.pod.clone()),
             container: args.container.clone(),
         },
-        get_pod: args.allow.contains(&Allow::GetPod),
-        run_anything: args.allow.contains(&Allow::AnyCommand),
+        terms: args.terms(),
         lease_seconds: u32::try_from(args.lease.as_secs()).unwrap_or(u32::MAX),
     };
     let tool = Arc::new(Program {
         argv: args.tool.clone(),
-        survivors: Arc::default(),
+        left: Mutex::default(),
     });
-    let survivors = Arc::clone(&tool.survivors);
+    let program = Arc::clone(&tool);
     let prepared = async {
         let prepared = PreparedLoan::new(segment, &request, tool).await;
         prepared.map_err(|error| Problem {
@@ -144,17 +188,10 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
     let (running, exit) = prepared.observer(progress.clone()).spawn();
     let report = until_second_signal(running, args.lease.as_secs(), &mut signals).await;
     progress.finish();
+    program.end_what_it_left().await;
     let report = report.map(|report| log.in_our_words(report));
     let closed = log.close();
     let report = report.inspect_err(|_| print_errors(&closed))?;
-    if let Some(left) = survivors.get() {
-        print_errors(&closed);
-        return Err(Problem {
-            code: CLEANUP,
-            message: left.clone(),
-            hint: Some("end them yourself: kill -KILL".into()),
-        });
-    }
     if report.verdict == Verdict::Passed {
         closed?;
         // A program that a signal ended has no code that fits.
@@ -188,8 +225,8 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
 /// A program of this machine.
 struct Program {
     argv: Vec<String>,
-    /// What of it could not be ended.
-    survivors: Arc<OnceLock<String>>,
+    /// What it may have left running when it ended.
+    left: Mutex<Option<Descendants>>,
 }
 
 #[async_trait]
@@ -222,7 +259,7 @@ impl Program {
                 child_fd: FD,
             }])
             .map_err(|error| format!("cannot hand over the kubeconfig: {error}"))?;
-        let mut family = Descendants::adopt(Arc::clone(&self.survivors))
+        let mut family = Descendants::adopt()
             .map_err(|error| format!("cannot keep hold of what the program starts: {error}"))?;
         let mut child = command
             .spawn()
@@ -231,17 +268,31 @@ impl Program {
         // The command holds the file; the child alone keeps it from here on.
         drop(command);
         let status = child.wait().await.map_err(|error| error.to_string())?;
-        // A stream that one of them has open outlives the token.
-        let left = family.end().await?;
-        if left > 0 {
-            output::note(&format!(
-                "{left} processes that {} left were ended",
-                self.name()
-            ));
-        }
+        // Its streams are closed first; then there is time for what it left.
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(family);
         match status.code() {
             Some(code) => Ok(code),
             None => Err(format!("{} was ended by a signal", self.name())),
+        }
+    }
+}
+
+impl Program {
+    /// Ends what the program left running, as far as it can be found. It has no access any more.
+    async fn end_what_it_left(&self) {
+        let left = self
+            .left
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(family) = left else { return };
+        match family.end().await {
+            Ok(0) => {}
+            Ok(left) => output::note(&format!(
+                "{left} processes that {} left were ended",
+                self.name()
+            )),
+            Err(left) => output::note(&left),
         }
     }
 }
@@ -278,4 +329,39 @@ pub(crate) fn become_tool(args: &ChildArgs) -> Problem {
     };
     let error = Command::new(name).args(arguments).exec();
     problem(format!("cannot run {name}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_split_as_a_shell_does_and_nothing_in_it_is_expanded() {
+        for (text, words) in [
+            ("id -u", &["id", "-u"][..]),
+            (
+                "  sh  -c 'id; echo \"a  b\"' ",
+                &["sh", "-c", "id; echo \"a  b\""],
+            ),
+            (
+                "echo $HOME `id` * ~ a\\ b",
+                &["echo", "$HOME", "`id`", "*", "~", "a b"],
+            ),
+            ("test ''", &["test", ""]),
+        ] {
+            assert_eq!(&*shell_words(text).unwrap(), words, "{text}");
+        }
+        for text in ["", "  ", "echo 'a", "echo a\\"] {
+            assert!(shell_words(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn words_in_json_are_taken_as_they_are() {
+        let words = json_words(r#"["sh", "-c", "a 'b", ""]"#).unwrap();
+        assert_eq!(&*words, ["sh", "-c", "a 'b", ""]);
+        for text in ["[]", "id", "\"id\"", "[1]", "[[\"id\"]]"] {
+            assert!(json_words(text).is_err(), "{text}");
+        }
+    }
 }

@@ -3,7 +3,6 @@
 use std::{
     collections::HashSet,
     fs,
-    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -26,25 +25,23 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Processes that are named at most.
 const SHOWN: usize = 20;
 
-/// All that comes of a program. When this is dropped, nothing of it runs any more.
+/// All that comes of a program. When this is dropped, what can be found of it is ended. What forks faster than it is found
+/// goes on; it has no access any more, since the proxy of the loan is gone by then.
 pub(crate) struct Descendants {
     /// Children of this process before the program was started; they are none of its.
     others: Vec<Pid>,
     /// The program itself, for whose end somebody else waits.
     program: Option<Pid>,
-    /// Where what could not be ended is noted.
-    survivors: Arc<OnceLock<String>>,
     ended: bool,
 }
 
 impl Descendants {
     /// From now on, a process below this one that loses its parent becomes a child of this one.
-    pub(crate) fn adopt(survivors: Arc<OnceLock<String>>) -> nix::Result<Self> {
+    pub(crate) fn adopt() -> nix::Result<Self> {
         prctl::set_child_subreaper(true)?;
         Ok(Self {
             others: children("self"),
             program: None,
-            survivors,
             ended: false,
         })
     }
@@ -72,7 +69,7 @@ impl Descendants {
             }
             let passed = started.elapsed();
             if passed > FORCED {
-                return Err(self.describe(&alive));
+                return Err(describe(&alive));
             }
             for pid in alive {
                 // What has ended meanwhile needs no signal.
@@ -98,16 +95,6 @@ impl Descendants {
             }
         }
         alive
-    }
-
-    fn describe(&self, alive: &[Pid]) -> String {
-        let pids: Vec<String> = alive.iter().take(SHOWN).map(ToString::to_string).collect();
-        let text = format!(
-            "{} processes that it started cannot be ended, and may still have the credential's streams open: {}",
-            alive.len(),
-            pids.join(", ")
-        );
-        self.survivors.get_or_init(|| text).clone()
     }
 
     /// Whether a child of this process has ended.
@@ -138,7 +125,7 @@ impl Drop for Descendants {
                 return;
             }
             if started.elapsed() > FORCED {
-                output::note(&format!("error: {}", self.describe(&alive)));
+                output::note(&describe(&alive));
                 return;
             }
             for pid in alive {
@@ -147,6 +134,15 @@ impl Drop for Descendants {
             std::thread::sleep(PAUSE);
         }
     }
+}
+
+fn describe(alive: &[Pid]) -> String {
+    let pids: Vec<String> = alive.iter().take(SHOWN).map(ToString::to_string).collect();
+    format!(
+        "{} processes that it started cannot be ended, and go on without access: {}",
+        alive.len(),
+        pids.join(", ")
+    )
 }
 
 /// Children of all threads of a process.
@@ -171,14 +167,14 @@ mod tests {
     /// One test, as it takes every child of this process for its own.
     #[tokio::test]
     async fn what_a_program_leaves_is_ended_however_far_it_went() {
-        let mut asked = Descendants::adopt(Arc::default()).unwrap();
+        let mut asked = Descendants::adopt().unwrap();
         let script = "sleep 300 & setsid sleep 300 & sleep 0.3";
         let mut program = Command::new("sh").args(["-c", script]).spawn().unwrap();
         asked.of(program.id());
         program.wait().await.unwrap();
         assert_eq!(asked.end().await.unwrap(), 2);
 
-        let mut forced = Descendants::adopt(Arc::default()).unwrap();
+        let mut forced = Descendants::adopt().unwrap();
         let script = "setsid sh -c 'trap : TERM; (sleep 300); sleep 300' & wait";
         let mut command = Command::new("sh");
         let program = command.args(["-c", script]).kill_on_drop(true).spawn();
@@ -190,7 +186,6 @@ mod tests {
         let after = Descendants {
             others: vec![],
             program: forced.program,
-            survivors: Arc::default(),
             ended: true,
         };
         drop(forced);
@@ -198,20 +193,12 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_ended_is_kept_for_the_exit_code_and_named_in_part() {
-        let survivors = Arc::default();
-        let family = Descendants {
-            others: vec![],
-            program: None,
-            survivors: Arc::clone(&survivors),
-            ended: true,
-        };
+    fn what_cannot_be_ended_is_named_in_part() {
         let alive: Vec<Pid> = (1000..2000).map(Pid::from_raw).collect();
-        let text = family.describe(&alive);
+        let text = describe(&alive);
         assert!(
             text.starts_with("1000 processes") && text.len() < 400,
             "{text}"
         );
-        assert_eq!(survivors.get(), Some(&text));
     }
 }

@@ -75,8 +75,8 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
         Remedy::BindGuardLimits { role } => {
             return format!("bind ClusterRole {role} to yourself in this namespace");
         }
-        Remedy::AllowAnyCommand => {
-            "let it run anything in this one container with --allow any-command"
+        Remedy::AllowCommands => {
+            "say what it may run with --exec; or let it run anything in this one container with --allow-any-command"
         }
         Remedy::AskAdministrator => "ask an administrator for these verbs on these resources",
         Remedy::NameCanary => {
@@ -188,7 +188,7 @@ mod tests {
             (Remedy::DeploySidecar, "secure-scan inject"),
             (Remedy::InstallGuard, "secure-scan guard render"),
             (Remedy::CheckGuard, "secure-scan guard status"),
-            (Remedy::AllowAnyCommand, "--allow any-command"),
+            (Remedy::AllowCommands, "--allow-any-command"),
             (Remedy::NameCanary, "--canary"),
             (Remedy::ReadAsRoot, "--as-root"),
             (Remedy::ReadAsNobody, "--as-root"),

@@ -17,7 +17,9 @@ mod verify;
 
 pub use canonical::{NoCanonicalForm, canonical_sha256};
 pub use checkpoint::Checkpoint;
-pub use entry::{Answer, Call, Entry, Identity, Record, ReportEntry, StreamEnd};
+pub use entry::{
+    Answer, Call, Entry, Identity, LoanCall, Record, ReportEntry, StreamEnd, TunnelEnd,
+};
 pub use hash::sha256;
 pub use key::{AuditKey, InvalidKey, PublicKey};
 pub use log::{AuditLog, CloseError};

@@ -100,8 +100,8 @@ pub enum Remedy {
         /// Name of the `ClusterRole`.
         role: String,
     },
-    /// Allow a program that is given access to run any command in the one container.
-    AllowAnyCommand,
+    /// Say which commands a program that is given access may run in the one container.
+    AllowCommands,
     /// Ask an administrator for the missing rights.
     AskAdministrator,
     /// Name an address that answers from a pod without a NetworkPolicy.

@@ -11,9 +11,10 @@ mod record;
 pub(crate) mod redacted;
 pub mod segment;
 pub(crate) mod spelling;
-mod stream_tap;
+pub(crate) mod stream_tap;
 pub(crate) mod token_claims;
 mod token_detector;
 mod transport;
+pub(crate) mod tunnel;
 
 pub(crate) use token_detector::TokenDetector;

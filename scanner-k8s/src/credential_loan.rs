@@ -1,22 +1,24 @@
-//! Gives a program of this machine a short-lived kubeconfig for one pod: it may exec there, nothing else.
+//! Lets a program of this machine exec into one pod, as planned and no further, without a token of the cluster.
 //!
-//! The program is run while the credential holds, inside the same control stage as a scan: the same
-//! controls surround it, and the same release, verification and audit follow it.
+//! The program gets a kubeconfig of a proxy in this process, which holds the token, lets planned execs through and logs every
+//! call. It is run while the credential holds, inside the same control stage as a scan: the same controls surround it, and the
+//! same release, verification and audit follow it.
 
 mod error;
+mod proxy;
+mod terms;
 mod tool;
 mod tool_run;
 
 use std::sync::{Arc, OnceLock};
 
 use scanner_core::{
-    ScanPlan, ScanReport,
+    ScanPlan, ScanReport, Target,
     audit::AuditLog,
     event::Observer,
     guarded::{Setup, guarded},
-    plan::PlannedCommand,
+    plan::{PlannedCommand, PlannedRule},
     report::{ApiCalls, AuditSummary},
-    target::TargetRequest,
 };
 
 use crate::{
@@ -25,40 +27,28 @@ use crate::{
     names::LOAN_STRATEGY,
     plan::{
         lease::{MAX_LEASE, MIN_LEASE},
-        limits::{self, get_rule},
-        manifest, preflight,
+        limits, manifest, preflight,
         resolve::{Resolved, resolve},
         scan_id::scan_id,
     },
     pod::snapshot::PodSnapshot,
-    run::{
-        logged::LoggedScan,
-        scope::{ScanScope, ScopeOptions},
-    },
+    run::{logged::LoggedScan, scope::ScanScope},
 };
+use proxy::Answers;
+use terms::MAX_EXECS;
 use tool_run::ToolRun;
 
 pub use error::LoanError;
+pub use terms::{AllowedCommand, LoanRequest, LoanTerms};
 pub use tool::{Tool, ToolError};
-
-/// Which pod a program is given access to, and how far.
-#[derive(Debug, Clone)]
-pub struct LoanRequest {
-    /// The pod; where it has several containers, one must be named.
-    pub target: TargetRequest,
-    /// Whether the program may also get this one pod, as kubectl does before it execs.
-    pub get_pod: bool,
-    /// Whether the admission guard, where the cluster has it, is to let it run anything in the container.
-    pub run_anything: bool,
-    /// Seconds after which the cluster itself removes everything.
-    pub lease_seconds: u32,
-}
 
 /// A loan that was planned and has written nothing yet.
 pub struct PreparedLoan {
     segment: Segment,
     scope: Arc<ScanScope>,
     plan: ScanPlan,
+    terms: LoanTerms,
+    answers: Answers,
     tool: Arc<dyn Tool>,
 }
 
@@ -67,8 +57,8 @@ impl PreparedLoan {
     ///
     /// # Errors
     ///
-    /// Fails when there is no such running container, a permission is missing, or an admission guard would
-    /// refuse all that the program can do.
+    /// Fails when there is no such running container, a permission is missing, the terms allow nothing, or an admission
+    /// guard would refuse what they allow.
     pub async fn new(
         cluster: &Cluster,
         request: &LoanRequest,
@@ -90,6 +80,12 @@ impl PreparedLoan {
         if !(MIN_LEASE..=MAX_LEASE).contains(&request.lease_seconds) {
             return Err(LoanError::Lease(request.lease_seconds));
         }
+        let terms = request.terms.clone().merged();
+        match terms.execs() {
+            0 => return Err(LoanError::NothingAllowed),
+            execs if execs > MAX_EXECS.into() => return Err(LoanError::TooManyExecs(execs)),
+            _ => {}
+        }
         let operator = segment.operator();
         let Resolved {
             target,
@@ -98,15 +94,20 @@ impl PreparedLoan {
         } = resolve(operator, &request.target).await?;
         let allowed = preflight::ask(operator, target.namespace.as_str()).await?;
         let scan_id = scan_id();
+        let commands = commands(&target, &terms);
         let mut rules = vec![manifest::exec_rule(target.pod.as_str())];
-        if request.get_pod {
-            rules.push(get_rule(target.pod.as_str()));
-        }
-        if request.run_anything && allowed.limits() {
-            rules.push(limits::may_run_anything(&target));
-        } else if limits::present(operator, target.namespace.as_str()).await? {
-            return Err(LoanError::Guarded {
-                asked: request.run_anything,
+        let limits = limits_of(&target, &terms);
+        let guarded = if allowed.limits() {
+            rules.extend(limits);
+            terms.terminal && limits::present(operator, target.namespace.as_str()).await?
+        } else {
+            limits::present(operator, target.namespace.as_str()).await?
+        };
+        if guarded {
+            return Err(if terms.terminal {
+                LoanError::GuardedTerminal
+            } else {
+                LoanError::Guarded
             });
         }
         let needed = preflight::Needed {
@@ -124,12 +125,7 @@ impl PreparedLoan {
             missing_rights: vec![],
             objects: vec![],
             rules,
-            commands: vec![PlannedCommand::new(
-                "none: a program of this machine",
-                vec![tool.name()],
-                "its own",
-                0,
-            )],
+            commands,
             controls: vec![],
             fallback: None,
             scan_id,
@@ -144,17 +140,15 @@ impl PreparedLoan {
         };
         plan.objects = manifest::planned(&plan, "the program's identity");
         let before = Some(PodSnapshot::of(&pod));
-        // The program has seen the token, so that every server must have forgotten it.
-        let options = ScopeOptions {
-            prove_everywhere: true,
-            ..ScopeOptions::default()
-        };
-        let scope = ScanScope::with_options(segment.clone(), plan.clone(), before, options);
+        let answers = Answers::new(&plan.target, &pod, terms.whole_pod);
+        let scope = ScanScope::new(segment.clone(), plan.clone(), before);
         plan.controls = controls::all(&scope).iter().map(|c| c.plan()).collect();
         Ok(Self {
             segment,
             scope,
             plan,
+            terms,
+            answers,
             tool,
         })
     }
@@ -179,7 +173,10 @@ impl PreparedLoan {
         let mut work = ToolRun {
             scope: Arc::clone(&self.scope),
             tool: self.tool,
+            terms: self.terms,
+            answers: Some(self.answers),
             code: Arc::clone(&code),
+            started: None,
         };
         let observer = &LoggedScan::new(&self.scope, &self.plan, observer);
         let mut setup = Setup::new(self.plan, controls::all(&self.scope), observer);
@@ -190,4 +187,35 @@ impl PreparedLoan {
         report.audit = Some(AuditSummary::of(self.segment.audit()));
         (report, code.get().copied())
     }
+}
+
+/// What the container is planned to run.
+fn commands(target: &Target, terms: &LoanTerms) -> Vec<PlannedCommand> {
+    let container = target.container.as_str();
+    let often = |times: u32| format!("what the program sends; at most {times} times");
+    let commands = terms.commands.iter();
+    let mut all: Vec<PlannedCommand> = commands
+        .map(|c| PlannedCommand::new(container, c.argv.clone(), often(c.times), 0))
+        .collect();
+    if terms.any_command > 0 {
+        let any = vec!["any command".to_owned()];
+        all.push(PlannedCommand::new(
+            container,
+            any,
+            often(terms.any_command),
+            0,
+        ));
+    }
+    all
+}
+
+/// What the admission guard, where the cluster has it, is to let through.
+fn limits_of(target: &Target, terms: &LoanTerms) -> Vec<PlannedRule> {
+    let planned = commands(target, terms);
+    let commands = planned.iter().take(terms.commands.len());
+    let mut limits: Vec<PlannedRule> = commands.map(|c| limits::may_run(target, c)).collect();
+    if terms.any_command > 0 {
+        limits.push(limits::may_run_anything(target));
+    }
+    limits
 }

@@ -1,4 +1,56 @@
-//! Runs a program with a short-lived kubeconfig for one pod, surrounded by the controls of a scan.
+//! Lets a program exec into one pod, as planned and no further, surrounded by the controls of a scan.
+//!
+//! The program gets the kubeconfig of a proxy in this process, and no token of the cluster. The proxy lets through what the
+//! [`LoanTerms`] allow, logs every call, and closes every stream when the loan ends.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use secure_scan::{
+//!     Cluster,
+//!     loan::{
+//!         AllowedCommand, LoanRequest, LoanTerms, PreparedLoan, Tool, ToolError,
+//!         secrecy::SecretString,
+//!     },
+//!     target::{PodSelection, TargetRequest},
+//! };
+//!
+//! struct Inspector;
+//!
+//! #[async_trait::async_trait]
+//! impl Tool for Inspector {
+//!     fn name(&self) -> String {
+//!         "inspector".into()
+//!     }
+//!
+//!     async fn run(&self, kubeconfig: SecretString) -> Result<i32, ToolError> {
+//!         // Any client of Kubernetes takes it; the loan ends when this returns.
+//!         drop(kubeconfig);
+//!         Ok(0)
+//!     }
+//! }
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let cluster = Cluster::kubeconfig(None, None).await?;
+//! let request = LoanRequest {
+//!     target: TargetRequest {
+//!         namespace: "shop".parse()?,
+//!         pod: PodSelection::Name("web-0".parse()?),
+//!         container: None,
+//!     },
+//!     terms: LoanTerms {
+//!         commands: vec![AllowedCommand::once(["id", "-u"])],
+//!         ..LoanTerms::default()
+//!     },
+//!     lease_seconds: 60,
+//! };
+//! let loan = PreparedLoan::new(cluster.begin(), &request, Arc::new(Inspector)).await?;
+//! let (running, exit) = loan.spawn();
+//! let report = running.await;
+//! println!("{report:?} {:?}", exit.code());
+//! # Ok(())
+//! # }
+//! ```
 
 use std::sync::{Arc, OnceLock};
 
@@ -7,7 +59,7 @@ use scanner_k8s::{Segment, credential_loan as loan};
 
 use crate::running::Running;
 
-pub use loan::{LoanError, LoanRequest, Tool, ToolError};
+pub use loan::{AllowedCommand, LoanError, LoanRequest, LoanTerms, Tool, ToolError};
 pub use secrecy;
 
 /// A loan that was planned and has written nothing yet.
@@ -32,8 +84,8 @@ impl PreparedLoan {
     ///
     /// # Errors
     ///
-    /// Fails when there is no such running container, a right is missing, or an admission guard would refuse all that the
-    /// program can do.
+    /// Fails when there is no such running container, a right is missing, the terms allow nothing, or an admission guard
+    /// would refuse what they allow.
     pub async fn new(
         segment: Segment,
         request: &LoanRequest,

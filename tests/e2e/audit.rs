@@ -186,18 +186,11 @@ fn forged(log: &str) -> String {
     let lines = log.lines().take(log.lines().count() - 1);
     for line in lines {
         let record: Record = serde_json::from_str(line).expect("a line");
-        let account = match &record.entry {
-            Entry::Token { account, .. } => Some(account.clone()),
-            _ => None,
-        };
+        let token = matches!(record.entry, Entry::Token { .. });
         forged.record(record.entry);
-        if let Some(account) = account {
-            forged.record(Entry::Lent {
-                account,
-                namespace: "shop".into(),
-                pod: "web".into(),
-                get_pod: true,
-                tool: "kubectl".into(),
+        if token {
+            forged.record(Entry::Done {
+                what: "nothing of it".into(),
             });
         }
     }

@@ -24,6 +24,8 @@ mod language_packages;
 mod lease;
 mod left_container;
 mod lifeline;
+mod loan;
+mod loan_ends;
 mod lying_tools;
 mod odd_shells;
 mod planner;

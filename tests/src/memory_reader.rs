@@ -29,14 +29,23 @@ pub fn tokens_in_memory(pid: u32) -> io::Result<BTreeSet<String>> {
     Ok(found)
 }
 
-/// A token of a scan's identity in the memory of a process, and not one of its operator.
-pub fn scan_token_in_memory(pid: u32) -> Option<String> {
-    let found = tokens_in_memory(pid).unwrap_or_default();
-    found.into_iter().find(|token| {
+/// Tokens of a scan's identity in the memory of a process, and not those of its operator.
+pub fn scan_tokens_in_memory(pid: u32) -> Vec<String> {
+    let mut found: Vec<String> = tokens_in_memory(pid)
+        .unwrap_or_default()
+        .into_iter()
+        .collect();
+    found.retain(|token| {
         let claims = token.split('.').nth(1).unwrap_or_default();
         let claims = URL_SAFE_NO_PAD.decode(claims).unwrap_or_default();
         String::from_utf8_lossy(&claims).contains(":secure-scan-")
-    })
+    });
+    found
+}
+
+/// One of them.
+pub fn scan_token_in_memory(pid: u32) -> Option<String> {
+    scan_tokens_in_memory(pid).into_iter().next()
 }
 
 /// How often `needle` is in the memory of a process.

@@ -155,6 +155,27 @@ impl TestNamespace {
         (child, proxy, kubeconfig)
     }
 
+    /// `secure-scan credential exec` of `tool` with access to pod `web` of this test namespace.
+    pub fn loan_command(&self, options: &[&str], tool: &[&str]) -> Command {
+        let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
+        let mut all = vec!["credential", "exec", "-n", &self.namespace];
+        all.extend(["--pod", "web", "--context", &context]);
+        all.extend(options);
+        all.push("--");
+        all.extend(tool);
+        program(&all)
+    }
+
+    /// Runs it to its end.
+    pub fn loan(
+        &self,
+        options: &[&str],
+        tool: &[&str],
+    ) -> impl Future<Output = ProgramOutput> + use<> {
+        let mut command = self.loan_command(options, tool);
+        async move { command.output().await.expect("it starts").into() }
+    }
+
     /// Starts `secure-scan container` in this test namespace.
     pub fn start(&self, args: &[&str]) -> Child {
         let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");

@@ -69,13 +69,6 @@ pub(super) fn run(args: &ReconcileArgs) -> Result<u8, Problem> {
 
 fn described(found: &Reconciliation) -> String {
     let mut text = format!("{} calls are in both logs and agree\n", found.matched);
-    if found.lent > 0 {
-        let _ = writeln!(
-            text,
-            "{} calls by the program that was given the token, within what it was given for",
-            found.lent
-        );
-    }
     let alarms: Vec<String> = found.alarms.iter().map(ToString::to_string).collect();
     for (title, lines, more) in [
         ("ALARMS:", &alarms, found.more_alarms),

@@ -61,19 +61,25 @@ pub enum Entry {
         /// The event of the scan.
         what: serde_json::Value,
     },
-    /// The scan's token is now lent to a program of this machine, whose calls are not logged here.
+    /// A program of this machine may now exec as follows, through a proxy that logs its calls here.
     Lent {
-        /// Whose token it is.
-        account: String,
         /// Namespace of the pod.
         namespace: String,
         /// The one pod that it may exec into.
         pod: String,
-        /// Whether it may also get this pod.
-        get_pod: bool,
+        /// The one container of it.
+        #[serde(default)]
+        container: String,
+        /// What it may do, for a reader.
+        #[serde(default)]
+        may: Vec<String>,
         /// The program, for a reader.
         tool: String,
     },
+    /// A program called the proxy of its loan.
+    LoanCall(LoanCall),
+    /// An exec that was opened for a program is over.
+    Tunnel(TunnelEnd),
     /// A report was made, which names the log up to the line before this one.
     Report(ReportEntry),
     /// Something else that was done, such as running a tool.
@@ -165,5 +171,34 @@ pub struct StreamEnd {
     /// Bytes received from standard error.
     pub stderr_bytes: u64,
     /// How it ended: `success`, or what went wrong.
+    pub outcome: String,
+}
+
+/// A call of a program to the proxy of its loan, before anything is done for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoanCall {
+    /// HTTP method; empty for a connection that no request came on.
+    pub method: String,
+    /// Path without the query, escaped and cut.
+    pub path: String,
+    /// The command, for an exec; escaped and cut.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    /// Whether the program gets what it asks for.
+    pub allowed: bool,
+    /// Why, or why not.
+    pub why: String,
+}
+
+/// What went through an exec that was opened for a program, in the bytes of its own protocol.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TunnelEnd {
+    /// The call's id.
+    pub id: String,
+    /// Bytes from the program to the server.
+    pub sent_bytes: u64,
+    /// Bytes from the server to the program.
+    pub received_bytes: u64,
+    /// How it ended.
     pub outcome: String,
 }

@@ -271,38 +271,6 @@ fn logs_that_agree_raise_no_alarm() {
 }
 
 #[test]
-fn a_lent_token_may_do_what_it_was_lent_for_and_nothing_else() {
-    let log = log();
-    log.record(Entry::Lent {
-        account: ACCOUNT.into(),
-        namespace: "shop".into(),
-        pod: "web".into(),
-        get_pod: false,
-        tool: "kubectl".into(),
-    });
-    log.close().unwrap();
-    let verified = verify(log.text().as_bytes(), None).unwrap();
-    let mut other_pod = event("y", ACCOUNT, 403);
-    other_pod["objectRef"]["name"] = json!("db");
-    let mut get = event("z", ACCOUNT, 403);
-    get["objectRef"]["subresource"] = json!("");
-    let mut other_token = event("w", ACCOUNT, 101);
-    other_token["user"]["extra"] = json!({USED_TEST: ["JTI=other"]});
-    for (event, alarms) in [
-        (event("x", ACCOUNT, 101), 0),
-        (other_pod, 1),
-        (get, 1),
-        (other_token, 1),
-    ] {
-        let mut reconciler = Reconciler::new(&verified);
-        reconciler.line(event.to_string().as_bytes());
-        let found = reconciler.finish();
-        assert_eq!(found.alarms.len(), alarms, "{found:?}");
-        assert_eq!(found.lent, 1 - alarms as u64, "{found:?}");
-    }
-}
-
-#[test]
 fn what_the_server_does_not_have_is_reported() {
     let found = reconciled(&[]);
     assert_eq!(found.missing.len(), 1, "the answered call");

@@ -121,7 +121,7 @@ fn of_surroundings(remedy: &Remedy) -> &'static str {
     match remedy {
         Remedy::InstallGuard => "let an administrator install the admission guard",
         Remedy::CheckGuard => "look at what is installed of the admission guard",
-        Remedy::AllowAnyCommand => "allow it any command in this one container",
+        Remedy::AllowCommands => "say which commands it may run in this one container",
         Remedy::AskAdministrator => "ask an administrator for these rights",
         Remedy::NameCanary => "name an address that answers from a pod without a NetworkPolicy",
         Remedy::NameKubeconfig => "name a kubeconfig file that works",

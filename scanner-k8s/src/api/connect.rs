@@ -2,7 +2,7 @@
 
 mod builder;
 mod cluster;
-mod crypto_provider;
+pub(crate) mod crypto_provider;
 mod error;
 
 pub use super::redacted::Redacted;

@@ -112,11 +112,6 @@ impl Segment {
         &self.tokens
     }
 
-    /// A kubeconfig of the same server that has nothing but `token`.
-    pub(crate) fn kubeconfig(&self, token: &SecretString, namespace: &str) -> SecretString {
-        self.transport.kubeconfig(token, namespace)
-    }
-
     /// An identity at the same server that has nothing but `token`.
     ///
     /// # Errors

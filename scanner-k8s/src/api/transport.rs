@@ -12,7 +12,6 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{
     HeaderValue, Request,
     header::{AUTHORIZATION, InvalidHeaderValue},
@@ -21,7 +20,6 @@ use kube::{
     Client, Config,
     client::{Body, ClientBuilder},
 };
-use pem::Pem;
 use scanner_core::audit::Identity;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::runtime::Handle;
@@ -45,7 +43,7 @@ pub(super) struct Transport {
     scan: Client,
     /// Connections for the scan that are opened ahead; none within this process.
     handshakes: Option<Handshakes>,
-    /// The server, its CA and the way to it; no credential.
+    /// The server and the way to it; no credential.
     config: Config,
     pub(super) user_agent: HeaderValue,
     pub(super) searches_own_process: bool,
@@ -131,37 +129,6 @@ impl Transport {
         });
         let _guard = self.runtime.enter();
         Client::new(layer.layer(service), self.default_namespace())
-    }
-
-    /// A kubeconfig of the same server that has nothing but `token`.
-    pub(super) fn kubeconfig(&self, token: &SecretString, namespace: &str) -> SecretString {
-        let mut cluster = serde_json::json!({
-            "server": self.server().trim_end_matches('/'),
-            "tls-server-name": self.config.tls_server_name,
-        });
-        let authorities = self.config.root_cert.iter().flatten();
-        let authorities: Vec<Pem> = authorities
-            .map(|der| Pem::new("CERTIFICATE", der.clone()))
-            .collect();
-        if !authorities.is_empty() {
-            let authorities = STANDARD.encode(pem::encode_many(&authorities));
-            cluster["certificate-authority-data"] = authorities.into();
-        }
-        if let Some(proxy) = &self.config.proxy_url {
-            cluster["proxy-url"] = proxy.to_string().into();
-        }
-        // JSON is YAML, and needs no library that copies the token about.
-        let kubeconfig = serde_json::json!({
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "scan",
-            "clusters": [{"name": "scan", "cluster": cluster}],
-            "users": [{"name": "scan", "user": {"token": token.expose_secret()}}],
-            "contexts": [{"name": "scan", "context": {
-                "cluster": "scan", "user": "scan", "namespace": namespace,
-            }}],
-        });
-        SecretString::from(kubeconfig.to_string())
     }
 }
 

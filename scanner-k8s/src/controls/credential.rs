@@ -25,6 +25,8 @@ use crate::{
 
 /// The shortest lifetime that the API server accepts.
 const TOKEN_SECONDS: u32 = 600;
+/// How much longer than its lease a loan's token lives, in seconds: the lease begins a moment before it.
+const LOAN_MARGIN: u32 = 60;
 /// A proof that goes on, in sentences.
 type Proof = JoinHandle<Result<Vec<String>, ControlError>>;
 
@@ -44,6 +46,19 @@ impl SingleUseCredential {
             proof: Mutex::default(),
         }
     }
+
+    fn is_loan(&self) -> bool {
+        self.scope.plan().strategy == LOAN_STRATEGY
+    }
+
+    /// Lifetime of the token in seconds: a loan opens streams until its end.
+    fn seconds(&self) -> u32 {
+        if self.is_loan() {
+            TOKEN_SECONDS.max(self.scope.plan().lease_seconds + LOAN_MARGIN)
+        } else {
+            TOKEN_SECONDS
+        }
+    }
 }
 
 #[async_trait]
@@ -57,14 +72,25 @@ impl SecurityControl for SingleUseCredential {
     }
 
     fn plan(&self) -> PlannedControl {
-        PlannedControl::new(self.id(), "A token that is used once")
-            .planning(format!(
-                "token of {TOKEN_SECONDS} s, bound to Secret {}, in memory only",
-                self.scope.name()
-            ))
-            .planning(
+        let seconds = self.seconds();
+        let (title, end) = if self.is_loan() {
+            (
+                "A token that no program gets",
+                "secure-scan holds the token for as long as the loan lasts, and no program gets it; when the loan ends, the \
+                 Secret is deleted; then the token must get 401",
+            )
+        } else {
+            (
+                "A token that is used once",
                 "the Secret is deleted once the streams are open; then the token must get 401",
             )
+        };
+        PlannedControl::new(self.id(), title)
+            .planning(format!(
+                "token of {seconds} s, bound to Secret {}, in memory only",
+                self.scope.name()
+            ))
+            .planning(end)
             .planning(token_death::planned(&self.scope))
     }
 
@@ -79,14 +105,15 @@ impl SecurityControl for SingleUseCredential {
         };
         self.scope.segment().expect_scan();
         let operator = self.scope.segment().operator();
-        let issued =
-            operator.request_token(self.scope.identity_namespace(), &name, bound, TOKEN_SECONDS);
+        let issued = operator.request_token(
+            self.scope.identity_namespace(),
+            &name,
+            bound,
+            self.seconds(),
+        );
         let issued = issued.await.map_err(CallError::of_control)?;
         let IssuedToken { token, expires } =
             issued.ok_or_else(|| ControlError::new("the server gave no token"))?;
-        if self.scope.plan().strategy == LOAN_STRATEGY {
-            self.scope.credential().keep_for_loan(token.clone());
-        }
         let identity = self.scope.segment().identity(token);
         let identity = identity.map_err(|source| {
             ControlError::new("the server's token cannot be sent").with_source(source)
@@ -103,7 +130,7 @@ impl SecurityControl for SingleUseCredential {
     }
 
     async fn revoke(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
-        // The exec that was just opened was the last use of the token.
+        // What was opened until now was the last use of the token.
         self.scope.credential().note_used();
         let deleted = self.scope.revoke::<Secret>().await?;
         let scope = Arc::clone(&self.scope);

@@ -2,6 +2,7 @@
 
 use scanner_core::Remedy;
 
+use super::terms::MAX_EXECS;
 use crate::{
     api::call::CallError,
     names::GUARD_NAME,
@@ -25,16 +26,18 @@ pub enum LoanError {
     /// The operator may not do all of it.
     #[error(transparent)]
     Forbidden(#[from] MissingRights),
-    /// What a program does with access is not known before, and a guard asks for it.
-    #[error("the cluster has the admission guard, and {}", if *.asked {
-        "you may not give its limits"
-    } else {
-        "what the program will run is not known"
-    })]
-    Guarded {
-        /// Whether the operator wanted to allow everything, and may not.
-        asked: bool,
-    },
+    /// The operator may not give the limits that an admission guard asks for.
+    #[error("the cluster has the admission guard, and you may not give its limits")]
+    Guarded,
+    /// An admission guard gives no terminal.
+    #[error("the cluster has the admission guard, which lets no program have a terminal")]
+    GuardedTerminal,
+    /// The terms allow no exec.
+    #[error("the program would be allowed no exec")]
+    NothingAllowed,
+    /// The terms allow more execs than one loan can.
+    #[error("{0} execs are more than the {MAX_EXECS} that one loan can allow")]
+    TooManyExecs(u64),
     /// The lease is out of its bounds.
     #[error("a lease of {0} s is not between {MIN_LEASE} and {MAX_LEASE} s")]
     Lease(u32),
@@ -45,7 +48,10 @@ impl LoanError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Resolve(ResolveError::Selector(..)) | Self::Lease(_)
+            Self::Resolve(ResolveError::Selector(..))
+                | Self::Lease(_)
+                | Self::NothingAllowed
+                | Self::TooManyExecs(_)
         )
     }
 
@@ -55,10 +61,12 @@ impl LoanError {
             Self::Resolve(error) => return error.remedy(),
             Self::Call(error) => return error.remedy(),
             Self::Forbidden(_) => Remedy::AskAdministrator,
-            Self::Guarded { asked: true } => Remedy::BindGuardLimits {
+            Self::Guarded => Remedy::BindGuardLimits {
                 role: format!("{GUARD_NAME}-limits"),
             },
-            Self::Guarded { asked: false } => Remedy::AllowAnyCommand,
+            Self::GuardedTerminal => Remedy::advice("do without a terminal"),
+            Self::NothingAllowed => Remedy::AllowCommands,
+            Self::TooManyExecs(_) => Remedy::advice("allow fewer, or lend access several times"),
             Self::Lease(_) => Remedy::advice("choose a lease within these bounds"),
         })
     }

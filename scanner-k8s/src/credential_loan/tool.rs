@@ -9,7 +9,8 @@ pub trait Tool: Send + Sync {
     /// How a reader knows it; no secrets.
     fn name(&self) -> String;
 
-    /// Runs it with that kubeconfig, and gives its exit code. Dropping the future ends it.
+    /// Runs it with the kubeconfig of its proxy, which has no token, and gives its exit code. Dropping the future ends it;
+    /// whatever goes on nevertheless has no access any more.
     ///
     /// # Errors
     ///

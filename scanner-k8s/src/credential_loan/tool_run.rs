@@ -8,21 +8,37 @@ use std::{
 use async_trait::async_trait;
 use scanner_core::{
     EnforcedControls, Failure, FailureKind, Remedy, ScanPlan,
+    alert::SecurityAlert,
     audit::Entry,
+    cause::chain,
     finding::{CheckResult, EngineRef, Findings, Severity},
     guarded::{Outcome, Work},
     stage::Stage,
     work::Progress,
 };
 
-use super::tool::Tool;
-use crate::{plan::limits::get_rule, run::scope::ScanScope};
+use super::{
+    proxy::{Answers, ApiServer, Ended, Loan, LoanLog, Proxy},
+    terms::LoanTerms,
+    tool::Tool,
+};
+use crate::run::scope::ScanScope;
+
+/// How often the program is looked at for an alert.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long the streams of a proxy that was dropped may take to be gone.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// Runs the program while the credential holds.
 pub(super) struct ToolRun {
     pub(super) scope: Arc<ScanScope>,
     pub(super) tool: Arc<dyn Tool>,
+    pub(super) terms: LoanTerms,
+    /// Taken by the proxy.
+    pub(super) answers: Option<Answers>,
     pub(super) code: Arc<OnceLock<i32>>,
+    /// The proxy that was started.
+    pub(super) started: Option<(Arc<Loan>, Ended)>,
 }
 
 #[async_trait]
@@ -33,21 +49,45 @@ impl Work for ToolRun {
 
     async fn open(&mut self, plan: &ScanPlan, controls: &EnforcedControls) -> Result<(), Failure> {
         let failed = |message: String| Failure::new(Stage::Open, FailureKind::ToolFailed, message);
-        let token = self.scope.credential().take_for_loan(controls);
-        let token = token.map_err(|error| failed(error.message))?;
-        let namespace = plan.target.namespace.as_str();
-        let kubeconfig = self.scope.segment().kubeconfig(&token, namespace);
-        drop(token);
-        let log = self.scope.segment().audit();
+        let client = self.scope.credential().scan_client(controls);
+        let client = client.map_err(|error| failed(error.message))?;
+        let log = Arc::clone(self.scope.segment().audit());
+        let answers = self.answers.take();
+        let loan = Arc::new(Loan::new(
+            &plan.target,
+            &self.terms,
+            answers.ok_or_else(|| failed("the program was run before".into()))?,
+            Arc::new(ApiServer {
+                client,
+                target: plan.target.clone(),
+            }),
+            LoanLog::new(&log),
+        ));
         log.record(Entry::Lent {
-            account: self.scope.account(),
-            namespace: namespace.to_owned(),
+            namespace: plan.target.namespace.to_string(),
             pod: plan.target.pod.to_string(),
-            get_pod: plan.rules.contains(&get_rule(plan.target.pod.as_str())),
+            container: plan.target.container.to_string(),
+            may: self.terms.words(),
             tool: self.tool.name(),
         });
+        let started = Proxy::start(Arc::clone(&loan), plan.target.namespace.as_str()).await;
+        let (proxy, ended) = started.map_err(|error| failed(chain(&error)))?;
+        self.started = Some((loan, ended));
         let limit = remaining(plan.lease_seconds, self.scope.started().elapsed());
-        let ran = tokio::time::timeout(limit, self.tool.run(kubeconfig)).await;
+        let tool = Arc::clone(&self.tool);
+        let run = tokio::time::timeout(limit, tool.run(proxy.kubeconfig()));
+        tokio::pin!(run);
+        // Declared after the program, and so dropped before it: its streams are closed before anybody waits for its end.
+        let proxy = proxy;
+        let ran = tokio::select! {
+            biased;
+            alert = alarmed(&self.scope) => {
+                let kind = FailureKind::ControlNotHeld { id: alert.id };
+                return Err(Failure::new(Stage::Open, kind, alert.message));
+            }
+            ran = &mut run => ran,
+        };
+        drop(proxy);
         let code = ran
             .map_err(|_| {
                 let message = "the program was ended: it ran longer than the lease";
@@ -59,19 +99,42 @@ impl Work for ToolRun {
             what: format!("{} ended with code {code}", self.tool.name()),
         });
         let _ = self.code.set(code);
+        self.finish().await;
         Ok(())
     }
 
     async fn look(&mut self, _: &ScanPlan, _: &mut dyn Progress) -> Result<Outcome, Failure> {
         let ran = CheckResult::new("tool-ran", "The program was run to its end", Severity::Info);
-        let engine =
-            EngineRef::new("none", "").with_title("A program with a short-lived kubeconfig");
+        let engine = EngineRef::new("none", "").with_title("A program with access to one pod");
         let mut outcome = Outcome::default();
         outcome.findings = vec![Findings::new(engine, vec![ran.pass()])];
         Ok(outcome)
     }
 
-    async fn close(&mut self) {}
+    async fn close(&mut self) {
+        self.finish().await;
+    }
+}
+
+impl ToolRun {
+    /// Waits until no stream of the proxy is open any more. It was dropped before.
+    async fn finish(&mut self) {
+        if let Some((loan, mut ended)) = self.started.take() {
+            // Its tasks were told to end; what the release does next needs none of them.
+            let _ = tokio::time::timeout(CLOSING, ended.wait()).await;
+            loan.log.finish();
+        }
+    }
+}
+
+/// Waits for an alert of this loan.
+async fn alarmed(scope: &ScanScope) -> SecurityAlert {
+    loop {
+        if let Some(alert) = scope.alerts().raised().into_iter().next() {
+            return alert;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// How long the program may run: the lease began before it, and must not end before it.

@@ -143,13 +143,3 @@ fn pointer<'a>(tokens: impl IntoIterator<Item = &'a str>) -> String {
         .flat_map(|token| ["/".to_owned(), token.replace('~', "~0").replace('/', "~1")])
         .collect()
 }
-
-/// Getting one pod by name.
-pub(crate) fn get_rule(pod: &str) -> PlannedRule {
-    PlannedRule::of(
-        vec![String::new()],
-        vec!["pods".into()],
-        vec![pod.to_owned()],
-        vec!["get".into()],
-    )
-}

@@ -7,7 +7,6 @@ use scanner_core::{
     plan::ScanId,
     target::{Namespace, PodName},
 };
-use secrecy::SecretString;
 use tokio::time::Instant;
 
 use crate::api::client::{CanaryClient, ReviewClient, ScanClient, ScanIdentity};
@@ -26,8 +25,6 @@ struct State {
     used: Option<Instant>,
     /// How the server was seen to refuse the token.
     refused: Option<String>,
-    /// The token, where it is given to a program; nowhere else is it kept.
-    loaned: Option<SecretString>,
 }
 
 impl Credential {
@@ -41,25 +38,6 @@ impl Credential {
     /// Keeps the identity that the credential control made.
     pub(crate) fn set(&self, identity: ScanIdentity) {
         self.state().identity = Some(identity);
-    }
-
-    /// Keeps the token for the program that it is given to.
-    pub(crate) fn keep_for_loan(&self, token: SecretString) {
-        self.state().loaned = Some(token);
-    }
-
-    /// The token for the program, once.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the controls are those of another scan, and when there is no token for a program.
-    pub(crate) fn take_for_loan(
-        &self,
-        controls: &EnforcedControls,
-    ) -> Result<SecretString, ControlError> {
-        self.check(controls)?;
-        let token = self.state().loaned.take();
-        token.ok_or_else(|| ControlError::new("there is no credential for a program"))
     }
 
     /// Whether there ever was a token.

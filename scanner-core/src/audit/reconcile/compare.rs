@@ -57,43 +57,6 @@ pub(super) fn contradictions(ours: &Ours<'_>, event: &Event, log: &ScanLog<'_>) 
     wrong
 }
 
-/// Whether it is a call with a lent token, by its own user, for what it was lent for. A token without an id was lent to
-/// nobody.
-pub(super) fn is_lent(event: &Event, log: &ScanLog<'_>) -> bool {
-    let used = event.user.credentials();
-    let ours = !used.is_empty() && used.iter().all(|id| log.credentials.contains(id.as_str()));
-    if event.impersonated_user.is_some() || !ours {
-        return false;
-    }
-    log.lent.iter().any(|lent| {
-        let within = event.object_ref.as_ref().map_or_else(
-            // What the server can do: every client asks that first.
-            || {
-                let discovery = ["/api", "/apis", "/openapi", "/version"];
-                let path = event
-                    .request_uri
-                    .split(['?', '#'])
-                    .next()
-                    .unwrap_or_default();
-                event.verb == "get"
-                    && discovery
-                        .iter()
-                        .any(|p| path == *p || path.starts_with(&format!("{p}/")))
-            },
-            |object| {
-                let this = object.namespace == lent.namespace && object.name == lent.pod;
-                let what = match object.resource().as_str() {
-                    "pods/exec" => true,
-                    "pods" => lent.get_pod && event.verb == "get",
-                    _ => false,
-                };
-                this && what
-            },
-        );
-        within && event.user.username == lent.account
-    })
-}
-
 /// Why a call that was not logged may not be.
 pub(super) fn stranger(event: &Event, log: &ScanLog<'_>) -> Option<AlarmKind> {
     let used = event.user.credentials();

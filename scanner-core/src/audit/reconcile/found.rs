@@ -11,8 +11,6 @@ const MAX_ALARMS: usize = 1000;
 pub struct Reconciliation {
     /// Calls that both logs have, and agree on.
     pub matched: u64,
-    /// Calls by programs that a token was lent to, within what it was lent for.
-    pub lent: u64,
     /// What must not be: somebody else acted as the scan, or the logs contradict each other.
     pub alarms: Vec<Alarm>,
     /// Alarms beyond the first thousand, which are counted alone.

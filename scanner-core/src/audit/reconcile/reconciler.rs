@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     alarm::AlarmKind,
-    compare::{contradictions, is_lent, stranger},
+    compare::{contradictions, stranger},
     event::{COMPLETE, Event, RECEIVED},
     found::Reconciliation,
     scan_log::ScanLog,
@@ -105,10 +105,6 @@ impl<'a> Reconciler<'a> {
                 let text = format!("{why}: {}", event.show());
                 self.found.alarm(AlarmKind::Contradicted, text);
             }
-            return;
-        }
-        if is_lent(event, &self.log) {
-            self.found.lent += u64::from(event.stage == COMPLETE);
             return;
         }
         if event.stage != RECEIVED {

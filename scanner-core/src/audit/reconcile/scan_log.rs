@@ -16,7 +16,6 @@ pub(super) struct ScanLog<'a> {
     pub(super) accounts: BTreeSet<&'a str>,
     /// Ids of the tokens that the scans received.
     pub(super) credentials: BTreeSet<&'a str>,
-    pub(super) lent: Vec<Lent<'a>>,
     /// Times of the first and the last call.
     pub(super) times: Option<(String, String)>,
 }
@@ -27,15 +26,6 @@ pub(super) struct Ours<'a> {
     pub(super) call: &'a Call,
     pub(super) status: Option<u16>,
     pub(super) stages: BTreeSet<String>,
-}
-
-/// The pod and the account that a token was lent for.
-#[derive(Debug)]
-pub(super) struct Lent<'a> {
-    pub(super) account: &'a str,
-    pub(super) namespace: &'a str,
-    pub(super) pod: &'a str,
-    pub(super) get_pod: bool,
 }
 
 impl<'a> ScanLog<'a> {
@@ -77,21 +67,12 @@ impl<'a> ScanLog<'a> {
                 self.accounts.insert(account.as_str());
                 self.credentials.insert(credential.as_str());
             }
-            Entry::Lent {
-                account,
-                namespace,
-                pod,
-                get_pod,
-                ..
-            } => self.lent.push(Lent {
-                account,
-                namespace,
-                pod,
-                get_pod: *get_pod,
-            }),
             Entry::Opened { .. }
             | Entry::Stream(_)
             | Entry::Scan { .. }
+            | Entry::Lent { .. }
+            | Entry::LoanCall(_)
+            | Entry::Tunnel(_)
             | Entry::Report(_)
             | Entry::Done { .. } => {}
         }

@@ -69,42 +69,55 @@ fn our_call_with_a_token_that_has_no_id_is_an_alarm() {
 }
 
 #[test]
-fn a_lent_token_without_an_id_was_lent_to_nobody() {
+fn a_loan_excuses_no_call_that_is_not_in_the_log() {
     let log = log();
     log.record(Entry::Lent {
-        account: ACCOUNT.into(),
         namespace: "shop".into(),
         pod: "web".into(),
-        get_pod: true,
+        container: "app".into(),
+        may: vec!["run any command, 1 time".into()],
         tool: "kubectl".into(),
     });
+    // What the program asked of the proxy is no call to the server.
+    log.record(Entry::LoanCall(LoanCall {
+        method: "GET".into(),
+        path: "/api/v1/namespaces/shop/pods/web/exec".into(),
+        command: vec!["sh".into()],
+        allowed: true,
+        why: "planned".into(),
+    }));
     log.close().unwrap();
     let verified = verify(log.text().as_bytes(), None).unwrap();
     let kinds = |event: &Value| {
         let mut reconciler = Reconciler::new(&verified);
         reconciler.line(event.to_string().as_bytes());
         let found = reconciler.finish();
-        let kinds = found.alarms.iter().map(|alarm| alarm.kind);
-        (kinds.collect::<Vec<_>>(), found.lent)
+        found.alarms.iter().map(|a| a.kind).collect::<Vec<_>>()
     };
-    assert_eq!(kinds(&stolen("exec", &json!([JTI]))), (vec![], 1));
-    let legacy = stolen("exec", &json!([]));
-    assert_eq!(kinds(&legacy), (vec![AlarmKind::StreamWithoutId], 0));
-    let mut discovery = stolen("", &json!([JTI]));
-    discovery["objectRef"] = Value::Null;
-    for (uri, lent) in [
-        ("/api", 1),
-        ("/apis/apps/v1?timeout=32s", 1),
-        ("/version", 1),
-        ("/apiserver", 0),
-        ("/metrics", 0),
+    let (ours, other, none) = (json!([JTI]), json!(["JTI=other"]), json!([]));
+    for (ids, stream, call) in [
+        (&ours, AlarmKind::StreamWithToken, AlarmKind::CallWithToken),
+        (
+            &other,
+            AlarmKind::StreamWithOtherToken,
+            AlarmKind::CallWithOtherToken,
+        ),
+        (&none, AlarmKind::StreamWithoutId, AlarmKind::CallWithoutId),
     ] {
-        discovery["requestURI"] = json!(uri);
-        assert_eq!(kinds(&discovery).1, lent, "{uri}");
+        assert_eq!(kinds(&stolen("exec", ids)), [stream], "{ids}");
+        assert_eq!(kinds(&stolen("", ids)), [call], "{ids}");
+        let mut discovery = stolen("", ids);
+        discovery["objectRef"] = Value::Null;
+        for uri in [
+            "/api",
+            "/apis/apps/v1?timeout=32s",
+            "/version",
+            "/openapi/v3",
+        ] {
+            discovery["requestURI"] = json!(uri);
+            assert_eq!(kinds(&discovery), [call], "{uri}");
+        }
     }
-    discovery["requestURI"] = json!("/api");
-    discovery["verb"] = json!("post");
-    assert_eq!(kinds(&discovery).1, 0);
 }
 
 #[test]

@@ -53,24 +53,6 @@ fn a_call_that_is_missing_is_reported_by_verb_uri_and_id() {
 }
 
 #[test]
-fn a_lent_token_may_read_its_pod_where_that_was_lent_too() {
-    let verified = log_with([Entry::Lent {
-        account: ACCOUNT.into(),
-        namespace: "shop".into(),
-        pod: "web".into(),
-        get_pod: true,
-        tool: "kubectl".into(),
-    }]);
-    let pod = |verb: &str| {
-        let mut event = event("x", ACCOUNT, 200);
-        event["objectRef"]["subresource"] = json!("");
-        event["verb"] = json!(verb);
-        found(&verified, &[event]).alarms.len()
-    };
-    assert_eq!((pod("get"), pod("delete"), pod("patch")), (0, 1, 1));
-}
-
-#[test]
 fn only_a_token_that_was_issued_for_the_scan_s_account_is_an_alarm() {
     let minted = || {
         let mut event = without_credential(event("x", "admin", 201));

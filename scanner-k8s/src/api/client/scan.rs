@@ -7,8 +7,9 @@ use scanner_core::Target;
 use secrecy::SecretString;
 
 use crate::api::{
-    call::{CallErrorKind, ForbiddenBy},
+    call::{CallError, CallErrorKind, ForbiddenBy},
     exec::{self, ExecError, ExecErrorKind, ExecStream, Place},
+    tunnel::{self, ExecAsked, Tunnel},
 };
 
 /// Pauses before an exec that was refused is asked for again, in milliseconds.
@@ -33,11 +34,7 @@ impl ScanClient {
     ///
     /// Fails when the server refuses it. Does not fail when the command does not exist: the run does.
     pub async fn exec(&self, target: &Target, argv: &[&str]) -> Result<ExecStream, ExecError> {
-        let place = Place {
-            namespace: target.namespace.as_str(),
-            pod: target.pod.as_str(),
-            container: target.container.as_str(),
-        };
+        let place = place(target);
         // Another server than the one that listed the rights may answer, and learn of the binding a moment later. Nothing ran.
         for pause in PAUSES {
             match exec::open(&self.client, format!("exec into {target}"), place, argv).await {
@@ -49,9 +46,50 @@ impl ScanClient {
         }
         exec::open(&self.client, format!("exec into {target}"), place, argv).await
     }
+
+    /// Opens an exec in `target` as another program asks for it, whose bytes are then handed on as they are.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`ScanClient::exec`] does.
+    pub(crate) async fn tunnel(
+        &self,
+        target: &Target,
+        asked: &ExecAsked,
+    ) -> Result<Tunnel, CallError> {
+        let (what, place) = (format!("exec into {target}"), place(target));
+        for pause in PAUSES {
+            match tunnel::open(&self.client, what.clone(), place, asked).await {
+                Err(error) if is_unknown(&error) => {
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                }
+                opened => return opened,
+            }
+        }
+        tunnel::open(&self.client, what, place, asked).await
+    }
+}
+
+fn place(target: &Target) -> Place<'_> {
+    Place {
+        namespace: target.namespace.as_str(),
+        pod: target.pod.as_str(),
+        container: target.container.as_str(),
+    }
 }
 
 /// Whether the server does not know the identity or its rights, and not that something in it refuses the exec.
+fn is_unknown(error: &CallError) -> bool {
+    matches!(
+        error.kind(),
+        CallErrorKind::Unauthorized
+            | CallErrorKind::Forbidden {
+                by: ForbiddenBy::Rbac
+            }
+    )
+}
+
+/// The same of an exec of the scan's own.
 fn is_refused(error: &ExecError) -> bool {
     matches!(
         error.kind(),

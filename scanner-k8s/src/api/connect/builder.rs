@@ -228,7 +228,7 @@ fn checked(mut config: Config, system_roots: bool) -> Result<Config, ConnectErro
     }
     let given = config.root_cert.as_ref().is_some_and(|all| !all.is_empty());
     if !given {
-        // The file alone would do for kube, but a lent kubeconfig needs what is in it.
+        // Read here, so that a file without a certificate is an error before anything is sent.
         config.root_cert = match &config.root_cert_file {
             Some(path) => Some(authorities(path)?),
             None if system_roots => None,

@@ -1,6 +1,24 @@
 //! Whether rustls has its cryptography, asked before a client is made: rustls itself panics.
 
-use rustls::crypto::CryptoProvider;
+#[cfg(feature = "aws-lc-rs")]
+use std::sync::Arc;
+
+use rustls::{ConfigBuilder, ServerConfig, WantsVerifier, crypto::CryptoProvider};
+
+/// The beginning of a server's configuration with the cryptography that clients have; `None` where nothing decides.
+pub(crate) fn server() -> Option<ConfigBuilder<ServerConfig, WantsVerifier>> {
+    #[cfg(feature = "aws-lc-rs")]
+    let begun = {
+        let provider = CryptoProvider::get_default().cloned();
+        let kube_chooses = || Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = provider.unwrap_or_else(kube_chooses);
+        let begun = ServerConfig::builder_with_provider(provider);
+        begun.with_safe_default_protocol_versions().ok()
+    };
+    #[cfg(not(feature = "aws-lc-rs"))]
+    let begun = is_decided().then(ServerConfig::builder);
+    begun
+}
 
 /// Whether a client can be made. Installs nothing.
 pub(super) fn is_decided() -> bool {

@@ -178,33 +178,6 @@ fn a_scan_takes_the_way_to_the_server_over_and_no_credential() {
     assert!(shared.headers.is_empty());
 }
 
-#[tokio::test]
-async fn a_lent_kubeconfig_has_the_way_to_the_server_and_the_token_alone() {
-    let seen = Arc::default();
-    let mut transport = Arc::into_inner(transport(&seen)).unwrap();
-    let token = SecretString::from("lent".to_owned());
-    let read = |transport: &Transport| {
-        let text = transport.kubeconfig(&token, "shop");
-        serde_json::from_str::<serde_json::Value>(text.expose_secret()).unwrap()
-    };
-    let plain = read(&transport);
-    let cluster = &plain["clusters"][0]["cluster"];
-    assert!(cluster.get("proxy-url").is_none());
-    assert!(
-        cluster.get("certificate-authority-data").is_none(),
-        "the system's roots"
-    );
-    assert_eq!(
-        plain["users"][0]["user"],
-        serde_json::json!({"token": "lent"})
-    );
-    transport.config.proxy_url = Some("http://proxy:3128/".parse().unwrap());
-    transport.config.root_cert = Some(vec![vec![1, 2, 3]]);
-    let cluster = &read(&transport)["clusters"][0]["cluster"];
-    assert_eq!(cluster["proxy-url"], "http://proxy:3128/");
-    assert!(cluster["certificate-authority-data"].is_string());
-}
-
 #[test]
 fn a_segment_can_begin_outside_of_the_runtime() {
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -1,0 +1,161 @@
+//! The listener of a proxy: its connections are tasks that end with it.
+
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use secrecy::SecretString;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, mpsc},
+    task::{JoinHandle, JoinSet},
+    time::{sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+
+use super::{
+    certificates::{self, ADDRESS},
+    kubeconfig,
+    log::Answered,
+    service::{Loan, Slot},
+};
+
+/// Connections at once; more wait.
+const MAX_CONNECTIONS: usize = 128;
+/// How long a client may take for the TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a client may take for the head of its next request.
+const HEAD: Duration = Duration::from_secs(30);
+/// Longest head of a request, in bytes.
+const MAX_HEAD: usize = 32 << 10;
+/// Most headers of a request.
+const MAX_HEADERS: usize = 64;
+/// Pause where no connection can be taken, such as for want of descriptors.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Why there is no proxy.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::credential_loan) enum ProxyError {
+    #[error("no certificates for the proxy can be made")]
+    Certificate(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("nothing decides which cryptography rustls uses")]
+    NoCryptoProvider,
+    #[error("the proxy cannot listen on {ADDRESS}")]
+    Listen(#[source] io::Error),
+}
+
+/// A proxy that listens. When it is dropped, it stops, and every stream through it is closed.
+pub(in crate::credential_loan) struct Proxy {
+    listener: JoinHandle<()>,
+    kubeconfig: SecretString,
+}
+
+/// Shows that nothing of a proxy runs any more.
+pub(in crate::credential_loan) struct Ended(mpsc::Receiver<Infallible>);
+
+/// Held by everything that runs for a proxy.
+#[derive(Clone)]
+struct Alive {
+    _sender: mpsc::Sender<Infallible>,
+}
+
+impl Proxy {
+    /// Listens for the program of `loan`, whose kubeconfig has `namespace`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there are no certificates or no port for it.
+    pub(in crate::credential_loan) async fn start(
+        loan: Arc<Loan>,
+        namespace: &str,
+    ) -> Result<(Self, Ended), ProxyError> {
+        let (config, files) = certificates::make()?;
+        let listener = TcpListener::bind((ADDRESS, 0)).await;
+        let listener = listener.map_err(ProxyError::Listen)?;
+        let address = listener.local_addr().map_err(ProxyError::Listen)?;
+        let kubeconfig = kubeconfig::write(&format!("https://{address}"), &files, namespace);
+        let (sender, receiver) = mpsc::channel(1);
+        let alive = Alive { _sender: sender };
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let proxy = Self {
+            listener: tokio::spawn(listen(listener, acceptor, loan, alive)),
+            kubeconfig,
+        };
+        Ok((proxy, Ended(receiver)))
+    }
+
+    /// What the program gets.
+    pub(in crate::credential_loan) fn kubeconfig(&self) -> SecretString {
+        self.kubeconfig.clone()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // With this task go its connections.
+        self.listener.abort();
+    }
+}
+
+impl Ended {
+    /// Waits until nothing of the proxy runs any more. It must have been dropped.
+    pub(in crate::credential_loan) async fn wait(&mut self) {
+        while self.0.recv().await.is_some() {}
+    }
+}
+
+async fn listen(listener: TcpListener, acceptor: TlsAcceptor, loan: Arc<Loan>, alive: Alive) {
+    let mut connections = JoinSet::new();
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        while connections.try_join_next().is_some() {}
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        let Ok((socket, _)) = listener.accept().await else {
+            sleep(PAUSE).await;
+            continue;
+        };
+        let (acceptor, loan, alive) = (acceptor.clone(), Arc::clone(&loan), alive.clone());
+        connections.spawn(async move {
+            serve(socket, &acceptor, &loan).await;
+            drop((permit, alive));
+        });
+    }
+}
+
+/// Serves one connection to its end.
+async fn serve(socket: TcpStream, acceptor: &TlsAcceptor, loan: &Arc<Loan>) {
+    // An exec is a conversation of small messages.
+    let _ = socket.set_nodelay(true);
+    let secured = match timeout(HANDSHAKE, acceptor.accept(socket)).await {
+        Ok(Ok(secured)) => secured,
+        Ok(Err(_)) => {
+            let why = "no TLS with the certificate of this loan";
+            return loan.log.other("", "", &[], Answered::No(why));
+        }
+        Err(_) => {
+            let why = "no TLS handshake in time";
+            return loan.log.other("", "", &[], Answered::No(why));
+        }
+    };
+    let slot = Arc::new(Slot::default());
+    let service = service_fn(|request| {
+        let (loan, slot) = (Arc::clone(loan), Arc::clone(&slot));
+        async move { Ok::<_, Infallible>(loan.answer(request, &slot).await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(TokioIo::new(secured), service)
+        .with_upgrades()
+        .await;
+    // A client that breaks the protocol has its connection closed.
+    if served.is_ok()
+        && let Some(bridge) = slot.take()
+    {
+        bridge.run().await;
+    }
+}
