@@ -50,6 +50,7 @@ pub(crate) async fn run(args: &LocalArgs) -> Result<u8, Problem> {
     let document = Document::from(report);
     profile::save(&args.profile_options, recording)?;
     sinks.note_result(&document);
+    output::completions(&document);
     sinks.write(&document, args.verbose, output::coloured(args.color))?;
     Ok(document.verdict().exit_code())
 }

@@ -4,13 +4,16 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::ValueEnum;
 use secure_scan::{
-    ProfileError, ScanPlan, Verdict,
+    Document, ProfileError, ScanPlan, Verdict,
     escape::{self, visible},
     reports::{Format, text},
 };
 use terminal_size::terminal_size_of;
 
-use crate::problem::{NOT_DONE, Problem};
+use crate::{
+    problem::{NOT_DONE, Problem},
+    remedy::remedy_words,
+};
 
 /// When the terminal report has colours.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -49,6 +52,16 @@ pub(crate) fn worst_exit_code(verdict: Verdict, after: &[Result<(), Problem>]) -
 /// Prints a line on standard error; whatever text of others it holds is escaped.
 pub(crate) fn note(message: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", escape::lines(message));
+}
+
+/// Says what would read what a scan could not, where that counts.
+pub(crate) fn completions(document: &Document) {
+    let view = document.view();
+    if view.not_read() > 0 || view.verdict == Verdict::Incomplete {
+        for remedy in view.completions() {
+            note(&format!("hint: {}", remedy_words(&remedy)));
+        }
+    }
 }
 
 /// Prints what is wrong in a profile, which is escaped and may have colours.

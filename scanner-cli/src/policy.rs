@@ -49,6 +49,9 @@ pub(crate) struct FindingArgs {
     /// Severity from which a failed check is a finding: info, low (default), medium, high, critical
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Severity>,
+    /// Pass a check only if everything that it asks for was read, as level strict does
+    #[arg(long)]
+    pub(crate) require_complete: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -138,6 +141,9 @@ pub(crate) fn decide(args: &PolicyArgs) -> Result<Decided, Problem> {
     if let Some(severity) = args.findings.fail_on {
         decided = decided.fail_on(severity);
     }
+    if args.findings.require_complete {
+        decided = decided.require_complete(true);
+    }
     Ok(Decided {
         policy: decided,
         profile,
@@ -146,7 +152,8 @@ pub(crate) fn decide(args: &PolicyArgs) -> Result<Decided, Problem> {
 
 /// The rules for findings where no policy is given.
 pub(crate) fn finding_rules(args: &FindingArgs) -> Result<FindingRules, Problem> {
-    let mut rules = FindingRules::default().with_fail_on(args.fail_on);
+    let rules = FindingRules::default().with_fail_on(args.fail_on);
+    let mut rules = rules.with_complete(args.require_complete);
     if let Some(file) = &args.waivers {
         rules = rules.with_waivers(waivers(file)?);
     }
@@ -319,6 +326,9 @@ fn explain(policy: &Policy) -> String {
             ""
         },
     );
+    if policy.require_complete {
+        text.push_str("A check passes only if everything that it asks for was read\n");
+    }
     let _ = match (policy.thresholds.is_some(), policy.own_fail_on) {
         (true, false) => writeln!(text, "Thresholds decide which failed checks are findings"),
         (beside, _) => writeln!(

@@ -82,6 +82,11 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
         Remedy::NameCanary => {
             "name an address that answers from a pod with --canary; or scan without --require-isolation"
         }
+        Remedy::ReadImageAsRoot => {
+            "secure-scan sidecar --inert --as-root reads it in the image, where the namespace allows a pod of root"
+        }
+        Remedy::ReadAsOwner => "scan as a user that may read it, such as root",
+        Remedy::UseExec => "secure-scan container gets the environment of the container itself",
         Remedy::ReadAsRoot => "--as-root reads what only root may, where the namespace allows it",
         Remedy::ReadAsNobody => "scan without --as-root: what cannot be read is reported",
         Remedy::PullAlways => {
@@ -191,6 +196,11 @@ mod tests {
             (Remedy::AllowCommands, "--allow-any-command"),
             (Remedy::NameCanary, "--canary"),
             (Remedy::ReadAsRoot, "--as-root"),
+            (
+                Remedy::ReadImageAsRoot,
+                "secure-scan sidecar --inert --as-root",
+            ),
+            (Remedy::UseExec, "secure-scan container"),
             (Remedy::ReadAsNobody, "--as-root"),
             (Remedy::PullAlways, "--pull always"),
             (Remedy::NameKubeconfig, "--kubeconfig"),

@@ -130,6 +130,7 @@ pub(crate) async fn run_on(
     let recording = tap.take(subject).filter(|_| !report.findings.is_empty());
     let document = Document::from(report);
     sinks.note_result(&document);
+    output::completions(&document);
     let after = [
         sinks.write(&document, args.verbose, output::coloured(args.color)),
         closed,

@@ -87,6 +87,8 @@ pub(crate) struct Engines<'a> {
     host: &'a dyn EngineHost,
     evaluation: &'a Evaluation,
     pod: &'a Collected<PodFacts>,
+    /// Variables that the agent cannot see.
+    unseen_env: &'a [String],
     /// Every section but the files.
     sections: Arc<Inventory>,
     batch: Vec<FileEntry>,
@@ -118,6 +120,7 @@ impl<'a> Engines<'a> {
             host,
             evaluation,
             pod,
+            unseen_env: &[],
             sections: Arc::default(),
             batch: Vec::new(),
             list: wants_list.then(Vec::new),
@@ -125,6 +128,12 @@ impl<'a> Engines<'a> {
             files: 0,
             end: None,
         }
+    }
+
+    /// The same where the agent cannot see these variables.
+    pub(crate) const fn without_env(mut self, unseen: &'a [String]) -> Self {
+        self.unseen_env = unseen;
+        self
     }
 
     /// Lets every engine that takes entry by entry do the same, at once.
@@ -183,6 +192,7 @@ impl InventorySink for Engines<'_> {
     fn sections(&mut self, mut inventory: Inventory) -> Taken<'_> {
         inventory.pod = self.pod.clone();
         inventory.reconcile_env();
+        inventory.leave_out_of_env(self.unseen_env);
         let inventory = Arc::new(inventory);
         self.sections = Arc::clone(&inventory);
         Box::pin(self.each(move |evaluator| evaluator.sections(&inventory)))

@@ -65,6 +65,9 @@ pub struct Findings {
     /// What came of the thresholds, where there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thresholds: Option<ThresholdOutcome>,
+    /// Whether everything must have been read, see [`Findings::demand_complete`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub must_be_complete: bool,
 }
 
 impl EngineRef {
@@ -108,7 +111,29 @@ impl Findings {
             results,
             waivers: None,
             thresholds: None,
+            must_be_complete: false,
         }
+    }
+
+    /// Makes every pass that rests on a part of what its check asks for an error, and a verdict over a failure of the same
+    /// kind incomplete: there may be more than was found.
+    pub fn demand_complete(&mut self) {
+        self.must_be_complete = true;
+        for result in &mut self.results {
+            if result.status == CheckStatus::Pass && result.not_read > 0 {
+                let limits = std::mem::take(&mut result.limits);
+                result.status = CheckStatus::Error;
+                result.message = format!(
+                    "no violation found, but the scan must be complete, and some data could not be read: {}",
+                    limits.join("; ")
+                );
+            }
+        }
+    }
+
+    /// Whether everything had to be read, and was not.
+    pub fn lacks_completeness(&self) -> bool {
+        self.must_be_complete && self.results.iter().any(|r| r.not_read > 0)
     }
 
     /// What is known of an engine that gave no findings: one check that was not done, so that the scan is no pass.

@@ -104,7 +104,8 @@ impl Look {
             return Err(unusable(error));
         };
         let host = self.host.as_ref();
-        let mut engines = Engines::start(&self.engines, host, &self.evaluation, &self.pod).await;
+        let engines = Engines::start(&self.engines, host, &self.evaluation, &self.pod).await;
+        let mut engines = engines.without_env(self.strategy.unseen_env());
         let collected = access.stream(&self.request, &mut engines).await;
         collected.map_err(unusable)?;
         progress.evaluating();

@@ -108,6 +108,12 @@ pub enum Remedy {
     NameCanary,
     /// Read the image as root, which sees what only root may read.
     ReadAsRoot,
+    /// Read the image of the container in a pod of the scan's own, as root, which sees what the target's user may not.
+    ReadImageAsRoot,
+    /// Scan as a user that may read it.
+    ReadAsOwner,
+    /// Take strategy container, whose agent has the environment of the container itself.
+    UseExec,
     /// Read the image as a user of no account.
     ReadAsNobody,
     /// Ask the registry for the image each time.

@@ -59,6 +59,12 @@ pub trait ScanStrategy: Send + Sync {
         &[]
     }
 
+    /// Variables of the target's environment that the agent of this strategy cannot see, such as `variables of Secret db`:
+    /// checks of the environment do not pass without them.
+    fn unseen_env(&self) -> &[String] {
+        &[]
+    }
+
     /// Commands that this strategy would run to answer the request, for the plan. None by default.
     fn commands(&self, context: &OpenContext<'_>) -> Vec<PlannedCommand> {
         let _ = context;
@@ -105,6 +111,9 @@ macro_rules! delegate {
             }
             fn absent(&self) -> &[Section] {
                 (**self).absent()
+            }
+            fn unseen_env(&self) -> &[String] {
+                (**self).unseen_env()
             }
             fn commands(&self, context: &OpenContext<'_>) -> Vec<PlannedCommand> {
                 (**self).commands(context)

@@ -58,7 +58,9 @@ impl Verdict {
             let from = found.fail_on(threshold);
             breached || from.is_some_and(|from| found.fails_at(from))
         };
-        let unseen = |found: &Findings| found.count(CheckStatus::Error) > 0 || !found.looked();
+        let unseen = |found: &Findings| {
+            found.count(CheckStatus::Error) > 0 || !found.looked() || found.lacks_completeness()
+        };
         if findings.is_empty() || findings.iter().any(unseen) {
             Self::Incomplete
         } else if findings.iter().any(fails) {

@@ -17,9 +17,10 @@ const MAX_TEXT: usize = 300;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum GapKind {
-    /// A directory that may not be searched, so that nothing below it can be read.
+    /// A directory that may not be searched, so that nothing below it can be read. A walk says so only of one that the
+    /// agent does not own: an owner can open a directory again.
     NotSearchable,
-    /// A directory whose names may not be listed.
+    /// A directory whose names may not be listed, while it can be searched, or its owner could open it.
     NotListable,
     /// A file or an item that cannot be read.
     NotReadable,

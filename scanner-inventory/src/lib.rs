@@ -40,9 +40,9 @@ pub use gap::{Attribute, Gap, GapKind};
 pub use gaps::Gaps;
 pub use inventory::{AgentInfo, Inventory};
 pub use model::{
-    CommandEntry, EnvVar, FileEntry, FileKind, Group, Identity, KernelFacts, LanguagePackage,
-    Listener, Mount, OsRelease, Package, PasswordState, Process, ShadowEntry, SocketConnection,
-    User,
+    AgentIdentity, CommandEntry, EnvVar, FileEntry, FileKind, Group, Identity, KernelFacts,
+    LanguagePackage, Listener, Mount, OsRelease, Package, PasswordState, Process, ShadowEntry,
+    SocketConnection, User,
 };
 pub use path::FilePath;
 pub use pod::{ContainerFacts, EnvSource, PodFacts, VolumeFacts, VolumeMountFacts};

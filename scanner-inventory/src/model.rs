@@ -150,8 +150,14 @@ pub struct Process {
     /// Supplementary groups.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<i64>>,
+    /// Whether its real, saved or filesystem ids are others than the effective ones: it may take those on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mixed_ids: Option<bool>,
     /// Names of effective capabilities, such as `CAP_NET_ADMIN`.
     pub capabilities: Vec<String>,
+    /// Names of permitted and inheritable capabilities: it may make them effective.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raisable: Option<Vec<String>>,
     /// Names of capabilities in the bounding set.
     pub bounding: Vec<String>,
     /// Whether `no_new_privs` is set.
@@ -177,7 +183,21 @@ pub struct Process {
     pub root_fstype: Option<String>,
 }
 
-/// Who an agent runs as inside the target.
+/// What the kernel lets an agent read by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AgentIdentity {
+    /// Effective user id.
+    pub uid: i64,
+    /// Effective group id.
+    pub gid: i64,
+    /// Supplementary groups.
+    pub groups: Vec<i64>,
+    /// Names of effective capabilities.
+    pub capabilities: Vec<String>,
+}
+
+/// Who runs inside the target: the agent itself, or the first process where the agent reads from outside.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Identity {
@@ -195,6 +215,9 @@ pub struct Identity {
     pub no_new_privs: bool,
     /// Seccomp mode: 0 off, 1 strict, 2 filter.
     pub seccomp: i64,
+    /// The agent's own, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentIdentity>,
 }
 
 /// A listening TCP socket or a bound UDP socket, from `/proc/net`.

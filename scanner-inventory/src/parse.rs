@@ -3,6 +3,7 @@
 
 mod accounts;
 mod files;
+mod identity;
 mod language;
 mod line;
 mod number;

@@ -6,15 +6,20 @@ use crate::{Collected, EnvVar, Gap, GapKind, Gaps, Inventory, PodFacts};
 
 /// For a reader of a report.
 const NOT_SEEN: &str = "the container's specification sets it, and the environment that was read does not have it: the \
-    process may have cleared or overwritten it";
+    process may have cleared or overwritten it, or a copy is without it; an exec into the container gets it";
+/// The same of variables whose names are not known.
+const LEFT_OUT: &str =
+    "the environment that was read does not have them; an exec into the container gets them";
+/// What each container of a pod has in its environment, unless a process cleared it.
+const ALWAYS: [&str; 2] = ["HOSTNAME", "KUBERNETES_SERVICE_HOST"];
 
 impl Inventory {
     /// Makes the environment partial where it does not have a variable that the specification of the target's container
     /// sets: the process cleared or overwrote it, or the agent read another environment. Without the facts of the pod, as
     /// for an image, nothing changes.
     ///
-    /// Variables of whole Secrets and `ConfigMap`s (`envFrom`) are not known by name, and those that are optional need
-    /// not be there.
+    /// Variables of whole Secrets and `ConfigMap`s (`envFrom`) are not known by name: those of Secrets are missing where
+    /// the environment is without what every container has. Variables that are optional need not be there.
     ///
     /// ```
     /// use scanner_inventory::{Collected, ContainerFacts, EnvSource, Inventory, PodFacts};
@@ -47,8 +52,33 @@ impl Inventory {
             let item = format!("variable {name}");
             gaps.add(Gap::new(GapKind::Hidden).of_item(&item).with_note(NOT_SEEN));
         }
+        if ALWAYS
+            .iter()
+            .all(|name| data.iter().all(|v| v.name != *name))
+        {
+            for secret in secrets(pod) {
+                gaps.add(left_out(&format!("variables of Secret {secret}")));
+            }
+        }
         self.env = Collected::with_gaps(data, gaps);
     }
+
+    /// Makes the environment partial where whoever reads it knows that variables of the target are not in it; `items` say
+    /// which, such as `variables of Secret db`.
+    pub fn leave_out_of_env(&mut self, items: &[String]) {
+        let gaps: Gaps = items.iter().map(|item| left_out(item)).collect();
+        self.env = std::mem::take(&mut self.env).and_gaps(gaps);
+    }
+}
+
+fn left_out(item: &str) -> Gap {
+    Gap::new(GapKind::Hidden).of_item(item).with_note(LEFT_OUT)
+}
+
+/// Secrets of which every key is a variable of the target.
+fn secrets(pod: &PodFacts) -> impl Iterator<Item = &str> {
+    let targets = pod.containers.iter().filter(|container| container.target);
+    targets.flat_map(|container| container.secret_env_from.iter().map(String::as_str))
 }
 
 /// Names that the target's container must have in its environment, and has not; each once.
@@ -137,6 +167,44 @@ mod tests {
             let before = inventory(&["B"], env);
             assert_eq!(reconciled(before.clone()), before);
         }
+    }
+
+    #[test]
+    fn variables_of_a_whole_secret_are_missing_where_the_environment_was_cleared() {
+        for (names, missing) in [
+            (&["PATH"][..], true),
+            (&[], true),
+            (&["PATH", "HOSTNAME"], false),
+            (&["KUBERNETES_SERVICE_HOST"], false),
+        ] {
+            let env = Collected::Complete { data: seen(names) };
+            let mut before = inventory(&[], env);
+            let Collected::Complete { data } = &mut before.pod else {
+                unreachable!("complete");
+            };
+            data.containers[1].secret_env_from = vec!["db".into()];
+            let Collected::Partial { gaps, .. } = reconciled(before).env else {
+                assert!(!missing, "{names:?}");
+                continue;
+            };
+            assert!(missing, "{names:?}");
+            let gap = gaps.iter().next().unwrap();
+            assert_eq!(gap.item.as_deref(), Some("variables of Secret db"));
+        }
+    }
+
+    #[test]
+    fn what_a_reader_leaves_out_is_a_gap_of_an_environment_that_was_read() {
+        let left_out = ["variables of Secret db".to_owned()];
+        let env = Collected::Complete { data: seen(&["A"]) };
+        let mut found = inventory(&[], env);
+        found.leave_out_of_env(&[]);
+        assert!(matches!(found.env, Collected::Complete { .. }));
+        found.leave_out_of_env(&left_out);
+        assert!(matches!(found.env, Collected::Partial { .. }));
+        found.env = Collected::NotRequested;
+        found.leave_out_of_env(&left_out);
+        assert_eq!(found.env, Collected::NotRequested);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::{Coverage, FileEntry, FileSelector, Gap, GapKind, Gaps, Inventory, Section};
+use crate::{
+    Coverage, FileEntry, FileKind, FilePath, FileSelector, Gap, GapKind, Gaps, Inventory, Section,
+};
 
 /// What a selection of files finds in an inventory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,7 +118,8 @@ impl Inventory {
             // Where every file is listed, at most contents are missing.
             let of_contents = self.files_listed || gap.attribute.is_some();
             let asked = misses || !of_contents;
-            asked && selectors.iter().any(|selector| selector.overlaps(gap))
+            let hides = |s: &&FileSelector| s.overlaps(gap) && !self.shows(s, gap);
+            asked && selectors.iter().any(|s| hides(&s))
         });
         // Something is missing, and nobody said where.
         let unplaced = !self.files_listed && gaps.iter().all(|gap| gap.attribute.is_some());
@@ -128,6 +131,25 @@ impl Inventory {
         } else {
             Coverage::Partial { gaps: touched }
         }
+    }
+
+    /// Whether all that a selection of files by name asks for at a shut directory is the directory itself, which was seen:
+    /// its mode and owner are known, whoever may look into it.
+    fn shows(&self, selector: &FileSelector, gap: &Gap) -> bool {
+        let is_shut = matches!(gap.kind, GapKind::NotListable | GapKind::NotSearchable);
+        let (Some(place), true, None) = (&gap.path, is_shut, gap.attribute) else {
+            return false;
+        };
+        let seen = |path: &FilePath| {
+            let mut files = self.files.data().into_iter().flatten();
+            files.any(|file| {
+                let is_it = file.exists && file.path == *path;
+                is_it && file.kind == FileKind::Directory && selector.matches(file)
+            })
+        };
+        let asked = selector.paths.iter().map(FilePath::from);
+        let mut asked = asked.filter(|path| path.is_below(place));
+        !selector.walks() && asked.all(|path| path == *place && seen(&path))
     }
 }
 
@@ -256,6 +278,55 @@ mod tests {
             ..FileSelector::default()
         };
         assert_eq!(coverage(&below), Coverage::Complete);
+    }
+
+    #[test]
+    fn a_shut_directory_that_was_seen_itself_is_known() {
+        let mut root = file("/root", "");
+        root.kind = FileKind::Directory;
+        for (kind, data, paths, known) in [
+            (
+                GapKind::NotSearchable,
+                vec![root.clone()],
+                vec!["/root"],
+                true,
+            ),
+            (
+                GapKind::NotListable,
+                vec![root.clone()],
+                vec!["/root", "/etc"],
+                true,
+            ),
+            (
+                GapKind::NotReadable,
+                vec![root.clone()],
+                vec!["/root"],
+                false,
+            ),
+            (GapKind::NotSearchable, vec![], vec!["/root"], false),
+            (
+                GapKind::NotSearchable,
+                vec![file("/root", "")],
+                vec!["/root"],
+                false,
+            ),
+            (
+                GapKind::NotSearchable,
+                vec![root],
+                vec!["/root", "/root/x"],
+                false,
+            ),
+        ] {
+            let mut inventory = partial(vec![], false);
+            let gaps = Gap::new(kind).at("/root").into();
+            inventory.files = Collected::Partial { data, gaps };
+            let selector = FileSelector {
+                paths: paths.iter().map(ToString::to_string).collect(),
+                ..FileSelector::default()
+            };
+            let coverage = inventory.coverage_of(&[selector]);
+            assert_eq!(coverage == Coverage::Complete, known, "{kind} {paths:?}");
+        }
     }
 
     #[test]

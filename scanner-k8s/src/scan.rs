@@ -43,7 +43,7 @@ impl PreparedScan {
     ///
     /// As [`PreparedScan::new`].
     pub async fn in_segment(segment: Segment, request: ScanRequest) -> Result<Self, PrepareError> {
-        prepare::prepare(segment, request, MissingRight::Refuses).await
+        Box::pin(prepare::prepare(segment, request, MissingRight::Refuses)).await
     }
 
     /// The whole plan alone, also where a right is missing that the scan needs: the plan names it. A few calls that read.
@@ -55,7 +55,8 @@ impl PreparedScan {
         segment: Segment,
         request: ScanRequest,
     ) -> Result<ScanPlan, PrepareError> {
-        let prepared = prepare::prepare(segment, request, MissingRight::IsPlanned).await?;
+        let prepared =
+            Box::pin(prepare::prepare(segment, request, MissingRight::IsPlanned)).await?;
         Ok(Box::pin(prepared.whole_plan()).await)
     }
 

@@ -22,6 +22,8 @@ pub(crate) struct Check {
     pub(crate) tags: BTreeSet<String>,
     pub(crate) references: Vec<String>,
     pub(crate) scope: Scope,
+    /// Why; empty where the profile does not say.
+    pub(crate) scope_because: String,
     pub(crate) files: Vec<FileSelector>,
     pub(crate) commands: BTreeSet<String>,
     pub(crate) applies_when: Option<Expression>,

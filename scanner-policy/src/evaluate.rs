@@ -7,6 +7,7 @@ mod fold;
 mod hidden;
 mod list;
 mod outcome;
+mod places;
 mod samples;
 mod seen;
 mod streamed;

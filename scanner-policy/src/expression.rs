@@ -7,6 +7,7 @@ mod homes;
 mod meter;
 mod names;
 mod pass;
+pub(crate) mod places;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,8 @@ pub(crate) struct Expression {
     /// How many parts it was parsed to.
     pub(crate) parts: usize,
     sections: BTreeSet<Section>,
+    /// What functions read where it is known.
+    beside: BTreeSet<Section>,
     inputs: BTreeSet<String>,
     pass: Option<Pass>,
     patterns: Arc<Patterns>,
@@ -102,7 +105,7 @@ impl Expression {
                 message,
             });
         }
-        let mut inputs = BTreeSet::new();
+        let (mut inputs, mut beside) = (BTreeSet::new(), BTreeSet::new());
         walk(program.expression(), &mut |expr| match &expr.expr {
             Expr::Select(select) if matches!(&select.operand.expr, Expr::Ident(n) if n == INPUTS) =>
             {
@@ -111,6 +114,10 @@ impl Expression {
             }
             Expr::Call(call) if call.func_name == homes::IS_HOME => {
                 sections.insert(Section::Users);
+                Ok(())
+            }
+            Expr::Call(call) if !places::read_by(&call.func_name).is_empty() => {
+                beside.extend(places::read_by(&call.func_name));
                 Ok(())
             }
             Expr::Call(call) if call.func_name == "matches" => match call.args.last() {
@@ -137,6 +144,7 @@ impl Expression {
             source: source.to_owned(),
             parts,
             sections,
+            beside,
             inputs,
             pass,
             patterns: Arc::clone(patterns),
@@ -145,6 +153,11 @@ impl Expression {
 
     pub(crate) fn sections(&self) -> &BTreeSet<Section> {
         &self.sections
+    }
+
+    /// What its functions read where it is known: without it, they say the same as of an image.
+    pub(crate) fn beside(&self) -> &BTreeSet<Section> {
+        &self.beside
     }
 
     /// Names of the inputs that it reads.
@@ -176,6 +189,9 @@ impl Expression {
         let mut context = context.map_err(|e| e.to_string())?;
         if self.sections.contains(&Section::Users) {
             homes::add(&mut context, variables).map_err(|e| e.to_string())?;
+        }
+        if !self.beside.is_empty() {
+            places::add(&mut context, variables).map_err(|e| e.to_string())?;
         }
         for (name, value) in variables {
             context.add_variable_from_value(*name, value.clone());

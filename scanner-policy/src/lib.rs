@@ -70,6 +70,7 @@ mod evaluate;
 mod expression;
 mod inputs;
 pub mod profile;
+mod reachability;
 pub mod recording;
 pub mod testing;
 mod types;

@@ -113,6 +113,9 @@ struct RawPolicy {
     /// its token, and looks for what it made in all namespaces.
     #[serde(default)]
     prove_everywhere: Option<bool>,
+    /// Whether a check passes only if everything that it asks for was read.
+    #[serde(default)]
+    require_complete: Option<bool>,
     /// Thresholds in the format of the SAF CLI.
     #[serde(default)]
     thresholds: Option<Thresholds>,
@@ -163,6 +166,8 @@ pub struct Policy {
     pub identity_namespace: Option<Namespace>,
     /// Whether a scan shows what holds for every API server and every namespace.
     pub prove_everywhere: bool,
+    /// Whether a check passes only if everything that it asks for was read.
+    pub require_complete: bool,
     /// Thresholds.
     pub thresholds: Option<Thresholds>,
     /// Waiver file, relative to the policy's file.
@@ -270,6 +275,7 @@ fn merge(under: Option<Policy>, raw: RawPolicy) -> Policy {
         require_isolation: false,
         identity_namespace: None,
         prove_everywhere: false,
+        require_complete: false,
         thresholds: None,
         waivers: None,
         fail_on: Severity::Low,
@@ -293,6 +299,7 @@ fn merge(under: Option<Policy>, raw: RawPolicy) -> Policy {
         require_isolation: raw.require_isolation.unwrap_or(under.require_isolation),
         identity_namespace: raw.identity_namespace.or(under.identity_namespace),
         prove_everywhere: raw.prove_everywhere.unwrap_or(under.prove_everywhere),
+        require_complete: raw.require_complete.unwrap_or(under.require_complete),
         thresholds: raw.thresholds.or(under.thresholds),
         waivers: raw.waivers.or(under.waivers),
         fail_on: raw.fail_on.unwrap_or(under.fail_on),

@@ -11,6 +11,7 @@ mod error;
 mod explain;
 mod load;
 pub(crate) mod raw;
+mod scope_text;
 mod shipped;
 mod source;
 

@@ -12,7 +12,7 @@ use crate::{threshold::Thresholds, waiver::Waivers};
 
 /// What a policy does with the findings of an engine: waivers first, then thresholds.
 ///
-/// The default has neither, and leaves findings as they are.
+/// The default has neither, demands nothing, and leaves findings as they are.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct FindingRules {
@@ -20,6 +20,7 @@ pub struct FindingRules {
     /// With the name of their file.
     thresholds: Option<(String, Thresholds)>,
     fail_on: Option<Severity>,
+    complete: bool,
 }
 
 impl FindingRules {
@@ -45,9 +46,19 @@ impl FindingRules {
         self
     }
 
+    /// The same where a check passes only if everything that it asks for was read.
+    #[must_use]
+    pub const fn with_complete(mut self, complete: bool) -> Self {
+        self.complete = complete;
+        self
+    }
+
     /// Applies the waivers as of `today` in UTC, then counts against the thresholds.
     #[must_use]
     pub fn apply(&self, mut findings: Findings, today: Date) -> Findings {
+        if self.complete {
+            findings.demand_complete();
+        }
         if let Some(waivers) = &self.waivers {
             waivers.apply(&mut findings, today);
         }

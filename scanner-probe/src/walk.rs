@@ -3,12 +3,13 @@
 use std::{
     ffi::CStr,
     io::{self, Write},
-    os::fd::{AsFd as _, OwnedFd},
+    os::fd::{AsFd, OwnedFd},
 };
 
 use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat},
     io::Errno,
+    process::geteuid,
 };
 use scanner_inventory::{FilePath, FileSelector, Gap, GapKind, Gaps};
 
@@ -69,10 +70,23 @@ pub(crate) fn walk(
                 let mut path = path.strip_suffix(b"/").unwrap_or(&path).to_vec();
                 walk.enter(&dir, device, &mut path, 0, out)?;
             }
-            Err(error) => walk.gaps.add(Gap::new(refusal(error)).at(start.clone())),
+            Err(error) => walk
+                .gaps
+                .add(Gap::new(of_start(root, place, error)).at(start.clone())),
         }
     }
     Ok(walk.gaps)
+}
+
+/// How a start that cannot be entered is missing. Which directory on the way to it is shut, and whose that is, is not known.
+fn of_start(root: &Root, place: &str, error: Errno) -> GapKind {
+    match refusal(error) {
+        GapKind::NotSearchable => {
+            let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::PATH;
+            shut(root.resolve(place, flags))
+        }
+        kind => kind,
+    }
 }
 
 /// Whether the walk of another start comes by this one: it lies below, and between are no link and no filesystem that
@@ -160,7 +174,11 @@ impl Walk<'_> {
                 Err(Errno::NOENT) => continue,
                 // Whoever may list a directory and not search it reads names alone.
                 Err(error) => {
-                    self.missing(refusal(error), path);
+                    let kind = match refusal(error) {
+                        GapKind::NotSearchable => shut(Ok(dir)),
+                        kind => kind,
+                    };
+                    self.missing(kind, path);
                     continue;
                 }
             };
@@ -209,8 +227,25 @@ impl Walk<'_> {
             }
             Ok(_) => self.missing(GapKind::OverLimit, path),
             Err(Errno::NOENT | Errno::NOTDIR) => self.missing(GapKind::Vanished, path),
-            Err(_) => self.missing(GapKind::NotListable, path),
+            Err(_) => {
+                let place = openat(dir, name, flags | OFlags::PATH, Mode::empty());
+                self.missing(shut(place), path);
+            }
         }
         Ok(())
+    }
+}
+
+/// How a directory that cannot be listed is shut: nobody of this identity may search it, unless the kernel lets this
+/// process search it, or this process owns it and could open it again.
+fn shut(place: Result<impl AsFd, Errno>) -> GapKind {
+    let is_closed = |place: &dyn AsFd| {
+        let searched = statat(place.as_fd(), c".", AtFlags::SYMLINK_NOFOLLOW);
+        let owner = fstat(place.as_fd()).map(|stat| stat.st_uid);
+        searched.err() == Some(Errno::ACCESS) && owner.is_ok_and(|uid| uid != geteuid().as_raw())
+    };
+    match place {
+        Ok(place) if is_closed(&place) => GapKind::NotSearchable,
+        _ => GapKind::NotListable,
     }
 }

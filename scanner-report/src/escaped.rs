@@ -3,6 +3,7 @@
 use scanner_core::{
     escape::visible,
     finding::{CheckResult, Severity},
+    report::view::View,
 };
 
 /// Items as they may be shown, one by one.
@@ -33,6 +34,42 @@ pub(crate) fn at_least(severity: Severity) -> String {
 pub(crate) fn more(result: &CheckResult) -> u64 {
     let listed = u64::try_from(result.evidence.len()).unwrap_or(u64::MAX);
     result.evidence_total.saturating_sub(listed)
+}
+
+/// Longest text about what was not read of one section, in characters.
+pub(crate) const MAX_GAPS: usize = 6000;
+
+/// What a result does not claim, as it may be shown. Where something was not read, the report names it once for all
+/// checks, among the coverage gaps.
+pub(crate) fn limits(result: &CheckResult) -> Vec<String> {
+    if result.not_read == 0 {
+        return visible_all(&result.limits);
+    }
+    let what = if result.not_read == 1 {
+        "1 path or item".to_owned()
+    } else {
+        format!("{} paths or items", result.not_read)
+    };
+    vec![format!(
+        "{what} that it asks for not read: see the coverage gaps"
+    )]
+}
+
+/// What would read what was not read, one sentence each.
+pub(crate) fn completions(view: &View<'_>) -> Vec<String> {
+    let remedies = view.completions();
+    remedies
+        .iter()
+        .map(|r| visible(&r.to_string(), 300))
+        .collect()
+}
+
+/// Of the checks that passed, those that rest on a part, as a remark in parentheses; empty where none does.
+pub(crate) fn in_part(view: &View<'_>) -> String {
+    match view.passed_in_part() {
+        0 => String::new(),
+        some => format!(" ({some} of them beside paths or items that were not read)"),
+    }
 }
 
 /// A JSON document of another standard.

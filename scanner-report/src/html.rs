@@ -16,6 +16,8 @@ use scanner_core::{
     finding::{CheckStatus, Severity},
 };
 
+use crate::escaped::in_part;
+
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/filter.js");
 
@@ -75,6 +77,7 @@ fn policy() -> String {
 
 fn header(view: &View<'_>) -> Markup {
     let class = match view.verdict {
+        Verdict::Passed if view.not_read() > 0 => "verdict unsure",
         Verdict::Passed => "verdict good",
         Verdict::Incomplete => "verdict unsure",
         _ => "verdict bad",
@@ -92,7 +95,7 @@ fn header(view: &View<'_>) -> Markup {
                         }
                     }
                     li { b.unsure { (view.count(CheckStatus::Error)) } "not checked" }
-                    li { b.good { (view.count(CheckStatus::Pass)) } "passed" }
+                    li { b.good { (view.count(CheckStatus::Pass)) } "passed" (in_part(view)) }
                     li { b { (view.inapplicable().count()) } "not applicable" }
                     @let waived = view.sorted().into_iter().filter(|r| r.is_waived()).count();
                     @if waived > 0 { li { b.unsure { (waived) } "waived" } }

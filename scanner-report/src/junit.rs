@@ -8,7 +8,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
-use crate::escaped::more;
+use crate::escaped::{MAX_GAPS, completions, limits, more};
 use scanner_core::report::{ControlRecord, ControlStage, view::View};
 use scanner_core::{
     escape::{visible, xml},
@@ -76,6 +76,30 @@ fn check(view: &View<'_>, result: &CheckResult) -> TestCase {
     };
     let mut case = TestCase::new(visible(&view.check_id(result), 200), status);
     case.set_classname(visible(&view.engines, 200));
+    if result.status == CheckStatus::Pass && result.not_read > 0 {
+        case.set_system_out(limits(result).join("\n"));
+    }
+    case
+}
+
+/// Whether all was read that checks ask for: `skipped` names what was not, so that a pass beside it differs from one without.
+fn everything(view: &View<'_>) -> TestCase {
+    let gaps = view.gaps();
+    let status = if gaps.is_empty() {
+        TestCaseStatus::success()
+    } else {
+        let gaps = gaps
+            .iter()
+            .map(|(section, gap)| format!("{section}: {gap}"));
+        let more = completions(view);
+        let more = more.iter().map(|remedy| format!("to read more: {remedy}"));
+        let text: Vec<String> = gaps.chain(more).collect();
+        let mut skipped = TestCaseStatus::skipped();
+        skipped.set_message(visible(&text.join("; "), MAX_GAPS));
+        skipped
+    };
+    let mut case = TestCase::new("everything that was asked for was read", status);
+    case.set_classname("coverage");
     case
 }
 
@@ -124,6 +148,7 @@ fn scan(view: &View<'_>) -> TestSuite {
     let mut case = TestCase::new("scan was done and nothing is left", status);
     case.set_classname("scan");
     suite.add_test_case(case);
+    suite.add_test_case(everything(view));
     for alert in view.alerts {
         let message = format!("{}: {}", alert.message.raw(), alert.sentences());
         let status = problem(NonSuccessKind::Error, "security alert", &message);
@@ -168,14 +193,12 @@ fn scan(view: &View<'_>) -> TestSuite {
         ("trust", view.trust),
         ("started", view.started.unwrap_or("unknown")),
     ];
-    let gaps = view.gaps();
-    let gaps = gaps.iter().map(|(section, gap)| (*section, gap.as_str()));
     let kind = view.failure_kind();
     let kind = kind.iter().map(|kind| ("failure", kind.as_str()));
     let alert = view.gate_alert.iter().map(|alert| ("gate alert", *alert));
     let none = view.no_controls();
     let none = none.iter().map(|none| ("controls", *none));
-    let more = gaps.chain(kind).chain(alert).chain(none);
+    let more = kind.chain(alert).chain(none);
     for (name, value) in fixed.into_iter().chain(more) {
         suite.add_property(Property::new(name, visible(value, 1000)));
     }

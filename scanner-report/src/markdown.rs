@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use scanner_core::finding::{CheckResult, CheckStatus, Severity};
 use scanner_core::report::view::View;
 
-use crate::escaped::at_least;
+use crate::escaped::{MAX_GAPS, at_least, completions, in_part};
 use bounded::{Bounded, code, prose};
 
 /// Items of evidence that are shown of a check.
@@ -44,7 +44,10 @@ pub fn render(view: &View<'_>) -> String {
     if !gaps.is_empty() {
         out.push("\n### Coverage gaps\n\n");
         for (section, gap) in gaps {
-            out.push(&format!("- {section}: {}\n", code(&gap, 400)));
+            out.push(&format!("- {section}: {}\n", code(&gap, MAX_GAPS)));
+        }
+        for completion in completions(view) {
+            out.push(&format!("\nTo read more: {}\n", code(&completion, 400)));
         }
     }
     out.push(&execution::gates(view));
@@ -162,10 +165,11 @@ fn counts(view: &View<'_>) -> String {
     if !view.findings.is_empty() {
         let _ = writeln!(
             out,
-            "\n| Severity | Failed |\n| --- | ---: |\n{}\n{unseen}{} not checked, {} passed, {} not applicable.",
+            "\n| Severity | Failed |\n| --- | ---: |\n{}\n{unseen}{} not checked, {} passed{}, {} not applicable.",
             by_severity(view),
             view.count(CheckStatus::Error),
             view.count(CheckStatus::Pass),
+            in_part(view),
             view.inapplicable().count()
         );
     }

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use crate::escaped::{headline, more, pretty, visible_all};
+use crate::escaped::{MAX_GAPS, completions, headline, limits, more, pretty, visible_all};
 use scanner_core::report::view::View;
 use scanner_core::{
     escape::visible,
@@ -59,18 +59,21 @@ fn profile(view: &View<'_>) -> Value {
 
 /// Inputs and tags that were given, what could not be seen, and what did nothing.
 fn attributes(view: &View<'_>) -> Vec<Value> {
-    let one = |name: &str, value: &str| json!({ "name": name, "options": { "value": visible(value, 1000) } });
+    let one = |name: &str, value: &str| json!({ "name": name, "options": { "value": visible(value, MAX_GAPS) } });
     let narrowed = view.narrowed();
     let narrowed = narrowed.iter().map(|(name, text)| one(name, text));
     let gaps = view.gaps();
     let gaps = gaps.iter().map(|(section, gap)| one(section, gap));
     let notes = view.notes();
     let notes = notes.iter().map(|(kind, list)| one(kind, &list.join("; ")));
+    let more = completions(view);
+    let more = more.iter().map(|remedy| one("to read more", remedy));
     let kind = view.failure_kind();
     let kind = kind.iter().map(|kind| one("failure", kind));
     let alert = view.gate_alert.iter().map(|alert| one("gate alert", alert));
     narrowed
         .chain(gaps)
+        .chain(more)
         .chain(notes)
         .chain(kind)
         .chain(alert)
@@ -108,6 +111,9 @@ fn control(view: &View<'_>, check: &CheckResult, started: &str) -> Value {
             }
             .into();
         }
+        CheckStatus::Pass if check.not_read > 0 => {
+            result["message"] = limits(check).join("; ").into();
+        }
         CheckStatus::Pass => {}
     }
     let applies = check.status != CheckStatus::NotApplicable;
@@ -117,7 +123,7 @@ fn control(view: &View<'_>, check: &CheckResult, started: &str) -> Value {
         "desc": visible(&check.rationale, 2000),
         "descriptions": [
             { "label": "fix", "data": visible(&check.fix, 2000) },
-            { "label": "limits", "data": visible(&check.limits.join("; "), 2000) },
+            { "label": "limits", "data": visible(&limits(check).join("; "), 2000) },
         ],
         "impact": if applies { impact(check.severity) } else { 0.0 },
         "tags": {

@@ -7,7 +7,7 @@ mod message;
 
 use serde_json::{Value, json};
 
-use crate::escaped::{more, pretty, visible_all};
+use crate::escaped::{MAX_GAPS, completions, more, pretty, visible_all};
 use message::{plain, text};
 use scanner_core::report::view::{Subject, View};
 use scanner_core::{
@@ -56,6 +56,7 @@ fn run(view: &View<'_>) -> Value {
             "selection": visible_all(&view.selection()),
             "inputs": visible_all(&view.inputs()),
             "complete": view.complete(),
+            "notRead": view.not_read(),
             "passed": view.count(CheckStatus::Pass),
             "notApplicable": view.inapplicable().count(),
             "waivedAndNotLookedAt": view.unseen().count(),
@@ -226,6 +227,10 @@ fn invocation(view: &View<'_>) -> Value {
         let text = format!("{section}: {gap}");
         notifications.push(notification("coverage", "warning", &text, None));
     }
+    for completion in completions(view) {
+        let text = format!("to read more: {completion}");
+        notifications.push(notification("coverage", "note", &text, None));
+    }
     for (name, text) in view.narrowed() {
         let text = format!("{name}: {text}");
         notifications.push(notification("selection", "note", &text, None));
@@ -256,7 +261,7 @@ fn notification(id: &str, level: &str, text: &str, rule: Option<Value>) -> Value
     let mut notification = json!({
         "descriptor": { "id": id },
         "level": level,
-        "message": { "text": plain(text, 2000) },
+        "message": { "text": plain(text, MAX_GAPS) },
     });
     if let Some(rule) = rule {
         notification["associatedRule"] = rule;

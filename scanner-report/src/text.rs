@@ -14,7 +14,7 @@ use scanner_core::{
     finding::{CheckResult, CheckStatus, Findings, Severity},
 };
 
-use crate::escaped::{at_least, count, headline};
+use crate::escaped::{MAX_GAPS, at_least, completions, count, headline, in_part, limits};
 use execution::{controls, post_scan};
 use groups::{group_title, groups, same_message};
 use layout::{Page, differences, field, item, wrapped};
@@ -211,8 +211,8 @@ fn findings(out: &mut Page, view: &View<'_>, style: Style) {
             let id = visible(&view.check_id(result), 80);
             let line = format!("PASS   {id}: {}", headline(result, 200));
             wrapped(out, "  ", &line);
-            for limit in &result.limits {
-                wrapped(out, "         ", &visible(limit, 300));
+            for limit in limits(result) {
+                wrapped(out, "         ", &limit);
             }
         }
     }
@@ -237,10 +237,11 @@ fn counts(view: &View<'_>) -> String {
         count => format!("{count} waived and skipped, "),
     };
     format!(
-        "{} failed, {waived}{unseen}{} not checked, {} passed, {} not applicable",
+        "{} failed, {waived}{unseen}{} not checked, {} passed{}, {} not applicable",
         view.failed().count(),
         view.count(CheckStatus::Error),
         view.count(CheckStatus::Pass),
+        in_part(view),
         view.inapplicable().count()
     )
 }
@@ -305,7 +306,10 @@ fn coverage(out: &mut Page, view: &View<'_>, style: Style) {
     if !gaps.is_empty() {
         let _ = writeln!(out, "\n{}", style.paint("1", "Coverage gaps"));
         for (section, gap) in gaps {
-            wrapped(out, "  ", &visible(&format!("{section}: {gap}"), 500));
+            wrapped(out, "  ", &visible(&format!("{section}: {gap}"), MAX_GAPS));
+        }
+        for completion in completions(view) {
+            wrapped(out, "  ", &format!("to read more: {completion}"));
         }
     }
 }

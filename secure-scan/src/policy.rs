@@ -31,7 +31,8 @@ impl ScanPolicy {
     /// A policy as it is.
     pub fn new(policy: Policy) -> Self {
         let own = policy.own_fail_on.then_some(policy.fail_on);
-        let mut rules = FindingRules::default().with_fail_on(own);
+        let rules = FindingRules::default().with_complete(policy.require_complete);
+        let mut rules = rules.with_fail_on(own);
         if let Some(thresholds) = policy.thresholds.clone() {
             rules = rules.with_thresholds(format!("policy {}", policy.name), thresholds);
         }
@@ -58,6 +59,12 @@ impl ScanPolicy {
     pub fn fail_on(mut self, severity: Severity) -> Self {
         self.rules = self.rules.with_fail_on(severity);
         self.threshold = severity;
+        self
+    }
+
+    /// With a demand that a check passes only if everything that it asks for was read, in place of the policy's.
+    pub fn require_complete(mut self, complete: bool) -> Self {
+        self.rules = self.rules.with_complete(complete);
         self
     }
 

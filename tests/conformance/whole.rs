@@ -39,7 +39,7 @@ const SHELLS: [&[&str]; 3] = [&["dash", "-s"], &["bash", "-s"], &["busybox", "sh
 const DIFFERS: [(&str, &str); 4] = [
     (
         "kind of a shut directory",
-        "the probe calls one that can be listed and not searched `not_listable`",
+        "of one that can be listed and not searched, the probe may say `not_listable`, which no check passes beside",
     ),
     (
         "language_packages",

@@ -241,7 +241,7 @@ async fn steal(site: &TestNamespace) -> String {
     }));
     let secrets = site.api::<Secret>();
     let made = secrets
-        .create(&PostParams::default(), &secret.unwrap())
+        .create(&PostParams::default(), &secret.expect("a Secret"))
         .await;
     made.expect("the attacker may create Secrets");
     eventually("a token in the Secret", async || {
@@ -252,8 +252,8 @@ async fn steal(site: &TestNamespace) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thief_of_the_identity_ends_the_loan_and_is_not_taken_for_the_program() {
-    let site = TestNamespace::new("thief").await;
+async fn another_holder_of_the_identity_ends_the_loan_and_is_not_taken_for_the_program() {
+    let site = TestNamespace::new("holder").await;
     let dir = tempfile::tempdir().unwrap();
     let (mark, log) = (dir.path().join("pid"), dir.path().join("log"));
     let script = format!(
@@ -266,16 +266,12 @@ async fn a_thief_of_the_identity_ends_the_loan_and_is_not_taken_for_the_program(
         .spawn()
         .unwrap();
     let tool = written(&mark).await;
-    // It is stopped for as long as the thief needs: an alert would end the account within milliseconds.
+    // It is stopped for as long as the other holder needs: an alert would end the account within milliseconds.
     kill(pid(&child), Signal::SIGSTOP).unwrap();
     let token = steal(&site).await;
-    assert_eq!(
-        status(&token).await,
-        201,
-        "the thief is known to the server"
-    );
-    let thief = memory_reader::client_with(&token).await;
-    let pods = Api::<k8s_openapi::api::core::v1::Pod>::namespaced(thief, &site.namespace);
+    assert_eq!(status(&token).await, 201, "the server knows the token");
+    let other = memory_reader::client_with(&token).await;
+    let pods = Api::<k8s_openapi::api::core::v1::Pod>::namespaced(other, &site.namespace);
     #[expect(clippy::disallowed_methods, reason = "the attacker's own exec")]
     let stolen = pods
         .exec("web", ["true"], &kube::api::AttachParams::default())

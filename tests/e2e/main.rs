@@ -17,6 +17,7 @@ mod forged;
 mod gates;
 mod guard;
 mod guard_objects;
+mod hardened;
 mod hostile;
 mod identity;
 mod inject;

@@ -51,6 +51,9 @@ pub struct CheckResult {
     pub fix: String,
     /// What a pass does not claim.
     pub limits: Vec<String>,
+    /// How many paths or items that it asks for were not read, as far as that is known. A pass with some rests on the others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_read: u64,
     /// Words by which checks are selected.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
@@ -60,6 +63,11 @@ pub struct CheckResult {
     /// The waiver that applies; the failure stays a failure, but is no finding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiver: Option<Waiver>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl CheckResult {
@@ -78,6 +86,7 @@ impl CheckResult {
             rationale: String::new(),
             fix: String::new(),
             limits: Vec::new(),
+            not_read: 0,
             tags: Vec::new(),
             references: Vec::new(),
             waiver: None,

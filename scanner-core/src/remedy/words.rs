@@ -109,6 +109,13 @@ fn of_scan(remedy: &Remedy) -> &'static str {
         }
         Remedy::CheckProbeVersion => "check that the image of the probe is of this version",
         Remedy::DeploySidecar => "deploy the pod with the scanner as a sidecar",
+        Remedy::ReadImageAsRoot => {
+            "read its image as root in a pod of the scan's own (strategy sidecar, inert), where the namespace allows that"
+        }
+        Remedy::ReadAsOwner => "scan as a user that may read it",
+        Remedy::UseExec => {
+            "take strategy container, whose agent gets the environment of the container itself"
+        }
         Remedy::ReadAsRoot => "read it as root, where the namespace allows that",
         Remedy::ReadAsNobody => "read it as a user of no account",
         Remedy::PullAlways => "ask the registry for the image each time",

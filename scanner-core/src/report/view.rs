@@ -1,5 +1,6 @@
 //! What every format renders: a report of either kind, borrowed, so that no format is written twice.
 
+mod completeness;
 mod document;
 mod engines;
 mod of;
@@ -184,10 +185,14 @@ impl<'a> View<'a> {
     /// What could not be collected, one line for each section, whose name is safe to show; the line is not yet.
     pub fn gaps(&self) -> Vec<(&'a str, String)> {
         let gap = |coverage: &Coverage| match coverage {
-            Coverage::Partial { gaps } => Some(format!(
-                "partial, {} paths or items not read: {gaps}",
-                gaps.total()
-            )),
+            Coverage::Partial { gaps } => {
+                let all: Vec<String> = gaps.iter().map(ToString::to_string).collect();
+                Some(format!(
+                    "partial, {} paths or items not read: {}",
+                    gaps.total(),
+                    all.join("; ")
+                ))
+            }
             Coverage::Unavailable { reason } => Some(format!("not available: {reason}")),
             Coverage::Complete | Coverage::NotRequested => None,
         };

@@ -51,12 +51,16 @@ first() {
   done
 }
 
-# Whether directories can be listed and searched, as the kernel says it: gaps for those that cannot.
+# Whether directories can be listed and searched, as the kernel says it: gaps for those that cannot. The owner of one that
+# is shut can open it again.
 shut_ones='trap exit TERM'$escaping$naming'
 for path; do
   case $path in ?*/) path=${path%/} ;; esac
-  if ! { [ -n x ] <"$path"; } 2>/dev/null; then kind=not_listable
-  elif [ ! -e "$path/." ]; then kind=not_searchable
+  if [ ! -e "$path/." ]; then
+    kind=not_listable
+    [ -O "$path" ] 2>/dev/null
+    [ $? != 1 ] || kind=not_searchable
+  elif ! { [ -n x ] <"$path"; } 2>/dev/null; then kind=not_listable
   else continue
   fi
   name "$path"

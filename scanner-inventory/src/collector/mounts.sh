@@ -94,12 +94,12 @@ from() {
   for start; do
     ! seen_from_above "$start" "$@" || continue
     if [ ! -e "$start" ] && [ ! -h "$start" ]; then
-      ! blind "$start" || "$lost" "$kind" "$start"
+      ! blind_start "$start" || "$lost" "$kind" "$start"
       continue
     fi
     "$walk" itself "$start"
     if [ ! -e "$start" ]; then
-      ! blind "$start" || "$lost" "$kind" "$start"
+      ! blind_start "$start" || "$lost" "$kind" "$start"
       continue
     fi
     [ -d "$start" ] || continue

@@ -2,7 +2,8 @@ section_identity() {
   [ -r "/proc/$$/status" ] || { echo '!missing /proc cannot be read'; return; }
   while IFS= read -r line; do
     case $line in Uid:*|Gid:*|Groups:*|CapEff:*|CapBnd:*|NoNewPrivs:*|Seccomp:*)
-      printf '%s\n' "/proc/$$/status:$line" ;;
+      printf '%s\n' "/proc/$$/status:$line"
+      case $line in Uid:*|Gid:*|Groups:*|CapEff:*) printf 'agent %s\n' "$line" ;; esac ;;
     esac
   done <"/proc/$$/status"
   echo '!ok'
@@ -15,7 +16,7 @@ section_processes() {
   echo "container $$"
   status_lines 'Name|Pid|PPid|Uid|Gid|CapEff|CapBnd|NoNewPrivs|Seccomp' /proc/1/status >/dev/null ||
     { echo '!missing /proc cannot be read'; return; }
-  grep -E '^(Name|Pid|PPid|Uid|Gid|Groups|CapEff|CapBnd|NoNewPrivs|Seccomp):' /dev/null /proc/[0-9]*/status 2>/dev/null
+  grep -E '^(Name|Pid|PPid|Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|NoNewPrivs|Seccomp):' /dev/null /proc/[0-9]*/status 2>/dev/null
   has stat && works stat && stat -L -c '%n:inode:%i' /proc/[0-9]*/ns/user /proc/[0-9]*/ns/mnt 2>/dev/null
   # What is mounted at the root of each.
   grep -E '^[0-9]+ [0-9]+ [0-9]+:[0-9]+ [^ ]+ / ' /dev/null /proc/[0-9]*/mountinfo 2>/dev/null

@@ -67,6 +67,12 @@ blind() {
   [ "$hops" -le 40 ] || kind=over_limit
 }
 
+# The same of the start of a walk: whose the directory is that is shut on the way, is not known.
+blind_start() {
+  blind "$1" || return 1
+  [ "$kind" != not_searchable ] || kind=not_listable
+}
+
 # Whether file $1 can be read; ends the section when it cannot, or when there is none.
 readable() {
   if [ -f "$1" ]; then

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::line::{Parsed, each_of_bytes, field, number};
 use crate::{
-    model::{Identity, Mount, Process},
+    model::{Mount, Process},
     path::FilePath,
 };
 
@@ -53,7 +53,7 @@ const CAPABILITIES: [&str; 41] = [
     "CAP_CHECKPOINT_RESTORE",
 ];
 
-fn capabilities(mask: &str) -> Option<Vec<String>> {
+pub(super) fn capabilities(mask: &str) -> Option<Vec<String>> {
     Some(capability_names(u64::from_str_radix(mask, 16).ok()?))
 }
 
@@ -70,52 +70,37 @@ pub(super) fn capability_names(bits: u64) -> Vec<String> {
 }
 
 /// The second number of `Uid:` and `Gid:` is the effective one.
-fn effective(value: &str) -> Option<i64> {
+pub(super) fn effective(value: &str) -> Option<i64> {
     number(value.split_whitespace().nth(1)?)
 }
 
+/// Whether the four numbers of `Uid:` or `Gid:` differ; `None` where they are not all there.
+fn is_mixed(value: &str) -> Option<bool> {
+    let ids: Vec<&str> = value.split_whitespace().collect();
+    (ids.len() == 4).then(|| ids.windows(2).any(|pair| pair[0] != pair[1]))
+}
+
+/// Adds what another line says to what is known.
+fn raise(process: &mut Process, mask: &str) -> Option<()> {
+    let known = process.raisable.get_or_insert_default();
+    for name in capabilities(mask)? {
+        if !known.contains(&name) {
+            known.push(name);
+        }
+    }
+    Some(())
+}
+
+/// Groups by number.
+pub(super) fn groups(value: &str) -> Option<Vec<i64>> {
+    value.split_whitespace().map(number).collect()
+}
+
 /// Lines as `grep` prints them for one or more files: `[FILE:]KEY:VALUE`.
-fn keyed(line: &str) -> Option<(&str, &str, &str)> {
+pub(super) fn keyed(line: &str) -> Option<(&str, &str, &str)> {
     let (file, rest) = line.strip_prefix("/proc/")?.split_once(':')?;
     let (key, value) = rest.split_once(':')?;
     Some((file, key, value.trim()))
-}
-
-pub(super) fn identity(lines: &[String]) -> Parsed<Identity> {
-    let (mut found, mut unreadable) = (Identity::default(), 0);
-    for line in lines {
-        let known = keyed(line).and_then(|(_, key, value)| {
-            match key {
-                "Uid" => found.uid = effective(value)?,
-                "Gid" => found.gid = effective(value)?,
-                "Groups" => {
-                    found.groups = value
-                        .split_whitespace()
-                        .map(number)
-                        .collect::<Option<_>>()?;
-                }
-                "CapEff" => found.capabilities = capabilities(value)?,
-                "CapBnd" => found.bounding = capabilities(value)?,
-                "NoNewPrivs" => found.no_new_privs = value == "1",
-                "Seccomp" => found.seccomp = number(value)?,
-                _ => return None,
-            }
-            Some(())
-        });
-        unreadable += u64::from(known.is_none());
-    }
-    // The kernel writes each of them: what is not there was taken away.
-    let has = |key: &str| {
-        lines
-            .iter()
-            .filter_map(|l| keyed(l))
-            .any(|(_, k, _)| k == key)
-    };
-    unreadable += ["Uid", "Gid", "CapEff"]
-        .iter()
-        .filter(|key| !has(key))
-        .count() as u64;
-    (found, unreadable)
 }
 
 /// Device and type of the filesystem that is mounted at `/`, from a line of mountinfo; `None` for another line.
@@ -132,12 +117,18 @@ fn of_process(process: &mut Process, file: &str, key: &str, value: &str) -> Opti
         ("status", "Name") => process.name = value.into(),
         ("status", "Pid") => process.pid = number(value)?,
         ("status", "PPid") => process.ppid = number(value)?,
-        ("status", "Uid") => process.uid = effective(value)?,
-        ("status", "Gid") => process.gid = effective(value)?,
-        ("status", "Groups") => {
-            let groups = value.split_whitespace().map(number);
-            process.groups = Some(groups.collect::<Option<_>>()?);
+        ("status", "Uid" | "Gid") => {
+            let id = effective(value)?;
+            *(if key == "Uid" {
+                &mut process.uid
+            } else {
+                &mut process.gid
+            }) = id;
+            let mixed = is_mixed(value)? || process.mixed_ids == Some(true);
+            process.mixed_ids = Some(mixed);
         }
+        ("status", "Groups") => process.groups = Some(groups(value)?),
+        ("status", "CapInh" | "CapPrm") => raise(process, value)?,
         ("status", "CapEff") => process.capabilities = capabilities(value)?,
         ("status", "CapBnd") => process.bounding = capabilities(value)?,
         ("status", "NoNewPrivs") => process.no_new_privs = value == "1",
@@ -320,6 +311,31 @@ mod tests {
     }
 
     #[test]
+    fn ids_and_capabilities_that_a_process_may_take_on_are_known() {
+        let status = |pid: u32, ids: &str, inherited: &str, permitted: &str| {
+            let start = format!("/proc/{pid}/status:");
+            format!(
+                "{start}Pid:\t{pid}\n{start}Uid:\t{ids}\n{start}Gid:\t5\t5\t5\t5\n{start}CapInh:\t{inherited}\n\
+                 {start}CapPrm:\t{permitted}\n"
+            )
+        };
+        let text = status(1, "5\t5\t5\t5", "0", "0")
+            + &status(2, "5\t5\t0\t5", "1", "3")
+            + &status(3, "0\t5\t5\t5", "2", "1")
+            + "/proc/4/status:Pid:\t4\n/proc/4/status:Uid:\t5\t5\n";
+        let (found, unreadable) = processes(&lines(&text));
+        assert_eq!(unreadable, 1, "an id that is not four numbers");
+        let mixed: Vec<_> = found.iter().map(|p| p.mixed_ids).collect();
+        assert_eq!(mixed, [Some(false), Some(true), Some(true), None]);
+        let raisable: Vec<_> = found.iter().map(|p| p.raisable.as_deref()).collect();
+        let both = ["CAP_CHOWN".to_owned(), "CAP_DAC_OVERRIDE".to_owned()];
+        assert_eq!(raisable[0], Some(&[][..]));
+        assert_eq!(raisable[1], Some(&both[..]));
+        assert_eq!(raisable[2].map(<[String]>::len), Some(2));
+        assert_eq!(raisable[3], None);
+    }
+
+    #[test]
     fn a_long_chain_of_processes_and_one_that_starts_itself_end() {
         // Each was started by the next one, so that no order of looking is the lucky one.
         let chain = (2..200_000).map(|pid| (pid, pid + 1));
@@ -345,7 +361,7 @@ mod tests {
                 format!("/proc/1/ns/user:{line}"),
                 format!("/proc/1/mountinfo:1 1 0:1 / / {line}"),
             ];
-            let _ = (processes(&own), identity(&own), mount(line.as_bytes()));
+            let _ = (processes(&own), mount(line.as_bytes()));
         }
     }
 }

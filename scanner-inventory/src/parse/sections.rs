@@ -1,7 +1,7 @@
 //! Which reader reads which section.
 
 use super::{
-    accounts, language,
+    accounts, identity, language,
     line::{Parsed, each, each_of_bytes, text},
     packages::packages,
     proc,
@@ -19,7 +19,7 @@ use crate::{
 /// Puts a section into the inventory, after `over` of its lines were left out.
 pub(super) fn put(inventory: &mut Inventory, name: Section, raw: RawSection<'_>, over: u64) {
     match name {
-        Section::Identity => inventory.identity = texts(raw, over, proc::identity),
+        Section::Identity => inventory.identity = texts(raw, over, identity::identity),
         Section::Users => inventory.users = accounts::users(raw, over),
         Section::Groups => inventory.groups = accounts::groups(raw, over),
         Section::Shadow => inventory.shadow = accounts::shadow(raw, over),

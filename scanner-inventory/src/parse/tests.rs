@@ -1,7 +1,7 @@
 //! Tests of the readers of sections.
 
 use super::{
-    accounts,
+    accounts, identity,
     line::{each, each_of_bytes, text},
     packages::packages,
     proc,
@@ -93,7 +93,7 @@ fn a_process_that_only_the_shell_saw_is_reported_as_hidden() {
 
 #[test]
 fn what_the_kernel_always_reports_cannot_be_left_out() {
-    assert!(proc::identity(&[]).1 >= 3);
+    assert!(identity::identity(&[]).1 >= 3);
     assert_eq!(proc::processes(&[]).1, 1);
     assert_eq!(proc::mounts(&[]).1, 1);
     assert_eq!(proc::mounts(&lines("overlay / overlay ro 0 0")).1, 0);

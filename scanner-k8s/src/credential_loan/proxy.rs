@@ -7,6 +7,7 @@ mod allowance;
 mod answers;
 mod bridge;
 mod certificates;
+mod error;
 mod exec_request;
 mod kubeconfig;
 mod listener;

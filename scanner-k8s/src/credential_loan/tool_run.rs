@@ -120,7 +120,7 @@ impl ToolRun {
     /// Waits until no stream of the proxy is open any more. It was dropped before.
     async fn finish(&mut self) {
         if let Some((loan, mut ended)) = self.started.take() {
-            // Its tasks were told to end; what the release does next needs none of them.
+            // Its tasks were aborted; what the release does next needs none of them.
             let _ = tokio::time::timeout(CLOSING, ended.wait()).await;
             loan.log.finish();
         }

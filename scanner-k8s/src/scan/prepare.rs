@@ -65,11 +65,9 @@ pub(super) async fn prepare(
     let scan_id = scan_id();
     let name = object_name(&scan_id);
     let identity_namespace = identity_namespace(&request)?;
-    // One does not depend on the other.
-    let (target, rights) = tokio::join!(
-        target_of(&operator, &request, &name),
-        ask_rights(&operator, &request, identity_namespace.as_ref())
-    );
+    let rights = ask_rights(&operator, &request, identity_namespace.as_ref());
+    let target = Box::pin(target_of(&operator, &request, &name));
+    let (target, rights) = tokio::join!(target, rights);
     let (target, pod, target_choice) = target?;
     pin(&mut request, &target);
     let Choice {
@@ -131,12 +129,7 @@ pub(super) async fn prepare(
     started.controls.sort_by_key(SecurityControl::phase);
     plan.controls = started.controls.iter().map(SecurityControl::plan).collect();
     let required = required(&request, &started.controls)?;
-    let pod_facts = match &pod {
-        Some(pod) => facts::of(pod, &target),
-        None => Collected::Unavailable {
-            reason: "the image runs in no pod".into(),
-        },
-    };
+    let pod_facts = facts_of(pod.as_ref(), &target);
     let known = if let Some(policy) = &request.policy {
         let (facts, needs) = (gated(&pod_facts, &target), policy.needs());
         let pod = pod.unwrap_or_default();
@@ -175,6 +168,16 @@ async fn ask_rights(
     };
     let (here, there) = tokio::join!(here, preflight::ask(operator, there.as_str()));
     Ok((here?, Some(there?)))
+}
+
+/// What the pod is; an image that runs nowhere has none.
+fn facts_of(pod: Option<&Pod>, target: &Target) -> Collected<PodFacts> {
+    match pod {
+        Some(pod) => facts::of(pod, target),
+        None => Collected::Unavailable {
+            reason: "the image runs in no pod".into(),
+        },
+    }
 }
 
 /// The other containers of the pod.

@@ -7,7 +7,7 @@ use scanner_core::{
 };
 
 use super::outcome::{MAX_ITEM, Outcome};
-use crate::{check::Check, profile::raw::Scope};
+use crate::{check::Check, profile::raw::Scope, reachability::Reachability};
 
 /// The result of a check that looks at nothing.
 pub(super) fn decided(check: &Check, unset: &[&str]) -> Option<CheckResult> {
@@ -28,22 +28,44 @@ fn hides_nothing(gaps: &Gaps) -> bool {
     gaps.iter().next().is_some() && gaps.iter().all(is_named)
 }
 
+/// What is missing of what a check reads.
+struct Missing {
+    section: Section,
+    gaps: Gaps,
+}
+
+impl Missing {
+    fn line(&self) -> String {
+        format!("{}: {}", self.section, self.gaps)
+    }
+
+    /// Paths or items, as far as it is known.
+    fn count(&self) -> u64 {
+        match self.gaps.total() {
+            0 => self.gaps.iter().len() as u64,
+            total => total,
+        }
+    }
+}
+
 /// What an outcome means where that much was collected; where something is missing altogether, there is none.
 pub(super) fn classify(
     check: &Check,
     coverage: impl Fn(Section) -> Coverage,
+    reach: &Reachability,
     outcome: impl FnOnce() -> Result<Outcome, String>,
 ) -> CheckResult {
-    let result = check.result();
-    let (mut gaps, mut noted) = (Vec::new(), Vec::new());
+    let mut result = check.result();
+    let (mut missing, mut noted) = (Vec::new(), Vec::new());
     for section in &check.sections {
-        match coverage(*section) {
+        let section = *section;
+        match coverage(section) {
             Coverage::Complete => {}
             // Nothing is missing because of a line that no program takes for an entry.
-            Coverage::Partial { gaps: found } if hides_nothing(&found) => {
-                noted.push(format!("{section}: {found}"));
+            Coverage::Partial { gaps } if hides_nothing(&gaps) => {
+                noted.push(Missing { section, gaps }.line());
             }
-            Coverage::Partial { gaps: found } => gaps.push(format!("{section}: {found}")),
+            Coverage::Partial { gaps } => missing.push(Missing { section, gaps }),
             Coverage::Unavailable { reason } => {
                 return result.error(format!("{section} could not be collected: {reason}"));
             }
@@ -52,23 +74,57 @@ pub(super) fn classify(
             }
         }
     }
+    let lines: Vec<String> = missing.iter().map(Missing::line).collect();
+    let not_read = missing.iter().map(Missing::count).sum();
+    let mut limit = |mut result: CheckResult| {
+        result.limits = [lines.clone(), std::mem::take(&mut noted)].concat();
+        result.not_read = not_read;
+        result
+    };
     match outcome() {
         Err(message) => result.error(message),
-        Ok(Outcome::NotApplicable) => result.not_applicable(""),
         Ok(Outcome::Fail(evidence)) => {
-            let mut result = result.fail(evidence.kept);
+            result = result.fail(evidence.kept);
             result.evidence_total = evidence.total;
-            result.limits = [gaps, noted].concat();
-            result
+            limit(result)
         }
-        Ok(Outcome::Pass) if gaps.is_empty() || check.scope == Scope::Reachable => {
-            let mut result = result.pass();
-            result.limits = [gaps, noted].concat();
-            result
-        }
-        Ok(Outcome::Pass) => result.error(format!(
-            "no violation found, but some data could not be read: {}",
-            gaps.join("; ")
-        )),
+        Ok(Outcome::NotApplicable) => match unknown_condition(check, &missing) {
+            None => result.not_applicable(""),
+            Some(line) => result.error(format!(
+                "whether the check applies is not known, since some data could not be read: {line}"
+            )),
+        },
+        Ok(Outcome::Pass) => match objection(check, &missing, reach) {
+            None => limit(result.pass()),
+            Some(why) => result.error(format!(
+                "no violation found, but some data could not be read{why}: {}",
+                lines.join("; ")
+            )),
+        },
     }
+}
+
+/// What is missing of what decides whether a check applies.
+fn unknown_condition(check: &Check, missing: &[Missing]) -> Option<String> {
+    let condition = check.applies_when.as_ref()?;
+    let read = missing.iter();
+    let mut read = read.filter(|one| condition.sections().contains(&one.section));
+    read.next().map(Missing::line)
+}
+
+/// Why a check cannot pass without what is missing, as a part of a sentence.
+fn objection(check: &Check, missing: &[Missing], reach: &Reachability) -> Option<String> {
+    if missing.is_empty() {
+        return None;
+    }
+    if check.scope == Scope::Everything {
+        return Some(String::new());
+    }
+    missing.iter().find_map(|one| {
+        if one.section != Section::Files {
+            return Some(String::new());
+        }
+        let why = reach.objection(&one.gaps, &check.files)?;
+        Some(format!(", and a process may reach it ({why})"))
+    })
 }

@@ -14,7 +14,13 @@ use super::{
     streamed::Streamed,
     values::{Values, variables},
 };
-use crate::{check::Check, expression::Budget, inputs::Input, profile::Profile};
+use crate::{
+    check::Check,
+    expression::Budget,
+    inputs::Input,
+    profile::Profile,
+    reachability::{self, Reachability},
+};
 
 /// Files that are kept for all checks of a profile that need a list.
 pub(crate) const MAX_LISTED: usize = 100_000;
@@ -37,6 +43,8 @@ pub(crate) struct Entries {
     kept: usize,
     max_listed: usize,
     budget: Budget,
+    /// A setuid or setgid program.
+    setuid: Option<FileEntry>,
 }
 
 enum State {
@@ -61,6 +69,7 @@ impl Entries {
             kept: 0,
             max_listed: MAX_LISTED,
             budget: Budget::BY_FILE,
+            setuid: None,
         }
     }
 
@@ -88,7 +97,8 @@ impl Entries {
             return done(result);
         }
         if !check.sections.contains(&Section::Files) {
-            return done(evaluate(check, &unset, &self.inventory, values));
+            let reach = Reachability::default();
+            return done(evaluate(check, &unset, &self.inventory, values, &reach));
         }
         let variables = variables(check, &self.inventory, values);
         let streamed = Streamed::new(check, &variables, self.budget);
@@ -115,6 +125,9 @@ impl EntryEvaluator for Entries {
     }
 
     fn file(&mut self, file: &FileEntry) {
+        if self.setuid.is_none() && reachability::is_setuid(file) {
+            self.setuid = Some(file.clone());
+        }
         let mut entry = Entry::new(file);
         let mut keep = false;
         let room = self.listed.len() < self.max_listed && self.kept < MAX_LISTED_BYTES;
@@ -148,6 +161,9 @@ impl EntryEvaluator for Entries {
             .coverage
             .clone()
             .with(std::mem::take(&mut self.listed));
+        let looked_for = inventory.coverage_of(&[reachability::setuid_programs()]);
+        let reach = Reachability::new(&inventory, &self.context.absent)
+            .with_files(self.setuid.as_ref(), &looked_for);
         let checks = self
             .profile
             .checks
@@ -155,9 +171,10 @@ impl EntryEvaluator for Entries {
             .zip(std::mem::take(&mut self.checks));
         let results = checks.map(|(check, state)| match state {
             State::Done(result) => *result,
-            State::Streamed(streamed) => streamed.end(check, &inventory, files),
+            State::Streamed(streamed) => streamed.end(check, &inventory, files, &reach),
             State::Listed { cut: false } => {
-                evaluate(check, &self.profile.unset(check), &inventory, &values)
+                let unset = self.profile.unset(check);
+                evaluate(check, &unset, &inventory, &values, &reach)
             }
             State::Listed { cut: true } => check.result().error(format!(
                 "the check needs its files as a list, and the target has more than {}, or longer names than are kept: select fewer files, or go \

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     check::Check,
     expression::{Budget, Meter},
+    reachability::Reachability,
 };
 
 /// Evaluates one check; `unset` are inputs that it reads and that have no value.
@@ -24,6 +25,7 @@ pub(crate) fn evaluate(
     unset: &[&str],
     inventory: &Inventory,
     values: &Values,
+    reach: &Reachability,
 ) -> CheckResult {
     if let Some(decided) = decided(check, unset) {
         return decided;
@@ -32,7 +34,7 @@ pub(crate) fn evaluate(
         Section::Files => inventory.coverage_of(&check.files),
         other => inventory.section_coverage(other),
     };
-    classify(check, coverage, || {
+    classify(check, coverage, reach, || {
         let variables = variables(check, inventory, values);
         let meter = Arc::new(Meter::new(Budget::CHECK.with_list(listed(&variables))));
         outcome(check, &variables, &meter)

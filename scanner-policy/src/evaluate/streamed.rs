@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cel::Value;
 use scanner_core::{
     finding::CheckResult,
-    inventory::{Coverage, FileEntry, Inventory, Section, sink::FilesEnd},
+    inventory::{Coverage, FileEntry, FileKind, FileSelector, Inventory, Section, sink::FilesEnd},
 };
 
 use super::{
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     check::{Check, Rule},
     expression::{Budget, Expression, Meter},
+    reachability::Reachability,
 };
 
 /// A check that takes file by file.
@@ -30,6 +31,8 @@ pub(super) struct Streamed {
     rule: Part,
     /// A file without something that the check asks for.
     misses: Option<FileEntry>,
+    /// Directories that the check names, each once: they are known, also where nobody may look into them.
+    named: Vec<FileEntry>,
     /// Why it was stopped.
     stopped: Option<String>,
 }
@@ -114,6 +117,7 @@ impl Streamed {
             condition,
             rule,
             misses: None,
+            named: Vec::new(),
         })
     }
 
@@ -127,6 +131,7 @@ impl Streamed {
     ) {
         let done = self.stopped.is_some()
             || (self.rule.is_done() && self.condition.as_ref().is_none_or(Part::is_done));
+        self.keep_named(check, entry.file);
         let whole = (self.hidden.digest && self.hidden.capabilities) || self.misses.is_some();
         if (done && whole) || !check.files.iter().any(|s| s.matches(entry.file)) {
             return;
@@ -151,10 +156,30 @@ impl Streamed {
         self.stopped = self.meter.within().err();
     }
 
+    /// Keeps a directory that the check names; a profile has only so many names.
+    fn keep_named(&mut self, check: &Check, file: &FileEntry) {
+        let is_named = |s: &FileSelector| !s.walks() && s.matches(file);
+        if file.kind == FileKind::Directory
+            && check.files.iter().any(is_named)
+            && self.named.iter().all(|known| known.path != file.path)
+        {
+            self.named.push(file.clone());
+        }
+    }
+
     /// The result, where `inventory` has every section but the files.
-    pub(super) fn end(self, check: &Check, inventory: &Inventory, end: &FilesEnd) -> CheckResult {
+    pub(super) fn end(
+        self,
+        check: &Check,
+        inventory: &Inventory,
+        end: &FilesEnd,
+        reach: &Reachability,
+    ) -> CheckResult {
         let files = Inventory {
-            files: end.coverage.clone().with(self.misses.into_iter().collect()),
+            files: end
+                .coverage
+                .clone()
+                .with(self.misses.into_iter().chain(self.named).collect()),
             files_listed: end.listed,
             ..Inventory::default()
         };
@@ -164,7 +189,7 @@ impl Streamed {
                 other => inventory.section_coverage(other),
             }
         };
-        classify(check, coverage, || {
+        classify(check, coverage, reach, || {
             if let Some(message) = self.stopped {
                 return Err(message);
             }

@@ -51,7 +51,7 @@ fn profile(expressions: &[&str]) -> Profile {
             "{under: [/a], digest: true}",
             "{paths: [/a/x, /b]}",
         ][n % 3];
-        let scope = ["full", "reachable"][n % 2];
+        let scope = ["everything", "reachable"][n % 2];
         let _ = writeln!(
             text,
             "  - id: c{n}\n    title: t\n    severity: low\n    rationale: r\n    fix: f\n    files: [{files}]\n    \

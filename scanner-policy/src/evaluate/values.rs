@@ -6,12 +6,13 @@ use cel::Value;
 use scanner_core::inventory::{Collected, Inventory, Section};
 use serde::Serialize;
 
-use super::hidden::Hidden;
+use super::{hidden::Hidden, places};
 use crate::{check::Check, expression::INPUTS, inputs::Input};
 
 /// Sections and inputs as CEL values, converted once for all checks.
 pub(crate) struct Values {
     pub(super) sections: BTreeMap<Section, Value>,
+    places: [(&'static str, Value); 2],
     inputs: Value,
 }
 
@@ -50,6 +51,7 @@ impl Values {
             .filter_map(|(name, input)| Some((name.clone(), input.value_on(today)?)));
         Self {
             sections: all,
+            places: places::variables(inventory),
             inputs: Value::Map(inputs.collect::<HashMap<_, _>>().into()),
         }
     }
@@ -82,5 +84,9 @@ pub(super) fn variables(
     };
     let sections = check.sections.iter();
     let sections = sections.filter_map(|s| Some((s.name(), own(s)?)));
-    sections.chain([(INPUTS, values.inputs.clone())]).collect()
+    let mut all: Vec<_> = sections.chain([(INPUTS, values.inputs.clone())]).collect();
+    if check.expressions().any(|e| !e.beside().is_empty()) {
+        all.extend(values.places.iter().cloned());
+    }
+    all
 }

@@ -7,8 +7,8 @@ use scanner_core::{
     inventory::{InventoryRequest, Section},
 };
 
-use super::error::ProfileWarning;
-use crate::{check::Check, inputs::Input};
+use super::{error::ProfileWarning, raw::Scope};
+use crate::{check::Check, inputs::Input, reachability};
 
 /// A compiled profile.
 #[derive(Debug, Clone)]
@@ -47,12 +47,24 @@ impl Profile {
         let mut request = InventoryRequest::default();
         for check in checks.iter().filter(|c| c.disabled.is_none()) {
             request.sections.extend(&check.sections);
+            for expression in check.expressions() {
+                request.sections.extend(expression.beside());
+            }
             for selector in &check.files {
                 if !request.files.contains(selector) {
                     request.files.push(selector.clone());
                 }
             }
             request.commands.extend(check.commands.iter().cloned());
+        }
+        let enabled = |check: &&Check| check.disabled.is_none();
+        let mut reachable = checks.iter().filter(enabled);
+        if reachable.any(|check| check.scope == Scope::Reachable) {
+            request.sections.extend(reachability::SECTIONS);
+            let programs = reachability::setuid_programs();
+            if !request.files.contains(&programs) {
+                request.files.push(programs);
+            }
         }
         // A bill of materials has both; which of them could be read is reported for each.
         if request.sections.contains(&Section::Packages) {

@@ -13,6 +13,7 @@ use crate::{
     evaluate::{Entries, Values, evaluate},
     expression::Expression,
     inputs::{Input, shown},
+    reachability::{self, Reachability},
 };
 
 impl ScanEngine for Profile {
@@ -28,9 +29,14 @@ impl ScanEngine for Profile {
     fn evaluate(&self, inventory: &Inventory, context: &Evaluation) -> Findings {
         let today = Input::day(context.today);
         let values = Values::new(inventory, &self.inputs, &today);
+        let mut files = inventory.files.data().into_iter().flatten();
+        let setuid = files.find(|file| reachability::is_setuid(file));
+        let looked_for = inventory.coverage_of(&[reachability::setuid_programs()]);
+        let reach = Reachability::new(inventory, &context.absent).with_files(setuid, &looked_for);
         let results = self.checks.iter().map(|check| {
             let absent = Self::absent(check, context);
-            absent.unwrap_or_else(|| evaluate(check, &self.unset(check), inventory, &values))
+            let unset = self.unset(check);
+            absent.unwrap_or_else(|| evaluate(check, &unset, inventory, &values, &reach))
         });
         self.findings(results.collect(), context)
     }

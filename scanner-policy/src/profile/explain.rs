@@ -7,7 +7,7 @@ use scanner_core::{
     inventory::{FileSelector, Section},
 };
 
-use super::{compiled::Profile, raw::Scope};
+use super::{compiled::Profile, scope_text};
 use crate::check::{Check, Rule};
 
 /// Longest text of an author that is explained, in characters: more than an expression has.
@@ -60,8 +60,8 @@ impl Profile {
     pub fn markdown(&self) -> String {
         let reference = &self.reference;
         let mut text = format!(
-            "## {}\n\n{}. {} checks.\n\n| check | severity | when it passes | when it fails | reads | tags | references |\n\
-             | --- | --- | --- | --- | --- | --- | --- |\n",
+            "## {}\n\n{}. {} checks.\n\n| check | severity | when it passes | when it fails | reads | scope | why this scope | tags | references |\n\
+             | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
             reference.name,
             reference.title,
             self.checks.len()
@@ -71,12 +71,14 @@ impl Profile {
             let tags: Vec<&str> = check.tags.iter().map(String::as_str).collect();
             let _ = writeln!(
                 text,
-                "| `{}` | {} | {} | {} | {} | {} | {} |",
+                "| `{}` | {} | {} | {} | {} | {} | {} | {} | {} |",
                 check.id,
                 check.severity,
                 check.title.replace('|', "\\|"),
                 check.fails.replace('|', "\\|"),
                 sections.join(", "),
+                scope_text::word(check.scope),
+                scope_text::because(check).replace('|', "\\|"),
                 tags.join(", "),
                 check.references.join(", ")
             );
@@ -111,9 +113,11 @@ fn explain(check: &Check) -> String {
         Rule::Violations(_) => "violations:",
     };
     line(rule, &check.rule.expression().source);
-    if check.scope == Scope::Reachable {
-        line("scope:", "a pass holds for what could be reached");
-    }
+    let scope = scope_text::word(check.scope);
+    line(
+        "scope:",
+        &format!("{scope}. {}", scope_text::because(check)),
+    );
     line("why:", &check.rationale);
     line("fix:", &check.fix);
     let tags: Vec<&str> = check.tags.iter().map(String::as_str).collect();

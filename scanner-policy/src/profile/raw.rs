@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scanner_core::{finding::Severity, inventory::FileSelector};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_saphyr::Spanned;
 
 use crate::inputs::Kind;
@@ -70,14 +70,29 @@ pub(super) struct RawOverride {
 }
 
 /// What a check's pass claims.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "snake_case")]
 pub(crate) enum Scope {
     /// Everything was read: with parts missing the check is an error.
     #[default]
-    Full,
-    /// What the agent could reach; the report says that a part was not.
+    Everything,
+    /// What the container's own processes can reach: what is missing is out of their reach too, and the report names it.
+    /// Where that is not known, and for an image, it is as `everything`.
     Reachable,
+}
+
+impl<'de> Deserialize<'de> for Scope {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        const WORDS: [&str; 2] = ["everything", "reachable"];
+        match String::deserialize(from)?.as_str() {
+            "everything" => Ok(Self::Everything),
+            "reachable" => Ok(Self::Reachable),
+            "full" => Err(D::Error::custom(
+                "the scope `full` is now named `everything`: expected `everything` or `reachable`",
+            )),
+            other => Err(D::Error::unknown_variant(other, &WORDS)),
+        }
+    }
 }
 
 /// A check: exactly one of `pass` and `violations`.
@@ -108,6 +123,9 @@ pub(super) struct RawCheck {
     /// What a pass claims.
     #[serde(default)]
     pub(super) scope: Scope,
+    /// Why it claims that, in one sentence.
+    #[serde(default)]
+    pub(super) scope_because: String,
     /// Files that the check sees; needed exactly when an expression reads `files`.
     #[serde(default)]
     pub(super) files: Vec<FileSelector>,

@@ -116,9 +116,10 @@ impl Checker<'_> {
             "octal" => (args.len() == 1 && is(0, &Type::Int))
                 .then_some(Type::Text)
                 .ok_or_else(|| wrong("a number")),
-            "is_home" => (args.len() == 1 && all(&Type::Text))
-                .then_some(Type::Bool)
-                .ok_or_else(|| wrong("a path")),
+            "is_home" | "is_read_only" | "is_private_volume" => (args.len() == 1
+                && all(&Type::Text))
+            .then_some(Type::Bool)
+            .ok_or_else(|| wrong("a path")),
             "older" => (args.len() == 2 && all(&Type::Text))
                 .then_some(Type::Bool)
                 .ok_or_else(|| wrong("two versions as texts")),
@@ -142,7 +143,7 @@ impl Checker<'_> {
                 let message = format!(
                     "there is no function {other:?}: expected one of size, contains, startsWith, \
                      endsWith, matches, string, int, double, max, min, mode_has, octal, duplicates, \
-                     older, not_checked, is_home, \
+                     older, not_checked, is_home, is_read_only, is_private_volume, \
                      or a macro: all, exists, exists_one, filter, map, has"
                 );
                 Err(self.error(expr, message))

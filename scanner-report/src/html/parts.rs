@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::escaped::{at_least, count, headline, more};
+use crate::escaped::{MAX_GAPS, at_least, completions, count, headline, limits, more};
 use scanner_core::{
     escape::visible,
     finding::{CheckResult, CheckStatus, Severity},
@@ -170,7 +170,7 @@ fn finding(view: &View<'_>, result: &CheckResult) -> Markup {
                 p.soft { "References: " (list(&result.references)) }
             }
             @if !result.tags.is_empty() { p.soft { "Tags: " (list(&result.tags)) } }
-            @for limit in &result.limits { p.soft { "Not checked completely: " (visible(limit, 400)) } }
+            @for limit in limits(result) { p.soft { "Not checked completely: " (limit) } }
         }
     }
 }
@@ -250,9 +250,10 @@ pub(super) fn coverage(view: &View<'_>) -> Markup {
                 }
                 dl {
                     @for (section, gap) in &gaps {
-                        dt { (section) } dd { (visible(gap, 1000)) }
+                        dt { (section) } dd { (visible(gap, MAX_GAPS)) }
                     }
                 }
+                @for completion in completions(view) { p { "To read more: " (completion) } }
             }
         }
     }
@@ -273,8 +274,9 @@ pub(super) fn rest(view: &View<'_>) -> Markup {
                     @for result in results {
                         p {
                             code { (visible(&view.check_id(result), 200)) } " " (visible(&result.title, 300))
-                            @for limit in result.limits.iter().chain(Some(&result.message).filter(|m| !m.is_empty())) {
-                                " " span.soft { (visible(limit, 300)) }
+                            @let message = Some(visible(&result.message, 300)).filter(|m| !m.is_empty());
+                            @for limit in limits(result).into_iter().chain(message) {
+                                " " span.soft { (limit) }
                             }
                         }
                     }

@@ -63,8 +63,17 @@ impl View<'_> {
     fn claim(&self) -> String {
         let selected = !self.selection().is_empty();
         let unseen = self.unseen().count();
-        if self.verdict != Verdict::Passed || !selected && unseen == 0 {
+        if self.verdict != Verdict::Passed {
             return self.verdict.sentence().to_owned();
+        }
+        let not_read = match self.not_read() {
+            0 => String::new(),
+            1 => ", 1 path or item not read".into(),
+            count => format!(", {count} paths or items not read"),
+        };
+        if !selected && unseen == 0 {
+            let sentence = self.verdict.sentence();
+            return sentence.replacen("passed", &format!("passed{not_read}"), 1);
         }
         let which = match (selected, unseen) {
             (true, 0) => "every selected applicable check",
@@ -75,7 +84,7 @@ impl View<'_> {
             0 => String::new(),
             count => format!("; waived and skipped: {count}"),
         };
-        format!("passed: {which} ran, and none failed at the threshold{waived}")
+        format!("passed{not_read}: {which} ran, and none failed at the threshold{waived}")
     }
 
     /// Whether the scan was done, nothing was refused, no check was left undone, and

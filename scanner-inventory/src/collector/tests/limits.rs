@@ -68,12 +68,66 @@ fn what_cannot_be_read_is_partial() {
     assert!(gaps.total() >= 2, "the walk and the named path: {gaps:?}");
     let places: Vec<String> = gaps.iter().map(ToString::to_string).collect();
     let closed = closed.display();
+    // Its owner can open it again.
+    let kind = if root { "searchable" } else { "listable" };
     let expected = [
         format!("{closed}/inside: not searchable"),
-        format!("{closed}: not listable"),
+        format!("{closed}: not {kind}"),
     ];
     assert_eq!(places, expected);
     assert!(matches!(found.shadow, Collected::Unavailable { .. }));
+}
+
+#[test]
+fn a_directory_is_out_of_reach_where_neither_its_mode_nor_its_owner_lets_the_user_in() {
+    if !nix::unistd::geteuid().is_root() {
+        // Another user's directories take root to make.
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let user = 65534;
+    let made = [
+        ("shut", 0o700, None, "not searchable"),
+        ("searched", 0o711, None, "not listable"),
+        ("named", 0o744, None, "not searchable"),
+        ("own", 0o000, Some(user), "not listable"),
+        ("own-named", 0o400, Some(user), "not listable"),
+    ];
+    for (name, mode, owner, _) in made {
+        let path = dir.path().join(name);
+        fs::create_dir(&path).unwrap();
+        if name.ends_with("named") {
+            fs::write(path.join("file"), "x").unwrap();
+        }
+        std::os::unix::fs::chown(&path, owner, None).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    for shell in SHELLS {
+        let other = [
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+        ];
+        let shell = [&other[..], shell].concat();
+        for (name, _, _, kind) in made {
+            let path = dir.path().join(name).display().to_string();
+            let request = InventoryRequest {
+                sections: [Section::Files].into(),
+                files: vec![FileSelector {
+                    under: vec![path.clone()],
+                    ..FileSelector::default()
+                }],
+                ..InventoryRequest::default()
+            };
+            let gaps = match collect(&shell, &request).files {
+                Collected::Partial { gaps, .. } => gaps.to_string(),
+                other => format!("{other:?}"),
+            };
+            assert_eq!(gaps, format!("{path}: {kind}"), "{shell:?}");
+        }
+    }
 }
 
 /// How uid 0 is without capabilities: a user that is not root is uid 0 in a user namespace of its own, which this machine

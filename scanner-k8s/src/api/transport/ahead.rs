@@ -16,11 +16,13 @@ use tower::Service;
 const FRESH: Duration = Duration::from_secs(5);
 
 type Opening<C> = JoinHandle<Result<<C as Service<Uri>>::Response, <C as Service<Uri>>::Error>>;
+/// A connection that is being opened, and since when.
+type Held<C> = Option<(Instant, Opening<C>)>;
 
 /// Connects as `C` does, and hands out first what was opened ahead.
 pub(super) struct Ahead<C: Service<Uri>> {
     connector: C,
-    opening: Arc<Mutex<Option<(Instant, Opening<C>)>>>,
+    opening: Arc<Mutex<Held<C>>>,
 }
 
 impl<C: Service<Uri> + Clone> Clone for Ahead<C> {
@@ -50,7 +52,7 @@ where
         self.put(Some((Instant::now(), opening)));
     }
 
-    fn put(&self, next: Option<(Instant, Opening<C>)>) -> Option<Opening<C>> {
+    fn put(&self, next: Held<C>) -> Option<Opening<C>> {
         let mut held = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         let (begun, opening) = std::mem::replace(&mut *held, next)?;
         if begun.elapsed() < FRESH {

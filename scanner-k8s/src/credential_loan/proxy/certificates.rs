@@ -14,7 +14,7 @@ use rustls::{
 };
 use secrecy::SecretString;
 
-use super::listener::ProxyError;
+use super::error::ProxyError;
 use crate::api::connect::crypto_provider;
 
 /// Where the proxy listens.

@@ -1,6 +1,6 @@
 //! The listener of a proxy: its connections are tasks that end with it.
 
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     certificates::{self, ADDRESS},
+    error::ProxyError,
     kubeconfig,
     log::Answered,
     service::{Loan, Slot},
@@ -32,17 +33,6 @@ const MAX_HEAD: usize = 32 << 10;
 const MAX_HEADERS: usize = 64;
 /// Pause where no connection can be taken, such as for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// Why there is no proxy.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::credential_loan) enum ProxyError {
-    #[error("no certificates for the proxy can be made")]
-    Certificate(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("nothing decides which cryptography rustls uses")]
-    NoCryptoProvider,
-    #[error("the proxy cannot listen on {ADDRESS}")]
-    Listen(#[source] io::Error),
-}
 
 /// A proxy that listens. When it is dropped, it stops, and every stream through it is closed.
 pub(in crate::credential_loan) struct Proxy {

@@ -16,6 +16,8 @@ pub(super) struct Copied {
     pub(super) container: Value,
     pub(super) volumes: Vec<Value>,
     pub(super) differences: Vec<String>,
+    /// Variables that the clone does not have and whose names are not known.
+    pub(super) unseen_env: Vec<String>,
 }
 
 const POD: [&str; 8] = [
@@ -51,7 +53,7 @@ pub(super) fn of(spec: &Value, name: &str, keep: Keep) -> Copied {
         "resources".into(),
         resources(spec, container, &mut copied.differences),
     );
-    let (env, from) = environment(container, keep, &mut copied.differences);
+    let (env, from) = environment(container, keep, &mut copied);
     own.insert("env".into(), env);
     own.insert("envFrom".into(), from);
     copied.volumes = volumes(spec, container, keep, &mut copied.differences);
@@ -107,7 +109,8 @@ fn resources(spec: &Value, container: &Value, differences: &mut Vec<String>) -> 
     all
 }
 
-fn environment(container: &Value, keep: Keep, differences: &mut Vec<String>) -> (Value, Value) {
+fn environment(container: &Value, keep: Keep, copied: &mut Copied) -> (Value, Value) {
+    let differences = &mut copied.differences;
     let mut kept = Vec::new();
     for variable in list(&container["env"]) {
         let name = text(&variable["name"]);
@@ -145,6 +148,11 @@ fn environment(container: &Value, keep: Keep, differences: &mut Vec<String>) -> 
         ));
         if keeps {
             all.push(source.clone());
+        } else {
+            let name = text(&reference["name"]);
+            copied
+                .unseen_env
+                .push(format!("variables of {kind} {name}"));
         }
     }
     (kept.into(), all.into())

@@ -140,6 +140,11 @@ impl ScanStrategy for Sidecar {
         &self.absent
     }
 
+    fn unseen_env(&self) -> &[String] {
+        let copied = self.own.parts.copied.as_ref();
+        copied.map_or(&[], |copied| &copied.unseen_env)
+    }
+
     async fn prepare(
         &self,
         _: &OpenContext<'_>,

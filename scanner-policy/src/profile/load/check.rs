@@ -70,6 +70,7 @@ impl Loader<'_> {
             tags: raw.tags,
             references: raw.references,
             scope: raw.scope,
+            scope_because: raw.scope_because,
             files: raw.files,
             commands: raw.commands,
             applies_when,
