@@ -204,7 +204,7 @@ fn an_audit_log_is_closed_also_where_nothing_came_to_pass() {
     let scans: [&[&str]; 3] = [
         &["container", "web"],
         &[&["drift", "web"][..], &probe].concat(),
-        &["credential", "exec", "--pod", "web"],
+        &["credential", "exec", "--pod", "web", "--exec", "id"],
     ];
     for (scan, n) in scans.into_iter().zip(0..) {
         let log = format!("log{n}");

@@ -2,7 +2,13 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use nix::{sys::stat::Mode, unistd::mkfifo};
+use nix::{
+    sys::{
+        signal::{Signal, kill},
+        stat::Mode,
+    },
+    unistd::{Pid, mkfifo},
+};
 use scanner_tests::{TestNamespace, eventually, memory_reader, program::ProgramOutput};
 use tokio::{process::Command, time::sleep};
 
@@ -22,13 +28,19 @@ async fn after_a_scan_the_token_is_nowhere_in_memory() {
     let args = ["web", "-o", &output, "--audit-log", text(&log)];
     let (child, _proxy, _kubeconfig) = site.start_slowly(&args).await;
     let pid = child.id().unwrap();
-    let token = eventually("a token in memory", async || {
-        memory_reader::scan_token_in_memory(pid)
+    let logged = |part: &str| fs::read_to_string(&log).is_ok_and(|log| log.contains(part));
+    eventually("a token", async || {
+        logged(r#""event":"token""#).then_some(())
     })
     .await;
+    // It is stopped for as long as its memory is read, which takes longer than it keeps a token.
+    let scan = Pid::from_raw(pid.try_into().unwrap());
+    kill(scan, Signal::SIGSTOP).unwrap();
+    let token = memory_reader::scan_token_in_memory(pid);
+    kill(scan, Signal::SIGCONT).unwrap();
+    let token = token.expect("a token in memory");
     eventually("the end of the audit log", async || {
-        let written = fs::read_to_string(&log).unwrap_or_default();
-        written.contains("payloadType").then_some(())
+        logged("payloadType").then_some(())
     })
     .await;
     sleep(Duration::from_millis(300)).await;

@@ -151,6 +151,17 @@ fn identity(who: &Identity, out: &mut Vec<u8>) {
         u8::from(who.no_new_privs),
         who.seccomp,
     );
+    if let Some(agent) = &who.agent {
+        let groups: Vec<String> = agent.groups.iter().map(ToString::to_string).collect();
+        let (uid, gid) = (agent.uid, agent.gid);
+        let _ = write!(
+            out,
+            "agent Uid:\t{uid}\t{uid}\t{uid}\t{uid}\nagent Gid:\t{gid}\t{gid}\t{gid}\t{gid}\nagent Groups:\t{}\n\
+             agent CapEff:\t{}\n",
+            groups.join(" "),
+            mask(&agent.capabilities),
+        );
+    }
 }
 
 /// Writes the data of a section, and how it ended.
@@ -223,11 +234,13 @@ fn password(state: PasswordState) -> &'static str {
 
 fn write_process(process: &Process, out: &mut Vec<u8>) {
     let (pid, uid, gid) = (process.pid, process.uid, process.gid);
+    // The saved one differs from the effective one.
+    let saved = uid + i64::from(process.mixed_ids == Some(true));
     for (key, value) in [
         ("Name", process.name.clone()),
         ("Pid", pid.to_string()),
         ("PPid", process.ppid.to_string()),
-        ("Uid", format!("{uid}\t{uid}\t{uid}\t{uid}")),
+        ("Uid", format!("{uid}\t{uid}\t{saved}\t{uid}")),
         ("Gid", format!("{gid}\t{gid}\t{gid}\t{gid}")),
         ("CapEff", mask(&process.capabilities)),
         ("CapBnd", mask(&process.bounding)),
@@ -235,6 +248,9 @@ fn write_process(process: &Process, out: &mut Vec<u8>) {
         ("Seccomp", process.seccomp.to_string()),
     ] {
         let _ = writeln!(out, "/proc/{pid}/status:{key}:\t{value}");
+    }
+    if let Some(raisable) = &process.raisable {
+        let _ = writeln!(out, "/proc/{pid}/status:CapPrm:\t{}", mask(raisable));
     }
     if let Some(groups) = &process.groups {
         let groups: Vec<String> = groups.iter().map(i64::to_string).collect();

@@ -166,6 +166,8 @@ fn first_process() -> Process {
         uid: 10001,
         gid: 10001,
         groups: Some(vec![10001]),
+        mixed_ids: Some(false),
+        raisable: Some(vec![]),
         no_new_privs: true,
         seccomp: 2,
         user_namespace: Some(4_026_531_837),
