@@ -1,11 +1,11 @@
 //! The memory of secure-scan while very many files come from a target: from the probe, and from the collector.
 
 use std::{
-    process::Stdio,
+    io::{Read as _, Seek as _},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use super::measure::{peak_of, seconds};
 use crate::{cluster::Cluster, ui::say};
@@ -14,6 +14,8 @@ const NAMESPACE: &str = "secure-scan-files";
 const PROBE: &str = "lab.local/probe:1";
 /// Files that the probe lists, and the collector.
 const FILES: [(&str, usize); 2] = [("distroless", 1_000_000), ("container", 100_000)];
+/// Bytes of a report that are shown where a scan does not pass.
+const MAX_REPORT: u64 = 16 << 10;
 /// A check that sees each file and keeps none.
 const PROFILE: &str = r"
 name: every-file
@@ -61,8 +63,14 @@ fn measure(cluster: &Cluster, program: &str) -> Result<()> {
             command.args(["--probe-image", PROBE]);
         }
         let started = Instant::now();
-        let (status, peak) = peak_of(command.stdout(Stdio::null()))?;
-        ensure!(status.success(), "the scan did not pass: {status}");
+        let mut report = tempfile::tempfile()?;
+        let (status, peak) = peak_of(command.stdout(report.try_clone()?))?;
+        if !status.success() {
+            let mut text = String::new();
+            report.rewind()?;
+            report.take(MAX_REPORT).read_to_string(&mut text)?;
+            bail!("the scan did not pass: {status}\n{text}");
+        }
         say(&format!(
             "{strategy}: {}, largest resident size of secure-scan {} MiB (goal: at most 64)",
             seconds(started.elapsed()),
