@@ -3,6 +3,7 @@
 
 mod ahead;
 mod in_memory;
+mod resend;
 mod service;
 mod tls;
 

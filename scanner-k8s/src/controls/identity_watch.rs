@@ -40,8 +40,8 @@ pub(super) struct IdentityWatch {
     task: Mutex<Option<Background>>,
     /// Says when both watches are open.
     begins: Mutex<Option<oneshot::Receiver<Result<(), CallError>>>>,
-    /// Whether one of the watches ended meanwhile.
-    ended: Arc<AtomicBool>,
+    /// Whether something may have come that the watches did not see: they are not open yet, or one ended.
+    missed: Arc<AtomicBool>,
 }
 
 impl IdentityWatch {
@@ -50,11 +50,11 @@ impl IdentityWatch {
             scope: Arc::clone(scope),
             task: Mutex::default(),
             begins: Mutex::default(),
-            ended: Arc::default(),
+            missed: Arc::default(),
         }
     }
 
-    /// Looks at what is there at the end: a watch that ended meanwhile may have missed what came last.
+    /// Looks at what is there at the end, where the watches may have missed something.
     async fn look_again(&self) -> Result<(), ControlError> {
         let (operator, namespace) = (
             self.scope.segment().operator(),
@@ -130,7 +130,8 @@ impl SecurityControl for IdentityWatch {
             "watching token Secrets and pods of the account in namespace {namespace}, from version {since} on"
         );
         let (of_secrets, of_pods) = (Arc::clone(scope), Arc::clone(scope));
-        let ended = Arc::clone(&self.ended);
+        let missed = Arc::clone(&self.missed);
+        missed.store(true, Ordering::Relaxed);
         let (begun, begins) = oneshot::channel();
         // The account is made meanwhile: watches from a version on miss nothing that came after it.
         let task = Background::spawn(async move {
@@ -141,18 +142,18 @@ impl SecurityControl for IdentityWatch {
             let (secrets, pods) = match opened {
                 (Ok(secrets), Ok(pods)) => (secrets, pods),
                 (Err(error), _) | (_, Err(error)) => {
-                    ended.store(true, Ordering::Relaxed);
                     let _ = begun.send(Err(error));
                     return;
                 }
             };
+            missed.store(false, Ordering::Relaxed);
             let _ = begun.send(Ok(()));
             tokio::join!(
-                secrets.each(Arc::clone(&ended), move |seen| token_secret(
+                secrets.each(Arc::clone(&missed), move |seen| token_secret(
                     &of_secrets,
                     seen
                 )),
-                pods.each(Arc::clone(&ended), move |seen| pod(&of_pods, seen)),
+                pods.each(Arc::clone(&missed), move |seen| pod(&of_pods, seen)),
             );
         });
         *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
@@ -184,7 +185,7 @@ impl SecurityControl for IdentityWatch {
     }
 
     async fn verify_release(&self, _: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
-        if self.ended.load(Ordering::Relaxed) {
+        if self.missed.load(Ordering::Relaxed) {
             self.look_again().await?;
         }
         let task = {

@@ -67,12 +67,7 @@ pub(super) async fn prepare(
     let identity_namespace = identity_namespace(&request)?;
     let rights = ask_rights(&operator, &request, identity_namespace.as_ref());
     let target = Box::pin(target_of(&operator, &request, &name));
-    let (target, rights) = match tokio::join!(target, rights) {
-        // A server closes the connection on which it answers 401, and with it the other call: feature
-        // UnauthenticatedHTTP2DOSMitigation of kube-apiserver.
-        (Err(_), Err(unknown)) if unknown.code() == Some(401) => return Err(unknown.into()),
-        both => both,
-    };
+    let (target, rights) = tokio::join!(target, rights);
     let (target, pod, target_choice) = target?;
     pin(&mut request, &target);
     let Choice {

@@ -1,7 +1,10 @@
 //! How requests reach a server by TLS. Calls share one HTTP/2 connection where the server speaks it, so that those that go
 //! out together wait for one handshake alone; a request that upgrades, such as an exec, has an HTTP/1.1 connection.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use http::{Request, Response, Uri, header::UPGRADE};
 use http_body_util::BodyExt as _;
@@ -19,11 +22,12 @@ use kube::{
 use rustls::{ClientConfig, pki_types::ServerName};
 use tower::{BoxError, ServiceBuilder, ServiceExt as _};
 
-use super::{ahead::Ahead, service::GenericService};
+use super::{ahead::Ahead, resend, service::GenericService};
 
-/// Time between two pings on a shared connection, and for the answer to one. A connection that nobody answers on is
-/// closed, so that the next call opens another one.
+/// Time between two pings on a connection where an answer is awaited.
 const PING: Duration = Duration::from_secs(5);
+/// Time for the answer to a ping. A connection that nobody answers on is closed, so that the next call opens another one.
+const PONG: Duration = Duration::from_secs(10);
 
 type Https = Ahead<TimeoutConnector<hyper_rustls::HttpsConnector<HttpConnector>>>;
 
@@ -32,13 +36,17 @@ pub(super) struct Handshakes {
     server: Uri,
     alone: Https,
     shared: Https,
+    /// Whether there is a shared connection, which later scans use too.
+    is_shared: AtomicBool,
 }
 
 impl Handshakes {
     /// Begins both. Must be called within a runtime.
     pub(super) fn begin(&self) {
         self.alone.open(self.server.clone());
-        self.shared.open(self.server.clone());
+        if !self.is_shared.swap(true, Ordering::Relaxed) {
+            self.shared.open(self.server.clone());
+        }
     }
 }
 
@@ -66,25 +74,29 @@ pub(super) fn builder(
         server: config.cluster_url.clone(),
         alone: alone.clone(),
         shared: shared.clone(),
+        is_shared: AtomicBool::new(false),
     };
     let build = |connector: Https| -> Client<Https, Body> {
         Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .http2_keep_alive_interval(PING)
-            .http2_keep_alive_timeout(PING)
+            .http2_keep_alive_timeout(PONG)
             .build(connector)
     };
     let (alone, shared) = (build(alone), build(shared));
     let send = move |request: Request<Body>| {
-        let upgrades = request.headers().contains_key(UPGRADE);
-        let client = if upgrades { &alone } else { &shared };
-        client.request(request)
+        let (alone, shared) = (alone.clone(), shared.clone());
+        async move {
+            if request.headers().contains_key(UPGRADE) {
+                return Ok(alone.request(request).await?);
+            }
+            resend::send(&shared, request).await
+        }
     };
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
-        .map_err(BoxError::from)
         .service(tower::service_fn(send))
         .map_response(|response: Response<Incoming>| {
             response.map(|body| Box::new(body.map_err(BoxError::from)) as Box<DynBody>)
