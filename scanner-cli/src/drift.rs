@@ -39,6 +39,12 @@ pub(crate) struct DriftArgs {
     /// Read files of the image that only root may read, where the namespace allows it
     #[arg(long)]
     as_root: bool,
+    /// Compare the SHA-256 digest of every file, also of data
+    ///
+    /// Programs, libraries, scripts and what is below /etc are always compared by digest. Other files are compared by size,
+    /// mode, owner and time without this option. A program can set times.
+    #[arg(long)]
+    full: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -65,6 +71,7 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
             ViaArg::Container => Via::Container,
         })
         .as_root(args.as_root)
+        .full(args.full)
         .policy(policy::decide(&run.policy)?.policy)
         .lease(run.lease)
         .idle_timeout(run.idle_timeout)

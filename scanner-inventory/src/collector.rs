@@ -69,6 +69,9 @@ fn compiled(request: &InventoryRequest, nonce: &str, deadline: Option<u32>) -> S
     let _ = writeln!(script, "followed() {{ look_through {}; }}", looked_at(true));
     let stays = if request.one_filesystem { "yes" } else { "no" };
     let _ = writeln!(script, "stays={stays}");
+    let timed = request.files.iter().any(|selector| selector.times);
+    let time = if timed { " %Y" } else { "" };
+    let _ = writeln!(script, "facts='%f %u %g %s{time}'");
     script.push_str(&walks(&request.files));
     let _ = writeln!(script, "digests() {{ {}; }}", digests(&request.files));
     if request.changes {
@@ -96,14 +99,14 @@ fn is_plain(name: &str) -> bool {
 }
 
 /// The function `search` walks for the union of all selections, and `shut` once more every directory that it entered or
-/// could not enter. The walk may give more than was selected (it does not look at `under` beyond its starting points);
+/// could not enter. The walk may give more than was selected;
 /// checks keep what [`FileSelector::matches`].
 fn walks(selectors: &[FileSelector]) -> String {
     let walks: Vec<&FileSelector> = selectors.iter().filter(|s| s.walks()).collect();
     if walks.is_empty() {
         return "walks=no\nsearch() { :; }\nshut() { :; }\n".into();
     }
-    let (tests, starts) = (tests(&walks), starts(&walks));
+    let (tests, starts) = (any(walks.iter().map(|s| expression(s))), starts(&walks));
     format!(
         "walks=yes\nwalked() {{ entries \"$@\" -xdev ! {tests}; }}\nsearch() {{ from walked count {starts}; }}\n\
          tried() {{ directories \"$@\" -xdev; }}\nshut() {{ from tried name_gap {starts}; }}\n"
@@ -128,16 +131,14 @@ fn digests(selectors: &[FileSelector]) -> String {
     let walk = if walked.is_empty() {
         String::new()
     } else {
-        let (tests, starts) = (tests(&walked), starts(&walked));
+        // Reading what is in files is what takes long: only where it was asked for.
+        let tests = any(walked
+            .iter()
+            .map(|s| format!("{} {}", placed(s), expression(s))));
+        let starts = starts(&walked);
         format!("summed() {{ sums \"$@\" -xdev ! {tests}; }}; from summed : {starts}; ")
     };
     format!("largest={MAX_DIGEST}; export largest; sha256 || return; named_sums {named}; {walk}:")
-}
-
-/// One test for all of `walks`.
-fn tests(walks: &[&FileSelector]) -> String {
-    let tests: Vec<String> = walks.iter().map(|s| expression(s)).collect();
-    format!("\\( {} \\)", tests.join(" -o "))
 }
 
 /// Where walks start, in order, each once and without a slash at its end.
@@ -152,6 +153,22 @@ fn starts(walks: &[&FileSelector]) -> String {
         dir => quote(dir),
     });
     starts.collect::<Vec<_>>().join(" ")
+}
+
+/// The test for the directories of one selection, where a walk also has those of others.
+fn placed(selector: &FileSelector) -> String {
+    let dirs = selector.under.iter().map(|dir| dir.trim_end_matches('/'));
+    let dirs: Vec<String> = dirs.map(exact).collect();
+    if dirs.is_empty() || dirs.iter().any(String::is_empty) {
+        return String::new();
+    }
+    any(dirs.iter().map(|dir| {
+        format!(
+            "-path {} -o -path {}",
+            quote(dir),
+            quote(&format!("{dir}/*"))
+        )
+    }))
 }
 
 fn expression(selector: &FileSelector) -> String {
@@ -207,6 +224,13 @@ fn letter(kind: FileKind) -> char {
 /// Only `*` and `?` have a meaning in a selector's names.
 fn literal(glob: &str) -> String {
     glob.replace('\\', "\\\\").replace('[', "\\[")
+}
+
+/// A directory as `find` takes it for itself alone.
+fn exact(dir: &str) -> String {
+    dir.chars()
+        .flat_map(|c| "\\[*?".contains(c).then_some('\\').into_iter().chain([c]))
+        .collect()
 }
 
 fn quote(text: &str) -> String {

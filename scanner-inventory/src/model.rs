@@ -49,6 +49,10 @@ pub struct FileEntry {
     pub gid: i64,
     /// Size in bytes.
     pub size: i64,
+    /// When its contents were last written, in seconds since 1970, as whoever owns it says: it can be set, see utime(2). Only
+    /// where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modified: Option<i64>,
     /// SHA-256 of a regular file in hexadecimal; empty when it was not asked for or not available.
     pub digest: String,
     /// What a symbolic link leads to, as written in it; asked for together with the digest.

@@ -143,6 +143,10 @@ pub struct FileSelector {
     /// Whether capabilities of regular files are wanted too. Only a probe reads them.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub capabilities: bool,
+    /// Whether it is wanted when their contents were last written. No check reads it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub times: bool,
     /// Whether a named path that is a link is looked at where it leads, within the root. One that leads nowhere is absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub follow: bool,

@@ -22,6 +22,8 @@ pub struct Meta {
     pub gid: u64,
     /// Size in bytes.
     pub size: u64,
+    /// When its contents were last written, in seconds since 1970; `None` where that is not kept.
+    pub modified: Option<i64>,
 }
 
 /// What a `stat` says; a size below zero is no size.
@@ -31,6 +33,7 @@ pub(crate) fn meta(stat: &Stat) -> Meta {
         uid: stat.st_uid.into(),
         gid: stat.st_gid.into(),
         size: u64::try_from(stat.st_size).unwrap_or_default(),
+        modified: Some(stat.st_mtime),
     }
 }
 
@@ -213,7 +216,7 @@ pub(crate) fn starts(selectors: &[&FileSelector]) -> Vec<FilePath> {
     all
 }
 
-/// Writes `path` as a line `MODE UID GID SIZE PATH` if one of `selectors` that walk keeps it, and what is in
+/// Writes `path` as a line `MODE UID GID SIZE [MODIFIED] PATH` if one of `selectors` that walk keeps it, and what is in
 /// it if any of them asks for that: what is reported twice is the same both times.
 pub(crate) fn keep(
     selectors: &[&FileSelector],
@@ -249,12 +252,13 @@ fn keep_if(
     if !kept(&entry) {
         return Ok(());
     }
-    let (mut digest, mut capabilities) = (false, false);
+    let (mut digest, mut capabilities, mut times) = (false, false, false);
     for selector in selectors.iter().filter(|s| s.matches(&entry)) {
         digest |= selector.digest;
         capabilities |= selector.capabilities;
+        times |= selector.times;
     }
-    line(meta, path, out)?;
+    line(meta, times, path, out)?;
     if digest {
         contents(&look(), out)?;
     }
@@ -294,21 +298,25 @@ fn contents(found: &Contents, out: &mut dyn Write) -> io::Result<()> {
 /// The line of a file that was asked for by name, and may be absent.
 fn named_line(found: Option<Meta>, path: &str, out: &mut dyn Write) -> io::Result<()> {
     if let Some(meta) = found {
-        return line(meta, path.as_bytes(), out);
+        return line(meta, false, path.as_bytes(), out);
     }
     out.write_all(b"- ")?;
     out.write_all(&encode_path(path.as_bytes()))?;
     writeln!(out)
 }
 
-fn line(meta: Meta, path: &[u8], out: &mut dyn Write) -> io::Result<()> {
+fn line(meta: Meta, times: bool, path: &[u8], out: &mut dyn Write) -> io::Result<()> {
     let Meta {
         mode,
         uid,
         gid,
         size,
+        modified,
     } = meta;
     write!(out, "{mode:x} {uid} {gid} {size} ")?;
+    if let Some(seconds) = modified.filter(|_| times) {
+        write!(out, "{seconds} ")?;
+    }
     out.write_all(&encode_path(path))?;
     writeln!(out)
 }

@@ -41,7 +41,7 @@ pub(crate) fn walk(
     };
     let starts = tree::starts(selectors);
     for start in &starts {
-        if !stays && seen_from_above(root, start, &starts) {
+        if seen_from_above(root, start, &starts, stays) {
             continue;
         }
         let place = start.as_text();
@@ -90,8 +90,8 @@ fn of_start(root: &Root, place: &str, error: Errno) -> GapKind {
 }
 
 /// Whether the walk of another start comes by this one: it lies below, and between are no link and no filesystem that
-/// a walk does not enter. What cannot be looked at is not seen from above.
-fn seen_from_above(root: &Root, start: &FilePath, starts: &[FilePath]) -> bool {
+/// a walk does not enter: none where it `stays` on its own. What cannot be looked at is not seen from above.
+fn seen_from_above(root: &Root, start: &FilePath, starts: &[FilePath], stays: bool) -> bool {
     let above = starts
         .iter()
         .rev()
@@ -117,7 +117,7 @@ fn seen_from_above(root: &Root, start: &FilePath, starts: &[FilePath]) -> bool {
                 let place = root.resolve(path, OFlags::PATH);
                 place.is_ok_and(|place| mounted::kind(&place) == Mounted::Entered)
             };
-            is(&found, FileType::Directory) && (!is_crossed || is_entered())
+            is(&found, FileType::Directory) && (!is_crossed || (!stays && is_entered()))
         })
 }
 

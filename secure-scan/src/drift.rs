@@ -9,6 +9,7 @@ use scanner_core::{
     report::Verdict, stage::Stage,
 };
 use scanner_k8s::{Cluster, Segment, scan::PrepareError};
+use scanner_policy::drift::Depth;
 
 use crate::{
     policy::ScanPolicy,
@@ -56,6 +57,7 @@ pub struct DriftScan {
     probe_image: String,
     via: Via,
     as_root: bool,
+    full: bool,
     template: Scan,
     policy: Option<ScanPolicy>,
     observer: Option<Arc<dyn Observer>>,
@@ -68,6 +70,7 @@ impl DriftScan {
             probe_image: probe_image.into(),
             via: Via::default(),
             as_root: false,
+            full: false,
             template: Scan::template().lease(DEFAULT_LEASE),
             policy: None,
             observer: None,
@@ -83,6 +86,13 @@ impl DriftScan {
     /// Reads files of the image that only root may read, where the namespace allows it.
     pub fn as_root(mut self, as_root: bool) -> Self {
         self.as_root = as_root;
+        self
+    }
+
+    /// Compares the digest of every file, also of data. Otherwise programs, libraries, scripts and what is below `/etc` are
+    /// compared by digest, and other files by size, mode, owner and time.
+    pub fn full(mut self, full: bool) -> Self {
+        self.full = full;
         self
     }
 
@@ -196,7 +206,10 @@ impl DriftScan {
             Via::Attached => strategy::attached().into(),
             Via::Container => strategy::container(),
         };
-        let engine = Arc::new(LateDrift::new(self.via != Via::Container));
+        let engine = Arc::new(LateDrift::new(Depth {
+            full: self.full,
+            capabilities: self.via != Via::Container,
+        }));
         let mut first = self.template.clone().engine(engine.image_reader());
         let mut second = self.template.clone().engine(Arc::clone(&engine));
         if let Some(policy) = &self.policy {

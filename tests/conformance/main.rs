@@ -235,3 +235,64 @@ fn what_is_in_files_is_the_same() {
         assert_eq!(found.digest, plain);
     }
 }
+
+/// What a comparison with an image asks for: times of all, contents of some, and one walk for both.
+#[test]
+fn times_and_the_contents_of_some_are_the_same() {
+    let dir = tempfile::tempdir().expect("folder");
+    let root = dir.path().canonicalize().expect("path");
+    let base = root.to_str().expect("text").to_owned();
+    for folder in ["et*c", "etxc", "et*c/below"] {
+        fs::create_dir(root.join(folder)).expect("folder");
+    }
+    let files = ["plain", "two\nlines", "et*c/a", "et*c/below/b", "etxc/c"];
+    for (number, name) in files.iter().enumerate() {
+        fs::write(root.join(name), name).expect("file");
+        let file = fs::File::options().write(true).open(root.join(name));
+        let seconds = 86_400 * u64::try_from(number).expect("small");
+        let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        file.and_then(|file| file.set_modified(time)).expect("time");
+    }
+    symlink("plain", root.join("link")).expect("link");
+    let under = |dir: &str| FileSelector {
+        under: vec![dir.to_owned()],
+        ..FileSelector::default()
+    };
+    let mut request = request(&[Section::Files]);
+    request.one_filesystem = true;
+    request.files = vec![
+        FileSelector {
+            times: true,
+            ..under(&base)
+        },
+        FileSelector {
+            kind: vec![FileKind::File],
+            digest: true,
+            ..under(&format!("{base}/et*c"))
+        },
+        FileSelector {
+            kind: vec![FileKind::Symlink],
+            digest: true,
+            ..under(&base)
+        },
+    ];
+    let sorted = |found: Inventory| {
+        assert_eq!(found.files.coverage(), Coverage::Complete);
+        let mut files = found.files.data().cloned().unwrap_or_default();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        files
+    };
+    let (one, two) = (sorted(by_collector(&request)), sorted(by_probe(&request)));
+    assert_eq!(one, two);
+    // Each once, though two selections walk by some.
+    assert_eq!(two.len(), 10, "{two:?}");
+    let of = |name: &str| {
+        let path = format!("{base}/{name}");
+        let found = two.iter().find(|file| file.path == path).expect("the file");
+        (found.modified, !found.digest.is_empty())
+    };
+    assert_eq!(of("plain"), (Some(0), false));
+    assert_eq!(of("et*c/a"), (Some(2 * 86_400), true));
+    assert_eq!(of("et*c/below/b"), (Some(3 * 86_400), true));
+    assert_eq!(of("etxc/c"), (Some(4 * 86_400), false));
+}

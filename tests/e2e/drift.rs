@@ -75,6 +75,7 @@ async fn changes_are_found_and_a_clean_container_passes() {
         drift(&site, &["bare"]),
         drift(&site, &["changed"]),
     );
+    let full = drift(&site, &["changed", "--full"]).await;
     assert_eq!(clean.code, 0, "{clean:?}");
     // A plan says by its exit code what the scan would come to, as that of `scan` does.
     for (level, code) in [("hardened", 0), ("strict", 4)] {
@@ -87,15 +88,19 @@ async fn changes_are_found_and_a_clean_container_passes() {
     let limits = report["findings"][0]["results"][0]["limits"].to_string();
     assert!(limits.contains("/etc/hosts"), "{limits}");
     assert!(bare.code == 0 || bare.code == 3, "{bare:?}");
-    // The largest of its files is read by no scan, so that what was found is not all.
-    assert_eq!(changed.code, 3, "{changed:?}");
+    let limits = report["findings"][0]["results"][0]["limits"].to_string();
+    assert!(limits.contains("by size, mode, owner and time"), "{limits}");
+    assert_eq!(changed.code, 1, "{changed:?}");
+    // The largest of its files is read by no scan, so that what was found is not all where every digest is asked for.
+    assert_eq!(full.code, 3, "{full:?}");
+    assert!(full.out.contains("by their SHA-256 digests\""), "{full:?}");
     assert!(!changed.out.contains('\u{1b}'));
     let report = changed.json();
     for (id, word) in [
         ("drift-executable-added", "/usr/local/bin/tool"),
         ("drift-executable-added", "/tmp/a b"),
         ("drift-executable-changed", "/bin/sh"),
-        ("drift-file-changed", "/etc/passwd"),
+        ("drift-configuration-changed", "/etc/passwd"),
         ("drift-permissions-changed", "/etc/group"),
         ("drift-file-added", "/tmp/huge"),
     ] {
@@ -180,10 +185,10 @@ async fn the_sidecar_and_the_shell_find_the_same_changes_executables_first() {
             ("drift-executable-changed", "/bin/nc"),
             // A link among the programs is one.
             ("drift-executable-changed", "/bin/ls"),
-            ("drift-file-changed", "/etc/passwd"),
+            ("drift-configuration-changed", "/etc/passwd"),
             ("drift-permissions-changed", "/etc/group"),
-            ("drift-file-added", "/etc/added"),
-            ("drift-file-removed", "/etc/os-release"),
+            ("drift-configuration-changed", "/etc/added"),
+            ("drift-configuration-changed", "/etc/os-release"),
         ] {
             let seen = evidence(&report, id);
             assert!(seen.contains(word), "{id}: {seen}");

@@ -7,7 +7,7 @@ for path; do
   printf "%s %s\n" "$(stat -c "$format" "$path")" "$name"
 done'
 
-# mode (hex), uid, gid, size, path
+# mode (hex), uid, gid, size, time where it was asked for, path
 section_files() {
   need find stat tr wc sh || return
   [ "$walks" = no ] || mounts
@@ -81,7 +81,7 @@ directories() {
 
 # Arguments end with a test for what is not wanted. No `-exec +` may be within parentheses: busybox forgets to run it.
 entries() {
-  within "$@" -o -path "*$newline*" -exec "$shell" -c "$odd_entries" sh '%f %u %g %s' {} + -o -exec stat -c '%f %u %g %s %n' {} +
+  within "$@" -o -path "*$newline*" -exec "$shell" -c "$odd_entries" sh "$facts" {} + -o -exec stat -c "$facts %n" {} +
 }
 
 # Whether digests can be taken here.
@@ -128,7 +128,7 @@ look() {
   for path; do
     if [ -e "$path" ] || [ -h "$path" ]; then
       name "$path"
-      { state=$(stat -c '%f %u %g %s' "$path") && printf '%s %s\n' "$state" "$name" >&3; } 2>/dev/null ||
+      { found=$(stat -c "$facts" "$path") && printf '%s %s\n' "$found" "$name" >&3; } 2>/dev/null ||
         printf '!gap not_readable %s\n' "$name"
     elif blind "$path"; then
       name "$path"
@@ -149,7 +149,7 @@ look_through() {
     fi
     name "$path"
     if [ -e "$path" ]; then
-      { state=$(stat -L -c '%f %u %g %s' "$path") && printf '+%s %s\n' "$state" "$name" >&3; } 2>/dev/null ||
+      { found=$(stat -L -c "$facts" "$path") && printf '+%s %s\n' "$found" "$name" >&3; } 2>/dev/null ||
         printf '!gap not_readable %s\n' "$name"
     elif blind "$path"; then
       printf '!gap %s %s\n' "$kind" "$name"

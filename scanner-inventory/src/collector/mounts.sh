@@ -76,13 +76,16 @@ seen_from_above() {
   for other; do
     case $own in "$other") ;; "${other%/}"/*) above=$other ;; esac
   done
-  [ -n "$above" ] && [ -e "$own" ] && [ "$stays" = no ] || return
+  [ -n "$above" ] && [ -e "$own" ] || return
+  [ "$stays" = no ] || device=$(stat -c %d "$above" 2>/dev/null) || return
   way=${above%/} left=${own#"${above%/}"/}
   while [ -n "$left" ]; do
     way=$way/${left%%/*}
     case $left in */*) left=${left#*/} ;; *) left= ;; esac
     [ ! -h "$way" ] || return
+    [ "$stays" = no ] || [ "$(stat -c %d "$way" 2>/dev/null)" = "$device" ] || return
   done
+  [ "$stays" = no ] || return 0
   really "$above" && ! made_up "$real" "$real/${own#"${above%/}"/}"
 }
 

@@ -1,6 +1,6 @@
 //! Files: a line for each, and lines after it for what is in it.
 //!
-//! `MODE UID GID SIZE PATH` is a file, `- PATH` says that there is none. After `+`, both speak of what the link PATH leads to. `=DIGEST` and `>TARGET`
+//! `MODE UID GID SIZE PATH` is a file, or `MODE UID GID SIZE MODIFIED PATH` where times were asked for. `- PATH` says that there is none. After `+`, both speak of what the link PATH leads to. `=DIGEST` and `>TARGET`
 //! speak of the file before them. Before the first file they speak of the path that a line with a path alone has named;
 //! `=DIGEST PATH` says itself which one it means. `~TARGET` is `>TARGET` as escaped text. `^XATTR` is the attribute `security.capability` of the
 //! file before it in hexadecimal, empty when it has none.
@@ -275,6 +275,7 @@ fn state(line: &[u8]) -> Option<FileEntry> {
         number_of(fields.next()?)?,
         number_of(fields.next()?)?,
     );
+    let (modified, path) = time_and_path(fields.next()?)?;
     // File types of inode(7).
     let kind = match mode & 0o170_000 {
         0o100_000 => FileKind::File,
@@ -287,15 +288,29 @@ fn state(line: &[u8]) -> Option<FileEntry> {
         _ => return None,
     };
     Some(FileEntry {
-        path: decode_path(fields.next()?)?,
+        path: decode_path(path)?,
         exists: true,
         kind,
         mode: mode & 0o7777,
         uid,
         gid,
         size,
+        modified,
         ..FileEntry::default()
     })
+}
+
+/// The time before a path, if there is one. No path starts as a number does.
+fn time_and_path(rest: &[u8]) -> Option<(Option<i64>, &[u8])> {
+    if !rest
+        .first()
+        .is_some_and(|byte| matches!(byte, b'-' | b'0'..=b'9'))
+    {
+        return Some((None, rest));
+    }
+    let end = rest.iter().position(|byte| *byte == b' ')?;
+    let seconds = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
+    Some((Some(seconds), &rest[end + 1..]))
 }
 
 #[cfg(test)]

@@ -2,10 +2,7 @@
 
 use scanner_core::finding::{CheckResult, CheckStatus, EngineRef, Findings, Severity};
 
-use super::differences::Differences;
-
-/// Items of evidence that are kept.
-const MAX_EVIDENCE: usize = 50;
+use super::{differences::Differences, lists::FirstOf, request::Depth};
 
 /// A check: identifier, headline of a pass and of a failure, severity, why it matters, what to do.
 type Check = (
@@ -19,7 +16,7 @@ type Check = (
 
 const FIX: &str = "find out who changed it; replace the container rather than mending it";
 
-const CHECKS: [Check; 10] = [
+const CHECKS: [Check; 11] = [
     (
         "drift-executable-added",
         "No program was added to the container",
@@ -77,11 +74,19 @@ const CHECKS: [Check; 10] = [
         FIX,
     ),
     (
+        "drift-configuration-changed",
+        "The configuration in /etc is that of the image",
+        "Configuration in /etc was added, changed or removed",
+        Severity::Medium,
+        "changed configuration changes what a program does, and who may use it",
+        "keep what must change in a volume, and the root filesystem read-only",
+    ),
+    (
         "drift-file-changed",
         "No other file of the image was changed",
         "Another file of the image was changed",
         Severity::Medium,
-        "changed configuration changes what a program does",
+        "changed data changes what a program does",
         "keep what must change in a volume, and the root filesystem read-only",
     ),
     (
@@ -103,7 +108,7 @@ const CHECKS: [Check; 10] = [
 ];
 
 /// One result for each check, and one that says what could not be compared.
-pub(super) fn findings(drift: Differences) -> Findings {
+pub(super) fn findings(drift: Differences, depth: Depth) -> Findings {
     let lists = [
         drift.executables_added,
         drift.executables_changed,
@@ -112,6 +117,7 @@ pub(super) fn findings(drift: Differences) -> Findings {
         drift.mounts,
         drift.executables_removed,
         drift.permissions,
+        drift.configuration,
         drift.files_changed,
         drift.files_added,
         drift.files_removed,
@@ -123,6 +129,7 @@ pub(super) fn findings(drift: Differences) -> Findings {
             bounded(&drift.left_out)
         ),
         "shows files as they are now: what was changed and put back is not seen".into(),
+        how(drift.by_digest, drift.by_time, depth),
     ];
     if let Some(path) = &drift.uncompared {
         limits.push(format!(
@@ -133,7 +140,7 @@ pub(super) fn findings(drift: Differences) -> Findings {
         .into_iter()
         .zip(lists)
         .map(|((id, title, fails, severity, rationale, fix), found)| {
-            let (status, message) = match (found.len(), whole) {
+            let (status, message) = match (found.total(), whole) {
                 (0, true) => (
                     CheckStatus::Pass,
                     format!("none among {} files and directories", drift.compared),
@@ -157,7 +164,7 @@ pub(super) fn findings(drift: Differences) -> Findings {
             "both sides were read completely".to_owned(),
         )
     } else {
-        let count = drift.unseen.len();
+        let count = drift.unseen.total();
         (CheckStatus::Error, format!("{count} could not be compared"))
     };
     results.push(result(
@@ -179,7 +186,7 @@ pub(super) fn findings(drift: Differences) -> Findings {
 }
 
 /// What a scan that only reads an image says: how much it read.
-pub(super) fn image_read(files: usize) -> Findings {
+pub(super) fn image_read(files: u64) -> Findings {
     let (status, message) = match files {
         0 => (CheckStatus::Error, "no file was seen".to_owned()),
         files => (CheckStatus::Pass, format!("{files} files and directories")),
@@ -190,7 +197,7 @@ pub(super) fn image_read(files: usize) -> Findings {
         Severity::Medium,
         status,
         message,
-        &[],
+        &FirstOf::default(),
         ("the container is compared with it", "scan again"),
     );
     Findings::new(reference(), vec![read])
@@ -201,13 +208,20 @@ pub(super) fn reference() -> EngineRef {
     EngineRef::new("drift", "1").with_title("The running container is its image")
 }
 
-fn bounded(items: &[String]) -> String {
-    let shown: Vec<&str> = items
-        .iter()
-        .take(MAX_EVIDENCE)
-        .map(String::as_str)
-        .collect();
-    match items.len().saturating_sub(MAX_EVIDENCE) {
+/// What was compared how.
+fn how(by_digest: u64, by_time: u64, depth: Depth) -> String {
+    if depth.full {
+        return format!("{by_digest} files were compared by their SHA-256 digests");
+    }
+    format!(
+        "{by_digest} files were compared by their SHA-256 digests: programs, libraries, scripts and what is below /etc; \
+         {by_time} others by size, mode, owner and time, which an intruder can set"
+    )
+}
+
+fn bounded(items: &FirstOf) -> String {
+    let shown: Vec<&str> = items.iter().collect();
+    match items.total().saturating_sub(shown.len() as u64) {
         0 if shown.is_empty() => "nothing".into(),
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
@@ -220,14 +234,14 @@ fn result(
     severity: Severity,
     status: CheckStatus,
     message: String,
-    found: &[String],
+    found: &FirstOf,
     (rationale, fix): (&str, &str),
 ) -> CheckResult {
     let mut result = CheckResult::new(id, title, severity).with_advice(rationale, fix);
     result.status = status;
     result.message = message;
-    result.evidence = found.iter().take(MAX_EVIDENCE).cloned().collect();
-    result.evidence_total = u64::try_from(found.len()).unwrap_or(u64::MAX);
+    result.evidence = found.iter().map(str::to_owned).collect();
+    result.evidence_total = found.total();
     result.tags = vec!["drift".into()];
     result
 }

@@ -1,277 +1,193 @@
-//! Holds the files and mounts of a running container against its image.
+//! Compares a running container with its image, one file after the other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use scanner_core::{
+    engine::EntryEvaluator,
     escape::visible,
     finding::Findings,
     inventory::{
-        Collected, FileEntry, FileKind, FileSelector, Inventory, InventoryRequest, Mount, Section,
+        Collected, Coverage, FileEntry, FileKind, FileSelector, Inventory, sink::FilesEnd,
     },
 };
 
 use super::{
     checks,
+    coverage::missing,
     differences::{Differences, SHOWN, executable},
+    image::Image,
+    mounted::{Over, planned},
+    request::{Depth, request},
+    tree::Id,
 };
 
 /// Empty files with which runtimes mark a container.
 const MARKS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
-/// Where every runtime mounts something of its own.
-const RUNTIME: [&str; 7] = [
-    "/proc",
-    "/sys",
-    "/dev",
-    "/etc/hosts",
-    "/etc/hostname",
-    "/etc/resolv.conf",
-    "/run/.containerenv",
-];
-/// Every file with its digest, with its capabilities where an agent reads them, and `more`.
-pub(super) fn request(more: &[Section], capabilities: bool) -> InventoryRequest {
-    let mut sections = BTreeSet::from([Section::Files]);
-    sections.extend(more);
-    InventoryRequest {
-        sections,
-        files: vec![FileSelector {
-            digest: true,
-            capabilities,
-            ..FileSelector::default()
-        }],
-        // An image has no mounts.
-        one_filesystem: true,
-        ..InventoryRequest::default()
-    }
+
+/// What came of the running container at a place of the image.
+#[derive(Debug, Clone, Copy, Default)]
+struct Now {
+    /// The file itself.
+    seen: bool,
+    /// A file that is directly in it, or everyone may list it.
+    listed: bool,
 }
 
-/// Compares the running container with its image. What the pod's specification mounts is expected to be mounted;
-/// where the specification is not known, no mount is.
-pub fn compare(image: &Inventory, running: &Inventory) -> Findings {
-    let mut drift = Differences::default();
-    coverage("image", &image.files, &mut drift.unseen);
-    coverage("container", &running.files, &mut drift.unseen);
-    coverage(
-        "mounts of the container",
-        &running.mounts,
-        &mut drift.unseen,
-    );
-    let (before, now) = (entries(image), entries(running));
-    for (side, tree) in [("image", &before), ("container", &now)] {
-        if tree.is_empty() {
-            drift.unseen.push(format!("{side}: no file was seen"));
-        }
-    }
-    let mounts: Vec<&Mount> = running.mounts.data().into_iter().flatten().collect();
-    let over = Over::new(&mounts);
-    match planned(running) {
-        Some(planned) => over.unplanned(&mounts, &planned, &before, &mut drift),
-        None => coverage("the pod's specification", &running.pod, &mut drift.unseen),
-    }
-    over.list(&mut drift);
-    let image_view = SideView::new(image, &before);
-    let running_view = SideView::new(running, &now);
-    let paths: BTreeSet<&str> = before.keys().chain(now.keys()).copied().collect();
-    for path in paths {
-        let none = Vec::new();
-        let (was, is) = (
-            before.get(path).unwrap_or(&none),
-            now.get(path).unwrap_or(&none),
-        );
-        if over.hides(path, was.is_empty()) || marks(path, is) {
-            continue;
-        }
-        drift.compared += 1;
-        match (was.as_slice(), is.as_slice()) {
-            ([], added) if image_view.could_see(path) => {
-                for file in added {
-                    drift.added(file);
-                }
-            }
-            (removed, []) if running_view.could_see(path) => {
-                for file in removed {
-                    drift.removed(file);
-                }
-            }
-            // What a side could not read proves nothing; that it is partial is reported already.
-            ([], _) | (_, []) => {}
-            ([was], [is]) => drift.changed(was, is),
-            // Names that differ only in bytes that cannot be shown: compared as a whole.
-            (was, is) if was == is => {}
-            (was, is) => drift.ambiguous(path, was.len(), is.len()),
-        }
-    }
-    let blind = |f: &&&FileEntry| executable(f) && !f.capabilities_known;
-    let first = before.values().chain(now.values()).flatten().find(blind);
-    drift.uncompared = first.map(|file| visible(file.path.as_text(), SHOWN));
-    checks::findings(drift)
+/// One comparison. What is in the container is compared as it comes and is not kept.
+pub(super) struct Comparison {
+    image: Arc<Image>,
+    depth: Depth,
+    selectors: Vec<FileSelector>,
+    drift: Differences,
+    over: Over,
+    now: Vec<Now>,
+    files: u64,
 }
 
-/// Paths that the pod's specification mounts in the container, where it is known.
-fn planned(running: &Inventory) -> Option<Vec<String>> {
-    let containers = running.pod.data()?.containers.iter();
-    let mounts = containers.filter(|c| c.target).flat_map(|c| &c.mounts);
-    Some(mounts.map(|m| m.path.clone()).collect())
-}
-
-/// Files by path; several where names look the same.
-fn entries(side: &Inventory) -> BTreeMap<&str, Vec<&FileEntry>> {
-    let mut found: BTreeMap<&str, Vec<&FileEntry>> = BTreeMap::new();
-    let there = side.files.data().into_iter().flatten().filter(|f| f.exists);
-    for file in there {
-        found.entry(file.path.as_text()).or_default().push(file);
-    }
-    found
-}
-
-/// What a side could have seen.
-struct SideView<'a> {
-    whole: bool,
-    entries: &'a BTreeMap<&'a str, Vec<&'a FileEntry>>,
-    /// Directories of which an entry was seen.
-    listed: BTreeSet<&'a str>,
-}
-
-impl<'a> SideView<'a> {
-    fn new(side: &Inventory, entries: &'a BTreeMap<&'a str, Vec<&'a FileEntry>>) -> Self {
-        let parents = entries.keys().filter_map(|path| path.rsplit_once('/'));
+impl Comparison {
+    pub(super) fn with(image: Arc<Image>, depth: Depth) -> Self {
+        let now = vec![Now::default(); image.tree.all().count()];
         Self {
-            whole: matches!(side.files, Collected::Complete { .. }),
-            entries,
-            listed: parents.map(|(parent, _)| parent).collect(),
+            image,
+            depth,
+            selectors: request(&[], depth).files,
+            drift: Differences::default(),
+            over: Over::default(),
+            now,
+            files: 0,
         }
     }
 
-    /// Whether `path` would have been seen if it were there: its nearest directory that is there was
-    /// listed, or everyone may list it.
-    fn could_see(&self, path: &str) -> bool {
-        let mut below = path;
-        while let Some((parent, _)) = below.rsplit_once('/').filter(|(p, _)| !p.is_empty()) {
-            if let Some(found) = self.entries.get(parent) {
-                return self.whole
-                    || self.listed.contains(parent)
-                    || found.iter().all(|f| f.mode & 0o005 == 0o005);
-            }
-            below = parent;
+    /// Whether the digests of both files were asked for.
+    fn digested(&self, was: &FileEntry, is: &FileEntry) -> bool {
+        let mut asking = self.selectors.iter().filter(|s| s.digest);
+        self.depth.full || asking.any(|s| s.matches(was) && s.matches(is))
+    }
+
+    fn compare(&mut self, id: Id, was: &FileEntry, is: &FileEntry) {
+        if self.image.tree.is_twice(id) {
+            let path = visible(is.path.as_text(), SHOWN);
+            let text = format!("{path}: the image was read with more than one file of that path");
+            self.drift.unseen.push(text);
         }
-        true
-    }
-}
-
-fn coverage<T>(side: &str, section: &Collected<T>, unseen: &mut Vec<String>) {
-    match section {
-        Collected::Complete { .. } => {}
-        Collected::Partial { gaps, .. } => {
-            unseen.extend(gaps.iter().map(|gap| format!("{side}: {gap}")));
-        }
-        Collected::Unavailable { reason } => {
-            unseen.push(format!("{side}: {}", visible(reason, SHOWN)));
-        }
-        Collected::NotRequested => unseen.push(format!("{side}: not asked for")),
-    }
-}
-
-fn marks(path: &str, is: &[&FileEntry]) -> bool {
-    MARKS.contains(&path) && is.iter().all(|f| f.kind == FileKind::File && f.size == 0)
-}
-
-/// What is mounted over the image.
-struct Over<'a> {
-    targets: Vec<&'a str>,
-    /// Directories that lead to a mount.
-    above: BTreeSet<&'a str>,
-}
-
-impl<'a> Over<'a> {
-    fn new(mounts: &[&'a Mount]) -> Self {
-        let mut targets: Vec<&str> = mounts.iter().map(|m| m.target.as_text()).collect();
-        targets.retain(|target| *target != "/");
-        targets.sort_unstable();
-        targets.dedup();
-        let mut above = BTreeSet::new();
-        for target in &targets {
-            let mut path = *target;
-            while let Some((parent, _)) = path.rsplit_once('/').filter(|(p, _)| !p.is_empty()) {
-                above.insert(parent);
-                path = parent;
-            }
-        }
-        Self { targets, above }
+        let digested = self.digested(was, is);
+        self.drift.changed(was, is, digested);
     }
 
-    /// Whether `path` is under a mount, or a directory that the runtime made to mount something.
-    fn hides(&self, path: &str, new: bool) -> bool {
-        self.targets.iter().any(|target| below(path, target)) || (new && self.above.contains(path))
-    }
-
-    /// Lists what is left out.
-    fn list(&self, drift: &mut Differences) {
-        let inside = |target: &str| {
-            let mut all = RUNTIME.iter();
-            all.any(|path| target != *path && below(target, path))
-        };
-        let shown = self.targets.iter().filter(|target| !inside(target));
-        drift.left_out = shown.map(|target| visible(target, SHOWN)).collect();
-    }
-
-    /// Lists what is mounted though nobody planned it.
-    fn unplanned(
-        &self,
-        mounts: &[&Mount],
-        planned: &[String],
-        image: &BTreeMap<&str, Vec<&FileEntry>>,
-        drift: &mut Differences,
-    ) {
-        let planned: Vec<String> = planned.iter().map(|path| resolved(path, image)).collect();
-        let known = |target: &str| {
-            let usual = RUNTIME.iter().any(|path| below(target, path));
-            usual || planned.iter().any(|path| path == target)
-        };
-        for target in &self.targets {
-            if !known(target) {
-                let shown = visible(target, SHOWN);
-                let of = mounts.iter().find(|m| m.target.as_text() == *target);
-                let fstype = of.map_or("", |m| m.fstype.as_str());
-                drift
-                    .mounts
-                    .push(format!("{shown} ({})", visible(fstype, 40)));
-            }
-        }
-    }
-}
-
-fn below(path: &str, dir: &str) -> bool {
-    let dir = dir.trim_end_matches('/');
-    path.strip_prefix(dir)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// `path` with the links of its directories followed, as a runtime does before it mounts there.
-fn resolved(path: &str, image: &BTreeMap<&str, Vec<&FileEntry>>) -> String {
-    let mut todo: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
-    let mut done = String::new();
-    // As many links as the kernel follows, see path_resolution(7).
-    let mut links = 40;
-    while let Some(part) = todo.pop() {
-        match part.as_str() {
-            "" | "." => continue,
-            ".." => {
-                done.truncate(done.rfind('/').unwrap_or_default());
+    /// Every file of the image that did not come.
+    fn removed(&mut self, whole: bool) {
+        let image = Arc::clone(&self.image);
+        for id in image.tree.all() {
+            if self.now[id.index()].seen {
                 continue;
             }
-            _ => {}
-        }
-        let next = format!("{done}/{part}");
-        let link = image.get(next.as_str()).and_then(|found| found.first());
-        match link.filter(|f| f.kind == FileKind::Symlink && !f.link.is_empty()) {
-            Some(link) if links > 0 => {
-                links -= 1;
-                if link.link.as_text().starts_with('/') {
-                    done.clear();
-                }
-                todo.extend(link.link.as_text().split('/').rev().map(str::to_owned));
+            let Some(was) = image.tree.file(id) else {
+                continue;
+            };
+            if self.over.hides(was.path.as_text(), false) {
+                continue;
             }
-            _ => done = next,
+            self.drift.compared += 1;
+            // What a side could not read proves nothing; that it is partial is reported already.
+            if whole || self.listed_above(id) {
+                self.drift.removed(&was);
+            }
         }
     }
-    done
+
+    /// Whether the nearest directory above that is still there was listed, or everyone may list it.
+    fn listed_above(&self, id: Id) -> bool {
+        let mut at = self.image.tree.parent(id);
+        loop {
+            let now = self.now[at.index()];
+            if now.seen {
+                return now.listed;
+            }
+            let above = self.image.tree.parent(at);
+            if above == at {
+                return true;
+            }
+            at = above;
+        }
+    }
+}
+
+impl EntryEvaluator for Comparison {
+    fn sections(&mut self, running: &Inventory) {
+        self.drift.unseen.extend(self.image.missing());
+        let unread = missing("mounts of the container", &running.mounts.coverage());
+        self.drift.unseen.extend(unread);
+        let mounts = running.mounts.data().map(Vec::as_slice);
+        self.over = Over::new(mounts.unwrap_or_default());
+        match planned(running) {
+            Some(planned) => {
+                let image = &self.image.tree;
+                self.over.unplanned(&planned, image, &mut self.drift);
+            }
+            None => {
+                let unread = missing("the pod's specification", &running.pod.coverage());
+                self.drift.unseen.extend(unread);
+            }
+        }
+        self.over.list(&mut self.drift);
+    }
+
+    fn file(&mut self, file: &FileEntry) {
+        if !file.exists {
+            return;
+        }
+        self.files += 1;
+        let image = Arc::clone(&self.image);
+        let path = file.path.as_text();
+        let place = image.tree.find(path);
+        let was = place.and_then(|id| image.tree.file(id).map(|was| (id, was)));
+        if let Some(directory) = file.path.parent()
+            && let Some(id) = image.tree.find(directory.as_text())
+        {
+            self.now[id.index()].listed = true;
+        }
+        if let Some(id) = place {
+            let now = &mut self.now[id.index()];
+            now.seen = true;
+            now.listed |= file.mode & 0o005 == 0o005;
+        }
+        if self.over.hides(path, was.is_none()) || marks(file) {
+            return;
+        }
+        self.drift.compared += 1;
+        if self.drift.uncompared.is_none() {
+            let blind = |f: &FileEntry| executable(f) && !f.capabilities_known;
+            let is_blind = blind(file) || was.as_ref().is_some_and(|(_, was)| blind(was));
+            self.drift.uncompared = is_blind.then(|| visible(path, SHOWN));
+        }
+        match was {
+            Some((id, was)) => self.compare(id, &was, file),
+            None if image.could_see(path) => self.drift.added(file),
+            None => {}
+        }
+    }
+
+    fn finish(mut self: Box<Self>, files: &FilesEnd) -> Findings {
+        let unread = missing("container", &files.coverage);
+        self.drift.unseen.extend(unread);
+        if self.files == 0 {
+            self.drift.unseen.push("container: no file was seen".into());
+        }
+        self.removed(files.coverage == Coverage::Complete);
+        checks::findings(self.drift, self.depth)
+    }
+}
+
+fn marks(file: &FileEntry) -> bool {
+    MARKS.contains(&file.path.as_text()) && file.kind == FileKind::File && file.size == 0
+}
+
+/// Has `evaluator` take an inventory that was collected as a whole.
+pub(super) fn whole(mut evaluator: Box<dyn EntryEvaluator>, inventory: &Inventory) -> Findings {
+    evaluator.sections(inventory);
+    if let Collected::Complete { data } | Collected::Partial { data, .. } = &inventory.files {
+        data.iter().for_each(|file| evaluator.file(file));
+    }
+    let coverage = inventory.files.coverage();
+    evaluator.finish(&FilesEnd::new(coverage, inventory.files_listed))
 }

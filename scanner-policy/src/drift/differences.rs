@@ -5,28 +5,35 @@ use scanner_core::{
     inventory::{FileEntry, FileKind},
 };
 
+use super::lists::FirstOf;
+
 /// Longest path in evidence.
 pub(super) const SHOWN: usize = 300;
 
 /// What was compared, and how it differs. Paths are ready to be shown.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Differences {
-    pub(super) executables_added: Vec<String>,
-    pub(super) executables_changed: Vec<String>,
-    pub(super) links_changed: Vec<String>,
-    pub(super) devices_added: Vec<String>,
-    pub(super) mounts: Vec<String>,
-    pub(super) executables_removed: Vec<String>,
-    pub(super) permissions: Vec<String>,
-    pub(super) files_changed: Vec<String>,
-    pub(super) files_added: Vec<String>,
-    pub(super) files_removed: Vec<String>,
+    pub(super) executables_added: FirstOf,
+    pub(super) executables_changed: FirstOf,
+    pub(super) links_changed: FirstOf,
+    pub(super) devices_added: FirstOf,
+    pub(super) mounts: FirstOf,
+    pub(super) executables_removed: FirstOf,
+    pub(super) permissions: FirstOf,
+    pub(super) configuration: FirstOf,
+    pub(super) files_changed: FirstOf,
+    pub(super) files_added: FirstOf,
+    pub(super) files_removed: FirstOf,
     /// What one side could not read.
-    pub(super) unseen: Vec<String>,
-    pub(super) left_out: Vec<String>,
+    pub(super) unseen: FirstOf,
+    pub(super) left_out: FirstOf,
     /// Of a program, one for all: what was not compared.
     pub(super) uncompared: Option<String>,
     pub(super) compared: u64,
+    /// Regular files of which digests were compared.
+    pub(super) by_digest: u64,
+    /// Regular files of which sizes and times were compared.
+    pub(super) by_time: u64,
 }
 
 /// Whether the kernel or a loader runs it: an execute bit, or the name of a shared library.
@@ -40,6 +47,19 @@ pub(super) fn executable(file: &FileEntry) -> bool {
 fn command(file: &FileEntry) -> bool {
     let dir = file.path.as_text().rsplit('/').nth(1).unwrap_or_default();
     file.kind == FileKind::Symlink && matches!(dir, "bin" | "sbin")
+}
+
+/// Whether it is where programs look for how they are set up.
+fn is_configuration(file: &FileEntry) -> bool {
+    file.path.as_text().starts_with("/etc/") && file.kind == FileKind::File
+}
+
+/// A time of a file, which a program may set to anything.
+fn time(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(
+        |_| format!("{seconds} s after 1970"),
+        |time| time.to_string(),
+    )
 }
 
 fn is_device(file: &FileEntry) -> bool {
@@ -64,29 +84,31 @@ impl Differences {
             &mut self.executables_added
         } else if is_device(file) {
             &mut self.devices_added
+        } else if is_configuration(file) {
+            return self
+                .configuration
+                .push(format!("{}: added", described(file)));
         } else {
             &mut self.files_added
         };
         list.push(described(file));
     }
 
-    pub(super) fn ambiguous(&mut self, path: &str, was: usize, is: usize) {
-        self.files_changed.push(format!(
-            "{}: {is} files of which only {was} were in the image, with names that look the same",
-            visible(path, SHOWN)
-        ));
-    }
-
     pub(super) fn removed(&mut self, file: &FileEntry) {
         let list = if executable(file) || command(file) {
             &mut self.executables_removed
+        } else if is_configuration(file) {
+            return self
+                .configuration
+                .push(format!("{}: removed", described(file)));
         } else {
             &mut self.files_removed
         };
         list.push(described(file));
     }
 
-    pub(super) fn changed(&mut self, was: &FileEntry, is: &FileEntry) {
+    /// Compares two files of one path. `digested` says whether their digests were asked for.
+    pub(super) fn changed(&mut self, was: &FileEntry, is: &FileEntry, digested: bool) {
         let path = visible(is.path.as_text(), SHOWN);
         if was.kind != is.kind {
             let text = format!("{path}: was {:?}, is {}", was.kind, described(is));
@@ -99,19 +121,8 @@ impl Differences {
             }
             return;
         }
-        let runs = executable(was) || executable(is);
         match is.kind {
-            FileKind::File if was.size != is.size => {
-                let text = format!("{path}: {} bytes, {} in the image", is.size, was.size);
-                self.contents(runs, text);
-            }
-            FileKind::File if was.digest.is_empty() || is.digest.is_empty() => {
-                self.unseen.push(format!("contents of {path}"));
-            }
-            FileKind::File if was.digest != is.digest => {
-                let text = format!("{path}: sha256 {}, {} in the image", is.digest, was.digest);
-                self.contents(runs, text);
-            }
+            FileKind::File => self.contents_of(was, is, digested),
             FileKind::Symlink if was.link != is.link => {
                 let (now, then) = (
                     visible(is.link.as_text(), SHOWN),
@@ -169,9 +180,31 @@ impl Differences {
         }
     }
 
-    fn contents(&mut self, runs: bool, text: String) {
-        if runs {
+    fn contents_of(&mut self, was: &FileEntry, is: &FileEntry, digested: bool) {
+        let path = visible(is.path.as_text(), SHOWN);
+        let text = if was.size != is.size {
+            format!("{path}: {} bytes, {} in the image", is.size, was.size)
+        } else if !was.digest.is_empty() && !is.digest.is_empty() {
+            self.by_digest += 1;
+            if was.digest == is.digest {
+                return;
+            }
+            format!("{path}: sha256 {}, {} in the image", is.digest, was.digest)
+        } else if let (false, Some(then), Some(now)) = (digested, was.modified, is.modified) {
+            self.by_time += 1;
+            if then == now {
+                return;
+            }
+            let (now, then) = (time(now), time(then));
+            format!("{path}: written {now}, {then} in the image")
+        } else {
+            self.unseen.push(format!("contents of {path}"));
+            return;
+        };
+        if executable(was) || executable(is) {
             self.executables_changed.push(text);
+        } else if is_configuration(is) {
+            self.configuration.push(text);
         } else {
             self.files_changed.push(text);
         }

@@ -1,27 +1,41 @@
 //! The two engines of a drift scan: one keeps what is in the image, one holds the container against it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use scanner_core::{
     ScanEngine,
-    engine::Evaluation,
+    engine::{EntryEvaluator, Evaluation},
     finding::{EngineRef, Findings},
-    inventory::{Inventory, InventoryRequest, Section},
+    inventory::{FileEntry, Inventory, InventoryRequest, Section, sink::FilesEnd},
 };
 
 use super::{
     checks,
-    compare::{compare, request},
+    compare::{Comparison, whole},
+    image::Image,
+    request::{Depth, request},
 };
 
-/// Keeps the inventory of an image.
+/// Keeps the files of an image.
 #[derive(Debug, Default)]
-pub struct ReadImage(Mutex<Option<Inventory>>);
+pub struct ReadImage {
+    full: bool,
+    image: Kept,
+}
+
+type Kept = Arc<Mutex<Option<Image>>>;
 
 impl ReadImage {
+    /// Also reads the digest of every file, for a comparison in [full](Depth::full).
+    #[must_use]
+    pub const fn full(mut self, full: bool) -> Self {
+        self.full = full;
+        self
+    }
+
     /// What was read, once.
-    pub fn take(&self) -> Option<Inventory> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn take(&self) -> Option<Image> {
+        let mut kept = self.image.lock().unwrap_or_else(PoisonError::into_inner);
         kept.take()
     }
 }
@@ -32,37 +46,72 @@ impl ScanEngine for ReadImage {
     }
 
     fn request(&self) -> InventoryRequest {
-        request(&[], true)
+        let depth = Depth {
+            full: self.full,
+            capabilities: true,
+        };
+        request(&[], depth)
     }
 
     fn evaluate(&self, inventory: &Inventory, _: &Evaluation) -> Findings {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(inventory.clone());
-        let files = inventory.files.data().map_or(0, Vec::len);
-        checks::image_read(files)
+        whole(self.reader(), inventory)
+    }
+
+    fn by_entry(&self, _: &Evaluation) -> Option<Box<dyn EntryEvaluator>> {
+        Some(self.reader())
+    }
+}
+
+impl ReadImage {
+    fn reader(&self) -> Box<dyn EntryEvaluator> {
+        Box::new(Reader {
+            image: Image::default(),
+            kept: Arc::clone(&self.image),
+        })
+    }
+}
+
+/// Reads one image.
+struct Reader {
+    image: Image,
+    kept: Kept,
+}
+
+impl EntryEvaluator for Reader {
+    fn sections(&mut self, _: &Inventory) {}
+
+    fn file(&mut self, file: &FileEntry) {
+        if file.exists {
+            self.image.tree.add(file);
+        }
+    }
+
+    fn finish(mut self: Box<Self>, files: &FilesEnd) -> Findings {
+        self.image.coverage = files.coverage.clone();
+        let count = self.image.tree.files();
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.image);
+        checks::image_read(count)
     }
 }
 
 /// Holds a running container against its image.
 #[derive(Debug)]
 pub struct DriftEngine {
-    image: Inventory,
-    capabilities: bool,
+    image: Arc<Image>,
+    depth: Depth,
 }
 
 impl DriftEngine {
-    /// Compares a container with what its image holds.
-    pub const fn new(image: Inventory) -> Self {
+    /// Compares a container with its image.
+    pub fn new(image: Image, depth: Depth) -> Self {
         Self {
-            image,
-            capabilities: false,
+            image: Arc::new(image),
+            depth,
         }
     }
 
-    /// The same that also compares the capabilities of files, which a probe reads and a shell does not.
-    #[must_use]
-    pub const fn with_capabilities(mut self, read: bool) -> Self {
-        self.capabilities = read;
-        self
+    fn comparison(&self) -> Box<dyn EntryEvaluator> {
+        Box::new(Comparison::with(Arc::clone(&self.image), self.depth))
     }
 }
 
@@ -72,10 +121,14 @@ impl ScanEngine for DriftEngine {
     }
 
     fn request(&self) -> InventoryRequest {
-        request(&[Section::Mounts], self.capabilities)
+        request(&[Section::Mounts], self.depth)
     }
 
     fn evaluate(&self, inventory: &Inventory, _: &Evaluation) -> Findings {
-        compare(&self.image, inventory)
+        whole(self.comparison(), inventory)
+    }
+
+    fn by_entry(&self, _: &Evaluation) -> Option<Box<dyn EntryEvaluator>> {
+        Some(self.comparison())
     }
 }

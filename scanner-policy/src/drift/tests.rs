@@ -1,15 +1,56 @@
 //! Every kind of change is found by the check that is meant for it, and nothing else speaks.
 
+use std::{collections::BTreeMap, sync::Arc};
+
+use proptest::prelude::*;
+
 use scanner_core::{
-    Verdict,
+    ScanEngine as _, Verdict,
+    engine::Evaluation,
     finding::{CheckStatus, Findings, Severity},
     inventory::{
-        Collected, ContainerFacts, FileEntry, FileKind, Gap, GapKind, Inventory, Mount, PodFacts,
-        Section, VolumeMountFacts,
+        Collected, ContainerFacts, FileEntry, FileKind, FilePath, Gap, GapKind, Inventory, Mount,
+        PodFacts, Section, VolumeMountFacts,
     },
 };
+use sha2::{Digest as _, Sha256};
 
-use super::{compare::request, *};
+use super::{
+    compare::{Comparison, whole},
+    request::request,
+    tree::Tree,
+    *,
+};
+
+/// What reads every digest and capability.
+const FULL: Depth = Depth {
+    full: true,
+    capabilities: true,
+};
+
+fn image(inventory: &Inventory) -> Image {
+    let reader = ReadImage::default();
+    let context = Evaluation::on(jiff::civil::date(2026, 1, 31));
+    let _ = reader.evaluate(inventory, &context);
+    reader.take().expect("an image")
+}
+
+fn compare(image_inventory: &Inventory, running: &Inventory) -> Findings {
+    compare_at(FULL, image_inventory, running)
+}
+
+fn compare_at(depth: Depth, image_inventory: &Inventory, running: &Inventory) -> Findings {
+    let image = Arc::new(image(image_inventory));
+    whole(Box::new(Comparison::with(image, depth)), running)
+}
+
+/// The digest of a file whose contents are called `name`.
+fn sha256(name: &str) -> String {
+    if name.is_empty() {
+        return String::new();
+    }
+    hex::encode(Sha256::digest(name))
+}
 
 fn file(path: &str, mode: i64, digest: &str) -> FileEntry {
     FileEntry {
@@ -17,7 +58,7 @@ fn file(path: &str, mode: i64, digest: &str) -> FileEntry {
         exists: true,
         mode,
         size: 10,
-        digest: digest.into(),
+        digest: sha256(digest),
         capabilities_known: true,
         ..FileEntry::default()
     }
@@ -46,6 +87,7 @@ fn base() -> Vec<FileEntry> {
         file("/lib/libc.so.6", 0o644, "bb"),
         file("/etc/passwd", 0o644, "cc"),
         link("/var/run", "/run"),
+        file("/srv/data", 0o644, "ff"),
     ]
 }
 
@@ -116,7 +158,7 @@ fn a_container_that_is_its_image_passes() {
 #[test]
 fn every_kind_of_change_is_found_by_its_check() {
     type Change = fn(&mut Vec<FileEntry>);
-    let cases: [(&str, Change); 18] = [
+    let cases: [(&str, Change); 22] = [
         ("drift-executable-changed", |f| {
             f[2] = link("/bin/sh", "/tmp/x");
         }),
@@ -133,7 +175,7 @@ fn every_kind_of_change_is_found_by_its_check() {
             f[4].mode = 0o755;
         }),
         ("drift-executable-changed", |f| {
-            f[2].digest = "dd".into();
+            f[2].digest = sha256("dd");
         }),
         ("drift-executable-changed", |f| {
             f[3].size = 11;
@@ -157,8 +199,18 @@ fn every_kind_of_change_is_found_by_its_check() {
         ("drift-permissions-changed", |f| {
             f[1].uid = 5;
         }),
+        ("drift-configuration-changed", |f| {
+            f[4].digest = sha256("dd");
+        }),
+        ("drift-configuration-changed", |f| {
+            f.push(file("/etc/cron.d/job", 0o644, "dd"));
+        }),
+        ("drift-configuration-changed", |f| drop(f.remove(4))),
         ("drift-file-changed", |f| {
-            f[4].digest = "dd".into();
+            f[6].digest = sha256("dd");
+        }),
+        ("drift-file-changed", |f| {
+            f[6].size = 11;
         }),
         ("drift-file-added", |f| {
             f.push(file("/tmp/log", 0o644, "dd"));
@@ -166,7 +218,7 @@ fn every_kind_of_change_is_found_by_its_check() {
         ("drift-file-added", |f| {
             f.push(kind("/tmp/d", FileKind::Directory));
         }),
-        ("drift-file-removed", |f| drop(f.remove(4))),
+        ("drift-file-removed", |f| drop(f.remove(6))),
     ];
     for (number, (id, change)) in cases.into_iter().enumerate() {
         assert_eq!(failed(&drift_of(change)), [id], "case {number}");
@@ -293,7 +345,7 @@ fn hostile_names_are_shown_escaped_and_bounded() {
     assert_eq!((added.evidence.len(), added.evidence_total), (50, 1002));
     let text = added.evidence.join("");
     assert!(!text.contains('\u{1b}') && text.len() < 50 * 500);
-    assert!(failed(&findings).contains(&"drift-file-changed"));
+    assert!(failed(&findings).contains(&"drift-configuration-changed"));
 }
 
 #[test]
@@ -332,8 +384,195 @@ fn capabilities_that_were_not_read_are_reported() {
 
 #[test]
 fn everything_is_asked_for_that_is_compared() {
-    let request = request(&[Section::Mounts], true);
-    assert_eq!(request.sections, [Section::Files, Section::Mounts].into());
-    let all = &request.files[0];
-    assert!(all.digest && all.capabilities && all.walks() && all.under.is_empty());
+    let full = request(&[Section::Mounts], FULL);
+    assert_eq!(full.sections, [Section::Files, Section::Mounts].into());
+    let all = &full.files[0];
+    assert!(all.digest && all.capabilities && all.times && all.walks() && all.under.is_empty());
+    let quick = request(&[], Depth::default()).files;
+    let digested = |path: &str, mode| {
+        let entry = file(path, mode, "");
+        quick.iter().any(|s| s.digest && s.matches(&entry))
+    };
+    for (path, mode, asked) in [
+        ("/usr/bin/x", 0o755, true),
+        ("/usr/bin/x", 0o601, true),
+        ("/lib/libc.so.6", 0o644, true),
+        ("/app/main.py", 0o644, true),
+        ("/etc/ssl/openssl.cnf", 0o600, true),
+        ("/srv/data", 0o644, false),
+        ("/etcetera", 0o644, false),
+    ] {
+        assert_eq!(digested(path, mode), asked, "{path}");
+    }
+    assert!(quick[0].times && quick[0].under.is_empty() && !quick[0].digest);
+}
+
+#[test]
+fn data_is_compared_by_time_unless_all_is() {
+    let quick = Depth::default();
+    let of = |path: &str, modified, digest: &str| {
+        let mut files = base();
+        files.push(FileEntry {
+            modified,
+            ..file(path, 0o644, digest)
+        });
+        tree(files)
+    };
+    for (path, then, now, fails) in [
+        ("/srv/a", (Some(5), ""), (Some(5), ""), vec![]),
+        (
+            "/srv/a",
+            (Some(5), ""),
+            (Some(6), ""),
+            vec!["drift-file-changed"],
+        ),
+        // A program is compared by its contents alone: a build may set its time anew.
+        ("/srv/a.py", (Some(5), "x"), (Some(6), "x"), vec![]),
+        (
+            "/srv/a.py",
+            (Some(5), "x"),
+            (Some(5), "y"),
+            vec!["drift-file-changed"],
+        ),
+        (
+            "/srv/a.so",
+            (Some(5), "x"),
+            (Some(5), "y"),
+            vec!["drift-executable-changed"],
+        ),
+        (
+            "/etc/a",
+            (Some(5), "x"),
+            (Some(5), "y"),
+            vec!["drift-configuration-changed"],
+        ),
+    ] {
+        let found = compare_at(quick, &of(path, then.0, then.1), &of(path, now.0, now.1));
+        assert_eq!(failed(&found), fails, "{path} {then:?} {now:?}");
+        let limits = found.results[0].limits.join("\n");
+        assert!(limits.contains("which an intruder can set"), "{limits}");
+    }
+    // Neither a digest that was asked for nor a time may be missing.
+    for (path, then, now) in [
+        ("/srv/a.py", (Some(5), "x"), (Some(5), "")),
+        ("/etc/a", (Some(5), ""), (Some(5), "x")),
+        ("/srv/a", (None, ""), (Some(5), "")),
+        ("/srv/a", (Some(5), ""), (None, "")),
+    ] {
+        let found = compare_at(quick, &of(path, then.0, then.1), &of(path, now.0, now.1));
+        assert_eq!(found.count(CheckStatus::Pass), 0, "{path} {then:?} {now:?}");
+    }
+}
+
+/// Where the children of a random tree lie.
+fn paths() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(vec!["a", "b", "c.so", "\u{e9}", "\\xff", "usr"]);
+    prop::collection::vec(part, 1..5).prop_map(|parts| format!("/{}", parts.join("/")))
+}
+
+fn entry() -> impl Strategy<Value = FileEntry> {
+    let kinds = prop::sample::select(vec![
+        FileKind::File,
+        FileKind::Directory,
+        FileKind::Symlink,
+        FileKind::Fifo,
+    ]);
+    let owner = prop::sample::select(vec![0, 7, i64::from(u32::MAX), 1 << 40]);
+    (
+        paths(),
+        kinds,
+        0..0o10000i64,
+        owner,
+        0..3i64,
+        "[xyz]?",
+        any::<bool>(),
+    )
+        .prop_map(|(path, kind, mode, uid, size, contents, modified)| {
+            let (is_file, is_link) = (kind == FileKind::File, kind == FileKind::Symlink);
+            FileEntry {
+                path: FilePath::from_text(&path).expect("a path"),
+                exists: true,
+                kind,
+                mode,
+                uid,
+                gid: 5,
+                size,
+                modified: modified.then_some(size),
+                digest: if is_file {
+                    sha256(&contents)
+                } else {
+                    String::new()
+                },
+                link: if is_link {
+                    contents.as_str().into()
+                } else {
+                    FilePath::default()
+                },
+                capabilities_known: is_file,
+                ..FileEntry::default()
+            }
+        })
+}
+
+proptest! {
+    #[test]
+    fn a_tree_gives_back_every_file_as_it_came(files in prop::collection::vec(entry(), 0..80)) {
+        let mut tree = Tree::default();
+        let mut known: BTreeMap<&str, &FileEntry> = BTreeMap::new();
+        for file in &files {
+            tree.add(file);
+            known.entry(file.path.as_text()).or_insert(file);
+        }
+        prop_assert_eq!(tree.files(), known.len() as u64);
+        for (path, file) in &known {
+            let id = tree.find(path).expect("a place");
+            let found = tree.file(id);
+            prop_assert_eq!(found.as_ref(), Some(*file));
+            let count = files.iter().filter(|f| f.path.as_text() == *path).count();
+            prop_assert_eq!(tree.is_twice(id), count > 1);
+        }
+        let all: Vec<String> = tree
+            .all()
+            .filter(|id| tree.file(*id).is_some())
+            .map(|id| tree.path(id))
+            .collect();
+        prop_assert_eq!(all.len(), known.len());
+        prop_assert!(tree.find("/none").is_none() && tree.find("/a/none/b").is_none());
+    }
+
+    /// What two trees differ in is found, whatever order the files come in, and nothing else.
+    #[test]
+    fn every_difference_is_found(
+        image in prop::collection::btree_map(paths(), entry(), 1..40),
+        running in prop::collection::btree_map(paths(), entry(), 1..40),
+        kept in prop::collection::vec(any::<bool>(), 40),
+    ) {
+        let named = |(path, file): (&String, &FileEntry)| FileEntry {
+            path: FilePath::from_text(path).expect("a path"),
+            ..file.clone()
+        };
+        let before: Vec<FileEntry> = image.iter().map(named).collect();
+        let stays = before.iter().zip(&kept).filter(|(_, keep)| **keep).map(|(f, _)| f.clone());
+        let mut now: BTreeMap<String, FileEntry> =
+            running.iter().map(named).map(|f| (f.path.to_text(), f)).collect();
+        now.extend(stays.map(|f| (f.path.to_text(), f)));
+        let after: Vec<FileEntry> = now.values().rev().cloned().collect();
+        let then: BTreeMap<String, FileEntry> =
+            before.iter().map(|f| (f.path.to_text(), f.clone())).collect();
+        let as_seen = |file: &FileEntry| FileEntry {
+            // What a comparison does not look at.
+            modified: None,
+            size: if file.kind == FileKind::File { file.size } else { 0 },
+            mode: if file.kind == FileKind::Symlink { 0 } else { file.mode },
+            uid: if file.kind == FileKind::Symlink { 0 } else { file.uid },
+            ..file.clone()
+        };
+        let differ = then.keys().chain(now.keys()).any(|path| {
+            then.get(path).map(&as_seen) != now.get(path).map(&as_seen)
+        });
+        let mut both = [tree(before), tree(after)];
+        both[0].pod = planning(&[]);
+        let found = compare(&both[0], &both[1]);
+        prop_assert_eq!(!failed(&found).is_empty() || found.count(CheckStatus::Error) > 0, differ);
+    }
 }

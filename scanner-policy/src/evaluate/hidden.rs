@@ -36,6 +36,7 @@ impl Hidden {
         let mut take = |name: &str| fields.remove(&cel::objects::Key::from(name));
         take("capabilities_known");
         take("followed");
+        take("modified");
         if self.digest {
             take("digest");
             take("link");

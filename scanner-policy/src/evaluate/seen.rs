@@ -32,6 +32,7 @@ impl Seen {
             uid,
             gid,
             size,
+            modified,
             digest,
             link,
             capabilities,
@@ -40,7 +41,8 @@ impl Seen {
         } = file;
         let mut hasher = self.keys.build_hasher();
         (path, exists, discriminant(kind), mode, uid, gid, size).hash(&mut hasher);
-        (digest, link, capabilities, capabilities_known, followed).hash(&mut hasher);
+        (modified, digest, link).hash(&mut hasher);
+        (capabilities, capabilities_known, followed).hash(&mut hasher);
         hasher.finish()
     }
 

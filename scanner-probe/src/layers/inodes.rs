@@ -101,6 +101,7 @@ impl Inode {
             uid: self.uid.into(),
             gid: self.gid.into(),
             size: self.size,
+            modified: None,
         }
     }
 

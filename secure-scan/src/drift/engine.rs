@@ -4,11 +4,11 @@ use std::sync::{Arc, OnceLock};
 
 use scanner_core::{
     ScanEngine,
-    engine::Evaluation,
+    engine::{EntryEvaluator, Evaluation},
     finding::{EngineRef, Findings},
     inventory::{Inventory, InventoryRequest},
 };
-use scanner_policy::drift::{DriftEngine, ReadImage};
+use scanner_policy::drift::{Depth, DriftEngine, Image, ReadImage};
 
 /// Compares with an image that is read after both scans were planned.
 pub(super) struct LateDrift {
@@ -16,16 +16,16 @@ pub(super) struct LateDrift {
     compares: OnceLock<DriftEngine>,
     /// The same without an image, for what it asks of an agent.
     asks: DriftEngine,
-    capabilities: bool,
+    depth: Depth,
 }
 
 impl LateDrift {
-    pub(super) fn new(capabilities: bool) -> Self {
+    pub(super) fn new(depth: Depth) -> Self {
         Self {
-            reads: Arc::default(),
+            reads: Arc::new(ReadImage::default().full(depth.full)),
             compares: OnceLock::new(),
-            asks: DriftEngine::new(Inventory::default()).with_capabilities(capabilities),
-            capabilities,
+            asks: DriftEngine::new(Image::default(), depth),
+            depth,
         }
     }
 
@@ -39,7 +39,7 @@ impl LateDrift {
         let Some(image) = self.reads.take() else {
             return false;
         };
-        let engine = DriftEngine::new(image).with_capabilities(self.capabilities);
+        let engine = DriftEngine::new(image, self.depth);
         self.compares.set(engine).is_ok()
     }
 }
@@ -59,6 +59,10 @@ impl ScanEngine for LateDrift {
             None => Findings::failed(self.reference(), "the image was not read"),
         }
     }
+
+    fn by_entry(&self, context: &Evaluation) -> Option<Box<dyn EntryEvaluator>> {
+        self.compares.get()?.by_entry(context)
+    }
 }
 
 #[cfg(test)]
@@ -67,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_container_is_never_compared_with_an_image_that_was_not_read() {
-        let engine = LateDrift::new(true);
+        let engine = LateDrift::new(Depth::default());
         assert!(!engine.keep_image());
         let context = Evaluation::on(jiff::civil::date(2026, 1, 31));
         let found = engine.evaluate(&Inventory::default(), &context);

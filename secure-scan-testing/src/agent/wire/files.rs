@@ -30,6 +30,9 @@ pub(super) fn file(entry: &FileEntry, out: &mut Vec<u8>) {
     let mode = kind | entry.mode;
     let (uid, gid, size) = (entry.uid, entry.gid, entry.size);
     let _ = write!(out, "{mode:x} {uid} {gid} {size} ");
+    if let Some(seconds) = entry.modified {
+        let _ = write!(out, "{seconds} ");
+    }
     out.extend_from_slice(&encode_path(&entry.path.to_bytes()));
     out.push(b'\n');
     if entry.capabilities_known {

@@ -1,0 +1,43 @@
+//! What was read of an image.
+
+use scanner_core::inventory::Coverage;
+
+use super::{coverage::missing, tree::Tree};
+
+/// The files of an image, in some sixty bytes and the length of its name for each.
+#[derive(Debug)]
+pub struct Image {
+    pub(super) tree: Tree,
+    pub(super) coverage: Coverage,
+}
+
+impl Default for Image {
+    /// An image that was not read.
+    fn default() -> Self {
+        Self {
+            tree: Tree::default(),
+            coverage: Coverage::NotRequested,
+        }
+    }
+}
+
+impl Image {
+    /// What was not read of it.
+    pub(super) fn missing(&self) -> Vec<String> {
+        let mut all = missing("image", &self.coverage);
+        if self.tree.files() == 0 {
+            all.push("image: no file was seen".into());
+        }
+        if self.tree.is_full() {
+            all.push("image: more files than can be compared".into());
+        }
+        all
+    }
+
+    /// Whether `path` would have been seen if it were there: its nearest directory that is there was listed, or everyone
+    /// may list it.
+    pub(super) fn could_see(&self, path: &str) -> bool {
+        let whole = self.coverage == Coverage::Complete && !self.tree.is_full();
+        whole || self.tree.directory(path).is_none_or(|(_, listed)| listed)
+    }
+}
