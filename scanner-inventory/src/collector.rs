@@ -30,6 +30,10 @@ pub const NAME: &str = "collector-sh";
 /// list and in no file.
 pub const COMMAND: [&str; 2] = ["/bin/sh", "-s"];
 
+/// Bytes of an answer after which a collector whose standard input is held open stays until that ends, so that no part of
+/// the answer is lost on a slow way. A shorter one is on its way as a whole.
+pub const SHORT: u64 = 256 << 10;
+
 /// The last line of every script: who reads it from a stream that stays open knows by it that it is whole.
 pub const LAST_LINE: &str = "# The script ends here.";
 
@@ -50,7 +54,11 @@ pub fn script_held(request: &InventoryRequest, nonce: &str, seconds: u32) -> Str
 fn compiled(request: &InventoryRequest, nonce: &str, deadline: Option<u32>) -> String {
     let mut script = format!("nonce={}\n{SHELL}", quote(nonce));
     let deadline = deadline.map(|seconds| seconds.to_string());
-    let _ = writeln!(script, "deadline={}", deadline.unwrap_or_default());
+    let _ = writeln!(
+        script,
+        "deadline={} short={SHORT}",
+        deadline.unwrap_or_default()
+    );
     let names: Vec<&str> = request.answered().map(Section::name).collect();
     let _ = writeln!(script, "sections={}", quote(&names.join(" ")));
     let commands: Vec<&str> = request

@@ -59,6 +59,15 @@ pump() {
   done
   set -- $(sum "$headers")
   printf '@end %s %s %s %s\n' "$nonce" "$frames" "$total" "$1"
+  # A long answer is still on its way. A runtime or server that learns that the command is over may drop what it has not
+  # passed on: this ends when the reader, who then has everything, ends standard input.
+  [ -z "$held" ] || [ "$total" -le "$short" ] || wait_for_reader
+}
+
+wait_for_reader() {
+  trap 'kill -KILL "$!"; wait; exit' TERM
+  sleep "$deadline" >/dev/null &
+  wait "$!"
 }
 
 main() {

@@ -90,7 +90,9 @@ limit() {
     exit 0
     ;;
   esac
+  held=
   if [ -n "$deadline" ] && alone; then
+    held=yes
     trap over TERM
     exec 3<&0
     # Where standard input ends, whoever asked is gone: nothing may stay that waits for a tool or for a reader.

@@ -76,6 +76,12 @@ impl AnswerReader {
         self.frames.as_ref().is_some_and(Frames::is_whole)
     }
 
+    /// The same of an answer whose collector waits for its reader, see [`SHORT`](crate::collector::SHORT). Also of one that is
+    /// hardly shorter.
+    pub fn is_long_and_whole(&self) -> bool {
+        self.bytes > crate::collector::SHORT && self.is_whole()
+    }
+
     /// Gives `sink` what is left. The end of the files goes to the caller, who hands it on where nothing else fails.
     ///
     /// # Errors

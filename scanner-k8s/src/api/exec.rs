@@ -197,6 +197,7 @@ impl ExecStream {
             .await?;
         let (mut bytes, mut stderr) = (0_u64, Vec::new());
         let mut heard = Instant::now();
+        let mut hung_up = false;
         loop {
             let message = match silence.bounds(heard, self.socket.next()).await? {
                 None | Some(Ok(Message::Close(_))) => {
@@ -216,7 +217,10 @@ impl ExecStream {
             match *channel {
                 STATUS => {
                     self.takes_input = false;
-                    evaluate(data, &stderr)?;
+                    // How a command ends that was sent away says nothing of the answer, which came as a whole.
+                    if !hung_up {
+                        evaluate(data, &stderr)?;
+                    }
                     return sent;
                 }
                 // A server sends an empty message to open a channel.
@@ -229,6 +233,7 @@ impl ExecStream {
                     output.chunk(data).await.map_err(ExecError::Refused)?;
                     if self.takes_input && output.is_whole() {
                         self.takes_input = false;
+                        hung_up = true;
                         // Where it fails, the next message says why.
                         let _ = self.send(vec![CLOSE, STDIN]).await;
                     }

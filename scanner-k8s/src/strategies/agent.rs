@@ -113,7 +113,7 @@ impl TargetAccess for AgentStream {
         let mut answer = Answer {
             reader: AnswerReader::new(name, &self.nonce, request),
             sink,
-            stays: self.agent == Agent::Probe,
+            agent: &self.agent,
         };
         let ran = self.stream.run_held_into(&input, self.limits, &mut answer);
         ran.await.map_err(|error| match refused(error) {
@@ -147,8 +147,7 @@ impl TargetAccess for AgentStream {
 struct Answer<'a> {
     reader: AnswerReader,
     sink: &'a mut dyn InventorySink,
-    /// Whether the agent stays until its answer was read: its container ends with it, and what is on the way would be lost.
-    stays: bool,
+    agent: &'a Agent,
 }
 
 #[async_trait]
@@ -159,7 +158,12 @@ impl Output for Answer<'_> {
     }
 
     fn is_whole(&self) -> bool {
-        self.stays && self.reader.is_whole()
+        // An agent stays until its answer was read: with its end, what is on the way could be lost. A collector with a short
+        // answer does not, which saves a round trip.
+        match self.agent {
+            Agent::Probe => self.reader.is_whole(),
+            Agent::Collector { .. } => self.reader.is_long_and_whole(),
+        }
     }
 }
 

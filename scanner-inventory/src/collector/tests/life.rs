@@ -69,6 +69,52 @@ fn an_answer_comes_while_standard_input_stays_open_and_nothing_stays() {
     }
 }
 
+/// Reads until the trailer came.
+fn read_whole(child: &mut Child) {
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut line = Vec::new();
+    while !line.starts_with(b"@end n0nce") {
+        line.clear();
+        assert_ne!(
+            std::io::BufRead::read_until(&mut out, b'\n', &mut line).unwrap(),
+            0
+        );
+    }
+}
+
+#[test]
+fn a_collector_with_a_long_answer_stays_until_its_reader_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = "x".repeat(200);
+    for number in 0..1500 {
+        fs::write(dir.path().join(format!("{number}{long}")), "").unwrap();
+    }
+    let place = dir.path().to_str().unwrap();
+    for shell in SHELLS {
+        let (mut child, stdin) = held(shell, place, 60);
+        read_whole(&mut child);
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(child.try_wait().unwrap(), None, "{shell:?}");
+        drop(stdin);
+        until_none(child.id(), Duration::from_secs(30));
+        child.wait().unwrap();
+        // A reader that is as fast as can be.
+        for _ in 0..5 {
+            let (mut child, stdin) = held(shell, place, 60);
+            read_whole(&mut child);
+            drop(stdin);
+            until_none(child.id(), Duration::from_secs(30));
+            child.wait().unwrap();
+        }
+        // One that is gone without a word.
+        let (mut child, stdin) = held(shell, place, 3);
+        read_whole(&mut child);
+        until_none(child.id(), Duration::from_secs(30));
+        child.wait().unwrap();
+        drop(stdin);
+    }
+}
+
 #[test]
 fn a_collector_whose_standard_input_ends_or_whose_time_is_up_ends_with_all_it_started() {
     // Nobody reads the answer, which is longer than what a pipe holds.

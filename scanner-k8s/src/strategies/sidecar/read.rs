@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use scanner_core::{
     AccessError, FailureKind, TargetAccess,
-    inventory::{Inventory, InventoryRequest},
+    inventory::{
+        Inventory, InventoryRequest,
+        sink::{Gather, InventorySink},
+    },
 };
 
 use super::own::ScanPod;
@@ -25,9 +28,18 @@ pub(super) struct Read {
 #[async_trait]
 impl TargetAccess for Read {
     async fn inventory(&mut self, request: &InventoryRequest) -> Result<Inventory, AccessError> {
-        let error = match self.stream.inventory(request).await {
-            Ok(inventory) => return Ok(inventory),
-            Err(error) => error,
+        let mut gather = Gather::default();
+        self.stream(request, &mut gather).await?;
+        Ok(gather.into_inventory())
+    }
+
+    async fn stream(
+        &mut self,
+        request: &InventoryRequest,
+        sink: &mut dyn InventorySink,
+    ) -> Result<(), AccessError> {
+        let Err(error) = self.stream.stream(request, sink).await else {
+            return Ok(());
         };
         let Some(clone) = &self.clone else {
             return Err(error);
