@@ -4,7 +4,7 @@ use scanner_core::inventory::Coverage;
 
 use super::{coverage::missing, tree::Tree};
 
-/// The files of an image, in some sixty bytes and the length of its name for each.
+/// The files of an image, in some forty bytes and the length of its name for each.
 #[derive(Debug)]
 pub struct Image {
     pub(super) tree: Tree,

@@ -1,8 +1,9 @@
 //! The files of an image in little memory: a node for each, that holds its own name and where its directory is.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     hash::{BuildHasher as _, RandomState},
+    num::NonZeroU32,
 };
 
 use hashbrown::HashTable;
@@ -21,42 +22,30 @@ impl Id {
 
 /// The root directory.
 pub(super) const ROOT: Id = Id(0);
-/// No digest.
-const NONE: u32 = u32::MAX;
-
 /// What is kept of each file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Node {
     parent: u32,
-    name: (u32, u16),
-    /// Place in [`Tree::digests`].
-    digest: u32,
-    uid: u32,
-    gid: u32,
-    mode: u16,
-    kind: FileKind,
-    /// Whether the file itself came, not only one below it.
-    exists: bool,
+    /// Where its name starts; it ends where that of the next node starts.
+    name: u32,
+    /// Place in [`Tree::states`]; absent where only a file below it came.
+    state: Option<NonZeroU32>,
+    size: u32,
+    modified: u32,
     /// Whether a file came that is directly in it.
     listed: bool,
-    size: u64,
-    modified: Option<i64>,
+    /// Whether [`Tree::rare`] has more about it.
+    rare: bool,
 }
 
-/// A place of which nothing came.
-const EMPTY: Node = Node {
-    parent: 0,
-    name: (0, 0),
-    digest: NONE,
-    uid: 0,
-    gid: 0,
-    mode: 0,
-    kind: FileKind::Directory,
-    exists: false,
-    listed: false,
-    size: 0,
-    modified: None,
-};
+/// What many files have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct State {
+    kind: FileKind,
+    mode: i64,
+    uid: i64,
+    gid: i64,
+}
 
 /// What few files have.
 #[derive(Debug, Clone, Default)]
@@ -67,8 +56,9 @@ struct Rare {
     blind: bool,
     /// Another file of the same path came.
     twice: bool,
-    /// Owners that do not fit into 32 bits.
-    owners: Option<(i64, i64)>,
+    /// Where a [`Node`] has no room for them.
+    size: Option<i64>,
+    modified: Option<i64>,
 }
 
 /// Files by their paths.
@@ -76,7 +66,9 @@ struct Rare {
 pub(super) struct Tree {
     nodes: Vec<Node>,
     names: Vec<u8>,
-    digests: Vec<[u8; 32]>,
+    states: Vec<State>,
+    known_states: HashMap<State, NonZeroU32>,
+    digests: BTreeMap<u32, [u8; 32]>,
     rare: HashMap<u32, Rare>,
     /// Places by hashes of their paths; a hash stands beside each, so that growing needs no path.
     index: HashTable<(u32, u32)>,
@@ -90,9 +82,11 @@ pub(super) struct Tree {
 impl Default for Tree {
     fn default() -> Self {
         Self {
-            nodes: vec![EMPTY],
+            nodes: vec![Node::default()],
             names: Vec::new(),
-            digests: Vec::new(),
+            states: Vec::new(),
+            known_states: HashMap::new(),
+            digests: BTreeMap::new(),
             rare: HashMap::new(),
             index: HashTable::new(),
             keys: RandomState::new(),
@@ -105,44 +99,74 @@ impl Default for Tree {
 impl Tree {
     /// Keeps a file.
     pub(super) fn add(&mut self, file: &FileEntry) {
-        let Some(id) = self.make(file.path.as_text()) else {
+        if self.keep(file).is_none() {
             self.full = true;
-            return;
-        };
-        let fits = |id: i64| u32::try_from(id).ok();
-        let owners = fits(file.uid).zip(fits(file.gid));
-        let digest = self.digest(&file.digest);
-        let node = &mut self.nodes[id.index()];
-        let twice = node.exists;
-        if twice {
-            self.rare.entry(id.0).or_default().twice = true;
-            return;
         }
-        self.files += 1;
-        node.exists = true;
-        node.kind = file.kind;
-        node.mode = u16::try_from(file.mode & 0o7777).unwrap_or_default();
-        node.size = u64::try_from(file.size).unwrap_or_default();
-        node.modified = file.modified;
-        node.digest = digest;
-        (node.uid, node.gid) = owners.unwrap_or_default();
-        let known = file.capabilities_known && !file.capabilities.is_empty();
-        // That a regular file has none is what most are known to have.
+    }
+
+    fn keep(&mut self, file: &FileEntry) -> Option<()> {
+        let id = self.make(file.path.as_text())?;
+        if self.nodes[id.index()].state.is_some() {
+            self.rare.entry(id.0).or_default().twice = true;
+            self.nodes[id.index()].rare = true;
+            return Some(());
+        }
+        let state = self.state(State {
+            kind: file.kind,
+            mode: file.mode,
+            uid: file.uid,
+            gid: file.gid,
+        })?;
+        let mut digest = [0; 32];
+        if hex::decode_to_slice(&file.digest, &mut digest).is_ok() {
+            self.digests.insert(id.0, digest);
+        }
+        let size = u32::try_from(file.size).ok();
+        let modified = file.modified.map(|seconds| u32::try_from(seconds).ok());
+        // That a regular file has no capabilities is what most are known to have.
         let blind = file.kind == FileKind::File && !file.capabilities_known;
-        if owners.is_none() || known || blind || !file.link.is_empty() {
+        let rare = blind
+            || !file.capabilities.is_empty()
+            || !file.link.is_empty()
+            || size.is_none()
+            || !matches!(modified, Some(Some(_)));
+        if rare {
             let more = Rare {
                 link: file.link.clone(),
                 capabilities: file.capabilities.clone(),
                 blind,
                 twice: false,
-                owners: owners.is_none().then_some((file.uid, file.gid)),
+                size: Some(file.size),
+                modified: file.modified,
             };
             self.rare.insert(id.0, more);
         }
+        let node = &mut self.nodes[id.index()];
+        node.state = Some(state);
+        node.size = size.unwrap_or_default();
+        node.modified = modified.flatten().unwrap_or_default();
+        node.rare = rare;
+        self.files += 1;
         if id != ROOT {
             let parent = self.parent(id);
             self.nodes[parent.index()].listed = true;
         }
+        Some(())
+    }
+
+    /// The place of a state, counted from 1.
+    fn state(&mut self, state: State) -> Option<NonZeroU32> {
+        if let Some(known) = self.known_states.get(&state) {
+            return Some(*known);
+        }
+        self.states.push(state);
+        let place = NonZeroU32::new(u32::try_from(self.states.len()).ok()?)?;
+        self.known_states.insert(state, place);
+        Some(place)
+    }
+
+    fn state_of(&self, node: &Node) -> Option<State> {
+        self.states.get(node.state?.get() as usize - 1).copied()
     }
 
     /// The place of a path, if a file came that is there or below.
@@ -158,26 +182,29 @@ impl Tree {
 
     /// The file at that place, if one came.
     pub(super) fn file(&self, id: Id) -> Option<FileEntry> {
-        let node = self.nodes.get(id.index()).filter(|node| node.exists)?;
-        let digest = self.digests.get(node.digest as usize);
+        let node = self.nodes.get(id.index())?;
+        let state = self.state_of(node)?;
         let mut file = FileEntry {
             path: FilePath::from_text(&self.path(id)).ok()?,
             exists: true,
-            kind: node.kind,
-            mode: node.mode.into(),
-            uid: node.uid.into(),
-            gid: node.gid.into(),
-            size: i64::try_from(node.size).unwrap_or(i64::MAX),
-            modified: node.modified,
-            digest: digest.map(hex::encode).unwrap_or_default(),
-            capabilities_known: node.kind == FileKind::File,
+            kind: state.kind,
+            mode: state.mode,
+            uid: state.uid,
+            gid: state.gid,
+            size: node.size.into(),
+            modified: Some(node.modified.into()),
+            digest: self.digests.get(&id.0).map(hex::encode).unwrap_or_default(),
+            capabilities_known: state.kind == FileKind::File,
             ..FileEntry::default()
         };
-        if let Some(more) = self.rare.get(&id.0) {
+        if let Some(more) = self.rare.get(&id.0).filter(|_| node.rare)
+            && let Some(size) = more.size
+        {
             file.link.clone_from(&more.link);
             file.capabilities_known &= !more.blind;
             file.capabilities.clone_from(&more.capabilities);
-            (file.uid, file.gid) = more.owners.unwrap_or((file.uid, file.gid));
+            file.size = size;
+            file.modified = more.modified;
         }
         Some(file)
     }
@@ -194,8 +221,8 @@ impl Tree {
         while let Some((parent, _)) = below.rsplit_once('/') {
             if let Some(id) = self.find(parent) {
                 let node = &self.nodes[id.index()];
-                if node.exists {
-                    return Some((id, node.listed || node.mode & 0o005 == 0o005));
+                if let Some(state) = self.state_of(node) {
+                    return Some((id, node.listed || state.mode & 0o005 == 0o005));
                 }
             }
             if parent.is_empty() {
@@ -245,11 +272,10 @@ impl Tree {
     }
 
     fn name(&self, id: Id) -> &[u8] {
-        let (start, length) = self.nodes[id.index()].name;
-        let start = start as usize;
-        self.names
-            .get(start..start + usize::from(length))
-            .unwrap_or_default()
+        let start = self.nodes[id.index()].name as usize;
+        let next = self.nodes.get(id.index() + 1);
+        let end = next.map_or(self.names.len(), |next| next.name as usize);
+        self.names.get(start..end).unwrap_or_default()
     }
 
     /// Whether that place has this path.
@@ -282,13 +308,12 @@ impl Tree {
         for path in new.into_iter().rev() {
             let (_, name) = path.rsplit_once('/')?;
             let start = u32::try_from(self.names.len()).ok()?;
-            let length = u16::try_from(name.len()).ok()?;
             let next = u32::try_from(self.nodes.len()).ok()?;
             self.names.extend_from_slice(name.as_bytes());
             self.nodes.push(Node {
                 parent: id.0,
-                name: (start, length),
-                ..EMPTY
+                name: start,
+                ..Node::default()
             });
             let hash = self.hash(path);
             self.index
@@ -296,16 +321,6 @@ impl Tree {
             id = Id(next);
         }
         Some(id)
-    }
-
-    fn digest(&mut self, hex: &str) -> u32 {
-        let mut digest = [0; 32];
-        if hex::decode_to_slice(hex, &mut digest).is_err() {
-            return NONE;
-        }
-        let place = u32::try_from(self.digests.len()).unwrap_or(NONE);
-        self.digests.push(digest);
-        place
     }
 
     fn hash(&self, path: &str) -> u32 {
