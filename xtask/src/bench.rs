@@ -90,7 +90,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if args.files {
-        files::run(cluster, &program)?;
+        let mut goals = Goals::default();
+        files::run(cluster, &program, &mut goals)?;
+        goals.finish(args.json.as_deref())?;
         return Ok(ExitCode::SUCCESS);
     }
     let scripts = tempfile::tempdir()?;
@@ -126,7 +128,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     priced?;
     distroless::run(cluster, &program, &mut goals)?;
     if cluster.is_lab() {
-        files::run(cluster, &program)?;
+        files::run(cluster, &program, &mut goals)?;
     }
     cluster.stop()?;
     probe::run()?;

@@ -83,6 +83,16 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
     }
 }
 
+/// Imports an image with that many files, `lab.local/many:1`, into the running lab.
+pub(crate) fn load_many(files: usize) -> Result<()> {
+    images::load_many(&State::locate()?, files)
+}
+
+/// Removes it again.
+pub(crate) fn drop_many() -> Result<()> {
+    images::drop_many(&State::locate()?)
+}
+
 fn up(state: &State) -> Result<ExitCode> {
     let _lock = state.lock()?;
     if state.running()?.is_some() {

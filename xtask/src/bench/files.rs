@@ -1,19 +1,28 @@
-//! The memory of secure-scan while very many files come from a target: from the probe, and from the collector.
+//! The memory of secure-scan while very many files come from a target: from the probe, from the collector, and from an image
+//! and its container that are compared.
 
 use std::{
     io::{Read as _, Seek as _},
+    process::Command,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::measure::{peak_of, seconds};
-use crate::{cluster::Cluster, ui::say};
+use super::{
+    goals::Goals,
+    measure::{peak_of, seconds},
+};
+use crate::{cluster::Cluster, lab, ui::say};
 
 const NAMESPACE: &str = "secure-scan-files";
 const PROBE: &str = "lab.local/probe:1";
 /// Files that the probe lists, and the collector.
 const FILES: [(&str, usize); 2] = [("distroless", 1_000_000), ("container", 100_000)];
+/// Files of an image that its container is compared with.
+const COMPARED: usize = 300_000;
+/// Largest resident size in MiB.
+const MEMORY: f64 = 64.0;
 /// Bytes of a report that are shown where a scan does not pass.
 const MAX_REPORT: u64 = 16 << 10;
 /// A check that sees each file and keeps none.
@@ -33,19 +42,21 @@ checks:
 ";
 
 /// Prints the time and the largest resident size of a scan of each strategy. The lab must be up, since its images are used.
-pub(super) fn run(cluster: &Cluster, program: &str) -> Result<()> {
+pub(super) fn run(cluster: &Cluster, program: &str, goals: &mut Goals) -> Result<()> {
     ensure!(
         cluster.is_lab(),
         "very many files are scanned on the lab only, for its images"
     );
-    let measured = measure(cluster, program);
+    let _ = cluster.kubectl(&["delete", "namespace", NAMESPACE, "--ignore-not-found"]);
+    cluster.kubectl(&["create", "namespace", NAMESPACE])?;
+    let measured =
+        scans(cluster, program, goals).and_then(|()| comparison(cluster, program, goals));
     let _ = cluster.kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]);
+    let _ = lab::drop_many();
     measured
 }
 
-fn measure(cluster: &Cluster, program: &str) -> Result<()> {
-    let _ = cluster.kubectl(&["delete", "namespace", NAMESPACE, "--ignore-not-found"]);
-    cluster.kubectl(&["create", "namespace", NAMESPACE])?;
+fn scans(cluster: &Cluster, program: &str, goals: &mut Goals) -> Result<()> {
     let profile = tempfile::Builder::new().suffix(".yaml").tempfile()?;
     std::fs::write(profile.path(), PROFILE)?;
     let profile = profile.path().to_str().context("a path that is no text")?;
@@ -62,22 +73,49 @@ fn measure(cluster: &Cluster, program: &str) -> Result<()> {
         if strategy == "distroless" {
             command.args(["--probe-image", PROBE]);
         }
-        let started = Instant::now();
-        let mut report = tempfile::tempfile()?;
-        let (status, peak) = peak_of(command.stdout(report.try_clone()?))?;
-        if !status.success() {
-            let mut text = String::new();
-            report.rewind()?;
-            report.take(MAX_REPORT).read_to_string(&mut text)?;
-            bail!("the scan did not pass: {status}\n{text}");
-        }
-        say(&format!(
-            "{strategy}: {}, largest resident size of secure-scan {} MiB (goal: at most 64)",
-            seconds(started.elapsed()),
-            peak >> 10
-        ));
+        let what = format!("{strategy}, {files} files");
+        measured(&mut command, &what, goals)?;
     }
     Ok(())
+}
+
+/// A container with the files of its image, beside that image.
+fn comparison(cluster: &Cluster, program: &str, goals: &mut Goals) -> Result<()> {
+    say(&format!("== drift: {COMPARED} files of the image"));
+    lab::load_many(COMPARED)?;
+    let run = ["run", "drift", "-n", NAMESPACE, "--image=lab.local/many:1"];
+    cluster.kubectl(&[&run[..], &["--image-pull-policy=Never"]].concat())?;
+    let ready = ["exec", "drift", "-n", NAMESPACE, "--", "true"];
+    until(Duration::from_mins(5), || cluster.kubectl(&ready).is_ok())?;
+    for via in ["distroless", "container"] {
+        let mut command = cluster.command(program)?;
+        command
+            .args(["drift", "drift", "-n", NAMESPACE, "-q", "--via", via])
+            .args(["--as-root", "--probe-image", PROBE, "--lease", "600"])
+            .args(["--context", cluster.context()]);
+        let what = format!("drift by {via}, {COMPARED} files");
+        let took = measured(&mut command, &what, goals)?;
+        goals.at_most(format!("{what}: seconds"), took.as_secs_f64(), 60.0);
+    }
+    Ok(())
+}
+
+/// Runs a scan that must pass, and returns how long it took.
+fn measured(command: &mut Command, what: &str, goals: &mut Goals) -> Result<Duration> {
+    let started = Instant::now();
+    let mut report = tempfile::tempfile()?;
+    let (status, peak) = peak_of(command.stdout(report.try_clone()?))?;
+    let took = started.elapsed();
+    if !status.success() {
+        let mut text = String::new();
+        report.rewind()?;
+        report.take(MAX_REPORT).read_to_string(&mut text)?;
+        bail!("the scan did not pass: {status}\n{text}");
+    }
+    say(&format!("{what}: {}", seconds(took)));
+    let mib = u32::try_from(peak >> 10).unwrap_or(u32::MAX);
+    goals.at_most(format!("{what}: MiB of memory"), mib.into(), MEMORY);
+    Ok(took)
 }
 
 /// Starts a pod and makes its files.

@@ -14,14 +14,15 @@ pub(super) struct Goals(Vec<Goal>);
 /// One measured value.
 #[derive(Serialize)]
 struct Goal {
-    name: &'static str,
+    name: String,
     value: f64,
     at_most: f64,
 }
 
 impl Goals {
     /// Prints a value beside its goal, and keeps both.
-    pub(super) fn at_most(&mut self, name: &'static str, value: f64, at_most: f64) {
+    pub(super) fn at_most(&mut self, name: impl Into<String>, value: f64, at_most: f64) {
+        let name = name.into();
         let verdict = if value <= at_most { "" } else { ": BEYOND" };
         say(&format!(
             "{name}  {value:.2} (goal: at most {at_most}){verdict}"
@@ -42,7 +43,7 @@ impl Goals {
             .0
             .iter()
             .filter(|g| g.value > g.at_most)
-            .map(|g| g.name)
+            .map(|g| g.name.as_str())
             .collect();
         ensure!(beyond.is_empty(), "beyond the goal: {}", beyond.join(", "));
         Ok(())

@@ -22,6 +22,8 @@ use crate::{cluster::Cluster, demo, ui::say};
 const LATE: &str = "20";
 /// Secrets in another namespace.
 const SECRETS: usize = 20_000;
+/// The time in which controllers and etcd finish their work on so many new objects.
+const SETTLES: Duration = Duration::from_secs(30);
 /// Secrets in one request.
 const EACH: usize = 500;
 const ELSEWHERE: &str = "secure-scan-elsewhere";
@@ -67,7 +69,10 @@ pub(super) fn run(
     ));
     let before = near.median()?;
     let made = secrets(cluster);
-    let after = made.and_then(|()| near.median());
+    let after = made.and_then(|()| {
+        std::thread::sleep(SETTLES);
+        near.median()
+    });
     let _ = cluster.kubectl(&["delete", "namespace", ELSEWHERE, "--wait=false"]);
     goals.at_most(
         "scan beside many Secrets / scan",

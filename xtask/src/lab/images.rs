@@ -1,32 +1,19 @@
 //! Fixture images, made reproducibly from Debian's busybox and small sources.
 
+mod archive;
+mod many;
+
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context as _, Result, ensure};
-use sha2::{Digest as _, Sha256};
 
 use super::state::State;
 use crate::{image, ui::say};
-
-/// An image: its entries in one layer, and how it starts.
-struct Image {
-    name: &'static str,
-    entries: Vec<Entry>,
-    user: &'static str,
-    env: &'static [&'static str],
-    entrypoint: &'static [&'static str],
-}
-
-enum Entry {
-    File(&'static str, Vec<u8>, u32),
-    Dir(&'static str, u32),
-    Link(String, &'static str),
-}
+use archive::{Entry, Image, archive, pack, sha256};
 
 /// Name of the probe's image in the lab.
 const PROBE: &str = "lab.local/probe";
@@ -57,7 +44,11 @@ pub(super) fn all(bin: &Path) -> Result<Vec<PathBuf>> {
     let images = [
         Image {
             name: "pause",
-            entries: vec![Entry::File("pause", fs::read(bin.join("pause"))?, 0o755)],
+            entries: vec![Entry::File(
+                "pause".into(),
+                fs::read(bin.join("pause"))?,
+                0o755,
+            )],
             user: "",
             env: &[],
             entrypoint: &["/pause"],
@@ -147,6 +138,22 @@ pub(super) fn load_probe(state: &State, tag: &str) -> Result<String> {
     Ok(digest)
 }
 
+/// Makes the image `lab.local/many:1` of busybox and that many small files, and imports it into the running lab.
+pub(super) fn load_many(state: &State, files: usize) -> Result<()> {
+    let bin = PathBuf::from(fs::read_to_string(state.dir.join("binaries"))?);
+    let busybox = fs::read("/bin/busybox").context("no busybox; install busybox-static")?;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("many.tar");
+    fs::write(&path, many::archive(userland(&busybox), files)?)?;
+    import_one(state, &bin, &path)
+}
+
+/// Removes it again.
+pub(super) fn drop_many(state: &State) -> Result<()> {
+    let bin = PathBuf::from(fs::read_to_string(state.dir.join("binaries"))?);
+    ctr(state, &bin, &["rm", many::NAME])
+}
+
 /// The image of the probe as it is shipped, and its digest.
 fn probe_archive(folder: &Path, tag: &str) -> Result<(PathBuf, String)> {
     let layout = image::layout(&fs::read(probe()?)?, &format!("{PROBE}:{tag}"))?;
@@ -215,23 +222,27 @@ pub(crate) fn probe_by_digest() -> Result<String> {
 
 fn userland(busybox: &[u8]) -> Vec<Entry> {
     let mut entries = vec![
-        Entry::Dir("bin", 0o755),
-        Entry::File("bin/busybox", busybox.to_vec(), 0o755),
-        Entry::Dir("etc", 0o755),
+        Entry::Dir("bin".into(), 0o755),
+        Entry::File("bin/busybox".into(), busybox.to_vec(), 0o755),
+        Entry::Dir("etc".into(), 0o755),
         Entry::File(
-            "etc/passwd",
+            "etc/passwd".into(),
             b"root:x:0:0:root:/root:/bin/sh\n".to_vec(),
             0o644,
         ),
-        Entry::File("etc/group", b"root:x:0:\n".to_vec(), 0o644),
-        Entry::File("etc/shadow", b"root:*:19000:0:99999:7:::\n".to_vec(), 0o600),
+        Entry::File("etc/group".into(), b"root:x:0:\n".to_vec(), 0o644),
         Entry::File(
-            "etc/os-release",
+            "etc/shadow".into(),
+            b"root:*:19000:0:99999:7:::\n".to_vec(),
+            0o600,
+        ),
+        Entry::File(
+            "etc/os-release".into(),
             b"ID=lab\nVERSION_ID=1\nPRETTY_NAME=\"Lab\"\n".to_vec(),
             0o644,
         ),
-        Entry::Dir("root", 0o700),
-        Entry::Dir("tmp", 0o1777),
+        Entry::Dir("root".into(), 0o700),
+        Entry::Dir("tmp".into(), 0o1777),
     ];
     entries.extend(
         APPLETS
@@ -244,25 +255,31 @@ fn userland(busybox: &[u8]) -> Vec<Entry> {
 /// A shop with planted faults, for the demo and the tests.
 fn shop(busybox: &[u8]) -> Vec<Entry> {
     let mut entries = userland(busybox);
-    entries.retain(|e| !matches!(e, Entry::File("etc/passwd" | "etc/shadow", ..)));
+    entries.retain(
+        |e| !matches!(e, Entry::File(path, ..) if path == "etc/passwd" || path == "etc/shadow"),
+    );
     entries.extend([
         Entry::File(
-            "etc/passwd",
+            "etc/passwd".into(),
             b"root:x:0:0:root:/root:/bin/sh\nbackdoor:x:0:0::/:/bin/sh\n".to_vec(),
             0o644,
         ),
         Entry::File(
-            "etc/shadow",
+            "etc/shadow".into(),
             b"root:*:19000::::::\nbackdoor::19000::::::\n".to_vec(),
             0o644,
         ),
-        Entry::Dir("opt", 0o755),
-        Entry::Dir("opt/shop", 0o755),
-        Entry::File("opt/shop/config.ini", b"[shop]\n".to_vec(), 0o666),
-        Entry::Dir("opt/shop/plugins", 0o777),
-        Entry::File("bin/helper", busybox.to_vec(), 0o4755),
-        Entry::Dir("root/.ssh", 0o700),
-        Entry::File("root/.ssh/id_rsa", b"not a real key\n".to_vec(), 0o600),
+        Entry::Dir("opt".into(), 0o755),
+        Entry::Dir("opt/shop".into(), 0o755),
+        Entry::File("opt/shop/config.ini".into(), b"[shop]\n".to_vec(), 0o666),
+        Entry::Dir("opt/shop/plugins".into(), 0o777),
+        Entry::File("bin/helper".into(), busybox.to_vec(), 0o4755),
+        Entry::Dir("root/.ssh".into(), 0o700),
+        Entry::File(
+            "root/.ssh/id_rsa".into(),
+            b"not a real key\n".to_vec(),
+            0o600,
+        ),
     ]);
     entries
 }
@@ -271,10 +288,10 @@ fn distroless(name: &'static str, app: Vec<u8>, user: &'static str) -> Image {
     Image {
         name,
         entries: vec![
-            Entry::File("app", app, 0o755),
-            Entry::Dir("etc", 0o755),
+            Entry::File("app".into(), app, 0o755),
+            Entry::Dir("etc".into(), 0o755),
             Entry::File(
-                "etc/passwd",
+                "etc/passwd".into(),
                 b"nonroot:x:65532:65532::/:/sbin/nologin\n".to_vec(),
                 0o644,
             ),
@@ -283,74 +300,6 @@ fn distroless(name: &'static str, app: Vec<u8>, user: &'static str) -> Image {
         env: &[],
         entrypoint: &["/app"],
     }
-}
-
-/// A docker archive of one layer; the same image always gives the same bytes.
-fn archive(image: &Image) -> Result<Vec<u8>> {
-    let mut layer = tar::Builder::new(Vec::new());
-    for entry in &image.entries {
-        match entry {
-            Entry::File(path, data, mode) => append(&mut layer, path, data, *mode)?,
-            Entry::Dir(path, mode) => {
-                let mut header = header(*mode, 0);
-                header.set_entry_type(tar::EntryType::Directory);
-                layer.append_data(&mut header, path, &[][..])?;
-            }
-            Entry::Link(path, target) => {
-                let mut header = header(0o777, 0);
-                header.set_entry_type(tar::EntryType::Symlink);
-                layer.append_link(&mut header, path, target)?;
-            }
-        }
-    }
-    pack(image, &layer.into_inner()?)
-}
-
-/// A docker archive of `image` with that layer.
-fn pack(image: &Image, layer: &[u8]) -> Result<Vec<u8>> {
-    let config = serde_json::to_vec(&serde_json::json!({
-        "architecture": std::env::consts::ARCH.replace("x86_64", "amd64").replace("aarch64", "arm64"),
-        "os": "linux",
-        "config": {"Entrypoint": image.entrypoint, "Env": image.env, "User": image.user},
-        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", sha256(layer))]},
-        "history": [],
-    }))?;
-    let manifest = serde_json::to_vec(&serde_json::json!([{
-        "Config": format!("{}.json", sha256(&config)),
-        "RepoTags": [format!("lab.local/{}:1", image.name)],
-        "Layers": [format!("{}/layer.tar", sha256(layer))],
-    }]))?;
-    let mut out = tar::Builder::new(Vec::new());
-    append(
-        &mut out,
-        &format!("{}.json", sha256(&config)),
-        &config,
-        0o644,
-    )?;
-    append(
-        &mut out,
-        &format!("{}/layer.tar", sha256(layer)),
-        layer,
-        0o644,
-    )?;
-    append(&mut out, "manifest.json", &manifest, 0o644)?;
-    Ok(out.into_inner()?)
-}
-
-fn append<W: Write>(out: &mut tar::Builder<W>, path: &str, data: &[u8], mode: u32) -> Result<()> {
-    Ok(out.append_data(&mut header(mode, data.len() as u64), path, data)?)
-}
-
-fn header(mode: u32, size: u64) -> tar::Header {
-    let mut header = tar::Header::new_gnu();
-    header.set_mode(mode);
-    header.set_size(size);
-    header.set_mtime(0);
-    header
-}
-
-fn sha256(data: &[u8]) -> String {
-    hex::encode(Sha256::digest(data))
 }
 
 #[cfg(test)]
