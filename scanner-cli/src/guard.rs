@@ -80,6 +80,9 @@ pub(crate) enum GuardCommand {
         /// Container of the pod [default: its only or default one]
         #[arg(short, long)]
         container: Option<ContainerName>,
+        /// Namespace of the identity, as in a scan [default: the pod's]
+        #[arg(long, value_name = "NAMESPACE")]
+        identity_namespace: Option<Namespace>,
         #[command(flatten)]
         cluster: ClusterArgs,
     },
@@ -149,6 +152,7 @@ pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
             pod,
             namespace,
             container,
+            identity_namespace,
             cluster,
         } => {
             let segment = cluster.cluster().await?.begin();
@@ -157,7 +161,7 @@ pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
             if let Some(container) = container {
                 target = target.container(container.as_str());
             }
-            Box::pin(test(&segment, &target)).await
+            Box::pin(test(&segment, &target, identity_namespace.as_ref())).await
         }
     }
 }
@@ -203,9 +207,13 @@ async fn status(
     Ok(WEAK)
 }
 
-async fn test(segment: &Segment, target: &TargetSelector) -> Result<u8, Problem> {
+async fn test(
+    segment: &Segment,
+    target: &TargetSelector,
+    home: Option<&Namespace>,
+) -> Result<u8, Problem> {
     let mut signals = Signals::listen()?;
-    let trial = match guard::test(segment, target, signals.first()).await {
+    let trial = match guard::test(segment, target, home, signals.first()).await {
         Ok(trial) => trial,
         Err(TestError::Failed(failed)) => {
             let error = visible(&chain(&failed.error), 600);

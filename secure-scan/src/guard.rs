@@ -71,12 +71,17 @@ impl TestError {
 /// if the guard does not hold. If `stop` resolves or the returned future is dropped, the test deletes what it created; after
 /// a drop it needs a runtime that still runs.
 ///
+/// The identity lives in the target's namespace, or in `home`, as those of scans with [`Scan::identity_namespace`] do.
+///
+/// [`Scan::identity_namespace`]: crate::Scan::identity_namespace
+///
 /// # Errors
 ///
 /// Fails when the target cannot be found, and when the attempts could not be made.
 pub async fn test(
     segment: &Segment,
     target: &TargetSelector,
+    home: Option<&Namespace>,
     stop: impl Future<Output = String>,
 ) -> Result<GuardTrial, TestError> {
     let request = target
@@ -87,10 +92,10 @@ pub async fn test(
     let id = scan_id();
     // A task of its own: whoever stops waiting for it does not stop its release.
     let (sender, stopped) = oneshot::channel();
-    let segment = segment.clone();
+    let (segment, home) = (segment.clone(), home.cloned());
     let mut running = tokio::spawn(async move {
         let stop = async { stopped.await.unwrap_or_else(|_| UNWANTED.to_owned()) };
-        trial(&segment, &target, id, stop).await
+        trial(&segment, &target, home.as_ref(), id, stop).await
     });
     let ended = tokio::select! {
         ended = &mut running => ended,

@@ -134,14 +134,20 @@ async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
     let site = TestNamespace::new("guarded").await;
     site.pod_of("bare", "lab.local/distroless:1", "Running")
         .await;
-    let guard = Guarded::install(&site).await;
+    let home = TestNamespace::new("guarded-home").await;
+    let there = home.namespace.clone();
+    let guard = Guarded::install_with(&site, &[&there]).await;
     let attack = ["test", "web", "-n", &site.namespace];
+    let apart = [&attack[..], &["--identity-namespace", &there]].concat();
     let covered = format!("kubernetes.io/metadata.name={}", site.namespace);
     let state = ["status", "--name", &guard.name];
+    let homes = ["--identity-namespace", &there];
+    let state = [&state[..], &homes].concat();
     let meant = [&state[..], &["--namespace-selector", &covered]].concat();
     let other = [&state[..], &["--namespace-selector", "team=other"]].concat();
-    let (attack, scan, probe, status, everywhere, others) = tokio::join!(
+    let (attack, apart, scan, probe, status, everywhere, others) = tokio::join!(
         site.guard(&attack),
+        site.guard(&apart),
         site.run(&["web", "-o", "json"]),
         site.probe(&["bare", "-o", "json"]),
         site.guard(&meant),
@@ -156,14 +162,16 @@ async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
     let changed = site.guard(&meant).await;
     guard.remove(&site).await;
     let gone = site.guard(&state).await;
-    assert_eq!(attack.code, 0, "{}{}", attack.out, attack.err);
-    let held = attack.out.lines().filter(|l| l.starts_with("held")).count();
-    assert!(held >= 110, "{held} attempts");
-    for (what, words) in REFUSALS {
-        let mut lines = attack.out.lines().filter(|l| l.contains(what));
-        let line = lines.next().unwrap_or_default();
-        let words = format!("secure-scan guard: {words}");
-        assert!(line.contains(&words), "{what}: {line}");
+    for attack in [&attack, &apart] {
+        assert_eq!(attack.code, 0, "{}{}", attack.out, attack.err);
+        let held = attack.out.lines().filter(|l| l.starts_with("held")).count();
+        assert!(held >= 110, "{held} attempts");
+        for (what, words) in REFUSALS {
+            let mut lines = attack.out.lines().filter(|l| l.contains(what));
+            let line = lines.next().unwrap_or_default();
+            let words = format!("secure-scan guard: {words}");
+            assert!(line.contains(&words), "{what}: {line}");
+        }
     }
     assert!(
         unmasked.contains("sees all of /proc"),
@@ -202,8 +210,10 @@ async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
         gone.out.contains("MISSING") && gone.err.contains("hint: "),
         "{gone:?}"
     );
-    assert_eq!(site.leftovers().await, Vec::<String>::new());
-    site.remove().await;
+    for place in [&site, &home] {
+        assert_eq!(place.leftovers().await, Vec::<String>::new());
+    }
+    tokio::join!(site.remove(), home.remove());
 }
 
 async fn with_context(site: &TestNamespace, args: &[&str], tool: &[&str]) -> ProgramOutput {

@@ -16,6 +16,7 @@ use scanner_core::{
     plan::{PlannedCommand, ScanId},
     report::ControlStage,
     stage::Stage,
+    target::Namespace,
     work::Progress,
 };
 
@@ -106,7 +107,7 @@ fn unverified(report: &ScanReport) -> Vec<String> {
     left
 }
 
-/// Makes an identity that may do all that is tried, tries it, and removes the identity.
+/// Makes an identity that may do all that is tried, in the target's namespace or in `home`, tries it, and removes the identity.
 ///
 /// When `stop` is ready nothing more is tried, and the identity is removed.
 ///
@@ -117,6 +118,7 @@ fn unverified(report: &ScanReport) -> Vec<String> {
 pub async fn trial(
     segment: &Segment,
     target: &Target,
+    home: Option<&Namespace>,
     id: ScanId,
     stop: impl Future<Output = String>,
 ) -> Result<GuardTrial, FailedTrial> {
@@ -156,7 +158,8 @@ pub async fn trial(
     };
     let image = "registry.invalid/probe:1";
     let probe = distroless::container(&account, target, image, &context, 30);
-    let home = target.namespace.clone();
+    let apart = home.filter(|home| **home != target.namespace).cloned();
+    let home = apart.clone().unwrap_or_else(|| target.namespace.clone());
     let mut rules = rules(target, &home, &account);
     rules.extend([may_run(target, &command), may_add(target, &probe)]);
     let mut plan = ScanPlan {
@@ -171,7 +174,7 @@ pub async fn trial(
         reason: None,
         profile: String::new(),
         lease_seconds: 120,
-        identity_namespace: None,
+        identity_namespace: apart,
         objects: vec![],
         rules,
         commands: vec![command.clone()],
