@@ -37,6 +37,7 @@ mod reports;
 mod rights;
 mod roots;
 mod scripts;
+mod servers;
 mod side_effects;
 mod sidecar;
 mod sidecar_changed;

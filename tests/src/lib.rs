@@ -13,6 +13,7 @@ pub mod guarded;
 pub mod memory_reader;
 pub mod part;
 pub mod program;
+pub mod second_server;
 pub mod shell;
 mod wait;
 
