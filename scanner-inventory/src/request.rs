@@ -125,6 +125,10 @@ impl std::fmt::Display for Section {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of a profile, and any of them may be set"
+)]
 pub struct FileSelector {
     /// Absolute paths to look at by name, each taken literally.
     pub paths: Vec<String>,

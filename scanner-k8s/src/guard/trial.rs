@@ -147,17 +147,8 @@ pub async fn trial(
     // It does not exist: should the guard fail, nothing of the target runs.
     let argv = vec!["/secure-scan-guard-test".into(), id.to_string()];
     let command = PlannedCommand::new(target.container.as_str(), argv, "", 0);
-    let context = ProbeContext {
-        uid: 65532,
-        gid: 65532,
-        drop_all: true,
-        drop: vec![],
-        add: vec![],
-        app_armor: false,
-        why: "a dry run",
-    };
     let image = "registry.invalid/probe:1";
-    let probe = distroless::container(&account, target, image, &context, 30);
+    let probe = distroless::container(&account, target, image, &unprivileged(), 30);
     let apart = home.filter(|home| **home != target.namespace).cloned();
     let home = apart.clone().unwrap_or_else(|| target.namespace.clone());
     let mut rules = rules(target, &home, &account);
@@ -222,6 +213,19 @@ pub async fn trial(
             let error = ControlError::new(message.unwrap_or_default()).with_remedy(remedy);
             Err(FailedTrial { error, left })
         }
+    }
+}
+
+/// The context of a probe that is described and never runs.
+fn unprivileged() -> ProbeContext {
+    ProbeContext {
+        uid: 65532,
+        gid: 65532,
+        drop_all: true,
+        drop: vec![],
+        add: vec![],
+        app_armor: false,
+        why: "a dry run",
     }
 }
 

@@ -119,15 +119,12 @@ impl EntryEvaluator for Comparison {
         self.drift.unseen.extend(unread);
         let mounts = running.mounts.data().map(Vec::as_slice);
         self.over = Over::new(mounts.unwrap_or_default());
-        match planned(running) {
-            Some(planned) => {
-                let image = &self.image.tree;
-                self.over.unplanned(&planned, image, &mut self.drift);
-            }
-            None => {
-                let unread = missing("the pod's specification", &running.pod.coverage());
-                self.drift.unseen.extend(unread);
-            }
+        if let Some(planned) = planned(running) {
+            let image = &self.image.tree;
+            self.over.unplanned(&planned, image, &mut self.drift);
+        } else {
+            let unread = missing("the pod's specification", &running.pod.coverage());
+            self.drift.unseen.extend(unread);
         }
         self.over.list(&mut self.drift);
     }
@@ -186,7 +183,9 @@ fn marks(file: &FileEntry) -> bool {
 pub(super) fn whole(mut evaluator: Box<dyn EntryEvaluator>, inventory: &Inventory) -> Findings {
     evaluator.sections(inventory);
     if let Collected::Complete { data } | Collected::Partial { data, .. } = &inventory.files {
-        data.iter().for_each(|file| evaluator.file(file));
+        for file in data {
+            evaluator.file(file);
+        }
     }
     let coverage = inventory.files.coverage();
     evaluator.finish(&FilesEnd::new(coverage, inventory.files_listed))
