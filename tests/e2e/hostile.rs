@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use scanner_tests::{TestNamespace, eventually, lab_only, program::ProgramOutput};
 use serde_json::json;
 
@@ -231,7 +231,13 @@ async fn a_target_that_ends_or_is_deleted_while_it_is_read_never_passes() {
     pod(&site, "ends", &ends).await;
     pod(&site, "deleted", &stall).await;
     let delete = async {
-        tokio::time::sleep(Duration::from_secs(4)).await;
+        let jobs = site.api::<Job>();
+        eventually("the leases of both scans", async || {
+            let all = jobs.list(&kube::api::ListParams::default()).await;
+            (all.expect("jobs").items.len() == 2).then_some(())
+        })
+        .await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
         let now = kube::api::DeleteParams::default().grace_period(0);
         let pods = site.api::<Pod>();
         pods.delete("deleted", &now).await.unwrap();
