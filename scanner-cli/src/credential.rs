@@ -1,29 +1,14 @@
 //! `secure-scan credential exec`: runs a program that may exec into one pod, as planned and without a token.
 
-use std::{
-    fs::File,
-    io::Write as _,
-    os::{fd::OwnedFd, unix::process::CommandExt as _},
-    process::Command,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+mod program;
 
-use async_trait::async_trait;
+use std::{sync::Arc, time::Duration};
+
 use clap::{Args, Subcommand};
-use command_fds::{CommandFdExt as _, FdMapping};
-use nix::{
-    sys::{prctl, signal::Signal},
-    unistd::{Pid, getpid, getppid},
-};
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use secure_scan::{
     Verdict,
     core::cause::chain,
-    loan::{
-        AllowedCommand, LoanRequest, LoanTerms, PreparedLoan, Tool, ToolError,
-        secrecy::{ExposeSecret as _, SecretString},
-    },
+    loan::{AllowedCommand, LoanRequest, LoanTerms, PreparedLoan},
     report::AuditOutcome,
     target::{ContainerName, Namespace, PodName, PodSelection, TargetRequest},
 };
@@ -31,17 +16,16 @@ use secure_scan::{
 use crate::{
     audit::{self, AuditArgs},
     cluster::ClusterArgs,
-    descendants::Descendants,
-    output::{self, print_errors},
+    output::print_errors,
     problem::{NOT_DONE, Problem, USAGE},
     progress::Progress,
     remedy::remedy_words,
     scan::until_second_signal,
     signals::Signals,
 };
+use program::Program;
 
-/// Number of the kubeconfig's file descriptor in the program.
-const FD: i32 = 3;
+pub(crate) use program::{ChildArgs, become_tool};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CredentialCommand {
@@ -49,11 +33,11 @@ pub(crate) enum CredentialCommand {
     ///
     /// The program gets no token of the cluster. It gets a kubeconfig of a proxy in this process, as a sealed file in
     /// memory that it opens by the path in its KUBECONFIG variable. The proxy lets through the execs that --exec,
-    /// --exec-json and --allow-any-command allow, logs every call, and closes every stream when the program ends. Then the
-    /// token is revoked. Ends with the program's exit code, or with 5 when it is not verified that the token is refused
-    /// and that nothing is left.
+    /// --exec-json and --allow-any-command allow, logs what the program calls, and closes every stream when the program
+    /// ends. Then the token is revoked. The exit code is that of the program, or 5 if secure-scan could not verify that
+    /// the token is refused and that nothing is left.
     Exec(Box<ExecArgs>),
-    /// What becomes the program: ends with its parent
+    /// Becomes the program, which ends when secure-scan ends
     #[command(hide = true)]
     Child(ChildArgs),
 }
@@ -69,8 +53,8 @@ pub(crate) struct ExecArgs {
     /// Container of the pod that must be running [default: its only or default one]
     #[arg(short, long)]
     container: Option<ContainerName>,
-    /// A command that the program may run in the container, with words and quotes as in a shell, and no expansions; give it
-    /// several times for several commands
+    /// A command that the program may run in the container. Quotes and backslashes mean what they mean in a shell, and
+    /// nothing is expanded. Give the option once for each command
     #[arg(long, value_name = "COMMAND", value_parser = shell_words)]
     exec: Vec<Words>,
     /// The same with the words as a JSON array, such as `["sh","-c","id"]`
@@ -86,7 +70,7 @@ pub(crate) struct ExecArgs {
     /// Let what the program runs have a terminal; a cluster with the admission guard gives none
     #[arg(long)]
     allow_tty: bool,
-    /// Show the program the whole pod when it gets it, environment values among it, and not only its names, UID and phase
+    /// Let the program read the whole pod, environment values included, and not only its names, UID and phase
     #[arg(long)]
     allow_get_pod: bool,
     /// Time after which the cluster itself removes everything, and the program is ended: 30 to 3600
@@ -142,13 +126,6 @@ impl ExecArgs {
     }
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct ChildArgs {
-    parent: i32,
-    #[arg(last = true, required = true)]
-    tool: Vec<String>,
-}
-
 /// Runs `args.tool` with a loan.
 pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
     let mut signals = Signals::listen()?;
@@ -170,10 +147,7 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
         terms: args.terms(),
         lease_seconds: u32::try_from(args.lease.as_secs()).unwrap_or(u32::MAX),
     };
-    let tool = Arc::new(Program {
-        argv: args.tool.clone(),
-        left: Mutex::default(),
-    });
+    let tool = Arc::new(Program::new(args.tool.clone()));
     let program = Arc::clone(&tool);
     let prepared = async {
         let prepared = PreparedLoan::new(segment, &request, tool).await;
@@ -220,115 +194,6 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
         message: why.unwrap_or_else(|| report.verdict.sentence().to_owned()),
         hint: report.failure.and_then(|f| f.hint),
     })
-}
-
-/// A program of this machine.
-struct Program {
-    argv: Vec<String>,
-    /// What it may have left running when it ended.
-    left: Mutex<Option<Descendants>>,
-}
-
-#[async_trait]
-impl Tool for Program {
-    fn name(&self) -> String {
-        self.argv.first().cloned().unwrap_or_default()
-    }
-
-    async fn run(&self, kubeconfig: SecretString) -> Result<i32, ToolError> {
-        self.run_with(kubeconfig).await.map_err(ToolError::new)
-    }
-}
-
-impl Program {
-    async fn run_with(&self, kubeconfig: SecretString) -> Result<i32, String> {
-        let file = sealed(&kubeconfig).map_err(|error| format!("no file in memory: {error}"))?;
-        drop(kubeconfig);
-        let this =
-            std::env::current_exe().map_err(|error| format!("cannot find myself: {error}"))?;
-        let mut command = tokio::process::Command::new(this);
-        command
-            .args(["credential", "child", &getpid().to_string(), "--"])
-            .args(&self.argv)
-            .env("KUBECONFIG", format!("/proc/self/fd/{FD}"))
-            .kill_on_drop(true);
-        // Only this child gets the file; here it stays closed on exec.
-        command
-            .fd_mappings(vec![FdMapping {
-                parent_fd: file,
-                child_fd: FD,
-            }])
-            .map_err(|error| format!("cannot hand over the kubeconfig: {error}"))?;
-        let mut family = Descendants::adopt()
-            .map_err(|error| format!("cannot keep hold of what the program starts: {error}"))?;
-        let mut child = command
-            .spawn()
-            .map_err(|error| format!("cannot run {}: {error}", self.name()))?;
-        family.of(child.id());
-        // The command holds the file; the child alone keeps it from here on.
-        drop(command);
-        let status = child.wait().await.map_err(|error| error.to_string())?;
-        // Its streams are closed first; then there is time for what it left.
-        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(family);
-        match status.code() {
-            Some(code) => Ok(code),
-            None => Err(format!("{} was ended by a signal", self.name())),
-        }
-    }
-}
-
-impl Program {
-    /// Ends what the program left running, as far as it can be found. It has no access any more.
-    async fn end_what_it_left(&self) {
-        let left = self
-            .left
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let Some(family) = left else { return };
-        match family.end().await {
-            Ok(0) => {}
-            Ok(left) => output::note(&format!(
-                "{left} processes that {} left were ended",
-                self.name()
-            )),
-            Err(left) => output::note(&left),
-        }
-    }
-}
-
-/// A file in memory that nobody can change any more.
-fn sealed(text: &SecretString) -> std::io::Result<OwnedFd> {
-    let fd = memfd_create(
-        "kubeconfig",
-        MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
-    )?;
-    let mut file = File::from(fd);
-    file.write_all(text.expose_secret().as_bytes())?;
-    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
-    fcntl_add_seals(&file, seals)?;
-    Ok(file.into())
-}
-
-/// Becomes the program, so that it ends when its parent does. Gives why it could not.
-pub(crate) fn become_tool(args: &ChildArgs) -> Problem {
-    let problem = |message: String| Problem {
-        code: NOT_DONE,
-        message,
-        hint: Some("name a program that is installed".into()),
-    };
-    if let Err(error) = prctl::set_pdeathsig(Signal::SIGKILL) {
-        return problem(format!("cannot be bound to its parent: {error}"));
-    }
-    // It may have ended before that.
-    if getppid() != Pid::from_raw(args.parent) {
-        return problem("the parent is gone".into());
-    }
-    let Some((name, arguments)) = args.tool.split_first() else {
-        return problem("no program was named".into());
-    };
-    let error = Command::new(name).args(arguments).exec();
-    problem(format!("cannot run {name}: {error}"))
 }
 
 #[cfg(test)]

@@ -25,8 +25,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Processes that are named at most.
 const SHOWN: usize = 20;
 
-/// All that comes of a program. When this is dropped, what can be found of it is ended. What forks faster than it is found
-/// goes on; it has no access any more, since the proxy of the loan is gone by then.
+/// Every process that a program started. When this is dropped, those that can be found are ended. One that forks faster than
+/// it is found goes on; it has no access any more, since the proxy of the loan is gone by then.
 pub(crate) struct Descendants {
     /// Children of this process before the program was started; they are none of its.
     others: Vec<Pid>,

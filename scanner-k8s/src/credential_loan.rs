@@ -96,19 +96,19 @@ impl PreparedLoan {
         let scan_id = scan_id();
         let commands = commands(&target, &terms);
         let mut rules = vec![manifest::exec_rule(target.pod.as_str())];
-        let limits = limits_of(&target, &terms);
-        let guarded = if allowed.limits() {
-            rules.extend(limits);
-            terms.terminal && limits::present(operator, target.namespace.as_str()).await?
-        } else {
-            limits::present(operator, target.namespace.as_str()).await?
-        };
-        if guarded {
-            return Err(if terms.terminal {
+        let may_limit = allowed.limits();
+        // Without limits, and for a terminal, the guard would refuse the execs.
+        if (terms.terminal || !may_limit)
+            && limits::present(operator, target.namespace.as_str()).await?
+        {
+            return Err(if may_limit {
                 LoanError::GuardedTerminal
             } else {
                 LoanError::Guarded
             });
+        }
+        if may_limit {
+            rules.extend(limits_of(&target, &terms));
         }
         let needed = preflight::Needed {
             target: &target,
@@ -191,31 +191,23 @@ impl PreparedLoan {
 
 /// What the container is planned to run.
 fn commands(target: &Target, terms: &LoanTerms) -> Vec<PlannedCommand> {
-    let container = target.container.as_str();
-    let often = |times: u32| format!("what the program sends; at most {times} times");
+    let any = vec!["any command".to_owned()];
+    let any = (terms.any_command > 0).then(|| planned(target, any, terms.any_command));
     let commands = terms.commands.iter();
-    let mut all: Vec<PlannedCommand> = commands
-        .map(|c| PlannedCommand::new(container, c.argv.clone(), often(c.times), 0))
-        .collect();
-    if terms.any_command > 0 {
-        let any = vec!["any command".to_owned()];
-        all.push(PlannedCommand::new(
-            container,
-            any,
-            often(terms.any_command),
-            0,
-        ));
-    }
-    all
+    let commands = commands.map(|c| planned(target, c.argv.clone(), c.times));
+    commands.chain(any).collect()
+}
+
+fn planned(target: &Target, argv: Vec<String>, times: u32) -> PlannedCommand {
+    let input = format!("what the program sends; at most {times} times");
+    PlannedCommand::new(target.container.as_str(), argv, input, 0)
 }
 
 /// What the admission guard, where the cluster has it, is to let through.
 fn limits_of(target: &Target, terms: &LoanTerms) -> Vec<PlannedRule> {
-    let planned = commands(target, terms);
-    let commands = planned.iter().take(terms.commands.len());
-    let mut limits: Vec<PlannedRule> = commands.map(|c| limits::may_run(target, c)).collect();
-    if terms.any_command > 0 {
-        limits.push(limits::may_run_anything(target));
-    }
-    limits
+    let any = (terms.any_command > 0).then(|| limits::may_run_anything(target));
+    let commands = terms.commands.iter();
+    let commands =
+        commands.map(|c| limits::may_run(target, &planned(target, c.argv.clone(), c.times)));
+    commands.chain(any).collect()
 }

@@ -1,7 +1,7 @@
 //! Lets a program exec into one pod, as planned and no further, surrounded by the controls of a scan.
 //!
 //! The program gets the kubeconfig of a proxy in this process, and no token of the cluster. The proxy lets through what the
-//! [`LoanTerms`] allow, logs every call, and closes every stream when the loan ends.
+//! [`LoanTerms`] allow, logs what the program calls, and closes every stream when the loan ends.
 //!
 //! ```no_run
 //! use std::sync::Arc;

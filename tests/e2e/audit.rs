@@ -1,6 +1,6 @@
 //! The audit log against the API server's own: they agree, and a stolen token is seen.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use k8s_openapi::api::{
     authentication::v1::TokenRequest,
@@ -10,35 +10,14 @@ use kube::{
     Api,
     api::{ListParams, PostParams},
 };
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::{Signal, kill};
 use scanner_core::audit::{AuditLog, Entry, Record};
 use scanner_tests::{
-    TestNamespace, eventually, memory_reader,
-    program::{ProgramOutput, program},
+    TestNamespace,
+    audit_log::{apiserver_log, audit},
+    eventually, memory_reader,
+    program::{ProgramOutput, pid, text},
 };
-
-/// The API server's audit log; says that a test is not run where there is none.
-#[expect(clippy::print_stderr, reason = "a test that is not run is reported")]
-fn apiserver_log() -> Option<String> {
-    let log = std::env::var("SCANNER_E2E_AUDIT_LOG").ok();
-    if log.is_none() {
-        eprintln!("NOT RUN: it needs the API server's audit log");
-    }
-    log
-}
-
-async fn audit(args: &[&str]) -> ProgramOutput {
-    let mut all = vec!["audit"];
-    all.extend(args);
-    program(&all).output().await.expect("it starts").into()
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("a path")
-}
 
 #[tokio::test]
 async fn the_audit_log_agrees_with_the_api_servers_own() {
@@ -172,12 +151,7 @@ async fn another_token_of_the_identity_raises_the_alarm() {
     let args = ["web", "--audit-log", text(&log)];
     let (child, _proxy, _kubeconfig) = site.start_slowly(&args).await;
     let accounts = site.api::<ServiceAccount>();
-    let labelled = ListParams::default().labels("secure-scan.io/scan");
-    let name = eventually("the scan's identity", async || {
-        let found = accounts.list_metadata(&labelled).await.unwrap().items;
-        found.into_iter().next()?.metadata.name
-    })
-    .await;
+    let name = site.account_of_a_scan().await;
     let request: TokenRequest =
         serde_json::from_value(serde_json::json!({"spec": {"audiences": []}})).unwrap();
     let params = PostParams::default();
@@ -291,30 +265,12 @@ async fn a_token_of_a_secret_raises_the_alarm() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
     let child = site.start(&["web", "--audit-log", text(&log)]);
-    let accounts = site.api::<ServiceAccount>();
-    let labelled = ListParams::default().labels("secure-scan.io/scan");
-    let name = eventually("the scan's identity", async || {
-        let found = accounts.list_metadata(&labelled).await.unwrap().items;
-        found.into_iter().next()?.metadata.name
-    })
-    .await;
+    let name = site.account_of_a_scan().await;
     // The scan would see the Secret and remove the account, often before the cluster fills the Secret.
-    let scan = Pid::from_raw(child.id().expect("it runs").try_into().unwrap());
+    let scan = pid(&child);
     kill(scan, Signal::SIGSTOP).unwrap();
-    let secrets = site.api::<Secret>();
-    let secret = serde_json::json!({
-        "metadata": {"name": "innocent", "annotations": {"kubernetes.io/service-account.name": name}},
-        "type": "kubernetes.io/service-account-token",
-    });
-    let secret = serde_json::from_value(secret).unwrap();
-    let made = secrets.create(&PostParams::default(), &secret).await;
-    assert!(made.is_ok(), "while the scan ran: {made:?}");
-    let token = eventually("a token in the Secret", async || {
-        let data = secrets.get_opt("innocent").await.unwrap()?.data?;
-        let token = data.get("token")?;
-        String::from_utf8(token.0.clone()).ok()
-    })
-    .await;
+    site.make_token_secret(&name).await;
+    let token = site.stolen_token().await;
     // The token of a Secret lives as long as its account. What it may do here is not the question.
     let stranger = memory_reader::client_with(&token).await;
     let secrets = Api::<Secret>::namespaced(stranger, &site.namespace);

@@ -7,7 +7,9 @@ use nix::{
     unistd::Pid,
 };
 use scanner_tests::{
-    TestNamespace, eventually,
+    TestNamespace,
+    audit_log::apiserver_log,
+    eventually,
     fault::{Fault, Proxy},
     lab_only,
     program::{ProgramOutput, program},
@@ -62,7 +64,7 @@ async fn a_dry_run_shows_all_and_writes_nothing() {
     assert_eq!(plan["rules"][0]["resource_names"][0], "web");
     assert_eq!(plan["commands"][0]["argv"][0], "/bin/sh");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
-    if let Ok(log) = std::env::var("SCANNER_E2E_AUDIT_LOG") {
+    if let Some(log) = apiserver_log() {
         let id = plan["scan_id"].as_str().unwrap();
         let log = fs::read_to_string(log).unwrap();
         assert!(

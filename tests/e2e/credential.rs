@@ -1,6 +1,6 @@
 //! The token of a scan: in memory and on disk, after it.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, time::Duration};
 
 use nix::{
     sys::{
@@ -9,12 +9,11 @@ use nix::{
     },
     unistd::{Pid, mkfifo},
 };
-use scanner_tests::{TestNamespace, eventually, memory_reader, program::ProgramOutput};
+use scanner_tests::{
+    TestNamespace, eventually, memory_reader,
+    program::{ProgramOutput, text},
+};
 use tokio::{process::Command, time::sleep};
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("a path")
-}
 
 #[tokio::test]
 async fn after_a_scan_the_token_is_nowhere_in_memory() {

@@ -14,10 +14,11 @@ use crate::{identity::reads, scan, show};
 /// Reads long enough for an attacker, who sees it begin by the file.
 const SLOW: &str = "touch /tmp/reads; sleep 3; exit 0\n";
 
-async fn attacked(
+/// Does `attack` while a scan reads its target, and gives the report of that scan and its name.
+async fn beside(
     test: &str,
     attack: impl AsyncFn(&TestNamespace, &ScanScope),
-) -> (ScanReport, TestNamespace) {
+) -> (ScanReport, TestNamespace, String) {
     let site = TestNamespace::new(test).await;
     let scope = site.scan_scope(120).await;
     let attacker = async {
@@ -25,6 +26,15 @@ async fn attacked(
         attack(&site, &scope).await;
     };
     let (report, ()) = tokio::join!(scan(&scope, "sh", SLOW, pending()), attacker);
+    (report, site, scope.name())
+}
+
+/// The same of an attack that is an alert, after which nothing is left.
+async fn attacked(
+    test: &str,
+    attack: impl AsyncFn(&TestNamespace, &ScanScope),
+) -> (ScanReport, TestNamespace) {
+    let (report, site, _) = beside(test, attack).await;
     assert_eq!(report.verdict, Verdict::SecurityAlert, "{}", show(&report));
     assert_eq!(report.verdict.exit_code(), 4);
     assert_eq!(site.leftovers().await, Vec::<String>::new());
@@ -112,10 +122,7 @@ async fn a_role_that_somebody_widens_is_an_alert() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_that_somebody_deletes_and_makes_again_is_an_alert() {
-    let site = TestNamespace::new("again").await;
-    let scope = site.scan_scope(120).await;
-    let attacker = async {
-        reads(&site, &scope).await;
+    let (report, site, name) = beside("again", async |site, scope| {
         let roles = site.api::<Role>();
         let gone = DeleteParams::default();
         roles.delete(&scope.name(), &gone).await.expect("deleted");
@@ -123,12 +130,12 @@ async fn an_object_that_somebody_deletes_and_makes_again_is_an_alert() {
         let own = serde_json::from_value(own).expect("a role");
         let made = roles.create(&PostParams::default(), &own).await;
         made.expect("the attacker may make roles");
-    };
-    let (report, ()) = tokio::join!(scan(&scope, "sh", SLOW, pending()), attacker);
+    })
+    .await;
     assert_eq!(report.verdict, Verdict::SecurityAlert, "{}", show(&report));
     let message = alert(&report, "scan-object-changed");
     assert!(message.contains("made another of that name"), "{message}");
-    let others = site.api::<Role>().get_opt(&scope.name()).await;
+    let others = site.api::<Role>().get_opt(&name).await;
     assert!(
         others.expect("an answer").is_some(),
         "what is not the scan's is left alone"
@@ -138,14 +145,11 @@ async fn an_object_that_somebody_deletes_and_makes_again_is_an_alert() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_finalizer_on_a_lease_is_an_alert_and_no_clean_end() {
-    let site = TestNamespace::new("finalized").await;
-    let scope = site.scan_scope(120).await;
-    let attacker = async {
-        reads(&site, &scope).await;
+    let (report, site, name) = beside("finalized", async |site, scope| {
         let hold = json!({"metadata": {"finalizers": ["example.com/hold"]}});
-        patch::<Job>(&site, &scope.name(), &hold).await;
-    };
-    let (report, ()) = tokio::join!(scan(&scope, "sh", SLOW, pending()), attacker);
+        patch::<Job>(site, &scope.name(), &hold).await;
+    })
+    .await;
     // The Job is still there, which comes first.
     assert_eq!(
         report.verdict,
@@ -158,28 +162,22 @@ async fn a_finalizer_on_a_lease_is_an_alert_and_no_clean_end() {
         message.contains("somebody put a finalizer on Job"),
         "{message}"
     );
-    patch::<Job>(
-        &site,
-        &scope.name(),
-        &json!({"metadata": {"finalizers": null}}),
-    )
-    .await;
+    let free = json!({"metadata": {"finalizers": null}});
+    patch::<Job>(&site, &name, &free).await;
     site.nothing_left(60).await;
     site.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_controller_that_annotates_what_a_scan_makes_is_no_alert() {
-    let site = TestNamespace::new("annotated").await;
-    let scope = site.scan_scope(120).await;
-    let controller = async {
-        reads(&site, &scope).await;
+    let (report, site, _) = beside("annotated", async |site, scope| {
         let note = json!({"metadata": {"annotations": {"example.com/seen": "true"}}});
-        patch::<ServiceAccount>(&site, &scope.name(), &note).await;
-        patch::<Role>(&site, &scope.name(), &note).await;
-        patch::<Job>(&site, &scope.name(), &note).await;
-    };
-    let (report, ()) = tokio::join!(scan(&scope, "sh", SLOW, pending()), controller);
+        let name = scope.name();
+        patch::<ServiceAccount>(site, &name, &note).await;
+        patch::<Role>(site, &name, &note).await;
+        patch::<Job>(site, &name, &note).await;
+    })
+    .await;
     assert_eq!(report.verdict, Verdict::Passed, "{}", show(&report));
     assert_eq!(site.leftovers().await, Vec::<String>::new());
     site.remove().await;

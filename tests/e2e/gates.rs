@@ -9,7 +9,7 @@ use k8s_openapi::api::{
     networking::v1::NetworkPolicy,
 };
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
-use scanner_tests::{TestNamespace, lab_only, program::ProgramOutput};
+use scanner_tests::{TestNamespace, audit_log::apiserver_log, lab_only, program::ProgramOutput};
 use serde_json::{Value, json};
 
 const A: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -35,7 +35,7 @@ pub(crate) fn decision<'a>(gates: &'a Value, id: &str) -> &'a Value {
 
 /// What the API server logged of a scan, but for reads and the alert.
 pub(crate) fn written(scan_id: &str) -> Vec<String> {
-    let Ok(path) = std::env::var("SCANNER_E2E_AUDIT_LOG") else {
+    let Some(path) = apiserver_log() else {
         return vec![];
     };
     let log = fs::read_to_string(path).expect("audit log");

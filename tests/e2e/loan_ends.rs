@@ -1,35 +1,32 @@
 //! The end of a loan, however it comes: no stream, no port and no process in the target outlives it.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
-use k8s_openapi::api::{
-    authentication::v1::SelfSubjectReview,
-    core::v1::{Secret, ServiceAccount},
-};
-use kube::{
-    Api,
-    api::{ListParams, PostParams},
-};
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use k8s_openapi::api::{authentication::v1::SelfSubjectReview, core::v1::Pod};
+use kube::{Api, api::PostParams};
+use nix::sys::signal::{Signal, kill};
 use scanner_tests::{
-    TestNamespace, eventually, memory_reader,
-    program::{ProgramOutput, program},
+    TestNamespace,
+    audit_log::reconcile,
+    eventually, memory_reader,
+    program::{ProgramOutput, pid, text},
     shell::processes,
 };
-use serde_json::json;
-use tokio::{process::Child, time::sleep};
+use tempfile::TempDir;
+use tokio::{
+    process::{Child, Command},
+    time::sleep,
+};
 
-const CLIENT: &str = include_str!("loan/client.py");
+use crate::loan::CLIENT;
+
 /// What the hopping client runs: it ends with its standard input. What does not look at that goes on in a container, whoever
 /// asked for it.
 const HELD: &str = r#"["sh", "-c", "echo ready; exec cat"]"#;
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("a path")
-}
 
 /// What a program wrote into a file that it then moved to `path`.
 async fn written(path: &Path) -> String {
@@ -48,11 +45,6 @@ async fn lines(path: &Path, last: &str) -> Vec<String> {
     .await
 }
 
-fn pid(child: &Child) -> Pid {
-    let id = child.id().expect("it runs");
-    Pid::from_raw(i32::try_from(id).expect("an id"))
-}
-
 async fn ended(child: Child) -> ProgramOutput {
     child.wait_with_output().await.expect("it ends").into()
 }
@@ -68,15 +60,6 @@ async fn status(token: &str) -> u16 {
     }
 }
 
-/// The stream of a client that cannot be caught is closed, its port is closed, and its command has ended.
-async fn nothing_is_open(site: &TestNamespace, log: &Path, before: usize) {
-    assert_eq!(lines(log, "refused").await, ["reads", "closed", "refused"]);
-    eventually("the end of what it ran", async || {
-        (in_the_target(site).await == before).then_some(())
-    })
-    .await;
-}
-
 /// How many processes run in the container.
 async fn in_the_target(site: &TestNamespace) -> usize {
     let target = site.target("web").await;
@@ -84,35 +67,111 @@ async fn in_the_target(site: &TestNamespace) -> usize {
     counted.expect("counted")
 }
 
+/// A loan to a program that leaves what nobody can catch, and that keeps the loan's stream open for as long as it can.
+struct Hop {
+    site: TestNamespace,
+    dir: TempDir,
+    /// Processes in the container before it.
+    before: usize,
+}
+
+impl Hop {
+    async fn new(test: &str) -> Self {
+        let site = TestNamespace::new(test).await;
+        let before = in_the_target(&site).await;
+        let dir = tempfile::tempdir().expect("a folder");
+        Self { site, dir, before }
+    }
+
+    /// What the client writes.
+    fn log(&self) -> PathBuf {
+        self.dir.path().join("log")
+    }
+
+    /// The loan, whose program itself ends after `seconds`.
+    fn command(&self, options: &[&str], seconds: &str) -> Command {
+        let log = self.log();
+        let tool = ["python3", "-c", CLIENT, "hop", "web", text(&log), seconds];
+        let options = [&["--exec-json", HELD], options].concat();
+        self.site.loan_command(&options, &tool)
+    }
+
+    /// Starts it, and waits until its stream is open.
+    async fn start(&self, options: &[&str]) -> Child {
+        let child = self.command(options, "300").spawn().expect("it starts");
+        lines(&self.log(), "reads").await;
+        assert!(in_the_target(&self.site).await > self.before);
+        child
+    }
+
+    /// Its stream is closed, its port is closed, and its command has ended.
+    async fn nothing_is_open(&self) {
+        let log = lines(&self.log(), "refused").await;
+        assert_eq!(log, ["reads", "closed", "refused"]);
+        eventually("the end of what it ran", async || {
+            (in_the_target(&self.site).await == self.before).then_some(())
+        })
+        .await;
+    }
+
+    /// The same at once, and not only when somebody stops looking for the processes that it leaves.
+    async fn nothing_is_open_soon(&self, since: Instant) {
+        lines(&self.log(), "closed").await;
+        let took = since.elapsed();
+        assert!(took < Duration::from_secs(4), "{took:?}");
+        self.nothing_is_open().await;
+    }
+
+    async fn remove(self) {
+        assert_eq!(self.site.leftovers().await, Vec::<String>::new());
+        self.site.remove().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_child_that_outlives_a_loan_has_nothing() {
-    let site = TestNamespace::new("hop").await;
-    let dir = tempfile::tempdir().unwrap();
-    let log = dir.path().join("log");
-    let before = in_the_target(&site).await;
-    let tool = ["python3", "-c", CLIENT, "hop", "web", text(&log)];
-    let ran = site.loan(&["--exec-json", HELD], &tool).await;
+    let hop = Hop::new("hop").await;
+    let ran = hop.command(&[], "2").output().await.expect("it starts");
+    let ran = ProgramOutput::from(ran);
     assert_eq!((ran.code, ran.out.trim()), (0, "exec 101"), "{ran:?}");
-    nothing_is_open(&site, &log, before).await;
-    assert_eq!(site.leftovers().await, Vec::<String>::new());
-    site.remove().await;
+    hop.nothing_is_open().await;
+    hop.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_of_ours_ends_every_stream_at_once() {
-    let site = TestNamespace::new("killed").await;
-    let dir = tempfile::tempdir().unwrap();
-    let log = dir.path().join("log");
-    let before = in_the_target(&site).await;
-    let tool = ["python3", "-c", CLIENT, "hop", "web", text(&log)];
-    let options = ["--exec-json", HELD, "--lease", "30"];
-    let mut child = site.loan_command(&options, &tool).spawn().unwrap();
-    lines(&log, "reads").await;
-    assert!(in_the_target(&site).await > before);
+    let hop = Hop::new("killed").await;
+    let mut child = hop.start(&["--lease", "30"]).await;
+    let since = Instant::now();
     child.kill().await.unwrap();
-    nothing_is_open(&site, &log, before).await;
-    site.nothing_left(60).await;
-    site.remove().await;
+    hop.nothing_is_open_soon(since).await;
+    hop.site.nothing_left(60).await;
+    hop.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupt_ends_every_stream_at_once() {
+    let hop = Hop::new("hopint").await;
+    let child = hop.start(&[]).await;
+    let since = Instant::now();
+    kill(pid(&child), Signal::SIGTERM).unwrap();
+    hop.nothing_is_open_soon(since).await;
+    let output = ended(child).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    hop.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_ends_every_stream_at_once() {
+    let hop = Hop::new("hopalert").await;
+    let child = hop.start(&[]).await;
+    let account = hop.site.account_of_a_scan().await;
+    let since = Instant::now();
+    hop.site.make_token_secret(&account).await;
+    hop.nothing_is_open_soon(since).await;
+    let output = ended(child).await;
+    assert_eq!(output.code, 4, "{output:?}");
+    hop.remove().await;
 }
 
 #[tokio::test]
@@ -226,31 +285,6 @@ async fn an_interrupt_ends_the_program_and_revokes_the_token_that_it_never_had()
     site.remove().await;
 }
 
-/// A token Secret for the account of the loan, as a tenant makes it who may create Secrets.
-async fn steal(site: &TestNamespace) -> String {
-    let accounts = site.api::<ServiceAccount>();
-    let labelled = ListParams::default().labels("secure-scan.io/scan");
-    let account = eventually("the loan's identity", async || {
-        let found = accounts.list_metadata(&labelled).await.ok()?.items;
-        found.into_iter().next()?.metadata.name
-    })
-    .await;
-    let secret = serde_json::from_value(json!({
-        "type": "kubernetes.io/service-account-token",
-        "metadata": {"name": "innocent", "annotations": {"kubernetes.io/service-account.name": account}},
-    }));
-    let secrets = site.api::<Secret>();
-    let made = secrets
-        .create(&PostParams::default(), &secret.expect("a Secret"))
-        .await;
-    made.expect("the attacker may create Secrets");
-    eventually("a token in the Secret", async || {
-        let data = secrets.get_opt("innocent").await.ok()??.data?;
-        String::from_utf8(data.get("token")?.0.clone()).ok()
-    })
-    .await
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_holder_of_the_identity_ends_the_loan_and_is_not_taken_for_the_program() {
     let site = TestNamespace::new("holder").await;
@@ -268,10 +302,12 @@ async fn another_holder_of_the_identity_ends_the_loan_and_is_not_taken_for_the_p
     let tool = written(&mark).await;
     // It is stopped for as long as the other holder needs: an alert would end the account within milliseconds.
     kill(pid(&child), Signal::SIGSTOP).unwrap();
-    let token = steal(&site).await;
+    let account = site.account_of_a_scan().await;
+    site.make_token_secret(&account).await;
+    let token = site.stolen_token().await;
     assert_eq!(status(&token).await, 201, "the server knows the token");
     let other = memory_reader::client_with(&token).await;
-    let pods = Api::<k8s_openapi::api::core::v1::Pod>::namespaced(other, &site.namespace);
+    let pods = Api::<Pod>::namespaced(other, &site.namespace);
     #[expect(clippy::disallowed_methods, reason = "the attacker's own exec")]
     let stolen = pods
         .exec("web", ["true"], &kube::api::AttachParams::default())
@@ -285,15 +321,7 @@ async fn another_holder_of_the_identity_ends_the_loan_and_is_not_taken_for_the_p
         "it was ended"
     );
     assert_eq!(site.leftovers().await, Vec::<String>::new());
-    if let Ok(apiserver) = std::env::var("SCANNER_E2E_AUDIT_LOG") {
-        let args = [
-            "audit",
-            "reconcile",
-            text(&log),
-            "--apiserver-log",
-            &apiserver,
-        ];
-        let alarm = ProgramOutput::from(program(&args).output().await.unwrap());
+    if let Some(alarm) = reconcile(&log).await {
         assert_eq!(alarm.code, 4, "{alarm:?}");
         for words in [
             "a stream (exec,",

@@ -9,6 +9,7 @@ use k8s_openapi::api::{
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use scanner_tests::{
     TestNamespace,
+    audit_log::apiserver_log,
     fault::{Fault, Proxy},
     lab_only,
     program::{COMPLETE, IN_PART, ProgramOutput, probe_image, program},
@@ -167,7 +168,7 @@ async fn a_dry_run_of_every_mode_shows_the_whole_plan_and_writes_nothing() {
         ids.push(id);
     }
     nothing_left(&site).await;
-    if let Ok(log) = std::env::var("SCANNER_E2E_AUDIT_LOG") {
+    if let Some(log) = apiserver_log() {
         let log = std::fs::read_to_string(log).expect("audit log");
         assert!(log.contains(&site.namespace), "it sees this namespace");
         for id in ids {

@@ -6,6 +6,8 @@
     reason = "helpers of tests: what fails here fails the test"
 )]
 
+mod attacker;
+pub mod audit_log;
 pub mod by_hand;
 pub mod fake;
 pub mod fault;

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    path::Path,
     process::{Output, Stdio},
 };
 
@@ -12,6 +13,7 @@ use k8s_openapi::api::{
     rbac::v1::{Role, RoleBinding},
 };
 use kube::{Api, api::PostParams};
+use nix::unistd::Pid;
 use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::process::{Child, Command};
@@ -101,6 +103,17 @@ pub fn program(args: &[&str]) -> Command {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     command
+}
+
+/// Id of a child that runs.
+pub fn pid(child: &Child) -> Pid {
+    let id = child.id().expect("it runs");
+    Pid::from_raw(i32::try_from(id).expect("an id"))
+}
+
+/// A path as an argument.
+pub fn text(path: &Path) -> &str {
+    path.to_str().expect("a path that is text")
 }
 
 impl TestNamespace {

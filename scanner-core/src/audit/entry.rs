@@ -184,7 +184,7 @@ pub struct LoanCall {
     /// The command, for an exec; escaped and cut.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
-    /// Whether the program gets what it asks for.
+    /// Whether the loan allows it; the API server may still refuse.
     pub allowed: bool,
     /// Why, or why not.
     pub why: String,

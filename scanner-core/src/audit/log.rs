@@ -143,6 +143,11 @@ impl AuditLog {
         self.state().text.clone()
     }
 
+    /// Bytes of lines that it can still take.
+    pub fn room(&self) -> usize {
+        MAX_BYTES.saturating_sub(self.state().text.len())
+    }
+
     /// Whether all lines so far are there and follow each other.
     pub fn holds(&self) -> bool {
         let state = self.state();

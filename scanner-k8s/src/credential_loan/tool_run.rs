@@ -16,6 +16,7 @@ use scanner_core::{
     stage::Stage,
     work::Progress,
 };
+use tokio::time::{sleep, timeout};
 
 use super::{
     proxy::{Answers, ApiServer, Ended, Loan, LoanLog, Proxy},
@@ -24,9 +25,9 @@ use super::{
 };
 use crate::run::scope::ScanScope;
 
-/// How often the program is looked at for an alert.
+/// Pause between two looks for a security alert.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long the streams of a proxy that was dropped may take to be gone.
+/// How long the streams may take to close once the proxy stops.
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// Runs the program while the credential holds.
@@ -75,32 +76,18 @@ impl Work for ToolRun {
         self.started = Some((loan, ended));
         let limit = remaining(plan.lease_seconds, self.scope.started().elapsed());
         let tool = Arc::clone(&self.tool);
-        let run = tokio::time::timeout(limit, tool.run(proxy.kubeconfig()));
+        let run = tool.run(proxy.kubeconfig());
         tokio::pin!(run);
         // Declared after the program, and so dropped before it: its streams are closed before anybody waits for its end.
         let proxy = proxy;
-        let ran = tokio::select! {
-            biased;
-            alert = alarmed(&self.scope) => {
-                let kind = FailureKind::ControlNotHeld { id: alert.id };
-                return Err(Failure::new(Stage::Open, kind, alert.message));
-            }
-            ran = &mut run => ran,
-        };
+        let ran = held(run.as_mut(), limit, alarmed(&self.scope)).await;
         drop(proxy);
-        let code = ran
-            .map_err(|_| {
-                let message = "the program was ended: it ran longer than the lease";
-                Failure::new(Stage::Open, FailureKind::TooLate, message)
-                    .with_remedy(Remedy::RaiseLease)
-            })?
-            .map_err(|error| failed(error.message))?;
+        let code = ran?.map_err(|error| failed(error.message))?;
         log.record(Entry::Done {
             what: format!("{} ended with code {code}", self.tool.name()),
         });
         let _ = self.code.set(code);
-        self.finish().await;
-        Ok(())
+        self.finish().await
     }
 
     async fn look(&mut self, _: &ScanPlan, _: &mut dyn Progress) -> Result<Outcome, Failure> {
@@ -112,18 +99,55 @@ impl Work for ToolRun {
     }
 
     async fn close(&mut self) {
-        self.finish().await;
+        // The loan has failed before; the release goes on.
+        if let Err(failure) = self.finish().await {
+            self.scope.segment().audit().record(Entry::Done {
+                what: failure.message.raw().to_owned(),
+            });
+        }
     }
 }
 
 impl ToolRun {
     /// Waits until no stream of the proxy is open any more. It was dropped before.
-    async fn finish(&mut self) {
-        if let Some((loan, mut ended)) = self.started.take() {
-            // Its tasks were aborted; what the release does next needs none of them.
-            let _ = tokio::time::timeout(CLOSING, ended.wait()).await;
-            loan.log.finish();
+    async fn finish(&mut self) -> Result<(), Failure> {
+        let Some((loan, ended)) = self.started.take() else {
+            return Ok(());
+        };
+        let ended = closed(ended).await;
+        loan.log.finish();
+        ended
+    }
+}
+
+/// Waits until nothing of a proxy that was dropped runs any more.
+async fn closed(ended: Ended) -> Result<(), Failure> {
+    if ended.within(CLOSING).await {
+        return Ok(());
+    }
+    let message = format!(
+        "the streams of the loan were not closed within {} s",
+        CLOSING.as_secs()
+    );
+    Err(Failure::new(Stage::Open, FailureKind::TooLate, message))
+}
+
+/// Waits for the end of `run`, for at most `limit` and until an alert.
+async fn held<T>(
+    run: impl Future<Output = T>,
+    limit: Duration,
+    alarm: impl Future<Output = SecurityAlert>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        alert = alarm => {
+            let kind = FailureKind::ControlNotHeld { id: alert.id };
+            Err(Failure::new(Stage::Open, kind, alert.message))
         }
+        ran = timeout(limit, run) => ran.map_err(|_| {
+            let message = "the program was ended: it ran longer than the lease";
+            Failure::new(Stage::Open, FailureKind::TooLate, message).with_remedy(Remedy::RaiseLease)
+        }),
     }
 }
 
@@ -133,7 +157,7 @@ async fn alarmed(scope: &ScanScope) -> SecurityAlert {
         if let Some(alert) = scope.alerts().raised().into_iter().next() {
             return alert;
         }
-        tokio::time::sleep(LOOK).await;
+        sleep(LOOK).await;
     }
 }
 
@@ -144,6 +168,11 @@ fn remaining(lease_seconds: u32, passed: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::future::{pending, ready};
+
+    use futures_util::FutureExt as _;
+    use tokio::time::Instant;
+
     use super::*;
 
     #[test]
@@ -151,5 +180,45 @@ mod tests {
         let seconds = Duration::from_secs;
         assert_eq!(remaining(30, seconds(4)), seconds(26));
         assert_eq!(remaining(30, seconds(40)), Duration::ZERO);
+    }
+
+    fn alert() -> SecurityAlert {
+        SecurityAlert::new("lease-disarmed", "somebody disarmed it")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_program_is_ended_with_its_lease_and_at_an_alert() {
+        let (limit, started) = (Duration::from_secs(26), Instant::now());
+        let late = held(pending::<i32>(), limit, pending()).await.unwrap_err();
+        assert_eq!(late.kind, FailureKind::TooLate);
+        assert_eq!(late.remedy, Some(Remedy::RaiseLease));
+        assert_eq!(started.elapsed(), limit);
+        // It ends by itself, also at the last moment.
+        let ends = async {
+            sleep(limit).await;
+            7
+        };
+        assert_eq!(held(ends, limit, pending()).await.unwrap(), 7);
+        // A lease that is over lets nothing run.
+        let none = held(pending::<i32>(), Duration::ZERO, pending()).await;
+        assert_eq!(none.unwrap_err().kind, FailureKind::TooLate);
+        // An alert comes first, and before a program that has ended.
+        for run in [ready(7).left_future(), pending().right_future()] {
+            let alarmed = held(run, limit, ready(alert())).await.unwrap_err();
+            let id = "lease-disarmed".to_owned();
+            assert_eq!(alarmed.kind, FailureKind::ControlNotHeld { id });
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn streams_that_stay_open_are_a_failure() {
+        let (ended, running) = Ended::of_running();
+        let open = closed(ended).await.unwrap_err();
+        assert_eq!(open.kind, FailureKind::TooLate);
+        assert!(open.message.raw().contains("not closed"), "{open:?}");
+        drop(running);
+        let (ended, running) = Ended::of_running();
+        drop(running);
+        assert!(closed(ended).await.is_ok());
     }
 }

@@ -1,7 +1,7 @@
 """A client of the Kubernetes API with nothing but the standard library: what a stranger's program does with its kubeconfig.
 
 client.py tries POD                 every call that it can think of, each answer in a line
-client.py hop POD LOG               opens an exec, and leaves a child that forks without end and keeps it open
+client.py hop POD LOG SECONDS       opens an exec, leaves a child that forks without end and keeps it open, and ends
 """
 
 import base64, json, os, signal, socket, ssl, struct, sys, time
@@ -108,12 +108,12 @@ def tries(pod):
         print("kubeconfig sealed")
 
 
-def hop(pod, log):
+def hop(pod, log, seconds):
     """As long as the stream is open, a new process has it every moment: its parent has ended, and nobody knows its id."""
     stream, status = open_exec(pod, ["sh", "-c", "echo ready; exec cat"], "&stdin=true")
     print("exec", status, flush=True)
     if os.fork():
-        time.sleep(2)
+        time.sleep(int(seconds))
         return
     os.setsid()
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use kube::Client;
 use scanner_core::Target;
 use secrecy::SecretString;
+use tokio::time::sleep;
 
 use crate::api::{
     call::{CallError, CallErrorKind, ForbiddenBy},
@@ -35,16 +36,8 @@ impl ScanClient {
     /// Fails when the server refuses it. Does not fail when the command does not exist: the run does.
     pub async fn exec(&self, target: &Target, argv: &[&str]) -> Result<ExecStream, ExecError> {
         let place = place(target);
-        // Another server than the one that listed the rights may answer, and learn of the binding a moment later. Nothing ran.
-        for pause in PAUSES {
-            match exec::open(&self.client, format!("exec into {target}"), place, argv).await {
-                Err(error) if is_refused(&error) => {
-                    tokio::time::sleep(Duration::from_millis(pause)).await;
-                }
-                opened => return opened,
-            }
-        }
-        exec::open(&self.client, format!("exec into {target}"), place, argv).await
+        let open = || exec::open(&self.client, format!("exec into {target}"), place, argv);
+        patiently(open, is_refused).await
     }
 
     /// Opens an exec in `target` as another program asks for it, whose bytes are then handed on as they are.
@@ -57,17 +50,25 @@ impl ScanClient {
         target: &Target,
         asked: &ExecAsked,
     ) -> Result<Tunnel, CallError> {
-        let (what, place) = (format!("exec into {target}"), place(target));
-        for pause in PAUSES {
-            match tunnel::open(&self.client, what.clone(), place, asked).await {
-                Err(error) if is_unknown(&error) => {
-                    tokio::time::sleep(Duration::from_millis(pause)).await;
-                }
-                opened => return opened,
-            }
-        }
-        tunnel::open(&self.client, what, place, asked).await
+        let place = place(target);
+        let open = || tunnel::open(&self.client, format!("exec into {target}"), place, asked);
+        patiently(open, is_unknown).await
     }
+}
+
+/// Opens again while `is_early`: another server than the one that listed the rights may answer, and learn of the binding a
+/// moment later. Nothing ran.
+async fn patiently<T, E, F: Future<Output = Result<T, E>>>(
+    mut open: impl FnMut() -> F,
+    is_early: fn(&E) -> bool,
+) -> Result<T, E> {
+    for pause in PAUSES {
+        match open().await {
+            Err(error) if is_early(&error) => sleep(Duration::from_millis(pause)).await,
+            opened => return opened,
+        }
+    }
+    open().await
 }
 
 fn place(target: &Target) -> Place<'_> {

@@ -1,4 +1,4 @@
-//! What may still be run: each exec is taken from it before the server is asked.
+//! Counts which commands a program may still run. An exec is counted before the server is asked for it.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -57,9 +57,9 @@ impl Allowance {
             return Ok("any command is allowed");
         }
         Err(Refusal::forbidden(if known || left.any_planned > 0 {
-            "secure-scan: this loan allowed this exec, and it was run as often as planned; have it allowed more often"
+            "secure-scan: this exec was run as often as planned; have this loan allow it more often"
         } else {
-            "secure-scan: this command is not planned in this loan, where each word must be as planned; have it planned"
+            "secure-scan: this command is not planned in this loan; each word must be exactly as planned"
         }))
     }
 }

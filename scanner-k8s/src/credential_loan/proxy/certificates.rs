@@ -19,10 +19,10 @@ use crate::api::connect::crypto_provider;
 
 /// Where the proxy listens.
 pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::LOCALHOST;
-/// How long before and after now a certificate is valid: a day, since the clock of nobody else counts.
+/// A certificate is valid from at least a day before now until at least a day after. Only this machine's clock checks it.
 const VALID: SignedDuration = SignedDuration::from_hours(24);
 
-/// What the client of a loan gets.
+/// What the program needs to connect to the proxy.
 pub(super) struct ClientFiles {
     /// PEM of the authority.
     pub(super) authority: String,
@@ -32,7 +32,7 @@ pub(super) struct ClientFiles {
     pub(super) key: SecretString,
 }
 
-/// The server's side of TLS, and what its one client needs.
+/// Makes the certificates of one loan: gives the TLS of the proxy, and what the program needs.
 ///
 /// # Errors
 ///

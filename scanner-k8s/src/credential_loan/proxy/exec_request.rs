@@ -1,6 +1,6 @@
 //! Reads a request for an exec. What goes to the server is written anew from what is read here.
 
-use form_urlencoded::parse;
+use form_urlencoded::{byte_serialize, parse};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{
@@ -23,6 +23,8 @@ const VERSIONS: [&str; 5] = [
 ];
 /// Most words of a command.
 const MAX_WORDS: usize = 1024;
+/// Longest command, in bytes of the URL that goes to the server. A client can write it shorter than that.
+const MAX_COMMAND: usize = 32 << 10;
 
 /// Reads `parts` as an exec into `container`.
 ///
@@ -73,7 +75,21 @@ pub(super) fn read(parts: &Parts, container: &str) -> Result<ExecAsked, Refusal>
             "secure-scan: a command has 1 to {MAX_WORDS} words"
         )));
     }
+    if in_url(&asked.argv) > MAX_COMMAND {
+        return Err(Refusal::invalid(format!(
+            "secure-scan: a command has at most {MAX_COMMAND} bytes in a URL"
+        )));
+    }
     Ok(asked)
+}
+
+/// Bytes of a command in a URL.
+fn in_url(argv: &[String]) -> usize {
+    let words = argv.iter().map(|word| {
+        let parts = byte_serialize(word.as_bytes());
+        "&command=".len() + parts.map(str::len).sum::<usize>()
+    });
+    words.sum()
 }
 
 /// A boolean as clients write it.
@@ -122,7 +138,7 @@ fn upgrade(parts: &Parts) -> Result<HeaderMap, Refusal> {
     Ok(headers)
 }
 
-/// The versions that the client offers, in its order, without what is none.
+/// Copies the known versions that the client offers into `headers`, in the client's order.
 fn versions(parts: &Parts, name: &HeaderName, headers: &mut HeaderMap) -> Result<(), Refusal> {
     let offered = words(&parts.headers, name);
     let known = VERSIONS.iter().copied();
@@ -163,7 +179,7 @@ fn words<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
 #[cfg(test)]
 mod tests {
     use http::Request;
-    use proptest::prelude::*;
+    use proptest::{prelude::*, sample};
 
     use super::*;
 
@@ -238,6 +254,17 @@ mod tests {
         assert!(websocket("command=id&%74ty=true").unwrap().terminal);
         let many = "command=x&".repeat(MAX_WORDS + 1);
         assert!(websocket(&many).is_err());
+        // What a client writes in few bytes, and a URL in many.
+        for (word, times, taken) in [
+            ("x", 32_000, true),
+            ("x", 33_000, false),
+            ("(", 9000, true),
+            ("(", 11_000, false),
+            ("é", 6000, false),
+        ] {
+            let long = format!("command=sh&command={}", word.repeat(times));
+            assert_eq!(websocket(&long).is_ok(), taken, "{times} times {word}");
+        }
     }
 
     #[test]
@@ -262,12 +289,80 @@ mod tests {
         }
     }
 
+    /// Parameters of an exec.
+    const NAMES: [&str; 6] = ["command", "container", "stdin", "stdout", "stderr", "tty"];
+
+    fn name() -> impl Strategy<Value = &'static str> {
+        let others = vec!["Container", "container ", "timeout", "", "command[]"];
+        prop_oneof![
+            3 => Just("command"),
+            2 => Just("container"),
+            4 => sample::select(NAMES[2..].to_vec()),
+            1 => sample::select(others),
+        ]
+    }
+
+    fn value() -> impl Strategy<Value = &'static str> {
+        prop_oneof![
+            4 => sample::select(vec!["app", "true", "false", ""]),
+            1 => sample::select(vec!["db", "App", "app ", "app&container=db", "a=b"]),
+        ]
+    }
+
+    /// The same text with some of its bytes as `%XX`: those that must be, and others as `how` says.
+    fn spelled(text: &str, how: u64) -> String {
+        let bytes = text.bytes().enumerate().map(|(at, byte)| {
+            let bits = how >> (at * 2 % 32);
+            let raw = byte.is_ascii_alphanumeric() && bits & 1 == 0;
+            match (raw, bits & 2) {
+                (true, _) => char::from(byte).to_string(),
+                (false, 0) => format!("%{byte:02x}"),
+                (false, _) => format!("%{byte:02X}"),
+            }
+        });
+        bytes.collect()
+    }
+
     proptest! {
-        /// No query, however it is written, leads to another container, and none makes a panic.
+        /// No query makes a panic.
         #[test]
-        fn no_query_leads_elsewhere(query in "[a-z%0-9=&+;]{0,80}") {
+        fn any_query_is_read_or_refused(query in "[a-z%0-9=&+;]{0,80}") {
             if let Ok(asked) = websocket(&query) {
                 prop_assert!(!asked.argv.is_empty());
+            }
+        }
+
+        /// However a query is written, what is read from it is what it says, and a query is refused that names another
+        /// container, another parameter, a parameter twice or no command.
+        #[test]
+        fn no_query_leads_elsewhere(
+            pairs in proptest::collection::vec((name(), value(), any::<u64>()), 0..6),
+        ) {
+            let query: Vec<String> = pairs
+                .iter()
+                .map(|(name, value, how)| format!("{}={}", spelled(name, *how), spelled(value, how >> 32)))
+                .collect();
+            let all = |wanted: &str| -> Vec<&str> {
+                let found = pairs.iter().filter(|(name, ..)| *name == wanted);
+                found.map(|(_, value, _)| *value).collect()
+            };
+            let flag = |name: &str| match all(name).as_slice() {
+                [] | ["false"] => Some(false),
+                ["true"] => Some(true),
+                _ => None,
+            };
+            let known = pairs.iter().all(|(name, ..)| NAMES.contains(name));
+            let here = matches!(all("container").as_slice(), [] | ["" | "app"]);
+            let flags = ["stdin", "stdout", "stderr", "tty"].map(flag);
+            let wanted = (known && here && !all("command").is_empty()).then_some(flags);
+            let wanted = wanted.and_then(|[stdin, stdout, stderr, tty]| {
+                Some((Streams { stdin: stdin?, stdout: stdout?, stderr: stderr? }, tty?))
+            });
+            let read = websocket(&query.join("&"));
+            prop_assert_eq!(read.is_ok(), wanted.is_some(), "{:?}: {:?}", query, read);
+            if let (Ok(read), Some(wanted)) = (read, wanted) {
+                prop_assert_eq!(read.argv, all("command"));
+                prop_assert_eq!((read.streams, read.terminal), wanted);
             }
         }
 

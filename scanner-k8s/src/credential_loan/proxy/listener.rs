@@ -17,7 +17,6 @@ use super::{
     certificates::{self, ADDRESS},
     error::ProxyError,
     kubeconfig,
-    log::Answered,
     service::{Loan, Slot},
 };
 
@@ -88,9 +87,18 @@ impl Drop for Proxy {
 }
 
 impl Ended {
-    /// Waits until nothing of the proxy runs any more. It must have been dropped.
-    pub(in crate::credential_loan) async fn wait(&mut self) {
-        while self.0.recv().await.is_some() {}
+    /// That of a proxy of which something runs until what is given beside it is dropped.
+    #[cfg(test)]
+    pub(in crate::credential_loan) fn of_running() -> (Self, mpsc::Sender<Infallible>) {
+        let (sender, receiver) = mpsc::channel(1);
+        (Self(receiver), sender)
+    }
+
+    /// Waits until nothing of the proxy runs any more, and gives whether that is so within `limit`. The proxy must have been
+    /// dropped.
+    pub(in crate::credential_loan) async fn within(mut self, limit: Duration) -> bool {
+        let ended = async { while self.0.recv().await.is_some() {} };
+        timeout(limit, ended).await.is_ok()
     }
 }
 
@@ -122,12 +130,9 @@ async fn serve(socket: TcpStream, acceptor: &TlsAcceptor, loan: &Arc<Loan>) {
         Ok(Ok(secured)) => secured,
         Ok(Err(_)) => {
             let why = "no TLS with the certificate of this loan";
-            return loan.log.other("", "", &[], Answered::No(why));
+            return loan.log.stranger(why);
         }
-        Err(_) => {
-            let why = "no TLS handshake in time";
-            return loan.log.other("", "", &[], Answered::No(why));
-        }
+        Err(_) => return loan.log.stranger("no TLS handshake in time"),
     };
     let slot = Arc::new(Slot::default());
     let service = service_fn(|request| {
@@ -142,10 +147,34 @@ async fn serve(socket: TcpStream, acceptor: &TlsAcceptor, loan: &Arc<Loan>) {
         .serve_connection(TokioIo::new(secured), service)
         .with_upgrades()
         .await;
-    // A client that breaks the protocol has its connection closed.
-    if served.is_ok()
-        && let Some(bridge) = slot.take()
-    {
-        bridge.run().await;
+    let bridge = slot.take();
+    match served {
+        Ok(()) => {
+            if let Some(bridge) = bridge {
+                bridge.run().await;
+            }
+        }
+        // A client that breaks the protocol has its connection closed.
+        Err(error) => {
+            if let Some(why) = unread(&error) {
+                loan.log.unread(why);
+            }
+            if let Some(bridge) = bridge {
+                bridge.left();
+            }
+        }
+    }
+}
+
+/// Why a request was not read, where that is what closed a connection.
+fn unread(error: &hyper::Error) -> Option<&'static str> {
+    if error.is_parse() {
+        Some("no request of HTTP/1.1 within the bounds of this proxy")
+    } else if error.is_timeout() {
+        Some("no whole request in time")
+    } else if error.is_incomplete_message() {
+        Some("the connection ended within a request")
+    } else {
+        None
     }
 }

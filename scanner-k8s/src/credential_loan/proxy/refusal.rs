@@ -13,7 +13,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// What the terms do not allow.
+    /// Refuses a call that the loan does not allow.
     pub(super) fn forbidden(why: impl Into<String>) -> Self {
         Self {
             status: StatusCode::FORBIDDEN,
@@ -21,7 +21,7 @@ impl Refusal {
         }
     }
 
-    /// What no exec can be asked for with.
+    /// Refuses a request that no server could read as an exec.
     pub(super) fn invalid(why: impl Into<String>) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,

@@ -17,7 +17,7 @@ use super::{
     refusal::{Refusal, json_answer},
     upstream::Upstream,
 };
-use crate::credential_loan::terms::LoanTerms;
+use crate::{api::tunnel::ExecAsked, credential_loan::terms::LoanTerms};
 
 /// One loan, as every connection to its proxy shares it.
 pub(in crate::credential_loan) struct Loan {
@@ -104,7 +104,7 @@ impl Loan {
             self.log
                 .other(method, path, &[], Answered::No(&refusal.why));
         })?;
-        let taken = self.allowance.take(&asked.argv, asked.terminal);
+        let taken = self.take(&asked);
         let why = taken.inspect_err(|refusal| {
             let answer = Answered::No(&refusal.why);
             self.log.other(method, path, &asked.argv, answer);
@@ -123,8 +123,18 @@ impl Loan {
             ),
         })?;
         let headers = tunnel.headers.clone();
-        slot.fill(Bridge { upgrade, tunnel });
+        slot.fill(Bridge::new(upgrade, tunnel));
         Ok(headers)
+    }
+
+    /// Takes one exec from what is left.
+    fn take(&self, asked: &ExecAsked) -> Result<&'static str, Refusal> {
+        if !self.log.has_room() {
+            return Err(Refusal::forbidden(
+                "secure-scan: the audit log of this loan is full, so that it takes no more execs; lend access anew",
+            ));
+        }
+        self.allowance.take(&asked.argv, asked.terminal)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The proxy as a client on this machine sees it, with TLS, before a server of the test's own.
 
 mod closing;
+mod logged;
+mod streams;
 mod support;
 
 use serde_json::Value;
@@ -9,9 +11,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::{answers::tests::target, *};
+use super::{answers::tests::target, service::Slot, *};
 use crate::credential_loan::terms::{AllowedCommand, LoanTerms};
-use support::{Client, SOON, Site, UPGRADE, body, status};
+use support::{Client, Does, SOON, Site, UPGRADE, body, exec_request, status};
 
 fn terms(commands: &[(&[&str], u32)]) -> LoanTerms {
     let commands = commands.iter().map(|(argv, times)| AllowedCommand {
@@ -195,7 +197,7 @@ async fn a_planned_exec_goes_to_the_planned_container_as_often_as_planned() {
 #[tokio::test]
 async fn an_exec_that_the_server_refuses_is_used_up_and_its_words_are_passed_on() {
     let site = Site::start(&terms(&[(&["id"], 1)])).await;
-    site.refuse(403, "not today");
+    site.server_does(Does::Refuses(403, "not today".into()));
     let path = format!("{POD}/exec?command=id");
     let mut client = Client::of(&site).await;
     let answer = client.ask("GET", &path, UPGRADE).await;

@@ -20,7 +20,7 @@ pub(in crate::credential_loan) trait Upstream: Send + Sync {
     async fn open(&self, asked: &ExecAsked) -> Result<Tunnel, CallError>;
 }
 
-/// The API server, as the loan's identity, which no program gets.
+/// Asks the API server as the identity of the loan. No program gets that identity.
 pub(in crate::credential_loan) struct ApiServer {
     pub(in crate::credential_loan) client: ScanClient,
     pub(in crate::credential_loan) target: Target,

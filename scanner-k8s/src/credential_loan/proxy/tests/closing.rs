@@ -4,19 +4,6 @@ use tokio::net::TcpStream;
 
 use super::*;
 
-/// Ends the proxy of a site, and gives what the server has of its streams.
-async fn end(site: Site) -> std::net::SocketAddr {
-    let address = site.address();
-    let Site {
-        proxy, mut ended, ..
-    } = site;
-    drop(proxy);
-    timeout(SOON, ended.wait())
-        .await
-        .expect("nothing of it runs any more");
-    address
-}
-
 #[tokio::test]
 async fn the_end_of_a_proxy_closes_every_stream_and_its_port() {
     let site = Site::start(&terms(&[(&["cat"], 3)])).await;
@@ -29,7 +16,7 @@ async fn the_end_of_a_proxy_closes_every_stream_and_its_port() {
         servers.push(site.server().await);
         clients.push(client);
     }
-    let address = end(site).await;
+    let (address, _) = site.end().await;
     for (mut client, mut server) in clients.into_iter().zip(servers) {
         let closed = timeout(SOON, client.stream.read(&mut [0; 1])).await;
         assert!(matches!(closed, Ok(Ok(0) | Err(_))), "{closed:?}");
@@ -71,7 +58,7 @@ async fn no_client_holds_up_the_end() {
         })
         .collect();
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    end(site).await;
+    site.end().await;
     for task in [flood, sends].into_iter().chain(asks) {
         assert!(timeout(SOON, task).await.is_ok(), "its connection is gone");
     }
@@ -80,16 +67,19 @@ async fn no_client_holds_up_the_end() {
 
 #[tokio::test]
 async fn an_exec_that_the_server_never_answers_ends_with_the_proxy() {
-    let site = Site::start(&terms(&[(&["cat"], 1)])).await;
-    let mut client = Client::of(&site).await;
-    let path = format!("{POD}/exec?command=cat");
-    let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\n{UPGRADE}\r\n");
-    client.stream.write_all(head.as_bytes()).await.unwrap();
-    // The answer of 101 is not read, and nothing is sent.
-    let mut server = site.server().await;
-    end(site).await;
-    let closed = timeout(SOON, server.read(&mut [0; 1])).await;
-    assert!(matches!(closed, Ok(Ok(0) | Err(_))), "{closed:?}");
+    for does in [Does::Waits, Does::Opens] {
+        let site = Site::start(&terms(&[(&["cat"], 1)])).await;
+        site.server_does(does);
+        let mut client = Client::of(&site).await;
+        let path = format!("{POD}/exec?command=cat");
+        let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\n{UPGRADE}\r\n");
+        client.stream.write_all(head.as_bytes()).await.unwrap();
+        // No answer is read, and nothing is sent.
+        let mut server = site.server().await;
+        site.end().await;
+        let closed = timeout(SOON, server.read(&mut [0; 1])).await;
+        assert!(matches!(closed, Ok(Ok(0) | Err(_))), "{closed:?}");
+    }
 }
 
 #[tokio::test]
@@ -115,6 +105,8 @@ async fn a_request_is_bounded() {
         assert!(timeout(SOON, read).await.is_ok(), "it is closed");
         assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", &head[..40]);
     }
+    site.logged("no request of HTTP/1.1 within the bounds", 5)
+        .await;
     // Others are still answered.
     let answer = Client::of(&site).await.ask("GET", "/api", "").await;
     assert_eq!(status(&answer), 200);

@@ -1,6 +1,7 @@
 //! A loan with a server of the test's own, and clients of its proxy.
 
 use std::{
+    future::pending,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -8,24 +9,28 @@ use std::{
 
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use form_urlencoded::Serializer;
 use http::{HeaderMap, HeaderValue};
 use kube::core::Status;
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
 };
-use scanner_core::audit::AuditLog;
+use scanner_core::audit::{Answer, AuditLog, Call, Entry, Identity};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     sync::{Mutex as AsyncMutex, mpsc},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{super::upstream::Upstream, *};
+use super::{
+    super::{bridge::tests::Broken, upstream::Upstream},
+    *,
+};
 use crate::{
     api::{
         call::{CallError, call},
@@ -42,25 +47,72 @@ pub(super) const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nS
 /// How long anything may take that must happen at once.
 pub(super) const SOON: Duration = Duration::from_secs(10);
 
-/// The server: keeps what it was asked, and hands out its ends of the streams.
+/// The server: keeps what it was asked, logs it as the real client does, and hands out its ends of the streams.
 struct Fake {
     asked: Mutex<Vec<ExecAsked>>,
-    refuses: Mutex<Option<(u16, String)>>,
+    does: Mutex<Does>,
     ends: mpsc::UnboundedSender<DuplexStream>,
+    log: Arc<AuditLog>,
+}
+
+/// What the server does with an exec.
+#[derive(Clone, Default)]
+pub(super) enum Does {
+    #[default]
+    Opens,
+    /// It answers with that status and those words.
+    Refuses(u16, String),
+    /// It never answers.
+    Waits,
+    /// It opens it, and takes nothing that is sent.
+    TakesNothing,
+}
+
+impl Fake {
+    /// Logs a call to the server, and ties its stream to it.
+    fn call(&self, asked: &ExecAsked) -> StreamTap {
+        let mut query = Serializer::new(String::new());
+        query.extend_pairs(asked.argv.iter().map(|word| ("command", word)));
+        let id = format!("exec-{}", self.asked.lock().unwrap().len());
+        let tap = StreamTap::default();
+        tap.fill(&self.log, &id, &Arc::default());
+        self.log.record(Entry::Call(Call {
+            id: id.clone(),
+            identity: Identity::Scan,
+            verb: "create".into(),
+            resource: "pods/exec".into(),
+            namespace: None,
+            name: None,
+            uri: format!("{POD}/exec?{}", query.finish()),
+            payload: None,
+        }));
+        self.log.record(Entry::Answer(Answer {
+            id,
+            status: Some(101),
+            echoed: true,
+            error: None,
+        }));
+        tap
+    }
 }
 
 #[async_trait]
 impl Upstream for Fake {
     async fn open(&self, asked: &ExecAsked) -> Result<Tunnel, CallError> {
         self.asked.lock().unwrap().push(asked.clone());
-        let refuses = self.refuses.lock().unwrap().clone();
-        if let Some((code, words)) = refuses {
+        let tap = self.call(asked);
+        let does = self.does.lock().unwrap().clone();
+        if let Does::Refuses(code, words) = does {
             let status = Status::failure(&words, "Forbidden").with_code(code);
             let answer = async { Err(kube::Error::Api(status.boxed())) };
             return call("exec", answer).await;
         }
         let (ours, theirs) = duplex(4096);
         self.ends.send(theirs).unwrap();
+        if matches!(does, Does::Waits) {
+            let _held = ours;
+            return pending().await;
+        }
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("connection", "Upgrade"),
@@ -72,8 +124,16 @@ impl Upstream for Fake {
         }
         Ok(Tunnel {
             headers,
-            stream: Box::new(ours),
-            tap: StreamTap::default(),
+            stream: if matches!(does, Does::TakesNothing) {
+                Box::new(Broken {
+                    inner: ours,
+                    written: true,
+                    read: false,
+                })
+            } else {
+                Box::new(ours)
+            },
+            tap,
         })
     }
 }
@@ -82,6 +142,7 @@ impl Upstream for Fake {
 pub(super) struct Site {
     pub(super) proxy: Proxy,
     pub(super) ended: Ended,
+    pub(super) loan: Arc<Loan>,
     fake: Arc<Fake>,
     ends: AsyncMutex<mpsc::UnboundedReceiver<DuplexStream>>,
     log: Arc<AuditLog>,
@@ -90,19 +151,22 @@ pub(super) struct Site {
 impl Site {
     pub(super) async fn start(terms: &LoanTerms) -> Self {
         let (sender, ends) = mpsc::unbounded_channel();
+        let log = Arc::new(AuditLog::new());
         let fake = Arc::new(Fake {
             asked: Mutex::default(),
-            refuses: Mutex::default(),
+            does: Mutex::default(),
             ends: sender,
+            log: Arc::clone(&log),
         });
-        let log = Arc::new(AuditLog::new());
         let answers = Answers::new(&target(), &pod(), terms.whole_pod);
         let upstream: Arc<dyn Upstream> = Arc::clone(&fake) as _;
-        let loan = Loan::new(&target(), terms, answers, upstream, LoanLog::new(&log));
-        let (proxy, ended) = Proxy::start(Arc::new(loan), "shop").await.unwrap();
+        let log_of = LoanLog::new(&log);
+        let loan = Arc::new(Loan::new(&target(), terms, answers, upstream, log_of));
+        let (proxy, ended) = Proxy::start(Arc::clone(&loan), "shop").await.unwrap();
         Self {
             proxy,
             ended,
+            loan,
             fake,
             ends: AsyncMutex::new(ends),
             log,
@@ -121,13 +185,24 @@ impl Site {
         server.strip_prefix("https://").unwrap().parse().unwrap()
     }
 
+    /// Ends the proxy, and gives its address and the log.
+    pub(super) async fn end(self) -> (SocketAddr, String) {
+        let address = self.address();
+        let Self {
+            proxy, ended, log, ..
+        } = self;
+        drop(proxy);
+        assert!(ended.within(SOON).await, "nothing of it runs any more");
+        (address, log.text())
+    }
+
     /// What the server was asked.
     pub(super) fn asked(&self) -> Vec<ExecAsked> {
         self.fake.asked.lock().unwrap().clone()
     }
 
-    pub(super) fn refuse(&self, code: u16, words: &str) {
-        *self.fake.refuses.lock().unwrap() = Some((code, words.to_owned()));
+    pub(super) fn server_does(&self, does: Does) {
+        *self.fake.does.lock().unwrap() = does;
     }
 
     /// The server's end of the next stream.
@@ -141,6 +216,28 @@ impl Site {
 
     pub(super) fn log(&self) -> String {
         self.log.text()
+    }
+
+    /// The first `count` lines of the log that contain `words`, once they are there.
+    pub(super) async fn logged(&self, words: &str, count: usize) -> Vec<Value> {
+        let lines = async {
+            loop {
+                let text = self.log();
+                let found = text.lines().filter(|line| line.contains(words));
+                let found: Vec<&str> = found.take(count).collect();
+                if found.len() == count {
+                    let parsed = found.iter().map(|line| serde_json::from_str(line).unwrap());
+                    return parsed.collect();
+                }
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(SOON, lines).await.expect("lines in the log")
+    }
+
+    /// Whether the log lost a line.
+    pub(super) fn log_is_whole(&self) -> bool {
+        self.log.holds()
     }
 
     fn pem(&self, list: &str, object: &str, key: &str) -> Vec<u8> {
@@ -203,6 +300,18 @@ impl Client {
         Ok(Self { stream })
     }
 
+    /// A client that has room for few bytes that it did not read yet.
+    pub(super) async fn narrow(site: &Site) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let socket = socket.connect(site.address()).await.unwrap();
+        let name = ServerName::from(site.address().ip());
+        let secured = site.connector(Some(site), false).connect(name, socket);
+        Self {
+            stream: secured.await.unwrap(),
+        }
+    }
+
     /// Whether a client with that identity gets no answer at all.
     pub(super) async fn refused(site: &Site, identity: Option<&Site>, tls12: bool) -> bool {
         let Ok(mut client) = Self::connect(site, identity, tls12).await else {
@@ -241,6 +350,15 @@ impl Client {
         self.stream.read_exact(&mut body).await.unwrap();
         head + std::str::from_utf8(&body).unwrap()
     }
+}
+
+/// A request for an exec, as the service gets it.
+pub(super) fn exec_request(path: &str) -> http::Request<()> {
+    let mut request = http::Request::builder().uri(path);
+    for (name, value) in UPGRADE.lines().filter_map(|line| line.split_once(": ")) {
+        request = request.header(name, value);
+    }
+    request.body(()).unwrap()
 }
 
 /// The status of an answer.
