@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Args};
 use secure_scan::{
-    MAX_LEASE, MIN_LEASE, TargetSelector, jiff,
+    MAX_LEASE, MIN_LEASE, ObjectMetadata, TargetSelector, jiff,
     target::{ContainerName, Namespace, PodSelection},
 };
 
@@ -20,7 +20,8 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("target").required(true).args(["pod", "selector"])))]
 pub(crate) struct ScanArgs {
-    /// Pod, or workload of which one running pod is scanned: web-0, pod/web-0, deploy/web, sts/db, ds/agent, rs/NAME, job/NAME
+    /// Pod, or a workload: web-0, pod/web-0, deploy/web, sts/db, ds/agent, rs/NAME, job/NAME. Of a workload one running pod
+    /// is scanned
     #[arg(value_name = "POD", value_parser = target)]
     pub(crate) pod: Option<String>,
     /// Label selector; of the pods that match it, one that runs is scanned
@@ -106,6 +107,12 @@ pub(crate) struct RunArgs {
     /// policy's own, or the target's namespace, where whoever may create Secrets or pods could act as the scan]
     #[arg(long, value_name = "NAMESPACE")]
     pub(crate) identity_namespace: Option<Namespace>,
+    /// Label for everything that the scan creates, such as one that the admission of the cluster demands; may be repeated
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    pub(crate) labels: Vec<(String, String)>,
+    /// Annotation for everything that the scan creates; may be repeated
+    #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = annotation)]
+    pub(crate) annotations: Vec<(String, String)>,
     /// Time in which the agent in the target may send nothing before the scan gives up: 1 to 3600 seconds, or
     /// such as 90s or 5m [default: only the lease bounds it]
     #[arg(long, value_name = "SECONDS", value_parser = idle_timeout)]
@@ -193,6 +200,27 @@ pub(crate) fn target(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// A label, which Kubernetes must take.
+fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = pair(text)?;
+    let taken = ObjectMetadata::default().label(&key, &value);
+    taken.map_err(|error| error.to_string())?;
+    Ok((key, value))
+}
+
+/// An annotation, the same.
+fn annotation(text: &str) -> Result<(String, String), String> {
+    let (key, value) = pair(text)?;
+    let taken = ObjectMetadata::default().annotation(&key, &value);
+    taken.map_err(|error| error.to_string())?;
+    Ok((key, value))
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
 /// An image reference, which the node is asked for only when something was created.
 pub(crate) fn image(text: &str) -> Result<String, String> {
     let known = text.parse::<oci_spec::distribution::Reference>();
@@ -236,6 +264,25 @@ pub(crate) fn digest(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_label_is_a_pair_that_kubernetes_takes_and_the_scan_does_not_need() {
+        let of = |key: &str, value: &str| Ok((key.to_owned(), value.to_owned()));
+        assert_eq!(label("team=shop"), of("team", "shop"));
+        assert_eq!(label("example.com/team="), of("example.com/team", ""));
+        assert_eq!(annotation("why=a=b, c"), of("why", "a=b, c"));
+        for bad in [
+            "",
+            "team",
+            "=x",
+            "team=a=b",
+            "team=a b",
+            "secure-scan.io/scan=x",
+        ] {
+            assert!(label(bad).is_err(), "{bad:?}");
+        }
+        assert!(annotation("secure-scan.io/x=y").is_err());
+    }
 
     #[test]
     fn a_lease_is_a_number_or_a_time() {

@@ -123,7 +123,7 @@ pub(crate) enum Command {
     /// Compare a running container with its own image: files added, changed and removed
     ///
     /// First the image that the node runs is read as by `sidecar --inert`, and nothing of it runs. Then
-    /// the container is read. The checks are drift's own, so that it takes no profile.
+    /// the container is read. `drift` has checks of its own and takes no profile.
     #[command(after_long_help = EXIT_CODES)]
     Drift(Box<DriftArgs>),
     /// Print a manifest with the hardened sidecar added, for those who deploy it with their workload
@@ -132,10 +132,10 @@ pub(crate) enum Command {
     /// before it is printed. Every pod, deployment, stateful set, daemon set, replica set, job
     /// and cron job gets the sidecar; everything else in the file stays. Needs no cluster.
     Inject(InjectArgs),
-    /// Print the Role that an operator needs for scans, or check what of it is missing
+    /// Print the Role that an operator needs, or list the rights that you do not have
     ///
-    /// A Role in the target's namespace and, with --identity-namespace, another one in that. Apply it as an administrator,
-    /// and bind it to those who scan.
+    /// Prints a Role for the namespace of the targets. With --identity-namespace it also prints one for that namespace. An
+    /// administrator applies them and binds them to those who scan.
     #[command(after_long_help = crate::rights::CODES)]
     Rights(RightsArgs),
     /// Admission policies that limit scan identities further than RBAC can

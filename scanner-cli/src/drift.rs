@@ -80,6 +80,12 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     if let Some(namespace) = &run.identity_namespace {
         drift = drift.identity_namespace(namespace.as_str());
     }
+    for (key, value) in &run.labels {
+        drift = drift.label(key, value);
+    }
+    for (key, value) in &run.annotations {
+        drift = drift.annotation(key, value);
+    }
     if let Some(digest) = &args.scan.expect_digest {
         drift = drift.expected_digest(digest);
     }
@@ -141,10 +147,8 @@ fn refuse_profiles(args: &RunArgs) -> Result<(), Problem> {
 /// Shows both plans.
 fn dry_run(plans: &[ScanPlan; 2], sinks: Sinks, progress: &Progress) -> Result<u8, Problem> {
     scan::note_choice(&plans[0], progress);
-    for plan in plans {
-        scan::note_missing(plan, progress);
-    }
-    let code = if plans.iter().any(scan::is_refused) {
+    scan::note_missing(plans, progress);
+    let code = if plans.iter().any(|plan| plan.refusal().is_some()) {
         GATE
     } else {
         0

@@ -6,7 +6,7 @@ use std::fs;
 
 use clap::Subcommand;
 use secure_scan::{
-    Profile, ProfileError, ScanEngine as _,
+    Profile, ProfileError, Remedy, ScanEngine as _,
     core::similar::similar,
     escape::visible,
     inventory::Section,
@@ -21,6 +21,7 @@ use crate::{
     files::{MAX_BYTES, read_beside, read_named, read_some},
     output,
     problem::Problem,
+    remedy::remedy_words,
 };
 
 pub(crate) use options::{ProfileOptions, save};
@@ -84,13 +85,10 @@ pub(crate) fn run(command: ProfileCommand) -> Result<u8, Problem> {
             compiled.explain(check.as_deref()).ok_or_else(|| {
                 let check = check.unwrap_or_default();
                 let meant = similar(&check, compiled.ids());
-                let meant = match meant.as_slice() {
-                    [] => String::new(),
-                    names => format!("did you mean {}? ", names.join(" or ")),
-                };
+                let all = format!("see them all: secure-scan profile explain {profile}");
                 Problem::usage(
                     format!("profile {profile} has no check {check:?}"),
-                    format!("{meant}See them all: secure-scan profile explain {profile}"),
+                    remedy_words(&Remedy::did_you_mean(&meant, Remedy::advice(all))),
                 )
             })?
         }

@@ -92,6 +92,10 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
         Remedy::PullAlways => {
             "see what the tag names in the registry; --pull always asks it each time"
         }
+        Remedy::LabelOrExempt => {
+            "an admission policy of this cluster refuses what the scan makes: give it the labels that the policy demands \
+             with --label KEY=VALUE (or --annotation), or exempt it there, by its label secure-scan.io/scan or by its name"
+        }
         Remedy::NameKubeconfig => "name a working file with --kubeconfig",
         Remedy::NameContext => "name one of them with --context",
         Remedy::TrustSystemRoots => "set certificate-authority-data to the cluster's CA",
@@ -201,6 +205,7 @@ mod tests {
                 "secure-scan sidecar --inert --as-root",
             ),
             (Remedy::UseExec, "secure-scan container"),
+            (Remedy::LabelOrExempt, "--label KEY=VALUE"),
             (Remedy::ReadAsNobody, "--as-root"),
             (Remedy::PullAlways, "--pull always"),
             (Remedy::NameKubeconfig, "--kubeconfig"),

@@ -1,9 +1,10 @@
-//! `secure-scan rights`: the Role that an operator needs, and what of it is missing.
+//! `secure-scan rights`: prints the Role that an operator needs, or lists the rights that the operator does not have.
 
 use std::fmt::Write as _;
 
 use clap::{Args, ValueEnum};
 use secure_scan::{
+    ScanPlan, Segment,
     plan::PlannedRule,
     rights::{Rights, rights},
     strategy::{self, Strategy},
@@ -23,16 +24,16 @@ pub(crate) const CODES: &str = "Exit codes:
 
 #[derive(Debug, Args)]
 pub(crate) struct RightsArgs {
-    /// What the operator shall be able to do
+    /// The command that the operator needs the rights for
     #[arg(long, value_enum, default_value_t)]
     strategy: Command,
     /// Namespace of the targets [default: the context's]
     #[arg(short, long)]
     namespace: Option<Namespace>,
-    /// Namespace of the scans' accounts and tokens, as in scans
+    /// Namespace for the scans' accounts and tokens, as the scans name it
     #[arg(long, value_name = "NAMESPACE")]
     identity_namespace: Option<Namespace>,
-    /// Ask the API server which of these rights you do not have, and print those alone
+    /// Ask the API server for your rights, and print only those that you do not have
     #[arg(long)]
     check: bool,
     #[command(flatten)]
@@ -75,24 +76,52 @@ impl Command {
     }
 }
 
+/// The command that prints all that scans like that of `plan` need; `drift` is one of two such scans.
+pub(crate) fn command(plan: &ScanPlan, drift: bool) -> String {
+    let fallback = plan.fallback.as_ref();
+    let strategy = match plan.strategy.as_str() {
+        _ if drift => Command::Drift,
+        // The first of several strategies, which need not suffice.
+        _ if fallback.is_some_and(|fallback| fallback.plan.is_some()) => Command::Scan,
+        "distroless" => Command::Distroless,
+        "sidecar" | "sidecar-inert" => Command::Sidecar,
+        "image" => Command::Image,
+        "attached" => Command::Attached,
+        _ => Command::Container,
+    };
+    let name = strategy.to_possible_value();
+    let name = name.as_ref().map_or("container", |name| name.get_name());
+    let namespace = &plan.target.namespace;
+    let apart = plan.identity_namespace.as_ref();
+    let apart = apart.map_or_else(String::new, |namespace| {
+        format!(" --identity-namespace {namespace}")
+    });
+    format!("secure-scan rights --strategy {name} -n {namespace}{apart}")
+}
+
 pub(crate) async fn run(args: &RightsArgs) -> Result<u8, Problem> {
     let strategies = args.strategy.strategies();
-    if args.identity_namespace.is_some() && args.identity_namespace == args.namespace {
+    let (namespace, segment) = if let Some(namespace) = &args.namespace {
+        (namespace.to_string(), None)
+    } else {
+        let segment = args.cluster.cluster().await?.begin();
+        (segment.default_namespace().to_owned(), Some(segment))
+    };
+    let identity = args.identity_namespace.as_ref().map(Namespace::as_str);
+    if identity == Some(namespace.as_str()) {
         return Err(Problem::usage(
-            "the identity namespace cannot be that of the targets",
+            format!("namespace {namespace} of the targets cannot be the identity namespace"),
             "name a namespace in which the owners of the targets have no rights",
         ));
     }
-    let needed = rights(&strategies, args.identity_namespace.is_some());
+    let needed = rights(&strategies, identity.is_some());
     if args.check {
-        return check(args, &needed).await;
+        let segment = match segment {
+            Some(segment) => segment,
+            None => args.cluster.cluster().await?.begin(),
+        };
+        return check(args, &segment, &namespace, &needed).await;
     }
-    let namespace = if let Some(namespace) = &args.namespace {
-        namespace.to_string()
-    } else {
-        let segment = args.cluster.cluster().await?.begin();
-        segment.default_namespace().to_owned()
-    };
     let mut text = String::new();
     for rights in &needed {
         role(&mut text, rights, home(args, rights, &namespace));
@@ -135,12 +164,12 @@ fn rule_lines(text: &mut String, rule: &PlannedRule) {
     );
 }
 
-async fn check(args: &RightsArgs, needed: &[Rights]) -> Result<u8, Problem> {
-    let segment = args.cluster.cluster().await?.begin();
-    let namespace = match &args.namespace {
-        Some(namespace) => namespace.as_str(),
-        None => segment.default_namespace(),
-    };
+async fn check(
+    args: &RightsArgs,
+    segment: &Segment,
+    namespace: &str,
+    needed: &[Rights],
+) -> Result<u8, Problem> {
     let (mut missing, mut complete) = (Vec::new(), true);
     for rights in needed {
         let home = home(args, rights, namespace);
@@ -161,5 +190,50 @@ async fn check(args: &RightsArgs, needed: &[Rights]) -> Result<u8, Problem> {
             hint: Some("ask it right by right: kubectl auth can-i".into()),
         });
     }
-    output::print("nothing is missing\n").map(|()| 0)
+    let enough = "nothing is missing for a target named by its pod; workloads, the admission guard and gates may need \
+                  more: docs/rights.md\n";
+    output::print(enough).map(|()| 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use secure_scan::plan::Fallback;
+
+    use super::*;
+
+    #[test]
+    fn the_hint_of_a_missing_right_is_the_command_for_that_very_scan() {
+        let report = include_str!("../../tests/consumers/report.json");
+        let report: serde_json::Value = serde_json::from_str(report).unwrap();
+        let mut plan: ScanPlan = serde_json::from_value(report["plan"].clone()).unwrap();
+        let namespace = plan.target.namespace.clone();
+        plan.identity_namespace = None;
+        for (strategy, meant) in [
+            ("container", "container"),
+            ("distroless", "distroless"),
+            ("sidecar", "sidecar"),
+            ("sidecar-inert", "sidecar"),
+            ("image", "image"),
+            ("attached", "attached"),
+            ("acme", "container"),
+        ] {
+            plan.strategy = strategy.into();
+            let hint = command(&plan, false);
+            let wanted = format!("secure-scan rights --strategy {meant} -n {namespace}");
+            assert_eq!(hint, wanted);
+            let parsed = crate::cli::Cli::try_parse_from(hint.split(' '));
+            assert!(parsed.is_ok(), "{hint}: {parsed:?}");
+        }
+        assert!(command(&plan, true).contains("--strategy drift "));
+        plan.identity_namespace = Some("scans".parse().unwrap());
+        assert!(command(&plan, false).ends_with(" --identity-namespace scans"));
+        plan.fallback = Some(Box::new(Fallback {
+            when: String::new(),
+            plan: Some(plan.clone()),
+            not_possible: None,
+            remedy: None,
+        }));
+        assert!(command(&plan, false).contains("--strategy scan "));
+    }
 }

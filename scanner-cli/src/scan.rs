@@ -5,7 +5,6 @@ use std::sync::Arc;
 use secure_scan::{
     Document, InventoryTap, Running, Scan, ScanPlan, ScanReport, Segment, TargetSelector,
     event::{Event, Observer as _},
-    gate::{GateDecision, GateResult},
     inventory::Section,
     stage::Stage,
     strategy::Strategy,
@@ -21,6 +20,7 @@ use crate::{
     profile,
     progress::Progress,
     remedy::remedy_words,
+    rights,
     signals::Signals,
     sink::{self, Sinks},
 };
@@ -90,6 +90,12 @@ pub(crate) async fn run_on(
     if let Some(namespace) = &args.identity_namespace {
         template = template.identity_namespace(namespace.as_str());
     }
+    for (key, value) in &args.labels {
+        template = template.label(key, value);
+    }
+    for (key, value) in &args.annotations {
+        template = template.annotation(key, value);
+    }
     if let Some(digest) = wanted.expected_digest {
         template = template.expected_digest(digest);
     }
@@ -148,32 +154,33 @@ fn read_images_soon() {
 fn dry_run(plan: &ScanPlan, sinks: Sinks, progress: &Progress) -> Result<u8, Problem> {
     warn_early(plan, progress);
     note_choice(plan, progress);
-    note_missing(plan, progress);
+    note_missing(std::slice::from_ref(plan), progress);
     let fallback = plan.fallback.as_ref();
     if let Some(remedy) = fallback.and_then(|next| next.remedy.as_ref()) {
         progress.note(&format!("hint: {}", remedy_words(remedy)));
     }
     let form = |format| output::plan(plan, format);
-    let code = if is_refused(plan) { GATE } else { 0 };
+    let code = if plan.refusal().is_some() { GATE } else { 0 };
     sinks
         .write_with(form, "a plan", "terminal or json")
         .map(|()| code)
 }
 
-/// Whether a gate refuses the target.
-pub(crate) fn is_refused(plan: &ScanPlan) -> bool {
-    let aborts = |gate: &GateResult| matches!(gate.decision, GateDecision::Abort { .. });
-    plan.gates.iter().any(aborts)
-}
-
-/// Says which rights a scan by this plan would need that the operator does not have.
-pub(crate) fn note_missing(plan: &ScanPlan, progress: &Progress) {
-    if !plan.missing_rights.is_empty() {
-        let missing = plan.missing_rights.join("; ");
+/// Says once which rights the scans of these plans need and the operator does not have, and how to see all that are needed.
+pub(crate) fn note_missing(plans: &[ScanPlan], progress: &Progress) {
+    let mut missing: Vec<&str> = Vec::new();
+    for right in plans.iter().flat_map(|plan| &plan.missing_rights) {
+        if !missing.contains(&right.as_str()) {
+            missing.push(right);
+        }
+    }
+    if let (Some(plan), false) = (plans.first(), missing.is_empty()) {
+        let missing = missing.join("; ");
         progress.note(&format!(
             "note: a scan would be refused: you may not: {missing}"
         ));
-        progress.note("hint: see the whole Role: secure-scan rights");
+        let command = rights::command(plan, plans.len() > 1);
+        progress.note(&format!("hint: see all that you need: {command}"));
     }
 }
 

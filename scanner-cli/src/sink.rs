@@ -107,8 +107,8 @@ impl Sinks {
         refused.map_or(Ok(()), Err)
     }
 
-    /// Notes what came of a scan on standard error, unless the report for a reader goes to standard output: whoever started
-    /// the scan sees it, wherever the reports go.
+    /// Writes the verdict and the counts to standard error, unless the terminal report goes to standard output. So whoever
+    /// started the scan sees them.
     pub(crate) fn note_result(&self, document: &Document) {
         let read = |(format, place): &(Format, Place)| {
             *format == Format::Terminal && matches!(place, Place::Stdout)

@@ -7,6 +7,7 @@ pub use decision::{GateDecision, GateResult};
 pub use facts::{GateFacts, Known, Limit, Needs, NetworkPolicyFact, ServiceFact, Siblings};
 
 use crate::{
+    object_metadata::ObjectMetadata,
     plan::{EvidenceSource, ScanPlan},
     target::Namespace,
 };
@@ -50,6 +51,11 @@ pub trait GatePolicy: Send + Sync + std::fmt::Debug {
     /// Namespace in which the scan identity must live; `None` where the policy does not name one.
     fn identity_namespace(&self) -> Option<Namespace> {
         None
+    }
+
+    /// Labels and annotations that everything has which a scan makes, beside those of the scan.
+    fn object_metadata(&self) -> ObjectMetadata {
+        ObjectMetadata::default()
     }
 
     /// Whether a scan must show what holds for every API server and every namespace, which takes ten seconds and a list

@@ -5,7 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    gate::decision::GateResult,
+    gate::decision::{GateDecision, GateResult},
+    object_metadata::ObjectMetadata,
     remedy::Remedy,
     target::{Namespace, Target},
 };
@@ -78,7 +79,7 @@ pub struct ScanPlan {
     pub target: Target,
     /// How it is reached.
     pub strategy: String,
-    /// How the target was chosen, where its name left a choice: which pod of several, which container, and why.
+    /// Which pod and which container were chosen and why, if what was named left a choice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub target_choice: Vec<String>,
     /// Why it is reached so, where the strategy was left to choose.
@@ -98,9 +99,13 @@ pub struct ScanPlan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub identity_namespace: Option<Namespace>,
+    /// Labels and annotations that all these objects would have beside those of the scan.
+    #[serde(default, skip_serializing_if = "ObjectMetadata::is_empty")]
+    pub object_metadata: ObjectMetadata,
     /// Objects that would be created, in order.
     pub objects: Vec<PlannedObject>,
-    /// What the operator may not do yet and the scan needs. Only of a plan that is shown: no scan starts without its rights.
+    /// Rights that the scan needs and the operator does not have. Only in a plan that is shown: a scan without its rights does
+    /// not start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing_rights: Vec<String>,
     /// Permissions that the scan identity would have; nothing else.
@@ -132,6 +137,13 @@ impl ScanPlan {
         own.unwrap_or(&self.target.namespace).as_str()
     }
 
+    /// The gates that refuse the target, if any does: a scan would then not touch it.
+    pub fn refusal(&self) -> Option<Vec<&GateResult>> {
+        let aborts = |gate: &&GateResult| matches!(gate.decision, GateDecision::Abort { .. });
+        let refusing: Vec<&GateResult> = self.gates.iter().filter(aborts).collect();
+        (!refusing.is_empty()).then_some(refusing)
+    }
+
     /// A plan that creates, grants and runs nothing yet, with a lease of five minutes. `engines` holds the names and
     /// versions of the engines.
     pub fn new(
@@ -152,6 +164,7 @@ impl ScanPlan {
             gates: Vec::new(),
             lease_seconds: 300,
             identity_namespace: None,
+            object_metadata: ObjectMetadata::default(),
             objects: Vec::new(),
             rules: Vec::new(),
             commands: Vec::new(),

@@ -32,7 +32,7 @@ pub enum Remedy {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         selector: Option<String>,
     },
-    /// Take one of the names that there are, which look like the one that was given.
+    /// Take one of these names, which exist and are similar to the one that was given.
     DidYouMean {
         /// Names, best first.
         names: Vec<String>,
@@ -91,6 +91,8 @@ pub enum Remedy {
     CheckProbeVersion,
     /// Deploy the pod with the scanner as a sidecar.
     DeploySidecar,
+    /// Give what the scan makes the labels or annotations that an admission policy demands, or exempt it there.
+    LabelOrExempt,
     /// Let an administrator install the admission guard.
     InstallGuard,
     /// Look at what is installed of the admission guard.
@@ -172,7 +174,7 @@ impl Remedy {
         Self::Advice { text: text.into() }
     }
 
-    /// Take one of `names`, if there are any; else, or where none was meant, `fallback`.
+    /// Take one of `names`; or `fallback`, if there are no names or none of them was meant.
     pub fn did_you_mean(names: &[String], fallback: Self) -> Self {
         if names.is_empty() {
             return fallback;

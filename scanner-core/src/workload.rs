@@ -76,6 +76,11 @@ impl WorkloadKind {
         }
     }
 
+    /// A workload of this kind as kubectl takes it, such as `deploy/web`.
+    pub fn target(self, name: impl fmt::Display) -> String {
+        format!("{}/{name}", self.short())
+    }
+
     /// The kind of that name: a short name, singular or plural, in letters of any size, and with its group or without,
     /// such as `deploy`, `Deployment`, `deployments.apps` or `deployments.v1.apps`.
     pub fn named(text: &str) -> Option<Self> {
@@ -111,6 +116,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_workload_is_shown_as_it_is_named() {
+        assert_eq!(WorkloadKind::StatefulSet.target("db"), "sts/db");
+        for kind in WorkloadKind::ALL {
+            let meant = crate::target::PodSelection::Workload {
+                kind,
+                name: "x".parse().unwrap(),
+            };
+            assert_eq!(kind.target("x").parse(), Ok(meant));
+        }
+    }
 
     #[test]
     fn every_spelling_of_kubectl_names_its_kind() {

@@ -13,7 +13,7 @@ mod tool_run;
 use std::sync::{Arc, OnceLock};
 
 use scanner_core::{
-    ScanPlan, ScanReport, Target,
+    ObjectMetadata, ScanPlan, ScanReport, Target,
     audit::AuditLog,
     event::Observer,
     guarded::{Setup, guarded},
@@ -136,6 +136,7 @@ impl PreparedLoan {
             gates: vec![],
             lease_seconds: request.lease_seconds,
             identity_namespace: None,
+            object_metadata: ObjectMetadata::default(),
             target,
         };
         plan.objects = manifest::planned(&plan, "the program's identity");

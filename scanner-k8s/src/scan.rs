@@ -46,11 +46,12 @@ impl PreparedScan {
         Box::pin(prepare::prepare(segment, request, MissingRight::Refuses)).await
     }
 
-    /// The whole plan alone, also where a right is missing that the scan needs: the plan names it. A few calls that read.
+    /// Plans a scan, with its fallback. Rights that the operator does not have are in the plan and are no error. Makes a few
+    /// calls that read, and writes nothing.
     ///
     /// # Errors
     ///
-    /// As [`PreparedScan::new`], except that a right to create or to delete may be missing.
+    /// As [`PreparedScan::new`], but not because the operator has too few rights for the scan itself.
     pub async fn plan_in_segment(
         segment: Segment,
         request: ScanRequest,

@@ -8,7 +8,7 @@ mod privileged;
 mod seen;
 
 use scanner_core::{
-    ScanPlan,
+    ObjectMetadata, ScanPlan,
     gate::{GateDecision, GateFacts, GatePolicy, GateResult, Needs},
     inventory::PodFacts,
     plan::EvidenceSource,
@@ -136,6 +136,10 @@ impl GatePolicy for PolicyGates {
 
     fn identity_namespace(&self) -> Option<Namespace> {
         self.policy.identity_namespace.clone()
+    }
+
+    fn object_metadata(&self) -> ObjectMetadata {
+        self.policy.object_metadata.clone()
     }
 
     fn proves_everywhere(&self) -> bool {

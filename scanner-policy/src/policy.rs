@@ -5,7 +5,7 @@ mod signer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scanner_core::{finding::Severity, target::Namespace};
+use scanner_core::{ObjectMetadata, finding::Severity, target::Namespace};
 use serde::{Deserialize, Serialize};
 
 pub use gate_id::GateId;
@@ -109,6 +109,12 @@ struct RawPolicy {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     identity_namespace: Option<Namespace>,
+    /// Labels of everything that a scan makes, beside those of the scan.
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
+    /// Annotations of everything that a scan makes, beside those of the scan.
+    #[serde(default)]
+    annotations: Option<BTreeMap<String, String>>,
     /// Whether a scan shows what holds for every API server and every namespace: it waits until no server can remember
     /// its token, and looks for what it made in all namespaces.
     #[serde(default)]
@@ -164,6 +170,8 @@ pub struct Policy {
     pub require_isolation: bool,
     /// Namespace in which the account and the token of a scan live, apart from its target.
     pub identity_namespace: Option<Namespace>,
+    /// Labels and annotations of everything that a scan makes, beside those of the scan.
+    pub object_metadata: ObjectMetadata,
     /// Whether a scan shows what holds for every API server and every namespace.
     pub prove_everywhere: bool,
     /// Whether a check passes only if everything that it asks for was read.
@@ -189,13 +197,13 @@ impl Policy {
     pub fn shipped(level: Level) -> Result<Self, ProfileError> {
         let found = LEVELS.iter().find(|(name, _)| *name == level.name());
         let text = found.map_or("", |(_, text)| text);
-        let raw = read(text, level.name())?;
+        let (raw, object_metadata) = read(text, level.name())?;
         let lacking = GateId::ALL.iter().find(|id| !raw.gates.contains_key(id));
         match lacking {
             Some(id) => {
                 Err(Place::new(level.name(), "").whole(format!("{} is missing", id.name())))
             }
-            None => Ok(merge(None, raw)),
+            None => Ok(merge(None, raw, object_metadata)),
         }
     }
 
@@ -205,9 +213,9 @@ impl Policy {
     ///
     /// Fails, with line and column, on YAML that is not a policy.
     pub fn parse(text: &str, file: &str, level: Option<Level>) -> Result<Self, ProfileError> {
-        let raw = read(text, file)?;
+        let (raw, object_metadata) = read(text, file)?;
         let level = level.or(raw.level).unwrap_or_default();
-        Ok(merge(Some(Self::shipped(level)?), raw))
+        Ok(merge(Some(Self::shipped(level)?), raw, object_metadata))
     }
 
     /// What to do when a gate objects.
@@ -217,7 +225,8 @@ impl Policy {
     }
 }
 
-fn read(text: &str, file: &str) -> Result<RawPolicy, ProfileError> {
+/// What the file has, and of it the labels and annotations.
+fn read(text: &str, file: &str) -> Result<(RawPolicy, ObjectMetadata), ProfileError> {
     let at = Place::new(file, text);
     if text.len() > MAX_BYTES {
         return Err(at.whole(format!("a policy has at most {MAX_BYTES} bytes")));
@@ -250,14 +259,23 @@ fn read(text: &str, file: &str) -> Result<RawPolicy, ProfileError> {
             return Err(at.find(path, message));
         }
     }
+    let mut object_metadata = ObjectMetadata::default();
+    for (key, value) in raw.labels.iter().flatten() {
+        let added = object_metadata.label(key, value);
+        added.map_err(|error| at.find(key, error.to_string()))?;
+    }
+    for (key, value) in raw.annotations.iter().flatten() {
+        let added = object_metadata.annotation(key, value);
+        added.map_err(|error| at.find(key, error.to_string()))?;
+    }
     if let Some(Err(message)) = raw.thresholds.as_ref().map(Thresholds::check) {
         return Err(at.find("thresholds", message));
     }
-    Ok(raw)
+    Ok((raw, object_metadata))
 }
 
 /// `raw` over what its level gives.
-fn merge(under: Option<Policy>, raw: RawPolicy) -> Policy {
+fn merge(under: Option<Policy>, raw: RawPolicy, object_metadata: ObjectMetadata) -> Policy {
     let own_capabilities = under.is_some() && raw.allow_capabilities.is_some();
     let own_fail_on = under.is_some() && raw.fail_on.is_some();
     let under = under.unwrap_or(Policy {
@@ -274,6 +292,7 @@ fn merge(under: Option<Policy>, raw: RawPolicy) -> Policy {
         require_controls: BTreeSet::new(),
         require_isolation: false,
         identity_namespace: None,
+        object_metadata: ObjectMetadata::default(),
         prove_everywhere: false,
         require_complete: false,
         thresholds: None,
@@ -298,6 +317,8 @@ fn merge(under: Option<Policy>, raw: RawPolicy) -> Policy {
         require_controls: raw.require_controls.unwrap_or(under.require_controls),
         require_isolation: raw.require_isolation.unwrap_or(under.require_isolation),
         identity_namespace: raw.identity_namespace.or(under.identity_namespace),
+        // No level has any.
+        object_metadata,
         prove_everywhere: raw.prove_everywhere.unwrap_or(under.prove_everywhere),
         require_complete: raw.require_complete.unwrap_or(under.require_complete),
         thresholds: raw.thresholds.or(under.thresholds),

@@ -95,7 +95,7 @@ pub fn render(view: &View<'_>, style: Style) -> String {
     out.into_text()
 }
 
-/// What came of a scan in a few lines: for whoever sent the report elsewhere.
+/// The alerts, the failure, the verdict and the counts of a scan in a few lines, for a terminal that does not show the report.
 pub fn summary(view: &View<'_>, width: Option<usize>) -> String {
     let mut out = Page::new(width);
     for alert in view.alerts {

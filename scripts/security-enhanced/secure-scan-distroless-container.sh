@@ -23,16 +23,10 @@ END
 [ $# -ge 4 ] || usage
 namespace=$1 pod=$2 container=$3 profile=$4
 shift 4
-threshold=
-if [ $# -gt 0 ] && [ "$1" != -- ]; then
-    # An empty one is passed on and refused: a variable that is not set must not take the thresholds away.
-    threshold=--threshold=$1
-    shift
-fi
-if [ $# -gt 0 ]; then
-    [ "$1" = -- ] || usage
-    shift
-fi
-[ -z "$threshold" ] || set -- "$threshold" "$@"
-exec "${SECURE_SCAN:-secure-scan}" distroless "--namespace=$namespace" "--container=$container" \
-    "--profile=$profile" "$@" -- "$pod"
+unset threshold
+# An empty threshold is passed on and refused: a variable that is not set must not take the thresholds away.
+[ "${1---}" = -- ] || { threshold=$1; shift; }
+[ "${1---}" = -- ] || usage
+[ $# -eq 0 ] || shift
+exec "${SECURE_SCAN:-secure-scan}" distroless "--namespace=$namespace" "--container=$container" "--profile=$profile" \
+    ${threshold+"--threshold=$threshold"} "$@" -- "$pod"

@@ -22,16 +22,10 @@ END
 [ $# -ge 3 ] || usage
 namespace=$1 image=$2 profile=$3
 shift 3
-threshold=
-if [ $# -gt 0 ] && [ "$1" != -- ]; then
-    # An empty one is passed on and refused: a variable that is not set must not take the thresholds away.
-    threshold=--threshold=$1
-    shift
-fi
-if [ $# -gt 0 ]; then
-    [ "$1" = -- ] || usage
-    shift
-fi
-[ -z "$threshold" ] || set -- "$threshold" "$@"
-exec "${SECURE_SCAN:-secure-scan}" image "--namespace=$namespace" \
-    "--profile=$profile" "$@" -- "$image"
+unset threshold
+# An empty threshold is passed on and refused: a variable that is not set must not take the thresholds away.
+[ "${1---}" = -- ] || { threshold=$1; shift; }
+[ "${1---}" = -- ] || usage
+[ $# -eq 0 ] || shift
+exec "${SECURE_SCAN:-secure-scan}" image "--namespace=$namespace" "--profile=$profile" \
+    ${threshold+"--threshold=$threshold"} "$@" -- "$image"

@@ -248,6 +248,14 @@ async fn a_plan_needs_no_right_to_create_and_names_what_a_scan_would_miss() {
         let refused = template.prepare(&cluster, web()).await;
         assert!(refused.is_err_and(|error| error.is_forbidden()), "{name}");
     }
+    let apart = template(strategy::container(), true);
+    let plan = apart.plan_in(cluster.begin(), web()).await;
+    let missing = plan.unwrap_or_else(|error| panic!("{error:?}"));
+    let missing = missing.missing_rights.join("\n");
+    for namespace in ["shop", "scans"] {
+        let job = format!("on jobs.batch, in namespace {namespace}");
+        assert!(missing.contains(&job), "{job}: {missing}");
+    }
     let whole = fake.cluster().expect("a cluster");
     let plan = template(strategy::container(), false)
         .plan_in(whole.begin(), web())

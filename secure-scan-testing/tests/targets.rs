@@ -56,8 +56,48 @@ fn bare(name: &str, more: &Value) -> Value {
     pod
 }
 
+/// A `ReplicaSet` of the Deployment of that UID, or of none.
+fn replica_set(name: &str, uid: &str, deployment: Option<&str>) -> Value {
+    let mut set = workload("apps/v1", "ReplicaSet", name, uid);
+    if let Some(deployment) = deployment {
+        set["metadata"]["ownerReferences"] = json!([{
+            "apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": deployment, "controller": true,
+        }]);
+    }
+    set
+}
+
+/// A deployment with a `ReplicaSet`.
 fn shop() -> FakeCluster {
-    FakeCluster::new().object(workload("apps/v1", "Deployment", "web", "uid-deploy"))
+    let set = replica_set(&format!("web-{HASH}"), "uid-rs", Some("uid-deploy"));
+    FakeCluster::new()
+        .object(workload("apps/v1", "Deployment", "web", "uid-deploy"))
+        .object(set)
+}
+
+/// A pod of another `ReplicaSet` than that of `shop`.
+fn of_set(pod: &str, minute: u32, set: &str, uid: &str) -> Value {
+    let hash = set.rsplit('-').next().unwrap_or_default();
+    let owner = json!({"metadata": {"labels": {"pod-template-hash": hash}, "ownerReferences": [{
+        "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": set, "uid": uid, "controller": true}]}});
+    replica(pod, minute, &owner)
+}
+
+/// Which rights an operator has who may name workloads, but may not get `ReplicaSets`.
+fn may_name_workloads() -> Value {
+    json!([
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["web"], "verbs": ["get"]},
+    ])
+}
+
+/// The plan of an operator who need not have the rights of a scan.
+async fn plan_only(cluster: &FakeCluster, target: TargetSelector) -> ScanPlan {
+    let connected = cluster.cluster().expect("a cluster");
+    let profile = Profile::shipped("sbom").expect("a profile");
+    let template = Scan::template().engine(profile);
+    let plan = template.plan_in(connected.begin(), target).await;
+    plan.unwrap_or_else(|error| panic!("{error:?}"))
 }
 
 fn unready() -> Value {
@@ -101,12 +141,13 @@ async fn refused(cluster: &FakeCluster, target: TargetSelector) -> ResolveError 
         Ok(prepared) => panic!("{:?}", prepared.plan().target),
     };
     let calls = cluster.calls();
-    let made = calls.iter().skip(before).map(ToString::to_string);
-    assert!(
-        made.clone().all(|call| !call.contains("POST")),
-        "{:?}",
-        made.collect::<Vec<_>>()
-    );
+    // A review of what the operator may do is created too, and is no object.
+    let writes = calls.iter().skip(before).filter(|call| {
+        !["get", "list", "watch"].contains(&call.verb.as_str())
+            && call.group != "authorization.k8s.io"
+    });
+    let writes: Vec<String> = writes.map(ToString::to_string).collect();
+    assert!(writes.is_empty(), "{writes:?}");
     error
 }
 
@@ -262,14 +303,210 @@ async fn a_pod_that_is_ready_comes_before_an_older_one_that_is_not() {
 
 #[tokio::test]
 async fn replicas_of_two_templates_are_a_rollout_and_said_to_be() {
-    let next = json!({"metadata": {"labels": {"pod-template-hash": "7f8b"}, "ownerReferences": [{
-        "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-7f8b", "uid": "uid-rs2", "controller": true}]}});
     let cluster = shop()
+        .object(replica_set("web-7f8b", "uid-rs2", Some("uid-deploy")))
         .pod(replica("web-5d9c-a", 1, &json!({})))
-        .pod(replica("web-7f8b-a", 2, &next));
+        .pod(of_set("web-7f8b-a", 2, "web-7f8b", "uid-rs2"));
+    for target in [
+        named("deploy/web"),
+        TargetSelector::labels("shop", "app=web"),
+    ] {
+        let plan = plan(&cluster, target).await;
+        let why = plan.target_choice.join("\n");
+        assert!(
+            why.contains("2 templates") && !why.contains("by its name"),
+            "{why}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_replica_set_is_asked_for_its_owner_whatever_its_name_says() {
+    // Its pods have the labels, its name and hash are as the deployment would give them, and it is nobody's.
+    let stranger = |uid: &str| {
+        shop()
+            .object(replica_set("web-7f8b", "uid-alone", None))
+            .pod(of_set("web-7f8b-a", 1, "web-7f8b", uid))
+    };
+    let alone = stranger("uid-alone");
+    let error = refused(&alone, named("deploy/web")).await;
+    assert!(matches!(error, ResolveError::NoReplica { .. }), "{error:?}");
+    // Nor is one whose name another set has taken.
+    let taken = stranger("uid-gone").object(replica_set("web-7f8b", "uid-x", Some("uid-deploy")));
+    let error = refused(&taken, named("deploy/web")).await;
+    assert!(matches!(error, ResolveError::NoReplica { .. }), "{error:?}");
+    let beside = stranger("uid-alone").pod(replica("web-5d9c-a", 9, &json!({})));
+    let ours = plan(&beside, named("deploy/web")).await;
+    assert_eq!(ours.target.pod.as_str(), "web-5d9c-a");
+    let error = refused(&beside, TargetSelector::labels("shop", "app=web")).await;
+    let words = error.to_string();
+    assert!(words.contains("deploy/web, rs/web-7f8b"), "{words}");
+}
+
+#[tokio::test]
+async fn who_may_not_get_replica_sets_goes_by_their_names_and_the_plan_says_so() {
+    let cluster = shop()
+        .object(replica_set("web-7f8b", "uid-rs2", Some("uid-deploy")))
+        .pod(replica("web-5d9c-a", 1, &json!({})))
+        .pod(of_set("web-7f8b-a", 2, "web-7f8b", "uid-rs2"))
+        .pod(of_set("api-7f8b-a", 0, "api-7f8b", "uid-api"))
+        .operator_may(&may_name_workloads());
+    let ours = plan_only(&cluster, named("deploy/web")).await;
+    assert_eq!(ours.target.pod.as_str(), "web-5d9c-a");
+    let why = ours.target_choice.join("\n");
+    assert!(why.contains("was decided by its name"), "{why}");
+    let whole = shop().pod(replica("web-5d9c-a", 1, &json!({})));
+    let sure = plan(&whole, named("deploy/web")).await;
+    assert!(sure.target_choice.is_empty(), "{:?}", sure.target_choice);
+    let gets = |call: &secure_scan_testing::Call| call.resource == "replicasets";
+    assert_eq!(whole.calls().into_iter().filter(gets).count(), 1);
+}
+
+#[tokio::test]
+async fn no_more_than_ten_replica_sets_are_asked_and_the_plan_says_so() {
+    let mut cluster = shop().pod(replica("web-5d9c-a", 30, &json!({})));
+    for number in 0..12 {
+        let (set, uid) = (format!("web-{number:02}"), format!("uid-a{number:02}"));
+        cluster = cluster
+            .object(replica_set(&set, &uid, Some("uid-deploy")))
+            .pod(of_set(&format!("{set}-a"), number + 1, &set, &uid));
+    }
     let plan = plan(&cluster, named("deploy/web")).await;
+    assert_eq!(plan.target.pod.as_str(), "web-00-a");
     let why = plan.target_choice.join("\n");
-    assert!(why.contains("2 templates"), "{why}");
+    assert!(why.contains("of the 10 pods that were looked at"), "{why}");
+    assert!(why.contains("there are more pods"), "{why}");
+    let calls = cluster.calls().into_iter();
+    assert_eq!(
+        calls
+            .filter(|call| call.resource == "replicasets" && call.verb == "get")
+            .count(),
+        10
+    );
+}
+
+#[tokio::test]
+async fn an_owner_that_is_no_workload_of_kubernetes_is_not_taken_for_one() {
+    let owned_by = |api: &str, kind: &str, name: &str| {
+        bare(
+            "x",
+            &json!({"metadata": {"labels": {"pod-template-hash": HASH}, "ownerReferences": [{
+                "apiVersion": api, "kind": kind, "name": name, "uid": "uid-x", "controller": true}]}}),
+        )
+    };
+    for (api, kind, name) in [
+        ("apps.kruise.io/v1", "ReplicaSet", "web-5d9c"),
+        ("v1", "ReplicaSet", "web-5d9c"),
+        (
+            "apps/v1",
+            "ReplicaSet",
+            "../../../../api/v1/namespaces/shop/secrets/web-5d9c",
+        ),
+        ("apps/v1", "ReplicaSet", "web\u{1b}[2J-5d9c"),
+    ] {
+        let owned = owned_by(api, kind, name);
+        let deployment = shop().pod(owned.clone());
+        let error = refused(&deployment, named("deploy/web")).await;
+        assert!(matches!(error, ResolveError::NoReplica { .. }), "{error:?}");
+        // Nothing is asked of what only looks like a ReplicaSet.
+        let asked = deployment.calls();
+        let asked = asked
+            .iter()
+            .find(|call| call.uri.contains("5d9c") || call.uri.contains("secrets"));
+        assert!(asked.is_none(), "{asked:?}");
+        let both = shop()
+            .pod(owned.clone())
+            .pod(replica("web-5d9c-a", 1, &json!({})));
+        let error = refused(&both, TargetSelector::labels("shop", "app=web")).await;
+        let words = error.to_string();
+        assert!(
+            words.contains("deploy/web") && words.contains("different workloads"),
+            "{words}"
+        );
+        assert!(!words.contains('\u{1b}'), "{words}");
+        let mut ending = owned;
+        merge(&mut ending, &terminating());
+        let error = refused(&shop().pod(ending), named("x")).await;
+        assert!(!hint(&error).contains("deploy/web"), "{}", hint(&error));
+    }
+}
+
+/// That many pods of the deployment; `more` is what they have beside that.
+fn crowd(count: u32, more: &Value) -> FakeCluster {
+    (0..count).fold(shop(), |cluster, number| {
+        cluster.pod(replica(
+            &format!("web-5d9c-{number:03}"),
+            59 - number % 60,
+            more,
+        ))
+    })
+}
+
+#[tokio::test]
+async fn of_very_many_pods_only_those_that_were_read_are_spoken_of() {
+    let whole = crowd(100, &json!({}));
+    let all = plan(&whole, named("deploy/web")).await;
+    let why = all.target_choice.join("\n");
+    assert!(
+        why.contains("the oldest of 100 that are ready") && !why.contains("more pods"),
+        "{why}"
+    );
+    let many = crowd(101, &json!({}));
+    for target in [
+        named("deploy/web"),
+        TargetSelector::labels("shop", "app=web"),
+    ] {
+        let one = plan(&many, target).await;
+        let why = one.target_choice.join("\n");
+        for words in [
+            "the oldest of 100 that are ready, of the 100 pods that were looked at",
+            "there are more pods, which were not looked at",
+        ] {
+            assert!(why.contains(words), "{words}: {why}");
+        }
+    }
+    // One that runs is found behind any number of those that have ended.
+    let evicted = json!({"status": {"phase": "Failed", "reason": "Evicted"}});
+    let last = crowd(150, &evicted).pod(replica("web-5d9c-z", 1, &json!({})));
+    let plan = plan(&last, named("deploy/web")).await;
+    assert_eq!(plan.target.pod.as_str(), "web-5d9c-z");
+    // Where none runs, those that were not read are not spoken of as if they had been.
+    let error = refused(&crowd(150, &evicted), named("deploy/web")).await;
+    let words = error.to_string();
+    assert!(words.contains("there are more pods"), "{words}");
+}
+
+#[tokio::test]
+async fn a_deployment_whose_pods_were_not_read_is_not_said_to_have_none() {
+    let mut cluster = shop();
+    for number in 0..101 {
+        cluster = cluster.pod(bare(&format!("a-{number:03}"), &json!({})));
+    }
+    let error = refused(&cluster, named("deploy/web")).await;
+    let words = error.to_string();
+    assert!(
+        words.contains("among the first 100") && words.contains("not looked at"),
+        "{words}"
+    );
+    let none = refused(&shop(), named("deploy/web")).await.to_string();
+    assert!(none.ends_with("has no pod"), "{none}");
+}
+
+#[tokio::test]
+async fn a_pod_that_was_pinned_and_is_gone_was_not_named_wrongly() {
+    let pod = json!({"metadata": {"namespace": "shop", "name": "web-0", "uid": "uid-old"}});
+    let pod = serde_json::from_value(pod).expect("a pod");
+    let again = FakeCluster::new().pod(bare("web-0", &json!({})));
+    let gone = FakeCluster::new().pod(bare("web-1", &json!({})));
+    for cluster in [again, gone] {
+        let error = refused(&cluster, TargetSelector::of(&pod)).await;
+        assert!(matches!(error, ResolveError::Replaced(..)), "{error:?}");
+        assert!(!error.is_unknown_name(), "{error:?}");
+        assert!(
+            error.to_string().contains("gone, or was replaced"),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -423,7 +660,17 @@ async fn an_annotation_names_the_container_and_a_stale_one_is_named() {
     };
     let log = plan(&annotated("log", &two), named("web-0")).await;
     assert_eq!(log.target.container.as_str(), "log");
-    assert!(log.target_choice.is_empty());
+    let why = log.target_choice.join("\n");
+    assert!(
+        why.contains("container log: the annotation") && why.contains(DEFAULT),
+        "{why}"
+    );
+    let no_choice = plan(&annotated("web", &json!({})), named("web-0")).await;
+    assert!(
+        no_choice.target_choice.is_empty(),
+        "{:?}",
+        no_choice.target_choice
+    );
     let only = plan(&annotated("gone\u{1b}[2J", &json!({})), named("web-0")).await;
     assert_eq!(only.target.container.as_str(), "web");
     let why = only.target_choice.join("\n");
@@ -491,13 +738,9 @@ async fn a_workload_is_read_with_get_on_it_alone_and_the_error_names_the_right()
         "{words}"
     );
     assert_eq!(error.remedy(), Some(Remedy::AskAdministrator));
-    let more = json!([
-        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]},
-        {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["web"], "verbs": ["get"]},
-    ]);
     let cluster = shop()
         .pod(replica("web-5d9c-a", 1, &json!({})))
-        .operator_may(&more);
+        .operator_may(&may_name_workloads());
     // Past the target, the rights of the scan itself are missing.
     let Err(error) = prepare(&cluster, named("deploy/web")).await else {
         panic!("it has no right to scan");

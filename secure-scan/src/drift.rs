@@ -114,6 +114,18 @@ impl DriftScan {
         self
     }
 
+    /// Label for everything that the two scans create, as [`Scan::label`].
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.template = self.template.label(key, value);
+        self
+    }
+
+    /// Annotation for everything that the two scans create, as [`Scan::annotation`].
+    pub fn annotation(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.template = self.template.annotation(key, value);
+        self
+    }
+
     /// Longest silence of the agent in each of the two scans, as [`Scan::idle_timeout`].
     pub fn idle_timeout(mut self, idle_timeout: impl Into<Option<Duration>>) -> Self {
         self.template = self.template.idle_timeout(idle_timeout);
@@ -175,8 +187,9 @@ impl DriftScan {
         })
     }
 
-    /// Both plans alone, also where a right is missing that the scans need, which
-    /// [`ScanPlan::missing_rights`](crate::ScanPlan::missing_rights) names. A few calls that read; nothing is written.
+    /// Plans both scans. Rights that the operator does not have are in
+    /// [`ScanPlan::missing_rights`](crate::ScanPlan::missing_rights) and are no error. Makes a few calls that read, and
+    /// writes nothing.
     ///
     /// # Errors
     ///

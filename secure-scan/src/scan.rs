@@ -76,6 +76,8 @@ pub struct Scan {
     observer: Option<Arc<dyn Observer>>,
     lease: Duration,
     identity_namespace: Option<String>,
+    labels: Vec<(String, String)>,
+    annotations: Vec<(String, String)>,
     prove_everywhere: bool,
     limits: AgentLimits,
     threshold: Option<Severity>,
@@ -95,6 +97,8 @@ impl Scan {
             observer: None,
             lease: DEFAULT_LEASE,
             identity_namespace: None,
+            labels: Vec::new(),
+            annotations: Vec::new(),
             prove_everywhere: false,
             limits: AgentLimits::default(),
             threshold: None,
@@ -143,6 +147,20 @@ impl Scan {
     /// while it runs. The target's own namespace is an error of [`Scan::prepare`].
     pub fn identity_namespace(mut self, namespace: impl Into<String>) -> Self {
         self.identity_namespace = Some(namespace.into());
+        self
+    }
+
+    /// Label for everything that the scan creates, such as one that the admission of the cluster demands; takes the place of
+    /// the policy's of that key. It does not change what the scan does. One that Kubernetes does not take, or whose key the
+    /// scan, a controller or Kubernetes sets, is an error of [`Scan::prepare`].
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.push((key.into(), value.into()));
+        self
+    }
+
+    /// Annotation for everything that the scan creates, as [`Scan::label`].
+    pub fn annotation(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.annotations.push((key.into(), value.into()));
         self
     }
 
@@ -226,12 +244,14 @@ impl Scan {
         Ok(PreparedScan::new(inner, self.observer.clone()))
     }
 
-    /// The plan of such a scan with what would be done instead, also where a right is missing that the scan needs, which
-    /// [`ScanPlan::missing_rights`](crate::ScanPlan::missing_rights) names. A few calls that read; nothing is written.
+    /// Plans such a scan, with the strategy that it would fall back to. Rights that the operator does not have are in
+    /// [`ScanPlan::missing_rights`](crate::ScanPlan::missing_rights) and are no error. Makes a few calls that read, and
+    /// writes nothing.
     ///
     /// # Errors
     ///
-    /// Fails as [`Scan::prepare`] does, but not on a missing right to create or to delete.
+    /// Fails as [`Scan::prepare`] does, but not because the operator has too few rights for the scan itself. It still needs
+    /// the rights to read what it plans: the pod, and what names it.
     pub async fn plan_in(
         &self,
         segment: Segment,
@@ -268,6 +288,12 @@ impl Scan {
         request.lease_seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
         if let Some(namespace) = &self.identity_namespace {
             request.identity_namespace = Some(namespace.parse()?);
+        }
+        for (key, value) in &self.labels {
+            request.object_metadata.label(key, value)?;
+        }
+        for (key, value) in &self.annotations {
+            request.object_metadata.annotation(key, value)?;
         }
         request.prove_everywhere = self.prove_everywhere;
         request.limits = self.limits;

@@ -133,7 +133,17 @@ fn kubeconfig(change: impl FnOnce(&mut Kubeconfig)) -> tempfile::NamedTempFile {
 }
 
 pub(crate) fn with_token(token: &str) -> tempfile::NamedTempFile {
+    with_token_in(token, None)
+}
+
+/// The same, whose contexts are of that namespace.
+pub(crate) fn with_token_in(token: &str, namespace: Option<&str>) -> tempfile::NamedTempFile {
     kubeconfig(|config| {
+        for named in &mut config.contexts {
+            if let (Some(context), Some(namespace)) = (&mut named.context, namespace) {
+                context.namespace = Some(namespace.to_owned());
+            }
+        }
         for user in &mut config.auth_infos {
             user.auth_info = Some(AuthInfo {
                 token: Some(token.to_owned().into()),

@@ -21,6 +21,7 @@ mod hardened;
 mod hostile;
 mod identity;
 mod inject;
+mod labels;
 mod language_packages;
 mod lease;
 mod left_container;

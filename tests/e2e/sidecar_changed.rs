@@ -49,7 +49,7 @@ async fn labels_that_the_cluster_adds_are_never_taken_for_isolation() {
     for (output, why) in [
         (
             &opened,
-            "not enforced: the pod is also selected by NetworkPolicies that allow traffic: shop",
+            "not isolated: other NetworkPolicies of the namespace select the pod too and allow traffic: shop (",
         ),
         (
             &unknown,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
-        apps::v1::{DaemonSet, Deployment, StatefulSet},
+        apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
         batch::v1::Job,
         core::v1::{EphemeralContainer, Pod},
     },
@@ -172,6 +172,16 @@ async fn every_kind_of_workload_is_scanned_by_its_name() {
             "{name}: {plan}"
         );
     }
+    // A set of nobody's, with the labels, the name and the hash that the deployment would give it.
+    let labels = json!({"app": "shop", "pod-template-hash": "abc"});
+    let mut stranger = workload("shop-abc", &json!({"selector": {"matchLabels": labels}}));
+    stranger["spec"]["template"]["metadata"]["labels"] = labels;
+    create::<ReplicaSet>(&site, stranger).await;
+    ready(&site, "app=shop", 3).await;
+    let ours = plan(&site, &["deploy/shop"]).await;
+    assert!(choice(&ours).contains("the oldest of 2"), "{ours}");
+    let both = ["deploy/shop, rs/shop-abc"];
+    refused(&site, &["-l", "app=shop"], 3, &both).await;
     let report = scanned(&site, &["deploy/shop"]).await;
     assert!(
         choice(&report["plan"]).contains("not scanned: shop-"),

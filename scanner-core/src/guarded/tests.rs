@@ -241,6 +241,7 @@ fn plan() -> ScanPlan {
         gates: vec![],
         lease_seconds: 60,
         identity_namespace: None,
+        object_metadata: crate::ObjectMetadata::default(),
         objects: vec![],
         rules: vec![],
         commands: vec![],

@@ -126,6 +126,10 @@ fn of_scan(remedy: &Remedy) -> &'static str {
 /// What to do about what surrounds the scan.
 fn of_surroundings(remedy: &Remedy) -> &'static str {
     match remedy {
+        Remedy::LabelOrExempt => {
+            "an admission policy of this cluster refuses what the scan makes: give it the labels or annotations that the \
+                 policy demands, or exempt it there, by its label secure-scan.io/scan or by its name"
+        }
         Remedy::InstallGuard => "let an administrator install the admission guard",
         Remedy::CheckGuard => "look at what is installed of the admission guard",
         Remedy::AllowCommands => "say which commands it may run in this one container",
@@ -178,6 +182,7 @@ mod tests {
             Remedy::RaiseAnswerLimit,
             Remedy::UseImage,
             Remedy::UseSidecar,
+            Remedy::LabelOrExempt,
             Remedy::UseImageOrKeepConfig,
             Remedy::UseNoImageVolume,
             Remedy::CorrectProbeImage,

@@ -23,10 +23,20 @@ pub struct CallError {
     kind: CallErrorKind,
     code: Option<u16>,
     refusal: Option<AdmissionRefusal>,
-    /// Whether the API server passes the call on to the kubelet of a pod's node.
-    by_node: bool,
+    act: Act,
     #[source]
     cause: Cause,
+}
+
+/// What a call does, as far as the remedy depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    /// It reads, makes or deletes an object.
+    Object,
+    /// It opens an exec, which the API server passes on to the kubelet of the pod's node.
+    Exec,
+    /// It adds an ephemeral container.
+    AddContainer,
 }
 
 /// Why, for a reader.
@@ -108,7 +118,7 @@ impl CallError {
             kind,
             code,
             refusal,
-            by_node: false,
+            act: Act::Object,
             cause: Cause::Answer(visible(&text, 600)),
         }
     }
@@ -120,7 +130,7 @@ impl CallError {
             kind: CallErrorKind::Other,
             code: None,
             refusal: None,
-            by_node: false,
+            act: Act::Object,
             cause: Cause::Answer("these controls do not surround this scan".into()),
         }
     }
@@ -131,14 +141,20 @@ impl CallError {
             kind: CallErrorKind::Timeout,
             code: None,
             refusal: None,
-            by_node: false,
+            act: Act::Object,
             cause: Cause::Timeout,
         }
     }
 
     /// The same of a call that the API server passes on to the kubelet of a pod's node.
-    pub(super) fn by_node(mut self) -> Self {
-        self.by_node = true;
+    pub(super) fn of_exec(mut self) -> Self {
+        self.act = Act::Exec;
+        self
+    }
+
+    /// The same of a call that adds an ephemeral container.
+    pub(super) fn of_container(mut self) -> Self {
+        self.act = Act::AddContainer;
         self
     }
 
@@ -178,10 +194,10 @@ impl CallError {
     /// What to do next.
     pub fn remedy(&self) -> Option<Remedy> {
         if let Some(refusal) = self.refusal {
-            return Some(of_refusal(refusal));
+            return Some(of_refusal(refusal, self.act));
         }
         Some(match self.code {
-            None | Some(500..) if self.by_node => Remedy::CheckNode { node: None },
+            None | Some(500..) if self.act == Act::Exec => Remedy::CheckNode { node: None },
             Some(401) => Remedy::LogIn,
             Some(403) => Remedy::AskAdministrator,
             Some(404) => Remedy::advice("check the name and the namespace"),
@@ -258,7 +274,7 @@ fn classify(code: u16, message: &str) -> (CallErrorKind, Option<AdmissionRefusal
 }
 
 /// What to do when admission refuses what a scan makes.
-fn of_refusal(refusal: AdmissionRefusal) -> Remedy {
+fn of_refusal(refusal: AdmissionRefusal, act: Act) -> Remedy {
     Remedy::advice(match refusal {
         AdmissionRefusal::PodSecurity => return Remedy::UseImage,
         AdmissionRefusal::Guard => return Remedy::CheckGuard,
@@ -276,10 +292,18 @@ fn of_refusal(refusal: AdmissionRefusal) -> Remedy {
         AdmissionRefusal::NoServiceAccount => {
             "the namespace has no default ServiceAccount yet; try again in a moment"
         }
-        AdmissionRefusal::Policy => {
-            "an admission policy of this cluster refuses what the scan makes; exempt it there, by its label \
-             secure-scan.io/scan or by its name"
-        }
+        // An exec has no labels, and those of the pod are not the scan's.
+        AdmissionRefusal::Policy => match act {
+            Act::Object => return Remedy::LabelOrExempt,
+            Act::Exec => {
+                "an admission policy of this cluster refuses execs into this pod; exempt the scan's user there: \
+                 system:serviceaccount:NAMESPACE:secure-scan-ID, with another ID for each scan"
+            }
+            Act::AddContainer => {
+                "an admission policy of this cluster refuses ephemeral containers in this pod; exempt the user who runs \
+                 the scan there, who adds the container"
+            }
+        },
     })
 }
 
@@ -339,6 +363,26 @@ mod tests {
             let error = answered(code, message).await;
             assert_eq!(error.kind(), CallErrorKind::Forbidden { by }, "{message}");
             assert!(error.is_forbidden() && error.code() == Some(code));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_remedy_of_a_refusal_is_about_what_can_be_exempted() {
+        let policy = "ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no";
+        let of = async || answered(422, policy).await;
+        let made = of().await.remedy();
+        assert_eq!(made, Some(Remedy::LabelOrExempt));
+        for (error, words) in [
+            (
+                of().await.of_exec(),
+                "system:serviceaccount:NAMESPACE:secure-scan-ID",
+            ),
+            (of().await.of_container(), "the user who runs the scan"),
+        ] {
+            let remedy = error.remedy().map(|remedy| remedy.to_string());
+            let remedy = remedy.unwrap_or_default();
+            assert!(remedy.contains(words), "{remedy}");
+            assert!(!remedy.contains("label"), "{remedy}");
         }
     }
 

@@ -83,7 +83,7 @@ pub(super) async fn open(
         request.extensions_mut().insert(tap.clone());
         client.connect(request).await
     };
-    let connection = call(what, connect).await.map_err(CallError::by_node)?;
+    let connection = call(what, connect).await.map_err(CallError::of_exec)?;
     Ok(ExecStream {
         socket: Socket::new(connection.into_stream()),
         tally: Tally::new(tap),

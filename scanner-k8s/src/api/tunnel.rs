@@ -133,7 +133,7 @@ pub(in crate::api) async fn open(
         let stream: Box<dyn Duplex> = Box::new(TokioIo::new(stream));
         Ok((headers, stream))
     };
-    let (headers, stream) = call(what, opened).await.map_err(CallError::by_node)?;
+    let (headers, stream) = call(what, opened).await.map_err(CallError::of_exec)?;
     Ok(Tunnel {
         headers,
         stream,

@@ -154,25 +154,11 @@ pub async fn trial(
     let mut rules = rules(target, &home, &account);
     rules.extend([may_run(target, &command), may_add(target, &probe)]);
     let mut plan = ScanPlan {
-        differences: vec![],
-        evidence: None,
-        not_scanned: vec![],
-        target_choice: vec![],
-        missing_rights: vec![],
-        scan_id: id,
-        target: target.clone(),
-        strategy: "guard test".into(),
-        reason: None,
-        profile: String::new(),
         lease_seconds: 120,
         identity_namespace: apart,
-        objects: vec![],
         rules,
         commands: vec![command.clone()],
-        gates: vec![],
-        policy: None,
-        controls: vec![],
-        fallback: None,
+        ..ScanPlan::new(id, target.clone(), "guard test", "")
     };
     let planned = Planned {
         target: target.clone(),

@@ -3,7 +3,10 @@
 use crate::names::MANAGER;
 use crate::names::SCAN_LABEL;
 use crate::names::{identity_lease_name, object_name};
-use scanner_core::plan::{PlannedObject, PlannedRule, ScanId, ScanPlan};
+use scanner_core::{
+    ObjectMetadata,
+    plan::{PlannedObject, PlannedRule, ScanId, ScanPlan},
+};
 use serde_json::{Value, json};
 
 /// Name, labels and owner of an object of a scan.
@@ -19,6 +22,33 @@ pub(crate) fn metadata(scan: &ScanId, namespace: &str, lease_uid: Option<&str>) 
         }]);
     }
     metadata
+}
+
+/// Gives an object, and the pods of its template, these labels and annotations. What it has of its own stays.
+pub(crate) fn mark(object: &mut Value, more: &ObjectMetadata) {
+    let give = |metadata: &mut Value| {
+        for (place, all) in [
+            ("labels", more.labels()),
+            ("annotations", more.annotations()),
+        ] {
+            if !metadata[place].is_null() && !metadata[place].is_object() {
+                continue;
+            }
+            for (key, value) in all {
+                let own = &mut metadata[place][key];
+                if own.is_null() {
+                    *own = value.as_str().into();
+                }
+            }
+        }
+    };
+    if more.is_empty() || !object.is_object() {
+        return;
+    }
+    give(&mut object["metadata"]);
+    if let Some(template) = object.pointer_mut("/spec/template") {
+        give(&mut template["metadata"]);
+    }
 }
 
 /// The lease of an identity that has a namespace of its own.
@@ -197,6 +227,32 @@ mod tests {
             assert_eq!(object["metadata"]["ownerReferences"][0]["uid"], "u");
             assert_eq!(object["metadata"]["labels"][SCAN_LABEL], "abcd1234");
         }
+    }
+
+    #[test]
+    fn what_is_added_to_an_object_is_added_to_its_pods_and_takes_nobodys_place() {
+        let mut more = ObjectMetadata::default();
+        more.label("team", "shop").unwrap();
+        more.label("tier", "scans").unwrap();
+        more.annotation("example.com/why", "SEC-1").unwrap();
+        let mut lease = lease(&id(), "n", 60);
+        lease["metadata"]["labels"]["tier"] = json!("own");
+        mark(&mut lease, &more);
+        let (object, pods) = (&lease["metadata"], &lease["spec"]["template"]["metadata"]);
+        assert_eq!(object["labels"][SCAN_LABEL], "abcd1234");
+        assert_eq!(object["labels"]["team"], "shop");
+        assert_eq!(object["labels"]["tier"], "own");
+        assert_eq!(pods["labels"], json!({"team": "shop", "tier": "scans"}));
+        for metadata in [object, pods] {
+            assert_eq!(metadata["annotations"], json!({"example.com/why": "SEC-1"}));
+        }
+        let mut secret = anchor(&id(), "n", "u", false);
+        mark(&mut secret, &more);
+        assert!(secret.get("spec").is_none(), "it has no pods");
+        let bare = role(&id(), "n", "u", &[]);
+        let mut unmarked = bare.clone();
+        mark(&mut unmarked, &ObjectMetadata::default());
+        assert_eq!(unmarked, bare);
     }
 
     #[test]

@@ -41,21 +41,22 @@ pub(crate) const FOR_THE_IDENTITY: [(&str, &str, &[&str]); 6] = [
 
 /// The operator may not do all that is needed; nothing was created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("you may not, in namespace {namespace}: {list}", list = .missing.join("; "))]
+#[error("you may not: {}", self.each().join("; "))]
 #[non_exhaustive]
 pub struct MissingRights {
-    /// The namespace.
-    pub namespace: String,
-    /// What may not be done, such as `delete on jobs.batch`.
-    pub missing: Vec<String>,
+    /// By namespace what may not be done there, such as `delete on jobs.batch`.
+    pub missing: BTreeMap<String, Vec<String>>,
 }
 
 impl MissingRights {
-    /// What may not be done, each with the namespace.
-    pub(crate) fn in_namespace(self) -> Vec<String> {
-        let missing = self.missing.into_iter();
-        let named = missing.map(|what| format!("{what}, in namespace {}", self.namespace));
-        named.collect()
+    /// Each thing that may not be done, with the namespace.
+    pub(crate) fn each(&self) -> Vec<String> {
+        let all = self.missing.iter();
+        all.flat_map(|(namespace, missing)| {
+            let missing = missing.iter();
+            missing.map(move |what| format!("{what}, in namespace {namespace}"))
+        })
+        .collect()
     }
 }
 
@@ -141,25 +142,23 @@ pub(crate) fn require(
     }
     let mut missing = here.missing(&needs, target.pod.as_str());
     missing.extend(here.missing_grants(needed.rules));
-    refuse(target.namespace.as_str(), missing)?;
+    let mut all = BTreeMap::from([(target.namespace.to_string(), missing)]);
     if let (Some(there), Some(namespace)) = (there, needed.identity_namespace) {
-        refuse(namespace.as_str(), there.missing(&identity, ""))?;
+        let missing = there.missing(&identity, "");
+        all.entry(namespace.to_string())
+            .or_default()
+            .extend(missing);
     }
-    Ok(())
+    all.retain(|_, missing| !missing.is_empty());
+    if all.is_empty() {
+        Ok(())
+    } else {
+        Err(MissingRights { missing: all })
+    }
 }
 
 pub(crate) fn need((group, resource, verbs): (&str, &str, &[&str])) -> Need {
     Need::new(group, resource, verbs)
-}
-
-fn refuse(namespace: &str, missing: Vec<String>) -> Result<(), MissingRights> {
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(MissingRights {
-        namespace: namespace.to_owned(),
-        missing,
-    })
 }
 
 impl Allowed {
@@ -191,7 +190,8 @@ impl Allowed {
             .collect()
     }
 
-    /// What of these rules the operator may not do; exec is given on, so that whoever may give anything needs none.
+    /// The rights in these rules that the operator does not have. The operator only needs exec to give it to the scan's
+    /// identity: whoever may `escalate` and `bind` does not need it.
     pub(crate) fn missing_rules(&self, rules: &[PlannedRule]) -> Vec<String> {
         let exec = |rule: &&PlannedRule| rule.resources.iter().any(|r| r == "pods/exec");
         let (given, own): (Vec<&PlannedRule>, Vec<&PlannedRule>) = rules.iter().partition(exec);
@@ -327,7 +327,7 @@ mod tests {
         };
         require(&here, None, &needed)
             .err()
-            .map(|e| e.missing)
+            .and_then(|mut e| e.missing.remove("shop"))
             .unwrap_or_default()
     }
 
@@ -438,12 +438,17 @@ mod tests {
             rules: &[crate::plan::manifest::exec_rule("web")],
         };
         assert_eq!(require(&here, Some(&there), &needed), Ok(()));
+        let token = "create on serviceaccounts/token";
         let refused = require(&here, Some(&Allowed::default()), &needed).unwrap_err();
-        assert_eq!(refused.namespace, "scans");
-        assert!(
-            refused
-                .missing
-                .contains(&"create on serviceaccounts/token".into())
-        );
+        assert_eq!(refused.missing.keys().collect::<Vec<_>>(), ["scans"]);
+        assert!(refused.missing["scans"].contains(&token.into()));
+        let neither = require(&Allowed::default(), Some(&Allowed::default()), &needed).unwrap_err();
+        let words = neither.to_string();
+        for words_of_each in [
+            "create, delete, list on roles.rbac.authorization.k8s.io, in namespace shop",
+            &format!("{token}, in namespace scans"),
+        ] {
+            assert!(words.contains(words_of_each), "{words}");
+        }
     }
 }

@@ -5,6 +5,7 @@ mod error;
 mod existing;
 mod find;
 mod listed;
+mod owner;
 mod pods;
 mod replica;
 mod state;

@@ -9,7 +9,7 @@ use crate::names::MANAGER;
 use crate::names::object_name;
 use crate::{
     api::{call::call, client::OperatorClient},
-    plan::preflight::Allowed,
+    plan::{manifest::mark, preflight::Allowed},
 };
 
 /// Characters of an Event's message that the server takes (1024 bytes).
@@ -35,7 +35,7 @@ pub(crate) async fn raise(
     let name = object_name(&report.plan.scan_id);
     // Not owned by the scan and without its label: an alert is a record and stays until the server
     // expires it, after an hour by default.
-    let event = json!({
+    let mut event = json!({
         "metadata": {
             "name": name, "namespace": namespace,
             "labels": {"app.kubernetes.io/managed-by": MANAGER},
@@ -57,6 +57,7 @@ pub(crate) async fn raise(
         "count": 1,
         "source": {"component": MANAGER},
     });
+    mark(&mut event, &report.plan.object_metadata);
     let event: Event = match serde_json::from_value(event) {
         Ok(event) => event,
         Err(error) => return format!("no Event: it cannot be written: {error}"),

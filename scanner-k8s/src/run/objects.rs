@@ -11,6 +11,7 @@ use super::{ledger::Ledger, owned::Owned, scope::ScanScope};
 use crate::{
     api::call::{CallError, call},
     names::SCAN_LABEL,
+    plan::manifest::mark,
 };
 
 /// UIDs of an object's owners.
@@ -34,8 +35,9 @@ impl ScanScope {
     /// The same, and gives the object as the server made it.
     pub(crate) async fn create_object<K: Owned>(
         &self,
-        manifest: serde_json::Value,
+        mut manifest: serde_json::Value,
     ) -> Result<K, ControlError> {
+        mark(&mut manifest, &self.plan().object_metadata);
         let kind = K::kind(&()).into_owned();
         let object: K = serde_json::from_value(manifest).map_err(|source| {
             ControlError::new(format!("the manifest of {kind} is not valid")).with_source(source)

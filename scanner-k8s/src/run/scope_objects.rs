@@ -24,7 +24,7 @@ use super::{
 use crate::{
     api::call::{CALL_TIMEOUT, CallError, call, call_with_retry},
     names::SCAN_LABEL,
-    plan::manifest::metadata,
+    plan::manifest::{mark, metadata},
 };
 
 /// Creates objects for controls in the scope of one scan.
@@ -98,6 +98,7 @@ impl Objects {
         for (key, value) in ours["labels"].as_object().into_iter().flatten() {
             theirs["labels"][key] = value.clone();
         }
+        mark(&mut manifest, &plan.object_metadata);
         Ok(manifest)
     }
 }

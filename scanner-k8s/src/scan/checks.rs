@@ -2,7 +2,7 @@
 
 use kube::core::{ApiResource, GroupVersionKind};
 use scanner_core::{
-    ScanEngine, SecurityControl,
+    ObjectMetadata, ScanEngine, SecurityControl,
     plan::{Need, PlannedObject},
     target::Namespace,
 };
@@ -70,6 +70,14 @@ pub(super) fn identity_namespace(request: &ScanRequest) -> Result<Option<Namespa
         }
         named => Ok(named),
     }
+}
+
+/// Labels and annotations for what the scan makes: those of its policy, and over them those of the request.
+pub(super) fn object_metadata(request: &ScanRequest) -> Result<ObjectMetadata, PrepareError> {
+    let policy = request.policy.as_ref();
+    let mut all = policy.map_or_else(ObjectMetadata::default, |policy| policy.object_metadata());
+    all.extend(&request.object_metadata)?;
+    Ok(all)
 }
 
 /// How the scan is done, as the request and its policy say.

@@ -59,6 +59,9 @@ pub enum PrepareError {
     /// A name that was given cannot be one.
     #[error(transparent)]
     Name(#[from] scanner_core::target::InvalidName),
+    /// A label or an annotation that was given cannot be one.
+    #[error(transparent)]
+    Metadata(#[from] scanner_core::InvalidMetadata),
 }
 
 /// Kinds of [`PrepareError`], to branch on.
@@ -89,7 +92,8 @@ impl PrepareError {
             | Self::UnknownControl(_)
             | Self::EngineName(_)
             | Self::NoEngine
-            | Self::Name(_) => PrepareErrorKind::Usage,
+            | Self::Name(_)
+            | Self::Metadata(_) => PrepareErrorKind::Usage,
             Self::Resolve(ResolveError::Call(error)) | Self::Call(error) => {
                 if error.is_forbidden() {
                     PrepareErrorKind::Forbidden
@@ -112,7 +116,7 @@ impl PrepareError {
         self.kind() == PrepareErrorKind::Forbidden
     }
 
-    /// Whether nothing has the name that was given, or it could mean several containers.
+    /// Whether no object has the name that was given, or a container must be named.
     pub fn is_unknown_name(&self) -> bool {
         matches!(self, Self::Resolve(error) if error.is_unknown_name())
     }
@@ -138,6 +142,7 @@ impl PrepareError {
             Self::EngineName(_) => Remedy::advice("give each engine a name of its own"),
             Self::NoEngine => Remedy::advice("give the scan an engine, such as a profile"),
             Self::Name(_) => Remedy::advice("correct the name"),
+            Self::Metadata(_) => Remedy::advice("correct the label or annotation, or leave it out"),
         })
     }
 }

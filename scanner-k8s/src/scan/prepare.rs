@@ -14,7 +14,9 @@ use scanner_core::{
 };
 
 use super::{
-    checks::{check, controls_apart, identity_namespace, needs_of, options, required},
+    checks::{
+        check, controls_apart, identity_namespace, needs_of, object_metadata, options, required,
+    },
     choice::{Choice, choose},
     error::PrepareError,
     prepared::PreparedScan,
@@ -34,21 +36,21 @@ use crate::{
     strategies::{approach::PlanScope, sidecar::image_target},
 };
 
-/// What a missing right means.
+/// What happens if the operator does not have a right that the scan needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MissingRight {
-    /// Nothing is prepared.
+    /// The scan is not prepared.
     Refuses,
-    /// The plan names it. What is prepared so is never run.
+    /// The plan lists the right. A scan that is prepared this way is never run.
     IsPlanned,
 }
 
 impl MissingRight {
-    /// What the plan names of that.
+    /// The missing rights that the plan lists.
     fn of(self, asked: Result<(), MissingRights>) -> Result<Vec<String>, MissingRights> {
         match (asked, self) {
             (Err(missing), Self::Refuses) => Err(missing),
-            (Err(missing), Self::IsPlanned) => Ok(missing.in_namespace()),
+            (Err(missing), Self::IsPlanned) => Ok(missing.each()),
             (Ok(()), _) => Ok(Vec::new()),
         }
     }
@@ -65,6 +67,7 @@ pub(super) async fn prepare(
     let scan_id = scan_id();
     let name = object_name(&scan_id);
     let identity_namespace = identity_namespace(&request)?;
+    let object_metadata = object_metadata(&request)?;
     let rights = ask_rights(&operator, &request, identity_namespace.as_ref());
     let target = Box::pin(target_of(&operator, &request, &name));
     let (target, rights) = tokio::join!(target, rights);
@@ -111,6 +114,7 @@ pub(super) async fn prepare(
         gates: vec![],
         lease_seconds: request.lease_seconds,
         identity_namespace,
+        object_metadata,
         target: target.clone(),
         fallback: None,
     };

@@ -7,7 +7,7 @@ use scanner_core::{
     audit::AuditLog,
     control::ScopeObjects,
     event::Observer,
-    gate::{Gate, GateDecision, GateResult},
+    gate::{Gate, GateResult},
     guarded::{Setup, guarded},
     inventory::{Collected, PodFacts},
     look::Look,
@@ -46,9 +46,7 @@ impl PreparedScan {
 
     /// The gates that refuse the target, if any does: the scan would then not touch it.
     pub fn refusal(&self) -> Option<Vec<&GateResult>> {
-        let aborts = |gate: &&GateResult| matches!(gate.decision, GateDecision::Abort { .. });
-        let refusing: Vec<&GateResult> = self.plan.gates.iter().filter(aborts).collect();
-        (!refusing.is_empty()).then_some(refusing)
+        self.plan.refusal()
     }
 
     /// The log of what this scan decides and does. It is still open: [`AuditLog::close`] it after the scan.

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use scanner_core::{
-    Evaluation, ScanEngine, ScanStrategy, SecurityControl,
+    Evaluation, ObjectMetadata, ScanEngine, ScanStrategy, SecurityControl,
     engines::{EngineHost, Inline},
     finding::Severity,
     gate::GatePolicy,
@@ -90,6 +90,9 @@ pub struct ScanRequest {
     /// Namespace of the scan's identity, in which the owners of the target have no rights; without one it lives in the
     /// target's namespace, where whoever may create Secrets or pods could act as it. Takes the place of the policy's.
     pub identity_namespace: Option<Namespace>,
+    /// Labels and annotations for everything that the scan creates, beside its own and those of the policy, whose place they
+    /// take where both name a key.
+    pub object_metadata: ObjectMetadata,
     /// Whether the scan shows at its end what holds for every API server and every namespace: it waits until no server
     /// can remember its token, and looks for what it made in all namespaces. A policy can demand it too.
     pub prove_everywhere: bool,
@@ -116,6 +119,7 @@ impl ScanRequest {
             evaluation: Evaluation::on(today()),
             lease_seconds: 300,
             identity_namespace: None,
+            object_metadata: ObjectMetadata::default(),
             prove_everywhere: false,
             limits: AgentLimits::default(),
             expected_digest: None,

@@ -9,14 +9,9 @@ use crate::{
 };
 
 impl Strategy {
-    /// What an operator must be allowed to do for scans of this strategy, of any target and in any mode: in the target's
-    /// namespace and, where the scan's identity has a namespace of its own, in that. Controls of third parties may need
-    /// more. Strategy `Auto` needs what each strategy that it may take does.
-    pub fn rights(&self, identity_apart: bool) -> Vec<Rights> {
-        Rights::of(&self.needs(), identity_apart)
-    }
-
-    /// The same for all of these strategies.
+    /// What an operator must be allowed to do for scans of all these strategies, of any target and in any mode: in the
+    /// target's namespace and, where the scan's identity has a namespace of its own, in that. Controls of third parties may
+    /// need more. Strategy `Auto` needs what each strategy that it may take does.
     pub fn rights_of_all(strategies: &[Self], identity_apart: bool) -> Vec<Rights> {
         let needs: Vec<Need> = strategies.iter().flat_map(Self::needs).collect();
         Rights::of(&needs, identity_apart)

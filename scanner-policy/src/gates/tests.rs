@@ -61,6 +61,7 @@ fn good() -> (GateFacts, ScanPlan) {
         gates: vec![],
         lease_seconds: 60,
         identity_namespace: None,
+        object_metadata: scanner_core::ObjectMetadata::default(),
         objects: vec![],
         rules: vec![],
         commands: vec![],

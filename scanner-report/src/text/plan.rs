@@ -78,8 +78,18 @@ fn body(out: &mut Page, plan: &ScanPlan, wrap: bool) {
     for planned in &plan.objects {
         object(out, planned, wrap);
     }
+    for (what, all) in [
+        ("labels", plan.object_metadata.labels()),
+        ("annotations", plan.object_metadata.annotations()),
+    ] {
+        let all: Vec<String> = all.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        if !all.is_empty() {
+            let text = format!("each with the {what} {}", all.join(", "));
+            line(out, "  ", &visible(&text, WHOLE), wrap);
+        }
+    }
     if !plan.missing_rights.is_empty() {
-        let _ = writeln!(out, "\nYou may not, and the scan needs");
+        let _ = writeln!(out, "\nThe scan needs these rights, which you do not have");
         for missing in &plan.missing_rights {
             line(out, "  ", &visible(missing, WHOLE), wrap);
         }

@@ -73,7 +73,7 @@ impl OperatorClient {
             let params = PatchParams::default();
             let patch = Patch::Strategic(&patch);
             let patched = pods.patch_ephemeral_containers(pod.as_str(), &params, &patch);
-            call(what, patched).await
+            call(what, patched).await.map_err(CallError::of_container)
         }
     }
 

@@ -22,7 +22,7 @@ pub(crate) fn target_of(pod: &Pod, wanted: Option<&ContainerName>) -> Result<Tar
     named(pod, wanted).and_then(|(name, _)| running(pod, &name))
 }
 
-/// The same of a pod that will go on running, and why that container is taken where the pod names another one.
+/// The running container of a pod that is not about to end, and why it was chosen, if its name was not given.
 pub(super) fn usable(
     pod: &Pod,
     wanted: Option<&ContainerName>,
@@ -53,9 +53,15 @@ fn named(
     let annotated = pod.annotations().get(DEFAULT_CONTAINER);
     // An injected pod says which container its sidecar looks at.
     let default = [annotated, pod.labels().get(SIDECAR_LABEL)];
-    let mut default = default.into_iter().flatten();
-    if let Some(name) = default.find(|name| all().any(|known| known == name.as_str())) {
-        return Ok((name.clone(), None));
+    let default = default.into_iter().zip([
+        format!("the annotation {DEFAULT_CONTAINER}"),
+        format!("the label {SIDECAR_LABEL}"),
+    ]);
+    let mut default = default.filter_map(|(name, by)| Some((name?, by)));
+    if let Some((name, by)) = default.find(|(name, _)| all().any(|known| known == name.as_str())) {
+        let only = spec.containers.len() == 1 && spec.containers.iter().any(|c| c.name == *name);
+        let note = format!("container {name}: {by} of the pod names it");
+        return Ok((name.clone(), (!only).then_some(note)));
     }
     let stale = annotated.map(|name| visible(name, 63));
     match spec.containers.as_slice() {

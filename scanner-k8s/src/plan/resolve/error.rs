@@ -42,8 +42,8 @@ pub enum ResolveError {
         /// Similar names of the same kind, as kubectl takes them.
         similar: Vec<String>,
     },
-    /// Another pod has taken the name.
-    #[error("pod {1} in namespace {0} is not the one that was meant: it was replaced")]
+    /// The pod that was meant is gone; another one may have taken its name.
+    #[error("pod {1} in namespace {0} is gone, or was replaced by another pod of that name")]
     Replaced(String, String),
     /// The server cannot read the selector.
     #[error("invalid label selector {0:?}: {1}")]
@@ -65,12 +65,14 @@ pub enum ResolveError {
         workloads: Vec<String>,
     },
     /// The workload has no pod.
-    #[error("{what} in namespace {namespace} has no pod")]
+    #[error("{what} in namespace {namespace} has no pod{}", among_first(*among))]
     NoReplica {
         /// Namespace.
         namespace: String,
         /// The workload, such as `deployment web`.
         what: String,
+        /// How many pods with its labels were looked at, where there are more.
+        among: Option<usize>,
     },
     /// None of several pods can be scanned.
     #[error("no pod of {what} in namespace {namespace} can be scanned: {}", passed.join("; "))]
@@ -144,6 +146,12 @@ pub enum ResolveError {
     /// The API server gave an object that cannot be.
     #[error("the API server gave {0}")]
     Malformed(&'static str),
+}
+
+fn among_first(among: Option<usize>) -> String {
+    among.map_or_else(String::new, |pods| {
+        format!(" among the first {pods} with its labels; there are more, which were not looked at")
+    })
 }
 
 fn stale(annotated: Option<&String>) -> String {

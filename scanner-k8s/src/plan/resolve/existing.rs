@@ -1,4 +1,4 @@
-//! What there is in place of a name that does not exist.
+//! Names that exist and are similar to one that does not.
 
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::{
@@ -7,7 +7,7 @@ use kube::{
 };
 use scanner_core::{similar::similar, workload::WorkloadKind};
 
-use super::{error::ResolveError, state::workload};
+use super::{error::ResolveError, owner::workload};
 use crate::api::{
     call::{CallErrorKind, call},
     client::OperatorClient,
@@ -56,11 +56,10 @@ pub(super) async fn no_pod(operator: &OperatorClient, namespace: &str, name: &st
             pods.collect()
         },
     );
-    // A pod of a workload has a name that nobody knows by heart: the workload's is offered before it.
+    // Nobody knows the name of a workload's pod by heart: the workload comes first.
     let named = |pod: &Pod| {
-        workload(pod)
-            .filter(|(_, of)| of == name)
-            .map(|(kind, of)| format!("{}/{of}", kind.short()))
+        let owner = workload(pod).filter(|owner| owner.name() == name)?;
+        owner.target()
     };
     let mut offered: Vec<String> = pods.iter().filter_map(named).collect();
     offered.sort();
@@ -94,10 +93,7 @@ pub(super) async fn no_workload(
         namespace: namespace.to_owned(),
         kind: kind.to_string(),
         name: name.to_owned(),
-        similar: similar
-            .into_iter()
-            .map(|name| format!("{}/{name}", kind.short()))
-            .collect(),
+        similar: similar.into_iter().map(|name| kind.target(name)).collect(),
     }
 }
 

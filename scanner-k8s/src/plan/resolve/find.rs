@@ -30,8 +30,8 @@ pub struct Resolved {
     pub choice: Vec<String>,
 }
 
-/// Finds the one container that `request` means: one call for a pod by its name or for labels, two for a workload, and
-/// a few more where there is none.
+/// Finds the one container that `request` means: one call for a pod by its name or for labels, two for a workload, one for
+/// each of up to ten `ReplicaSets` where these decide, and a few more where there is no such container.
 ///
 /// # Errors
 ///
@@ -49,7 +49,13 @@ pub async fn resolve(
             let pod = match call(what, pods.get(name.as_str())).await {
                 Ok(pod) => pod,
                 Err(error) if error.kind() == CallErrorKind::NotFound => {
-                    return Err(no_pod(operator, namespace, name.as_str()).await);
+                    return Err(match &request.pod {
+                        // It had this name a moment ago: nobody wrote it wrongly.
+                        PodSelection::Pinned { name, .. } => {
+                            ResolveError::Replaced(namespace.to_owned(), name.to_string())
+                        }
+                        _ => no_pod(operator, namespace, name.as_str()).await,
+                    });
                 }
                 Err(error) => return Err(error.into()),
             };

@@ -1,13 +1,7 @@
 //! The pods that a selector or a workload names. Reads only, with the operator's own rights.
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::{
-    api::{apps::v1::ReplicaSet, core::v1::Pod},
-    apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference},
-};
+use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::LabelSelector};
 use kube::{
-    ResourceExt,
     api::{DynamicObject, ListParams},
     core::Selector,
 };
@@ -16,18 +10,16 @@ use scanner_core::{target::WorkloadName, workload::WorkloadKind};
 use super::{
     error::ResolveError,
     existing::{namespace_exists, no_workload, resource},
+    owner::{Sets, controller, replica_sets},
     replica::Found,
-    state::workload,
 };
 use crate::api::{
     call::{CallError, CallErrorKind, call},
     client::OperatorClient,
 };
 
-/// Pods that are read at most; where there are more, as many that run.
-const READ: u32 = 500;
-/// `ReplicaSets` that are asked for their owner at most.
-const ASKED: usize = 10;
+/// Most pods that are read at once. If there are more, those that run are read, up to this number.
+const READ: u32 = 100;
 
 /// The pods that the selector matches, at least one.
 pub(super) async fn labelled(
@@ -41,10 +33,17 @@ pub(super) async fn labelled(
         namespace_exists(operator, namespace).await?;
         return Err(ResolveError::NoMatch(namespace.into(), selector.into()));
     }
+    // One set has one owner, whichever that is.
+    let sets = if replica_sets(&pods).len() > 1 {
+        Sets::ask(operator, namespace, &pods).await?
+    } else {
+        Sets::default()
+    };
     Ok(Found {
         what: format!("label selector {selector:?}"),
         namespace: namespace.to_owned(),
         pods,
+        sets,
         cut,
     })
 }
@@ -69,74 +68,36 @@ pub(super) async fn owned(
     let uid = uid.ok_or(ResolveError::Malformed("a workload without a UID"))?;
     let selector = selector_of(kind, &found)
         .ok_or(ResolveError::Malformed("a workload without a selector"))?;
-    let (mut pods, cut) = list(operator, namespace, &selector).await?;
+    let (pods, cut) = list(operator, namespace, &selector).await?;
     let sets = match kind {
-        WorkloadKind::Deployment => {
-            replica_sets(operator, namespace, &pods, name.as_str(), &uid).await
-        }
-        _ => BTreeMap::new(),
+        WorkloadKind::Deployment => Sets::ask(operator, namespace, &pods).await?,
+        _ => Sets::default(),
     };
+    let looked_at = pods.len();
     // Labels are anybody's: a pod that has them all may still be of another workload, or of none.
-    pods.retain(|pod| match controller(pod) {
-        Some(owner) if kind == WorkloadKind::Deployment => {
-            sets.get(&owner.uid).is_some_and(|ours| *ours)
-        }
-        Some(owner) => owner.uid == uid,
-        None => false,
-    });
+    let ours = |pod: &Pod| {
+        let owner = match kind {
+            WorkloadKind::Deployment => sets.workload(pod),
+            _ => controller(pod),
+        };
+        owner.is_some_and(|owner| owner.is(kind, name, &uid))
+    };
+    let pods: Vec<Pod> = pods.into_iter().filter(ours).collect();
+    let cut = cut || sets.cut;
     if pods.is_empty() {
         return Err(ResolveError::NoReplica {
             namespace: namespace.to_owned(),
             what: format!("{kind} {name}"),
+            among: cut.then_some(looked_at),
         });
     }
     Ok(Found {
         what: format!("{kind} {name}"),
         namespace: namespace.to_owned(),
         pods,
+        sets,
         cut,
     })
-}
-
-/// By the UID of each `ReplicaSet` of these pods, whether the Deployment has it. One that is named as the Deployment
-/// names its own needs no question, which the operator may not be allowed to ask.
-async fn replica_sets(
-    operator: &OperatorClient,
-    namespace: &str,
-    pods: &[Pod],
-    deployment: &str,
-    uid: &str,
-) -> BTreeMap<String, bool> {
-    let (mut known, mut asked) = (BTreeMap::new(), 0);
-    for pod in pods {
-        let Some(owner) = controller(pod).filter(|owner| owner.kind == "ReplicaSet") else {
-            continue;
-        };
-        if known.contains_key(&owner.uid) {
-            continue;
-        }
-        let named = workload(pod)
-            .is_some_and(|(kind, name)| kind == WorkloadKind::Deployment && name == deployment);
-        let ours = if named || asked == ASKED {
-            named
-        } else {
-            asked += 1;
-            let api = operator.api::<ReplicaSet>(namespace);
-            let what = format!("get replicaset {} in namespace {namespace}", owner.name);
-            let set = call(what, api.get_metadata(&owner.name)).await;
-            set.is_ok_and(|set| {
-                let mut owners = set.owner_references().iter();
-                owners.any(|owner| owner.controller == Some(true) && owner.uid == uid)
-            })
-        };
-        known.insert(owner.uid.clone(), ours);
-    }
-    known
-}
-
-fn controller(pod: &Pod) -> Option<&OwnerReference> {
-    let mut owners = pod.owner_references().iter();
-    owners.find(|owner| owner.controller == Some(true))
 }
 
 /// The selector of a workload as the list call takes it; one that is empty would match every pod of the namespace.

@@ -4,17 +4,20 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use scanner_core::{Remedy, Target, escape::visible, target::ContainerName};
+use scanner_core::{Remedy, Target, target::ContainerName};
 
 use super::{
     container::usable,
     error::ResolveError,
     listed::{SHOWN, listed},
-    state::{TEMPLATE_HASH, workload},
+    owner::{Sets, TEMPLATE_HASH},
 };
 
 /// Label whose value is the revision of the template of a `StatefulSet`'s or `DaemonSet`'s pod.
 const REVISION: &str = "controller-revision-hash";
+
+/// What is said of pods that were not read.
+const MORE: &str = "there are more pods, which were not looked at";
 
 /// The pods that were found.
 pub(super) struct Found {
@@ -24,6 +27,8 @@ pub(super) struct Found {
     pub(super) namespace: String,
     /// At least one.
     pub(super) pods: Vec<Pod>,
+    /// What their `ReplicaSets` belong to, where that decides anything.
+    pub(super) sets: Sets,
     /// Whether there are more, which were not looked at.
     pub(super) cut: bool,
 }
@@ -43,7 +48,8 @@ pub(super) struct Chosen {
 /// Fails when none of them can be scanned, and when those that can are of different workloads: none of them stands for the
 /// others.
 pub(super) fn choose(found: Found, wanted: Option<&ContainerName>) -> Result<Chosen, ResolveError> {
-    let mut pods = found.pods;
+    let (mut pods, sets) = (found.pods, found.sets);
+    let looked_at = pods.len();
     pods.sort_by_cached_key(|pod| (!is_ready(pod), created(pod), pod.name_any()));
     let (mut running, mut refused) = (Vec::new(), Vec::new());
     for pod in pods {
@@ -57,9 +63,15 @@ pub(super) fn choose(found: Found, wanted: Option<&ContainerName>) -> Result<Cho
         .map(|(name, error)| format!("{name} ({})", in_short(error)))
         .collect();
     if running.is_empty() {
-        return Err(none(&found.what, found.namespace, refused, passed));
+        return Err(none(
+            &found.what,
+            found.namespace,
+            refused,
+            passed,
+            found.cut,
+        ));
     }
-    let (owners, templates) = (owners(&running), templates(&running));
+    let (owners, templates) = (owners(&running, &sets), templates(&running));
     if owners.len() > 1 {
         return Err(ResolveError::Ambiguous {
             namespace: found.namespace,
@@ -80,7 +92,18 @@ pub(super) fn choose(found: Found, wanted: Option<&ContainerName>) -> Result<Cho
         (_, ready) => format!("the oldest of {ready} that are ready"),
     };
     if !running.is_empty() || !passed.is_empty() || found.cut {
-        why.push(format!("pod {} of {}: {rule}", target.pod, found.what));
+        let pod = &target.pod;
+        let among = if found.cut {
+            format!(", of the {looked_at} pods that were looked at")
+        } else {
+            String::new()
+        };
+        why.push(format!("pod {pod} of {}: {rule}{among}", found.what));
+    }
+    if sets.forbidden {
+        why.push(
+            "which workload a ReplicaSet belongs to was decided by its name, because you may not get ReplicaSets".into(),
+        );
     }
     if !running.is_empty() {
         let others: Vec<String> = running.iter().map(|(_, pod, _)| pod.name_any()).collect();
@@ -95,22 +118,23 @@ pub(super) fn choose(found: Found, wanted: Option<&ContainerName>) -> Result<Cho
         why.push(format!("passed over: {}", listed(&passed)));
     }
     if found.cut {
-        why.push("there are more pods, which were not looked at".into());
+        why.push(MORE.into());
     }
     why.extend(note);
     Ok(Chosen { target, pod, why })
 }
 
-/// Why none can be scanned; what is true of the first pod alone is said of it alone.
+/// Why no pod can be scanned. If there is only one pod, the error is that of this pod.
 fn none(
     what: &str,
     namespace: String,
     mut refused: Vec<(String, ResolveError)>,
     passed: Vec<String>,
+    cut: bool,
 ) -> ResolveError {
     // What is wrong with the request, and not with the pods, is the same for all of them.
     let of_request = refused.iter().position(|(_, e)| e.is_unknown_name());
-    let alone = (refused.len() == 1).then_some(0);
+    let alone = (refused.len() == 1 && !cut).then_some(0);
     if let Some(first) = of_request.or(alone) {
         return refused.swap_remove(first).1;
     }
@@ -121,6 +145,9 @@ fn none(
     passed.truncate(SHOWN);
     if more > 0 {
         passed.push(format!("{more} more"));
+    }
+    if cut {
+        passed.push(MORE.into());
     }
     ResolveError::NoneRuns {
         namespace,
@@ -143,17 +170,10 @@ fn in_short(error: &ResolveError) -> String {
 }
 
 /// The workloads of pods, and pods without one.
-fn owners(running: &[(Target, Pod, Option<String>)]) -> BTreeSet<String> {
-    let owner = |pod: &Pod| match workload(pod) {
-        Some((kind, name)) => format!("{}/{name}", kind.short()),
-        None => match pod
-            .owner_references()
-            .iter()
-            .find(|o| o.controller == Some(true))
-        {
-            Some(owner) => format!("{} {}", visible(&owner.kind, 60), owner.name),
-            None => format!("pod/{}", pod.name_any()),
-        },
+fn owners(running: &[(Target, Pod, Option<String>)], sets: &Sets) -> BTreeSet<String> {
+    let owner = |pod: &Pod| match sets.workload(pod) {
+        Some(owner) => owner.to_string(),
+        None => format!("pod/{}", pod.name_any()),
     };
     running.iter().map(|(_, pod, _)| owner(pod)).collect()
 }

@@ -2,9 +2,9 @@
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::ResourceExt;
-use scanner_core::{Remedy, escape::visible, target::ContainerName, workload::WorkloadKind};
+use scanner_core::{Remedy, escape::visible, target::ContainerName};
 
-use super::error::ResolveError;
+use super::{error::ResolveError, owner::workload};
 use crate::pod::containers;
 
 /// Longest reason of a node that is shown.
@@ -18,7 +18,7 @@ pub(super) fn terminating(pod: &Pod) -> Result<(), ResolveError> {
     Err(ResolveError::Terminating {
         pod: pod.name_any(),
         ends: ends.0.to_string(),
-        workload: workload(pod).map(|(kind, name)| format!("{}/{name}", kind.short())),
+        workload: workload(pod).and_then(|owner| owner.target()),
         image: Box::new(image_of(pod, None)),
     })
 }
@@ -119,24 +119,3 @@ fn is_plain(image: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
     !image.is_empty() && image.len() <= 400 && !image.starts_with('-') && image.chars().all(plain)
 }
-
-/// The workload that a pod belongs to, as far as the pod itself says. A `ReplicaSet` of a Deployment has that name and the
-/// hash of the pod's template.
-pub(super) fn workload(pod: &Pod) -> Option<(WorkloadKind, String)> {
-    let mut owners = pod.owner_references().iter();
-    let owner = owners.find(|owner| owner.controller == Some(true))?;
-    let mut kinds = WorkloadKind::ALL.into_iter();
-    let kind = kinds.find(|kind| kind.kind() == owner.kind)?;
-    if kind == WorkloadKind::ReplicaSet
-        && let Some(hash) = pod.labels().get(TEMPLATE_HASH)
-        && let Some(rest) = owner.name.strip_suffix(hash.as_str())
-        && let Some(name) = rest.strip_suffix('-')
-        && !hash.is_empty()
-    {
-        return Some((WorkloadKind::Deployment, name.to_owned()));
-    }
-    Some((kind, owner.name.clone()))
-}
-
-/// Label whose value is the hash of the template of a Deployment's pod.
-pub(super) const TEMPLATE_HASH: &str = "pod-template-hash";

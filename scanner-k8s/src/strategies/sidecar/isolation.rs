@@ -80,15 +80,27 @@ impl SecurityControl for Isolation {
         let mut canary = self.own.canary().await?;
         let proof = self.prove(&mut canary).await;
         self.own.keep(canary).await;
-        let proof = proof?;
-        if !openers.is_empty() {
-            let openers = openers.join(", ");
-            let reason = format!(
-                "not enforced: the pod is also selected by NetworkPolicies that allow traffic: {openers}"
-            );
-            return Err(self.not_enforced(reason, Remedy::NameCanary));
-        }
-        let evidence = proof.map_err(|reason| self.not_enforced(reason, Remedy::NameCanary))?;
+        let evidence = match (proof?, openers.as_slice()) {
+            (Ok(evidence), []) => evidence,
+            (Err(reason), []) => return Err(self.not_enforced(reason, Remedy::NameCanary)),
+            // What they allow may be all that was seen to get through: the network plugin may well enforce policies.
+            (proof, openers) => {
+                let seen = match &proof {
+                    Ok(_) => "the cluster enforces NetworkPolicies",
+                    Err(reason) => reason.split_once(": ").map_or("", |(_, seen)| seen),
+                };
+                let openers = openers.join(", ");
+                let reason = format!(
+                    "not isolated: other NetworkPolicies of the namespace select the pod too and allow traffic: {openers} \
+                     ({seen})"
+                );
+                let remedy = Remedy::advice(
+                    "let these NetworkPolicies select no pod that has the label secure-scan.io/scan: matchExpressions \
+                     with operator DoesNotExist",
+                );
+                return Err(self.not_enforced(reason, remedy));
+            }
+        };
         // Policies of a network plugin's own kinds are not read: they may select by these.
         if !labels.unasked.is_empty() {
             let reason = format!(

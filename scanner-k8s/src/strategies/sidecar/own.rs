@@ -267,7 +267,7 @@ impl ScanPod {
     pub(super) async fn labels(&self) -> Labels {
         let watch = self.watch.lock().await;
         let has = watch.as_ref().map(|watch| watch.last.labels().clone());
-        Labels::of(has.unwrap_or_default(), &self.scope.plan().scan_id)
+        Labels::of(has.unwrap_or_default(), self.scope.plan())
     }
 
     /// Whether the pod was ever seen with other labels than its own, by which policies select it.

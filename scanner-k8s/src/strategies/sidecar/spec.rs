@@ -14,6 +14,9 @@ const BEFORE_LEASE: u32 = 5;
 /// Longest time that the barrier waits, in seconds: longer than the isolation may take to be proven.
 const BARRIER_SECONDS: u32 = 120;
 
+/// Condition that keeps the pod from being ready.
+const NEVER_READY: &str = "secure-scan.io/takes-no-traffic";
+
 /// Everything that shapes the pod.
 #[derive(Debug, Clone)]
 pub(super) struct Parts {
@@ -63,6 +66,8 @@ impl Parts {
             "dnsConfig": {"nameservers": ["127.0.0.1"]},
             "terminationGracePeriodSeconds": 1,
             "activeDeadlineSeconds": left,
+            // Nobody sets this condition: no Service sends traffic to a pod that is never ready, whatever labels it has.
+            "readinessGates": [{"conditionType": NEVER_READY}],
             "initContainers": [self.barrier(name, lease)],
             "containers": self.containers(name, lease),
             "volumes": self.volumes(),

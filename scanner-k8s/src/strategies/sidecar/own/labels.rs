@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use scanner_core::{escape::visible, plan::ScanId};
+use scanner_core::{ScanPlan, escape::visible};
 
 use crate::{
     api::object_watch::PLACE_LABELS,
@@ -21,14 +21,16 @@ pub(in crate::strategies::sidecar) struct Labels {
 }
 
 impl Labels {
-    pub(super) fn of(all: BTreeMap<String, String>, scan: &ScanId) -> Self {
+    pub(super) fn of(all: BTreeMap<String, String>, plan: &ScanPlan) -> Self {
         let asked = [
             ("app.kubernetes.io/managed-by", MANAGER),
-            (SCAN_LABEL, scan.as_str()),
+            (SCAN_LABEL, plan.scan_id.as_str()),
             NO_MESH,
         ];
+        let more = plan.object_metadata.labels();
         let others = all.iter().filter(|(key, value)| {
             !asked.contains(&(key.as_str(), value.as_str()))
+                && more.get(*key) != Some(*value)
                 && !PLACE_LABELS.contains(&key.as_str())
         });
         let unasked = others
@@ -50,13 +52,27 @@ mod tests {
             ("sidecar.istio.io/inject", "true"),
             ("topology.kubernetes.io/zone", "a"),
             ("team", "shop\u{1b}"),
+            ("tier", "scans"),
+            ("owner", "someone"),
         ];
         let all = all.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let labels = Labels::of(all.into(), &"abcd1234".parse().unwrap());
+        let target = serde_json::from_value(serde_json::json!({
+            "namespace": "shop", "pod": "web", "pod_uid": "1", "container": "app", "container_id": "c",
+            "image": "i", "image_id": "j", "restarts": 0, "node": "n",
+        }));
+        let id = "abcd1234".parse().unwrap();
+        let mut plan = ScanPlan::new(id, target.unwrap(), "sidecar", "");
+        plan.object_metadata.label("tier", "scans").unwrap();
+        plan.object_metadata.label("owner", "sec").unwrap();
+        let labels = Labels::of(all.into(), &plan);
         assert_eq!(
             labels.unasked,
-            ["sidecar.istio.io/inject=true", "team=shop\\u{1b}"]
+            [
+                "owner=someone",
+                "sidecar.istio.io/inject=true",
+                "team=shop\\u{1b}"
+            ]
         );
-        assert_eq!(labels.all.len(), 5);
+        assert_eq!(labels.all.len(), 7);
     }
 }
