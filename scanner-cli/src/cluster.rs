@@ -13,18 +13,30 @@ pub(crate) struct ClusterArgs {
     /// Context of the kubeconfig [default: its current one]
     #[arg(long)]
     pub(crate) context: Option<String>,
-    /// Kubeconfig [default: $KUBECONFIG or ~/.kube/config]
+    /// Kubeconfig [default: $KUBECONFIG or ~/.kube/config; without any, and without --context, the account of the pod that
+    /// this program runs in]
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
+    /// Verify the server with the roots that this machine trusts, where the kubeconfig has no certificate authority
+    #[arg(long)]
+    pub(crate) system_roots: bool,
 }
 
 impl ClusterArgs {
     /// Makes the cluster. Nothing is sent yet.
     pub(crate) async fn cluster(&self) -> Result<Cluster, Problem> {
         let (file, context) = (self.kubeconfig.as_deref(), self.context.as_deref());
-        let builder = ClusterBuilder::kubeconfig(file, context).await;
-        // This program does nothing but scan: whatever it has open is its own.
-        let cluster = builder.and_then(|builder| builder.search_own_process(true).build());
+        let builder = ClusterBuilder::from_environment(file, context).await;
+        let cluster = builder.and_then(|builder| {
+            // This program does nothing but scan: whatever it has open is its own.
+            let builder = builder.search_own_process(true);
+            let builder = if self.system_roots {
+                builder.system_roots()
+            } else {
+                builder
+            };
+            builder.build()
+        });
         cluster.map_err(|error| {
             let hint = error.remedy().as_ref().map(remedy_words);
             Problem::usage(chain(&error), hint.unwrap_or_default())

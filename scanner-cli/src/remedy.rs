@@ -98,7 +98,9 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
         }
         Remedy::NameKubeconfig => "name a working file with --kubeconfig",
         Remedy::NameContext => "name one of them with --context",
-        Remedy::TrustSystemRoots => "set certificate-authority-data to the cluster's CA",
+        Remedy::TrustSystemRoots => {
+            "set certificate-authority-data to the cluster's CA; or, for a server with a certificate of a public CA, take --system-roots"
+        }
         other => return pod_words(other),
     };
     text.to_owned()
@@ -210,6 +212,7 @@ mod tests {
             (Remedy::PullAlways, "--pull always"),
             (Remedy::NameKubeconfig, "--kubeconfig"),
             (Remedy::NameContext, "--context"),
+            (Remedy::TrustSystemRoots, "--system-roots"),
             (Remedy::UseSidecar, "secure-scan sidecar"),
             (Remedy::UseImageOrKeepConfig, "--with-secrets"),
             (Remedy::UseNoImageVolume, "--oci-archive"),

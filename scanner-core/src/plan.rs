@@ -82,6 +82,9 @@ pub struct ScanPlan {
     /// Which pod and which container were chosen and why, if what was named left a choice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub target_choice: Vec<String>,
+    /// How the cluster itself is reached, where no kubeconfig says all of it: as the account of a pod, or through a proxy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub connection: Vec<String>,
     /// Why it is reached so, where the strategy was left to choose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -157,6 +160,7 @@ impl ScanPlan {
             target,
             strategy: strategy.into(),
             target_choice: Vec::new(),
+            connection: Vec::new(),
             missing_rights: Vec::new(),
             reason: None,
             profile: engines.into(),

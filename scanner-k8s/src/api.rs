@@ -4,9 +4,11 @@ pub(crate) mod admission;
 pub mod call;
 pub mod client;
 pub mod connect;
+mod environment;
 pub mod exec;
 pub(crate) mod kind_watch;
 pub(crate) mod object_watch;
+mod plugin;
 mod record;
 pub(crate) mod redacted;
 pub mod segment;
@@ -16,5 +18,6 @@ pub(crate) mod token_claims;
 mod token_detector;
 mod transport;
 pub(crate) mod tunnel;
+mod way;
 
 pub(crate) use token_detector::TokenDetector;

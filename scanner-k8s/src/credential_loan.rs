@@ -122,6 +122,7 @@ impl PreparedLoan {
             evidence: None,
             not_scanned: vec![],
             target_choice: choice,
+            connection: segment.connection().to_vec(),
             missing_rights: vec![],
             objects: vec![],
             rules,

@@ -48,6 +48,7 @@ mod sidecar_pull;
 mod signatures;
 mod stopped;
 mod targets;
+mod ways;
 
 use std::{
     future::{Future, pending},

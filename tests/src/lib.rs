@@ -18,6 +18,7 @@ pub mod program;
 pub mod second_server;
 pub mod shell;
 mod wait;
+pub mod way_proxy;
 
 pub use program::lab_only;
 pub use wait::eventually;

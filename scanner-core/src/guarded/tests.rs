@@ -249,6 +249,7 @@ fn plan() -> ScanPlan {
         evidence: None,
         not_scanned: vec![],
         target_choice: vec![],
+        connection: vec![],
         missing_rights: vec![],
         controls: vec![PlannedControl::new("a", "a"), PlannedControl::new("b", "b")],
         fallback: None,

@@ -7,6 +7,7 @@ use scanner_core::{ControlError, FailureKind, RefusedBy, Remedy, escape::visible
 use super::{
     admission::{AdmissionRefusal, refusal},
     redacted::Redacted,
+    way::WayError,
 };
 use crate::names::GUARD_NAME;
 
@@ -24,6 +25,10 @@ pub struct CallError {
     code: Option<u16>,
     refusal: Option<AdmissionRefusal>,
     act: Act,
+    /// What to do where the way to the server fails, and not the server.
+    way: Option<&'static str>,
+    /// Whether the same call may well succeed a moment later.
+    is_transient: bool,
     #[source]
     cause: Cause,
 }
@@ -79,6 +84,13 @@ pub enum CallErrorKind {
     Other,
 }
 
+impl CallErrorKind {
+    /// Whether the same call may well succeed a moment later.
+    fn is_transient(self) -> bool {
+        matches!(self, Self::Busy | Self::ServerFailed | Self::Unreachable)
+    }
+}
+
 /// Who refuses a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -103,13 +115,14 @@ impl From<ForbiddenBy> for RefusedBy {
 
 impl CallError {
     fn new(what: String, error: &kube::Error) -> Self {
+        let way = WayError::find(error);
         let (kind, refusal, code, text) = match error {
             kube::Error::Api(status) => {
                 let (kind, refusal) = classify(status.code, &status.message);
                 (kind, refusal, Some(status.code), status.message.clone())
             }
             error => {
-                let text = Redacted::client(error, None).to_string();
+                let text = Redacted::client(error).to_string();
                 (CallErrorKind::Unreachable, None, None, text)
             }
         };
@@ -119,6 +132,8 @@ impl CallError {
             code,
             refusal,
             act: Act::Object,
+            way: way.and_then(WayError::advice),
+            is_transient: way.map_or_else(|| kind.is_transient(), WayError::is_transient),
             cause: Cause::Answer(visible(&text, 600)),
         }
     }
@@ -131,6 +146,8 @@ impl CallError {
             code: None,
             refusal: None,
             act: Act::Object,
+            way: None,
+            is_transient: false,
             cause: Cause::Answer("these controls do not surround this scan".into()),
         }
     }
@@ -142,6 +159,8 @@ impl CallError {
             code: None,
             refusal: None,
             act: Act::Object,
+            way: None,
+            is_transient: false,
             cause: Cause::Timeout,
         }
     }
@@ -183,18 +202,13 @@ impl CallError {
         self.cause.to_string()
     }
 
-    /// Whether the same call may well succeed a moment later.
-    fn is_transient(&self) -> bool {
-        matches!(
-            self.kind,
-            CallErrorKind::Busy | CallErrorKind::ServerFailed | CallErrorKind::Unreachable
-        )
-    }
-
     /// What to do next.
     pub fn remedy(&self) -> Option<Remedy> {
         if let Some(refusal) = self.refusal {
             return Some(of_refusal(refusal, self.act));
+        }
+        if let Some(way) = self.way {
+            return Some(Remedy::advice(way));
         }
         Some(match self.code {
             None | Some(500..) if self.act == Act::Exec => Remedy::CheckNode { node: None },
@@ -322,7 +336,7 @@ where
 {
     for pause in [500, 1000] {
         match call(what.clone(), request()).await {
-            Err(error) if error.is_transient() => {
+            Err(error) if error.is_transient => {
                 tokio::time::sleep(Duration::from_millis(pause)).await;
             }
             answered => return answered,
@@ -404,11 +418,7 @@ mod tests {
             (503, "down", CallErrorKind::ServerFailed, true),
         ] {
             let error = answered(code, message).await;
-            assert_eq!(
-                (error.kind(), error.is_transient()),
-                (kind, again),
-                "{code}"
-            );
+            assert_eq!((error.kind(), error.is_transient), (kind, again), "{code}");
             assert!(!error.is_forbidden(), "{code}");
         }
     }

@@ -1,9 +1,12 @@
 //! Clusters, and what must hold before one is used: https, a verified certificate, and a known CA.
 
+mod authorities;
 mod builder;
 mod cluster;
 pub(crate) mod crypto_provider;
 mod error;
+mod in_cluster;
+mod kubeconfig;
 
 pub use super::redacted::Redacted;
 pub use super::transport::GenericService;

@@ -1,19 +1,22 @@
 //! Errors of the libraries that connect, without what may be secret in them.
 //!
-//! What a credential plugin is started with and what it answers are secrets, and so is the text of a kubeconfig: errors
-//! of kube quote all of them. They are distinguished by their type, never by their text.
+//! The text of a kubeconfig is secret, and so is what kube knows of a credential: errors of kube quote both. They are
+//! distinguished by their type, never by their text.
 
-use std::{error::Error, process::Output};
+use std::{error::Error, path::Path};
 
 use http::Uri;
-use kube::{client::AuthError, config::KubeconfigError};
+use kube::{
+    client::AuthError,
+    config::{KubeconfigError, LoadDataError},
+};
 use scanner_core::{cause::chain, escape::visible};
 use tower::BoxError;
 
-/// Longest text of a plugin's standard error that is shown, in characters.
-const MAX_STDERR: usize = 300;
-/// Bytes of it that are read for that.
-const MAX_STDERR_BYTES: usize = 4 << 10;
+use super::way::WayError;
+
+/// Longest path that is shown, in characters.
+const MAX_PATH: usize = 300;
 
 /// Why there is no connection, in words that hold no secret: it is made of an error of another library, and keeps
 /// nothing else of it.
@@ -22,25 +25,50 @@ const MAX_STDERR_BYTES: usize = 4 << 10;
 pub struct Redacted(String);
 
 impl Redacted {
-    /// Of a kubeconfig, nothing is quoted.
+    /// Of a kubeconfig, nothing is quoted but names of files, contexts and clusters.
     pub(super) fn kubeconfig(error: &KubeconfigError) -> Self {
+        let data = |what: &str, error: &LoadDataError| match error {
+            LoadDataError::ReadFile(error, file) => format!("{what}: {}: {error}", path(file)),
+            LoadDataError::DecodeBase64(error) => format!("{what} is not base64: {error}"),
+            LoadDataError::NoBase64DataOrFile => format!("{what} is missing"),
+        };
         Self(match error {
             KubeconfigError::Parse(error) => match error.location() {
                 Some(at) => format!(
-                    "it is no kubeconfig: line {}, column {}",
+                    "line {}, column {}: it is no kubeconfig",
                     at.line(),
                     at.column()
                 ),
                 None => "it is no kubeconfig".into(),
             },
+            KubeconfigError::ReadConfig(error, _) => error.to_string(),
+            KubeconfigError::LoadContext(name) => {
+                format!("context {} is empty", visible(name, MAX_PATH))
+            }
+            KubeconfigError::LoadClusterOfContext(name) => {
+                format!("there is no cluster {}", visible(name, MAX_PATH))
+            }
+            KubeconfigError::LoadCertificateAuthority(error) => {
+                data("the certificate authority", error)
+            }
+            KubeconfigError::LoadClientCertificate(error) => data("the client certificate", error),
+            KubeconfigError::LoadClientKey(error) => data("the client key", error),
+            KubeconfigError::ParseCertificates(_) => "the certificate authority is not PEM".into(),
+            KubeconfigError::MissingClusterUrl => "the cluster has no server".into(),
+            KubeconfigError::ParseClusterUrl(_) => "the cluster's server is no address".into(),
+            KubeconfigError::ParseProxyUrl(_) => "the proxy is no address".into(),
+            KubeconfigError::CurrentContextNotSet => "it has no current context".into(),
             other => chain(other),
         })
     }
 
-    /// Why a client cannot be made, or a call has no answer. `program` is the credential plugin, if there is one.
-    pub(super) fn client(error: &kube::Error, program: Option<&str>) -> Self {
+    /// Why a client cannot be made, or a call has no answer.
+    pub(super) fn client(error: &kube::Error) -> Self {
         if let Some(error) = credential_error(error) {
-            return Self::credential(error, program);
+            return Self::credential(error);
+        }
+        if let Some(error) = WayError::find(error) {
+            return Self(chain(error));
         }
         Self(match error {
             kube::Error::InferKubeconfig(error) => return Self::kubeconfig(error),
@@ -55,14 +83,16 @@ impl Redacted {
                 "the proxy {} cannot be used: its protocol is not supported",
                 without_user(proxy_url)
             ),
+            // What kube says itself is the name of its own type.
+            kube::Error::Service(error) => unconnected(error.as_ref()),
             other => chain(other),
         })
     }
 
     /// The same of a call that has no answer: an error of the operator's credential is replaced, whatever is around it.
-    pub(super) fn call(error: BoxError, program: Option<&str>) -> BoxError {
+    pub(super) fn call(error: BoxError) -> BoxError {
         match credential_error(error.as_ref()) {
-            Some(found) => Self::credential(found, program).into(),
+            Some(found) => Self::credential(found).into(),
             None => error,
         }
     }
@@ -72,43 +102,38 @@ impl Redacted {
         Self("the credential has characters that no header may have".into())
     }
 
-    fn credential(error: &AuthError, program: Option<&str>) -> Self {
-        let plugin = match program {
-            Some(program) => format!("credential plugin {}", visible(program, 100)),
-            None => "the credential plugin".into(),
-        };
+    fn credential(error: &AuthError) -> Self {
         Self(match error {
-            AuthError::AuthExecRun { out, .. } => ended(&plugin, out),
-            AuthError::AuthExecStart(error) => format!("{plugin} cannot be started: {error}"),
-            AuthError::AuthExecParse(_) => {
-                format!("{plugin} gave something else than an ExecCredential")
+            AuthError::ReadTokenFile(error, file) => {
+                format!("cannot read the token file {}: {error}", path(file))
             }
-            AuthError::ExecPluginFailed => {
-                format!("{plugin} gave an ExecCredential without a status")
-            }
-            AuthError::MalformedTokenExpirationDate(_) => {
-                format!("{plugin} gave an expirationTimestamp that is no time")
-            }
-            AuthError::UnrefreshableTokenResponse => {
-                format!("{plugin} gave no token that can be renewed")
-            }
-            AuthError::ReadTokenFile(error, path) => format!(
-                "cannot read the token file {}: {}",
-                visible(&path.to_string_lossy(), 300),
-                error.kind()
-            ),
             AuthError::InvalidBasicAuth(_) | AuthError::InvalidBearerToken(_) => {
                 return Self::no_header();
-            }
-            AuthError::MissingCommand => {
-                "the kubeconfig names no command of its credential plugin".into()
-            }
-            AuthError::ExecMissingClusterInfo => {
-                format!("{plugin} wants to know the cluster, which the kubeconfig does not say")
             }
             _ => "the credential of the configuration cannot be obtained".into(),
         })
     }
+}
+
+/// An error of a connection: what the library adds to say where in itself it came about is left out.
+fn unconnected(error: &(dyn Error + 'static)) -> String {
+    let failed: Option<&hyper_util::client::legacy::Error> = error.downcast_ref();
+    let Some(cause) = failed
+        .filter(|error| error.is_connect())
+        .and_then(Error::source)
+    else {
+        return chain(error);
+    };
+    let late = cause.downcast_ref::<std::io::Error>();
+    if late.is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut) {
+        return "no connection in time".into();
+    }
+    format!("no connection: {}", chain(cause))
+}
+
+/// A path for a reader.
+pub(super) fn path(path: &Path) -> String {
+    visible(&path.to_string_lossy(), MAX_PATH)
 }
 
 /// The address without a user and a password.
@@ -121,13 +146,6 @@ pub(super) fn without_user(address: &Uri) -> String {
     user.map_or(text.clone(), |user| text.replacen(&user, "", 1))
 }
 
-/// The file name of a credential plugin: where it is and what it is started with is nobody's business.
-pub(super) fn program(config: &kube::Config) -> Option<String> {
-    let command = config.auth_info.exec.as_ref()?.command.as_ref()?;
-    let name = command.rsplit('/').next().unwrap_or_default();
-    Some(name.to_owned())
-}
-
 /// The error of a credential among an error and its causes.
 fn credential_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a AuthError> {
     let mut next = Some(error);
@@ -138,18 +156,4 @@ fn credential_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a AuthErro
         next = error.source();
     }
     None
-}
-
-fn ended(plugin: &str, output: &Output) -> String {
-    let status = output.status;
-    let stderr = &output.stderr[..output.stderr.len().min(MAX_STDERR_BYTES)];
-    let stderr = String::from_utf8_lossy(stderr);
-    let words: Vec<&str> = stderr.split_whitespace().collect();
-    match words.join(" ") {
-        none if none.is_empty() => format!("{plugin} failed: {status}"),
-        stderr => format!(
-            "{plugin} failed: {status}: {}",
-            visible(&stderr, MAX_STDERR)
-        ),
-    }
 }

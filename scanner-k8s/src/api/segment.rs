@@ -103,6 +103,11 @@ impl Segment {
         self.transport.default_namespace()
     }
 
+    /// How the cluster is reached, as [`Cluster::connection`](super::connect::Cluster::connection) has it.
+    pub(crate) fn connection(&self) -> &[String] {
+        self.transport.connection()
+    }
+
     /// Whether the process's own files, arguments and environment are searched for a scan's token.
     pub(crate) fn searches_own_process(&self) -> bool {
         self.transport.searches_own_process

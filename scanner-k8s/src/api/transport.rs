@@ -2,6 +2,7 @@
 //! for the operator, and one without any credential for the scans.
 
 mod ahead;
+mod bare;
 mod in_memory;
 mod resend;
 mod service;
@@ -24,12 +25,15 @@ use kube::{
 use scanner_core::audit::Identity;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::runtime::Handle;
-use tower::{Layer as _, ServiceExt as _};
+use tower::{BoxError, Layer as _, ServiceExt as _};
 
 use super::{
+    plugin::Renewed,
     record::AuditLayer,
-    redacted::{Redacted, program, without_user},
+    redacted::{Redacted, without_user},
+    way::{Proxy, page},
 };
+use bare::without_credential;
 pub use in_memory::InMemory;
 pub use service::GenericService;
 use tls::Handshakes;
@@ -46,6 +50,7 @@ pub(super) struct Transport {
     handshakes: Option<Handshakes>,
     /// The server and the way to it; no credential.
     config: Config,
+    connection: Vec<String>,
     pub(super) user_agent: HeaderValue,
     pub(super) searches_own_process: bool,
     /// Where the tasks of the clients run, also for a segment that begins outside of it.
@@ -60,6 +65,12 @@ pub(super) struct Settings {
     pub(super) runtime: Handle,
     /// Absent for every real cluster: it is reached by TLS.
     pub(super) memory: Option<InMemory>,
+    /// By which every connection goes, the operator's and those of scans.
+    pub(super) proxy: Option<Proxy>,
+    /// The operator's credential, where a program gave it.
+    pub(super) plugin: Option<Renewed>,
+    /// How the cluster is reached, for a reader.
+    pub(super) connection: Vec<String>,
 }
 
 impl Transport {
@@ -71,22 +82,26 @@ impl Transport {
     pub(super) fn new(mut config: Config, settings: Settings) -> Result<Self, Redacted> {
         // A retry would be a call that is neither planned nor counted.
         config.default_retry = false;
-        config.connect_timeout = Some(Duration::from_secs(5));
+        // A proxy connects before it answers.
+        let seconds = if settings.proxy.is_some() { 10 } else { 5 };
+        config.connect_timeout = Some(Duration::from_secs(seconds));
         config.read_timeout = None;
         let shared = without_credential(&config);
-        let plugin = program(&config);
         let _guard = settings.runtime.enter();
-        let stack = |config| {
+        let (memory, proxy) = (settings.memory.as_ref(), settings.proxy.as_ref());
+        let stack = |config: &Config, plugin| {
             // A token that no header may have is a panic in tower-http.
-            let made = catch_unwind(AssertUnwindSafe(|| stack(config, settings.memory.as_ref())));
-            made.map_err(|_| Redacted::no_header())?
-                .map_err(|error| Redacted::client(&error, plugin.as_deref()))
+            let made = AssertUnwindSafe(|| stack(config, memory, proxy, plugin));
+            catch_unwind(made)
+                .map_err(|_| Redacted::no_header())?
+                .map_err(|error| Redacted::client(&error))
         };
-        let (operator, _) = stack(config)?;
-        let (scan, handshakes) = stack(shared.clone())?;
+        let (operator, _) = stack(&config, settings.plugin)?;
+        let (scan, handshakes) = stack(&shared, None)?;
         Ok(Self {
-            operator: (settings.wrap)(redacting(operator, plugin.clone())),
-            scan: (settings.wrap)(with_bearer(scan)),
+            operator: (settings.wrap)(redacting(without_pages(operator))),
+            scan: (settings.wrap)(with_bearer(without_pages(scan))),
+            connection: settings.connection,
             handshakes,
             config: shared,
             user_agent: settings.user_agent,
@@ -106,6 +121,11 @@ impl Transport {
     /// Address of the API server.
     pub(super) fn server(&self) -> String {
         without_user(&self.config.cluster_url)
+    }
+
+    /// How the cluster is reached, where that is not by a kubeconfig alone.
+    pub(super) fn connection(&self) -> &[String] {
+        &self.connection
     }
 
     pub(super) fn default_namespace(&self) -> &str {
@@ -133,48 +153,38 @@ impl Transport {
     }
 }
 
-/// The same server by the same way and the same CA, without credentials.
-fn without_credential(config: &Config) -> Config {
-    let mut shared = Config::new(config.cluster_url.clone());
-    shared
-        .default_namespace
-        .clone_from(&config.default_namespace);
-    shared.root_cert.clone_from(&config.root_cert);
-    shared.root_cert_file.clone_from(&config.root_cert_file);
-    shared.tls_server_name.clone_from(&config.tls_server_name);
-    shared.proxy_url.clone_from(&config.proxy_url);
-    shared.default_retry = config.default_retry;
-    shared.connect_timeout = config.connect_timeout;
-    shared.read_timeout = config.read_timeout;
-    shared
-}
-
 /// The token of a scan, on its way through an embedder's layers.
 #[derive(Clone)]
 struct Bearer(SecretString);
 
 /// How requests are sent: by TLS, or within this process.
 fn stack(
-    config: Config,
+    config: &Config,
     memory: Option<&InMemory>,
+    proxy: Option<&Proxy>,
+    plugin: Option<Renewed>,
 ) -> Result<(ClientBuilder<GenericService>, Option<Handshakes>), kube::Error> {
-    match memory {
-        Some(memory) => Ok((memory.builder(&config)?, None)),
-        None => tls::builder(config),
+    if let Some(memory) = memory {
+        return Ok((memory.builder(config, plugin)?, None));
     }
+    let (builder, handshakes) = tls::builder(config, proxy, plugin)?;
+    Ok((builder, Some(handshakes)))
 }
 
-/// Innermost, so that neither an embedder's layers nor the audit log see what a credential plugin said.
-fn redacting(
-    builder: ClientBuilder<GenericService>,
-    plugin: Option<String>,
-) -> ClientBuilder<GenericService> {
-    let layer = tower::layer::layer_fn(move |inner: GenericService| {
-        let plugin = plugin.clone();
+/// Refuses pages for a person, which no API server answers with.
+fn without_pages(builder: ClientBuilder<GenericService>) -> ClientBuilder<GenericService> {
+    let layer = tower::layer::layer_fn(|inner: GenericService| {
         inner
-            .map_err(move |error| Redacted::call(error, plugin.as_deref()))
+            .map_result(|answer| page::refuse(answer?).map_err(BoxError::from))
             .boxed()
     });
+    builder.with_layer(&layer)
+}
+
+/// Innermost, so that neither an embedder's layers nor the audit log see what kube says of a credential.
+fn redacting(builder: ClientBuilder<GenericService>) -> ClientBuilder<GenericService> {
+    let layer =
+        tower::layer::layer_fn(|inner: GenericService| inner.map_err(Redacted::call).boxed());
     builder.with_layer(&layer)
 }
 

@@ -156,6 +156,7 @@ pub async fn trial(
     let mut plan = ScanPlan {
         lease_seconds: 120,
         identity_namespace: apart,
+        connection: segment.connection().to_vec(),
         rules,
         commands: vec![command.clone()],
         ..ScanPlan::new(id, target.clone(), "guard test", "")

@@ -105,6 +105,7 @@ pub(super) async fn prepare(
         scan_id,
         strategy: approach.name().into(),
         target_choice,
+        connection: segment.connection().to_vec(),
         missing_rights,
         reason,
         evidence: approach.evidence(),

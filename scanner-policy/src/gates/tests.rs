@@ -40,6 +40,7 @@ fn good() -> (GateFacts, ScanPlan) {
         evidence: Some(EvidenceSource::independent("nothing of it runs")),
         not_scanned: vec![],
         target_choice: vec![],
+        connection: vec![],
         missing_rights: vec![],
         scan_id: "abcd1234".parse().unwrap(),
         target: Target {

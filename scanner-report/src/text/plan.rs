@@ -48,6 +48,9 @@ fn body(out: &mut Page, plan: &ScanPlan, wrap: bool) {
     for (at, choice) in plan.target_choice.iter().enumerate() {
         field(out, if at == 0 { "chosen" } else { "" }, choice);
     }
+    for (at, way) in plan.connection.iter().enumerate() {
+        field(out, if at == 0 { "reached" } else { "" }, way);
+    }
     field(out, "image", &plan.target.image);
     field(out, "profile", &plan.profile);
     if let Some(policy) = &plan.policy {
@@ -187,6 +190,16 @@ mod tests {
             remedy: None,
         }));
         assert!(plan(&first, Some(80)).ends_with("\nElse\n  no image\n"));
+    }
+
+    #[test]
+    fn a_plan_says_how_the_cluster_is_reached() {
+        let mut one = some();
+        assert!(!plan(&one, None).contains("reached"));
+        one.connection = vec!["as somebody".into(), "through a proxy\u{1b}".into()];
+        let text = plan(&one, None);
+        let wanted = "  reached   as somebody\n            through a proxy\\u{1b}\n";
+        assert!(text.contains(wanted), "{text}");
     }
 
     #[test]

@@ -96,6 +96,9 @@ async fn an_exec_over_shared_connections_is_recorded_to_its_end() {
         user_agent: HeaderValue::from_static("acme/1"),
         searches_own_process: false,
         memory: Some(memory),
+        proxy: None,
+        plugin: None,
+        connection: Vec::new(),
         runtime: Handle::current(),
     };
     let config = Config::new("https://h:6443".parse().unwrap());

@@ -1,20 +1,27 @@
 //! Every way to a cluster: what it reads, and what must hold for all of them.
 
-use std::{fs::File, io::Read as _, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use http::{HeaderValue, Request, Response};
 use kube::{
     Config,
     client::{Body, ClientBuilder},
-    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
+use scanner_core::escape::visible;
+use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
 use tower::{BoxError, Layer, Service};
 
-use super::{cluster::Cluster, crypto_provider, error::ConnectError};
+use super::{
+    authorities::authorities, cluster::Cluster, crypto_provider, error::ConnectError, in_cluster,
+    kubeconfig,
+};
 use crate::api::{
+    environment::Environment,
+    plugin::{self, PluginError},
     redacted::{Redacted, without_user},
     transport::{GenericService, InMemory, Settings, Transport, Wrap},
+    way::{BadProxy, Proxy, proxy_for},
 };
 
 /// How every call names itself to the server.
@@ -23,13 +30,13 @@ const USER_AGENT: &str = concat!("secure-scan/", env!("CARGO_PKG_VERSION"));
 /// Longest name that a program may give itself.
 const MAX_USER_AGENT: usize = 200;
 
-/// Largest file of certificates that is read, in bytes.
-const MAX_AUTHORITIES: u64 = 4 << 20;
-
 /// Makes a [`Cluster`].
 #[must_use]
 pub struct ClusterBuilder {
     config: Config,
+    proxy: Option<Proxy>,
+    /// The account of the pod, where that is whose rights are used.
+    pod_account: Option<String>,
     user_agent: Option<String>,
     system_roots: bool,
     searches_own_process: bool,
@@ -62,9 +69,10 @@ impl Cluster {
     }
 
     /// The cluster of a context of a kubeconfig. Sends nothing yet, but runs the credential plugin of the
-    /// context's user, if it has one.
+    /// context's user, if it has one and kubectl's preferences (kuberc) let it run.
     ///
-    /// Without a path it is `KUBECONFIG`, or `~/.kube/config`; without a context, the file's current one.
+    /// Without a path it is `KUBECONFIG`, or `~/.kube/config`; without a context, the file's current one. Of the files that
+    /// `KUBECONFIG` lists, those that do not exist are passed over.
     ///
     /// # Errors
     ///
@@ -76,7 +84,22 @@ impl Cluster {
         ClusterBuilder::kubeconfig(path, context).await?.build()
     }
 
-    /// A cluster by a configuration that the program made itself.
+    /// The cluster that kubectl would take: as [`Cluster::kubeconfig`] has it, and without a path, a context and a kubeconfig
+    /// the cluster that this process runs in, as its pod's service account. [`Cluster::connection`] says so then.
+    ///
+    /// # Errors
+    ///
+    /// Fails where there is neither, and as those two do.
+    pub async fn from_environment(
+        path: Option<&Path>,
+        context: Option<&str>,
+    ) -> Result<Self, ConnectError> {
+        ClusterBuilder::from_environment(path, context)
+            .await?
+            .build()
+    }
+
+    /// A cluster by a configuration that the program made itself: its `proxy_url` is used, and no proxy of the environment.
     pub fn builder(config: Config) -> ClusterBuilder {
         ClusterBuilder::new(config)
     }
@@ -86,6 +109,8 @@ impl ClusterBuilder {
     pub(super) fn new(config: Config) -> Self {
         Self {
             config,
+            proxy: None,
+            pod_account: None,
             user_agent: None,
             system_roots: false,
             searches_own_process: false,
@@ -100,8 +125,21 @@ impl ClusterBuilder {
     ///
     /// Fails outside of a pod.
     pub fn in_cluster() -> Result<Self, ConnectError> {
-        let config = Config::incluster().map_err(ConnectError::InCluster)?;
-        Ok(Self::new(config))
+        let folder = Path::new(in_cluster::FOLDER);
+        Self::in_cluster_of(&Environment::of_process(), folder)
+    }
+
+    pub(super) fn in_cluster_of(
+        environment: &Environment,
+        folder: &Path,
+    ) -> Result<Self, ConnectError> {
+        let (config, account) = in_cluster::config(environment, folder)?;
+        let proxy = proxy_for(environment, &config.cluster_url).map_err(bad_proxy)?;
+        Ok(Self {
+            proxy,
+            pod_account: Some(account),
+            ..Self::new(config)
+        })
     }
 
     /// The configuration of a context, as [`Cluster::kubeconfig`] takes it.
@@ -113,24 +151,56 @@ impl ClusterBuilder {
         path: Option<&Path>,
         context: Option<&str>,
     ) -> Result<Self, ConnectError> {
-        let kubeconfig = match path {
-            Some(path) => Kubeconfig::read_from(path),
-            None => Kubeconfig::read(),
-        }
-        .map_err(|error| unusable(&error))?;
-        let name = context.or(kubeconfig.current_context.as_deref());
-        let name = name.unwrap_or_default().to_owned();
-        let mut contexts = kubeconfig.contexts.iter().map(|c| c.name.as_str());
-        if !contexts.clone().any(|known| known == name) {
-            let known: Vec<&str> = contexts.by_ref().collect();
-            return Err(ConnectError::NoContext(name, known.join(", ")));
-        }
-        let selection = KubeConfigOptions {
-            context: Some(name),
-            ..KubeConfigOptions::default()
+        Self::kubeconfig_of(&Environment::of_process(), path, context).await
+    }
+
+    pub(super) async fn kubeconfig_of(
+        environment: &Environment,
+        path: Option<&Path>,
+        context: Option<&str>,
+    ) -> Result<Self, ConnectError> {
+        let found = kubeconfig::find(environment, path)?;
+        let found = found.map_err(ConnectError::NoKubeconfig)?;
+        let (config, proxy) = kubeconfig::config(found, context).await?;
+        plugin::permit(environment, &config.auth_info).map_err(|error| no_credential(&error))?;
+        let proxy = match proxy {
+            Some(proxy) => Some(proxy),
+            None => proxy_for(environment, &config.cluster_url).map_err(bad_proxy)?,
         };
-        let config = Config::from_custom_kubeconfig(kubeconfig, &selection);
-        Ok(Self::new(config.await.map_err(|error| unusable(&error))?))
+        Ok(Self {
+            proxy,
+            ..Self::new(config)
+        })
+    }
+
+    /// What kubectl would take, as [`Cluster::from_environment`] has it.
+    ///
+    /// # Errors
+    ///
+    /// Fails where there is neither a kubeconfig nor an account of a pod, and on an unusable one.
+    pub async fn from_environment(
+        path: Option<&Path>,
+        context: Option<&str>,
+    ) -> Result<Self, ConnectError> {
+        let environment = Environment::of_process();
+        let folder = Path::new(in_cluster::FOLDER);
+        Self::from_environment_of(&environment, folder, path, context).await
+    }
+
+    pub(super) async fn from_environment_of(
+        environment: &Environment,
+        folder: &Path,
+        path: Option<&Path>,
+        context: Option<&str>,
+    ) -> Result<Self, ConnectError> {
+        let named = path.is_some() || context.is_some() || kubeconfig::is_named(environment);
+        if !named && in_cluster::is_here(environment, folder) {
+            let found = kubeconfig::find(environment, None)?;
+            if found.map_or(true, |found| kubeconfig::is_empty(&found)) {
+                return Self::in_cluster_of(environment, folder);
+            }
+        }
+        Self::kubeconfig_of(environment, path, context).await
     }
 
     /// Puts the program's own name, such as `acme/1`, before secure-scan's in every call.
@@ -178,15 +248,15 @@ impl ClusterBuilder {
         self
     }
 
-    /// The cluster. Sends nothing yet.
+    /// The cluster. Sends nothing yet, but runs the credential plugin of the configuration, if it has one.
     ///
     /// # Errors
     ///
     /// Refuses plain http, a certificate that would not be verified, and a missing CA unless
-    /// [`ClusterBuilder::system_roots`] was called. Fails outside of a tokio runtime, and where nothing
-    /// decides which cryptography rustls uses.
+    /// [`ClusterBuilder::system_roots`] was called. Fails outside of a tokio runtime, where nothing decides which
+    /// cryptography rustls uses, and when the plugin gives no credential.
     pub fn build(self) -> Result<Cluster, ConnectError> {
-        let config = checked(self.config, self.system_roots)?;
+        let mut config = checked(self.config, self.system_roots)?;
         let user_agent = match self.user_agent {
             Some(name) => named(&name).ok_or(ConnectError::UserAgent(name))?,
             None => HeaderValue::from_static(USER_AGENT),
@@ -194,20 +264,67 @@ impl ClusterBuilder {
         if self.memory.is_none() && !crypto_provider::is_decided() {
             return Err(ConnectError::NoCryptoProvider);
         }
+        let runtime = Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
+        let of_config = config.proxy_url.take().map(|address| {
+            let from = "the configuration";
+            Proxy::parse(&address.to_string(), from).map_err(|error| bad_proxy((from, error)))
+        });
+        let proxy = self
+            .proxy
+            .map_or_else(|| of_config.transpose(), |proxy| Ok(Some(proxy)))?;
+        let connection = connection(self.pod_account.as_deref(), proxy.as_ref());
+        if !can_be_sent(&config) {
+            return Err(ConnectError::Client(Redacted::no_header()));
+        }
         let settings = Settings {
             wrap: self.wrap,
             user_agent,
             searches_own_process: self.searches_own_process,
-            runtime: Handle::try_current().map_err(|_| ConnectError::NoRuntime)?,
+            runtime,
             memory: self.memory,
+            plugin: plugin::log_in(&mut config).map_err(|error| no_credential(&error))?,
+            proxy,
+            connection,
         };
         let transport = Transport::new(config, settings).map_err(ConnectError::Client)?;
         Ok(Cluster::new(transport))
     }
 }
 
-fn unusable(error: &KubeconfigError) -> ConnectError {
-    ConnectError::Kubeconfig(Redacted::kubeconfig(error))
+/// Whether the tokens of a configuration can be sent: kube panics at one that no header may have.
+fn can_be_sent(config: &Config) -> bool {
+    let login = &config.auth_info;
+    let token = login.token.as_ref().map(ExposeSecret::expose_secret);
+    let provider = login.auth_provider.as_ref();
+    let of_provider = provider.and_then(|provider| provider.config.get("id-token"));
+    let mut tokens = token.into_iter().chain(of_provider.map(String::as_str));
+    tokens.all(|token| HeaderValue::try_from(format!("Bearer {token}")).is_ok())
+}
+
+fn bad_proxy((from, error): (&str, BadProxy)) -> ConnectError {
+    ConnectError::Proxy {
+        from: from.to_owned(),
+        why: error.to_string(),
+    }
+}
+
+fn no_credential(error: &PluginError) -> ConnectError {
+    ConnectError::Plugin {
+        reason: error.to_string(),
+        advice: error.advice(),
+    }
+}
+
+/// How the cluster is reached, for a reader; nothing where a kubeconfig says all of it.
+fn connection(pod_account: Option<&str>, proxy: Option<&Proxy>) -> Vec<String> {
+    let account = pod_account.map(|account| {
+        format!("as the account of this pod, {account}: no kubeconfig and no context is given")
+    });
+    let proxy = proxy.map(|proxy| {
+        let text = format!("through the proxy {proxy}, by {}", proxy.from());
+        visible(&text, 400)
+    });
+    account.into_iter().chain(proxy).collect()
 }
 
 /// The user agent of a program of that name.
@@ -236,22 +353,4 @@ fn checked(mut config: Config, system_roots: bool) -> Result<Config, ConnectErro
         };
     }
     Ok(config)
-}
-
-/// The certificates in a PEM file; at least one.
-fn authorities(path: &Path) -> Result<Vec<Vec<u8>>, ConnectError> {
-    let unusable = |source: Box<dyn std::error::Error + Send + Sync>| {
-        let path = path.display().to_string();
-        ConnectError::UnusableAuthority { path, source }
-    };
-    let mut text = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_AUTHORITIES).read_to_end(&mut text));
-    read.map_err(|error| unusable(error.into()))?;
-    let all = pem::parse_many(text).map_err(|error| unusable(error.into()))?;
-    let all = all.into_iter().filter(|pem| pem.tag() == "CERTIFICATE");
-    let all: Vec<Vec<u8>> = all.map(pem::Pem::into_contents).collect();
-    if all.is_empty() {
-        return Err(unusable("it has no certificate".into()));
-    }
-    Ok(all)
 }

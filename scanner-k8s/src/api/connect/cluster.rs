@@ -32,6 +32,12 @@ impl Cluster {
         self.0.default_namespace()
     }
 
+    /// How the cluster is reached, for a reader: that it is as the account of the pod that this process runs in, and by which
+    /// proxy. Nothing where the kubeconfig says all of it.
+    pub fn connection(&self) -> &[String] {
+        self.0.connection()
+    }
+
     /// Begins a segment with a log of its own: one scan, or one other command.
     pub fn begin(&self) -> Segment {
         self.begin_in(Arc::new(AuditLog::new()))

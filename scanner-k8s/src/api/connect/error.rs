@@ -1,6 +1,6 @@
 //! Why a cluster is not used.
 
-use scanner_core::Remedy;
+use scanner_core::{Remedy, escape::visible};
 
 use crate::api::redacted::Redacted;
 
@@ -9,14 +9,42 @@ use crate::api::redacted::Redacted;
 #[non_exhaustive]
 pub enum ConnectError {
     /// The kubeconfig cannot be read.
-    #[error("cannot read the kubeconfig")]
-    Kubeconfig(#[source] Redacted),
+    #[error("cannot read the kubeconfig{}{}", if .file.is_empty() { "" } else { " " }, .file)]
+    Kubeconfig {
+        /// The file; empty where it is what several of them make together.
+        file: String,
+        /// Why.
+        #[source]
+        source: Redacted,
+    },
+    /// There is no kubeconfig.
+    #[error("there is no kubeconfig: {0}")]
+    NoKubeconfig(String),
     /// The context does not exist.
-    #[error("the kubeconfig has no context {0:?}; it has {1}")]
+    #[error("the kubeconfig has no context \"{}\"; it has {}", visible(.0, 100), visible(.1, 1000))]
     NoContext(String, String),
-    /// This process does not run in a pod of a cluster.
-    #[error("cannot read the configuration of a pod")]
-    InCluster(#[source] kube::config::InClusterError),
+    /// No context is named.
+    #[error("the kubeconfig has no current context; it has {}", visible(.0, 1000))]
+    NoCurrentContext(String),
+    /// This process does not run in a pod of a cluster, or its pod has no account.
+    #[error("cannot log in as the account of this pod: {0}")]
+    InCluster(String),
+    /// A proxy cannot be used.
+    #[error("cannot use the proxy of {from}: {why}")]
+    Proxy {
+        /// What names it, such as `HTTPS_PROXY`.
+        from: String,
+        /// Why.
+        why: String,
+    },
+    /// The credential plugin of the kubeconfig gives no credential.
+    #[error("{reason}")]
+    Plugin {
+        /// Why.
+        reason: String,
+        /// What to do.
+        advice: &'static str,
+    },
     /// Plain http.
     #[error("refusing {0}: the server is not reached by https")]
     PlainHttp(String),
@@ -45,7 +73,7 @@ pub enum ConnectError {
     #[error("no tokio runtime: a cluster's connections are tasks of one")]
     NoRuntime,
     /// The name that the program gave itself cannot be sent.
-    #[error("{0:?} is not a valid user agent")]
+    #[error("\"{}\" is not a valid user agent", visible(.0, 100))]
     UserAgent(String),
     /// A client cannot be made from the configuration.
     #[error("cannot make a client from the configuration")]
@@ -66,6 +94,10 @@ pub enum ConnectErrorKind {
     SkipsVerification,
     /// There is no CA to verify it with.
     NoAuthority,
+    /// The proxy that is named cannot be used.
+    Proxy,
+    /// The credential plugin gives no credential, or may not run.
+    Plugin,
     /// No cryptography provider for rustls.
     NoCryptoProvider,
     /// No tokio runtime.
@@ -78,8 +110,12 @@ impl ConnectError {
     /// What kind of failure it is.
     pub fn kind(&self) -> ConnectErrorKind {
         match self {
-            Self::Kubeconfig(_) | Self::InCluster(_) => ConnectErrorKind::Unreadable,
-            Self::NoContext(..) => ConnectErrorKind::NoContext,
+            Self::Kubeconfig { .. } | Self::NoKubeconfig(_) | Self::InCluster(_) => {
+                ConnectErrorKind::Unreadable
+            }
+            Self::NoContext(..) | Self::NoCurrentContext(_) => ConnectErrorKind::NoContext,
+            Self::Proxy { .. } => ConnectErrorKind::Proxy,
+            Self::Plugin { .. } => ConnectErrorKind::Plugin,
             Self::PlainHttp(_) => ConnectErrorKind::PlainHttp,
             Self::SkipsVerification(_) => ConnectErrorKind::SkipsVerification,
             Self::NoAuthority(_) => ConnectErrorKind::NoAuthority,
@@ -94,16 +130,19 @@ impl ConnectError {
     /// What to do next.
     pub fn remedy(&self) -> Option<Remedy> {
         Some(match self {
-            Self::NoContext(..) => Remedy::NameContext,
+            Self::NoContext(..) | Self::NoCurrentContext(_) => Remedy::NameContext,
+            Self::Plugin { advice, .. } => Remedy::advice(*advice),
+            Self::Proxy { .. } => Remedy::advice("correct it, as in http://HOST:PORT, or unset it"),
             Self::InCluster(_) => Remedy::advice("run it in a pod, or name a kubeconfig"),
             Self::PlainHttp(_) => Remedy::advice("use an https:// server in the kubeconfig"),
             Self::SkipsVerification(_) => {
                 Remedy::advice("remove insecure-skip-tls-verify and set certificate-authority-data")
             }
             Self::NoAuthority(_) => Remedy::TrustSystemRoots,
-            Self::Kubeconfig(_) | Self::UnusableAuthority { .. } | Self::Client(_) => {
-                Remedy::NameKubeconfig
-            }
+            Self::Kubeconfig { .. }
+            | Self::NoKubeconfig(_)
+            | Self::UnusableAuthority { .. }
+            | Self::Client(_) => Remedy::NameKubeconfig,
             Self::NoCryptoProvider => {
                 Remedy::advice("turn on the cargo feature ring or aws-lc-rs, or install a provider")
             }

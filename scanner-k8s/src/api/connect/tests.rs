@@ -1,5 +1,9 @@
 //! Every way to a cluster refuses what is not verified TLS.
 
+mod in_cluster;
+mod kubeconfigs;
+mod plugins;
+mod proxies;
 mod secrets;
 
 use std::path::PathBuf;

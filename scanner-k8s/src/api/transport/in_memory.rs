@@ -24,6 +24,7 @@ use tokio::io::DuplexStream;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt as _};
 
 use super::service::GenericService;
+use crate::api::plugin::{Renewed, authorized};
 
 /// Connects to a server in this process's memory.
 ///
@@ -49,14 +50,17 @@ impl InMemory {
     /// # Errors
     ///
     /// Fails on credentials in `config` that kube cannot use.
-    pub fn builder(&self, config: &Config) -> kube::Result<ClientBuilder<GenericService>> {
+    pub(super) fn builder(
+        &self,
+        config: &Config,
+        plugin: Option<Renewed>,
+    ) -> kube::Result<ClientBuilder<GenericService>> {
         let client = hyper_util::client::legacy::Builder::new(TokioExecutor::new());
         let service = ServiceBuilder::new()
             .layer(config.base_uri_layer())
             .option_layer(config.auth_layer()?)
             .layer(config.extra_headers_layer()?)
-            .map_err(BoxError::from)
-            .service(client.build(self.clone()))
+            .service(authorized(client.build(self.clone()), plugin))
             .map_response(|response: http::Response<hyper::body::Incoming>| {
                 response.map(|body| Box::new(body.map_err(BoxError::from)) as Box<DynBody>)
             });

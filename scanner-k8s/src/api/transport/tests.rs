@@ -42,6 +42,7 @@ fn transport(seen: &Arc<Mutex<Vec<Seen>>>) -> Arc<Transport> {
         scan: stack(),
         handshakes: None,
         config: Config::new("https://h:6443".parse().unwrap()),
+        connection: Vec::new(),
         user_agent: HeaderValue::from_static("acme/1 secure-scan/0"),
         searches_own_process: false,
         runtime: Handle::current(),
@@ -161,7 +162,6 @@ async fn a_token_that_no_header_may_have_makes_no_identity() {
 #[test]
 fn a_scan_takes_the_way_to_the_server_over_and_no_credential() {
     let mut config = Config::new("https://h:6443".parse().unwrap());
-    config.proxy_url = Some("http://proxy:3128".parse().unwrap());
     config.tls_server_name = Some("kubernetes".into());
     config.root_cert = Some(vec![vec![1, 2, 3]]);
     config.root_cert_file = Some("/ca.crt".into());
@@ -170,7 +170,6 @@ fn a_scan_takes_the_way_to_the_server_over_and_no_credential() {
     config.headers = vec![(USER_AGENT, HeaderValue::from_static("x"))];
     let shared = without_credential(&config);
     assert_eq!(shared.cluster_url, config.cluster_url);
-    assert_eq!(shared.proxy_url, config.proxy_url);
     assert_eq!(shared.tls_server_name, config.tls_server_name);
     assert_eq!(shared.root_cert, config.root_cert);
     assert_eq!(shared.root_cert_file, config.root_cert_file);

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_timeout::TimeoutConnector;
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
 use kube::{
@@ -22,14 +22,18 @@ use kube::{
 use rustls::{ClientConfig, pki_types::ServerName};
 use tower::{BoxError, ServiceBuilder, ServiceExt as _};
 
-use super::{ahead::Ahead, resend, service::GenericService};
+use super::{ahead::Ahead, bare::without_credential, resend, service::GenericService};
+use crate::api::{
+    plugin::{Renewed, authorized},
+    way::{Proxy, Way},
+};
 
 /// Time between two pings on a connection where an answer is awaited.
 const PING: Duration = Duration::from_secs(5);
 /// Time for the answer to a ping. A connection that nobody answers on is closed, so that the next call opens another one.
 const PONG: Duration = Duration::from_secs(10);
 
-type Https = Ahead<TimeoutConnector<hyper_rustls::HttpsConnector<HttpConnector>>>;
+type Https = Ahead<TimeoutConnector<hyper_rustls::HttpsConnector<Way>>>;
 
 /// What opens connections of a client ahead: one for calls, and one for a request that upgrades.
 pub(super) struct Handshakes {
@@ -50,26 +54,26 @@ impl Handshakes {
     }
 }
 
-/// A builder of clients with the layers that kube's own has, but for its retries and spans.
+/// A builder of clients with the layers that kube's own has, but for its retries and spans. Every connection goes by `proxy`,
+/// where there is one. `plugin` has the credential that a program gave.
 ///
 /// # Errors
 ///
-/// Fails on certificates, names and credentials in `config` that kube cannot use, and where a proxy is to be used.
+/// Fails on certificates, names and credentials in `config` that kube cannot use.
 pub(super) fn builder(
-    config: Config,
-) -> kube::Result<(ClientBuilder<GenericService>, Option<Handshakes>)> {
-    // Where there is a proxy or an odd name, kube says what is wrong.
-    let theirs = |config| Ok((ClientBuilder::try_from(config)?, None));
-    if config.proxy_url.is_some() {
-        return theirs(config);
-    }
+    config: &Config,
+    proxy: Option<&Proxy>,
+    plugin: Option<Renewed>,
+) -> kube::Result<(ClientBuilder<GenericService>, Handshakes)> {
     let tls = config.rustls_client_config()?;
-    let Ok(alone) = https(&config, tls.clone(), false) else {
-        return theirs(config);
-    };
-    let Ok(shared) = https(&config, tls, true) else {
-        return theirs(config);
-    };
+    // The certificate of the operator is for the server alone.
+    let way = Way::new(proxy, without_credential(config).rustls_client_config()?);
+    let name = config.tls_server_name.clone().map(ServerName::try_from);
+    let name = name
+        .transpose()
+        .map_err(|error| kube::Error::Service(error.into()))?;
+    let alone = https(config, way.clone(), tls.clone(), name.clone(), false);
+    let shared = https(config, way, tls, name, true);
     let handshakes = Handshakes {
         server: config.cluster_url.clone(),
         alone: alone.clone(),
@@ -97,35 +101,36 @@ pub(super) fn builder(
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
-        .service(tower::service_fn(send))
+        .service(authorized(tower::service_fn(send), plugin))
         .map_response(|response: Response<Incoming>| {
             response.map(|body| Box::new(body.map_err(BoxError::from)) as Box<DynBody>)
         });
     let builder = ClientBuilder::new(service.boxed(), &config.default_namespace);
-    Ok((builder, Some(handshakes)))
+    Ok((builder, handshakes))
 }
 
 /// Connects with the timeouts of `config`; `shared` offers HTTP/2 too.
-fn https(config: &Config, tls: ClientConfig, shared: bool) -> Result<Https, BoxError> {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    // Small writes follow each other in a handshake, and would wait for the acknowledgement of the one before.
-    tcp.set_nodelay(true);
+fn https(
+    config: &Config,
+    way: Way,
+    tls: ClientConfig,
+    name: Option<ServerName<'static>>,
+    shared: bool,
+) -> Https {
     let mut connector = HttpsConnectorBuilder::new()
         .with_tls_config(tls)
         .https_only();
-    if let Some(name) = &config.tls_server_name {
-        let name = ServerName::try_from(name.clone())?;
+    if let Some(name) = name {
         connector = connector.with_server_name_resolver(FixedServerNameResolver::new(name));
     }
     let connector = if shared {
-        connector.enable_all_versions().wrap_connector(tcp)
+        connector.enable_all_versions().wrap_connector(way)
     } else {
-        connector.enable_http1().wrap_connector(tcp)
+        connector.enable_http1().wrap_connector(way)
     };
     let mut connector = TimeoutConnector::new(connector);
     connector.set_connect_timeout(config.connect_timeout);
     connector.set_read_timeout(config.read_timeout);
     connector.set_write_timeout(config.write_timeout);
-    Ok(Ahead::new(connector))
+    Ahead::new(connector)
 }

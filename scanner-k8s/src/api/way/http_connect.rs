@@ -1,0 +1,126 @@
+//! Opens a way through an HTTP proxy: CONNECT, which names the server and nothing else of what is sent there.
+
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    header::{HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, USER_AGENT},
+};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::{
+    body::{Bytes, Incoming},
+    client::conn::http1,
+    upgrade::Upgraded,
+};
+use scanner_core::escape::visible;
+use tower::BoxError;
+
+use super::{
+    error::WayError,
+    page,
+    proxy::{Login, Proxy},
+    stream::Duplex,
+};
+
+/// Longest head of a proxy's answer, in bytes.
+const MAX_HEAD: usize = 16 << 10;
+
+/// What came of CONNECT: bytes to and from the server, and whether the proxy said that a page follows.
+pub(super) struct Opened {
+    pub(super) io: Upgraded,
+    pub(super) page: bool,
+}
+
+/// Opens a way to `server`, a host and a port, over a connection with `proxy`.
+///
+/// # Errors
+///
+/// Fails where the proxy refuses, wants a login, or answers with something else.
+pub(super) async fn open(
+    io: impl Duplex + 'static,
+    proxy: &Proxy,
+    server: &str,
+) -> Result<Opened, WayError> {
+    let odd = |source: BoxError| WayError::Odd {
+        proxy: proxy.to_string(),
+        source,
+    };
+    let mut builder = http1::Builder::new();
+    // Some know names of headers in no other case.
+    builder.max_buf_size(MAX_HEAD).title_case_headers(true);
+    let (mut sender, connection) = builder.handshake(io).await.map_err(|e| odd(e.into()))?;
+    // Ends with the answer, or with `sender`.
+    tokio::spawn(connection.with_upgrades());
+    let request = request(proxy, server).map_err(|e| odd(e.into()))?;
+    let answer = sender.send_request(request).await;
+    let answer = answer.map_err(|e| odd(e.into()))?;
+    if !answer.status().is_success() {
+        return Err(refused(answer, proxy, server).await);
+    }
+    let page = page::is_announced(answer.headers());
+    let io = hyper::upgrade::on(answer).await;
+    let io = io.map_err(|e| odd(e.into()))?;
+    Ok(Opened { io, page })
+}
+
+fn request(proxy: &Proxy, server: &str) -> http::Result<Request<Empty<Bytes>>> {
+    let mut request = Request::builder()
+        .method(Method::CONNECT)
+        .uri(server.parse::<Uri>()?)
+        .header(HOST, server)
+        .header(
+            USER_AGENT,
+            concat!("secure-scan/", env!("CARGO_PKG_VERSION")),
+        )
+        .body(Empty::new())?;
+    if let Some(basic) = proxy.login.as_ref().and_then(Login::basic) {
+        request.headers_mut().insert(PROXY_AUTHORIZATION, basic);
+    }
+    Ok(request)
+}
+
+/// What an answer other than success means.
+async fn refused(answer: Response<Incoming>, proxy: &Proxy, server: &str) -> WayError {
+    let (status, mut page) = (answer.status(), page::is_announced(answer.headers()));
+    let how = schemes(answer.headers());
+    // An HTML page of 500 and above is no login, but says that the proxy fails.
+    if !page && !status.is_server_error() {
+        let begun = answer.into_body().frame().await.and_then(Result::ok);
+        page = begun.is_some_and(|frame| frame.data_ref().is_some_and(|data| page::is_begun(data)));
+    }
+    let proxy_name = proxy.to_string();
+    if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return WayError::Login {
+            proxy: proxy_name,
+            sent: proxy.login.is_some(),
+            how: how.unwrap_or_else(|| status.to_string()),
+            page,
+        };
+    }
+    if status.is_redirection() || (page && !status.is_server_error()) {
+        return WayError::Page {
+            proxy: proxy_name,
+            status: Some(status),
+        };
+    }
+    WayError::Refused {
+        proxy: proxy_name,
+        server: server.to_owned(),
+        why: status.to_string(),
+    }
+}
+
+/// How a proxy lets clients log in, in its own words.
+fn schemes(headers: &HeaderMap) -> Option<String> {
+    let offers = headers.get_all(PROXY_AUTHENTICATE).iter();
+    let words: Vec<String> = offers
+        .filter_map(|value: &HeaderValue| value.to_str().ok()?.split_whitespace().next())
+        .map(|scheme| visible(scheme.trim_end_matches(','), 20))
+        .take(5)
+        .collect();
+    let basic = words.iter().any(|word| word.eq_ignore_ascii_case("basic"));
+    let only = if basic {
+        ""
+    } else {
+        ", and only Basic is supported here"
+    };
+    (!words.is_empty()).then(|| format!("407 by {}{only}", words.join(" or ")))
+}
