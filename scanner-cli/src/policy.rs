@@ -49,7 +49,8 @@ pub(crate) struct FindingArgs {
     /// Severity from which a failed check is a finding: info, low (default), medium, high, critical
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Severity>,
-    /// Pass a check only if everything that it asks for was read, as level strict does
+    /// Fail the scan (exit code 3) unless everything that checks ask for was read, as level strict does. A drift scan always
+    /// needs all files of both sides, and never what is mounted or the capabilities of files
     #[arg(long)]
     pub(crate) require_complete: bool,
 }

@@ -12,6 +12,7 @@ pub use severity::{Severity, UnknownSeverity};
 
 use std::collections::BTreeMap;
 
+use scanner_inventory::Gaps;
 use serde::{Deserialize, Serialize};
 
 impl Findings {
@@ -68,6 +69,9 @@ pub struct Findings {
     /// Whether everything must have been read, see [`Findings::demand_complete`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub must_be_complete: bool,
+    /// How many paths or items were not read of what the checks ask for that passed. What several ask for counts once.
+    #[serde(default, skip_serializing_if = "result::is_zero")]
+    pub not_read: u64,
 }
 
 impl EngineRef {
@@ -105,13 +109,23 @@ impl std::fmt::Display for EngineRef {
 
 impl Findings {
     /// What an engine found.
-    pub const fn new(engine: EngineRef, results: Vec<CheckResult>) -> Self {
+    pub fn new(engine: EngineRef, mut results: Vec<CheckResult>) -> Self {
+        let mut unread: BTreeMap<String, Gaps> = BTreeMap::new();
+        for result in &mut results {
+            let own = std::mem::take(&mut result.unread);
+            if result.status == CheckStatus::Pass {
+                for (section, gaps) in own {
+                    unread.entry(section).or_default().unite(&gaps);
+                }
+            }
+        }
         Self {
             engine,
             results,
             waivers: None,
             thresholds: None,
             must_be_complete: false,
+            not_read: unread.values().map(Gaps::missing).sum(),
         }
     }
 

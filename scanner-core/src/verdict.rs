@@ -14,7 +14,8 @@ pub enum Verdict {
     Passed,
     /// Every applicable check ran, and at least one failed at the threshold.
     Findings,
-    /// At least one check was not done, or none applies, whatever else failed.
+    /// At least one check was not done, none applies, or something was not read where everything must be, whatever else
+    /// failed.
     Incomplete,
     /// The scan could not be done.
     Failed,
@@ -75,7 +76,7 @@ impl Verdict {
         match self {
             Self::Passed => "passed: every applicable check ran, and none failed at the threshold",
             Self::Findings => "findings: at least one check failed",
-            Self::Incomplete => "incomplete: some checks were not done, or none applies",
+            Self::Incomplete => "incomplete: not everything was checked or read that had to be",
             Self::Failed => "failed: the scan could not be done, nothing is known of the target",
             Self::GateAborted => "aborted: a gate refused the target, it was not touched",
             Self::SecurityAlert => {

@@ -81,6 +81,23 @@ impl Gaps {
         self.total
     }
 
+    /// Number of items that are missing, or of gaps where nobody counted items: 0 only where nothing is missing.
+    pub fn missing(&self) -> u64 {
+        match self.total {
+            0 => self.gaps.len() as u64,
+            total => total,
+        }
+    }
+
+    /// Adds those of another selection of the same section, which may be the same ones: items are counted once.
+    pub fn unite(&mut self, other: &Self) {
+        let (own, others) = (self.missing(), other.missing());
+        for gap in &other.gaps {
+            self.add_counted(gap.clone(), 0);
+        }
+        self.total = own.max(others).max(self.gaps.len() as u64);
+    }
+
     /// Whether nothing is missing.
     pub fn is_empty(&self) -> bool {
         self.gaps.is_empty() && self.total == 0

@@ -136,8 +136,9 @@ pub struct ShadowEntry {
     pub algorithm: String,
 }
 
-/// A process, from `/proc/PID/status`, `/proc/PID/ns` and `/proc/PID/mountinfo`, see proc(5). What an agent could not
-/// read is `None`, and an expression that reads it then is an error, never a comparison with a made-up value.
+/// A process with all its threads, from `/proc/PID/status`, `/proc/PID/task`, `/proc/PID/ns`, `/proc/PID/mountinfo`,
+/// `/proc/PID/cwd` and `/proc/PID/root`, see proc(5). What an agent could not read is `None`, and an expression that reads it then
+/// is an error, never a comparison with a made-up value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Process {
@@ -154,19 +155,20 @@ pub struct Process {
     /// Supplementary groups.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<i64>>,
-    /// Whether its real, saved or filesystem ids are others than the effective ones: it may take those on.
+    /// Whether its real, saved or filesystem ids are others than the effective ones, so that it may take those on, or one of
+    /// its threads has other ids or groups than the first one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mixed_ids: Option<bool>,
-    /// Names of effective capabilities, such as `CAP_NET_ADMIN`.
+    /// Names of effective capabilities of any of its threads, such as `CAP_NET_ADMIN`.
     pub capabilities: Vec<String>,
     /// Names of permitted and inheritable capabilities: it may make them effective.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raisable: Option<Vec<String>>,
     /// Names of capabilities in the bounding set.
     pub bounding: Vec<String>,
-    /// Whether `no_new_privs` is set.
+    /// Whether `no_new_privs` is set in all its threads.
     pub no_new_privs: bool,
-    /// Seccomp mode: 0 off, 1 strict, 2 filter.
+    /// Seccomp mode: 0 off, also where it is off in one thread alone, 1 strict, 2 filter.
     pub seccomp: i64,
     /// Inode number of its user namespace, see namespaces(7).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -185,6 +187,16 @@ pub struct Process {
     /// Type of that filesystem, such as `overlay`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root_fstype: Option<String>,
+    /// Its working directory, from where it may read what it could not get to from the root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<FilePath>,
+    /// The directory that it takes for its root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root: Option<FilePath>,
+    /// Whether those two paths lead the agent to where the process is, and all its threads. They do not where one is below a
+    /// directory that the agent may not search, removed, or hidden by a mount.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub places_reached: Option<bool>,
 }
 
 /// What the kernel lets an agent read by.

@@ -2,10 +2,12 @@
 //! section partial; nothing is dropped in silence.
 
 mod accounts;
+mod capabilities;
 mod files;
 mod identity;
 mod language;
 mod line;
+mod mounts;
 mod number;
 mod packages;
 pub(crate) mod proc;
@@ -13,7 +15,9 @@ mod reader;
 mod section;
 mod sections;
 pub(crate) mod sockets;
+mod status;
 mod system;
+mod threads;
 
 use crate::{inventory::Inventory, request::InventoryRequest, wire::WireError};
 

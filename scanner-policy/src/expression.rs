@@ -155,7 +155,7 @@ impl Expression {
         &self.sections
     }
 
-    /// What its functions read where it is known: without it, they say the same as of an image.
+    /// Sections that its functions read where these are known. Where they are not, the functions say what they say of an image.
     pub(crate) fn beside(&self) -> &BTreeSet<Section> {
         &self.beside
     }

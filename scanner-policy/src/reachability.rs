@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use scanner_core::inventory::{
-    AgentIdentity, Collected, Coverage, FileEntry, FileKind, FileSelector, Gap, GapKind, Gaps,
-    Inventory, Process, Section,
+    AgentIdentity, Collected, Coverage, FileEntry, FileKind, FilePath, FileSelector, Gap, GapKind,
+    Gaps, Inventory, Process, Section,
 };
 
 /// Bits of setuid and setgid.
@@ -46,7 +46,11 @@ pub(crate) const fn is_setuid(file: &FileEntry) -> bool {
 
 /// Whether every process can reach what the agent could reach, and no more.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Reachability(Standing);
+pub(crate) struct Reachability {
+    standing: Standing,
+    /// Where processes work, and their roots: who is inside a directory needs no permission to get in.
+    inside: BTreeSet<FilePath>,
+}
 
 #[derive(Debug, Clone, Default)]
 enum Standing {
@@ -61,30 +65,42 @@ enum Standing {
     SameWithoutSetuid,
 }
 
+impl From<Standing> for Reachability {
+    fn from(standing: Standing) -> Self {
+        Self {
+            standing,
+            inside: BTreeSet::new(),
+        }
+    }
+}
+
 impl Reachability {
+    fn not(why: impl Into<String>) -> Self {
+        Standing::Not(why.into()).into()
+    }
+
     /// What the sections say; `absent` are those that the target does not have.
     pub(crate) fn new(inventory: &Inventory, absent: &[Section]) -> Self {
         if absent.contains(&Section::Processes) {
-            return Self(Standing::Not("an image has no processes".into()));
+            return Self::not("an image has no processes");
         }
         let (Collected::Complete { data: identity }, Collected::Complete { data: processes }) =
             (&inventory.identity, &inventory.processes)
         else {
-            let why = "not all processes, or not the agent's own identity, were seen";
-            return Self(Standing::Not(why.into()));
+            return Self::not("not all processes, or not the agent's own identity, were seen");
         };
         let Some(agent) = &identity.agent else {
-            return Self(Standing::Not("the agent does not say who it is".into()));
+            return Self::not("the agent does not say who it is");
         };
         if processes.is_empty() {
-            return Self(Standing::Not("no process was seen".into()));
+            return Self::not("no process was seen");
         }
         if let Some(why) = processes.iter().find_map(|process| differs(agent, process)) {
-            return Self(Standing::Not(why));
+            return Self::not(why);
         }
         let gaining = processes.iter().filter(|process| !process.no_new_privs);
         let mut bounding = gaining.clone().flat_map(|process| &process.bounding);
-        Self(if gaining.clone().next().is_none() {
+        let standing = if gaining.clone().next().is_none() {
             Standing::Same
         } else if let Some(capability) = bounding.find(|name| !is_harmless(name)) {
             Standing::Not(format!(
@@ -92,21 +108,28 @@ impl Reachability {
             ))
         } else {
             Standing::SameWithoutSetuid
-        })
+        };
+        let places = processes.iter().flat_map(|p| [&p.cwd, &p.root]);
+        Self {
+            standing,
+            inside: places.flatten().cloned().collect(),
+        }
     }
 
     /// The same when the files are known: `setuid` is a setuid or setgid program, where one was found, and `coverage` how
     /// completely they were looked for.
-    pub(crate) fn with_files(self, setuid: Option<&FileEntry>, coverage: &Coverage) -> Self {
-        if !matches!(self.0, Standing::SameWithoutSetuid) {
+    pub(crate) fn with_files(mut self, setuid: Option<&FileEntry>, coverage: &Coverage) -> Self {
+        if !matches!(self.standing, Standing::SameWithoutSetuid) {
             return self;
         }
         let is_whole = match coverage {
             Coverage::Complete => true,
-            Coverage::Partial { gaps } => all_shut(gaps),
+            Coverage::Partial { gaps } => {
+                gaps.iter().next().is_some() && gaps.iter().all(|gap| self.is_shut(gap))
+            }
             Coverage::Unavailable { .. } | Coverage::NotRequested => false,
         };
-        Self(match setuid {
+        self.standing = match setuid {
             Some(file) => Standing::Not(format!(
                 "a process has no no_new_privs, and {} makes it somebody else",
                 file.path.as_text()
@@ -117,13 +140,14 @@ impl Reachability {
                  make it somebody else"
                     .into(),
             ),
-        })
+        };
+        self
     }
 
     /// Why a process may reach what is missing by these gaps of files, which a check with these selections asks for; `None`
     /// where no process can.
     pub(crate) fn objection(&self, gaps: &Gaps, files: &[FileSelector]) -> Option<String> {
-        match &self.0 {
+        match &self.standing {
             Standing::Unknown => return Some("it is not known who runs in the container".into()),
             Standing::Not(why) => return Some(why.clone()),
             Standing::SameWithoutSetuid => {
@@ -138,18 +162,24 @@ impl Reachability {
             let mut named = files.iter().filter(|selector| !selector.walks());
             named.any(|selector| selector.overlaps(gap))
         };
-        let open = gaps.iter().find(|gap| !is_shut(gap) || named(gap))?;
-        Some(open.to_string())
+        let open = gaps.iter().find(|gap| !self.is_shut(gap) || named(gap))?;
+        Some(match self.inside_of(open) {
+            Some(place) => format!("a process is inside of it, in {}", place.as_text()),
+            None => open.to_string(),
+        })
     }
-}
 
-fn all_shut(gaps: &Gaps) -> bool {
-    gaps.iter().next().is_some() && gaps.iter().all(is_shut)
-}
+    /// Whether nobody of the agent's identity can get below the place, and nobody is there.
+    fn is_shut(&self, gap: &Gap) -> bool {
+        let is_closed = gap.kind == GapKind::NotSearchable && gap.path.is_some();
+        is_closed && gap.attribute.is_none() && self.inside_of(gap).is_none()
+    }
 
-/// Whether nobody of the agent's identity can get below the place.
-fn is_shut(gap: &Gap) -> bool {
-    gap.kind == GapKind::NotSearchable && gap.path.is_some() && gap.attribute.is_none()
+    /// Where a process is that is at the place of a gap, or below it.
+    fn inside_of(&self, gap: &Gap) -> Option<&FilePath> {
+        let place = gap.path.as_ref()?;
+        self.inside.iter().find(|inside| inside.is_below(place))
+    }
 }
 
 fn is_harmless(capability: &str) -> bool {
@@ -182,12 +212,31 @@ fn differs(agent: &AgentIdentity, process: &Process) -> Option<String> {
         "may have capabilities that were not seen".to_owned()
     } else if let Some(name) = capabilities.find(more) {
         format!("has {name}")
+    } else if process.places_reached != Some(true) {
+        not_reached(process)
     } else if let Some(name) = agent.capabilities.iter().find(|name| !is_harmless(name)) {
         return Some(format!("the agent has {name}"));
     } else {
         return None;
     };
     Some(format!("process {} {why}", process.pid))
+}
+
+/// Where a process is that the agent did not get to.
+fn not_reached(process: &Process) -> String {
+    match (&process.cwd, &process.root) {
+        (Some(cwd), Some(root)) if root == "/" => {
+            format!(
+                "works in {}, where the agent does not get to",
+                cwd.as_text()
+            )
+        }
+        (Some(_), Some(root)) => format!(
+            "has the root {}, where the agent does not get to",
+            root.as_text()
+        ),
+        _ => "works in a place that was not seen".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use scanner_core::{
     finding::{CheckResult, CheckStatus, Findings},
     inventory::{
         AgentIdentity, Collected, ContainerFacts, FileEntry, FileKind, Gap, GapKind, Gaps,
-        Identity, Inventory, Mount, PodFacts, Process, Section, VolumeMountFacts, sink::FilesEnd,
+        Identity, Inventory, Mount, PodFacts, Process, Section, VolumeFacts, VolumeMountFacts,
+        sink::FilesEnd,
     },
 };
 use scanner_policy::Profile;
@@ -58,6 +59,9 @@ fn process() -> Process {
         raisable: Some(vec![]),
         no_new_privs: true,
         other_namespaces: Some(false),
+        cwd: Some("/".into()),
+        root: Some("/".into()),
+        places_reached: Some(true),
         ..Process::default()
     }
 }
@@ -140,6 +144,9 @@ fn a_place_that_a_process_may_reach_is_an_error_for_all() {
         |p: &mut Process| p.uid = 0,
         |p: &mut Process| p.groups = Some(vec![0]),
         |p: &mut Process| p.other_namespaces = None,
+        |p: &mut Process| p.cwd = Some("/root/app".into()),
+        |p: &mut Process| p.places_reached = Some(false),
+        |p: &mut Process| p.places_reached = None,
     ] {
         let mut inventory = hardened(closed());
         let mut second = process();
@@ -287,6 +294,13 @@ fn a_directory_that_is_open_to_others_counts_where_there_are_others_to_write_it(
         data: vec![process(), second],
     };
     assert_eq!(open(&two_users, &today()).join(" "), tmp);
+    let mut unknown_ids = own.clone();
+    let mut unknown = process();
+    unknown.mixed_ids = None;
+    unknown_ids.processes = Collected::Complete {
+        data: vec![unknown],
+    };
+    assert_eq!(open(&unknown_ids, &today()).join(" "), tmp);
     // Not all mounts are known; and an image has none.
     let mut unsure = own.clone();
     let Collected::Complete { data } = unsure.mounts else {
@@ -299,6 +313,91 @@ fn a_directory_that_is_open_to_others_counts_where_there_are_others_to_write_it(
     image.mounts = Collected::NotRequested;
     let context = today().without(&Section::OF_PROCESSES);
     assert_eq!(open(&image, &context), [tmp, app]);
+}
+
+/// A mount of a volume in the specification.
+fn volume(path: &str, name: &str, kind: &str, read_only: bool) -> VolumeMountFacts {
+    VolumeMountFacts {
+        path: path.into(),
+        volume: name.into(),
+        kind: kind.into(),
+        read_only,
+        ..VolumeMountFacts::default()
+    }
+}
+
+#[test]
+fn a_mount_is_read_only_where_no_container_of_the_pod_writes_its_volume() {
+    let profile = Profile::shipped("container-baseline").unwrap();
+    let is_open = |own: &[VolumeMountFacts], kind: &str, others: &[VolumeMountFacts]| {
+        let mut inventory = with_volumes(&[], &[("/", "ro"), ("/tmp", "ro"), ("/etc/app", "ro")]);
+        let Collected::Complete { data: pod } = &mut inventory.pod else {
+            unreachable!("complete");
+        };
+        let container = |target: bool, kind: &str, mounts: &[VolumeMountFacts]| ContainerFacts {
+            target,
+            kind: kind.into(),
+            mounts: mounts.to_vec(),
+            ..ContainerFacts::default()
+        };
+        pod.containers = vec![
+            container(true, "container", own),
+            container(false, kind, others),
+        ];
+        pod.volumes = [("a", "/srv/data"), ("b", "/srv/data/x"), ("c", "/var")]
+            .map(|(name, path)| VolumeFacts {
+                name: name.into(),
+                kind: "hostPath".into(),
+                path: path.into(),
+                ..VolumeFacts::default()
+            })
+            .to_vec();
+        let findings = evaluated(&profile, &inventory, &today());
+        let result = of(&findings, "world-writable-directories");
+        result.evidence.iter().any(|line| line == "/etc/app 0777")
+    };
+    let here = |name: &str, kind: &str| volume("/etc/app", name, kind, true);
+    let written = |name: &str, kind: &str| volume("/x", name, kind, false);
+    let one = |name: &str, kind: &str| (vec![here(name, kind)], vec![written(name, kind)]);
+    let two =
+        |name: &str, other: &str, kind: &str| (vec![here(name, kind)], vec![written(other, kind)]);
+    let twice = || vec![here("v", "csi"), written("v", "csi")];
+    let bound = || {
+        (
+            vec![volume("/etc/app/", "v", "csi", true)],
+            vec![written("v", "csi")],
+        )
+    };
+    for ((own, others), kind, expected) in [
+        ((vec![here("v", "csi")], vec![]), "container", false),
+        (one("v", "emptyDir"), "container", true),
+        (one("v", "csi"), "container", true),
+        (one("v", "csi"), "sidecar", true),
+        (one("v", "csi"), "ephemeral", true),
+        (one("v", "csi"), "init", false),
+        (one("v", "configMap"), "container", false),
+        (two("v", "w", "ephemeral"), "container", false),
+        (
+            (vec![here("v", "csi")], vec![here("v", "csi")]),
+            "container",
+            false,
+        ),
+        ((twice(), vec![]), "container", true),
+        (bound(), "container", true),
+        (two("v", "w", "nfs"), "container", true),
+        (two("a", "b", "hostPath"), "container", true),
+        (two("b", "a", "hostPath"), "container", true),
+        (two("a", "c", "hostPath"), "container", false),
+    ] {
+        let found = is_open(&own, kind, &others);
+        assert_eq!(found, expected, "{own:?} {kind} {others:?}");
+    }
+    // Who else mounts it, is not known.
+    let mut alone = with_volumes(&[], &[("/", "ro"), ("/etc/app", "ro")]);
+    alone.pod = Collected::NotRequested;
+    let findings = evaluated(&profile, &alone, &today());
+    let open = &of(&findings, "world-writable-directories").evidence;
+    assert_eq!(open.join(" "), "/etc/app 0777");
 }
 
 proptest! {
@@ -319,7 +418,8 @@ proptest! {
             if *placed { gap.at(*path) } else { gap }
         };
         let all: Gaps = gaps.iter().map(gap).collect();
-        let closed = gaps.iter().all(|(_, kind, placed)| *kind < 2 && *placed);
+        // Every process is inside of its root.
+        let closed = gaps.iter().all(|(path, kind, placed)| *kind < 2 && *placed && *path != "/");
         let [everything, reachable, listed, applies, _] = statuses(&hardened(all), &today());
         prop_assert_eq!([everything, applies], [Error, Error]);
         let expected = if closed { Pass } else { Error };

@@ -10,7 +10,8 @@ use scanner_inventory::{
 };
 
 use crate::{
-    procs::{of_container, read, rows},
+    proc_file::read,
+    procs::{of_container, rows},
     subject::Subject,
 };
 

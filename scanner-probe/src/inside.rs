@@ -14,10 +14,7 @@ use std::{
 
 use rustix::fs::{Mode, OFlags, fstat, fstatfs, openat};
 
-use crate::{
-    procs::{of_container, read},
-    root::Root,
-};
+use crate::{proc_file::read, procs::of_container, root::Root};
 
 /// How often a process is looked at that changes while it is looked at.
 const MAX_TRIES: u32 = 20;

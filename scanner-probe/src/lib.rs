@@ -16,11 +16,14 @@ pub mod layers;
 mod lines;
 mod mounted;
 mod packages;
+mod places;
+mod proc_file;
 pub mod procs;
 pub mod root;
 mod subject;
 #[cfg(feature = "archive")]
 mod tar;
+mod threads;
 pub mod tree;
 mod walk;
 

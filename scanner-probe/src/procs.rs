@@ -8,10 +8,14 @@ use std::{
 
 use scanner_inventory::{Gap, GapKind, Gaps, Section};
 
-use crate::{end::End, subject::Subject};
+use crate::{
+    end::End,
+    places,
+    proc_file::{read, read_bytes},
+    subject::Subject,
+    threads,
+};
 
-/// Longest file of `/proc` that is read, in bytes.
-const MAX_PROC: u64 = 4 << 20;
 /// Longest row of a table of sockets, in bytes.
 const MAX_ROW: u64 = 4096;
 /// What is said of the identity of a process.
@@ -25,10 +29,11 @@ const IDENTITY: [&str; 7] = [
     "Seccomp:",
 ];
 /// What is said of each process.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "Name:",
     "Pid:",
     "PPid:",
+    "Threads:",
     "Uid:",
     "Gid:",
     "Groups:",
@@ -39,23 +44,6 @@ const KEYS: [&str; 12] = [
     "NoNewPrivs:",
     "Seccomp:",
 ];
-
-/// Reads a file of `/proc`; bytes that are not UTF-8 are replaced. A longer one is an error, never
-/// cut in silence.
-pub(crate) fn read(path: &str) -> io::Result<String> {
-    let bytes = read_bytes(path)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// The same as bytes.
-fn read_bytes(path: &str) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut file = fs::File::open(path)?.take(MAX_PROC + 1);
-    if file.read_to_end(&mut bytes)? as u64 > MAX_PROC {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(bytes)
-}
 
 /// Processes whose cgroup names the container, in order; all when `container` is empty. A whole list of
 /// cgroups, as in `/proc/PID/cgroup`, names the processes that have the very same.
@@ -91,7 +79,12 @@ pub(crate) fn section(
     };
     let done = match section {
         Section::Identity => status(pid, &IDENTITY, out).and_then(|()| own(out)),
-        Section::Processes => processes(subject, out),
+        Section::Processes => match processes(subject, out) {
+            Ok(()) if hides_others(&read("/proc/self/mounts").unwrap_or_default()) => {
+                return Ok(others_hidden());
+            }
+            done => done,
+        },
         Section::Listeners => sockets(pid, true, out),
         Section::Connections => sockets(pid, false, out),
         Section::Mounts => {
@@ -141,6 +134,7 @@ fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<()> {
     if let Some(pid) = subject.pid {
         writeln!(out, "container {pid}")?;
     }
+    let root = subject.pid.and_then(places::root);
     for pid in of_container(&subject.container) {
         match status(pid, &KEYS, out) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(error),
@@ -158,8 +152,25 @@ fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<()> {
         for line in mounts.lines().filter(|line| is_root(line)) {
             writeln!(out, "/proc/{pid}/mountinfo:{line}")?;
         }
+        places::write(pid, root.as_ref(), out)?;
+        threads::write(pid, out)?;
     }
     Ok(())
+}
+
+/// Whether a mount table has a `/proc` that does not show a user the processes of others, see proc(5).
+fn hides_others(mounts: &str) -> bool {
+    let hides = |option: &str| option.starts_with("hidepid=") || option.starts_with("subset=");
+    mounts.lines().any(|line| {
+        let mut fields = line.split(' ').skip(1);
+        let (target, options) = (fields.next(), fields.nth(1).unwrap_or_default());
+        target == Some("/proc") && options.split(',').any(hides)
+    })
+}
+
+fn others_hidden() -> End {
+    let reason = "/proc is mounted so that it does not show the processes of other users";
+    End::Partial(Gap::new(GapKind::Hidden).into(), reason.into())
 }
 
 /// Whether a line of mountinfo is of what is mounted at the root.

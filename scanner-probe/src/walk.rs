@@ -1,7 +1,8 @@
 //! One bounded walk of a root in the kernel's view.
 
 use std::{
-    ffi::CStr,
+    borrow::Cow,
+    ffi::{CStr, CString},
     io::{self, Write},
     os::fd::{AsFd, OwnedFd},
 };
@@ -22,6 +23,10 @@ use crate::{
 
 /// Deepest directory that is entered: one open directory for each level.
 const MAX_DEPTH: usize = 200;
+/// Names by which an entry is looked for that is renamed meanwhile.
+const MAX_NAMES: u32 = 10;
+/// How often a directory is listed again for that, in one walk.
+const MAX_SEARCHES: u32 = 1000;
 /// Entries that are looked at.
 const MAX_ENTRIES: u64 = 10_000_000;
 
@@ -38,6 +43,7 @@ pub(crate) fn walk(
         stays,
         gaps: Gaps::default(),
         seen: 0,
+        searches: 0,
     };
     let starts = tree::starts(selectors);
     for start in &starts {
@@ -132,6 +138,8 @@ struct Walk<'a> {
     stays: bool,
     gaps: Gaps,
     seen: u64,
+    /// How often a directory was listed again for what was renamed meanwhile.
+    searches: u32,
 }
 
 impl Walk<'_> {
@@ -159,8 +167,8 @@ impl Walk<'_> {
                 self.missing(GapKind::NotListable, path);
                 break;
             };
-            let name = entry.file_name();
-            if matches!(name.to_bytes(), b"." | b"..") {
+            let listed = entry.file_name();
+            if matches!(listed.to_bytes(), b"." | b"..") {
                 continue;
             }
             self.seen += 1;
@@ -168,10 +176,14 @@ impl Walk<'_> {
                 self.missing(GapKind::OverLimit, path);
                 break;
             }
-            let stat = match statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => stat,
+            let (name, stat) = match self.look(dir, listed, entry.ino()) {
+                Ok(Some(found)) => found,
                 // Gone since it was listed: there is nothing to look at.
-                Err(Errno::NOENT) => continue,
+                Ok(None) => continue,
+                Err(Errno::NOENT) => {
+                    self.missing(GapKind::Vanished, path);
+                    continue;
+                }
                 // Whoever may list a directory and not search it reads names alone.
                 Err(error) => {
                     let kind = match refusal(error) {
@@ -182,6 +194,7 @@ impl Walk<'_> {
                     continue;
                 }
             };
+            let name = &*name;
             let look = || self.root.contents.of(dir.as_fd(), name);
             let attribute = || contents::capability(dir.as_fd(), name);
             let length = path.len();
@@ -194,6 +207,30 @@ impl Walk<'_> {
             path.truncate(length);
         }
         Ok(())
+    }
+
+    /// Looks at what was listed by a name, also where it has another name in the directory since; `None` where it is gone. One
+    /// that is renamed again and again is an error.
+    fn look<'n>(
+        &mut self,
+        dir: &OwnedFd,
+        name: &'n CStr,
+        inode: u64,
+    ) -> Result<Option<(Cow<'n, CStr>, Stat)>, Errno> {
+        let mut name = Cow::Borrowed(name);
+        for _ in 0..MAX_NAMES {
+            match statat(dir.as_fd(), &*name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => return Ok(Some((name, stat))),
+                Err(Errno::NOENT) if self.searches < MAX_SEARCHES => {}
+                Err(error) => return Err(error),
+            }
+            self.searches += 1;
+            match name_of(dir, inode) {
+                Some(now) => name = Cow::Owned(now),
+                None => return Ok(None),
+            }
+        }
+        Err(Errno::NOENT)
     }
 
     /// Walks the directory `name` of `dir`, whose path is `path`.
@@ -236,6 +273,14 @@ impl Walk<'_> {
     }
 }
 
+/// The name that an inode has in a directory now.
+fn name_of(dir: &OwnedFd, inode: u64) -> Option<CString> {
+    let entries = Dir::read_from(dir).ok()?;
+    let mut entries = entries.filter_map(Result::ok);
+    let found = entries.find(|entry| entry.ino() == inode)?;
+    Some(found.file_name().to_owned())
+}
+
 /// How a directory that cannot be listed is shut: nobody of this identity may search it, unless the kernel lets this
 /// process search it, or this process owns it and could open it again.
 fn shut(place: Result<impl AsFd, Errno>) -> GapKind {
@@ -249,3 +294,6 @@ fn shut(place: Result<impl AsFd, Errno>) -> GapKind {
         _ => GapKind::NotListable,
     }
 }
+
+#[cfg(test)]
+mod tests;

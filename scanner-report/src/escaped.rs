@@ -39,20 +39,17 @@ pub(crate) fn more(result: &CheckResult) -> u64 {
 /// Longest text about what was not read of one section, in characters.
 pub(crate) const MAX_GAPS: usize = 6000;
 
-/// What a result does not claim, as it may be shown. Where something was not read, the report names it once for all
-/// checks, among the coverage gaps.
+/// What a result does not claim, as it may be shown. The report names what was not read once for all checks, among the
+/// coverage gaps.
 pub(crate) fn limits(result: &CheckResult) -> Vec<String> {
     if result.not_read == 0 {
         return visible_all(&result.limits);
     }
-    let what = if result.not_read == 1 {
-        "1 path or item".to_owned()
-    } else {
-        format!("{} paths or items", result.not_read)
+    let what = match result.not_read {
+        1 => "1 path or item that it asks for was not read".to_owned(),
+        count => format!("{count} paths or items that it asks for were not read"),
     };
-    vec![format!(
-        "{what} that it asks for not read: see the coverage gaps"
-    )]
+    vec![format!("{what}: see the coverage gaps")]
 }
 
 /// What would read what was not read, one sentence each.

@@ -82,7 +82,8 @@ fn check(view: &View<'_>, result: &CheckResult) -> TestCase {
     case
 }
 
-/// Whether all was read that checks ask for: `skipped` names what was not, so that a pass beside it differs from one without.
+/// Whether everything was read that checks ask for. If not, the test is skipped and names what is missing, so that the report of
+/// such a scan differs from that of a complete one.
 fn everything(view: &View<'_>) -> TestCase {
     let gaps = view.gaps();
     let status = if gaps.is_empty() {

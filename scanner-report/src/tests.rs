@@ -1,5 +1,6 @@
 //! Tests of the report: its published schema, and its form for a reader at a terminal.
 
+mod completeness;
 mod engines;
 mod execution;
 mod format;

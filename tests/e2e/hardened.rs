@@ -217,16 +217,20 @@ async fn what_a_process_may_reach_is_not_passed_over() {
         }),
         pod(&site, "shut", shut, none),
         pod(&site, "searched", searched, none),
+        // A runtime goes to the working directory as root: this user could not get there.
+        pod(&site, "inside", "exec sleep 3600", |spec| {
+            spec["containers"][0]["workingDir"] = "/root/app".into();
+        }),
     );
     for strategy in ["container", "distroless"] {
-        for name in ["escalates", "shut", "searched"] {
+        for name in ["escalates", "shut", "searched", "inside"] {
             let output = scan(&site, strategy, &[name, "-p", &profile]).await;
             assert_eq!(output.code, 3, "{strategy} {name}: {output:?}");
             let words = output.out.split_whitespace().collect::<Vec<_>>().join(" ");
-            let why = if name == "escalates" {
-                "a process may reach it (a process has no no_new_privs"
-            } else {
-                "a process may reach it (/tmp/x: not listable)"
+            let why = match name {
+                "escalates" => "a process may reach it (a process has no no_new_privs",
+                "inside" => "works in /root/app, where the agent does not get to",
+                _ => "a process may reach it (/tmp/x: not listable)",
             };
             assert!(words.contains(why), "{strategy} {name}: {output:?}");
         }

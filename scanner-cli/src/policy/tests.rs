@@ -97,3 +97,68 @@ fn what_decides_is_explained() {
         "{both}"
     );
 }
+
+#[derive(Parser)]
+struct Without {
+    #[command(flatten)]
+    findings: FindingArgs,
+}
+
+/// A check that passed beside a path that was not read.
+fn in_part() -> Findings {
+    let mut result = CheckResult::new("a", "", Severity::High).pass();
+    (result.not_read, result.limits) = (1, vec!["files: /root: not searchable".into()]);
+    Findings::new(EngineRef::new("p", "1"), vec![result])
+}
+
+#[test]
+fn a_demand_to_be_complete_comes_from_the_option_a_policy_and_level_strict() {
+    let today = jiff::civil::date(2026, 1, 31);
+    let with_policy = |arguments: &[&str]| {
+        let line = Line::parse_from(["x"].iter().chain(arguments));
+        let decided = decide(&line.policy);
+        let decided = decided.unwrap_or_else(|problem| unreachable!("{}", problem.message));
+        let findings = decided.policy.finding_rules().apply(in_part(), today);
+        Verdict::of(&[findings], Severity::Low)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let own = |name: &str, complete: bool| {
+        let file = folder.path().join(name);
+        let text = format!("name: own\nversion: '1'\ntitle: T\nrequire_complete: {complete}\n");
+        std::fs::write(&file, text).unwrap();
+        file.display().to_string()
+    };
+    let (yes, no) = (own("yes.yaml", true), own("no.yaml", false));
+    for (arguments, demanded) in [
+        (&[][..], false),
+        (&["--require-complete"], true),
+        (&["--level", "baseline"], false),
+        (&["--level", "hardened"], false),
+        (&["--level", "hardened", "--require-complete"], true),
+        (&["--level", "strict"], true),
+        (&["--policy", &yes], true),
+        (&["--policy", &no], false),
+        (&["--policy", &no, "--require-complete"], true),
+    ] {
+        let expected = if demanded {
+            Verdict::Incomplete
+        } else {
+            Verdict::Passed
+        };
+        assert_eq!(with_policy(arguments), expected, "{arguments:?}");
+    }
+    // Scans of directories and archives have no policy.
+    for (arguments, expected) in [
+        (&["x"][..], Verdict::Passed),
+        (&["x", "--require-complete"], Verdict::Incomplete),
+    ] {
+        let rules = finding_rules(&Without::parse_from(arguments).findings);
+        let rules = rules.unwrap_or_else(|problem| unreachable!("{}", problem.message));
+        let findings = rules.apply(in_part(), today);
+        assert_eq!(
+            Verdict::of(&[findings], Severity::Low),
+            expected,
+            "{arguments:?}"
+        );
+    }
+}

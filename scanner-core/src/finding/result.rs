@@ -1,7 +1,8 @@
 //! The outcome of one check.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
+use scanner_inventory::Gaps;
 use serde::{Deserialize, Serialize};
 
 use super::{outcome::Waiver, severity::Severity};
@@ -54,6 +55,9 @@ pub struct CheckResult {
     /// How many paths or items that it asks for were not read, as far as that is known. A pass with some rests on the others.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub not_read: u64,
+    /// These paths and items by section, until [`Findings::new`](super::Findings::new) takes them. A report does not have them.
+    #[serde(skip)]
+    pub unread: BTreeMap<String, Gaps>,
     /// Words by which checks are selected.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
@@ -66,7 +70,7 @@ pub struct CheckResult {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-const fn is_zero(number: &u64) -> bool {
+pub(super) const fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
@@ -87,6 +91,7 @@ impl CheckResult {
             fix: String::new(),
             limits: Vec::new(),
             not_read: 0,
+            unread: BTreeMap::new(),
             tags: Vec::new(),
             references: Vec::new(),
             waiver: None,

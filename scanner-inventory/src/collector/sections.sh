@@ -16,11 +16,63 @@ section_processes() {
   echo "container $$"
   status_lines 'Name|Pid|PPid|Uid|Gid|CapEff|CapBnd|NoNewPrivs|Seccomp' /proc/1/status >/dev/null ||
     { echo '!missing /proc cannot be read'; return; }
-  grep -E '^(Name|Pid|PPid|Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|NoNewPrivs|Seccomp):' /dev/null /proc/[0-9]*/status 2>/dev/null
+  grep -E '^(Name|Pid|PPid|Threads|Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|NoNewPrivs|Seccomp):' /dev/null /proc/[0-9]*/status \
+    2>/dev/null
   has stat && works stat && stat -L -c '%n:inode:%i' /proc/[0-9]*/ns/user /proc/[0-9]*/ns/mnt 2>/dev/null
   # What is mounted at the root of each.
   grep -E '^[0-9]+ [0-9]+ [0-9]+:[0-9]+ [^ ]+ / ' /dev/null /proc/[0-9]*/mountinfo 2>/dev/null
+  for process in /proc/[0-9]*; do echo "${process#/proc/}"; done | first 4000 | while read -r pid; do places "$pid"; done
+  grep -E '^Threads:[^0-9]*([2-9]|[1-9][0-9])' /dev/null /proc/[0-9]*/status 2>/dev/null | first 1000 |
+    while IFS=/ read -r none proc pid rest; do threads "$pid"; done
+  if grep -E '^[^ ]+ /proc proc [^ ]*(hidepid|subset)=' /proc/self/mounts >/dev/null 2>&1; then
+    echo '!gap hidden'
+    echo '!partial 1 /proc is mounted so that it does not show the processes of other users'
+    return
+  fi
   echo '!ok'
+}
+
+# Where process $1 works, and what it takes for its root: `seen` where the path leads this user there too.
+places() {
+  for place in cwd root; do
+    if [ "/proc/$1/$place" -ef / ]; then
+      to=/
+    else
+      # Without a mark after it a shell would cut newlines at its end.
+      to=$(readlink "/proc/$1/$place" && echo x) || continue
+      to=${to%"${newline}x"}
+    fi 2>/dev/null
+    way=shut
+    case $to in /*) ! [ "$to" -ef "/proc/$1/$place" ] 2>/dev/null || way=seen ;; esac
+    name "$to"
+    printf '%s\n' "/proc/$1/$place:$way:$name"
+  done
+}
+
+# What the kernel goes by is of each thread: what is said of any of them, each line once, and then whether all are where their
+# process is. Where there are too many, that is not said.
+threads() {
+  grep -E '^(Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|NoNewPrivs|Seccomp):' /dev/null "/proc/$1/task"/[0-9]*/status 2>/dev/null | {
+    said=$newline
+    while IFS= read -r line; do
+      line=${line#*:}
+      case $said in *"$newline$line$newline"*) continue ;; esac
+      said=$said$line$newline
+      [ "${#said}" -le 20000 ] || return
+      printf '%s\n' "/proc/$1/task:$line"
+    done
+    where=same count=0
+    for thread in "/proc/$1/task"/[0-9]*; do
+      count=$((count + 1))
+      [ "$count" -le 5000 ] || return
+      for place in cwd root ns/user ns/mnt; do
+        [ "$thread/$place" -ef "/proc/$1/$place" ] && continue
+        # One that ended is nowhere.
+        [ ! -d "$thread" ] || where=other
+      done
+    done 2>/dev/null
+    printf '%s\n' "/proc/$1/task:where:$where"
+  }
 }
 
 section_listeners() {

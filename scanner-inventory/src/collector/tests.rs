@@ -6,6 +6,7 @@ mod life;
 mod limits;
 mod odd_shells;
 mod packages;
+mod processes;
 
 use std::{
     io::Write as _,

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{line::number_of, proc};
+use super::{capabilities::capability_names, line::number_of};
 use crate::{
     gap::{Attribute, Gap, GapKind},
     gaps::Gaps,
@@ -198,7 +198,7 @@ fn capabilities(hex: &[u8]) -> Option<Vec<String>> {
         }
         _ => return None,
     };
-    Some(proc::capability_names(mask))
+    Some(capability_names(mask))
 }
 
 /// What a request asks for beyond the states of files.

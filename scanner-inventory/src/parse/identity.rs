@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
+    capabilities::capabilities,
     line::{Parsed, number},
-    proc::{capabilities, effective, groups, keyed},
+    status::{effective, groups, keyed},
 };
 use crate::model::{AgentIdentity, Identity};
 

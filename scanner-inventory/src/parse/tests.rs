@@ -3,6 +3,7 @@
 use super::{
     accounts, identity,
     line::{each, each_of_bytes, text},
+    mounts,
     packages::packages,
     proc,
     section::all_seen,
@@ -95,8 +96,8 @@ fn a_process_that_only_the_shell_saw_is_reported_as_hidden() {
 fn what_the_kernel_always_reports_cannot_be_left_out() {
     assert!(identity::identity(&[]).1 >= 3);
     assert_eq!(proc::processes(&[]).1, 1);
-    assert_eq!(proc::mounts(&[]).1, 1);
-    assert_eq!(proc::mounts(&lines("overlay / overlay ro 0 0")).1, 0);
+    assert_eq!(mounts::mounts(&[]).1, 1);
+    assert_eq!(mounts::mounts(&lines("overlay / overlay ro 0 0")).1, 0);
 }
 
 #[test]

@@ -38,14 +38,6 @@ impl Missing {
     fn line(&self) -> String {
         format!("{}: {}", self.section, self.gaps)
     }
-
-    /// Paths or items, as far as it is known.
-    fn count(&self) -> u64 {
-        match self.gaps.total() {
-            0 => self.gaps.iter().len() as u64,
-            total => total,
-        }
-    }
 }
 
 /// What an outcome means where that much was collected; where something is missing altogether, there is none.
@@ -75,8 +67,12 @@ pub(super) fn classify(
         }
     }
     let lines: Vec<String> = missing.iter().map(Missing::line).collect();
-    let not_read = missing.iter().map(Missing::count).sum();
+    let not_read = missing.iter().map(|one| one.gaps.missing()).sum();
     let mut limit = |mut result: CheckResult| {
+        let unread = missing
+            .iter()
+            .map(|one| (one.section.name().to_owned(), one.gaps.clone()));
+        result.unread = unread.collect();
         result.limits = [lines.clone(), std::mem::take(&mut noted)].concat();
         result.not_read = not_read;
         result

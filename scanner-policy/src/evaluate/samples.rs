@@ -7,8 +7,8 @@ use std::{
 
 use cel::Value;
 use scanner_core::inventory::{
-    Collected, ContainerFacts, EnvSource, FileEntry, Group, Identity, Inventory, KernelFacts,
-    Mount, OsRelease, PodFacts, Process, Section, VolumeFacts, VolumeMountFacts,
+    Collected, ContainerFacts, EnvSource, FileEntry, FilePath, Group, Identity, Inventory,
+    KernelFacts, Mount, OsRelease, PodFacts, Process, Section, VolumeFacts, VolumeMountFacts,
 };
 
 use super::{
@@ -61,6 +61,11 @@ impl Samples {
                 other_namespaces: Some(false),
                 root_device: Some(String::new()),
                 root_fstype: Some(String::new()),
+                mixed_ids: Some(false),
+                raisable: Some(words()),
+                cwd: Some(FilePath::default()),
+                root: Some(FilePath::default()),
+                places_reached: Some(false),
                 ..Process::default()
             }]),
             listeners: one(),

@@ -19,7 +19,7 @@ pub(crate) const WRITABLE: char = 'w';
 /// Sections that a call reads where they are known.
 pub(super) fn read_by(function: &str) -> &'static [Section] {
     match function {
-        "is_read_only" => &[Section::Mounts],
+        "is_read_only" => &[Section::Mounts, Section::Pod],
         "is_private_volume" => &[Section::Mounts, Section::Processes, Section::Pod],
         _ => &[],
     }

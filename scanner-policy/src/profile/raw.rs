@@ -76,8 +76,8 @@ pub(crate) enum Scope {
     /// Everything was read: with parts missing the check is an error.
     #[default]
     Everything,
-    /// What the container's own processes can reach: what is missing is out of their reach too, and the report names it.
-    /// Where that is not known, and for an image, it is as `everything`.
+    /// Everything was read that the container's own processes can get to; the report names the rest. Where that is not known,
+    /// and for an image, it means `everything`.
     Reachable,
 }
 

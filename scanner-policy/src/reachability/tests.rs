@@ -15,6 +15,9 @@ fn process() -> Process {
         raisable: Some(vec![]),
         no_new_privs: true,
         other_namespaces: Some(false),
+        cwd: Some("/srv/app".into()),
+        root: Some("/".into()),
+        places_reached: Some(true),
         ..Process::default()
     }
 }
@@ -60,7 +63,7 @@ fn it_holds_where_every_process_is_as_the_agent() {
 /// One change to a process that lets it reach more.
 type Change = fn(&mut Process);
 
-const MORE: [(&str, Change); 16] = [
+const MORE: [(&str, Change); 22] = [
     ("another user", |p| p.uid = 0),
     ("another group", |p| p.gid = 0),
     ("one group more", |p| p.groups = Some(vec![10101, 42])),
@@ -86,6 +89,16 @@ const MORE: [(&str, Change); 16] = [
     ("no group where the agent has one", |p| p.gid = 1),
     ("root in all", |p| (p.uid, p.gid) = (0, 0)),
     ("a low user", |p| p.uid = 1),
+    ("a place that is shut", |p| p.cwd = Some("/root".into())),
+    ("a place below it", |p| p.cwd = Some("/root/app/x".into())),
+    ("a root below it", |p| p.root = Some("/root/jail".into())),
+    ("a place that the agent does not get to", |p| {
+        p.places_reached = Some(false);
+    }),
+    ("a place that was not seen", |p| p.places_reached = None),
+    ("neither place seen", |p| {
+        (p.cwd, p.root, p.places_reached) = (None, None, None);
+    }),
 ];
 
 #[test]
@@ -187,6 +200,124 @@ fn only_directories_that_nobody_can_search_are_out_of_reach() {
     ]);
     assert!(reach.objection(&mixed, &everywhere()).is_some());
     assert!(reach.objection(&Gaps::default(), &everywhere()).is_some());
+}
+
+#[test]
+fn a_process_inside_of_a_shut_place_opens_that_one_alone() {
+    let mut inside = process();
+    inside.cwd = Some("/root/app".into());
+    let reach = Reachability::new(&inventory(vec![process(), inside.clone()]), &[]);
+    let reach = reach.with_files(None, &Coverage::Complete);
+    let gaps = |paths: &[&str]| -> Gaps {
+        let closed = |path: &&str| Gap::new(GapKind::NotSearchable).at(*path);
+        paths.iter().map(closed).collect()
+    };
+    for (paths, allowed) in [
+        (&["/root"][..], false),
+        (&["/root/app"], false),
+        (&["/root/app/x"], true),
+        (&["/root/ap"], true),
+        (&["/srv"], false),
+        (&["/etc/ssl/private"], true),
+        (&["/etc/ssl/private", "/root"], false),
+        (&["/"], false),
+    ] {
+        let objection = reach.objection(&gaps(paths), &everywhere());
+        assert_eq!(objection.is_none(), allowed, "{paths:?}: {objection:?}");
+    }
+    let why = reach.objection(&gaps(&["/root"]), &everywhere());
+    assert!(why.is_some_and(|why| why.contains("in /root/app")));
+    // A setuid program may be in that place, whatever else the check asks for.
+    inside.no_new_privs = false;
+    let free = Reachability::new(&inventory(vec![inside]), &[]);
+    let partial = Coverage::Partial {
+        gaps: gaps(&["/root"]),
+    };
+    let free = free.with_files(None, &partial);
+    assert!(
+        free.objection(&gaps(&["/etc/ssl/private"]), &everywhere())
+            .is_some()
+    );
+}
+
+/// Every capability that Linux has, and whether a process that has it gets to no more files than one without.
+const CAPABILITIES: [(&str, bool); 41] = [
+    ("CAP_CHOWN", false),
+    ("CAP_DAC_OVERRIDE", false),
+    ("CAP_DAC_READ_SEARCH", false),
+    ("CAP_FOWNER", false),
+    ("CAP_FSETID", false),
+    ("CAP_KILL", true),
+    ("CAP_SETGID", false),
+    ("CAP_SETUID", false),
+    ("CAP_SETPCAP", false),
+    ("CAP_LINUX_IMMUTABLE", false),
+    ("CAP_NET_BIND_SERVICE", true),
+    ("CAP_NET_BROADCAST", true),
+    ("CAP_NET_ADMIN", false),
+    ("CAP_NET_RAW", true),
+    ("CAP_IPC_LOCK", true),
+    ("CAP_IPC_OWNER", false),
+    ("CAP_SYS_MODULE", false),
+    ("CAP_SYS_RAWIO", false),
+    ("CAP_SYS_CHROOT", false),
+    ("CAP_SYS_PTRACE", false),
+    ("CAP_SYS_PACCT", false),
+    ("CAP_SYS_ADMIN", false),
+    ("CAP_SYS_BOOT", false),
+    ("CAP_SYS_NICE", true),
+    ("CAP_SYS_RESOURCE", false),
+    ("CAP_SYS_TIME", true),
+    ("CAP_SYS_TTY_CONFIG", true),
+    ("CAP_MKNOD", false),
+    ("CAP_LEASE", true),
+    ("CAP_AUDIT_WRITE", true),
+    ("CAP_AUDIT_CONTROL", false),
+    ("CAP_SETFCAP", false),
+    ("CAP_MAC_OVERRIDE", false),
+    ("CAP_MAC_ADMIN", false),
+    ("CAP_SYSLOG", false),
+    ("CAP_WAKE_ALARM", true),
+    ("CAP_BLOCK_SUSPEND", true),
+    ("CAP_AUDIT_READ", true),
+    ("CAP_PERFMON", false),
+    ("CAP_BPF", false),
+    ("CAP_CHECKPOINT_RESTORE", false),
+];
+
+#[test]
+fn only_capabilities_that_open_no_file_are_harmless() {
+    assert!(
+        HARMLESS
+            .iter()
+            .all(|name| CAPABILITIES.contains(&(name, true)))
+    );
+    let later = [("CAP_41", false), ("CAP_63", false), ("", false)];
+    for (name, harmless) in CAPABILITIES.into_iter().chain(later) {
+        let both = |place: fn(&mut Process, String)| {
+            let mut process = process();
+            place(&mut process, name.into());
+            let mut inventory = inventory(vec![process]);
+            let Collected::Complete { data } = &mut inventory.identity else {
+                unreachable!("complete");
+            };
+            let agent = data.agent.as_mut().expect("it says so");
+            agent.capabilities = vec![name.into()];
+            holds(&inventory)
+        };
+        assert_eq!(
+            both(|p, name| p.capabilities = vec![name]),
+            harmless,
+            "{name}"
+        );
+        assert_eq!(
+            both(|p, name| p.raisable = Some(vec![name])),
+            harmless,
+            "{name}"
+        );
+        let gained = both(|p, name| (p.no_new_privs, p.bounding) = (false, vec![name]));
+        assert_eq!(gained, harmless, "{name}");
+    }
 }
 
 #[test]

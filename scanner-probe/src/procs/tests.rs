@@ -47,6 +47,24 @@ fn a_process_is_of_a_container_by_its_id_and_of_a_cgroup_by_all_of_it() {
 }
 
 #[test]
+fn a_proc_that_hides_processes_of_others_is_known() {
+    for (mounts, hides) in [
+        (
+            "proc /proc proc rw,nosuid,nodev,noexec,relatime 0 0\n",
+            false,
+        ),
+        ("proc /proc proc rw,relatime,hidepid=invisible 0 0\n", true),
+        ("proc /proc proc rw,relatime,gid=5,hidepid=2 0 0\n", true),
+        ("proc /proc proc rw,subset=pid 0 0\n", true),
+        ("proc /other/proc proc rw,hidepid=2 0 0\n", false),
+        ("tmpfs /proc/acpi tmpfs ro,hidepid=2 0 0\n", false),
+        ("", false),
+    ] {
+        assert_eq!(hides_others(mounts), hides, "{mounts}");
+    }
+}
+
+#[test]
 fn a_table_that_cannot_be_read_is_an_error_and_one_that_is_not_there_is_empty() {
     let own = std::process::id();
     let read = |pid, name| rows(pid, name, |_| Ok(()));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{prelude::*, sample};
+use super::{completeness, prelude::*, sample};
 use scanner_core::{
     gate::GateDecision,
     inventory::{LanguagePackage, OsRelease, Package},
@@ -65,7 +65,9 @@ fn no_results() -> Vec<ScanReport> {
     )];
     let mut later = passed();
     later.verdict = Verdict::Unknown;
-    vec![failed, aborted, unclean, incomplete, empty, alerted, later]
+    let mut all = vec![failed, aborted, unclean, incomplete, empty, alerted, later];
+    all.extend(completeness::incomplete());
+    all
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod files;
 mod mask;
+mod process;
 mod sockets;
 
 use std::io::Write as _;
@@ -15,6 +16,7 @@ use scanner_inventory::{
 use super::request::Asked;
 use files::{absent, file};
 use mask::mask;
+use process::write_process;
 use sockets::{connection, end, listener};
 
 /// Process id of the agent itself.
@@ -229,47 +231,6 @@ fn password(state: PasswordState) -> &'static str {
         PasswordState::Locked => "locked",
         PasswordState::Shadowed => "shadowed",
         PasswordState::Hashed => "hashed",
-    }
-}
-
-fn write_process(process: &Process, out: &mut Vec<u8>) {
-    let (pid, uid, gid) = (process.pid, process.uid, process.gid);
-    // The saved one differs from the effective one.
-    let saved = uid + i64::from(process.mixed_ids == Some(true));
-    for (key, value) in [
-        ("Name", process.name.clone()),
-        ("Pid", pid.to_string()),
-        ("PPid", process.ppid.to_string()),
-        ("Uid", format!("{uid}\t{uid}\t{saved}\t{uid}")),
-        ("Gid", format!("{gid}\t{gid}\t{gid}\t{gid}")),
-        ("CapEff", mask(&process.capabilities)),
-        ("CapBnd", mask(&process.bounding)),
-        ("NoNewPrivs", u8::from(process.no_new_privs).to_string()),
-        ("Seccomp", process.seccomp.to_string()),
-    ] {
-        let _ = writeln!(out, "/proc/{pid}/status:{key}:\t{value}");
-    }
-    if let Some(raisable) = &process.raisable {
-        let _ = writeln!(out, "/proc/{pid}/status:CapPrm:\t{}", mask(raisable));
-    }
-    if let Some(groups) = &process.groups {
-        let groups: Vec<String> = groups.iter().map(i64::to_string).collect();
-        let _ = writeln!(out, "/proc/{pid}/status:Groups:\t{}", groups.join(" "));
-    }
-    let namespaces = [
-        ("user", process.user_namespace),
-        ("mnt", process.mount_namespace),
-    ];
-    for (name, inode) in namespaces {
-        if let Some(inode) = inode {
-            let _ = writeln!(out, "/proc/{pid}/ns/{name}:inode:{inode}");
-        }
-    }
-    if let (Some(device), Some(fstype)) = (&process.root_device, &process.root_fstype) {
-        let _ = writeln!(
-            out,
-            "/proc/{pid}/mountinfo:1 1 {device} / / rw - {fstype} none rw"
-        );
     }
 }
 

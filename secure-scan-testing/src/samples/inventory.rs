@@ -175,6 +175,9 @@ fn first_process() -> Process {
         other_namespaces: Some(false),
         root_device: Some("0:61".into()),
         root_fstype: Some("overlay".into()),
+        cwd: Some("/".into()),
+        root: Some("/".into()),
+        places_reached: Some(true),
         ..Process::default()
     }
 }

@@ -1,40 +1,41 @@
 //! What was not read: how much of it a pass rests beside, and what would read it.
 
-use std::collections::BTreeSet;
-
 use scanner_inventory::{Coverage, Gap, GapKind, Section};
 
 use super::View;
-use crate::{finding::CheckStatus, remedy::Remedy};
+use crate::{
+    finding::{CheckStatus, Findings},
+    remedy::Remedy,
+    verdict::Verdict,
+};
 
 impl View<'_> {
-    /// Paths or items that checks which passed ask for, and that were not read, as far as their number is known.
+    /// Paths or items that checks which passed ask for, and that were not read, as far as their number is known. What several
+    /// checks ask for counts once.
     pub fn not_read(&self) -> u64 {
-        let results = self.findings.iter().flat_map(|found| &found.results);
-        let passed = results.filter(|r| r.status == CheckStatus::Pass && r.not_read > 0);
-        let (mut sections, mut most) = (BTreeSet::new(), 0);
-        for result in passed {
-            most = most.max(result.not_read);
-            let names = result
-                .limits
-                .iter()
-                .filter_map(|limit| limit.split_once(": "));
-            sections.extend(names.map(|(name, _)| name));
-        }
+        let passed = self.with_status(CheckStatus::Pass);
+        let most = passed.map(|result| result.not_read).max();
+        let most = most.unwrap_or_default();
         if most == 0 {
             return 0;
         }
-        let partial = self.coverage.by_name().filter_map(|(name, coverage)| {
-            let Coverage::Partial { gaps } = coverage else {
-                return None;
-            };
-            let number = match gaps.total() {
-                0 => gaps.iter().len() as u64,
-                total => total,
-            };
-            sections.contains(name).then_some(number)
+        // Several engines may ask for the same, and a third-party engine may not say how many there are in all.
+        let of_engines = self.findings.iter().map(|found| found.not_read);
+        let in_all = self.coverage.by_name().map(|(_, coverage)| match coverage {
+            Coverage::Partial { gaps } => gaps.missing(),
+            _ => 0,
         });
-        partial.sum::<u64>().max(most)
+        let of_engines = match self.findings {
+            [_] => of_engines.sum(),
+            _ => of_engines.sum::<u64>().min(in_all.sum()),
+        };
+        of_engines.max(most)
+    }
+
+    /// Whether everything that the checks ask for had to be read, and was not.
+    pub fn lacks_completeness(&self) -> bool {
+        self.verdict == Verdict::Incomplete
+            && self.findings.iter().any(Findings::lacks_completeness)
     }
 
     /// Number of checks that passed beside paths or items which were not read.

@@ -3,6 +3,10 @@
 use super::View;
 use crate::{evidence::AuditOutcome, failure::FailureKind, report::ControlStage, verdict::Verdict};
 
+/// What is said of a scan that had to be complete and is not, whatever its checks say.
+const INCOMPLETE: &str = "the scan must be complete, and not everything was read that its checks ask for: more may be wrong \
+                          than was found";
+
 impl View<'_> {
     /// Security alerts, one line each. Not yet safe to show.
     pub fn alert_lines(&self) -> Vec<String> {
@@ -13,10 +17,13 @@ impl View<'_> {
     }
 
     /// Why the scan as a whole is no result: it failed, a gate refused, it saw something that somebody must look into,
-    /// or something may be left. Not yet safe to show.
+    /// something may be left, or something was not read and had to be. Not yet safe to show.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = self.alert_lines();
         problems.extend(self.faults());
+        if self.lacks_completeness() {
+            problems.push(INCOMPLETE.to_owned());
+        }
         if problems.is_empty() && self.is_no_result() {
             problems.push(self.verdict.sentence().to_owned());
         }

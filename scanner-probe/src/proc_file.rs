@@ -1,0 +1,26 @@
+//! Files of `/proc`, read as a whole.
+
+use std::{
+    fs,
+    io::{self, Read as _},
+};
+
+/// Longest file of `/proc` that is read, in bytes.
+const MAX_PROC: u64 = 4 << 20;
+
+/// Reads a file of `/proc`; bytes that are not UTF-8 are replaced. A longer one is an error, never
+/// cut in silence.
+pub(crate) fn read(path: &str) -> io::Result<String> {
+    let bytes = read_bytes(path)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The same as bytes.
+pub(crate) fn read_bytes(path: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut file = fs::File::open(path)?.take(MAX_PROC + 1);
+    if file.read_to_end(&mut bytes)? as u64 > MAX_PROC {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,121 @@
+//! Threads of processes: the kernel goes by the ids, the rights and the place of each of them.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{self, Write},
+    os::unix::fs::MetadataExt as _,
+};
+
+use crate::proc_file::read;
+
+/// Threads of a process that are looked at.
+const MAX_THREADS: usize = 5000;
+/// Bytes that are said of those of one process.
+const MAX_SAID: usize = 20_000;
+/// What is said of each.
+const KEYS: [&str; 9] = [
+    "Uid:",
+    "Gid:",
+    "Groups:",
+    "CapInh:",
+    "CapPrm:",
+    "CapEff:",
+    "CapBnd:",
+    "NoNewPrivs:",
+    "Seccomp:",
+];
+/// Where one is.
+const PLACES: [&str; 4] = ["cwd", "root", "ns/user", "ns/mnt"];
+
+/// Writes what is said of any thread of a process that has several, each line once, and then whether all are where their
+/// process is. Where there are too many, that is not said.
+pub(crate) fn write(pid: u32, out: &mut impl Write) -> io::Result<()> {
+    let process = format!("/proc/{pid}");
+    let Ok(entries) = fs::read_dir(format!("{process}/task")) else {
+        return Ok(());
+    };
+    let threads = entries.take(MAX_THREADS + 1).flatten();
+    let threads: Vec<String> = threads
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .map(|thread| format!("{process}/task/{thread}"))
+        .collect();
+    if threads.len() < 2 {
+        // The status of the process is that of its one thread, and one that ended has none.
+        return match threads.len() {
+            0 => Ok(()),
+            _ => writeln!(out, "{process}/task:where:same"),
+        };
+    }
+    let (mut said, mut bytes, mut where_all) = (BTreeSet::new(), 0, "same");
+    for thread in threads.iter().take(MAX_THREADS) {
+        let Ok(status) = read(&format!("{thread}/status")) else {
+            // One that ended has no rights, and is nowhere.
+            continue;
+        };
+        for line in status
+            .lines()
+            .filter(|line| KEYS.iter().any(|key| line.starts_with(key)))
+        {
+            if said.insert(line.to_owned()) {
+                bytes += line.len();
+                writeln!(out, "{process}/task:{line}")?;
+            }
+        }
+        if bytes > MAX_SAID {
+            return Ok(());
+        }
+        let apart =
+            |place: &&str| !is_same(&format!("{thread}/{place}"), &format!("{process}/{place}"));
+        if PLACES.iter().any(|place| apart(&place)) && fs::exists(thread).unwrap_or(true) {
+            where_all = "other";
+        }
+    }
+    if threads.len() <= MAX_THREADS {
+        writeln!(out, "{process}/task:where:{where_all}")?;
+    }
+    Ok(())
+}
+
+/// Whether two links of `/proc` lead to one place.
+fn is_same(one: &str, other: &str) -> bool {
+    let place = |link: &str| fs::metadata(link).map(|found| (found.dev(), found.ino()));
+    matches!((place(one), place(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written() -> Vec<String> {
+        let mut out = Vec::new();
+        write(std::process::id(), &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_thread_that_is_not_like_the_others_is_in_what_is_written() {
+        // Tests run in threads, so that there are at least two.
+        let own = std::process::id();
+        let last = |lines: &[String]| lines.last().cloned().unwrap_or_default();
+        assert_eq!(last(&written()), format!("/proc/{own}/task:where:same"));
+        let free = format!("/proc/{own}/task:NoNewPrivs:\t0");
+        let bound = format!("/proc/{own}/task:NoNewPrivs:\t1");
+        assert!(written().contains(&free) && !written().contains(&bound));
+        let apart = std::thread::spawn(|| {
+            nix::sys::prctl::set_no_new_privs().unwrap();
+            nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS).unwrap();
+            // Of this thread alone.
+            nix::unistd::chdir("/proc").unwrap();
+            written()
+        });
+        let found = apart.join().unwrap();
+        assert!(found.contains(&free) && found.contains(&bound), "{found:?}");
+        assert_eq!(last(&found), format!("/proc/{own}/task:where:other"));
+        let mut once = found.clone();
+        once.sort();
+        once.dedup();
+        assert_eq!(once.len(), found.len(), "{found:?}");
+    }
+}
