@@ -67,7 +67,7 @@ pub(crate) fn write(pid: u32, out: &mut impl Write) -> io::Result<()> {
         }
         let apart =
             |place: &&str| !is_same(&format!("{thread}/{place}"), &format!("{process}/{place}"));
-        if PLACES.iter().any(|place| apart(&place)) && fs::exists(thread).unwrap_or(true) {
+        if PLACES.iter().any(apart) && fs::exists(thread).unwrap_or(true) {
             where_all = "other";
         }
     }

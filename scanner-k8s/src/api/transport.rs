@@ -165,7 +165,7 @@ fn stack(
     plugin: Option<Renewed>,
 ) -> Result<(ClientBuilder<GenericService>, Option<Handshakes>), kube::Error> {
     if let Some(memory) = memory {
-        return Ok((memory.builder(config, plugin)?, None));
+        return Ok((memory.renewing(config, plugin)?, None));
     }
     let (builder, handshakes) = tls::builder(config, proxy, plugin)?;
     Ok((builder, Some(handshakes)))

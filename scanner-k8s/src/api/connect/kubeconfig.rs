@@ -132,13 +132,13 @@ pub(super) async fn config(
         source: Redacted::kubeconfig(&error),
     })?;
     config.proxy_url = None;
-    if let Some(told) = config
+    if let Some(named) = config
         .auth_info
         .exec
         .as_mut()
         .and_then(|exec| exec.cluster.as_mut())
     {
-        told.proxy_url.clone_from(&proxy);
+        named.proxy_url.clone_from(&proxy);
     }
     let from = "proxy-url in the kubeconfig";
     let proxy = proxy

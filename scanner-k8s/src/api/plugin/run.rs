@@ -120,7 +120,7 @@ pub(super) fn run(exec: &ExecConfig) -> Result<Answer, PluginError> {
     read.map_err(|what| PluginError::Answer { name, what })
 }
 
-/// What the plugin is told, in `KUBERNETES_EXEC_INFO`.
+/// What the plugin gets in `KUBERNETES_EXEC_INFO`.
 fn info(exec: &ExecConfig, interactive: bool, name: &str) -> Result<String, PluginError> {
     let cluster = exec.cluster.as_ref().filter(|_| exec.provide_cluster_info);
     if exec.provide_cluster_info && cluster.is_none() {

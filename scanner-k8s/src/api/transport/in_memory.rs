@@ -50,7 +50,12 @@ impl InMemory {
     /// # Errors
     ///
     /// Fails on credentials in `config` that kube cannot use.
-    pub(super) fn builder(
+    pub fn builder(&self, config: &Config) -> kube::Result<ClientBuilder<GenericService>> {
+        self.renewing(config, None)
+    }
+
+    /// The same with the token of a plugin.
+    pub(super) fn renewing(
         &self,
         config: &Config,
         plugin: Option<Renewed>,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::client::legacy::connect::{self, Connected};
 
 use super::error::WayError;
 
@@ -59,7 +59,7 @@ impl Unseen {
     }
 }
 
-impl Connection for Stream {
+impl connect::Connection for Stream {
     fn connected(&self) -> Connected {
         Connected::new()
     }

@@ -289,15 +289,15 @@ async fn an_auth_provider_that_would_run_a_program_is_refused() {
 }
 
 #[tokio::test]
-async fn it_is_told_the_cluster_and_the_proxy_that_the_kubeconfig_names() {
+async fn it_gets_the_cluster_and_the_proxy_that_the_kubeconfig_names() {
     let dir = site("", ", provideClusterInfo: true");
-    let told = dir.path().join("told");
+    let given = dir.path().join("given");
     let answer = credential(r#""token": "t""#);
     script(
         &dir.path().join("plugin"),
         &format!(
             "printf %s \"$KUBERNETES_EXEC_INFO\" >{}\necho '{answer}'",
-            told.display()
+            given.display()
         ),
     );
     for proxy in ["", "http://proxy:3128"] {
@@ -314,14 +314,14 @@ async fn it_is_told_the_cluster_and_the_proxy_that_the_kubeconfig_names() {
         connect(&dir, &[("HTTPS_PROXY", "http://other:1")])
             .await
             .unwrap();
-        let told: serde_json::Value =
-            serde_json::from_str(&fs::read_to_string(&told).unwrap()).unwrap();
-        assert_eq!(told["kind"], "ExecCredential");
-        assert_eq!(told["apiVersion"], "client.authentication.k8s.io/v1");
-        assert_eq!(told["spec"]["interactive"], false);
-        assert_eq!(told["spec"]["cluster"]["server"], "https://h:1");
+        let given: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(&given).unwrap()).unwrap();
+        assert_eq!(given["kind"], "ExecCredential");
+        assert_eq!(given["apiVersion"], "client.authentication.k8s.io/v1");
+        assert_eq!(given["spec"]["interactive"], false);
+        assert_eq!(given["spec"]["cluster"]["server"], "https://h:1");
         assert_eq!(
-            told["spec"]["cluster"]["proxy-url"]
+            given["spec"]["cluster"]["proxy-url"]
                 .as_str()
                 .unwrap_or_default(),
             proxy
