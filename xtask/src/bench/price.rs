@@ -67,11 +67,11 @@ pub(super) fn run(
     say(&format!(
         "== the same beside {SECRETS} Secrets in another namespace"
     ));
-    let before = near.median()?;
+    let before = near.both()?.1;
     let made = secrets(cluster);
     let after = made.and_then(|()| {
         std::thread::sleep(SETTLES);
-        near.median()
+        Ok(near.both()?.1)
     });
     let _ = cluster.kubectl(&["delete", "namespace", ELSEWHERE, "--wait=false"]);
     goals.at_most(
@@ -115,8 +115,14 @@ impl<'a> Site<'a> {
         Ok(command)
     }
 
-    /// The ratio of both, which take turns, and the report of the last scan.
+    /// The ratio of a scan and a bare exec, and the report of the last scan.
     fn ratio(&self) -> Result<(f64, Value)> {
+        let (bare, scan, report) = self.both()?;
+        Ok((scan.as_secs_f64() / bare.as_secs_f64(), report))
+    }
+
+    /// Median times of a bare exec and of a scan, which take turns, and the report of the last scan.
+    fn both(&self) -> Result<(Duration, Duration, Value)> {
         let (mut bare, mut scans, mut last) = (vec![], vec![], Value::Null);
         for _ in 0..=ROUNDS {
             bare.push(self.exec()?);
@@ -130,12 +136,7 @@ impl<'a> Site<'a> {
             seconds(bare),
             seconds(scans)
         ));
-        Ok((scans.as_secs_f64() / bare.as_secs_f64(), last))
-    }
-
-    fn median(&self) -> Result<Duration> {
-        let times: Result<Vec<Duration>> = (0..=ROUNDS).map(|_| Ok(self.scan(&[])?.0)).collect();
-        Ok(median(times?))
+        Ok((bare, scans, last))
     }
 
     fn scan(&self, more: &[&str]) -> Result<(Duration, Value)> {
