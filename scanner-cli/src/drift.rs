@@ -41,8 +41,8 @@ pub(crate) struct DriftArgs {
     as_root: bool,
     /// Compare the SHA-256 digest of every file, also of data
     ///
-    /// Programs, libraries, scripts and what is below /etc are always compared by digest. Other files are compared by size,
-    /// mode, owner and time without this option. A program can set times.
+    /// Files with an execute bit, files that are named like a library or a script, and files below /etc are always compared by
+    /// digest. Without this option other files are compared by size, mode, owner and time. A program can set times.
     #[arg(long)]
     full: bool,
 }

@@ -31,7 +31,7 @@ pub const NAME: &str = "collector-sh";
 pub const COMMAND: [&str; 2] = ["/bin/sh", "-s"];
 
 /// Bytes of an answer after which a collector whose standard input is held open stays until that ends, so that no part of
-/// the answer is lost on a slow way. A shorter one is on its way as a whole.
+/// the answer is lost on a slow way. The collector does not wait after a shorter answer.
 pub const SHORT: u64 = 256 << 10;
 
 /// The last line of every script: who reads it from a stream that stays open knows by it that it is whole.

@@ -36,7 +36,7 @@ pub const PROTOCOL: u32 = 1;
 /// failures exit with 1.
 pub const TARGET_HIDDEN: u8 = 65;
 /// Exit code of `secure-scan-probe` when it could look, and no process of the target is where its container is: each
-/// took another user namespace, or another root, for its own.
+/// took another user namespace, or another root, for its own. Also when the process that was read left meanwhile.
 pub const TARGET_LEFT: u8 = 66;
 
 #[cfg(test)]

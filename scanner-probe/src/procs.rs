@@ -80,10 +80,11 @@ pub(crate) fn section(
     let done = match section {
         Section::Identity => status(pid, &IDENTITY, out).and_then(|()| own(out)),
         Section::Processes => match processes(subject, out) {
-            Ok(()) if hides_others(&read("/proc/self/mounts").unwrap_or_default()) => {
+            Ok(unread) if unread > 0 => return Ok(not_read(unread)),
+            Ok(_) if hides_others(&read("/proc/self/mounts").unwrap_or_default()) => {
                 return Ok(others_hidden());
             }
-            done => done,
+            done => done.map(drop),
         },
         Section::Listeners => sockets(pid, true, out),
         Section::Connections => sockets(pid, false, out),
@@ -130,7 +131,9 @@ fn own(out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<()> {
+/// Writes what is known of each process, and returns how many could not be read though they are there.
+fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<u64> {
+    let mut unread = 0;
     if let Some(pid) = subject.pid {
         writeln!(out, "container {pid}")?;
     }
@@ -138,8 +141,11 @@ fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<()> {
     for pid in of_container(&subject.container) {
         match status(pid, &KEYS, out) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(error),
-            // Ended since it was listed.
-            Err(_) => continue,
+            Err(_) => {
+                // One that ended since it was listed is not there.
+                unread += u64::from(fs::exists(format!("/proc/{pid}")).unwrap_or(true));
+                continue;
+            }
             Ok(()) => {}
         }
         for name in ["user", "mnt"] {
@@ -155,7 +161,7 @@ fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<()> {
         places::write(pid, root.as_ref(), out)?;
         threads::write(pid, out)?;
     }
-    Ok(())
+    Ok(unread)
 }
 
 /// Whether a mount table has a `/proc` that does not show a user the processes of others, see proc(5).
@@ -166,6 +172,15 @@ fn hides_others(mounts: &str) -> bool {
         let (target, options) = (fields.next(), fields.nth(1).unwrap_or_default());
         target == Some("/proc") && options.split(',').any(hides)
     })
+}
+
+fn not_read(processes: u64) -> End {
+    let mut gaps = Gaps::default();
+    gaps.add_counted(Gap::new(GapKind::NotReadable), processes);
+    End::Partial(
+        gaps,
+        "processes whose status this probe may not read".into(),
+    )
 }
 
 fn others_hidden() -> End {

@@ -35,11 +35,14 @@ pub(crate) fn write(pid: u32, out: &mut impl Write) -> io::Result<()> {
     let Ok(entries) = fs::read_dir(format!("{process}/task")) else {
         return Ok(());
     };
-    let threads = entries.take(MAX_THREADS + 1).flatten();
-    let threads: Vec<String> = threads
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .map(|thread| format!("{process}/task/{thread}"))
-        .collect();
+    let mut threads = Vec::new();
+    for entry in entries.take(MAX_THREADS + 1) {
+        // Of a list that breaks off, nothing is known of the rest.
+        let Ok(entry) = entry else { return Ok(()) };
+        if let Ok(thread) = entry.file_name().into_string() {
+            threads.push(format!("{process}/task/{thread}"));
+        }
+    }
     if threads.len() < 2 {
         // The status of the process is that of its one thread, and one that ended has none.
         return match threads.len() {
@@ -50,6 +53,9 @@ pub(crate) fn write(pid: u32, out: &mut impl Write) -> io::Result<()> {
     let (mut said, mut bytes, mut where_all) = (BTreeSet::new(), 0, "same");
     for thread in threads.iter().take(MAX_THREADS) {
         let Ok(status) = read(&format!("{thread}/status")) else {
+            if fs::exists(thread).unwrap_or(true) {
+                return Ok(());
+            }
             // One that ended has no rights, and is nowhere.
             continue;
         };

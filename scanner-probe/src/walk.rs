@@ -10,7 +10,7 @@ use std::{
 use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat},
     io::Errno,
-    process::geteuid,
+    process::{getegid, geteuid, getgroups},
 };
 use scanner_inventory::{FilePath, FileSelector, Gap, GapKind, Gaps};
 
@@ -226,8 +226,10 @@ impl Walk<'_> {
             }
             self.searches += 1;
             match name_of(dir, inode) {
-                Some(now) => name = Cow::Owned(now),
-                None => return Ok(None),
+                Ok(Some(now)) => name = Cow::Owned(now),
+                Ok(None) => return Ok(None),
+                // It may have another name in a directory that cannot be listed any more.
+                Err(_) => return Err(Errno::NOENT),
             }
         }
         Err(Errno::NOENT)
@@ -273,26 +275,43 @@ impl Walk<'_> {
     }
 }
 
-/// The name that an inode has in a directory now.
-fn name_of(dir: &OwnedFd, inode: u64) -> Option<CString> {
-    let entries = Dir::read_from(dir).ok()?;
-    let mut entries = entries.filter_map(Result::ok);
-    let found = entries.find(|entry| entry.ino() == inode)?;
-    Some(found.file_name().to_owned())
+/// The name that an inode has in a directory now, if it is there.
+fn name_of(dir: &OwnedFd, inode: u64) -> Result<Option<CString>, Errno> {
+    for entry in Dir::read_from(dir)? {
+        let entry = entry?;
+        if entry.ino() == inode {
+            return Ok(Some(entry.file_name().to_owned()));
+        }
+    }
+    Ok(None)
 }
 
-/// How a directory that cannot be listed is shut: nobody of this identity may search it, unless the kernel lets this
-/// process search it, or this process owns it and could open it again.
+/// How a directory that cannot be listed is shut: nobody of this identity may search it where the kernel refuses that to this
+/// process, and its mode does. Its owner could open it again; and what a security module refuses to this process, it may
+/// allow to another one.
 fn shut(place: Result<impl AsFd, Errno>) -> GapKind {
     let is_closed = |place: &dyn AsFd| {
         let searched = statat(place.as_fd(), c".", AtFlags::SYMLINK_NOFOLLOW);
-        let owner = fstat(place.as_fd()).map(|stat| stat.st_uid);
-        searched.err() == Some(Errno::ACCESS) && owner.is_ok_and(|uid| uid != geteuid().as_raw())
+        searched.err() == Some(Errno::ACCESS)
+            && fstat(place.as_fd()).is_ok_and(|stat| keeps_out(&stat))
     };
     match place {
         Ok(place) if is_closed(&place) => GapKind::NotSearchable,
         _ => GapKind::NotListable,
     }
+}
+
+/// Whether a directory is another user's, and its mode does not let this identity search it.
+fn keeps_out(stat: &Stat) -> bool {
+    let bits = Mode::from_raw_mode(stat.st_mode);
+    let is_own_group = || {
+        let own =
+            getgroups().map(|groups| groups.iter().any(|group| group.as_raw() == stat.st_gid));
+        getegid().as_raw() == stat.st_gid || own.unwrap_or(true)
+    };
+    stat.st_uid != geteuid().as_raw()
+        && !bits.contains(Mode::XOTH)
+        && !(bits.contains(Mode::XGRP) && is_own_group())
 }
 
 #[cfg(test)]

@@ -89,8 +89,8 @@ impl DriftScan {
         self
     }
 
-    /// Compares the digest of every file, also of data. Otherwise programs, libraries, scripts and what is below `/etc` are
-    /// compared by digest, and other files by size, mode, owner and time.
+    /// Compares the digest of every file, also of data. Otherwise files with an execute bit, files that are named like a library
+    /// or a script, and files below `/etc` are compared by digest, and others by size, mode, owner and time.
     pub fn full(mut self, full: bool) -> Self {
         self.full = full;
         self

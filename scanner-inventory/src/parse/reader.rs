@@ -76,8 +76,8 @@ impl AnswerReader {
         self.frames.as_ref().is_some_and(Frames::is_whole)
     }
 
-    /// The same of an answer whose collector waits for its reader, see [`SHORT`](crate::collector::SHORT). Also of one that is
-    /// hardly shorter.
+    /// The same of an answer whose collector waits for its reader, see [`SHORT`](crate::collector::SHORT). It counts frame
+    /// headers too, so it is also true of answers that are slightly shorter than that.
     pub fn is_long_and_whole(&self) -> bool {
         self.bytes > crate::collector::SHORT && self.is_whole()
     }

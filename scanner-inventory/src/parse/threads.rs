@@ -49,7 +49,8 @@ impl<'a> Threads<'a> {
         if !is_alone && self.together.is_none() {
             (process.mixed_ids, process.raisable) = (None, None);
         }
-        if !is_alone && self.together != Some(true) {
+        // One that began after its process was looked at was seen all the same.
+        if self.together == Some(false) || (!is_alone && self.together != Some(true)) {
             process.places_reached = None;
         }
         unreadable

@@ -217,8 +217,7 @@ impl ExecStream {
             match *channel {
                 STATUS => {
                     self.takes_input = false;
-                    // How a command ends that was sent away says nothing of the answer, which came as a whole.
-                    if !hung_up {
+                    if !(hung_up && output.is_ended_by_reader()) {
                         evaluate(data, &stderr)?;
                     }
                     return sent;

@@ -165,6 +165,11 @@ impl Output for Answer<'_> {
             Agent::Collector { .. } => self.reader.is_long_and_whole(),
         }
     }
+
+    fn is_ended_by_reader(&self) -> bool {
+        // A probe compares the target once more, and how it ends says what it saw.
+        matches!(self.agent, Agent::Collector { .. })
+    }
 }
 
 /// Why the reader refused what came, where it did.

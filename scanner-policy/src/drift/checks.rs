@@ -214,7 +214,7 @@ fn how(by_digest: u64, by_time: u64, depth: Depth) -> String {
         return format!("{by_digest} files were compared by their SHA-256 digests");
     }
     format!(
-        "{by_digest} files were compared by their SHA-256 digests: programs, libraries, scripts and what is below /etc; \
+        "{by_digest} files were compared by their SHA-256 digests: those with an execute bit, named like a library or a script, or below /etc; \
          {by_time} others by size, mode, owner and time, which an intruder can set"
     )
 }

@@ -58,10 +58,10 @@ impl Comparison {
         }
     }
 
-    /// Whether the digests of both files were asked for.
+    /// Whether the digest of either file was asked for: then both must be known.
     fn digested(&self, was: &FileEntry, is: &FileEntry) -> bool {
         let mut asking = self.selectors.iter().filter(|s| s.digest);
-        self.depth.full || asking.any(|s| s.matches(was) && s.matches(is))
+        self.depth.full || asking.any(|s| s.matches(was) || s.matches(is))
     }
 
     fn compare(&mut self, id: Id, was: &FileEntry, is: &FileEntry) {

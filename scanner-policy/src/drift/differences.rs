@@ -38,20 +38,23 @@ pub(super) struct Differences {
 
 /// Whether the kernel or a loader runs it: an execute bit, or the name of a shared library.
 pub(super) fn executable(file: &FileEntry) -> bool {
-    let name = file.path.file_name();
-    let library = name.split('.').skip(1).any(|part| part == "so");
-    file.kind == FileKind::File && (file.mode & 0o111 != 0 || library)
+    file.kind == FileKind::File && (file.mode & 0o111 != 0 || is_library(file))
 }
 
-/// Whether a link stands where programs are looked for.
+fn is_library(file: &FileEntry) -> bool {
+    let name = file.path.file_name();
+    name.split('.').skip(1).any(|part| part == "so")
+}
+
+/// Whether a link stands where programs are looked for, or has the name of a shared library.
 fn command(file: &FileEntry) -> bool {
     let dir = file.path.as_text().rsplit('/').nth(1).unwrap_or_default();
-    file.kind == FileKind::Symlink && matches!(dir, "bin" | "sbin")
+    file.kind == FileKind::Symlink && (matches!(dir, "bin" | "sbin") || is_library(file))
 }
 
 /// Whether it is where programs look for how they are set up.
 fn is_configuration(file: &FileEntry) -> bool {
-    file.path.as_text().starts_with("/etc/") && file.kind == FileKind::File
+    file.path.as_text().starts_with("/etc/") && file.kind != FileKind::Directory
 }
 
 /// A time of a file, which a program may set to anything.

@@ -4,7 +4,7 @@ use scanner_core::inventory::Coverage;
 
 use super::{coverage::missing, tree::Tree};
 
-/// The files of an image, in some forty bytes and the length of its name for each.
+/// The files of an image: about forty bytes and its name for each, and as much again for a digest.
 #[derive(Debug)]
 pub struct Image {
     pub(super) tree: Tree,

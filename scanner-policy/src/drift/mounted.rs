@@ -35,8 +35,6 @@ pub(super) fn planned(running: &Inventory) -> Option<Vec<String>> {
 pub(super) struct Over {
     /// Kinds of filesystems by where they are mounted.
     targets: BTreeMap<String, String>,
-    /// Directories that lead to a mount.
-    above: BTreeSet<String>,
 }
 
 impl Over {
@@ -49,7 +47,6 @@ impl Over {
             }
             let kind = over.targets.entry(target.to_owned());
             kind.or_insert_with(|| mount.fstype.clone());
-            over.above.extend(parents(target).map(str::to_owned));
         }
         over
     }
@@ -58,7 +55,15 @@ impl Over {
     pub(super) fn hides(&self, path: &str, new: bool) -> bool {
         self.targets.contains_key(path)
             || parents(path).any(|parent| self.targets.contains_key(parent))
-            || (new && self.above.contains(path))
+            || (new && self.leads_to_one(path))
+    }
+
+    /// Whether something is mounted below `path`.
+    fn leads_to_one(&self, path: &str) -> bool {
+        let below = format!("{}/", path.trim_end_matches('/'));
+        let mut next = self.targets.range(below.clone()..);
+        next.next()
+            .is_some_and(|(target, _)| target.starts_with(&below))
     }
 
     /// Lists what is left out.

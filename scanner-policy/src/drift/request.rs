@@ -5,16 +5,19 @@ use std::collections::BTreeSet;
 use scanner_core::inventory::{FileKind, FileSelector, InventoryRequest, Section};
 
 /// Names of libraries, which are run without an execute bit, and of scripts.
-const RUN_BY_NAME: [&str; 24] = [
-    "*.so", "*.so.*", "*.sh", "*.bash", "*.py", "*.pyc", "*.pl", "*.pm", "*.rb", "*.js", "*.mjs",
-    "*.cjs", "*.php", "*.lua", "*.tcl", "*.awk", "*.jar", "*.war", "*.class", "*.dll", "*.node",
-    "*.wasm", "*.ko", "*.ps1",
+const RUN_BY_NAME: [&str; 46] = [
+    "*.so", "*.so.*", "*.sh", "*.bash", "*.zsh", "*.ksh", "*.csh", "*.py", "*.pyc", "*.pyo",
+    "*.pyw", "*.pl", "*.pm", "*.rb", "*.js", "*.mjs", "*.cjs", "*.ts", "*.php", "*.phtml",
+    "*.phar", "*.inc", "*.jsp", "*.jspx", "*.asp", "*.aspx", "*.cgi", "*.lua", "*.tcl", "*.awk",
+    "*.r", "*.beam", "*.ez", "*.jar", "*.war", "*.ear", "*.class", "*.groovy", "*.dll", "*.exe",
+    "*.node", "*.wasm", "*.ko", "*.ko.*", "*.ps1", "*.scm",
 ];
 
 /// How much of two filesystems is compared, and how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Depth {
-    /// Whether the digest of every file is compared, not only of programs, libraries, scripts and what is below `/etc`.
+    /// Whether the digest of every file is compared, not only of those with an execute bit, with the name of a library or a
+    /// script, or below `/etc`.
     pub full: bool,
     /// Whether capabilities of files are compared. A probe reads them, a shell does not.
     pub capabilities: bool,
@@ -58,7 +61,7 @@ fn digested() -> [FileSelector; 4] {
             ..file()
         },
         FileSelector {
-            name: RUN_BY_NAME.map(str::to_owned).to_vec(),
+            name: run_by_name(),
             ..file()
         },
         FileSelector {
@@ -66,4 +69,14 @@ fn digested() -> [FileSelector; 4] {
             ..file()
         },
     ]
+}
+
+/// These names in both cases.
+fn run_by_name() -> Vec<String> {
+    let upper = RUN_BY_NAME.iter().map(|name| name.to_uppercase());
+    RUN_BY_NAME
+        .iter()
+        .map(|name| (*name).to_owned())
+        .chain(upper)
+        .collect()
 }

@@ -158,7 +158,7 @@ fn a_container_that_is_its_image_passes() {
 #[test]
 fn every_kind_of_change_is_found_by_its_check() {
     type Change = fn(&mut Vec<FileEntry>);
-    let cases: [(&str, Change); 22] = [
+    let cases: [(&str, Change); 25] = [
         ("drift-executable-changed", |f| {
             f[2] = link("/bin/sh", "/tmp/x");
         }),
@@ -206,6 +206,15 @@ fn every_kind_of_change_is_found_by_its_check() {
             f.push(file("/etc/cron.d/job", 0o644, "dd"));
         }),
         ("drift-configuration-changed", |f| drop(f.remove(4))),
+        ("drift-configuration-changed", |f| {
+            f.push(link("/etc/cron.d/job", "/data/job"));
+        }),
+        ("drift-configuration-changed", |f| {
+            f.push(kind("/etc/pipe", FileKind::Fifo));
+        }),
+        ("drift-executable-added", |f| {
+            f.push(link("/usr/local/lib/libssl.so.3", "/data/x"));
+        }),
         ("drift-file-changed", |f| {
             f[6].digest = sha256("dd");
         }),
@@ -462,6 +471,22 @@ fn data_is_compared_by_time_unless_all_is() {
         let found = compare_at(quick, &of(path, then.0, then.1), &of(path, now.0, now.1));
         assert_eq!(found.count(CheckStatus::Pass), 0, "{path} {then:?} {now:?}");
     }
+}
+
+#[test]
+fn a_program_that_lost_its_execute_bit_is_not_compared_by_time() {
+    let of = |mode, digest: &str| {
+        let mut files = base();
+        files.push(FileEntry {
+            modified: Some(5),
+            ..file("/app/start", mode, digest)
+        });
+        tree(files)
+    };
+    let found = compare_at(Depth::default(), &of(0o755, "x"), &of(0o644, ""));
+    assert_eq!(found.count(CheckStatus::Pass), 0);
+    let unseen = found.results.last().expect("what was not compared");
+    assert_eq!(unseen.evidence, ["contents of /app/start"]);
 }
 
 /// Where the children of a random tree lie.

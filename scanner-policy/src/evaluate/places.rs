@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cel::Value;
 use scanner_core::inventory::{
-    Collected, FilePath, Inventory, PodFacts, Process, VolumeMountFacts,
+    Collected, FilePath, Inventory, Mount, PodFacts, Process, VolumeMountFacts,
 };
 
 use crate::expression::places::{MOUNTS, READ_ONLY, VOLUMES, WRITABLE};
@@ -45,7 +45,7 @@ fn mounts(inventory: &Inventory) -> Vec<String> {
     data.iter()
         .map(|mount| {
             let is_read_only = mount.options.iter().any(|option| option == "ro")
-                && !is_written_elsewhere(&inventory.pod, &mount.target);
+                && !is_written_elsewhere(&inventory.pod, data, &mount.target);
             let mark = if is_read_only { READ_ONLY } else { WRITABLE };
             format!("{mark}{}", mount.target.as_text())
         })
@@ -54,11 +54,11 @@ fn mounts(inventory: &Inventory) -> Vec<String> {
 
 /// Whether what is mounted there may be written by another way: another container, or another mount of the target. Without
 /// the specification that is known of the root alone, which is the target's own.
-fn is_written_elsewhere(pod: &Collected<PodFacts>, place: &FilePath) -> bool {
+fn is_written_elsewhere(pod: &Collected<PodFacts>, mounts: &[Mount], place: &FilePath) -> bool {
     let Collected::Complete { data: pod } = pod else {
         return *place != "/";
     };
-    let is_here = |mount: &VolumeMountFacts| {
+    let is_at = |mount: &VolumeMountFacts, place: &FilePath| {
         mount.path.trim_end_matches('/') == place.as_text().trim_end_matches('/')
     };
     let target = pod.containers.iter().filter(|container| container.target);
@@ -69,14 +69,24 @@ fn is_written_elsewhere(pod: &Collected<PodFacts>, place: &FilePath) -> bool {
         .any(|container| container.kind == "container");
     let others = pod.containers.iter().filter(|c| !c.target);
     let others = others.filter(|c| !(is_started && c.kind == "init"));
-    let elsewhere = own.iter().copied().filter(|mount| !is_here(mount));
-    let written: Vec<&VolumeMountFacts> = others
-        .flat_map(|container| &container.mounts)
-        .chain(elsewhere)
-        .filter(|mount| !mount.read_only && !ALWAYS_READ_ONLY.contains(&mount.kind.as_str()))
-        .collect();
-    let mut here = own.into_iter().filter(|mount| is_here(mount));
-    here.any(|mount| written.iter().any(|other| may_be_same(pod, mount, other)))
+    let others: Vec<&VolumeMountFacts> = others.flat_map(|container| &container.mounts).collect();
+    let is_written = |mount: &VolumeMountFacts| {
+        !mount.read_only && !ALWAYS_READ_ONLY.contains(&mount.kind.as_str())
+    };
+    let mut here: Vec<&VolumeMountFacts> = own.clone();
+    here.retain(|mount| is_at(mount, place));
+    if here.is_empty() {
+        // A runtime follows links, and takes paths that are not written as the kernel shows them: any that is not found may
+        // be this one.
+        here.clone_from(&own);
+        here.retain(|own| !mounts.iter().any(|mount| is_at(own, &mount.target)));
+    }
+    here.iter().any(|mount| {
+        let elsewhere = own.iter().filter(|own| !std::ptr::eq(**own, *mount));
+        let elsewhere = elsewhere.filter(|own| !is_at(own, place));
+        let mut all = others.iter().chain(elsewhere);
+        all.any(|other| is_written(other) && may_be_same(pod, mount, other))
+    })
 }
 
 /// Whether two mounts may show the same files. Two volumes of a pod may be one place of a node, and one claim.

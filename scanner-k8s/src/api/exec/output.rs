@@ -26,6 +26,11 @@ pub trait Output: Send {
     fn is_whole(&self) -> bool {
         false
     }
+
+    /// Whether such a command is ended by that, so that how it ends says nothing about its output.
+    fn is_ended_by_reader(&self) -> bool {
+        false
+    }
 }
 
 /// Keeps everything; [`Limits::bytes`](super::Limits::bytes) bounds how much that is.

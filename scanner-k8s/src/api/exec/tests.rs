@@ -82,8 +82,8 @@ async fn a_server_that_is_silent_for_minutes_sees_pings_and_is_waited_for() {
     assert!((29..=30).contains(&pings), "{pings} pings in 300 s");
 }
 
-/// Has enough after so many bytes.
-struct Enough(usize);
+/// Has enough after so many bytes, and may then end the command.
+struct Enough(usize, bool);
 
 #[async_trait::async_trait]
 impl Output for Enough {
@@ -95,10 +95,14 @@ impl Output for Enough {
     fn is_whole(&self) -> bool {
         self.0 == 0
     }
+
+    fn is_ended_by_reader(&self) -> bool {
+        self.1
+    }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_command_that_waits_until_its_output_was_read_learns_of_it_once() {
+/// What comes of a command that fails once its output was read, and what it got before and after that.
+async fn fails_when_read(by_reader: bool) -> (Result<(), ExecError>, [Vec<Vec<u8>>; 2]) {
     let (mut stream, mut server) = pair(1 << 16).await;
     let peer = tokio::spawn(async move {
         server.send(frame(STDOUT, b"half")).await.expect("a client");
@@ -107,18 +111,27 @@ async fn a_command_that_waits_until_its_output_was_read_learns_of_it_once() {
             server.send(frame(STDOUT, part)).await.expect("a client");
         }
         let after = listen(&mut server, Duration::from_secs(5)).await.1;
-        // It is ended by a signal of its own, as a shell is.
-        let failed =
-            br#"{"status":"Failure","reason":"NonZeroExitCode","message":"exit code 143"}"#;
+        let failed = br#"{"status":"Failure","reason":"NonZeroExitCode","message":"exit code 66"}"#;
         server.send(frame(STATUS, failed)).await.expect("a client");
-        (before, after)
+        [before, after]
     });
-    let mut output = Enough(12);
+    let mut output = Enough(12, by_reader);
     let ran = stream.run_held_into(b"ask", UNBOUNDED, &mut output).await;
+    (ran, peer.await.expect("served"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_waits_until_its_output_was_read_learns_of_it_once() {
+    let (ran, [before, after]) = fails_when_read(true).await;
     assert!(ran.is_ok(), "{ran:?}");
-    let (before, after) = peer.await.expect("served");
     assert_eq!(before, [[&[STDIN][..], b"ask"].concat()]);
     assert_eq!(after, [[CLOSE, STDIN]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_a_command_ends_that_its_reader_does_not_end_still_counts() {
+    let (ran, _) = fails_when_read(false).await;
+    assert!(ran.is_err(), "{ran:?}");
 }
 
 #[tokio::test(start_paused = true)]
