@@ -23,6 +23,22 @@ const TAKEN: [&str; 7] = [
     "pod-template-hash",
     "sidecar.istio.io/inject",
 ];
+/// Prefixes by which network plugins and meshes give a pod more of a network, and other controllers copy or delete objects.
+const ACTED_ON: [&str; 13] = [
+    "antrea.io",
+    "argoproj.io",
+    "cilium.io",
+    "cncf.io",
+    "emberstack.com",
+    "fluxcd.io",
+    "helm.sh",
+    "istio.io",
+    "linkerd.io",
+    "mittwald.de",
+    "multus-cni.io",
+    "ovn.org",
+    "projectcalico.org",
+];
 /// Prefixes of Kubernetes itself, which act on what has them.
 const KUBERNETES: [&str; 2] = ["kubernetes.io", "k8s.io"];
 /// The one that is for everybody.
@@ -42,11 +58,37 @@ const FOR_ALL: &str = "app.kubernetes.io";
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(try_from = "Unchecked")]
 pub struct ObjectMetadata {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     labels: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     annotations: BTreeMap<String, String>,
+}
+
+/// The same as it was read.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct Unchecked {
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+impl TryFrom<Unchecked> for ObjectMetadata {
+    type Error = InvalidMetadata;
+
+    fn try_from(read: Unchecked) -> Result<Self, InvalidMetadata> {
+        let mut checked = Self::default();
+        for (key, value) in &read.labels {
+            checked.label(key, value)?;
+        }
+        for (key, value) in &read.annotations {
+            checked.annotation(key, value)?;
+        }
+        Ok(checked)
+    }
 }
 
 /// A label or an annotation that an object of a scan cannot have.
@@ -153,6 +195,10 @@ fn check_key(what: &'static str, key: &str) -> Result<(), InvalidMetadata> {
     if below(OURS) || TAKEN.contains(&key) {
         return Err(invalid(what, key, "the scan or a controller sets this key"));
     }
+    if ACTED_ON.into_iter().any(below) {
+        let reason = "a network plugin, a mesh or another controller acts on what has this key";
+        return Err(invalid(what, key, reason));
+    }
     if prefix != Some(FOR_ALL) && KUBERNETES.into_iter().any(below) {
         let reason =
             "the key is reserved for Kubernetes; of these, only app.kubernetes.io can be set";
@@ -256,11 +302,19 @@ mod tests {
             "autoscaling.k8s.io/x",
             "k8s.io/x",
             "x.app.kubernetes.io/y",
+            "k8s.v1.cni.cncf.io/networks",
+            "v1.multus-cni.io/default-network",
+            "cni.projectcalico.org/ipAddrs",
+            "replicator.v1.mittwald.de/replicate-to",
         ] {
             assert!(label(key, "x").is_err(), "{key}");
             let mut more = ObjectMetadata::default();
             assert!(more.annotation(key, "x").is_err(), "{key}");
             assert!(more.is_empty());
+            for place in ["labels", "annotations"] {
+                let read = serde_json::json!({ place: { key: "x" } });
+                assert!(serde_json::from_value::<ObjectMetadata>(read).is_err());
+            }
         }
     }
 

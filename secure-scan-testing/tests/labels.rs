@@ -176,7 +176,7 @@ async fn those_of_a_policy_hold_too_and_give_way_to_those_of_the_scan() {
         let error = Policy::parse(&text, "acme.yaml", Some(Level::Baseline));
         let error = error.expect_err(wrong).to_string();
         assert!(
-            error.contains("acme.yaml:4") && error.contains("key") || error.contains("value"),
+            error.contains("acme.yaml:4") && (error.contains("key") || error.contains("value")),
             "{error}"
         );
     }

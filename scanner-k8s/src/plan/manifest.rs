@@ -42,11 +42,20 @@ pub(crate) fn mark(object: &mut Value, more: &ObjectMetadata) {
             }
         }
     };
-    if more.is_empty() || !object.is_object() {
+    let has_place = |object: &Value| {
+        let metadata = object.get("metadata");
+        object.is_object() && metadata.is_none_or(|m| m.is_null() || m.is_object())
+    };
+    if more.is_empty() || !has_place(object) {
         return;
     }
     give(&mut object["metadata"]);
-    if let Some(template) = object.pointer_mut("/spec/template") {
+    let is_of_a_pod = |template: &&mut Value| {
+        let metadata = template.get("metadata");
+        template.get("spec").is_some_and(Value::is_object)
+            && metadata.is_none_or(|metadata| metadata.is_null() || metadata.is_object())
+    };
+    if let Some(template) = object.pointer_mut("/spec/template").filter(is_of_a_pod) {
         give(&mut template["metadata"]);
     }
 }

@@ -102,15 +102,17 @@ impl SecurityControl for Isolation {
             }
         };
         // Policies of a network plugin's own kinds are not read: they may select by these.
-        if !labels.unasked.is_empty() {
+        if !labels.others.is_empty() {
             let reason = format!(
-                "unknown: the cluster gave the pod labels that were not asked for ({}), by which other policies may \
-                 open it",
-                labels.unasked.join(", ")
+                "unknown: the pod has labels beside those of the scan ({}), by which policies of the network plugin's own \
+                 kinds may open it",
+                labels.others.join(", ")
             );
             return Err(self.not_enforced(
                 reason,
-                Remedy::advice("exempt what secure-scan makes from what adds labels to pods"),
+                Remedy::advice(
+                    "exempt what secure-scan makes from what adds or demands labels of pods",
+                ),
             ));
         }
         self.shown.store(true, Ordering::Relaxed);

@@ -66,7 +66,7 @@ impl Parts {
             "dnsConfig": {"nameservers": ["127.0.0.1"]},
             "terminationGracePeriodSeconds": 1,
             "activeDeadlineSeconds": left,
-            // Nobody sets this condition: no Service sends traffic to a pod that is never ready, whatever labels it has.
+            // Nobody sets this condition: to a pod that is never ready only a Service sends traffic that publishes such ones.
             "readinessGates": [{"conditionType": NEVER_READY}],
             "initContainers": [self.barrier(name, lease)],
             "containers": self.containers(name, lease),

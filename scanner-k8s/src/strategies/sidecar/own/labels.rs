@@ -1,4 +1,4 @@
-//! The labels that the cluster gave the scan's own pod, beside those that the scan set.
+//! The labels of the scan's own pod beside those of the scan, whoever wanted them.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ pub(super) const NO_MESH: (&str, &str) = ("sidecar.istio.io/inject", "false");
 pub(in crate::strategies::sidecar) struct Labels {
     /// All that the pod has.
     pub(in crate::strategies::sidecar) all: BTreeMap<String, String>,
-    /// Those that somebody else set, escaped.
-    pub(in crate::strategies::sidecar) unasked: Vec<String>,
+    /// Those that are not the scan's, escaped: the cluster set them, or the operator asked for them.
+    pub(in crate::strategies::sidecar) others: Vec<String>,
 }
 
 impl Labels {
@@ -27,16 +27,14 @@ impl Labels {
             (SCAN_LABEL, plan.scan_id.as_str()),
             NO_MESH,
         ];
-        let more = plan.object_metadata.labels();
         let others = all.iter().filter(|(key, value)| {
             !asked.contains(&(key.as_str(), value.as_str()))
-                && more.get(*key) != Some(*value)
                 && !PLACE_LABELS.contains(&key.as_str())
         });
-        let unasked = others
+        let others = others
             .map(|(key, value)| visible(&format!("{key}={value}"), 120))
             .collect();
-        Self { all, unasked }
+        Self { all, others }
     }
 }
 
@@ -45,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_asked_for_is_named() {
+    fn every_label_that_is_not_the_scans_is_named() {
         let all = [
             ("app.kubernetes.io/managed-by", MANAGER),
             (SCAN_LABEL, "abcd1234"),
@@ -66,11 +64,12 @@ mod tests {
         plan.object_metadata.label("owner", "sec").unwrap();
         let labels = Labels::of(all.into(), &plan);
         assert_eq!(
-            labels.unasked,
+            labels.others,
             [
                 "owner=someone",
                 "sidecar.istio.io/inject=true",
-                "team=shop\\u{1b}"
+                "team=shop\\u{1b}",
+                "tier=scans"
             ]
         );
         assert_eq!(labels.all.len(), 7);
