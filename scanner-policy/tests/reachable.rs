@@ -392,6 +392,12 @@ fn a_mount_is_read_only_where_no_container_of_the_pod_writes_its_volume() {
         let found = is_open(&own, kind, &others);
         assert_eq!(found, expected, "{own:?} {kind} {others:?}");
     }
+    // The runtime mounts it elsewhere than the specification writes it.
+    for path in ["/link/app", "etc/app", "//etc/app", "/etc/app/."] {
+        let own = [volume(path, "v", "csi", true)];
+        assert!(is_open(&own, "container", &[written("v", "csi")]), "{path}");
+        assert!(!is_open(&own, "container", &[]), "{path}");
+    }
     // Who else mounts it, is not known.
     let mut alone = with_volumes(&[], &[("/", "ro"), ("/etc/app", "ro")]);
     alone.pod = Collected::NotRequested;

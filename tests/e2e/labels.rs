@@ -13,7 +13,7 @@ use kube::{
 use scanner_tests::{TestNamespace, eventually, lab_only, program::COMPLETE};
 use serde_json::{Value, json};
 
-use crate::sidecar::{network, nothing_left, run};
+use crate::sidecar::{nothing_left, run};
 
 /// Refuses what has no label `team`, or pods of a template that have none, in this namespace alone.
 async fn demand(site: &TestNamespace) {
