@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use secure_scan::{Cluster, ClusterBuilder, core::cause::chain};
+use secure_scan::{Cluster, ClusterBuilder, ConnectError, core::cause::chain};
 
 use crate::{problem::Problem, remedy::remedy_words};
 
@@ -27,19 +27,20 @@ impl ClusterArgs {
     pub(crate) async fn cluster(&self) -> Result<Cluster, Problem> {
         let (file, context) = (self.kubeconfig.as_deref(), self.context.as_deref());
         let builder = ClusterBuilder::from_environment(file, context).await;
-        let cluster = builder.and_then(|builder| {
-            // This program does nothing but scan: whatever it has open is its own.
-            let builder = builder.search_own_process(true);
-            let builder = if self.system_roots {
-                builder.system_roots()
-            } else {
-                builder
-            };
-            builder.build()
-        });
-        cluster.map_err(|error| {
-            let hint = error.remedy().as_ref().map(remedy_words);
-            Problem::usage(chain(&error), hint.unwrap_or_default())
-        })
+        let builder = builder.map_err(|error| problem(&error))?;
+        // This program does nothing but scan: whatever it has open is its own.
+        let builder = builder.search_own_process(true);
+        let builder = if self.system_roots {
+            builder.system_roots()
+        } else {
+            builder
+        };
+        let cluster = builder.build_async().await;
+        cluster.map_err(|error| problem(&error))
     }
+}
+
+fn problem(error: &ConnectError) -> Problem {
+    let hint = error.remedy().as_ref().map(remedy_words);
+    Problem::usage(chain(error), hint.unwrap_or_default())
 }

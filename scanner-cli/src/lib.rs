@@ -25,7 +25,7 @@ mod sidecar;
 mod signals;
 mod sink;
 
-use std::{alloc::System, future::Future, process::ExitCode};
+use std::{alloc::System, future::Future, process::ExitCode, time::Duration};
 
 use clap::FromArgMatches as _;
 use nix::sys::{
@@ -114,5 +114,8 @@ fn run(command: impl Future<Output = Result<u8, Problem>>) -> Result<u8, Problem
         .build();
     let runtime =
         runtime.map_err(|error| Problem::not_done(format!("cannot start: {error}"), None))?;
-    runtime.block_on(command)
+    let done = runtime.block_on(command);
+    // Nothing that is left is waited for, but a credential plugin is stopped.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    done
 }

@@ -6,6 +6,7 @@ use scanner_core::{ControlError, FailureKind, RefusedBy, Remedy, escape::visible
 
 use super::{
     admission::{AdmissionRefusal, refusal},
+    plugin::PluginError,
     redacted::Redacted,
     way::WayError,
 };
@@ -25,7 +26,7 @@ pub struct CallError {
     code: Option<u16>,
     refusal: Option<AdmissionRefusal>,
     act: Act,
-    /// What to do where the way to the server fails, and not the server.
+    /// What to do where the way to the server or the login fails, and not the server.
     way: Option<&'static str>,
     /// Whether the same call may well succeed a moment later.
     is_transient: bool,
@@ -116,6 +117,11 @@ impl From<ForbiddenBy> for RefusedBy {
 impl CallError {
     fn new(what: String, error: &kube::Error) -> Self {
         let way = WayError::find(error);
+        let plugin = PluginError::find(error);
+        // A plugin that failed is not run again by the same call.
+        let is_transient = |kind: CallErrorKind| {
+            plugin.is_none() && way.map_or_else(|| kind.is_transient(), WayError::is_transient)
+        };
         let (kind, refusal, code, text) = match error {
             kube::Error::Api(status) => {
                 let (kind, refusal) = classify(status.code, &status.message);
@@ -132,8 +138,10 @@ impl CallError {
             code,
             refusal,
             act: Act::Object,
-            way: way.and_then(WayError::advice),
-            is_transient: way.map_or_else(|| kind.is_transient(), WayError::is_transient),
+            way: way
+                .and_then(WayError::advice)
+                .or(plugin.map(PluginError::advice)),
+            is_transient: is_transient(kind),
             cause: Cause::Answer(visible(&text, 600)),
         }
     }

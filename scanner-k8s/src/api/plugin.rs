@@ -4,19 +4,27 @@
 //! thing that it wants to know.
 
 mod answer;
+mod child;
 mod choice;
 mod error;
 mod kuberc;
+mod program;
 mod run;
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Weak},
+    time::Instant,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderValue, Request, header::AUTHORIZATION};
 use jiff::{SignedDuration, Timestamp};
 use kube::{Config, client::Body, config::ExecConfig};
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::Mutex;
+use tokio::{
+    sync::Mutex,
+    task::{JoinHandle, spawn_blocking},
+};
 use tower::{BoxError, Service, ServiceExt as _, service_fn};
 
 use answer::Answer;
@@ -27,11 +35,21 @@ pub(super) use kuberc::permit;
 /// How long before its end a credential is renewed, so that it does not end on its way.
 const EARLY: SignedDuration = SignedDuration::from_secs(10);
 
-/// The token that a program gave, which runs again when that has expired. Its clones share one token.
+/// The token that a program gave, which runs again when that has expired. Its clones share one token, and one run.
 #[derive(Clone)]
 pub(super) struct Renewed {
     exec: Arc<ExecConfig>,
-    held: Arc<Mutex<Held>>,
+    state: Arc<Mutex<State>>,
+    /// Once nobody holds it any more, the program is stopped.
+    wanted: Arc<()>,
+}
+
+struct State {
+    held: Held,
+    /// The program, while it runs: who waits for it may give up, and who comes next waits for the same run.
+    running: Option<JoinHandle<Result<Answer, PluginError>>>,
+    /// When it failed, and how: who waited for it then does not run it again.
+    failed: Option<(Instant, PluginError)>,
 }
 
 struct Held {
@@ -61,52 +79,112 @@ impl Held {
 impl Renewed {
     /// Puts the credential on a request.
     async fn authorize(&self, request: &mut Request<Body>) -> Result<(), PluginError> {
-        let mut held = self.held.lock().await;
-        if held.is_over() {
-            let exec = Arc::clone(&self.exec);
-            let ran = tokio::task::spawn_blocking(move || run::run(&exec)).await;
-            let name = run::name(&self.exec);
-            let answer = ran.map_err(|_| PluginError::Stopped(name.clone()))??;
-            let Some(token) = answer.token else {
-                return Err(PluginError::NoToken(name));
-            };
-            *held = Held::of(&name, &token, answer.expires)?;
+        let asked = Instant::now();
+        let mut state = self.state.lock().await;
+        if state.held.is_over() {
+            let failed = state.failed.as_ref().filter(|(when, _)| *when >= asked);
+            if let Some((_, error)) = failed {
+                return Err(error.clone());
+            }
+            let renewed = self.renew(&mut state.running).await;
+            state.held = renewed.inspect_err(|error| {
+                state.failed = Some((Instant::now(), error.clone()));
+            })?;
         }
         request
             .headers_mut()
-            .insert(AUTHORIZATION, held.header.clone());
+            .insert(AUTHORIZATION, state.held.header.clone());
         Ok(())
+    }
+
+    /// Runs the program again, unless it runs already.
+    async fn renew(
+        &self,
+        running: &mut Option<JoinHandle<Result<Answer, PluginError>>>,
+    ) -> Result<Held, PluginError> {
+        let ran = running
+            .get_or_insert_with(|| apart(&self.exec, Arc::downgrade(&self.wanted)))
+            .await;
+        *running = None;
+        let name = program::name(&self.exec);
+        let answer = ran.map_err(|_| PluginError::Stopped(name.clone()))??;
+        let Some(token) = answer.token else {
+            return Err(PluginError::NoToken(name));
+        };
+        Held::of(&name, &token, answer.expires)
     }
 }
 
+/// Runs the program where it holds up nobody else.
+fn apart(exec: &Arc<ExecConfig>, wanted: Weak<()>) -> JoinHandle<Result<Answer, PluginError>> {
+    let exec = Arc::clone(exec);
+    spawn_blocking(move || run::run(&exec, &wanted))
+}
+
 /// Runs the program of `config`, if there is one, and puts the certificate that it gave into `config`, which names no program
-/// from then on. The token is given back.
+/// from then on. The token is given back. The thread waits for the program.
 ///
 /// # Errors
 ///
-/// Fails when the program is not there, fails, or gives no credential.
+/// Fails when the program is not there, fails, takes too long, or gives no credential.
 pub(super) fn log_in(config: &mut Config) -> Result<Option<Renewed>, PluginError> {
-    let Some(exec) = of(&config.auth_info).cloned() else {
+    let Some(exec) = program_of(config)? else {
         return Ok(None);
     };
-    let Answer {
-        token,
-        certificate,
-        expires,
-    } = run::run(&exec)?;
+    let wanted = Arc::new(());
+    let answer = run::run(&exec, &Arc::downgrade(&wanted))?;
+    logged_in(config, exec, answer)
+}
+
+/// The same without a thread that waits. The program is stopped when nobody waits for it any more.
+///
+/// # Errors
+///
+/// Fails as [`log_in`] does.
+pub(super) async fn log_in_apart(config: &mut Config) -> Result<Option<Renewed>, PluginError> {
+    let Some(exec) = program_of(config)? else {
+        return Ok(None);
+    };
+    let wanted = Arc::new(());
+    let ran = apart(&exec, Arc::downgrade(&wanted)).await;
+    let answer = ran.map_err(|_| PluginError::Stopped(program::name(&exec)))??;
+    logged_in(config, exec, answer)
+}
+
+/// The program to run, by its absolute path: the same one whenever it runs.
+fn program_of(config: &Config) -> Result<Option<Arc<ExecConfig>>, PluginError> {
+    let Some(mut exec) = of(&config.auth_info).cloned() else {
+        return Ok(None);
+    };
+    program::resolve(&mut exec, std::env::var_os("PATH").as_deref())?;
+    Ok(Some(Arc::new(exec)))
+}
+
+/// Uses what the program answered.
+fn logged_in(
+    config: &mut Config,
+    exec: Arc<ExecConfig>,
+    answer: Answer,
+) -> Result<Option<Renewed>, PluginError> {
     config.auth_info.exec = None;
-    if let Some((certificate, key)) = certificate {
+    if let Some((certificate, key)) = answer.certificate {
         let login = &mut config.auth_info;
         login.client_certificate_data = Some(STANDARD.encode(certificate));
         login.client_key_data = Some(STANDARD.encode(key.expose_secret()).into());
     }
-    let Some(token) = token else {
+    let Some(token) = answer.token else {
         return Ok(None);
     };
-    let held = Held::of(&run::name(&exec), &token, expires)?;
+    let held = Held::of(&program::name(&exec), &token, answer.expires)?;
+    let state = State {
+        held,
+        running: None,
+        failed: None,
+    };
     Ok(Some(Renewed {
-        exec: Arc::new(exec),
-        held: Arc::new(Mutex::new(held)),
+        exec,
+        state: Arc::new(Mutex::new(state)),
+        wanted: Arc::new(()),
     }))
 }
 

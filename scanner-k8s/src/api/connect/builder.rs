@@ -81,7 +81,8 @@ impl Cluster {
         path: Option<&Path>,
         context: Option<&str>,
     ) -> Result<Self, ConnectError> {
-        ClusterBuilder::kubeconfig(path, context).await?.build()
+        let builder = ClusterBuilder::kubeconfig(path, context).await?;
+        builder.build_async().await
     }
 
     /// The cluster that kubectl would take: as [`Cluster::kubeconfig`] has it, and without a path, a context and a kubeconfig
@@ -94,9 +95,8 @@ impl Cluster {
         path: Option<&Path>,
         context: Option<&str>,
     ) -> Result<Self, ConnectError> {
-        ClusterBuilder::from_environment(path, context)
-            .await?
-            .build()
+        let builder = ClusterBuilder::from_environment(path, context).await?;
+        builder.build_async().await
     }
 
     /// A cluster by a configuration that the program made itself: its `proxy_url` is used, and no proxy of the environment.
@@ -161,8 +161,9 @@ impl ClusterBuilder {
     ) -> Result<Self, ConnectError> {
         let found = kubeconfig::find(environment, path)?;
         let found = found.map_err(ConnectError::NoKubeconfig)?;
-        let (config, proxy) = kubeconfig::config(found, context).await?;
-        plugin::permit(environment, &config.auth_info).map_err(|error| no_credential(&error))?;
+        let (mut config, proxy) = kubeconfig::config(found, context).await?;
+        plugin::permit(environment, &mut config.auth_info)
+            .map_err(|error| no_credential(&error))?;
         let proxy = match proxy {
             Some(proxy) => Some(proxy),
             None => proxy_for(environment, &config.cluster_url).map_err(bad_proxy)?,
@@ -248,7 +249,8 @@ impl ClusterBuilder {
         self
     }
 
-    /// The cluster. Sends nothing yet, but runs the credential plugin of the configuration, if it has one.
+    /// The cluster. Sends nothing yet, but runs the credential plugin of the configuration, if it has one: the thread waits
+    /// for that, for up to a minute, or ten where it may ask somebody at a terminal.
     ///
     /// # Errors
     ///
@@ -256,6 +258,26 @@ impl ClusterBuilder {
     /// [`ClusterBuilder::system_roots`] was called. Fails outside of a tokio runtime, where nothing decides which
     /// cryptography rustls uses, and when the plugin gives no credential.
     pub fn build(self) -> Result<Cluster, ConnectError> {
+        let (mut config, mut settings) = self.parts()?;
+        let plugin = plugin::log_in(&mut config);
+        settings.plugin = plugin.map_err(|error| no_credential(&error))?;
+        cluster(config, settings)
+    }
+
+    /// The same without a thread that waits for the credential plugin, which is stopped when the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`ClusterBuilder::build`] does.
+    pub async fn build_async(self) -> Result<Cluster, ConnectError> {
+        let (mut config, mut settings) = self.parts()?;
+        let plugin = plugin::log_in_apart(&mut config).await;
+        settings.plugin = plugin.map_err(|error| no_credential(&error))?;
+        cluster(config, settings)
+    }
+
+    /// All but the credential of a plugin.
+    fn parts(self) -> Result<(Config, Settings), ConnectError> {
         let mut config = checked(self.config, self.system_roots)?;
         let user_agent = match self.user_agent {
             Some(name) => named(&name).ok_or(ConnectError::UserAgent(name))?,
@@ -282,13 +304,17 @@ impl ClusterBuilder {
             searches_own_process: self.searches_own_process,
             runtime,
             memory: self.memory,
-            plugin: plugin::log_in(&mut config).map_err(|error| no_credential(&error))?,
+            plugin: None,
             proxy,
             connection,
         };
-        let transport = Transport::new(config, settings).map_err(ConnectError::Client)?;
-        Ok(Cluster::new(transport))
+        Ok((config, settings))
     }
+}
+
+fn cluster(config: Config, settings: Settings) -> Result<Cluster, ConnectError> {
+    let transport = Transport::new(config, settings).map_err(ConnectError::Client)?;
+    Ok(Cluster::new(transport))
 }
 
 /// Whether the tokens of a configuration can be sent: kube panics at one that no header may have.
@@ -318,7 +344,7 @@ fn no_credential(error: &PluginError) -> ConnectError {
 /// How the cluster is reached, for a reader; nothing where a kubeconfig says all of it.
 fn connection(pod_account: Option<&str>, proxy: Option<&Proxy>) -> Vec<String> {
     let account = pod_account.map(|account| {
-        format!("as the account of this pod, {account}: no kubeconfig and no context is given")
+        format!("as the account of this pod, {account}: no kubeconfig was found and no context was named")
     });
     let proxy = proxy.map(|proxy| {
         let text = format!("through the proxy {proxy}, by {}", proxy.from());

@@ -132,7 +132,10 @@ impl ConnectError {
         Some(match self {
             Self::NoContext(..) | Self::NoCurrentContext(_) => Remedy::NameContext,
             Self::Plugin { advice, .. } => Remedy::advice(*advice),
-            Self::Proxy { .. } => Remedy::advice("correct it, as in http://HOST:PORT, or unset it"),
+            Self::Proxy { .. } => Remedy::advice(
+                "correct it, as in http://HOST:PORT, or unset it; write `/`, `?`, `#` and `@` of a password as %2F, %3F, %23 \
+                 and %40",
+            ),
             Self::InCluster(_) => Remedy::advice("run it in a pod, or name a kubeconfig"),
             Self::PlainHttp(_) => Remedy::advice("use an https:// server in the kubeconfig"),
             Self::SkipsVerification(_) => {

@@ -3,7 +3,9 @@
 mod in_cluster;
 mod kubeconfigs;
 mod plugins;
+mod programs;
 mod proxies;
+mod renewals;
 mod secrets;
 
 use std::path::PathBuf;

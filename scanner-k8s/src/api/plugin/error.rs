@@ -1,7 +1,9 @@
 //! Why a credential plugin gives no credential, without what it was started with and what it wrote to its output.
 
+use std::{error::Error, iter};
+
 /// Why there is no credential.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(in crate::api) enum PluginError {
     /// The kubeconfig does not say what to run.
     #[error("the kubeconfig names no command of its credential plugin")]
@@ -11,8 +13,11 @@ pub(in crate::api) enum PluginError {
     Missing { name: String, hint: Option<String> },
     /// The program cannot be started.
     #[error("credential plugin {0} cannot be started: {1}")]
-    Start(String, std::io::Error),
-    /// It cannot be waited for.
+    Start(String, String),
+    /// It did not end in time.
+    #[error("credential plugin {name} did not end within {seconds} s, and was stopped")]
+    Late { name: String, seconds: u64 },
+    /// It was stopped, or cannot be waited for.
     #[error("credential plugin {0} was stopped")]
     Stopped(String),
     /// The program failed.
@@ -46,6 +51,12 @@ pub(in crate::api) enum PluginError {
 }
 
 impl PluginError {
+    /// The one among an error and its causes.
+    pub(in crate::api) fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+        iter::successors(Some(error), |&error| error.source())
+            .find_map(|error| error.downcast_ref())
+    }
+
     /// What to do next.
     pub(in crate::api) fn advice(&self) -> &'static str {
         match self {

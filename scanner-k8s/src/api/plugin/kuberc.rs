@@ -6,13 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kube::config::AuthInfo;
+use kube::config::{AuthInfo, ExecConfig};
 use serde::Deserialize;
 
 use super::{
     choice::of,
     error::PluginError,
-    run::{look_up, name},
+    program::{look_up, name, resolve},
 };
 use crate::api::{environment::Environment, redacted};
 
@@ -35,15 +35,21 @@ struct Entry {
     name: Option<String>,
 }
 
-/// Whether the program that would log `login` in may run.
+/// The versions of it that kubectl knows.
+const VERSIONS: [&str; 2] = [
+    "kubectl.config.k8s.io/v1alpha1",
+    "kubectl.config.k8s.io/v1beta1",
+];
+
+/// Lets the user's `exec` name the very program that may run, by an absolute path.
 ///
 /// # Errors
 ///
 /// Fails, with the reason, where kubectl's preferences forbid it, and where they cannot be read: kubectl only warns of a
-/// file that it cannot read and nobody named.
+/// file that it cannot read and nobody named. Fails where the program is not there.
 pub(in crate::api) fn permit(
     environment: &Environment,
-    login: &AuthInfo,
+    login: &mut AuthInfo,
 ) -> Result<(), PluginError> {
     if let Some(provider) = &login.auth_provider
         && provider.config.contains_key("cmd-path")
@@ -51,71 +57,76 @@ pub(in crate::api) fn permit(
         let name = scanner_core::escape::visible(&provider.name, 100);
         return Err(PluginError::Provider(name));
     }
-    let Some(exec) = of(login) else {
+    if of(login).is_none() {
+        return Ok(());
+    }
+    let Some(exec) = &mut login.exec else {
         return Ok(());
     };
-    let Some((file, named)) = file(environment) else {
+    let allowed = match file(environment) {
+        Some((file, named)) => allowed(&file, named).map_err(|why| forbidden(exec, &file, &why))?,
+        None => None,
+    };
+    let path = environment.get("PATH");
+    let program = resolve(exec, path.as_deref())?;
+    let Some((file, list)) = allowed else {
         return Ok(());
     };
-    let forbidden = |why: String| PluginError::Forbidden {
+    let mut listed = list.iter().map(|entry| look_up(entry, path.as_deref()));
+    if listed.any(|listed| listed.as_ref() == Some(&program)) {
+        return Ok(());
+    }
+    let why = "does not have it in credentialPluginAllowlist";
+    Err(forbidden(exec, &file, why))
+}
+
+fn forbidden(exec: &ExecConfig, file: &Path, why: &str) -> PluginError {
+    PluginError::Forbidden {
         name: name(exec),
-        why: format!("kubectl's kuberc {} {why}", redacted::path(&file)),
-    };
-    let text = match read(&file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !named => return Ok(()),
-        text => text.map_err(|error| forbidden(format!("cannot be read: {error}")))?,
-    };
-    let policy = preference(&text).map_err(|why| forbidden(format!("cannot be read: {why}")))?;
-    let list = policy.credential_plugin_allowlist;
-    let command = exec.command.as_deref().unwrap_or_default();
-    match (policy.credential_plugin_policy.as_deref(), list) {
-        (None | Some("" | "AllowAll"), None) => Ok(()),
-        (Some("DenyAll"), None) => Err(forbidden(
-            "lets no credential plugin run (credentialPluginPolicy: DenyAll)".into(),
-        )),
-        (Some("Allowlist"), Some(list)) if !list.is_empty() => {
-            let path = environment.get("PATH");
-            let listed = list
-                .iter()
-                .filter_map(|entry| entry.command.as_deref().or(entry.name.as_deref()));
-            let listed: Vec<&str> = listed.filter(|command| !command.is_empty()).collect();
-            if listed.len() < list.len() {
-                return Err(forbidden(
-                    "has an empty entry in credentialPluginAllowlist".into(),
-                ));
-            }
-            let is_meant = |entry: &str| is_same(command, entry, path.as_deref());
-            if listed.into_iter().any(is_meant) {
-                return Ok(());
-            }
-            Err(forbidden(
-                "does not have it in credentialPluginAllowlist".into(),
-            ))
-        }
-        (Some("Allowlist"), _) => Err(forbidden("has no credentialPluginAllowlist".into())),
-        (None | Some("" | "AllowAll" | "DenyAll"), Some(_)) => Err(forbidden(
-            "has a credentialPluginAllowlist, and its credentialPluginPolicy is not Allowlist"
-                .into(),
-        )),
-        (Some(_), _) => Err(forbidden(
-            "has a credentialPluginPolicy that is not known".into(),
-        )),
+        why: format!("kubectl's kuberc {} {why}", redacted::path(file)),
     }
 }
 
-/// Whether two commands mean one file.
-fn is_same(command: &str, entry: &str, path: Option<&std::ffi::OsStr>) -> bool {
-    if command == entry {
-        return true;
-    }
-    let file = look_up(command, path);
-    file.is_some() && file == look_up(entry, path)
+/// The file and the commands that alone may run; `None` where any may.
+///
+/// # Errors
+///
+/// Fails, with the reason, where none may.
+fn allowed(file: &Path, named: bool) -> Result<Option<(PathBuf, Vec<String>)>, String> {
+    let text = match read(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !named => return Ok(None),
+        text => text.map_err(|error| format!("cannot be read: {error}"))?,
+    };
+    let policy = preference(&text).map_err(|why| format!("cannot be read: {why}"))?;
+    let list = policy.credential_plugin_allowlist;
+    let why = match (policy.credential_plugin_policy.as_deref(), list) {
+        (None | Some("" | "AllowAll"), None) => return Ok(None),
+        (Some("DenyAll"), None) => {
+            "lets no credential plugin run (credentialPluginPolicy: DenyAll)"
+        }
+        (Some("Allowlist"), Some(list)) if !list.is_empty() => {
+            let commands = list.into_iter().map(|entry| entry.command.or(entry.name));
+            let commands: Option<Vec<String>> = commands
+                .map(|command| command.filter(|command| !command.is_empty()))
+                .collect();
+            match commands {
+                Some(commands) => return Ok(Some((file.to_owned(), commands))),
+                None => "has an empty entry in credentialPluginAllowlist",
+            }
+        }
+        (Some("Allowlist"), _) => "has no credentialPluginAllowlist",
+        (None | Some("" | "AllowAll" | "DenyAll"), Some(_)) => {
+            "has a credentialPluginAllowlist, and its credentialPluginPolicy is not Allowlist"
+        }
+        (Some(_), _) => "has a credentialPluginPolicy that is not known",
+    };
+    Err(why.into())
 }
 
 /// The file of the preferences, and whether somebody named it; `None` where they are turned off.
 fn file(environment: &Environment) -> Option<(PathBuf, bool)> {
     let off = environment.text("KUBECTL_KUBERC");
-    if off.is_some_and(|value| ["false", "0", "f"].contains(&value.to_lowercase().as_str())) {
+    if off.is_some_and(|value| value.eq_ignore_ascii_case("false")) {
         return None;
     }
     match environment.get("KUBERC") {
@@ -127,11 +138,15 @@ fn file(environment: &Environment) -> Option<(PathBuf, bool)> {
 
 fn read(file: &Path) -> io::Result<String> {
     let mut text = String::new();
-    File::open(file)?.take(MAX_FILE).read_to_string(&mut text)?;
+    let mut rest = File::open(file)?.take(MAX_FILE + 1);
+    rest.read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
     Ok(text)
 }
 
-/// The first document that has preferences of kubectl.
+/// The first document that has preferences of a version that kubectl knows; it skips others.
 fn preference(text: &str) -> Result<Preference, String> {
     let all: Vec<Option<Preference>> =
         serde_saphyr::from_multiple(text).map_err(|error| match error.location() {
@@ -140,9 +155,8 @@ fn preference(text: &str) -> Result<Preference, String> {
         })?;
     let is_meant = |preference: &Preference| {
         let version = preference.api_version.as_deref().unwrap_or_default();
-        preference.kind.as_deref() == Some("Preference")
-            && version.starts_with("kubectl.config.k8s.io/")
+        preference.kind.as_deref() == Some("Preference") && VERSIONS.contains(&version)
     };
     let found = all.into_iter().flatten().find(is_meant);
-    found.ok_or_else(|| "it has no Preference of kubectl.config.k8s.io".into())
+    found.ok_or_else(|| "it has no Preference of a version that kubectl knows".into())
 }

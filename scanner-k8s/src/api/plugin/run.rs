@@ -1,27 +1,26 @@
 //! Runs a credential plugin.
 
 use std::{
-    io::{self, IsTerminal as _, Read},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
+    io::{self, IsTerminal as _},
+    process::{Command, Stdio},
+    sync::Weak,
+    time::Duration,
 };
 
 use kube::config::{ExecConfig, ExecInteractiveMode};
-use scanner_core::escape::visible;
 use serde::Serialize;
 
 use super::{
     answer::{self, Answer},
+    child::{End, finish},
     error::PluginError,
+    program::{hint, name},
 };
 
-/// Most that a plugin may answer, in bytes.
-const MAX_ANSWER: u64 = 1 << 20;
-/// Bytes of its standard error that are read.
-const MAX_STDERR: u64 = 4 << 10;
-/// Longest text of it that is shown, in characters.
-const MAX_SHOWN: usize = 300;
+/// Longest time that a plugin may run.
+const TIME: Duration = Duration::from_mins(1);
+/// The same of one that may ask somebody at a terminal.
+const TIME_TO_ASK: Duration = Duration::from_mins(10);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,41 +38,14 @@ struct Spec<'a> {
     cluster: Option<&'a kube::config::ExecAuthCluster>,
 }
 
-/// The file name of a plugin: where it is and what it is started with is nobody's business.
-pub(super) fn name(exec: &ExecConfig) -> String {
-    let command = exec.command.as_deref().unwrap_or_default();
-    visible(command.rsplit('/').next().unwrap_or_default(), 100)
-}
-
-/// The file that a command means, as a shell finds it.
-pub(super) fn look_up(command: &str, path: Option<&std::ffi::OsStr>) -> Option<PathBuf> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let runs = |file: &Path| {
-        let found = file.metadata();
-        found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-    };
-    if command.contains('/') {
-        return Some(PathBuf::from(command)).filter(|file| runs(file));
-    }
-    let folders = std::env::split_paths(path?);
-    let files = folders.filter(|folder| folder.is_absolute());
-    files
-        .map(|folder| folder.join(command))
-        .find(|file| runs(file))
-}
-
-/// Runs the plugin to its end.
+/// Runs the plugin, whose command is an absolute path, to its end, or until nobody holds `wanted` any more.
 ///
 /// # Errors
 ///
-/// Fails when it is not there, fails, or answers with no credential.
-pub(super) fn run(exec: &ExecConfig) -> Result<Answer, PluginError> {
+/// Fails when it is not there, fails, takes too long, or answers with no credential.
+pub(super) fn run(exec: &ExecConfig, wanted: &Weak<()>) -> Result<Answer, PluginError> {
     let name = name(exec);
-    let command = exec
-        .command
-        .as_deref()
-        .filter(|command| !command.is_empty());
-    let command = command.ok_or(PluginError::NoCommand)?;
+    let command = exec.command.as_deref().ok_or(PluginError::NoCommand)?;
     let mode = exec.interactive_mode.as_ref();
     let terminal = io::stdin().is_terminal();
     if mode == Some(&ExecInteractiveMode::Always) && !terminal {
@@ -110,12 +82,19 @@ pub(super) fn run(exec: &ExecConfig) -> Result<Answer, PluginError> {
             name: name.clone(),
             hint: hint(exec),
         },
-        _ => PluginError::Start(name.clone(), error),
+        _ => PluginError::Start(name.clone(), error.to_string()),
     })?;
-    let (answer, how) = finish(child).map_err(|error| PluginError::Start(name.clone(), error))?;
-    if let Some(how) = how {
-        return Err(PluginError::Failed { name, how });
-    }
+    let time = if interactive { TIME_TO_ASK } else { TIME };
+    let answer = match finish(child, time, wanted) {
+        Ok(End::Answer(answer)) => answer,
+        Ok(End::Failed(how)) => return Err(PluginError::Failed { name, how }),
+        Ok(End::Late) => {
+            let seconds = time.as_secs();
+            return Err(PluginError::Late { name, seconds });
+        }
+        Ok(End::Unwanted) => return Err(PluginError::Stopped(name)),
+        Err(error) => return Err(PluginError::Start(name, error.to_string())),
+    };
     let read = answer::read(&answer, exec.api_version.as_deref());
     read.map_err(|what| PluginError::Answer { name, what })
 }
@@ -135,46 +114,4 @@ fn info(exec: &ExecConfig, interactive: bool, name: &str) -> Result<String, Plug
         },
     };
     serde_json::to_string(&info).map_err(|_| PluginError::NoCluster(name.to_owned()))
-}
-
-/// How to install it, in the words of the kubeconfig.
-fn hint(exec: &ExecConfig) -> Option<String> {
-    let hint = exec.install_hint.as_deref()?;
-    let words: Vec<&str> = hint.split_whitespace().collect();
-    (!words.is_empty()).then(|| visible(&words.join(" "), 2 * MAX_SHOWN))
-}
-
-/// What the program wrote to its output, and how it failed, if it did.
-fn finish(mut child: Child) -> io::Result<(Vec<u8>, Option<String>)> {
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let said = thread::spawn(move || {
-        let mut said = Vec::new();
-        if let Some(mut stderr) = stderr {
-            let _ = stderr.by_ref().take(MAX_STDERR).read_to_end(&mut said);
-            // Otherwise it waits for somebody to read on.
-            let _ = io::copy(&mut stderr, &mut io::sink());
-        }
-        said
-    });
-    let mut answer = Vec::new();
-    if let Some(stdout) = stdout {
-        stdout.take(MAX_ANSWER + 1).read_to_end(&mut answer)?;
-    }
-    if answer.len() as u64 > MAX_ANSWER {
-        child.kill()?;
-        child.wait()?;
-        return Ok((Vec::new(), Some("its answer is too long".into())));
-    }
-    let status = child.wait()?;
-    if status.success() {
-        return Ok((answer, None));
-    }
-    let said = said.join().unwrap_or_default();
-    let said = String::from_utf8_lossy(&said);
-    let words: Vec<&str> = said.split_whitespace().collect();
-    let how = match words.join(" ") {
-        none if none.is_empty() => status.to_string(),
-        said => format!("{status}: {}", visible(&said, MAX_SHOWN)),
-    };
-    Ok((Vec::new(), Some(how)))
 }

@@ -24,8 +24,15 @@ pub(in crate::api) enum WayError {
         proxy: String,
         sent: bool,
         how: String,
+        /// Whether a user and a password may help.
+        by_basic: bool,
         page: bool,
     },
+    /// The login does not fit into what is sent to a proxy.
+    #[error(
+        "the login of the proxy {proxy} is too long: user, password and the server's name have more than {most} bytes together"
+    )]
+    LongLogin { proxy: String, most: usize },
     /// The proxy does not open the way.
     #[error("the proxy {proxy} does not connect to {server}: {why}")]
     Refused {
@@ -86,9 +93,13 @@ impl WayError {
     pub(in crate::api) fn advice(&self) -> Option<&'static str> {
         Some(match self {
             Self::Direct(_) => return None,
+            Self::Login {
+                by_basic: false, ..
+            } => "name a proxy that takes Basic or no login",
             Self::Login { .. } => {
                 "put user and password into the proxy's address, as in http://USER:PASSWORD@HOST:PORT, or log in there"
             }
+            Self::LongLogin { .. } => "name a proxy that takes a shorter login, or one by http",
             Self::Page { .. } | Self::PageOfServer(_) => {
                 "log in at the proxy with a browser; or name another way: proxy-url in the kubeconfig, HTTPS_PROXY, NO_PROXY"
             }

@@ -91,7 +91,8 @@ async fn refused(answer: Response<Incoming>, proxy: &Proxy, server: &str) -> Way
         return WayError::Login {
             proxy: proxy_name,
             sent: proxy.login.is_some(),
-            how: how.unwrap_or_else(|| status.to_string()),
+            by_basic: how.as_ref().is_none_or(|(_, basic)| *basic),
+            how: how.map_or_else(|| status.to_string(), |(how, _)| how),
             page,
         };
     }
@@ -108,8 +109,8 @@ async fn refused(answer: Response<Incoming>, proxy: &Proxy, server: &str) -> Way
     }
 }
 
-/// How a proxy lets clients log in, in its own words.
-fn schemes(headers: &HeaderMap) -> Option<String> {
+/// How a proxy lets clients log in, in its own words, and whether Basic is among it.
+fn schemes(headers: &HeaderMap) -> Option<(String, bool)> {
     let offers = headers.get_all(PROXY_AUTHENTICATE).iter();
     let words: Vec<String> = offers
         .filter_map(|value: &HeaderValue| value.to_str().ok()?.split_whitespace().next())
@@ -122,5 +123,5 @@ fn schemes(headers: &HeaderMap) -> Option<String> {
     } else {
         ", and only Basic is supported here"
     };
-    (!words.is_empty()).then(|| format!("407 by {}{only}", words.join(" or ")))
+    (!words.is_empty()).then(|| (format!("407 by {}{only}", words.join(" or ")), basic))
 }

@@ -7,6 +7,13 @@ use http::{HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret as _, SecretString};
 
+/// Most bytes of a user, a password and the name of a server that are sent to a SOCKS5 proxy: the library has no room for more.
+pub(super) const MAX_SOCKS: usize = 249;
+/// Bytes of a server that are counted at least: an IPv6 address takes as many, however it is written.
+pub(super) const SOCKS_SERVER: usize = 15;
+/// Most bytes of a user and a password.
+const MAX_SOCKS_LOGIN: usize = MAX_SOCKS - SOCKS_SERVER;
+
 /// Why a text names no proxy. Nothing of the text is in it: it may have a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(in crate::api) enum BadProxy {
@@ -14,6 +21,12 @@ pub(in crate::api) enum BadProxy {
     NoAddress,
     #[error("its scheme is not http, https or socks5")]
     Scheme,
+    #[error("it has more than a host and a port")]
+    More,
+    #[error(
+        "its user and password are longer together than the {MAX_SOCKS_LOGIN} bytes that are sent to a SOCKS5 proxy"
+    )]
+    LongLogin,
 }
 
 /// How a proxy is spoken to.
@@ -53,6 +66,11 @@ pub(super) struct Login {
 }
 
 impl Login {
+    /// Bytes of both.
+    pub(super) fn len(&self) -> usize {
+        self.user.expose_secret().len() + self.password.expose_secret().len()
+    }
+
     /// As a header has it.
     pub(super) fn basic(&self) -> Option<HeaderValue> {
         let pair = format!(
@@ -82,7 +100,8 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// Fails where it is no address, and for a scheme that nobody speaks here.
+    /// Fails where it is no address, for a scheme that nobody speaks here, and where something follows host and port: what
+    /// stands before it may be a part of a password.
     pub(in crate::api) fn parse(text: &str, from: &str) -> Result<Self, BadProxy> {
         let text = text.trim();
         let address = if text.contains("://") {
@@ -97,22 +116,35 @@ impl Proxy {
             Some("socks5" | "socks5h") => Kind::Socks,
             _ => return Err(BadProxy::Scheme),
         };
+        // What follows a `#` is not in the address.
+        let is_bare = matches!(address.path(), "" | "/") && address.query().is_none();
+        if !is_bare || text.contains('#') {
+            return Err(BadProxy::More);
+        }
         let authority = address.authority().ok_or(BadProxy::NoAddress)?;
         let host = authority.host();
-        let after_host = authority.as_str().rsplit_once(host);
-        let port = after_host.and_then(|(_, rest)| rest.strip_prefix(':'));
-        let port = match port {
-            Some("") | None => kind.port(),
-            Some(port) => port.parse().map_err(|_| BadProxy::NoAddress)?,
+        let login = login(authority.as_str());
+        let after_login = authority.as_str().rsplit('@').next();
+        let after_host = after_login.and_then(|text| text.strip_prefix(host));
+        let port = match after_host.ok_or(BadProxy::NoAddress)? {
+            "" | ":" => kind.port(),
+            port => port_of(port).ok_or(BadProxy::NoAddress)?,
         };
         if host.is_empty() {
             return Err(BadProxy::NoAddress);
+        }
+        if kind == Kind::Socks
+            && login
+                .as_ref()
+                .is_some_and(|login| login.len() > MAX_SOCKS_LOGIN)
+        {
+            return Err(BadProxy::LongLogin);
         }
         Ok(Self {
             kind,
             host: host.to_owned(),
             port,
-            login: login(authority.as_str()),
+            login,
             from: from.to_owned(),
         })
     }
@@ -144,6 +176,13 @@ impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// The port of `:PORT`.
+fn port_of(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix(':')?;
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_number)
 }
 
 /// User and password before the host, whose characters may be written as `%40`.
@@ -182,6 +221,13 @@ mod tests {
             ("10.0.0.1:8080", "http://10.0.0.1:8080"),
             ("http://[fd00::1]:3128", "http://[fd00::1]:3128"),
             ("socks5://[fd00::1]", "socks5://[fd00::1]:1080"),
+            ("http://0:8080", "http://0:8080"),
+            ("http://80:8080", "http://80:8080"),
+            ("8:8", "http://8:8"),
+            ("http://1:1@1:11", "http://1:11"),
+            ("http://p:80@80", "http://80:80"),
+            ("socks5://10:10@10:1010", "socks5://10:1010"),
+            ("http://a@a:1@a", "http://a:80"),
             ("user:secret@proxy:3128", "http://proxy:3128"),
             ("http://user:s%40cret@proxy", "http://proxy:80"),
         ] {
@@ -193,13 +239,49 @@ mod tests {
             "http://a b",
             "http://proxy:port",
             "http://proxy:70000",
+            "http://proxy:+80",
             "http:///x",
         ] {
             assert_eq!(shown(text), Err(BadProxy::NoAddress), "{text}");
         }
+        for text in [
+            "http://svc:4711/Secret@proxy:3128",
+            "http://svc:4711?Secret@proxy:3128",
+            "http://svc:4711#Secret@proxy:3128",
+            "svc:4711/Secret@proxy:3128",
+            "http://4711/Secret@proxy",
+            "http://Secret#x@proxy",
+            "http://proxy?",
+            "http://proxy/#",
+            "http://proxy/x",
+            "http://proxy//",
+            "socks5://proxy/?x",
+        ] {
+            assert_eq!(shown(text), Err(BadProxy::More), "{text}");
+        }
         for text in ["ftp://proxy", "socks4://proxy", "file://x"] {
             assert_eq!(shown(text), Err(BadProxy::Scheme), "{text}");
         }
+    }
+
+    #[test]
+    fn a_login_that_no_socks_proxy_can_be_sent_is_refused() {
+        for (scheme, user, password, refused) in [
+            ("socks5", 100, 134, false),
+            ("socks5", 100, 135, true),
+            ("socks5h", 234, 0, false),
+            ("socks5", 235, 0, true),
+            ("socks5", 0, 256, true),
+            ("http", 300, 300, false),
+        ] {
+            let (user, password) = ("u".repeat(user), "p".repeat(password));
+            let text = format!("{scheme}://{user}:{password}@proxy");
+            let failed = shown(&text).err();
+            assert_eq!(failed, refused.then_some(BadProxy::LongLogin), "{text}");
+        }
+        // What counts is what is sent.
+        let spelled = format!("socks5://{}:p@proxy", "%40".repeat(200));
+        assert!(shown(&spelled).is_ok());
     }
 
     #[test]
@@ -224,13 +306,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_password_is_shown(password in "[a-zA-Z0-9]{6,20}", host in "[a-z]{1,5}", scheme in "(http|https|socks5|ftp)") {
-            let text = format!("{scheme}://user:{password}@{host}:1");
+        fn no_password_is_shown(
+            // Its parts are told from everything else that is shown.
+            parts in prop::collection::vec("[0-9]{0,4}[JQXZ]{4}", 1..4),
+            between in prop::collection::vec("[/?#@:%]{1,2}", 3),
+            user in "(user:|4711:|:|)",
+            first in "[0-9]{0,5}[/?#@:%]{0,1}",
+            host in "[a-z0-9]{1,5}",
+            scheme in "(http://|https://|socks5://|ftp://|)",
+        ) {
+            let spelled = parts.iter().zip(&between).flat_map(|(part, sign)| [part.as_str(), sign]);
+            let spelled: String = spelled.collect();
+            let text = format!("{scheme}{user}{first}{spelled}x@{host}:1");
             let shown = match Proxy::parse(&text, "HTTPS_PROXY") {
-                Ok(proxy) => format!("{proxy} {proxy:?}"),
+                Ok(proxy) => format!("{proxy} {proxy:?} {:?}", proxy.address()),
                 Err(error) => format!("{error} {error:?}"),
             };
-            prop_assert!(!shown.contains(&password));
+            let leaks = parts.iter().any(|part| shown.contains(&part[part.len() - 4..]));
+            prop_assert!(!leaks, "{text}: {shown}");
         }
 
         #[test]

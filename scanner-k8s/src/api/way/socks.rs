@@ -9,7 +9,7 @@ use tower::{Service as _, service_fn};
 
 use super::{
     error::WayError,
-    proxy::{Login, Proxy},
+    proxy::{Login, MAX_SOCKS, Proxy, SOCKS_SERVER},
     stream::Duplex,
 };
 
@@ -24,6 +24,14 @@ pub(super) async fn open<S: Duplex + 'static>(
     login: Option<&Login>,
     server: &Uri,
 ) -> Result<S, WayError> {
+    let name = server.host().unwrap_or_default().len();
+    let name = name.max(SOCKS_SERVER);
+    if login.is_some_and(|login| login.len() + name > MAX_SOCKS) {
+        return Err(WayError::LongLogin {
+            proxy: proxy.to_string(),
+            most: MAX_SOCKS,
+        });
+    }
     let mut held = Some(io);
     let given = service_fn(move |_: Uri| {
         let io = held
@@ -59,6 +67,7 @@ fn failed(why: &str, proxy: &Proxy, sent: bool, server: &Uri) -> WayError {
             proxy,
             sent,
             how: how.to_owned(),
+            by_basic: true,
             page: false,
         };
     }

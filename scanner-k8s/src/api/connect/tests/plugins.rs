@@ -94,19 +94,6 @@ async fn it_runs_once_whatever_it_gives() {
 }
 
 #[tokio::test]
-async fn it_runs_again_when_what_it_gave_is_over() {
-    let dir = site(
-        &credential(r#""token": "t", "expirationTimestamp": "2020-01-01T00:00:00Z""#),
-        "",
-    );
-    let cluster = connect(&dir, &[]).await.unwrap();
-    let segment = cluster.begin();
-    let api = segment.operator().api::<ConfigMap>("default");
-    let _ = api.list(&ListParams::default()).await;
-    assert_eq!(runs(&dir), 2);
-}
-
-#[tokio::test]
 async fn what_another_credential_makes_needless_is_not_run() {
     for other in ["token: t", "tokenFile: TOKEN", "username: u, password: p"] {
         let dir = site("", "");
@@ -151,6 +138,7 @@ async fn one_that_is_not_installed_is_named_with_its_hint() {
 async fn kubectls_preferences_say_what_may_run() {
     const HEAD: &str = "apiVersion: kubectl.config.k8s.io/v1beta1\nkind: Preference\n";
     const LIST: &str = "credentialPluginPolicy: Allowlist\ncredentialPluginAllowlist:\n";
+    let of_version = |version: &str| HEAD.replace("v1beta1", version);
     let other = "apiVersion: v1\nkind: Other\ncredentialPluginPolicy: DenyAll\n---\n";
     for (kuberc, refused) in [
         (String::new(), Some("cannot be read")),
@@ -174,9 +162,34 @@ async fn kubectls_preferences_say_what_may_run() {
         (
             format!(
                 "{}credentialPluginPolicy: DenyAll\n",
-                HEAD.replace("v1beta1", "v1")
+                of_version("v1alpha1")
             ),
             Some("DenyAll"),
+        ),
+        (
+            format!("{}credentialPluginPolicy: AllowAll\n", of_version("v1")),
+            Some("has no Preference of a version that kubectl knows"),
+        ),
+        (
+            format!(
+                "{}credentialPluginPolicy: AllowAll\n---\n{HEAD}credentialPluginPolicy: DenyAll\n",
+                of_version("v2")
+            ),
+            Some("DenyAll"),
+        ),
+        (
+            format!(
+                "{}credentialPluginPolicy: DenyAll\n---\n{HEAD}credentialPluginPolicy: AllowAll\n",
+                of_version("v1beta10")
+            ),
+            None,
+        ),
+        (
+            format!(
+                "{HEAD}{}\ncredentialPluginPolicy: DenyAll\n",
+                "#".repeat(1 << 20)
+            ),
+            Some("cannot be read: file too large"),
         ),
         (
             format!("{HEAD}credentialPluginPolicy: Sometimes\n"),
@@ -248,8 +261,16 @@ async fn decides(kuberc: &str, refused: Option<&str>) {
         if refused.is_some() { 0 } else { 2 },
         "{kuberc}"
     );
-    for off in [("KUBERC", "off"), ("KUBECTL_KUBERC", "false")] {
+    for off in [
+        ("KUBERC", "off"),
+        ("KUBECTL_KUBERC", "false"),
+        ("KUBECTL_KUBERC", "False"),
+    ] {
         connect(&dir, &[off]).await.unwrap();
+    }
+    for on in ["0", "f", "no", "off", "true", "", " false"] {
+        let made = connect(&dir, &[path[0], ("KUBECTL_KUBERC", on)]).await;
+        assert_eq!(made.is_err(), refused.is_some(), "{on}");
     }
 }
 

@@ -243,7 +243,7 @@ async fn a_login_that_a_proxy_wants_is_named() {
                 "Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n",
             ),
             "407 by Negotiate or NTLM, and only Basic is supported here",
-            "USER",
+            "name a proxy that takes Basic or no login",
         ),
     ] {
         is_named(&answer, words, advice).await;
@@ -390,6 +390,25 @@ async fn a_login_that_a_proxy_does_not_know_is_said_and_never_shown() {
 }
 
 #[tokio::test]
+async fn a_login_that_does_not_fit_beside_the_name_of_the_server_is_said_and_not_sent() {
+    let server = Server::start(empty_list).await;
+    let proxy = Proxy::start(server.address, Does::Socks(None), None).await;
+    let password = "p".repeat(200);
+    let url = format!(", proxy-url: 'socks5://user:{password}@{}'", proxy.address);
+    let name = format!("https://{}.api.test:6443", "n".repeat(60));
+    let cluster = cluster(&[], &name, &server.certificate.pem, &url).await;
+    let text = list_of(&cluster.unwrap()).await;
+    assert!(
+        text.contains("is too long: user, password and the server's name"),
+        "{text}"
+    );
+    assert!(
+        !text.contains(&password) && proxy.asked().is_empty(),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn a_proxy_cannot_pose_as_the_server() {
     let (server, other) = (
         Server::start(empty_list).await,
@@ -473,6 +492,9 @@ async fn a_proxy_that_cannot_be_used_is_refused_before_anything_is_sent() {
         "ftp://user:PROXY-SECRET@p",
         "socks4://user:PROXY-SECRET@p:1",
         "http://user:PROXY-SECRET@ p",
+        "http://svc:4711/PROXY-SECRET@p:1",
+        "http://svc:4711?PROXY-SECRET@p:1",
+        "http://svc:4711#PROXY-SECRET@p:1",
     ] {
         let url = format!(", proxy-url: '{bad}'");
         let pem = Certificate::of(&[NAME], false).pem;
@@ -486,6 +508,8 @@ async fn a_proxy_that_cannot_be_used_is_refused_before_anything_is_sent() {
             assert_eq!(error.kind(), ConnectErrorKind::Proxy);
             let text = format!("{error} {error:?} {:?}", error.source());
             assert!(text.contains(from) && !text.contains(PASSWORD), "{text}");
+            let advice = error.remedy().unwrap().to_string();
+            assert!(advice.contains("%2F, %3F, %23 and %40"), "{advice}");
         }
         // The environment of a proxy that the kubeconfig names does not matter, nor that of an excluded server.
         for (environment, more) in [

@@ -1,0 +1,214 @@
+//! Waits for a plugin that runs, and stops it when its time is over or nobody wants its answer any more.
+
+use std::{
+    io::{self, Read},
+    process::{Child, ExitStatus},
+    sync::{
+        Weak,
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use scanner_core::escape::visible;
+
+/// Most that a plugin may answer, in bytes.
+const MAX_ANSWER: u64 = 1 << 20;
+/// Bytes of its standard error that are read.
+const MAX_STDERR: u64 = 4 << 10;
+/// Longest text of it that is shown, in characters.
+const MAX_SHOWN: usize = 300;
+/// How often it is looked whether the plugin has ended, and whether it is to be stopped.
+const STEP: Duration = Duration::from_millis(10);
+/// How long the last words of a plugin that has ended are waited for: what it started may hold its standard error open.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How a plugin ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It succeeded, and wrote this to its output.
+    Answer(Vec<u8>),
+    /// It failed.
+    Failed(String),
+    /// It was stopped, since its time was over.
+    Late,
+    /// It was stopped, since nobody wanted its answer any more.
+    Unwanted,
+}
+
+/// Waits for `child`, at most `time` and as long as anybody holds `wanted`.
+///
+/// # Errors
+///
+/// Fails where it cannot be waited for.
+pub(super) fn finish(child: Child, time: Duration, wanted: &Weak<()>) -> io::Result<End> {
+    let until = Instant::now() + time;
+    let stop = || {
+        if wanted.strong_count() == 0 {
+            Some(End::Unwanted)
+        } else {
+            (Instant::now() >= until).then_some(End::Late)
+        }
+    };
+    let mut child = Ending(child);
+    let answer = reading(child.0.stdout.take(), MAX_ANSWER + 1);
+    let said = reading(child.0.stderr.take(), MAX_STDERR);
+    let answer = loop {
+        match answer.recv_timeout(STEP) {
+            Ok(answer) => break answer,
+            Err(RecvTimeoutError::Disconnected) => break Vec::new(),
+            Err(RecvTimeoutError::Timeout) => {
+                if let Some(end) = stop() {
+                    return Ok(end);
+                }
+            }
+        }
+    };
+    if answer.len() as u64 > MAX_ANSWER {
+        return Ok(End::Failed("its answer is too long".into()));
+    }
+    let status = loop {
+        if let Some(status) = child.0.try_wait()? {
+            break status;
+        }
+        if let Some(end) = stop() {
+            return Ok(end);
+        }
+        thread::sleep(STEP);
+    };
+    if status.success() {
+        return Ok(End::Answer(answer));
+    }
+    let said = said.recv_timeout(LAST_WORDS).unwrap_or_default();
+    Ok(End::Failed(failed(status, &said)))
+}
+
+/// A child that does not outlive the wait for it.
+struct Ending(Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // Both do nothing to one that has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Reads the first `most` bytes of a stream, which may stay open for ever, in a thread of its own. All else is read and
+/// left, unless it is too much: otherwise the plugin would wait for somebody to read on.
+fn reading(stream: Option<impl Read + Send + 'static>, most: u64) -> Receiver<Vec<u8>> {
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        let mut read = Vec::new();
+        if let Some(mut stream) = stream {
+            let _ = stream.by_ref().take(most).read_to_end(&mut read);
+            let is_full = read.len() as u64 == most;
+            let _ = send.send(read);
+            if is_full {
+                let _ = io::copy(&mut stream, &mut io::sink());
+            }
+        }
+    });
+    receive
+}
+
+fn failed(status: ExitStatus, said: &[u8]) -> String {
+    let said = String::from_utf8_lossy(said);
+    let words: Vec<&str> = said.split_whitespace().collect();
+    match words.join(" ") {
+        none if none.is_empty() => status.to_string(),
+        said => format!("{status}: {}", visible(&said, MAX_SHOWN)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        process::{Command, Stdio},
+        sync::Arc,
+    };
+
+    use super::*;
+
+    fn start(script: &str) -> Child {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", script]).stdin(Stdio::null());
+        shell.stdout(Stdio::piped()).stderr(Stdio::piped());
+        shell.spawn().unwrap()
+    }
+
+    /// Runs `script` for at most `time`, and says how it ended, how long that took, and whether it is gone.
+    fn ended(script: &str, time: Duration, wanted: &Weak<()>) -> (End, Duration) {
+        let child = start(script);
+        let process = format!("/proc/{}", child.id());
+        let begun = Instant::now();
+        let end = finish(child, time, wanted).unwrap();
+        assert!(!std::path::Path::new(&process).exists(), "{script}");
+        (end, begun.elapsed())
+    }
+
+    #[test]
+    fn one_that_hangs_is_stopped() {
+        let wanted = Arc::new(());
+        for script in [
+            "exec sleep 30",
+            "sleep 30",
+            "exec >&-; exec sleep 30",
+            "exec >&- 2>&-; exec sleep 30",
+            "echo '{}'; exec sleep 30",
+            "sleep 30 & exit 0",
+            "trap '' TERM INT HUP; sleep 30",
+        ] {
+            let time = Duration::from_millis(200);
+            let (end, took) = ended(script, time, &Arc::downgrade(&wanted));
+            assert_eq!(end, End::Late, "{script}");
+            assert!(took >= time && took < Duration::from_secs(10), "{took:?}");
+        }
+    }
+
+    #[test]
+    fn one_whose_answer_nobody_wants_is_stopped() {
+        let wanted = Arc::new(());
+        let weak = Arc::downgrade(&wanted);
+        let late = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(100));
+            drop(wanted);
+        });
+        let (end, took) = ended("exec sleep 30", Duration::from_secs(20), &weak);
+        late.join().unwrap();
+        assert_eq!(end, End::Unwanted);
+        assert!(took < Duration::from_secs(10), "{took:?}");
+    }
+
+    #[test]
+    fn what_it_says_is_read_whatever_it_leaves_open() {
+        let wanted = Arc::new(());
+        for (script, wanted_end) in [
+            ("echo ok", End::Answer(b"ok\n".to_vec())),
+            ("true", End::Answer(Vec::new())),
+            (
+                "echo no >&2; exit 3",
+                End::Failed("exit status: 3: no".into()),
+            ),
+            ("exit 3", End::Failed("exit status: 3".into())),
+            (
+                "sleep 30 >&- & exit 3",
+                End::Failed("exit status: 3".into()),
+            ),
+            (
+                "head -c 100000 /dev/zero >&2; echo ok",
+                End::Answer(b"ok\n".to_vec()),
+            ),
+            (
+                "head -c 2000000 /dev/zero; sleep 30",
+                End::Failed("its answer is too long".into()),
+            ),
+        ] {
+            let time = Duration::from_secs(20);
+            let (end, took) = ended(script, time, &Arc::downgrade(&wanted));
+            assert_eq!(end, wanted_end, "{script}");
+            assert!(took < Duration::from_secs(10), "{script}: {took:?}");
+        }
+    }
+}
