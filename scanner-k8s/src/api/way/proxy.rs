@@ -307,7 +307,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_password_is_shown(
-            // Its parts are told from everything else that is shown.
+            // Its parts are not like anything else that is shown.
             parts in prop::collection::vec("[0-9]{0,4}[JQXZ]{4}", 1..4),
             between in prop::collection::vec("[/?#@:%]{1,2}", 3),
             user in "(user:|4711:|:|)",
