@@ -122,7 +122,7 @@ async fn a_policy_of_others_that_reopens_the_pod_is_seen_and_stops_it_where_isol
     assert!(
         network(&report)["reason"]
             .as_str()
-            .is_some_and(|r| r.starts_with("not enforced"))
+            .is_some_and(|r| r.starts_with("not isolated"))
     );
     assert_eq!(stopped.code, 3, "{stopped:?}");
     let report = stopped.json();
