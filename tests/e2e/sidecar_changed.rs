@@ -53,7 +53,7 @@ async fn labels_that_the_cluster_adds_are_never_taken_for_isolation() {
         ),
         (
             &unknown,
-            "unknown: the cluster gave the pod labels that were not asked for (team=shop)",
+            "unknown: the pod has labels beside those of the scan (team=shop)",
         ),
     ] {
         assert!(output.has_findings(IN_PART), "{output:?}");
