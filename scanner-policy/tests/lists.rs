@@ -301,12 +301,18 @@ fn a_release_is_supported_ended_or_not_checked() {
         ("amzn", "2023"),
         ("rocky", "9.5"),
         ("centos", "9 10"),
+        ("wolfi", "20230201"),
+        ("chainguard", "20230214"),
+        ("opensuse-tumbleweed", "20261120"),
+        ("gentoo", "2.17"),
+        ("manjaro", "25.0.10"),
     ];
     for (id, versions) in supported {
         for version in versions.split(' ') {
             assert_eq!(of(id, version), CheckStatus::Pass, "{id} {version}");
         }
     }
+    assert_eq!(of("arch", ""), CheckStatus::Pass);
     for (id, version) in [
         ("alpine", "3.199"),
         ("alpine", "edge"),
@@ -315,8 +321,7 @@ fn a_release_is_supported_ended_or_not_checked() {
         ("debian", "sid"),
         ("ubuntu", "19.07"),
         ("ubuntu", "99.04"),
-        ("arch", ""),
-        ("wolfi", "20230201"),
+        ("wolfi-like", "20230201"),
         ("other", "1"),
         ("", "12"),
         ("", ""),
