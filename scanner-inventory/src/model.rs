@@ -106,6 +106,8 @@ pub struct User {
     pub gid: i64,
     /// Home directory.
     pub home: FilePath,
+    /// The directory that `home` leads to, links followed within the target; `home` where it leads to none.
+    pub real_home: FilePath,
     /// Login shell; `/bin/sh` where the account names none.
     pub shell: FilePath,
     /// State of the password field.

@@ -2,7 +2,17 @@
 
 use std::io::{self, Write};
 
-use crate::{end::End, lines, tree::Tree};
+use scanner_inventory::{FilePath, wire::encode_path};
+
+use crate::{
+    end::End,
+    lines,
+    real::{Finder, Spent},
+    tree::Tree,
+};
+
+/// Looks at parts of the ways to homes, of all accounts together.
+const MAX_LOOKS: u32 = 50_000;
 
 /// Files that only targets with glibc have; in folders of Debian's architectures too.
 const GLIBC: [&str; 4] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"];
@@ -86,15 +96,35 @@ fn without_fields(line: &[u8]) -> &'static [u8] {
 }
 
 pub(crate) fn users(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
+    let mut finder = Finder::new(root, MAX_LOOKS);
     each(root, "/etc/passwd", out, |name, pass, rest| {
+        let mut found = leads(rest, &mut finder);
         let state: &[u8] = match pass {
             b"" => b"empty",
             b"x" => b"shadowed",
             [b'!' | b'*', ..] => b"locked",
             _ => b"hashed",
         };
-        [state, name, rest].join(&b':')
+        found.extend([state, name, rest].join(&b':'));
+        found
     })
+}
+
+/// The line before that of an account whose home is another directory than its text names: links lead there.
+fn leads(rest: &[u8], finder: &mut Finder<'_>) -> Vec<u8> {
+    let home = rest.split(|byte| *byte == b':').nth(3).unwrap_or_default();
+    let home = home.split(|byte| *byte <= 1).next().unwrap_or_default();
+    if !home.starts_with(b"/") {
+        return Vec::new();
+    }
+    let home = FilePath::from_bytes(home);
+    match finder.directory(&home) {
+        Ok(Some(real)) if real != home => {
+            [b"@home ", &*encode_path(&real.to_bytes()), b"\n"].concat()
+        }
+        Ok(_) => Vec::new(),
+        Err(Spent) => b"?\n".to_vec(),
+    }
 }
 
 pub(crate) fn groups(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {

@@ -19,6 +19,7 @@ mod packages;
 mod places;
 mod proc_file;
 pub mod procs;
+mod real;
 pub mod root;
 mod subject;
 #[cfg(feature = "archive")]

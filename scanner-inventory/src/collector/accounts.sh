@@ -20,7 +20,7 @@ account_lines() {
     /usr/lib/*-linux-gnu*/libc.so.6; do
     if [ -e "$file" ] || [ -h "$file" ]; then echo @glibc; break; fi
   done
-  blank=$(printf ' \t\v\f\r')
+  blank=$(printf ' \t\v\f\r') end=$(printf '\001')
   whole_file "$1" | while IFS= read -r line || [ -n "$line" ]; do
     case $line in
       *:*)
@@ -38,7 +38,22 @@ account_lines() {
   echo '!ok'
 }
 
+# A line before that of an account whose home is another directory than its text names: links lead there.
+leads() {
+  home=${rest#*:*:*:}
+  [ "$home" != "$rest" ] || return 0
+  home=${home%%:*} home=${home%%"$end"*}
+  case $home in /*) [ -d "$home" ] && really "$home" || return 0 ;; *) return 0 ;; esac
+  real=${real:-/}
+  [ "$real" != "$home" ] || return 0
+  own=$name left=$rest
+  name "$real"
+  printf '@home %s\n' "$name"
+  name=$own rest=$left
+}
+
 account() {
+  leads
   case $pass in '') pass=empty ;; x) pass=shadowed ;; '!'*|'*'*) pass=locked ;; *) pass=hashed ;; esac
   printf '%s:%s:%s\n' "$pass" "$name" "$rest"
 }

@@ -64,8 +64,10 @@ made_up() {
 
 # Sets real to where directory $1 really is, without a slash at its end.
 really() {
-  real=$(cd "$1" 2>/dev/null && pwd -P && echo x) || return
+  real=$(cd -P "$1" 2>/dev/null && pwd -P && echo x) || return
   real=${real%"${newline}x"}
+  # Two slashes at the beginning are a place of its own to POSIX, and one to Linux.
+  case $real in //*) real=${real#/} ;; esac
   [ "$real" != / ] || real=
 }
 

@@ -2,6 +2,7 @@
 //!
 //! An agent sends every line of a file, its password as a state. A line that names no field is one character: `#` if it
 //! is empty or a comment, `.` if it is neither. Before them come `@musl` and `@glibc` where the target has that C library.
+//! `@home` and a path come before an account whose home is that directory because links lead there.
 
 use super::{
     line::field,
@@ -13,7 +14,8 @@ use crate::{
     gap::{Gap, GapKind},
     gaps::Gaps,
     model::{Group, PasswordState, ShadowEntry, User},
-    wire::RawSection,
+    path::FilePath,
+    wire::{RawSection, decode_path},
 };
 
 /// The shell of an account that names none; see passwd(5).
@@ -33,34 +35,46 @@ enum Line<T> {
 }
 
 pub(super) fn users(raw: RawSection<'_>, over: u64) -> Collected<Vec<User>> {
-    entries(raw, over, "/etc/passwd", user)
+    entries(raw, over, "/etc/passwd", |line, libc, leads| {
+        match user(line, libc) {
+            Line::Entry(mut user) => {
+                user.real_home = leads.unwrap_or_else(|| user.home.clone());
+                Line::Entry(user)
+            }
+            other => other,
+        }
+    })
 }
 
 pub(super) fn groups(raw: RawSection<'_>, over: u64) -> Collected<Vec<Group>> {
-    entries(raw, over, "/etc/group", group)
+    entries(raw, over, "/etc/group", |line, libc, _| group(line, libc))
 }
 
 pub(super) fn shadow(raw: RawSection<'_>, over: u64) -> Collected<Vec<ShadowEntry>> {
-    entries(raw, over, "/etc/shadow", |line, _| shadow_entry(line))
+    entries(raw, over, "/etc/shadow", |line, _, _| shadow_entry(line))
 }
 
 fn entries<T>(
     raw: RawSection<'_>,
     over: u64,
     file: &str,
-    read: impl Fn(&[u8], Libc) -> Line<T>,
+    read: impl Fn(&[u8], Libc, Option<FilePath>) -> Line<T>,
 ) -> Collected<Vec<T>> {
     let mut odd = Gaps::default();
     let found = section(raw, over, |lines| {
         let (mut all, mut unreadable, mut libc) = (Vec::new(), 0, Libc::default());
-        let mut number = 0_u64;
+        let (mut number, mut leads) = (0_u64, None);
         for line in lines {
             match *line {
                 b"@musl" => libc.musl = true,
                 b"@glibc" => libc.glibc = true,
+                [b'@', b'h', b'o', b'm', b'e', b' ', path @ ..] => {
+                    leads = decode_path(path);
+                    unreadable += u64::from(leads.is_none());
+                }
                 _ => {
                     number += 1;
-                    match read(line, libc) {
+                    match read(line, libc, leads.take()) {
                         Line::Entry(entry) => all.push(entry),
                         Line::Comment => {}
                         Line::NoEntry => odd.add(
@@ -175,6 +189,7 @@ fn user(line: &[u8], libc: Libc) -> Line<User> {
         uid: uid.into(),
         gid: gid.into(),
         home: home.into(),
+        real_home: FilePath::default(),
         shell: if shell.is_empty() {
             DEFAULT_SHELL
         } else {

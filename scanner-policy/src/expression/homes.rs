@@ -18,7 +18,7 @@ pub(super) fn add(
         .iter()
         .find(|(name, _)| *name == Section::Users.name());
     let homes: HashSet<String> = match users {
-        Some((_, Value::List(users))) => users.iter().filter_map(home).collect(),
+        Some((_, Value::List(users))) => users.iter().flat_map(homes).collect(),
         _ => HashSet::new(),
     };
     context.add_function(IS_HOME, move |path: Arc<String>| {
@@ -26,14 +26,20 @@ pub(super) fn add(
     })
 }
 
-fn home(user: &Value) -> Option<String> {
+/// The home as the account names it, and where that leads.
+fn homes(user: &Value) -> Vec<String> {
     let Value::Map(fields) = user else {
-        return None;
+        return Vec::new();
     };
-    match fields.map.get(&Key::from("home")) {
-        Some(Value::String(home)) => Some(bare(home).to_owned()),
-        _ => None,
-    }
+    let named = ["home", "real_home"].map(|field| fields.map.get(&Key::from(field)));
+    named
+        .into_iter()
+        .flatten()
+        .filter_map(|home| match home {
+            Value::String(home) if !home.is_empty() => Some(bare(home).to_owned()),
+            _ => None,
+        })
+        .collect()
 }
 
 fn bare(path: &str) -> &str {

@@ -59,7 +59,12 @@ fn write_section(all: &Inventory, section: Section, asked: &Asked, out: &mut Vec
         }),
         Section::Users => each(&all.users, out, |u| {
             let state = password(u.password);
-            let mut line = format!("{state}:{}:{}:{}::", u.name, u.uid, u.gid).into_bytes();
+            let real = u.real_home.to_bytes();
+            let mut line = match &real[..] {
+                b"" => Vec::new(),
+                _ => [b"@home ", &real[..], b"\n"].concat(),
+            };
+            line.extend(format!("{state}:{}:{}:{}::", u.name, u.uid, u.gid).into_bytes());
             line.extend_from_slice(&u.home.to_bytes());
             line.push(b':');
             line.extend_from_slice(&u.shell.to_bytes());

@@ -38,6 +38,7 @@ pub fn healthy() -> Inventory {
         uid: id,
         gid: id,
         home: "/".into(),
+        real_home: "/".into(),
         shell: shell.into(),
         password: PasswordState::Shadowed,
     };

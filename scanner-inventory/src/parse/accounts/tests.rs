@@ -36,6 +36,27 @@ fn of(line: &str, libc: Libc) -> String {
     }
 }
 
+#[test]
+fn a_home_behind_a_link_is_of_the_next_account_alone() {
+    let lines: [&[u8]; 6] = [
+        b"@glibc",
+        b"@home /data/app",
+        b"shadowed:a:1:1::/srv/app:/bin/sh",
+        b"shadowed:b:2:2::/srv/app:/bin/sh",
+        b"@home no path",
+        b"shadowed:c:3:3::/srv/c:/bin/sh",
+    ];
+    let found = users(raw(&lines), 0);
+    assert!(matches!(found, Collected::Partial { .. }), "{found:?}");
+    let homes: Vec<_> = found
+        .data()
+        .unwrap()
+        .iter()
+        .map(|user| user.real_home.as_text())
+        .collect();
+    assert_eq!(homes, ["/data/app", "/srv/app", "/srv/c"]);
+}
+
 /// A line without its password, and what glibc, musl, and who knows neither make of it.
 const LINES: &[[&str; 4]] = &[
     // A shell that is empty, has colons, or ends in what other systems end lines with.
