@@ -14,8 +14,12 @@ use serde_json::{Value, json};
 
 use crate::{consumers, reports, rpm, run, write};
 
-/// What Trivy sees in the bill of a root filesystem, as the probe reads that.
-fn seen(root: &Path) -> Vec<String> {
+/// The programs that read a bill with the packages of these scanners.
+const TRIVY: &str = "trivy";
+const GRYPE: &str = "grype";
+
+/// What a scanner sees in the bill of a root filesystem, as the probe reads that.
+fn seen(by: &str, root: &Path) -> Vec<String> {
     let request = InventoryRequest {
         sections: [Section::Packages, Section::LanguagePackages, Section::Os].into(),
         ..InventoryRequest::default()
@@ -36,7 +40,7 @@ fn seen(root: &Path) -> Vec<String> {
     });
     let folder = tempfile::tempdir().unwrap();
     let file = write(folder.path(), "bill", &report, Format::CycloneDx);
-    let mut program = Command::new(consumers().join("sboms"));
+    let mut program = Command::new(consumers().join(by));
     program.stdin(Stdio::from(fs::File::open(file).unwrap()));
     let (read, said) = run(&mut program);
     assert!(read, "{said}");
@@ -58,9 +62,9 @@ fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
     root
 }
 
-#[test]
-fn trivy_sees_a_debian_system_with_its_source_packages() {
-    let root = root(&[
+/// Packages of sources with other names and versions, half-installed ones, and one that is gone.
+fn debian() -> tempfile::TempDir {
+    root(&[
         ("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n"),
         (
             "var/lib/dpkg/status",
@@ -69,20 +73,11 @@ fn trivy_sees_a_debian_system_with_its_source_packages() {
              Package: git\nStatus: install ok half-configured\nArchitecture: amd64\nVersion: 1:2.39.5-0+deb12u1\n\n\
              Package: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 1\n",
         ),
-    ]);
-    assert_eq!(
-        seen(root.path()),
-        [
-            "os debian 12",
-            "package git 0:1:2.39.5-0+deb12u1| of git 1:2.39.5|0+deb12u1",
-            "package libc-bin 0:2.36-9+b1| of glibc 0:2.36|9",
-            "package libssl3 0:3.0.11-1~deb12u1| of openssl 0:3.0.11|1~deb12u1",
-        ]
-    );
+    ])
 }
 
-#[test]
-fn trivy_sees_an_alpine_system_and_packages_of_languages() {
+/// A system whose packages name their origin, and packages of six languages.
+fn alpine() -> tempfile::TempDir {
     let root = root(&[
         ("etc/os-release", "ID=alpine\nVERSION_ID=3.19.1\n"),
         (
@@ -106,8 +101,40 @@ fn trivy_sees_an_alpine_system_and_packages_of_languages() {
     ]);
     let jar = fs::File::create(root.path().join("app/slf4j.JAR")).unwrap();
     jar_of(jar, "org.Slf4j", "slf4j-api", "2.0.16");
+    root
+}
+
+#[test]
+fn trivy_sees_a_debian_system_with_its_source_packages() {
     assert_eq!(
-        seen(root.path()),
+        seen(TRIVY, debian().path()),
+        [
+            "os debian 12",
+            "package git 0:1:2.39.5-0+deb12u1| of git 1:2.39.5|0+deb12u1",
+            "package libc-bin 0:2.36-9+b1| of glibc 0:2.36|9",
+            "package libssl3 0:3.0.11-1~deb12u1| of openssl 0:3.0.11|1~deb12u1",
+        ]
+    );
+}
+
+#[test]
+fn grype_sees_a_debian_system_with_its_source_packages() {
+    // A source without a version has that of its package.
+    assert_eq!(
+        seen(GRYPE, debian().path()),
+        [
+            "deb git 1:2.39.5-0+deb12u1",
+            "deb libc-bin 2.36-9+b1 of glibc 2.36-9",
+            "deb libssl3 3.0.11-1~deb12u1 of openssl ",
+            "os debian 12",
+        ]
+    );
+}
+
+#[test]
+fn trivy_sees_an_alpine_system_and_packages_of_languages() {
+    assert_eq!(
+        seen(TRIVY, alpine().path()),
         [
             "gemspec rack-test 2.1.0",
             "jar org.Slf4j:slf4j-api 2.0.16",
@@ -117,6 +144,23 @@ fn trivy_sees_an_alpine_system_and_packages_of_languages() {
             "package libcrypto3 0:3.1.4-r5| of openssl 0:3.1.4-r5|",
             "package musl 0:1.2.4_git20230717-r4| of musl 0:1.2.4_git20230717-r4|",
             "python-pkg Flask_Cors 5.0.0",
+        ]
+    );
+}
+
+#[test]
+fn grype_sees_an_alpine_system_and_packages_of_languages() {
+    assert_eq!(
+        seen(GRYPE, alpine().path()),
+        [
+            "apk libcrypto3 3.1.4-r5 of openssl ",
+            "apk musl 1.2.4_git20230717-r4",
+            "gem rack-test 2.1.0",
+            "java-archive slf4j-api 2.0.16",
+            "npm @babel/core 7.26.0",
+            "npm ms 2.1.3",
+            "os alpine 3.19.1",
+            "python Flask_Cors 5.0.0",
         ]
     );
 }
@@ -171,38 +215,56 @@ fn crc(bytes: &[u8]) -> u32 {
     !sum
 }
 
-#[test]
-fn trivy_sees_systems_of_rpm_with_their_source_packages() {
+/// A system with this database of the samples.
+fn of_rpm(database: &str, id: &str, version: &str) -> tempfile::TempDir {
     let all = rpm::databases();
-    for (system, id, version, os, expected) in [
+    let database = all
+        .iter()
+        .find(|path| path.parent().unwrap().ends_with(database))
+        .unwrap_or_else(|| panic!("{database}: {all:?}"));
+    let release = format!("ID={id}\nVERSION_ID=\"{version}\"\n");
+    let root = root(&[("etc/os-release", &release)]);
+    let place = root.path().join("var/lib/rpm");
+    fs::create_dir_all(&place).unwrap();
+    fs::copy(database, place.join(database.file_name().unwrap())).unwrap();
+    root
+}
+
+#[test]
+fn scanners_see_systems_of_rpm_with_their_source_packages() {
+    let centos8 = of_rpm("centos8-modularitylabel", "centos", "8");
+    let rhel7 = of_rpm("centos7-plain", "rhel", "7.9");
+    for (by, root, os, expected) in [
         (
-            "centos8-modularitylabel",
-            "centos",
-            "8",
+            TRIVY,
+            &centos8,
             "os centos 8",
             "package openssl-libs 1:1.1.1c|15.el8 of openssl 1:1.1.1c|15.el8",
         ),
         (
-            "centos7-plain",
-            "rhel",
-            "7.9",
+            TRIVY,
+            &rhel7,
             "os redhat 7.9",
             "package openssl-libs 1:1.0.2k|12.el7 of openssl 1:1.0.2k|12.el7",
         ),
+        (
+            GRYPE,
+            &centos8,
+            "os centos 8",
+            "rpm openssl-libs 1:1.1.1c-15.el8 of openssl 1.1.1c-15.el8",
+        ),
+        (
+            GRYPE,
+            &rhel7,
+            "os redhat 7.9",
+            "rpm openssl-libs 1:1.0.2k-12.el7 of openssl 1.0.2k-12.el7",
+        ),
     ] {
-        let database = all
-            .iter()
-            .find(|path| path.parent().unwrap().ends_with(system))
-            .unwrap_or_else(|| panic!("{system}: {all:?}"));
-        let release = format!("ID={id}\nVERSION_ID=\"{version}\"\n");
-        let root = root(&[("etc/os-release", &release)]);
-        let place = root.path().join("var/lib/rpm");
-        fs::create_dir_all(&place).unwrap();
-        fs::copy(database, place.join(database.file_name().unwrap())).unwrap();
-        let seen = seen(root.path());
-        assert!(seen.contains(&os.to_owned()), "{seen:?}");
-        assert!(seen.contains(&expected.to_owned()), "{system}: {seen:#?}");
-        let packages = seen.iter().filter(|line| line.starts_with("package "));
-        assert!(packages.count() > 100, "{system}");
+        let seen = seen(by, root.path());
+        assert!(seen.contains(&os.to_owned()), "{by}: {seen:?}");
+        assert!(seen.contains(&expected.to_owned()), "{by}: {seen:#?}");
+        let kind = expected.split(' ').next().unwrap();
+        let packages = seen.iter().filter(|line| line.starts_with(kind));
+        assert!(packages.count() > 100, "{by}");
     }
 }

@@ -13,18 +13,21 @@ use sha2::{Digest as _, Sha256};
 use crate::{lab, ui::say};
 
 /// What pins the versions: another content is another folder.
-const PINS: [&str; 8] = [
+const PINS: [&str; 11] = [
     "package.json",
     "package-lock.json",
     "readers/go.mod",
     "readers/go.sum",
     "readers/main.go",
-    "sboms/go.mod",
-    "sboms/go.sum",
-    "sboms/main.go",
+    "trivy/go.mod",
+    "trivy/go.sum",
+    "trivy/main.go",
+    "grype/go.mod",
+    "grype/go.sum",
+    "grype/main.go",
 ];
 /// Programs in Go, a module each.
-const PROGRAMS: [&str; 2] = ["readers", "sboms"];
+const PROGRAMS: [&str; 3] = ["readers", "trivy", "grype"];
 const SCRIPTS: [&str; 3] = ["check.mjs", "page.mjs", "saf.mjs"];
 
 /// Whether the consumers read every report, or are not all here and cannot be installed.

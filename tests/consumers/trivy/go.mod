@@ -1,4 +1,4 @@
-module secure-scan/sboms
+module secure-scan/trivy
 
 go 1.26.3
 
