@@ -7,6 +7,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::{
     args::{AutoArgs, DistrolessArgs, LocalArgs, ScanArgs},
     audit::AuditCommand,
+    controls::ControlsArgs,
     credential::CredentialCommand,
     drift::DriftArgs,
     guard::GuardCommand,
@@ -141,6 +142,8 @@ pub(crate) enum Command {
     /// Admission policies that limit scan identities further than RBAC can
     #[command(subcommand)]
     Guard(GuardCommand),
+    /// List the controls that surround scans: what each proves, which scans have it, and which levels require it
+    Controls(ControlsArgs),
     /// List, show, check and explain policies
     #[command(subcommand)]
     Policy(PolicyCommand),

@@ -4,6 +4,7 @@ mod args;
 mod audit;
 mod cli;
 mod cluster;
+mod controls;
 mod credential;
 mod descendants;
 mod drift;
@@ -70,6 +71,7 @@ fn run_command(command: Command) -> Result<u8, Problem> {
             CredentialCommand::Child(args) => Err(credential::become_tool(&args)),
         },
         Command::Policy(command) => policy::run(command),
+        Command::Controls(args) => controls::run(&args),
         Command::Rights(args) => run(rights::run(&args)),
         Command::Reap(args) => run(reap::run(&args)),
         Command::Audit(command) => audit::run(&command),

@@ -6,7 +6,7 @@ use std::{fmt::Write as _, path::Path};
 
 use clap::{Args, Subcommand};
 use secure_scan::{
-    FindingRules, Level, Policy, ProfileError, ScanPolicy, Thresholds, Waivers,
+    FindingRules, Level, Policy, ProfileError, SHIPPED_CONTROLS, ScanPolicy, Thresholds, Waivers,
     escape::visible,
     finding::Severity,
     profiles::{
@@ -220,7 +220,14 @@ fn load(name: Option<&str>, from: Option<Level>) -> Result<Policy, Problem> {
         Err(_) => {
             let hint = "name a readable file, or a shipped one: secure-scan policy list";
             let text = read_named(name, "the policy", hint)?;
-            Policy::parse(&text, name, from).map_err(wrong)
+            let policy = Policy::parse(&text, name, from).map_err(wrong)?;
+            // This program has no controls of its own.
+            let known = SHIPPED_CONTROLS.map(|control| control.id);
+            let only = policy.requires_only(&known, &text, name);
+            only.map_err(|error| {
+                Problem::usage(error.to_string(), "see what there is: secure-scan controls")
+            })?;
+            Ok(policy)
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The controls that surround every scan, in order of enforcement.
 
 mod admission_guard;
+pub mod catalogue;
 mod credential;
 mod everyones_rights;
 mod identity_exclusive;

@@ -21,7 +21,6 @@ use request::{ScanRequest, Strategy};
 
 use crate::api::{connect::Cluster, segment::Segment};
 
-pub use checks::SHIPPED_CONTROLS;
 pub use error::{PrepareError, PrepareErrorKind};
 pub use prepared::PreparedScan;
 

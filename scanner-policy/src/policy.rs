@@ -5,7 +5,7 @@ mod signer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scanner_core::{ObjectMetadata, finding::Severity, target::Namespace};
+use scanner_core::{ObjectMetadata, finding::Severity, similar::similar, target::Namespace};
 use serde::{Deserialize, Serialize};
 
 pub use gate_id::GateId;
@@ -216,6 +216,32 @@ impl Policy {
         let (raw, object_metadata) = read(text, file)?;
         let level = level.or(raw.level).unwrap_or_default();
         Ok(merge(Some(Self::shipped(level)?), raw, object_metadata))
+    }
+
+    /// Refuses a policy that requires a control which is none of `known`; `text` and `file` are those that it was parsed
+    /// from. The program that scans knows which controls there are, with its own.
+    ///
+    /// # Errors
+    ///
+    /// Fails with line and column of the first such control, and names the one that was probably meant.
+    pub fn requires_only(
+        &self,
+        known: &[&str],
+        text: &str,
+        file: &str,
+    ) -> Result<(), ProfileError> {
+        let mut required = self.require_controls.iter();
+        let Some(id) = required.find(|id| !known.contains(&id.as_str())) else {
+            return Ok(());
+        };
+        let meant = similar(id, known);
+        let meant = if meant.is_empty() {
+            format!("there are: {}", known.join(", "))
+        } else {
+            format!("did you mean {}?", meant.join(" or "))
+        };
+        let message = format!("require_controls: there is no control {id:?}; {meant}");
+        Err(Place::new(file, text).find(id, message))
     }
 
     /// What to do when a gate objects.

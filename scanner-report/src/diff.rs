@@ -163,6 +163,7 @@ fn control_states(view: &View<'_>) -> BTreeMap<String, String> {
         let words = stages.map(|(name, stage)| match stage {
             ControlStage::NotReached => format!("not {name}"),
             ControlStage::Done { .. } => name.to_owned(),
+            ControlStage::NotInstalled { .. } => stage.word().to_owned(),
             ControlStage::NotHeld { .. } => "does not hold".to_owned(),
             ControlStage::Failed { .. } => format!("{name} FAILED"),
             _ => format!("{name} unknown"),

@@ -231,6 +231,11 @@ fn control(control: &ControlRecord) -> TestCase {
         .collect();
     let mut status = if !failed.is_empty() {
         problem(NonSuccessKind::Error, "control", &failed.join("; "))
+    } else if let ControlStage::NotInstalled { reason } = &control.verified {
+        let mut skipped = TestCaseStatus::skipped();
+        let word = control.verified.word();
+        skipped.set_message(format!("{word}: {}", visible(reason, 600)));
+        skipped
     } else if let ControlStage::NotHeld { reason } = &control.verified {
         // Tolerated, and no success either.
         let mut skipped = TestCaseStatus::skipped();

@@ -67,6 +67,7 @@ pub use scanner_core::{self as core, *};
 pub use scanner_k8s::{
     CallError, Cluster, ClusterBuilder, ConnectError, Segment,
     api::connect::{ConnectErrorKind, Redacted},
+    controls::catalogue::{SHIPPED_CONTROLS, ShippedControl},
     plan::{
         lease::{MAX_LEASE, MIN_LEASE},
         sidecar_options::Pull,

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use common::{fake, template, web};
 use control::Named;
 use secure_scan::{
-    AccessError, EnforcedControls, FailureKind, OpenContext, PrepareError, ScanStrategy,
+    AccessError, EnforcedControls, FailureKind, OpenContext, PrepareError, SHIPPED_CONTROLS,
+    ScanStrategy,
     StrategyError, TargetAccess, async_trait,
     inventory::{Inventory, InventoryRequest},
     plan::{PlannedCommand, PlannedRule},
@@ -111,7 +112,7 @@ async fn the_shipped_controls_surround_an_approach_of_another_crate() {
 
 #[tokio::test(start_paused = true)]
 async fn a_control_of_an_approach_that_poses_as_a_shipped_one_is_refused() {
-    for id in scanner_k8s::scan::SHIPPED_CONTROLS {
+    for id in SHIPPED_CONTROLS.map(|control| control.id) {
         let fake = fake();
         let cluster = fake.cluster().expect("a cluster");
         let way = strategy::approach(move || Acme(id));

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use common::{fake, template, web};
 use control::Named;
-use secure_scan::{Level, MAX_LEASE, MIN_LEASE, Policy, PrepareError, PrepareErrorKind, Scan};
+use secure_scan::{
+    Level, MAX_LEASE, MIN_LEASE, Policy, PrepareError, PrepareErrorKind, SHIPPED_CONTROLS, Scan,
+};
 
 /// Why a scan is refused, and how many calls were made until then.
 async fn refused(scan: Scan) -> (Option<PrepareError>, u64) {
@@ -25,7 +27,7 @@ async fn refused(scan: Scan) -> (Option<PrepareError>, u64) {
 
 #[tokio::test(start_paused = true)]
 async fn a_control_that_poses_as_a_shipped_one() {
-    for id in scanner_k8s::scan::SHIPPED_CONTROLS {
+    for id in SHIPPED_CONTROLS.map(|control| control.id) {
         let (error, calls) = refused(template().control(Named(id))).await;
         assert!(
             matches!(&error, Some(PrepareError::ControlId(named)) if named == id),
@@ -56,9 +58,15 @@ async fn a_policy_that_requires_a_control_which_nobody_supplies() {
     policy.require_controls.insert("acme-ticket".into());
     let (error, _) = refused(template().policy(policy.clone())).await;
     assert!(
-        matches!(&error, Some(PrepareError::UnknownControl(id)) if id == "acme-ticket"),
+        matches!(&error, Some(PrepareError::UnknownControl { id, .. }) if id == "acme-ticket"),
         "{error:?}"
     );
+    let mut misspelt = Policy::shipped(Level::Baseline).expect("a policy");
+    misspelt.require_controls.insert("least-privelege".into());
+    let (error, _) = refused(template().policy(misspelt)).await;
+    let remedy = error.and_then(|error| error.remedy()).expect("a remedy");
+    let remedy = remedy.to_string();
+    assert!(remedy.starts_with("did you mean least-privilege?"), "{remedy}");
     let supplied = template().policy(policy).control(Named("acme-ticket"));
     let (error, _) = refused(supplied).await;
     assert!(error.is_none(), "{error:?}");

@@ -157,6 +157,11 @@ impl<'a> RunRecord<'a> {
         self.set(index, Stage::Verify, ControlStage::NotHeld { reason });
     }
 
+    /// Records that the cluster does not have what the control at `index` is about, and the scan goes on.
+    pub(super) fn not_installed(&mut self, index: usize, reason: String) {
+        self.set(index, Stage::Verify, ControlStage::NotInstalled { reason });
+    }
+
     /// Records a step of the release of the control at `index`.
     pub(super) fn released(&mut self, index: usize, stage: Stage, outcome: Released) {
         let (result, invalid) = match outcome {

@@ -7,7 +7,6 @@ use crate::{
     cause::chain,
     control::{ControlScope, Phase, SecurityControl, VerifyError},
     event::Event,
-    evidence::Evidence,
     failure::{Failure, FailureKind},
     gate::{self, GateVerdict, decision::GateDecision},
     remedy::Remedy,
@@ -226,7 +225,7 @@ async fn verify(
         Err(VerifyError::Absent(error)) if !required => {
             let reason = chain(&error);
             record.emit(&Event::Note(format!("control {id}: {reason}")));
-            record.control(index, Stage::Verify, Ok(Evidence::of(reason)))?;
+            record.not_installed(index, reason);
             return Ok(());
         }
         Err(VerifyError::Tolerated(error)) if !required => {

@@ -518,9 +518,10 @@ fn what_a_cluster_does_not_have_is_reported_and_changes_nothing() {
     let pass = vec![(CheckStatus::Pass, Severity::High)];
     let (report, _) = scan(Fault::Absent("verify b"), pass, vec![], pending());
     assert_eq!(report.verdict, Verdict::Passed);
-    let reported = Evidence::of("fault at verify b");
-    let expected = ControlStage::Done { evidence: reported };
+    let reason = "fault at verify b".to_owned();
+    let expected = ControlStage::NotInstalled { reason };
     assert_eq!(report.controls[1].verified, expected);
+    assert_eq!(report.controls[1].verified.word(), "not installed");
 }
 
 #[test]

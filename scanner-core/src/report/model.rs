@@ -133,6 +133,8 @@ impl ScanReport {
     #[must_use]
     pub fn upgraded(mut self) -> Self {
         self.schema = SCHEMA.into();
+        let controls = self.controls.into_iter();
+        self.controls = controls.map(ControlRecord::upgraded).collect();
         self.image_scan = self.image_scan.map(|image| Box::new(image.upgraded()));
         self
     }

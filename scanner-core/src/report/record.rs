@@ -50,6 +50,11 @@ pub enum ControlStage {
         /// What proves it.
         evidence: Evidence,
     },
+    /// The cluster does not have what the control is about, and the scan may go on without it.
+    NotInstalled {
+        /// How that was seen, and what limits the scan without it.
+        reason: String,
+    },
     /// Does not hold, or that could not be seen, and the scan may go on without it.
     NotHeld {
         /// `not enforced: ...` or `unknown: ...`.
@@ -63,6 +68,21 @@ pub enum ControlStage {
     /// A state of a later version.
     #[serde(other)]
     Unknown,
+}
+
+impl ControlStage {
+    /// What a table says of it. A stage is called done only where something was seen that proves it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::NotReached => "-",
+            Self::Done { evidence } if evidence.0.is_empty() => "n/a",
+            Self::Done { .. } => "yes",
+            Self::NotInstalled { .. } => "not installed",
+            Self::NotHeld { .. } => "NO",
+            Self::Failed { .. } => "FAILED",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
 }
 
 /// Time spent in one stage.
@@ -102,6 +122,23 @@ impl ApiCalls {
 }
 
 impl ControlRecord {
+    /// The same as this version writes it: earlier ones had a missing admission guard as evidence that it was verified.
+    #[must_use]
+    pub(super) fn upgraded(mut self) -> Self {
+        const BEGINNING: &str = "admission-guard: not installed";
+        let ControlStage::Done { evidence } = &self.verified else {
+            return self;
+        };
+        if let [reason] = evidence.0.as_slice()
+            && self.id == "admission-guard"
+            && reason.starts_with(BEGINNING)
+        {
+            let reason = reason.clone();
+            self.verified = ControlStage::NotInstalled { reason };
+        }
+        self
+    }
+
     /// The record of a control that was planned and has done nothing yet.
     pub fn of(plan: PlannedControl) -> Self {
         Self {

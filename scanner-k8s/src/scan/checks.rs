@@ -4,32 +4,17 @@ use kube::core::{ApiResource, GroupVersionKind};
 use scanner_core::{
     ObjectMetadata, ScanEngine, SecurityControl,
     plan::{Need, PlannedObject},
+    similar::similar,
     target::Namespace,
 };
 
 use super::{error::PrepareError, request::ScanRequest};
 use crate::{
+    controls::catalogue::{SHIPPED_CONTROLS, is_shipped},
     plan::lease::{MAX_LEASE, MIN_LEASE},
     run::scope::ScopeOptions,
     strategies::approach::Started,
 };
-
-/// Identifiers of the shipped controls, which no other control may have.
-pub const SHIPPED_CONTROLS: [&str; 13] = [
-    "lease",
-    "lease-intact",
-    "identity-watch",
-    "identity-exclusive",
-    "everyones-rights",
-    "least-privilege",
-    "credential",
-    "admission-guard",
-    "target-pin",
-    "target-agrees",
-    "probe-ends",
-    "network",
-    "pod",
-];
 
 /// What can be refused without a call.
 pub(super) fn check(request: &ScanRequest) -> Result<(), PrepareError> {
@@ -47,7 +32,7 @@ pub(super) fn check(request: &ScanRequest) -> Result<(), PrepareError> {
         return Err(PrepareError::EngineName(pair[0].clone()));
     }
     let mut ids: Vec<&str> = request.controls.iter().map(SecurityControl::id).collect();
-    if let Some(id) = ids.iter().find(|id| SHIPPED_CONTROLS.contains(id)) {
+    if let Some(id) = ids.iter().find(|id| is_shipped(id)) {
         return Err(PrepareError::ControlId((*id).to_owned()));
     }
     ids.sort_unstable();
@@ -93,7 +78,7 @@ pub(super) fn options(request: &ScanRequest) -> ScopeOptions {
 /// is, also where this scan does not have it.
 pub(super) fn controls_apart(started: &Started) -> Result<(), PrepareError> {
     let mut brought = started.brought.iter();
-    if let Some(id) = brought.find(|id| SHIPPED_CONTROLS.contains(&id.as_str())) {
+    if let Some(id) = brought.find(|id| is_shipped(id)) {
         return Err(PrepareError::ControlId(id.clone()));
     }
     let mut ids: Vec<&str> = started.controls.iter().map(SecurityControl::id).collect();
@@ -134,9 +119,14 @@ pub(super) fn required(
     let policy = request.policy.iter();
     let required: Vec<String> = policy.flat_map(|p| p.required_controls()).collect();
     let there = |id: &String| controls.iter().any(|control| control.id() == id);
-    let known = |id: &String| there(id) || SHIPPED_CONTROLS.contains(&id.as_str());
+    let known = |id: &String| there(id) || is_shipped(id);
     if let Some(id) = required.iter().find(|id| !known(id)) {
-        return Err(PrepareError::UnknownControl(id.clone()));
+        let shipped = SHIPPED_CONTROLS.iter().map(|control| control.id);
+        let names = shipped.chain(controls.iter().map(SecurityControl::id));
+        return Err(PrepareError::UnknownControl {
+            id: id.clone(),
+            similar: similar(id, names),
+        });
     }
     // A shipped control that this strategy does not have, such as the pin of an image that runs nowhere.
     Ok(required.into_iter().filter(there).collect())

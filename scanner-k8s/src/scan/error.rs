@@ -48,8 +48,13 @@ pub enum PrepareError {
     #[error("control {0:?} has the identifier of another control")]
     ControlId(String),
     /// A policy requires a control that is not supplied.
-    #[error("the policy requires control {0:?}, and there is none of that name")]
-    UnknownControl(String),
+    #[error("the policy requires control {id:?}, and there is none of that name")]
+    UnknownControl {
+        /// Its name.
+        id: String,
+        /// Controls whose names are similar.
+        similar: Vec<String>,
+    },
     /// Two engines have one name, so that their results could not be kept apart.
     #[error("two engines are named {0:?}")]
     EngineName(String),
@@ -89,7 +94,7 @@ impl PrepareError {
             | Self::IdentityNamespace(_)
             | Self::IdleTimeout
             | Self::ControlId(_)
-            | Self::UnknownControl(_)
+            | Self::UnknownControl { .. }
             | Self::EngineName(_)
             | Self::NoEngine
             | Self::Name(_)
@@ -138,7 +143,10 @@ impl PrepareError {
             Self::ControlId(_) => {
                 Remedy::advice("give the control a name of its own, such as acme-ticket")
             }
-            Self::UnknownControl(_) => Remedy::advice("correct the policy, or supply the control"),
+            Self::UnknownControl { similar, .. } => {
+                let correct = Remedy::advice("correct the policy, or supply the control");
+                Remedy::did_you_mean(similar, correct)
+            }
             Self::EngineName(_) => Remedy::advice("give each engine a name of its own"),
             Self::NoEngine => Remedy::advice("give the scan an engine, such as a profile"),
             Self::Name(_) => Remedy::advice("correct the name"),

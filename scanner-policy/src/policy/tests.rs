@@ -167,3 +167,23 @@ fn the_published_schema_is_that_of_the_code_and_takes_the_shipped_policies() {
         assert!(!validator.is_valid(&broken), "{name}");
     }
 }
+
+#[test]
+fn a_control_that_nobody_has_is_refused_with_its_place_and_the_one_that_was_meant() {
+    let text = "name: own\nversion: '1'\ntitle: T\nrequire_controls: [lease, creditial]\n";
+    let policy = Policy::parse(text, "own.yaml", None).unwrap();
+    let refused = policy.requires_only(&["lease", "credential"], text, "own.yaml");
+    let error = refused.unwrap_err().to_string();
+    assert!(
+        error.starts_with("own.yaml:4:") && error.ends_with("did you mean credential?"),
+        "{error}"
+    );
+    let refused = policy.requires_only(&["lease", "pod"], text, "own.yaml");
+    let error = refused.unwrap_err().to_string();
+    assert!(error.ends_with("there are: lease, pod"), "{error}");
+    assert!(
+        policy
+            .requires_only(&["lease", "creditial"], text, "own.yaml")
+            .is_ok()
+    );
+}

@@ -127,7 +127,9 @@ fn word(name: &str, stage: &ControlStage) -> Markup {
         td data-name=(name) {
             @match stage {
                 ControlStage::NotReached => { "not reached" }
+                ControlStage::Done { evidence } if evidence.0.is_empty() => { span.soft { "nothing to do" } }
                 ControlStage::Done { .. } => { span.good { "yes" } }
+                ControlStage::NotInstalled { .. } => { b.unsure { (stage.word()) } }
                 ControlStage::NotHeld { .. } => { b.bad { "NO" } }
                 ControlStage::Failed { .. } => { b.bad { "FAILED" } }
                 _ => { b.unsure { "unknown" } }
@@ -149,6 +151,9 @@ fn evidence(control: &ControlRecord) -> Markup {
                         ControlStage::NotReached => {}
                         ControlStage::Done { evidence } => {
                             @for item in &evidence.0 { dt { (name) } dd { (visible(item, 600)) } }
+                        }
+                        ControlStage::NotInstalled { reason } => {
+                            dt { (name) } dd { b.unsure { (stage.word()) } " " (visible(reason, 600)) }
                         }
                         ControlStage::NotHeld { reason } => {
                             dt { (name) } dd { b.bad { "NO " } (visible(reason, 600)) }

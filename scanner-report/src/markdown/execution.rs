@@ -51,13 +51,13 @@ fn row(control: &ControlRecord) -> String {
     )
 }
 
-const fn word(stage: &ControlStage) -> &'static str {
+fn word(stage: &ControlStage) -> String {
+    let word = stage.word();
     match stage {
-        ControlStage::NotReached => "-",
-        ControlStage::Done { .. } => "yes",
-        ControlStage::NotHeld { .. } => "**NO**",
-        ControlStage::Failed { .. } => "**FAILED**",
-        _ => "**unknown**",
+        ControlStage::NotReached | ControlStage::Done { .. } | ControlStage::NotInstalled { .. } => {
+            word.to_owned()
+        }
+        _ => format!("**{word}**"),
     }
 }
 
@@ -84,6 +84,7 @@ fn proof(control: &ControlRecord) -> String {
                     item(name, proof);
                 }
             }
+            ControlStage::NotInstalled { reason } => item(stage.word(), reason),
             ControlStage::NotHeld { reason } => item(&format!("**NOT** {name}"), reason),
             ControlStage::Failed { reason } => item(&format!("{name} **FAILED**"), reason),
             _ => item(name, "a state of a later version"),

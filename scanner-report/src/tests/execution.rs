@@ -74,3 +74,54 @@ fn markdown_folds_what_is_long_and_closes_every_fold_when_it_is_cut() {
     assert_eq!(count("<details>"), 4);
     assert_eq!(count("</details>"), 4);
 }
+
+/// A guard that is not installed, as the control itself reports it.
+fn without_guard() -> ScanReport {
+    let mut report = executed();
+    let mut guard = ControlRecord::of(PlannedControl::new("admission-guard", "Admission guard"));
+    let nothing = || ControlStage::Done {
+        evidence: Evidence::none(),
+    };
+    guard.enforced = nothing();
+    guard.verified = ControlStage::NotInstalled {
+        reason: "RBAC alone limits the scan identity".into(),
+    };
+    guard.released = nothing();
+    guard.release_verified = nothing();
+    report.controls = vec![guard];
+    report
+}
+
+#[test]
+fn a_guard_that_is_not_installed_is_called_that_and_never_yes() {
+    let document = Document::from(without_guard());
+    for format in Format::ALL {
+        let Ok(text) = render(&document, *format, text::Style::default()) else {
+            continue;
+        };
+        let shows = [Format::Terminal, Format::Html, Format::Markdown, Format::Junit];
+        if shows.contains(format) {
+            assert!(text.contains("not installed"), "{format}: {text}");
+            assert!(text.contains("RBAC alone limits"), "{format}: {text}");
+        }
+        let green = [">yes<", " yes ", "| yes |", "verify: "];
+        assert!(green.iter().all(|yes| !text.contains(yes)), "{format}: {text}");
+    }
+    let json = document.json();
+    assert!(json.contains("\"state\": \"not_installed\""), "{json}");
+    let junit = made(&without_guard(), Format::Junit);
+    let case = junit.split("control admission-guard").nth(1).unwrap();
+    let case = case.split("</testcase>").next().unwrap();
+    assert!(case.contains("<skipped message=\"not installed"), "{case}");
+}
+
+#[test]
+fn a_missing_guard_of_an_earlier_version_is_read_as_not_installed() {
+    let mut report = without_guard();
+    let evidence = Evidence::of("admission-guard: not installed, RBAC alone limits it");
+    report.controls[0].verified = ControlStage::Done { evidence };
+    let json = Document::from(report).json();
+    let read = Document::parse(json.as_bytes()).unwrap();
+    let read = read.scan().unwrap();
+    assert_eq!(read.controls[0].verified.word(), "not installed");
+}

@@ -18,18 +18,18 @@ pub(super) fn controls(out: &mut Page, view: &View<'_>, style: Style) {
         "\n{}",
         style.paint(
             "1",
-            "Controls           enforced  verified  released  confirmed deleted"
+            "Controls           enforced  verified      released  confirmed deleted"
         )
     );
     for control in view.controls {
         let _ = writeln!(
             out,
-            "  {:<18} {:<9} {:<9} {:<9} {}",
+            "  {:<18} {:<9} {:<13} {:<9} {}",
             visible(&control.id, 18),
-            word(&control.enforced),
-            word(&control.verified),
-            word(&control.released),
-            word(&control.release_verified)
+            control.enforced.word(),
+            control.verified.word(),
+            control.released.word(),
+            control.release_verified.word()
         );
         for planned in control.planned.iter().filter(|_| style.verbose) {
             wrapped(
@@ -50,7 +50,9 @@ pub(super) fn controls(out: &mut Page, view: &View<'_>, style: Style) {
                 ControlStage::Failed { reason } => {
                     wrapped(out, "      ", &format!("failed: {}", visible(reason, 600)));
                 }
-                ControlStage::NotHeld { reason } => wrapped(out, "      ", &visible(reason, 600)),
+                ControlStage::NotInstalled { reason } | ControlStage::NotHeld { reason } => {
+                    wrapped(out, "      ", &visible(reason, 600));
+                }
                 ControlStage::Done { evidence } => {
                     // What stays behind is always shown, and whether the cluster has the guard.
                     let always = ["residue:", "admission-guard:"];
@@ -96,16 +98,6 @@ pub(crate) const fn outcome(outcome: AuditOutcome) -> &'static str {
         AuditOutcome::Verified => "verified",
         AuditOutcome::Reported => "reported",
         AuditOutcome::NotVerified => "NOT VERIFIED",
-        _ => "UNKNOWN",
-    }
-}
-
-fn word(stage: &ControlStage) -> &'static str {
-    match stage {
-        ControlStage::NotReached => "-",
-        ControlStage::Done { .. } => "yes",
-        ControlStage::NotHeld { .. } => "NO",
-        ControlStage::Failed { .. } => "FAILED",
         _ => "UNKNOWN",
     }
 }
