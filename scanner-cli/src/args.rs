@@ -81,6 +81,7 @@ pub(crate) fn within(
 
 /// What every scan of a cluster takes.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct RunArgs {
     /// Namespace [default: the context's]
     #[arg(short, long)]
@@ -113,6 +114,9 @@ pub(crate) struct RunArgs {
     /// Annotation for everything that the scan creates; may be repeated
     #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = annotation)]
     pub(crate) annotations: Vec<(String, String)>,
+    /// Ask the API server for its version and for the name that it knows you by, for the head of the report: two more calls
+    #[arg(long)]
+    pub(crate) identify: bool,
     /// Time in which the agent in the target may send nothing before the scan gives up: 1 to 3600 seconds, or
     /// such as 90s or 5m [default: only the lease bounds it]
     #[arg(long, value_name = "SECONDS", value_parser = idle_timeout)]

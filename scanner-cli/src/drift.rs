@@ -74,6 +74,7 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
         .full(args.full)
         .policy(policy::decide(&run.policy)?.policy)
         .lease(run.lease)
+        .identify(run.identify)
         .idle_timeout(run.idle_timeout)
         .answer_limit(run.answer_bytes())
         .observer(progress.clone());

@@ -79,6 +79,7 @@ pub(crate) async fn run_on(
         .policy(decided.policy)
         .strategy(strategy)
         .lease(args.lease)
+        .identify(args.identify)
         .idle_timeout(args.idle_timeout)
         .answer_limit(args.answer_bytes())
         .observer(progress.clone());

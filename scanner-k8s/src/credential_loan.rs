@@ -187,6 +187,7 @@ impl PreparedLoan {
         let (operator, scan) = self.segment.calls();
         report.api_calls = ApiCalls::new(operator, scan);
         report.audit = Some(AuditSummary::of(self.segment.audit()));
+        report.origin = Some(self.segment.origin().clone());
         (report, code.get().copied())
     }
 }

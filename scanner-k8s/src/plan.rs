@@ -4,6 +4,7 @@ pub(crate) mod gate_facts;
 pub mod lease;
 pub mod limits;
 pub mod manifest;
+pub(crate) mod origin;
 pub mod preflight;
 pub mod resolve;
 pub mod rights;

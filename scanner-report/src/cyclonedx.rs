@@ -35,6 +35,8 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
         property("trust", &visible(view.trust, 400)),
         property("packages", &coverage(view)),
     ];
+    let traces = view.trace().into_iter();
+    properties.extend(traces.map(|trace| property(&trace.id(), &trace.value)));
     let kind = view.failure_kind();
     properties.extend(kind.iter().map(|kind| property("failure", kind)));
     let alerts = view.alert_lines().into_iter();

@@ -3,6 +3,7 @@
 //! `maud` escapes all text when it is put in; the page's own content security policy allows the
 //! one style and the one script that are in it, by their digests, and nothing else.
 
+mod anchor;
 mod execution;
 mod parts;
 

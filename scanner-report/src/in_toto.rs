@@ -71,6 +71,10 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
         },
     });
     let predicate = &mut statement["predicate"];
+    for trace in view.trace() {
+        let id = trace.id();
+        predicate["trace"][id] = trace.value.into();
+    }
     if view.has_several_engines() {
         let engines: Vec<Value> = view.per_engine().iter().map(engine).collect();
         predicate["engines"] = engines.into();

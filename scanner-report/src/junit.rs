@@ -185,6 +185,10 @@ fn scan(view: &View<'_>) -> TestSuite {
     }
     suite.add_test_cases(view.controls.iter().map(control));
     let image = view.artifact();
+    let started = view.started_second().unwrap_or_else(|| "unknown".into());
+    for trace in view.trace() {
+        suite.add_property(Property::new(trace.label, trace.value));
+    }
     let fixed = [
         ("verdict", view.verdict.name()),
         ("image", &image),
@@ -192,7 +196,7 @@ fn scan(view: &View<'_>) -> TestSuite {
         ("profile", &view.engines),
         ("strategy", view.strategy),
         ("trust", view.trust),
-        ("started", view.started.unwrap_or("unknown")),
+        ("started", &started),
     ];
     let kind = view.failure_kind();
     let kind = kind.iter().map(|kind| ("failure", kind.as_str()));

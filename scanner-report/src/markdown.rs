@@ -148,8 +148,11 @@ fn head(view: &View<'_>) -> String {
     if let Some(kind) = view.failure_kind() {
         row("Failure", &kind);
     }
-    if let Some(started) = view.started {
-        row("Started", started);
+    if let Some(started) = view.started_second() {
+        row("Started", &started);
+    }
+    for trace in view.trace() {
+        row(&trace.heading(), &trace.value);
     }
     out.push_str(&counts(view));
     out

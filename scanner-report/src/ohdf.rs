@@ -23,9 +23,14 @@ pub fn render(view: &View<'_>) -> String {
             "target_id": view.subject_line(),
         },
         "version": visible(view.tool_version, 40),
-        "statistics": { "duration": view.seconds.unwrap_or_default() },
+        "statistics": { "duration": seconds(view) },
         "profiles": profiles,
     }))
+}
+
+/// How long the scan took, to the millisecond.
+fn seconds(view: &View<'_>) -> f64 {
+    (view.seconds.unwrap_or_default() * 1000.0).round() / 1000.0
 }
 
 /// The checks of one engine.
@@ -60,6 +65,8 @@ fn profile(view: &View<'_>) -> Value {
 /// Inputs and tags that were given, what could not be seen, and what did nothing.
 fn attributes(view: &View<'_>) -> Vec<Value> {
     let one = |name: &str, value: &str| json!({ "name": name, "options": { "value": visible(value, MAX_GAPS) } });
+    let traces = view.trace();
+    let traces = traces.iter().map(|trace| one(trace.label, &trace.value));
     let narrowed = view.narrowed();
     let narrowed = narrowed.iter().map(|(name, text)| one(name, text));
     let gaps = view.gaps();
@@ -71,7 +78,8 @@ fn attributes(view: &View<'_>) -> Vec<Value> {
     let kind = view.failure_kind();
     let kind = kind.iter().map(|kind| one("failure", kind));
     let alert = view.gate_alert.iter().map(|alert| one("gate alert", alert));
-    narrowed
+    traces
+        .chain(narrowed)
         .chain(gaps)
         .chain(more)
         .chain(notes)

@@ -118,6 +118,10 @@ fn metadata(view: &View<'_>) -> Value {
         "secure-scan.io/started": view.started_utc().unwrap_or_default(),
         "secure-scan.io/trust": visible(view.trust, 400),
     });
+    for trace in view.trace() {
+        let name = format!("secure-scan.io/{}", trace.id());
+        annotations[name] = trace.value.into();
+    }
     for (name, text) in view.narrowed() {
         annotations[format!("secure-scan.io/{name}")] = text.into();
     }

@@ -62,6 +62,10 @@ fn run(view: &View<'_>) -> Value {
             "waivedAndNotLookedAt": view.unseen().count(),
         },
     });
+    for trace in view.trace() {
+        let id = trace.id();
+        run["properties"]["trace"][id] = trace.value.into();
+    }
     if let Some(engine) = view.engine() {
         run["properties"]["engine"] = json!({
             "name": visible(&engine.name, 200),

@@ -11,6 +11,7 @@ mod place;
 mod policy_reports;
 mod saved;
 mod scope;
+mod trace;
 
 use crate::testing::plan;
 use prelude::*;

@@ -35,6 +35,12 @@ pub fn render(view: &View<'_>, style: Style) -> String {
         field(&mut out, "running digest", &target.image_id);
     }
     alerts(&mut out, view, style);
+    for trace in view.trace() {
+        field(&mut out, trace.label, &trace.value);
+    }
+    if let Some(started) = view.started_second() {
+        field(&mut out, "started", &started);
+    }
     let engines = if view.has_several_engines() {
         "engines"
     } else {

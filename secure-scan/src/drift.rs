@@ -126,6 +126,12 @@ impl DriftScan {
         self
     }
 
+    /// Whether the API server is asked who it and the operator are, as [`Scan::identify`].
+    pub fn identify(mut self, identify: bool) -> Self {
+        self.template = self.template.identify(identify);
+        self
+    }
+
     /// Longest silence of the agent in each of the two scans, as [`Scan::idle_timeout`].
     pub fn idle_timeout(mut self, idle_timeout: impl Into<Option<Duration>>) -> Self {
         self.template = self.template.idle_timeout(idle_timeout);

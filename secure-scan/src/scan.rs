@@ -79,6 +79,7 @@ pub struct Scan {
     labels: Vec<(String, String)>,
     annotations: Vec<(String, String)>,
     prove_everywhere: bool,
+    identify: bool,
     limits: AgentLimits,
     threshold: Option<Severity>,
     expected_digest: Option<String>,
@@ -100,6 +101,7 @@ impl Scan {
             labels: Vec::new(),
             annotations: Vec::new(),
             prove_everywhere: false,
+            identify: false,
             limits: AgentLimits::default(),
             threshold: None,
             expected_digest: None,
@@ -169,6 +171,14 @@ impl Scan {
     /// demand it too.
     pub fn prove_everywhere(mut self, prove: bool) -> Self {
         self.prove_everywhere = prove;
+        self
+    }
+
+    /// Whether the API server is asked for its version and for the name that it knows the operator by, for the head of the
+    /// report: two more calls, while others are under way. Without it the report has what is known without a call: host and CA
+    /// of the server, and the name that the configuration has for the operator.
+    pub fn identify(mut self, identify: bool) -> Self {
+        self.identify = identify;
         self
     }
 
@@ -296,6 +306,7 @@ impl Scan {
             request.object_metadata.annotation(key, value)?;
         }
         request.prove_everywhere = self.prove_everywhere;
+        request.identify = self.identify;
         request.limits = self.limits;
         request.expected_digest.clone_from(&self.expected_digest);
         let of_policy = self.policy.as_ref().map(ScanPolicy::threshold);

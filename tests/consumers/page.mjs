@@ -2,7 +2,7 @@
 // Usage: node page.mjs CHROMIUM PAGE FOLDER: screenshots go to FOLDER.
 import puppeteer from "puppeteer-core";
 import { pathToFileURL } from "node:url";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -76,7 +76,15 @@ try {
   await tab.evaluate(() => { const s = document.querySelector(".filter input[type=search]"); s.value = ""; });
   await tab.click(".filter input[type=checkbox]");
   seen.unticked = await shown();
-  await tab.pdf({ path: join(folder, "print.pdf"), format: "A4" });
+  await tab.close();
+  // As printed: how many pages there are, and how many there would be if each were full.
+  const paper = await open(680, "light", true);
+  await paper.emulateMediaType("print");
+  const height = await paper.evaluate(() => document.documentElement.scrollHeight);
+  const pdf = join(folder, "print.pdf");
+  await paper.pdf({ path: pdf, format: "A4", preferCSSPageSize: true });
+  seen.pages = readFileSync(pdf, "latin1").match(/\/Type *\/Page\b/g).length;
+  seen.full = height / 1009;
 } finally {
   await browser.close();
 }

@@ -102,7 +102,7 @@ impl<'a> RunRecord<'a> {
         if let Some((stage, since)) = self.current.take() {
             self.timings.push(Timing {
                 stage,
-                seconds: since.elapsed().as_secs_f64(),
+                seconds: to_the_millisecond(since.elapsed()),
             });
         }
     }
@@ -238,11 +238,12 @@ impl<'a> RunRecord<'a> {
         ScanReport {
             schema: SCHEMA.into(),
             tool_version: env!("CARGO_PKG_VERSION").into(),
+            origin: None,
             verdict,
             trust,
             plan: setup.plan,
             started: self.started,
-            seconds: elapsed.as_secs_f64(),
+            seconds: to_the_millisecond(elapsed),
             failure: self.failure,
             alerts,
             gates: self.gates,
@@ -261,6 +262,11 @@ impl<'a> RunRecord<'a> {
             image_scan: None,
         }
     }
+}
+
+/// Seconds, with no more digits than mean something.
+fn to_the_millisecond(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 /// Where the outcome of a stage belongs in a control's record.

@@ -21,6 +21,7 @@ use crate::{
 
 use super::{
     coverage::SectionCoverage,
+    origin::Origin,
     packages::Packages,
     record::{ApiCalls, AuditSummary, ControlRecord, Timing},
 };
@@ -39,6 +40,9 @@ pub struct ScanReport {
     pub schema: String,
     /// Version of secure-scan.
     pub tool_version: String,
+    /// Where the scan was made and by whom; absent in older reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// What the scan amounts to.
     pub verdict: Verdict,
     /// What was planned, target included.
@@ -105,6 +109,7 @@ impl ScanReport {
         Self {
             schema: SCHEMA.into(),
             tool_version: env!("CARGO_PKG_VERSION").into(),
+            origin: None,
             verdict,
             plan,
             started: jiff::Timestamp::now().to_string(),

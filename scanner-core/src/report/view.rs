@@ -8,12 +8,14 @@ mod place;
 mod problems;
 mod scope;
 mod source;
+mod trace;
 
 use std::borrow::Cow;
 
 use super::{
     coverage::SectionCoverage,
     model::{NO_CONTROLS, ScanReport},
+    origin::Origin,
     packages::Packages,
     record::{ApiCalls, AuditSummary, ControlRecord, Timing},
 };
@@ -22,12 +24,15 @@ use crate::{
     failure::Failure,
     finding::{CheckResult, CheckStatus, Findings, Severity},
     gate::decision::GateResult,
+    plan::ScanId,
     target::Target,
 };
 use crate::{evidence::PostScanAudit, verdict::Verdict};
 use scanner_inventory::{AgentInfo, Coverage, escape::visible};
 
 use source::Source;
+
+pub use trace::Trace;
 
 /// What was scanned.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +51,10 @@ pub enum Subject<'a> {
 pub struct View<'a> {
     /// Version of secure-scan.
     pub tool_version: &'a str,
+    /// Identifier of the scan, where it was one of a cluster.
+    pub scan_id: Option<&'a ScanId>,
+    /// Where the scan was made and by whom. [`View::trace`] has all of it for a reader.
+    pub origin: Option<&'a Origin>,
     /// What was scanned.
     pub subject: Subject<'a>,
     /// What the scan amounts to.

@@ -7,6 +7,7 @@ pub(crate) mod crypto_provider;
 mod error;
 mod in_cluster;
 mod kubeconfig;
+mod origin;
 
 pub use super::redacted::Redacted;
 pub use super::transport::GenericService;

@@ -6,7 +6,10 @@ use std::sync::{
 };
 
 use http::header::InvalidHeaderValue;
-use scanner_core::audit::{AuditLog, Entry, Identity};
+use scanner_core::{
+    audit::{AuditLog, Entry, Identity},
+    report::Origin,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
@@ -106,6 +109,11 @@ impl Segment {
     /// How the cluster is reached, as [`Cluster::connection`](super::connect::Cluster::connection) has it.
     pub(crate) fn connection(&self) -> &[String] {
         self.transport.connection()
+    }
+
+    /// What is known of the cluster and the operator without a call.
+    pub(crate) fn origin(&self) -> &Origin {
+        self.transport.origin()
     }
 
     /// Whether the process's own files, arguments and environment are searched for a scan's token.

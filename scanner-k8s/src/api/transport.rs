@@ -22,7 +22,7 @@ use kube::{
     Client, Config,
     client::{Body, ClientBuilder},
 };
-use scanner_core::audit::Identity;
+use scanner_core::{audit::Identity, report::Origin};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::runtime::Handle;
 use tower::{BoxError, Layer as _, ServiceExt as _};
@@ -51,6 +51,7 @@ pub(super) struct Transport {
     /// The server and the way to it; no credential.
     config: Config,
     connection: Vec<String>,
+    origin: Origin,
     pub(super) user_agent: HeaderValue,
     pub(super) searches_own_process: bool,
     /// Where the tasks of the clients run, also for a segment that begins outside of it.
@@ -71,6 +72,8 @@ pub(super) struct Settings {
     pub(super) plugin: Option<Renewed>,
     /// How the cluster is reached, for a reader.
     pub(super) connection: Vec<String>,
+    /// What is known of the cluster and the operator.
+    pub(super) origin: Origin,
 }
 
 impl Transport {
@@ -102,6 +105,7 @@ impl Transport {
             operator: (settings.wrap)(redacting(without_pages(operator))),
             scan: (settings.wrap)(with_bearer(without_pages(scan))),
             connection: settings.connection,
+            origin: settings.origin,
             handshakes,
             config: shared,
             user_agent: settings.user_agent,
@@ -126,6 +130,11 @@ impl Transport {
     /// How the cluster is reached, where that is not by a kubeconfig alone.
     pub(super) fn connection(&self) -> &[String] {
         &self.connection
+    }
+
+    /// What is known of the cluster and the operator without a call.
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     pub(super) fn default_namespace(&self) -> &str {

@@ -140,9 +140,15 @@ pub(super) async fn next(
         return first.with_remedy(Remedy::NameProbeImage);
     }
     let (mut passed, mut remedy) = (Vec::new(), None);
+    // The server was asked who it is.
+    let request = &ScanRequest {
+        identify: false,
+        ..request.clone()
+    };
     for strategy in fallback {
         match next_prepared(segment, request, &strategy).await {
             Ok(mut next) => {
+                next.origin = first.origin.take().unwrap_or(next.origin);
                 let reasons: Vec<&str> = std::iter::once(why.as_str())
                     .chain(passed.iter().map(String::as_str))
                     .collect();

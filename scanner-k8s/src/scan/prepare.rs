@@ -27,6 +27,7 @@ use crate::{
     names::object_name,
     plan::{
         gate_facts, manifest,
+        origin::origin,
         preflight::{self, Allowed, MissingRights},
         resolve::resolve,
         scan_id::scan_id,
@@ -70,7 +71,7 @@ pub(super) async fn prepare(
     let object_metadata = object_metadata(&request)?;
     let rights = ask_rights(&operator, &request, identity_namespace.as_ref());
     let target = Box::pin(target_of(&operator, &request, &name));
-    let (target, rights) = tokio::join!(target, rights);
+    let (target, rights, origin) = tokio::join!(target, rights, origin(&segment, request.identify));
     let (target, pod, target_choice) = target?;
     pin(&mut request, &target);
     let Choice {
@@ -153,6 +154,7 @@ pub(super) async fn prepare(
         objects,
         plan,
         started,
+        origin,
         unused,
         required,
         allowed,

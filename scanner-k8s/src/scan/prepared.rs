@@ -11,7 +11,7 @@ use scanner_core::{
     guarded::{Setup, guarded},
     inventory::{Collected, PodFacts},
     look::Look,
-    report::{ApiCalls, AuditSummary},
+    report::{ApiCalls, AuditSummary, Origin},
 };
 
 use super::request::{ScanRequest, Strategy};
@@ -29,6 +29,7 @@ pub struct PreparedScan {
     pub(super) objects: Arc<dyn ScopeObjects>,
     pub(super) plan: ScanPlan,
     pub(super) pod: Collected<PodFacts>,
+    pub(super) origin: Origin,
     pub(super) unused: Vec<String>,
     pub(super) required: Vec<String>,
     pub(super) allowed: Allowed,
@@ -91,6 +92,7 @@ impl PreparedScan {
         setup.threshold = self.request.threshold;
         let mut report = guarded(setup, &mut work, interrupt).await;
         report.unused_allowances = self.unused;
+        report.origin = Some(self.origin);
         if report.verdict == Verdict::GateAborted {
             let operator = self.segment.operator();
             report.gate_alert = Some(alert::raise(operator, &report, &self.allowed).await);

@@ -96,6 +96,9 @@ pub struct ScanRequest {
     /// Whether the scan shows at its end what holds for every API server and every namespace: it waits until no server
     /// can remember its token, and looks for what it made in all namespaces. A policy can demand it too.
     pub prove_everywhere: bool,
+    /// Whether the API server is asked for its version and for the name that it knows the operator by, for the head of the
+    /// report: two more calls. Without it the report has what is known without a call.
+    pub identify: bool,
     /// How long the agent may send nothing before the scan gives up, and how much it may send.
     pub limits: AgentLimits,
     /// Digest (`sha256:...`) that the node must run; the scan aborts before it touches another.
@@ -121,6 +124,7 @@ impl ScanRequest {
             identity_namespace: None,
             object_metadata: ObjectMetadata::default(),
             prove_everywhere: false,
+            identify: false,
             limits: AgentLimits::default(),
             expected_digest: None,
             policy: None,

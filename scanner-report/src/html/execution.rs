@@ -179,7 +179,7 @@ pub(super) fn cost(view: &View<'_>) -> Markup {
                     dt { "API calls" }
                     dd { (calls.operator) " as operator, " (calls.scan) " as the scan identity" }
                 }
-                @if let Some(seconds) = view.seconds { dt { "Seconds" } dd { (format!("{seconds:.1}")) } }
+                @if let Some(seconds) = view.seconds { dt { "Took" } dd { (format!("{seconds:.1} s")) } }
                 @if let Some(audit) = view.audit {
                     dt { "Audit log" }
                     dd { (audit.at.entries) " entries, head " code { (visible(&audit.at.head, 64)) } }

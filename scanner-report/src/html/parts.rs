@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::anchor::{anchor, link};
 use crate::escaped::{MAX_GAPS, at_least, completions, count, headline, limits, more};
 use scanner_core::{
     escape::visible,
@@ -60,7 +61,8 @@ pub(super) fn facts(view: &View<'_>) -> Markup {
     if let Some(none) = view.no_controls() {
         rows.push(("Controls", none));
     }
-    if let Some(started) = view.started {
+    let started = view.started_second();
+    if let Some(started) = &started {
         rows.push(("Started", started));
     }
     let fails_at = view.fails_at().map(at_least);
@@ -72,6 +74,11 @@ pub(super) fn facts(view: &View<'_>) -> Markup {
         rows.push(("Failure", kind));
     }
     html! {
+        dl.card.trace {
+            @for trace in view.trace() {
+                dt { (trace.heading()) } dd { (visible(&trace.value, 1000)) }
+            }
+        }
         dl.card {
             @for (name, value) in rows {
                 dt { (name) } dd { (visible(value, 1000)) }
@@ -152,10 +159,10 @@ pub(super) fn findings(view: &View<'_>) -> Markup {
 fn finding(view: &View<'_>, result: &CheckResult) -> Markup {
     let severity = result.severity.name();
     html! {
-        article class={"card finding " (severity) "-edge"} data-severity=(severity) {
+        article class={"card finding " (severity) "-edge"} data-severity=(severity) id=(anchor(view, result)) {
             h3 { span class={"tag " (severity)} { (severity) } (headline(result, 300)) }
             p.soft {
-                code { (visible(&view.check_id(result), 200)) }
+                (link(view, result))
                 @if !view.counts(result) { " the threshold of this scan allows it" }
             }
             @if !result.evidence.is_empty() {
@@ -188,10 +195,10 @@ pub(super) fn waived(view: &View<'_>) -> Markup {
         }
         @if !waived.is_empty() { h2 { "Waived (never a pass)" } }
         @for result in waived {
-            div.card {
+            div.card id=(anchor(view, result)) {
                 h3 { span class={"tag " (result.severity.name())} { (result.severity.name()) }
                     (headline(result, 300)) }
-                p.soft { code { (visible(&view.check_id(result), 200)) } }
+                p.soft { (link(view, result)) }
                 @if let Some(waiver) = &result.waiver {
                     p {
                         b { (if waiver.skipped { "Skipped" } else { "Failed" }) }
@@ -228,9 +235,9 @@ pub(super) fn unchecked(view: &View<'_>) -> Markup {
         @if view.count(CheckStatus::Error) > 0 {
             h2 { "Not checked (does not count as passed)" }
             @for result in view.with_status(CheckStatus::Error) {
-                div.card {
+                div.card id=(anchor(view, result)) {
                     h3 { span.tag.unsure { "error" } (visible(&result.title, 300)) }
-                    p.soft { code { (visible(&view.check_id(result), 200)) } }
+                    p.soft { (link(view, result)) }
                     p { (visible(&result.message, 1000)) }
                 }
             }

@@ -121,7 +121,7 @@ fn cost(view: &View<'_>) -> Vec<String> {
         ));
     }
     if let Some(seconds) = view.seconds {
-        out.push(format!("- seconds: {seconds:.1}\n"));
+        out.push(format!("- took: {seconds:.1} s\n"));
     }
     for timing in view.timings {
         let stage = timing.stage.name().replace('_', " ");

@@ -5,7 +5,10 @@ use pulldown_cmark::{Event, Options, Parser, Tag};
 use serde_json::Value;
 
 use super::{prelude::*, sample};
-use scanner_core::escape::is_hazardous;
+use scanner_core::{
+    escape::is_hazardous,
+    report::{KnownBy, OperatorName, Origin},
+};
 
 /// What a target may put into a name, a path or a message.
 const CORPUS: [&str; 33] = [
@@ -80,6 +83,11 @@ fn rendered(text: &str, format: Format, local: bool) -> String {
         scan.plan.profile = text.into();
         scan.plan.reason = Some(text.into());
         scan.trust = text.into();
+        let operator = OperatorName::new(text, KnownBy::Kubeconfig);
+        let origin = Origin::new(text, &[text]).with_operator(operator);
+        let mut origin = origin.with_version(text).with_unanswered(text);
+        origin.ca_sha256.push(text.into());
+        scan.origin = Some(origin);
         scan.plan.differences = vec![text.into()];
         scan.controls[0].id = text.into();
         scan.controls[0].title = text.into();
@@ -178,11 +186,25 @@ fn tags(page: &str) -> String {
     let mut out = String::new();
     for part in body.split('<').skip(1) {
         let (tag, text) = part.split_once('>').expect("every < is of a tag");
-        out.push_str(tag);
+        out.push_str(&without_anchor(tag));
         out.push('\n');
         assert!(!text.contains('<'), "{text}");
     }
     out
+}
+
+/// A tag without the anchor in it, which has no character that acts.
+fn without_anchor(tag: &str) -> String {
+    for attribute in ["id=\"check-", "href=\"#check-"] {
+        let Some((before, anchor)) = tag.split_once(attribute) else {
+            continue;
+        };
+        let (anchor, after) = anchor.split_once('"').expect("the end of the attribute");
+        let harmless = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+        assert!(anchor.chars().all(harmless), "{tag}");
+        return format!("{before}{attribute}{after}");
+    }
+    tag.to_owned()
 }
 
 fn events(markdown: &str) -> String {

@@ -23,6 +23,8 @@ impl<'a> From<&'a ScanReport> for View<'a> {
     fn from(report: &'a ScanReport) -> Self {
         Self {
             tool_version: &report.tool_version,
+            scan_id: Some(&report.plan.scan_id),
+            origin: report.origin.as_ref(),
             subject: Subject::Container(&report.plan.target),
             verdict: report.verdict,
             engines: engines(&report.findings, &report.plan.profile),
@@ -63,6 +65,8 @@ impl<'a> From<&'a LocalReport> for View<'a> {
     fn from(report: &'a LocalReport) -> Self {
         Self {
             tool_version: &report.tool_version,
+            scan_id: None,
+            origin: None,
             subject: Subject::Local(&report.subject),
             verdict: report.verdict,
             engines: engines(&report.findings, &report.profile),

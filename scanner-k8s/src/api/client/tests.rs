@@ -99,6 +99,7 @@ async fn an_exec_over_shared_connections_is_recorded_to_its_end() {
         proxy: None,
         plugin: None,
         connection: Vec::new(),
+        origin: scanner_core::report::Origin::default(),
         runtime: Handle::current(),
     };
     let config = Config::new("https://h:6443".parse().unwrap());

@@ -14,7 +14,7 @@ use tower::{BoxError, Layer, Service};
 
 use super::{
     authorities::authorities, cluster::Cluster, crypto_provider, error::ConnectError, in_cluster,
-    kubeconfig,
+    kubeconfig, origin,
 };
 use crate::api::{
     environment::Environment,
@@ -37,6 +37,8 @@ pub struct ClusterBuilder {
     proxy: Option<Proxy>,
     /// The account of the pod, where that is whose rights are used.
     pod_account: Option<String>,
+    /// The user of the kubeconfig's context.
+    kubeconfig_user: Option<String>,
     user_agent: Option<String>,
     system_roots: bool,
     searches_own_process: bool,
@@ -111,6 +113,7 @@ impl ClusterBuilder {
             config,
             proxy: None,
             pod_account: None,
+            kubeconfig_user: None,
             user_agent: None,
             system_roots: false,
             searches_own_process: false,
@@ -161,7 +164,8 @@ impl ClusterBuilder {
     ) -> Result<Self, ConnectError> {
         let found = kubeconfig::find(environment, path)?;
         let found = found.map_err(ConnectError::NoKubeconfig)?;
-        let (mut config, proxy) = kubeconfig::config(found, context).await?;
+        let selected = kubeconfig::config(found, context).await?;
+        let (mut config, proxy) = (selected.config, selected.proxy);
         plugin::permit(environment, &mut config.auth_info)
             .map_err(|error| no_credential(&error))?;
         let proxy = match proxy {
@@ -170,6 +174,7 @@ impl ClusterBuilder {
         };
         Ok(Self {
             proxy,
+            kubeconfig_user: selected.user,
             ..Self::new(config)
         })
     }
@@ -294,6 +299,11 @@ impl ClusterBuilder {
         let proxy = self
             .proxy
             .map_or_else(|| of_config.transpose(), |proxy| Ok(Some(proxy)))?;
+        let origin = origin::of(
+            &config,
+            self.pod_account.as_deref(),
+            self.kubeconfig_user.as_deref(),
+        );
         let connection = connection(self.pod_account.as_deref(), proxy.as_ref());
         if !can_be_sent(&config) {
             return Err(ConnectError::Client(Redacted::no_header()));
@@ -307,6 +317,7 @@ impl ClusterBuilder {
             plugin: None,
             proxy,
             connection,
+            origin,
         };
         Ok((config, settings))
     }

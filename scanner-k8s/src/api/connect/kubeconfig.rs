@@ -83,7 +83,16 @@ pub(super) fn find(
     Ok(whole.ok_or_else(names))
 }
 
-/// The configuration of a context, or of the current one, and the proxy that its cluster names.
+/// A context of a kubeconfig.
+pub(super) struct Selected {
+    pub(super) config: Config,
+    /// The proxy that its cluster names.
+    pub(super) proxy: Option<Proxy>,
+    /// Name of its user, as the file has it.
+    pub(super) user: Option<String>,
+}
+
+/// The configuration of a context, or of the current one.
 ///
 /// # Errors
 ///
@@ -91,7 +100,7 @@ pub(super) fn find(
 pub(super) async fn config(
     mut kubeconfig: Kubeconfig,
     context: Option<&str>,
-) -> Result<(Config, Option<Proxy>), ConnectError> {
+) -> Result<Selected, ConnectError> {
     let known: Vec<&str> = kubeconfig
         .contexts
         .iter()
@@ -117,7 +126,9 @@ pub(super) async fn config(
         }
     }
     let chosen = kubeconfig.contexts.iter().find(|c| c.name == name);
-    let cluster = chosen.and_then(|c| Some(c.context.as_ref()?.cluster.clone()));
+    let chosen = chosen.and_then(|c| c.context.as_ref());
+    let cluster = chosen.map(|context| context.cluster.clone());
+    let user = chosen.and_then(|context| context.user.clone());
     let proxy = proxies
         .into_iter()
         .find(|(name, _)| cluster.as_ref() == Some(name));
@@ -148,7 +159,11 @@ pub(super) async fn config(
         from: from.to_owned(),
         why: error.to_string(),
     })?;
-    Ok((config, proxy))
+    Ok(Selected {
+        config,
+        proxy,
+        user,
+    })
 }
 
 /// The files that `KUBECONFIG` lists.
