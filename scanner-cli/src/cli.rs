@@ -7,11 +7,13 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::{
     args::{AutoArgs, DistrolessArgs, LocalArgs, ScanArgs},
     audit::AuditCommand,
+    completion::{CompleteArgs, CompletionsArgs},
     controls::ControlsArgs,
     credential::CredentialCommand,
     drift::DriftArgs,
     guard::GuardCommand,
     inject::InjectArgs,
+    man::ManArgs,
     policy::PolicyCommand,
     profile::ProfileCommand,
     reap::ReapArgs,
@@ -153,6 +155,17 @@ pub(crate) enum Command {
     /// Write a saved report in other forms, and show what changed between two
     #[command(subcommand)]
     Report(ReportCommand),
+    /// Print the completion script of a shell, which also completes names of the cluster
+    ///
+    /// bash: source <(secure-scan completions bash). zsh: source <(secure-scan completions zsh).
+    /// fish: secure-scan completions fish | source. `kubectl secure-scan` is completed by
+    /// kubectl itself, where kubectl_complete-secure_scan is in the PATH.
+    Completions(CompletionsArgs),
+    /// Write the manual pages of all commands to a folder
+    Man(ManArgs),
+    /// Answers the completion script of a shell
+    #[command(name = "__complete", hide = true)]
+    Complete(CompleteArgs),
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod args;
 mod audit;
 mod cli;
 mod cluster;
+mod completion;
 mod controls;
 mod credential;
 mod descendants;
@@ -12,6 +13,7 @@ mod files;
 mod guard;
 mod inject;
 mod local;
+mod man;
 mod output;
 mod policy;
 mod problem;
@@ -35,6 +37,8 @@ use nix::sys::{
 };
 use secure_scan::{TargetSelector, strategy};
 use zeroizing_alloc::ZeroAlloc;
+
+pub use completion::complete_for_kubectl;
 
 use cli::{Cli, Command};
 use credential::CredentialCommand;
@@ -76,6 +80,9 @@ fn run_command(command: Command) -> Result<u8, Problem> {
         Command::Reap(args) => run(reap::run(&args)),
         Command::Audit(command) => audit::run(&command),
         Command::Report(command) => report::run(command),
+        Command::Completions(args) => completion::script(&args),
+        Command::Complete(args) => completion::answer(args),
+        Command::Man(args) => man::run(&args),
         Command::Guard(command) => run(guard::run(command)),
         Command::Local(args) => run(local::run(&args)),
         Command::Drift(args) => run(drift::run(&args)),

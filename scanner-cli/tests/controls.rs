@@ -12,7 +12,11 @@ fn run(arguments: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_secure-scan"));
     let ran = command.args(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    (ran.status.code().unwrap(), text(ran.stdout), text(ran.stderr))
+    (
+        ran.status.code().unwrap(),
+        text(ran.stdout),
+        text(ran.stderr),
+    )
 }
 
 #[test]
@@ -36,7 +40,10 @@ fn every_control_is_listed_with_what_it_proves_and_which_levels_require_it() {
         let entry = listed.iter().find(|entry| entry["id"] == id).unwrap();
         entry["required_by"].clone()
     };
-    assert_eq!(levels("lease"), serde_json::json!(["baseline", "hardened", "strict"]));
+    assert_eq!(
+        levels("lease"),
+        serde_json::json!(["baseline", "hardened", "strict"])
+    );
     assert_eq!(levels("identity-exclusive"), serde_json::json!(["strict"]));
     assert_eq!(levels("network"), serde_json::json!(["strict"]));
     assert_eq!(levels("admission-guard"), serde_json::json!([]));

@@ -1,5 +1,6 @@
 //! What a scan will do, decided before anything is written.
 
+pub mod existing_names;
 pub(crate) mod gate_facts;
 pub mod lease;
 pub mod limits;

@@ -19,7 +19,7 @@ use scanner_k8s::{
     plan::sidecar_options::{Keep, Mode, Pull},
     scan::PrepareError,
 };
-use secure_scan::Profile;
+use secure_scan::{Profile, SHIPPED_CONTROLS};
 use secure_scan_testing::{FakeCluster, Fault, Target, samples};
 use serde_json::{Value, json};
 
@@ -79,6 +79,14 @@ fn clean(cluster: &FakeCluster, report: &ScanReport) {
         log_of(cluster)
     );
     assert!(cluster.left().is_empty(), "{:?}", cluster.left());
+    for control in &report.controls {
+        let mut listed = SHIPPED_CONTROLS.iter();
+        assert!(
+            listed.any(|shipped| shipped.id == control.id),
+            "{}",
+            control.id
+        );
+    }
     assert!(cluster.tokens().iter().all(|token| !token.valid));
     let audit = report.post_scan.as_ref().expect("an audit");
     assert!(audit.verified, "{audit:#?}");

@@ -42,6 +42,7 @@
 //! `k8s-openapi` gets no version feature here: your program chooses one, as for every program that uses `kube`.
 
 mod drift;
+pub mod existing;
 pub mod guard;
 pub mod host;
 pub mod inject;

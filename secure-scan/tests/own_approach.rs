@@ -10,8 +10,7 @@ use common::{fake, template, web};
 use control::Named;
 use secure_scan::{
     AccessError, EnforcedControls, FailureKind, OpenContext, PrepareError, SHIPPED_CONTROLS,
-    ScanStrategy,
-    StrategyError, TargetAccess, async_trait,
+    ScanStrategy, StrategyError, TargetAccess, async_trait,
     inventory::{Inventory, InventoryRequest},
     plan::{PlannedCommand, PlannedRule},
     strategy::{self, Approach, PlanScope, ScanScope, Started},

@@ -66,7 +66,10 @@ async fn a_policy_that_requires_a_control_which_nobody_supplies() {
     let (error, _) = refused(template().policy(misspelt)).await;
     let remedy = error.and_then(|error| error.remedy()).expect("a remedy");
     let remedy = remedy.to_string();
-    assert!(remedy.starts_with("did you mean least-privilege?"), "{remedy}");
+    assert!(
+        remedy.starts_with("did you mean least-privilege?"),
+        "{remedy}"
+    );
     let supplied = template().policy(policy).control(Named("acme-ticket"));
     let (error, _) = refused(supplied).await;
     assert!(error.is_none(), "{error:?}");

@@ -45,7 +45,9 @@ async fn version(operator: &OperatorClient) -> Result<String, String> {
     let request = Request::get("/version").body(Vec::new());
     let request = request.map_err(|error| error.to_string())?;
     let answer = call("ask for the version", operator.request::<Version>(request)).await;
-    answer.map(|version| version.git).map_err(|error| words(&error))
+    answer
+        .map(|version| version.git)
+        .map_err(|error| words(&error))
 }
 
 async fn user(operator: &OperatorClient) -> Result<String, String> {

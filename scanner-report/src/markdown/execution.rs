@@ -54,9 +54,9 @@ fn row(control: &ControlRecord) -> String {
 fn word(stage: &ControlStage) -> String {
     let word = stage.word();
     match stage {
-        ControlStage::NotReached | ControlStage::Done { .. } | ControlStage::NotInstalled { .. } => {
-            word.to_owned()
-        }
+        ControlStage::NotReached
+        | ControlStage::Done { .. }
+        | ControlStage::NotInstalled { .. } => word.to_owned(),
         _ => format!("**{word}**"),
     }
 }

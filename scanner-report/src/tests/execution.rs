@@ -99,13 +99,21 @@ fn a_guard_that_is_not_installed_is_called_that_and_never_yes() {
         let Ok(text) = render(&document, *format, text::Style::default()) else {
             continue;
         };
-        let shows = [Format::Terminal, Format::Html, Format::Markdown, Format::Junit];
+        let shows = [
+            Format::Terminal,
+            Format::Html,
+            Format::Markdown,
+            Format::Junit,
+        ];
         if shows.contains(format) {
             assert!(text.contains("not installed"), "{format}: {text}");
             assert!(text.contains("RBAC alone limits"), "{format}: {text}");
         }
         let green = [">yes<", " yes ", "| yes |", "verify: "];
-        assert!(green.iter().all(|yes| !text.contains(yes)), "{format}: {text}");
+        assert!(
+            green.iter().all(|yes| !text.contains(yes)),
+            "{format}: {text}"
+        );
     }
     let json = document.json();
     assert!(json.contains("\"state\": \"not_installed\""), "{json}");

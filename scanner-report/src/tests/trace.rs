@@ -29,7 +29,14 @@ fn every_form_names_the_scan_its_cluster_its_operator_its_program_and_its_key() 
     for format in Format::ALL {
         let text = made(&traced(), *format);
         let text: String = text.split_whitespace().collect();
-        for part in ["abcd1234", "alice@example", "api.example:6443", "v1.37.2", ca, "1.2.3"] {
+        for part in [
+            "abcd1234",
+            "alice@example",
+            "api.example:6443",
+            "v1.37.2",
+            ca,
+            "1.2.3",
+        ] {
             assert!(text.contains(part), "{format} without {part}: {text}");
         }
         // The JSON form has the whole key.
@@ -43,7 +50,10 @@ fn the_trace_stands_before_the_first_finding() {
     for format in [Format::Terminal, Format::Html, Format::Markdown] {
         let text = made(&traced(), format);
         let at = |part: &str| text.find(part).unwrap_or(usize::MAX);
-        assert!(at("api.example:6443") < at("What is wrong with worst"), "{format}");
+        assert!(
+            at("api.example:6443") < at("What is wrong with worst"),
+            "{format}"
+        );
     }
     let json = made(&traced(), Format::Json);
     assert!(json.find("origin").unwrap() < json.find("\"plan\"").unwrap());
@@ -62,7 +72,12 @@ fn what_was_asked_and_not_answered_is_said_and_what_was_not_asked_is_not() {
 
 #[test]
 fn times_have_seconds_where_a_person_reads_them() {
-    for format in [Format::Terminal, Format::Html, Format::Markdown, Format::Junit] {
+    for format in [
+        Format::Terminal,
+        Format::Html,
+        Format::Markdown,
+        Format::Junit,
+    ] {
         let text = made(&traced(), format);
         assert!(text.contains("2026-01-02T03:04:05Z"), "{format}: {text}");
         assert!(!text.contains(".678901234"), "{format}: {text}");
@@ -77,7 +92,11 @@ fn times_have_seconds_where_a_person_reads_them() {
 fn a_finding_has_an_anchor_and_a_link_to_it() {
     let page = made(&traced(), Format::Html);
     for id in ["worst", "low-one", "blind"] {
-        assert_eq!(page.matches(&format!("id=\"check-{id}\"")).count(), 1, "{id}");
+        assert_eq!(
+            page.matches(&format!("id=\"check-{id}\"")).count(),
+            1,
+            "{id}"
+        );
         assert!(page.contains(&format!("href=\"#check-{id}\"")), "{id}");
     }
 }

@@ -88,7 +88,10 @@ mod tests {
         config.auth_info.token = Some("opaque".to_owned().into());
         is(&config, "admin@shop", KnownBy::Kubeconfig);
         let in_pod = of(&config, Some(account), None).operator.unwrap();
-        assert_eq!((in_pod.name.raw(), in_pod.known_by), (account, KnownBy::Token));
+        assert_eq!(
+            (in_pod.name.raw(), in_pod.known_by),
+            (account, KnownBy::Token)
+        );
         config.auth_info.impersonate = Some("alice".into());
         is(&config, "alice", KnownBy::Impersonation);
     }

@@ -1,0 +1,129 @@
+//! Completion of a command line: commands, options and values, and names that exist in the cluster.
+//!
+//! One engine answers every shell, and kubectl. The scripts of the shells ask it by a hidden command, never by a variable of the
+//! environment: with such a variable set, a scan would end well and do nothing.
+
+mod cluster;
+mod values;
+
+use std::{
+    ffi::{OsStr, OsString},
+    fmt::Write as _,
+    process::ExitCode,
+    sync::OnceLock,
+};
+
+use clap::{Args, ValueEnum};
+use clap_complete::{CompletionCandidate, engine};
+use secure_scan::escape::visible;
+
+use crate::{cli, output, problem::Problem};
+
+/// The command line that is being completed, for the completers of single values.
+static LINE: OnceLock<Vec<OsString>> = OnceLock::new();
+
+/// kubectl's directive: only these candidates, and no files beside them.
+const NO_FILES: &str = ":4";
+
+/// Longest help and longest value of a candidate, in characters.
+const HELP: usize = 100;
+const VALUE: usize = 4096;
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// Shell that the script is for
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+/// What the script of a shell asks.
+#[derive(Debug, Args)]
+pub(crate) struct CompleteArgs {
+    #[arg(value_enum)]
+    shell: Shell,
+    /// Which word is completed; the name of the program is the first, 0
+    index: usize,
+    /// The words
+    #[arg(last = true)]
+    words: Vec<OsString>,
+}
+
+/// Prints the script that a shell reads.
+pub(crate) fn script(args: &CompletionsArgs) -> Result<u8, Problem> {
+    let text = match args.shell {
+        Shell::Bash => include_str!("completion/secure-scan.bash"),
+        Shell::Zsh => include_str!("completion/secure-scan.zsh"),
+        Shell::Fish => include_str!("completion/secure-scan.fish"),
+    };
+    output::print(text).map(|()| 0)
+}
+
+/// Answers the script of a shell. Whatever goes wrong, there are no candidates then.
+pub(crate) fn answer(args: CompleteArgs) -> Result<u8, Problem> {
+    let mut text = String::new();
+    for candidate in candidates(args.words, args.index) {
+        let (value, help) = parts(&candidate);
+        let _ = match (args.shell, help) {
+            (Shell::Bash, _) | (Shell::Fish, None) => writeln!(text, "{value}"),
+            (Shell::Zsh, None) => writeln!(text, "{}", value.replace(':', "\\:")),
+            (Shell::Zsh, Some(help)) => writeln!(text, "{}:{help}", value.replace(':', "\\:")),
+            (Shell::Fish, Some(help)) => writeln!(text, "{value}\t{help}"),
+        };
+    }
+    output::print_form(&text).map(|()| 0)
+}
+
+/// Answers kubectl, which runs `kubectl_complete-secure_scan` with the words after the name of the plugin.
+pub fn complete_for_kubectl() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let index = words.len().saturating_sub(1);
+    let mut text = String::new();
+    if index > 0 {
+        for candidate in candidates(words, index) {
+            let (value, help) = parts(&candidate);
+            let help = help.map(|help| format!("\t{help}")).unwrap_or_default();
+            let _ = writeln!(text, "{value}{help}");
+        }
+    }
+    let _ = writeln!(text, "{NO_FILES}");
+    ExitCode::from(output::print_form(&text).map_or(crate::problem::NOT_DONE, |()| 0))
+}
+
+/// What may stand in the place of that word.
+fn candidates(words: Vec<OsString>, index: usize) -> Vec<CompletionCandidate> {
+    let mut command = values::completed(cli::command(None));
+    let words = LINE.get_or_init(|| words).clone();
+    let folder = std::env::current_dir().ok();
+    let typed = words.get(index).cloned().unwrap_or_default();
+    let found = engine::complete(&mut command, words, index, folder.as_deref());
+    let mut found = found.unwrap_or_default();
+    let is_option = |text: &OsStr| text.as_encoded_bytes().starts_with(b"-");
+    // Whoever has not typed a hyphen wants no option where there is something else.
+    if !is_option(&typed) && found.iter().any(|one| !is_option(one.get_value())) {
+        found.retain(|one| !is_option(one.get_value()));
+    }
+    found
+}
+
+/// The words before the one that is completed, without the name of the program.
+fn line() -> &'static [OsString] {
+    let words = LINE.get().map(Vec::as_slice).unwrap_or_default();
+    words.get(1..).unwrap_or_default()
+}
+
+/// Value and help, each on one line, and with nothing that acts on a terminal.
+fn parts(candidate: &CompletionCandidate) -> (String, Option<String>) {
+    let value = candidate.get_value().to_string_lossy();
+    let help = candidate.get_help().map(ToString::to_string);
+    let help = help.unwrap_or_default();
+    let help = help.lines().next().unwrap_or_default();
+    let help = (!help.is_empty()).then(|| visible(help, HELP));
+    (visible(&value, VALUE), help)
+}
