@@ -169,6 +169,9 @@ pub(crate) enum Command {
 }
 
 #[cfg(test)]
+mod documented;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
