@@ -14,6 +14,7 @@ mod language;
 #[cfg(feature = "archive")]
 pub mod layers;
 mod lines;
+mod listing;
 mod mounted;
 mod packages;
 mod places;

@@ -1,32 +1,38 @@
 //! One bounded walk of a root in the kernel's view.
 
+mod found;
+mod shut;
+mod start;
+
 use std::{
-    borrow::Cow,
-    ffi::{CStr, CString},
+    ffi::CStr,
     io::{self, Write},
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd as _, OwnedFd},
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat},
+    fs::{FileType, Mode, OFlags, Stat, fstat, openat},
     io::Errno,
-    process::{getegid, geteuid, getgroups},
 };
-use scanner_inventory::{FilePath, FileSelector, Gap, GapKind, Gaps};
+use scanner_inventory::{FileSelector, Gap, GapKind, Gaps};
 
 use crate::{
     contents,
+    listing::{Listing, Names},
     mounted::{self, Mounted},
     root::Root,
     tree::{self, Tree as _, meta, refusal},
 };
+use found::Found;
+use shut::shut;
+use start::{of_start, seen_from_above};
 
 /// Deepest directory that is entered: one open directory for each level.
 const MAX_DEPTH: usize = 200;
-/// Names by which an entry is looked for that is renamed meanwhile.
-const MAX_NAMES: u32 = 10;
-/// How often a directory is listed again for that, in one walk.
+/// How often a directory is listed again for that, or since its names changed while it was listed, in one walk.
 const MAX_SEARCHES: u32 = 1000;
+/// Bytes of names that are in memory at once, about; of each directory on the way there is at least one batch of the kernel.
+const MAX_HELD: usize = 1 << 20;
 /// Entries that are looked at.
 const MAX_ENTRIES: u64 = 10_000_000;
 
@@ -44,6 +50,7 @@ pub(crate) fn walk(
         gaps: Gaps::default(),
         seen: 0,
         searches: 0,
+        held: 0,
     };
     let starts = tree::starts(selectors);
     for start in &starts {
@@ -68,13 +75,13 @@ pub(crate) fn walk(
             Ok(None) => continue,
             Err(error) => Err(error),
         };
-        let entered = dir.and_then(|dir| Ok((fstat(&dir)?.st_dev, dir)));
+        let entered = dir.and_then(|dir| Ok((fstat(&dir)?, dir)));
         match entered {
-            Ok((device, dir)) => {
+            Ok((stat, dir)) => {
                 // The root ends in the slash that follows every directory.
                 let path = start.to_bytes();
                 let mut path = path.strip_suffix(b"/").unwrap_or(&path).to_vec();
-                walk.enter(&dir, device, &mut path, 0, out)?;
+                walk.enter(&dir, &stat, &mut path, 0, out)?;
             }
             Err(error) => walk
                 .gaps
@@ -82,49 +89,6 @@ pub(crate) fn walk(
         }
     }
     Ok(walk.gaps)
-}
-
-/// How a start that cannot be entered is missing. Which directory on the way to it is shut, and whose that is, is not known.
-fn of_start(root: &Root, place: &str, error: Errno) -> GapKind {
-    match refusal(error) {
-        GapKind::NotSearchable => {
-            let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::PATH;
-            shut(root.resolve(place, flags))
-        }
-        kind => kind,
-    }
-}
-
-/// Whether the walk of another start comes by this one: it lies below, and between are no link and no filesystem that
-/// a walk does not enter: none where it `stays` on its own. What cannot be looked at is not seen from above.
-fn seen_from_above(root: &Root, start: &FilePath, starts: &[FilePath], stays: bool) -> bool {
-    let above = starts
-        .iter()
-        .rev()
-        .find(|other| *other != start && start.is_below(other));
-    let Some(above) = above.map(FilePath::as_text) else {
-        return false;
-    };
-    let start = start.as_text();
-    let entered = root.resolve(above, OFlags::DIRECTORY | OFlags::PATH);
-    let Some(walked) = entered.and_then(|dir| fstat(&dir)).ok() else {
-        return false;
-    };
-    let mut device = walked.st_dev;
-    let way = start.match_indices('/').map(|(at, _)| &start[..at]);
-    way.filter(|path| path.len() > above.len())
-        .chain([start])
-        .all(|path| {
-            let Ok(Some(found)) = root.stat(path) else {
-                return false;
-            };
-            let is_crossed = std::mem::replace(&mut device, found.st_dev) != found.st_dev;
-            let is_entered = || {
-                let place = root.resolve(path, OFlags::PATH);
-                place.is_ok_and(|place| mounted::kind(&place) == Mounted::Entered)
-            };
-            is(&found, FileType::Directory) && (!is_crossed || (!stays && is_entered()))
-        })
 }
 
 fn is(stat: &Stat, kind: FileType) -> bool {
@@ -140,6 +104,8 @@ struct Walk<'a> {
     seen: u64,
     /// How often a directory was listed again for what was renamed meanwhile.
     searches: u32,
+    /// Bytes of names that are in memory.
+    held: usize,
 }
 
 impl Walk<'_> {
@@ -149,38 +115,95 @@ impl Walk<'_> {
         self.gaps.add(Gap::new(kind).at(path));
     }
 
-    /// Walks a directory of that device.
+    /// Walks a directory; `seen` is what was seen of it before it was opened.
     fn enter(
         &mut self,
         dir: &OwnedFd,
-        device: u64,
+        seen: &Stat,
         path: &mut Vec<u8>,
         depth: usize,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let Ok(entries) = Dir::read_from(dir) else {
-            self.missing(GapKind::NotListable, path);
-            return Ok(());
-        };
-        for entry in entries {
-            let Ok(entry) = entry else {
-                self.missing(GapKind::NotListable, path);
-                break;
+        let mut listing = Listing::of(dir, seen);
+        let mut next = self.first_names(&mut listing, path);
+        let is_whole = next.as_ref().is_ok_and(|names| names.is_last);
+        loop {
+            let names = match next {
+                Ok(names) => names,
+                Err(error) => {
+                    let kind = match error {
+                        Errno::NOENT => GapKind::Vanished,
+                        _ => GapKind::NotListable,
+                    };
+                    self.missing(kind, path);
+                    return Ok(());
+                }
             };
-            let listed = entry.file_name();
-            if matches!(listed.to_bytes(), b"." | b"..") {
-                continue;
+            self.held += names.size();
+            let more = self.entries(&names, (dir, seen.st_dev), path, depth, out);
+            self.held -= names.size();
+            if !more? {
+                return Ok(());
             }
+            if names.is_last {
+                break;
+            }
+            next = listing.part(self.room());
+        }
+        // Of one that was looked at as it was read, the names are not known any more that came before a change.
+        if !is_whole && !listing.is_steady().unwrap_or_default() {
+            self.missing(GapKind::Vanished, path);
+        }
+        Ok(())
+    }
+
+    /// The names of a directory, of a large one the first. Where they change while they are listed, they are listed once more.
+    fn first_names(&mut self, listing: &mut Listing<'_>, path: &[u8]) -> Result<Names, Errno> {
+        let mut names = listing.part(self.room())?;
+        let is_sound = if names.is_last {
+            listing.is_steady()?
+        } else {
+            listing.shows_changes()
+        };
+        if !is_sound && self.searches < MAX_SEARCHES {
+            self.searches += 1;
+            listing.again()?;
+            names = listing.part(self.room())?;
+        }
+        if !is_sound && names.is_last && !listing.is_steady()? {
+            self.missing(GapKind::Vanished, path);
+        }
+        Ok(names)
+    }
+
+    const fn room(&self) -> usize {
+        MAX_HELD.saturating_sub(self.held)
+    }
+
+    /// Looks at what was listed of a directory of that device; whether there may be more.
+    fn entries(
+        &mut self,
+        names: &Names,
+        (dir, device): (&OwnedFd, u64),
+        path: &mut Vec<u8>,
+        depth: usize,
+        out: &mut dyn Write,
+    ) -> io::Result<bool> {
+        for (inode, listed) in names.iter() {
             self.seen += 1;
             if self.seen > MAX_ENTRIES {
                 self.missing(GapKind::OverLimit, path);
-                break;
+                return Ok(false);
             }
-            let (name, stat) = match self.look(dir, listed, entry.ino()) {
-                Ok(Some(found)) => found,
-                // Gone since it was listed: there is nothing to look at.
-                Ok(None) => continue,
-                Err(Errno::NOENT) => {
+            let (name, stat) = match self.look(dir, listed, inode) {
+                Ok(Found::There(name, stat)) => (name, stat),
+                Ok(Found::Gone) => continue,
+                Ok(Found::Linked) => {
+                    let place = [&**path, b"/", listed.to_bytes()].concat();
+                    self.missing(GapKind::Vanished, &place);
+                    continue;
+                }
+                Ok(Found::Restless) => {
                     self.missing(GapKind::Vanished, path);
                     continue;
                 }
@@ -206,33 +229,7 @@ impl Walk<'_> {
             }
             path.truncate(length);
         }
-        Ok(())
-    }
-
-    /// Looks at what was listed by a name, also where it has another name in the directory since; `None` where it is gone. One
-    /// that is renamed again and again is an error.
-    fn look<'n>(
-        &mut self,
-        dir: &OwnedFd,
-        name: &'n CStr,
-        inode: u64,
-    ) -> Result<Option<(Cow<'n, CStr>, Stat)>, Errno> {
-        let mut name = Cow::Borrowed(name);
-        for _ in 0..MAX_NAMES {
-            match statat(dir.as_fd(), &*name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => return Ok(Some((name, stat))),
-                Err(Errno::NOENT) if self.searches < MAX_SEARCHES => {}
-                Err(error) => return Err(error),
-            }
-            self.searches += 1;
-            match name_of(dir, inode) {
-                Ok(Some(now)) => name = Cow::Owned(now),
-                Ok(None) => return Ok(None),
-                // It may have another name in a directory that cannot be listed any more.
-                Err(_) => return Err(Errno::NOENT),
-            }
-        }
-        Err(Errno::NOENT)
+        Ok(true)
     }
 
     /// Walks the directory `name` of `dir`, whose path is `path`.
@@ -262,7 +259,7 @@ impl Walk<'_> {
         }
         match openat(dir, name, flags | OFlags::RDONLY, Mode::empty()) {
             Ok(next) if depth < MAX_DEPTH => {
-                return self.enter(&next, stat.st_dev, path, depth + 1, out);
+                return self.enter(&next, stat, path, depth + 1, out);
             }
             Ok(_) => self.missing(GapKind::OverLimit, path),
             Err(Errno::NOENT | Errno::NOTDIR) => self.missing(GapKind::Vanished, path),
@@ -273,45 +270,6 @@ impl Walk<'_> {
         }
         Ok(())
     }
-}
-
-/// The name that an inode has in a directory now, if it is there.
-fn name_of(dir: &OwnedFd, inode: u64) -> Result<Option<CString>, Errno> {
-    for entry in Dir::read_from(dir)? {
-        let entry = entry?;
-        if entry.ino() == inode {
-            return Ok(Some(entry.file_name().to_owned()));
-        }
-    }
-    Ok(None)
-}
-
-/// How a directory that cannot be listed is shut: nobody of this identity may search it where the kernel refuses that to this
-/// process, and its mode does. Its owner could open it again; and what a security module refuses to this process, it may
-/// allow to another one.
-fn shut(place: Result<impl AsFd, Errno>) -> GapKind {
-    let is_closed = |place: &dyn AsFd| {
-        let searched = statat(place.as_fd(), c".", AtFlags::SYMLINK_NOFOLLOW);
-        searched.err() == Some(Errno::ACCESS)
-            && fstat(place.as_fd()).is_ok_and(|stat| keeps_out(&stat))
-    };
-    match place {
-        Ok(place) if is_closed(&place) => GapKind::NotSearchable,
-        _ => GapKind::NotListable,
-    }
-}
-
-/// Whether a directory is another user's, and its mode does not let this identity search it.
-fn keeps_out(stat: &Stat) -> bool {
-    let bits = Mode::from_raw_mode(stat.st_mode);
-    let is_own_group = || {
-        let own =
-            getgroups().map(|groups| groups.iter().any(|group| group.as_raw() == stat.st_gid));
-        getegid().as_raw() == stat.st_gid || own.unwrap_or(true)
-    };
-    stat.st_uid != geteuid().as_raw()
-        && !bits.contains(Mode::XOTH)
-        && !(bits.contains(Mode::XGRP) && is_own_group())
 }
 
 #[cfg(test)]

@@ -1,0 +1,163 @@
+//! What a directory holds, listed so that it is noticed when names change meanwhile.
+//!
+//! A large directory is read in several calls, and a name that moves from what was not read yet to what was read is in none
+//! of them. The kernel sets the change time of a directory whenever its names change, and no program can set that time.
+
+use std::{
+    ffi::CStr,
+    os::fd::OwnedFd,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use rustix::{
+    fs::{RawDir, SeekFrom, Stat, fstat, seek},
+    io::Errno,
+};
+
+/// Bytes that the kernel gives at once.
+const BATCH: usize = 32 << 10;
+/// How far the time of a change may lie before the clock: the kernel takes the one of its last tick.
+const TICK: Duration = Duration::from_millis(20);
+/// Bytes of the number that stands before each name.
+const INODE: usize = size_of::<u64>();
+
+/// Names of a directory, each with the number of its inode; `.` and `..` are left out.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    bytes: Vec<u8>,
+    /// Whether there are no more.
+    pub(crate) is_last: bool,
+}
+
+impl Names {
+    fn push(&mut self, inode: u64, name: &CStr) {
+        if matches!(name.to_bytes(), b"." | b"..") {
+            return;
+        }
+        self.bytes.extend_from_slice(&inode.to_ne_bytes());
+        self.bytes.extend_from_slice(name.to_bytes_with_nul());
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &CStr)> {
+        let mut left = self.bytes.as_slice();
+        std::iter::from_fn(move || {
+            let (inode, rest) = left.split_first_chunk::<INODE>()?;
+            let name = CStr::from_bytes_until_nul(rest).ok()?;
+            left = rest.get(name.count_bytes() + 1..)?;
+            Some((u64::from_ne_bytes(*inode), name))
+        })
+    }
+
+    /// Bytes that they take.
+    pub(crate) const fn size(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// One reading of a directory, from its first name to its last.
+pub(crate) struct Listing<'d> {
+    dir: &'d OwnedFd,
+    /// When its names had changed last, seen before the first one was read.
+    changed: Time,
+    began: Time,
+    buffer: Vec<u8>,
+}
+
+impl<'d> Listing<'d> {
+    /// A reading of a directory that was opened for reading and not read yet; `seen` is how it was before.
+    pub(crate) fn of(dir: &'d OwnedFd, seen: &Stat) -> Self {
+        Self {
+            dir,
+            changed: changed(seen),
+            began: now(),
+            buffer: Vec::with_capacity(BATCH),
+        }
+    }
+
+    /// The next names: all that are left, unless they take more than `room` bytes. What the kernel gives at once always has room.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the directory cannot be read on.
+    pub(crate) fn part(&mut self, room: usize) -> Result<Names, Errno> {
+        let mut names = Names::default();
+        let mut entries = RawDir::new(self.dir, self.buffer.spare_capacity_mut());
+        let mut is_begun = false;
+        loop {
+            // What the kernel gave is taken as a whole: it goes on after that.
+            if is_begun && entries.is_buffer_empty() && names.size() >= room {
+                return Ok(names);
+            }
+            is_begun = true;
+            let Some(entry) = entries.next() else {
+                names.is_last = true;
+                return Ok(names);
+            };
+            let entry = entry?;
+            names.push(entry.ino(), entry.file_name());
+        }
+    }
+
+    /// Whether no name changed since before the first one was read.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the directory cannot be looked at.
+    pub(crate) fn is_steady(&self) -> Result<bool, Errno> {
+        let last = changed(&fstat(self.dir)?);
+        Ok(last == self.changed && !self.may_hide(last))
+    }
+
+    /// Whether a change since the first name was read will be seen: not within the tick of the clock in which it began.
+    pub(crate) fn shows_changes(&self) -> bool {
+        !self.may_hide(self.changed)
+    }
+
+    /// Whether a change at that time may have been followed by another one, within the same tick of the clock, that left no
+    /// trace. A time to come is of another machine's clock.
+    fn may_hide(&self, last: Time) -> bool {
+        later(last, TICK) >= self.began && last <= now()
+    }
+
+    /// Starts anew, once the clock has gone on since the last change.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the directory cannot be read again.
+    pub(crate) fn again(&mut self) -> Result<(), Errno> {
+        self.changed = changed(&fstat(self.dir)?);
+        self.began = now();
+        if self.may_hide(self.changed) {
+            thread::sleep(TICK + Duration::from_millis(1));
+            self.changed = changed(&fstat(self.dir)?);
+            self.began = now();
+        }
+        seek(self.dir, SeekFrom::Start(0))?;
+        Ok(())
+    }
+}
+
+/// Seconds and nanoseconds since 1970.
+type Time = (i64, i64);
+
+fn changed(stat: &Stat) -> Time {
+    let nanoseconds = i64::try_from(stat.st_ctime_nsec).unwrap_or_default();
+    (stat.st_ctime, nanoseconds)
+}
+
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let since = since.unwrap_or_default();
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+    (seconds, since.subsec_nanos().into())
+}
+
+fn later((seconds, nanoseconds): Time, by: Duration) -> Time {
+    let sum = nanoseconds + i64::from(by.subsec_nanos());
+    let seconds = seconds.saturating_add(sum / 1_000_000_000);
+    (seconds, sum % 1_000_000_000)
+}
+
+#[cfg(test)]
+mod tests;
