@@ -10,7 +10,7 @@ use scanner_inventory::{
 };
 
 use crate::{
-    proc_file::read,
+    proc_file::{is_gone, read},
     procs::{of_container, rows},
     subject::Subject,
 };
@@ -35,12 +35,20 @@ impl Moment {
         if pids.len() > MAX_PROCESSES {
             moment.lost.push("some of very many processes");
         }
+        let mut unread = false;
         for pid in pids.iter().take(MAX_PROCESSES) {
-            // One that ended since it was listed is not there.
-            if let Ok(stat) = read(&format!("/proc/{pid}/stat")) {
-                let stat = stat.trim_end().replace('\n', "?");
-                moment.lines.push(format!("p {stat}"));
+            match read(&format!("/proc/{pid}/stat")) {
+                Ok(stat) => {
+                    let stat = stat.trim_end().replace('\n', "?");
+                    moment.lines.push(format!("p {stat}"));
+                }
+                // One that ended since it was listed is not there.
+                Err(error) if is_gone(&error) => {}
+                Err(_) => unread = true,
             }
+        }
+        if unread {
+            moment.lost.push("processes that cannot be read");
         }
         if let Some(pid) = subject.pid {
             moment.sockets(pid);

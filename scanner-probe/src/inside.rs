@@ -14,7 +14,11 @@ use std::{
 
 use rustix::fs::{Mode, OFlags, fstat, fstatfs, openat};
 
-use crate::{proc_file::read, procs::of_container, root::Root};
+use crate::{
+    proc_file::{is_gone, read},
+    procs::of_container,
+    root::Root,
+};
 
 /// How often a process is looked at that changes while it is looked at.
 const MAX_TRIES: u32 = 20;
@@ -170,9 +174,7 @@ fn of_process(pid: u32, own: &Place) -> Result<(Root, Place), Not> {
 }
 
 fn not_seen(error: &io::Error) -> Not {
-    // ESRCH is what the kernel says of a process that ended.
-    let gone = error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(3);
-    if gone {
+    if is_gone(error) {
         Not::Ended
     } else {
         Not::Hidden(error.to_string())

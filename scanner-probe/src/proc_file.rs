@@ -5,6 +5,8 @@ use std::{
     io::{self, Read as _},
 };
 
+/// What the kernel says of a process that ended, see errno(3).
+const ESRCH: i32 = 3;
 /// Longest file of `/proc` that is read, in bytes.
 const MAX_PROC: u64 = 4 << 20;
 
@@ -23,4 +25,14 @@ pub(crate) fn read_bytes(path: &str) -> io::Result<Vec<u8>> {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     Ok(bytes)
+}
+
+/// Whether that is the error of a process or thread that ended, whichever of its files was read.
+pub(crate) fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(ESRCH)
+}
+
+/// That error.
+pub(crate) fn gone() -> io::Error {
+    io::Error::from_raw_os_error(ESRCH)
 }

@@ -1,20 +1,18 @@
 //! Processes, sockets, mounts, environment and kernel state, from this machine's `/proc`.
 
+mod env;
+mod processes;
+
 use std::{
     fs,
     io::{self, BufRead as _, BufReader, Read as _, Write},
-    os::unix::fs::MetadataExt as _,
 };
 
-use scanner_inventory::{Gap, GapKind, Gaps, Section};
+use scanner_inventory::Section;
 
-use crate::{
-    end::End,
-    places,
-    proc_file::{read, read_bytes},
-    subject::Subject,
-    threads,
-};
+use crate::{end::End, proc_file::read, subject::Subject};
+use env::{env, overwritten};
+use processes::{hides_others, not_read, others_hidden, processes};
 
 /// Longest row of a table of sockets, in bytes.
 const MAX_ROW: u64 = 4096;
@@ -28,23 +26,6 @@ const IDENTITY: [&str; 7] = [
     "NoNewPrivs:",
     "Seccomp:",
 ];
-/// What is said of each process.
-const KEYS: [&str; 13] = [
-    "Name:",
-    "Pid:",
-    "PPid:",
-    "Threads:",
-    "Uid:",
-    "Gid:",
-    "Groups:",
-    "CapInh:",
-    "CapPrm:",
-    "CapEff:",
-    "CapBnd:",
-    "NoNewPrivs:",
-    "Seccomp:",
-];
-
 /// Processes whose cgroup names the container, in order; all when `container` is empty. A whole list of
 /// cgroups, as in `/proc/PID/cgroup`, names the processes that have the very same.
 pub fn of_container(container: &str) -> Vec<u32> {
@@ -131,68 +112,6 @@ fn own(out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes what is known of each process, and returns how many could not be read though they are there.
-fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<u64> {
-    let mut unread = 0;
-    if let Some(pid) = subject.pid {
-        writeln!(out, "container {pid}")?;
-    }
-    let root = subject.pid.and_then(places::root);
-    for pid in of_container(&subject.container) {
-        match status(pid, &KEYS, out) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(error),
-            Err(_) => {
-                // One that ended since it was listed is not there.
-                unread += u64::from(fs::exists(format!("/proc/{pid}")).unwrap_or(true));
-                continue;
-            }
-            Ok(()) => {}
-        }
-        for name in ["user", "mnt"] {
-            // Not shown to everyone: unknown then.
-            if let Ok(namespace) = fs::metadata(format!("/proc/{pid}/ns/{name}")) {
-                writeln!(out, "/proc/{pid}/ns/{name}:inode:{}", namespace.ino())?;
-            }
-        }
-        let mounts = read(&format!("/proc/{pid}/mountinfo")).unwrap_or_default();
-        for line in mounts.lines().filter(|line| is_root(line)) {
-            writeln!(out, "/proc/{pid}/mountinfo:{line}")?;
-        }
-        places::write(pid, root.as_ref(), out)?;
-        threads::write(pid, out)?;
-    }
-    Ok(unread)
-}
-
-/// Whether a mount table has a `/proc` that does not show a user the processes of others, see proc(5).
-fn hides_others(mounts: &str) -> bool {
-    let hides = |option: &str| option.starts_with("hidepid=") || option.starts_with("subset=");
-    mounts.lines().any(|line| {
-        let mut fields = line.split(' ').skip(1);
-        let (target, options) = (fields.next(), fields.nth(1).unwrap_or_default());
-        target == Some("/proc") && options.split(',').any(hides)
-    })
-}
-
-fn not_read(processes: u64) -> End {
-    let mut gaps = Gaps::default();
-    gaps.add_counted(Gap::new(GapKind::NotReadable), processes);
-    End::Partial(
-        gaps,
-        "processes whose status this probe may not read".into(),
-    )
-}
-
-fn others_hidden() -> End {
-    let reason = "/proc is mounted so that it does not show the processes of other users";
-    End::Partial(Gap::new(GapKind::Hidden).into(), reason.into())
-}
-
-/// Whether a line of mountinfo is of what is mounted at the root.
-fn is_root(mount: &str) -> bool {
-    mount.split(' ').nth(4) == Some("/")
-}
-
 fn sockets(pid: u32, listening: bool, out: &mut impl Write) -> io::Result<()> {
     for name in ["tcp", "tcp6", "udp", "udp6"] {
         rows(pid, name, |row| {
@@ -226,75 +145,6 @@ pub(crate) fn rows(
             return Ok(());
         }
         each(String::from_utf8_lossy(&row).trim_end_matches('\n'))?;
-    }
-}
-
-/// Name, length and shape: a value never leaves the target.
-fn env(pid: u32, out: &mut impl Write) -> io::Result<u64> {
-    variables(&read_bytes(&format!("/proc/{pid}/environ"))?, out)
-}
-
-/// Servers such as nginx write their title over their environment, so that what was there cannot be read any more.
-fn overwritten(odd: u64) -> End {
-    let reason = format!(
-        "{odd} parts of it are no variables: the process wrote something else over its environment"
-    );
-    let mut gaps = Gaps::default();
-    gaps.add_counted(Gap::new(GapKind::Malformed), odd);
-    End::Partial(gaps, reason)
-}
-
-/// Writes the variables, and returns how many parts are none: without `=`, or with a space in the name. An empty part is
-/// none either, but for the one after the last.
-fn variables(bytes: &[u8], out: &mut impl Write) -> io::Result<u64> {
-    let mut odd = 0;
-    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
-    if bytes.is_empty() {
-        return Ok(0);
-    }
-    for variable in bytes.split(|byte| *byte == 0) {
-        let Some(end) = variable.iter().position(|byte| *byte == b'=') else {
-            odd += 1;
-            continue;
-        };
-        // A length is that of the bytes, not of the text that replaces some.
-        let length = variable.len() - end - 1;
-        let name = String::from_utf8_lossy(&variable[..end]);
-        let value = String::from_utf8_lossy(&variable[end + 1..]);
-        if name.contains(' ') {
-            odd += 1;
-        }
-        writeln!(
-            out,
-            "{length} {} {}",
-            shape(&value),
-            name.replace('\n', "?")
-        )?;
-    }
-    Ok(odd)
-}
-
-fn shape(value: &str) -> &'static str {
-    let starts = |any: &[&str]| any.iter().any(|start| value.starts_with(start));
-    if value.is_empty() {
-        "empty"
-    } else if value.contains("-----BEGIN ") && value.contains("PRIVATE KEY") {
-        "private_key"
-    } else if value.chars().count() == 20 && starts(&["AKIA", "ASIA"]) {
-        "aws_key"
-    } else if value.starts_with("eyJ") && value.contains(".eyJ") {
-        "jwt"
-    } else if starts(&["ghp_", "gho_", "ghs_", "ghu_", "github_pat_"]) {
-        "github_token"
-    } else if starts(&["xoxa-", "xoxb-", "xoxr-", "xoxs-", "xoxp-"]) {
-        "slack_token"
-    } else if value.split_once("://").is_some_and(|(_, rest)| {
-        rest.split_once('@')
-            .is_some_and(|(user, _)| user.contains(':'))
-    }) {
-        "url_credentials"
-    } else {
-        "plain"
     }
 }
 

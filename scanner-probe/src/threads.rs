@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::MetadataExt as _,
 };
 
-use crate::proc_file::read;
+use crate::proc_file::{is_gone, read};
 
 /// Threads of a process that are looked at.
 const MAX_THREADS: usize = 5000;
@@ -52,12 +52,11 @@ pub(crate) fn write(pid: u32, out: &mut impl Write) -> io::Result<()> {
     }
     let (mut said, mut bytes, mut where_all) = (BTreeSet::new(), 0, "same");
     for thread in threads.iter().take(MAX_THREADS) {
-        let Ok(status) = read(&format!("{thread}/status")) else {
-            if fs::exists(thread).unwrap_or(true) {
-                return Ok(());
-            }
+        let status = match read(&format!("{thread}/status")) {
+            Ok(status) => status,
             // One that ended has no rights, and is nowhere.
-            continue;
+            Err(error) if is_gone(&error) => continue,
+            Err(_) => return Ok(()),
         };
         for line in status
             .lines()

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{env::variables, *};
 
 fn lines(text: &str) -> Vec<String> {
     let mut out = Vec::new();
