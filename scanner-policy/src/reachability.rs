@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use scanner_core::inventory::{
     AgentIdentity, Collected, Coverage, FileEntry, FileKind, FilePath, FileSelector, Gap, GapKind,
-    Gaps, Inventory, Process, Section,
+    Gaps, Inventory, PodFacts, Process, Section,
 };
 
 /// Bits of setuid and setgid.
@@ -98,6 +98,9 @@ impl Reachability {
         if let Some(why) = processes.iter().find_map(|process| differs(agent, process)) {
             return Self::not(why);
         }
+        if let Some(why) = inventory.pod.data().and_then(shared) {
+            return Self::not(why);
+        }
         let gaining = processes.iter().filter(|process| !process.no_new_privs);
         let mut bounding = gaining.clone().flat_map(|process| &process.bounding);
         let standing = if gaining.clone().next().is_none() {
@@ -179,6 +182,22 @@ impl Reachability {
     fn inside_of(&self, gap: &Gap) -> Option<&FilePath> {
         let place = gap.path.as_ref()?;
         self.inside.iter().find(|inside| inside.is_below(place))
+    }
+}
+
+/// How processes of other containers may reach what is in the target: these may start when nobody looks, and their rights are
+/// not those of the target's own.
+fn shared(pod: &PodFacts) -> Option<&'static str> {
+    if pod.share_process_namespace {
+        Some(
+            "a process of another container of the pod may reach it, since they share their process namespace",
+        )
+    } else if pod.host_pid {
+        Some(
+            "a process of another container may reach it, since the pod has the node's process namespace",
+        )
+    } else {
+        None
     }
 }
 

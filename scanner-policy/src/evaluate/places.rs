@@ -13,16 +13,27 @@ use crate::expression::places::{MOUNTS, READ_ONLY, VOLUMES, WRITABLE};
 const EMPTY_DIR: &str = "emptyDir";
 /// Types of volumes that the kubelet lets no container write, whatever the specification says.
 const ALWAYS_READ_ONLY: [&str; 5] = ["configMap", "secret", "downwardAPI", "projected", "image"];
-/// Types of which each volume has files of its own.
-const OWN: [&str; 7] = [
+/// Types of which each volume has files of its own, which the kubelet or the runtime of the node makes for it.
+const OWN: [&str; 6] = [
     EMPTY_DIR,
-    "ephemeral",
     "configMap",
     "secret",
     "downwardAPI",
     "projected",
     "image",
 ];
+/// The type of volume of which each has a claim of its own, that another volume may name.
+const EPHEMERAL: &str = "ephemeral";
+/// The type of volume that is a directory of the node.
+const HOST_PATH: &str = "hostPath";
+/// Where those files are, unless an administrator says otherwise: then under a name of the program that makes them.
+const OF_NODE: [&str; 4] = [
+    "/var/lib/kubelet",
+    "/run/containerd",
+    "/var/lib/containerd",
+    "/var/lib/containers",
+];
+const PROGRAMS: [&str; 4] = ["kubelet", "containerd", "containers", "crio"];
 
 /// Values of the variables of those functions.
 pub(super) fn variables(inventory: &Inventory) -> [(&'static str, Value); 2] {
@@ -89,13 +100,12 @@ fn is_written_elsewhere(pod: &Collected<PodFacts>, mounts: &[Mount], place: &Fil
     })
 }
 
-/// Whether two mounts may show the same files. Two volumes of a pod may be one place of a node, and one claim.
+/// Whether two mounts may show the same files. Two volumes of a pod may be one place of a node, and one claim; and of which
+/// kind they are says nothing of where their files are: a claim may be bound to a directory of the node, which another volume
+/// names as such.
 fn may_be_same(pod: &PodFacts, one: &VolumeMountFacts, other: &VolumeMountFacts) -> bool {
     if one.volume == other.volume {
         return true;
-    }
-    if one.kind != other.kind || OWN.contains(&one.kind.as_str()) {
-        return false;
     }
     let place = |mount: &VolumeMountFacts| {
         let volume = pod.volumes.iter().find(|v| v.name == mount.volume);
@@ -104,10 +114,31 @@ fn may_be_same(pod: &PodFacts, one: &VolumeMountFacts, other: &VolumeMountFacts)
             .filter(|path| !path.is_empty())
             .map(FilePath::from)
     };
-    match (place(one), place(other)) {
-        (Some(one), Some(other)) => one.is_below(&other) || other.is_below(&one),
-        _ => true,
+    match [one, other].map(|mount| OWN.contains(&mount.kind.as_str())) {
+        [true, true] => false,
+        // Only what shows the directories of the node themselves shows the files of those.
+        [true, false] => other.kind == HOST_PATH && place(other).is_none_or(|p| has_own(&p)),
+        [false, true] => one.kind == HOST_PATH && place(one).is_none_or(|p| has_own(&p)),
+        [false, false] if one.kind != other.kind => true,
+        [false, false] if one.kind == EPHEMERAL => false,
+        [false, false] => match (place(one), place(other)) {
+            (Some(one), Some(other)) => one.is_below(&other) || other.is_below(&one),
+            _ => true,
+        },
     }
+}
+
+/// Whether a directory of the node may have the files in it, or be among them, that its programs make for volumes.
+fn has_own(place: &FilePath) -> bool {
+    let is_near = |known: &str| {
+        let known = FilePath::from(known);
+        place.is_below(&known) || known.is_below(place)
+    };
+    OF_NODE.into_iter().any(is_near)
+        || place
+            .as_text()
+            .split('/')
+            .any(|part| PROGRAMS.contains(&part))
 }
 
 /// Where the target has a volume for itself, in which one user alone can write: an emptyDir that no other container mounts,
@@ -121,10 +152,12 @@ fn private_volumes(inventory: &Inventory) -> Vec<String> {
     if !has_one_user(processes) {
         return Vec::new();
     }
-    let shared = of_others(pod);
+    let others: Vec<&VolumeMountFacts> = of_others(pod).collect();
     let target = pod.containers.iter().filter(|container| container.target);
     let mounts = target.flat_map(|container| &container.mounts);
-    let private = mounts.filter(|m| m.kind == EMPTY_DIR && !shared.contains(m.volume.as_str()));
+    let is_shared =
+        |mount: &VolumeMountFacts| others.iter().any(|other| may_be_same(pod, mount, other));
+    let private = mounts.filter(|m| m.kind == EMPTY_DIR && !is_shared(m));
     private.map(|mount| mount.path.clone()).collect()
 }
 
@@ -133,9 +166,8 @@ fn has_one_user(processes: &[Process]) -> bool {
     uids.len() == 1 && processes.iter().all(|p| p.mixed_ids == Some(false))
 }
 
-/// Volumes that other containers mount.
-fn of_others(pod: &PodFacts) -> BTreeSet<&str> {
+/// What other containers mount.
+fn of_others(pod: &PodFacts) -> impl Iterator<Item = &VolumeMountFacts> {
     let others = pod.containers.iter().filter(|container| !container.target);
-    let mounts = others.flat_map(|container| &container.mounts);
-    mounts.map(|mount| mount.volume.as_str()).collect()
+    others.flat_map(|container| &container.mounts)
 }
