@@ -107,6 +107,12 @@ impl FilePath {
         Some(Self { text: text.into() })
     }
 
+    /// The directories that it is below, but for the root, from the top down, as text.
+    pub fn above(&self) -> impl Iterator<Item = &str> {
+        let slashes = self.text.match_indices('/').map(|(at, _)| at);
+        slashes.filter(|at| *at > 0).map(|at| &self.text[..at])
+    }
+
     /// The path of `name` in this directory. A name that starts with `/` is taken below it too.
     #[must_use]
     pub fn join(&self, name: &Self) -> Self {

@@ -10,7 +10,6 @@ mod coverage;
 mod differences;
 mod engine;
 mod image;
-mod lists;
 mod mounted;
 mod request;
 mod tree;

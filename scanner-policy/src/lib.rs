@@ -67,6 +67,7 @@ pub mod waiver;
 
 pub mod drift;
 mod evaluate;
+mod evidence;
 mod expression;
 mod inputs;
 pub mod profile;

@@ -87,3 +87,14 @@ proptest! {
         prop_assert_eq!(a == b, one.as_text() == other.as_text());
     }
 }
+
+#[test]
+fn the_directories_above_a_path_are_all_but_the_root() {
+    let above = |path: &str| -> Vec<String> {
+        let path = FilePath::from(path);
+        path.above().map(str::to_owned).collect()
+    };
+    assert_eq!(above("/usr/lib/x"), ["/usr", "/usr/lib"]);
+    assert_eq!(above("/usr"), Vec::<String>::new());
+    assert_eq!(above("/"), Vec::<String>::new());
+}

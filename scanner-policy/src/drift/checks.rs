@@ -2,7 +2,8 @@
 
 use scanner_core::finding::{CheckResult, CheckStatus, EngineRef, Findings, Severity};
 
-use super::{differences::Differences, lists::FirstOf, request::Depth};
+use super::{differences::Differences, request::Depth};
+use crate::evidence::Evidence;
 
 /// A check: identifier, headline of a pass and of a failure, severity, why it matters, what to do.
 type Check = (
@@ -122,7 +123,8 @@ pub(super) fn findings(drift: Differences, depth: Depth) -> Findings {
         drift.files_added,
         drift.files_removed,
     ];
-    let whole = drift.unseen.is_empty();
+    let unseen = drift.unseen.and(drift.beyond);
+    let whole = unseen.is_empty();
     let mut limits = vec![
         format!(
             "left out, since something is mounted there: {}",
@@ -154,7 +156,7 @@ pub(super) fn findings(drift: Differences, depth: Depth) -> Findings {
                 ),
                 (count, _) => (CheckStatus::Fail, format!("{count} found")),
             };
-            result(id, title, severity, status, message, &found, (rationale, fix))
+            result(id, title, severity, status, message, found, (rationale, fix))
                 .with_failing_title(fails)
         })
         .collect();
@@ -164,7 +166,7 @@ pub(super) fn findings(drift: Differences, depth: Depth) -> Findings {
             "both sides were read completely".to_owned(),
         )
     } else {
-        let count = drift.unseen.total();
+        let count = unseen.total();
         (CheckStatus::Error, format!("{count} could not be compared"))
     };
     results.push(result(
@@ -173,7 +175,7 @@ pub(super) fn findings(drift: Differences, depth: Depth) -> Findings {
         Severity::Medium,
         status,
         message,
-        &drift.unseen,
+        unseen,
         (
             "a change in what cannot be read is not found",
             "files of the image can be read as root; in a container that does not run as root, what its user cannot read stays unseen",
@@ -197,7 +199,7 @@ pub(super) fn image_read(files: u64) -> Findings {
         Severity::Medium,
         status,
         message,
-        &FirstOf::default(),
+        Evidence::default(),
         ("the container is compared with it", "scan again"),
     );
     Findings::new(reference(), vec![read])
@@ -219,8 +221,8 @@ fn how(by_digest: u64, by_time: u64, depth: Depth) -> String {
     )
 }
 
-fn bounded(items: &FirstOf) -> String {
-    let shown: Vec<&str> = items.iter().collect();
+fn bounded(items: &Evidence) -> String {
+    let shown = items.kept();
     match items.total().saturating_sub(shown.len() as u64) {
         0 if shown.is_empty() => "nothing".into(),
         0 => shown.join(", "),
@@ -234,14 +236,13 @@ fn result(
     severity: Severity,
     status: CheckStatus,
     message: String,
-    found: &FirstOf,
+    found: Evidence,
     (rationale, fix): (&str, &str),
 ) -> CheckResult {
     let mut result = CheckResult::new(id, title, severity).with_advice(rationale, fix);
     result.status = status;
     result.message = message;
-    result.evidence = found.iter().map(str::to_owned).collect();
-    result.evidence_total = found.total();
+    found.put(&mut result);
     result.tags = vec!["drift".into()];
     result
 }

@@ -13,7 +13,7 @@ use scanner_core::{
 
 use super::{
     checks,
-    coverage::missing,
+    coverage::{is_cut, missing},
     differences::{Differences, SHOWN, executable},
     image::Image,
     mounted::{Over, planned},
@@ -68,14 +68,14 @@ impl Comparison {
         if self.image.tree.is_twice(id) {
             let path = visible(is.path.as_text(), SHOWN);
             let text = format!("{path}: the image was read with more than one file of that path");
-            self.drift.unseen.push(text);
+            self.drift.unseen.insert(text);
         }
         let digested = self.digested(was, is);
         self.drift.changed(was, is, digested);
     }
 
-    /// Every file of the image that did not come.
-    fn removed(&mut self, whole: bool) {
+    /// Every file of the image that did not come, where that much of the container was read.
+    fn removed(&mut self, seen: &Coverage) {
         let image = Arc::clone(&self.image);
         for id in image.tree.all() {
             if self.now[id.index()].seen {
@@ -84,13 +84,15 @@ impl Comparison {
             let Some(was) = image.tree.file(id) else {
                 continue;
             };
-            if self.over.hides(was.path.as_text(), false) {
+            if self.over.hides(&was.path, false) {
                 continue;
             }
-            self.drift.compared += 1;
-            // What a side could not read proves nothing; that it is partial is reported already.
-            if whole || self.listed_above(id) {
+            // What a side could not read proves nothing.
+            if *seen == Coverage::Complete || (!is_cut(seen, &was.path) && self.listed_above(id)) {
+                self.drift.compared += 1;
                 self.drift.removed(&was);
+            } else {
+                self.drift.beyond(&was, "container");
             }
         }
     }
@@ -148,8 +150,11 @@ impl EntryEvaluator for Comparison {
             now.seen = true;
             now.listed |= file.mode & 0o005 == 0o005;
         }
-        if self.over.hides(path, was.is_none()) || marks(file) {
+        if self.over.hides(&file.path, was.is_none()) || marks(file) {
             return;
+        }
+        if was.is_none() && !image.could_see(&file.path) {
+            return self.drift.beyond(file, "image");
         }
         self.drift.compared += 1;
         if self.drift.uncompared.is_none() {
@@ -159,8 +164,7 @@ impl EntryEvaluator for Comparison {
         }
         match was {
             Some((id, was)) => self.compare(id, &was, file),
-            None if image.could_see(path) => self.drift.added(file),
-            None => {}
+            None => self.drift.added(file),
         }
     }
 
@@ -168,9 +172,10 @@ impl EntryEvaluator for Comparison {
         let unread = missing("container", &files.coverage);
         self.drift.unseen.extend(unread);
         if self.files == 0 {
-            self.drift.unseen.push("container: no file was seen".into());
+            let nothing = "container: no file was seen";
+            self.drift.unseen.insert(nothing.into());
         }
-        self.removed(files.coverage == Coverage::Complete);
+        self.removed(&files.coverage);
         checks::findings(self.drift, self.depth)
     }
 }

@@ -1,10 +1,13 @@
-//! What one side could not read, in words.
+//! What one side could not read.
 
-use scanner_core::{escape::visible, inventory::Coverage};
+use scanner_core::{
+    escape::visible,
+    inventory::{Coverage, FilePath, Gap, GapKind},
+};
 
 use super::differences::SHOWN;
 
-/// What was not read of a section.
+/// What was not read of a section, in words.
 pub(super) fn missing(side: &str, seen: &Coverage) -> Vec<String> {
     match seen {
         Coverage::Complete => Vec::new(),
@@ -13,5 +16,31 @@ pub(super) fn missing(side: &str, seen: &Coverage) -> Vec<String> {
             vec![format!("{side}: {}", visible(reason, SHOWN))]
         }
         Coverage::NotRequested => vec![format!("{side}: not asked for")],
+    }
+}
+
+/// Whether a list of files broke off before that path, or may have: that the path is not in the list says nothing then.
+pub(super) fn is_cut(seen: &Coverage, path: &FilePath) -> bool {
+    match seen {
+        Coverage::Complete => false,
+        Coverage::Partial { gaps } => {
+            gaps.iter().next().is_none() || gaps.iter().any(|gap| cuts(gap, path))
+        }
+        Coverage::Unavailable { .. } | Coverage::NotRequested => true,
+    }
+}
+
+fn cuts(gap: &Gap, path: &FilePath) -> bool {
+    if gap.attribute.is_some() || gap.kind == GapKind::NoEntry {
+        // The file itself was seen.
+        return false;
+    }
+    match &gap.path {
+        Some(place) => path.is_below(place),
+        // What the kernel refuses to a user is in a directory that not everyone may list: those that were listed are whole.
+        None => !matches!(
+            gap.kind,
+            GapKind::NotSearchable | GapKind::NotListable | GapKind::NotReadable
+        ),
     }
 }

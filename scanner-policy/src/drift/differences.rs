@@ -5,7 +5,7 @@ use scanner_core::{
     inventory::{FileEntry, FileKind},
 };
 
-use super::lists::FirstOf;
+use crate::evidence::Evidence;
 
 /// Longest path in evidence.
 pub(super) const SHOWN: usize = 300;
@@ -13,20 +13,22 @@ pub(super) const SHOWN: usize = 300;
 /// What was compared, and how it differs. Paths are ready to be shown.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Differences {
-    pub(super) executables_added: FirstOf,
-    pub(super) executables_changed: FirstOf,
-    pub(super) links_changed: FirstOf,
-    pub(super) devices_added: FirstOf,
-    pub(super) mounts: FirstOf,
-    pub(super) executables_removed: FirstOf,
-    pub(super) permissions: FirstOf,
-    pub(super) configuration: FirstOf,
-    pub(super) files_changed: FirstOf,
-    pub(super) files_added: FirstOf,
-    pub(super) files_removed: FirstOf,
+    pub(super) executables_added: Evidence,
+    pub(super) executables_changed: Evidence,
+    pub(super) links_changed: Evidence,
+    pub(super) devices_added: Evidence,
+    pub(super) mounts: Evidence,
+    pub(super) executables_removed: Evidence,
+    pub(super) permissions: Evidence,
+    pub(super) configuration: Evidence,
+    pub(super) files_changed: Evidence,
+    pub(super) files_added: Evidence,
+    pub(super) files_removed: Evidence,
     /// What one side could not read.
-    pub(super) unseen: FirstOf,
-    pub(super) left_out: FirstOf,
+    pub(super) unseen: Evidence,
+    /// What one side has where the other one was not read.
+    pub(super) beyond: Evidence,
+    pub(super) left_out: Evidence,
     /// Of a program, one for all: what was not compared.
     pub(super) uncompared: Option<String>,
     pub(super) compared: u64,
@@ -69,6 +71,14 @@ fn is_device(file: &FileEntry) -> bool {
     matches!(file.kind, FileKind::BlockDevice | FileKind::CharDevice)
 }
 
+/// Whether a program makes whoever runs it another user or group than in the image, or does so for more than in the image.
+const fn runs_as_another(was: &FileEntry, is: &FileEntry) -> bool {
+    let sets = is.mode & 0o6000;
+    let (gained, runs) = (is.mode & !was.mode, 0o6111);
+    let is_owned_anew = was.uid != is.uid || was.gid != is.gid;
+    matches!(is.kind, FileKind::File) && sets != 0 && (gained & runs != 0 || is_owned_anew)
+}
+
 fn described(file: &FileEntry) -> String {
     let path = visible(file.path.as_text(), SHOWN);
     match file.kind {
@@ -90,11 +100,11 @@ impl Differences {
         } else if is_configuration(file) {
             return self
                 .configuration
-                .push(format!("{}: added", described(file)));
+                .insert(format!("{}: added", described(file)));
         } else {
             &mut self.files_added
         };
-        list.push(described(file));
+        list.insert(described(file));
     }
 
     pub(super) fn removed(&mut self, file: &FileEntry) {
@@ -103,11 +113,18 @@ impl Differences {
         } else if is_configuration(file) {
             return self
                 .configuration
-                .push(format!("{}: removed", described(file)));
+                .insert(format!("{}: removed", described(file)));
         } else {
             &mut self.files_removed
         };
-        list.push(described(file));
+        list.insert(described(file));
+    }
+
+    /// A file of one side where the other side, of that name, was not read.
+    pub(super) fn beyond(&mut self, file: &FileEntry, other: &str) {
+        let path = visible(file.path.as_text(), SHOWN);
+        let text = format!("{path}: not compared, since the {other} was not read there");
+        self.beyond.insert(text);
     }
 
     /// Compares two files of one path. `digested` says whether their digests were asked for.
@@ -116,11 +133,11 @@ impl Differences {
         if was.kind != is.kind {
             let text = format!("{path}: was {:?}, is {}", was.kind, described(is));
             if is_device(is) {
-                self.devices_added.push(text);
+                self.devices_added.insert(text);
             } else if executable(was) || executable(is) || command(was) || command(is) {
-                self.executables_changed.push(text);
+                self.executables_changed.insert(text);
             } else {
-                self.links_changed.push(text);
+                self.links_changed.insert(text);
             }
             return;
         }
@@ -133,9 +150,9 @@ impl Differences {
                 );
                 let text = format!("{path}: leads to {now}, to {then} in the image");
                 if command(is) {
-                    self.executables_changed.push(text);
+                    self.executables_changed.insert(text);
                 } else {
-                    self.links_changed.push(text);
+                    self.links_changed.insert(text);
                 }
             }
             _ => {}
@@ -151,11 +168,11 @@ impl Differences {
             );
             let gained = is.mode & !was.mode;
             if is.kind == FileKind::File && gained & 0o111 != 0 && !executable(was) {
-                self.executables_added.push(text);
-            } else if is.kind == FileKind::File && gained & 0o6000 != 0 {
-                self.executables_changed.push(text);
+                self.executables_added.insert(text);
+            } else if runs_as_another(was, is) {
+                self.executables_changed.insert(text);
             } else {
-                self.permissions.push(text);
+                self.permissions.insert(text);
             }
         }
     }
@@ -177,9 +194,9 @@ impl Differences {
             names(was)
         );
         if is.capabilities.iter().all(|c| was.capabilities.contains(c)) {
-            self.permissions.push(text);
+            self.permissions.insert(text);
         } else {
-            self.executables_changed.push(text);
+            self.executables_changed.insert(text);
         }
     }
 
@@ -201,15 +218,15 @@ impl Differences {
             let (now, then) = (time(now), time(then));
             format!("{path}: written {now}, {then} in the image")
         } else {
-            self.unseen.push(format!("contents of {path}"));
+            self.unseen.insert(format!("contents of {path}"));
             return;
         };
         if executable(was) || executable(is) {
-            self.executables_changed.push(text);
+            self.executables_changed.insert(text);
         } else if is_configuration(is) {
-            self.configuration.push(text);
+            self.configuration.insert(text);
         } else {
-            self.files_changed.push(text);
+            self.files_changed.insert(text);
         }
     }
 }

@@ -1,8 +1,11 @@
 //! What was read of an image.
 
-use scanner_core::inventory::Coverage;
+use scanner_core::inventory::{Coverage, FilePath};
 
-use super::{coverage::missing, tree::Tree};
+use super::{
+    coverage::{is_cut, missing},
+    tree::Tree,
+};
 
 /// The files of an image: about forty bytes and its name for each, and as much again for a digest.
 #[derive(Debug)]
@@ -34,10 +37,13 @@ impl Image {
         all
     }
 
-    /// Whether `path` would have been seen if it were there: its nearest directory that is there was listed, or everyone
-    /// may list it.
-    pub(super) fn could_see(&self, path: &str) -> bool {
-        let whole = self.coverage == Coverage::Complete && !self.tree.is_full();
-        whole || self.tree.directory(path).is_none_or(|(_, listed)| listed)
+    /// Whether `path` would have been seen if it were there: the list did not break off before it, and its nearest directory
+    /// that is there was listed, or everyone may list it.
+    pub(super) fn could_see(&self, path: &FilePath) -> bool {
+        if self.tree.is_full() || is_cut(&self.coverage, path) {
+            return false;
+        }
+        let above = || self.tree.directory(path.as_text());
+        self.coverage == Coverage::Complete || above().is_none_or(|(_, listed)| listed)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scanner_core::{
     escape::visible,
-    inventory::{FileKind, Inventory, Mount},
+    inventory::{FileKind, FilePath, Inventory, Mount},
 };
 
 use super::{
@@ -24,43 +24,42 @@ const RUNTIME: [&str; 7] = [
 ];
 
 /// Paths that the pod's specification mounts in the container, where it is known.
-pub(super) fn planned(running: &Inventory) -> Option<Vec<String>> {
+pub(super) fn planned(running: &Inventory) -> Option<Vec<FilePath>> {
     let containers = running.pod.data()?.containers.iter();
     let mounts = containers.filter(|c| c.target).flat_map(|c| &c.mounts);
-    Some(mounts.map(|m| m.path.clone()).collect())
+    Some(mounts.map(|m| FilePath::from(&m.path)).collect())
 }
 
 /// Where something is mounted over the image.
 #[derive(Debug, Default)]
 pub(super) struct Over {
-    /// Kinds of filesystems by where they are mounted.
-    targets: BTreeMap<String, String>,
+    /// Where they are mounted, and kinds of filesystems, by the text of the place.
+    targets: BTreeMap<String, (FilePath, String)>,
 }
 
 impl Over {
     pub(super) fn new(mounts: &[Mount]) -> Self {
         let mut over = Self::default();
         for mount in mounts {
-            let target = mount.target.as_text();
-            if target == "/" {
+            if mount.target == "/" {
                 continue;
             }
-            let kind = over.targets.entry(target.to_owned());
-            kind.or_insert_with(|| mount.fstype.clone());
+            let known = over.targets.entry(mount.target.to_text());
+            known.or_insert_with(|| (mount.target.clone(), mount.fstype.clone()));
         }
         over
     }
 
     /// Whether `path` is under a mount, or a directory that the runtime made to mount something.
-    pub(super) fn hides(&self, path: &str, new: bool) -> bool {
-        self.targets.contains_key(path)
-            || parents(path).any(|parent| self.targets.contains_key(parent))
+    pub(super) fn hides(&self, path: &FilePath, new: bool) -> bool {
+        self.targets.contains_key(path.as_text())
+            || path.above().any(|above| self.targets.contains_key(above))
             || (new && self.leads_to_one(path))
     }
 
     /// Whether something is mounted below `path`.
-    fn leads_to_one(&self, path: &str) -> bool {
-        let below = format!("{}/", path.trim_end_matches('/'));
+    fn leads_to_one(&self, path: &FilePath) -> bool {
+        let below = format!("{}/", path.as_text().trim_end_matches('/'));
         let mut next = self.targets.range(below.clone()..);
         next.next()
             .is_some_and(|(target, _)| target.starts_with(&below))
@@ -68,40 +67,30 @@ impl Over {
 
     /// Lists what is left out.
     pub(super) fn list(&self, drift: &mut Differences) {
-        let inside = |target: &str| {
+        let inside = |target: &FilePath| {
             let mut all = RUNTIME.iter();
-            all.any(|path| target != *path && below(target, path))
+            all.any(|path| *target != **path && target.is_below(&(*path).into()))
         };
-        let shown = self.targets.keys().filter(|target| !inside(target));
+        let targets = self.targets.values().map(|(target, _)| target);
+        let shown = targets.filter(|target| !inside(target));
         drift
             .left_out
-            .extend(shown.map(|target| visible(target, SHOWN)));
+            .extend(shown.map(|target| visible(target.as_text(), SHOWN)));
     }
 
     /// Lists what is mounted though nobody planned it.
-    pub(super) fn unplanned(&self, planned: &[String], image: &Tree, drift: &mut Differences) {
-        let planned: BTreeSet<String> = planned.iter().map(|path| resolved(path, image)).collect();
-        for (target, kind) in &self.targets {
-            let usual = RUNTIME.iter().any(|path| below(target, path));
-            if !usual && !planned.contains(target) {
-                let shown = visible(target, SHOWN);
-                drift
-                    .mounts
-                    .push(format!("{shown} ({})", visible(kind, 40)));
+    pub(super) fn unplanned(&self, planned: &[FilePath], image: &Tree, drift: &mut Differences) {
+        let planned = planned.iter().map(|path| resolved(path.as_text(), image));
+        let planned: BTreeSet<String> = planned.collect();
+        for (text, (target, kind)) in &self.targets {
+            let mut usual = RUNTIME.iter();
+            if !usual.any(|path| target.is_below(&(*path).into())) && !planned.contains(text) {
+                let shown = visible(text, SHOWN);
+                let item = format!("{shown} ({})", visible(kind, 40));
+                drift.mounts.insert(item);
             }
         }
     }
-}
-
-/// The directories above `path`, but for the root.
-fn parents(path: &str) -> impl Iterator<Item = &str> {
-    let slashes = path.match_indices('/').map(|(at, _)| at);
-    slashes.filter(|at| *at > 0).map(|at| &path[..at])
-}
-
-fn below(path: &str, dir: &str) -> bool {
-    path.strip_prefix(dir)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// `path` with the links of its directories followed, as a runtime does before it mounts there.

@@ -80,8 +80,8 @@ pub(super) fn classify(
     match outcome() {
         Err(message) => result.error(message),
         Ok(Outcome::Fail(evidence)) => {
-            result = result.fail(evidence.kept);
-            result.evidence_total = evidence.total;
+            result = result.fail(Vec::new());
+            evidence.put(&mut result);
             limit(result)
         }
         Ok(Outcome::NotApplicable) => match unknown_condition(check, &missing) {

@@ -2,8 +2,11 @@
 
 use cel::{Value, common::value::Val};
 
-use super::outcome::{Evidence, wrong};
-use crate::expression::{Expression, FileError, Fold, Ready};
+use super::outcome::wrong;
+use crate::{
+    evidence::Evidence,
+    expression::{Expression, FileError, Fold, Ready},
+};
 
 /// An expression that is being evaluated file by file.
 pub(super) struct Folding {

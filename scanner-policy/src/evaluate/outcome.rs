@@ -7,11 +7,10 @@ use scanner_core::escape::visible;
 
 use crate::{
     check::{Check, Rule},
+    evidence::Evidence,
     expression::Meter,
 };
 
-/// Items of evidence that are kept.
-const MAX_EVIDENCE: usize = 20;
 /// Characters of one item.
 pub(super) const MAX_ITEM: usize = 300;
 
@@ -22,29 +21,19 @@ pub(super) enum Outcome {
     NotApplicable,
 }
 
-/// What is wrong: the first items, and how many there are.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Evidence {
-    pub(super) kept: Vec<String>,
-    pub(super) total: u64,
-}
-
 impl Evidence {
     /// Adds an item of `violations`; an error when it is none.
     pub(super) fn add(&mut self, item: &Value) -> Result<(), String> {
-        let keeps = self.kept.len() < MAX_EVIDENCE;
         match item {
-            Value::String(text) if keeps => self.kept.push(visible(text, MAX_ITEM)),
-            Value::Int(number) if keeps => self.kept.push(number.to_string()),
-            Value::String(_) | Value::Int(_) => {}
+            Value::String(text) => self.append(|| visible(text, MAX_ITEM)),
+            Value::Int(number) => self.append(|| number.to_string()),
             other => return Err(wrong("an item of `violations`", "text or a number", other)),
         }
-        self.total += 1;
         Ok(())
     }
 
     pub(super) fn outcome(self) -> Outcome {
-        if self.total == 0 {
+        if self.is_empty() {
             Outcome::Pass
         } else {
             Outcome::Fail(self)

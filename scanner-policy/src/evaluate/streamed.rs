@@ -13,11 +13,12 @@ use super::{
     entry::Entry,
     fold::{Folded, Folding},
     hidden::Hidden,
-    outcome::{Evidence, Outcome, applies, of_rule},
+    outcome::{Outcome, applies, of_rule},
     seen::Seen,
 };
 use crate::{
     check::{Check, Rule},
+    evidence::Evidence,
     expression::{Budget, Expression, Meter},
     reachability::Reachability,
 };
@@ -83,7 +84,7 @@ impl Part {
             Self::Folding(folding) => match folding.end()? {
                 Folded::Bool(value) => Ok(value),
                 // The type checker refuses a list there.
-                Folded::Evidence(evidence) => Ok(evidence.total > 0),
+                Folded::Evidence(evidence) => Ok(!evidence.is_empty()),
             },
         }
     }

@@ -1,0 +1,171 @@
+//! Every kind of change is found by the check that is meant for it, and nothing else speaks.
+
+use scanner_core::{
+    Verdict,
+    finding::Severity,
+    inventory::{Collected, FileEntry, FileKind},
+};
+
+use super::support::*;
+
+#[test]
+fn a_container_that_is_its_image_passes() {
+    let findings = drift_of(|_| {});
+    assert_eq!(failed(&findings), Vec::<&str>::new());
+    assert_eq!(
+        Verdict::of(std::slice::from_ref(&findings), Severity::Info),
+        Verdict::Passed
+    );
+    assert!(findings.results[0].limits[0].contains("/etc/hosts"));
+}
+
+#[test]
+fn every_kind_of_change_is_found_by_its_check() {
+    type Change = fn(&mut Vec<FileEntry>);
+    let cases: [(&str, Change); 30] = [
+        ("drift-executable-changed", |f| {
+            f[2] = link("/bin/sh", "/tmp/x");
+        }),
+        ("drift-executable-added", |f| {
+            f.push(file("/tmp/x", 0o700, "dd"));
+        }),
+        ("drift-executable-added", |f| {
+            f.push(file("/tmp/evil.so.1", 0o600, "dd"));
+        }),
+        ("drift-executable-added", |f| {
+            f.push(link("/usr/local/bin/ls", "/tmp/x"));
+        }),
+        ("drift-executable-added", |f| {
+            f[4].mode = 0o755;
+        }),
+        ("drift-executable-changed", |f| {
+            f[2].digest = sha256("dd");
+        }),
+        ("drift-executable-changed", |f| {
+            f[3].size = 11;
+        }),
+        ("drift-executable-changed", |f| {
+            f[2].mode = 0o4755;
+        }),
+        // Whoever runs it becomes somebody else than in the image.
+        ("drift-executable-changed", |f| f[7].uid = 5),
+        ("drift-executable-changed", |f| f[7].gid = 5),
+        ("drift-executable-changed", |f| f[8].gid = 5),
+        ("drift-executable-changed", |f| f[7].mode = 0o4755),
+        ("drift-permissions-changed", |f| {
+            // It does not make anybody somebody else any more.
+            (f[7].mode, f[7].uid) = (0o750, 5);
+        }),
+        ("drift-link-changed", |f| {
+            f[5].link = "/tmp".into();
+        }),
+        ("drift-link-changed", |f| {
+            f[4] = link("/etc/passwd", "/tmp/p");
+        }),
+        ("drift-device-added", |f| {
+            f.push(kind("/tmp/sda", FileKind::BlockDevice));
+        }),
+        ("drift-executable-removed", |f| drop(f.remove(2))),
+        ("drift-permissions-changed", |f| {
+            f[4].mode = 0o666;
+        }),
+        ("drift-permissions-changed", |f| {
+            f[1].uid = 5;
+        }),
+        ("drift-configuration-changed", |f| {
+            f[4].digest = sha256("dd");
+        }),
+        ("drift-configuration-changed", |f| {
+            f.push(file("/etc/cron.d/job", 0o644, "dd"));
+        }),
+        ("drift-configuration-changed", |f| drop(f.remove(4))),
+        ("drift-configuration-changed", |f| {
+            f.push(link("/etc/cron.d/job", "/data/job"));
+        }),
+        ("drift-configuration-changed", |f| {
+            f.push(kind("/etc/pipe", FileKind::Fifo));
+        }),
+        ("drift-executable-added", |f| {
+            f.push(link("/usr/local/lib/libssl.so.3", "/data/x"));
+        }),
+        ("drift-file-changed", |f| {
+            f[6].digest = sha256("dd");
+        }),
+        ("drift-file-changed", |f| {
+            f[6].size = 11;
+        }),
+        ("drift-file-added", |f| {
+            f.push(file("/tmp/log", 0o644, "dd"));
+        }),
+        ("drift-file-added", |f| {
+            f.push(kind("/tmp/d", FileKind::Directory));
+        }),
+        ("drift-file-removed", |f| drop(f.remove(6))),
+    ];
+    for (number, (id, change)) in cases.into_iter().enumerate() {
+        assert_eq!(failed(&drift_of(change)), [id], "case {number}");
+    }
+}
+
+#[test]
+fn what_is_mounted_is_left_out_unless_nobody_planned_it() {
+    let mut files = base();
+    files.push(kind("/run", FileKind::Directory));
+    files.push(kind("/run/secrets", FileKind::Directory));
+    files.push(kind("/run/secrets/token", FileKind::Directory));
+    files.push(file("/etc/hosts", 0o644, "x"));
+    files.push(file("/.dockerenv", 0o755, "e3"));
+    files.last_mut().unwrap().size = 0;
+    let mut running = tree(files.clone());
+    let Collected::Complete { data } = &mut running.mounts else {
+        unreachable!()
+    };
+    data.push(mount("/run/secrets/token"));
+    let hidden = compare(&tree(base()), &running);
+    assert_eq!(failed(&hidden), ["drift-mount"]);
+    // The specification names it by a link of the image.
+    running.pod = planning(&["/var/run/secrets/token"]);
+    let planned = compare(&tree(base()), &running);
+    assert_eq!(failed(&planned), Vec::<&str>::new());
+    files.push(file("/run/x", 0o755, "dd"));
+    let mut beside = tree(files);
+    beside.pod = planning(&["/var/run/secrets/token"]);
+    let beside = compare(&tree(base()), &beside);
+    assert!(failed(&beside).contains(&"drift-executable-added"));
+}
+
+#[test]
+fn hostile_names_are_shown_escaped_and_bounded() {
+    let findings = drift_of(|f| {
+        f.push(file("/tmp/\u{1b}[2J", 0o755, "dd"));
+        f.push(file(&format!("/tmp/{}", "x".repeat(4000)), 0o755, "dd"));
+        for number in 0..1000 {
+            f.push(file(&format!("/tmp/{number}"), 0o755, "dd"));
+        }
+        // Two names that only differ in bytes that cannot be shown.
+        f.push(file("/etc/passwd", 0o644, "ee"));
+    });
+    let added = &findings.results[0];
+    assert_eq!((added.evidence.len(), added.evidence_total), (50, 1002));
+    let text = added.evidence.join("");
+    assert!(!text.contains('\u{1b}') && text.len() < 50 * 500);
+    assert!(failed(&findings).contains(&"drift-configuration-changed"));
+}
+
+#[test]
+fn a_capability_that_a_program_gained_is_a_changed_program() {
+    let with = |names: &[&str]| {
+        let mut files = base();
+        let sh = files.iter_mut().find(|f| f.path == "/bin/sh").unwrap();
+        sh.capabilities = names.iter().map(ToString::to_string).collect();
+        tree(files)
+    };
+    let gained = compare(&tree(base()), &with(&["CAP_SETUID"]));
+    assert_eq!(failed(&gained), ["drift-executable-changed"]);
+    let more = compare(&with(&["CAP_CHOWN"]), &with(&["CAP_CHOWN", "CAP_SETUID"]));
+    assert_eq!(failed(&more), ["drift-executable-changed"]);
+    let lost = compare(&with(&["CAP_SETUID"]), &tree(base()));
+    assert_eq!(failed(&lost), ["drift-permissions-changed"]);
+    let same = compare(&with(&["CAP_SETUID"]), &with(&["CAP_SETUID"]));
+    assert_eq!(failed(&same), Vec::<&str>::new());
+}
