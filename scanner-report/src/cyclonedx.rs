@@ -31,6 +31,7 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
     components.extend(system);
     let mut properties = vec![
         property("verdict", view.verdict.name()),
+        property("result", &view.sentence()),
         property("target", &view.subject_line()),
         property("trust", &visible(view.trust, 400)),
         property("packages", &coverage(view)),
@@ -41,6 +42,7 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
     properties.extend(kind.iter().map(|kind| property("failure", kind)));
     let alerts = view.alert_lines().into_iter();
     properties.extend(alerts.map(|alert| property("alert", &visible(&alert, 600))));
+    properties.extend(view.incompleteness().map(|why| property("incomplete", why)));
     properties.extend(view.no_controls().map(|none| property("controls", none)));
     properties.extend(view.narrowed().iter().map(|(n, text)| property(n, text)));
     let mut metadata = json!({

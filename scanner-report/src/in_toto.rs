@@ -54,6 +54,7 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
                 "inputs": visible_all(&view.inputs()),
             },
             "verdict": view.verdict.name(),
+            "result": view.sentence(),
             "complete": view.complete(),
             "failOn": view.fail_on,
             "checks": {
@@ -84,6 +85,9 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
     }
     if !view.alerts.is_empty() {
         predicate["alerts"] = visible_all(&view.alert_lines()).into();
+    }
+    if let Some(why) = view.incompleteness() {
+        predicate["incomplete"] = why.into();
     }
     if let Some(alert) = view.gate_alert {
         predicate["gateAlert"] = visible(alert, 600).into();

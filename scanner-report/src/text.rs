@@ -125,6 +125,7 @@ pub fn summary(view: &View<'_>, width: Option<usize>) -> String {
     if !view.findings.is_empty() {
         wrapped(&mut out, "", &counts(view));
     }
+    incompleteness(&mut out, view);
     let line = format!("{}: {}", view.subject_line(), view.sentence());
     wrapped(&mut out, "", &line);
     out.into_text()
@@ -165,7 +166,15 @@ fn closing(out: &mut Page, view: &View<'_>, style: Style) {
         let _ = writeln!(out, "audit log: {} {entries}, head", audit.at.entries);
         wrapped(out, "  ", &visible(&audit.at.head, 64));
     }
+    incompleteness(out, view);
     let _ = writeln!(out, "{}", style.paint("1", &view.sentence()));
+}
+
+/// Why the scan is incomplete though every check may have been done.
+fn incompleteness(out: &mut Page, view: &View<'_>) {
+    if let Some(why) = view.incompleteness() {
+        wrapped(out, "", &format!("why: {why}"));
+    }
 }
 
 /// What the scan saw that somebody must look into, before all else.

@@ -283,8 +283,11 @@ impl PreparedDrift {
     async fn compare(self, tap: &Tap, interrupt: &Interrupt) -> ScanReport {
         let (first, _) = self.first.into_parts();
         let mut image_scan = Box::pin(first.run(tap, interrupt.wait())).await;
-        let read = image_scan.verdict == Verdict::Passed && self.engine.keep_image();
-        if !read {
+        if image_scan.verdict != Verdict::Passed {
+            return image_scan;
+        }
+        if !self.engine.keep_image() {
+            self.engine.without_image(&mut image_scan);
             return image_scan;
         }
         let (second, _) = self.second.into_parts();

@@ -43,23 +43,19 @@ fn a_demand_to_be_complete_that_is_not_met_is_said_in_every_form() {
     for report in incomplete() {
         assert_eq!(report.verdict, Verdict::Incomplete);
         let words = "the scan must be complete";
-        for format in [
-            Format::Junit,
-            Format::Ohdf,
-            Format::Markdown,
-            Format::Html,
-            Format::OpenReports,
-            Format::PolicyReport,
-            Format::Sarif,
-        ] {
-            let text = made(&report, format);
-            assert!(text.contains(words), "{format}: {text}");
+        for format in Format::ALL {
+            let text = made(&report, *format);
+            if *format == Format::Json {
+                let json: Value = serde_json::from_str(&text).unwrap();
+                assert_eq!(json["verdict"], "incomplete");
+                assert_eq!(json["findings"][0]["must_be_complete"], true);
+            } else {
+                assert!(text.contains(words), "{format}: {text}");
+            }
         }
-        let terminal = made(&report, Format::Terminal);
-        assert!(terminal.contains("incomplete: "), "{terminal}");
-        let text = made(&report, Format::Json);
-        let json: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(json["verdict"], "incomplete");
+        let document = Document::from(report.clone());
+        let summary = text::summary(&document.view(), None);
+        assert!(summary.contains(words), "{summary}");
         // Without the demand it passes, and says what it rests on.
         let mut free = report.clone();
         free.findings[0].must_be_complete = false;
@@ -68,6 +64,74 @@ fn a_demand_to_be_complete_that_is_not_met_is_said_in_every_form() {
         for format in Format::ALL {
             assert!(!made(&free, *format).contains(words), "{format}");
         }
+        let json = json(&free, Format::Json);
+        assert_eq!(json["findings"][0].get("must_be_complete"), None);
+    }
+}
+
+/// What a form says that passed as a whole, of a pass beside a path that was not read, and of a check that was not done.
+fn three() -> [ScanReport; 3] {
+    let whole = passed();
+    let part = in_part(|result| {
+        result.status = CheckStatus::Pass;
+        result.severity = Severity::Low;
+        (result.evidence, result.evidence_total) = (vec![], 0);
+        result.message = String::new();
+    });
+    let mut beside = part.clone();
+    beside.findings[0].must_be_complete = false;
+    beside.verdict = Verdict::of(&beside.findings, Severity::High);
+    let mut unchecked = part;
+    unchecked.findings[0].demand_complete();
+    unchecked.verdict = Verdict::of(&unchecked.findings, Severity::High);
+    [whole, beside, unchecked]
+}
+
+#[test]
+fn every_form_tells_a_whole_pass_from_one_in_part_and_from_what_was_not_checked() {
+    let [whole, part, unchecked] = three();
+    let verdicts = [&whole, &part, &unchecked].map(|report| report.verdict);
+    let passed = Verdict::Passed;
+    assert_eq!(verdicts, [passed, passed, Verdict::Incomplete]);
+    let says = |report: &ScanReport, format: Format, words: &str| {
+        made(report, format)
+            .to_lowercase()
+            .contains(&words.to_lowercase())
+    };
+    for format in Format::ALL {
+        let (part_words, unchecked_words) = match format {
+            Format::Json => ("\"not_read\": 1", "\"status\": \"error\""),
+            Format::Sarif => ("\"notRead\": 1", "\"executionSuccessful\": false"),
+            Format::Junit => ("1 path or item that it asks for was not read", "<error"),
+            Format::Ohdf => (
+                "1 path or item that it asks for was not read",
+                "\"status\": \"error\"",
+            ),
+            Format::OpenReports | Format::PolicyReport => (
+                "\"limits\": \"files: /root: not searchable",
+                "\"result\": \"error\"",
+            ),
+            Format::CycloneDx | Format::InToto => (
+                "passed, 1 path or item not read",
+                "incomplete: not everything",
+            ),
+            _ => (
+                "1 path or item not read",
+                "not checked (does not count as passed)",
+            ),
+        };
+        let found = [part_words, unchecked_words]
+            .map(|words| [&whole, &part, &unchecked].map(|report| says(report, *format, words)));
+        assert!(
+            !found[0][0] && found[0][1],
+            "{format}: {found:?} {}",
+            made(&part, *format)
+        );
+        assert!(
+            !found[1][0] && !found[1][1] && found[1][2],
+            "{format}: {found:?} {}",
+            made(&unchecked, *format)
+        );
     }
 }
 

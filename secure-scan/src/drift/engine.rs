@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 use scanner_core::{
     ScanEngine,
     engine::{EntryEvaluator, Evaluation},
-    finding::{EngineRef, Findings},
+    finding::{EngineRef, Findings, Severity},
     inventory::{Inventory, InventoryRequest},
+    report::{ScanReport, Verdict},
 };
 use scanner_policy::drift::{Depth, DriftEngine, Image, ReadImage};
 
@@ -44,6 +45,15 @@ impl LateDrift {
     }
 }
 
+impl LateDrift {
+    /// Says in the report of the scan of an image of which nothing was kept that nothing was compared with it.
+    pub(super) fn without_image(&self, report: &mut ScanReport) {
+        let why = "the image was read and nothing of it was kept, so that the container was not compared with it";
+        report.findings = vec![Findings::failed(self.reference(), why)];
+        report.verdict = Verdict::of(&report.findings, Severity::Info);
+    }
+}
+
 impl ScanEngine for LateDrift {
     fn reference(&self) -> EngineRef {
         self.asks.reference()
@@ -67,6 +77,8 @@ impl ScanEngine for LateDrift {
 
 #[cfg(test)]
 mod tests {
+    use scanner_core::{ScanPlan, Target, target::TargetForm};
+
     use super::*;
 
     #[test]
@@ -83,5 +95,30 @@ mod tests {
         let found = engine.evaluate(&Inventory::default(), &context);
         assert_eq!(found.engine, engine.reference());
         assert!(found.results.len() > 1);
+    }
+
+    #[test]
+    fn an_image_of_which_nothing_was_kept_is_no_pass() {
+        let target = Target {
+            namespace: "shop".parse().unwrap(),
+            pod: "web-0".parse().unwrap(),
+            pod_uid: "uid".into(),
+            container: "web".parse().unwrap(),
+            container_id: "containerd://1".into(),
+            image: "web:1".into(),
+            image_id: "web@sha256:aa".into(),
+            node: "node".into(),
+            restarts: 0,
+            form: TargetForm::Container,
+        };
+        let plan = ScanPlan::new("abcd1234".parse().unwrap(), target, "fake", "p 1");
+        let mut report = ScanReport::new(plan, Verdict::Passed);
+        let engine = LateDrift::new(Depth::default());
+        assert!(!engine.keep_image());
+        engine.without_image(&mut report);
+        assert_eq!(report.verdict, Verdict::Incomplete);
+        let results = &report.findings[0].results;
+        assert!(results.iter().all(|result| !result.looked()));
+        assert!(results[0].message.contains("not compared"));
     }
 }

@@ -21,16 +21,19 @@ impl View<'_> {
     pub fn problems(&self) -> Vec<String> {
         let mut problems = self.alert_lines();
         problems.extend(self.faults());
-        if self.lacks_completeness() {
-            problems.push(INCOMPLETE.to_owned());
-        }
+        problems.extend(self.incompleteness().map(str::to_owned));
         if problems.is_empty() && self.is_no_result() {
             problems.push(self.verdict.sentence().to_owned());
         }
         problems
     }
 
-    /// The same without the alerts, for a form that shows those by themselves.
+    /// Why the scan is no result though its checks may say so: not everything was read, and it had to be.
+    pub fn incompleteness(&self) -> Option<&'static str> {
+        self.lacks_completeness().then_some(INCOMPLETE)
+    }
+
+    /// The same as [`View::problems`] without the alerts, for a form that shows those by themselves.
     pub fn problems_beside_alerts(&self) -> Vec<String> {
         let mut problems = self.problems();
         problems.drain(..self.alerts.len());
