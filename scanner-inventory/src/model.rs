@@ -62,6 +62,10 @@ pub struct FileEntry {
     pub capabilities: Vec<String>,
     /// Whether the agent looked at the file's capabilities: without it, none are known.
     pub capabilities_known: bool,
+    /// Name of the package that owns it, by the lists of the package managers; empty where none does, and where it was not
+    /// asked for. No check reads it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub package: String,
     /// Whether `path` is a link and all the rest is of what it leads to.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub followed: bool,
@@ -75,6 +79,7 @@ impl FileEntry {
             + self.path.as_text().len()
             + self.link.as_text().len()
             + self.digest.len()
+            + self.package.len()
             + names
     }
 }

@@ -16,6 +16,7 @@ pub mod layers;
 mod lines;
 mod listing;
 mod mounted;
+mod owners;
 mod packages;
 mod places;
 mod proc_file;
@@ -123,7 +124,12 @@ fn write_section(
     let root = &*subject.root;
     match section {
         Section::Files => {
-            let gaps = tree::files(root, request, out)?;
+            let gaps = if request.owners {
+                let owners = owners::Owners::of(root);
+                tree::files(root, request, &mut owners::Annotated::new(owners, out))?
+            } else {
+                tree::files(root, request, out)?
+            };
             if gaps.is_empty() {
                 return Ok(End::Ok);
             }

@@ -15,7 +15,7 @@ use std::{
 use crate::{end::End, lines, tree::Tree};
 
 /// Where apk keeps what is installed, by the versions of Alpine.
-const APK: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
+pub(crate) const APK: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
 /// Where rpm does.
 const RPM: [&str; 3] = ["/var/lib/rpm", "/usr/lib/sysimage/rpm", "/usr/share/rpm"];
 /// Most packages of rpm: each is up to five lines of the 150,000 that the reader of an answer takes.
@@ -63,6 +63,21 @@ pub(crate) fn packages(root: &dyn Tree, out: &mut impl Write) -> io::Result<End>
         found.rpm(root, place, &mut seen, out)?;
     }
     Ok(found.end())
+}
+
+/// Gives `take` the name of every package of rpm and each of its files, of the databases that can be read.
+pub(crate) fn rpm_files(root: &dyn Tree, take: &mut dyn FnMut(&str, &[u8])) {
+    for place in RPM {
+        let names = root.names(place).unwrap_or_default();
+        let mut known = rpm::NAMES.into_iter();
+        let Some((name, format)) = known.find(|(known, _)| names.iter().any(|n| n == known)) else {
+            continue;
+        };
+        if let Ok(Some(database)) = root.open(&format!("{place}/{name}")) {
+            // What is wrong with it is said by the section of packages.
+            let _ = rpm::each_file(&*database, format, take);
+        }
+    }
 }
 
 /// What was found so far.

@@ -28,11 +28,10 @@ fn look(root: &Path, request: &InventoryRequest) -> Inventory {
 
 fn request(sections: &[Section], files: Vec<FileSelector>) -> InventoryRequest {
     InventoryRequest {
-        changes: false,
-        one_filesystem: false,
         sections: sections.iter().copied().collect(),
         files,
         commands: ["sh".to_owned()].into(),
+        ..InventoryRequest::default()
     }
 }
 

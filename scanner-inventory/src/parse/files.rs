@@ -3,7 +3,7 @@
 //! `MODE UID GID SIZE PATH` is a file, or `MODE UID GID SIZE MODIFIED PATH` where times were asked for. `- PATH` says that there is none. After `+`, both speak of what the link PATH leads to. `=DIGEST` and `>TARGET`
 //! speak of the file before them. Before the first file they speak of the path that a line with a path alone has named;
 //! `=DIGEST PATH` says itself which one it means. `~TARGET` is `>TARGET` as escaped text. `^XATTR` is the attribute `security.capability` of the
-//! file before it in hexadecimal, empty when it has none.
+//! file before it in hexadecimal, empty when it has none. `%PACKAGE` is the package that owns the file before it.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +20,8 @@ use crate::{
 /// Length of a SHA-256 digest in hexadecimal.
 const DIGEST: usize = 64;
 
+/// Longest name of a package, in bytes.
+const MAX_PACKAGE: usize = 255;
 /// Most bytes of paths and contents that are kept until their files come. The contents of more are not known.
 const MAX_NAMED: usize = 64 << 20;
 /// What is kept of a path beside its bytes, about.
@@ -64,6 +66,7 @@ impl FilesReader {
             Some((b'>', text)) => (self.link(Some(FilePath::from_bytes(text))), None),
             Some((b'~', text)) => (self.link(escaped_text(text)), None),
             Some((b'=', text)) => (self.digest(text).is_some(), None),
+            Some((b'%', text)) => (self.package(text).is_some(), None),
             Some((b'^', text)) => (self.capabilities(text).is_some(), None),
             _ => {
                 self.current = None;
@@ -125,6 +128,14 @@ impl FilesReader {
             return Some(());
         }
         digest.clone_into(&mut self.last.as_mut()?.digest);
+        Some(())
+    }
+
+    fn package(&mut self, name: &[u8]) -> Option<()> {
+        let last = self.last.as_mut().filter(|_| self.current.is_none())?;
+        let name = std::str::from_utf8(name).ok();
+        let name = name.filter(|name| name.len() <= MAX_PACKAGE)?;
+        name.clone_into(&mut last.package);
         Some(())
     }
 

@@ -132,6 +132,12 @@ pub(super) fn findings(drift: Differences, depth: Depth) -> Findings {
         ),
         "shows files as they are now: what was changed and put back is not seen".into(),
         how(drift.by_digest, drift.by_time, depth),
+        match drift.owned {
+            0 => "no package of the image is known to own a file".into(),
+            owned => format!(
+                "names the package of {owned} files and links, by the lists of the package managers in the image"
+            ),
+        },
     ];
     if let Some(path) = &drift.uncompared {
         limits.push(format!(

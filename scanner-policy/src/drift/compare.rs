@@ -117,6 +117,7 @@ impl Comparison {
 impl EntryEvaluator for Comparison {
     fn sections(&mut self, running: &Inventory) {
         self.drift.unseen.extend(self.image.missing());
+        self.drift.owned = self.image.tree.owned();
         let unread = missing("mounts of the container", &running.mounts.coverage());
         self.drift.unseen.extend(unread);
         let mounts = running.mounts.data().map(Vec::as_slice);

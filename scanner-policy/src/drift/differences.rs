@@ -32,6 +32,8 @@ pub(super) struct Differences {
     /// Of a program, one for all: what was not compared.
     pub(super) uncompared: Option<String>,
     pub(super) compared: u64,
+    /// Files and links of the image that a package owns.
+    pub(super) owned: u64,
     /// Regular files of which digests were compared.
     pub(super) by_digest: u64,
     /// Regular files of which sizes and times were compared.
@@ -91,6 +93,14 @@ fn described(file: &FileEntry) -> String {
     }
 }
 
+/// The package that owns a file of the image, as the end of a line.
+fn of_package(was: &FileEntry) -> String {
+    match was.package.as_str() {
+        "" => String::new(),
+        name => format!("; of package {}", visible(name, 80)),
+    }
+}
+
 impl Differences {
     pub(super) fn added(&mut self, file: &FileEntry) {
         let list = if executable(file) || command(file) {
@@ -108,30 +118,31 @@ impl Differences {
     }
 
     pub(super) fn removed(&mut self, file: &FileEntry) {
+        let package = of_package(file);
         let list = if executable(file) || command(file) {
             &mut self.executables_removed
         } else if is_configuration(file) {
             return self
                 .configuration
-                .insert(format!("{}: removed", described(file)));
+                .insert(format!("{}: removed{package}", described(file)));
         } else {
             &mut self.files_removed
         };
-        list.insert(described(file));
+        list.insert(format!("{}{package}", described(file)));
     }
 
     /// A file of one side where the other side, of that name, was not read.
     pub(super) fn beyond(&mut self, file: &FileEntry, other: &str) {
-        let path = visible(file.path.as_text(), SHOWN);
-        let text = format!("{path}: not compared, since the {other} was not read there");
+        let (path, package) = (visible(file.path.as_text(), SHOWN), of_package(file));
+        let text = format!("{path}: not compared, since the {other} was not read there{package}");
         self.beyond.insert(text);
     }
 
     /// Compares two files of one path. `digested` says whether their digests were asked for.
     pub(super) fn changed(&mut self, was: &FileEntry, is: &FileEntry, digested: bool) {
-        let path = visible(is.path.as_text(), SHOWN);
+        let (path, package) = (visible(is.path.as_text(), SHOWN), of_package(was));
         if was.kind != is.kind {
-            let text = format!("{path}: was {:?}, is {}", was.kind, described(is));
+            let text = format!("{path}: was {:?}, is {}{package}", was.kind, described(is));
             if is_device(is) {
                 self.devices_added.insert(text);
             } else if executable(was) || executable(is) || command(was) || command(is) {
@@ -148,7 +159,7 @@ impl Differences {
                     visible(is.link.as_text(), SHOWN),
                     visible(was.link.as_text(), SHOWN),
                 );
-                let text = format!("{path}: leads to {now}, to {then} in the image");
+                let text = format!("{path}: leads to {now}, to {then} in the image{package}");
                 if command(is) {
                     self.executables_changed.insert(text);
                 } else {
@@ -163,7 +174,7 @@ impl Differences {
         self.capabilities(was, is);
         if (was.mode, was.uid, was.gid) != (is.mode, is.uid, is.gid) {
             let text = format!(
-                "{path}: mode {:o} {}:{}, {:o} {}:{} in the image",
+                "{path}: mode {:o} {}:{}, {:o} {}:{} in the image{package}",
                 is.mode, is.uid, is.gid, was.mode, was.uid, was.gid
             );
             let gained = is.mode & !was.mode;
@@ -189,9 +200,10 @@ impl Differences {
         };
         let path = visible(is.path.as_text(), SHOWN);
         let text = format!(
-            "{path}: capabilities {}, {} in the image",
+            "{path}: capabilities {}, {} in the image{}",
             names(is),
-            names(was)
+            names(was),
+            of_package(was)
         );
         if is.capabilities.iter().all(|c| was.capabilities.contains(c)) {
             self.permissions.insert(text);
@@ -201,7 +213,7 @@ impl Differences {
     }
 
     fn contents_of(&mut self, was: &FileEntry, is: &FileEntry, digested: bool) {
-        let path = visible(is.path.as_text(), SHOWN);
+        let (path, package) = (visible(is.path.as_text(), SHOWN), of_package(was));
         let text = if was.size != is.size {
             format!("{path}: {} bytes, {} in the image", is.size, was.size)
         } else if !was.digest.is_empty() && !is.digest.is_empty() {
@@ -218,9 +230,10 @@ impl Differences {
             let (now, then) = (time(now), time(then));
             format!("{path}: written {now}, {then} in the image")
         } else {
-            self.unseen.insert(format!("contents of {path}"));
+            self.unseen.insert(format!("contents of {path}{package}"));
             return;
         };
+        let text = text + &package;
         if executable(was) || executable(is) {
             self.executables_changed.insert(text);
         } else if is_configuration(is) {

@@ -50,7 +50,10 @@ impl ScanEngine for ReadImage {
             full: self.full,
             capabilities: true,
         };
-        request(&[], depth)
+        InventoryRequest {
+            owners: true,
+            ..request(&[], depth)
+        }
     }
 
     fn evaluate(&self, inventory: &Inventory, _: &Evaluation) -> Findings {

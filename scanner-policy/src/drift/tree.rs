@@ -1,13 +1,19 @@
 //! The files of an image in little memory: a node for each, that holds its own name and where its directory is.
 
+mod node;
+mod table;
+
 use std::{
     collections::{BTreeMap, HashMap},
     hash::{BuildHasher as _, RandomState},
-    num::NonZeroU32,
+    num::NonZeroU16,
 };
 
 use hashbrown::HashTable;
 use scanner_core::inventory::{FileEntry, FileKind, FilePath};
+
+use node::{Node, Rare, State};
+use table::Table;
 
 /// The place of a file in a [`Tree`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,52 +28,15 @@ impl Id {
 
 /// The root directory.
 pub(super) const ROOT: Id = Id(0);
-/// What is kept of each file.
-#[derive(Debug, Clone, Copy, Default)]
-struct Node {
-    parent: u32,
-    /// Where its name starts; it ends where that of the next node starts.
-    name: u32,
-    /// Place in [`Tree::states`]; absent where only a file below it came.
-    state: Option<NonZeroU32>,
-    size: u32,
-    modified: u32,
-    /// Whether a file came that is directly in it.
-    listed: bool,
-    /// Whether [`Tree::rare`] has more about it.
-    rare: bool,
-}
-
-/// What many files have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct State {
-    kind: FileKind,
-    mode: i64,
-    uid: i64,
-    gid: i64,
-}
-
-/// What few files have.
-#[derive(Debug, Clone, Default)]
-struct Rare {
-    link: FilePath,
-    capabilities: Vec<String>,
-    /// The capabilities of a regular file were not read.
-    blind: bool,
-    /// Another file of the same path came.
-    twice: bool,
-    /// Where a [`Node`] has no room for them.
-    size: Option<i64>,
-    modified: Option<i64>,
-}
-
 /// Files by their paths.
 #[derive(Debug)]
 pub(super) struct Tree {
     nodes: Vec<Node>,
     names: Vec<u8>,
-    states: Vec<State>,
-    known_states: HashMap<State, NonZeroU32>,
+    states: Table<State>,
+    /// Names of packages.
+    packages: Table<String>,
+    owned: u64,
     digests: BTreeMap<u32, [u8; 32]>,
     rare: HashMap<u32, Rare>,
     /// Places by hashes of their paths; a hash stands beside each, so that growing needs no path.
@@ -84,8 +53,9 @@ impl Default for Tree {
         Self {
             nodes: vec![Node::default()],
             names: Vec::new(),
-            states: Vec::new(),
-            known_states: HashMap::new(),
+            states: Table::default(),
+            packages: Table::default(),
+            owned: 0,
             digests: BTreeMap::new(),
             rare: HashMap::new(),
             index: HashTable::new(),
@@ -111,12 +81,7 @@ impl Tree {
             self.nodes[id.index()].rare = true;
             return Some(());
         }
-        let state = self.state(State {
-            kind: file.kind,
-            mode: file.mode,
-            uid: file.uid,
-            gid: file.gid,
-        })?;
+        let state = self.states.place(&State::of(file))?;
         let mut digest = [0; 32];
         if hex::decode_to_slice(&file.digest, &mut digest).is_ok() {
             self.digests.insert(id.0, digest);
@@ -141,8 +106,11 @@ impl Tree {
             };
             self.rare.insert(id.0, more);
         }
+        let package = self.package(&file.package);
+        self.owned += u64::from(package.is_some());
         let node = &mut self.nodes[id.index()];
         node.state = Some(state);
+        node.package = package;
         node.size = size.unwrap_or_default();
         node.modified = modified.flatten().unwrap_or_default();
         node.rare = rare;
@@ -154,19 +122,19 @@ impl Tree {
         Some(())
     }
 
-    /// The place of a state, counted from 1.
-    fn state(&mut self, state: State) -> Option<NonZeroU32> {
-        if let Some(known) = self.known_states.get(&state) {
-            return Some(*known);
-        }
-        self.states.push(state);
-        let place = NonZeroU32::new(u32::try_from(self.states.len()).ok()?)?;
-        self.known_states.insert(state, place);
-        Some(place)
+    /// The place of a package. Of very many, those that came first are known.
+    fn package(&mut self, name: &String) -> Option<NonZeroU16> {
+        let has_room = self.packages.len() < usize::from(u16::MAX) || self.packages.has(name);
+        let place = (!name.is_empty() && has_room).then(|| self.packages.place(name));
+        NonZeroU16::try_from(place??).ok()
+    }
+
+    fn package_of(&self, node: &Node) -> Option<&String> {
+        self.packages.get(node.package?.into())
     }
 
     fn state_of(&self, node: &Node) -> Option<State> {
-        self.states.get(node.state?.get() as usize - 1).copied()
+        self.states.get(node.state?).copied()
     }
 
     /// The place of a path, if a file came that is there or below.
@@ -195,6 +163,7 @@ impl Tree {
             modified: Some(node.modified.into()),
             digest: self.digests.get(&id.0).map(hex::encode).unwrap_or_default(),
             capabilities_known: state.kind == FileKind::File,
+            package: self.package_of(node).cloned().unwrap_or_default(),
             ..FileEntry::default()
         };
         if let Some(more) = self.rare.get(&id.0).filter(|_| node.rare)
@@ -246,6 +215,11 @@ impl Tree {
     /// Number of files that came.
     pub(super) const fn files(&self) -> u64 {
         self.files
+    }
+
+    /// Number of those that a package owns.
+    pub(super) const fn owned(&self) -> u64 {
+        self.owned
     }
 
     /// Whether there were more files, or longer names, than this can hold.

@@ -38,6 +38,8 @@ impl Seen {
             capabilities,
             capabilities_known,
             followed,
+            // No check reads it.
+            package: _,
         } = file;
         let mut hasher = self.keys.build_hasher();
         (path, exists, discriminant(kind), mode, uid, gid, size).hash(&mut hasher);

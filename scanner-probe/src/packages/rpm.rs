@@ -4,6 +4,7 @@
 //! data, all big-endian; see rpm's docs/manual/hregions.md and `rpmtag.h`.
 
 mod berkeley;
+mod files;
 mod ndb;
 
 use std::io::{self, Write};
@@ -88,14 +89,35 @@ pub(super) fn each(
     format: Format,
     take: &mut dyn FnMut(Option<Package>) -> io::Result<()>,
 ) -> io::Result<Result<(), Bad>> {
-    let mut header = |header: &[u8]| take(package(header));
+    headers(database, format, &mut |header| take(package(header)))
+}
+
+/// Gives `take` the name of every package and each of its files, of those that can be read.
+pub(super) fn each_file(
+    database: &dyn ReadAt,
+    format: Format,
+    take: &mut dyn FnMut(&str, &[u8]),
+) -> io::Result<Result<(), Bad>> {
+    headers(database, format, &mut |header| {
+        if let Some(package) = package(header) {
+            let _ = files::each(header, &mut |path| take(&package.name, path));
+        }
+        Ok(())
+    })
+}
+
+fn headers(
+    database: &dyn ReadAt,
+    format: Format,
+    header: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<Result<(), Bad>> {
     let read = match format {
         // hnum is the row's number, blob is the header.
         Format::Sqlite => sqlite::rows(database, "Packages", MAX_HEADER, &mut |row| {
             header(sqlite::blob(row, 1).unwrap_or_default())
         }),
-        Format::Ndb => ndb::values(database, MAX_HEADER, &mut header),
-        Format::Berkeley => berkeley::values(database, MAX_HEADER, &mut header),
+        Format::Ndb => ndb::values(database, MAX_HEADER, header),
+        Format::Berkeley => berkeley::values(database, MAX_HEADER, header),
     };
     ended(database, read)
 }

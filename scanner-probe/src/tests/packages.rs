@@ -174,3 +174,31 @@ fn text_that_is_too_long_is_never_cut_in_silence() {
     let found = packages(&[("var/lib/dpkg/status", &long)]);
     assert!(matches!(found, Collected::Unavailable { .. }), "{found:?}");
 }
+
+#[test]
+fn an_answer_names_the_packages_of_files_where_they_are_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("var/lib/dpkg/info")).unwrap();
+    let list = dir.path().join("var/lib/dpkg/info/base.list");
+    fs::write(list, "/etc\n/etc/issue\n").unwrap();
+    fs::create_dir(dir.path().join("etc")).unwrap();
+    fs::write(dir.path().join("etc/issue"), "x").unwrap();
+    let mut asked = request(&[Section::Files], vec![FileSelector::default()]);
+    for owners in [false, true] {
+        asked.owners = owners;
+        let found = look(dir.path(), &asked);
+        let Collected::Complete { data } = found.files else {
+            unreachable!("complete");
+        };
+        let of = |path: &str| {
+            data.iter()
+                .find(|f| f.path == path)
+                .unwrap()
+                .package
+                .clone()
+        };
+        let expected = if owners { "base" } else { "" };
+        assert_eq!(of("/etc/issue"), expected);
+        assert_eq!(of("/etc"), "");
+    }
+}

@@ -16,6 +16,29 @@ fn of(lines: &[&[u8]], request: &InventoryRequest) -> (Vec<FileEntry>, u64, Gaps
 }
 
 #[test]
+fn a_file_is_of_the_package_that_follows_it() {
+    let long = format!("%{}", "x".repeat(300));
+    let lines = [
+        "%before",
+        "81a4 0 0 1 /a",
+        "%coreutils",
+        "81a4 0 0 1 /b",
+        long.as_str(),
+        "a1ff 0 0 1 /c",
+        ">/a",
+        "%musl",
+    ];
+    let mut reader = FilesReader::new(&InventoryRequest::default());
+    let mut files: Vec<FileEntry> = Vec::new();
+    files.extend(lines.iter().filter_map(|line| reader.line(line.as_bytes())));
+    let (last, unreadable, _) = reader.finish();
+    files.extend(last);
+    let packages: Vec<&str> = files.iter().map(|file| file.package.as_str()).collect();
+    assert_eq!(packages, ["coreutils", "", "musl"]);
+    assert_eq!(unreadable, 2);
+}
+
+#[test]
 fn files_keep_their_bits_and_odd_names() {
     let found = file(b"8dff 0 42 10 /a b/c").unwrap();
     assert_eq!(

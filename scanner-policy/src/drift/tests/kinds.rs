@@ -108,6 +108,50 @@ fn every_kind_of_change_is_found_by_its_check() {
 }
 
 #[test]
+fn a_file_of_a_package_is_named_with_it() {
+    type Change = fn(&mut Vec<FileEntry>);
+    let of_packages = || {
+        let mut files = base();
+        for file in &mut files {
+            file.package = format!("of-{}\u{1b}", file.path.file_name());
+        }
+        files
+    };
+    let changes: [(&str, Change); 8] = [
+        ("sh", |f| f[2].digest = sha256("dd")),
+        ("sh", |f| f[2].size = 11),
+        ("sh", |f| f[2] = link("/bin/sh", "/tmp/x")),
+        ("sh", |f| f[2].capabilities = vec!["CAP_CHOWN".into()]),
+        ("su", |f| f[7].uid = 5),
+        ("run", |f| f[5].link = "/tmp".into()),
+        ("passwd", |f| drop(f.remove(4))),
+        ("data", |f| drop(f.remove(6))),
+    ];
+    for (name, change) in changes {
+        let mut files = base();
+        change(&mut files);
+        let found = compare(&tree(of_packages()), &tree(files));
+        let evidence: Vec<&String> = found.results.iter().flat_map(|r| &r.evidence).collect();
+        let end = format!("; of package of-{name}\\u{{1b}}");
+        assert!(!evidence.is_empty(), "{name}");
+        assert!(
+            evidence.iter().all(|line| line.ends_with(&end)),
+            "{evidence:?}"
+        );
+        let limits = found.results[0].limits.join("\n");
+        assert!(
+            limits.contains("names the package of 9 files and links"),
+            "{limits}"
+        );
+    }
+    // What the image does not have is of no package, and without lists none is known.
+    let found = drift_of(|files| files.push(file("/bin/evil", 0o755, "dd")));
+    let added = &found.results[0];
+    assert!(!added.evidence[0].contains("of package"));
+    assert!(added.limits.join("\n").contains("no package of the image"));
+}
+
+#[test]
 fn what_is_mounted_is_left_out_unless_nobody_planned_it() {
     let mut files = base();
     files.push(kind("/run", FileKind::Directory));

@@ -97,3 +97,28 @@ proptest! {
         let _ = read(bytes);
     }
 }
+
+#[test]
+fn files_are_those_of_their_packages() {
+    let tags: [(u32, &[u8]); 6] = [
+        (NAME, b"bash"),
+        (VERSION, b"1"),
+        (RELEASE, b"2"),
+        (1116, &[0; 8]),
+        (1117, b"bash\0sh"),
+        (1118, b"/usr/bin/"),
+    ];
+    let mut bash = header(&tags);
+    for (entry, kind, count) in [(3, INT32, 2_u32), (4, 8, 2), (5, 8, 1)] {
+        let at = 8 + 16 * entry;
+        bash[at + 4..at + 8].copy_from_slice(&kind.to_be_bytes());
+        bash[at + 12..at + 16].copy_from_slice(&count.to_be_bytes());
+    }
+    let database = database(&[sized("none", 10), bash, b"no header".to_vec()]);
+    let mut found = Vec::new();
+    let read = each_file(&Bytes(database), Format::Ndb, &mut |package, path| {
+        found.push(format!("{package} {}", String::from_utf8_lossy(path)));
+    });
+    assert_eq!(read.unwrap(), Ok(()));
+    assert_eq!(found, ["bash /usr/bin/bash", "bash /usr/bin/sh"]);
+}
