@@ -129,7 +129,8 @@ impl ExecArgs {
 /// Runs `args.tool` with a loan.
 pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
     let mut signals = Signals::listen()?;
-    let segment = signals.or(args.cluster.cluster()).await?.begin();
+    let cluster = signals.or(args.cluster.cluster()).await?;
+    let segment = cluster.begin();
     let log = audit::open(segment.audit(), &args.audit)?;
     let namespace = match &args.namespace {
         Some(namespace) => namespace.clone(),
@@ -147,7 +148,8 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
         terms: args.terms(),
         lease_seconds: u32::try_from(args.lease.as_secs()).unwrap_or(u32::MAX),
     };
-    let tool = Arc::new(Program::new(args.tool.clone()));
+    let plugins = Arc::new(move || cluster.plugin_processes());
+    let tool = Arc::new(Program::new(args.tool.clone(), plugins));
     let program = Arc::clone(&tool);
     let prepared = async {
         let prepared = PreparedLoan::new(segment, &request, tool).await;

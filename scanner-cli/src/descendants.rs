@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     fs,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,7 +14,7 @@ use nix::{
         signal::{Signal, kill},
         wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid},
     },
-    unistd::Pid,
+    unistd::{Pid, getpgid},
 };
 
 use crate::output;
@@ -25,9 +26,14 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Processes that are named at most.
 const SHOWN: usize = 20;
 
+/// Says which processes credential plugins are.
+pub(crate) type Plugins = Arc<dyn Fn() -> Vec<u32> + Send + Sync>;
+
 /// Every process that a program started. When this is dropped, those that can be found are ended. One that forks faster than
 /// it is found goes on; it has no access any more, since the proxy of the loan is gone by then.
 pub(crate) struct Descendants {
+    /// The credential plugins of this process that run, which are none of its either.
+    plugins: Plugins,
     /// Children of this process before the program was started; they are none of its.
     others: Vec<Pid>,
     /// The program itself, for whose end somebody else waits.
@@ -37,9 +43,10 @@ pub(crate) struct Descendants {
 
 impl Descendants {
     /// From now on, a process below this one that loses its parent becomes a child of this one.
-    pub(crate) fn adopt() -> nix::Result<Self> {
+    pub(crate) fn adopt(plugins: Plugins) -> nix::Result<Self> {
         prctl::set_child_subreaper(true)?;
         Ok(Self {
+            plugins,
             others: children("self"),
             program: None,
             ended: false,
@@ -86,8 +93,15 @@ impl Descendants {
     /// What of it runs. What has ended, and has nobody else to wait for it, is cleared away.
     fn alive(&self) -> Vec<Pid> {
         let mut alive = Vec::new();
+        // One that ends meanwhile is in the first list, and one that starts in the second.
+        let mut plugins = self.plugins();
         let mut next = children("self");
-        next.retain(|pid| !self.others.contains(pid) && !self.has_ended(*pid));
+        plugins.extend(self.plugins());
+        next.retain(|pid| {
+            let is_plugin = plugins.contains(pid)
+                || getpgid(Some(*pid)).is_ok_and(|group| plugins.contains(&group));
+            !is_plugin && !self.others.contains(pid) && !self.has_ended(*pid)
+        });
         while let Some(pid) = next.pop() {
             if !alive.contains(&pid) {
                 next.extend(children(&pid.to_string()));
@@ -95,6 +109,13 @@ impl Descendants {
             }
         }
         alive
+    }
+
+    /// The plugins that run: each leads a group, if it does not share the terminal.
+    fn plugins(&self) -> Vec<Pid> {
+        let ids = (self.plugins)().into_iter();
+        let ids = ids.filter_map(|id| i32::try_from(id).ok());
+        ids.map(Pid::from_raw).collect()
     }
 
     /// Whether a child of this process has ended.
@@ -164,17 +185,41 @@ mod tests {
 
     use super::*;
 
+    fn nobody() -> Plugins {
+        Arc::new(Vec::new)
+    }
+
     /// One test, as it takes every child of this process for its own.
     #[tokio::test]
     async fn what_a_program_leaves_is_ended_however_far_it_went() {
-        let mut asked = Descendants::adopt().unwrap();
+        let mut asked = Descendants::adopt(nobody()).unwrap();
         let script = "sleep 300 & setsid sleep 300 & sleep 0.3";
         let mut program = Command::new("sh").args(["-c", script]).spawn().unwrap();
         asked.of(program.id());
         program.wait().await.unwrap();
         assert_eq!(asked.end().await.unwrap(), 2);
 
-        let mut forced = Descendants::adopt().unwrap();
+        // A plugin that runs meanwhile, and a helper of it whose parent has ended.
+        let mut plugin = Command::new("sh")
+            .args(["-c", "(sleep 300 &); exec sleep 300"])
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let id = plugin.id().unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let beside = Descendants {
+            plugins: Arc::new(move || vec![id]),
+            others: vec![],
+            program: None,
+            ended: false,
+        };
+        assert_eq!(beside.end().await.unwrap(), 0);
+        assert_eq!(plugin.try_wait().unwrap(), None, "it goes on");
+        let group = Pid::from_raw(i32::try_from(id).unwrap());
+        nix::sys::signal::killpg(group, Signal::SIGKILL).unwrap();
+        plugin.wait().await.unwrap();
+
+        let mut forced = Descendants::adopt(nobody()).unwrap();
         let script = "setsid sh -c 'trap : TERM; (sleep 300); sleep 300' & wait";
         let mut command = Command::new("sh");
         let program = command.args(["-c", script]).kill_on_drop(true).spawn();
@@ -184,6 +229,7 @@ mod tests {
         assert!(forced.alive().len() >= 2);
         drop(program);
         let after = Descendants {
+            plugins: nobody(),
             others: vec![],
             program: forced.program,
             ended: true,

@@ -18,7 +18,7 @@ use crate::{
     output,
     problem::{CLEANUP, NOT_DONE, Problem},
     remedy::remedy_words,
-    signals::Signals,
+    signals::{Signals, interruptible},
 };
 
 /// Exit code of a guard that does not hold.
@@ -139,14 +139,12 @@ pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
             identity_namespace,
             cluster,
         } => {
-            let segment = cluster.cluster().await?.begin();
-            status(
-                &segment,
-                &name.name,
-                &namespace_selector,
-                &identity_namespace,
-            )
-            .await
+            let (name, homes) = (&name.name, &identity_namespace);
+            let read = async {
+                let segment = cluster.cluster().await?.begin();
+                status(&segment, name, &namespace_selector, homes).await
+            };
+            interruptible(read).await
         }
         GuardCommand::Test {
             pod,
@@ -155,13 +153,15 @@ pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
             identity_namespace,
             cluster,
         } => {
-            let segment = cluster.cluster().await?.begin();
+            let mut signals = Signals::listen()?;
+            let segment = signals.end(cluster.cluster()).await?.begin();
             let pod = |namespace| TargetSelector::named(namespace, &pod);
             let mut target = within(namespace.as_ref(), pod);
             if let Some(container) = container {
                 target = target.container(container.as_str());
             }
-            Box::pin(test(&segment, &target, identity_namespace.as_ref())).await
+            let home = identity_namespace.as_ref();
+            Box::pin(test(&segment, &target, home, &mut signals)).await
         }
     }
 }
@@ -211,8 +211,8 @@ async fn test(
     segment: &Segment,
     target: &TargetSelector,
     home: Option<&Namespace>,
+    signals: &mut Signals,
 ) -> Result<u8, Problem> {
-    let mut signals = Signals::listen()?;
     let trial = match guard::test(segment, target, home, signals.first()).await {
         Ok(trial) => trial,
         Err(TestError::Failed(failed)) => {
@@ -237,17 +237,22 @@ async fn test(
     };
     if !trial.answered() {
         gone(&trial.left)?;
+        let unguarded: Vec<&str> = trial.unguarded.iter().map(Namespace::as_str).collect();
         return Err(Problem {
             code: WEAK,
-            message: match trial.attempts.len() {
-                0 => format!("there is no admission guard for {target}; nothing was tried"),
-                tried => format!(
+            message: if unguarded.is_empty() {
+                let tried = trial.attempts.len();
+                format!(
                     "there is no admission guard for {target}: it refused none of {tried} attempts"
-                ),
+                )
+            } else {
+                let unguarded = unguarded.join(" and ");
+                format!("there is no admission guard for namespace {unguarded}; nothing was tried")
             },
             hint: Some(
                 "as an administrator: secure-scan guard render | kubectl apply -f - ; where it covers only \
-                 some namespaces, see: secure-scan guard status"
+                 some namespaces, see: secure-scan guard status; for a namespace of identities, render it with \
+                 --identity-namespace"
                     .into(),
             ),
         });

@@ -13,6 +13,7 @@ use crate::{
     cluster::ClusterArgs,
     output,
     problem::{CLEANUP, NOT_DONE, Problem},
+    signals::interruptible,
 };
 
 #[derive(Debug, Args)]
@@ -34,6 +35,11 @@ pub(crate) struct ReapArgs {
 }
 
 pub(crate) async fn run(args: &ReapArgs) -> Result<u8, Problem> {
+    // What is removed by then stays removed, and the next run goes on with the rest.
+    interruptible(Box::pin(reap_now(args))).await
+}
+
+async fn reap_now(args: &ReapArgs) -> Result<u8, Problem> {
     let cluster = args.cluster.cluster().await?;
     let here = || cluster.default_namespace().to_owned();
     let named = args.namespace.as_ref().map(ToString::to_string);

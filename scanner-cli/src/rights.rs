@@ -11,7 +11,7 @@ use secure_scan::{
     target::Namespace,
 };
 
-use crate::{cluster::ClusterArgs, output, problem::Problem};
+use crate::{cluster::ClusterArgs, output, problem::Problem, signals::interruptible};
 
 /// Exit code where a right is missing.
 const MISSING: u8 = 1;
@@ -100,6 +100,10 @@ pub(crate) fn command(plan: &ScanPlan, drift: bool) -> String {
 }
 
 pub(crate) async fn run(args: &RightsArgs) -> Result<u8, Problem> {
+    interruptible(Box::pin(print(args))).await
+}
+
+async fn print(args: &RightsArgs) -> Result<u8, Problem> {
     let strategies = args.strategy.strategies();
     let (namespace, segment) = if let Some(namespace) = &args.namespace {
         (namespace.to_string(), None)

@@ -1,7 +1,9 @@
-//! INT, TERM and HUP: the first ends the scan and cleans up, the second stops waiting for that.
+//! INT, TERM and HUP: the first ends the scan and cleans up, the second stops waiting for that. What has nothing to clean up
+//! ends at once.
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal as Sent;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::problem::{NOT_DONE, Problem};
@@ -9,6 +11,16 @@ use crate::problem::{NOT_DONE, Problem};
 /// Within this time a second signal is the same one: timeout(1) sends it to the program and to its
 /// process group.
 const SAME: Duration = Duration::from_secs(1);
+
+/// Added to the number of a signal in the exit code of what it ended.
+const KILLED: u8 = 128;
+
+/// Runs a command that may end at any time, and ends it as [`Signals::end`] does.
+pub(crate) async fn interruptible<T>(
+    work: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    Signals::listen()?.end(work).await
+}
 
 pub(crate) struct Signals {
     int: Signal,
@@ -48,9 +60,25 @@ impl Signals {
         }
     }
 
+    /// Does what may end at any time, until a signal ends it with the exit code that a shell gives such an end. What the work
+    /// started, such as a credential plugin, is stopped.
+    pub(crate) async fn end<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
+        tokio::select! {
+            done = work => done,
+            signal = self.next() => Err(Problem {
+                code: KILLED.saturating_add(u8::try_from(signal as i32).unwrap_or_default()),
+                message: format!("interrupted by {signal}"),
+                hint: None,
+            }),
+        }
+    }
+
     /// The name of the first signal; what comes together with it is passed over.
     pub(crate) async fn first(&mut self) -> String {
-        self.next().await
+        self.next().await.to_string()
     }
 
     /// The name of a signal that was sent once more, after the first one.
@@ -63,15 +91,14 @@ impl Signals {
                 _ = self.next() => {}
             }
         }
-        self.next().await
+        self.next().await.to_string()
     }
 
-    async fn next(&mut self) -> String {
-        let name = tokio::select! {
-            _ = self.int.recv() => "SIGINT",
-            _ = self.term.recv() => "SIGTERM",
-            _ = self.hup.recv() => "SIGHUP",
-        };
-        name.to_owned()
+    async fn next(&mut self) -> Sent {
+        tokio::select! {
+            _ = self.int.recv() => Sent::SIGINT,
+            _ = self.term.recv() => Sent::SIGTERM,
+            _ = self.hup.recv() => Sent::SIGHUP,
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! A signal ends a scan while its credential plugin runs, and the plugin with it.
+//! A signal ends a command while its credential plugin runs, and the plugin with all that it started.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -27,12 +27,18 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn ends(signal: Signal) {
+/// Whether that process of `/proc` runs: one that ended and that nobody has waited for yet has no command line.
+fn runs(process: &Path) -> bool {
+    fs::read(process.join("cmdline")).is_ok_and(|line| !line.is_empty())
+}
+
+/// Ends a command by a signal while its plugin runs, and compares the exit code and what it says.
+fn ends(command: &[&str], signal: Signal, code: i32, words: &str) {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
     let (plugin, id) = (path("plugin"), path("id"));
     let script = format!(
-        "#!/bin/sh\necho $$ >{0}.new\nmv {0}.new {0}\nexec sleep 50\n",
+        "#!/bin/sh\nsleep 50 &\necho $$ $! >{0}.new\nmv {0}.new {0}\nwait\n",
         id.display()
     );
     fs::write(&plugin, script).unwrap();
@@ -44,8 +50,9 @@ fn ends(signal: Signal) {
         plugin.display()
     );
     fs::write(path("config"), config).unwrap();
-    let mut scan = Command::new(env!("CARGO_BIN_EXE_secure-scan"))
-        .args(["container", "pod/web", "--system-roots", "--kubeconfig"])
+    let mut running = Command::new(env!("CARGO_BIN_EXE_secure-scan"))
+        .args(command)
+        .args(["--system-roots", "--kubeconfig"])
         .arg(path("config"))
         .env("KUBERC", "off")
         .stdin(Stdio::null())
@@ -54,26 +61,50 @@ fn ends(signal: Signal) {
         .spawn()
         .unwrap();
     until("the plugin runs", || {
-        assert!(scan.try_wait().unwrap().is_none(), "the scan ended");
+        assert!(running.try_wait().unwrap().is_none(), "the command ended");
         id.exists()
     });
-    let running = fs::read_to_string(&id).unwrap();
-    let running = Path::new("/proc").join(running.trim());
-    assert!(running.exists());
-    let process = Pid::from_raw(i32::try_from(scan.id()).unwrap());
+    let ids = fs::read_to_string(&id).unwrap();
+    let both: Vec<_> = ids
+        .split_whitespace()
+        .map(|id| Path::new("/proc").join(id))
+        .collect();
+    assert!(both.len() == 2 && both.iter().all(|process| runs(process)));
+    let process = Pid::from_raw(i32::try_from(running.id()).unwrap());
     kill(process, signal).unwrap();
-    until("the scan ends", || scan.try_wait().unwrap().is_some());
-    until("the plugin ends", || !running.exists());
-    let done = scan.wait_with_output().unwrap();
+    until("the command ends", || running.try_wait().unwrap().is_some());
+    until("the plugin and its helper end", || {
+        !both.iter().any(|process| runs(process))
+    });
+    let done = running.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&done.stderr);
-    let words = format!("interrupted by {signal} before anything was created");
-    assert!(said.contains(&words), "{said}");
-    assert_eq!(done.status.code(), Some(3), "{said}");
+    assert!(said.contains(words), "{command:?}: {said}");
+    assert_eq!(done.status.code(), Some(code), "{command:?}: {said}");
+}
+
+const SIGNALS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
+
+#[test]
+fn a_signal_ends_a_scan_whose_plugin_hangs() {
+    for signal in SIGNALS {
+        let words = format!("interrupted by {signal} before anything was created");
+        ends(&["container", "pod/web"], signal, 3, &words);
+    }
 }
 
 #[test]
-fn a_signal_ends_a_plugin_that_hangs() {
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
-        ends(signal);
+fn a_signal_ends_every_other_command_whose_plugin_hangs() {
+    for command in [
+        &["rights"][..],
+        &["rights", "-n", "shop", "--check"],
+        &["guard", "status"],
+        &["guard", "test", "web"],
+        &["reap"],
+        &["reap", "-A", "--dry-run"],
+    ] {
+        for signal in SIGNALS {
+            let words = format!("interrupted by {signal}");
+            ends(command, signal, 128 + signal as i32, &words);
+        }
     }
 }

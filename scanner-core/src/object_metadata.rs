@@ -13,15 +13,17 @@ const PREFIX: usize = 253;
 const ANNOTATIONS: usize = 200 << 10;
 /// The keys of a scan.
 const OURS: &str = "secure-scan.io";
-/// Keys outside of [`OURS`] that a scan or a controller sets, or by which controllers select pods.
-const TAKEN: [&str; 7] = [
+/// Keys outside of [`OURS`] that a scan or a controller sets, or by which controllers select pods, and that no rule below has.
+const TAKEN: [&str; 5] = [
+    // A scan sets it on everything, and what is left of expired scans is known by it.
     "app.kubernetes.io/managed-by",
+    // Of which template a pod of a StatefulSet or DaemonSet is: the choice of a replica goes by it.
     "controller-revision-hash",
+    // The server sets these two in every Job, as the lease is one, and older servers select the pods of a Job by the first.
     "controller-uid",
     "job-name",
-    "linkerd.io/inject",
+    // A Deployment selects the pods of its ReplicaSets by it.
     "pod-template-hash",
-    "sidecar.istio.io/inject",
 ];
 /// Prefixes by which network plugins and meshes give a pod more of a network, and other controllers copy or delete objects.
 const ACTED_ON: [&str; 13] = [
@@ -315,6 +317,14 @@ mod tests {
                 let read = serde_json::json!({ place: { key: "x" } });
                 assert!(serde_json::from_value::<ObjectMetadata>(read).is_err());
             }
+        }
+    }
+
+    #[test]
+    fn no_key_is_taken_that_another_rule_has() {
+        for key in TAKEN {
+            let prefix = key.split_once('/').map(|(prefix, _)| prefix);
+            assert!(prefix.is_none_or(|prefix| prefix == FOR_ALL), "{key}");
         }
     }
 

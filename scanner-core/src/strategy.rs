@@ -7,7 +7,7 @@
 //! does not compile. All strategies yield the same [`TargetAccess`], so engines never know which one is in use.
 
 use async_trait::async_trait;
-use scanner_inventory::{Inventory, InventoryRequest, Section, sink::InventorySink};
+use scanner_inventory::{InventoryRequest, Section, sink::InventorySink};
 
 use crate::{
     failure::FailureKind,
@@ -139,33 +139,51 @@ macro_rules! delegate {
 delegate!(std::sync::Arc<T>, Box<T>);
 
 /// Models an open way into one target.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use scanner_core::{
+///     AccessError, TargetAccess,
+///     inventory::{Inventory, InventoryRequest, sink::{InventorySink, deliver}},
+/// };
+///
+/// /// What was recorded before.
+/// struct Recorded(Inventory);
+///
+/// #[async_trait]
+/// impl TargetAccess for Recorded {
+///     async fn stream(
+///         &mut self,
+///         _: &InventoryRequest,
+///         sink: &mut dyn InventorySink,
+///     ) -> Result<(), AccessError> {
+///         deliver(self.0.clone(), sink).await;
+///         Ok(())
+///     }
+///
+///     async fn close(self: Box<Self>) {}
+/// }
+/// ```
 #[async_trait]
 pub trait TargetAccess: Send {
-    /// Collects the inventory. Everything from the target is hostile: implementations bound bytes, time and idle time,
-    /// and return an error rather than a short result.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the answer is cut, forged, too long or too late.
-    async fn inventory(&mut self, request: &InventoryRequest) -> Result<Inventory, AccessError>;
-
     /// Collects the inventory and hands it on as it comes: all sections but the files, then one file after the other.
-    /// By default it collects everything first.
+    /// One that has all of it first gives it to [`deliver`](scanner_inventory::sink::deliver). One that wraps another
+    /// hands `sink` to that one.
+    ///
+    /// Everything from the target is hostile: implementations bound bytes, time and idle time, and return an error rather
+    /// than a short result.
     ///
     /// The sink takes what the engines had time for: a call to it may wait for an engine, as long as the scan's
     /// [`EngineHost`](crate::engines::EngineHost) lets it. That time is not the target's.
     ///
     /// # Errors
     ///
-    /// As [`TargetAccess::inventory`]. What was handed on before an error is to be discarded.
+    /// Fails when the answer is cut, forged, too long or too late. What was handed on before an error is to be discarded.
     async fn stream(
         &mut self,
         request: &InventoryRequest,
         sink: &mut dyn InventorySink,
-    ) -> Result<(), AccessError> {
-        scanner_inventory::sink::deliver(self.inventory(request).await?, sink).await;
-        Ok(())
-    }
+    ) -> Result<(), AccessError>;
 
     /// Closes all streams. Does not fail: a stream that is already gone is closed.
     async fn close(self: Box<Self>);

@@ -6,6 +6,7 @@ use crate::{
     changes,
     model::FileKind,
     request::{FileSelector, InventoryRequest, MAX_DIGEST, Section},
+    wire::THREAD_KEYS,
 };
 
 /// What runs before the prologue: it makes the shell the one that the rest is written for.
@@ -61,6 +62,7 @@ fn compiled(request: &InventoryRequest, nonce: &str, deadline: Option<u32>) -> S
     );
     let names: Vec<&str> = request.answered().map(Section::name).collect();
     let _ = writeln!(script, "sections={}", quote(&names.join(" ")));
+    let _ = writeln!(script, "thread_keys={}", quote(&THREAD_KEYS.join("|")));
     let commands: Vec<&str> = request
         .commands
         .iter()

@@ -38,6 +38,19 @@ pub const TARGET_HIDDEN: u8 = 65;
 /// Exit code of `secure-scan-probe` when it could look, and no process of the target is where its container is: each
 /// took another user namespace, or another root, for its own. Also when the process that was read left meanwhile.
 pub const TARGET_LEFT: u8 = 66;
+/// Keys of `/proc/PID/status` by which the kernel goes, thread by thread: an agent sends them of each process and of each of
+/// its threads.
+pub const THREAD_KEYS: [&str; 9] = [
+    "Uid",
+    "Gid",
+    "Groups",
+    "CapInh",
+    "CapPrm",
+    "CapEff",
+    "CapBnd",
+    "NoNewPrivs",
+    "Seccomp",
+];
 
 #[cfg(test)]
 mod tests;

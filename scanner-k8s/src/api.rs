@@ -1,6 +1,7 @@
 //! The Kubernetes API as this crate uses it; knows no scan.
 
 pub(crate) mod admission;
+mod bearer;
 pub mod call;
 pub mod client;
 pub mod connect;

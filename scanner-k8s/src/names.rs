@@ -30,6 +30,9 @@ pub(crate) const GUARD_MARKERS: [(&str, &str); 3] = [
 /// Label whose value is the scan's id; on everything that a scan creates.
 pub const SCAN_LABEL: &str = "secure-scan.io/scan";
 
+/// How every call names itself to the API server and to a proxy.
+pub(crate) const USER_AGENT: &str = concat!("secure-scan/", env!("CARGO_PKG_VERSION"));
+
 /// Value of `app.kubernetes.io/managed-by` on everything that a scan creates.
 pub const MANAGER: &str = "secure-scan";
 

@@ -10,7 +10,11 @@ use std::{
 
 use scanner_inventory::Section;
 
-use crate::{end::End, proc_file::read, subject::Subject};
+use crate::{
+    end::End,
+    proc_file::{has_key, read},
+    subject::Subject,
+};
 use env::{env, overwritten};
 use processes::{hides_others, not_read, others_hidden, processes};
 
@@ -18,14 +22,15 @@ use processes::{hides_others, not_read, others_hidden, processes};
 const MAX_ROW: u64 = 4096;
 /// What is said of the identity of a process.
 const IDENTITY: [&str; 7] = [
-    "Uid:",
-    "Gid:",
-    "Groups:",
-    "CapEff:",
-    "CapBnd:",
-    "NoNewPrivs:",
-    "Seccomp:",
+    "Uid",
+    "Gid",
+    "Groups",
+    "CapEff",
+    "CapBnd",
+    "NoNewPrivs",
+    "Seccomp",
 ];
+
 /// Processes whose cgroup names the container, in order; all when `container` is empty. A whole list of
 /// cgroups, as in `/proc/PID/cgroup`, names the processes that have the very same.
 pub fn of_container(container: &str) -> Vec<u32> {
@@ -59,7 +64,7 @@ pub(crate) fn section(
         return Ok(End::Missing("a directory has no processes".into()));
     };
     let done = match section {
-        Section::Identity => status(pid, &IDENTITY, out).and_then(|()| own(out)),
+        Section::Identity => status(pid, &IDENTITY, &[], out).and_then(|()| own(out)),
         Section::Processes => match processes(subject, out) {
             Ok(unread) if unread > 0 => return Ok(not_read(unread)),
             Ok(_) if hides_others(&read("/proc/self/mounts").unwrap_or_default()) => {
@@ -87,12 +92,10 @@ pub(crate) fn section(
     }
 }
 
-fn status(pid: u32, keys: &[&str], out: &mut impl Write) -> io::Result<()> {
+fn status(pid: u32, keys: &[&str], more: &[&str], out: &mut impl Write) -> io::Result<()> {
     let text = read(&format!("/proc/{pid}/status"))?;
-    for line in text
-        .lines()
-        .filter(|l| keys.iter().any(|key| l.starts_with(key)))
-    {
+    let is_asked = |line: &&str| has_key(line, keys) || has_key(line, more);
+    for line in text.lines().filter(is_asked) {
         writeln!(out, "/proc/{pid}/status:{line}")?;
     }
     Ok(())
@@ -102,11 +105,8 @@ fn status(pid: u32, keys: &[&str], out: &mut impl Write) -> io::Result<()> {
 fn own(out: &mut impl Write) -> io::Result<()> {
     // What the kernel goes by is of the thread that reads.
     let text = read("/proc/thread-self/status")?;
-    let keys = ["Uid:", "Gid:", "Groups:", "CapEff:"];
-    for line in text
-        .lines()
-        .filter(|l| keys.iter().any(|key| l.starts_with(key)))
-    {
+    let keys = ["Uid", "Gid", "Groups", "CapEff"];
+    for line in text.lines().filter(|line| has_key(line, &keys)) {
         writeln!(out, "agent {line}")?;
     }
     Ok(())

@@ -7,24 +7,14 @@ use std::{
     os::unix::fs::MetadataExt as _,
 };
 
-use crate::proc_file::{is_gone, read};
+use scanner_inventory::wire::THREAD_KEYS;
+
+use crate::proc_file::{has_key, is_gone, read};
 
 /// Threads of a process that are looked at.
 const MAX_THREADS: usize = 5000;
 /// Bytes that are said of those of one process.
 const MAX_SAID: usize = 20_000;
-/// What is said of each.
-const KEYS: [&str; 9] = [
-    "Uid:",
-    "Gid:",
-    "Groups:",
-    "CapInh:",
-    "CapPrm:",
-    "CapEff:",
-    "CapBnd:",
-    "NoNewPrivs:",
-    "Seccomp:",
-];
 /// Where one is.
 const PLACES: [&str; 4] = ["cwd", "root", "ns/user", "ns/mnt"];
 
@@ -58,10 +48,7 @@ pub(crate) fn write(pid: u32, out: &mut impl Write) -> io::Result<()> {
             Err(error) if is_gone(&error) => continue,
             Err(_) => return Ok(()),
         };
-        for line in status
-            .lines()
-            .filter(|line| KEYS.iter().any(|key| line.starts_with(key)))
-        {
+        for line in status.lines().filter(|line| has_key(line, &THREAD_KEYS)) {
             if said.insert(line.to_owned()) {
                 bytes += line.len();
                 writeln!(out, "{process}/task:{line}")?;

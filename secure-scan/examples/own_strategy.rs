@@ -15,7 +15,10 @@ use std::{
 use secure_scan::{
     AccessError, EnforcedControls, FailureKind, LocalScan, OpenContext, Profile, Scan,
     ScanStrategy, StrategyError, Subject, TargetAccess, async_trait,
-    inventory::{Inventory, InventoryRequest, Section, collector, parse},
+    inventory::{
+        InventoryRequest, Section, collector, parse,
+        sink::{InventorySink, deliver},
+    },
     strategy,
 };
 use tokio::{
@@ -74,7 +77,11 @@ struct Shell(Child);
 
 #[async_trait]
 impl TargetAccess for Shell {
-    async fn inventory(&mut self, request: &InventoryRequest) -> Result<Inventory, AccessError> {
+    async fn stream(
+        &mut self,
+        request: &InventoryRequest,
+        sink: &mut dyn InventorySink,
+    ) -> Result<(), AccessError> {
         // Whoever answers must have read the script: nobody else knows the number in every frame of the answer.
         let nonce = format!("{:016x}", RandomState::new().build_hasher().finish());
         let script = collector::script(request, &nonce);
@@ -105,10 +112,13 @@ impl TargetAccess for Shell {
         let bytes = timeout(LIMIT, answer).await.map_err(|_| {
             AccessError::new(FailureKind::TooLate, "the shell did not answer in time")
         })??;
-        parse::inventory("acme-shell", &bytes, &nonce, request).map_err(|error| {
+        let inventory = parse::inventory("acme-shell", &bytes, &nonce, request);
+        let inventory = inventory.map_err(|error| {
             AccessError::new(FailureKind::AnswerUnusable, "the answer cannot be used")
                 .with_source(error)
-        })
+        })?;
+        deliver(inventory, sink).await;
+        Ok(())
     }
 
     async fn close(self: Box<Self>) {}

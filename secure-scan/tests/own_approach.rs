@@ -11,7 +11,10 @@ use control::Named;
 use secure_scan::{
     AccessError, EnforcedControls, FailureKind, OpenContext, PrepareError, SHIPPED_CONTROLS,
     ScanStrategy, StrategyError, TargetAccess, async_trait,
-    inventory::{Inventory, InventoryRequest},
+    inventory::{
+        InventoryRequest,
+        sink::{InventorySink, deliver},
+    },
     plan::{PlannedCommand, PlannedRule},
     strategy::{self, Approach, PlanScope, ScanScope, Started},
 };
@@ -77,8 +80,13 @@ impl ScanStrategy for AsScan {
 
 #[async_trait]
 impl TargetAccess for Recording {
-    async fn inventory(&mut self, _: &InventoryRequest) -> Result<Inventory, AccessError> {
-        Ok(samples::healthy())
+    async fn stream(
+        &mut self,
+        _: &InventoryRequest,
+        sink: &mut dyn InventorySink,
+    ) -> Result<(), AccessError> {
+        deliver(samples::healthy(), sink).await;
+        Ok(())
     }
 
     async fn close(self: Box<Self>) {}

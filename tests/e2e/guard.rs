@@ -139,15 +139,17 @@ async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
     let guard = Guarded::install_with(&site, &[&there]).await;
     let attack = ["test", "web", "-n", &site.namespace];
     let apart = [&attack[..], &["--identity-namespace", &there]].concat();
+    let outside = [&attack[..], &["--identity-namespace", "default"]].concat();
     let covered = format!("kubernetes.io/metadata.name={}", site.namespace);
     let state = ["status", "--name", &guard.name];
     let homes = ["--identity-namespace", &there];
     let state = [&state[..], &homes].concat();
     let meant = [&state[..], &["--namespace-selector", &covered]].concat();
     let other = [&state[..], &["--namespace-selector", "team=other"]].concat();
-    let (attack, apart, scan, probe, status, everywhere, others) = tokio::join!(
+    let (attack, apart, outside, scan, probe, status, everywhere, others) = tokio::join!(
         site.guard(&attack),
         site.guard(&apart),
+        site.guard(&outside),
         site.run(&["web", "-o", "json"]),
         site.probe(&["bare", "-o", "json"]),
         site.guard(&meant),
@@ -173,6 +175,9 @@ async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
             assert!(line.contains(&words), "{what}: {line}");
         }
     }
+    assert_eq!((outside.code, outside.out.as_str()), (1, ""), "{outside:?}");
+    let nobody = "there is no admission guard for namespace default; nothing was tried";
+    assert!(outside.err.contains(nobody), "{outside:?}");
     assert!(
         unmasked.contains("sees all of /proc"),
         "an unmasked /proc: {unmasked}"

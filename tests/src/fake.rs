@@ -7,7 +7,10 @@ use scanner_core::{
     AccessError, EnforcedControls, Evaluation, FailureKind, OpenContext, ScanEngine, ScanStrategy,
     StrategyError, TargetAccess,
     finding::{CheckResult, EngineRef, Findings, Severity},
-    inventory::{AgentInfo, Inventory, InventoryRequest},
+    inventory::{
+        AgentInfo, Inventory, InventoryRequest,
+        sink::{InventorySink, deliver},
+    },
 };
 use scanner_k8s::{
     ScanScope,
@@ -58,7 +61,11 @@ struct Access(ExecStream, &'static str);
 
 #[async_trait]
 impl TargetAccess for Access {
-    async fn inventory(&mut self, _: &InventoryRequest) -> Result<Inventory, AccessError> {
+    async fn stream(
+        &mut self,
+        _: &InventoryRequest,
+        sink: &mut dyn InventorySink,
+    ) -> Result<(), AccessError> {
         let limits = Limits {
             bytes: 1 << 20,
             total: Duration::from_secs(20),
@@ -68,13 +75,15 @@ impl TargetAccess for Access {
         let out = ran.map_err(|error| {
             AccessError::new(error.failure_kind(), "cannot collect").with_source(error)
         })?;
-        Ok(Inventory {
+        let inventory = Inventory {
             agent: AgentInfo {
                 name: String::from_utf8_lossy(&out).trim().into(),
                 ..AgentInfo::default()
             },
             ..Inventory::default()
-        })
+        };
+        deliver(inventory, sink).await;
+        Ok(())
     }
 
     async fn close(self: Box<Self>) {

@@ -11,7 +11,10 @@ use async_trait::async_trait;
 use scanner_core::{
     AccessError, EnforcedControls, FailureKind, OpenContext, Remedy, ScanStrategy, StrategyError,
     TargetAccess,
-    inventory::{Inventory, InventoryRequest, Section, parse},
+    inventory::{
+        InventoryRequest, Section, parse,
+        sink::{InventorySink, deliver},
+    },
 };
 
 use shell::Shell;
@@ -99,7 +102,11 @@ struct Access {
 
 #[async_trait]
 impl TargetAccess for Access {
-    async fn inventory(&mut self, asked: &InventoryRequest) -> Result<Inventory, AccessError> {
+    async fn stream(
+        &mut self,
+        asked: &InventoryRequest,
+        sink: &mut dyn InventorySink,
+    ) -> Result<(), AccessError> {
         let below = request::below(&self.prefix, asked);
         // New for each answer and not to be guessed: no file can hold a line of the answer.
         let nonce = uuid::Uuid::new_v4().simple().to_string();
@@ -112,7 +119,8 @@ impl TargetAccess for Access {
             .with_source(error)
         })?;
         request::from_root(&self.prefix, asked, &mut inventory);
-        Ok(inventory)
+        deliver(inventory, sink).await;
+        Ok(())
     }
 
     async fn close(self: Box<Self>) {

@@ -19,7 +19,10 @@ use secure_scan::{
     control::VerifyError,
     engines::Inline,
     finding::{CheckResult, CheckStatus, EngineRef, Findings, Severity},
-    inventory::{Collected, FileSelector, Inventory, InventoryRequest, Section, Selection},
+    inventory::{
+        Collected, FileSelector, Inventory, InventoryRequest, Section, Selection,
+        sink::InventorySink,
+    },
     plan::PlannedControl,
     report::LocalReport,
     strategy,
@@ -421,13 +424,17 @@ impl ScanStrategy for RealTime<Directory> {
 
 #[async_trait]
 impl TargetAccess for RealTime<Box<dyn TargetAccess>> {
-    async fn inventory(&mut self, request: &InventoryRequest) -> Result<Inventory, AccessError> {
+    async fn stream(
+        &mut self,
+        request: &InventoryRequest,
+        sink: &mut dyn InventorySink,
+    ) -> Result<(), AccessError> {
         let (done, wait) = std::sync::mpsc::channel::<()>();
         let held = tokio::task::spawn_blocking(move || wait.recv());
-        let inventory = self.0.inventory(request).await;
+        let collected = self.0.stream(request, sink).await;
         drop(done);
         let _ = held.await;
-        inventory
+        collected
     }
 
     async fn close(self: Box<Self>) {

@@ -5,7 +5,7 @@ use std::{
     io::Write as _,
     os::{fd::OwnedFd, unix::process::CommandExt as _},
     process::Command,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -22,7 +22,7 @@ use secure_scan::loan::{
 };
 
 use crate::{
-    descendants::Descendants,
+    descendants::{Descendants, Plugins},
     output,
     problem::{NOT_DONE, Problem},
 };
@@ -33,6 +33,7 @@ const FD: i32 = 3;
 /// A program of this machine.
 pub(crate) struct Program {
     argv: Vec<String>,
+    plugins: Plugins,
     /// What came of it, from its start on.
     family: Mutex<Option<Descendants>>,
 }
@@ -49,9 +50,10 @@ impl Tool for Program {
 }
 
 impl Program {
-    pub(crate) fn new(argv: Vec<String>) -> Self {
+    pub(crate) fn new(argv: Vec<String>, plugins: Plugins) -> Self {
         Self {
             argv,
+            plugins,
             family: Mutex::default(),
         }
     }
@@ -74,7 +76,7 @@ impl Program {
                 child_fd: FD,
             }])
             .map_err(|error| format!("cannot hand over the kubeconfig: {error}"))?;
-        let mut family = Descendants::adopt()
+        let mut family = Descendants::adopt(Arc::clone(&self.plugins))
             .map_err(|error| format!("cannot keep hold of what the program starts: {error}"))?;
         let mut child = command
             .spawn()

@@ -12,7 +12,10 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
-use scanner_inventory::{Coverage, InventoryRequest, sink::deliver};
+use scanner_inventory::{
+    Coverage, InventoryRequest,
+    sink::{InventorySink, deliver},
+};
 
 use super::*;
 use crate::{
@@ -189,8 +192,13 @@ impl ScanStrategy for Files {
 
 #[async_trait]
 impl TargetAccess for Files {
-    async fn inventory(&mut self, _: &InventoryRequest) -> Result<Inventory, AccessError> {
-        Ok(inventory())
+    async fn stream(
+        &mut self,
+        _: &InventoryRequest,
+        sink: &mut dyn InventorySink,
+    ) -> Result<(), AccessError> {
+        deliver(inventory(), sink).await;
+        Ok(())
     }
     async fn close(self: Box<Self>) {}
 }

@@ -20,7 +20,10 @@ use crate::{
     evidence::AuditCheck,
     finding::{CheckResult, CheckStatus, EngineRef, Findings, Severity, ThresholdOutcome},
     gate::{ExpectedDigest, Gate},
-    inventory::{Inventory, InventoryRequest},
+    inventory::{
+        Inventory, InventoryRequest,
+        sink::{InventorySink, deliver},
+    },
     look::Look,
     plan::PlannedControl,
     report::ControlStage,
@@ -184,11 +187,15 @@ struct FakeAccess(Script);
 
 #[async_trait]
 impl TargetAccess for FakeAccess {
-    async fn inventory(&mut self, _: &InventoryRequest) -> Result<Inventory, AccessError> {
+    async fn stream(
+        &mut self,
+        _: &InventoryRequest,
+        sink: &mut dyn InventorySink,
+    ) -> Result<(), AccessError> {
         let collected = self.0.call("collect".into()).await;
-        collected
-            .map(|_| Inventory::default())
-            .map_err(|e| AccessError::new(FailureKind::Cut, e.message))
+        collected.map_err(|e| AccessError::new(FailureKind::Cut, e.message))?;
+        deliver(Inventory::default(), sink).await;
+        Ok(())
     }
     async fn close(self: Box<Self>) {
         self.0.log.lock().unwrap().push("close".into());

@@ -16,7 +16,7 @@ section_processes() {
   echo "container $$"
   status_lines 'Name|Pid|PPid|Uid|Gid|CapEff|CapBnd|NoNewPrivs|Seccomp' /proc/1/status >/dev/null ||
     { echo '!missing /proc cannot be read'; return; }
-  grep -E '^(Name|Pid|PPid|Threads|Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|NoNewPrivs|Seccomp):' /dev/null /proc/[0-9]*/status \
+  grep -E "^(Name|Pid|PPid|Threads|$thread_keys):" /dev/null /proc/[0-9]*/status \
     2>/dev/null
   has stat && works stat && stat -L -c '%n:inode:%i' /proc/[0-9]*/ns/user /proc/[0-9]*/ns/mnt 2>/dev/null
   # What is mounted at the root of each.
@@ -52,7 +52,7 @@ places() {
 # What the kernel goes by is of each thread: what is said of any of them, each line once, and then whether all are where their
 # process is. Where there are too many, that is not said.
 threads() {
-  grep -E '^(Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|NoNewPrivs|Seccomp):' /dev/null "/proc/$1/task"/[0-9]*/status 2>/dev/null | {
+  grep -E "^($thread_keys):" /dev/null "/proc/$1/task"/[0-9]*/status 2>/dev/null | {
     said=$newline
     while IFS= read -r line; do
       line=${line#*:}

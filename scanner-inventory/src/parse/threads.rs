@@ -94,6 +94,7 @@ fn add(process: &mut Process, key: &str, value: &str) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::THREAD_KEYS;
 
     fn process() -> Process {
         Process {
@@ -119,6 +120,20 @@ mod tests {
         }
         let unreadable = threads.join(&mut process);
         (process, unreadable)
+    }
+
+    #[test]
+    fn whatever_agents_send_of_a_thread_is_read() {
+        for key in THREAD_KEYS {
+            let value = match key {
+                "Uid" | "Gid" => "5\t5\t5\t5",
+                "NoNewPrivs" | "Seccomp" | "Groups" => "1",
+                _ => "0000000000000001",
+            };
+            assert_eq!(add(&mut process(), key, value), Some(()), "{key}");
+        }
+        // No agent has a list of its own.
+        assert!(!include_str!("../collector/sections.sh").contains("CapInh"));
     }
 
     #[test]

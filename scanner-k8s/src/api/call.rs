@@ -119,8 +119,10 @@ impl CallError {
         let way = WayError::find(error);
         let plugin = PluginError::find(error);
         // A plugin that failed is not run again by the same call.
-        let is_transient = |kind: CallErrorKind| {
-            plugin.is_none() && way.map_or_else(|| kind.is_transient(), WayError::is_transient)
+        let is_transient = |kind: CallErrorKind| match (plugin, way) {
+            (Some(plugin), _) => plugin.is_transient(),
+            (None, Some(way)) => way.is_transient(),
+            (None, None) => kind.is_transient(),
         };
         let (kind, refusal, code, text) = match error {
             kube::Error::Api(status) => {

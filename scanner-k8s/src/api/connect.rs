@@ -8,6 +8,7 @@ mod error;
 mod in_cluster;
 mod kubeconfig;
 mod origin;
+mod parts;
 
 pub use super::redacted::Redacted;
 pub use super::transport::GenericService;

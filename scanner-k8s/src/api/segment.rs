@@ -13,11 +13,12 @@ use scanner_core::{
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
+    bearer::bearer,
     client::{OperatorClient, ScanIdentity},
     record::AuditLayer,
     spelling, token_claims,
     token_detector::TokenDetector,
-    transport::{self, Transport},
+    transport::Transport,
 };
 
 /// Spellings of a token beside the one that the server gave: one for reviews, the others for its end.
@@ -131,7 +132,7 @@ impl Segment {
     ///
     /// Fails when `token` cannot be sent: its requests would have no identity.
     pub(crate) fn identity(&self, token: SecretString) -> Result<ScanIdentity, InvalidHeaderValue> {
-        transport::bearer(&token)?;
+        bearer(token.expose_secret())?;
         let needle = self.tokens.add(token.expose_secret());
         if let Some(claims) = token_claims::claims(token.expose_secret()) {
             self.log.record(Entry::Token {

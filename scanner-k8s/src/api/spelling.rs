@@ -115,7 +115,7 @@ mod tests {
             assert_eq!(spaced.count(), if wanted == 20 { 20 } else { 0 }, "{bytes}");
             for other in &all {
                 assert_eq!(signature(other), signature(&token), "{bytes}");
-                assert!(crate::api::transport::bearer(other).is_ok());
+                assert!(crate::api::bearer::bearer(other.expose_secret()).is_ok());
             }
         }
     }

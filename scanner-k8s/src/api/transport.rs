@@ -14,10 +14,7 @@ use std::{
     time::Duration,
 };
 
-use http::{
-    HeaderValue, Request,
-    header::{AUTHORIZATION, InvalidHeaderValue},
-};
+use http::{HeaderValue, Request, header::AUTHORIZATION};
 use kube::{
     Client, Config,
     client::{Body, ClientBuilder},
@@ -28,7 +25,8 @@ use tokio::runtime::Handle;
 use tower::{BoxError, Layer as _, ServiceExt as _};
 
 use super::{
-    plugin::Renewed,
+    bearer::bearer,
+    plugin::{Renewed, Runs},
     record::AuditLayer,
     redacted::{Redacted, without_user},
     way::{Proxy, page},
@@ -52,6 +50,8 @@ pub(super) struct Transport {
     config: Config,
     connection: Vec<String>,
     origin: Origin,
+    /// The credential plugins of the operator that run; none where no program gives the credential.
+    plugins: Option<Runs>,
     pub(super) user_agent: HeaderValue,
     pub(super) searches_own_process: bool,
     /// Where the tasks of the clients run, also for a segment that begins outside of it.
@@ -99,6 +99,7 @@ impl Transport {
                 .map_err(|_| Redacted::no_header())?
                 .map_err(|error| Redacted::client(&error))
         };
+        let plugins = settings.plugin.as_ref().map(|plugin| plugin.runs().clone());
         let (operator, _) = stack(&config, settings.plugin)?;
         let (scan, handshakes) = stack(&shared, None)?;
         Ok(Self {
@@ -106,6 +107,7 @@ impl Transport {
             scan: (settings.wrap)(with_bearer(without_pages(scan))),
             connection: settings.connection,
             origin: settings.origin,
+            plugins,
             handshakes,
             config: shared,
             user_agent: settings.user_agent,
@@ -135,6 +137,11 @@ impl Transport {
     /// What is known of the cluster and the operator without a call.
     pub(super) fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// The process ids of the operator's credential plugins that run.
+    pub(super) fn plugin_processes(&self) -> Vec<u32> {
+        self.plugins.as_ref().map(Runs::ids).unwrap_or_default()
     }
 
     pub(super) fn default_namespace(&self) -> &str {
@@ -206,22 +213,11 @@ fn with_bearer(builder: ClientBuilder<GenericService>) -> ClientBuilder<GenericS
 
 fn authorize(mut request: Request<Body>) -> Request<Body> {
     if let Some(Bearer(token)) = request.extensions_mut().remove::<Bearer>()
-        && let Ok(value) = bearer(&token)
+        && let Ok(value) = bearer(token.expose_secret())
     {
         request.headers_mut().insert(AUTHORIZATION, value);
     }
     request
-}
-
-/// The header that sends `token`.
-///
-/// # Errors
-///
-/// Fails when it has a character that no header may have.
-pub(super) fn bearer(token: &SecretString) -> Result<HeaderValue, InvalidHeaderValue> {
-    let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 #[cfg(test)]

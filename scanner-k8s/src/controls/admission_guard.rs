@@ -79,6 +79,18 @@ impl SecurityControl for AdmissionGuard {
             .with_remedy(Remedy::BindGuardLimits { role })
             .into());
         }
+        if let Some(home) = &self.0.plan().identity_namespace {
+            // Whoever may make pods or tokens there would be the scan's identity.
+            let asked = limits::present(self.0.segment().operator(), home.as_str()).await;
+            if !asked.map_err(|error| unknown(&chain(&error)))? {
+                let message = format!(
+                    "admission-guard: not installed for namespace {home}, where the scan's identity is"
+                );
+                return Err(VerifyError::Absent(
+                    ControlError::new(message).with_remedy(Remedy::InstallGuard),
+                ));
+            }
+        }
         Ok(Evidence::of(
             "admission-guard: installed, it refused a container and command that were not planned",
         ))

@@ -64,6 +64,8 @@ pub struct GuardTrial {
     pub passed: Duration,
     /// The trial's own objects that are not confirmed deleted.
     pub left: Vec<String>,
+    /// The namespaces of the target and of the identity where there is no guard; nothing was tried then.
+    pub unguarded: Vec<Namespace>,
 }
 
 /// Why there was no trial, or not all of it.
@@ -83,9 +85,9 @@ impl GuardTrial {
         self.attempts.iter().any(|a| a.answered)
     }
 
-    /// Whether every attempt came to what it must.
+    /// Whether every attempt came to what it must. Nothing held where nothing was tried.
     pub fn held(&self) -> bool {
-        self.attempts.iter().all(|a| a.held)
+        !self.attempts.is_empty() && self.attempts.iter().all(|a| a.held)
     }
 }
 
@@ -128,18 +130,23 @@ pub async fn trial(
         error: error.of_control(),
         left: vec![],
     })?;
-    let present = limits::present(segment.operator(), target.namespace.as_str()).await;
-    let present = present.map_err(|error| FailedTrial {
+    let apart = home.filter(|home| **home != target.namespace).cloned();
+    let unguarded = unguarded(
+        segment.operator(),
+        [Some(&target.namespace), apart.as_ref()],
+    )
+    .await;
+    let unguarded = unguarded.map_err(|error| FailedTrial {
         error: error.of_control(),
         left: vec![],
     })?;
-    if !present {
-        // An identity that may do all that is tried would be in reach of whoever may create Secrets here.
+    if !unguarded.is_empty() {
         return Ok(GuardTrial {
             attempts: vec![],
             decided: Duration::ZERO,
             passed: Duration::ZERO,
             left: vec![],
+            unguarded,
         });
     }
     let volumes = pod.spec.and_then(|s| s.volumes).unwrap_or_default();
@@ -149,7 +156,6 @@ pub async fn trial(
     let command = PlannedCommand::new(target.container.as_str(), argv, "", 0);
     let image = "registry.invalid/probe:1";
     let probe = distroless::container(&account, target, image, &unprivileged(), 30);
-    let apart = home.filter(|home| **home != target.namespace).cloned();
     let home = apart.clone().unwrap_or_else(|| target.namespace.clone());
     let mut rules = rules(target, &home, &account);
     rules.extend([may_run(target, &command), may_add(target, &probe)]);
@@ -191,6 +197,7 @@ pub async fn trial(
             decided,
             passed,
             left,
+            unguarded,
         }),
         (_, failure) => {
             let message = failure
@@ -201,6 +208,21 @@ pub async fn trial(
             Err(FailedTrial { error, left })
         }
     }
+}
+
+/// Those of the namespaces where there is no guard. An identity that may do all that is tried would be in reach of whoever may
+/// create Secrets in its namespace.
+async fn unguarded<const N: usize>(
+    operator: &OperatorClient,
+    namespaces: [Option<&Namespace>; N],
+) -> Result<Vec<Namespace>, CallError> {
+    let mut unguarded = Vec::new();
+    for namespace in namespaces.into_iter().flatten() {
+        if !limits::present(operator, namespace.as_str()).await? {
+            unguarded.push(namespace.clone());
+        }
+    }
+    Ok(unguarded)
 }
 
 /// The context of a probe that is described and never runs.

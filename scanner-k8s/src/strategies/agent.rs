@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use scanner_core::{
     AccessError, FailureKind, Remedy, TargetAccess,
     inventory::{
-        Coverage, Inventory, InventoryRequest, collector,
+        Coverage, InventoryRequest, collector,
         parse::AnswerReader,
-        sink::{Gather, InventorySink},
+        sink::InventorySink,
         wire::{TARGET_HIDDEN, TARGET_LEFT, WireError, broken_tool, missing_tool},
     },
 };
@@ -73,12 +73,6 @@ impl AgentStream {
 
 #[async_trait]
 impl TargetAccess for AgentStream {
-    async fn inventory(&mut self, request: &InventoryRequest) -> Result<Inventory, AccessError> {
-        let mut gather = Gather::default();
-        self.stream(request, &mut gather).await?;
-        Ok(gather.into_inventory())
-    }
-
     async fn stream(
         &mut self,
         request: &InventoryRequest,

@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::MetadataExt as _,
 };
 
-use scanner_inventory::{Gap, GapKind, Gaps};
+use scanner_inventory::{Gap, GapKind, Gaps, wire::THREAD_KEYS};
 
 use super::{of_container, status};
 use crate::{
@@ -18,22 +18,8 @@ use crate::{
     threads,
 };
 
-/// What is said of each process.
-const KEYS: [&str; 13] = [
-    "Name:",
-    "Pid:",
-    "PPid:",
-    "Threads:",
-    "Uid:",
-    "Gid:",
-    "Groups:",
-    "CapInh:",
-    "CapPrm:",
-    "CapEff:",
-    "CapBnd:",
-    "NoNewPrivs:",
-    "Seccomp:",
-];
+/// What is said of each process, beside what is said of each thread.
+const OF_PROCESS: [&str; 4] = ["Name", "Pid", "PPid", "Threads"];
 
 /// Writes what is known of each process, and returns how many could not be read though they are there.
 pub(super) fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<u64> {
@@ -89,7 +75,7 @@ impl Moment {
 }
 
 fn process(pid: u32, root: Option<&Root>, out: &mut impl Write) -> io::Result<()> {
-    status(pid, &KEYS, out)?;
+    status(pid, &OF_PROCESS, &THREAD_KEYS, out)?;
     for name in ["user", "mnt"] {
         // Not shown to everyone: unknown then.
         if let Ok(namespace) = fs::metadata(format!("/proc/{pid}/ns/{name}")) {

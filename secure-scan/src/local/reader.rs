@@ -8,12 +8,7 @@ use std::{
 use async_trait::async_trait;
 use scanner_core::{
     AccessError, FailureKind, Remedy, TargetAccess,
-    inventory::{
-        Inventory, InventoryRequest,
-        parse::AnswerReader,
-        sink::{Gather, InventorySink},
-        wire::WireError,
-    },
+    inventory::{InventoryRequest, parse::AnswerReader, sink::InventorySink, wire::WireError},
 };
 use scanner_probe::answer;
 use tokio::{
@@ -53,12 +48,6 @@ impl Reader {
 
 #[async_trait]
 impl TargetAccess for Reader {
-    async fn inventory(&mut self, request: &InventoryRequest) -> Result<Inventory, AccessError> {
-        let mut gather = Gather::default();
-        self.stream(request, &mut gather).await?;
-        Ok(gather.into_inventory())
-    }
-
     /// The limit is for reading: the time that the engines take does not count.
     async fn stream(
         &mut self,

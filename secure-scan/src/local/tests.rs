@@ -8,7 +8,10 @@ use scanner_core::{
     StrategyError, Subject, TargetAccess,
     engine::Evaluation,
     finding::{CheckResult, CheckStatus, EngineRef, Findings, Severity},
-    inventory::{Collected, Inventory, InventoryRequest, Section},
+    inventory::{
+        Collected, Inventory, InventoryRequest, Section,
+        sink::{InventorySink, deliver},
+    },
     report::Verdict,
 };
 
@@ -166,11 +169,16 @@ impl ScanStrategy for Machine {
 
 #[async_trait]
 impl TargetAccess for Machine {
-    async fn inventory(&mut self, _: &InventoryRequest) -> Result<Inventory, AccessError> {
+    async fn stream(
+        &mut self,
+        _: &InventoryRequest,
+        sink: &mut dyn InventorySink,
+    ) -> Result<(), AccessError> {
         if self.hangs {
             std::future::pending::<()>().await;
         }
-        Ok(Inventory::default())
+        deliver(Inventory::default(), sink).await;
+        Ok(())
     }
 
     async fn close(self: Box<Self>) {}

@@ -14,18 +14,19 @@ use tower::{BoxError, Layer, Service};
 
 use super::{
     authorities::authorities, cluster::Cluster, crypto_provider, error::ConnectError, in_cluster,
-    kubeconfig, origin,
+    kubeconfig, origin, parts::Parts,
 };
-use crate::api::{
-    environment::Environment,
-    plugin::{self, PluginError},
-    redacted::{Redacted, without_user},
-    transport::{GenericService, InMemory, Settings, Transport, Wrap},
-    way::{BadProxy, Proxy, proxy_for},
+use crate::{
+    api::{
+        bearer::bearer,
+        environment::Environment,
+        plugin::{Login, permit},
+        redacted::{Redacted, without_user},
+        transport::{GenericService, InMemory, Settings, Wrap},
+        way::{BadProxy, Proxy, proxy_for},
+    },
+    names::USER_AGENT,
 };
-
-/// How every call names itself to the server.
-const USER_AGENT: &str = concat!("secure-scan/", env!("CARGO_PKG_VERSION"));
 
 /// Longest name that a program may give itself.
 const MAX_USER_AGENT: usize = 200;
@@ -166,8 +167,8 @@ impl ClusterBuilder {
         let found = found.map_err(ConnectError::NoKubeconfig)?;
         let selected = kubeconfig::config(found, context).await?;
         let (mut config, proxy) = (selected.config, selected.proxy);
-        plugin::permit(environment, &mut config.auth_info)
-            .map_err(|error| no_credential(&error))?;
+        permit(environment, &mut config.auth_info)
+            .map_err(|error| ConnectError::of_plugin(&error))?;
         let proxy = match proxy {
             Some(proxy) => Some(proxy),
             None => proxy_for(environment, &config.cluster_url).map_err(bad_proxy)?,
@@ -263,10 +264,9 @@ impl ClusterBuilder {
     /// [`ClusterBuilder::system_roots`] was called. Fails outside of a tokio runtime, where nothing decides which
     /// cryptography rustls uses, and when the plugin gives no credential.
     pub fn build(self) -> Result<Cluster, ConnectError> {
-        let (mut config, mut settings) = self.parts()?;
-        let plugin = plugin::log_in(&mut config);
-        settings.plugin = plugin.map_err(|error| no_credential(&error))?;
-        cluster(config, settings)
+        let parts = self.parts()?;
+        let answer = parts.login.as_ref().map(Login::run);
+        parts.connect(answer)
     }
 
     /// The same without a thread that waits for the credential plugin, which is stopped when the future is dropped.
@@ -275,14 +275,16 @@ impl ClusterBuilder {
     ///
     /// Fails as [`ClusterBuilder::build`] does.
     pub async fn build_async(self) -> Result<Cluster, ConnectError> {
-        let (mut config, mut settings) = self.parts()?;
-        let plugin = plugin::log_in_apart(&mut config).await;
-        settings.plugin = plugin.map_err(|error| no_credential(&error))?;
-        cluster(config, settings)
+        let parts = self.parts()?;
+        let answer = match &parts.login {
+            Some(login) => Some(login.run_apart().await),
+            None => None,
+        };
+        parts.connect(answer)
     }
 
-    /// All but the credential of a plugin.
-    fn parts(self) -> Result<(Config, Settings), ConnectError> {
+    /// All but what a credential plugin answers.
+    fn parts(self) -> Result<Parts, ConnectError> {
         let mut config = checked(self.config, self.system_roots)?;
         let user_agent = match self.user_agent {
             Some(name) => named(&name).ok_or(ConnectError::UserAgent(name))?,
@@ -319,13 +321,13 @@ impl ClusterBuilder {
             connection,
             origin,
         };
-        Ok((config, settings))
+        let login = Login::of(&config).map_err(|error| ConnectError::of_plugin(&error))?;
+        Ok(Parts {
+            config,
+            settings,
+            login,
+        })
     }
-}
-
-fn cluster(config: Config, settings: Settings) -> Result<Cluster, ConnectError> {
-    let transport = Transport::new(config, settings).map_err(ConnectError::Client)?;
-    Ok(Cluster::new(transport))
 }
 
 /// Whether the tokens of a configuration can be sent: kube panics at one that no header may have.
@@ -335,20 +337,13 @@ fn can_be_sent(config: &Config) -> bool {
     let provider = login.auth_provider.as_ref();
     let of_provider = provider.and_then(|provider| provider.config.get("id-token"));
     let mut tokens = token.into_iter().chain(of_provider.map(String::as_str));
-    tokens.all(|token| HeaderValue::try_from(format!("Bearer {token}")).is_ok())
+    tokens.all(|token| bearer(token).is_ok())
 }
 
 fn bad_proxy((from, error): (&str, BadProxy)) -> ConnectError {
     ConnectError::Proxy {
         from: from.to_owned(),
         why: error.to_string(),
-    }
-}
-
-fn no_credential(error: &PluginError) -> ConnectError {
-    ConnectError::Plugin {
-        reason: error.to_string(),
-        advice: error.advice(),
     }
 }
 

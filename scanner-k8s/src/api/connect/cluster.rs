@@ -38,6 +38,12 @@ impl Cluster {
         self.0.connection()
     }
 
+    /// The process ids of the operator's credential plugins that run now: for a program that ends or counts its children. One
+    /// that does not share the terminal leads a process group.
+    pub fn plugin_processes(&self) -> Vec<u32> {
+        self.0.plugin_processes()
+    }
+
     /// Begins a segment with a log of its own: one scan, or one other command.
     pub fn begin(&self) -> Segment {
         self.begin_in(Arc::new(AuditLog::new()))

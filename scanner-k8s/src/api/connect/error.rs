@@ -2,7 +2,7 @@
 
 use scanner_core::{Remedy, escape::visible};
 
-use crate::api::redacted::Redacted;
+use crate::api::{plugin::PluginError, redacted::Redacted};
 
 /// Why a cluster is not used.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +107,14 @@ pub enum ConnectErrorKind {
 }
 
 impl ConnectError {
+    /// A program gives no credential.
+    pub(super) fn of_plugin(error: &PluginError) -> Self {
+        Self::Plugin {
+            reason: error.to_string(),
+            advice: error.advice(),
+        }
+    }
+
     /// What kind of failure it is.
     pub fn kind(&self) -> ConnectErrorKind {
         match self {

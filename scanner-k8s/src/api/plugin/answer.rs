@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 /// A credential: a token, a certificate, or both.
-pub(super) struct Answer {
+pub(in crate::api) struct Answer {
     pub(super) token: Option<SecretString>,
     /// PEM of the certificate and of its key.
     pub(super) certificate: Option<(String, SecretString)>,

@@ -2,7 +2,8 @@
 
 use std::{
     io::{self, Read},
-    process::{Child, ExitStatus},
+    os::unix::process::CommandExt as _,
+    process::{Child, Command, ExitStatus},
     sync::{
         Weak,
         mpsc::{self, Receiver, RecvTimeoutError},
@@ -11,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use scanner_core::escape::visible;
 
 /// Most that a plugin may answer, in bytes.
@@ -37,61 +39,97 @@ pub(super) enum End {
     Unwanted,
 }
 
-/// Waits for `child`, at most `time` and as long as anybody holds `wanted`.
-///
-/// # Errors
-///
-/// Fails where it cannot be waited for.
-pub(super) fn finish(child: Child, time: Duration, wanted: &Weak<()>) -> io::Result<End> {
-    let until = Instant::now() + time;
-    let stop = || {
-        if wanted.strong_count() == 0 {
-            Some(End::Unwanted)
-        } else {
-            (Instant::now() >= until).then_some(End::Late)
-        }
-    };
-    let mut child = Ending(child);
-    let answer = reading(child.0.stdout.take(), MAX_ANSWER + 1);
-    let said = reading(child.0.stderr.take(), MAX_STDERR);
-    let answer = loop {
-        match answer.recv_timeout(STEP) {
-            Ok(answer) => break answer,
-            Err(RecvTimeoutError::Disconnected) => break Vec::new(),
-            Err(RecvTimeoutError::Timeout) => {
-                if let Some(end) = stop() {
-                    return Ok(end);
-                }
-            }
-        }
-    };
-    if answer.len() as u64 > MAX_ANSWER {
-        return Ok(End::Failed("its answer is too long".into()));
-    }
-    let status = loop {
-        if let Some(status) = child.0.try_wait()? {
-            break status;
-        }
-        if let Some(end) = stop() {
-            return Ok(end);
-        }
-        thread::sleep(STEP);
-    };
-    if status.success() {
-        return Ok(End::Answer(answer));
-    }
-    let said = said.recv_timeout(LAST_WORDS).unwrap_or_default();
-    Ok(End::Failed(failed(status, &said)))
+/// A plugin that runs. It does not outlive this.
+pub(super) struct Running {
+    child: Child,
+    /// Whether it leads a process group, so that what it started is stopped with it.
+    leads: bool,
+    /// Whether it ended by itself. What it left then is nobody's business, and its id may be another's.
+    ended: bool,
 }
 
-/// A child that does not outlive the wait for it.
-struct Ending(Child);
+impl Running {
+    /// Starts `program`: in a process group of its own, or in that of this process, whose terminal it then may use.
+    ///
+    /// # Errors
+    ///
+    /// Fails where it cannot be started.
+    pub(super) fn start(program: &mut Command, alone: bool) -> io::Result<Self> {
+        if alone {
+            program.process_group(0);
+        }
+        Ok(Self {
+            child: program.spawn()?,
+            leads: alone,
+            ended: false,
+        })
+    }
 
-impl Drop for Ending {
+    /// Its process id.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for it, at most `time` and as long as anybody holds `wanted`.
+    ///
+    /// # Errors
+    ///
+    /// Fails where it cannot be waited for.
+    pub(super) fn finish(mut self, time: Duration, wanted: &Weak<()>) -> io::Result<End> {
+        let until = Instant::now() + time;
+        let stop = || {
+            if wanted.strong_count() == 0 {
+                Some(End::Unwanted)
+            } else {
+                (Instant::now() >= until).then_some(End::Late)
+            }
+        };
+        let answer = reading(self.child.stdout.take(), MAX_ANSWER + 1);
+        let said = reading(self.child.stderr.take(), MAX_STDERR);
+        let answer = loop {
+            match answer.recv_timeout(STEP) {
+                Ok(answer) => break answer,
+                Err(RecvTimeoutError::Disconnected) => break Vec::new(),
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Some(end) = stop() {
+                        return Ok(end);
+                    }
+                }
+            }
+        };
+        if answer.len() as u64 > MAX_ANSWER {
+            return Ok(End::Failed("its answer is too long".into()));
+        }
+        let status = loop {
+            if let Some(status) = self.child.try_wait()? {
+                break status;
+            }
+            if let Some(end) = stop() {
+                return Ok(end);
+            }
+            thread::sleep(STEP);
+        };
+        self.ended = true;
+        if status.success() {
+            return Ok(End::Answer(answer));
+        }
+        let said = said.recv_timeout(LAST_WORDS).unwrap_or_default();
+        Ok(End::Failed(failed(status, &said)))
+    }
+}
+
+impl Drop for Running {
     fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        // Before it is waited for: until then its id, which is that of its group, is no other's.
+        if self.leads {
+            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        }
         // Both do nothing to one that has ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -124,28 +162,70 @@ fn failed(status: ExitStatus, said: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        process::{Command, Stdio},
-        sync::Arc,
-    };
+    use std::{fs, path::Path, process::Stdio, sync::Arc};
 
     use super::*;
 
-    fn start(script: &str) -> Child {
+    fn start(script: &str, alone: bool) -> Running {
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", script]).stdin(Stdio::null());
         shell.stdout(Stdio::piped()).stderr(Stdio::piped());
-        shell.spawn().unwrap()
+        Running::start(&mut shell, alone).unwrap()
     }
 
     /// Runs `script` for at most `time`, and says how it ended, how long that took, and whether it is gone.
     fn ended(script: &str, time: Duration, wanted: &Weak<()>) -> (End, Duration) {
-        let child = start(script);
-        let process = format!("/proc/{}", child.id());
+        let running = start(script, true);
+        let process = format!("/proc/{}", running.child.id());
         let begun = Instant::now();
-        let end = finish(child, time, wanted).unwrap();
-        assert!(!std::path::Path::new(&process).exists(), "{script}");
+        let end = running.finish(time, wanted).unwrap();
+        assert!(!Path::new(&process).exists(), "{script}");
         (end, begun.elapsed())
+    }
+
+    /// Whether the process whose id is in that file runs.
+    fn runs(id: &Path) -> bool {
+        let id = fs::read_to_string(id).unwrap();
+        // One that ended and that nobody has waited for yet has no command line.
+        fs::read(format!("/proc/{}/cmdline", id.trim())).is_ok_and(|line| !line.is_empty())
+    }
+
+    #[test]
+    fn what_it_started_is_stopped_with_it_and_goes_on_where_it_ended_by_itself() {
+        let wanted = Arc::new(());
+        let dir = tempfile::tempdir().unwrap();
+        for (number, (end, expected)) in [
+            ("exec sleep 30", None),
+            ("wait", None),
+            // It ended, and what it started holds its output open.
+            ("exit 0", None),
+            ("exec >&- 2>&-; echo; exit 0", Some(true)),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let id = dir.path().join(number.to_string());
+            let open = if expected.is_some() { ">&- 2>&-" } else { "" };
+            let script = format!("sleep 30 {open} & echo $! >{}; {end}", id.display());
+            let (ended, _) = ended(
+                &script,
+                Duration::from_millis(500),
+                &Arc::downgrade(&wanted),
+            );
+            let is_left = expected.unwrap_or(false);
+            assert_eq!(ended == End::Late, !is_left, "{script}: {ended:?}");
+            let begun = Instant::now();
+            while runs(&id) != is_left && begun.elapsed() < Duration::from_secs(10) {
+                thread::sleep(STEP);
+            }
+            assert_eq!(runs(&id), is_left, "{script}");
+        }
+        // One that may use the terminal stays in the group of this process, which is not stopped.
+        let both = start("exec sleep 30", false);
+        assert_eq!(
+            both.finish(STEP, &Arc::downgrade(&wanted)).unwrap(),
+            End::Late
+        );
     }
 
     #[test]

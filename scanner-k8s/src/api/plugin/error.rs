@@ -17,6 +17,9 @@ pub(in crate::api) enum PluginError {
     /// It did not end in time.
     #[error("credential plugin {name} did not end within {seconds} s, and was stopped")]
     Late { name: String, seconds: u64 },
+    /// It runs, longer than a call waits for it.
+    #[error("credential plugin {name} still runs after {seconds} s, and the call was not sent")]
+    Running { name: String, seconds: u64 },
     /// It was stopped, or cannot be waited for.
     #[error("credential plugin {0} was stopped")]
     Stopped(String),
@@ -57,6 +60,11 @@ impl PluginError {
             .find_map(|error| error.downcast_ref())
     }
 
+    /// Whether another try may well succeed a moment later: that waits for the same run.
+    pub(in crate::api) fn is_transient(&self) -> bool {
+        matches!(self, Self::Running { .. })
+    }
+
     /// What to do next.
     pub(in crate::api) fn advice(&self) -> &'static str {
         match self {
@@ -65,6 +73,9 @@ impl PluginError {
             }
             Self::Forbidden { .. } => {
                 "change credentialPluginPolicy or credentialPluginAllowlist in the kuberc, or name another user in the kubeconfig"
+            }
+            Self::Running { .. } => {
+                "try again when it has ended; run it by hand to see what it waits for"
             }
             Self::NoTerminal(_) => "run it at a terminal, or log in before",
             Self::Provider(_) => "log in anew with the current tool of that provider",

@@ -12,9 +12,10 @@ use serde::Serialize;
 
 use super::{
     answer::{self, Answer},
-    child::{End, finish},
+    child::{End, Running},
     error::PluginError,
     program::{hint, name},
+    runs::Runs,
 };
 
 /// Longest time that a plugin may run.
@@ -43,7 +44,11 @@ struct Spec<'a> {
 /// # Errors
 ///
 /// Fails when it is not there, fails, takes too long, or answers with no credential.
-pub(super) fn run(exec: &ExecConfig, wanted: &Weak<()>) -> Result<Answer, PluginError> {
+pub(super) fn run(
+    exec: &ExecConfig,
+    wanted: &Weak<()>,
+    runs: &Runs,
+) -> Result<Answer, PluginError> {
     let name = name(exec);
     let command = exec.command.as_deref().ok_or(PluginError::NoCommand)?;
     let mode = exec.interactive_mode.as_ref();
@@ -77,7 +82,9 @@ pub(super) fn run(exec: &ExecConfig, wanted: &Weak<()>) -> Result<Answer, Plugin
         } else {
             Stdio::inherit()
         });
-    let child = program.spawn().map_err(|error| match error.kind() {
+    // At a terminal it stays in the foreground, and gets the signals that are typed there.
+    let started = runs.start(|| Running::start(&mut program, !interactive));
+    let (running, _listed) = started.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => PluginError::Missing {
             name: name.clone(),
             hint: hint(exec),
@@ -85,7 +92,7 @@ pub(super) fn run(exec: &ExecConfig, wanted: &Weak<()>) -> Result<Answer, Plugin
         _ => PluginError::Start(name.clone(), error.to_string()),
     })?;
     let time = if interactive { TIME_TO_ASK } else { TIME };
-    let answer = match finish(child, time, wanted) {
+    let answer = match running.finish(time, wanted) {
         Ok(End::Answer(answer)) => answer,
         Ok(End::Failed(how)) => return Err(PluginError::Failed { name, how }),
         Ok(End::Late) => {

@@ -64,7 +64,7 @@ mod tests {
     use hyper_util::rt::TokioExecutor;
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
-        sync::mpsc::unbounded_channel,
+        sync::mpsc::{UnboundedReceiver, unbounded_channel},
     };
 
     use super::*;
@@ -127,6 +127,20 @@ mod tests {
         }
     }
 
+    /// A client, and the other end of each connection that it opens.
+    fn dialling() -> (Client<InMemory, Body>, UnboundedReceiver<DuplexStream>) {
+        let (dialled, ends) = unbounded_channel();
+        let connect = InMemory::new(move || {
+            let (ours, theirs) = duplex(1 << 16);
+            dialled.send(theirs).unwrap();
+            ours
+        });
+        let client = Client::builder(TokioExecutor::new())
+            .http2_only(true)
+            .build(connect);
+        (client, ends)
+    }
+
     /// Sends a call, which must be answered or fail soon.
     async fn soon(client: &Client<InMemory, Body>, body: &str) -> Result<(), BoxError> {
         let request = Request::post("http://h/").body(Body::from(body.as_bytes().to_vec()));
@@ -137,15 +151,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_was_not_processed_is_sent_again_and_no_other() {
-        let (dialled, mut ends) = unbounded_channel();
-        let connect = InMemory::new(move || {
-            let (ours, theirs) = duplex(1 << 16);
-            dialled.send(theirs).unwrap();
-            ours
-        });
-        let client = Client::builder(TokioExecutor::new())
-            .http2_only(true)
-            .build(connect);
+        let (client, mut ends) = dialling();
         let served = tokio::spawn(async move {
             let mut first = Server::accept(ends.recv().await.unwrap()).await;
             first.calls(2).await;
@@ -171,15 +177,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_fails_is_no_invitation_to_send_again() {
-        let (dialled, mut ends) = unbounded_channel();
-        let connect = InMemory::new(move || {
-            let (ours, theirs) = duplex(1 << 16);
-            dialled.send(theirs).unwrap();
-            ours
-        });
-        let client = Client::builder(TokioExecutor::new())
-            .http2_only(true)
-            .build(connect);
+        let (client, mut ends) = dialling();
         let served = tokio::spawn(async move {
             let mut server = Server::accept(ends.recv().await.unwrap()).await;
             server.calls(1).await;

@@ -44,6 +44,7 @@ fn transport(seen: &Arc<Mutex<Vec<Seen>>>) -> Arc<Transport> {
         config: Config::new("https://h:6443".parse().unwrap()),
         connection: Vec::new(),
         origin: scanner_core::report::Origin::default(),
+        plugins: None,
         user_agent: HeaderValue::from_static("acme/1 secure-scan/0"),
         searches_own_process: false,
         runtime: Handle::current(),

@@ -1,8 +1,10 @@
 //! Opens a way through an HTTP proxy: CONNECT, which names the server and nothing else of what is sent there.
 
+use std::time::Duration;
+
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
-    header::{HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, USER_AGENT},
+    header::{self, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION},
 };
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{
@@ -11,6 +13,7 @@ use hyper::{
     upgrade::Upgraded,
 };
 use scanner_core::escape::visible;
+use tokio::time::timeout;
 use tower::BoxError;
 
 use super::{
@@ -19,9 +22,14 @@ use super::{
     proxy::{Login, Proxy},
     stream::Duplex,
 };
+use crate::names::USER_AGENT;
 
 /// Longest head of a proxy's answer, in bytes.
 const MAX_HEAD: usize = 16 << 10;
+
+/// Most of the body of a refusal that is read, in bytes, and how long: a page is known by how it begins.
+const MAX_BEGUN: usize = 512;
+const BEGINS_WITHIN: Duration = Duration::from_secs(1);
 
 /// What came of CONNECT: bytes to and from the server, and whether the proxy said that a page follows.
 pub(super) struct Opened {
@@ -66,10 +74,7 @@ fn request(proxy: &Proxy, server: &str) -> http::Result<Request<Empty<Bytes>>> {
         .method(Method::CONNECT)
         .uri(server.parse::<Uri>()?)
         .header(HOST, server)
-        .header(
-            USER_AGENT,
-            concat!("secure-scan/", env!("CARGO_PKG_VERSION")),
-        )
+        .header(header::USER_AGENT, USER_AGENT)
         .body(Empty::new())?;
     if let Some(basic) = proxy.login.as_ref().and_then(Login::basic) {
         request.headers_mut().insert(PROXY_AUTHORIZATION, basic);
@@ -83,8 +88,7 @@ async fn refused(answer: Response<Incoming>, proxy: &Proxy, server: &str) -> Way
     let how = schemes(answer.headers());
     // An HTML page of 500 and above is no login, but says that the proxy fails.
     if !page && !status.is_server_error() {
-        let begun = answer.into_body().frame().await.and_then(Result::ok);
-        page = begun.is_some_and(|frame| frame.data_ref().is_some_and(|data| page::is_begun(data)));
+        page = page::is_begun(&beginning(answer.into_body()).await);
     }
     let proxy_name = proxy.to_string();
     if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
@@ -107,6 +111,22 @@ async fn refused(answer: Response<Incoming>, proxy: &Proxy, server: &str) -> Way
         server: server.to_owned(),
         why: status.to_string(),
     }
+}
+
+/// How a body begins: as much of it as comes in time.
+async fn beginning(mut body: Incoming) -> Vec<u8> {
+    let mut begun = Vec::new();
+    let reading = async {
+        while begun.len() < MAX_BEGUN && !page::is_decided(&begun) {
+            let Some(Ok(frame)) = body.frame().await else {
+                break;
+            };
+            begun.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+        }
+    };
+    // What came until then is enough to know.
+    let _ = timeout(BEGINS_WITHIN, reading).await;
+    begun
 }
 
 /// How a proxy lets clients log in, in its own words, and whether Basic is among it.

@@ -15,8 +15,20 @@ pub(in crate::api) fn is_announced(headers: &HeaderMap) -> bool {
 
 /// Whether the beginning of a body is that of a page.
 pub(super) fn is_begun(body: &[u8]) -> bool {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    body.trim_ascii_start().starts_with(b"<")
+    text(body).starts_with(b"<")
+}
+
+/// Whether more of the body would say nothing more of that.
+pub(super) fn is_decided(body: &[u8]) -> bool {
+    !MARK.starts_with(body) && !text(body).is_empty()
+}
+
+/// The byte order mark of UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The text of a body, without what stands before it.
+fn text(body: &[u8]) -> &[u8] {
+    body.strip_prefix(MARK).unwrap_or(body).trim_ascii_start()
 }
 
 /// Hands an answer of the API server on, and refuses a page: the server answers calls with no page and no other address.
@@ -81,10 +93,21 @@ mod tests {
             b"\n  <!DOCTYPE html>",
             b"\xef\xbb\xbf<html>",
         ] {
-            assert!(is_begun(page));
+            assert!(is_begun(page) && is_decided(page));
+            for begun in (1..page.len()).map(|length| &page[..length]) {
+                assert_eq!(is_begun(begun), is_decided(begun), "{begun:?}");
+            }
         }
         for other in [&b""[..], b"no", b"{\"a\": \"<\"}", b" "] {
             assert!(!is_begun(other));
+        }
+        for (body, decided) in [
+            (&b""[..], false),
+            (b" \n", false),
+            (b"\xef", false),
+            (b" n", true),
+        ] {
+            assert_eq!(is_decided(body), decided, "{body:?}");
         }
     }
 }

@@ -5,10 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use scanner_core::{
     AccessError, FailureKind, TargetAccess,
-    inventory::{
-        Inventory, InventoryRequest,
-        sink::{Gather, InventorySink},
-    },
+    inventory::{InventoryRequest, sink::InventorySink},
 };
 
 use super::own::ScanPod;
@@ -27,12 +24,6 @@ pub(super) struct Read {
 
 #[async_trait]
 impl TargetAccess for Read {
-    async fn inventory(&mut self, request: &InventoryRequest) -> Result<Inventory, AccessError> {
-        let mut gather = Gather::default();
-        self.stream(request, &mut gather).await?;
-        Ok(gather.into_inventory())
-    }
-
     async fn stream(
         &mut self,
         request: &InventoryRequest,

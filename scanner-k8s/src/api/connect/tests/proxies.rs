@@ -332,6 +332,29 @@ async fn what_a_proxy_answers_in_place_of_a_way_is_named() {
     }
 }
 
+#[tokio::test]
+async fn a_refusal_whose_page_comes_late_in_pieces_or_not_at_all_is_still_that_refusal() {
+    let page = format!("{:x}\r\n{PAGE}\r\n", PAGE.len());
+    let refused = "does not connect to api.test:6443: 403 Forbidden";
+    for (body, words) in [
+        ("Content-Length: 33\r\n\r\n", refused),
+        ("Transfer-Encoding: chunked\r\n\r\n", refused),
+        ("Transfer-Encoding: chunked\r\n\r\n1\r\n\n\r\n", refused),
+        ("Transfer-Encoding: chunked\r\n\r\n1\r\nn\r\n", refused),
+        (
+            &format!("Content-Length: 100000\r\n\r\n{}", " ".repeat(20_000)),
+            refused,
+        ),
+        (
+            &format!("Transfer-Encoding: chunked\r\n\r\n1\r\n\n\r\n{page}"),
+            "answered with a web page (403 Forbidden)",
+        ),
+    ] {
+        let advice = if words == refused { "check" } else { "browser" };
+        is_named(&said("403 No", body), words, advice).await;
+    }
+}
+
 /// A proxy that answers so is named with those words, and that is to be done.
 async fn is_named(answer: &str, words: &str, advice: &str) {
     let server = Server::start(empty_list).await;

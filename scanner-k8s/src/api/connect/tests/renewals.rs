@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::super::*;
 use crate::api::{
-    call::{CallErrorKind, call_with_retry},
+    call::{CallErrorKind, call, call_with_retry},
     transport::InMemory,
 };
 
@@ -29,6 +29,7 @@ impl Plugin {
         let plugin = Self { dir };
         let count = plugin.path("count");
         let first = format!("if [ $(wc -l <{count}) = 1 ]; then echo '{OVER}'; exit; fi");
+        let again = again.replace("COUNT", &count);
         plugin.set(&format!("echo $$ >>{count}\n{first}\n{again}"));
         plugin
     }
@@ -57,11 +58,14 @@ impl Plugin {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Waits until its last run is gone.
+    /// Waits until its last process has ended.
     async fn is_stopped(&self) -> bool {
         let last = self.runs().pop().unwrap();
         for _ in 0..200 {
-            if !std::path::Path::new(&format!("/proc/{last}")).exists() {
+            // One that ended and that nobody has waited for yet has no command line.
+            if fs::read(format!("/proc/{last}/cmdline")).is_ok_and(|line| line.is_empty())
+                || !std::path::Path::new(&format!("/proc/{last}")).exists()
+            {
                 return true;
             }
             sleep(Duration::from_millis(20)).await;
@@ -119,6 +123,63 @@ async fn one_failure_is_that_of_all_calls_that_waited_and_is_not_tried_again() {
     // A later call asks anew.
     list().await.unwrap_err();
     assert_eq!(plugin.runs().len(), 3);
+}
+
+#[tokio::test]
+async fn one_that_still_runs_is_an_error_before_the_time_of_a_call_is_over() {
+    let plugin = Plugin::new(&format!("sleep 20; echo '{VALID}'"));
+    let api = api(&plugin.builder().build_async().await.unwrap());
+    let params = ListParams::default();
+    // The second one waits for its turn behind the first.
+    for error in join_all((0..2).map(|_| call("list", api.list(&params)))).await {
+        let error = error.unwrap_err();
+        let text = chain(&error);
+        assert!(
+            text.contains("credential plugin plugin still runs after 13 s"),
+            "{text}"
+        );
+        assert_eq!(error.kind(), CallErrorKind::Unreachable);
+        let advice = error.remedy().unwrap().to_string();
+        assert!(advice.contains("try again when it has ended"), "{advice}");
+    }
+    // It is tried again, and then waits for the same run.
+    let _ = call_with_retry("list".into(), || api.list(&params)).await;
+    assert_eq!(plugin.runs().len(), 2);
+    let _ = api.list(&params).await;
+    assert_eq!(plugin.runs().len(), 2, "its answer was used");
+}
+
+#[tokio::test]
+async fn a_run_that_nobody_waited_for_is_used_where_it_gave_what_is_not_over() {
+    for (again, runs) in [
+        (format!("sleep 1; echo '{VALID}'"), 2),
+        (format!("sleep 1; echo '{OVER}'"), 3),
+        ("sleep 1; exit 1".to_owned(), 3),
+    ] {
+        let plugin = Plugin::new(&again);
+        let api = api(&plugin.builder().build_async().await.unwrap());
+        let params = ListParams::default();
+        let call = timeout(Duration::from_millis(300), api.list(&params));
+        assert!(call.await.is_err());
+        assert!(plugin.is_stopped().await, "it ended");
+        // Its end is seen a moment later.
+        sleep(Duration::from_millis(300)).await;
+        let _ = api.list(&params).await;
+        assert_eq!(plugin.runs().len(), runs, "{again}");
+    }
+}
+
+#[tokio::test]
+async fn what_it_started_ends_with_it() {
+    let plugin = Plugin::new("sleep 30 & echo $! >>COUNT; wait");
+    let cluster = plugin.builder().build_async().await.unwrap();
+    let api = api(&cluster);
+    let params = ListParams::default();
+    let call = timeout(Duration::from_millis(500), api.list(&params));
+    assert!(call.await.is_err());
+    assert_eq!(plugin.runs().len(), 3, "two runs and a helper");
+    drop((api, cluster));
+    assert!(plugin.is_stopped().await);
 }
 
 #[tokio::test]

@@ -1,0 +1,84 @@
+//! The admission guard before a fake cluster: it must cover the namespace of the identity, and not that of the target alone.
+
+use scanner_core::target::Namespace;
+use secure_scan::{Profile, Scan, TargetSelector, engines::Inline, guard};
+use secure_scan_testing::{FakeCluster, Fault, samples};
+use serde_json::{Value, json};
+
+const REFUSAL: &str = "ValidatingAdmissionPolicy 'g' denied request: secure-scan guard: no";
+
+/// A cluster whose guard covers these namespaces.
+fn guarded(covered: &'static [&'static str]) -> FakeCluster {
+    let guard = move |_: &str, object: &mut Value| {
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
+        let mounts = object["automountServiceAccountToken"] == true;
+        if mounts && covered.contains(&namespace) {
+            return Err(REFUSAL.into());
+        }
+        Ok(())
+    };
+    let namespace =
+        |name: &str| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    let web = json!({
+        "metadata": {"namespace": "shop", "name": "web-0"},
+        "spec": {"containers": [{"name": "web", "image": "registry.example/web:1"}]},
+    });
+    FakeCluster::new()
+        .object(namespace("scans"))
+        .pod(web)
+        .answers(samples::healthy())
+        .admission(guard)
+}
+
+fn home() -> Namespace {
+    "scans".parse().expect("a namespace")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guard_is_not_attacked_by_an_identity_where_it_does_not_hold() {
+    for (covered, unguarded) in [
+        (&["shop"][..], &["scans"][..]),
+        (&["scans"], &["shop"]),
+        (&[], &["shop", "scans"]),
+    ] {
+        let fake = guarded(covered);
+        let segment = fake.cluster().expect("a cluster").begin();
+        let target = TargetSelector::pod("shop", "web-0");
+        let home = home();
+        let trial = guard::test(&segment, &target, Some(&home), std::future::pending()).await;
+        let trial = trial.expect("an answer");
+        let names: Vec<&str> = trial.unguarded.iter().map(Namespace::as_str).collect();
+        assert_eq!(names, unguarded, "{covered:?}");
+        assert!(!trial.held() && !trial.answered(), "{covered:?}");
+        assert!(trial.attempts.is_empty(), "{covered:?}");
+        assert!(fake.left().is_empty(), "{:?}", fake.left());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scan_takes_the_guard_for_installed_where_it_covers_the_identity_too() {
+    for (covered, installed) in [(&["shop"][..], false), (&["shop", "scans"], true)] {
+        let fake = guarded(covered);
+        // The exec that was not planned is the first one.
+        let refused = Fault::on("*", "pods/exec").nth(1).status_with(403, REFUSAL);
+        let fake = fake.fault(refused);
+        let cluster = fake.cluster().expect("a cluster");
+        let profile = Profile::shipped("sbom").expect("a profile");
+        let scan = Scan::template().host(Inline).engine(profile);
+        let scan = scan.identity_namespace("scans");
+        let target = TargetSelector::pod("shop", "web-0");
+        let scan = scan.prepare(&cluster, target).await;
+        let report = scan.expect("a scan that can be prepared").run().await;
+        let guard = report
+            .controls
+            .iter()
+            .find(|one| one.id == "admission-guard");
+        let said = format!("{:?}", guard.expect("the control").verified);
+        let words = if installed {
+            "admission-guard: installed"
+        } else {
+            "admission-guard: not installed for namespace scans"
+        };
+        assert!(said.contains(words), "{said}");
+    }
+}

@@ -1,0 +1,87 @@
+//! Names and labels that mean no one target, and what the operator needs to read one.
+
+use scanner_core::Remedy;
+use scanner_k8s::{plan::resolve::ResolveError, scan::PrepareError};
+use secure_scan::TargetSelector;
+use secure_scan_testing::FakeCluster;
+use serde_json::json;
+
+use crate::support::{
+    bare, hint, may_name_workloads, named, prepare, refused, replica, shop, workload,
+};
+
+#[tokio::test]
+async fn labels_that_mean_different_workloads_mean_none_of_them() {
+    let cluster = FakeCluster::new()
+        .pod(bare("web-0", &json!({})))
+        .pod(bare("web-1", &json!({})));
+    let error = refused(&cluster, TargetSelector::labels("shop", "app=web")).await;
+    assert!(
+        error.to_string().contains("pod/web-0, pod/web-1"),
+        "{error}"
+    );
+    assert!(hint(&error).contains("one workload"), "{}", hint(&error));
+}
+
+#[tokio::test]
+async fn a_wrong_name_is_answered_with_the_one_that_was_meant() {
+    let cluster = shop()
+        .object(workload("apps/v1", "Deployment", "web-api", "uid-api"))
+        .pod(replica("web-5d9c-a", 1, &json!({})))
+        .pod(bare("db-0", &json!({})));
+    for (target, meant) in [
+        (named("db-1"), "db-0"),
+        (named("web"), "deploy/web"),
+        (named("deploy/wbe"), "deploy/web"),
+        (named("deploy/web-apo"), "deploy/web-api"),
+        (named("db-0").container("wbe"), "web"),
+        (TargetSelector::pod("shpo", "db-0"), "shop"),
+    ] {
+        let error = refused(&cluster, target).await;
+        assert!(error.is_unknown_name(), "{error:?}");
+        let hint = hint(&error);
+        assert!(
+            hint.starts_with("did you mean ") && hint.contains(meant),
+            "{error}: {hint}"
+        );
+    }
+    let error = refused(&cluster, named("nothing-like-it")).await;
+    assert!(!hint(&error).contains("did you mean"), "{}", hint(&error));
+}
+
+#[tokio::test]
+async fn without_the_right_to_list_a_wrong_name_is_only_not_found() {
+    let rules = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]);
+    let cluster = FakeCluster::new()
+        .pod(bare("db-0", &json!({})))
+        .operator_may(&rules);
+    let error = refused(&cluster, named("db-1")).await;
+    assert!(
+        matches!(&error, ResolveError::NoPod { similar, .. } if similar.is_empty()),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_workload_is_read_with_get_on_it_alone_and_the_error_names_the_right() {
+    let pods =
+        json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}]);
+    let cluster = shop()
+        .pod(replica("web-5d9c-a", 1, &json!({})))
+        .operator_may(&pods);
+    let error = refused(&cluster, named("deploy/web")).await;
+    let words = scanner_core::cause::chain(&error);
+    assert!(
+        words.contains("get") && words.contains("deployments"),
+        "{words}"
+    );
+    assert_eq!(error.remedy(), Some(Remedy::AskAdministrator));
+    let cluster = shop()
+        .pod(replica("web-5d9c-a", 1, &json!({})))
+        .operator_may(&may_name_workloads());
+    // Past the target, the rights of the scan itself are missing.
+    let Err(error) = prepare(&cluster, named("deploy/web")).await else {
+        panic!("it has no right to scan");
+    };
+    assert!(matches!(error, PrepareError::Forbidden(_)), "{error:?}");
+}
