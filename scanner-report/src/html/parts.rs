@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::escaped::{MAX_GAPS, at_least, completions, count, headline, limits, more};
+use crate::escaped::{MAX_GAPS, at_least, completions, count, headline, limits, more, origin};
 use scanner_core::{
     escape::visible,
     finding::{CheckResult, CheckStatus, Severity},
@@ -170,6 +170,7 @@ fn finding(view: &View<'_>, result: &CheckResult) -> Markup {
                 p.soft { "References: " (list(&result.references)) }
             }
             @if !result.tags.is_empty() { p.soft { "Tags: " (list(&result.tags)) } }
+            @if let Some(origin) = origin(result) { p.soft { (origin) } }
             @for limit in limits(result) { p.soft { "Not checked completely: " (limit) } }
         }
     }
@@ -241,7 +242,12 @@ pub(super) fn unchecked(view: &View<'_>) -> Markup {
 pub(super) fn coverage(view: &View<'_>) -> Markup {
     let gaps = view.gaps();
     let unproven = view.without_checksums().is_some();
+    let read = view.image_lines();
     html! {
+        @if !read.is_empty() {
+            h2 { "Read from the image" }
+            div.card { @for line in &read { p { (visible(line, MAX_GAPS)) } } }
+        }
         @if !gaps.is_empty() || unproven {
             h2 { "Coverage gaps" }
             div.card {
@@ -275,7 +281,8 @@ pub(super) fn rest(view: &View<'_>) -> Markup {
                         p {
                             code { (visible(&view.check_id(result), 200)) } " " (visible(&result.title, 300))
                             @let message = Some(visible(&result.message, 300)).filter(|m| !m.is_empty());
-                            @for limit in limits(result).into_iter().chain(message) {
+                            @let notes = limits(result).into_iter().chain(origin(result));
+                            @for limit in notes.chain(message) {
                                 " " span.soft { (limit) }
                             }
                         }
