@@ -13,7 +13,7 @@ mod image;
 mod lists;
 mod mounted;
 mod request;
-mod tree;
+pub(crate) mod tree;
 
 pub use engine::{DriftEngine, ReadImage};
 pub use image::Image;
