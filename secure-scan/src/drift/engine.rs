@@ -10,6 +10,8 @@ use scanner_core::{
 };
 use scanner_policy::drift::{Depth, DriftEngine, Image, ReadImage};
 
+use crate::pair::Link;
+
 /// Compares with an image that is read after both scans were planned.
 pub(super) struct LateDrift {
     reads: Arc<ReadImage>,
@@ -33,9 +35,10 @@ impl LateDrift {
     pub(super) fn image_reader(&self) -> Arc<ReadImage> {
         Arc::clone(&self.reads)
     }
+}
 
-    /// Takes what was read of the image; says whether there is anything.
-    pub(super) fn keep_image(&self) -> bool {
+impl Link for LateDrift {
+    fn keep_image(&self) -> bool {
         let Some(image) = self.reads.take() else {
             return false;
         };
