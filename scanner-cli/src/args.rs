@@ -11,6 +11,7 @@ use secure_scan::{
 use crate::{
     audit::AuditArgs,
     cluster::ClusterArgs,
+    complete::CompleteArgs,
     output::Color,
     policy::{FindingArgs, PolicyArgs},
     profile::ProfileOptions,
@@ -183,6 +184,19 @@ pub(crate) struct AutoArgs {
     /// Image of the probe, best named by digest, for targets without a shell
     #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = image)]
     pub(crate) probe_image: Option<String>,
+    #[command(flatten)]
+    pub(crate) complete: CompleteArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ContainerArgs {
+    #[command(flatten)]
+    pub(crate) scan: ScanArgs,
+    #[command(flatten)]
+    pub(crate) complete: CompleteArgs,
+    /// Image of the probe for --complete-from-image, best named by digest
+    #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = image)]
+    pub(crate) probe_image: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -195,6 +209,8 @@ pub(crate) struct DistrolessArgs {
     /// Refuse to leave anything, the entry of the ephemeral container in the pod included
     #[arg(long)]
     pub(crate) no_residue: bool,
+    #[command(flatten)]
+    pub(crate) complete: CompleteArgs,
 }
 
 /// A pod or a workload, as kubectl names them.

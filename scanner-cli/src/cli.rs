@@ -5,7 +5,7 @@ use std::{ffi::OsStr, path::Path};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::{
-    args::{AutoArgs, DistrolessArgs, LocalArgs, ScanArgs},
+    args::{AutoArgs, ContainerArgs, DistrolessArgs, LocalArgs},
     audit::AuditCommand,
     completion::{CompleteArgs, CompletionsArgs},
     controls::ControlsArgs,
@@ -34,6 +34,7 @@ const EXAMPLES: &str = "Examples:
   secure-scan scan web-0 -n shop --probe-image IMAGE
   secure-scan container web-0 -n shop
   secure-scan container -l app=web -n shop -c nginx --fail-on high
+  secure-scan container web-0 -n shop --complete-from-image --probe-image IMAGE
   secure-scan container web-0 -n shop --dry-run
   secure-scan container web-0 -n shop -o terminal -o json=report.json -o html=report.html
   secure-scan report convert report.json -o sarif=report.sarif
@@ -81,7 +82,7 @@ pub(crate) enum Command {
     /// verifies that it is gone. Should this program be killed, the cluster removes all of it when
     /// the lease ends.
     #[command(after_long_help = EXIT_CODES)]
-    Container(Box<ScanArgs>),
+    Container(Box<ContainerArgs>),
     /// Scan a running container that has no shell, by a probe in an ephemeral container beside it
     ///
     /// The probe runs with the weakest security context that can see the target: its own user

@@ -2,18 +2,18 @@
 
 use clap::{Args, ValueEnum};
 use secure_scan::{
-    Document, DriftScan, ScanPlan, Via,
+    Document, DriftScan, Via,
     event::{Event, Observer as _},
-    reports::Format,
     stage::Stage,
 };
 
 use crate::{
     args::{RunArgs, ScanArgs},
     output::{self, print_errors, worst_exit_code},
-    policy,
-    problem::{GATE, Problem},
+    pair, policy,
+    problem::Problem,
     progress::Progress,
+    rights::Kind,
     scan,
     signals::Signals,
     sink::Sinks,
@@ -99,7 +99,9 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
         };
         let plans = signals.or(Box::pin(plans)).await;
         progress.finish();
-        return dry_run(&plans?, sinks, &progress);
+        let plans = plans?;
+        scan::note_choice(&plans[0], &progress);
+        return pair::dry_run(&plans, Kind::Drift, sinks, &progress);
     }
     let prepared = async {
         let (segment, log) = scan::connected(run).await?;
@@ -143,31 +145,4 @@ fn refuse_profiles(args: &RunArgs) -> Result<(), Problem> {
         format!("{flag} has no meaning for drift, whose checks are its own"),
         "leave it out; to check the container by a profile take secure-scan scan",
     ))
-}
-
-/// Shows both plans.
-fn dry_run(plans: &[ScanPlan; 2], sinks: Sinks, progress: &Progress) -> Result<u8, Problem> {
-    scan::note_choice(&plans[0], progress);
-    scan::note_missing(plans, progress);
-    let code = if plans.iter().any(|plan| plan.refusal().is_some()) {
-        GATE
-    } else {
-        0
-    };
-    sinks
-        .write_with(|format| both(plans, format), "a plan", "terminal or json")
-        .map(|()| code)
-}
-
-/// Both plans, in JSON as one list.
-fn both([image, container]: &[ScanPlan; 2], format: Format) -> Option<String> {
-    let (a, b) = (
-        output::plan(image, format)?,
-        output::plan(container, format)?,
-    );
-    Some(if format == Format::Json {
-        format!("[\n{},\n{}\n]\n", a.trim_end(), b.trim_end())
-    } else {
-        format!("{a}\n{b}")
-    })
 }

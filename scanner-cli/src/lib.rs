@@ -4,6 +4,7 @@ mod args;
 mod audit;
 mod cli;
 mod cluster;
+mod complete;
 mod completion;
 mod controls;
 mod credential;
@@ -15,6 +16,7 @@ mod inject;
 mod local;
 mod man;
 mod output;
+mod pair;
 mod policy;
 mod problem;
 mod profile;
@@ -88,10 +90,18 @@ fn run_command(command: Command) -> Result<u8, Problem> {
         Command::Drift(args) => run(drift::run(&args)),
         Command::Inject(args) => inject::run(args),
         Command::Scan(args) => {
+            let complete = args.complete.image(args.probe_image.as_ref());
             let strategy = strategy::auto().maybe_probe_image(args.probe_image);
-            run(scan::run(&args.scan, strategy.into()))
+            run(scan::run_completed(&args.scan, strategy.into(), complete))
         }
-        Command::Container(args) => run(scan::run(&args, strategy::container())),
+        Command::Container(args) => {
+            let complete = args.complete.image(args.probe_image.as_ref());
+            run(scan::run_completed(
+                &args.scan,
+                strategy::container(),
+                complete,
+            ))
+        }
         Command::Distroless(args) if args.no_residue => Err(Problem {
             code: NOT_DONE,
             message: "strategy distroless always leaves the entry of its ephemeral container in the \
@@ -104,8 +114,9 @@ fn run_command(command: Command) -> Result<u8, Problem> {
             ),
         }),
         Command::Distroless(args) => {
+            let complete = args.complete.image(Some(&args.probe_image));
             let strategy = strategy::distroless(args.probe_image);
-            run(scan::run(&args.scan, strategy))
+            run(scan::run_completed(&args.scan, strategy, complete))
         }
         Command::Sidecar(args) => run(scan::run(&args.scan, args.strategy())),
         Command::Image(args) => {

@@ -119,6 +119,9 @@ fn pod_words(remedy: &Remedy) -> String {
             "image volumes need Kubernetes 1.35 (or their feature gate) and containerd 2.1; take the clone (without \
              --inert), secure-scan distroless, or secure-scan local --oci-archive"
         }
+        Remedy::CompleteFromImage => {
+            "--complete-from-image (with --probe-image) reads it in the image, where the namespace allows a pod of root"
+        }
         Remedy::CorrectProbeImage => "--probe-image is not the name of an image",
         Remedy::LoadProbeImage => {
             "the node does not have --probe-image and may not pull it: load it there, or name one in a registry"
@@ -206,6 +209,7 @@ mod tests {
                 Remedy::ReadImageAsRoot,
                 "secure-scan sidecar --inert --as-root",
             ),
+            (Remedy::CompleteFromImage, "--complete-from-image"),
             (Remedy::UseExec, "secure-scan container"),
             (Remedy::LabelOrExempt, "--label KEY=VALUE"),
             (Remedy::ReadAsNobody, "--as-root"),

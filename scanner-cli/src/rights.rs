@@ -33,6 +33,9 @@ pub(crate) struct RightsArgs {
     /// Namespace for the scans' accounts and tokens, as the scans name it
     #[arg(long, value_name = "NAMESPACE")]
     identity_namespace: Option<Namespace>,
+    /// Also what --complete-from-image needs; of scan, container and distroless
+    #[arg(long)]
+    complete_from_image: bool,
     /// Ask the API server for your rights, and print only those that you do not have
     #[arg(long)]
     check: bool,
@@ -60,7 +63,23 @@ enum Command {
     Drift,
 }
 
+/// Which scans a plan is one of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One scan.
+    Alone,
+    /// That of the container, which is compared with its image.
+    Drift,
+    /// That of the container, which its image completes.
+    Completed,
+}
+
 impl Command {
+    /// Whether the command takes `--complete-from-image`.
+    const fn may_be_completed(self) -> bool {
+        matches!(self, Self::Scan | Self::Container | Self::Distroless)
+    }
+
     fn strategies(self) -> Vec<Strategy> {
         // Rights depend on the kind of a strategy alone.
         let image = "IMAGE";
@@ -76,11 +95,11 @@ impl Command {
     }
 }
 
-/// The command that prints all that scans like that of `plan` need; `drift` is one of two such scans.
-pub(crate) fn command(plan: &ScanPlan, drift: bool) -> String {
+/// The command that prints all that scans like that of `plan` need.
+pub(crate) fn command(plan: &ScanPlan, kind: Kind) -> String {
     let fallback = plan.fallback.as_ref();
     let strategy = match plan.strategy.as_str() {
-        _ if drift => Command::Drift,
+        _ if kind == Kind::Drift => Command::Drift,
         // The first of several strategies, which need not suffice.
         _ if fallback.is_some_and(|fallback| fallback.plan.is_some()) => Command::Scan,
         "distroless" => Command::Distroless,
@@ -96,7 +115,11 @@ pub(crate) fn command(plan: &ScanPlan, drift: bool) -> String {
     let apart = apart.map_or_else(String::new, |namespace| {
         format!(" --identity-namespace {namespace}")
     });
-    format!("secure-scan rights --strategy {name} -n {namespace}{apart}")
+    let completed = match kind {
+        Kind::Completed => " --complete-from-image",
+        Kind::Alone | Kind::Drift => "",
+    };
+    format!("secure-scan rights --strategy {name} -n {namespace}{apart}{completed}")
 }
 
 pub(crate) async fn run(args: &RightsArgs) -> Result<u8, Problem> {
@@ -104,7 +127,16 @@ pub(crate) async fn run(args: &RightsArgs) -> Result<u8, Problem> {
 }
 
 async fn print(args: &RightsArgs) -> Result<u8, Problem> {
-    let strategies = args.strategy.strategies();
+    let mut strategies = args.strategy.strategies();
+    if args.complete_from_image {
+        if !args.strategy.may_be_completed() {
+            return Err(Problem::usage(
+                "--complete-from-image is of scan, container and distroless",
+                "leave it out, or name one of these with --strategy",
+            ));
+        }
+        strategies.push(strategy::sidecar("IMAGE").into());
+    }
     let (namespace, segment) = if let Some(namespace) = &args.namespace {
         (namespace.to_string(), None)
     } else {
@@ -223,21 +255,24 @@ mod tests {
             ("acme", "container"),
         ] {
             plan.strategy = strategy.into();
-            let hint = command(&plan, false);
+            let hint = command(&plan, Kind::Alone);
             let wanted = format!("secure-scan rights --strategy {meant} -n {namespace}");
             assert_eq!(hint, wanted);
             let parsed = crate::cli::Cli::try_parse_from(hint.split(' '));
             assert!(parsed.is_ok(), "{hint}: {parsed:?}");
         }
-        assert!(command(&plan, true).contains("--strategy drift "));
+        assert!(command(&plan, Kind::Drift).contains("--strategy drift "));
+        let completed = command(&plan, Kind::Completed);
+        assert!(completed.ends_with(" --complete-from-image"), "{completed}");
+        assert!(crate::cli::Cli::try_parse_from(completed.split(' ')).is_ok());
         plan.identity_namespace = Some("scans".parse().unwrap());
-        assert!(command(&plan, false).ends_with(" --identity-namespace scans"));
+        assert!(command(&plan, Kind::Alone).ends_with(" --identity-namespace scans"));
         plan.fallback = Some(Box::new(Fallback {
             when: String::new(),
             plan: Some(plan.clone()),
             not_possible: None,
             remedy: None,
         }));
-        assert!(command(&plan, false).contains("--strategy scan "));
+        assert!(command(&plan, Kind::Alone).contains("--strategy scan "));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use secure_scan::{
-    Document, InventoryTap, Running, Scan, ScanPlan, ScanReport, Segment, TargetSelector,
+    Document, InventoryTap, Profile, Running, Scan, ScanPlan, ScanReport, Segment, TargetSelector,
     event::{Event, Observer as _},
     inventory::Section,
     stage::Stage,
@@ -14,6 +14,7 @@ use secure_scan::{
 use crate::{
     args::{RunArgs, ScanArgs},
     audit::{self, AuditArgs, OpenLog},
+    complete,
     output::{self, print_errors, worst_exit_code},
     policy,
     problem::{CLEANUP, GATE, Problem},
@@ -29,6 +30,8 @@ use crate::{
 pub(crate) struct Wanted {
     pub(crate) target: TargetSelector,
     pub(crate) expected_digest: Option<String>,
+    /// Image of the probe that reads in the target's image what the target does not show, where that is asked for.
+    complete_by: Option<String>,
 }
 
 impl Wanted {
@@ -37,6 +40,7 @@ impl Wanted {
         Self {
             target,
             expected_digest: None,
+            complete_by: None,
         }
     }
 
@@ -45,13 +49,30 @@ impl Wanted {
         Self {
             target: args.target(),
             expected_digest: args.expect_digest.clone(),
+            complete_by: None,
         }
+    }
+
+    /// The same, completed from the image by a probe of this image, where one is given.
+    pub(crate) fn completed_by(mut self, probe_image: Option<String>) -> Self {
+        self.complete_by = probe_image;
+        self
     }
 }
 
 /// Scans a container.
 pub(crate) async fn run(args: &ScanArgs, strategy: Strategy) -> Result<u8, Problem> {
     Box::pin(run_on(Wanted::of(args), &args.run, strategy)).await
+}
+
+/// Scans a container, completed from its image by a probe of this image, where one is given.
+pub(crate) async fn run_completed(
+    args: &ScanArgs,
+    strategy: Strategy,
+    probe_image: Option<String>,
+) -> Result<u8, Problem> {
+    let wanted = Wanted::of(args).completed_by(probe_image);
+    Box::pin(run_on(wanted, &args.run, strategy)).await
 }
 
 /// Scans what was named.
@@ -75,41 +96,24 @@ pub(crate) async fn run_on(
     let progress = Progress::new(args.quiet);
     progress.event(&Event::StageStarted(Stage::Resolve));
     let tap = Arc::new(InventoryTap::new(profile.clone()));
-    let mut template = Scan::template()
+    let mut template = template(args, &tap, profile)
         .policy(decided.policy)
         .strategy(strategy)
-        .lease(args.lease)
-        .identify(args.identify)
-        .idle_timeout(args.idle_timeout)
-        .answer_limit(args.answer_bytes())
         .observer(progress.clone());
-    // Only a recording needs the tap, which keeps the whole inventory.
-    template = match &args.profile_options.save_inventory {
-        Some(_) => template.engine(Arc::clone(&tap)),
-        None => template.engine(profile),
-    };
-    if let Some(namespace) = &args.identity_namespace {
-        template = template.identity_namespace(namespace.as_str());
-    }
-    for (key, value) in &args.labels {
-        template = template.label(key, value);
-    }
-    for (key, value) in &args.annotations {
-        template = template.annotation(key, value);
-    }
     if let Some(digest) = wanted.expected_digest {
         template = template.expected_digest(digest);
     }
+    let template = complete::Wanted::new(template, wanted.complete_by);
     let target = wanted.target;
     let mut signals = Signals::listen()?;
     if args.dry_run {
-        let plan = async {
+        let plans = async {
             let (segment, _) = connected(args).await?;
-            Ok(template.plan_in(segment, target).await?)
+            template.plan_in(segment, target).await
         };
-        let plan = signals.or(Box::pin(plan)).await;
+        let plans = signals.or(Box::pin(plans)).await;
         progress.finish();
-        return dry_run(&plan?, sinks, &progress);
+        return complete::show(&plans?, sinks, &progress);
     }
     let prepared = async {
         let (segment, log) = connected(args).await?;
@@ -146,16 +150,40 @@ pub(crate) async fn run_on(
     Ok(worst_exit_code(document.verdict(), &after))
 }
 
+/// What every scan of these arguments has: the engine, and how long and under which names it runs.
+fn template(args: &RunArgs, tap: &Arc<InventoryTap<Profile>>, profile: Profile) -> Scan {
+    let mut template = Scan::template()
+        .lease(args.lease)
+        .identify(args.identify)
+        .idle_timeout(args.idle_timeout)
+        .answer_limit(args.answer_bytes());
+    // Only a recording needs the tap, which keeps the whole inventory.
+    template = match &args.profile_options.save_inventory {
+        Some(_) => template.engine(Arc::clone(tap)),
+        None => template.engine(profile),
+    };
+    if let Some(namespace) = &args.identity_namespace {
+        template = template.identity_namespace(namespace.as_str());
+    }
+    for (key, value) in &args.labels {
+        template = template.label(key, value);
+    }
+    for (key, value) in &args.annotations {
+        template = template.annotation(key, value);
+    }
+    template
+}
+
 /// Has the expression compiled that reads image references, which takes longer than the first answer of a cluster.
 fn read_images_soon() {
     std::thread::spawn(|| "image".parse::<oci_spec::distribution::Reference>().is_ok());
 }
 
 /// Shows a plan.
-fn dry_run(plan: &ScanPlan, sinks: Sinks, progress: &Progress) -> Result<u8, Problem> {
+pub(crate) fn dry_run(plan: &ScanPlan, sinks: Sinks, progress: &Progress) -> Result<u8, Problem> {
     warn_early(plan, progress);
     note_choice(plan, progress);
-    note_missing(std::slice::from_ref(plan), progress);
+    note_missing(std::slice::from_ref(plan), rights::Kind::Alone, progress);
     let fallback = plan.fallback.as_ref();
     if let Some(remedy) = fallback.and_then(|next| next.remedy.as_ref()) {
         progress.note(&format!("hint: {}", remedy_words(remedy)));
@@ -168,19 +196,20 @@ fn dry_run(plan: &ScanPlan, sinks: Sinks, progress: &Progress) -> Result<u8, Pro
 }
 
 /// Says once which rights the scans of these plans need and the operator does not have, and how to see all that are needed.
-pub(crate) fn note_missing(plans: &[ScanPlan], progress: &Progress) {
+pub(crate) fn note_missing(plans: &[ScanPlan], kind: rights::Kind, progress: &Progress) {
     let mut missing: Vec<&str> = Vec::new();
     for right in plans.iter().flat_map(|plan| &plan.missing_rights) {
         if !missing.contains(&right.as_str()) {
             missing.push(right);
         }
     }
-    if let (Some(plan), false) = (plans.first(), missing.is_empty()) {
+    // That of the container comes last.
+    if let (Some(plan), false) = (plans.last(), missing.is_empty()) {
         let missing = missing.join("; ");
         progress.note(&format!(
             "note: a scan would be refused: you may not: {missing}"
         ));
-        let command = rights::command(plan, plans.len() > 1);
+        let command = rights::command(plan, kind);
         progress.note(&format!("hint: see all that you need: {command}"));
     }
 }
@@ -193,7 +222,7 @@ pub(crate) fn note_choice(plan: &ScanPlan, progress: &Progress) {
 }
 
 /// Warns early when a tag may not name the expected image; the report says it too.
-fn warn_early(plan: &ScanPlan, progress: &Progress) {
+pub(crate) fn warn_early(plan: &ScanPlan, progress: &Progress) {
     if plan.target.form == TargetForm::Image {
         for difference in &plan.differences {
             progress.note(&format!("note: {difference}"));

@@ -1,11 +1,13 @@
 //! Findings: what the checks of each engine say of one inventory.
 
 mod hdf;
+mod origin;
 mod outcome;
 mod result;
 pub(crate) mod severity;
 
 pub use hdf::HdfStatus;
+pub use origin::EvidenceFrom;
 pub use outcome::{ThresholdOutcome, Waiver, WaiverSummary};
 pub use result::{CheckResult, CheckStatus};
 pub use severity::{Severity, UnknownSeverity};
@@ -129,25 +131,31 @@ impl Findings {
         }
     }
 
-    /// Makes every pass that rests on a part of what its check asks for an error, and a verdict over a failure of the same
-    /// kind incomplete: there may be more than was found.
+    /// Makes every pass that rests on a part of what its check asks for, or on what may have changed since, an error, and a
+    /// verdict over a failure of the same kind incomplete: there may be more than was found.
     pub fn demand_complete(&mut self) {
         self.must_be_complete = true;
         for result in &mut self.results {
-            if result.status == CheckStatus::Pass && result.not_read > 0 {
-                let limits = std::mem::take(&mut result.limits);
-                result.status = CheckStatus::Error;
-                result.message = format!(
-                    "no violation found, but the scan must be complete, and some data could not be read: {}",
-                    limits.join("; ")
-                );
+            if result.status != CheckStatus::Pass || result.is_complete() {
+                continue;
             }
+            let why = if result.not_read > 0 {
+                "some data could not be read"
+            } else {
+                "some data was read from the image alone and may have changed since in the container"
+            };
+            let limits = std::mem::take(&mut result.limits);
+            result.status = CheckStatus::Error;
+            result.message = format!(
+                "no violation found, but the scan must be complete, and {why}: {}",
+                limits.join("; ")
+            );
         }
     }
 
-    /// Whether everything had to be read, and was not.
+    /// Whether everything had to be read, and was not, or was read where it may have changed since.
     pub fn lacks_completeness(&self) -> bool {
-        self.must_be_complete && self.results.iter().any(|r| r.not_read > 0)
+        self.must_be_complete && self.results.iter().any(|r| !r.is_complete())
     }
 
     /// What is known of an engine that gave no findings: one check that was not done, so that the scan is no pass.

@@ -112,6 +112,8 @@ pub enum Remedy {
     ReadAsRoot,
     /// Read the image of the container in a pod of the scan's own, as root, which sees what the target's user may not.
     ReadImageAsRoot,
+    /// Read in the image, in a pod of the scan's own, what the target's user may not read.
+    CompleteFromImage,
     /// Scan as a user that may read it.
     ReadAsOwner,
     /// Take strategy container, whose agent has the environment of the container itself.

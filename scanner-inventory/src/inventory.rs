@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     changes::Changes,
     collected::{Collected, Coverage},
+    from_image::FromImage,
     model::{
         CommandEntry, EnvVar, FileEntry, Group, Identity, KernelFacts, LanguagePackage, Listener,
         Mount, OsRelease, Package, Process, ShadowEntry, SocketConnection, User,
@@ -58,6 +59,9 @@ pub struct Inventory {
     pub pod: Collected<PodFacts>,
     /// What changed while the agent looked; no check reads it.
     pub changes: Collected<Changes>,
+    /// What was read from the target's image, where the scan reads there what the target does not show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_image: Option<FromImage>,
 }
 
 /// Which agent answered a request.

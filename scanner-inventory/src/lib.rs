@@ -21,6 +21,7 @@ pub mod changes;
 pub mod collected;
 pub mod collector;
 pub mod escape;
+pub mod from_image;
 pub mod gap;
 pub mod gaps;
 pub mod inventory;
@@ -36,6 +37,7 @@ pub mod wire;
 
 pub use changes::Changes;
 pub use collected::{Collected, Coverage};
+pub use from_image::FromImage;
 pub use gap::{Attribute, Gap, GapKind};
 pub use gaps::Gaps;
 pub use inventory::{AgentInfo, Inventory};

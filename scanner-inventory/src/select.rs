@@ -133,6 +133,14 @@ impl Inventory {
         }
     }
 
+    /// Those of `filled`, which the target's image filled, that `selectors` ask for: what the target did show is its own.
+    pub fn filled_for(&self, selectors: &[FileSelector], filled: &Gaps) -> Gaps {
+        filled.only(|gap| {
+            let mut asking = selectors.iter();
+            asking.any(|s| s.overlaps(gap) && !self.shows(s, gap))
+        })
+    }
+
     /// Whether all that a selection of files by name asks for at a shut directory is the directory itself, which was seen:
     /// its mode and owner are known, whoever may look into it.
     fn shows(&self, selector: &FileSelector, gap: &Gap) -> bool {

@@ -5,7 +5,9 @@ use std::{
     pin::Pin,
 };
 
-use crate::{AgentInfo, Changes, Collected, Coverage, FileEntry, Gap, GapKind, Gaps, Inventory};
+use crate::{
+    AgentInfo, Changes, Collected, Coverage, FileEntry, FromImage, Gap, GapKind, Gaps, Inventory,
+};
 
 /// What resolves when something was taken and there is room for more.
 pub type Taken<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -37,6 +39,8 @@ pub struct FilesEnd {
     pub agent: Option<AgentInfo>,
     /// What changed while the agent looked, where the sections did not have it.
     pub changes: Collected<Changes>,
+    /// All that was read from the target's image, where the scan reads there what the target does not show.
+    pub from_image: Option<FromImage>,
 }
 
 impl FilesEnd {
@@ -47,6 +51,7 @@ impl FilesEnd {
             listed,
             agent: None,
             changes: Collected::NotRequested,
+            from_image: None,
         }
     }
 
@@ -82,6 +87,9 @@ impl FilesEnd {
         }
         if self.changes != Collected::NotRequested {
             inventory.changes = self.changes;
+        }
+        if self.from_image.is_some() {
+            inventory.from_image = self.from_image;
         }
     }
 }

@@ -12,7 +12,7 @@ mod engine;
 mod image;
 mod mounted;
 mod request;
-mod tree;
+pub(crate) mod tree;
 
 pub use engine::{DriftEngine, ReadImage};
 pub use image::Image;

@@ -6,6 +6,7 @@ mod entry;
 mod fold;
 mod hidden;
 mod list;
+mod origin;
 mod outcome;
 mod places;
 mod samples;

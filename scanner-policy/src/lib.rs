@@ -50,6 +50,7 @@
 //!
 //! - [`WithPolicy`] puts [`Waivers`] and [`Thresholds`] on the findings of any engine, and of that engine alone;
 //! - [`Policy`] and [`PolicyGates`] decide whether a target may be touched at all;
+//! - [`completed`] reads in the image what a container does not show;
 //! - [`drift`] compares a running container with its image;
 //! - [`Signature`] verifies who signed an image (feature `signatures`, on by default);
 //! - [`recording`] and [`testing`] try profiles without a target.
@@ -65,6 +66,7 @@ pub mod signature;
 pub mod threshold;
 pub mod waiver;
 
+pub mod completed;
 pub mod drift;
 mod evaluate;
 mod evidence;

@@ -42,14 +42,38 @@ pub(crate) const MAX_GAPS: usize = 6000;
 /// What a result does not claim, as it may be shown. The report names what was not read once for all checks, among the
 /// coverage gaps.
 pub(crate) fn limits(result: &CheckResult) -> Vec<String> {
-    if result.not_read == 0 {
+    let changed = may_have_changed(result);
+    if result.not_read == 0 && changed.is_none() {
         return visible_all(&result.limits);
     }
     let what = match result.not_read {
-        1 => "1 path or item that it asks for was not read".to_owned(),
-        count => format!("{count} paths or items that it asks for were not read"),
+        0 => None,
+        1 => Some("1 path or item that it asks for was not read".to_owned()),
+        count => Some(format!(
+            "{count} paths or items that it asks for were not read"
+        )),
     };
-    vec![format!("{what}: see the coverage gaps")]
+    let what = what.map(|what| format!("{what}: see the coverage gaps"));
+    what.into_iter().chain(changed).collect()
+}
+
+/// That what a result rests on may not be so any more in the container, where that may be.
+fn may_have_changed(result: &CheckResult) -> Option<String> {
+    let what = match result.read_from_image {
+        1 => "1 place that it asks for was".to_owned(),
+        count => format!("{count} places that it asks for were"),
+    };
+    result.may_have_changed.then(|| {
+        format!(
+            "{what} read from the image, and a process with the owner's rights could have changed that since"
+        )
+    })
+}
+
+/// From where the evidence of a result came, where a scan has it from two places.
+pub(crate) fn origin(result: &CheckResult) -> Option<String> {
+    let from = result.evidence_from?;
+    Some(format!("evidence from {from}"))
 }
 
 /// What would read what was not read, one sentence each.

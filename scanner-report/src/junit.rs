@@ -76,7 +76,7 @@ fn check(view: &View<'_>, result: &CheckResult) -> TestCase {
     };
     let mut case = TestCase::new(visible(&view.check_id(result), 200), status);
     case.set_classname(visible(&view.engines, 200));
-    if result.status == CheckStatus::Pass && result.not_read > 0 {
+    if result.status == CheckStatus::Pass && !result.is_complete() {
         case.set_system_out(limits(result).join("\n"));
     }
     case
@@ -100,6 +100,10 @@ fn everything(view: &View<'_>) -> TestCase {
         skipped
     };
     let mut case = TestCase::new("everything that was asked for was read", status);
+    let read = view.image_lines();
+    if !read.is_empty() {
+        case.set_system_out(visible(&read.join("; "), MAX_GAPS));
+    }
     case.set_classname("coverage");
     case
 }

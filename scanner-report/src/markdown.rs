@@ -40,6 +40,13 @@ pub fn render(view: &View<'_>) -> String {
         engine(&mut out, &one);
     }
     out.push(&notes(view));
+    let read = view.image_lines();
+    if !read.is_empty() {
+        out.push("\n### Read from the image\n\n");
+    }
+    for line in read {
+        out.push(&format!("- {}\n", code(&line, MAX_GAPS)));
+    }
     let gaps = view.gaps();
     if !gaps.is_empty() {
         out.push("\n### Coverage gaps\n\n");

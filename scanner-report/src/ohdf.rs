@@ -73,6 +73,8 @@ fn attributes(view: &View<'_>) -> Vec<Value> {
     let gaps = gaps.iter().map(|(section, gap)| one(section, gap));
     let notes = view.notes();
     let notes = notes.iter().map(|(kind, list)| one(kind, &list.join("; ")));
+    let read = view.image_lines();
+    let read = read.iter().map(|line| one("read from the image", line));
     let more = completions(view);
     let more = more.iter().map(|remedy| one("to read more", remedy));
     let kind = view.failure_kind();
@@ -81,6 +83,7 @@ fn attributes(view: &View<'_>) -> Vec<Value> {
     traces
         .chain(narrowed)
         .chain(gaps)
+        .chain(read)
         .chain(more)
         .chain(notes)
         .chain(kind)

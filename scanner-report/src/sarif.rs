@@ -231,6 +231,9 @@ fn invocation(view: &View<'_>) -> Value {
         let text = format!("{section}: {gap}");
         notifications.push(notification("coverage", "warning", &text, None));
     }
+    for line in view.image_lines() {
+        notifications.push(notification("read-from-image", "note", &line, None));
+    }
     for completion in completions(view) {
         let text = format!("to read more: {completion}");
         notifications.push(notification("coverage", "note", &text, None));

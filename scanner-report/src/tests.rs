@@ -5,6 +5,7 @@ mod engines;
 mod execution;
 mod format;
 mod forms;
+mod from_image;
 mod hostile;
 mod later;
 mod place;

@@ -14,7 +14,7 @@ use scanner_core::{
     finding::{CheckResult, CheckStatus, Findings, Severity},
 };
 
-use crate::escaped::{MAX_GAPS, at_least, completions, count, headline, in_part, limits};
+use crate::escaped::{MAX_GAPS, at_least, completions, count, headline, in_part, limits, origin};
 use execution::{controls, post_scan};
 use groups::{group_title, groups, same_message};
 use layout::{Page, differences, field, item, wrapped};
@@ -226,8 +226,8 @@ fn findings(out: &mut Page, view: &View<'_>, style: Style) {
             let id = visible(&view.check_id(result), 80);
             let line = format!("PASS   {id}: {}", headline(result, 200));
             wrapped(out, "  ", &line);
-            for limit in limits(result) {
-                wrapped(out, "         ", &limit);
+            for note in limits(result).into_iter().chain(origin(result)) {
+                wrapped(out, "         ", &note);
             }
         }
     }
@@ -296,6 +296,9 @@ fn failed(out: &mut Page, view: &View<'_>, result: &CheckResult, style: Style) {
     if result.evidence_total > shown {
         let _ = writeln!(out, "         - and {} more", result.evidence_total - shown);
     }
+    if let Some(origin) = origin(result) {
+        wrapped(out, "         ", &origin);
+    }
     wrapped(
         out,
         "         ",
@@ -316,6 +319,13 @@ fn coverage(out: &mut Page, view: &View<'_>, style: Style) {
             visible(&agent.name, 40)
         );
         wrapped(&mut *out, "", &text);
+    }
+    let read = view.image_lines();
+    if !read.is_empty() {
+        let _ = writeln!(out, "\n{}", style.paint("1", "Read from the image"));
+        for line in read {
+            wrapped(out, "  ", &visible(&line, MAX_GAPS));
+        }
     }
     let gaps = view.gaps();
     if !gaps.is_empty() {

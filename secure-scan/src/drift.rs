@@ -4,17 +4,13 @@ mod engine;
 
 use std::{sync::Arc, time::Duration};
 
-use scanner_core::{
-    Failure, FailureKind, Remedy, ScanPlan, ScanReport, event::Observer, gate::GateResult,
-    report::Verdict, stage::Stage,
-};
+use scanner_core::{ScanPlan, event::Observer};
 use scanner_k8s::{Cluster, Segment, scan::PrepareError};
 use scanner_policy::drift::Depth;
 
 use crate::{
+    pair::{Pair, PreparedPair, image_reader},
     policy::ScanPolicy,
-    prepared::PreparedScan,
-    running::{Interrupt, Running, Tap},
     scan::{DEFAULT_LEASE, Scan},
     strategy,
     target_selector::TargetSelector,
@@ -33,6 +29,9 @@ pub enum Via {
     /// By the container's own shell and `sha256sum`, which an intruder may have replaced; leaves nothing.
     Container,
 }
+
+/// A comparison that was planned and has written nothing yet.
+pub type PreparedDrift = PreparedPair;
 
 /// Compares containers with their own images. Cheap to clone, and kept for any number of targets.
 ///
@@ -179,18 +178,7 @@ impl DriftScan {
         segment: Segment,
         target: TargetSelector,
     ) -> Result<PreparedDrift, PrepareError> {
-        let (first, second, engine) = self.templates();
-        let next = segment.next();
-        let first = first.prepare_in(segment, target).await?;
-        // The same container, whatever the name means by then.
-        let target = TargetSelector::target(&first.plan().target);
-        let second = second.prepare_in(next, target).await?;
-        Ok(PreparedDrift {
-            first,
-            second,
-            engine,
-            observer: self.observer.clone(),
-        })
+        self.pair().prepare_in(segment, target).await
     }
 
     /// Plans both scans. Rights that the operator does not have are in
@@ -205,21 +193,12 @@ impl DriftScan {
         segment: Segment,
         target: TargetSelector,
     ) -> Result<[ScanPlan; 2], PrepareError> {
-        let (first, second, _) = self.templates();
-        let next = segment.next();
-        let first = first.plan_in(segment, target).await?;
-        let target = TargetSelector::target(&first.target);
-        let second = second.plan_in(next, target).await?;
-        Ok([first, second])
+        self.pair().plan_in(segment, target).await
     }
 
     /// The scan of the image, that of the container, and what compares them.
-    fn templates(&self) -> (Scan, Scan, Arc<LateDrift>) {
-        let image = strategy::sidecar(self.probe_image.clone())
-            .inert(true)
-            .as_root(self.as_root)
-            // The copy of another node may be for another kind of processor.
-            .same_node(true);
+    fn pair(&self) -> Pair {
+        let image = image_reader(&self.probe_image).as_root(self.as_root);
         let container = match self.via {
             Via::Distroless => strategy::distroless(self.probe_image.clone()),
             Via::Attached => strategy::attached().into(),
@@ -236,76 +215,11 @@ impl DriftScan {
             first = first.policy(policy.without_finding_rules());
             second = second.policy(policy.clone());
         }
-        (first.strategy(image), second.strategy(container), engine)
-    }
-}
-
-/// A comparison that was planned and has written nothing yet.
-pub struct PreparedDrift {
-    first: PreparedScan,
-    second: PreparedScan,
-    engine: Arc<LateDrift>,
-    observer: Option<Arc<dyn Observer>>,
-}
-
-impl PreparedDrift {
-    /// Both plans: of the scan of the image, then of the container.
-    pub fn plans(&self) -> [&ScanPlan; 2] {
-        [self.first.plan(), self.second.plan()]
-    }
-
-    /// The gates that refuse the target, if any does.
-    pub fn refusal(&self) -> Option<Vec<&GateResult>> {
-        self.first.refusal().or_else(|| self.second.refusal())
-    }
-
-    /// Starts the comparison in a task of its own.
-    pub fn spawn(self) -> Running {
-        let plan = self.first.plan().clone();
-        let (observer, log) = (self.observer.clone(), self.first.audit());
-        Running::start(plan, observer, move |tap, interrupt| async move {
-            let mut report = Box::pin(self.compare(&tap, &interrupt)).await;
-            log.bind(&mut report);
-            report
-        })
-    }
-
-    /// Runs the comparison to its end. Dropping the future, as a timeout does, stops it.
-    ///
-    /// Does not fail: whatever happens is in the report, which has the scan of the image in
-    /// [`ScanReport::image_scan`].
-    pub async fn run(self) -> ScanReport {
-        self.spawn().await
-    }
-
-    /// Reads the image, then the container. Nothing touches the container unless the image was read and all that this
-    /// created is shown to be gone.
-    async fn compare(self, tap: &Tap, interrupt: &Interrupt) -> ScanReport {
-        let (first, _) = self.first.into_parts();
-        let mut image_scan = Box::pin(first.run(tap, interrupt.wait())).await;
-        if image_scan.verdict != Verdict::Passed {
-            return image_scan;
+        Pair {
+            image: first.strategy(image),
+            container: second.strategy(container),
+            link: engine,
+            observer: self.observer.clone(),
         }
-        if !self.engine.keep_image() {
-            self.engine.without_image(&mut image_scan);
-            return image_scan;
-        }
-        let (second, _) = self.second.into_parts();
-        if image_scan.plan.target != second.plan().target {
-            let why = "the container was replaced while its image was read";
-            let failure = Failure::new(Stage::Resolve, FailureKind::TargetReplaced, why);
-            let again = Remedy::scan_again("when it is stable");
-            image_scan.failure = Some(failure.with_remedy(again));
-            image_scan.verdict = Verdict::Failed;
-            return image_scan;
-        }
-        tap.scanning(second.plan());
-        let mut report = Box::pin(second.run(tap, interrupt.wait())).await;
-        report.api_calls.operator += image_scan.api_calls.operator;
-        report.api_calls.scan += image_scan.api_calls.scan;
-        report.seconds += image_scan.seconds;
-        report.started.clone_from(&image_scan.started);
-        report.image_scan = Some(Box::new(image_scan));
-        report
     }
 }

@@ -18,7 +18,8 @@
 //!
 //! - Many targets, a policy, controls and strategies: [`Scan::template`].
 //! - Events, stopping within a given time, dropping: [`running`].
-//! - Without a cluster: [`LocalScan`]. A container against its own image: [`DriftScan`].
+//! - Without a cluster: [`LocalScan`]. A container against its own image: [`DriftScan`]. What a container does not show, read
+//!   in its image: [`CompletedScan`].
 //! - An engine, control, strategy or report format of your own: the seams are in [`mod@core`], which is all that such a
 //!   crate depends on: [`ScanEngine`], [`SecurityControl`], [`ScanStrategy`], [`report::ReportFormat`].
 //! - Reports as SARIF, `JUnit`, HTML and others: [`mod@format`]; saved ones: [`Document`].
@@ -41,6 +42,7 @@
 //!
 //! `k8s-openapi` gets no version feature here: your program chooses one, as for every program that uses `kube`.
 
+mod completed;
 mod drift;
 pub mod existing;
 pub mod guard;
@@ -48,6 +50,7 @@ pub mod host;
 pub mod inject;
 pub mod loan;
 pub mod local;
+mod pair;
 mod policy;
 mod prepared;
 pub mod reap;
@@ -81,8 +84,10 @@ pub use scanner_policy::{
 };
 pub use scanner_report::{self as reports, Document, diff, format};
 
+pub use completed::CompletedScan;
 pub use drift::{DriftScan, PreparedDrift, Via};
 pub use local::LocalScan;
+pub use pair::PreparedPair;
 pub use policy::ScanPolicy;
 pub use prepared::PreparedScan;
 pub use running::{Events, Left, Running, ScanEvent, Stop};

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use secure_scan::{
-    Cluster, Document, DriftScan, Events, InventoryTap, Left, Level, LocalScan, Policy,
-    PreparedDrift, PreparedScan, Profile, Running, Scan, ScanEvent, ScanPolicy, Segment, Stop,
-    TargetSelector, k8s_openapi::api::core::v1::Pod, loan::PreparedLoan, strategy,
+    Cluster, CompletedScan, Document, DriftScan, Events, InventoryTap, Left, Level, LocalScan,
+    Policy, PreparedDrift, PreparedPair, PreparedScan, Profile, Running, Scan, ScanEvent,
+    ScanPolicy, Segment, Stop, TargetSelector, k8s_openapi::api::core::v1::Pod, loan::PreparedLoan,
+    strategy,
 };
 
 fn any_task<T: Send + 'static>(_: T) {}
@@ -18,6 +19,7 @@ fn shared<T: Send + Sync + Clone + 'static>() {}
 fn every_handle_can_go_to_another_task() {
     moved::<PreparedScan>();
     moved::<PreparedDrift>();
+    moved::<PreparedPair>();
     moved::<PreparedLoan>();
     moved::<Running>();
     moved::<Events>();
@@ -29,6 +31,7 @@ fn every_handle_can_go_to_another_task() {
     shared::<Segment>();
     shared::<Scan>();
     shared::<DriftScan>();
+    shared::<CompletedScan>();
     shared::<Stop>();
     shared::<ScanPolicy>();
     shared::<TargetSelector>();
@@ -43,6 +46,7 @@ fn futures_of_scans_run_in_any_task(cluster: Cluster, pod: Pod, profile: Profile
         .strategy(strategy::auto())
         .lease(Duration::from_mins(2));
     let drift = DriftScan::new("image");
+    let completed = template.clone().complete_from_image("image");
     let all = cluster.clone();
     any_task(async move {
         let report = secure_scan::scan(&cluster, TargetSelector::pod("a", "b"), profile).await;
@@ -56,6 +60,9 @@ fn futures_of_scans_run_in_any_task(cluster: Cluster, pod: Pod, profile: Profile
                 let _ = events.next().await;
                 let _ = stop.within(Duration::from_secs(1), "SIGTERM").await;
                 let _ = report.await;
+            }
+            if let Ok(scan) = completed.prepare(&all, target.clone()).await {
+                let _ = scan.run().await;
             }
             if let Ok(scan) = drift.prepare(&all, target).await {
                 let _ = scan.run().await;

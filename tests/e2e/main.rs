@@ -5,6 +5,7 @@ mod audit;
 mod auto;
 mod bad_input;
 mod cli;
+mod completed;
 mod contradictions;
 mod credential;
 mod disarmed;

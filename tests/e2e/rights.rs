@@ -15,18 +15,32 @@ async fn run(args: &[&str]) -> ProgramOutput {
 /// Applies the Role of each strategy in turn, and scans with it as the account of that kubeconfig.
 async fn every_strategy_scans(site: &TestNamespace, path: &str) {
     let probe = probe_image();
+    let completed = [
+        "container",
+        "web",
+        "--complete-from-image",
+        "--probe-image",
+        &probe,
+    ];
     for (strategy, command) in [
-        ("container", &["container", "web"][..]),
+        (&["container"][..], &["container", "web"][..]),
+        (&["container", "--complete-from-image"], &completed),
         (
-            "distroless",
+            &["distroless"],
             &["distroless", "web", "--probe-image", &probe],
         ),
         (
-            "sidecar",
+            &["sidecar"],
             &["sidecar", "web", "--inert", "--probe-image", &probe],
         ),
     ] {
-        let printed = run(&["rights", "--strategy", strategy, "-n", &site.namespace]).await;
+        let needed = [
+            &["rights", "-n", &site.namespace, "--strategy"][..],
+            strategy,
+        ]
+        .concat();
+        let strategy = strategy.join(" ");
+        let printed = run(&needed).await;
         assert_eq!(printed.code, 0, "{printed:?}");
         let role: Role = serde_saphyr::from_str(&printed.out).expect("a Role in YAML");
         let roles = site.api::<Role>();
@@ -37,16 +51,7 @@ async fn every_strategy_scans(site: &TestNamespace, path: &str) {
             .create(&PostParams::default(), &role)
             .await
             .expect("create Role");
-        let check = [
-            "rights",
-            "--strategy",
-            strategy,
-            "-n",
-            &site.namespace,
-            "--check",
-            "--kubeconfig",
-            path,
-        ];
+        let check = [&needed[..], &["--check", "--kubeconfig", path]].concat();
         // The server's authorizer hears of a Role a little later; that of the strategy before is not enough for this one.
         scanner_tests::eventually("the rights of the Role", async || {
             (run(&check).await.code == 0).then_some(())

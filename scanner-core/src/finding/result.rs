@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use scanner_inventory::Gaps;
 use serde::{Deserialize, Serialize};
 
-use super::{outcome::Waiver, severity::Severity};
+use super::{origin::EvidenceFrom, outcome::Waiver, severity::Severity};
 
 /// What a check says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -58,6 +58,15 @@ pub struct CheckResult {
     /// These paths and items by section, until [`Findings::new`](super::Findings::new) takes them. A report does not have them.
     #[serde(skip)]
     pub unread: BTreeMap<String, Gaps>,
+    /// From where its evidence came, in a scan that reads in the image what the container does not show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_from: Option<EvidenceFrom>,
+    /// How many places that it asks for were read from the image, since the container does not show them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub read_from_image: u64,
+    /// Whether a process with the owner's rights could have changed those places since in the container.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_have_changed: bool,
     /// Words by which checks are selected.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
@@ -92,6 +101,9 @@ impl CheckResult {
             limits: Vec::new(),
             not_read: 0,
             unread: BTreeMap::new(),
+            evidence_from: None,
+            read_from_image: 0,
+            may_have_changed: false,
             tags: Vec::new(),
             references: Vec::new(),
             waiver: None,
@@ -155,6 +167,12 @@ impl CheckResult {
             CheckStatus::Fail => Cow::Owned(format!("failed: {}", self.title)),
             _ => Cow::Borrowed(&self.title),
         }
+    }
+
+    /// Whether all that it asks for was read where it is: in the container, or in an image that the container cannot have
+    /// changed.
+    pub const fn is_complete(&self) -> bool {
+        self.not_read == 0 && !self.may_have_changed
     }
 
     /// Whether it failed and no waiver covers that.

@@ -259,6 +259,7 @@ impl<'a> RunRecord<'a> {
             audit: None,
             fail_on,
             packages: self.outcome.packages,
+            from_image: None,
             image_scan: None,
         }
     }

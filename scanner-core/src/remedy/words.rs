@@ -112,6 +112,9 @@ fn of_scan(remedy: &Remedy) -> &'static str {
         Remedy::ReadImageAsRoot => {
             "read its image as root in a pod of the scan's own (strategy sidecar, inert), where the namespace allows that"
         }
+        Remedy::CompleteFromImage => {
+            "complete the scan from the image of the target, which a pod of the scan's own reads as root"
+        }
         Remedy::ReadAsOwner => "scan as a user that may read it",
         Remedy::UseExec => {
             "take strategy container, whose agent gets the environment of the container itself"

@@ -3,7 +3,7 @@
 #[cfg(feature = "schema")]
 use std::collections::BTreeMap;
 
-use scanner_inventory::AgentInfo;
+use scanner_inventory::{AgentInfo, FromImage};
 #[cfg(feature = "schema")]
 use scanner_inventory::{Coverage, Section};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -97,7 +97,10 @@ pub struct ScanReport {
     /// What is installed in the target, where the profile collects packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages: Option<Packages>,
-    /// The scan that read the target's image before, where the two were compared.
+    /// What was read from the image, where the scan reads there what the container does not show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_image: Option<FromImage>,
+    /// The scan that read the target's image before, where the two were compared, or the image completes the container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_scan: Option<Box<Self>>,
 }
@@ -130,6 +133,7 @@ impl ScanReport {
             audit: None,
             fail_on: None,
             packages: None,
+            from_image: None,
             image_scan: None,
         }
     }

@@ -28,7 +28,7 @@ use crate::{
     target::Target,
 };
 use crate::{evidence::PostScanAudit, verdict::Verdict};
-use scanner_inventory::{AgentInfo, Coverage, escape::visible};
+use scanner_inventory::{AgentInfo, Coverage, FromImage, escape::visible};
 
 use source::Source;
 
@@ -107,7 +107,9 @@ pub struct View<'a> {
     pub post_scan: Option<&'a PostScanAudit>,
     /// Where the audit log stood.
     pub audit: Option<&'a AuditSummary>,
-    /// The scan that read the image before, where the two were compared.
+    /// What was read from the image, where the scan reads there what the container does not show.
+    pub from_image: Option<&'a FromImage>,
+    /// The scan that read the image before, where the two were compared, or the image completes the container.
     pub image_scan: Option<&'a ScanReport>,
     /// What is installed in the target.
     pub packages: Option<&'a Packages>,

@@ -17,20 +17,20 @@ use table::Table;
 
 /// The place of a file in a [`Tree`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Id(u32);
+pub(crate) struct Id(u32);
 
 impl Id {
     /// Its number, counted from 0 without gaps.
-    pub(super) const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
 }
 
 /// The root directory.
-pub(super) const ROOT: Id = Id(0);
+pub(crate) const ROOT: Id = Id(0);
 /// Files by their paths.
 #[derive(Debug)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
     nodes: Vec<Node>,
     names: Vec<u8>,
     states: Table<State>,
@@ -68,7 +68,7 @@ impl Default for Tree {
 
 impl Tree {
     /// Keeps a file.
-    pub(super) fn add(&mut self, file: &FileEntry) {
+    pub(crate) fn add(&mut self, file: &FileEntry) {
         if self.keep(file).is_none() {
             self.full = true;
         }
@@ -138,7 +138,7 @@ impl Tree {
     }
 
     /// The place of a path, if a file came that is there or below.
-    pub(super) fn find(&self, path: &str) -> Option<Id> {
+    pub(crate) fn find(&self, path: &str) -> Option<Id> {
         let path = path.trim_end_matches('/');
         if path.is_empty() {
             return Some(ROOT);
@@ -149,7 +149,7 @@ impl Tree {
     }
 
     /// The file at that place, if one came.
-    pub(super) fn file(&self, id: Id) -> Option<FileEntry> {
+    pub(crate) fn file(&self, id: Id) -> Option<FileEntry> {
         let node = self.nodes.get(id.index())?;
         let state = self.state_of(node)?;
         let mut file = FileEntry {
@@ -179,13 +179,13 @@ impl Tree {
     }
 
     /// Whether more than one file came for that path.
-    pub(super) fn is_twice(&self, id: Id) -> bool {
+    pub(crate) fn is_twice(&self, id: Id) -> bool {
         self.rare.get(&id.0).is_some_and(|more| more.twice)
     }
 
     /// The nearest directory above `path` that came, and whether it can be known what is in it: an entry of it came, or
     /// everyone may list it.
-    pub(super) fn directory(&self, path: &str) -> Option<(Id, bool)> {
+    pub(crate) fn directory(&self, path: &str) -> Option<(Id, bool)> {
         let mut below = path;
         while let Some((parent, _)) = below.rsplit_once('/') {
             if let Some(id) = self.find(parent) {
@@ -203,17 +203,17 @@ impl Tree {
     }
 
     /// The directory that holds a file.
-    pub(super) fn parent(&self, id: Id) -> Id {
+    pub(crate) fn parent(&self, id: Id) -> Id {
         Id(self.nodes[id.index()].parent)
     }
 
     /// Every place, whether a file came or only one below it.
-    pub(super) fn all(&self) -> impl Iterator<Item = Id> + use<> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = Id> + use<> {
         (0..u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)).map(Id)
     }
 
     /// Number of files that came.
-    pub(super) const fn files(&self) -> u64 {
+    pub(crate) const fn files(&self) -> u64 {
         self.files
     }
 
@@ -223,12 +223,12 @@ impl Tree {
     }
 
     /// Whether there were more files, or longer names, than this can hold.
-    pub(super) const fn is_full(&self) -> bool {
+    pub(crate) const fn is_full(&self) -> bool {
         self.full
     }
 
     /// The path of that place, as text.
-    pub(super) fn path(&self, id: Id) -> String {
+    pub(crate) fn path(&self, id: Id) -> String {
         let mut parts = Vec::new();
         let mut at = id;
         while at != ROOT {

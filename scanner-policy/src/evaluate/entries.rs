@@ -157,6 +157,9 @@ impl EntryEvaluator for Entries {
         let values = values.unwrap_or_else(|| self.start());
         let mut inventory = std::mem::take(&mut self.inventory);
         inventory.files_listed = files.listed;
+        if files.from_image.is_some() {
+            inventory.from_image.clone_from(&files.from_image);
+        }
         inventory.files = files
             .coverage
             .clone()

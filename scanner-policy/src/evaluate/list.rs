@@ -10,6 +10,7 @@ use scanner_core::{
 
 use super::{
     classify::{classify, decided},
+    origin::with_origin,
     outcome::outcome,
     values::{Values, variables},
 };
@@ -34,10 +35,13 @@ pub(crate) fn evaluate(
         Section::Files => inventory.coverage_of(&check.files),
         other => inventory.section_coverage(other),
     };
-    classify(check, coverage, reach, || {
+    let result = classify(check, coverage, reach, || {
         let variables = variables(check, inventory, values);
         let meter = Arc::new(Meter::new(Budget::CHECK.with_list(listed(&variables))));
         outcome(check, &variables, &meter)
+    });
+    with_origin(result, check, inventory.from_image.as_ref(), |filled| {
+        inventory.filled_for(&check.files, filled)
     })
 }
 

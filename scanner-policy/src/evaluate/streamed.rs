@@ -13,6 +13,7 @@ use super::{
     entry::Entry,
     fold::{Folded, Folding},
     hidden::Hidden,
+    origin::with_origin,
     outcome::{Outcome, applies, of_rule},
     seen::Seen,
 };
@@ -190,7 +191,7 @@ impl Streamed {
                 other => inventory.section_coverage(other),
             }
         };
-        classify(check, coverage, reach, || {
+        let result = classify(check, coverage, reach, || {
             if let Some(message) = self.stopped {
                 return Err(message);
             }
@@ -199,6 +200,10 @@ impl Streamed {
                 Some(Ok(false)) => Ok(Outcome::NotApplicable),
                 Some(Ok(true)) | None => self.rule.outcome(&check.rule),
             }
+        });
+        let read = end.from_image.as_ref().or(inventory.from_image.as_ref());
+        with_origin(result, check, read, |filled| {
+            files.filled_for(&check.files, filled)
         })
     }
 }

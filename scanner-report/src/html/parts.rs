@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::anchor::{anchor, link};
-use crate::escaped::{MAX_GAPS, at_least, completions, count, headline, limits, more};
+use crate::escaped::{MAX_GAPS, at_least, completions, count, headline, limits, more, origin};
 use scanner_core::{
     escape::visible,
     finding::{CheckResult, CheckStatus, Severity},
@@ -177,6 +177,7 @@ fn finding(view: &View<'_>, result: &CheckResult) -> Markup {
                 p.soft { "References: " (list(&result.references)) }
             }
             @if !result.tags.is_empty() { p.soft { "Tags: " (list(&result.tags)) } }
+            @if let Some(origin) = origin(result) { p.soft { (origin) } }
             @for limit in limits(result) { p.soft { "Not checked completely: " (limit) } }
         }
     }
@@ -248,7 +249,12 @@ pub(super) fn unchecked(view: &View<'_>) -> Markup {
 pub(super) fn coverage(view: &View<'_>) -> Markup {
     let gaps = view.gaps();
     let unproven = view.without_checksums().is_some();
+    let read = view.image_lines();
     html! {
+        @if !read.is_empty() {
+            h2 { "Read from the image" }
+            div.card { @for line in &read { p { (visible(line, MAX_GAPS)) } } }
+        }
         @if !gaps.is_empty() || unproven {
             h2 { "Coverage gaps" }
             div.card {
@@ -282,7 +288,8 @@ pub(super) fn rest(view: &View<'_>) -> Markup {
                         p {
                             code { (visible(&view.check_id(result), 200)) } " " (visible(&result.title, 300))
                             @let message = Some(visible(&result.message, 300)).filter(|m| !m.is_empty());
-                            @for limit in limits(result).into_iter().chain(message) {
+                            @let notes = limits(result).into_iter().chain(origin(result));
+                            @for limit in notes.chain(message) {
                                 " " span.soft { (limit) }
                             }
                         }

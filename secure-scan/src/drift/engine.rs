@@ -11,6 +11,8 @@ use scanner_core::{
 };
 use scanner_policy::drift::{Depth, DriftEngine, Image, ReadImage};
 
+use crate::pair::Link;
+
 /// Compares with an image that is read after both scans were planned.
 pub(super) struct LateDrift {
     reads: Arc<ReadImage>,
@@ -34,20 +36,18 @@ impl LateDrift {
     pub(super) fn image_reader(&self) -> Arc<ReadImage> {
         Arc::clone(&self.reads)
     }
+}
 
-    /// Takes what was read of the image; says whether there is anything.
-    pub(super) fn keep_image(&self) -> bool {
+impl Link for LateDrift {
+    fn keep_image(&self) -> bool {
         let Some(image) = self.reads.take() else {
             return false;
         };
         let engine = DriftEngine::new(image, self.depth);
         self.compares.set(engine).is_ok()
     }
-}
 
-impl LateDrift {
-    /// Says in the report of the scan of an image of which nothing was kept that nothing was compared with it.
-    pub(super) fn without_image(&self, report: &mut ScanReport) {
+    fn without_image(&self, report: &mut ScanReport) {
         let why = "the image was read and nothing of it was kept, so that the container was not compared with it";
         report.findings = vec![Findings::failed(self.reference(), why)];
         report.verdict = Verdict::of(&report.findings, Severity::Info);

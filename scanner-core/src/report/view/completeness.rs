@@ -47,10 +47,12 @@ impl View<'_> {
     /// What would read what this scan could not, each once: in the words of a program that has these strategies.
     pub fn completions(&self) -> Vec<Remedy> {
         let mut found = Vec::new();
-        if self.is_refused() {
+        // What the image could not complete is not in it either.
+        if self.is_refused() && self.from_image.is_none() {
             found.push(match self.strategy {
                 "sidecar-inert" | "image" => Remedy::ReadAsRoot,
                 "local" => Remedy::ReadAsOwner,
+                "container" | "distroless" => Remedy::CompleteFromImage,
                 _ => Remedy::ReadImageAsRoot,
             });
         }
@@ -67,6 +69,35 @@ impl View<'_> {
             found.push(Remedy::UseExec);
         }
         found
+    }
+
+    /// What was read from the image, in lines whose text is not yet safe to show; none where nothing was.
+    pub fn image_lines(&self) -> Vec<String> {
+        let Some(read) = self.from_image else {
+            return Vec::new();
+        };
+        if read.is_empty() {
+            return vec![
+                "no path was read from the image: the container shows all that the image could add"
+                    .to_owned(),
+            ];
+        }
+        let places = match read.places() {
+            1 => "1 path was".to_owned(),
+            some => format!("{some} paths were"),
+        };
+        let standing = if read.fixed {
+            "the root filesystem is read-only and nothing is mounted there, so that this is what the container has"
+        } else {
+            "the root filesystem is not read-only, or the container may make it writable: a process with the owner's rights \
+             could have changed this since"
+        };
+        let mut lines = vec![format!("{places} read from the image; {standing}")];
+        lines.extend(read.by_name().map(|(section, gaps)| {
+            let all: Vec<String> = gaps.iter().map(ToString::to_string).collect();
+            format!("{section}: {}", all.join("; "))
+        }));
+        lines
     }
 
     /// Whether something of the files was not read because the agent may not read it.

@@ -1,0 +1,155 @@
+//! An engine whose container is completed from its image.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use scanner_core::{
+    ScanEngine,
+    engine::{EntryEvaluator, Evaluation},
+    finding::{CheckStatus, EngineRef, EvidenceFrom, Findings},
+    inventory::{
+        Collected, Coverage, FileEntry, FromImage, Inventory, InventoryRequest, LanguagePackage,
+        Section, sink::FilesEnd,
+    },
+};
+
+use super::{
+    evaluator::{Answer, Evaluator},
+    image::WholeImage,
+    merge::Merge,
+    request::of_container,
+};
+
+/// An engine that gets, in place of what the container does not show, what its image has.
+///
+/// The image is given when it was read. Without one there are no findings.
+pub struct Completed {
+    engine: Arc<dyn ScanEngine>,
+    image: Arc<OnceLock<Arc<WholeImage>>>,
+    completion: Kept,
+}
+
+pub(super) type Kept = Arc<Mutex<Option<Completion>>>;
+
+/// What the image added to one answer of a container, for its report.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Completion {
+    /// What was read from the image.
+    pub from_image: FromImage,
+    /// How completely the sections are collected to which the image added something.
+    pub coverage: BTreeMap<Section, Coverage>,
+    /// Packages of languages that the container does not show.
+    pub language_packages: Vec<LanguagePackage>,
+}
+
+impl Completed {
+    /// `engine`, once `image` is there, which several engines may share.
+    pub fn new(engine: Arc<dyn ScanEngine>, image: Arc<OnceLock<Arc<WholeImage>>>) -> Self {
+        Self {
+            engine,
+            image,
+            completion: Kept::default(),
+        }
+    }
+
+    /// What the image added to the answer that was evaluated last, once.
+    pub fn take(&self) -> Option<Completion> {
+        let mut kept = self
+            .completion
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        kept.take()
+    }
+
+    fn merge(&self) -> Option<Merge> {
+        let image = Arc::clone(self.image.get()?);
+        Some(Merge::new(image, self.engine.request().files))
+    }
+
+    fn keep(&self, completion: Completion) {
+        *self
+            .completion
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(completion);
+    }
+}
+
+impl ScanEngine for Completed {
+    fn reference(&self) -> EngineRef {
+        self.engine.reference()
+    }
+
+    fn request(&self) -> InventoryRequest {
+        of_container(&self.engine.request())
+    }
+
+    fn evaluate(&self, inventory: &Inventory, context: &Evaluation) -> Findings {
+        let Some(mut merge) = self.merge() else {
+            return Findings::failed(self.reference(), "the image was not read");
+        };
+        let mut sections = inventory.clone();
+        let container = std::mem::take(&mut sections.files);
+        let merged = merge.sections(&sections);
+        let nothing = merge.nothing();
+        let mut files: Vec<FileEntry> = Vec::new();
+        if let Collected::Complete { data } | Collected::Partial { data, .. } = &container {
+            files.extend(data.iter().map(|file| merge.file(file).into_owned()));
+        }
+        let end = FilesEnd::new(container.coverage(), inventory.files_listed);
+        let ended = merge.end(&end, |file| files.push(file.clone()));
+        let mut whole = merged.filter(|_| ended.sections_hold).unwrap_or_else(|| {
+            sections.from_image = Some(nothing);
+            sections
+        });
+        let read = ended.completion.from_image.clone();
+        ended.files.complete(&mut whole, files);
+        self.keep(ended.completion);
+        with_origin(self.engine.evaluate(&whole, context), &read)
+    }
+
+    fn by_entry(&self, context: &Evaluation) -> Option<Box<dyn EntryEvaluator>> {
+        let inner = self.engine.by_entry(context)?;
+        let merge = self.merge()?;
+        Some(Box::new(Evaluator::new(
+            merge,
+            Answer {
+                engine: Arc::clone(&self.engine),
+                context: context.clone(),
+            },
+            inner,
+            Arc::clone(&self.completion),
+        )))
+    }
+}
+
+impl std::fmt::Debug for Completed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Completed")
+            .field("engine", &self.engine.reference())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Says of results whose engine does not from where their evidence came: where the image added something, all may rest on it.
+pub(super) fn with_origin(mut findings: Findings, read: &FromImage) -> Findings {
+    let by_engine = findings.results.iter().any(|r| r.evidence_from.is_some());
+    if by_engine {
+        return findings;
+    }
+    for result in &mut findings.results {
+        if matches!(result.status, CheckStatus::Error) || !result.looked() {
+            continue;
+        }
+        if read.is_empty() {
+            result.evidence_from = Some(EvidenceFrom::Container);
+            continue;
+        }
+        result.evidence_from = Some(EvidenceFrom::Both);
+        result.read_from_image = read.places();
+        result.may_have_changed = !read.fixed;
+    }
+    findings
+}

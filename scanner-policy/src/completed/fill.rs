@@ -1,0 +1,162 @@
+//! Which gaps of the container the image fills, and with what.
+
+use std::collections::BTreeSet;
+
+use scanner_core::inventory::{
+    Attribute, Coverage, FileEntry, FileKind, FilePath, FileSelector, Gap, GapKind, Gaps,
+};
+
+use super::{image::WholeImage, mounts::Mounts, seen::Seen};
+
+/// The image, and all that the container said.
+pub(super) struct Filling<'a> {
+    pub(super) image: &'a WholeImage,
+    pub(super) mounts: &'a Mounts,
+    pub(super) seen: &'a Seen,
+    /// What the engine asks for.
+    pub(super) asked: &'a [FileSelector],
+}
+
+/// What came of the gaps of a section.
+#[derive(Debug, Default)]
+pub(super) struct Filled {
+    /// Gaps that the image filled.
+    pub(super) gaps: Gaps,
+    /// Those that stay.
+    pub(super) left: Gaps,
+    /// The places of those that are filled, but for attributes of files.
+    pub(super) places: BTreeSet<FilePath>,
+}
+
+impl Filled {
+    /// How completely the section is collected now.
+    pub(super) fn coverage(&self) -> Coverage {
+        if self.left.is_empty() {
+            Coverage::Complete
+        } else {
+            Coverage::Partial {
+                gaps: self.left.clone(),
+            }
+        }
+    }
+}
+
+/// Whether the agent was not let in, so that somebody else may be.
+pub(super) const fn is_refused(gap: &Gap) -> bool {
+    matches!(
+        gap.kind,
+        GapKind::NotSearchable | GapKind::NotListable | GapKind::NotReadable
+    )
+}
+
+/// Whether one attribute of files is missing that the same file of the image has.
+fn is_of_attribute(gap: &Gap) -> bool {
+    let may_be_there = matches!(gap.kind, GapKind::Unknown | GapKind::Unsupported);
+    let is_known = matches!(
+        gap.attribute,
+        Some(Attribute::Digest | Attribute::Capabilities)
+    );
+    is_known && gap.item.is_none() && (may_be_there || is_refused(gap))
+}
+
+impl Filling<'_> {
+    /// What comes of the gaps of files.
+    pub(super) fn of(&self, gaps: &Gaps) -> Filled {
+        let mut filled = Filled::default();
+        let mut more = Vec::new();
+        let mut kept = BTreeSet::new();
+        for gap in gaps {
+            if is_of_attribute(gap) && self.seen.is_completed(self.image, gap) {
+                filled.gaps.add(gap.clone());
+            } else if let (Some(place), Some(rest)) = (&gap.path, self.rest(gap)) {
+                filled.gaps.add(gap.clone());
+                filled.places.insert(place.clone());
+                more.extend(rest);
+            } else {
+                kept.insert(gap.clone());
+            }
+        }
+        filled.left = gaps.only(|gap| kept.contains(gap));
+        filled.left.extend(more);
+        filled
+    }
+
+    /// What stays missing of a place that the agent was not let into; `None` where all of it does.
+    pub(super) fn rest(&self, gap: &Gap) -> Option<Vec<Gap>> {
+        let place = gap.path.as_ref()?;
+        if !is_refused(gap) || gap.attribute.is_some() || gap.item.is_some() {
+            return None;
+        }
+        if self.mounts.hide(place) || self.image.is_beyond_a_link(place) || !self.is_same(place) {
+            return None;
+        }
+        let mut rest = self.image.unread(place)?;
+        let mounted = self.mounts.below(place);
+        rest.extend(mounted.map(|target| Gap::new(gap.kind).at(target)));
+        let follows = |path: &FilePath| {
+            let mut following = self.asked.iter().filter(|selector| selector.follow);
+            following.any(|selector| selector.paths.iter().any(|asked| *path == *asked))
+        };
+        let links = self.image.followed.iter();
+        // Where such a link leads to may be another place of the container.
+        let links = links.filter(|path| path.is_below(place) && follows(path));
+        rest.extend(links.map(|path| Gap::new(gap.kind).at(path.clone())));
+        Some(rest)
+    }
+
+    /// Whether all that the container shows of a place, or of the directory that hides it, is as in the image.
+    fn is_same(&self, place: &FilePath) -> bool {
+        let own = self.image.file(place);
+        if let Some((id, file)) = &own {
+            if file.kind == FileKind::Symlink || self.seen.is_touched(*id) {
+                return false;
+            }
+            if self.seen.is_answered(*id) {
+                return self.seen.is_as_in_image(*id);
+            }
+        }
+        let mut above = place.parent();
+        while let Some(dir) = above {
+            if let Some((id, file)) = self.image.file(&dir)
+                && self.seen.is_answered(id)
+            {
+                // Who may search it could have been shown the place itself.
+                return file.mode & 0o001 == 0 && self.seen.is_as_in_image(id);
+            }
+            above = dir.parent();
+        }
+        false
+    }
+
+    /// Hands on the files of the image at these places that the container did not speak of. What was asked for by name and is
+    /// in neither is not there.
+    pub(super) fn files(&self, places: &BTreeSet<FilePath>, mut give: impl FnMut(&FileEntry)) {
+        if places.is_empty() {
+            return;
+        }
+        let mut filled = vec![false; self.image.tree.all().count()];
+        for id in self.image.tree.all() {
+            let path = FilePath::from_text(&self.image.tree.path(id));
+            let Ok(path) = path else { continue };
+            let above = filled[self.image.tree.parent(id).index()];
+            filled[id.index()] = above || places.contains(&path);
+            if !filled[id.index()] || self.seen.is_answered(id) || self.mounts.hide(&path) {
+                continue;
+            }
+            if let Some(file) = self.image.tree.file(id) {
+                give(&file);
+            }
+        }
+        let named = self.asked.iter().flat_map(|selector| &selector.paths);
+        let named: BTreeSet<FilePath> = named.map(FilePath::from).collect();
+        for path in named {
+            let within = places.iter().any(|place| path.is_below(place));
+            if within && self.image.file(&path).is_none() && !self.mounts.hide(&path) {
+                give(&FileEntry {
+                    path,
+                    ..FileEntry::default()
+                });
+            }
+        }
+    }
+}

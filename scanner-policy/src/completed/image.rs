@@ -1,0 +1,105 @@
+//! What was read of an image.
+
+use std::collections::BTreeSet;
+
+use scanner_core::inventory::{
+    Collected, Coverage, FileEntry, FileKind, FilePath, Gap, Group, LanguagePackage, ShadowEntry,
+    User,
+};
+
+use crate::drift::tree::{Id, ROOT, Tree};
+
+/// The files of an image, and what is in some of them.
+#[derive(Debug)]
+pub struct WholeImage {
+    pub(super) tree: Tree,
+    pub(super) coverage: Coverage,
+    /// Links by whose names somebody asked for what they lead to.
+    pub(super) followed: BTreeSet<FilePath>,
+    pub(super) users: Collected<Vec<User>>,
+    pub(super) groups: Collected<Vec<Group>>,
+    pub(super) shadow: Collected<Vec<ShadowEntry>>,
+    pub(super) language: Collected<Vec<LanguagePackage>>,
+}
+
+impl Default for WholeImage {
+    /// An image that was not read.
+    fn default() -> Self {
+        Self {
+            tree: Tree::default(),
+            coverage: Coverage::NotRequested,
+            followed: BTreeSet::new(),
+            users: Collected::NotRequested,
+            groups: Collected::NotRequested,
+            shadow: Collected::NotRequested,
+            language: Collected::NotRequested,
+        }
+    }
+}
+
+impl WholeImage {
+    /// Takes one file.
+    pub(super) fn add(&mut self, file: &FileEntry) {
+        if file.followed {
+            self.followed.insert(file.path.clone());
+        } else if file.exists {
+            self.tree.add(file);
+        }
+    }
+
+    /// The file of that path.
+    pub(super) fn file(&self, path: &FilePath) -> Option<(Id, FileEntry)> {
+        let id = self.tree.find(path.as_text())?;
+        self.tree.file(id).map(|file| (id, file))
+    }
+
+    /// Whether `path` may lie elsewhere than it says: a directory above it is a link, or is none at all.
+    pub(super) fn is_beyond_a_link(&self, path: &FilePath) -> bool {
+        let mut above = path.parent();
+        while let Some(dir) = above {
+            if let Some((_, file)) = self.file(&dir)
+                && file.kind != FileKind::Directory
+            {
+                return true;
+            }
+            above = dir.parent();
+        }
+        false
+    }
+
+    /// The nearest place above `path` that the image has.
+    pub(super) fn nearest_above(&self, path: &FilePath) -> Id {
+        let mut above = path.parent();
+        while let Some(dir) = above {
+            if let Some(id) = self.tree.find(dir.as_text()) {
+                return id;
+            }
+            above = dir.parent();
+        }
+        ROOT
+    }
+
+    /// What was not read of the image at `place` or below; `None` where nothing of it is known.
+    pub(super) fn unread(&self, place: &FilePath) -> Option<Vec<Gap>> {
+        if self.tree.is_full() || self.tree.files() == 0 {
+            return None;
+        }
+        let gaps = match &self.coverage {
+            Coverage::Complete => return Some(Vec::new()),
+            Coverage::Partial { gaps } => gaps,
+            Coverage::Unavailable { .. } | Coverage::NotRequested => return None,
+        };
+        // Something is missing, and nobody said where.
+        gaps.iter().next()?;
+        let mut within = Vec::new();
+        for gap in gaps {
+            match &gap.path {
+                Some(path) if path.is_below(place) => within.push(gap.clone()),
+                Some(path) if !place.is_below(path) => {}
+                _ if gap.attribute.is_some() => within.push(gap.clone().at(place.clone())),
+                _ => return None,
+            }
+        }
+        Some(within)
+    }
+}

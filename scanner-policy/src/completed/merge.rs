@@ -1,0 +1,262 @@
+//! One answer of a container on its way through: what it did not show comes from the image.
+
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+
+use scanner_core::inventory::{
+    Attribute, Collected, Coverage, FileEntry, FileKind, FilePath, FileSelector, FromImage, Gap,
+    Gaps, Inventory, LanguagePackage, Section, sink::FilesEnd,
+};
+
+use super::{
+    accounts,
+    engine::Completion,
+    fill::{Filling, is_refused},
+    image::WholeImage,
+    mounts::{Mounts, is_fixed},
+    seen::{Seen, is_same},
+};
+
+/// One answer on its way through.
+pub(super) struct Merge {
+    image: Arc<WholeImage>,
+    asked: Vec<FileSelector>,
+    /// Those that ask for an attribute, as if they asked for it alone.
+    attributes: [(Attribute, Vec<FileSelector>); 2],
+    mounts: Mounts,
+    seen: Seen,
+    fixed: bool,
+    /// Sections that came from the image, each with its file: if that proves to be another one, they did not.
+    accounts: Vec<(Section, FilePath)>,
+    language: Language,
+}
+
+/// What the image adds to the packages of languages.
+#[derive(Default)]
+struct Language {
+    packages: Vec<LanguagePackage>,
+    filled: Vec<Gap>,
+    left: Gaps,
+}
+
+/// How an answer ended.
+pub(super) struct Ended {
+    /// The end of the files.
+    pub(super) files: FilesEnd,
+    /// Whether the sections of [`Merge::sections`] hold; otherwise they are as the container gave them.
+    pub(super) sections_hold: bool,
+    /// What the report says of it.
+    pub(super) completion: Completion,
+}
+
+impl Merge {
+    pub(super) fn new(image: Arc<WholeImage>, asked: Vec<FileSelector>) -> Self {
+        let attributes = [Attribute::Digest, Attribute::Capabilities];
+        Self {
+            seen: Seen::new(&image),
+            image,
+            attributes: attributes.map(|one| (one, only(&asked, one))),
+            asked,
+            mounts: Mounts::default(),
+            fixed: false,
+            accounts: Vec::new(),
+            language: Language::default(),
+        }
+    }
+
+    /// Takes every section but the files. Gives the same with what the image adds, or nothing where it adds nothing.
+    pub(super) fn sections(&mut self, container: &Inventory) -> Option<Inventory> {
+        self.mounts = Mounts::of(container);
+        self.fixed = is_fixed(container);
+        let mut merged = container.clone();
+        self.accounts = accounts::fill(&mut merged, &self.image, &self.mounts);
+        self.fill_language(&mut merged);
+        merged.from_image = Some(self.of_sections());
+        (!self.accounts.is_empty() || !self.language.filled.is_empty()).then_some(merged)
+    }
+
+    /// What is said to have come from the image where nothing of the sections did.
+    pub(super) fn nothing(&self) -> FromImage {
+        FromImage::new(self.fixed)
+    }
+
+    fn of_sections(&self) -> FromImage {
+        let mut all = self.nothing();
+        for (section, path) in &self.accounts {
+            all.add(*section, accounts::gap(path));
+        }
+        for gap in &self.language.filled {
+            all.add(Section::LanguagePackages, gap.clone());
+        }
+        all
+    }
+
+    /// Packages of languages name their files: those of places that the container did not show are added.
+    fn fill_language(&mut self, merged: &mut Inventory) {
+        let Collected::Complete { data: all } = &self.image.language else {
+            return;
+        };
+        let Collected::Partial { data, gaps } = &mut merged.language_packages else {
+            return;
+        };
+        let fills = |gap: &Gap| {
+            let place = gap.path.as_ref();
+            place.is_some_and(|place| {
+                let hidden = self.mounts.hide(place) || self.mounts.below(place).next().is_some();
+                let whole = is_refused(gap) && gap.attribute.is_none() && gap.item.is_none();
+                whole && !hidden && !self.image.is_beyond_a_link(place)
+            })
+        };
+        let (filled, _): (Vec<Gap>, Vec<Gap>) = gaps.iter().cloned().partition(fills);
+        if filled.is_empty() {
+            return;
+        }
+        let left = gaps.only(|gap| !filled.contains(gap));
+        let is_within = |package: &LanguagePackage| {
+            let mut places = filled.iter().filter_map(|gap| gap.path.as_ref());
+            places.any(|place| package.path.is_below(place))
+        };
+        let new = all.iter().filter(|p| is_within(p) && !data.contains(p));
+        let packages: Vec<LanguagePackage> = new.cloned().collect();
+        let mut data = std::mem::take(data);
+        data.extend(packages.iter().cloned());
+        merged.language_packages = Collected::with_gaps(data, left.clone());
+        self.language = Language {
+            packages,
+            filled,
+            left,
+        };
+    }
+
+    /// Takes a file; gives it with what the container did not show of it and the image has.
+    pub(super) fn file<'a>(&mut self, file: &'a FileEntry) -> Cow<'a, FileEntry> {
+        self.seen.take(&self.image, &self.mounts, file);
+        if !self.asked.iter().any(|selector| selector.misses(file)) {
+            return Cow::Borrowed(file);
+        }
+        let mut whole = file.clone();
+        if let Some(was) = self.of_image(file) {
+            complete(&mut whole, &was);
+        }
+        for (attribute, asked) in &self.attributes {
+            let is_blank = |file: &FileEntry| asked.iter().any(|selector| selector.misses(file));
+            if !is_blank(file) {
+                continue;
+            }
+            match self.image.tree.find(file.path.as_text()) {
+                Some(id) if !is_blank(&whole) => self.seen.completed(&self.image, id, *attribute),
+                _ => self.seen.left_blank(&file.path, *attribute),
+            }
+        }
+        Cow::Owned(whole)
+    }
+
+    /// The same file of the image, where it is the same.
+    fn of_image(&self, file: &FileEntry) -> Option<FileEntry> {
+        if file.followed || self.mounts.hide(&file.path) || self.image.is_beyond_a_link(&file.path)
+        {
+            return None;
+        }
+        let (_, was) = self.image.file(&file.path)?;
+        is_same(&was, file).then_some(was)
+    }
+
+    /// Takes how completely the files were collected; hands on those of the image first.
+    pub(super) fn end(self, end: &FilesEnd, give: impl FnMut(&FileEntry)) -> Ended {
+        let filling = Filling {
+            image: &self.image,
+            mounts: &self.mounts,
+            seen: &self.seen,
+            asked: &self.asked,
+        };
+        let mut files = end.clone();
+        let sections_hold = self.sections_hold(&filling);
+        let mut all = if sections_hold {
+            self.of_sections()
+        } else {
+            self.nothing()
+        };
+        let mut coverage = BTreeMap::new();
+        if let Coverage::Partial { gaps } = &end.coverage {
+            let filled = filling.of(gaps);
+            filling.files(&filled.places, give);
+            for gap in &filled.gaps {
+                all.add(Section::Files, gap.clone());
+            }
+            if !filled.gaps.is_empty() {
+                files.coverage = filled.coverage();
+                // What stays is contents of files that are all listed.
+                let contents = filled.left.iter().all(|gap| gap.attribute.is_some());
+                files.listed |= contents && !filled.places.is_empty();
+                coverage.insert(Section::Files, files.coverage.clone());
+            }
+        }
+        let mut packages = Vec::new();
+        if sections_hold {
+            let accounts = self.accounts.iter();
+            coverage.extend(accounts.map(|(section, _)| (*section, self.coverage_of(*section))));
+            if !self.language.filled.is_empty() {
+                let left = self.language.left.clone();
+                let left = Collected::with_gaps((), left).coverage();
+                coverage.insert(Section::LanguagePackages, left);
+            }
+            packages.clone_from(&self.language.packages);
+        }
+        files.from_image = Some(all.clone());
+        Ended {
+            files,
+            sections_hold,
+            completion: Completion {
+                from_image: all,
+                coverage,
+                language_packages: packages,
+            },
+        }
+    }
+
+    /// Whether what the sections took from the image is of files and places that the container shows to be the same.
+    fn sections_hold(&self, filling: &Filling<'_>) -> bool {
+        let mut accounts = self.accounts.iter().map(|(_, path)| path);
+        let is_same = |path: &FilePath| {
+            let file = self.image.file(path);
+            file.is_some_and(|(id, _)| self.seen.is_as_in_image(id))
+        };
+        let mut places = self.language.filled.iter();
+        accounts.all(is_same)
+            && places.all(|gap| filling.rest(gap).is_some_and(|rest| rest.is_empty()))
+    }
+
+    fn coverage_of(&self, section: Section) -> Coverage {
+        match section {
+            Section::Users => self.image.users.coverage(),
+            Section::Groups => self.image.groups.coverage(),
+            _ => self.image.shadow.coverage(),
+        }
+    }
+}
+
+/// Puts what `file` is without into it.
+fn complete(file: &mut FileEntry, was: &FileEntry) {
+    match file.kind {
+        FileKind::File => {
+            if file.digest.is_empty() {
+                file.digest.clone_from(&was.digest);
+            }
+            if !file.capabilities_known && was.capabilities_known {
+                file.capabilities.clone_from(&was.capabilities);
+                file.capabilities_known = true;
+            }
+        }
+        FileKind::Symlink if file.link.is_empty() => file.link.clone_from(&was.link),
+        _ => {}
+    }
+}
+
+/// Those that ask for this attribute, as if they asked for it alone.
+fn only(asked: &[FileSelector], attribute: Attribute) -> Vec<FileSelector> {
+    let alone = asked.iter().map(|selector| FileSelector {
+        digest: selector.digest && attribute == Attribute::Digest,
+        capabilities: selector.capabilities && attribute == Attribute::Capabilities,
+        ..selector.clone()
+    });
+    alone.filter(|s| s.digest || s.capabilities).collect()
+}

@@ -1,0 +1,131 @@
+//! What was read from the image is said in every form for people and for code scanning, and what would read more fits the scan.
+
+use super::{forms::*, prelude::*};
+use scanner_core::{Remedy, finding::EvidenceFrom, inventory::FromImage};
+
+const FORMS: [Format; 6] = [
+    Format::Terminal,
+    Format::Html,
+    Format::Markdown,
+    Format::Sarif,
+    Format::Ohdf,
+    Format::Junit,
+];
+
+/// One check passed by the image.
+fn read(fixed: bool) -> ScanReport {
+    let mut report = passed();
+    let mut from_image = FromImage::new(fixed);
+    from_image.add(
+        Section::Files,
+        Gap::new(GapKind::NotSearchable).at("/ro\u{1b}ot"),
+    );
+    report.from_image = Some(from_image);
+    let result = &mut report.findings[0].results[0];
+    result.evidence_from = Some(EvidenceFrom::Both);
+    result.read_from_image = 1;
+    result.may_have_changed = !fixed;
+    result.limits = if fixed {
+        Vec::new()
+    } else {
+        vec!["files: read from the image".into()]
+    };
+    report
+}
+
+/// The form with one space for each break.
+fn words(report: &ScanReport, format: Format) -> String {
+    let text = if format == Format::Terminal {
+        let document = Document::from(report.clone());
+        let style = text::Style {
+            verbose: true,
+            ..text::Style::default()
+        };
+        render(&document, format, style).unwrap()
+    } else {
+        made(report, format)
+    };
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn what_was_read_from_the_image_is_said_in_every_form() {
+    for format in FORMS {
+        for (fixed, standing) in [
+            (true, "the root filesystem is read-only"),
+            (false, "owner's rights could have changed"),
+        ] {
+            // HTML and XML write an apostrophe in other ways.
+            let text = words(&read(fixed), format).replace("&#39;", "'");
+            let text = text.replace("&apos;", "'");
+            assert!(
+                text.contains("1 path was read from the image"),
+                "{format}: {text}"
+            );
+            assert!(text.contains(standing), "{format}: {text}");
+            assert!(!text.contains('\u{1b}'), "{format}");
+        }
+        let without = words(&passed(), format);
+        assert!(!without.contains("from the image"), "{format}: {without}");
+    }
+    for format in [Format::Terminal, Format::Html] {
+        let text = words(&read(true), format);
+        let origin = "evidence from the container and the image";
+        assert!(text.contains(origin), "{format}: {text}");
+    }
+    let json = json(&read(false), Format::Json);
+    assert_eq!(json["findings"][0]["results"][0]["evidence_from"], "both");
+    assert_eq!(json["from_image"]["fixed"], false);
+    let saved = Document::parse(json.to_string().as_bytes()).unwrap();
+    assert_eq!(saved.view().from_image.map(FromImage::places), Some(1));
+}
+
+#[test]
+fn that_nothing_had_to_be_read_there_is_said_too() {
+    let mut report = passed();
+    report.from_image = Some(FromImage::new(true));
+    let text = words(&report, Format::Terminal);
+    assert!(text.contains("no path was read from the image"), "{text}");
+}
+
+#[test]
+fn what_would_read_more_is_what_this_scan_could_be() {
+    for (strategy, remedy) in [
+        ("container", Remedy::CompleteFromImage),
+        ("distroless", Remedy::CompleteFromImage),
+        ("attached", Remedy::ReadImageAsRoot),
+        ("sidecar-inert", Remedy::ReadAsRoot),
+    ] {
+        let mut report = passed();
+        report.plan.strategy = strategy.into();
+        let gaps: Gaps = Gap::new(GapKind::NotSearchable).at("/root").into();
+        report
+            .coverage
+            .insert(Section::Files, Coverage::Partial { gaps });
+        assert_eq!(View::from(&report).completions(), [remedy], "{strategy}");
+        // The image was read, and does not have it either.
+        report.from_image = Some(FromImage::new(true));
+        assert!(View::from(&report).completions().is_empty(), "{strategy}");
+    }
+}
+
+#[test]
+fn a_pass_that_may_not_hold_any_more_is_not_complete() {
+    let mut report = read(false);
+    let result = &report.findings[0].results[0];
+    assert!(!result.is_complete());
+    let engine = report.findings[0].engine.clone();
+    let mut demanding = Findings::new(engine, report.findings[0].results.clone());
+    demanding.demand_complete();
+    let message = &demanding.results[0].message;
+    assert!(message.contains("may have changed since"), "{message}");
+    report.findings = vec![demanding];
+    assert_eq!(
+        Verdict::of(&report.findings, Severity::Low),
+        Verdict::Incomplete
+    );
+    let fixed = read(true);
+    let mut demanding = fixed.findings[0].clone();
+    demanding.demand_complete();
+    assert_eq!(demanding.results[0].status, CheckStatus::Pass);
+}
