@@ -85,7 +85,16 @@ fn that_nothing_had_to_be_read_there_is_said_too() {
     let mut report = passed();
     report.from_image = Some(FromImage::new(true));
     let text = words(&report, Format::Terminal);
-    assert!(text.contains("no path was read from the image"), "{text}");
+    let none = "no path was read from the image: ";
+    assert!(
+        text.contains(&format!("{none}the container shows")),
+        "{text}"
+    );
+    let gaps: Gaps = Gap::new(GapKind::NotSearchable).at("/root").into();
+    let partial = Coverage::Partial { gaps };
+    report.coverage.insert(Section::Files, partial);
+    let text = words(&report, Format::Terminal);
+    assert!(text.contains(&format!("{none}what was not read")), "{text}");
 }
 
 #[test]

@@ -77,10 +77,12 @@ impl View<'_> {
             return Vec::new();
         };
         if read.is_empty() {
-            return vec![
-                "no path was read from the image: the container shows all that the image could add"
-                    .to_owned(),
-            ];
+            let why = if self.gaps().is_empty() {
+                "the container shows all that the checks ask for"
+            } else {
+                "what was not read is mounted, is not as in the image, or was not read there either"
+            };
+            return vec![format!("no path was read from the image: {why}")];
         }
         let places = match read.places() {
             1 => "1 path was".to_owned(),
