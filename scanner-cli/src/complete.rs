@@ -6,14 +6,7 @@ use secure_scan::{
     Segment, TargetSelector,
 };
 
-use crate::{
-    pair,
-    problem::Problem,
-    progress::Progress,
-    rights::Kind,
-    scan::{dry_run, note_choice, warn_early},
-    sink::Sinks,
-};
+use crate::problem::Problem;
 
 #[derive(Debug, Args)]
 pub(crate) struct CompleteArgs {
@@ -116,20 +109,6 @@ impl Prepared {
             Self::Completed(pair) => pair.spawn(),
         }
     }
-}
-
-/// Shows one plan, or both.
-pub(crate) fn show(plans: &[ScanPlan], sinks: Sinks, progress: &Progress) -> Result<u8, Problem> {
-    if let [plan] = plans {
-        return dry_run(plan, sinks, progress);
-    }
-    for plan in plans {
-        warn_early(plan, progress);
-    }
-    if let Some(first) = plans.first() {
-        note_choice(first, progress);
-    }
-    pair::dry_run(plans, Kind::Completed, sinks, progress)
 }
 
 #[cfg(test)]

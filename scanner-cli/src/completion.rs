@@ -4,23 +4,21 @@
 //! environment: with such a variable set, a scan would end well and do nothing.
 
 mod cluster;
+mod line;
 mod values;
 
 use std::{
     ffi::{OsStr, OsString},
     fmt::Write as _,
     process::ExitCode,
-    sync::OnceLock,
 };
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Command, ValueEnum};
 use clap_complete::{CompletionCandidate, engine};
 use secure_scan::escape::visible;
 
-use crate::{cli, output, problem::Problem};
-
-/// The command line that is being completed, for the completers of single values.
-static LINE: OnceLock<Vec<OsString>> = OnceLock::new();
+use crate::{output, problem::Problem};
+use line::Line;
 
 /// kubectl's directive: only these candidates, and no files beside them.
 const NO_FILES: &str = ":4";
@@ -66,9 +64,9 @@ pub(crate) fn script(args: &CompletionsArgs) -> Result<u8, Problem> {
 }
 
 /// Answers the script of a shell. Whatever goes wrong, there are no candidates then.
-pub(crate) fn answer(args: CompleteArgs) -> Result<u8, Problem> {
+pub(crate) fn answer(args: CompleteArgs, command: Command) -> Result<u8, Problem> {
     let mut text = String::new();
-    for candidate in candidates(args.words, args.index) {
+    for candidate in candidates(command, args.words, args.index) {
         let (value, help) = parts(&candidate);
         let _ = match (args.shell, help) {
             (Shell::Bash, _) | (Shell::Fish, None) => writeln!(text, "{value}"),
@@ -81,12 +79,12 @@ pub(crate) fn answer(args: CompleteArgs) -> Result<u8, Problem> {
 }
 
 /// Answers kubectl, which runs `kubectl_complete-secure_scan` with the words after the name of the plugin.
-pub fn complete_for_kubectl() -> ExitCode {
+pub(crate) fn answer_kubectl(command: Command) -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     let index = words.len().saturating_sub(1);
     let mut text = String::new();
     if index > 0 {
-        for candidate in candidates(words, index) {
+        for candidate in candidates(command, words, index) {
             let (value, help) = parts(&candidate);
             let help = help.map(|help| format!("\t{help}")).unwrap_or_default();
             let _ = writeln!(text, "{value}{help}");
@@ -97,9 +95,10 @@ pub fn complete_for_kubectl() -> ExitCode {
 }
 
 /// What may stand in the place of that word.
-fn candidates(words: Vec<OsString>, index: usize) -> Vec<CompletionCandidate> {
-    let mut command = values::completed(cli::command(None));
-    let words = LINE.get_or_init(|| words).clone();
+fn candidates(command: Command, words: Vec<OsString>, index: usize) -> Vec<CompletionCandidate> {
+    let line = Line::keep(&command, words);
+    let mut command = values::completed(command);
+    let words = line.words().to_vec();
     let folder = std::env::current_dir().ok();
     let typed = words.get(index).cloned().unwrap_or_default();
     let found = engine::complete(&mut command, words, index, folder.as_deref());
@@ -110,12 +109,6 @@ fn candidates(words: Vec<OsString>, index: usize) -> Vec<CompletionCandidate> {
         found.retain(|one| !is_option(one.get_value()));
     }
     found
-}
-
-/// The words before the one that is completed, without the name of the program.
-fn line() -> &'static [OsString] {
-    let words = LINE.get().map(Vec::as_slice).unwrap_or_default();
-    words.get(1..).unwrap_or_default()
 }
 
 /// Value and help, each on one line, and with nothing that acts on a terminal.

@@ -9,8 +9,9 @@ use secure_scan::{
 
 use crate::{
     args::{RunArgs, ScanArgs},
+    dry_run,
     output::{self, print_errors, worst_exit_code},
-    pair, policy,
+    policy,
     problem::Problem,
     progress::Progress,
     rights::Kind,
@@ -100,8 +101,8 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
         let plans = signals.or(Box::pin(plans)).await;
         progress.finish();
         let plans = plans?;
-        scan::note_choice(&plans[0], &progress);
-        return pair::dry_run(&plans, Kind::Drift, sinks, &progress);
+        dry_run::note_choice(&plans[0], &progress);
+        return dry_run::both(&plans, Kind::Drift, sinks, &progress);
     }
     let prepared = async {
         let (segment, log) = scan::connected(run).await?;
@@ -112,7 +113,7 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
         progress.finish();
     }
     let (prepared, log) = prepared?;
-    scan::note_choice(prepared.plans()[0], &progress);
+    dry_run::note_choice(prepared.plans()[0], &progress);
     // Drift collects no packages.
     let [image, _] = prepared.plans();
     sinks.check(false, image.target.digest().is_some())?;

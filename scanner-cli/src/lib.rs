@@ -10,13 +10,13 @@ mod controls;
 mod credential;
 mod descendants;
 mod drift;
+mod dry_run;
 mod files;
 mod guard;
 mod inject;
 mod local;
 mod man;
 mod output;
-mod pair;
 mod policy;
 mod problem;
 mod profile;
@@ -39,8 +39,6 @@ use nix::sys::{
 };
 use secure_scan::{TargetSelector, strategy};
 use zeroizing_alloc::ZeroAlloc;
-
-pub use completion::complete_for_kubectl;
 
 use cli::{Cli, Command};
 use credential::CredentialCommand;
@@ -83,8 +81,8 @@ fn run_command(command: Command) -> Result<u8, Problem> {
         Command::Audit(command) => audit::run(&command),
         Command::Report(command) => report::run(command),
         Command::Completions(args) => completion::script(&args),
-        Command::Complete(args) => completion::answer(args),
-        Command::Man(args) => man::run(&args),
+        Command::Complete(args) => completion::answer(args, cli::command(None)),
+        Command::Man(args) => man::run(&args, cli::command(None)),
         Command::Guard(command) => run(guard::run(command)),
         Command::Local(args) => run(local::run(&args)),
         Command::Drift(args) => run(drift::run(&args)),
@@ -125,6 +123,11 @@ fn run_command(command: Command) -> Result<u8, Problem> {
             run(scan::run_on(wanted, &args.run, args.strategy()))
         }
     }
+}
+
+/// Answers kubectl, which runs `kubectl_complete-secure_scan` with the words after the name of the plugin.
+pub fn complete_for_kubectl() -> ExitCode {
+    completion::answer_kubectl(cli::command(None))
 }
 
 fn run(command: impl Future<Output = Result<u8, Problem>>) -> Result<u8, Problem> {

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Command};
 
-use crate::{cli, problem::Problem};
+use crate::problem::Problem;
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
@@ -13,8 +13,8 @@ pub(crate) struct ManArgs {
     folder: PathBuf,
 }
 
-pub(crate) fn run(args: &ManArgs) -> Result<u8, Problem> {
-    let written = clap_mangen::generate_to(cli::command(None), &args.folder);
+pub(crate) fn run(args: &ManArgs, command: Command) -> Result<u8, Problem> {
+    let written = clap_mangen::generate_to(command, &args.folder);
     let written = written.map_err(|error| {
         let folder = args.folder.display();
         let message = format!("cannot write manual pages to {folder}: {error}");

@@ -3,25 +3,23 @@
 use std::sync::Arc;
 
 use secure_scan::{
-    Document, InventoryTap, Profile, Running, Scan, ScanPlan, ScanReport, Segment, TargetSelector,
+    Document, InventoryTap, Profile, Running, Scan, ScanReport, Segment, TargetSelector,
     event::{Event, Observer as _},
     inventory::Section,
     stage::Stage,
     strategy::Strategy,
-    target::TargetForm,
 };
 
 use crate::{
     args::{RunArgs, ScanArgs},
     audit::{self, AuditArgs, OpenLog},
     complete,
+    dry_run::{self, note_choice, warn_early},
     output::{self, print_errors, worst_exit_code},
     policy,
-    problem::{CLEANUP, GATE, Problem},
+    problem::{CLEANUP, Problem},
     profile,
     progress::Progress,
-    remedy::remedy_words,
-    rights,
     signals::Signals,
     sink::{self, Sinks},
 };
@@ -113,7 +111,7 @@ pub(crate) async fn run_on(
         };
         let plans = signals.or(Box::pin(plans)).await;
         progress.finish();
-        return complete::show(&plans?, sinks, &progress);
+        return dry_run::show(&plans?, sinks, &progress);
     }
     let prepared = async {
         let (segment, log) = connected(args).await?;
@@ -177,62 +175,6 @@ fn template(args: &RunArgs, tap: &Arc<InventoryTap<Profile>>, profile: Profile) 
 /// Has the expression compiled that reads image references, which takes longer than the first answer of a cluster.
 fn read_images_soon() {
     std::thread::spawn(|| "image".parse::<oci_spec::distribution::Reference>().is_ok());
-}
-
-/// Shows a plan.
-pub(crate) fn dry_run(plan: &ScanPlan, sinks: Sinks, progress: &Progress) -> Result<u8, Problem> {
-    warn_early(plan, progress);
-    note_choice(plan, progress);
-    note_missing(std::slice::from_ref(plan), rights::Kind::Alone, progress);
-    let fallback = plan.fallback.as_ref();
-    if let Some(remedy) = fallback.and_then(|next| next.remedy.as_ref()) {
-        progress.note(&format!("hint: {}", remedy_words(remedy)));
-    }
-    let form = |format| output::plan(plan, format);
-    let code = if plan.refusal().is_some() { GATE } else { 0 };
-    sinks
-        .write_with(form, "a plan", "terminal or json")
-        .map(|()| code)
-}
-
-/// Says once which rights the scans of these plans need and the operator does not have, and how to see all that are needed.
-pub(crate) fn note_missing(plans: &[ScanPlan], kind: rights::Kind, progress: &Progress) {
-    let mut missing: Vec<&str> = Vec::new();
-    for right in plans.iter().flat_map(|plan| &plan.missing_rights) {
-        if !missing.contains(&right.as_str()) {
-            missing.push(right);
-        }
-    }
-    // That of the container comes last.
-    if let (Some(plan), false) = (plans.last(), missing.is_empty()) {
-        let missing = missing.join("; ");
-        progress.note(&format!(
-            "note: a scan would be refused: you may not: {missing}"
-        ));
-        let command = rights::command(plan, kind);
-        progress.note(&format!("hint: see all that you need: {command}"));
-    }
-}
-
-/// Says which pod was taken, where the name left a choice.
-pub(crate) fn note_choice(plan: &ScanPlan, progress: &Progress) {
-    for choice in &plan.target_choice {
-        progress.note(&format!("note: {choice}"));
-    }
-}
-
-/// Warns early when a tag may not name the expected image; the report says it too.
-pub(crate) fn warn_early(plan: &ScanPlan, progress: &Progress) {
-    if plan.target.form == TargetForm::Image {
-        for difference in &plan.differences {
-            progress.note(&format!("note: {difference}"));
-        }
-        if !plan.differences.is_empty() {
-            progress.note(
-                "hint: take --pull always, or name what you expect: --expect-digest sha256:...",
-            );
-        }
-    }
 }
 
 /// Connects and opens the audit log.

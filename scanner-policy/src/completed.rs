@@ -6,6 +6,7 @@
 //! answered is never removed nor altered, and every check says from where its evidence came.
 
 mod accounts;
+mod completion;
 mod engine;
 mod evaluator;
 mod fill;
@@ -16,7 +17,8 @@ mod reader;
 mod request;
 mod seen;
 
-pub use engine::{Completed, Completion};
+pub use completion::Completion;
+pub use engine::Completed;
 pub use image::WholeImage;
 pub use reader::ImageReader;
 

@@ -126,7 +126,11 @@ fn write_section(
         Section::Files => {
             let gaps = if request.owners {
                 let owners = owners::Owners::of(root);
-                tree::files(root, request, &mut owners::Annotated::new(owners, out))?
+                tree::files(
+                    root,
+                    request,
+                    &mut owners::annotated::Annotated::new(owners, out),
+                )?
             } else {
                 tree::files(root, request, out)?
             };

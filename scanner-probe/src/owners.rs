@@ -1,6 +1,6 @@
 //! Which package owns a file, by the lists of dpkg, apk and rpm: twelve bytes for each file, whatever its path.
 
-mod annotated;
+pub(crate) mod annotated;
 
 use std::{
     collections::HashMap,
@@ -13,8 +13,6 @@ use crate::{
     lines, packages,
     tree::{Contents, Tree},
 };
-
-pub(crate) use annotated::Annotated;
 
 /// Files of packages that are known at once; of more, the package of a file is not known.
 const MAX_FILES: usize = 500_000;

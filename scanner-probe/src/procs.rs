@@ -1,7 +1,9 @@
 //! Processes, sockets, mounts, environment and kernel state, from this machine's `/proc`.
 
+mod container;
 mod env;
 mod processes;
+mod status;
 
 use std::{
     fs,
@@ -15,8 +17,10 @@ use crate::{
     proc_file::{has_key, read},
     subject::Subject,
 };
+pub use container::of_container;
 use env::{env, overwritten};
 use processes::{hides_others, not_read, others_hidden, processes};
+use status::status;
 
 /// Longest row of a table of sockets, in bytes.
 const MAX_ROW: u64 = 4096;
@@ -30,30 +34,6 @@ const IDENTITY: [&str; 7] = [
     "NoNewPrivs",
     "Seccomp",
 ];
-
-/// Processes whose cgroup names the container, in order; all when `container` is empty. A whole list of
-/// cgroups, as in `/proc/PID/cgroup`, names the processes that have the very same.
-pub fn of_container(container: &str) -> Vec<u32> {
-    let mut found: Vec<u32> = fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|pid| {
-            container.is_empty()
-                || read(&format!("/proc/{pid}/cgroup")).is_ok_and(|text| is_of(&text, container))
-        })
-        .collect();
-    found.sort_unstable();
-    found
-}
-
-fn is_of(cgroups: &str, container: &str) -> bool {
-    if container.contains(':') {
-        cgroups.trim() == container
-    } else {
-        cgroups.contains(container)
-    }
-}
 
 pub(crate) fn section(
     subject: &Subject,
@@ -90,15 +70,6 @@ pub(crate) fn section(
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(error),
         Err(error) => Ok(End::Missing(format!("/proc/{pid} cannot be read: {error}"))),
     }
-}
-
-fn status(pid: u32, keys: &[&str], more: &[&str], out: &mut impl Write) -> io::Result<()> {
-    let text = read(&format!("/proc/{pid}/status"))?;
-    let is_asked = |line: &&str| has_key(line, keys) || has_key(line, more);
-    for line in text.lines().filter(is_asked) {
-        writeln!(out, "/proc/{pid}/status:{line}")?;
-    }
-    Ok(())
 }
 
 /// What the kernel lets this probe read by.

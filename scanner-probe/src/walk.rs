@@ -1,5 +1,6 @@
 //! One bounded walk of a root in the kernel's view.
 
+mod entry;
 mod found;
 mod shut;
 mod start;
@@ -23,14 +24,12 @@ use crate::{
     root::Root,
     tree::{self, Tree as _, meta, refusal},
 };
-use found::Found;
+use entry::{Found, MAX_SEARCHES, is};
 use shut::shut;
 use start::{of_start, seen_from_above};
 
 /// Deepest directory that is entered: one open directory for each level.
 const MAX_DEPTH: usize = 200;
-/// How often a directory is listed again for that, or since its names changed while it was listed, in one walk.
-const MAX_SEARCHES: u32 = 1000;
 /// Bytes of names that are in memory at once, about; of each directory on the way there is at least one batch of the kernel.
 const MAX_HELD: usize = 1 << 20;
 /// Entries that are looked at.
@@ -89,10 +88,6 @@ pub(crate) fn walk(
         }
     }
     Ok(walk.gaps)
-}
-
-fn is(stat: &Stat, kind: FileType) -> bool {
-    FileType::from_raw_mode(stat.st_mode) == kind
 }
 
 struct Walk<'a> {

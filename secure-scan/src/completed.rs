@@ -48,11 +48,19 @@ pub struct CompletedScan {
     probe_image: String,
 }
 
-impl CompletedScan {
-    pub(crate) const fn new(scan: Scan, probe_image: String) -> Self {
-        Self { scan, probe_image }
+impl Scan {
+    /// Reads in the image of each target what the container does not show to its own user, with this image of the probe, which
+    /// is best named by digest. It is a scan of the image before that of the container, with a pod of the scan's own that reads as
+    /// root, which the namespace must allow.
+    pub fn complete_from_image(self, probe_image: impl Into<String>) -> CompletedScan {
+        CompletedScan {
+            scan: self,
+            probe_image: probe_image.into(),
+        }
     }
+}
 
+impl CompletedScan {
     /// Plans both scans before anything is created. Reads only.
     ///
     /// # Errors

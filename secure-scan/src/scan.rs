@@ -9,8 +9,8 @@ use scanner_core::{
 use scanner_k8s::{AgentLimits, Cluster, ScanRequest, Segment, Strategy, scan::PrepareError};
 
 use crate::{
-    completed::CompletedScan, host::ThreadHost, policy::ScanPolicy, prepared::PreparedScan,
-    strategy, target_selector::TargetSelector,
+    host::ThreadHost, policy::ScanPolicy, prepared::PreparedScan, strategy,
+    target_selector::TargetSelector,
 };
 
 /// Time after which the cluster itself removes everything that a scan created, where nothing else is said.
@@ -219,13 +219,6 @@ impl Scan {
     pub fn host(mut self, host: impl EngineHost + 'static) -> Self {
         self.host = Arc::new(host);
         self
-    }
-
-    /// Reads in the image of each target what the container does not show to its own user, with this image of the probe, which
-    /// is best named by digest. It is a scan of the image before that of the container, with a pod of the scan's own that reads as
-    /// root, which the namespace must allow.
-    pub fn complete_from_image(self, probe_image: impl Into<String>) -> CompletedScan {
-        CompletedScan::new(self, probe_image.into())
     }
 
     pub(crate) fn engines(&self) -> &[Arc<dyn ScanEngine>] {

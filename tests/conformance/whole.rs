@@ -414,8 +414,8 @@ fn homes_behind_links_are_the_same() {
             b"file/../plain",
             b"none",
         ];
-        let line = |home: &[u8]| [b"u:x:1:1::/etc/", home, b":/bin/sh\n"].concat();
-        let mut text: Vec<u8> = homes.iter().flat_map(|home| line(home)).collect();
+        let account = |home: &[u8]| [b"u:x:1:1::/etc/", home, b":/bin/sh\n"].concat();
+        let mut text: Vec<u8> = homes.iter().flat_map(|home| account(home)).collect();
         text.extend(b"u:x:1:1:://etc/relative:/bin/sh\nu:x:1:1::etc/relative:/bin/sh\nu:x:1:1::/etc/relative\0y:/s\n");
         fs::write(etc.join("passwd"), text).expect("file");
     });

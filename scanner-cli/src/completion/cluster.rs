@@ -2,11 +2,11 @@
 
 use std::{ffi::OsString, future::Future, path::PathBuf, time::Duration};
 
-use clap::ArgMatches;
+use clap::{ArgMatches, Command};
 use secure_scan::{CallError, Segment, existing};
 
-use super::line;
-use crate::{cli, cluster::ClusterArgs};
+use super::line::Line;
+use crate::cluster::ClusterArgs;
 
 /// Who waits for a key to do something waits no longer.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -23,8 +23,8 @@ struct Typed {
 
 impl Typed {
     /// Reads an unfinished command line: what does not fit is passed over.
-    fn of(words: &[OsString]) -> Self {
-        let command = cli::command(None).no_binary_name(true).ignore_errors(true);
+    fn of(command: Command, words: &[OsString]) -> Self {
+        let command = command.no_binary_name(true).ignore_errors(true);
         let Ok(matches) = command.try_get_matches_from(words) else {
             return Self::default();
         };
@@ -90,7 +90,10 @@ where
         return Vec::new();
     };
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let typed = Typed::of(line());
+    let Some(line) = Line::kept() else {
+        return Vec::new();
+    };
+    let typed = Typed::of(line.command(), line.words().get(1..).unwrap_or_default());
     let asked = async {
         let segment = typed.segment().await?;
         question(typed, segment).await.ok()

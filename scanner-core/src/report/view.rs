@@ -9,6 +9,7 @@ mod problems;
 mod scope;
 mod source;
 mod trace;
+mod traced;
 
 use std::borrow::Cow;
 

@@ -46,8 +46,8 @@ pub const SHIPPED_CONTROLS: [ShippedControl; 13] = [
     ),
     control(
         "everyones-rights",
-        "what every account may do here was asked before the account got its rights, and is no right that reads Secrets, \
-         reaches into pods, or writes pods, workloads or roles",
+        "before the account got its rights, the scan asked what every account may do here: none may read Secrets, reach into \
+         pods, or write pods, workloads or roles",
         ALL,
     ),
     control(

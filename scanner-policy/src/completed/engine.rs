@@ -1,21 +1,16 @@
 //! An engine whose container is completed from its image.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
-};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use scanner_core::{
     ScanEngine,
     engine::{EntryEvaluator, Evaluation},
-    finding::{CheckStatus, EngineRef, EvidenceFrom, Findings},
-    inventory::{
-        Collected, Coverage, FileEntry, FromImage, Inventory, InventoryRequest, LanguagePackage,
-        Section, sink::FilesEnd,
-    },
+    finding::{EngineRef, Findings},
+    inventory::{Collected, FileEntry, Inventory, InventoryRequest, sink::FilesEnd},
 };
 
 use super::{
+    completion::{Completion, Kept, with_origin},
     evaluator::{Answer, Evaluator},
     image::WholeImage,
     merge::Merge,
@@ -29,20 +24,6 @@ pub struct Completed {
     engine: Arc<dyn ScanEngine>,
     image: Arc<OnceLock<Arc<WholeImage>>>,
     completion: Kept,
-}
-
-pub(super) type Kept = Arc<Mutex<Option<Completion>>>;
-
-/// What the image added to one answer of a container, for its report.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Completion {
-    /// What was read from the image.
-    pub from_image: FromImage,
-    /// How completely the sections are collected to which the image added something.
-    pub coverage: BTreeMap<Section, Coverage>,
-    /// Packages of languages that the container does not show.
-    pub language_packages: Vec<LanguagePackage>,
 }
 
 impl Completed {
@@ -131,25 +112,4 @@ impl std::fmt::Debug for Completed {
             .field("engine", &self.engine.reference())
             .finish_non_exhaustive()
     }
-}
-
-/// Says of results whose engine does not from where their evidence came: where the image added something, all may rest on it.
-pub(super) fn with_origin(mut findings: Findings, read: &FromImage) -> Findings {
-    let by_engine = findings.results.iter().any(|r| r.evidence_from.is_some());
-    if by_engine {
-        return findings;
-    }
-    for result in &mut findings.results {
-        if matches!(result.status, CheckStatus::Error) || !result.looked() {
-            continue;
-        }
-        if read.is_empty() {
-            result.evidence_from = Some(EvidenceFrom::Container);
-            continue;
-        }
-        result.evidence_from = Some(EvidenceFrom::Both);
-        result.read_from_image = read.places();
-        result.may_have_changed = !read.fixed;
-    }
-    findings
 }

@@ -10,7 +10,7 @@ use scanner_core::{
 };
 
 use super::{
-    engine::{Kept, with_origin},
+    completion::{Kept, with_origin},
     merge::Merge,
 };
 

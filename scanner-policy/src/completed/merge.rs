@@ -9,7 +9,7 @@ use scanner_core::inventory::{
 
 use super::{
     accounts,
-    engine::Completion,
+    completion::Completion,
     fill::{Filling, is_refused},
     image::WholeImage,
     mounts::{Mounts, is_fixed},

@@ -22,15 +22,15 @@ use super::*;
 
 /// An engine that keeps what it is given.
 #[derive(Default)]
-struct Recorder {
+struct Keeper {
     request: InventoryRequest,
     streams: bool,
     given: Arc<Mutex<Inventory>>,
 }
 
-impl ScanEngine for Recorder {
+impl ScanEngine for Keeper {
     fn reference(&self) -> EngineRef {
-        EngineRef::new("recorder", "1")
+        EngineRef::new("keeper", "1")
     }
 
     fn request(&self) -> InventoryRequest {
@@ -39,7 +39,7 @@ impl ScanEngine for Recorder {
 
     fn evaluate(&self, inventory: &Inventory, _: &Evaluation) -> Findings {
         *self.given.lock().unwrap() = inventory.clone();
-        let check = CheckResult::new("recorder", "It was given", Severity::Low).pass();
+        let check = CheckResult::new("keeper", "It was given", Severity::Low).pass();
         Findings::new(self.reference(), vec![check])
     }
 
@@ -68,11 +68,11 @@ impl EntryEvaluator for Taking {
     fn finish(self: Box<Self>, files: &FilesEnd) -> Findings {
         let Self(mut inventory, given, kept) = *self;
         files.clone().complete(&mut inventory, given);
-        let recorder = Recorder {
+        let keeper = Keeper {
             given: kept,
-            ..Recorder::default()
+            ..Keeper::default()
         };
-        recorder.evaluate(&inventory, &today())
+        keeper.evaluate(&inventory, &today())
     }
 }
 
@@ -203,14 +203,14 @@ fn completed_with(
     let place = Arc::new(OnceLock::new());
     place.set(read(asked, image)).expect("empty");
     let all = [false, true].map(|streams| {
-        let recorder = Arc::new(Recorder {
+        let keeper = Arc::new(Keeper {
             request: asked.clone(),
             streams,
-            ..Recorder::default()
+            ..Keeper::default()
         });
-        let engine = Completed::new(recorder.clone(), Arc::clone(&place));
+        let engine = Completed::new(keeper.clone(), Arc::clone(&place));
         run(&engine, container);
-        let given = recorder.given.lock().unwrap().clone();
+        let given = keeper.given.lock().unwrap().clone();
         (given, engine.take().expect("a completion"))
     });
     let [list, stream] = all;

@@ -4,7 +4,7 @@ use std::{fs, io::Write as _, os::unix::fs::symlink, path::Path};
 
 use scanner_inventory::{FileSelector, InventoryRequest, Section};
 
-use super::*;
+use super::{annotated::Annotated, *};
 use crate::Root;
 
 fn put(root: &Path, path: &str, text: &str) {

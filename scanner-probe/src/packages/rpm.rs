@@ -5,6 +5,7 @@
 
 mod berkeley;
 mod files;
+mod header;
 mod ndb;
 
 use std::io::{self, Write};
@@ -15,6 +16,8 @@ use super::{
     database::{Bad, ended},
     sqlite,
 };
+use header::{INT32, MAX_ENTRIES, word};
+
 use crate::tree::ReadAt;
 
 /// Formats of a database, which its name shows.
@@ -40,8 +43,6 @@ pub(super) const NAMES: [(&str, Format); 3] = [
 const MAX_HEADER: usize = 4 << 20;
 /// Longest name, version or architecture; a file name of a package, which has all of them, is shorter.
 const MAX_TEXT: usize = 255;
-/// Most index entries of a header, as in rpm.
-const MAX_ENTRIES: usize = 0xffff;
 
 const NAME: u32 = 1000;
 const VERSION: u32 = 1001;
@@ -49,7 +50,6 @@ const RELEASE: u32 = 1002;
 const EPOCH: u32 = 1003;
 const ARCH: u32 = 1022;
 const SOURCE: u32 = 1044;
-const INT32: u32 = 4;
 const STRING: u32 = 6;
 
 /// What is written of a package.
@@ -172,11 +172,6 @@ fn text(data: &[u8], at: usize) -> Option<String> {
     let text = data.get(at..)?;
     let end = text.iter().take(MAX_TEXT + 1).position(|byte| *byte == 0)?;
     Some(line(&text[..end]))
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    let word = bytes.get(at..at.checked_add(4)?)?;
-    Some(u32::from_be_bytes(word.try_into().ok()?))
 }
 
 /// As part of a line: nothing in it ends the line.

@@ -8,7 +8,7 @@ use std::{
 
 use scanner_inventory::{Gap, GapKind, Gaps, wire::THREAD_KEYS};
 
-use super::{of_container, status};
+use super::{container::of_container, status::status};
 use crate::{
     end::End,
     places,

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{env::variables, *};
+use super::{container::is_of, env::variables, *};
 
 fn lines(text: &str) -> Vec<String> {
     let mut out = Vec::new();

@@ -11,23 +11,13 @@ use rustix::{
     io::Errno,
 };
 
-use super::{MAX_SEARCHES, Walk, is};
+use super::{
+    Walk,
+    entry::{Found, MAX_SEARCHES, is},
+};
 
 /// Names by which an entry is looked for that is renamed meanwhile.
 const MAX_NAMES: u32 = 10;
-
-/// What became of an entry since it was listed.
-#[derive(Debug)]
-pub(super) enum Found<'n> {
-    /// It is there, by this name.
-    There(Cow<'n, CStr>, Stat),
-    /// It is not in the directory any more: there is nothing to look at.
-    Gone,
-    /// Another link to it is there. Whether it has a new name beside that one is not known.
-    Linked,
-    /// It is renamed again and again.
-    Restless,
-}
 
 impl Walk<'_> {
     /// Looks at what was listed by a name, also where it has another name in the directory since.

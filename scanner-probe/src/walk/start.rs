@@ -6,7 +6,7 @@ use rustix::{
 };
 use scanner_inventory::{FilePath, GapKind};
 
-use super::{is, shut::shut};
+use super::{entry::is, shut::shut};
 use crate::{
     mounted::{self, Mounted},
     root::Root,

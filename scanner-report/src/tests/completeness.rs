@@ -88,7 +88,7 @@ fn three() -> [ScanReport; 3] {
 }
 
 #[test]
-fn every_form_tells_a_whole_pass_from_one_in_part_and_from_what_was_not_checked() {
+fn every_form_sets_a_whole_pass_apart_from_one_in_part_and_from_what_was_not_checked() {
     let [whole, part, unchecked] = three();
     let verdicts = [&whole, &part, &unchecked].map(|report| report.verdict);
     let passed = Verdict::Passed;

@@ -16,7 +16,7 @@ struct Case {
     image: Vec<FileEntry>,
     /// Directories that the container's user may not look into.
     shut: Vec<FilePath>,
-    /// What of the rest is not as in the image.
+    /// Entries of the rest that are not as in the image.
     changed: Vec<(usize, Change)>,
     mounts: Vec<FilePath>,
     /// Directories that could not be read in the image.

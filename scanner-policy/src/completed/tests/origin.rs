@@ -132,11 +132,11 @@ fn results_of_an_engine_that_does_not_know_the_image_may_all_rest_on_it() {
         let place = Arc::new(OnceLock::new());
         let read = read(&everything(), &whole(read_from));
         place.set(read).expect("empty");
-        let recorder = Recorder {
+        let keeper = Keeper {
             request: everything(),
-            ..Recorder::default()
+            ..Keeper::default()
         };
-        let found = run(&Completed::new(Arc::new(recorder), place), &one);
+        let found = run(&Completed::new(Arc::new(keeper), place), &one);
         assert_eq!(found.results[0].evidence_from, Some(from));
         assert!(!found.results[0].may_have_changed);
     }

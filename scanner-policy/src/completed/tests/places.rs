@@ -101,9 +101,16 @@ fn what_nobody_was_refused_stays_a_gap() {
 
 #[test]
 fn a_place_behind_a_link_may_be_elsewhere() {
+    // A walk that starts at a link has the names below it, and in the container something may be mounted where it leads.
+    let seen = directory("/var/run/lock", 0o700);
+    let mut read = image();
+    read.extend([seen.clone(), file("/var/run/lock/x", 0o600, "e")]);
+    let mut files = shown();
+    files.push(seen);
     let gap = shut("/var/run/lock");
-    let (given, _) = completed(image(), &container(shown(), [gap.clone()]));
+    let (given, completion) = completed(read, &container(files, [gap.clone()]));
     assert_eq!(left(&given), gap.to_string());
+    assert!(completion.from_image.is_empty());
 }
 
 #[test]
@@ -145,7 +152,7 @@ fn what_the_image_did_not_show_either_stays_a_gap() {
 
 #[test]
 fn without_an_image_nothing_is_checked() {
-    let engine = Completed::new(Arc::new(Recorder::default()), Arc::default());
+    let engine = Completed::new(Arc::new(Keeper::default()), Arc::default());
     let found = run(&engine, &container(shown(), [shut("/root")]));
     assert!(found.results.iter().all(|result| !result.looked()));
     assert_eq!(found.results[0].message, "the image was not read");

@@ -1,6 +1,6 @@
 //! Files of a package of rpm: names, directories, and which name is in which directory; see `rpmtag.h`.
 
-use super::{INT32, MAX_ENTRIES, word};
+use super::header::{INT32, MAX_ENTRIES, word};
 
 const DIRINDEXES: u32 = 1116;
 const BASENAMES: u32 = 1117;
