@@ -7,6 +7,7 @@ mod cluster;
 mod credential;
 mod descendants;
 mod drift;
+mod explain;
 mod files;
 mod guard;
 mod inject;
@@ -71,6 +72,7 @@ fn run_command(command: Command) -> Result<u8, Problem> {
         },
         Command::Policy(command) => policy::run(command),
         Command::Rights(args) => run(rights::run(&args)),
+        Command::Explain(args) => run(explain::run(&args)),
         Command::Reap(args) => run(reap::run(&args)),
         Command::Audit(command) => audit::run(&command),
         Command::Report(command) => report::run(command),

@@ -18,6 +18,7 @@
 //!
 //! - Many targets, a policy, controls and strategies: [`Scan::template`].
 //! - Events, stopping within a given time, dropping: [`running`].
+//! - Which strategy and which level suit a container: [`explain::explain`].
 //! - Without a cluster: [`LocalScan`]. A container against its own image: [`DriftScan`].
 //! - An engine, control, strategy or report format of your own: the seams are in [`mod@core`], which is all that such a
 //!   crate depends on: [`ScanEngine`], [`SecurityControl`], [`ScanStrategy`], [`report::ReportFormat`].
@@ -42,6 +43,7 @@
 //! `k8s-openapi` gets no version feature here: your program chooses one, as for every program that uses `kube`.
 
 mod drift;
+pub mod explain;
 pub mod guard;
 pub mod host;
 pub mod inject;
