@@ -129,7 +129,7 @@ pub(crate) struct RunArgs {
     pub(crate) cluster: ClusterArgs,
     #[command(flatten)]
     pub(crate) audit: AuditArgs,
-    /// Also show what passed, and the evidence of every control
+    /// Also show what passed, all evidence, every path that was not read, and the evidence of every control
     #[arg(short, long)]
     pub(crate) verbose: bool,
     /// No progress on standard error
@@ -166,7 +166,7 @@ pub(crate) struct LocalArgs {
     /// Seconds after which the scan is given up
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: u64,
-    /// Also show what passed
+    /// Also show what passed, all evidence, and every path that was not read
     #[arg(short, long)]
     pub(crate) verbose: bool,
     /// No effect

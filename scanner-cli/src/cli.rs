@@ -11,6 +11,7 @@ use crate::{
     controls::ControlsArgs,
     credential::CredentialCommand,
     drift::DriftArgs,
+    explain::ExplainArgs,
     guard::GuardCommand,
     inject::InjectArgs,
     man::ManArgs,
@@ -31,6 +32,7 @@ const EXIT_CODES: &str = "Exit codes:
   5  the cleanup was not verified: something may be left in the cluster";
 
 const EXAMPLES: &str = "Examples:
+  secure-scan explain web-0 -n shop
   secure-scan scan web-0 -n shop --probe-image IMAGE
   secure-scan container web-0 -n shop
   secure-scan container -l app=web -n shop -c nginx --fail-on high
@@ -142,6 +144,13 @@ pub(crate) enum Command {
     /// administrator applies them and binds them to those who scan.
     #[command(after_long_help = crate::rights::CODES)]
     Rights(RightsArgs),
+    /// Explain how a container can be scanned, and which command suits each level; writes nothing
+    ///
+    /// For each strategy: what it could see, what it needs and which rights you do not have, what it leaves behind, and which
+    /// controls would hold. For each level: what `scan` would do, which gates refuse, and the command. Asks the API server only
+    /// for what it has and for reviews of rights.
+    #[command(after_long_help = crate::explain::CODES)]
+    Explain(ExplainArgs),
     /// Admission policies that limit scan identities further than RBAC can
     #[command(subcommand)]
     Guard(GuardCommand),

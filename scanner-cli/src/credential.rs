@@ -162,7 +162,7 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
     let prepared = signals.or(Box::pin(prepared)).await?;
     let progress = Progress::new(args.quiet);
     let (running, exit) = prepared.observer(progress.clone()).spawn();
-    let report = until_second_signal(running, args.lease.as_secs(), &mut signals).await;
+    let report = until_second_signal(running, args.lease.as_secs(), &mut signals, &progress).await;
     progress.finish();
     program.end_what_it_left().await;
     let report = report.map(|report| log.in_our_words(report));

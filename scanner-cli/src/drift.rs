@@ -117,7 +117,7 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     // Drift collects no packages.
     let [image, _] = prepared.plans();
     sinks.check(false, image.target.digest().is_some())?;
-    let report = scan::finish(prepared.spawn(), run, &mut signals).await;
+    let report = scan::finish(prepared.spawn(), run, &mut signals, &progress).await;
     progress.finish();
     let report = report.map(|report| log.in_our_words(report));
     let closed = log.close();

@@ -11,6 +11,7 @@ mod credential;
 mod descendants;
 mod drift;
 mod dry_run;
+mod explain;
 mod files;
 mod guard;
 mod inject;
@@ -77,6 +78,7 @@ fn run_command(command: Command) -> Result<u8, Problem> {
         Command::Policy(command) => policy::run(command),
         Command::Controls(args) => controls::run(&args),
         Command::Rights(args) => run(rights::run(&args)),
+        Command::Explain(args) => run(explain::run(&args)),
         Command::Reap(args) => run(reap::run(&args)),
         Command::Audit(command) => audit::run(&command),
         Command::Report(command) => report::run(command),

@@ -1,20 +1,55 @@
 //! Progress on standard error: a spinner on a terminal, one line for each stage elsewhere.
 
 use std::{
+    fmt::Write,
     io::{self, IsTerminal as _},
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use secure_scan::event::{Event, Observer};
 
 use crate::output;
 
+/// A stage that takes this long says how long.
+const LONG: Duration = Duration::from_secs(5);
+
 #[derive(Clone)]
 pub(crate) enum Progress {
     Quiet,
-    Lines,
+    Lines(Arc<Mutex<Option<Doing>>>),
     Spinner(ProgressBar),
+}
+
+/// What is being done, and since when.
+#[derive(Debug, Clone)]
+pub(crate) struct Doing {
+    what: &'static str,
+    since: Instant,
+}
+
+impl Doing {
+    /// What is said of it at its end, if it took long.
+    fn ended(&self, now: Instant) -> Option<String> {
+        let took = now.duration_since(self.since);
+        (took >= LONG).then(|| format!("{}: took {} s", self.what, took.as_secs()))
+    }
+}
+
+/// What the first signal is answered with: what happens now, and how long it may take.
+pub(crate) fn stopping(signal: &str, lease: u64) -> String {
+    format!(
+        "{signal}: stopping, and removing what was created; that takes seconds, with level strict about ten more. The cluster \
+         itself removes it {lease} s after the start. A second signal ends the waiting"
+    )
+}
+
+/// Writes the time of a stage that takes long.
+fn elapsed(state: &ProgressState, out: &mut dyn Write) {
+    if state.elapsed() >= LONG {
+        let _ = write!(out, "({} s)", state.elapsed().as_secs());
+    }
 }
 
 impl Progress {
@@ -23,18 +58,33 @@ impl Progress {
             Self::Quiet
         } else if io::stderr().is_terminal() && !output::is_dumb() {
             let spinner = ProgressBar::new_spinner();
+            let style = ProgressStyle::with_template("{spinner} {msg} {long}");
+            if let Ok(style) = style {
+                spinner.set_style(style.with_key("long", elapsed));
+            }
             spinner.enable_steady_tick(Duration::from_millis(120));
             Self::Spinner(spinner)
         } else {
-            Self::Lines
+            Self::Lines(Arc::default())
         }
     }
 
-    fn show(&self, text: &str) {
+    fn show(&self, what: &'static str) {
         match self {
             Self::Quiet => {}
-            Self::Lines => output::note(text),
-            Self::Spinner(spinner) => spinner.set_message(text.to_owned()),
+            Self::Lines(doing) => {
+                let since = Instant::now();
+                let next = Doing { what, since };
+                let before = lock(doing).replace(next);
+                if let Some(ended) = before.and_then(|before| before.ended(since)) {
+                    output::note(&ended);
+                }
+                output::note(what);
+            }
+            Self::Spinner(spinner) => {
+                spinner.reset_elapsed();
+                spinner.set_message(what);
+            }
         }
     }
 
@@ -42,28 +92,50 @@ impl Progress {
     pub(crate) fn note(&self, text: &str) {
         match self {
             Self::Quiet => {}
-            Self::Lines => output::note(text),
+            Self::Lines(_) => output::note(text),
             Self::Spinner(spinner) => spinner.suspend(|| output::note(text)),
         }
     }
 
     pub(crate) fn finish(&self) {
-        if let Self::Spinner(spinner) = self {
-            spinner.finish_and_clear();
+        match self {
+            Self::Quiet => {}
+            Self::Lines(doing) => {
+                let last = lock(doing).take();
+                if let Some(ended) = last.and_then(|last| last.ended(Instant::now())) {
+                    output::note(&ended);
+                }
+            }
+            Self::Spinner(spinner) => spinner.finish_and_clear(),
         }
     }
 }
 
+fn lock(doing: &Mutex<Option<Doing>>) -> std::sync::MutexGuard<'_, Option<Doing>> {
+    doing.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Observer for Progress {
     fn event(&self, event: &Event) {
-        match event {
-            Event::StageStarted(stage) => self.show(stage.doing()),
-            Event::Interrupted { reason } => {
-                self.show(&format!(
-                    "{reason}: stopping, and removing what the scan created"
-                ));
-            }
-            _ => {}
+        if let Event::StageStarted(stage) = event {
+            self.show(stage.doing());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_long_stage_says_how_long_it_took() {
+        let since = Instant::now();
+        let doing = Doing {
+            what: "reading",
+            since,
+        };
+        assert_eq!(doing.ended(since + Duration::from_millis(4999)), None);
+        let long = doing.ended(since + Duration::from_millis(12_900));
+        assert_eq!(long.as_deref(), Some("reading: took 12 s"));
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     policy,
     problem::{CLEANUP, Problem},
     profile,
-    progress::Progress,
+    progress::{Progress, stopping},
     signals::Signals,
     sink::{self, Sinks},
 };
@@ -128,7 +128,7 @@ pub(crate) async fn run_on(
         progress.finish();
         return Err(refused);
     }
-    let report = finish(prepared.spawn(), args, &mut signals).await;
+    let report = finish(prepared.spawn(), args, &mut signals, &progress).await;
     progress.finish();
     let report = report.map(|report| log.in_our_words(report));
     let closed = log.close();
@@ -192,8 +192,9 @@ pub(crate) async fn finish(
     running: Running,
     args: &RunArgs,
     signals: &mut Signals,
+    progress: &Progress,
 ) -> Result<ScanReport, Problem> {
-    until_second_signal(running, args.lease.as_secs(), signals).await
+    until_second_signal(running, args.lease.as_secs(), signals, progress).await
 }
 
 /// The same for whatever has a lease of that many seconds.
@@ -201,10 +202,14 @@ pub(crate) async fn until_second_signal(
     running: Running,
     lease: u64,
     signals: &mut Signals,
+    progress: &Progress,
 ) -> Result<ScanReport, Problem> {
     let (_, stop, report) = running.split();
     let second_signal = async {
-        stop.now(signals.first().await);
+        let signal = signals.first().await;
+        // At once: the scan itself hears of it only where it can stop.
+        progress.note(&stopping(&signal, lease));
+        stop.now(signal);
         signals.again().await
     };
     tokio::select! {

@@ -22,6 +22,11 @@ use layout::{Page, differences, field, item, wrapped};
 pub use layout::Style;
 pub use plan::plan;
 
+/// Lines of evidence below a failure, where the reader does not ask for all of them.
+const EVIDENCE: usize = 5;
+/// Longest list of what was not read, in characters, where the reader asks for all of it: longer than any that a report holds.
+const WHOLE: usize = 1 << 20;
+
 /// Renders `view`; every text from the target or the server is escaped.
 pub fn render(view: &View<'_>, style: Style) -> String {
     let mut out = Page::new(style.width);
@@ -289,10 +294,11 @@ fn failed(out: &mut Page, view: &View<'_>, result: &CheckResult, style: Style) {
         "         {}{below}",
         visible(&view.check_id(result), 80)
     );
-    for evidence in result.evidence.iter().take(5) {
+    let most = if style.verbose { usize::MAX } else { EVIDENCE };
+    for evidence in result.evidence.iter().take(most) {
         item(out, "         ", &visible(evidence, 200));
     }
-    let shown = result.evidence.len().min(5) as u64;
+    let shown = result.evidence.len().min(most) as u64;
     if result.evidence_total > shown {
         let _ = writeln!(out, "         - and {} more", result.evidence_total - shown);
     }
@@ -331,7 +337,8 @@ fn coverage(out: &mut Page, view: &View<'_>, style: Style) {
     if !gaps.is_empty() {
         let _ = writeln!(out, "\n{}", style.paint("1", "Coverage gaps"));
         for (section, gap) in gaps {
-            wrapped(out, "  ", &visible(&format!("{section}: {gap}"), MAX_GAPS));
+            let most = if style.verbose { WHOLE } else { MAX_GAPS };
+            wrapped(out, "  ", &visible(&format!("{section}: {gap}"), most));
         }
         for completion in completions(view) {
             wrapped(out, "  ", &format!("to read more: {completion}"));

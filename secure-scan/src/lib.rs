@@ -18,6 +18,7 @@
 //!
 //! - Many targets, a policy, controls and strategies: [`Scan::template`].
 //! - Events, stopping within a given time, dropping: [`running`].
+//! - Which strategy and which level suit a container: [`explain::explain`].
 //! - Without a cluster: [`LocalScan`]. A container against its own image: [`DriftScan`]. What a container does not show, read
 //!   in its image: [`CompletedScan`].
 //! - An engine, control, strategy or report format of your own: the seams are in [`mod@core`], which is all that such a
@@ -45,6 +46,7 @@
 mod completed;
 mod drift;
 pub mod existing;
+pub mod explain;
 pub mod guard;
 pub mod host;
 pub mod inject;

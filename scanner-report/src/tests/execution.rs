@@ -29,6 +29,30 @@ fn executed() -> ScanReport {
 }
 
 #[test]
+fn who_asks_for_all_sees_all_evidence_and_every_path_that_was_not_read() {
+    let mut report = executed();
+    let mut results = report.findings[0].results.iter_mut();
+    let failed = results.find(|result| result.status == CheckStatus::Fail);
+    let failed = failed.unwrap();
+    failed.evidence = (0..7).map(|number| format!("file-{number}")).collect();
+    failed.evidence_total = 7;
+    let reason = format!("{}/the-last-path", "/some-path ".repeat(1000));
+    let reason = reason.as_str().into();
+    report.coverage = BTreeMap::from([(Section::Shadow, Coverage::Unavailable { reason })]).into();
+    let document = Document::from(report);
+    for verbose in [false, true] {
+        let style = text::Style {
+            verbose,
+            ..text::Style::default()
+        };
+        let text = render(&document, Format::Terminal, style).unwrap();
+        assert_eq!(text.contains("- file-6"), verbose, "{text}");
+        assert_eq!(text.contains("- and 2 more"), !verbose, "{text}");
+        assert_eq!(text.contains("/the-last-path"), verbose, "{text}");
+    }
+}
+
+#[test]
 fn forms_for_people_show_how_the_scan_was_done() {
     let document = Document::from(executed());
     let verbose = text::Style {
