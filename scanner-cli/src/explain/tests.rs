@@ -61,7 +61,7 @@ fn a_command_of_a_level_can_be_called() {
                 line.contains(&format!("--identity-namespace {wanted}")),
                 "{line}"
             );
-            // A placeholder is no name of a namespace.
+            // A placeholder is not a valid name of a namespace.
             let line = line
                 .replace("NAMESPACE", "scans")
                 .replace(" IMAGE", " image");
