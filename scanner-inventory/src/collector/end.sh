@@ -23,17 +23,18 @@ alone() { process "$$" && [ "$group" = "$$" ]; }
 over() {
   trap '' TERM
   exec 2>/dev/null
-  tries=0
+  tries=0 halted=
   while [ "$tries" -lt 200 ]; do
     tries=$((tries + 1))
-    members=
+    members= still=
     for place in /proc/[0-9]*; do
       id=${place#/proc/}
       process "$id" && [ "$group" = "$$" ] && [ "$id" != "$$" ] || continue
       # What has ended and belongs to this shell is waited for at the end.
       [ "$state $parent" = "Z $$" ] || members="$members $id,$state,$caught<$parent;"
     done
-    [ -n "$members" ] || return
+    # Before the work has begun, nobody would end it later.
+    [ -n "$members" ] || { [ -n "$work" ] && return; wait; exit 143; }
     for member in $members; do
       id=${member%%,*}
       case "$members" in
@@ -47,12 +48,17 @@ over() {
         *)
           case $member in
             *,Z,*) ;;
-            *,T,*) kill -KILL "$id" ;;
+            *,T,*)
+              # One that was stopped only after this look began may have a child that it has not seen.
+              case $halted in *" $id "*) kill -KILL "$id" ;; esac
+              still="$still $id "
+              ;;
             *) kill -STOP "$id" ;;
           esac
           ;;
       esac
     done
+    halted=$still
   done
   kill -KILL 0
 }
@@ -92,7 +98,7 @@ limit() {
   esac
   held=
   if [ -n "$deadline" ] && alone; then
-    held=yes
+    held=yes work=
     trap over TERM
     exec 3<&0
     # Where standard input ends, whoever asked is gone: nothing may stay that waits for a tool or for a reader.

@@ -116,6 +116,20 @@ fn a_collector_with_a_long_answer_stays_until_its_reader_has_it() {
 }
 
 #[test]
+fn a_collector_whose_reader_is_gone_at_any_moment_of_its_start_ends() {
+    // Nobody reads the answer, which is longer than what a pipe holds.
+    for shell in SHELLS {
+        for round in 0..30 {
+            let (mut child, stdin) = held(shell, "/usr", 60);
+            std::thread::sleep(Duration::from_millis(round * 3));
+            drop(stdin);
+            until_none(child.id(), Duration::from_secs(20));
+            child.wait().unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_collector_whose_standard_input_ends_or_whose_time_is_up_ends_with_all_it_started() {
     // Nobody reads the answer, which is longer than what a pipe holds.
     for shell in SHELLS {
