@@ -46,7 +46,8 @@ async fn changes_during_a_scan_are_reported_and_a_scan_makes_none() {
             "n=$((n+1)); echo x > /tmp/dropped-$n; sleep 0.1",
             "is new",
         ),
-        ("process", "sleep 0.05", "(sleep) "),
+        // On a busy node a shell may take longer between two processes than each of them runs.
+        ("process", "sleep 0.5 & sleep 0.05", "(sleep) "),
         // The next one listens before the last one ends, so that one always does.
         (
             "socket",
