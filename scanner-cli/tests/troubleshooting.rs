@@ -1,4 +1,4 @@
-//! What the page of messages quotes is what the program says.
+//! Every message that docs/troubleshooting.md quotes is one that the program prints.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

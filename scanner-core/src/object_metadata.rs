@@ -15,7 +15,7 @@ const ANNOTATIONS: usize = 200 << 10;
 const OURS: &str = "secure-scan.io";
 /// Keys outside of [`OURS`] that a scan or a controller sets, or by which controllers select pods, and that no rule below has.
 const TAKEN: [&str; 5] = [
-    // A scan sets it on everything, and what is left of expired scans is known by it.
+    // A scan sets it on everything, and `reap` finds the leftovers of expired scans by it.
     "app.kubernetes.io/managed-by",
     // Of which template a pod of a StatefulSet or DaemonSet is: the choice of a replica goes by it.
     "controller-revision-hash",

@@ -1,5 +1,5 @@
-//! `--complete-from-image`: what a container does not show to its own user is read in its image, and only there where that is
-//! what the container has.
+//! `--complete-from-image`: a scan reads from the image what the container hides from its own user, and only what the
+//! container cannot have changed counts as complete.
 
 use std::fs;
 

@@ -10,7 +10,7 @@ use super::Cli;
 struct Line {
     place: String,
     words: Vec<String>,
-    /// Whether it stands in running text, where what is required may be left out.
+    /// Whether it stands in running text, which may leave out required arguments.
     inline: bool,
 }
 

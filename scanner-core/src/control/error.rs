@@ -65,8 +65,8 @@ pub enum VerifyError {
     /// report says so.
     #[error("{0}")]
     Tolerated(#[source] ControlError),
-    /// The cluster does not have what the control is about, and it is an addition to the others: reported as not
-    /// installed, and the scan goes on unless the policy requires it.
+    /// The part of the cluster that the control needs is not installed. The report says so, and the scan goes on unless the
+    /// policy requires the control.
     #[error("{0}")]
     Absent(#[source] ControlError),
     /// Something that somebody must look into; the target is not touched.

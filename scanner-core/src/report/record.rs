@@ -50,7 +50,7 @@ pub enum ControlStage {
         /// What proves it.
         evidence: Evidence,
     },
-    /// The cluster does not have what the control is about, and the scan may go on without it.
+    /// The part of the cluster that the control needs is not installed, and the scan may go on without it.
     NotInstalled {
         /// How that was seen, and what limits the scan without it.
         reason: String,

@@ -89,7 +89,7 @@ impl View<'_> {
             some => format!("{some} paths were"),
         };
         let standing = if read.fixed {
-            "the root filesystem is read-only and nothing is mounted there, so that this is what the container has"
+            "the root filesystem is read-only and nothing is mounted there, so the container cannot have changed this"
         } else {
             "the root filesystem is not read-only, or the container may make it writable: a process with the owner's rights \
              could have changed this since"

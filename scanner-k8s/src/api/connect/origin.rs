@@ -1,4 +1,4 @@
-//! What is known of a cluster and of its operator before anything is sent.
+//! Names the cluster and its operator by the kubeconfig and the credential, without a call.
 
 use http::Uri;
 use kube::Config;
