@@ -10,11 +10,13 @@ mod values;
 use std::{
     ffi::{OsStr, OsString},
     fmt::Write as _,
+    fs::File,
     process::ExitCode,
 };
 
 use clap::{Args, Command, ValueEnum};
 use clap_complete::{CompletionCandidate, engine};
+use nix::unistd::dup2_stdin;
 use secure_scan::escape::visible;
 
 use crate::{output, problem::Problem};
@@ -41,7 +43,7 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-/// What the script of a shell asks.
+/// The question that a shell's completion script asks.
 #[derive(Debug, Args)]
 pub(crate) struct CompleteArgs {
     #[arg(value_enum)]
@@ -86,6 +88,10 @@ pub(crate) fn answer_kubectl(command: Command) -> ExitCode {
     if index > 0 {
         for candidate in candidates(command, words, index) {
             let (value, help) = parts(&candidate);
+            // kubectl's scripts may hand a value to the shell as it is.
+            if !value.chars().all(is_harmless) {
+                continue;
+            }
             let help = help.map(|help| format!("\t{help}")).unwrap_or_default();
             let _ = writeln!(text, "{value}{help}");
         }
@@ -94,8 +100,17 @@ pub(crate) fn answer_kubectl(command: Command) -> ExitCode {
     ExitCode::from(output::print_form(&text).map_or(crate::problem::NOT_DONE, |()| 0))
 }
 
+/// Whether a shell takes it as it is.
+fn is_harmless(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_./:@=+,%".contains(c)
+}
+
 /// What may stand in the place of that word.
 fn candidates(command: Command, words: Vec<OsString>, index: usize) -> Vec<CompletionCandidate> {
+    // A credential plugin finds no terminal, so that it asks for nothing in a line that is being edited.
+    if let Ok(nothing) = File::open("/dev/null") {
+        let _ = dup2_stdin(nothing);
+    }
     let line = Line::keep(&command, words);
     let mut command = values::completed(command);
     let words = line.words().to_vec();

@@ -10,6 +10,8 @@ use crate::cluster::ClusterArgs;
 
 /// Who waits for a key to do something waits no longer.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// How long a credential plugin may take to end.
+const STOPPING: Duration = Duration::from_millis(500);
 
 /// What of the line says where names are looked for.
 #[derive(Debug, Default)]
@@ -99,7 +101,8 @@ where
         question(typed, segment).await.ok()
     };
     let found = runtime.block_on(async { tokio::time::timeout(PATIENCE, asked).await });
-    runtime.shutdown_background();
+    // Nobody waits for a credential plugin any more: its thread ends it before this returns.
+    runtime.shutdown_timeout(STOPPING);
     found.ok().flatten().unwrap_or_default()
 }
 
