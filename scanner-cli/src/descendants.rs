@@ -14,7 +14,7 @@ use nix::{
         signal::{Signal, kill},
         wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid},
     },
-    unistd::{Pid, getpgid},
+    unistd::Pid,
 };
 
 use crate::output;
@@ -97,10 +97,9 @@ impl Descendants {
         let mut plugins = self.plugins();
         let mut next = children("self");
         plugins.extend(self.plugins());
+        // By its id alone, and what is below it: any process may join the group of a plugin.
         next.retain(|pid| {
-            let is_plugin = plugins.contains(pid)
-                || getpgid(Some(*pid)).is_ok_and(|group| plugins.contains(&group));
-            !is_plugin && !self.others.contains(pid) && !self.has_ended(*pid)
+            !plugins.contains(pid) && !self.others.contains(pid) && !self.has_ended(*pid)
         });
         while let Some(pid) = next.pop() {
             if !alive.contains(&pid) {
@@ -111,7 +110,7 @@ impl Descendants {
         alive
     }
 
-    /// The plugins that run: each leads a group, if it does not share the terminal.
+    /// The plugins that run.
     fn plugins(&self) -> Vec<Pid> {
         let ids = (self.plugins)().into_iter();
         let ids = ids.filter_map(|id| i32::try_from(id).ok());
@@ -199,9 +198,9 @@ mod tests {
         program.wait().await.unwrap();
         assert_eq!(asked.end().await.unwrap(), 2);
 
-        // A plugin that runs meanwhile, and a helper of it whose parent has ended.
+        // A plugin that runs meanwhile with a helper, and a process that hides in its group.
         let mut plugin = Command::new("sh")
-            .args(["-c", "(sleep 300 &); exec sleep 300"])
+            .args(["-c", "sleep 300 & exec sleep 300"])
             .process_group(0)
             .spawn()
             .unwrap();
