@@ -12,7 +12,7 @@ use secure_scan::{
     target::{ContainerName, Namespace, Target},
 };
 
-use crate::{args, cluster::ClusterArgs, output, problem::Problem, signals::Signals};
+use crate::{args, cluster::ClusterArgs, output, problem::Problem, signals::interruptible};
 
 /// What stands for an image of the probe that nobody named; nothing asks for it.
 const PROBE_IMAGE: &str = "IMAGE";
@@ -68,7 +68,7 @@ pub(crate) async fn run(args: &ExplainArgs) -> Result<u8, Problem> {
         let explained = explain(&segment, target, probe, args.identity_namespace.as_ref()).await;
         explained.map_err(problem)
     };
-    let explained = Signals::listen()?.or(Box::pin(work)).await?;
+    let explained = interruptible(Box::pin(work)).await?;
     let text = match args.format {
         Form::Terminal => text::of(&explained, |level| command(args, &explained, level)),
         Form::Json => return output::print_form(&json(args, &explained)).map(|()| 0),

@@ -13,7 +13,7 @@ use crate::{
     cluster::ClusterArgs,
     output,
     problem::{CLEANUP, NOT_DONE, Problem},
-    signals::interruptible,
+    signals::{KILLED, interruptible},
 };
 
 #[derive(Debug, Args)]
@@ -36,7 +36,14 @@ pub(crate) struct ReapArgs {
 
 pub(crate) async fn run(args: &ReapArgs) -> Result<u8, Problem> {
     // What is removed by then stays removed, and the next run goes on with the rest.
-    interruptible(Box::pin(reap_now(args))).await
+    let reaped = interruptible(Box::pin(reap_now(args))).await;
+    reaped.map_err(|problem| Problem {
+        hint: problem.hint.or_else(|| {
+            let hint = "what was removed by then is not listed; run reap again: it removes the rest, and says what is left";
+            (problem.code > KILLED).then(|| hint.to_owned())
+        }),
+        ..problem
+    })
 }
 
 async fn reap_now(args: &ReapArgs) -> Result<u8, Problem> {

@@ -13,7 +13,7 @@ use crate::problem::{NOT_DONE, Problem};
 const SAME: Duration = Duration::from_secs(1);
 
 /// Added to the number of a signal in the exit code of what it ended.
-const KILLED: u8 = 128;
+pub(crate) const KILLED: u8 = 128;
 
 /// Runs a command that may end at any time, and ends it as [`Signals::end`] does.
 pub(crate) async fn interruptible<T>(
@@ -50,14 +50,12 @@ impl Signals {
         &mut self,
         work: impl Future<Output = Result<T, Problem>>,
     ) -> Result<T, Problem> {
-        tokio::select! {
-            done = work => done,
-            signal = self.next() => Err(Problem {
-                code: NOT_DONE,
-                message: format!("interrupted by {signal} before anything was created"),
-                hint: Some("nothing is left; scan again".into()),
-            }),
-        }
+        self.until(work, |signal| Problem {
+            code: NOT_DONE,
+            message: format!("interrupted by {signal} before anything was created"),
+            hint: Some("nothing is left; scan again".into()),
+        })
+        .await
     }
 
     /// Does what may end at any time, until a signal ends it with the exit code that a shell gives such an end. What the work
@@ -66,13 +64,22 @@ impl Signals {
         &mut self,
         work: impl Future<Output = Result<T, Problem>>,
     ) -> Result<T, Problem> {
+        self.until(work, |signal| Problem {
+            code: KILLED.saturating_add(u8::try_from(signal as i32).unwrap_or_default()),
+            message: format!("interrupted by {signal}"),
+            hint: None,
+        })
+        .await
+    }
+
+    async fn until<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Problem>>,
+        ended: impl FnOnce(Sent) -> Problem,
+    ) -> Result<T, Problem> {
         tokio::select! {
             done = work => done,
-            signal = self.next() => Err(Problem {
-                code: KILLED.saturating_add(u8::try_from(signal as i32).unwrap_or_default()),
-                message: format!("interrupted by {signal}"),
-                hint: None,
-            }),
+            signal = self.next() => Err(ended(signal)),
         }
     }
 

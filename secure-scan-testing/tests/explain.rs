@@ -127,7 +127,7 @@ async fn each_strategy_says_what_it_leaves_and_what_its_evidence_is_worth() {
 async fn controls_that_would_not_hold_are_not_among_those_that_would() {
     let fake = fake(BY_DIGEST, &json!({}));
     let (without, with) = (explained(&fake, false).await, explained(&fake, true).await);
-    assert_eq!(without.guard, Guard::NotInstalled);
+    assert_eq!(without.guard, Guard::NotFound);
     let absent = |explained: &Explanation, id: &str| {
         let one = way(explained, Way::Container);
         let absent = one.absent_controls.iter().any(|control| control.id == id);

@@ -287,8 +287,9 @@ impl LevelExplained {
         explained
     }
 
-    /// Whether a scan at this level would begin, with an identity namespace where the level demands one.
+    /// Whether a scan at this level would begin: no gate refuses it, and the operator has the rights that it needs. Where the level
+    /// demands an identity namespace, the scan needs one.
     pub fn is_possible(&self) -> bool {
-        self.strategy.is_some() && self.refused_by.is_empty()
+        self.strategy.is_some() && self.refused_by.is_empty() && self.missing_rights.is_empty()
     }
 }

@@ -6,6 +6,7 @@ use secure_scan::{
     escape::visible,
     explain::{Explanation, Guard, LevelExplained, StrategyExplained},
     gate::{GateDecision, GateResult},
+    guard::GUARD_NAME,
 };
 
 use crate::remedy::remedy_words;
@@ -35,12 +36,16 @@ pub(super) fn of(
     out.push_str("\nAdmission guard\n");
     let guard = match &explained.guard {
         Guard::Installed => "installed, for all namespaces".to_owned(),
-        Guard::NotInstalled => {
-            "not installed; an administrator can install it: secure-scan guard render".to_owned()
+        Guard::NotFound => {
+            format!(
+                "none is named {GUARD_NAME}; one of another name was not looked for: secure-scan guard status --name NAME"
+            )
         }
         Guard::Unknown { reason } => format!("not known: {}", visible(reason, MOST)),
-        _ => "not as this version renders it for all namespaces; see: secure-scan guard status"
-            .to_owned(),
+        _ => {
+            "differs from what this version renders for all namespaces; see: secure-scan guard status"
+                .to_owned()
+        }
     };
     let _ = writeln!(out, "  {guard}");
     for level in &explained.levels {
@@ -91,7 +96,7 @@ fn of_strategy(out: &mut String, strategy: &StrategyExplained) {
     }
     let controls = strategy.controls.iter();
     let controls: Vec<&str> = controls.map(|control| control.id.as_str()).collect();
-    line(out, "controls", &controls.join(", "));
+    line(out, "planned", &format!("controls {}", controls.join(", ")));
     for absent in &strategy.absent_controls {
         line(out, "without", &format!("{}: {}", absent.id, absent.why));
     }

@@ -24,8 +24,8 @@ pub enum Guard {
     Installed,
     /// There, but not so: for some namespaces, of another version, or changed.
     Differs,
-    /// Not at all.
-    NotInstalled,
+    /// No policy or binding has the name that this version gives them; a guard of another name was not looked for.
+    NotFound,
     /// It could not be read.
     Unknown {
         /// Why.
@@ -44,7 +44,7 @@ impl Guard {
             },
             Ok(status) if status.holds() => Self::Installed,
             Ok(status) if status.parts.iter().all(|p| p.state == PartState::Missing) => {
-                Self::NotInstalled
+                Self::NotFound
             }
             Ok(_) => Self::Differs,
         }
@@ -55,11 +55,13 @@ impl Guard {
         match self {
             Self::Installed => None,
             Self::Differs => Some(
-                "the cluster has another guard than this version renders for all namespaces; whether it holds here only a \
-                 scan finds out"
+                "the guard differs from what this version renders for all namespaces; only a scan can find out whether it \
+                 holds here"
                     .into(),
             ),
-            Self::NotInstalled => Some("the guard is not installed".into()),
+            Self::NotFound => Some(format!(
+                "no guard is named {GUARD_NAME}; one of another name was not looked for, and a scan notices it"
+            )),
             Self::Unknown { reason } => Some(format!(
                 "whether the guard is installed could not be read: {reason}"
             )),
