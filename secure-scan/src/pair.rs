@@ -56,7 +56,9 @@ impl Pair {
         let first = self.image.prepare_in(segment, target).await?;
         // The same container, whatever the name means by then.
         let target = TargetSelector::target(&first.plan().target);
-        let second = self.container.prepare_in(next, target).await?;
+        // The server is asked once who it and the operator are.
+        let container = self.container.identify(false);
+        let second = container.prepare_in(next, target).await?;
         Ok(PreparedPair {
             first,
             second,
@@ -73,7 +75,7 @@ impl Pair {
         let next = segment.next();
         let first = self.image.plan_in(segment, target).await?;
         let target = TargetSelector::target(&first.target);
-        let second = self.container.plan_in(next, target).await?;
+        let second = self.container.identify(false).plan_in(next, target).await?;
         Ok([first, second])
     }
 }
@@ -143,6 +145,7 @@ impl PreparedPair {
         report.api_calls.scan += image_scan.api_calls.scan;
         report.seconds += image_scan.seconds;
         report.started.clone_from(&image_scan.started);
+        report.origin.clone_from(&image_scan.origin);
         report.image_scan = Some(Box::new(image_scan));
         self.link.complete(&mut report);
         report
