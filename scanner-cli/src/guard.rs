@@ -250,9 +250,8 @@ async fn test(
                 format!("there is no admission guard for namespace {unguarded}; nothing was tried")
             },
             hint: Some(
-                "as an administrator: secure-scan guard render | kubectl apply -f - ; where it covers only \
-                 some namespaces, see: secure-scan guard status; for a namespace of identities, render it with \
-                 --identity-namespace"
+                "as an administrator: secure-scan guard render | kubectl apply -f - , with all options that it was \
+                 rendered with and --identity-namespace for each namespace of identities; see: secure-scan guard status"
                     .into(),
             ),
         });

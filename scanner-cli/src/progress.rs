@@ -30,7 +30,7 @@ pub(crate) struct Doing {
 }
 
 impl Doing {
-    /// What is said of it at its end, if it took long.
+    /// The line that reports how long a stage took, if it took long.
     fn ended(&self, now: Instant) -> Option<String> {
         let took = now.duration_since(self.since);
         (took >= LONG).then(|| format!("{}: took {} s", self.what, took.as_secs()))
@@ -41,7 +41,7 @@ impl Doing {
 pub(crate) fn stopping(signal: &str, lease: u64) -> String {
     format!(
         "{signal}: stopping, and removing what was created; that takes seconds, with level strict about ten more. The cluster \
-         itself removes it {lease} s after the start. A second signal ends the waiting"
+         itself removes it within {lease} s from now. A second signal ends the waiting"
     )
 }
 

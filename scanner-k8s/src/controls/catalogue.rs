@@ -73,12 +73,12 @@ pub const SHIPPED_CONTROLS: [ShippedControl; 13] = [
     control(
         "network",
         "what the scan starts is cut off from the network",
-        "scans that start a pod: sidecar, image, drift; required by --require-isolation, or require_isolation of a policy",
+        "scans that start a pod: sidecar, image, drift, --complete-from-image; required by --require-isolation, or require_isolation of a policy",
     ),
     control(
         "pod",
         "the scan's own pod started nothing before every control was verified, and is gone",
-        "scans that start a pod: sidecar, image, drift",
+        "scans that start a pod: sidecar, image, drift, --complete-from-image",
     ),
 ];
 

@@ -31,7 +31,7 @@ impl SecurityControl for TargetAgrees {
     }
 
     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
-        Ok(Evidence::of("compared with the agent"))
+        Ok(Evidence::of("the agent will be compared"))
     }
 
     async fn verify_release(&self, scope: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
@@ -39,7 +39,12 @@ impl SecurityControl for TargetAgrees {
             return Ok(Evidence::of("nothing answered that could be compared"));
         };
         let Some(first) = found.alerts.first() else {
-            return Ok(Evidence(found.notes));
+            let mut notes = found.notes;
+            notes.insert(
+                0,
+                "what the agent said was compared; nothing contradicts it".to_owned(),
+            );
+            return Ok(Evidence(notes));
         };
         let why = format!("no finding counts: {}", first.message.raw());
         for alert in found.alerts {

@@ -21,7 +21,8 @@ pub(super) fn link(view: &View<'_>, result: &CheckResult) -> Markup {
     }
 }
 
-/// `check-` and the identifier. One with other characters than an identifier has has a digest of it, so that no two are alike.
+/// `check-` and the identifier. An identifier that is too long, or has other characters, is `check~` with a digest, which no other
+/// identifier has.
 fn of(id: &str) -> String {
     let plain = |c: &char| c.is_ascii_alphanumeric() || "-_./".contains(*c);
     if id.len() <= LONGEST && id.chars().all(|c| plain(&c)) {
@@ -29,7 +30,7 @@ fn of(id: &str) -> String {
     }
     let kept: String = id.chars().filter(plain).take(LONGEST).collect();
     let digest = hex::encode(Sha256::digest(id));
-    format!("check-{kept}-{}", &digest[..16])
+    format!("check~{kept}-{}", &digest[..16])
 }
 
 #[cfg(test)]
@@ -43,7 +44,7 @@ mod tests {
         let (one, two) = (of("a\"><b>"), of("a'><b>"));
         assert_ne!(one, two);
         for anchor in [one, two, of(&"x".repeat(10_000)), of("")] {
-            let harmless = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+            let harmless = |c: char| c.is_ascii_alphanumeric() || "-_./~".contains(c);
             assert!(anchor.chars().all(harmless), "{anchor}");
             assert!(anchor.len() < 250, "{anchor}");
         }

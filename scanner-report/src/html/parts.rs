@@ -285,8 +285,8 @@ pub(super) fn rest(view: &View<'_>) -> Markup {
                 details.card {
                     summary { (count(results.len() as u64, "check")) }
                     @for result in results {
-                        p {
-                            code { (visible(&view.check_id(result), 200)) } " " (visible(&result.title, 300))
+                        p id=(anchor(view, result)) {
+                            (link(view, result)) " " (visible(&result.title, 300))
                             @let message = Some(visible(&result.message, 300)).filter(|m| !m.is_empty());
                             @let notes = limits(result).into_iter().chain(origin(result));
                             @for limit in notes.chain(message) {
