@@ -195,13 +195,14 @@ fn tags(page: &str) -> String {
 
 /// A tag without the anchor in it, which has no character that acts.
 fn without_anchor(tag: &str) -> String {
-    for attribute in ["id=\"check-", "href=\"#check-"] {
+    for attribute in ["id=\"check", "href=\"#check"] {
         let Some((before, anchor)) = tag.split_once(attribute) else {
             continue;
         };
         let (anchor, after) = anchor.split_once('"').expect("the end of the attribute");
-        let harmless = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+        let harmless = |c: char| c.is_ascii_alphanumeric() || "-_./~".contains(c);
         assert!(anchor.chars().all(harmless), "{tag}");
+        assert!(anchor.starts_with(['-', '~']), "{tag}");
         return format!("{before}{attribute}{after}");
     }
     tag.to_owned()
