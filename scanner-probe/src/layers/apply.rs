@@ -93,6 +93,7 @@ impl Layers {
                 }
                 hidden => {
                     let path = join(&parent, hidden);
+                    self.hide(directory, hidden, &path, layer)?;
                     let gone = self.remove(directory, hidden, &path, layer)?;
                     self.removed(gone, led_below, Removed::Astray, &path);
                     Ok(())
@@ -115,16 +116,16 @@ impl Layers {
             };
             self.removed(removed, led_below, least, &place.path());
         }
-        if entry.kind != b'g' {
-            if let Some(id) = merged {
-                let before = self.inodes.get(id).meta();
-                self.set(id, entry)?;
-                self.merged(id, before, led_below, &place.path());
-            } else {
-                let id = self.make(reader, entry, number, &place, layer)?;
-                self.set(id, entry)?;
-                self.made(id, led_below, &place.path(), layer);
-            }
+        if entry.kind == b'g' {
+            self.uncovered(&place.path(), layer);
+        } else if let Some(id) = merged {
+            let before = self.inodes.get(id).meta();
+            self.set(id, entry)?;
+            self.merged(id, before, led_below, &place.path());
+        } else {
+            let id = self.make(reader, entry, number, &place, layer)?;
+            self.set(id, entry)?;
+            self.made(id, led_below, &place.path(), layer);
         }
         if entry.kind == b'5' && layer.directories.last() != Some(&name) {
             layer.remembered.add(&name)?;

@@ -16,6 +16,8 @@ pub(super) struct Layer {
     pub(super) emptied: Names,
     /// Directories of layers below that were removed by themselves.
     pub(super) gone: Names,
+    /// What layers below have and a whiteout hides.
+    pub(super) hidden: Names,
     /// Directories, whose times a runtime sets at the end: they must be there then.
     pub(super) directories: Vec<Vec<u8>>,
     /// All of these.

@@ -398,6 +398,7 @@ fn what_only_some_runtimes_replace_or_remove_is_a_gap() {
     let lower: &[File] = &[su, link("l", "bin"), link("m", "/l"), file("d/e/x", "")];
     let replaced = ("l/su", tar::EntryType::Regular, 0o755, "x");
     let directory = |path, mode| (path, tar::EntryType::Directory, mode, "");
+    let global = |path| (path, tar::EntryType::XGlobalHeader, 0, "");
     for (upper, path) in [
         (&[file("l/.wh.su", "")][..], "/bin/su"),
         (&[file("m/.wh.su", "")], "/bin/su"),
@@ -409,19 +410,23 @@ fn what_only_some_runtimes_replace_or_remove_is_a_gap() {
         // The old directory shows through the new one.
         (&[file(".wh.bin", ""), directory("bin", 0o755)], "/bin"),
         (&[file("bin", ""), directory("bin", 0o755)], "/bin"),
+        (&[global("bin/su")], "/bin/su"),
+        // What a whiteout hid shows again.
+        (&[file("bin/.wh.su", ""), global("bin/su")], "/bin/su"),
         (
-            &[("bin/su", tar::EntryType::XGlobalHeader, 0, "")],
-            "/bin/su",
+            &[file(".wh.bin", ""), global("bin"), file("bin/x", "")],
+            "/bin",
         ),
+        (&[file(".wh.l", ""), global("l")], "/l"),
     ] {
         assert_eq!(elsewhere(&[lower, upper]), [path], "{upper:?}");
         // In one layer all runtimes do the same.
         let together = [lower, upper].concat();
         let opaque = upper.iter().any(|(name, ..)| name.ends_with("opq"));
-        let global = upper
+        let headers = upper
             .iter()
             .any(|(_, kind, ..)| *kind == tar::EntryType::XGlobalHeader);
-        if !opaque && !global {
+        if !opaque && !headers {
             assert_eq!(elsewhere(&[&together]), none, "{upper:?}");
         }
     }
@@ -434,7 +439,8 @@ fn what_only_some_runtimes_replace_or_remove_is_a_gap() {
         &[link("l", "d")],
         &[file("d/.wh..wh..opq", ""), file("d/e/x", "")],
         &[file("l/.wh.none", "")],
-        &[("pax_global_header", tar::EntryType::XGlobalHeader, 0, "")],
+        &[global("pax_global_header")],
+        &[file("bin/.wh.none", ""), global("bin/none")],
     ] {
         assert_eq!(elsewhere(&[lower, upper]), none, "{upper:?}");
     }

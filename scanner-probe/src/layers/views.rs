@@ -7,7 +7,8 @@
 //!   the layer does not name.
 //! - A directory of a layer below that a layer removes and makes again is empty in one directory. For an overlay filesystem
 //!   the new one takes the place of the whiteout, and shows what is in the old one.
-//! - A global header takes from one directory what has its name.
+//! - A global header takes from one directory what has its name. For an overlay filesystem it takes the whiteout of that
+//!   name, and shows what the whiteout hid.
 //!
 //! Each of these is a gap: containerd and docker do either, by the filesystem of the machine.
 
@@ -37,6 +38,28 @@ impl Layers {
             layer.gone.add(path, &mut layer.remembered)?;
         }
         Ok(self.inodes.remove(directory, name))
+    }
+
+    /// Remembers a whiteout at `path`, which is `name` of `directory`, if it hides anything.
+    pub(super) fn hide(
+        &mut self,
+        directory: Id,
+        name: &[u8],
+        path: &[u8],
+        layer: &mut Layer,
+    ) -> Result<(), Bad> {
+        let there = self.inodes.child(directory, name);
+        if there.is_some_and(|id| self.inodes.is_below(id)) {
+            layer.hidden.add(path, &mut layer.remembered)?;
+        }
+        Ok(())
+    }
+
+    /// Notes what a global header named `path` shows again.
+    pub(super) fn uncovered(&mut self, path: &[u8], layer: &Layer) {
+        if layer.hidden.contains(path) {
+            self.differs(path);
+        }
     }
 
     /// Notes what was made at `path`, behind a link of a layer below or not.
