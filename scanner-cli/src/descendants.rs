@@ -212,9 +212,16 @@ mod tests {
             program: None,
             ended: false,
         };
-        assert_eq!(beside.end().await.unwrap(), 0);
-        assert_eq!(plugin.try_wait().unwrap(), None, "it goes on");
         let group = Pid::from_raw(i32::try_from(id).unwrap());
+        let hidden = Command::new("sleep")
+            .arg("300")
+            .process_group(group.as_raw())
+            .spawn();
+        let hidden = hidden.unwrap().id().unwrap();
+        assert_eq!(beside.end().await.unwrap(), 1, "what joined its group");
+        let hidden = Pid::from_raw(i32::try_from(hidden).unwrap());
+        assert_eq!(kill(hidden, None), Err(Errno::ESRCH));
+        assert_eq!(plugin.try_wait().unwrap(), None, "it goes on");
         nix::sys::signal::killpg(group, Signal::SIGKILL).unwrap();
         plugin.wait().await.unwrap();
 

@@ -5,6 +5,7 @@
 use std::{
     fs,
     net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Output},
     time::{Duration, Instant},
@@ -106,6 +107,14 @@ fn a_cluster_that_does_not_answer_holds_nobody_up() {
     );
     fs::write(&file, config).unwrap();
     let started = Instant::now();
+    // Whoever is not asked holds nobody up either.
+    let asked = std::thread::spawn(move || {
+        let mut calls = Vec::new();
+        while calls.len() < 2 {
+            calls.push(silent.accept().unwrap());
+        }
+        calls
+    });
     for words in [
         ["container", "--system-roots", "we"],
         ["container", "--system-roots", "-nsho"],
@@ -118,7 +127,42 @@ fn a_cluster_that_does_not_answer_holds_nobody_up() {
             .unwrap();
         assert_eq!(lines(&found).last().map(String::as_str), Some(":4"));
     }
-    assert!(started.elapsed() < Duration::from_secs(20));
+    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(asked.is_finished(), "it was asked each time");
+}
+
+/// A credential plugin that waits for somebody, as for a browser, and names what it started.
+#[test]
+fn a_credential_plugin_does_not_outlive_the_completion() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (plugin, ids) = (path("plugin"), path("ids"));
+    let script = format!(
+        "#!/bin/sh\nsleep 50 &\necho $$ $! >{0}.new\nmv {0}.new {0}\nwait\n",
+        ids.display()
+    );
+    fs::write(&plugin, script).unwrap();
+    fs::set_permissions(&plugin, fs::Permissions::from_mode(0o755)).unwrap();
+    let config = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: x\nclusters: [{{name: c, cluster: {{server: 'https://127.0.0.1:1'}}}}]\n\
+         contexts: [{{name: x, context: {{cluster: c, user: u}}}}]\nusers: [{{name: u, user: {{exec: {{apiVersion: \
+         client.authentication.k8s.io/v1, command: {}, interactiveMode: IfAvailable}}}}}}]\n",
+        plugin.display()
+    );
+    fs::write(path("config"), config).unwrap();
+    let found = Command::new(FOR_KUBECTL)
+        .args(["container", "--system-roots", "we"])
+        .env("KUBECONFIG", path("config"))
+        .env("KUBERC", "off")
+        .output()
+        .unwrap();
+    assert_eq!(lines(&found).last().map(String::as_str), Some(":4"));
+    let ids = fs::read_to_string(ids).unwrap();
+    assert_eq!(ids.split_whitespace().count(), 2);
+    for id in ids.split_whitespace() {
+        let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        assert!(line.is_empty(), "process {id} goes on");
+    }
 }
 
 #[test]
@@ -133,7 +177,16 @@ fn bash_takes_the_script() {
         COMP_WORDS=(secure-scan profile sh); COMP_CWORD=2
         _secure_scan secure-scan sh profile
         printf '%s\n' "${COMPREPLY[@]}"
-        complete -p secure-scan"#;
+        complete -p secure-scan
+        COMP_WORDS=(secure-scan container web-0 --fail-on = h); COMP_CWORD=5
+        _secure_scan secure-scan h =
+        printf '%s\n' "${COMPREPLY[@]}"
+        COMP_WORDS=(secure-scan container web-0 --fail-on =); COMP_CWORD=4
+        _secure_scan secure-scan '' --fail-on
+        printf '%s\n' "${COMPREPLY[@]}"
+        COMP_WORDS=(secure-scan container --namespace = shop web-0 --lev); COMP_CWORD=6
+        _secure_scan secure-scan --lev web-0
+        printf '%s\n' "${COMPREPLY[@]}""#;
     let text = [String::from_utf8(script.stdout).unwrap().as_str(), asked].concat();
     let mut bash = alone("bash");
     let bash = bash
@@ -144,6 +197,11 @@ fn bash_takes_the_script() {
     let found = lines(&bash);
     assert_eq!(found[0], "show", "{bash:?}");
     assert!(found[1].contains("-F _secure_scan"), "{bash:?}");
+    // bash cuts words at `=`, and replaces what is behind it.
+    let severities = ["critical", "high", "medium", "low", "info"];
+    assert_eq!(found[2], "high", "{bash:?}");
+    assert_eq!(found[3..8], severities, "{bash:?}");
+    assert_eq!(found[8..], ["--level"], "{bash:?}");
 }
 
 #[test]
