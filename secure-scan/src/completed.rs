@@ -71,7 +71,7 @@ impl CompletedScan {
         cluster: &Cluster,
         target: TargetSelector,
     ) -> Result<PreparedPair, PrepareError> {
-        self.prepare_in(cluster.begin(), target).await
+        Box::pin(self.prepare_in(cluster.begin(), target)).await
     }
 
     /// The same within a segment that the program began; both scans share its log.
@@ -84,7 +84,7 @@ impl CompletedScan {
         segment: Segment,
         target: TargetSelector,
     ) -> Result<PreparedPair, PrepareError> {
-        self.pair().prepare_in(segment, target).await
+        Box::pin(self.pair().prepare_in(segment, target)).await
     }
 
     /// Plans both scans. Rights that the operator does not have are in
@@ -99,7 +99,7 @@ impl CompletedScan {
         segment: Segment,
         target: TargetSelector,
     ) -> Result<[ScanPlan; 2], PrepareError> {
-        self.pair().plan_in(segment, target).await
+        Box::pin(self.pair().plan_in(segment, target)).await
     }
 
     fn pair(&self) -> Pair {

@@ -165,7 +165,7 @@ impl DriftScan {
         cluster: &Cluster,
         target: TargetSelector,
     ) -> Result<PreparedDrift, PrepareError> {
-        self.prepare_in(cluster.begin(), target).await
+        Box::pin(self.prepare_in(cluster.begin(), target)).await
     }
 
     /// The same within a segment that the program began; both scans share its log.
@@ -178,7 +178,7 @@ impl DriftScan {
         segment: Segment,
         target: TargetSelector,
     ) -> Result<PreparedDrift, PrepareError> {
-        self.pair().prepare_in(segment, target).await
+        Box::pin(self.pair().prepare_in(segment, target)).await
     }
 
     /// Plans both scans. Rights that the operator does not have are in
@@ -193,7 +193,7 @@ impl DriftScan {
         segment: Segment,
         target: TargetSelector,
     ) -> Result<[ScanPlan; 2], PrepareError> {
-        self.pair().plan_in(segment, target).await
+        Box::pin(self.pair().plan_in(segment, target)).await
     }
 
     /// The scan of the image, that of the container, and what compares them.
