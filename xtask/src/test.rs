@@ -69,20 +69,20 @@ pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
     if cluster.is_lab() {
         lab::packages()?;
     }
-    let mut failed = 0;
+    let mut failed = Vec::new();
     for (name, args) in STEPS {
         say(&format!("== {name}: cargo {}", args.join(" ")));
         let mut command = Command::new("cargo");
         command.args(args).env("RUSTDOCFLAGS", "-D warnings");
         if !command.status()?.success() {
             say(&format!("== {name}: FAILED"));
-            failed += 1;
+            failed.push(name);
         }
     }
     for (name, version, args) in TOOLS {
         if let Err(error) = tool(name, version, args) {
             say(&format!("== cargo {name}: FAILED: {error:#}"));
-            failed += 1;
+            failed.push(name);
         }
     }
     let mut absent = 0;
@@ -99,21 +99,25 @@ pub(crate) fn run(cluster: &Cluster) -> Result<ExitCode> {
                     say(&format!("error: {error:#}"));
                 }
                 say(&format!("== {name}: FAILED"));
-                failed += 1;
+                failed.push(name);
             }
         }
     }
     for (name, outcome) in on_the_cluster(cluster) {
         if let Err(error) = outcome {
             say(&format!("== {name}: FAILED: {error:#}"));
-            failed += 1;
+            failed.push(name);
         }
     }
-    let passed = STEPS.len() + TOOLS.len() + 5 - failed - absent;
+    let passed = STEPS.len() + TOOLS.len() + 5 - failed.len() - absent;
     say(&format!(
-        "steps: {passed} passed, {failed} failed, {absent} not run"
+        "steps: {passed} passed, {} failed, {absent} not run",
+        failed.len()
     ));
-    Ok(if failed == 0 {
+    for name in &failed {
+        say(&format!("failed: {name}"));
+    }
+    Ok(if failed.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
