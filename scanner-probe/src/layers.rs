@@ -24,6 +24,7 @@ use scanner_inventory::{FilePath, FileSelector, Gap, GapKind, Gaps};
 pub(crate) use self::resolve::clean;
 use self::{
     inodes::{Body, File, Id, Inode, Inodes, ROOT},
+    state::Former,
     steps::Steps,
     wanted::{DATABASES, FOLDERS, MAX_KEPT, MAX_TEXT, NAMED, is_read},
 };
@@ -46,6 +47,7 @@ pub struct Layers {
     holes: u64,
     /// Where runtimes that unpack each layer by itself have something else.
     elsewhere: Gaps,
+    former: Former,
     /// Digest of the image's manifest, where the archive has one that was verified.
     pub(crate) manifest: Option<String>,
 }

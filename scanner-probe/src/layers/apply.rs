@@ -75,12 +75,10 @@ impl Layers {
             return Ok(());
         }
         let led_below = self.steps.led_below;
-        let directory = self.inodes.make_directories(&parent)?;
+        let directory = self.make_directories(&parent)?;
         if base == OPAQUE {
             if layer.emptied.add(&parent, &mut layer.remembered)? {
-                let kept = |path: &[u8]| layer.unpacked.contains(path);
-                let steps = &mut self.steps;
-                let removed = self.inodes.empty(directory, &parent, kept, steps)?;
+                let removed = self.empty(directory, &parent, layer)?;
                 self.removed(removed, led_below, Removed::Own, &parent);
             }
             return Ok(());

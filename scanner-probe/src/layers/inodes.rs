@@ -268,6 +268,20 @@ impl Inodes {
             .try_fold(ROOT, |id, part| self.child(id, part))
     }
 
+    /// How many bytes of a clean path that has no links are there, as the path of a directory above or of its own end.
+    pub(super) fn there(&self, path: &[u8]) -> usize {
+        let (mut id, mut end) = (ROOT, 0);
+        for part in path.split(|byte| *byte == b'/').skip(1) {
+            match self.child(id, part) {
+                Some(child) => id = child,
+                None if part.is_empty() => {}
+                None => return end,
+            }
+            end += 1 + part.len();
+        }
+        path.len()
+    }
+
     /// The directory at a clean path that has no links; what is not there is made, as root's.
     pub(super) fn make_directories(&mut self, path: &[u8]) -> Result<Id, Bad> {
         let mut id = ROOT;
@@ -283,12 +297,13 @@ impl Inodes {
         Err(bad("a file is below another one that is no directory"))
     }
 
-    /// Removes what is below a directory but for what is `kept`.
+    /// Removes what is below a directory but for what is `kept`. `goes` sees each of these before.
     pub(super) fn empty(
         &mut self,
         directory: Id,
         path: &[u8],
         kept: impl Fn(&[u8]) -> bool,
+        mut goes: impl FnMut(&Self, &[u8], Id) -> Result<(), Bad>,
         steps: &mut Steps,
     ) -> Result<Removed, Bad> {
         let mut removed = Removed::Nothing;
@@ -302,6 +317,8 @@ impl Inodes {
             for (name, id) in children {
                 let path = [&path, &b"/"[..], &name].concat();
                 if !kept(&path) {
+                    goes(self, &path, id)?;
+                    self.each(id, &path, |path, id| goes(self, path, id))?;
                     removed = removed.max(self.remove(directory, &name));
                 } else if self.is_directory(id) {
                     open.push((id, path));

@@ -1,8 +1,9 @@
 //! What is known of a layer while it is put on top of others.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::bad::{Bad, bad};
+use crate::tree::Meta;
 
 /// Bytes of names that are remembered of one layer, and what each takes beside its own bytes.
 const MAX_REMEMBERED: usize = 512 << 20;
@@ -22,6 +23,21 @@ pub(super) struct Layer {
     pub(super) directories: Vec<Vec<u8>>,
     /// All of these.
     pub(super) remembered: Remembered,
+}
+
+/// What layers below had and a later one replaced or emptied away. An overlay filesystem's unpacking still looks there for the
+/// owner and permissions of a directory that it makes on the way to a file.
+#[derive(Debug, Default)]
+pub(super) struct Former {
+    pub(super) directories: HashMap<Vec<u8>, Meta>,
+    pub(super) links: Names,
+    pub(super) remembered: Remembered,
+}
+
+impl Former {
+    pub(super) fn is_empty(&self) -> bool {
+        self.directories.is_empty() && self.links.0.is_empty()
+    }
 }
 
 /// Bytes of names that are remembered: a layer can remove what it has unpacked, and have any number of names.

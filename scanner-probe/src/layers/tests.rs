@@ -430,6 +430,32 @@ fn what_only_some_runtimes_replace_or_remove_is_a_gap() {
             assert_eq!(elsewhere(&[&together]), none, "{upper:?}");
         }
     }
+    // A directory on the way to a file, where a layer below had another one or a link.
+    let shut: &[File] = &[
+        directory("d/e", 0o700),
+        directory("x/e", 0o700),
+        link("d/l", "../x"),
+    ];
+    for (layers, path) in [
+        (
+            &[&[file("d/.wh..wh..opq", ""), file("d/e/f", "")][..]][..],
+            "/d/e",
+        ),
+        (
+            &[&[file("d/.wh..wh..opq", "")], &[file("d/e/f/g", "")]],
+            "/d/e",
+        ),
+        (&[&[file("d/.wh..wh..opq", ""), file("d/l/f", "")]], "/d/l"),
+        (&[&[directory("d/l", 0o755), file("d/l/e/f", "")]], "/d/l/e"),
+    ] {
+        assert_eq!(elsewhere(&[&[shut], layers].concat()), [path], "{layers:?}");
+    }
+    let named: &[File] = &[
+        file("d/.wh..wh..opq", ""),
+        directory("d/e", 0o755),
+        file("d/e/f", ""),
+    ];
+    assert_eq!(elsewhere(&[shut, named]), none);
     // Nothing is taken away, or the same everywhere.
     for upper in [
         &[file("l/new", "")][..],

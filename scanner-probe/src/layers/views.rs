@@ -7,6 +7,8 @@
 //!   the layer does not name.
 //! - A directory of a layer below that a layer removes and makes again is empty in one directory. For an overlay filesystem
 //!   the new one takes the place of the whiteout, and shows what is in the old one.
+//! - A directory that no layer names any more gets root's owner and `0755` in one directory when a file below it comes. For an
+//!   overlay filesystem it gets those of the one that a layer below had there.
 //! - A global header takes from one directory what has its name. For an overlay filesystem it takes the whiteout of that
 //!   name, and shows what the whiteout hid.
 //!
@@ -17,7 +19,7 @@ use scanner_inventory::{Gap, GapKind};
 use super::{
     Layers,
     bad::Bad,
-    inodes::{Id, Removed},
+    inodes::{Body, Id, Inodes, Removed},
     state::Layer,
 };
 use crate::tree::Meta;
@@ -34,10 +36,71 @@ impl Layers {
         layer: &mut Layer,
     ) -> Result<Removed, Bad> {
         let there = self.inodes.child(directory, name);
-        if there.is_some_and(|id| self.inodes.is_directory(id) && self.inodes.is_below(id)) {
-            layer.gone.add(path, &mut layer.remembered)?;
+        if let Some(id) = there.filter(|id| self.inodes.is_below(*id)) {
+            match &self.inodes.get(id).body {
+                Body::Directory(_) => {
+                    layer.gone.add(path, &mut layer.remembered)?;
+                }
+                Body::Link(_) => {
+                    let former = &mut self.former;
+                    former.links.add(path, &mut former.remembered)?;
+                }
+                _ => {}
+            }
         }
         Ok(self.inodes.remove(directory, name))
+    }
+
+    /// Removes what is below the directory at `path`, but for what the layer has unpacked.
+    pub(super) fn empty(
+        &mut self,
+        directory: Id,
+        path: &[u8],
+        layer: &Layer,
+    ) -> Result<Removed, Bad> {
+        let former = &mut self.former;
+        let kept = |path: &[u8]| layer.unpacked.contains(path);
+        let goes = |inodes: &Inodes, path: &[u8], id: Id| {
+            let inode = inodes.get(id);
+            match &inode.body {
+                Body::Directory(_) => {
+                    let before = former.directories.insert(path.to_vec(), inode.meta());
+                    before.map_or_else(|| former.remembered.add(path), |_| Ok(()))
+                }
+                Body::Link(_) => former.links.add(path, &mut former.remembered).map(|_| ()),
+                _ => Ok(()),
+            }
+        };
+        self.inodes
+            .empty(directory, path, kept, goes, &mut self.steps)
+    }
+
+    /// The directory at a clean path that has no links; what is not there is made.
+    pub(super) fn make_directories(&mut self, path: &[u8]) -> Result<Id, Bad> {
+        let there = self.inodes.there(path);
+        let directory = self.inodes.make_directories(path)?;
+        if there == path.len() || self.former.is_empty() {
+            return Ok(directory);
+        }
+        let mut was_link = false;
+        let ends = (1..=path.len()).filter(|end| path.get(*end).is_none_or(|byte| *byte == b'/'));
+        for end in ends {
+            self.steps.take(1)?;
+            let path = &path[..end];
+            was_link |= self.former.links.contains(path);
+            if end <= there {
+                continue;
+            }
+            let is_as_before = |meta: &Meta| {
+                let id = self.inodes.at(path);
+                id.is_some_and(|id| self.inodes.get(id).meta() == *meta)
+            };
+            let before = self.former.directories.get(path);
+            if was_link || !before.is_none_or(is_as_before) {
+                self.differs(path);
+            }
+        }
+        Ok(directory)
     }
 
     /// Remembers a whiteout at `path`, which is `name` of `directory`, if it hides anything.
