@@ -200,6 +200,16 @@ fn compared(weak: bool, prepare: impl Fn(&Path) + Send + 'static) -> Value {
 
 /// The same of some sections.
 fn compared_of(weak: bool, asked: &[Section], prepare: impl Fn(&Path) + Send + 'static) -> Value {
+    compared_and(weak, asked, prepare, |_| ())
+}
+
+/// The same, where `hold` holds every inventory to what must be seen, whatever both agents agree about.
+fn compared_and(
+    weak: bool,
+    asked: &[Section],
+    prepare: impl Fn(&Path) + Send + 'static,
+    hold: impl Fn(&Inventory) + Send + 'static,
+) -> Value {
     let asked = asked.to_vec();
     assert!(
         nix::unistd::geteuid().is_root(),
@@ -270,6 +280,8 @@ fn compared_of(weak: bool, asked: &[Section], prepare: impl Fn(&Path) + Send + '
             set_capabilities(None, sets).expect("fewer capabilities");
         }
         let probed = target.by_probe(&request);
+        hold(&probed);
+        collected.iter().for_each(|(_, found)| hold(found));
         if asked.contains(&Section::Files) {
             walked(&probed);
             followed(&probed, weak);
@@ -371,6 +383,27 @@ fn odd_lines_of_accounts_are_the_same() {
             }
         });
     }
+}
+
+#[test]
+fn a_group_that_is_named_as_the_protocol_names_things_is_a_group() {
+    const LINES: &[u8] =
+        b"@musl:x:7:\n@home /x:x:0:root,mallory\n@glibc:x:8:ann\n@home /y\n@musl\n@home ::9:bob\n";
+    let asked = [Section::Users, Section::Groups, Section::Shadow];
+    let prepare = |etc: &Path| {
+        for name in ["passwd", "group", "shadow"] {
+            fs::write(etc.join(name), LINES).expect("file");
+        }
+    };
+    compared_and(false, &asked, prepare, |found| {
+        let groups = found.groups.data().expect("groups");
+        let of = |gid| groups.iter().find(|group| group.gid == gid);
+        let root = of(0).expect("a group with gid 0");
+        assert_eq!(root.name, "@home /x");
+        assert_eq!(root.members, ["root", "mallory"]);
+        assert_eq!(groups.len(), 4, "{groups:?}");
+        assert_eq!(found.shadow.data().map(Vec::len), Some(4));
+    });
 }
 
 #[test]
