@@ -83,7 +83,7 @@ fn only_files_and_links_have_a_line_for_their_package() {
     put(root, "usr/bin/ls", "x");
     put(root, "usr/bin/new\nline", "");
     put(root, "usr/bin/other", "");
-    symlink("ls", root.join("usr/bin/dir")).unwrap();
+    symlink("other", root.join("usr/bin/dir")).unwrap();
     put(
         root,
         "var/lib/dpkg/info/coreutils.list",
@@ -91,12 +91,20 @@ fn only_files_and_links_have_a_line_for_their_package() {
     );
     let request = InventoryRequest {
         sections: [Section::Files].into(),
-        files: vec![FileSelector {
-            under: vec!["/usr".into()],
-            digest: true,
-            times: true,
-            ..FileSelector::default()
-        }],
+        files: vec![
+            FileSelector {
+                under: vec!["/usr".into()],
+                digest: true,
+                times: true,
+                ..FileSelector::default()
+            },
+            // What is there is what the link leads to, and no package lists that.
+            FileSelector {
+                paths: vec!["/usr/bin/dir".into()],
+                follow: true,
+                ..FileSelector::default()
+            },
+        ],
         owners: true,
         ..InventoryRequest::default()
     };
