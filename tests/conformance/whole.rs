@@ -28,6 +28,7 @@ use scanner_core::inventory::{
 use scanner_probe::{Root, Subject, answer};
 use serde_json::{Value, json};
 
+mod homes;
 mod places;
 
 use places::{followed, links, make_links, mounts, starts, walked};
@@ -404,55 +405,6 @@ fn a_group_that_is_named_as_the_protocol_names_things_is_a_group() {
         assert_eq!(groups.len(), 4, "{groups:?}");
         assert_eq!(found.shadow.data().map(Vec::len), Some(4));
     });
-}
-
-#[test]
-fn homes_behind_links_are_the_same() {
-    let asked = [Section::Users];
-    let states = compared_of(false, &asked, |etc| {
-        let made = |path: &str| fs::create_dir_all(etc.join(path)).expect("folder");
-        let link = |to: &[u8], from: &[u8]| {
-            let (to, from) = (OsStr::from_bytes(to), OsStr::from_bytes(from));
-            symlink(to, etc.join(from)).expect("link");
-        };
-        for path in ["data/app", "data/new\nline\n", "data/back\\slash", "plain"] {
-            made(path);
-        }
-        fs::write(etc.join("file"), "").expect("file");
-        link(b"data/app", b"relative");
-        link(b"/etc/data", b"above");
-        link(b"../etc/above/../data/app/.", b"around");
-        link(b"/etc/data/new\nline\n", b"lines");
-        link(b"/etc/data/back\\slash", b"\xff");
-        link(b"/", b"root");
-        link(b"loop", b"loop");
-        link(b"nothing", b"dangling");
-        link(b"file", b"of-file");
-        let homes: &[&[u8]] = &[
-            b"relative",
-            b"above/app",
-            b"around",
-            b"lines",
-            b"\xff",
-            b"root",
-            b"root/etc/plain",
-            b"loop",
-            b"dangling",
-            b"of-file",
-            b"file",
-            b"plain",
-            b"plain/",
-            b"./plain",
-            b"above/../plain",
-            b"file/../plain",
-            b"none",
-        ];
-        let account = |home: &[u8]| [b"u:x:1:1::/etc/", home, b":/bin/sh\n"].concat();
-        let mut text: Vec<u8> = homes.iter().flat_map(|home| account(home)).collect();
-        text.extend(b"u:x:1:1:://etc/relative:/bin/sh\nu:x:1:1::etc/relative:/bin/sh\nu:x:1:1::/etc/relative\0y:/s\n");
-        fs::write(etc.join("passwd"), text).expect("file");
-    });
-    assert_eq!(states["users"], "complete", "{states}");
 }
 
 fn accounts(etc: &Path) {

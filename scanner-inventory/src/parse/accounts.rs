@@ -4,7 +4,7 @@
 //! is empty or a comment, `.` if it is neither. Before them come `@musl` and `@glibc` where the target has that C library; no
 //! line of a file is one of these, since one without a colon is sent as that character.
 //! In the section of users, whose lines begin with a state, `@home` and a path come before an account whose home is that
-//! directory because links lead there.
+//! directory because links lead there, and `@home ?` before one of which that could not be seen.
 
 use super::{
     line::field,
