@@ -9,7 +9,7 @@
 use super::{
     line::field,
     number::{Libc, glibc_number, musl_number},
-    section::section,
+    section::{note_left_out, section},
 };
 use crate::{
     collected::Collected,
@@ -25,6 +25,8 @@ const DEFAULT_SHELL: &[u8] = b"/bin/sh";
 /// What comes before the directory that links of the next account's home lead to. The lines of groups begin with a name, which
 /// may be the same.
 const HOME: &[u8] = b"@home ";
+/// Entries of one file that are read.
+const MAX_ENTRIES: usize = 2_000;
 /// In place of a byte that is 0, at which C libraries end a line.
 const END: u8 = 1;
 
@@ -75,7 +77,7 @@ fn entries<T>(
     beside: Option<&[u8]>,
     read: impl Fn(&[u8], Libc, Option<FilePath>) -> Line<T>,
 ) -> Collected<Vec<T>> {
-    let mut odd = Gaps::default();
+    let (mut odd, mut left_out) = (Gaps::default(), 0);
     let found = section(raw, over, |lines| {
         let (mut all, mut unreadable, mut libc) = (Vec::new(), 0, Libc::default());
         let (mut number, mut leads) = (0_u64, None);
@@ -91,6 +93,7 @@ fn entries<T>(
                 _ => {
                     number += 1;
                     match read(line, libc, leads.take()) {
+                        Line::Entry(_) if all.len() >= MAX_ENTRIES => left_out += 1,
                         Line::Entry(entry) => all.push(entry),
                         Line::Comment => {}
                         Line::NoEntry => odd.add(
@@ -103,6 +106,7 @@ fn entries<T>(
         }
         (all, unreadable)
     });
+    note_left_out(left_out, &mut odd);
     found.and_gaps(odd)
 }
 
