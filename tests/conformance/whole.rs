@@ -282,7 +282,9 @@ fn compared_and(
         }
         let probed = target.by_probe(&request);
         hold(&probed);
-        collected.iter().for_each(|(_, found)| hold(found));
+        for (_, found) in &collected {
+            hold(found);
+        }
         if asked.contains(&Section::Files) {
             walked(&probed);
             followed(&probed, weak);
