@@ -98,6 +98,11 @@ impl Reachability {
         if let Some(why) = processes.iter().find_map(|process| differs(agent, process)) {
             return Self::not(why);
         }
+        if let Collected::Unavailable { reason } = &inventory.pod {
+            return Self::not(format!(
+                "it is not known which processes of the pod may reach it: {reason}"
+            ));
+        }
         if let Some(why) = inventory.pod.data().and_then(shared) {
             return Self::not(why);
         }

@@ -7,7 +7,7 @@ use scanner_inventory::{FilePath, wire::encode_path};
 use crate::{
     end::End,
     lines,
-    real::{Finder, Spent},
+    real::{Finder, Unseen},
     tree::Tree,
 };
 
@@ -96,9 +96,12 @@ fn without_fields(line: &[u8]) -> &'static [u8] {
 }
 
 pub(crate) fn users(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
-    let mut finder = Finder::new(root, MAX_LOOKS);
+    let mut homes = Homes {
+        finder: Finder::new(root, MAX_LOOKS),
+        is_spent: false,
+    };
     each(root, "/etc/passwd", out, |name, pass, rest| {
-        let mut found = leads(rest, &mut finder);
+        let mut found = homes.leads(rest);
         let state: &[u8] = match pass {
             b"" => b"empty",
             b"x" => b"shadowed",
@@ -110,20 +113,33 @@ pub(crate) fn users(root: &dyn Tree, out: &mut impl Write) -> io::Result<End> {
     })
 }
 
-/// The line before that of an account whose home is another directory than its text names: links lead there.
-fn leads(rest: &[u8], finder: &mut Finder<'_>) -> Vec<u8> {
-    let home = rest.split(|byte| *byte == b':').nth(3).unwrap_or_default();
-    let home = home.split(|byte| *byte <= 1).next().unwrap_or_default();
-    if !home.starts_with(b"/") {
-        return Vec::new();
-    }
-    let home = FilePath::from_bytes(home);
-    match finder.directory(&home) {
-        Ok(Some(real)) if real != home => {
-            [b"@home ", &*encode_path(&real.to_bytes()), b"\n"].concat()
+/// Where the homes of accounts are.
+struct Homes<'a> {
+    finder: Finder<'a>,
+    /// Whether there were no looks left for one of them.
+    is_spent: bool,
+}
+
+impl Homes<'_> {
+    /// The line before that of an account whose home is another directory than its text names, since links lead there, or cannot
+    /// be seen. When there are no looks left, the first such account stands for all.
+    fn leads(&mut self, rest: &[u8]) -> Vec<u8> {
+        let home = rest.split(|byte| *byte == b':').nth(3).unwrap_or_default();
+        let home = home.split(|byte| *byte <= 1).next().unwrap_or_default();
+        if self.is_spent || !home.starts_with(b"/") {
+            return Vec::new();
         }
-        Ok(_) => Vec::new(),
-        Err(Spent) => b"?\n".to_vec(),
+        let home = FilePath::from_bytes(home);
+        match self.finder.directory(&home) {
+            Ok(Some(real)) if real != home => {
+                [b"@home ", &*encode_path(&real.to_bytes()), b"\n"].concat()
+            }
+            Ok(_) => Vec::new(),
+            Err(why) => {
+                self.is_spent = why == Unseen::Spent;
+                b"@home ?\n".to_vec()
+            }
+        }
     }
 }
 

@@ -11,7 +11,7 @@ const MAX_TEXT: u64 = 16 << 20;
 /// Bytes that are read at once.
 const CHUNK: usize = 64 * 1024;
 /// Longest line in bytes.
-const MAX_LINE: usize = 1 << 20;
+pub(crate) const MAX_LINE: usize = 1 << 20;
 
 /// Gives `take` each line of the regular file at `path` without its end, and `None` for one that is too long. Says whether
 /// there is such a file, or why it cannot be read: what was taken before that is not all of it.

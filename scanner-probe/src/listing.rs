@@ -1,7 +1,8 @@
 //! What a directory holds, listed so that it is noticed when names change meanwhile.
 //!
 //! A large directory is read in several calls, and a name that moves from what was not read yet to what was read is in none
-//! of them. The kernel sets the change time of a directory whenever its names change, and no program can set that time.
+//! of them. The kernel sets the change time of a directory whenever its names change. No program can set that time, but for one
+//! that is the filesystem itself (FUSE): such a one shows whatever names it likes, too.
 
 use std::{
     ffi::CStr,
@@ -19,6 +20,8 @@ use rustix::{
 const BATCH: usize = 32 << 10;
 /// How far the time of a change may lie before the clock: the kernel takes the one of its last tick.
 const TICK: Duration = Duration::from_millis(20);
+/// The same where the filesystem has whole seconds, or every other one.
+const WHOLE_SECONDS: Duration = Duration::from_secs(2);
 /// Bytes of the number that stands before each name.
 const INODE: usize = size_of::<u64>();
 
@@ -114,28 +117,52 @@ impl<'d> Listing<'d> {
         !self.may_hide(self.changed)
     }
 
-    /// Whether a change at that time may have been followed by another one, within the same tick of the clock, that left no
-    /// trace. A time to come is of another machine's clock.
+    /// Whether a change at that time may have been followed by another one that left no trace.
     fn may_hide(&self, last: Time) -> bool {
-        later(last, TICK) >= self.began && last <= now()
+        hides(last, self.began) && last <= now()
     }
 
-    /// Starts anew, once the clock has gone on since the last change.
+    /// Starts anew, once the clock has gone on since the last change; whether it did. Where that takes seconds, nobody waits.
     ///
     /// # Errors
     ///
     /// Fails when the directory cannot be read again.
-    pub(crate) fn again(&mut self) -> Result<(), Errno> {
+    pub(crate) fn again(&mut self) -> Result<bool, Errno> {
+        let Some(wait) = until_shown(changed(&fstat(self.dir)?), now()) else {
+            return Ok(false);
+        };
+        thread::sleep(wait);
         self.changed = changed(&fstat(self.dir)?);
         self.began = now();
-        if self.may_hide(self.changed) {
-            thread::sleep(TICK + Duration::from_millis(1));
-            self.changed = changed(&fstat(self.dir)?);
-            self.began = now();
-        }
         seek(self.dir, SeekFrom::Start(0))?;
-        Ok(())
+        Ok(true)
     }
+}
+
+/// Whether a change at `from` or later may have the same time as one at `last`.
+fn hides(last: Time, from: Time) -> bool {
+    let step = if has_whole_seconds(last) {
+        WHOLE_SECONDS
+    } else {
+        TICK
+    };
+    later(last, step) >= from
+}
+
+/// How long to wait after a change until the next one has another time; `None` where that is long. A time to come is of
+/// another machine's clock.
+fn until_shown(last: Time, now: Time) -> Option<Duration> {
+    if last > now || !hides(last, now) {
+        Some(Duration::ZERO)
+    } else if has_whole_seconds(last) {
+        None
+    } else {
+        Some(TICK + Duration::from_millis(1))
+    }
+}
+
+const fn has_whole_seconds((_, nanoseconds): Time) -> bool {
+    nanoseconds == 0
 }
 
 /// Seconds and nanoseconds since 1970.
@@ -155,7 +182,8 @@ fn now() -> Time {
 
 fn later((seconds, nanoseconds): Time, by: Duration) -> Time {
     let sum = nanoseconds + i64::from(by.subsec_nanos());
-    let seconds = seconds.saturating_add(sum / 1_000_000_000);
+    let whole = i64::try_from(by.as_secs()).unwrap_or(i64::MAX);
+    let seconds = seconds.saturating_add(whole.saturating_add(sum / 1_000_000_000));
     (seconds, sum % 1_000_000_000)
 }
 

@@ -1,23 +1,37 @@
-//! Which package owns a file, by the lists of dpkg, apk and rpm: twelve bytes for each file, whatever its path.
+//! Which package owns a file, by the lists of dpkg, apk and rpm.
+//!
+//! The lists are the target's. What is kept of them is twelve bytes for each of a limited number of files, and the names of a
+//! limited number of packages; what is read of them and looked at for them is limited too. Of what is beyond, the package is
+//! not known.
 
 pub(crate) mod annotated;
 
 use std::{
     collections::HashMap,
     hash::{BuildHasher as _, RandomState},
+    io,
+    ops::ControlFlow,
 };
 
+use rustix::fs::FileType;
 use scanner_inventory::{FilePath, wire::encode_path};
 
 use crate::{
     lines, packages,
-    tree::{Contents, Tree},
+    tree::{Contents, MAX_PATH, Tree},
 };
 
 /// Files of packages that are known at once; of more, the package of a file is not known.
 const MAX_FILES: usize = 500_000;
+/// The same of packages.
+const MAX_PACKAGES: usize = u16::MAX as usize;
 /// Longest name of a package, in bytes.
 const MAX_NAME: usize = 200;
+/// Bytes of lists of text that are read.
+const MAX_TEXT: usize = 256 << 20;
+/// Names at the top that are looked at, since they may be links, and the longest of them in bytes.
+const MAX_TOPS: usize = 64;
+const MAX_TOP: usize = 255;
 /// Where dpkg has a list for each package, and the same of images without a package manager.
 const DPKG: &str = "/var/lib/dpkg/info";
 const DISTROLESS: &str = "/var/lib/dpkg/status.d";
@@ -34,19 +48,9 @@ pub(crate) struct Owners {
 impl Owners {
     /// Reads every list that can be read.
     pub(crate) fn of(root: &dyn Tree) -> Self {
-        let mut lists = Lists {
-            root,
-            owners: Self {
-                packages: Vec::new(),
-                files: Vec::new(),
-                keys: RandomState::new(),
-            },
-            links: HashMap::new(),
-        };
-        lists.dpkg();
-        lists.distroless();
-        lists.apk();
-        packages::rpm_files(root, &mut |package, path| lists.file(package, path));
+        let mut lists = Lists::new(root);
+        // What was read when a limit is reached is what is known.
+        let _ = lists.read();
         let mut owners = lists.owners;
         owners.files.sort_unstable();
         owners
@@ -78,22 +82,53 @@ struct Lists<'a> {
     owners: Owners,
     /// Directories at the top that are links, such as `bin`, and where they lead.
     links: HashMap<Vec<u8>, Option<Vec<u8>>>,
+    /// Bytes of text that may still be read.
+    left: usize,
 }
 
-impl Lists<'_> {
-    fn file(&mut self, package: &str, path: &[u8]) {
-        if self.owners.files.len() >= MAX_FILES || package.is_empty() || package.len() > MAX_NAME {
-            return;
+impl<'a> Lists<'a> {
+    fn new(root: &'a dyn Tree) -> Self {
+        Self {
+            root,
+            owners: Owners {
+                packages: Vec::new(),
+                files: Vec::new(),
+                keys: RandomState::new(),
+            },
+            links: HashMap::new(),
+            left: MAX_TEXT,
+        }
+    }
+
+    /// Reads all lists, until there is no room for more.
+    fn read(&mut self) -> ControlFlow<()> {
+        self.dpkg()?;
+        self.distroless()?;
+        self.apk()?;
+        packages::rpm_files(self.root, &mut |package, path| self.file(package, path))
+    }
+
+    /// Adds a file, if there is room for it.
+    fn file(&mut self, package: &str, path: &[u8]) -> ControlFlow<()> {
+        if self.owners.files.len() >= MAX_FILES {
+            return ControlFlow::Break(());
+        }
+        if package.is_empty() || package.len() > MAX_NAME || path.len() > MAX_PATH {
+            return ControlFlow::Continue(());
         }
         if self.owners.packages.last().is_none_or(|p| p != package) {
+            if self.owners.packages.len() >= MAX_PACKAGES {
+                return ControlFlow::Break(());
+            }
             self.owners.packages.push(package.to_owned());
         }
         let Ok(place) = u32::try_from(self.owners.packages.len() - 1) else {
-            return;
+            return ControlFlow::Break(());
         };
         let path = self.resolved(path);
         let [high, low] = self.owners.hash(&encode_path(&path));
         self.owners.files.push([high, low, place]);
+        ControlFlow::Continue(())
     }
 
     /// A path with the link at its top followed: many lists still have `/bin/sh` for what is `/usr/bin/sh`.
@@ -102,26 +137,48 @@ impl Lists<'_> {
         let end = path.iter().position(|byte| *byte == b'/');
         let (top, rest) = path.split_at(end.unwrap_or(path.len()));
         // What is at the top itself may be a link that a package owns.
-        let to = end.and_then(|_| {
-            let root = self.root;
-            let known = self.links.entry(top.to_vec());
-            known.or_insert_with(|| link(root, top)).clone()
-        });
-        [b"/", to.as_deref().unwrap_or(top), rest].concat()
+        let to = end.and_then(|_| self.link(top));
+        [b"/", to.unwrap_or(top), rest].concat()
+    }
+
+    /// Where what is at the top leads, if it is a link. Each name is looked at once.
+    fn link(&mut self, top: &[u8]) -> Option<&[u8]> {
+        if !self.links.contains_key(top) {
+            if top.len() > MAX_TOP || self.links.len() >= MAX_TOPS {
+                return None;
+            }
+            self.links.insert(top.to_vec(), link(self.root, top));
+        }
+        self.links.get(top)?.as_deref()
     }
 
     /// Each line of a text file; what cannot be read has none.
-    fn lines(&mut self, path: &str, mut take: impl FnMut(&mut Self, &[u8])) {
+    fn lines(
+        &mut self,
+        path: &str,
+        mut take: impl FnMut(&mut Self, &[u8]) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let root = self.root;
+        let mut flow = ControlFlow::Continue(());
         let _ = lines::each_of_bytes(root, path, |line| {
-            if let Some(line) = line {
-                take(self, line);
+            let size = line.map_or(lines::MAX_LINE, <[u8]>::len) + 1;
+            flow = match (self.left.checked_sub(size), line) {
+                (None, _) => ControlFlow::Break(()),
+                (Some(left), line) => {
+                    self.left = left;
+                    line.map_or(ControlFlow::Continue(()), |line| take(self, line))
+                }
+            };
+            match flow {
+                ControlFlow::Continue(()) => Ok(()),
+                // The file is read no further.
+                ControlFlow::Break(()) => Err(io::ErrorKind::FileTooLarge.into()),
             }
-            Ok(())
         });
+        flow
     }
 
-    fn dpkg(&mut self) {
+    fn dpkg(&mut self) -> ControlFlow<()> {
         for name in self.root.names(DPKG).unwrap_or_default() {
             let Some(package) = name.strip_suffix(".list") else {
                 continue;
@@ -130,48 +187,63 @@ impl Lists<'_> {
             let package = package.split(':').next().unwrap_or(package);
             self.lines(&format!("{DPKG}/{name}"), |lists, line| {
                 if line.starts_with(b"/") {
-                    lists.file(package, line);
+                    lists.file(package, line)
+                } else {
+                    ControlFlow::Continue(())
                 }
-            });
+            })?;
         }
+        ControlFlow::Continue(())
     }
 
-    fn distroless(&mut self) {
+    fn distroless(&mut self) -> ControlFlow<()> {
         for name in self.root.names(DISTROLESS).unwrap_or_default() {
             let Some(package) = name.strip_suffix(".md5sums") else {
                 continue;
             };
             self.lines(&format!("{DISTROLESS}/{name}"), |lists, line| {
                 // A digest, two spaces, a path without the slash at its start.
-                if let Some(path) = line.get(34..) {
-                    lists.file(package, path);
+                match line.get(34..) {
+                    Some(path) => lists.file(package, path),
+                    None => ControlFlow::Continue(()),
                 }
-            });
+            })?;
         }
+        ControlFlow::Continue(())
     }
 
-    fn apk(&mut self) {
+    fn apk(&mut self) -> ControlFlow<()> {
         for database in packages::APK {
             let (mut package, mut dir) = (String::new(), Vec::new());
-            self.lines(database, |lists, line| match line {
-                [b'P', b':', name @ ..] => {
-                    package = String::from_utf8_lossy(name).into_owned();
-                    dir.clear();
+            self.lines(database, |lists, line| {
+                match line {
+                    [b'P', b':', name @ ..] => {
+                        package = String::from_utf8_lossy(name).into_owned();
+                        dir.clear();
+                    }
+                    [b'F', b':', name @ ..] => dir = name.to_vec(),
+                    // The directory of many files may be a long one: its length is looked at before it is copied.
+                    [b'R', b':', name @ ..] if dir.len() + name.len() < MAX_PATH => {
+                        let slash: &[u8] = if dir.is_empty() { b"" } else { b"/" };
+                        return lists.file(&package, &[&dir, slash, name].concat());
+                    }
+                    _ => {}
                 }
-                [b'F', b':', name @ ..] => dir = name.to_vec(),
-                [b'R', b':', name @ ..] => {
-                    let slash: &[u8] = if dir.is_empty() { b"" } else { b"/" };
-                    lists.file(&package, &[&dir, slash, name].concat());
-                }
-                _ => {}
-            });
+                ControlFlow::Continue(())
+            })?;
         }
+        ControlFlow::Continue(())
     }
 }
 
 /// Where a link at the top leads within the root, without the slash at its start; `None` where it is no link, or goes up.
 fn link(root: &dyn Tree, top: &[u8]) -> Option<Vec<u8>> {
     let place = FilePath::from_bytes(&[b"/", top].concat());
+    let meta = root.meta(place.as_text()).ok()??;
+    // What is in a regular file would be read as a whole.
+    if FileType::from_raw_mode(meta.mode) != FileType::Symlink {
+        return None;
+    }
     let Contents::Link(to) = root.contents(place.as_text()) else {
         return None;
     };

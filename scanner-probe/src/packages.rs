@@ -10,6 +10,7 @@ mod sqlite;
 use std::{
     collections::BTreeSet,
     io::{self, Write},
+    ops::ControlFlow,
 };
 
 use crate::{end::End, lines, tree::Tree};
@@ -65,8 +66,11 @@ pub(crate) fn packages(root: &dyn Tree, out: &mut impl Write) -> io::Result<End>
     Ok(found.end())
 }
 
-/// Gives `take` the name of every package of rpm and each of its files, of the databases that can be read.
-pub(crate) fn rpm_files(root: &dyn Tree, take: &mut dyn FnMut(&str, &[u8])) {
+/// Gives `take` the name of every package of rpm and each of its files, of the databases that can be read, until it breaks.
+pub(crate) fn rpm_files(
+    root: &dyn Tree,
+    take: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+) -> ControlFlow<()> {
     for place in RPM {
         let names = root.names(place).unwrap_or_default();
         let mut known = rpm::NAMES.into_iter();
@@ -74,10 +78,10 @@ pub(crate) fn rpm_files(root: &dyn Tree, take: &mut dyn FnMut(&str, &[u8])) {
             continue;
         };
         if let Ok(Some(database)) = root.open(&format!("{place}/{name}")) {
-            // What is wrong with it is said by the section of packages.
-            let _ = rpm::each_file(&*database, format, take);
+            rpm::each_file(&*database, format, take)?;
         }
     }
+    ControlFlow::Continue(())
 }
 
 /// What was found so far.

@@ -3,10 +3,12 @@
 use rustix::fs::FileType;
 use scanner_inventory::FilePath;
 
-use crate::tree::{Contents, Tree};
+use crate::tree::{Contents, MAX_PATH, Tree};
 
 /// Links on a way, as many as a kernel follows.
 const MAX_LINKS: u32 = 40;
+/// Longest name in a directory, in bytes.
+const MAX_NAME: usize = 255;
 
 /// Finds the directories that paths lead to, in a bounded number of looks.
 pub(crate) struct Finder<'a> {
@@ -14,17 +16,29 @@ pub(crate) struct Finder<'a> {
     looks: u32,
 }
 
-/// There were no looks left.
+/// Why it is not known where a path leads.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Spent;
+pub(crate) enum Unseen {
+    /// There were no looks left.
+    Spent,
+    /// Something on the way is there, or may be, and cannot be looked at.
+    Shut,
+}
 
 impl<'a> Finder<'a> {
     pub(crate) const fn new(tree: &'a dyn Tree, looks: u32) -> Self {
         Self { tree, looks }
     }
 
-    /// The directory that `path` leads to, links followed; `None` when it leads to none, or that cannot be looked at.
-    pub(crate) fn directory(&mut self, path: &FilePath) -> Result<Option<FilePath>, Spent> {
+    /// The directory that `path` leads to, links followed; `None` when it leads to none.
+    ///
+    /// # Errors
+    ///
+    /// Fails when that is not seen.
+    pub(crate) fn directory(&mut self, path: &FilePath) -> Result<Option<FilePath>, Unseen> {
+        if path.to_bytes().len() >= MAX_PATH {
+            return Ok(None);
+        }
         let (mut at, mut links, mut is_directory) = (String::new(), 0, true);
         let mut left = parts(path.as_text());
         while let Some(part) = left.pop() {
@@ -39,9 +53,12 @@ impl<'a> Finder<'a> {
                 }
                 _ => {}
             }
-            self.looks = self.looks.checked_sub(1).ok_or(Spent)?;
+            self.looks = self.looks.checked_sub(1).ok_or(Unseen::Spent)?;
+            if FilePath::from_text(&part).is_ok_and(|name| name.to_bytes().len() > MAX_NAME) {
+                return Ok(None);
+            }
             let next = format!("{at}/{part}");
-            let Ok(Some(meta)) = self.tree.meta(&next) else {
+            let Some(meta) = self.tree.meta(&next).map_err(|_| Unseen::Shut)? else {
                 return Ok(None);
             };
             let kind = FileType::from_raw_mode(meta.mode);
@@ -53,7 +70,7 @@ impl<'a> Finder<'a> {
             }
             links += 1;
             let Contents::Link(target) = self.tree.contents(&next) else {
-                return Ok(None);
+                return Err(Unseen::Shut);
             };
             if links > MAX_LINKS {
                 return Ok(None);

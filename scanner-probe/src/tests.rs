@@ -6,10 +6,13 @@ use std::{
     path::Path,
 };
 
-use scanner_inventory::{Collected, FileKind, FileSelector, Gap, GapKind, Inventory, parse};
+use scanner_inventory::{
+    Collected, Coverage, FileKind, FileSelector, Gap, GapKind, Inventory, parse,
+};
 
 use super::*;
 
+mod homes;
 mod hostile;
 mod language;
 mod packages;

@@ -11,6 +11,9 @@ use scanner_inventory::{
     wire::{encode_link, encode_path},
 };
 
+/// Longest path, in bytes, that the kernel takes.
+pub(crate) const MAX_PATH: usize = 4096;
+
 /// What is known of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Meta {

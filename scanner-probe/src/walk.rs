@@ -24,7 +24,7 @@ use crate::{
     root::Root,
     tree::{self, Tree as _, meta, refusal},
 };
-use entry::{Found, MAX_SEARCHES, is};
+use entry::{Found, MAX_LISTINGS, MAX_SEARCHES, is};
 use shut::shut;
 use start::{of_start, seen_from_above};
 
@@ -49,6 +49,7 @@ pub(crate) fn walk(
         gaps: Gaps::default(),
         seen: 0,
         searches: 0,
+        listings: 0,
         held: 0,
     };
     let starts = tree::starts(selectors);
@@ -99,6 +100,8 @@ struct Walk<'a> {
     seen: u64,
     /// How often a directory was listed again for what was renamed meanwhile.
     searches: u32,
+    /// How often one was listed again since its names changed while it was listed.
+    listings: u32,
     /// Bytes of names that are in memory.
     held: usize,
 }
@@ -152,23 +155,28 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The names of a directory, of a large one the first. Where they change while they are listed, they are listed once more.
+    /// The names of a directory, of a large one the first. Where they change while they are listed, they are listed again.
     fn first_names(&mut self, listing: &mut Listing<'_>, path: &[u8]) -> Result<Names, Errno> {
-        let mut names = listing.part(self.room())?;
-        let is_sound = if names.is_last {
-            listing.is_steady()?
-        } else {
-            listing.shows_changes()
-        };
-        if !is_sound && self.searches < MAX_SEARCHES {
-            self.searches += 1;
-            listing.again()?;
-            names = listing.part(self.room())?;
+        let mut again = MAX_LISTINGS;
+        loop {
+            let names = listing.part(self.room())?;
+            let is_sound = if names.is_last {
+                listing.is_steady()?
+            } else {
+                listing.shows_changes()
+            };
+            if is_sound {
+                return Ok(names);
+            }
+            if again == 0 || self.listings >= MAX_SEARCHES || !listing.again()? {
+                if names.is_last {
+                    self.missing(GapKind::Vanished, path);
+                }
+                return Ok(names);
+            }
+            again -= 1;
+            self.listings += 1;
         }
-        if !is_sound && names.is_last && !listing.is_steady()? {
-            self.missing(GapKind::Vanished, path);
-        }
-        Ok(names)
     }
 
     const fn room(&self) -> usize {

@@ -28,6 +28,7 @@ use scanner_core::inventory::{
 use scanner_probe::{Root, Subject, answer};
 use serde_json::{Value, json};
 
+mod homes;
 mod places;
 
 use places::{followed, links, make_links, mounts, starts, walked};
@@ -200,6 +201,16 @@ fn compared(weak: bool, prepare: impl Fn(&Path) + Send + 'static) -> Value {
 
 /// The same of some sections.
 fn compared_of(weak: bool, asked: &[Section], prepare: impl Fn(&Path) + Send + 'static) -> Value {
+    compared_and(weak, asked, prepare, |_| ())
+}
+
+/// The same, where `hold` holds every inventory to what must be seen, whatever both agents agree about.
+fn compared_and(
+    weak: bool,
+    asked: &[Section],
+    prepare: impl Fn(&Path) + Send + 'static,
+    hold: impl Fn(&Inventory) + Send + 'static,
+) -> Value {
     let asked = asked.to_vec();
     assert!(
         nix::unistd::geteuid().is_root(),
@@ -270,6 +281,10 @@ fn compared_of(weak: bool, asked: &[Section], prepare: impl Fn(&Path) + Send + '
             set_capabilities(None, sets).expect("fewer capabilities");
         }
         let probed = target.by_probe(&request);
+        hold(&probed);
+        for (_, found) in &collected {
+            hold(found);
+        }
         if asked.contains(&Section::Files) {
             walked(&probed);
             followed(&probed, weak);
@@ -374,52 +389,24 @@ fn odd_lines_of_accounts_are_the_same() {
 }
 
 #[test]
-fn homes_behind_links_are_the_same() {
-    let asked = [Section::Users];
-    let states = compared_of(false, &asked, |etc| {
-        let made = |path: &str| fs::create_dir_all(etc.join(path)).expect("folder");
-        let link = |to: &[u8], from: &[u8]| {
-            let (to, from) = (OsStr::from_bytes(to), OsStr::from_bytes(from));
-            symlink(to, etc.join(from)).expect("link");
-        };
-        for path in ["data/app", "data/new\nline\n", "data/back\\slash", "plain"] {
-            made(path);
+fn a_group_that_is_named_as_the_protocol_names_things_is_a_group() {
+    const LINES: &[u8] =
+        b"@musl:x:7:\n@home /x:x:0:root,mallory\n@glibc:x:8:ann\n@home /y\n@musl\n@home ::9:bob\n";
+    let asked = [Section::Users, Section::Groups, Section::Shadow];
+    let prepare = |etc: &Path| {
+        for name in ["passwd", "group", "shadow"] {
+            fs::write(etc.join(name), LINES).expect("file");
         }
-        fs::write(etc.join("file"), "").expect("file");
-        link(b"data/app", b"relative");
-        link(b"/etc/data", b"above");
-        link(b"../etc/above/../data/app/.", b"around");
-        link(b"/etc/data/new\nline\n", b"lines");
-        link(b"/etc/data/back\\slash", b"\xff");
-        link(b"/", b"root");
-        link(b"loop", b"loop");
-        link(b"nothing", b"dangling");
-        link(b"file", b"of-file");
-        let homes: &[&[u8]] = &[
-            b"relative",
-            b"above/app",
-            b"around",
-            b"lines",
-            b"\xff",
-            b"root",
-            b"root/etc/plain",
-            b"loop",
-            b"dangling",
-            b"of-file",
-            b"file",
-            b"plain",
-            b"plain/",
-            b"./plain",
-            b"above/../plain",
-            b"file/../plain",
-            b"none",
-        ];
-        let account = |home: &[u8]| [b"u:x:1:1::/etc/", home, b":/bin/sh\n"].concat();
-        let mut text: Vec<u8> = homes.iter().flat_map(|home| account(home)).collect();
-        text.extend(b"u:x:1:1:://etc/relative:/bin/sh\nu:x:1:1::etc/relative:/bin/sh\nu:x:1:1::/etc/relative\0y:/s\n");
-        fs::write(etc.join("passwd"), text).expect("file");
+    };
+    compared_and(false, &asked, prepare, |found| {
+        let groups = found.groups.data().expect("groups");
+        let of = |gid| groups.iter().find(|group| group.gid == gid);
+        let root = of(0).expect("a group with gid 0");
+        assert_eq!(root.name, "@home /x");
+        assert_eq!(root.members, ["root", "mallory"]);
+        assert_eq!(groups.len(), 4, "{groups:?}");
+        assert_eq!(found.shadow.data().map(Vec::len), Some(4));
     });
-    assert_eq!(states["users"], "complete", "{states}");
 }
 
 fn accounts(etc: &Path) {

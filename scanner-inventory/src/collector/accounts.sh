@@ -38,12 +38,56 @@ account_lines() {
   echo '!ok'
 }
 
-# A line before that of an account whose home is another directory than its text names: links lead there.
+# Sets real to the directory that path $1 leads to, without a slash at its end. The status is 1 where it leads to none, and 2
+# where that cannot be seen. Nothing is started where no link is on the way.
+resolved() {
+  [ "${#1}" -lt 4096 ] || return 1
+  at= todo=$1/ hops=0
+  while [ -n "$todo" ]; do
+    [ "$looks" -gt 0 ] || return 2
+    looks=$((looks - 1))
+    part=${todo%%/*} todo=${todo#*/}
+    case $part in
+      ''|.) continue ;;
+      ..) at=${at%/*}; continue ;;
+    esac
+    way=$at/$part
+    if [ -h "$way" ]; then
+      # What this user may enter, no tool has to be asked about.
+      [ "$hops" != 0 ] || ! really "$1" || return 0
+      hops=$((hops + 1)) looks=$((looks - 20))
+      [ "$hops" -le 40 ] || return 1
+      to=$(readlink "$way" 2>/dev/null && echo x) || return 2
+      to=${to%"${newline}x"}
+      case $to in /*) at= ;; esac
+      todo=$to/$todo
+    elif [ -d "$way" ]; then at=$way
+    elif [ -e "$way" ] || searchable "$at"; then return 1
+    else return 2
+    fi
+  done
+  real=$at
+  [ "$hops" = 0 ] || [ "${real:-/}" -ef "$1" ] || return 2
+}
+
+# A line before that of an account whose home is another directory than its text names, or cannot be seen. When there are no
+# looks left, the first such account stands for all.
 leads() {
   home=${rest#*:*:*:}
   [ "$home" != "$rest" ] || return 0
   home=${home%%:*} home=${home%%"$end"*}
-  case $home in /*) [ -d "$home" ] && really "$home" || return 0 ;; *) return 0 ;; esac
+  case $home in /*) ;; *) return 0 ;; esac
+  [ "$spent" = no ] || return 0
+  resolved "$home"
+  case $? in
+    0) ;;
+    2)
+      [ "$looks" -gt 0 ] || spent=yes
+      echo '@home ?'
+      return
+      ;;
+    *) return 0 ;;
+  esac
   real=${real:-/}
   [ "$real" != "$home" ] || return 0
   own=$name left=$rest
@@ -72,7 +116,10 @@ shadow() {
   printf '%s:%s:%s\n' "$pass" "$kind" "$name"
 }
 
-section_users() { account_lines /etc/passwd account; }
+section_users() {
+  looks=50000 spent=no
+  account_lines /etc/passwd account
+}
 
 section_groups() { account_lines /etc/group group; }
 

@@ -2,6 +2,7 @@
 
 mod changes;
 mod files;
+mod homes;
 mod life;
 mod limits;
 mod odd_shells;

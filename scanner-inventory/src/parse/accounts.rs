@@ -1,13 +1,15 @@
 //! Accounts, groups and states of passwords, as the C library of the target reads their files.
 //!
 //! An agent sends every line of a file, its password as a state. A line that names no field is one character: `#` if it
-//! is empty or a comment, `.` if it is neither. Before them come `@musl` and `@glibc` where the target has that C library.
-//! `@home` and a path come before an account whose home is that directory because links lead there.
+//! is empty or a comment, `.` if it is neither. Before them come `@musl` and `@glibc` where the target has that C library; no
+//! line of a file is one of these, since one without a colon is sent as that character.
+//! In the section of users, whose lines begin with a state, `@home` and a path come before an account whose home is that
+//! directory because links lead there, and `@home ?` before one of which that could not be seen.
 
 use super::{
     line::field,
     number::{Libc, glibc_number, musl_number},
-    section::section,
+    section::{note_left_out, section},
 };
 use crate::{
     collected::Collected,
@@ -20,6 +22,11 @@ use crate::{
 
 /// The shell of an account that names none; see passwd(5).
 const DEFAULT_SHELL: &[u8] = b"/bin/sh";
+/// What comes before the directory that links of the next account's home lead to. The lines of groups begin with a name, which
+/// may be the same.
+const HOME: &[u8] = b"@home ";
+/// Entries of one file that are read.
+const MAX_ENTRIES: usize = 2_000;
 /// In place of a byte that is 0, at which C libraries end a line.
 const END: u8 = 1;
 
@@ -35,46 +42,58 @@ enum Line<T> {
 }
 
 pub(super) fn users(raw: RawSection<'_>, over: u64) -> Collected<Vec<User>> {
-    entries(raw, over, "/etc/passwd", |line, libc, leads| {
-        match user(line, libc) {
+    entries(
+        raw,
+        over,
+        "/etc/passwd",
+        Some(HOME),
+        |line, libc, leads| match user(line, libc) {
             Line::Entry(mut user) => {
                 user.real_home = leads.unwrap_or_else(|| user.home.clone());
                 Line::Entry(user)
             }
             other => other,
-        }
-    })
+        },
+    )
 }
 
 pub(super) fn groups(raw: RawSection<'_>, over: u64) -> Collected<Vec<Group>> {
-    entries(raw, over, "/etc/group", |line, libc, _| group(line, libc))
+    entries(raw, over, "/etc/group", None, |line, libc, _| {
+        group(line, libc)
+    })
 }
 
 pub(super) fn shadow(raw: RawSection<'_>, over: u64) -> Collected<Vec<ShadowEntry>> {
-    entries(raw, over, "/etc/shadow", |line, _, _| shadow_entry(line))
+    entries(raw, over, "/etc/shadow", None, |line, _, _| {
+        shadow_entry(line)
+    })
 }
 
+/// The entries of a file. After `beside`, where there is such a thing, a line speaks of the one after it.
 fn entries<T>(
     raw: RawSection<'_>,
     over: u64,
     file: &str,
+    beside: Option<&[u8]>,
     read: impl Fn(&[u8], Libc, Option<FilePath>) -> Line<T>,
 ) -> Collected<Vec<T>> {
-    let mut odd = Gaps::default();
+    let (mut odd, mut left_out) = (Gaps::default(), 0);
     let found = section(raw, over, |lines| {
         let (mut all, mut unreadable, mut libc) = (Vec::new(), 0, Libc::default());
         let (mut number, mut leads) = (0_u64, None);
         for line in lines {
+            if let Some(path) = beside.and_then(|mark| line.strip_prefix(mark)) {
+                leads = decode_path(path);
+                unreadable += u64::from(leads.is_none());
+                continue;
+            }
             match *line {
                 b"@musl" => libc.musl = true,
                 b"@glibc" => libc.glibc = true,
-                [b'@', b'h', b'o', b'm', b'e', b' ', path @ ..] => {
-                    leads = decode_path(path);
-                    unreadable += u64::from(leads.is_none());
-                }
                 _ => {
                     number += 1;
                     match read(line, libc, leads.take()) {
+                        Line::Entry(_) if all.len() >= MAX_ENTRIES => left_out += 1,
                         Line::Entry(entry) => all.push(entry),
                         Line::Comment => {}
                         Line::NoEntry => odd.add(
@@ -87,6 +106,7 @@ fn entries<T>(
         }
         (all, unreadable)
     });
+    note_left_out(left_out, &mut odd);
     found.and_gaps(odd)
 }
 

@@ -7,7 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{capabilities::capability_names, line::number_of};
+use super::{
+    capabilities::capability_names,
+    line::{field, number_of},
+};
 use crate::{
     gap::{Attribute, Gap, GapKind},
     gaps::Gaps,
@@ -133,9 +136,10 @@ impl FilesReader {
 
     fn package(&mut self, name: &[u8]) -> Option<()> {
         let last = self.last.as_mut().filter(|_| self.current.is_none())?;
-        let name = std::str::from_utf8(name).ok();
-        let name = name.filter(|name| name.len() <= MAX_PACKAGE)?;
-        name.clone_into(&mut last.package);
+        if name.len() > MAX_PACKAGE {
+            return None;
+        }
+        last.package = field(name);
         Some(())
     }
 

@@ -38,7 +38,9 @@ pub(super) fn all_seen(
 /// hostile target could keep a scan busy for hours with what fits into one answer.
 pub(super) const fn max_lines(section: Section) -> usize {
     match section {
-        Section::Users | Section::Groups | Section::Shadow | Section::Env => 2_000,
+        Section::Groups | Section::Shadow | Section::Env => 2_000,
+        // Up to two lines each.
+        Section::Users => 4_000,
         // Up to six lines each.
         Section::Packages => 150_000,
         _ => 50_000,
@@ -68,11 +70,15 @@ pub(super) fn gaps_of(named: Vec<Gap>, ending: Ending, over: u64) -> Result<Gaps
         Ending::Partial(lost, reason) => reported(named, &reason, lost),
         Ending::Ok => named.into_iter().collect(),
     };
-    if over > 0 {
-        let note = format!("{over} lines beyond the first ones were left out");
-        gaps.add_counted(Gap::new(GapKind::OverLimit).with_note(&note), over);
-    }
+    note_left_out(over, &mut gaps);
     Ok(gaps)
+}
+
+pub(super) fn note_left_out(lines: u64, gaps: &mut Gaps) {
+    if lines > 0 {
+        let note = format!("{lines} lines beyond the first ones were left out");
+        gaps.add_counted(Gap::new(GapKind::OverLimit).with_note(&note), lines);
+    }
 }
 
 pub(super) fn note_unreadable(lines: u64, gaps: &mut Gaps) {

@@ -89,6 +89,11 @@ fn it_does_not_hold_where_processes_of_other_containers_get_in() {
             assert!(said.contains(why), "{said}");
         }
     }
+    let mut unseen = inventory(vec![process()]);
+    unseen.pod = Collected::Unavailable {
+        reason: "the pod is gone".into(),
+    };
+    assert!(!holds(&unseen));
 }
 
 /// One change to a process that lets it reach more.

@@ -67,7 +67,7 @@ fn a_name_that_changes_after_the_first_was_read_is_noticed() {
         assert!(listing.is_steady().unwrap());
         change(at.path());
         assert!(!listing.is_steady().unwrap());
-        listing.again().unwrap();
+        assert!(listing.again().unwrap());
         assert!(listing.part(usize::MAX).unwrap().is_last);
         assert!(listing.is_steady().unwrap());
     }
@@ -96,4 +96,26 @@ fn the_time_of_another_clock_is_compared_and_no_more() {
     assert!(listing.may_hide((999, 980_000_001)));
     assert!(listing.may_hide((1000, 0)) && listing.may_hide(now));
     assert!(!listing.may_hide((now.0 + hour, 0)));
+}
+
+#[test]
+fn a_time_of_whole_seconds_hides_changes_for_seconds_and_nobody_waits_for_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = opened(dir.path());
+    let mut listing = listing(&dir);
+    listing.began = (1000, 500_000_000);
+    // Two seconds before it began, no time within them was another one.
+    assert!(listing.may_hide((1000, 0)) && listing.may_hide((999, 0)));
+    assert!(!listing.may_hide((998, 0)) && !listing.may_hide((997, 0)));
+    let short = TICK + Duration::from_millis(1);
+    for (last, wait) in [
+        ((1000, 1), Some(short)),
+        ((999, 1), Some(Duration::ZERO)),
+        ((1000, 0), None),
+        ((999, 0), None),
+        ((998, 0), Some(Duration::ZERO)),
+        ((5000, 0), Some(Duration::ZERO)),
+    ] {
+        assert_eq!(until_shown(last, (1000, 15_000_000)), wait, "{last:?}");
+    }
 }

@@ -46,6 +46,10 @@ impl<W: Write> Write for Annotated<'_, W> {
 
 /// The path in the line of a file or link: numbers come before it. `None` for another line.
 fn path(line: &[u8]) -> Option<&[u8]> {
+    // What a link leads to is at another path than the one in the line.
+    if line.first() == Some(&b'+') {
+        return None;
+    }
     let mode = line.split(|byte| *byte == b' ').next()?;
     let mode = u32::from_str_radix(std::str::from_utf8(mode).ok()?, 16).ok()?;
     let starts = |pair: &[u8]| matches!(pair, b" /" | b" \\");

@@ -1,11 +1,15 @@
 //! Files of packages of every manager, and files of none.
 
-use std::{fs, io::Write as _, os::unix::fs::symlink, path::Path};
+use std::{cell::RefCell, fs, io::Write, os::unix::fs::symlink, path::Path};
 
-use scanner_inventory::{FileSelector, InventoryRequest, Section};
+use rustix::io::Errno;
+use scanner_inventory::{FileSelector, Gaps, InventoryRequest, Section};
 
 use super::{annotated::Annotated, *};
-use crate::Root;
+use crate::{
+    Root,
+    tree::{Meta, ReadAt},
+};
 
 fn put(root: &Path, path: &str, text: &str) {
     let path = root.join(path);
@@ -79,7 +83,7 @@ fn only_files_and_links_have_a_line_for_their_package() {
     put(root, "usr/bin/ls", "x");
     put(root, "usr/bin/new\nline", "");
     put(root, "usr/bin/other", "");
-    symlink("ls", root.join("usr/bin/dir")).unwrap();
+    symlink("other", root.join("usr/bin/dir")).unwrap();
     put(
         root,
         "var/lib/dpkg/info/coreutils.list",
@@ -87,12 +91,20 @@ fn only_files_and_links_have_a_line_for_their_package() {
     );
     let request = InventoryRequest {
         sections: [Section::Files].into(),
-        files: vec![FileSelector {
-            under: vec!["/usr".into()],
-            digest: true,
-            times: true,
-            ..FileSelector::default()
-        }],
+        files: vec![
+            FileSelector {
+                under: vec!["/usr".into()],
+                digest: true,
+                times: true,
+                ..FileSelector::default()
+            },
+            // What is there is what the link leads to, and no package lists that.
+            FileSelector {
+                paths: vec!["/usr/bin/dir".into()],
+                follow: true,
+                ..FileSelector::default()
+            },
+        ],
         owners: true,
         ..InventoryRequest::default()
     };
@@ -118,4 +130,136 @@ fn only_files_and_links_have_a_line_for_their_package() {
         rest.join("\n"),
         String::from_utf8(plain).unwrap().trim_end()
     );
+}
+
+/// A root, and what of it was looked at and read.
+#[derive(Debug)]
+struct Watched {
+    root: Root,
+    looks: RefCell<Vec<String>>,
+    reads: RefCell<Vec<String>>,
+}
+
+impl Watched {
+    fn of(root: &Path) -> Self {
+        Self {
+            root: Root::open(root).unwrap(),
+            looks: RefCell::default(),
+            reads: RefCell::default(),
+        }
+    }
+}
+
+impl Tree for Watched {
+    fn meta(&self, path: &str) -> Result<Option<Meta>, Errno> {
+        self.looks.borrow_mut().push(path.to_owned());
+        self.root.meta(path)
+    }
+
+    fn contents(&self, path: &str) -> Contents {
+        self.reads.borrow_mut().push(path.to_owned());
+        self.root.contents(path)
+    }
+
+    fn open(&self, path: &str) -> Result<Option<Box<dyn ReadAt + '_>>, Errno> {
+        self.root.open(path)
+    }
+
+    fn names(&self, path: &str) -> Result<Vec<String>, Errno> {
+        self.root.names(path)
+    }
+
+    fn followed(&self, _: &str) -> Result<Option<Meta>, Errno> {
+        unreachable!("lists need no such thing")
+    }
+
+    fn capability(&self, _: &str) -> Option<Vec<u8>> {
+        unreachable!("lists need no such thing")
+    }
+
+    fn text(&self, _: &str) -> Result<Option<String>, Errno> {
+        unreachable!("lists need no such thing")
+    }
+
+    fn is_program(&self, _: &str) -> bool {
+        unreachable!("lists need no such thing")
+    }
+
+    fn walk(&self, _: &[&FileSelector], _: bool, _: &mut dyn Write) -> io::Result<Gaps> {
+        unreachable!("lists need no such thing")
+    }
+}
+
+const APK: &str = "usr/lib/apk/db/installed";
+
+#[test]
+fn of_what_lists_name_at_the_top_few_are_looked_at_and_links_alone_are_read() {
+    let root = tempfile::tempdir().unwrap();
+    put(root.path(), "large", "");
+    put(root.path(), "usr/bin/sh", "");
+    symlink("usr/bin", root.path().join("bin")).unwrap();
+    let tops: String = (0..1000).map(|top| format!("R:top-{top}/x\n")).collect();
+    let long = "t".repeat(MAX_TOP + 1);
+    let list = format!("P:p\nR:bin/sh\nR:bin/sh\nR:large/x\nR:{long}/x\n{tops}");
+    put(root.path(), APK, &list);
+    let tree = Watched::of(root.path());
+    let mut lists = Lists::new(&tree);
+    assert!(lists.read().is_continue());
+    assert_eq!(lists.owners.files.len(), 1004);
+    let looks = tree.looks.borrow();
+    assert_eq!(looks.len(), MAX_TOPS, "{looks:?}");
+    assert_eq!(looks[..2], ["/bin", "/large"]);
+    assert_eq!(*tree.reads.borrow(), ["/bin"]);
+}
+
+#[test]
+fn files_of_a_directory_that_is_as_long_as_a_line_cost_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    // A path for each of them would be more than a terabyte.
+    let (dir, names) = ("d".repeat(1 << 19), "R:n\n".repeat(3 << 20));
+    put(
+        root.path(),
+        APK,
+        &format!("P:p\nF:{dir}\n{names}F:d\nR:n\n"),
+    );
+    let tree = Watched::of(root.path());
+    let mut lists = Lists::new(&tree);
+    assert!(lists.read().is_continue());
+    assert_eq!(lists.owners.files.len(), 1);
+}
+
+#[test]
+fn there_is_room_for_so_many_files_and_packages_and_no_list_is_read_after_that() {
+    let full = |list: &str| {
+        let root = tempfile::tempdir().unwrap();
+        put(root.path(), APK, list);
+        let tree = Watched::of(root.path());
+        let mut lists = Lists::new(&tree);
+        let flow = lists.read();
+        let left = MAX_TEXT - lists.left;
+        (
+            flow,
+            lists.owners.files.len(),
+            lists.owners.packages.len(),
+            left < list.len(),
+        )
+    };
+    let files = format!("P:p\nF:d\n{}", "R:n\n".repeat(MAX_FILES + 10));
+    assert_eq!(full(&files), (ControlFlow::Break(()), MAX_FILES, 1, true));
+    let packages: String = (0..MAX_PACKAGES + 10)
+        .map(|number| format!("P:{number}\nR:n\n"))
+        .collect();
+    let most = MAX_PACKAGES;
+    assert_eq!(full(&packages), (ControlFlow::Break(()), most, most, true));
+}
+
+#[test]
+fn lists_that_name_nothing_are_read_up_to_a_limit() {
+    let root = tempfile::tempdir().unwrap();
+    put(root.path(), APK, "C:1\nC:2\nP:p\nR:n\n");
+    let tree = Watched::of(root.path());
+    let mut lists = Lists::new(&tree);
+    lists.left = 10;
+    assert!(lists.read().is_break());
+    assert_eq!(lists.owners.files.len(), 0);
 }

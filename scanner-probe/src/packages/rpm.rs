@@ -8,7 +8,10 @@ mod files;
 mod header;
 mod ndb;
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    ops::ControlFlow,
+};
 
 use sha2::{Digest as _, Sha256};
 
@@ -92,18 +95,26 @@ pub(super) fn each(
     headers(database, format, &mut |header| take(package(header)))
 }
 
-/// Gives `take` the name of every package and each of its files, of those that can be read.
+/// Gives `take` the name of every package and each of its files, of those that can be read, until it breaks. What is wrong with
+/// the database is reported by [`each`].
 pub(super) fn each_file(
     database: &dyn ReadAt,
     format: Format,
-    take: &mut dyn FnMut(&str, &[u8]),
-) -> io::Result<Result<(), Bad>> {
-    headers(database, format, &mut |header| {
-        if let Some(package) = package(header) {
-            let _ = files::each(header, &mut |path| take(&package.name, path));
+    take: &mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let read = headers(database, format, &mut |header| {
+        let Some(package) = package(header) else {
+            return Ok(());
+        };
+        match files::each(header, &mut |path| take(&package.name, path)) {
+            Some(ControlFlow::Break(())) => Err(io::ErrorKind::FileTooLarge.into()),
+            _ => Ok(()),
         }
-        Ok(())
-    })
+    });
+    match read {
+        Ok(_) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
+    }
 }
 
 fn headers(

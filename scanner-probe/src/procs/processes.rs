@@ -29,7 +29,7 @@ pub(super) fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<u
     }
     let root = subject.pid.and_then(places::root);
     for pid in of_container(&subject.container) {
-        match while_there(pid, |lines| process(pid, root.as_ref(), lines)) {
+        match seen(pid, |lines| more(pid, root.as_ref(), lines)) {
             Ok(lines) => out.write_all(&lines)?,
             // One that ended since it was listed is not there; the post-scan audit has it among those that ended.
             Err(error) if is_gone(&error) => {}
@@ -39,15 +39,18 @@ pub(super) fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<u
     Ok(unread)
 }
 
-/// What `read` says of a process, if it is the same one after that and has not ended: of one that ends meanwhile the kernel
-/// shows a part, by which it would look like one that hides the rest.
-fn while_there(pid: u32, read: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<Vec<u8>> {
+/// What is said of a process: its status, and what `more` writes. Of one that ends while that is read the kernel shows a part,
+/// by which it would look like one that hides the rest. Its status alone is said then, so that nobody whose status was read is
+/// left out.
+fn seen(pid: u32, more: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<Vec<u8>> {
     let before = Moment::of(pid)?;
     let mut lines = Vec::new();
-    read(&mut lines)?;
-    let after = Moment::of(pid)?;
-    if after.started != before.started || (after.has_ended && !before.has_ended) {
-        return Err(gone());
+    status(pid, &OF_PROCESS, &THREAD_KEYS, &mut lines)?;
+    before.goes_on(pid)?;
+    let status_alone = lines.len();
+    match more(&mut lines).and_then(|()| before.goes_on(pid)) {
+        Err(error) if is_gone(&error) => lines.truncate(status_alone),
+        other => other?,
     }
     Ok(lines)
 }
@@ -72,10 +75,20 @@ impl Moment {
             has_ended: matches!(state, "Z" | "X" | "x"),
         })
     }
+
+    /// Fails as for one that is gone unless it is the same process now, and has not ended since then.
+    fn goes_on(&self, pid: u32) -> io::Result<()> {
+        let now = Self::of(pid)?;
+        if now.started == self.started && (self.has_ended || !now.has_ended) {
+            Ok(())
+        } else {
+            Err(gone())
+        }
+    }
 }
 
-fn process(pid: u32, root: Option<&Root>, out: &mut impl Write) -> io::Result<()> {
-    status(pid, &OF_PROCESS, &THREAD_KEYS, out)?;
+/// Writes what is said of a process beside its status.
+fn more(pid: u32, root: Option<&Root>, out: &mut impl Write) -> io::Result<()> {
     for name in ["user", "mnt"] {
         // Not shown to everyone: unknown then.
         if let Ok(namespace) = fs::metadata(format!("/proc/{pid}/ns/{name}")) {
@@ -134,32 +147,52 @@ mod tests {
         child.wait().unwrap();
     }
 
+    /// Ends a process so that its parent does not know yet.
+    fn become_zombie(child: &mut Child) {
+        child.kill().unwrap();
+        while !Moment::of(child.id()).unwrap().has_ended {
+            std::thread::yield_now();
+        }
+    }
+
     #[test]
-    fn a_process_that_ends_while_it_is_read_has_left() {
+    fn of_a_process_that_ends_while_it_is_read_its_status_is_left() {
+        // The first one ends and its parent does not know yet; of the second one nothing is left.
+        let endings: [(fn(&mut Child), bool); 2] = [(become_zombie, false), (end, true)];
+        for (ends, is_gone_then) in endings {
+            let mut child = sleeper();
+            let pid = child.id();
+            let text = |lines: io::Result<Vec<u8>>| String::from_utf8(lines.unwrap()).unwrap();
+            let whole = text(seen(pid, |lines| more(pid, None, lines)));
+            assert!(whole.contains("/cwd:"), "{whole}");
+            let part = text(seen(pid, |lines| {
+                more(pid, None, lines)?;
+                ends(&mut child);
+                Ok(())
+            }));
+            assert!(part.contains("/status:Uid:"), "{part}");
+            assert!(part.lines().all(|line| line.contains("/status:")), "{part}");
+            // One that had ended before is what a shell would see too.
+            let after = seen(pid, |lines| more(pid, None, lines));
+            let nothing = after.is_err_and(|error| is_gone(&error));
+            assert_eq!(nothing, is_gone_then);
+            child.wait().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_process_goes_on_until_it_ends_or_its_id_is_of_another() {
         let mut child = sleeper();
         let pid = child.id();
-        let read_while = |ends: &mut dyn FnMut()| {
-            while_there(pid, |lines| {
-                process(pid, None, lines)?;
-                ends();
-                Ok(())
-            })
-        };
-        let whole = read_while(&mut || {}).unwrap();
-        assert!(String::from_utf8(whole).unwrap().contains("/status:Pid:"));
-        // It ended, and its parent does not know yet.
-        let zombie = read_while(&mut || {
-            child.kill().unwrap();
-            while !Moment::of(pid).unwrap().has_ended {
-                std::thread::yield_now();
-            }
-        });
-        assert!(is_gone(&zombie.unwrap_err()));
-        // One that had ended before is what a shell would see too.
-        assert!(read_while(&mut || {}).is_ok());
-        let reaped = read_while(&mut || drop(child.wait()));
-        assert!(is_gone(&reaped.unwrap_err()));
-        assert!(is_gone(&read_while(&mut || {}).unwrap_err()));
+        let before = Moment::of(pid).unwrap();
+        before.goes_on(pid).unwrap();
+        let other = std::os::unix::process::parent_id();
+        assert!(is_gone(&before.goes_on(other).unwrap_err()));
+        become_zombie(&mut child);
+        assert!(is_gone(&before.goes_on(pid).unwrap_err()));
+        Moment::of(pid).unwrap().goes_on(pid).unwrap();
+        child.wait().unwrap();
+        assert!(is_gone(&before.goes_on(pid).unwrap_err()));
     }
 
     #[test]

@@ -4,8 +4,10 @@ use std::{borrow::Cow, ffi::CStr};
 
 use rustix::fs::{FileType, Stat};
 
-/// How often a directory is listed again for that, or since its names changed while it was listed, in one walk.
+/// How often directories are listed again in one walk, for what was renamed since, and as often since names changed meanwhile.
 pub(super) const MAX_SEARCHES: u32 = 1000;
+/// How often one directory is listed again since its names changed meanwhile.
+pub(super) const MAX_LISTINGS: u32 = 5;
 
 /// What became of an entry since it was listed.
 #[derive(Debug)]

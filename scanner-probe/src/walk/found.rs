@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Stat, statat},
+    fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat},
     io::Errno,
 };
 
@@ -15,6 +15,7 @@ use super::{
     Walk,
     entry::{Found, MAX_SEARCHES, is},
 };
+use crate::listing::Listing;
 
 /// Names by which an entry is looked for that is renamed meanwhile.
 const MAX_NAMES: u32 = 10;
@@ -40,29 +41,45 @@ impl Walk<'_> {
                 Err(error) => return Err(error),
             }
             self.searches += 1;
-            match name_of(dir, inode) {
+            match self.name_of(dir, inode) {
                 Ok(Some(now)) => name = Cow::Owned(now),
                 Ok(None) => return Ok(Found::Gone),
-                // It may have another name in a directory that cannot be listed any more.
+                // It may have another name in a directory that cannot be listed any more, or changes all the time.
                 Err(_) => break,
             }
         }
         Ok(Found::Restless)
+    }
+
+    /// The name that an inode has in a directory now, if it is there.
+    fn name_of(&mut self, dir: &OwnedFd, inode: u64) -> Result<Option<CString>, Errno> {
+        // It has a place of its own in the list of names.
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+        let dir = openat(dir, c".", flags, Mode::empty())?;
+        let mut listing = Listing::of(&dir, &fstat(&dir)?);
+        let mut is_again = false;
+        loop {
+            let names = listing.part(0)?;
+            if let Some((_, name)) = names.iter().find(|(number, _)| *number == inode) {
+                return Ok(Some(name.to_owned()));
+            }
+            if !names.is_last {
+                continue;
+            }
+            // A name that moves while a large directory is listed may be nowhere in the list.
+            if listing.is_steady()? {
+                return Ok(None);
+            }
+            if is_again || self.listings >= MAX_SEARCHES || !listing.again()? {
+                return Err(Errno::AGAIN);
+            }
+            self.listings += 1;
+            is_again = true;
+        }
     }
 }
 
 /// Whether a file has more than one name, wherever they are. A directory has one.
 fn has_links(stat: &Stat) -> bool {
     stat.st_nlink > 1 && !is(stat, FileType::Directory)
-}
-
-/// The name that an inode has in a directory now, if it is there.
-fn name_of(dir: &OwnedFd, inode: u64) -> Result<Option<CString>, Errno> {
-    for entry in Dir::read_from(dir)? {
-        let entry = entry?;
-        if entry.ino() == inode {
-            return Ok(Some(entry.file_name().to_owned()));
-        }
-    }
-    Ok(None)
 }

@@ -5,29 +5,59 @@ use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::{Duration, Instant},
 };
 
 use super::*;
 
 #[test]
-fn a_file_that_is_renamed_all_the_time_is_seen_or_missing() {
+fn a_file_that_is_renamed_all_the_time_is_seen_by_the_name_that_it_has() {
     let dir = tempfile::tempdir().unwrap();
-    // So few that the kernel lists all of them at once.
-    for number in 0..8 {
-        fs::write(dir.path().join(format!("file-{number}")), "").unwrap();
+    let place = |file: usize, round: usize| dir.path().join(format!("secret-{file}-{round}"));
+    for file in 0..8 {
+        fs::write(place(file, 0), "").unwrap();
     }
-    let (one, other) = (dir.path().join("secret-a"), dir.path().join("secret-b"));
-    fs::write(&one, "").unwrap();
-    let missed = missed(dir.path(), "secret-", 60, || {
-        fs::rename(&one, &other).unwrap();
-        fs::rename(&other, &one).unwrap();
-    });
-    assert_eq!(missed, 0, "walks that missed it and did not say so");
+    let root = Root::open(dir.path()).unwrap();
+    let selector = FileSelector::default();
+    let selectors = [&selector];
+    // A walk of a directory whose names change all the time has a gap, whatever becomes of its entries.
+    let mut walk = walk_of(&root, &selectors);
+    let (open, stat) = opened(&root);
+    let names = Listing::of(&open, &stat).part(usize::MAX).unwrap();
+    let mut round = 0;
+    let mut rename = || {
+        for file in 0..8 {
+            fs::rename(place(file, round), place(file, round + 1)).unwrap();
+        }
+        round += 1;
+    };
+    rename();
+    let mut out = Changing::new(&mut rename);
+    walk.entries(&names, (&open, stat.st_dev), &mut Vec::new(), 0, &mut out)
+        .unwrap();
+    let text = String::from_utf8(out.text).unwrap();
+    for file in 0..8 {
+        assert!(text.contains(&format!("/secret-{file}-")), "{text}");
+    }
+    assert!(!text.contains("-0\n") && walk.gaps.is_empty(), "{text}");
 }
 
-/// Walks of a directory in which a thread does something without end, and that neither saw `name` nor said that something is
+fn opened(root: &Root) -> (OwnedFd, Stat) {
+    let dir = root.resolve("/", OFlags::DIRECTORY | OFlags::RDONLY);
+    let dir = dir.unwrap();
+    let stat = fstat(&dir).unwrap();
+    (dir, stat)
+}
+
+/// How often a directory in which a thread does something without end is read so that neither `name` is seen nor something
 /// missing.
-fn missed(dir: &Path, name: &str, walks: usize, change: impl Fn() + Sync) -> usize {
+fn missed(
+    dir: &Path,
+    name: &str,
+    times: usize,
+    change: impl Fn() + Sync,
+    read: impl Fn(&Root, &[&FileSelector], &mut Vec<u8>) -> Gaps,
+) -> usize {
     let selector = FileSelector {
         name: vec![format!("{name}*")],
         ..FileSelector::default()
@@ -40,16 +70,53 @@ fn missed(dir: &Path, name: &str, walks: usize, change: impl Fn() + Sync) -> usi
                 change();
             }
         });
-        let passes = (0..walks).map(|_| {
+        let missed = |_: &usize| {
             let mut out = Vec::new();
-            let gaps = walk(&root, &[&selector], false, &mut out)?;
-            let text = String::from_utf8_lossy(&out);
-            Ok(usize::from(!text.contains(name) && gaps.is_empty()))
-        });
-        let passes: io::Result<usize> = passes.sum();
+            let gaps = read(&root, &[&selector], &mut out);
+            !String::from_utf8_lossy(&out).contains(name) && gaps.is_empty()
+        };
+        let missed = (0..times).filter(missed).count();
         is_done.store(true, Ordering::Relaxed);
-        passes.unwrap()
+        missed
     })
+}
+
+#[test]
+fn a_directory_that_changes_for_a_while_is_listed_until_it_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Root::open(dir.path()).unwrap();
+    let selector = FileSelector::default();
+    let selectors = [&selector];
+    let listed_again = |lasts: Duration| {
+        let mut walk = Walk {
+            // What was looked for elsewhere takes nothing from it.
+            searches: MAX_SEARCHES,
+            ..walk_of(&root, &selectors)
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let began = Instant::now();
+                while began.elapsed() < lasts {
+                    fs::write(dir.path().join("new"), "").unwrap();
+                    fs::remove_file(dir.path().join("new")).unwrap();
+                }
+            });
+            let (dir, stat) = opened(&root);
+            walk.enter(&dir, &stat, &mut Vec::new(), 0, &mut io::sink())
+                .unwrap();
+        });
+        (walk.listings, walk.gaps.is_empty())
+    };
+    // A machine may be too busy for the one or the other.
+    let rounds = |lasts: u64, wanted: (u32, bool)| {
+        let mut rounds = (0..50).map(|_| listed_again(Duration::from_millis(lasts)));
+        rounds.any(|(again, is_whole)| {
+            assert!(again <= MAX_LISTINGS);
+            again >= wanted.0 && is_whole == wanted.1
+        })
+    };
+    assert!(rounds(30, (2, true)));
+    assert!(rounds(300, (MAX_LISTINGS, false)));
 }
 
 #[test]
@@ -63,13 +130,32 @@ fn a_name_that_moves_within_a_large_directory_is_seen_or_missing() {
         .map(|number| dir.path().join(format!("secret-{number}")))
         .collect();
     fs::write(&names[0], "").unwrap();
-    let missed = missed(dir.path(), "secret-", 30, || {
+    let rename = || {
         for pair in names.windows(2) {
             fs::rename(&pair[0], &pair[1]).unwrap();
         }
         fs::rename(&names[399], &names[0]).unwrap();
-    });
-    assert_eq!(missed, 0, "walks that missed it and did not say so");
+    };
+    let inode = std::os::unix::fs::MetadataExt::ino(&fs::metadata(&names[0]).unwrap());
+    let walks = |root: &Root, selectors: &[&FileSelector], out: &mut Vec<u8>| {
+        walk(root, selectors, false, out).unwrap()
+    };
+    let walks = missed(dir.path(), "secret-", 30, rename, walks);
+    assert_eq!(walks, 0, "walks that missed it and did not say so");
+    // It is always there, by some name.
+    let looks = |root: &Root, selectors: &[&FileSelector], _: &mut Vec<u8>| {
+        let mut walk = Walk {
+            // Nobody waits.
+            listings: MAX_SEARCHES,
+            ..walk_of(root, selectors)
+        };
+        match walk.look(&root.dir, c"before", inode).unwrap() {
+            Found::Gone => Gaps::default(),
+            _ => Gap::new(GapKind::Vanished).into(),
+        }
+    };
+    let looks = missed(dir.path(), "secret-", 300, rename, looks);
+    assert_eq!(looks, 0, "looks that took it for gone");
 }
 
 #[test]
@@ -103,9 +189,7 @@ fn a_large_directory_that_changes_while_it_is_read_in_parts_is_a_gap() {
             held: MAX_HELD,
             ..walk_of(&root, &selectors)
         };
-        let opened = root.resolve("/", OFlags::DIRECTORY | OFlags::RDONLY);
-        let (dir, mut out) = (opened.unwrap(), Changing(change));
-        let stat = fstat(&dir).unwrap();
+        let ((dir, stat), mut out) = (opened(&root), Changing::new(change));
         walk.enter(&dir, &stat, &mut Vec::new(), 0, &mut out)
             .unwrap();
         walk.gaps
@@ -120,13 +204,25 @@ fn a_large_directory_that_changes_while_it_is_read_in_parts_is_a_gap() {
     assert_eq!(found, [(GapKind::Vanished, Some("/".into()))]);
 }
 
-/// Does something whenever a line is written.
-struct Changing<'a>(&'a mut dyn FnMut());
+/// Keeps what is written, and does something whenever there is more of it.
+struct Changing<'a> {
+    text: Vec<u8>,
+    change: &'a mut dyn FnMut(),
+}
+
+impl<'a> Changing<'a> {
+    fn new(change: &'a mut dyn FnMut()) -> Self {
+        Self {
+            text: Vec::new(),
+            change,
+        }
+    }
+}
 
 impl Write for Changing<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (self.0)();
-        Ok(bytes.len())
+        (self.change)();
+        self.text.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -147,9 +243,7 @@ fn one_of_several_links_that_is_renamed_is_a_gap_at_its_listed_name() {
         let selector = FileSelector::default();
         let selectors = [&selector];
         let mut walk = walk_of(&root, &selectors);
-        let dir = root.resolve("/", OFlags::DIRECTORY | OFlags::RDONLY);
-        let dir = dir.unwrap();
-        let stat = fstat(&dir).unwrap();
+        let (dir, stat) = opened(&root);
         let names = Listing::of(&dir, &stat).part(usize::MAX).unwrap();
         fs::rename(&a, &b).unwrap();
         let found = walk.look(&dir, c"secret-a", inode).unwrap();
@@ -171,6 +265,7 @@ fn walk_of<'a>(root: &'a Root, selectors: &'a [&'a FileSelector]) -> Walk<'a> {
         gaps: Gaps::default(),
         seen: 0,
         searches: 0,
+        listings: 0,
         held: 0,
     }
 }

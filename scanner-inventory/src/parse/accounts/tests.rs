@@ -57,6 +57,27 @@ fn a_home_behind_a_link_is_of_the_next_account_alone() {
     assert_eq!(homes, ["/data/app", "/srv/app", "/srv/c"]);
 }
 
+#[test]
+fn a_group_of_any_name_is_a_group() {
+    let lines: [&[u8]; 4] = [
+        b"@home /x:0:root,mallory",
+        b"@musl:1:",
+        b"@glibc:2:",
+        b"@home /y:3:",
+    ];
+    let Collected::Complete { data } = groups(raw(&lines), 0) else {
+        unreachable!("every line is a group");
+    };
+    let names: Vec<_> = data.iter().map(|group| group.name.as_str()).collect();
+    assert_eq!(names, ["@home /x", "@musl", "@glibc", "@home /y"]);
+    assert_eq!(data[0].members, ["root", "mallory"]);
+    // Those lines have a state first, so that no name is at their start.
+    let users = users(raw(&[b"shadowed:@home /x:0:0::/:/bin/sh"]), 0);
+    assert_eq!(users.data().unwrap()[0].name, "@home /x");
+    let shadow = shadow(raw(&[b"@home /x:0"]), 0);
+    assert!(matches!(shadow, Collected::Partial { .. }), "{shadow:?}");
+}
+
 /// A line without its password, and what glibc, musl, and who knows neither make of it.
 const LINES: &[[&str; 4]] = &[
     // A shell that is empty, has colons, or ends in what other systems end lines with.

@@ -18,23 +18,25 @@ fn of(lines: &[&[u8]], request: &InventoryRequest) -> (Vec<FileEntry>, u64, Gaps
 #[test]
 fn a_file_is_of_the_package_that_follows_it() {
     let long = format!("%{}", "x".repeat(300));
-    let lines = [
-        "%before",
-        "81a4 0 0 1 /a",
-        "%coreutils",
-        "81a4 0 0 1 /b",
-        long.as_str(),
-        "a1ff 0 0 1 /c",
-        ">/a",
-        "%musl",
+    let lines: [&[u8]; 10] = [
+        b"%before",
+        b"81a4 0 0 1 /a",
+        b"%coreutils",
+        b"81a4 0 0 1 /b",
+        long.as_bytes(),
+        b"a1ff 0 0 1 /c",
+        b">/a",
+        b"%musl",
+        b"81a4 0 0 1 /d",
+        b"%odd\xff",
     ];
     let mut reader = FilesReader::new(&InventoryRequest::default());
     let mut files: Vec<FileEntry> = Vec::new();
-    files.extend(lines.iter().filter_map(|line| reader.line(line.as_bytes())));
+    files.extend(lines.iter().filter_map(|line| reader.line(line)));
     let (last, unreadable, _) = reader.finish();
     files.extend(last);
     let packages: Vec<&str> = files.iter().map(|file| file.package.as_str()).collect();
-    assert_eq!(packages, ["coreutils", "", "musl"]);
+    assert_eq!(packages, ["coreutils", "", "musl", "odd\u{fffd}"]);
     assert_eq!(unreadable, 2);
 }
 

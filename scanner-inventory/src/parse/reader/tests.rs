@@ -114,13 +114,25 @@ fn files_without_a_status_are_not_answered() {
 #[test]
 fn what_a_section_has_too_much_of_is_a_gap() {
     let request = asking(&[Section::Users]);
-    let line = "shadowed:a:1:1::/:/bin/sh\n";
-    let answer = format!("@n section users\n{}!ok\n@n done 1\n", line.repeat(2_003));
-    let found = read(&framed(&answer), 4096, &request).unwrap();
-    let Collected::Partial { data, gaps } = found.users else {
-        unreachable!("must be partial");
-    };
-    assert_eq!((data.len(), gaps.total()), (2_000, 3));
+    let alone = "shadowed:a:1:1::/:/bin/sh\n";
+    // Lines that speak of the one after them are no accounts.
+    let behind = format!("@home /x\n{alone}");
+    for (line, count, seen, missing) in [
+        (alone, 2_000, 2_000, 0),
+        (alone, 2_003, 2_000, 3),
+        (alone, 4_005, 2_000, 2_005),
+        (&behind, 2_000, 2_000, 0),
+        (&behind, 2_003, 2_000, 6),
+    ] {
+        let answer = format!("@n section users\n{}!ok\n@n done 1\n", line.repeat(count));
+        let users = read(&framed(&answer), 4096, &request).unwrap().users;
+        let missed = match users.coverage() {
+            Coverage::Partial { gaps } => gaps.total(),
+            _ => 0,
+        };
+        let found = (users.data().unwrap().len(), missed);
+        assert_eq!(found, (seen, missing), "{count} of {line:?}");
+    }
 }
 
 #[test]

@@ -1,14 +1,23 @@
 //! Files of a package of rpm: names, directories, and which name is in which directory; see `rpmtag.h`.
 
+use std::ops::ControlFlow;
+
 use super::header::{INT32, MAX_ENTRIES, word};
+use crate::tree::MAX_PATH;
 
 const DIRINDEXES: u32 = 1116;
 const BASENAMES: u32 = 1117;
 const DIRNAMES: u32 = 1118;
 const STRING_ARRAY: u32 = 8;
+/// Most directories of a header.
+const MAX_DIRS: usize = 65_536;
 
-/// Gives `take` the path of each file that a header names; `None` where it cannot be read to its end.
-pub(super) fn each(header: &[u8], take: &mut dyn FnMut(&[u8])) -> Option<()> {
+/// Gives `take` the path of each file that a header names, until it breaks; `None` where it cannot be read to its end. A path
+/// that is longer than the kernel takes is passed over.
+pub(super) fn each(
+    header: &[u8],
+    take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+) -> Option<ControlFlow<()>> {
     let entries = usize::try_from(word(header, 0)?).ok()?;
     if entries > MAX_ENTRIES {
         return None;
@@ -27,15 +36,21 @@ pub(super) fn each(header: &[u8], take: &mut dyn FnMut(&[u8])) -> Option<()> {
     }
     // A package without files has none of them.
     let (Some((indexes, _)), Some(names), Some(dirs)) = (indexes, names, dirs) else {
-        return Some(());
+        return Some(ControlFlow::Continue(()));
     };
-    let dirs: Vec<&[u8]> = strings(data, dirs)?.collect();
+    let dirs: Vec<&[u8]> = strings(data, dirs)?.take(MAX_DIRS).collect();
     for (number, name) in strings(data, names)?.enumerate() {
         let at = number.checked_mul(4)?.checked_add(indexes)?;
         let dir = dirs.get(usize::try_from(word(data, at)?).ok()?)?;
-        take(&[dir, name].concat());
+        // Every name of a header may have the same directory, which may be as long as the header.
+        if dir.len() + name.len() > MAX_PATH {
+            continue;
+        }
+        if take(&[dir, name].concat()).is_break() {
+            return Some(ControlFlow::Break(()));
+        }
     }
-    Some(())
+    Some(ControlFlow::Continue(()))
 }
 
 /// Texts of an array, each with a zero at its end.
@@ -52,12 +67,22 @@ mod tests {
     use super::*;
 
     fn header() -> Vec<u8> {
-        let data = b"\0\0\0\0\0\0\0\x01\0\0\0\x01ls\0a\0b\0/usr/bin/\0/etc/\0";
+        header_of(&[0, 1, 1], "ls\0a\0b\0", "/usr/bin/\0/etc/\0")
+    }
+
+    /// A header of those names, each in the directory of that number.
+    fn header_of(indexes: &[u32], names: &str, dirs: &str) -> Vec<u8> {
+        let count = |text: &str| u32::try_from(text.matches('\0').count()).unwrap();
+        let start = u32::try_from(indexes.len() * 4).unwrap();
+        let after = start + u32::try_from(names.len()).unwrap();
         let entries = [
-            [DIRINDEXES, INT32, 0, 3],
-            [BASENAMES, STRING_ARRAY, 12, 3],
-            [DIRNAMES, STRING_ARRAY, 19, 2],
+            [DIRINDEXES, INT32, 0, u32::try_from(indexes.len()).unwrap()],
+            [BASENAMES, STRING_ARRAY, start, count(names)],
+            [DIRNAMES, STRING_ARRAY, after, count(dirs)],
         ];
+        let mut data: Vec<u8> = indexes.iter().flat_map(|at| at.to_be_bytes()).collect();
+        data.extend(names.as_bytes());
+        data.extend(dirs.as_bytes());
         let mut header = vec![0, 0, 0, 3];
         header.extend(u32::try_from(data.len()).unwrap().to_be_bytes());
         header.extend(entries.iter().flatten().flat_map(|word| word.to_be_bytes()));
@@ -69,8 +94,50 @@ mod tests {
         let mut paths = Vec::new();
         let whole = each(header, &mut |path| {
             paths.push(String::from_utf8_lossy(path).into_owned());
+            ControlFlow::Continue(())
         });
         (paths, whole.is_some())
+    }
+
+    #[test]
+    fn names_of_a_directory_that_is_as_long_as_a_header_cost_nothing() {
+        // A path for each of them would be two thousand gigabytes.
+        let many = 1 << 20;
+        let long = format!("/{}/\0/short/\0", "d".repeat(2 << 20));
+        let mut indexes = vec![0; many];
+        indexes[many - 1] = 1;
+        let header = header_of(&indexes, &"n\0".repeat(many), &long);
+        let mut paths = Vec::new();
+        let read = each(&header, &mut |path| {
+            paths.push(path.to_vec());
+            // The first one too many shows enough.
+            ControlFlow::Break(())
+        });
+        assert_eq!(read, Some(ControlFlow::Break(())));
+        assert_eq!(paths, [b"/short/n"]);
+    }
+
+    #[test]
+    fn who_takes_the_files_ends_the_reading() {
+        let header = header_of(&vec![0; 1000], &"n\0".repeat(1000), "/d/\0");
+        let mut taken = 0;
+        let read = each(&header, &mut |_| {
+            taken += 1;
+            if taken < 10 {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        });
+        assert_eq!((read, taken), (Some(ControlFlow::Break(())), 10));
+    }
+
+    #[test]
+    fn directories_beyond_the_first_are_not_read() {
+        let most = u32::try_from(MAX_DIRS).unwrap();
+        let dirs = "/d/\0".repeat(MAX_DIRS + 1);
+        let found = read(&header_of(&[most - 1, most, 0], "a\0b\0c\0", &dirs));
+        assert_eq!(found, (vec!["/d/a".to_owned()], false));
     }
 
     #[test]
