@@ -198,7 +198,8 @@ fn of_what_lists_name_at_the_top_few_are_looked_at_and_links_alone_are_read() {
     put(root.path(), "large", "");
     put(root.path(), "usr/bin/sh", "");
     symlink("usr/bin", root.path().join("bin")).unwrap();
-    let tops: String = (0..1000).map(|top| format!("R:top-{top}/x\n")).collect();
+    let tops: Vec<String> = (0..1000).map(|top| format!("R:top-{top}/x\n")).collect();
+    let tops = tops.concat();
     let long = "t".repeat(MAX_TOP + 1);
     let list = format!("P:p\nR:bin/sh\nR:bin/sh\nR:large/x\nR:{long}/x\n{tops}");
     put(root.path(), APK, &list);
@@ -246,11 +247,14 @@ fn there_is_room_for_so_many_files_and_packages_and_no_list_is_read_after_that()
     };
     let files = format!("P:p\nF:d\n{}", "R:n\n".repeat(MAX_FILES + 10));
     assert_eq!(full(&files), (ControlFlow::Break(()), MAX_FILES, 1, true));
-    let packages: String = (0..MAX_PACKAGES + 10)
+    let packages: Vec<String> = (0..MAX_PACKAGES + 10)
         .map(|number| format!("P:{number}\nR:n\n"))
         .collect();
     let most = MAX_PACKAGES;
-    assert_eq!(full(&packages), (ControlFlow::Break(()), most, most, true));
+    assert_eq!(
+        full(&packages.concat()),
+        (ControlFlow::Break(()), most, most, true)
+    );
 }
 
 #[test]

@@ -157,8 +157,9 @@ mod tests {
 
     #[test]
     fn of_a_process_that_ends_while_it_is_read_its_status_is_left() {
+        type Ends = fn(&mut Child);
         // The first one ends and its parent does not know yet; of the second one nothing is left.
-        let endings: [(fn(&mut Child), bool); 2] = [(become_zombie, false), (end, true)];
+        let endings: [(Ends, bool); 2] = [(become_zombie, false), (end, true)];
         for (ends, is_gone_then) in endings {
             let mut child = sleeper();
             let pid = child.id();

@@ -9,7 +9,7 @@ fn users(homes: &[String]) -> Inventory {
     fs::create_dir_all(root.join("d")).unwrap();
     symlink("d", root.join("link")).unwrap();
     let account = |home: &String| format!("u:x:1:1::{home}:/bin/sh\n");
-    let text: String = homes.iter().map(account).collect();
+    let text = homes.iter().map(account).collect::<Vec<_>>().concat();
     fs::write(root.join("etc/passwd"), text + "no fields\n").unwrap();
     look(root, &request(&[Section::Users], vec![]))
 }

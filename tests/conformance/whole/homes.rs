@@ -85,7 +85,7 @@ fn homes_that_cannot_be_entered_or_seen_are_the_same() {
             "shut/../plain",
         ];
         let account = |home: &&str| format!("{home}:x:1:1::/etc/{home}:/bin/sh\n");
-        let text: String = homes.iter().map(account).collect();
+        let text = homes.iter().map(account).collect::<Vec<_>>().concat();
         fs::write(etc.join("passwd"), text).expect("file");
     };
     for weak in [false, true] {
