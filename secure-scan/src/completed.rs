@@ -4,10 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use scanner_core::{
     ScanEngine, ScanPlan, ScanReport,
-    finding::{EvidenceFrom, Findings, Severity},
+    finding::{EngineRef, EvidenceFrom},
     inventory::FromImage,
     look,
-    report::Verdict,
 };
 use scanner_k8s::{Cluster, Segment, scan::PrepareError};
 use scanner_policy::completed::{Completed, Completion, ImageReader, WholeImage};
@@ -150,13 +149,13 @@ impl Link for FromReader {
         image.is_some_and(|image| self.image.set(Arc::new(image)).is_ok())
     }
 
-    fn without_image(&self, report: &mut ScanReport) {
-        let why =
-            "the image was read and nothing of it was kept, so that the container was not read";
+    fn references(&self) -> Vec<EngineRef> {
         let engines = self.completed.iter();
-        let failed = engines.map(|engine| Findings::failed(engine.reference(), why));
-        report.findings = failed.collect();
-        report.verdict = Verdict::of(&report.findings, Severity::Info);
+        engines.map(|engine| engine.reference()).collect()
+    }
+
+    fn not_done(&self) -> &'static str {
+        "the container was not read"
     }
 
     fn complete(&self, report: &mut ScanReport) {
