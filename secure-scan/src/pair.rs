@@ -162,8 +162,8 @@ impl PreparedPair {
         self.first.refusal().is_none() && self.second.refusal().is_some()
     }
 
-    /// Reads the image, then the container. Nothing is created where the gates of either scan refuse it, and nothing touches the container unless the image was read and all that this
-    /// created is shown to be gone.
+    /// Reads the image, then the container. Nothing is created where the gates of either scan refuse it, and nothing touches
+    /// the container unless the image was read and all that this created is shown to be gone.
     async fn both(self, tap: &Tap, interrupt: &Interrupt) -> ScanReport {
         if self.is_second_refused() {
             // Its report is that of the gates.

@@ -178,7 +178,7 @@ impl Merge {
         let mut coverage = BTreeMap::new();
         if let Coverage::Partial { gaps } = &end.coverage {
             let filled = filling.of(gaps);
-            filling.files(&filled.places, give);
+            filling.files(&filled, give);
             for gap in &filled.gaps {
                 all.add(Section::Files, gap.clone());
             }
