@@ -18,6 +18,7 @@ mod request;
 mod seen;
 
 pub use completion::Completion;
+pub(crate) use completion::may_have_changed;
 pub use engine::Completed;
 pub use image::WholeImage;
 pub use reader::ImageReader;

@@ -3,10 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use scanner_core::{
-    ScanEngine, ScanPlan, ScanReport,
-    finding::{EngineRef, EvidenceFrom},
-    inventory::FromImage,
-    look,
+    ScanEngine, ScanPlan, ScanReport, finding::EngineRef, inventory::FromImage, look,
 };
 use scanner_k8s::{Cluster, Segment, scan::PrepareError};
 use scanner_policy::completed::{Completed, Completion, ImageReader, WholeImage};
@@ -172,19 +169,6 @@ impl Link for FromReader {
             add(report, completion);
         }
         report.from_image = from_image;
-        // Strategy auto may have come to the image alone.
-        if report.plan.strategy == "sidecar-inert" {
-            of_image_alone(report);
-        }
-    }
-}
-
-/// What was evaluated is the image, and nothing of it came from the container.
-fn of_image_alone(report: &mut ScanReport) {
-    for result in report.findings.iter_mut().flat_map(|f| &mut f.results) {
-        if let Some(EvidenceFrom::Container | EvidenceFrom::Both) = result.evidence_from {
-            result.evidence_from = Some(EvidenceFrom::Image);
-        }
     }
 }
 
@@ -200,42 +184,5 @@ fn add(report: &mut ScanReport, completion: Completion) {
         if !packages.language.contains(&package) {
             packages.language.push(package);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn report(strategy: &str, from: EvidenceFrom) -> ScanReport {
-        let text = include_str!("../../tests/consumers/report.json");
-        let mut report: ScanReport = serde_json::from_str(text).unwrap();
-        report.plan.strategy = strategy.into();
-        report.findings[0].results.truncate(1);
-        report.findings[0].results[0].evidence_from = Some(from);
-        report
-    }
-
-    #[test]
-    fn where_the_image_alone_was_evaluated_no_evidence_is_of_the_container() {
-        use EvidenceFrom::{Both, Container, Image, Specification};
-        let link = FromReader {
-            reader: Arc::new(ImageReader::new(&look::request_of(&[]))),
-            image: Arc::default(),
-            completed: Vec::new(),
-        };
-        for (strategy, from, then) in [
-            ("container", Container, Container),
-            ("distroless", Both, Both),
-            ("sidecar-inert", Container, Image),
-            ("sidecar-inert", Both, Image),
-            ("sidecar-inert", Specification, Specification),
-        ] {
-            let mut report = report(strategy, from);
-            link.complete(&mut report);
-            let result = &report.findings[0].results[0];
-            assert_eq!(result.evidence_from, Some(then), "{strategy}");
-        }
-        assert!(!link.keep_image(), "nothing was read");
     }
 }

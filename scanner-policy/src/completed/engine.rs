@@ -6,7 +6,7 @@ use scanner_core::{
     ScanEngine,
     engine::{EntryEvaluator, Evaluation},
     finding::{EngineRef, Findings},
-    inventory::{Collected, FileEntry, Inventory, InventoryRequest, sink::FilesEnd},
+    inventory::{Collected, FileEntry, Inventory, InventoryRequest, Section, sink::FilesEnd},
 };
 
 use super::{
@@ -88,7 +88,8 @@ impl ScanEngine for Completed {
         let read = ended.completion.from_image.clone();
         ended.files.complete(&mut whole, files);
         self.keep(ended.completion);
-        with_origin(self.engine.evaluate(&whole, context), &read)
+        let found = self.engine.evaluate(&whole, context);
+        with_origin(found, &read, is_image_alone(context))
     }
 
     fn by_entry(&self, context: &Evaluation) -> Option<Box<dyn EntryEvaluator>> {
@@ -104,6 +105,11 @@ impl ScanEngine for Completed {
             Arc::clone(&self.completion),
         )))
     }
+}
+
+/// Whether no container is looked at, as where a strategy was taken that reads the image alone.
+pub(super) fn is_image_alone(context: &Evaluation) -> bool {
+    context.absent.contains(&Section::Mounts)
 }
 
 impl std::fmt::Debug for Completed {

@@ -6,6 +6,7 @@ use super::View;
 use crate::{
     finding::{CheckStatus, Findings},
     remedy::Remedy,
+    strategy::IMAGE_OF_TARGET,
     verdict::Verdict,
 };
 
@@ -50,7 +51,7 @@ impl View<'_> {
         // What the image could not complete is not in it either.
         if self.is_refused() && self.from_image.is_none() {
             found.push(match self.strategy {
-                "sidecar-inert" | "image" => Remedy::ReadAsRoot,
+                IMAGE_OF_TARGET | "image" => Remedy::ReadAsRoot,
                 "local" => Remedy::ReadAsOwner,
                 "container" | "distroless" => Remedy::CompleteFromImage,
                 _ => Remedy::ReadImageAsRoot,
@@ -76,6 +77,10 @@ impl View<'_> {
         let Some(read) = self.from_image else {
             return Vec::new();
         };
+        if self.strategy == IMAGE_OF_TARGET {
+            let alone = "all evidence is of the image, but for what the specification says: the container was not read";
+            return vec![alone.into()];
+        }
         if read.is_empty() {
             let why = if self.gaps().is_empty() {
                 "the container shows all that the checks ask for"
