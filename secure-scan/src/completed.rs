@@ -3,7 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use scanner_core::{
-    ScanEngine, ScanPlan, ScanReport, finding::EngineRef, inventory::FromImage, look,
+    ScanEngine, ScanPlan, ScanReport,
+    finding::EngineRef,
+    inventory::{Coverage, FromImage, Gaps, InventoryRequest, Section},
+    look,
 };
 use scanner_k8s::{Cluster, Segment, scan::PrepareError};
 use scanner_policy::completed::{Completed, Completion, ImageReader, WholeImage};
@@ -159,30 +162,188 @@ impl Link for FromReader {
         if report.findings.is_empty() {
             return;
         }
-        let all = self.completed.iter().filter_map(|engine| engine.take());
+        let engines = self.completed.iter();
+        let all = engines.map(|engine| (engine.asked(), engine.take().unwrap_or_default()));
+        let all: Vec<(InventoryRequest, Completion)> = all.collect();
         let mut from_image: Option<FromImage> = None;
-        for completion in all {
+        for (_, completion) in &all {
             match &mut from_image {
                 None => from_image = Some(completion.from_image.clone()),
                 Some(read) => read.unite(&completion.from_image),
             }
-            add(report, completion);
         }
         report.from_image = from_image;
+        for section in Section::ALL {
+            if let Some(coverage) = united(section, report.coverage.get(&section), &all) {
+                report.coverage.insert(section, coverage);
+            }
+        }
+        if let Some(packages) = &mut report.packages {
+            for (_, done) in all {
+                done.add_packages(&mut packages.language);
+            }
+        }
     }
 }
 
-/// Puts what one engine got from the image into the report.
-fn add(report: &mut ScanReport, completion: Completion) {
-    for (section, coverage) in completion.coverage {
-        report.coverage.insert(section, coverage);
-    }
-    let Some(packages) = &mut report.packages else {
-        return;
-    };
-    for package in completion.language_packages {
-        if !packages.language.contains(&package) {
-            packages.language.push(package);
+/// How completely a section is collected for all engines together, where the image added something to it for one of them:
+/// what is missing for one that asks for it is missing.
+fn united(
+    section: Section,
+    own: Option<&Coverage>,
+    all: &[(InventoryRequest, Completion)],
+) -> Option<Coverage> {
+    all.iter()
+        .find(|(_, done)| done.coverage.contains_key(&section))?;
+    let mut left = Gaps::default();
+    for (asked, done) in all {
+        let filled = done.coverage.get(&section);
+        let own = own.filter(|_| asked.sections.contains(&section));
+        match filled.or(own) {
+            Some(Coverage::Partial { gaps }) => left.unite(&gaps.only(|gap| {
+                // Contents of files are missing for who asks for them.
+                let mut files = asked.files.iter();
+                gap.attribute.is_none() || files.any(|selector| selector.overlaps(gap))
+            })),
+            Some(Coverage::Complete) | None => {}
+            Some(none) => return Some(none.clone()),
         }
+    }
+    Some(if left.is_empty() {
+        Coverage::Complete
+    } else {
+        Coverage::Partial { gaps: left }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::inventory::{Attribute, FileSelector, Gap, GapKind, LanguagePackage};
+
+    use super::*;
+
+    fn asking(section: Section, digest: bool) -> InventoryRequest {
+        InventoryRequest {
+            sections: [section].into(),
+            files: vec![FileSelector {
+                digest,
+                ..FileSelector::default()
+            }],
+            ..InventoryRequest::default()
+        }
+    }
+
+    fn partial<const N: usize>(gaps: [Gap; N]) -> Coverage {
+        Coverage::Partial {
+            gaps: gaps.into_iter().collect(),
+        }
+    }
+
+    fn done(section: Section, coverage: Coverage) -> Completion {
+        let mut done = Completion::default();
+        done.coverage.insert(section, coverage);
+        done
+    }
+
+    #[test]
+    fn what_is_missing_for_one_of_several_engines_is_missing() {
+        let files = || asking(Section::Files, false);
+        let root = || Gap::new(GapKind::NotSearchable).at("/root");
+        let keys = || Gap::new(GapKind::NotSearchable).at("/root/.ssh/id");
+        let contents = || {
+            let gap = Gap::new(GapKind::Unknown).at("/etc/shadow");
+            gap.of_attribute(Attribute::Digest)
+        };
+        let own = partial([root(), contents()]);
+        let whole = || done(Section::Files, Coverage::Complete);
+        let left = |gap| done(Section::Files, partial([gap]));
+        let digests = || asking(Section::Files, true);
+        let cases = [
+            (
+                vec![(files(), whole()), (files(), whole())],
+                Some(Coverage::Complete),
+            ),
+            // Whichever comes last.
+            (
+                vec![(files(), left(keys())), (files(), whole())],
+                Some(partial([keys()])),
+            ),
+            (
+                vec![(files(), whole()), (files(), left(keys()))],
+                Some(partial([keys()])),
+            ),
+            // One that filled nothing has what the container showed.
+            (
+                vec![(files(), whole()), (digests(), Completion::default())],
+                Some(own.clone()),
+            ),
+            (
+                vec![(files(), whole()), (files(), Completion::default())],
+                Some(partial([root()])),
+            ),
+            (
+                vec![
+                    (files(), whole()),
+                    (asking(Section::Users, false), Completion::default()),
+                ],
+                Some(Coverage::Complete),
+            ),
+            // Contents that only the other one asks for.
+            (
+                vec![(files(), left(contents())), (digests(), whole())],
+                Some(Coverage::Complete),
+            ),
+            (
+                vec![(files(), whole()), (digests(), left(contents()))],
+                Some(partial([contents()])),
+            ),
+            (vec![(files(), Completion::default())], None),
+        ];
+        for (number, (all, then)) in cases.into_iter().enumerate() {
+            assert_eq!(
+                united(Section::Files, Some(&own), &all),
+                then,
+                "case {number}"
+            );
+        }
+        let none = Coverage::Unavailable {
+            reason: "/etc/shadow cannot be read by this user".into(),
+        };
+        let shadow = || asking(Section::Shadow, false);
+        let all = [
+            (shadow(), done(Section::Shadow, Coverage::Complete)),
+            (shadow(), Completion::default()),
+        ];
+        assert_eq!(
+            united(Section::Shadow, Some(&none), &all),
+            Some(none.clone())
+        );
+    }
+
+    #[test]
+    fn a_package_that_several_engines_got_is_there_once() {
+        let package = |number: u32| LanguagePackage {
+            name: number.to_string(),
+            ..LanguagePackage::default()
+        };
+        let mut all: Vec<LanguagePackage> = (0..50_000).map(package).collect();
+        let mut done = Completion::default();
+        done.language_packages = (40_000..90_000).map(package).collect();
+        let begun = std::time::Instant::now();
+        done.clone().add_packages(&mut all);
+        done.add_packages(&mut all);
+        assert_eq!(all.len(), 90_000);
+        let took = begun.elapsed();
+        assert!(took.as_secs() < 30, "{took:?}");
+    }
+
+    #[test]
+    fn of_an_image_that_was_not_read_nothing_is_kept() {
+        let link = FromReader {
+            reader: Arc::new(ImageReader::new(&look::request_of(&[]))),
+            image: Arc::default(),
+            completed: Vec::new(),
+        };
+        assert!(!link.keep_image());
     }
 }

@@ -1,13 +1,13 @@
 //! What an image added to the answer of a container, and to the results that rest on it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
 use scanner_core::{
     finding::{EvidenceFrom, Findings},
-    inventory::{Coverage, FromImage, Gaps, LanguagePackage, Section},
+    inventory::{Coverage, FilePath, FromImage, Gaps, LanguagePackage, Section},
 };
 
 /// What the answer that was evaluated last got from the image.
@@ -23,6 +23,31 @@ pub struct Completion {
     pub coverage: BTreeMap<Section, Coverage>,
     /// Packages of languages that the container does not show.
     pub language_packages: Vec<LanguagePackage>,
+}
+
+impl Completion {
+    /// Adds those packages to `all` that are not among them yet.
+    pub fn add_packages(self, all: &mut Vec<LanguagePackage>) {
+        let mut known: BTreeSet<Key<'_>> = all.iter().map(key).collect();
+        let packages = &self.language_packages;
+        let new = packages.iter().filter(|package| known.insert(key(package)));
+        let new: Vec<LanguagePackage> = new.cloned().collect();
+        all.extend(new);
+    }
+}
+
+/// What two packages that are the same have in common: all that is known of them.
+pub(super) type Key<'a> = ([&'a str; 4], &'a FilePath);
+
+pub(super) fn key(package: &LanguagePackage) -> Key<'_> {
+    let LanguagePackage {
+        ecosystem,
+        name,
+        version,
+        license,
+        path,
+    } = package;
+    ([ecosystem, name, version, license], path)
 }
 
 /// Says of results whose engine does not from where their evidence came: where the image added something, each may rest on it.

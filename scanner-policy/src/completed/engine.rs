@@ -36,6 +36,11 @@ impl Completed {
         }
     }
 
+    /// What the engine itself asks for.
+    pub fn asked(&self) -> InventoryRequest {
+        self.engine.request()
+    }
+
     /// What the image added to the answer that was evaluated last, once.
     pub fn take(&self) -> Option<Completion> {
         let mut kept = self

@@ -1,6 +1,10 @@
 //! One answer of a container on its way through: what it did not show comes from the image.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use scanner_core::inventory::{
     Attribute, Collected, Coverage, FileEntry, FileKind, FilePath, FileSelector, FromImage, Gap,
@@ -9,7 +13,7 @@ use scanner_core::inventory::{
 
 use super::{
     accounts,
-    completion::Completion,
+    completion::{Completion, Key, key},
     fill::{Filling, is_refused},
     image::WholeImage,
     mounts::{Mounts, is_fixed},
@@ -115,7 +119,10 @@ impl Merge {
             let mut places = filled.iter().filter_map(|gap| gap.path.as_ref());
             places.any(|place| package.path.is_below(place))
         };
-        let new = all.iter().filter(|p| is_within(p) && !data.contains(p));
+        let known: BTreeSet<Key<'_>> = data.iter().map(key).collect();
+        let new = all
+            .iter()
+            .filter(|p| is_within(p) && !known.contains(&key(p)));
         let packages: Vec<LanguagePackage> = new.cloned().collect();
         let mut data = std::mem::take(data);
         data.extend(packages.iter().cloned());
