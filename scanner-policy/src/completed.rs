@@ -7,6 +7,7 @@
 
 mod accounts;
 mod completion;
+mod counts;
 mod engine;
 mod evaluator;
 mod fill;

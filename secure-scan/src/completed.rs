@@ -103,10 +103,11 @@ impl CompletedScan {
 
     fn pair(&self) -> Pair {
         let engines = self.scan.engines();
-        let reader = Arc::new(ImageReader::new(&look::request_of(engines)));
+        let asked = look::request_of(engines);
+        let reader = Arc::new(ImageReader::new(&asked));
         let image = Arc::new(OnceLock::new());
         let completed = engines.iter().map(|engine| {
-            let engine = Completed::new(Arc::clone(engine), Arc::clone(&image));
+            let engine = Completed::new(Arc::clone(engine), Arc::clone(&image)).beside(&asked);
             Arc::new(engine)
         });
         let completed: Vec<Arc<Completed>> = completed.collect();

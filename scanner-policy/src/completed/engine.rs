@@ -6,7 +6,9 @@ use scanner_core::{
     ScanEngine,
     engine::{EntryEvaluator, Evaluation},
     finding::{EngineRef, Findings},
-    inventory::{Collected, FileEntry, Inventory, InventoryRequest, Section, sink::FilesEnd},
+    inventory::{
+        Collected, FileEntry, FileSelector, Inventory, InventoryRequest, Section, sink::FilesEnd,
+    },
 };
 
 use super::{
@@ -22,6 +24,8 @@ use super::{
 /// The image is given when it was read. Without one there are no findings.
 pub struct Completed {
     engine: Arc<dyn ScanEngine>,
+    /// Files that all engines of the scan ask for.
+    all: Vec<FileSelector>,
     image: Arc<OnceLock<Arc<WholeImage>>>,
     completion: Kept,
 }
@@ -30,10 +34,18 @@ impl Completed {
     /// `engine`, once `image` is there, which several engines may share.
     pub fn new(engine: Arc<dyn ScanEngine>, image: Arc<OnceLock<Arc<WholeImage>>>) -> Self {
         Self {
+            all: engine.request().files,
             engine,
             image,
             completion: Kept::default(),
         }
+    }
+
+    /// The same beside other engines; `all` is what all of the scan ask for.
+    #[must_use]
+    pub fn beside(mut self, all: &InventoryRequest) -> Self {
+        self.all.clone_from(&all.files);
+        self
     }
 
     /// What the engine itself asks for.
@@ -52,7 +64,8 @@ impl Completed {
 
     fn merge(&self) -> Option<Merge> {
         let image = Arc::clone(self.image.get()?);
-        Some(Merge::new(image, self.engine.request().files))
+        let asked = self.engine.request().files;
+        Some(Merge::new(image, asked, self.all.clone()))
     }
 
     fn keep(&self, completion: Completion) {

@@ -6,7 +6,12 @@ use scanner_core::inventory::{
     Attribute, Coverage, FileEntry, FileKind, FilePath, FileSelector, Gap, GapKind, Gaps,
 };
 
-use super::{image::WholeImage, mounts::Mounts, seen::Seen};
+use super::{
+    counts::{Counts, unnamed_gap},
+    image::WholeImage,
+    mounts::Mounts,
+    seen::Seen,
+};
 
 /// The image, and all that the container said.
 pub(super) struct Filling<'a> {
@@ -15,6 +20,7 @@ pub(super) struct Filling<'a> {
     pub(super) seen: &'a Seen,
     /// What the engine asks for.
     pub(super) asked: &'a [FileSelector],
+    pub(super) counts: &'a Counts,
 }
 
 /// What came of the gaps of a section.
@@ -78,6 +84,12 @@ impl Filling<'_> {
         }
         filled.left = gaps.only(|gap| kept.contains(gap));
         filled.left.extend(more);
+        // A list that counts more than it names is never filled as a whole.
+        let is_listed = filled.left.iter().all(|gap| gap.attribute.is_some());
+        let unnamed = self.counts.unnamed(gaps);
+        if is_listed && unnamed > 0 {
+            filled.left.add_counted(unnamed_gap(), unnamed);
+        }
         filled
     }
 

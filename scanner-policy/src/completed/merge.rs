@@ -14,6 +14,7 @@ use scanner_core::inventory::{
 use super::{
     accounts,
     completion::{Completion, Key, key},
+    counts::{Counts, by_attribute, unnamed_gap},
     fill::{Filling, is_refused},
     image::WholeImage,
     mounts::{Mounts, is_fixed},
@@ -26,6 +27,7 @@ pub(super) struct Merge {
     asked: Vec<FileSelector>,
     /// Those that ask for an attribute, as if they asked for it alone.
     attributes: [(Attribute, Vec<FileSelector>); 2],
+    counts: Counts,
     mounts: Mounts,
     seen: Seen,
     fixed: bool,
@@ -53,12 +55,17 @@ pub(super) struct Ended {
 }
 
 impl Merge {
-    pub(super) fn new(image: Arc<WholeImage>, asked: Vec<FileSelector>) -> Self {
-        let attributes = [Attribute::Digest, Attribute::Capabilities];
+    /// An answer to all that engines ask for, for one of them, which asks for `asked`.
+    pub(super) fn new(
+        image: Arc<WholeImage>,
+        asked: Vec<FileSelector>,
+        all: Vec<FileSelector>,
+    ) -> Self {
         Self {
             seen: Seen::new(&image),
             image,
-            attributes: attributes.map(|one| (one, only(&asked, one))),
+            attributes: by_attribute(&asked),
+            counts: Counts::new(all),
             asked,
             mounts: Mounts::default(),
             fixed: false,
@@ -114,7 +121,10 @@ impl Merge {
         if filled.is_empty() {
             return;
         }
-        let left = gaps.only(|gap| !filled.contains(gap));
+        let mut left = gaps.only(|gap| !filled.contains(gap));
+        if left.is_empty() && gaps.total() > filled.len() as u64 {
+            left.add(unnamed_gap());
+        }
         let is_within = |package: &LanguagePackage| {
             let mut places = filled.iter().filter_map(|gap| gap.path.as_ref());
             places.any(|place| package.path.is_below(place))
@@ -137,6 +147,7 @@ impl Merge {
     /// Takes a file; gives it with what the container did not show of it and the image has.
     pub(super) fn file<'a>(&mut self, file: &'a FileEntry) -> Cow<'a, FileEntry> {
         self.seen.take(&self.image, &self.mounts, file);
+        self.counts.take(file);
         if !self.asked.iter().any(|selector| selector.misses(file)) {
             return Cow::Borrowed(file);
         }
@@ -174,6 +185,7 @@ impl Merge {
             mounts: &self.mounts,
             seen: &self.seen,
             asked: &self.asked,
+            counts: &self.counts,
         };
         let mut files = end.clone();
         let sections_hold = self.sections_hold(&filling);
@@ -256,14 +268,4 @@ fn complete(file: &mut FileEntry, was: &FileEntry) {
         FileKind::Symlink if file.link.is_empty() => file.link.clone_from(&was.link),
         _ => {}
     }
-}
-
-/// Those that ask for this attribute, as if they asked for it alone.
-fn only(asked: &[FileSelector], attribute: Attribute) -> Vec<FileSelector> {
-    let alone = asked.iter().map(|selector| FileSelector {
-        digest: selector.digest && attribute == Attribute::Digest,
-        capabilities: selector.capabilities && attribute == Attribute::Capabilities,
-        ..selector.clone()
-    });
-    alone.filter(|s| s.digest || s.capabilities).collect()
 }
