@@ -1,5 +1,6 @@
 //! What the image fills and what it does not, by the answer of a container.
 
+mod bound;
 mod counts;
 mod fixed;
 mod merging;
