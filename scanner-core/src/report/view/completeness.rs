@@ -72,8 +72,21 @@ impl View<'_> {
         found
     }
 
-    /// What was read from the image, in lines whose text is not yet safe to show; none where nothing was.
+    /// What came of the scan of the image, where there was one, and what was read from it, in lines whose text is not yet safe
+    /// to show.
     pub fn image_lines(&self) -> Vec<String> {
+        let scan = self.image_scan.map(|image| {
+            let cleanup = match &image.post_scan {
+                Some(audit) if audit.verified => "cleanup verified",
+                Some(_) => "cleanup NOT VERIFIED",
+                None => "cleanup not audited",
+            };
+            format!("scan of the image: {}; {cleanup}", image.verdict)
+        });
+        scan.into_iter().chain(self.read_lines()).collect()
+    }
+
+    fn read_lines(&self) -> Vec<String> {
         let Some(read) = self.from_image else {
             return Vec::new();
         };
