@@ -1,6 +1,6 @@
 //! What was not read: how much of it a pass rests beside, and what would read it.
 
-use scanner_inventory::{Coverage, Gap, GapKind, Section};
+use scanner_inventory::{Coverage, Gap, GapKind, Section, is_refusal};
 
 use super::View;
 use crate::{
@@ -142,7 +142,7 @@ impl View<'_> {
             .filter_map(|section| self.coverage.get(section));
         of_files.any(|coverage| match coverage {
             Coverage::Partial { gaps } => gaps.iter().any(refused),
-            Coverage::Unavailable { reason } => reason.contains("cannot be read"),
+            Coverage::Unavailable { reason } => is_refusal(reason),
             Coverage::Complete | Coverage::NotRequested => false,
         })
     }
