@@ -83,7 +83,8 @@ impl CompletedScan {
         segment: Segment,
         target: TargetSelector,
     ) -> Result<PreparedPair, PrepareError> {
-        self.pair().prepare_in(segment, target).await
+        // On the heap: two scans are large.
+        Box::pin(self.pair().prepare_in(segment, target)).await
     }
 
     /// Plans both scans. Rights that the operator does not have are in
@@ -98,7 +99,8 @@ impl CompletedScan {
         segment: Segment,
         target: TargetSelector,
     ) -> Result<[ScanPlan; 2], PrepareError> {
-        self.pair().plan_in(segment, target).await
+        // On the heap: two scans are large.
+        Box::pin(self.pair().plan_in(segment, target)).await
     }
 
     fn pair(&self) -> Pair {
@@ -152,7 +154,7 @@ impl Link for FromReader {
 
     fn references(&self) -> Vec<EngineRef> {
         let engines = self.completed.iter();
-        engines.map(|engine| engine.reference()).collect()
+        engines.map(ScanEngine::reference).collect()
     }
 
     fn not_done(&self) -> &'static str {

@@ -178,7 +178,8 @@ impl DriftScan {
         segment: Segment,
         target: TargetSelector,
     ) -> Result<PreparedDrift, PrepareError> {
-        self.pair().prepare_in(segment, target).await
+        // On the heap: two scans are large.
+        Box::pin(self.pair().prepare_in(segment, target)).await
     }
 
     /// Plans both scans. Rights that the operator does not have are in
@@ -193,7 +194,8 @@ impl DriftScan {
         segment: Segment,
         target: TargetSelector,
     ) -> Result<[ScanPlan; 2], PrepareError> {
-        self.pair().plan_in(segment, target).await
+        // On the heap: two scans are large.
+        Box::pin(self.pair().plan_in(segment, target)).await
     }
 
     /// The scan of the image, that of the container, and what compares them.

@@ -79,9 +79,9 @@ fn a_place_that_is_asked_for_in_several_ways_may_be_counted_in_each() {
 /// A container of whose files nobody read the capabilities, and a directory of root.
 fn without_capabilities(more: u64) -> Inventory {
     let mut files = shown();
-    files
-        .iter_mut()
-        .for_each(|file| file.capabilities_known = false);
+    for file in &mut files {
+        file.capabilities_known = false;
+    }
     let count = files
         .iter()
         .filter(|file| file.kind == FileKind::File)

@@ -27,11 +27,11 @@ fn only_a_root_that_nobody_can_write_is_fixed() {
         (true, |pod, _| pod.added_capabilities = adding("CHOWN")),
         (false, |pod, _| pod.added_capabilities = adding("SYS_ADMIN")),
         (false, |pod, _| {
-            pod.added_capabilities = adding("CAP_SYS_ADMIN")
+            pod.added_capabilities = adding("CAP_SYS_ADMIN");
         }),
         (false, |pod, _| pod.added_capabilities = adding("sys_admin")),
         (false, |pod, _| {
-            pod.added_capabilities = adding("cap_sys_admin")
+            pod.added_capabilities = adding("cap_sys_admin");
         }),
         (false, |pod, _| pod.added_capabilities = adding("ALL")),
         (false, |pod, _| pod.added_capabilities = adding("all")),
