@@ -116,7 +116,10 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     dry_run::note_choice(prepared.plans()[0], &progress);
     // Drift collects no packages.
     let [image, _] = prepared.plans();
-    sinks.check(false, image.target.digest().is_some())?;
+    if let Err(refused) = sinks.check(false, image.target.digest().is_some()) {
+        progress.finish();
+        return Err(refused);
+    }
     let report = scan::finish(prepared.spawn(), run, &mut signals, &progress).await;
     progress.finish();
     let report = report.map(|report| log.in_our_words(report));

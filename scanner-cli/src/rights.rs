@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use clap::{Args, ValueEnum};
 use secure_scan::{
     ScanPlan, Segment,
+    core::strategy::IMAGE_OF_TARGET,
     plan::PlannedRule,
     rights::{Rights, rights},
     strategy::{self, Strategy},
@@ -103,7 +104,7 @@ pub(crate) fn command(plan: &ScanPlan, kind: Kind) -> String {
         // The first of several strategies, which need not suffice.
         _ if fallback.is_some_and(|fallback| fallback.plan.is_some()) => Command::Scan,
         "distroless" => Command::Distroless,
-        "sidecar" | "sidecar-inert" => Command::Sidecar,
+        "sidecar" | IMAGE_OF_TARGET => Command::Sidecar,
         "image" => Command::Image,
         "attached" => Command::Attached,
         _ => Command::Container,

@@ -27,9 +27,9 @@ use crate::{
 /// Files that an engine gets in one step: enough that steps cost nothing, few enough that memory stays bounded.
 const BATCH: usize = 512;
 /// Most files of the list that engines get which do not evaluate entry by entry.
-const MAX_LISTED: usize = 200_000;
+pub const MAX_LISTED: usize = 200_000;
 /// Most bytes of that list, about: at most one batch more.
-const MAX_LISTED_BYTES: usize = 128 << 20;
+pub const MAX_LISTED_BYTES: usize = 128 << 20;
 
 /// One step of an evaluation. It catches panics of the engine, and keeps what the engine answered to itself.
 pub type Job = Box<dyn FnOnce() + Send>;

@@ -17,6 +17,9 @@ use crate::{
     witness::{EnforcedControls, PreparedControls},
 };
 
+/// Name of the shipped strategy that reads the image of the target alone: no container is looked at.
+pub const IMAGE_OF_TARGET: &str = "sidecar-inert";
+
 /// What a strategy is asked to reach, and for what.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]

@@ -30,6 +30,7 @@ pub mod parse;
 pub mod path;
 pub mod pod;
 mod reconcile;
+mod refusal;
 pub mod request;
 pub mod select;
 pub mod sink;
@@ -49,5 +50,6 @@ pub use model::{
 pub use path::FilePath;
 pub use pod::{ContainerFacts, EnvSource, PodFacts, VolumeFacts, VolumeMountFacts};
 pub use reconcile::missing_variables;
+pub use refusal::is_refusal;
 pub use request::{FileSelector, InventoryRequest, MAX_DIGEST, Section};
 pub use select::Selection;

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod completion;
+mod counts;
 mod engine;
 mod evaluator;
 mod fill;
@@ -18,6 +19,7 @@ mod request;
 mod seen;
 
 pub use completion::Completion;
+pub(crate) use completion::may_have_changed;
 pub use engine::Completed;
 pub use image::WholeImage;
 pub use reader::ImageReader;

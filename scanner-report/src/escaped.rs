@@ -60,6 +60,7 @@ pub(crate) fn limits(result: &CheckResult) -> Vec<String> {
 /// That what a result rests on may not be so any more in the container, where that may be.
 fn may_have_changed(result: &CheckResult) -> Option<String> {
     let what = match result.read_from_image {
+        0 => "all that it asks for was".to_owned(),
         1 => "1 place that it asks for was".to_owned(),
         count => format!("{count} places that it asks for were"),
     };

@@ -92,15 +92,18 @@ pub fn render(view: &View<'_>, style: Style) -> String {
             engine(&mut out, &one, style);
         }
     }
-    coverage(&mut out, view, style);
+    coverage(&mut out, view, style, &completions(view));
     controls(&mut out, view, style);
     post_scan(&mut out, view, style);
     if let Some(image) = view.image_scan {
         let title = style.paint("1", "The scan that read the image");
         let _ = writeln!(out, "\n{title}");
         field(&mut out, "trust", &image.trust);
-        coverage(&mut out, &View::from(image), style);
-        controls(&mut out, &View::from(image), style);
+        let image = View::from(image);
+        // It is read as root already.
+        coverage(&mut out, &image, style, &[]);
+        controls(&mut out, &image, style);
+        post_scan(&mut out, &image, style);
     }
     closing(&mut out, view, style);
     out.into_text()
@@ -317,7 +320,7 @@ fn failed(out: &mut Page, view: &View<'_>, result: &CheckResult, style: Style) {
     );
 }
 
-fn coverage(out: &mut Page, view: &View<'_>, style: Style) {
+fn coverage(out: &mut Page, view: &View<'_>, style: Style, completions: &[String]) {
     if let Some(agent) = view.without_checksums() {
         out.push('\n');
         let text = format!(
@@ -340,7 +343,7 @@ fn coverage(out: &mut Page, view: &View<'_>, style: Style) {
             let most = if style.verbose { WHOLE } else { MAX_GAPS };
             wrapped(out, "  ", &visible(&format!("{section}: {gap}"), most));
         }
-        for completion in completions(view) {
+        for completion in completions {
             wrapped(out, "  ", &format!("to read more: {completion}"));
         }
     }

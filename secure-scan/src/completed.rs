@@ -4,10 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use scanner_core::{
     ScanEngine, ScanPlan, ScanReport,
-    finding::{EvidenceFrom, Findings, Severity},
-    inventory::FromImage,
+    finding::EngineRef,
+    inventory::{Coverage, FromImage, Gaps, InventoryRequest, Section},
     look,
-    report::Verdict,
 };
 use scanner_k8s::{Cluster, Segment, scan::PrepareError};
 use scanner_policy::completed::{Completed, Completion, ImageReader, WholeImage};
@@ -71,7 +70,7 @@ impl CompletedScan {
         cluster: &Cluster,
         target: TargetSelector,
     ) -> Result<PreparedPair, PrepareError> {
-        Box::pin(self.prepare_in(cluster.begin(), target)).await
+        self.prepare_in(cluster.begin(), target).await
     }
 
     /// The same within a segment that the program began; both scans share its log.
@@ -84,6 +83,7 @@ impl CompletedScan {
         segment: Segment,
         target: TargetSelector,
     ) -> Result<PreparedPair, PrepareError> {
+        // On the heap: two scans are large.
         Box::pin(self.pair().prepare_in(segment, target)).await
     }
 
@@ -99,15 +99,17 @@ impl CompletedScan {
         segment: Segment,
         target: TargetSelector,
     ) -> Result<[ScanPlan; 2], PrepareError> {
+        // On the heap: two scans are large.
         Box::pin(self.pair().plan_in(segment, target)).await
     }
 
     fn pair(&self) -> Pair {
         let engines = self.scan.engines();
-        let reader = Arc::new(ImageReader::new(&look::request_of(engines)));
+        let asked = look::request_of(engines);
+        let reader = Arc::new(ImageReader::new(&asked));
         let image = Arc::new(OnceLock::new());
         let completed = engines.iter().map(|engine| {
-            let engine = Completed::new(Arc::clone(engine), Arc::clone(&image));
+            let engine = Completed::new(Arc::clone(engine), Arc::clone(&image)).beside(&asked);
             Arc::new(engine)
         });
         let completed: Vec<Arc<Completed>> = completed.collect();
@@ -150,93 +152,201 @@ impl Link for FromReader {
         image.is_some_and(|image| self.image.set(Arc::new(image)).is_ok())
     }
 
-    fn without_image(&self, report: &mut ScanReport) {
-        let why =
-            "the image was read and nothing of it was kept, so that the container was not read";
+    fn references(&self) -> Vec<EngineRef> {
         let engines = self.completed.iter();
-        let failed = engines.map(|engine| Findings::failed(engine.reference(), why));
-        report.findings = failed.collect();
-        report.verdict = Verdict::of(&report.findings, Severity::Info);
+        engines.map(ScanEngine::reference).collect()
+    }
+
+    fn not_done(&self) -> &'static str {
+        "the container was not read"
     }
 
     fn complete(&self, report: &mut ScanReport) {
         if report.findings.is_empty() {
             return;
         }
-        let all = self.completed.iter().filter_map(|engine| engine.take());
+        let engines = self.completed.iter();
+        let all = engines.map(|engine| (engine.asked(), engine.take().unwrap_or_default()));
+        let all: Vec<(InventoryRequest, Completion)> = all.collect();
         let mut from_image: Option<FromImage> = None;
-        for completion in all {
+        for (_, completion) in &all {
             match &mut from_image {
                 None => from_image = Some(completion.from_image.clone()),
                 Some(read) => read.unite(&completion.from_image),
             }
-            add(report, completion);
         }
         report.from_image = from_image;
-        // Strategy auto may have come to the image alone.
-        if report.plan.strategy == "sidecar-inert" {
-            of_image_alone(report);
+        for section in Section::ALL {
+            if let Some(coverage) = united(section, report.coverage.get(&section), &all) {
+                report.coverage.insert(section, coverage);
+            }
+        }
+        if let Some(packages) = &mut report.packages {
+            for (_, done) in all {
+                done.add_packages(&mut packages.language);
+            }
         }
     }
 }
 
-/// What was evaluated is the image, and nothing of it came from the container.
-fn of_image_alone(report: &mut ScanReport) {
-    for result in report.findings.iter_mut().flat_map(|f| &mut f.results) {
-        if let Some(EvidenceFrom::Container | EvidenceFrom::Both) = result.evidence_from {
-            result.evidence_from = Some(EvidenceFrom::Image);
+/// How completely a section is collected for all engines together, where the image added something to it for one of them:
+/// what is missing for one that asks for it is missing.
+fn united(
+    section: Section,
+    own: Option<&Coverage>,
+    all: &[(InventoryRequest, Completion)],
+) -> Option<Coverage> {
+    all.iter()
+        .find(|(_, done)| done.coverage.contains_key(&section))?;
+    let mut left = Gaps::default();
+    for (asked, done) in all {
+        let filled = done.coverage.get(&section);
+        let own = own.filter(|_| asked.sections.contains(&section));
+        match filled.or(own) {
+            Some(Coverage::Partial { gaps }) => left.unite(&gaps.only(|gap| {
+                // Contents of files are missing for who asks for them.
+                let mut files = asked.files.iter();
+                gap.attribute.is_none() || files.any(|selector| selector.overlaps(gap))
+            })),
+            Some(Coverage::Complete) | None => {}
+            Some(none) => return Some(none.clone()),
         }
     }
-}
-
-/// Puts what one engine got from the image into the report.
-fn add(report: &mut ScanReport, completion: Completion) {
-    for (section, coverage) in completion.coverage {
-        report.coverage.insert(section, coverage);
-    }
-    let Some(packages) = &mut report.packages else {
-        return;
-    };
-    for package in completion.language_packages {
-        if !packages.language.contains(&package) {
-            packages.language.push(package);
-        }
-    }
+    Some(if left.is_empty() {
+        Coverage::Complete
+    } else {
+        Coverage::Partial { gaps: left }
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use scanner_core::inventory::{Attribute, FileSelector, Gap, GapKind, LanguagePackage};
+
     use super::*;
 
-    fn report(strategy: &str, from: EvidenceFrom) -> ScanReport {
-        let text = include_str!("../../tests/consumers/report.json");
-        let mut report: ScanReport = serde_json::from_str(text).unwrap();
-        report.plan.strategy = strategy.into();
-        report.findings[0].results.truncate(1);
-        report.findings[0].results[0].evidence_from = Some(from);
-        report
+    fn asking(section: Section, digest: bool) -> InventoryRequest {
+        InventoryRequest {
+            sections: [section].into(),
+            files: vec![FileSelector {
+                digest,
+                ..FileSelector::default()
+            }],
+            ..InventoryRequest::default()
+        }
+    }
+
+    fn partial<const N: usize>(gaps: [Gap; N]) -> Coverage {
+        Coverage::Partial {
+            gaps: gaps.into_iter().collect(),
+        }
+    }
+
+    fn done(section: Section, coverage: Coverage) -> Completion {
+        let mut done = Completion::default();
+        done.coverage.insert(section, coverage);
+        done
     }
 
     #[test]
-    fn where_the_image_alone_was_evaluated_no_evidence_is_of_the_container() {
-        use EvidenceFrom::{Both, Container, Image, Specification};
+    fn what_is_missing_for_one_of_several_engines_is_missing() {
+        let files = || asking(Section::Files, false);
+        let root = || Gap::new(GapKind::NotSearchable).at("/root");
+        let keys = || Gap::new(GapKind::NotSearchable).at("/root/.ssh/id");
+        let contents = || {
+            let gap = Gap::new(GapKind::Unknown).at("/etc/shadow");
+            gap.of_attribute(Attribute::Digest)
+        };
+        let own = partial([root(), contents()]);
+        let whole = || done(Section::Files, Coverage::Complete);
+        let left = |gap| done(Section::Files, partial([gap]));
+        let digests = || asking(Section::Files, true);
+        let cases = [
+            (
+                vec![(files(), whole()), (files(), whole())],
+                Some(Coverage::Complete),
+            ),
+            // Whichever comes last.
+            (
+                vec![(files(), left(keys())), (files(), whole())],
+                Some(partial([keys()])),
+            ),
+            (
+                vec![(files(), whole()), (files(), left(keys()))],
+                Some(partial([keys()])),
+            ),
+            // One that filled nothing has what the container showed.
+            (
+                vec![(files(), whole()), (digests(), Completion::default())],
+                Some(own.clone()),
+            ),
+            (
+                vec![(files(), whole()), (files(), Completion::default())],
+                Some(partial([root()])),
+            ),
+            (
+                vec![
+                    (files(), whole()),
+                    (asking(Section::Users, false), Completion::default()),
+                ],
+                Some(Coverage::Complete),
+            ),
+            // Contents that only the other one asks for.
+            (
+                vec![(files(), left(contents())), (digests(), whole())],
+                Some(Coverage::Complete),
+            ),
+            (
+                vec![(files(), whole()), (digests(), left(contents()))],
+                Some(partial([contents()])),
+            ),
+            (vec![(files(), Completion::default())], None),
+        ];
+        for (number, (all, then)) in cases.into_iter().enumerate() {
+            assert_eq!(
+                united(Section::Files, Some(&own), &all),
+                then,
+                "case {number}"
+            );
+        }
+        let none = Coverage::Unavailable {
+            reason: "/etc/shadow cannot be read by this user".into(),
+        };
+        let shadow = || asking(Section::Shadow, false);
+        let all = [
+            (shadow(), done(Section::Shadow, Coverage::Complete)),
+            (shadow(), Completion::default()),
+        ];
+        assert_eq!(
+            united(Section::Shadow, Some(&none), &all),
+            Some(none.clone())
+        );
+    }
+
+    #[test]
+    fn a_package_that_several_engines_got_is_there_once() {
+        let package = |number: u32| LanguagePackage {
+            name: number.to_string(),
+            ..LanguagePackage::default()
+        };
+        let mut all: Vec<LanguagePackage> = (0..50_000).map(package).collect();
+        let mut done = Completion::default();
+        done.language_packages = (40_000..90_000).map(package).collect();
+        let begun = std::time::Instant::now();
+        done.clone().add_packages(&mut all);
+        done.add_packages(&mut all);
+        assert_eq!(all.len(), 90_000);
+        let took = begun.elapsed();
+        assert!(took.as_secs() < 30, "{took:?}");
+    }
+
+    #[test]
+    fn of_an_image_that_was_not_read_nothing_is_kept() {
         let link = FromReader {
             reader: Arc::new(ImageReader::new(&look::request_of(&[]))),
             image: Arc::default(),
             completed: Vec::new(),
         };
-        for (strategy, from, then) in [
-            ("container", Container, Container),
-            ("distroless", Both, Both),
-            ("sidecar-inert", Container, Image),
-            ("sidecar-inert", Both, Image),
-            ("sidecar-inert", Specification, Specification),
-        ] {
-            let mut report = report(strategy, from);
-            link.complete(&mut report);
-            let result = &report.findings[0].results[0];
-            assert_eq!(result.evidence_from, Some(then), "{strategy}");
-        }
-        assert!(!link.keep_image(), "nothing was read");
+        assert!(!link.keep_image());
     }
 }

@@ -165,7 +165,7 @@ impl DriftScan {
         cluster: &Cluster,
         target: TargetSelector,
     ) -> Result<PreparedDrift, PrepareError> {
-        Box::pin(self.prepare_in(cluster.begin(), target)).await
+        self.prepare_in(cluster.begin(), target).await
     }
 
     /// The same within a segment that the program began; both scans share its log.
@@ -178,6 +178,7 @@ impl DriftScan {
         segment: Segment,
         target: TargetSelector,
     ) -> Result<PreparedDrift, PrepareError> {
+        // On the heap: two scans are large.
         Box::pin(self.pair().prepare_in(segment, target)).await
     }
 
@@ -193,6 +194,7 @@ impl DriftScan {
         segment: Segment,
         target: TargetSelector,
     ) -> Result<[ScanPlan; 2], PrepareError> {
+        // On the heap: two scans are large.
         Box::pin(self.pair().plan_in(segment, target)).await
     }
 

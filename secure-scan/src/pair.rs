@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use scanner_core::{
-    Failure, FailureKind, Remedy, ScanPlan, ScanReport, event::Observer, gate::GateResult,
-    report::Verdict, stage::Stage,
+    Remedy, ScanPlan, ScanReport, Target,
+    event::Observer,
+    finding::{EngineRef, Findings, Severity},
+    gate::GateResult,
+    report::Verdict,
 };
-use scanner_k8s::{Segment, scan::PrepareError};
+use scanner_k8s::{Segment, plan::resolve::ResolveError, scan::PrepareError};
 
 use crate::{
     prepared::PreparedScan,
@@ -21,13 +24,42 @@ pub(crate) trait Link: Send + Sync {
     /// Takes what was read of the image; says whether there is anything.
     fn keep_image(&self) -> bool;
 
-    /// Makes the report of the scan of the image, of which nothing was kept, one of checks that were not done.
-    fn without_image(&self, report: &mut ScanReport);
+    /// The engines of the container.
+    fn references(&self) -> Vec<EngineRef>;
+
+    /// What was not done with the container, where nothing was kept of its image.
+    fn not_done(&self) -> &'static str;
 
     /// Completes the report of the container with what it took from the image.
     fn complete(&self, report: &mut ScanReport) {
         let _ = report;
     }
+}
+
+/// Makes the report of the scan of an image, of which nothing was kept, one of checks that were not done.
+pub(crate) fn without_image(link: &dyn Link, report: &mut ScanReport) {
+    let why = format!(
+        "the image was read and nothing of it was kept, so that {}",
+        link.not_done()
+    );
+    let engines = link.references().into_iter();
+    report.findings = engines
+        .map(|engine| Findings::failed(engine, &why))
+        .collect();
+    report.verdict = Verdict::of(&report.findings, Severity::Info);
+}
+
+/// Whether both plans are of one container: it may have been replaced between them.
+fn same_target(first: &Target, second: &Target) -> Result<(), ResolveError> {
+    if first == second {
+        return Ok(());
+    }
+    Err(ResolveError::NotRunning {
+        pod: first.pod.to_string(),
+        container: first.container.to_string(),
+        why: "the one that was found first was replaced while both scans were planned".into(),
+        remedy: Remedy::scan_again("when it is stable"),
+    })
 }
 
 /// How the image of a running container is read, beside other things that the caller chooses: nothing of it runs.
@@ -59,6 +91,7 @@ impl Pair {
         // The server is asked once who it and the operator are.
         let container = self.container.identify(false);
         let second = container.prepare_in(next, target).await?;
+        same_target(&first.plan().target, &second.plan().target)?;
         Ok(PreparedPair {
             first,
             second,
@@ -76,6 +109,7 @@ impl Pair {
         let first = self.image.plan_in(segment, target).await?;
         let target = TargetSelector::target(&first.target);
         let second = self.container.identify(false).plan_in(next, target).await?;
+        same_target(&first.target, &second.target)?;
         Ok([first, second])
     }
 }
@@ -101,7 +135,12 @@ impl PreparedPair {
 
     /// Starts both in one task of its own.
     pub fn spawn(self) -> Running {
-        let plan = self.first.plan().clone();
+        let begins = if self.is_second_refused() {
+            &self.second
+        } else {
+            &self.first
+        };
+        let plan = begins.plan().clone();
         let (observer, log) = (self.observer.clone(), self.first.audit());
         Running::start(plan, observer, move |tap, interrupt| async move {
             let mut report = Box::pin(self.both(&tap, &interrupt)).await;
@@ -118,27 +157,29 @@ impl PreparedPair {
         self.spawn().await
     }
 
-    /// Reads the image, then the container. Nothing touches the container unless the image was read and all that this
-    /// created is shown to be gone.
+    /// Whether only the gates of the container's scan refuse it.
+    fn is_second_refused(&self) -> bool {
+        self.first.refusal().is_none() && self.second.refusal().is_some()
+    }
+
+    /// Reads the image, then the container. Nothing is created where the gates of either scan refuse it, and nothing touches
+    /// the container unless the image was read and all that this created is shown to be gone.
     async fn both(self, tap: &Tap, interrupt: &Interrupt) -> ScanReport {
+        if self.is_second_refused() {
+            // Its report is that of the gates.
+            let (second, _) = self.second.into_parts();
+            return Box::pin(second.run(tap, interrupt.wait())).await;
+        }
         let (first, _) = self.first.into_parts();
         let mut image_scan = Box::pin(first.run(tap, interrupt.wait())).await;
         if image_scan.verdict != Verdict::Passed {
             return image_scan;
         }
         if !self.link.keep_image() {
-            self.link.without_image(&mut image_scan);
+            without_image(self.link.as_ref(), &mut image_scan);
             return image_scan;
         }
         let (second, _) = self.second.into_parts();
-        if image_scan.plan.target != second.plan().target {
-            let why = "the container was replaced while its image was read";
-            let failure = Failure::new(Stage::Resolve, FailureKind::TargetReplaced, why);
-            let again = Remedy::scan_again("when it is stable");
-            image_scan.failure = Some(failure.with_remedy(again));
-            image_scan.verdict = Verdict::Failed;
-            return image_scan;
-        }
         tap.scanning(second.plan());
         let mut report = Box::pin(second.run(tap, interrupt.wait())).await;
         report.api_calls.operator += image_scan.api_calls.operator;

@@ -1,6 +1,8 @@
 //! Sections of one file each, which a user may not read as a whole.
 
-use scanner_core::inventory::{Collected, FileKind, FilePath, Gap, GapKind, Inventory, Section};
+use scanner_core::inventory::{
+    Collected, FileKind, FilePath, Gap, GapKind, Inventory, Section, is_refusal,
+};
 
 use super::{image::WholeImage, mounts::Mounts};
 
@@ -47,7 +49,7 @@ fn take<T: Clone>(own: &mut Collected<T>, image: &Collected<T>) -> bool {
         Collected::Partial { gaps, .. } => gaps.iter().all(|gap| gap.kind == GapKind::NoEntry),
         Collected::Unavailable { .. } | Collected::NotRequested => false,
     };
-    let is_refused = reason.contains("cannot be read") && is_whole;
+    let is_refused = is_refusal(reason) && is_whole;
     if is_refused {
         *own = image.clone();
     }

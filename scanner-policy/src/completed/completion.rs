@@ -1,13 +1,13 @@
 //! What an image added to the answer of a container, and to the results that rest on it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
 use scanner_core::{
-    finding::{CheckStatus, EvidenceFrom, Findings},
-    inventory::{Coverage, FromImage, LanguagePackage, Section},
+    finding::{EvidenceFrom, Findings},
+    inventory::{Coverage, FilePath, FromImage, Gaps, LanguagePackage, Section},
 };
 
 /// What the answer that was evaluated last got from the image.
@@ -25,23 +25,72 @@ pub struct Completion {
     pub language_packages: Vec<LanguagePackage>,
 }
 
-/// Says of results whose engine does not from where their evidence came: where the image added something, all may rest on it.
-pub(super) fn with_origin(mut findings: Findings, read: &FromImage) -> Findings {
-    let by_engine = findings.results.iter().any(|r| r.evidence_from.is_some());
-    if by_engine {
-        return findings;
+impl Completion {
+    /// Adds those packages to `all` that are not among them yet.
+    pub fn add_packages(self, all: &mut Vec<LanguagePackage>) {
+        let mut known: BTreeSet<Key<'_>> = all.iter().map(key).collect();
+        let packages = &self.language_packages;
+        let new = packages.iter().filter(|package| known.insert(key(package)));
+        let new: Vec<LanguagePackage> = new.cloned().collect();
+        all.extend(new);
     }
+}
+
+/// What two packages that are the same have in common: all that is known of them.
+pub(super) type Key<'a> = ([&'a str; 4], &'a FilePath);
+
+pub(super) fn key(package: &LanguagePackage) -> Key<'_> {
+    let LanguagePackage {
+        ecosystem,
+        name,
+        version,
+        license,
+        path,
+    } = package;
+    ([ecosystem, name, version, license], path)
+}
+
+/// Says of results whose engine does not from where their evidence came: where the image added something, each may rest on it.
+/// Where the image is all that was looked at, every result rests on it `alone`, but for what the specification says.
+pub(super) fn with_origin(mut findings: Findings, read: &FromImage, alone: bool) -> Findings {
     for result in &mut findings.results {
-        if matches!(result.status, CheckStatus::Error) || !result.looked() {
+        if !result.looked() {
             continue;
         }
-        if read.is_empty() {
-            result.evidence_from = Some(EvidenceFrom::Container);
-            continue;
+        match result.evidence_from {
+            Some(EvidenceFrom::Specification) => {}
+            _ if alone => {
+                result.evidence_from = Some(EvidenceFrom::Image);
+                result.may_have_changed = true;
+                result.limits.push(ALONE.into());
+            }
+            Some(_) => {}
+            None if read.is_empty() => result.evidence_from = Some(EvidenceFrom::Container),
+            None => {
+                result.evidence_from = Some(EvidenceFrom::Both);
+                result.read_from_image = read.places();
+                result.may_have_changed = !read.fixed;
+                if result.may_have_changed {
+                    let filled = read.by_name();
+                    let limits = filled.map(|(section, gaps)| may_have_changed(section, gaps));
+                    result.limits.extend(limits);
+                }
+            }
         }
-        result.evidence_from = Some(EvidenceFrom::Both);
-        result.read_from_image = read.places();
-        result.may_have_changed = !read.fixed;
+    }
+    // The engine may have its rules within, which have seen the results without this.
+    if findings.lacks_completeness() {
+        findings.demand_complete();
     }
     findings
+}
+
+/// What a result does not claim that rests on the image alone.
+const ALONE: &str = "all of it was read from the image: the container was not read, and it may have been changed since";
+
+/// What a result does not claim that rests on what the image has of a section, where the container can write that.
+pub(crate) fn may_have_changed(section: &str, filled: &Gaps) -> String {
+    format!(
+        "{section}: read from the image, and a process with the owner's rights could have changed it since: {filled}"
+    )
 }

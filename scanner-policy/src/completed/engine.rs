@@ -5,8 +5,11 @@ use std::sync::{Arc, OnceLock, PoisonError};
 use scanner_core::{
     ScanEngine,
     engine::{EntryEvaluator, Evaluation},
+    engines::{MAX_LISTED, MAX_LISTED_BYTES},
     finding::{EngineRef, Findings},
-    inventory::{Collected, FileEntry, Inventory, InventoryRequest, sink::FilesEnd},
+    inventory::{
+        Collected, FileEntry, FileSelector, Inventory, InventoryRequest, Section, sink::FilesEnd,
+    },
 };
 
 use super::{
@@ -22,6 +25,8 @@ use super::{
 /// The image is given when it was read. Without one there are no findings.
 pub struct Completed {
     engine: Arc<dyn ScanEngine>,
+    /// Files that all engines of the scan ask for.
+    all: Vec<FileSelector>,
     image: Arc<OnceLock<Arc<WholeImage>>>,
     completion: Kept,
 }
@@ -30,10 +35,23 @@ impl Completed {
     /// `engine`, once `image` is there, which several engines may share.
     pub fn new(engine: Arc<dyn ScanEngine>, image: Arc<OnceLock<Arc<WholeImage>>>) -> Self {
         Self {
+            all: engine.request().files,
             engine,
             image,
             completion: Kept::default(),
         }
+    }
+
+    /// The same beside other engines; `all` is what all of the scan ask for.
+    #[must_use]
+    pub fn beside(mut self, all: &InventoryRequest) -> Self {
+        self.all.clone_from(&all.files);
+        self
+    }
+
+    /// What the engine itself asks for.
+    pub fn asked(&self) -> InventoryRequest {
+        self.engine.request()
     }
 
     /// What the image added to the answer that was evaluated last, once.
@@ -47,7 +65,8 @@ impl Completed {
 
     fn merge(&self) -> Option<Merge> {
         let image = Arc::clone(self.image.get()?);
-        Some(Merge::new(image, self.engine.request().files))
+        let asked = self.engine.request().files;
+        Some(Merge::new(image, asked, self.all.clone()))
     }
 
     fn keep(&self, completion: Completion) {
@@ -71,24 +90,31 @@ impl ScanEngine for Completed {
         let Some(mut merge) = self.merge() else {
             return Findings::failed(self.reference(), "the image was not read");
         };
-        let mut sections = inventory.clone();
-        let container = std::mem::take(&mut sections.files);
+        let mut sections = without_files(inventory);
         let merged = merge.sections(&sections);
         let nothing = merge.nothing();
-        let mut files: Vec<FileEntry> = Vec::new();
-        if let Collected::Complete { data } | Collected::Partial { data, .. } = &container {
-            files.extend(data.iter().map(|file| merge.file(file).into_owned()));
-        }
-        let end = FilesEnd::new(container.coverage(), inventory.files_listed);
-        let ended = merge.end(&end, |file| files.push(file.clone()));
+        let own = inventory.files.data().into_iter().flatten();
+        let mut files: Vec<FileEntry> = own.map(|file| merge.file(file).into_owned()).collect();
+        let mut bytes: usize = files.iter().map(FileEntry::weight).sum();
+        let mut left_out = 0;
+        let end = FilesEnd::new(inventory.files.coverage(), inventory.files_listed);
+        let ended = merge.end(&end, |file| {
+            if files.len() >= MAX_LISTED || bytes >= MAX_LISTED_BYTES {
+                left_out += 1;
+                return;
+            }
+            bytes += file.weight();
+            files.push(file.clone());
+        });
         let mut whole = merged.filter(|_| ended.sections_hold).unwrap_or_else(|| {
             sections.from_image = Some(nothing);
             sections
         });
         let read = ended.completion.from_image.clone();
-        ended.files.complete(&mut whole, files);
+        ended.files.cut(left_out).complete(&mut whole, files);
         self.keep(ended.completion);
-        with_origin(self.engine.evaluate(&whole, context), &read)
+        let found = self.engine.evaluate(&whole, context);
+        with_origin(found, &read, is_image_alone(context))
     }
 
     fn by_entry(&self, context: &Evaluation) -> Option<Box<dyn EntryEvaluator>> {
@@ -104,6 +130,60 @@ impl ScanEngine for Completed {
             Arc::clone(&self.completion),
         )))
     }
+}
+
+/// All of an inventory but the files, which may be many.
+fn without_files(inventory: &Inventory) -> Inventory {
+    // A section that comes to be must be taken here too.
+    let Inventory {
+        agent,
+        identity,
+        files: _,
+        files_listed,
+        users,
+        groups,
+        shadow,
+        processes,
+        listeners,
+        connections,
+        mounts,
+        env,
+        commands,
+        packages,
+        language_packages,
+        os,
+        kernel,
+        pod,
+        changes,
+        from_image,
+    } = inventory;
+    Inventory {
+        agent: agent.clone(),
+        identity: identity.clone(),
+        files: Collected::NotRequested,
+        files_listed: *files_listed,
+        users: users.clone(),
+        groups: groups.clone(),
+        shadow: shadow.clone(),
+        processes: processes.clone(),
+        listeners: listeners.clone(),
+        connections: connections.clone(),
+        mounts: mounts.clone(),
+        env: env.clone(),
+        commands: commands.clone(),
+        packages: packages.clone(),
+        language_packages: language_packages.clone(),
+        os: os.clone(),
+        kernel: kernel.clone(),
+        pod: pod.clone(),
+        changes: changes.clone(),
+        from_image: from_image.clone(),
+    }
+}
+
+/// Whether no container is looked at, as where a strategy was taken that reads the image alone.
+pub(super) fn is_image_alone(context: &Evaluation) -> bool {
+    context.absent.contains(&Section::Mounts)
 }
 
 impl std::fmt::Debug for Completed {

@@ -11,6 +11,7 @@ use scanner_core::{
 
 use super::{
     completion::{Kept, with_origin},
+    engine::is_image_alone,
     merge::Merge,
 };
 
@@ -96,7 +97,8 @@ impl EntryEvaluator for Evaluator {
             _ => inner,
         };
         let found = evaluator.finish(&ended.files);
-        let found = with_origin(found, &ended.completion.from_image);
+        let alone = is_image_alone(&answer.context);
+        let found = with_origin(found, &ended.completion.from_image, alone);
         *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended.completion);
         found
     }

@@ -6,7 +6,12 @@ use scanner_core::inventory::{
     Attribute, Coverage, FileEntry, FileKind, FilePath, FileSelector, Gap, GapKind, Gaps,
 };
 
-use super::{image::WholeImage, mounts::Mounts, seen::Seen};
+use super::{
+    counts::{Counts, unnamed_gap},
+    image::WholeImage,
+    mounts::Mounts,
+    seen::Seen,
+};
 
 /// The image, and all that the container said.
 pub(super) struct Filling<'a> {
@@ -15,6 +20,7 @@ pub(super) struct Filling<'a> {
     pub(super) seen: &'a Seen,
     /// What the engine asks for.
     pub(super) asked: &'a [FileSelector],
+    pub(super) counts: &'a Counts,
 }
 
 /// What came of the gaps of a section.
@@ -78,6 +84,12 @@ impl Filling<'_> {
         }
         filled.left = gaps.only(|gap| kept.contains(gap));
         filled.left.extend(more);
+        // A list that counts more than it names is never filled as a whole.
+        let is_listed = filled.left.iter().all(|gap| gap.attribute.is_some());
+        let unnamed = self.counts.unnamed(gaps);
+        if is_listed && unnamed > 0 {
+            filled.left.add_counted(unnamed_gap(), unnamed);
+        }
         filled
     }
 
@@ -93,15 +105,29 @@ impl Filling<'_> {
         let mut rest = self.image.unread(place)?;
         let mounted = self.mounts.below(place);
         rest.extend(mounted.map(|target| Gap::new(gap.kind).at(target)));
-        let follows = |path: &FilePath| {
-            let mut following = self.asked.iter().filter(|selector| selector.follow);
-            following.any(|selector| selector.paths.iter().any(|asked| *path == *asked))
-        };
-        let links = self.image.followed.iter();
-        // Where such a link leads to may be another place of the container.
-        let links = links.filter(|path| path.is_below(place) && follows(path));
-        rest.extend(links.map(|path| Gap::new(gap.kind).at(path.clone())));
+        let elsewhere = self.led_elsewhere(place).into_iter();
+        rest.extend(elsewhere.map(|path| Gap::new(gap.kind).at(path)));
         Some(rest)
+    }
+
+    /// What the engine names below `place`, or walks from there, and where a link of the image leads elsewhere: that may be
+    /// another place of the container, such as a volume.
+    fn led_elsewhere(&self, place: &FilePath) -> BTreeSet<FilePath> {
+        let asked = self.asked.iter().flat_map(|selector| {
+            let (begins, goes_on) = if selector.walks() {
+                (&selector.under, true)
+            } else {
+                (&selector.paths, selector.follow)
+            };
+            begins
+                .iter()
+                .map(move |path| (FilePath::from(path), goes_on))
+        });
+        let below = asked.filter(|(path, _)| path.is_below(place));
+        let elsewhere = below.filter(|(path, goes_on)| {
+            self.image.is_beyond_a_link(path) || (*goes_on && self.image.is_link(path))
+        });
+        elsewhere.map(|(path, _)| path).collect()
     }
 
     /// Whether all that the container shows of a place, or of the directory that hides it, is as in the image.
@@ -128,9 +154,10 @@ impl Filling<'_> {
         false
     }
 
-    /// Hands on the files of the image at these places that the container did not speak of. What was asked for by name and is
-    /// in neither is not there.
-    pub(super) fn files(&self, places: &BTreeSet<FilePath>, mut give: impl FnMut(&FileEntry)) {
+    /// Hands on the files of the image at the places that are filled and that the container did not speak of. What was asked
+    /// for by name, is in neither, and is nowhere that was not read is not there.
+    pub(super) fn files(&self, came: &Filled, mut give: impl FnMut(&FileEntry)) {
+        let places = &came.places;
         if places.is_empty() {
             return;
         }
@@ -139,19 +166,31 @@ impl Filling<'_> {
             let path = FilePath::from_text(&self.image.tree.path(id));
             let Ok(path) = path else { continue };
             let above = filled[self.image.tree.parent(id).index()];
-            filled[id.index()] = above || places.contains(&path);
-            if !filled[id.index()] || self.seen.is_answered(id) || self.mounts.hide(&path) {
+            if !above && !places.contains(&path) {
                 continue;
             }
-            if let Some(file) = self.image.tree.file(id) {
+            let file = self.image.tree.file(id);
+            // What has a path beyond a link lies elsewhere.
+            let is_way = |file: &FileEntry| file.kind == FileKind::Directory;
+            filled[id.index()] = file.as_ref().is_some_and(is_way);
+            if self.seen.is_answered(id) || self.mounts.hide(&path) {
+                continue;
+            }
+            if let Some(file) = file {
                 give(&file);
             }
         }
         let named = self.asked.iter().flat_map(|selector| &selector.paths);
         let named: BTreeSet<FilePath> = named.map(FilePath::from).collect();
+        let is_missing = |path: &FilePath| {
+            let mut left = came.left.iter().filter(|gap| gap.attribute.is_none());
+            left.any(|gap| gap.path.as_ref().is_none_or(|place| path.is_below(place)))
+        };
         for path in named {
             let within = places.iter().any(|place| path.is_below(place));
-            if within && self.image.file(&path).is_none() && !self.mounts.hide(&path) {
+            let is_elsewhere =
+                self.mounts.hide(&path) || self.image.is_beyond_a_link(&path) || is_missing(&path);
+            if within && !is_elsewhere && self.image.file(&path).is_none() {
                 give(&FileEntry {
                     path,
                     ..FileEntry::default()

@@ -1,7 +1,5 @@
 //! What was read of an image.
 
-use std::collections::BTreeSet;
-
 use scanner_core::inventory::{
     Collected, Coverage, FileEntry, FileKind, FilePath, Gap, Group, LanguagePackage, ShadowEntry,
     User,
@@ -14,8 +12,6 @@ use crate::drift::tree::{Id, ROOT, Tree};
 pub struct WholeImage {
     pub(super) tree: Tree,
     pub(super) coverage: Coverage,
-    /// Links by whose names somebody asked for what they lead to.
-    pub(super) followed: BTreeSet<FilePath>,
     pub(super) users: Collected<Vec<User>>,
     pub(super) groups: Collected<Vec<Group>>,
     pub(super) shadow: Collected<Vec<ShadowEntry>>,
@@ -28,7 +24,6 @@ impl Default for WholeImage {
         Self {
             tree: Tree::default(),
             coverage: Coverage::NotRequested,
-            followed: BTreeSet::new(),
             users: Collected::NotRequested,
             groups: Collected::NotRequested,
             shadow: Collected::NotRequested,
@@ -40,9 +35,7 @@ impl Default for WholeImage {
 impl WholeImage {
     /// Takes one file.
     pub(super) fn add(&mut self, file: &FileEntry) {
-        if file.followed {
-            self.followed.insert(file.path.clone());
-        } else if file.exists {
+        if file.exists && !file.followed {
             self.tree.add(file);
         }
     }
@@ -53,8 +46,19 @@ impl WholeImage {
         self.tree.file(id).map(|file| (id, file))
     }
 
-    /// Whether `path` may lie elsewhere than it says: a directory above it is a link, or is none at all.
+    /// Whether there is a link.
+    pub(super) fn is_link(&self, path: &FilePath) -> bool {
+        let file = self.file(path);
+        file.is_some_and(|(_, file)| file.kind == FileKind::Symlink)
+    }
+
+    /// Whether `path` may lie elsewhere than it says: a directory above it is a link, or is none at all, or a part of it is no
+    /// name.
     pub(super) fn is_beyond_a_link(&self, path: &FilePath) -> bool {
+        let mut parts = path.as_text().trim_end_matches('/').split('/').skip(1);
+        if parts.any(|part| matches!(part, "" | "." | "..")) {
+            return true;
+        }
         let mut above = path.parent();
         while let Some(dir) = above {
             if let Some((_, file)) = self.file(&dir)

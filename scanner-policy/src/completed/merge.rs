@@ -1,6 +1,10 @@
 //! One answer of a container on its way through: what it did not show comes from the image.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use scanner_core::inventory::{
     Attribute, Collected, Coverage, FileEntry, FileKind, FilePath, FileSelector, FromImage, Gap,
@@ -9,7 +13,8 @@ use scanner_core::inventory::{
 
 use super::{
     accounts,
-    completion::Completion,
+    completion::{Completion, Key, key},
+    counts::{Counts, by_attribute, unnamed_gap},
     fill::{Filling, is_refused},
     image::WholeImage,
     mounts::{Mounts, is_fixed},
@@ -22,6 +27,7 @@ pub(super) struct Merge {
     asked: Vec<FileSelector>,
     /// Those that ask for an attribute, as if they asked for it alone.
     attributes: [(Attribute, Vec<FileSelector>); 2],
+    counts: Counts,
     mounts: Mounts,
     seen: Seen,
     fixed: bool,
@@ -49,12 +55,17 @@ pub(super) struct Ended {
 }
 
 impl Merge {
-    pub(super) fn new(image: Arc<WholeImage>, asked: Vec<FileSelector>) -> Self {
-        let attributes = [Attribute::Digest, Attribute::Capabilities];
+    /// An answer to all that engines ask for, for one of them, which asks for `asked`.
+    pub(super) fn new(
+        image: Arc<WholeImage>,
+        asked: Vec<FileSelector>,
+        all: Vec<FileSelector>,
+    ) -> Self {
         Self {
             seen: Seen::new(&image),
             image,
-            attributes: attributes.map(|one| (one, only(&asked, one))),
+            attributes: by_attribute(&asked),
+            counts: Counts::new(all),
             asked,
             mounts: Mounts::default(),
             fixed: false,
@@ -110,12 +121,18 @@ impl Merge {
         if filled.is_empty() {
             return;
         }
-        let left = gaps.only(|gap| !filled.contains(gap));
+        let mut left = gaps.only(|gap| !filled.contains(gap));
+        if left.is_empty() && gaps.total() > filled.len() as u64 {
+            left.add(unnamed_gap());
+        }
         let is_within = |package: &LanguagePackage| {
             let mut places = filled.iter().filter_map(|gap| gap.path.as_ref());
             places.any(|place| package.path.is_below(place))
         };
-        let new = all.iter().filter(|p| is_within(p) && !data.contains(p));
+        let known: BTreeSet<Key<'_>> = data.iter().map(key).collect();
+        let new = all
+            .iter()
+            .filter(|p| is_within(p) && !known.contains(&key(p)));
         let packages: Vec<LanguagePackage> = new.cloned().collect();
         let mut data = std::mem::take(data);
         data.extend(packages.iter().cloned());
@@ -130,6 +147,7 @@ impl Merge {
     /// Takes a file; gives it with what the container did not show of it and the image has.
     pub(super) fn file<'a>(&mut self, file: &'a FileEntry) -> Cow<'a, FileEntry> {
         self.seen.take(&self.image, &self.mounts, file);
+        self.counts.take(file);
         if !self.asked.iter().any(|selector| selector.misses(file)) {
             return Cow::Borrowed(file);
         }
@@ -167,6 +185,7 @@ impl Merge {
             mounts: &self.mounts,
             seen: &self.seen,
             asked: &self.asked,
+            counts: &self.counts,
         };
         let mut files = end.clone();
         let sections_hold = self.sections_hold(&filling);
@@ -178,7 +197,7 @@ impl Merge {
         let mut coverage = BTreeMap::new();
         if let Coverage::Partial { gaps } = &end.coverage {
             let filled = filling.of(gaps);
-            filling.files(&filled.places, give);
+            filling.files(&filled, give);
             for gap in &filled.gaps {
                 all.add(Section::Files, gap.clone());
             }
@@ -249,14 +268,4 @@ fn complete(file: &mut FileEntry, was: &FileEntry) {
         FileKind::Symlink if file.link.is_empty() => file.link.clone_from(&was.link),
         _ => {}
     }
-}
-
-/// Those that ask for this attribute, as if they asked for it alone.
-fn only(asked: &[FileSelector], attribute: Attribute) -> Vec<FileSelector> {
-    let alone = asked.iter().map(|selector| FileSelector {
-        digest: selector.digest && attribute == Attribute::Digest,
-        capabilities: selector.capabilities && attribute == Attribute::Capabilities,
-        ..selector.clone()
-    });
-    alone.filter(|s| s.digest || s.capabilities).collect()
 }

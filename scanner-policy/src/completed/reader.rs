@@ -43,9 +43,13 @@ impl ImageReader {
     }
 }
 
+fn reference() -> EngineRef {
+    EngineRef::new("image", "1").with_title("What the container does not show is read here")
+}
+
 impl ScanEngine for ImageReader {
     fn reference(&self) -> EngineRef {
-        EngineRef::new("image", "1").with_title("What the container does not show is read here")
+        reference()
     }
 
     fn request(&self) -> InventoryRequest {
@@ -103,8 +107,6 @@ impl EntryEvaluator for Reader {
             check.message = format!("{count} files and directories");
             *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.image);
         }
-        let reference = EngineRef::new("image", "1")
-            .with_title("What the container does not show is read here");
-        Findings::new(reference, vec![check])
+        Findings::new(reference(), vec![check])
     }
 }

@@ -1,5 +1,7 @@
 //! What the image fills and what it does not, by the answer of a container.
 
+mod bound;
+mod counts;
 mod fixed;
 mod merging;
 mod origin;
@@ -219,8 +221,12 @@ fn completed_with(
 }
 
 fn run(engine: &Completed, container: &Inventory) -> Findings {
-    let Some(mut evaluator) = engine.by_entry(&today()) else {
-        return engine.evaluate(container, &today());
+    run_in(engine, container, &today())
+}
+
+fn run_in(engine: &Completed, container: &Inventory, context: &Evaluation) -> Findings {
+    let Some(mut evaluator) = engine.by_entry(context) else {
+        return engine.evaluate(container, context);
     };
     let mut sections = container.clone();
     let files = std::mem::take(&mut sections.files);

@@ -5,7 +5,7 @@ use scanner_core::{
     inventory::{FromImage, Gaps, Section},
 };
 
-use crate::check::Check;
+use crate::{check::Check, completed::may_have_changed};
 
 /// Sections of one file, which come from one place as a whole.
 const OF_ONE_FILE: [Section; 3] = [Section::Users, Section::Groups, Section::Shadow];
@@ -45,11 +45,9 @@ pub(super) fn with_origin(
     result.read_from_image = image.iter().map(|(_, gaps)| gaps.missing()).sum();
     if !image.is_empty() && !read.fixed {
         result.may_have_changed = true;
-        result.limits.extend(image.iter().map(|(section, gaps)| {
-            format!(
-                "{section}: read from the image, and a process with the owner's rights could have changed it since: {gaps}"
-            )
-        }));
+        let limits = image.iter();
+        let limits = limits.map(|(section, gaps)| may_have_changed(section.name(), gaps));
+        result.limits.extend(limits);
     }
     result
 }

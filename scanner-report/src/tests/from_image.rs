@@ -1,7 +1,9 @@
 //! What was read from the image is said in every form for people and for code scanning, and what would read more fits the scan.
 
 use super::{forms::*, prelude::*};
-use scanner_core::{Remedy, finding::EvidenceFrom, inventory::FromImage};
+use scanner_core::{
+    Remedy, finding::EvidenceFrom, inventory::FromImage, strategy::IMAGE_OF_TARGET,
+};
 
 const FORMS: [Format; 6] = [
     Format::Terminal,
@@ -98,12 +100,74 @@ fn that_nothing_had_to_be_read_there_is_said_too() {
 }
 
 #[test]
+fn what_came_of_the_scan_of_the_image_is_said_in_every_form() {
+    for (verified, cleanup) in [
+        (Some(true), "cleanup verified"),
+        (Some(false), "cleanup NOT VERIFIED"),
+        (None, "cleanup not audited"),
+    ] {
+        let mut report = read(true);
+        let mut image = passed();
+        let outcome = match verified {
+            Some(true) => AuditOutcome::Verified,
+            _ => AuditOutcome::NotVerified,
+        };
+        let check = AuditCheck::new("pod-of-root", outcome, vec!["the pod".into()]);
+        image.post_scan = verified.map(|_| PostScanAudit::new(vec![check]));
+        image.plan.strategy = IMAGE_OF_TARGET.into();
+        let gaps: Gaps = Gap::new(GapKind::NotSearchable).at("/blind").into();
+        image
+            .coverage
+            .insert(Section::Files, Coverage::Partial { gaps });
+        report.image_scan = Some(Box::new(image));
+        for format in FORMS {
+            let text = words(&report, format);
+            let line = format!("scan of the image: passed; {cleanup}");
+            assert!(text.contains(&line), "{format}: {text}");
+        }
+        let text = words(&report, Format::Terminal);
+        assert_eq!(text.contains("pod-of-root"), verified.is_some(), "{text}");
+        // It was read as root.
+        assert!(
+            text.contains("/blind: not searchable") && !text.contains("to read more"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn that_the_image_alone_was_looked_at_is_said() {
+    let mut report = passed();
+    report.plan.strategy = IMAGE_OF_TARGET.into();
+    report.from_image = Some(FromImage::new(false));
+    let result = &mut report.findings[0].results[0];
+    result.evidence_from = Some(EvidenceFrom::Image);
+    result.may_have_changed = true;
+    for format in FORMS {
+        let text = words(&report, format);
+        assert!(
+            text.contains("all evidence is of the image"),
+            "{format}: {text}"
+        );
+        assert!(
+            !text.contains("the container shows all"),
+            "{format}: {text}"
+        );
+    }
+    let text = words(&report, Format::Html);
+    assert!(
+        text.contains("all that it asks for was read from the image"),
+        "{text}"
+    );
+}
+
+#[test]
 fn what_would_read_more_is_what_this_scan_could_be() {
     for (strategy, remedy) in [
         ("container", Remedy::CompleteFromImage),
         ("distroless", Remedy::CompleteFromImage),
         ("attached", Remedy::ReadImageAsRoot),
-        ("sidecar-inert", Remedy::ReadAsRoot),
+        (IMAGE_OF_TARGET, Remedy::ReadAsRoot),
     ] {
         let mut report = passed();
         report.plan.strategy = strategy.into();

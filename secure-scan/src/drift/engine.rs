@@ -5,9 +5,8 @@ use std::sync::{Arc, OnceLock};
 use scanner_core::{
     ScanEngine,
     engine::{EntryEvaluator, Evaluation},
-    finding::{EngineRef, Findings, Severity},
+    finding::{EngineRef, Findings},
     inventory::{Inventory, InventoryRequest},
-    report::{ScanReport, Verdict},
 };
 use scanner_policy::drift::{Depth, DriftEngine, Image, ReadImage};
 
@@ -47,10 +46,12 @@ impl Link for LateDrift {
         self.compares.set(engine).is_ok()
     }
 
-    fn without_image(&self, report: &mut ScanReport) {
-        let why = "the image was read and nothing of it was kept, so that the container was not compared with it";
-        report.findings = vec![Findings::failed(self.reference(), why)];
-        report.verdict = Verdict::of(&report.findings, Severity::Info);
+    fn references(&self) -> Vec<EngineRef> {
+        vec![self.reference()]
+    }
+
+    fn not_done(&self) -> &'static str {
+        "the container was not compared with it"
     }
 }
 
@@ -77,9 +78,10 @@ impl ScanEngine for LateDrift {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::{ScanPlan, Target, target::TargetForm};
+    use scanner_core::{ScanPlan, ScanReport, Target, Verdict, target::TargetForm};
 
     use super::*;
+    use crate::pair::without_image;
 
     #[test]
     fn a_container_is_never_compared_with_an_image_that_was_not_read() {
@@ -115,7 +117,7 @@ mod tests {
         let mut report = ScanReport::new(plan, Verdict::Passed);
         let engine = LateDrift::new(Depth::default());
         assert!(!engine.keep_image());
-        engine.without_image(&mut report);
+        without_image(&engine, &mut report);
         assert_eq!(report.verdict, Verdict::Incomplete);
         let results = &report.findings[0].results;
         assert!(results.iter().all(|result| !result.looked()));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use scanner_core::strategy::IMAGE_OF_TARGET;
 use serde::Serialize;
 
 use crate::strategy::{self, Strategy};
@@ -81,7 +82,7 @@ impl Way {
     /// The one that a plan names.
     pub(super) fn of_plan(name: &str) -> Option<Self> {
         match name {
-            "sidecar-inert" => Some(Self::Image),
+            IMAGE_OF_TARGET => Some(Self::Image),
             _ => Self::ALL
                 .into_iter()
                 .find(|way| way.name() == name && *way != Self::Image),

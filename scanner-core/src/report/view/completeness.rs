@@ -1,11 +1,12 @@
 //! What was not read: how much of it a pass rests beside, and what would read it.
 
-use scanner_inventory::{Coverage, Gap, GapKind, Section};
+use scanner_inventory::{Coverage, Gap, GapKind, Section, is_refusal};
 
 use super::View;
 use crate::{
     finding::{CheckStatus, Findings},
     remedy::Remedy,
+    strategy::IMAGE_OF_TARGET,
     verdict::Verdict,
 };
 
@@ -50,7 +51,7 @@ impl View<'_> {
         // What the image could not complete is not in it either.
         if self.is_refused() && self.from_image.is_none() {
             found.push(match self.strategy {
-                "sidecar-inert" | "image" => Remedy::ReadAsRoot,
+                IMAGE_OF_TARGET | "image" => Remedy::ReadAsRoot,
                 "local" => Remedy::ReadAsOwner,
                 "container" | "distroless" => Remedy::CompleteFromImage,
                 _ => Remedy::ReadImageAsRoot,
@@ -71,11 +72,28 @@ impl View<'_> {
         found
     }
 
-    /// What was read from the image, in lines whose text is not yet safe to show; none where nothing was.
+    /// What came of the scan of the image, where there was one, and what was read from it, in lines whose text is not yet safe
+    /// to show.
     pub fn image_lines(&self) -> Vec<String> {
+        let scan = self.image_scan.map(|image| {
+            let cleanup = match &image.post_scan {
+                Some(audit) if audit.verified => "cleanup verified",
+                Some(_) => "cleanup NOT VERIFIED",
+                None => "cleanup not audited",
+            };
+            format!("scan of the image: {}; {cleanup}", image.verdict)
+        });
+        scan.into_iter().chain(self.read_lines()).collect()
+    }
+
+    fn read_lines(&self) -> Vec<String> {
         let Some(read) = self.from_image else {
             return Vec::new();
         };
+        if self.strategy == IMAGE_OF_TARGET {
+            let alone = "all evidence is of the image, but for what the specification says: the container was not read";
+            return vec![alone.into()];
+        }
         if read.is_empty() {
             let why = if self.gaps().is_empty() {
                 "the container shows all that the checks ask for"
@@ -124,7 +142,7 @@ impl View<'_> {
             .filter_map(|section| self.coverage.get(section));
         of_files.any(|coverage| match coverage {
             Coverage::Partial { gaps } => gaps.iter().any(refused),
-            Coverage::Unavailable { reason } => reason.contains("cannot be read"),
+            Coverage::Unavailable { reason } => is_refusal(reason),
             Coverage::Complete | Coverage::NotRequested => false,
         })
     }

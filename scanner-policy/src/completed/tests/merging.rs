@@ -21,6 +21,8 @@ struct Case {
     mounts: Vec<FilePath>,
     /// Directories that could not be read in the image.
     blind: Vec<FilePath>,
+    /// Paths that the engine names, or walks from where its bool says so: there, in no directory, or beyond a link.
+    asked: Vec<(FilePath, bool)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -31,9 +33,9 @@ enum Change {
     Added,
 }
 
-/// A tree three levels deep, in which each name is a file or a directory.
+/// A tree three levels deep, in which each name is a file, a link or a directory.
 fn tree() -> impl Strategy<Value = Vec<FileEntry>> {
-    prop::collection::vec(0..3_u8, 39).prop_map(|kinds| {
+    prop::collection::vec(0..4_u8, 39).prop_map(|kinds| {
         let mut kinds = kinds.into_iter();
         let mut all = vec![directory("/", 0o755)];
         let mut next = vec![String::new()];
@@ -44,6 +46,7 @@ fn tree() -> impl Strategy<Value = Vec<FileEntry>> {
                     let path = format!("{dir}/{name}");
                     match kinds.next() {
                         Some(0) => all.push(file(&path, 0o644, "a")),
+                        Some(1) => all.push(link(&path, "/elsewhere")),
                         Some(_) => {
                             all.push(directory(&path, 0o755));
                             below.push(path);
@@ -67,7 +70,9 @@ fn case() -> impl Strategy<Value = Case> {
     ];
     let some = || prop::collection::vec(any::<prop::sample::Index>(), 0..3);
     let changed = prop::collection::vec((any::<prop::sample::Index>(), change), 0..3);
-    (tree(), some(), changed, some(), some()).prop_map(|(image, shut, changed, mounts, blind)| {
+    let asked = prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..4);
+    let all = (tree(), some(), changed, some(), some(), asked);
+    all.prop_map(|(image, shut, changed, mounts, blind, asked)| {
         let dirs: Vec<FilePath> = image
             .iter()
             .filter(|file| file.kind == FileKind::Directory && file.path != "/")
@@ -78,7 +83,17 @@ fn case() -> impl Strategy<Value = Case> {
             all.map(|index| index.get(&dirs).clone()).collect()
         };
         let at = |index: prop::sample::Index| index.index(image.len());
+        let asked = asked.into_iter();
+        let asked = asked.map(|(index, walks)| {
+            let path = &image[at(index)].path;
+            // What is there, or a name below it.
+            match index.index(3) {
+                0 => (path.clone(), walks),
+                _ => (path.join(&"named".into()), walks),
+            }
+        });
         Case {
+            asked: asked.collect(),
             shut: pick(shut),
             mounts: pick(mounts),
             blind: pick(blind),
@@ -121,8 +136,45 @@ impl Case {
         files
     }
 
+    /// What the engine asks for beside all files.
+    fn request(&self) -> InventoryRequest {
+        let mut request = everything();
+        request.files.extend(self.asked.iter().map(|(path, walks)| {
+            let path = vec![path.to_text()];
+            let (paths, under) = if *walks {
+                (vec![], path)
+            } else {
+                (path, vec![])
+            };
+            FileSelector {
+                paths,
+                under,
+                ..FileSelector::default()
+            }
+        }));
+        request
+    }
+
+    /// Whether a link of the image leads there.
+    fn is_beyond_a_link(&self, path: &FilePath) -> bool {
+        let mut links = self
+            .image
+            .iter()
+            .filter(|file| file.kind == FileKind::Symlink);
+        links.any(|link| path.is_below(&link.path) && *path != link.path)
+    }
+
+    /// What an agent says of the names that lie beyond links, which it follows on its way there.
+    fn beyond_links(&self) -> impl Iterator<Item = FileEntry> {
+        let named: BTreeSet<&FilePath> = self.asked.iter().map(|(path, _)| path).collect();
+        let beyond = named.into_iter().filter(|path| self.is_beyond_a_link(path));
+        beyond.map(|path| file(path.as_text(), 0o644, "b"))
+    }
+
     fn answer(&self) -> Inventory {
         let mut files = self.container();
+        // A link may lead to a volume of the container, which has another file there.
+        files.extend(self.beyond_links().map(|file| FileEntry { uid: 5, ..file }));
         files.retain(|file| !is_inside(&file.path, &self.shut));
         let there: Vec<FilePath> = files.iter().map(|file| file.path.clone()).collect();
         let shut = self.shut.iter().filter(|dir| there.contains(dir));
@@ -137,6 +189,7 @@ impl Case {
 
     fn read(&self) -> Inventory {
         let mut files = self.image.clone();
+        files.extend(self.beyond_links());
         files.retain(|file| !is_inside(&file.path, &self.blind));
         let gaps = self.blind.iter().map(|path| shut(path.as_text()));
         Inventory {
@@ -150,13 +203,17 @@ proptest! {
     #[test]
     fn what_the_container_answered_stays_and_the_image_never_speaks_for_what_is_not_its_own(case in case()) {
         let answer = case.answer();
-        let (given, _) = completed_with(&everything(), &case.read(), &answer);
+        let (given, _) = completed_with(&case.request(), &case.read(), &answer);
         let own = answer.files.data().expect("files");
         let all = given.files.data().expect("files");
         // Nothing that the container said is removed, altered or said again.
         prop_assert_eq!(&all[..own.len()], &own[..]);
         for more in &all[own.len()..] {
-            prop_assert!(case.image.contains(more), "{:?}", more);
+            let is_named = case.asked.iter().any(|(path, _)| *path == more.path);
+            let is_there = case.image.iter().any(|file| file.path == more.path);
+            let is_none = is_named && !more.exists && !is_there;
+            prop_assert!(case.image.contains(more) || is_none, "{:?}", more);
+            prop_assert!(!case.is_beyond_a_link(&more.path), "{:?}", more);
             prop_assert!(own.iter().all(|file| file.path != more.path), "{:?}", more);
             prop_assert!(is_inside(&more.path, &case.shut), "{:?}", more);
             let mounted = case.mounts.iter().any(|target| more.path.is_below(target));
@@ -171,6 +228,14 @@ proptest! {
             let hidden = is_inside(&was.path, &case.shut);
             let visible = case.container().iter().any(|file| file.path == was.path);
             prop_assert!(!hidden || stays || came || !visible, "{:?} is lost", was.path);
+        }
+        // So is all that is asked for by a name that a link of the image leads elsewhere.
+        for (path, walks) in &case.asked {
+            let is_link = case.image.iter().any(|file| file.path == *path && file.kind == FileKind::Symlink);
+            let elsewhere = case.is_beyond_a_link(path) || (*walks && is_link);
+            let hidden = places(&answer).iter().any(|place| path.is_below(place));
+            let stays = gaps.iter().any(|gap| path.is_below(gap));
+            prop_assert!(!(hidden && elsewhere) || stays, "{:?}", path);
         }
         // What neither showed is a gap still.
         for blind in &case.blind {

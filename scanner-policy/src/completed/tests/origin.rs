@@ -7,7 +7,7 @@ use scanner_core::{
 };
 
 use super::*;
-use crate::{FindingRules, Profile};
+use crate::{FindingRules, Profile, WithPolicy};
 
 const PROFILE: &str = r#"
 name: origin
@@ -113,6 +113,111 @@ fn a_demand_for_completeness_accepts_the_image_only_where_the_container_cannot_h
     assert!(keys.message.contains(words), "{}", keys.message);
     assert_eq!(of(&found, "passwd").status, CheckStatus::Pass);
     assert_eq!(verdict(true, false).0, Verdict::Incomplete);
+}
+
+/// What such an engine finds where nothing but the image is looked at.
+fn of_image_alone(engine: impl ScanEngine + 'static) -> Findings {
+    let place = Arc::new(OnceLock::new());
+    let asked = engine.request();
+    place.set(read(&asked, &whole(image()))).expect("empty");
+    let engine = Completed::new(Arc::new(engine), place);
+    let read_only = PodFacts {
+        read_only_root_filesystem: true,
+        ..PodFacts::default()
+    };
+    let mut files = image();
+    files.retain(|file| file.path != "/root/.ssh/id");
+    let entry = ShadowEntry::default();
+    let one = Inventory {
+        shadow: Collected::Complete { data: vec![entry] },
+        pod: Collected::Complete { data: read_only },
+        ..whole(files)
+    };
+    let context = today().without(&Section::OF_PROCESSES);
+    let found = run_in(&engine, &one, &context);
+    assert_eq!(found, engine.evaluate(&one, &context));
+    assert!(engine.take().expect("a completion").from_image.is_empty());
+    found
+}
+
+#[test]
+fn where_the_image_alone_was_looked_at_nothing_is_evidence_of_the_container() {
+    let profile = Profile::parse(PROFILE, "origin.yaml").expect("a profile");
+    let found = of_image_alone(profile.clone());
+    for id in ["keys", "rc", "passwd", "home", "shadow"] {
+        let result = of(&found, id);
+        assert_eq!(result.status, CheckStatus::Pass, "{id}: {result:?}");
+        assert_eq!(result.evidence_from, Some(EvidenceFrom::Image), "{id}");
+        assert!(result.may_have_changed, "{id}");
+        let limits = result.limits.last().expect("a limit");
+        assert!(limits.contains("the container was not read"), "{id}");
+    }
+    let root = of(&found, "root");
+    assert_eq!(root.evidence_from, Some(EvidenceFrom::Specification));
+    assert!(!root.may_have_changed);
+    // Whether the rules are within or around it.
+    let rules = FindingRules::default().with_complete(true);
+    let date = jiff::civil::date(2026, 1, 31);
+    for found in [
+        rules.apply(found, date),
+        of_image_alone(WithPolicy::new(profile, rules.clone())),
+    ] {
+        let keys = of(&found, "keys");
+        assert_eq!(keys.status, CheckStatus::Error);
+        assert!(
+            keys.message.ends_with("it may have been changed since"),
+            "{}",
+            keys.message
+        );
+        let verdict = Verdict::of(std::slice::from_ref(&found), Severity::Low);
+        assert_eq!(verdict, Verdict::Incomplete);
+    }
+}
+
+/// An engine that says of one result from where its evidence came, and of the other not.
+struct Half;
+
+impl ScanEngine for Half {
+    fn reference(&self) -> EngineRef {
+        EngineRef::new("half", "1")
+    }
+
+    fn request(&self) -> InventoryRequest {
+        everything()
+    }
+
+    fn evaluate(&self, _: &Inventory, _: &Evaluation) -> Findings {
+        let check = |id: &str| CheckResult::new(id, "It is so", Severity::Low).pass();
+        let mut said = check("said");
+        said.evidence_from = Some(EvidenceFrom::Specification);
+        Findings::new(self.reference(), vec![said, check("not-said")])
+    }
+}
+
+#[test]
+fn each_result_that_does_not_say_from_where_its_evidence_came_may_rest_on_the_image() {
+    let mut one = container(shown(), [shut("/root")]);
+    one.pod = Collected::NotRequested;
+    let place = Arc::new(OnceLock::new());
+    place
+        .set(read(&everything(), &whole(image())))
+        .expect("empty");
+    let found = run(&Completed::new(Arc::new(Half), place), &one);
+    let said = of(&found, "said");
+    assert_eq!(said.evidence_from, Some(EvidenceFrom::Specification));
+    assert!(!said.may_have_changed && said.limits.is_empty());
+    assert_eq!(
+        of(&found, "not-said").evidence_from,
+        Some(EvidenceFrom::Both)
+    );
+    assert!(of(&found, "not-said").may_have_changed);
+    let rules = FindingRules::default().with_complete(true);
+    let found = rules.apply(found, jiff::civil::date(2026, 1, 31));
+    let message = &of(&found, "not-said").message;
+    assert!(
+        message.ends_with("could have changed it since: /root: not searchable"),
+        "{message}"
+    );
 }
 
 #[test]

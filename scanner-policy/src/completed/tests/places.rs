@@ -182,23 +182,83 @@ fn what_is_named_and_in_neither_is_not_there() {
     assert_eq!(of("/root/.ssh/id"), Some(true));
 }
 
-#[test]
-fn where_a_link_of_the_image_leads_is_not_known_of_the_container() {
-    let asked = InventoryRequest {
-        files: vec![FileSelector {
-            paths: vec!["/root/.netrc".into()],
-            follow: true,
-            ..FileSelector::default()
-        }],
+fn asking(selector: FileSelector) -> InventoryRequest {
+    InventoryRequest {
+        files: vec![selector],
         ..everything()
-    };
+    }
+}
+
+fn named(path: &str, follow: bool) -> InventoryRequest {
+    asking(FileSelector {
+        paths: vec![path.into()],
+        follow,
+        ..FileSelector::default()
+    })
+}
+
+fn under(path: &str) -> InventoryRequest {
+    asking(FileSelector {
+        under: vec![path.into()],
+        ..FileSelector::default()
+    })
+}
+
+/// What stays missing of `/root` where the image has links in it and the engine asks for that.
+fn left_of_root(asked: &InventoryRequest) -> (String, Vec<String>) {
     let mut files = image();
-    files.push(link("/root/.netrc", "/data/netrc"));
-    files.push(FileEntry {
-        followed: true,
-        ..file("/root/.netrc", 0o644, "f")
-    });
+    files.extend([
+        link("/root/.netrc", "/data/netrc"),
+        link("/root/keys", "/data/keys"),
+        // The agent says by its name what it finds beyond a link.
+        file("/root/keys/authorized_keys", 0o644, "f"),
+    ]);
     let one = container(shown(), [shut("/root")]);
-    let (given, _) = completed_with(&asked, &whole(files), &one);
-    assert_eq!(left(&given), "/root/.netrc: not searchable");
+    let (given, completion) = completed_with(asked, &whole(files), &one);
+    assert_eq!(completion.from_image.places(), 1);
+    let new = paths(&given).into_iter().map(str::to_owned);
+    let old = paths(&one);
+    let new = new.filter(|path| !old.contains(&path.as_str())).collect();
+    (left(&given), new)
+}
+
+#[test]
+fn what_lies_beyond_a_link_of_the_image_is_not_known_of_the_container() {
+    for (asked, elsewhere) in [
+        (
+            named("/root/keys/authorized_keys", false),
+            "/root/keys/authorized_keys",
+        ),
+        (named("/root/keys/none", false), "/root/keys/none"),
+        (named("/root/keys/none/none", true), "/root/keys/none/none"),
+        (named("/root/.netrc", true), "/root/.netrc"),
+        (named("/root/./keys/none", false), "/root/./keys/none"),
+        (
+            named("/root/.ssh/../keys/none", false),
+            "/root/.ssh/../keys/none",
+        ),
+        (named("/root//keys/none", false), "/root//keys/none"),
+        (under("/root/keys"), "/root/keys"),
+        (under("/root/keys/"), "/root/keys/"),
+        (under("/root/keys/below"), "/root/keys/below"),
+    ] {
+        let (left, new) = left_of_root(&asked);
+        assert_eq!(left, format!("{elsewhere}: not searchable"));
+        assert!(new.contains(&"/root/keys".into()), "{new:?}");
+        assert!(
+            new.iter().all(|path| !path.starts_with("/root/keys/")),
+            "{new:?}"
+        );
+    }
+    for asked in [
+        named("/root/.netrc", false),
+        named("/root/.ssh/id", true),
+        under("/root/.ssh"),
+        under("/"),
+        everything(),
+    ] {
+        let (left, new) = left_of_root(&asked);
+        assert_eq!(left, "", "{asked:?}");
+        assert!(new.contains(&"/root/.netrc".into()), "{new:?}");
+    }
 }

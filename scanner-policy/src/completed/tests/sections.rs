@@ -58,7 +58,12 @@ fn a_file_of_accounts_that_is_another_one_does_not() {
             .find(|file| file.path == "/etc/shadow")
             .expect("it is there")
     }
-    let changes: [Change; 7] = [
+    let changes: [Change; 8] = [
+        |c, _| {
+            c.shadow = Collected::Unavailable {
+                reason: "/etc/shadow cannot be read: Input/output error (os error 5)".into(),
+            };
+        },
         |c, _| shadow(c).size = 11,
         |c, _| shadow(c).modified = Some(1),
         |c, _| shadow(c).uid = 1,

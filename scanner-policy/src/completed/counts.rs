@@ -1,0 +1,68 @@
+//! Whether more is missing than a list of gaps names.
+
+use scanner_core::inventory::{Attribute, FileEntry, FileSelector, Gap, GapKind, Gaps};
+
+/// What all engines of a scan ask for, and how often a file came without an attribute of it, which is a gap each.
+#[derive(Debug)]
+pub(super) struct Counts {
+    asked: Vec<FileSelector>,
+    attributes: [(Attribute, Vec<FileSelector>); 2],
+    without: u64,
+}
+
+impl Counts {
+    pub(super) fn new(asked: Vec<FileSelector>) -> Self {
+        Self {
+            attributes: by_attribute(&asked),
+            asked,
+            without: 0,
+        }
+    }
+
+    /// Takes a file.
+    pub(super) fn take(&mut self, file: &FileEntry) {
+        for (_, asked) in &self.attributes {
+            self.without += u64::from(asked.iter().any(|selector| selector.misses(file)));
+        }
+    }
+
+    /// How many items of files are missing beyond those that `gaps` names.
+    pub(super) fn unnamed(&self, gaps: &Gaps) -> u64 {
+        let places = gaps.iter().filter(|gap| gap.attribute.is_none());
+        let named: u64 = places.map(|gap| self.mentions(gap)).sum();
+        gaps.total().saturating_sub(named + self.without)
+    }
+
+    /// How often an agent may have counted one place: by its name, by what that leads to, and where a walk starts.
+    fn mentions(&self, gap: &Gap) -> u64 {
+        let Some(path) = &gap.path else {
+            return 1;
+        };
+        let is_named = |paths: &Vec<String>| paths.iter().any(|asked| *path == *asked);
+        let follows = |selector: &FileSelector| selector.follow && is_named(&selector.paths);
+        let starts = |selector: &FileSelector| selector.walks() && is_named(&selector.under);
+        let times = [
+            self.asked.iter().any(follows),
+            self.asked.iter().any(starts),
+        ];
+        1 + times.into_iter().map(u64::from).sum::<u64>()
+    }
+}
+
+/// Those that ask for each attribute, as if they asked for it alone.
+pub(super) fn by_attribute(asked: &[FileSelector]) -> [(Attribute, Vec<FileSelector>); 2] {
+    [Attribute::Digest, Attribute::Capabilities].map(|attribute| {
+        let alone = asked.iter().map(|selector| FileSelector {
+            digest: selector.digest && attribute == Attribute::Digest,
+            capabilities: selector.capabilities && attribute == Attribute::Capabilities,
+            ..selector.clone()
+        });
+        let asking = alone.filter(|s| s.digest || s.capabilities);
+        (attribute, asking.collect())
+    })
+}
+
+/// The gap of what a list counts and does not name.
+pub(super) fn unnamed_gap() -> Gap {
+    Gap::new(GapKind::Unknown).with_note("more was not read than its places say")
+}
