@@ -24,7 +24,7 @@ use crate::{
 };
 
 const EXIT_CODES: &str = "Exit codes:
-  0  passed: every applicable check ran, and none failed at --fail-on or above
+  0  passed: every applicable check ran, and none failed at --fail-on (high by default) or above; what failed below it is a warning
   1  findings: every applicable check ran, and at least one failed at --fail-on or above
   2  wrong usage, or something that was named (profile, kubeconfig, file) cannot be used
   3  the scan could not be done, a check was not done (whatever others found), or no check applies
@@ -35,12 +35,12 @@ const EXAMPLES: &str = "Examples:
   secure-scan explain web-0 -n shop
   secure-scan scan web-0 -n shop --probe-image IMAGE
   secure-scan container web-0 -n shop
-  secure-scan container -l app=web -n shop -c nginx --fail-on high
+  secure-scan container -l app=web -n shop -c nginx --fail-on medium
   secure-scan container web-0 -n shop --complete-from-image --probe-image IMAGE
   secure-scan container web-0 -n shop --dry-run
   secure-scan container web-0 -n shop -o terminal -o json=report.json -o html=report.html
   secure-scan report convert report.json -o sarif=report.sarif
-  secure-scan local --oci-archive image.tar --fail-on high
+  secure-scan local --oci-archive image.tar --fail-on medium
   secure-scan profile list";
 
 /// Security scans of running containers that leave nothing behind

@@ -9,7 +9,7 @@ use std::{
 
 const PROFILE: &str = "name: p\nversion: \"1\"\ntitle: P\nchecks:\n\
     - {id: good, title: G, severity: low, rationale: R, fix: F, pass: 'users.size() == 1'}\n\
-    - {id: bad, title: B, severity: medium, rationale: R, fix: F, pass: 'users.size() > 1'}\n";
+    - {id: bad, title: B, severity: high, rationale: R, fix: F, pass: 'users.size() > 1'}\n";
 
 fn root() -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a folder for the test");
