@@ -86,7 +86,7 @@ fn kubectl_names_the_plugin_as_it_is_called() {
     let (code, out, _) = read(command.arg("--help"));
     assert_eq!(code, 0);
     assert!(
-        out.contains("Usage: kubectl secure-scan <COMMAND>"),
+        out.contains("Usage: kubectl secure-scan [OPTIONS] <COMMAND>"),
         "{out}"
     );
     let mut command = Command::new(env!("CARGO_BIN_EXE_secure-scan"));
