@@ -63,14 +63,13 @@ fn check(view: &View<'_>, result: &CheckResult) -> TestCase {
         }
         CheckStatus::Fail => {
             let mut skipped = TestCaseStatus::skipped();
-            skipped.set_message(match &result.waiver {
-                Some(waiver) => format!("FAILED, but {}", waived(waiver)),
-                None => {
-                    let why = view.allowed_as(result).unwrap_or_default();
-                    let headline = visible(&result.headline(), 300);
-                    format!("WARNING: {headline}; severity {}, {why}", result.severity)
-                }
-            });
+            let waived = result.waiver.as_ref().map(waived);
+            let waived = waived.map(|waived| format!("FAILED, but {waived}"));
+            skipped.set_message(waived.unwrap_or_else(|| {
+                let why = view.allowed_as(result).unwrap_or_default();
+                let headline = visible(&result.headline(), 300);
+                format!("WARNING: {headline}; severity {}, {why}", result.severity)
+            }));
             skipped.set_description(details(result));
             skipped
         }

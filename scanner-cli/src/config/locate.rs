@@ -9,12 +9,34 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::ArgMatches;
+use clap::{ArgMatches, Args};
 
 use crate::problem::Problem;
 
 /// Variable that names the file; empty for none.
 pub(super) const VARIABLE: &str = "SECURE_SCAN_CONFIG";
+
+/// Which file is read, for all commands.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConfigArgs {
+    /// File of options, secure-scan.toml [default: $SECURE_SCAN_CONFIG, or secure-scan/secure-scan.toml in $XDG_CONFIG_HOME or
+    /// ~/.config]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help_heading = "File of options"
+    )]
+    config: Option<PathBuf>,
+    /// Read no file of options, as SECURE_SCAN_CONFIG= does
+    #[arg(
+        long,
+        global = true,
+        conflicts_with = "config",
+        help_heading = "File of options"
+    )]
+    no_config: bool,
+}
 
 /// Which file is read, and who says so.
 #[derive(Debug, Clone, PartialEq, Eq)]

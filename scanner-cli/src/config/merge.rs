@@ -5,9 +5,9 @@ use std::ffi::{OsStr, OsString};
 use clap::{Arg, ArgMatches, Command, parser::ValueSource};
 
 use super::{
-    Choice, File,
-    entries::{Entry, argument, is_switch},
+    entries::{Entry, File, argument, is_switch},
     keys,
+    locate::Choice,
 };
 use crate::problem::Problem;
 

@@ -2,17 +2,27 @@
 
 use std::{ffi::OsString, fmt::Write as _};
 
-use clap::{ArgMatches, Args, Command, ValueEnum, parser::ValueSource};
+use clap::{ArgMatches, Args, Command, Subcommand, ValueEnum, parser::ValueSource};
 use secure_scan::escape::visible;
 use serde_json::{Value, json};
 
 use super::{
-    Choice, ConfigCommand, File,
-    entries::{Entry, argument},
-    locate::VARIABLE,
+    entries::{Entry, File, argument},
+    locate::{Choice, VARIABLE},
     merge,
 };
 use crate::{output, problem::Problem};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print each option of a command with its value and where it came from
+    ///
+    /// From a flag, from a variable of the environment, from the file with its line, or the program's own default. Without a
+    /// command it prints what the file has.
+    Show(ShowArgs),
+    /// Print which file is read
+    Path,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
