@@ -8,6 +8,7 @@ use crate::{
     args::{AutoArgs, ContainerArgs, DistrolessArgs, LocalArgs},
     audit::AuditCommand,
     completion::{CompleteArgs, CompletionsArgs},
+    config::{ConfigArgs, ConfigCommand},
     controls::ControlsArgs,
     credential::CredentialCommand,
     drift::DriftArgs,
@@ -24,7 +25,7 @@ use crate::{
 };
 
 const EXIT_CODES: &str = "Exit codes:
-  0  passed: every applicable check ran, and none failed at --fail-on or above
+  0  passed: every applicable check ran, and none failed at --fail-on (high by default) or above; what failed below it is a warning
   1  findings: every applicable check ran, and at least one failed at --fail-on or above
   2  wrong usage, or something that was named (profile, kubeconfig, file) cannot be used
   3  the scan could not be done, a check was not done (whatever others found), or no check applies
@@ -35,18 +36,21 @@ const EXAMPLES: &str = "Examples:
   secure-scan explain web-0 -n shop
   secure-scan scan web-0 -n shop --probe-image IMAGE
   secure-scan container web-0 -n shop
-  secure-scan container -l app=web -n shop -c nginx --fail-on high
+  secure-scan container -l app=web -n shop -c nginx --fail-on medium
   secure-scan container web-0 -n shop --complete-from-image --probe-image IMAGE
   secure-scan container web-0 -n shop --dry-run
   secure-scan container web-0 -n shop -o terminal -o json=report.json -o html=report.html
   secure-scan report convert report.json -o sarif=report.sarif
-  secure-scan local --oci-archive image.tar --fail-on high
-  secure-scan profile list";
+  secure-scan local --oci-archive image.tar --fail-on medium
+  secure-scan profile list
+  secure-scan config show container";
 
 /// Security scans of running containers that leave nothing behind
 #[derive(Debug, Parser)]
 #[command(name = "secure-scan", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct Cli {
+    #[command(flatten)]
+    _config: ConfigArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -121,7 +125,7 @@ pub(crate) enum Command {
     ///
     /// Never touches a scan that may still run, nor what carries the label and is not what a scan makes.
     /// Exit codes: 0 nothing of an expired scan is left, 3 something could not be listed, 5 something
-    /// could not be removed.
+    /// could not be removed, 128+n ended by signal n (130 by INT, 143 by TERM, 129 by HUP).
     Reap(ReapArgs),
     /// Check an audit log, and match it with the API server's own
     #[command(subcommand)]
@@ -165,6 +169,9 @@ pub(crate) enum Command {
     /// Write a saved report in other forms, and show what changed between two
     #[command(subcommand)]
     Report(ReportCommand),
+    /// Show the options of a command and where each comes from: flag, environment, secure-scan.toml
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print the completion script of a shell, which also completes names of the cluster
     ///
     /// bash: source <(secure-scan completions bash). zsh: source <(secure-scan completions zsh).
@@ -200,7 +207,7 @@ mod tests {
     #[test]
     fn a_plugin_of_kubectl_is_called_as_one_in_its_help() {
         let plugin = "/opt/krew/bin/kubectl-secure_scan";
-        assert!(help(plugin, &[]).contains("Usage: kubectl secure-scan <COMMAND>"));
+        assert!(help(plugin, &[]).contains("Usage: kubectl secure-scan [OPTIONS] <COMMAND>"));
         assert!(help(plugin, &[]).contains("\n  kubectl secure-scan container web-0 -n shop\n"));
         let scan = help(plugin, &["container"]);
         assert!(
@@ -209,7 +216,8 @@ mod tests {
         );
         let own = help("/usr/bin/secure-scan", &[]);
         assert!(
-            own.contains("Usage: secure-scan <COMMAND>") && !own.contains("kubectl secure-scan")
+            own.contains("Usage: secure-scan [OPTIONS] <COMMAND>")
+                && !own.contains("kubectl secure-scan")
         );
     }
 

@@ -20,7 +20,8 @@ const PROBE_IMAGE: &str = "IMAGE";
 pub(crate) const CODES: &str = "Exit codes:
   0  explained, whatever can be scanned
   2  wrong usage, or no object has the name that was given
-  3  the target does not run, or the server did not answer";
+  3  the target does not run, or the server did not answer
+  128+n  ended by signal n: 130 by INT, 143 by TERM, 129 by HUP";
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {

@@ -28,14 +28,17 @@ const STATUS_CODES: &str = "Exit codes:
   0  installed, current, bound, fails closed
   1  missing or changed
   2  wrong usage
-  3  could not be read";
+  3  could not be read
+  128+n  ended by signal n: 130 by INT, 143 by TERM, 129 by HUP";
 
 const TEST_CODES: &str = "Exit codes:
   0  everything that was not planned was refused by the guard, what was planned allowed
   1  at least one attempt came to something else
   2  wrong usage
   3  the attempts could not be made
-  5  what the test created is not confirmed deleted";
+  5  what the test created is not confirmed deleted
+  128+n  ended by signal n while the way to the cluster was looked for: 130 by INT, 143 by TERM, 129 by HUP. Later signals end
+         the attempts, clean up, and have exit code 3 or 5";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum GuardCommand {

@@ -6,6 +6,7 @@ mod cli;
 mod cluster;
 mod complete;
 mod completion;
+mod config;
 mod controls;
 mod credential;
 mod descendants;
@@ -31,9 +32,9 @@ mod sidecar;
 mod signals;
 mod sink;
 
-use std::{alloc::System, future::Future, process::ExitCode, time::Duration};
+use std::{alloc::System, ffi::OsString, future::Future, process::ExitCode, time::Duration};
 
-use clap::FromArgMatches as _;
+use clap::{ArgMatches, FromArgMatches as _};
 use nix::sys::{
     prctl,
     resource::{Resource, setrlimit},
@@ -42,6 +43,7 @@ use secure_scan::{TargetSelector, strategy};
 use zeroizing_alloc::ZeroAlloc;
 
 use cli::{Cli, Command};
+use config::Merged;
 use credential::CredentialCommand;
 use problem::{NOT_DONE, Problem};
 
@@ -55,21 +57,62 @@ pub fn main() -> ExitCode {
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     // Nor may another program of the same user read it from this one's memory.
     let _ = prctl::set_dumpable(false);
-    let program = std::env::args_os().next();
-    let matches = cli::command(program.as_deref()).get_matches();
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let command = cli::command(words.first().map(OsString::as_os_str));
+    let merged = match config::merge(&command, words) {
+        Ok(merged) => merged,
+        Err(problem) => return failed(&problem),
+    };
+    let matches = match command.clone().try_get_matches_from(&merged.words) {
+        Ok(matches) => matches,
+        Err(error) => return misused(&error, &merged),
+    };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if let Some(note) = merged.note().filter(|_| !is_quiet(&matches)) {
+        output::note(&note);
+    }
     // Another provider can only be installed by a program that embeds this one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let _ = secure_scan::profiles::signature::install_ring();
-    let result = run_command(cli.command);
-    ExitCode::from(result.unwrap_or_else(|problem| {
-        output::print_error(&problem);
-        problem.code
-    }))
+    let result = match cli.command {
+        Command::Config(config) => config::run(config, &matches, &command),
+        other => run_command(other),
+    };
+    result.map_or_else(|problem| failed(&problem), ExitCode::from)
+}
+
+fn failed(problem: &Problem) -> ExitCode {
+    output::print_error(problem);
+    ExitCode::from(problem.code)
+}
+
+/// Shows what is wrong with a command line, and what of it came from a file.
+fn misused(error: &clap::Error, merged: &Merged) -> ExitCode {
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    if let Some(note) = merged.note() {
+        output::note(&format!("note: {note}"));
+    }
+    ExitCode::from(problem::USAGE)
+}
+
+/// Whether the command is to be quiet.
+fn is_quiet(matches: &ArgMatches) -> bool {
+    let mut matches = matches;
+    while let Some((_, below)) = matches.subcommand() {
+        matches = below;
+    }
+    ["quiet", "_quiet"]
+        .iter()
+        .any(|id| matches!(matches.try_get_one::<bool>(id), Ok(Some(true))))
 }
 
 fn run_command(command: Command) -> Result<u8, Problem> {
     match command {
+        // It is run where the command line is known.
+        Command::Config(_) => Ok(0),
         Command::Profile(command) => profile::run(command),
         Command::Credential(command) => match command {
             CredentialCommand::Exec(args) => run(credential::run(&args)),

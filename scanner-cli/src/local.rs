@@ -34,7 +34,7 @@ pub(crate) async fn run(args: &LocalArgs) -> Result<u8, Problem> {
         None => scan.engine(WithPolicy::new(profile, rules)),
     };
     let scan = scan
-        .threshold(args.findings.fail_on.unwrap_or(Severity::Low))
+        .threshold(args.findings.fail_on.unwrap_or(Severity::FAIL_ON))
         .time_limit(Duration::from_secs(args.timeout));
     let scan = scan.prepare().await.map_err(Problem::from)?;
     sinks.check(packages, scan.image_digest().is_some())?;

@@ -46,7 +46,8 @@ pub(crate) struct FindingArgs {
     /// Thresholds in the format of the SAF CLI, as a file or such as '{failed.total.max: 0}'
     #[arg(long, value_name = "FILE|INLINE")]
     pub(crate) threshold: Option<String>,
-    /// Severity from which a failed check is a finding: info, low (default), medium, high, critical
+    /// Severity from which a failed check is a finding: info, low, medium, high (default), critical. What fails below it is
+    /// shown as a warning
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Severity>,
     /// Fail the scan (exit code 3) unless everything that checks ask for was read, as level strict does. A drift scan always

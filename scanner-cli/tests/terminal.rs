@@ -9,7 +9,7 @@ use std::{
 
 const PROFILE: &str = "name: p\nversion: \"1\"\ntitle: P\nchecks:\n\
     - {id: good, title: G, severity: low, rationale: R, fix: F, pass: 'users.size() == 1'}\n\
-    - {id: bad, title: B, severity: medium, rationale: R, fix: F, pass: 'users.size() > 1'}\n";
+    - {id: bad, title: B, severity: high, rationale: R, fix: F, pass: 'users.size() > 1'}\n";
 
 fn root() -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a folder for the test");
@@ -86,7 +86,7 @@ fn kubectl_names_the_plugin_as_it_is_called() {
     let (code, out, _) = read(command.arg("--help"));
     assert_eq!(code, 0);
     assert!(
-        out.contains("Usage: kubectl secure-scan <COMMAND>"),
+        out.contains("Usage: kubectl secure-scan [OPTIONS] <COMMAND>"),
         "{out}"
     );
     let mut command = Command::new(env!("CARGO_BIN_EXE_secure-scan"));

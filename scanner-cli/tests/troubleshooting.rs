@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 /// Shortest part of a message that is looked for.
 const SHORTEST: usize = 5;
 
-/// All strings of the program, as they are printed: without the ends of lines in them.
+/// All strings of the program, as they are printed: of its code alone, without comments and tests.
 fn sources() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut text = String::new();
@@ -20,24 +20,7 @@ fn sources() -> String {
     ] {
         read(&root.join(package).join("src"), &mut text);
     }
-    let mut joined = String::new();
-    for line in text.lines() {
-        // A string that goes on after a backslash.
-        match line.strip_suffix('\\') {
-            Some(begun) => joined.push_str(begun),
-            None => joined.extend([line, "\n"]),
-        }
-        if line.ends_with('\\') {
-            joined.push('\u{0}');
-        }
-    }
-    let mut whole = String::new();
-    let mut parts = joined.split('\u{0}');
-    whole.push_str(parts.next().unwrap_or_default());
-    for part in parts {
-        whole.push_str(part.trim_start());
-    }
-    whole.replace("\\\"", "\"")
+    text
 }
 
 fn read(folder: &Path, text: &mut String) {
@@ -50,9 +33,73 @@ fn read(folder: &Path, text: &mut String) {
         if path.is_dir() {
             read(&path, text);
         } else if path.extension().is_some_and(|end| end == "rs") {
-            text.push_str(&fs::read_to_string(&path).unwrap());
+            strings(&fs::read_to_string(&path).unwrap(), text);
         }
     }
+}
+
+/// Adds the strings of a file, one in each line, up to its tests.
+fn strings(source: &str, text: &mut String) {
+    let code = source.split("\n#[cfg(test)]\nmod tests").next();
+    let mut rest = code.unwrap_or_default();
+    while let Some(at) = rest.find(['"', '/', '\'']) {
+        let (before, begun) = rest.split_at(at);
+        let character = ["'\"'", "'\\\"'"]
+            .iter()
+            .find_map(|c| begun.strip_prefix(c));
+        if begun.starts_with("//") {
+            rest = begun.split_once('\n').map_or("", |(_, after)| after);
+        } else if let Some(after) = character {
+            rest = after;
+        } else if let Some(string) = begun.strip_prefix('"') {
+            let unhashed = before.trim_end_matches('#');
+            let hashes = "#".repeat(before.len() - unhashed.len());
+            rest = if unhashed.ends_with('r') {
+                let end = format!("\"{hashes}");
+                let (raw, after) = string.split_once(&end).unwrap_or((string, ""));
+                text.push_str(raw);
+                text.push('\n');
+                after
+            } else {
+                string_to(string, text)
+            };
+        } else {
+            rest = &begun[1..];
+        }
+    }
+}
+
+/// Adds what stands before the closing quote, and gives what is after it.
+fn string_to<'a>(source: &'a str, text: &mut String) -> &'a str {
+    let mut chars = source.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => {
+                text.push('\n');
+                return &source[at + 1..];
+            }
+            '\\' => match chars.next() {
+                // A string that goes on in the next line.
+                Some((at, '\n')) => {
+                    let after = source[at + 1..].trim_start();
+                    return string_to(after, text);
+                }
+                Some((_, escaped)) => text.push(escaped),
+                None => break,
+            },
+            c => text.push(c),
+        }
+    }
+    ""
+}
+
+#[test]
+fn only_strings_of_the_code_are_messages() {
+    let source = "/// It says \"never this\".\nfn f() { say(\"one \\\n    two\"); let c = '\"'; g(\"a \\\"b\\\"\", r#\"raw \"c\"\"#) }\n\
+                  // nor \"that\"\n#[cfg(test)]\nmod tests { const T: &str = \"nor a test\"; }\n";
+    let mut text = String::new();
+    strings(source, &mut text);
+    assert_eq!(text, "one two\na \"b\"\nraw \"c\"\n");
 }
 
 /// Parts of the message that no string of the program has.

@@ -323,7 +323,7 @@ fn merge(under: Option<Policy>, raw: RawPolicy, object_metadata: ObjectMetadata)
         require_complete: false,
         thresholds: None,
         waivers: None,
-        fail_on: Severity::Low,
+        fail_on: Severity::FAIL_ON,
         own_fail_on,
         profile: None,
     });

@@ -94,6 +94,15 @@ pub(crate) fn in_part(view: &View<'_>) -> String {
     }
 }
 
+/// Of the failed checks, those that are warnings, as a remark in parentheses; empty where none is.
+pub(crate) fn of_them(view: &View<'_>) -> String {
+    let remark = |why: String| match (view.warnings().count(), view.failed().count()) {
+        (some, all) if some == all => format!(" ({why})"),
+        (some, _) => format!(" ({some} of them {why})"),
+    };
+    view.warnings_allowed_as().map_or_else(String::new, remark)
+}
+
 /// A JSON document of another standard.
 pub(crate) fn pretty(value: &serde_json::Value) -> String {
     format!("{value:#}\n")

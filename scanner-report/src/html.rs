@@ -78,7 +78,9 @@ fn policy() -> String {
 
 fn header(view: &View<'_>) -> Markup {
     let class = match view.verdict {
-        Verdict::Passed if view.not_read() > 0 => "verdict unsure",
+        Verdict::Passed if view.not_read() > 0 || view.warnings().next().is_some() => {
+            "verdict unsure"
+        }
         Verdict::Passed => "verdict good",
         Verdict::Incomplete => "verdict unsure",
         _ => "verdict bad",

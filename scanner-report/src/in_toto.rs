@@ -59,6 +59,7 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
             "failOn": view.fail_on,
             "checks": {
                 "failed": failed,
+                "warnings": view.warnings().count(),
                 "waived": waivers.len(),
                 "waivedAndNotLookedAt": view.unseen().count(),
                 "couldNotLook": view.count(CheckStatus::Error),
@@ -108,6 +109,7 @@ fn engine(view: &View<'_>) -> Value {
         "failOn": view.fails_at(),
         "complete": view.complete(),
         "failed": view.failed().count(),
+        "warnings": view.warnings().count(),
         "couldNotLook": view.count(CheckStatus::Error),
         "passed": view.count(CheckStatus::Pass),
         "notApplicable": view.inapplicable().count(),

@@ -1,8 +1,8 @@
 //! `JUnit` XML, for CI servers: a suite of checks, and a suite of the scan itself and its controls.
 //!
 //! A check that was not done is an `error`, as is a control that did not hold: no CI server
-//! takes the scan for green. A failed check below the threshold is `skipped`, as the exit code has
-//! it, with a message that says so.
+//! takes the scan for green. A failed check that the threshold allows is `skipped`, as the exit
+//! code has it, with a message that begins with `WARNING` and its details.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -63,13 +63,13 @@ fn check(view: &View<'_>, result: &CheckResult) -> TestCase {
         }
         CheckStatus::Fail => {
             let mut skipped = TestCaseStatus::skipped();
-            skipped.set_message(match &result.waiver {
-                Some(waiver) => format!("FAILED, but {}", waived(waiver)),
-                None => format!(
-                    "FAILED with severity {}, which the threshold of this scan allows",
-                    result.severity
-                ),
-            });
+            let waived = result.waiver.as_ref().map(waived);
+            let waived = waived.map(|waived| format!("FAILED, but {waived}"));
+            skipped.set_message(waived.unwrap_or_else(|| {
+                let why = view.allowed_as(result).unwrap_or_default();
+                let headline = visible(&result.headline(), 300);
+                format!("WARNING: {headline}; severity {}, {why}", result.severity)
+            }));
             skipped.set_description(details(result));
             skipped
         }

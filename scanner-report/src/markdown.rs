@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use scanner_core::finding::{CheckResult, CheckStatus, Severity};
 use scanner_core::report::view::View;
 
-use crate::escaped::{MAX_GAPS, at_least, completions, in_part};
+use crate::escaped::{MAX_GAPS, at_least, completions, in_part, of_them};
 use bounded::{Bounded, code, prose};
 
 /// Items of evidence that are shown of a check.
@@ -71,7 +71,13 @@ fn engine(out: &mut Bounded, view: &View<'_>) {
         let (name, counts) = (code(&view.engines, 200), counts(view));
         out.push(&format!("\n## Engine {name}\n\n{fails_at}{counts}"));
     }
-    for result in view.failed() {
+    for result in view.failed().filter(|r| view.counts(r)) {
+        out.push(&failed(view, result));
+    }
+    if let Some(line) = view.warning_line() {
+        out.push(&format!("\n**Warnings:** {line}\n"));
+    }
+    for result in view.warnings() {
         out.push(&failed(view, result));
     }
     for breach in view.breaches() {
@@ -175,8 +181,10 @@ fn counts(view: &View<'_>) -> String {
     if !view.findings.is_empty() {
         let _ = writeln!(
             out,
-            "\n| Severity | Failed |\n| --- | ---: |\n{}\n{unseen}{} not checked, {} passed{}, {} not applicable.",
+            "\n| Severity | Failed |\n| --- | ---: |\n{}\n{} failed{}, {unseen}{} not checked, {} passed{}, {} not applicable.",
             by_severity(view),
+            view.failed().count(),
+            of_them(view),
             view.count(CheckStatus::Error),
             view.count(CheckStatus::Pass),
             in_part(view),
@@ -197,11 +205,8 @@ fn by_severity(view: &View<'_>) -> String {
 }
 
 fn failed(view: &View<'_>, result: &CheckResult) -> String {
-    let below = if view.counts(result) {
-        ""
-    } else {
-        " (the threshold allows it)"
-    };
+    let below = view.allowed_as(result);
+    let below = below.map_or_else(String::new, |why| format!(" (warning, {why})"));
     let mut out = format!(
         "\n### {}{below}: {}\n\n{}\n\n",
         result.severity.name().to_uppercase(),

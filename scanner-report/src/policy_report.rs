@@ -189,7 +189,7 @@ fn result(view: &View<'_>, check: &CheckResult) -> Value {
     let (outcome, message) = match check.status {
         CheckStatus::Pass => ("pass", String::new()),
         CheckStatus::Fail if view.counts(check) => ("fail", evidence(check)),
-        CheckStatus::Fail => ("warn", waived(check) + &evidence(check)),
+        CheckStatus::Fail => ("warn", allowed(view, check) + &evidence(check)),
         CheckStatus::Error => ("error", format!("not checked: {}", check.message)),
         CheckStatus::NotApplicable if check.is_unseen() => {
             ("skip", format!("skipped; {}", waived(check)))
@@ -219,6 +219,12 @@ fn result(view: &View<'_>, check: &CheckResult) -> Value {
     }
     stamp(view, &mut result);
     result
+}
+
+/// Why a failed check does not count: the threshold allows it, or a waiver covers it.
+fn allowed(view: &View<'_>, check: &CheckResult) -> String {
+    let why = view.allowed_as(check);
+    why.map_or_else(|| waived(check), |why| format!("warning, {why}; "))
 }
 
 fn waived(check: &CheckResult) -> String {

@@ -57,6 +57,8 @@ fn run(view: &View<'_>) -> Value {
             "inputs": visible_all(&view.inputs()),
             "complete": view.complete(),
             "notRead": view.not_read(),
+            "failed": view.failed().count(),
+            "warnings": view.warnings().count(),
             "passed": view.count(CheckStatus::Pass),
             "notApplicable": view.inapplicable().count(),
             "waivedAndNotLookedAt": view.unseen().count(),
@@ -131,7 +133,7 @@ fn result(view: &View<'_>, index: usize, result: &CheckResult) -> Value {
         "ruleIndex": index,
         // 3.27.9: `open` is "insufficient information to decide whether a problem exists".
         "kind": if failed { "fail" } else { "open" },
-        "level": if failed { level(result.severity) } else { "none" },
+        "level": if failed { result_level(view, result) } else { "none" },
         "message": { "text": message(view, result) },
         "locations": [{
             // Consumers want an artifact; ours is the image, which no line number fits.
@@ -148,6 +150,9 @@ fn result(view: &View<'_>, index: usize, result: &CheckResult) -> Value {
         "partialFingerprints": { "checkOnTarget/v1": view.fingerprint(&view.check_id(result)) },
         "properties": { "severity": result.severity.name() },
     });
+    if let Some(why) = view.allowed_as(result) {
+        value["properties"]["warning"] = why.into();
+    }
     if let Some(waiver) = &result.waiver {
         // 3.27.23: whoever reads this sees that it was waived, and why.
         let why = format!(
@@ -274,6 +279,14 @@ fn notification(id: &str, level: &str, text: &str, rule: Option<Value>) -> Value
         notification["associatedRule"] = rule;
     }
     notification
+}
+
+/// 3.27.10: that of the severity, but no error for what the threshold allows.
+fn result_level(view: &View<'_>, result: &CheckResult) -> &'static str {
+    match level(result.severity) {
+        "error" if view.allowed_as(result).is_some() => "warning",
+        level => level,
+    }
 }
 
 const fn level(severity: Severity) -> &'static str {

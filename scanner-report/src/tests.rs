@@ -13,6 +13,7 @@ mod policy_reports;
 mod saved;
 mod scope;
 mod trace;
+mod warnings;
 
 use crate::testing::plan;
 use prelude::*;

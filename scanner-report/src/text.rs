@@ -14,7 +14,9 @@ use scanner_core::{
     finding::{CheckResult, CheckStatus, Findings, Severity},
 };
 
-use crate::escaped::{MAX_GAPS, at_least, completions, count, headline, in_part, limits, origin};
+use crate::escaped::{
+    MAX_GAPS, at_least, completions, count, headline, in_part, limits, of_them, origin,
+};
 use execution::{controls, post_scan};
 use groups::{group_title, groups, same_message};
 use layout::{Page, differences, field, item, wrapped};
@@ -207,12 +209,12 @@ fn engine(out: &mut Page, view: &View<'_>, style: Style) {
 }
 
 fn findings(out: &mut Page, view: &View<'_>, style: Style) {
-    for group in groups(view.failed()) {
-        group_title(out, &group, style);
-        for result in group.results {
-            failed(out, view, result, style);
-        }
+    all_failed(out, view, view.failed().filter(|r| view.counts(r)), style);
+    if let Some(line) = view.warning_line() {
+        let title = style.paint("1;33", &format!("Warnings: {line}"));
+        let _ = writeln!(out, "\n{title}");
     }
+    all_failed(out, view, view.warnings(), style);
     for findings in view.findings {
         policy::waived(out, view, findings, style);
     }
@@ -249,6 +251,21 @@ fn findings(out: &mut Page, view: &View<'_>, style: Style) {
     }
 }
 
+/// Failed checks, those about the same thing together.
+fn all_failed<'a>(
+    out: &mut Page,
+    view: &View<'_>,
+    results: impl Iterator<Item = &'a CheckResult>,
+    style: Style,
+) {
+    for group in groups(results) {
+        group_title(out, &group, style);
+        for result in group.results {
+            failed(out, view, result, style);
+        }
+    }
+}
+
 /// How many checks came to what.
 fn counts(view: &View<'_>) -> String {
     let waived = match view.findings.iter().map(Findings::waived).sum::<usize>() {
@@ -260,8 +277,9 @@ fn counts(view: &View<'_>) -> String {
         count => format!("{count} waived and skipped, "),
     };
     format!(
-        "{} failed, {waived}{unseen}{} not checked, {} passed{}, {} not applicable",
+        "{} failed{}, {waived}{unseen}{} not checked, {} passed{}, {} not applicable",
         view.failed().count(),
+        of_them(view),
         view.count(CheckStatus::Error),
         view.count(CheckStatus::Pass),
         in_part(view),
@@ -287,11 +305,8 @@ fn failed(out: &mut Page, view: &View<'_>, result: &CheckResult, style: Style) {
         style.paint(code, &label),
         style.paint("1", &title)
     );
-    let below = if view.counts(result) {
-        ""
-    } else {
-        " (below the threshold)"
-    };
+    let below = view.allowed_as(result);
+    let below = below.map_or_else(String::new, |why| format!(" (warning: {why})"));
     let _ = writeln!(
         out,
         "         {}{below}",

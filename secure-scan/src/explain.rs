@@ -42,7 +42,7 @@ pub struct Explanation {
     pub strategies: Vec<StrategyExplained>,
     /// Each level.
     pub levels: Vec<LevelExplained>,
-    /// Who else could act as the identity of a scan.
+    /// Who else could act as the identity of a scan, as the controls that watch it plan; empty where that is not known.
     pub identity: Vec<String>,
 }
 

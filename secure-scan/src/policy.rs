@@ -15,8 +15,8 @@ use scanner_policy::{
 /// ```
 /// use secure_scan::{Level, Policy, ScanPolicy, finding::Severity};
 ///
-/// let policy = ScanPolicy::new(Policy::shipped(Level::Strict)?).fail_on(Severity::High);
-/// assert_eq!(policy.threshold(), Severity::High);
+/// let policy = ScanPolicy::new(Policy::shipped(Level::Strict)?).fail_on(Severity::Medium);
+/// assert_eq!(policy.threshold(), Severity::Medium);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]

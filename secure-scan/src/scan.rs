@@ -87,7 +87,7 @@ pub struct Scan {
 
 impl Scan {
     /// A scan without an engine yet: strategy [`strategy::auto`] without an image of the probe, a lease of five minutes,
-    /// no idle timeout, no policy, and every failed check from severity low on is a finding.
+    /// no idle timeout, no policy, and every failed check from [`Severity::FAIL_ON`] on is a finding.
     pub fn template() -> Self {
         Self {
             engines: Vec::new(),
@@ -329,7 +329,7 @@ impl Scan {
         request.limits = self.limits;
         request.expected_digest.clone_from(&self.expected_digest);
         let of_policy = self.policy.as_ref().map(ScanPolicy::threshold);
-        request.threshold = self.threshold.or(of_policy).unwrap_or(Severity::Low);
+        request.threshold = self.threshold.or(of_policy).unwrap_or(Severity::FAIL_ON);
         request.policy = self.policy.as_ref().map(ScanPolicy::gates);
         Ok(request)
     }

@@ -52,7 +52,7 @@ async fn the_sidecar_answers_and_nothing_is_added() {
     })
     .await;
     let (with, without) = tokio::join!(
-        attached(&site, &["both", "-o", "json"]),
+        attached(&site, &["both", "-o", "json", "--fail-on", "low"]),
         attached(&site, &["web"])
     );
     assert_eq!(with.code, 1, "{with:?}");

@@ -30,7 +30,8 @@ async fn a_target_without_a_shell_gets_a_probe_after_a_try_that_left_nothing() {
     site.pod_of("bare", "lab.local/distroless:1", "Running")
         .await;
     let (with, without) = tokio::join!(
-        site.auto(&["bare", PROBE[0], PROBE[1], "-o", "json"]),
+        // What is wrong with it is below the default severity.
+        site.auto(&["bare", PROBE[0], PROBE[1], "-o", "json", "--fail-on", "low"]),
         site.auto(&["bare"]),
     );
     assert_eq!(with.code, 1, "{with:?}");

@@ -113,7 +113,7 @@ async fn matrix(level: &str) {
     site.enforce(level).await;
     let scans = targets().into_iter().map(|(name, ..)| {
         let site = &site;
-        async move { site.probe(&[name, "-o", "json"]).await }
+        async move { site.probe(&[name, "-o", "json", "--fail-on", "low"]).await }
     });
     let output = futures_util::future::join_all(scans).await;
     for ((name, ..), (output, expected)) in targets().iter().zip(output.iter().zip(expected(level)))
@@ -181,7 +181,7 @@ async fn the_probe_ends_and_its_residue_is_reported() {
     assert!(output.err.contains("always leaves"), "{output:?}");
     let pod = site.api::<Pod>().get("bare").await.unwrap();
     assert!(pod.spec.unwrap().ephemeral_containers.is_none());
-    let output = site.probe(&["bare"]).await;
+    let output = site.probe(&["bare", "--fail-on", "low"]).await;
     assert_eq!(output.code, 1, "{output:?}");
     assert!(output.out.contains("residue"), "{output:?}");
     let pod = site.api::<Pod>().get("bare").await.unwrap();
@@ -206,7 +206,14 @@ async fn the_probe_is_added_before_the_scan_identity_has_any_rights_and_these_go
     let (file, image) = (kubeconfig.path().to_string_lossy(), probe_image());
     let args = ["distroless", "bare", "-n", &site.namespace, "-o", "json"];
     let mut command = program(&args);
-    command.args(["--kubeconfig", &file, "--probe-image", &image]);
+    command.args([
+        "--fail-on",
+        "low",
+        "--kubeconfig",
+        &file,
+        "--probe-image",
+        &image,
+    ]);
     let output: ProgramOutput = command.output().await.expect("it starts").into();
     assert_eq!(output.code, 1, "{output:?}");
     let calls = proxy.calls();

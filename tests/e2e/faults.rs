@@ -69,7 +69,7 @@ const CONTAINER: Way = Way {
 const DISTROLESS: Way = Way {
     verdict: "findings",
     name: "distroless",
-    args: &["distroless", "POD"],
+    args: &["distroless", "POD", "--fail-on", "low"],
     image: "lab.local/distroless:1",
     probe: true,
     // An ephemeral container stays in its pod.

@@ -89,7 +89,8 @@ async fn a_policy_refuses_evidence_that_the_target_could_forge_unless_it_names_i
         pod.spec
             .is_some_and(|spec| spec.ephemeral_containers.is_none())
     );
-    let named = scan(&site, "container", &[&["user"], &container[..]].concat()).await;
+    let named = [&["user", "--fail-on", "low"], &container[..]].concat();
+    let named = scan(&site, "container", &named).await;
     assert!([1, 3].contains(&named.code), "{named:?}");
     let trust = named.json()["trust"].to_string();
     assert!(trust.contains("not independent of the target"), "{trust}");
@@ -108,7 +109,7 @@ async fn the_automatic_choice_takes_the_first_strategy_whose_evidence_counts() {
     let file = policy("");
     let path = file.path().to_str().expect("path");
     for (pod, strategy) in [("user", "distroless"), ("root", "sidecar-inert")] {
-        let output = scan(&site, "scan", &[pod, "--policy", path]).await;
+        let output = scan(&site, "scan", &[pod, "--policy", path, "--fail-on", "low"]).await;
         assert!([1, 3].contains(&output.code), "{pod}: {output:?}");
         let plan = &output.json()["plan"];
         assert_eq!(plan["strategy"], strategy, "{output:?}");

@@ -151,7 +151,7 @@ async fn the_guard_refuses_what_was_not_planned_and_scans_go_on() {
         site.guard(&apart),
         site.guard(&outside),
         site.run(&["web", "-o", "json"]),
-        site.probe(&["bare", "-o", "json"]),
+        site.probe(&["bare", "-o", "json", "--fail-on", "low"]),
         site.guard(&meant),
         site.guard(&state),
         site.guard(&other),

@@ -40,7 +40,8 @@ async fn pod(site: &TestNamespace, name: &str, script: &str, uid: i64) {
 }
 
 async fn probed(site: &TestNamespace, name: &str) -> ProgramOutput {
-    site.probe_of(&probe_image(), &[name, "-o", "json"]).await
+    site.probe_of(&probe_image(), &[name, "-o", "json", "--fail-on", "low"])
+        .await
 }
 
 /// Whether a report raises that alert and has no findings.

@@ -97,7 +97,7 @@ async fn targets_without_seccomp_or_with_privileges_are_planned_as_they_are_seen
     );
     let scan = |name: &'static str| {
         let site = &site;
-        async move { site.probe(&[name, "-o", "json"]).await }
+        async move { site.probe(&[name, "-o", "json", "--fail-on", "low"]).await }
     };
     let (unconfined, groups, privileged) =
         tokio::join!(scan("unconfined"), scan("groups"), scan("privileged"));
@@ -326,7 +326,9 @@ async fn a_scan_with_a_probe_stays_within_its_calls() {
     }
     let site = TestNamespace::new("planner-calls").await;
     site.pod_of("bare", NON_ROOT, "Running").await;
-    let output = site.probe(&["bare", "-o", "json"]).await;
+    let output = site
+        .probe(&["bare", "-o", "json", "--fail-on", "low"])
+        .await;
     assert_eq!(output.code, 1, "{output:?}");
     let report = output.json();
     let calls = &report["api_calls"];

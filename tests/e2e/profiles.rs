@@ -228,7 +228,8 @@ async fn host(site: &TestNamespace) {
 
 /// What each check said of a pod.
 fn results(output: &ProgramOutput) -> BTreeMap<String, Value> {
-    assert!(matches!(output.code, 1 | 3), "{output:?}");
+    // What each check says is compared, whatever the scan amounts to.
+    assert!(matches!(output.code, 0 | 1 | 3), "{output:?}");
     let report = output.json();
     let all = report["findings"][0]["results"].as_array().cloned();
     let all = all.unwrap_or_else(|| unreachable!("no findings: {output:?}"));

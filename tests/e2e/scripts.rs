@@ -36,11 +36,11 @@ async fn thresholds(site: &TestNamespace, name: &str, target: &[&str], strategy:
         "profile.yaml",
         "name: two\nversion: \"1\"\ntitle: T\nchecks:\n\
          - {id: good, title: T, severity: low, rationale: R, fix: F, pass: 'users.size() >= 0'}\n\
-         - {id: bad, title: T, severity: medium, rationale: R, fix: F, pass: 'users.size() < 0'}\n",
+         - {id: bad, title: T, severity: high, rationale: R, fix: F, pass: 'users.size() < 0'}\n",
     );
     let kept = file(
         "kept.yml",
-        "compliance:\n  min: 50\nfailed:\n  medium:\n    max: 1\n",
+        "compliance:\n  min: 50\nfailed:\n  high:\n    max: 1\n",
     );
     let broken = file("broken.yml", "failed:\n  total:\n    max: 0\n");
     let mut all = vec![site.namespace.as_str()];

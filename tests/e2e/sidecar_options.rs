@@ -191,7 +191,13 @@ async fn the_node_and_the_user_are_as_asked() {
     baseline.enforce("baseline").await;
     let restricted = TestNamespace::new("sidecar-tight").await;
     restricted.enforce("restricted").await;
-    let as_root = ["image", "lab.local/debian:1", "--as-root"];
+    let as_root = [
+        "image",
+        "lab.local/debian:1",
+        "--as-root",
+        "--fail-on",
+        "low",
+    ];
     let ((pinned, seen), (rooted, rooted_spec), plain, based, refused) = tokio::join!(
         seen_while(&node, run(&node, &["sidecar", "web", "--same-node"])),
         seen_while(&root, run(&root, &as_root)),

@@ -58,7 +58,7 @@ impl ScanEngine for SetuidPrograms {
 
     fn evaluate(&self, inventory: &Inventory, _: &Evaluation) -> Findings {
         let title = format!("At most {} setuid or setgid programs", self.most);
-        let check = CheckResult::new("acme-setuid-count", title, Severity::Medium)
+        let check = CheckResult::new("acme-setuid-count", title, Severity::High)
             .with_failing_title(format!("More than {} setuid or setgid programs", self.most))
             .with_advice(
                 "Each one is a way to the rights of its owner.",

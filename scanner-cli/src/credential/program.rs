@@ -100,6 +100,7 @@ impl Program {
         };
         match family.end().await {
             Ok(0) => {}
+            Ok(1) => output::note(&format!("1 process that {} left was ended", self.name())),
             Ok(left) => output::note(&format!(
                 "{left} processes that {} left were ended",
                 self.name()

@@ -33,6 +33,9 @@ pub(super) fn of(
     for who in &explained.identity {
         let _ = writeln!(out, "  - {}", visible(who, MOST));
     }
+    if explained.identity.is_empty() {
+        out.push_str("  not known\n");
+    }
     out.push_str("\nAdmission guard\n");
     let guard = match &explained.guard {
         Guard::Installed => "installed, for all namespaces".to_owned(),

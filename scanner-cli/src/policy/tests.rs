@@ -40,7 +40,7 @@ fn verdict(policy: &str, arguments: &[&str]) -> (Verdict, Option<Severity>) {
 
 #[test]
 fn a_severity_that_a_policy_names_holds_beside_thresholds_and_that_of_a_level_does_not() {
-    use Severity::{Critical, High, Low, Medium};
+    use Severity::{Critical, High, Medium};
     use Verdict::{Findings, Passed};
     let lax = "thresholds: {failed: {critical: {max: 0}}}\n";
     let inline = ["--threshold", "{failed.critical.max: 0}"];
@@ -72,7 +72,7 @@ fn a_severity_that_a_policy_names_holds_beside_thresholds_and_that_of_a_level_do
             (Findings, Some(Medium)),
         ),
         (String::new(), &inline, (Passed, None)),
-        (String::new(), &[], (Findings, Some(Low))),
+        (String::new(), &[], (Findings, Some(High))),
     ] {
         assert_eq!(
             verdict(&policy, arguments),
@@ -89,7 +89,7 @@ fn what_decides_is_explained() {
         explain(&Policy::parse(&text, "f", None).unwrap())
     };
     let lax = "thresholds: {failed: {critical: {max: 0}}}\n";
-    assert!(of("").contains("a finding from: low\n"));
+    assert!(of("").contains("a finding from: high\n"));
     assert!(of(lax).contains("Thresholds decide which failed checks are findings\n"));
     let both = of(&format!("fail_on: medium\n{lax}"));
     assert!(

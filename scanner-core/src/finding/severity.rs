@@ -31,6 +31,9 @@ impl Severity {
         Self::Info,
     ];
 
+    /// Severity from which a failed check is a finding, where nobody names another.
+    pub const FAIL_ON: Self = Self::High;
+
     /// Its name.
     pub const fn name(self) -> &'static str {
         match self {

@@ -47,7 +47,7 @@ impl<'a> Setup<'a> {
             required: Vec::new(),
             objects: None,
             alerts: Alerts::default(),
-            threshold: Severity::Low,
+            threshold: Severity::FAIL_ON,
             observer,
         }
     }

@@ -297,7 +297,7 @@ impl ScanEngine for Lenient {
 fn a_report_names_the_severity_that_decided_and_none_where_thresholds_did() {
     let failed = || FakeEngine(vec![(CheckStatus::Fail, Severity::High)]);
     let engines: [(Arc<dyn ScanEngine>, _, _); 2] = [
-        (Arc::new(failed()), Verdict::Findings, Some(Severity::Low)),
+        (Arc::new(failed()), Verdict::Findings, Some(Severity::High)),
         (Arc::new(Lenient(failed())), Verdict::Passed, None),
     ];
     for (engine, verdict, fail_on) in engines {
@@ -540,7 +540,8 @@ fn a_check_that_could_not_look_is_never_a_pass() {
             Verdict::Incomplete,
         ),
         (vec![(CheckStatus::Fail, Severity::Info)], Verdict::Passed),
-        (vec![(CheckStatus::Fail, Severity::Low)], Verdict::Findings),
+        (vec![(CheckStatus::Fail, Severity::Medium)], Verdict::Passed),
+        (vec![(CheckStatus::Fail, Severity::High)], Verdict::Findings),
         (
             vec![
                 (CheckStatus::Error, Severity::Low),

@@ -10,6 +10,7 @@ mod scope;
 mod source;
 mod trace;
 mod traced;
+mod warnings;
 
 use std::borrow::Cow;
 

@@ -174,7 +174,9 @@ impl SecurityControl for IdentityWatch {
             },
             None => return Err(ControlError::new("nothing was watched")),
         }
-        Ok(Evidence::none())
+        Ok(Evidence::of(
+            "both watches were open before the identity got any rights",
+        ))
     }
 
     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {

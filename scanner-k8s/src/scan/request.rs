@@ -111,7 +111,7 @@ pub struct ScanRequest {
 
 impl ScanRequest {
     /// A scan of `target` with one engine, with strategy [`Strategy::Container`], a lease of five minutes and every
-    /// failed check from severity low on as a finding.
+    /// failed check from [`Severity::FAIL_ON`] on as a finding.
     pub fn new(target: TargetRequest, engine: Arc<dyn ScanEngine>) -> Self {
         Self {
             strategy: Strategy::Container,
@@ -128,7 +128,7 @@ impl ScanRequest {
             limits: AgentLimits::default(),
             expected_digest: None,
             policy: None,
-            threshold: Severity::Low,
+            threshold: Severity::FAIL_ON,
         }
     }
 }

@@ -17,6 +17,18 @@ fn the_shipped_policies_decide_about_every_gate() {
 }
 
 #[test]
+fn every_level_and_every_policy_without_a_severity_fails_at_the_same_one() {
+    assert_eq!(Severity::FAIL_ON, Severity::High);
+    for (name, text) in LEVELS {
+        assert!(text.contains("\nfail_on: high\n"), "{name} says it");
+        let own = format!("name: own\nversion: '1'\ntitle: T\nlevel: {name}\n");
+        let own = Policy::parse(&own, "f", None).unwrap();
+        assert_eq!(own.fail_on, Severity::FAIL_ON, "{name}");
+        assert!(!own.own_fail_on, "{name}: thresholds take its place");
+    }
+}
+
+#[test]
 fn levels_only_get_stricter() {
     let rank = |level, gate| Policy::shipped(level).unwrap().action(gate) as u8;
     for gate in GateId::ALL {

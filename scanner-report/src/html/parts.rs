@@ -147,11 +147,16 @@ pub(super) fn filter(view: &View<'_>) -> Markup {
 }
 
 pub(super) fn findings(view: &View<'_>) -> Markup {
-    let failed: Vec<_> = view.failed().collect();
+    let counting = view.failed().filter(|r| view.counts(r));
+    let counting: Vec<_> = counting.collect();
     html! {
-        @if !failed.is_empty() {
+        @if !counting.is_empty() {
             h2 { "Failed" }
-            @for result in failed { (finding(view, result)) }
+            @for result in counting { (finding(view, result)) }
+        }
+        @if let Some(line) = view.warning_line() {
+            h2 { "Warnings: " (line) }
+            @for result in view.warnings() { (finding(view, result)) }
         }
     }
 }
@@ -163,7 +168,7 @@ fn finding(view: &View<'_>, result: &CheckResult) -> Markup {
             h3 { span class={"tag " (severity)} { (severity) } (headline(result, 300)) }
             p.soft {
                 (link(view, result))
-                @if !view.counts(result) { " the threshold of this scan allows it" }
+                @if let Some(why) = view.allowed_as(result) { " (warning: " (why) ")" }
             }
             @if !result.evidence.is_empty() {
                 ul.evidence {

@@ -148,7 +148,7 @@ fn a_failed_check_below_the_threshold_is_no_failure_and_no_pass() {
     let junit = quick_junit::Report::deserialize_from_str(&text).unwrap();
     assert_eq!(junit.failures, 1);
     assert!(
-        text.contains("which the threshold of this scan allows"),
+        text.contains("WARNING: What is wrong with low-one"),
         "{text}"
     );
     let object = json(&report, Format::PolicyReport);

@@ -14,6 +14,8 @@ use super::way::Way;
 
 /// Control that only an identity namespace gives.
 pub(super) const APART: &str = "identity-exclusive";
+/// Control that sees others who could act as the identity.
+const WATCH: &str = "identity-watch";
 
 /// Whether the cluster has the admission guard of this version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -110,14 +112,12 @@ pub(super) fn leaves(plan: &ScanPlan) -> Vec<String> {
         .collect()
 }
 
-/// Who else could act as the identity, in the words of the controls that watch it.
+/// Who else could act as the identity: all that the controls which watch it plan. Empty where a plan has neither.
 pub(super) fn who_else(plan: &ScanPlan) -> Vec<String> {
-    let watching = |id: &str| id == APART || id == "identity-watch";
+    let watching = |id: &str| id == APART || id == WATCH;
     let controls = plan.controls.iter();
-    let planned = controls.filter(|control| watching(&control.id));
-    let planned = planned.flat_map(|control| control.planned.iter());
-    planned
-        .filter(|line| line.contains("whoever may") || line.starts_with("not looked at"))
-        .map(|line| line.trim_start_matches("warning: ").to_owned())
+    let watching = controls.filter(|control| watching(&control.id));
+    watching
+        .flat_map(|control| control.planned.iter().cloned())
         .collect()
 }

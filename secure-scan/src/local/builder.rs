@@ -41,7 +41,7 @@ impl LocalScanBuilder {
             way: None,
             engines: Vec::new(),
             host: Arc::new(ThreadHost::default()),
-            threshold: Severity::Low,
+            threshold: Severity::FAIL_ON,
             limit: DEFAULT_LIMIT,
         }
     }
@@ -76,7 +76,7 @@ impl LocalScanBuilder {
         self
     }
 
-    /// Severity from which a failed check makes the verdict `findings`: low, where nothing else is said.
+    /// Severity from which a failed check makes the verdict `findings`: [`Severity::FAIL_ON`], where nothing else is said.
     pub fn threshold(mut self, severity: Severity) -> Self {
         self.threshold = severity;
         self

@@ -112,13 +112,15 @@ fn thresholds_and_waivers_of_a_policy_are_those_of_the_first_engine() {
 
 #[test]
 fn a_severity_that_a_program_names_takes_the_place_of_the_policys() {
-    let with = template().policy(policy("fail_on: high\n"));
-    assert_eq!(request(&with).threshold, Severity::High);
+    let with = template().policy(policy("fail_on: medium\n"));
+    assert_eq!(request(&with).threshold, Severity::Medium);
     assert_eq!(
         request(&with.threshold(Severity::Info)).threshold,
         Severity::Info
     );
-    assert_eq!(request(&template()).threshold, Severity::Low);
+    assert_eq!(request(&template()).threshold, Severity::High);
+    let of_level = template().policy(policy(""));
+    assert_eq!(request(&of_level).threshold, Severity::High);
 }
 
 #[test]

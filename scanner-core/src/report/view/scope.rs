@@ -52,11 +52,12 @@ impl View<'_> {
             self.verdict,
             Verdict::Passed | Verdict::Findings | Verdict::Incomplete
         );
+        let claim = format!("{}{}", self.claim(), self.warning_clause());
         match self.subject {
             Subject::Local(_) if looked => {
-                format!("{}; no security control surrounded this scan", self.claim())
+                format!("{claim}; no security control surrounded this scan")
             }
-            _ => self.claim(),
+            _ => claim,
         }
     }
 

@@ -1,0 +1,14 @@
+//! `secure-scan.toml`: values of options, for all commands or for one, and `secure-scan config`.
+//!
+//! Flags come before the environment, the environment before the file. What the file has becomes arguments before the user's
+//! own, so that the same parsers, conflicts and messages hold for both.
+
+mod entries;
+mod keys;
+mod locate;
+mod merge;
+mod show;
+
+pub(crate) use locate::ConfigArgs;
+pub(crate) use merge::{Merged, merge};
+pub(crate) use show::{ConfigCommand, run};

@@ -1,0 +1,157 @@
+//! What of a file goes into a command line: what neither a flag nor a variable of the environment says.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::{Arg, ArgMatches, Command, parser::ValueSource};
+
+use super::{
+    entries::{Entry, File, argument, is_switch},
+    keys,
+    locate::Choice,
+};
+use crate::problem::Problem;
+
+/// A command line with what a file says.
+pub(crate) struct Merged {
+    /// The words; the name of the program is the first.
+    pub(crate) words: Vec<OsString>,
+    /// The file, if one was read.
+    pub(crate) file: Option<File>,
+    /// What of it is among the words.
+    pub(crate) entries: Vec<Entry>,
+}
+
+impl Merged {
+    /// What the file added, for a reader; nothing where it added nothing.
+    pub(crate) fn note(&self) -> Option<String> {
+        let file = self.file.as_ref()?;
+        let named = |entry: &Entry| format!("{} (line {})", entry.option, entry.line);
+        let all: Vec<String> = self.entries.iter().map(named).collect();
+        (!all.is_empty())
+            .then(|| format!("options from {}: {}", file.path.display(), all.join(", ")))
+    }
+}
+
+/// Adds to a command line what the file that it chooses says.
+///
+/// # Errors
+///
+/// Fails where that file cannot be read or used. A command line that is wrong by itself stays as it is.
+pub(crate) fn merge(program: &Command, words: Vec<OsString>) -> Result<Merged, Problem> {
+    let as_typed = |words| Merged {
+        words,
+        file: None,
+        entries: Vec::new(),
+    };
+    let scout = program.clone().ignore_errors(true);
+    let Ok(matches) = scout.try_get_matches_from(&words) else {
+        return Ok(as_typed(words));
+    };
+    let (path, end) = command_words(program, &words);
+    let none = path
+        .first()
+        .is_none_or(|name| keys::WITHOUT.contains(&name.as_str()));
+    if none {
+        return Ok(as_typed(words));
+    }
+    let Some(file) = File::read(&Choice::of(&matches), program)? else {
+        return Ok(as_typed(words));
+    };
+    let (entries, added) = added(program, &path, &matches, &file);
+    let mut words = words;
+    words.splice(end..end, added);
+    Ok(Merged {
+        words,
+        entries,
+        file: Some(file),
+    })
+}
+
+/// Which entries of the file hold for this command line, and the words for them.
+pub(super) fn added(
+    program: &Command,
+    path: &[String],
+    matches: &ArgMatches,
+    file: &File,
+) -> (Vec<Entry>, Vec<OsString>) {
+    let mut built = program.clone();
+    built.build();
+    let Some((command, matches)) = below(&built, matches, path) else {
+        return (Vec::new(), Vec::new());
+    };
+    let given = |arg: &Arg| {
+        let source = matches.value_source(arg.get_id().as_str());
+        matches!(
+            source,
+            Some(ValueSource::CommandLine | ValueSource::EnvVariable)
+        )
+    };
+    let mut entries = Vec::new();
+    let mut words = Vec::new();
+    for entry in file.of(path, command) {
+        let Some(arg) = argument(command, &entry.option) else {
+            continue;
+        };
+        // Flags come first, also those that an option of the file cannot be beside.
+        let mut others = command.get_arguments().filter(|other| given(other));
+        let excluded = others.any(|other| conflict(command, arg, other));
+        if given(arg) || excluded {
+            continue;
+        }
+        entries.push(entry.clone());
+        for value in &entry.values {
+            match (is_switch(arg), value.as_str()) {
+                (true, "true") => words.push(format!("--{}", entry.option).into()),
+                (true, _) => {}
+                (false, value) => words.push(format!("--{}={value}", entry.option).into()),
+            }
+        }
+    }
+    (entries, words)
+}
+
+fn conflict(command: &Command, one: &Arg, other: &Arg) -> bool {
+    let of = |one: &Arg, other: &Arg| {
+        let conflicts = command.get_arg_conflicts_with(one);
+        conflicts.iter().any(|arg| arg.get_id() == other.get_id())
+    };
+    of(one, other) || of(other, one)
+}
+
+/// The command of those words, and what was matched for it.
+pub(super) fn below<'c, 'm>(
+    program: &'c Command,
+    matches: &'m ArgMatches,
+    path: &[String],
+) -> Option<(&'c Command, &'m ArgMatches)> {
+    let (mut command, mut matches) = (program, matches);
+    for name in path {
+        command = command.find_subcommand(name)?;
+        matches = matches.subcommand_matches(name)?;
+    }
+    Some((command, matches))
+}
+
+/// The words that name the command, and where the words after them begin.
+fn command_words(program: &Command, words: &[OsString]) -> (Vec<String>, usize) {
+    let (mut command, mut path, mut end) = (program, Vec::new(), 1);
+    let mut at = 1;
+    while let Some(word) = words.get(at) {
+        at += 1;
+        if word == "--config" {
+            // Its value.
+            at += 1;
+        } else if !is_option(word) {
+            let Some(below) = command.find_subcommand(word) else {
+                break;
+            };
+            (command, end) = (below, at);
+            path.push(below.get_name().to_owned());
+        }
+    }
+    (path, end.min(words.len()))
+}
+
+fn is_option(word: &OsStr) -> bool {
+    word.as_encoded_bytes().starts_with(b"-")
+}
