@@ -14,6 +14,7 @@ mod dry_run;
 mod explain;
 mod files;
 mod guard;
+mod image_cache;
 mod inject;
 mod local;
 mod man;
@@ -30,6 +31,7 @@ mod scan;
 mod sidecar;
 mod signals;
 mod sink;
+mod usage;
 
 use std::{alloc::System, future::Future, process::ExitCode, time::Duration};
 
@@ -56,8 +58,9 @@ pub fn main() -> ExitCode {
     // Nor may another program of the same user read it from this one's memory.
     let _ = prctl::set_dumpable(false);
     let program = std::env::args_os().next();
-    let matches = cli::command(program.as_deref()).get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let matches = cli::command(program.as_deref()).try_get_matches();
+    let matches = matches.unwrap_or_else(|error| usage::exit(&error));
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| usage::exit(&error));
     // Another provider can only be installed by a program that embeds this one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let _ = secure_scan::profiles::signature::install_ring();
@@ -91,7 +94,8 @@ fn run_command(command: Command) -> Result<u8, Problem> {
         Command::Inject(args) => inject::run(args),
         Command::Scan(args) => {
             let complete = args.complete.image(args.probe_image.as_ref());
-            let strategy = strategy::auto().maybe_probe_image(args.probe_image);
+            let image = args.probe_image.map(|image| args.trial.image(image));
+            let strategy = strategy::auto().maybe_probe_image(image);
             run(scan::run_completed(&args.scan, strategy.into(), complete))
         }
         Command::Container(args) => {
@@ -115,7 +119,7 @@ fn run_command(command: Command) -> Result<u8, Problem> {
         }),
         Command::Distroless(args) => {
             let complete = args.complete.image(Some(&args.probe_image));
-            let strategy = strategy::distroless(args.probe_image);
+            let strategy = strategy::distroless(args.trial.image(args.probe_image));
             run(scan::run_completed(&args.scan, strategy, complete))
         }
         Command::Sidecar(args) => run(scan::run(&args.scan, args.strategy())),

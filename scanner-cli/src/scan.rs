@@ -169,6 +169,9 @@ fn template(args: &RunArgs, tap: &Arc<InventoryTap<Profile>>, profile: Profile) 
     for (key, value) in &args.annotations {
         template = template.annotation(key, value);
     }
+    if let Some(resources) = &args.probe_resources {
+        template = template.probe_resources(resources.clone());
+    }
     template
 }
 

@@ -1,7 +1,6 @@
 //! The scan's own pod while it lives, shared by its controls and its strategy.
 
 mod labels;
-mod left;
 mod wait;
 
 use std::{
@@ -32,7 +31,6 @@ use crate::{
     run::scope::ScanScope,
 };
 use labels::Labels;
-pub(super) use left::Left;
 
 /// Seconds of the lease that are kept for the release.
 const RELEASE: u64 = 15;
@@ -47,7 +45,7 @@ pub(super) struct ScanPod {
     pub(super) canaries: Vec<SocketAddr>,
     /// What the node resolved the image to, where only it can know.
     pub(super) resolved: Arc<OnceLock<String>>,
-    watch: Mutex<Option<PodWatch>>,
+    pub(super) watch: Mutex<Option<PodWatch>>,
     barrier: Mutex<Option<ExecStream>>,
     /// Whether the barrier may have been opened.
     opened: AtomicBool,
