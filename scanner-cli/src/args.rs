@@ -4,7 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Args};
 use secure_scan::{
-    MAX_LEASE, MIN_LEASE, ObjectMetadata, ProbeImage, ProbeResources, TargetSelector, jiff,
+    InvalidMetadata, MAX_LEASE, MIN_LEASE, ObjectMetadata, ProbeImage, ProbeResources,
+    TargetSelector, jiff,
     target::{ContainerName, Namespace, PodSelection},
 };
 
@@ -14,6 +15,7 @@ use crate::{
     complete::CompleteArgs,
     output::Color,
     policy::{FindingArgs, PolicyArgs},
+    problem::Problem,
     profile::ProfileOptions,
     sink::Output,
 };
@@ -109,12 +111,8 @@ pub(crate) struct RunArgs {
     /// policy's own, or the target's namespace, where whoever may create Secrets or pods could act as the scan]
     #[arg(long, value_name = "NAMESPACE")]
     pub(crate) identity_namespace: Option<Namespace>,
-    /// Label for everything that the scan creates, such as one that the admission of the cluster demands; may be repeated
-    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
-    pub(crate) labels: Vec<(String, String)>,
-    /// Annotation for everything that the scan creates; may be repeated
-    #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = annotation)]
-    pub(crate) annotations: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) metadata: MetadataArgs,
     /// Requests and limits for each container of the scan's own pods, for a namespace whose LimitRange asks for others: cpu,
     /// memory and ephemeral-storage, such as cpu=100m:500m,memory=256Mi (request:limit, or both at once) [default: the
     /// policy's own, or 25m:500m and 128Mi]
@@ -143,6 +141,37 @@ pub(crate) struct RunArgs {
     /// Colours in the terminal report
     #[arg(long, value_enum, default_value_t)]
     pub(crate) color: Color,
+}
+
+/// Labels and annotations beside those of secure-scan.
+#[derive(Debug, Args)]
+pub(crate) struct MetadataArgs {
+    /// Label for everything that is created, such as one that the admission of the cluster demands; may be repeated
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    pub(crate) labels: Vec<(String, String)>,
+    /// Annotation for everything that is created; may be repeated
+    #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = annotation)]
+    pub(crate) annotations: Vec<(String, String)>,
+}
+
+impl MetadataArgs {
+    /// All of them.
+    ///
+    /// # Errors
+    ///
+    /// Fails where all annotations together are too long.
+    pub(crate) fn all(&self) -> Result<ObjectMetadata, Problem> {
+        let hint = "correct the label or annotation, or leave it out";
+        let refused = |error: InvalidMetadata| Problem::usage(error.to_string(), hint);
+        let mut all = ObjectMetadata::default();
+        for (key, value) in &self.labels {
+            all.label(key, value).map_err(refused)?;
+        }
+        for (key, value) in &self.annotations {
+            all.annotation(key, value).map_err(refused)?;
+        }
+        Ok(all)
+    }
 }
 
 #[derive(Debug, Args)]

@@ -84,10 +84,10 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     if let Some(namespace) = &run.identity_namespace {
         drift = drift.identity_namespace(namespace.as_str());
     }
-    for (key, value) in &run.labels {
+    for (key, value) in &run.metadata.labels {
         drift = drift.label(key, value);
     }
-    for (key, value) in &run.annotations {
+    for (key, value) in &run.metadata.annotations {
         drift = drift.annotation(key, value);
     }
     if let Some(resources) = &run.probe_resources {

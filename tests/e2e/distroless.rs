@@ -206,6 +206,7 @@ async fn the_probe_is_added_before_the_scan_identity_has_any_rights_and_these_go
     let (file, image) = (kubeconfig.path().to_string_lossy(), probe_image());
     let args = ["distroless", "bare", "-n", &site.namespace, "-o", "json"];
     let mut command = program(&args);
+    command.arg("--no-try-image");
     command.args(["--kubeconfig", &file, "--probe-image", &image]);
     let output: ProgramOutput = command.output().await.expect("it starts").into();
     assert_eq!(output.code, 1, "{output:?}");

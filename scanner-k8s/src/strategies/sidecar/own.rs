@@ -89,14 +89,11 @@ impl ScanPod {
             ));
         }
         let (name, lease) = (scope.name(), scope.plan().lease_seconds);
-        let mut metadata = metadata(
+        let metadata = metadata(
             &scope.plan().scan_id,
             scope.namespace(),
             Some(&scope.lease_uid()?),
         );
-        // Meshes add containers of their own unless an annotation or label says not to.
-        metadata["annotations"] = json!({"linkerd.io/inject": "disabled"});
-        metadata["labels"][labels::NO_MESH.0] = json!(labels::NO_MESH.1);
         let spec = self
             .parts
             .spec(&name, lease, u32::try_from(self.elapsed()).unwrap_or(lease));
