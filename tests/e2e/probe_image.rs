@@ -37,11 +37,14 @@ async fn scan(site: &TestNamespace, cache: &TempDir, image: &str, args: &[&str])
     command.output().await.expect("it starts").into()
 }
 
-/// The pods that a report says were created.
+/// Whether a report says that the image was tried.
 fn tried(report: &Value) -> bool {
     let controls = report["controls"].as_array().into_iter().flatten();
     let mut trial = controls.filter(|control| control["id"] == "image-trial");
-    trial.any(|control| control["enforced"]["state"] == "done")
+    let made = trial
+        .next()
+        .map(|control| control["enforced"]["evidence"].to_string());
+    made.is_some_and(|evidence| evidence.contains("pod created"))
 }
 
 #[tokio::test]
