@@ -100,13 +100,8 @@ async fn a_test_of_the_guard_that_is_dropped_leaves_nothing() {
         let fake = fake().fault(guarded.status_with(403, words));
         let segment = fake.cluster().expect("a cluster").begin();
         let target = web();
-        let test = guard::test(
-            &segment,
-            &target,
-            None,
-            &ObjectMetadata::default(),
-            std::future::pending(),
-        );
+        let metadata = ObjectMetadata::default();
+        let test = guard::test(&segment, &target, None, &metadata, std::future::pending());
         if timeout(after, test).await.is_ok() {
             continue;
         }
