@@ -4,7 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Args};
 use secure_scan::{
-    MAX_LEASE, MIN_LEASE, ObjectMetadata, TargetSelector, jiff,
+    InvalidMetadata, MAX_LEASE, MIN_LEASE, ObjectMetadata, ProbeImage, ProbeResources,
+    TargetSelector, jiff,
     target::{ContainerName, Namespace, PodSelection},
 };
 
@@ -14,6 +15,7 @@ use crate::{
     complete::CompleteArgs,
     output::Color,
     policy::{FindingArgs, PolicyArgs},
+    problem::Problem,
     profile::ProfileOptions,
     sink::Output,
 };
@@ -109,12 +111,13 @@ pub(crate) struct RunArgs {
     /// policy's own, or the target's namespace, where whoever may create Secrets or pods could act as the scan]
     #[arg(long, value_name = "NAMESPACE")]
     pub(crate) identity_namespace: Option<Namespace>,
-    /// Label for everything that the scan creates, such as one that the admission of the cluster demands; may be repeated
-    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
-    pub(crate) labels: Vec<(String, String)>,
-    /// Annotation for everything that the scan creates; may be repeated
-    #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = annotation)]
-    pub(crate) annotations: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) metadata: MetadataArgs,
+    /// Requests and limits for each container of the scan's own pods, for a namespace whose LimitRange asks for others: cpu,
+    /// memory and ephemeral-storage, such as cpu=100m:500m,memory=256Mi (request:limit, or both at once) [default: the
+    /// policy's own, or 25m:500m and 128Mi]
+    #[arg(long, value_name = "RESOURCES")]
+    pub(crate) probe_resources: Option<ProbeResources>,
     /// Ask the API server for its version and for the name that it knows you by, for the head of the report: two more calls
     #[arg(long)]
     pub(crate) identify: bool,
@@ -138,6 +141,37 @@ pub(crate) struct RunArgs {
     /// Colours in the terminal report
     #[arg(long, value_enum, default_value_t)]
     pub(crate) color: Color,
+}
+
+/// Labels and annotations beside those of secure-scan.
+#[derive(Debug, Args)]
+pub(crate) struct MetadataArgs {
+    /// Label for everything that is created, such as one that the admission of the cluster demands; may be repeated
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    pub(crate) labels: Vec<(String, String)>,
+    /// Annotation for everything that is created; may be repeated
+    #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = annotation)]
+    pub(crate) annotations: Vec<(String, String)>,
+}
+
+impl MetadataArgs {
+    /// All of them.
+    ///
+    /// # Errors
+    ///
+    /// Fails where all annotations together are too long.
+    pub(crate) fn all(&self) -> Result<ObjectMetadata, Problem> {
+        let hint = "correct the label or annotation, or leave it out";
+        let refused = |error: InvalidMetadata| Problem::usage(error.to_string(), hint);
+        let mut all = ObjectMetadata::default();
+        for (key, value) in &self.labels {
+            all.label(key, value).map_err(refused)?;
+        }
+        for (key, value) in &self.annotations {
+            all.annotation(key, value).map_err(refused)?;
+        }
+        Ok(all)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -185,7 +219,32 @@ pub(crate) struct AutoArgs {
     #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = image)]
     pub(crate) probe_image: Option<String>,
     #[command(flatten)]
+    pub(crate) trial: TrialArgs,
+    #[command(flatten)]
     pub(crate) complete: CompleteArgs,
+}
+
+/// Whether an image of the probe is tried before it joins a running pod.
+#[derive(Debug, Args)]
+pub(crate) struct TrialArgs {
+    /// Do not first try the image of the probe in a pod of the scan's own
+    ///
+    /// Kubernetes never removes the entry of an ephemeral container. So the image is tried first on the target's node, once
+    /// for each digest and node: an image that does not start then leaves nothing in the target's pod.
+    #[arg(long)]
+    no_try_image: bool,
+}
+
+impl TrialArgs {
+    /// The image of that name, tried or not.
+    pub(crate) fn image(&self, name: impl Into<ProbeImage>) -> ProbeImage {
+        let image = name.into();
+        if self.no_try_image {
+            image.untried()
+        } else {
+            image
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -206,6 +265,8 @@ pub(crate) struct DistrolessArgs {
     /// Image of the probe, best named by digest
     #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = image)]
     pub(crate) probe_image: String,
+    #[command(flatten)]
+    pub(crate) trial: TrialArgs,
     /// Refuse to leave anything, the entry of the ephemeral container in the pod included
     #[arg(long)]
     pub(crate) no_residue: bool,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use secure_scan::{Cluster, ClusterBuilder, ConnectError, core::cause::chain};
 
-use crate::{problem::Problem, remedy::remedy_words};
+use crate::{image_cache::ImageCache, problem::Problem, remedy::remedy_words};
 
 /// Which cluster.
 #[derive(Debug, Args)]
@@ -30,6 +30,10 @@ impl ClusterArgs {
         let builder = builder.map_err(|error| problem(&error))?;
         // This program does nothing but scan: whatever it has open is its own.
         let builder = builder.search_own_process(true);
+        let builder = match ImageCache::of_user() {
+            Some(cache) => builder.image_memory(cache),
+            None => builder,
+        };
         let builder = if self.system_roots {
             builder.system_roots()
         } else {

@@ -14,6 +14,7 @@ use secure_scan::{
 };
 
 use crate::{
+    args::MetadataArgs,
     audit::{self, AuditArgs},
     cluster::ClusterArgs,
     output::print_errors,
@@ -77,6 +78,8 @@ pub(crate) struct ExecArgs {
     /// seconds, or such as 90s or 5m
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = crate::args::lease)]
     lease: Duration,
+    #[command(flatten)]
+    metadata: MetadataArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
     #[command(flatten)]
@@ -147,6 +150,7 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
         },
         terms: args.terms(),
         lease_seconds: u32::try_from(args.lease.as_secs()).unwrap_or(u32::MAX),
+        object_metadata: args.metadata.all()?,
     };
     let plugins = Arc::new(move || cluster.plugin_processes());
     let tool = Arc::new(Program::new(args.tool.clone(), plugins));

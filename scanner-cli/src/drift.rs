@@ -8,7 +8,7 @@ use secure_scan::{
 };
 
 use crate::{
-    args::{RunArgs, ScanArgs},
+    args::{RunArgs, ScanArgs, TrialArgs},
     dry_run,
     output::{self, print_errors, worst_exit_code},
     policy,
@@ -34,6 +34,8 @@ pub(crate) struct DriftArgs {
     /// Image of the probe, best named by digest
     #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = crate::args::image)]
     probe_image: String,
+    #[command(flatten)]
+    trial: TrialArgs,
     /// How the running container is read
     #[arg(long, value_enum, default_value_t)]
     via: ViaArg,
@@ -65,7 +67,7 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     let sinks = Sinks::open(&run.output)?;
     let progress = Progress::new(run.quiet);
     progress.event(&Event::StageStarted(Stage::Resolve));
-    let mut drift = DriftScan::new(&args.probe_image)
+    let mut drift = DriftScan::new(args.trial.image(&args.probe_image))
         .via(match args.via {
             ViaArg::Distroless => Via::Distroless,
             ViaArg::Attached => Via::Attached,
@@ -82,11 +84,14 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     if let Some(namespace) = &run.identity_namespace {
         drift = drift.identity_namespace(namespace.as_str());
     }
-    for (key, value) in &run.labels {
+    for (key, value) in &run.metadata.labels {
         drift = drift.label(key, value);
     }
-    for (key, value) in &run.annotations {
+    for (key, value) in &run.metadata.annotations {
         drift = drift.annotation(key, value);
+    }
+    if let Some(resources) = &run.probe_resources {
+        drift = drift.probe_resources(resources.clone());
     }
     if let Some(digest) = &args.scan.expect_digest {
         drift = drift.expected_digest(digest);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use clap::{Args, Subcommand};
 use secure_scan::{
-    Segment, TargetSelector,
+    ObjectMetadata, Segment, TargetSelector,
     core::cause::chain,
     escape::visible,
     guard::{self, GUARD_NAME, PartState, TestError},
@@ -13,7 +13,7 @@ use secure_scan::{
 use serde_json::{Value, json};
 
 use crate::{
-    args::within,
+    args::{MetadataArgs, within},
     cluster::ClusterArgs,
     output,
     problem::{CLEANUP, NOT_DONE, Problem},
@@ -87,6 +87,8 @@ pub(crate) enum GuardCommand {
         #[arg(long, value_name = "NAMESPACE")]
         identity_namespace: Option<Namespace>,
         #[command(flatten)]
+        metadata: MetadataArgs,
+        #[command(flatten)]
         cluster: ClusterArgs,
     },
 }
@@ -154,8 +156,10 @@ pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
             namespace,
             container,
             identity_namespace,
+            metadata,
             cluster,
         } => {
+            let metadata = metadata.all()?;
             let mut signals = Signals::listen()?;
             let segment = signals.end(cluster.cluster()).await?.begin();
             let pod = |namespace| TargetSelector::named(namespace, &pod);
@@ -164,7 +168,7 @@ pub(crate) async fn run(command: GuardCommand) -> Result<u8, Problem> {
                 target = target.container(container.as_str());
             }
             let home = identity_namespace.as_ref();
-            Box::pin(test(&segment, &target, home, &mut signals)).await
+            Box::pin(test(&segment, &target, home, &metadata, &mut signals)).await
         }
     }
 }
@@ -214,9 +218,10 @@ async fn test(
     segment: &Segment,
     target: &TargetSelector,
     home: Option<&Namespace>,
+    metadata: &ObjectMetadata,
     signals: &mut Signals,
 ) -> Result<u8, Problem> {
-    let trial = match guard::test(segment, target, home, signals.first()).await {
+    let trial = match guard::test(segment, target, home, metadata, signals.first()).await {
         Ok(trial) => trial,
         Err(TestError::Failed(failed)) => {
             let error = visible(&chain(&failed.error), 600);

@@ -15,6 +15,7 @@ mod dry_run;
 mod explain;
 mod files;
 mod guard;
+mod image_cache;
 mod inject;
 mod local;
 mod man;
@@ -31,6 +32,7 @@ mod scan;
 mod sidecar;
 mod signals;
 mod sink;
+mod usage;
 
 use std::{alloc::System, ffi::OsString, future::Future, process::ExitCode, time::Duration};
 
@@ -95,6 +97,9 @@ fn misused(error: &clap::Error, merged: &Merged) -> ExitCode {
     if let Some(note) = merged.note() {
         output::note(&format!("note: {note}"));
     }
+    if let Some(hint) = usage::hint(error) {
+        output::note(&format!("\nhint: {hint}"));
+    }
     ExitCode::from(problem::USAGE)
 }
 
@@ -134,7 +139,8 @@ fn run_command(command: Command) -> Result<u8, Problem> {
         Command::Inject(args) => inject::run(args),
         Command::Scan(args) => {
             let complete = args.complete.image(args.probe_image.as_ref());
-            let strategy = strategy::auto().maybe_probe_image(args.probe_image);
+            let image = args.probe_image.map(|image| args.trial.image(image));
+            let strategy = strategy::auto().maybe_probe_image(image);
             run(scan::run_completed(&args.scan, strategy.into(), complete))
         }
         Command::Container(args) => {
@@ -158,7 +164,7 @@ fn run_command(command: Command) -> Result<u8, Problem> {
         }),
         Command::Distroless(args) => {
             let complete = args.complete.image(Some(&args.probe_image));
-            let strategy = strategy::distroless(args.probe_image);
+            let strategy = strategy::distroless(args.trial.image(args.probe_image));
             run(scan::run_completed(&args.scan, strategy, complete))
         }
         Command::Sidecar(args) => run(scan::run(&args.scan, args.strategy())),

@@ -62,9 +62,12 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
              read its image from a file: secure-scan local --oci-archive"
         }
         Remedy::NameProbeImage => {
-            "name the image of the probe with --probe-image; or scan a pod of the scan's own: secure-scan sidecar"
+            "name with --probe-image (or SECURE_SCAN_PROBE_IMAGE) the image of the probe, the small static program that reads \
+             targets without a shell; cargo xtask probe-image --out probe.tar builds it: docs/probe-image.md"
         }
-        Remedy::CheckProbeVersion => "check that --probe-image is of this version of secure-scan",
+        Remedy::CheckProbeVersion => {
+            "check that --probe-image is an image of the probe, of this version of secure-scan: docs/probe-image.md"
+        }
         Remedy::DeploySidecar => {
             "deploy it with one: secure-scan inject; or scan it without: secure-scan scan"
         }
@@ -122,12 +125,21 @@ fn pod_words(remedy: &Remedy) -> String {
         Remedy::CompleteFromImage => {
             "--complete-from-image (with --probe-image) reads it in the image, where the namespace allows a pod of root"
         }
+        Remedy::AllowImageTrial => {
+            "ask an administrator for such a pod (rights to create and delete pods, room in its quota); or go without the \
+             trial: --no-try-image, with which an image that does not start leaves its entry in the target's pod"
+        }
+        Remedy::SetProbeResources => {
+            "the namespace's LimitRange wants other resources: name them with --probe-resources, such as \
+             cpu=100m:500m,memory=256Mi, or probe_resources in the policy; a clone has those of the target"
+        }
         Remedy::CorrectProbeImage => "--probe-image is not the name of an image",
         Remedy::LoadProbeImage => {
             "the node does not have --probe-image and may not pull it: load it there, or name one in a registry"
         }
         Remedy::PullProbeImage => {
-            "check that the node can pull --probe-image, and that the pod's imagePullSecrets allow it"
+            "check the name of --probe-image, that the node can pull it, and that the pod's imagePullSecrets allow it: \
+             docs/probe-image.md"
         }
         Remedy::PullImage => {
             "check the registry, name and tag, and that the node can pull the image with the pod's imagePullSecrets \
@@ -222,6 +234,8 @@ mod tests {
             (Remedy::UseNoImageVolume, "--oci-archive"),
             (Remedy::CorrectProbeImage, "--probe-image"),
             (Remedy::LoadProbeImage, "--probe-image"),
+            (Remedy::AllowImageTrial, "--no-try-image"),
+            (Remedy::SetProbeResources, "--probe-resources"),
             (Remedy::PullProbeImage, "--probe-image"),
             (Remedy::PullImage, "--pull-secret"),
             (Remedy::FreeTargetNode, "--same-node"),

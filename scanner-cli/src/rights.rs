@@ -8,7 +8,7 @@ use secure_scan::{
     core::strategy::IMAGE_OF_TARGET,
     plan::PlannedRule,
     rights::{Rights, rights},
-    strategy::{self, Strategy},
+    strategy::{self, ProbeImage, Strategy},
     target::Namespace,
 };
 
@@ -38,6 +38,9 @@ pub(crate) struct RightsArgs {
     /// Also what --complete-from-image needs; of scan, container and distroless
     #[arg(long)]
     complete_from_image: bool,
+    /// Without what --no-try-image spares; of scan, distroless and drift
+    #[arg(long)]
+    no_try_image: bool,
     /// Ask the API server for your rights, and print only those that you do not have
     #[arg(long)]
     check: bool,
@@ -82,10 +85,13 @@ impl Command {
         matches!(self, Self::Scan | Self::Container | Self::Distroless)
     }
 
-    fn strategies(self) -> Vec<Strategy> {
-        // Rights depend on the kind of a strategy alone.
-        let image = "IMAGE";
-        let sidecar = || strategy::sidecar(image).into();
+    fn strategies(self, is_tried: bool) -> Vec<Strategy> {
+        // Rights depend on the kind of a strategy, and on whether it tries its image.
+        let image = match ProbeImage::new("IMAGE") {
+            image if is_tried => image,
+            image => image.untried(),
+        };
+        let sidecar = || strategy::sidecar("IMAGE").into();
         match self {
             Self::Scan => vec![strategy::auto().probe_image(image).into()],
             Self::Container => vec![strategy::container()],
@@ -129,7 +135,7 @@ pub(crate) async fn run(args: &RightsArgs) -> Result<u8, Problem> {
 }
 
 async fn print(args: &RightsArgs) -> Result<u8, Problem> {
-    let mut strategies = args.strategy.strategies();
+    let mut strategies = args.strategy.strategies(!args.no_try_image);
     if args.complete_from_image {
         if !args.strategy.may_be_completed() {
             return Err(Problem::usage(

@@ -163,11 +163,14 @@ fn template(args: &RunArgs, tap: &Arc<InventoryTap<Profile>>, profile: Profile) 
     if let Some(namespace) = &args.identity_namespace {
         template = template.identity_namespace(namespace.as_str());
     }
-    for (key, value) in &args.labels {
+    for (key, value) in &args.metadata.labels {
         template = template.label(key, value);
     }
-    for (key, value) in &args.annotations {
+    for (key, value) in &args.metadata.annotations {
         template = template.annotation(key, value);
+    }
+    if let Some(resources) = &args.probe_resources {
+        template = template.probe_resources(resources.clone());
     }
     template
 }

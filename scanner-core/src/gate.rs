@@ -9,6 +9,7 @@ pub use facts::{GateFacts, Known, Limit, Needs, NetworkPolicyFact, ServiceFact, 
 use crate::{
     object_metadata::ObjectMetadata,
     plan::{EvidenceSource, ScanPlan},
+    probe_resources::ProbeResources,
     target::Namespace,
 };
 
@@ -56,6 +57,11 @@ pub trait GatePolicy: Send + Sync + std::fmt::Debug {
     /// Labels and annotations that everything has which a scan makes, beside those of the scan.
     fn object_metadata(&self) -> ObjectMetadata {
         ObjectMetadata::default()
+    }
+
+    /// Requests and limits for the containers of the scan's own pods.
+    fn probe_resources(&self) -> ProbeResources {
+        ProbeResources::default()
     }
 
     /// Whether a scan must show what holds for every API server and every namespace, which takes ten seconds and a list

@@ -89,6 +89,10 @@ pub enum Remedy {
     PullImage,
     /// Check that the image of the probe is of this version.
     CheckProbeVersion,
+    /// Name resources for the scan's own pods that the namespace's LimitRange allows.
+    SetProbeResources,
+    /// Let the cluster take the pod in which the image of the probe is tried; or go without that trial.
+    AllowImageTrial,
     /// Deploy the pod with the scanner as a sidecar.
     DeploySidecar,
     /// Give what the scan makes the labels or annotations that an admission policy demands, or exempt it there.

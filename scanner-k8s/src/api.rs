@@ -7,6 +7,7 @@ pub mod client;
 pub mod connect;
 mod environment;
 pub mod exec;
+pub mod image_memory;
 pub(crate) mod kind_watch;
 pub(crate) mod object_watch;
 mod plugin;

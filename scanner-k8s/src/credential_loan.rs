@@ -13,7 +13,7 @@ mod tool_run;
 use std::sync::{Arc, OnceLock};
 
 use scanner_core::{
-    ObjectMetadata, ScanPlan, ScanReport, Target,
+    ScanPlan, ScanReport, Target,
     audit::AuditLog,
     event::Observer,
     guarded::{Setup, guarded},
@@ -137,7 +137,7 @@ impl PreparedLoan {
             gates: vec![],
             lease_seconds: request.lease_seconds,
             identity_namespace: None,
-            object_metadata: ObjectMetadata::default(),
+            object_metadata: request.object_metadata.clone(),
             target,
         };
         plan.objects = manifest::planned(&plan, "the program's identity");

@@ -72,9 +72,10 @@ pub mod strategies;
 pub use api::{
     call::CallError,
     connect::{Cluster, ClusterBuilder, ConnectError},
+    image_memory::{ImageMemory, TriedImage},
     segment::Segment,
 };
-pub use plan::sidecar_options::SidecarOptions;
+pub use plan::{probe_image::ProbeImage, sidecar_options::SidecarOptions};
 pub use run::scope::{AgentLimits, ScanScope};
 pub use scan::{
     PreparedScan,

@@ -7,6 +7,7 @@ pub mod limits;
 pub mod manifest;
 pub(crate) mod origin;
 pub mod preflight;
+pub mod probe_image;
 pub mod resolve;
 pub mod rights;
 pub mod scan_id;

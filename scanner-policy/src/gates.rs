@@ -8,7 +8,7 @@ mod privileged;
 mod seen;
 
 use scanner_core::{
-    ObjectMetadata, ScanPlan,
+    ObjectMetadata, ProbeResources, ScanPlan,
     gate::{GateDecision, GateFacts, GatePolicy, GateResult, Needs},
     inventory::PodFacts,
     plan::EvidenceSource,
@@ -140,6 +140,10 @@ impl GatePolicy for PolicyGates {
 
     fn object_metadata(&self) -> ObjectMetadata {
         self.policy.object_metadata.clone()
+    }
+
+    fn probe_resources(&self) -> ProbeResources {
+        self.policy.probe_resources.clone()
     }
 
     fn proves_everywhere(&self) -> bool {

@@ -5,7 +5,9 @@ mod signer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scanner_core::{ObjectMetadata, finding::Severity, similar::similar, target::Namespace};
+use scanner_core::{
+    ObjectMetadata, ProbeResources, finding::Severity, similar::similar, target::Namespace,
+};
 use serde::{Deserialize, Serialize};
 
 pub use gate_id::GateId;
@@ -115,6 +117,11 @@ struct RawPolicy {
     /// Annotations of everything that a scan makes, beside those of the scan.
     #[serde(default)]
     annotations: Option<BTreeMap<String, String>>,
+    /// Requests and limits for each container of the scan's own pods, such as `cpu: 100m:500m` (request and limit) or
+    /// `memory: 256Mi` (both); cpu, memory and ephemeral-storage.
+    #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
+    probe_resources: Option<ProbeResources>,
     /// Whether a scan shows what holds for every API server and every namespace: it waits until no server can remember
     /// its token, and looks for what it made in all namespaces.
     #[serde(default)]
@@ -172,6 +179,8 @@ pub struct Policy {
     pub identity_namespace: Option<Namespace>,
     /// Labels and annotations of everything that a scan makes, beside those of the scan.
     pub object_metadata: ObjectMetadata,
+    /// Requests and limits for the containers of the scan's own pods.
+    pub probe_resources: ProbeResources,
     /// Whether a scan shows what holds for every API server and every namespace.
     pub prove_everywhere: bool,
     /// Whether a check passes only if everything that it asks for was read.
@@ -319,6 +328,7 @@ fn merge(under: Option<Policy>, raw: RawPolicy, object_metadata: ObjectMetadata)
         require_isolation: false,
         identity_namespace: None,
         object_metadata: ObjectMetadata::default(),
+        probe_resources: ProbeResources::default(),
         prove_everywhere: false,
         require_complete: false,
         thresholds: None,
@@ -345,6 +355,7 @@ fn merge(under: Option<Policy>, raw: RawPolicy, object_metadata: ObjectMetadata)
         identity_namespace: raw.identity_namespace.or(under.identity_namespace),
         // No level has any.
         object_metadata,
+        probe_resources: raw.probe_resources.unwrap_or(under.probe_resources),
         prove_everywhere: raw.prove_everywhere.unwrap_or(under.prove_everywhere),
         require_complete: raw.require_complete.unwrap_or(under.require_complete),
         thresholds: raw.thresholds.or(under.thresholds),

@@ -1,7 +1,7 @@
 //! The admission guard before a fake cluster: it must cover the namespace of the identity, and not that of the target alone.
 
 use scanner_core::target::Namespace;
-use secure_scan::{Profile, Scan, TargetSelector, engines::Inline, guard};
+use secure_scan::{ObjectMetadata, Profile, Scan, TargetSelector, engines::Inline, guard};
 use secure_scan_testing::{FakeCluster, Fault, samples};
 use serde_json::{Value, json};
 
@@ -45,7 +45,14 @@ async fn a_guard_is_not_attacked_by_an_identity_where_it_does_not_hold() {
         let segment = fake.cluster().expect("a cluster").begin();
         let target = TargetSelector::pod("shop", "web-0");
         let home = home();
-        let trial = guard::test(&segment, &target, Some(&home), std::future::pending()).await;
+        let trial = guard::test(
+            &segment,
+            &target,
+            Some(&home),
+            &ObjectMetadata::default(),
+            std::future::pending(),
+        )
+        .await;
         let trial = trial.expect("an answer");
         let names: Vec<&str> = trial.unguarded.iter().map(Namespace::as_str).collect();
         assert_eq!(names, unguarded, "{covered:?}");
@@ -80,5 +87,30 @@ async fn a_scan_takes_the_guard_for_installed_where_it_covers_the_identity_too()
             "admission-guard: not installed for namespace scans"
         };
         assert!(said.contains(words), "{said}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_test_makes_has_the_labels_that_the_cluster_demands() {
+    for given in [false, true] {
+        let demands = |_: &str, object: &mut Value| {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            let is_labelled = object["metadata"]["labels"]["team"].is_string();
+            if name.starts_with("secure-scan-") && object["kind"] == "Job" && !is_labelled {
+                return Err("admission webhook denied the request: label team".to_owned());
+            }
+            Ok(())
+        };
+        let fake = guarded(&["shop", "scans"]).admission(demands);
+        let segment = fake.cluster().expect("a cluster").begin();
+        let target = TargetSelector::pod("shop", "web-0");
+        let mut metadata = ObjectMetadata::default();
+        if given {
+            metadata.label("team", "shop").expect("a label");
+        }
+        let pending = std::future::pending();
+        let trial = guard::test(&segment, &target, Some(&home()), &metadata, pending).await;
+        assert_eq!(trial.is_ok(), given, "{trial:?}");
+        assert!(fake.left().is_empty(), "{:?}", fake.left());
     }
 }

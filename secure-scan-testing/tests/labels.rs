@@ -24,6 +24,19 @@ const KINDS: [&str; 7] = [
     "NetworkPolicy",
 ];
 
+/// What keeps meshes out of a pod.
+const MESHES: [(&str, &str, &str); 5] = [
+    ("labels", "sidecar.istio.io/inject", "false"),
+    ("annotations", "sidecar.istio.io/inject", "false"),
+    ("annotations", "linkerd.io/inject", "disabled"),
+    ("labels", "kuma.io/sidecar-injection", "disabled"),
+    (
+        "annotations",
+        "consul.hashicorp.com/connect-inject",
+        "false",
+    ),
+];
+
 type Made = Arc<Mutex<Vec<Value>>>;
 
 /// A cluster that refuses every object of a scan without label `team` and annotation `why`, also on pods of a template; and
@@ -124,6 +137,18 @@ async fn every_object_of_every_strategy_has_them_and_the_scans_own_too() {
                 assert_eq!(metadata["annotations"]["why"], "SEC-1: a scan");
                 let id = report.plan.scan_id.as_str();
                 assert_eq!(metadata["labels"]["secure-scan.io/scan"], id, "{object}");
+                let pods = match object["kind"].as_str() {
+                    Some("Pod") => Some(metadata),
+                    Some("Job") => object.pointer("/spec/template/metadata"),
+                    _ => None,
+                };
+                for (place, key, value) in MESHES {
+                    let of_pods = pods.map(|pods| &pods[place][key]);
+                    assert!(
+                        of_pods.is_none_or(|own| own == value),
+                        "{name} {key}: {object}"
+                    );
+                }
                 kinds.insert(object["kind"].as_str().unwrap_or_default().to_owned());
             }
             let network = report
@@ -199,4 +224,41 @@ async fn one_that_cannot_be_is_an_error_before_any_call() {
         assert!(error.remedy().is_some());
     }
     assert!(fake.calls().is_empty(), "{:?}", fake.calls());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_resources_of_a_policy_hold_and_give_way_to_those_of_the_scan() {
+    let text = "name: acme\nversion: \"1\"\ntitle: T\nlevel: baseline\n\
+                probe_resources: {cpu: 100m:200m, memory: 1Gi}\n";
+    let policy = Policy::parse(text, "acme.yaml", None).expect("a policy");
+    for (_, strategy) in strategies().into_iter().skip(1) {
+        let (fake, made) = demanding();
+        let template = template(strategy)
+            .label("team", "shop")
+            .annotation("why", "x")
+            .policy(policy.clone())
+            .probe_resources("memory=2Gi".parse().expect("resources"));
+        let report = scan(&fake, template).await;
+        assert!(report.failure.is_none(), "{:?}", report.failure);
+        let made = made.lock().expect("no panic");
+        let pod = made
+            .iter()
+            .find(|object| object["kind"] == "Pod")
+            .expect("a pod");
+        let containers = pod["spec"]["containers"].as_array().expect("containers");
+        let probe = containers
+            .iter()
+            .find(|c| c["name"] == pod["metadata"]["name"]);
+        let resources = &probe.expect("the probe")["resources"];
+        assert_eq!(resources["requests"]["cpu"], "100m");
+        assert_eq!(resources["limits"]["cpu"], "200m");
+        assert_eq!(resources["limits"]["memory"], "2Gi");
+    }
+    let wrong = text.replace("1Gi", "a lot");
+    let error = Policy::parse(&wrong, "acme.yaml", None).expect_err("not a quantity");
+    let error = error.to_string();
+    assert!(
+        error.contains("acme.yaml:5") && error.contains("a lot"),
+        "{error}"
+    );
 }

@@ -5,6 +5,7 @@ use std::{future::pending, sync::Arc};
 use async_trait::async_trait;
 use scanner_core::FailureKind;
 use secure_scan::{
+    ObjectMetadata, Verdict,
     loan::{
         AllowedCommand, LoanError, LoanRequest, LoanTerms, PreparedLoan, Tool, ToolError,
         secrecy::SecretString,
@@ -28,6 +29,20 @@ impl Tool for Endless {
     }
 }
 
+/// A program that ends at once.
+struct Short;
+
+#[async_trait]
+impl Tool for Short {
+    fn name(&self) -> String {
+        "short".into()
+    }
+
+    async fn run(&self, _: SecretString) -> Result<i32, ToolError> {
+        Ok(0)
+    }
+}
+
 fn request(terminal: bool) -> LoanRequest {
     LoanRequest {
         target: TargetRequest {
@@ -41,6 +56,7 @@ fn request(terminal: bool) -> LoanRequest {
             ..LoanTerms::default()
         },
         lease_seconds: 30,
+        object_metadata: ObjectMetadata::default(),
     }
 }
 
@@ -118,4 +134,33 @@ async fn a_program_that_does_not_end_is_ended_with_its_lease() {
     assert_eq!(exit.code(), None);
     assert!(fake.left().is_empty());
     assert!(fake.tokens().iter().all(|token| !token.valid));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_loan_makes_has_the_labels_that_the_cluster_demands() {
+    for (given, verdict) in [(false, Verdict::Failed), (true, Verdict::Passed)] {
+        let fake = fake().admission(|_, object| {
+            let metadata = &object["metadata"];
+            let name = metadata["name"].as_str().unwrap_or_default();
+            let has = metadata["labels"]["team"].is_string()
+                && metadata["annotations"]["why"].is_string();
+            if name.starts_with("secure-scan-") && !has {
+                return Err("admission webhook denied the request: label team".to_owned());
+            }
+            Ok(())
+        });
+        let mut request = request(false);
+        if given {
+            let more = &mut request.object_metadata;
+            more.label("team", "shop").expect("a label");
+            more.annotation("why", "SEC-1").expect("an annotation");
+        }
+        let cluster = fake.cluster().expect("a cluster");
+        let loan = PreparedLoan::new(cluster.begin(), &request, Arc::new(Short)).await;
+        let (running, exit) = loan.expect("a loan").spawn();
+        let report = running.await;
+        assert_eq!(report.verdict, verdict, "{:?}", report.failure);
+        assert_eq!(exit.code(), given.then_some(0));
+        assert!(fake.left().is_empty(), "{:?}", fake.left());
+    }
 }

@@ -15,7 +15,7 @@ use scanner_core::{
     target::{PodSelection, TargetRequest},
 };
 use scanner_k8s::{
-    PreparedScan, ScanRequest, SidecarOptions, Strategy,
+    PreparedScan, ProbeImage, ScanRequest, SidecarOptions, Strategy,
     plan::sidecar_options::{Keep, Mode, Pull},
     scan::PrepareError,
 };
@@ -293,7 +293,7 @@ async fn the_automatic_choice_is_the_first_whose_evidence_counts() {
             container: None,
         };
         let mut request = ScanRequest::new(target, Arc::clone(&*PROFILE) as _);
-        let image = Some("registry.example/probe:1".to_owned());
+        let image = Some(ProbeImage::new("registry.example/probe:1"));
         request.strategy = Strategy::Auto {
             image,
             then: vec![],

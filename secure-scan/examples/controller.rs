@@ -92,7 +92,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let template = Scan::template()
         .engine(Profile::shipped("container-baseline")?)
         .policy(Policy::shipped(Level::Baseline)?)
-        .strategy(strategy::auto().maybe_probe_image(std::env::var("PROBE_IMAGE").ok()))
+        .strategy(
+            strategy::auto().maybe_probe_image(std::env::var("PROBE_IMAGE").ok().map(Into::into)),
+        )
         .lease(Duration::from_mins(2));
 
     let fleet = Fleet::new();

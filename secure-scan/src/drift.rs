@@ -4,8 +4,8 @@ mod engine;
 
 use std::{sync::Arc, time::Duration};
 
-use scanner_core::{ScanPlan, event::Observer};
-use scanner_k8s::{Cluster, Segment, scan::PrepareError};
+use scanner_core::{ProbeResources, ScanPlan, event::Observer};
+use scanner_k8s::{Cluster, ProbeImage, Segment, scan::PrepareError};
 use scanner_policy::drift::Depth;
 
 use crate::{
@@ -53,7 +53,7 @@ pub type PreparedDrift = PreparedPair;
 #[derive(Clone)]
 #[must_use]
 pub struct DriftScan {
-    probe_image: String,
+    probe_image: ProbeImage,
     via: Via,
     as_root: bool,
     full: bool,
@@ -64,7 +64,7 @@ pub struct DriftScan {
 
 impl DriftScan {
     /// With this image of the probe, best named by digest.
-    pub fn new(probe_image: impl Into<String>) -> Self {
+    pub fn new(probe_image: impl Into<ProbeImage>) -> Self {
         Self {
             probe_image: probe_image.into(),
             via: Via::default(),
@@ -122,6 +122,12 @@ impl DriftScan {
     /// Annotation for everything that the two scans create, as [`Scan::annotation`].
     pub fn annotation(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.template = self.template.annotation(key, value);
+        self
+    }
+
+    /// Requests and limits for the containers of the scans' own pods, as [`Scan::probe_resources`].
+    pub fn probe_resources(mut self, resources: ProbeResources) -> Self {
+        self.template = self.template.probe_resources(resources);
         self
     }
 
@@ -200,7 +206,7 @@ impl DriftScan {
 
     /// The scan of the image, that of the container, and what compares them.
     fn pair(&self) -> Pair {
-        let image = image_reader(&self.probe_image).as_root(self.as_root);
+        let image = image_reader(self.probe_image.name()).as_root(self.as_root);
         let container = match self.via {
             Via::Distroless => strategy::distroless(self.probe_image.clone()),
             Via::Attached => strategy::attached().into(),

@@ -3,7 +3,7 @@
 //! An administrator applies what [`render`] gives; [`status`] says whether a cluster has it as this version renders it, and
 //! [`test()`] attacks it from a real scan identity.
 
-use scanner_core::{ControlError, Remedy, cause::chain, target::Namespace};
+use scanner_core::{ControlError, ObjectMetadata, Remedy, cause::chain, target::Namespace};
 use scanner_k8s::{
     CallError, Segment,
     guard::trial,
@@ -71,9 +71,11 @@ impl TestError {
 /// if the guard does not hold. If `stop` resolves or the returned future is dropped, the test deletes what it created; after
 /// a drop it needs a runtime that still runs.
 ///
-/// The identity lives in the target's namespace, or in `home`, as those of scans with [`Scan::identity_namespace`] do.
+/// The identity lives in the target's namespace, or in `home`, as those of scans with [`Scan::identity_namespace`] do. What
+/// the test creates has `metadata` beside its own labels, as with [`Scan::label`].
 ///
 /// [`Scan::identity_namespace`]: crate::Scan::identity_namespace
+/// [`Scan::label`]: crate::Scan::label
 ///
 /// # Errors
 ///
@@ -82,6 +84,7 @@ pub async fn test(
     segment: &Segment,
     target: &TargetSelector,
     home: Option<&Namespace>,
+    metadata: &ObjectMetadata,
     stop: impl Future<Output = String>,
 ) -> Result<GuardTrial, TestError> {
     let request = target
@@ -92,10 +95,10 @@ pub async fn test(
     let id = scan_id();
     // A task of its own: whoever stops waiting for it does not stop its release.
     let (sender, stopped) = oneshot::channel();
-    let (segment, home) = (segment.clone(), home.cloned());
+    let (segment, home, metadata) = (segment.clone(), home.cloned(), metadata.clone());
     let mut running = tokio::spawn(async move {
         let stop = async { stopped.await.unwrap_or_else(|_| UNWANTED.to_owned()) };
-        trial(&segment, &target, home.as_ref(), id, stop).await
+        trial(&segment, &target, home.as_ref(), metadata, id, stop).await
     });
     let ended = tokio::select! {
         ended = &mut running => ended,

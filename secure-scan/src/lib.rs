@@ -71,8 +71,11 @@ pub use serde_json;
 
 pub use scanner_core::{self as core, *};
 pub use scanner_k8s::{
-    CallError, Cluster, ClusterBuilder, ConnectError, Segment,
-    api::connect::{ConnectErrorKind, Redacted},
+    CallError, Cluster, ClusterBuilder, ConnectError, ImageMemory, ProbeImage, Segment, TriedImage,
+    api::{
+        connect::{ConnectErrorKind, Redacted},
+        image_memory::TRIAL_LASTS,
+    },
     controls::catalogue::{SHIPPED_CONTROLS, ShippedControl},
     plan::{
         lease::{MAX_LEASE, MIN_LEASE},

@@ -7,7 +7,7 @@
 //! use std::sync::Arc;
 //!
 //! use secure_scan::{
-//!     Cluster,
+//!     Cluster, ObjectMetadata,
 //!     loan::{
 //!         AllowedCommand, LoanRequest, LoanTerms, PreparedLoan, Tool, ToolError,
 //!         secrecy::SecretString,
@@ -43,6 +43,7 @@
 //!         ..LoanTerms::default()
 //!     },
 //!     lease_seconds: 60,
+//!     object_metadata: ObjectMetadata::default(),
 //! };
 //! let loan = PreparedLoan::new(cluster.begin(), &request, Arc::new(Inspector)).await?;
 //! let (running, exit) = loan.spawn();

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use scanner_core::{
-    ScanEngine, ScanPlan, ScanReport, SecurityControl, engines::EngineHost, event::Observer,
-    finding::Severity, target::InvalidName,
+    ProbeResources, ScanEngine, ScanPlan, ScanReport, SecurityControl, engines::EngineHost,
+    event::Observer, finding::Severity, target::InvalidName,
 };
 use scanner_k8s::{AgentLimits, Cluster, ScanRequest, Segment, Strategy, scan::PrepareError};
 
@@ -78,6 +78,7 @@ pub struct Scan {
     identity_namespace: Option<String>,
     labels: Vec<(String, String)>,
     annotations: Vec<(String, String)>,
+    probe_resources: ProbeResources,
     prove_everywhere: bool,
     identify: bool,
     limits: AgentLimits,
@@ -100,6 +101,7 @@ impl Scan {
             identity_namespace: None,
             labels: Vec::new(),
             annotations: Vec::new(),
+            probe_resources: ProbeResources::default(),
             prove_everywhere: false,
             identify: false,
             limits: AgentLimits::default(),
@@ -163,6 +165,20 @@ impl Scan {
     /// Annotation for everything that the scan creates, as [`Scan::label`].
     pub fn annotation(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.annotations.push((key.into(), value.into()));
+        self
+    }
+
+    /// Requests and limits for the containers of the scan's own pods, for a namespace whose `LimitRange` asks for other ones than
+    /// a scan has by itself; takes the place of the policy's of that resource. A clone has those of its target.
+    ///
+    /// ```
+    /// use secure_scan::Scan;
+    ///
+    /// let scan = Scan::template().probe_resources("cpu=100m:500m,memory=256Mi".parse()?);
+    /// # Ok::<(), secure_scan::InvalidResources>(())
+    /// ```
+    pub fn probe_resources(mut self, resources: ProbeResources) -> Self {
+        self.probe_resources = resources;
         self
     }
 
@@ -324,6 +340,7 @@ impl Scan {
         for (key, value) in &self.annotations {
             request.object_metadata.annotation(key, value)?;
         }
+        request.probe_resources.clone_from(&self.probe_resources);
         request.prove_everywhere = self.prove_everywhere;
         request.identify = self.identify;
         request.limits = self.limits;

@@ -19,7 +19,7 @@ use scanner_k8s::{
 };
 
 pub use scanner_k8s::{
-    ScanScope,
+    ProbeImage, ScanScope,
     scan::request::Strategy,
     strategies::approach::{Approach, PlanScope, Refine, Started},
 };
@@ -30,8 +30,9 @@ pub const fn container() -> Strategy {
 }
 
 /// A probe in an ephemeral container beside the target, for targets without a shell. `probe_image` is best named by
-/// digest. The entry of the container stays in the pod's specification.
-pub fn distroless(probe_image: impl Into<String>) -> Strategy {
+/// digest. The entry of the container stays in the pod's specification: therefore the image is tried first in a pod of the
+/// scan's own, unless it is [`untried`](ProbeImage::untried).
+pub fn distroless(probe_image: impl Into<ProbeImage>) -> Strategy {
     Strategy::Distroless {
         image: probe_image.into(),
     }
@@ -85,18 +86,18 @@ pub fn sidecar(probe_image: impl Into<String>) -> Sidecar {
 #[derive(Clone)]
 #[must_use]
 pub struct Auto {
-    image: Option<String>,
+    image: Option<ProbeImage>,
     then: Vec<Arc<dyn ScanStrategy>>,
 }
 
 impl Auto {
     /// Image of the probe, best named by digest; without one [`distroless`] cannot be taken.
-    pub fn probe_image(self, image: impl Into<String>) -> Self {
+    pub fn probe_image(self, image: impl Into<ProbeImage>) -> Self {
         self.maybe_probe_image(Some(image.into()))
     }
 
     /// The same where it may not be named.
-    pub fn maybe_probe_image(mut self, image: Option<String>) -> Self {
+    pub fn maybe_probe_image(mut self, image: Option<ProbeImage>) -> Self {
         self.image = image;
         self
     }

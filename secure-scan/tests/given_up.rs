@@ -5,7 +5,7 @@ mod common;
 use std::{future::IntoFuture as _, time::Duration};
 
 use common::{PROFILE, fake, template, web};
-use secure_scan::{PreparedScan, guard};
+use secure_scan::{ObjectMetadata, PreparedScan, guard};
 use secure_scan_testing::{FakeCluster, Fault};
 use tokio::time::timeout;
 
@@ -100,7 +100,8 @@ async fn a_test_of_the_guard_that_is_dropped_leaves_nothing() {
         let fake = fake().fault(guarded.status_with(403, words));
         let segment = fake.cluster().expect("a cluster").begin();
         let target = web();
-        let test = guard::test(&segment, &target, None, std::future::pending());
+        let metadata = ObjectMetadata::default();
+        let test = guard::test(&segment, &target, None, &metadata, std::future::pending());
         if timeout(after, test).await.is_ok() {
             continue;
         }

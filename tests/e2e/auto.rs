@@ -45,7 +45,8 @@ async fn a_target_without_a_shell_gets_a_probe_after_a_try_that_left_nothing() {
     assert_eq!(report["agent"]["name"], "probe");
     assert_eq!(without.code, 3, "{without:?}");
     assert!(without.out.contains("--probe-image"), "{without:?}");
-    assert!(without.out.contains("secure-scan sidecar"), "{without:?}");
+    let text = without.out.replace("\n  ", " ");
+    assert!(text.contains("docs/probe-image.md"), "{without:?}");
     assert!(site.leftovers().await.is_empty());
     site.remove().await;
 }
@@ -83,7 +84,9 @@ async fn a_dry_run_shows_both_ways_and_writes_nothing() {
     assert_eq!(added.count(), 1, "{next}");
     assert_ne!(plan["scan_id"], next["scan_id"]);
     // What is read as text can be copied whole: nothing of it is cut or broken.
-    let from = text.out.find("\n    {\n").expect("the specification") + 1;
+    let object = text.out.find("ephemeral container").expect("the object");
+    let from = text.out[object..].find("\n    {\n");
+    let from = object + from.expect("the specification") + 1;
     let length = text.out[from..].find("\n    }\n").expect("its end") + "\n    }\n".len();
     let spec: serde_json::Value =
         serde_json::from_str(&text.out[from..from + length]).expect("valid JSON");

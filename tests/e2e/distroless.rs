@@ -206,6 +206,7 @@ async fn the_probe_is_added_before_the_scan_identity_has_any_rights_and_these_go
     let (file, image) = (kubeconfig.path().to_string_lossy(), probe_image());
     let args = ["distroless", "bare", "-n", &site.namespace, "-o", "json"];
     let mut command = program(&args);
+    command.arg("--no-try-image");
     command.args([
         "--fail-on",
         "low",
@@ -259,7 +260,8 @@ async fn a_probe_image_that_cannot_be_pulled_is_reported() {
     let site = TestNamespace::new("noprobe").await;
     site.pod_of("bare", NON_ROOT, "Running").await;
     // Nothing listens there, so that the pull fails at once.
-    let output = site.probe_of("127.0.0.1:9/none:1", &["bare"]).await;
+    let untried = ["bare", "--no-try-image"];
+    let output = site.probe_of("127.0.0.1:9/none:1", &untried).await;
     // The node goes on trying for as long as the pod lives, so something is left.
     assert_eq!(output.code, 5, "{output:?}");
     let text = output.out.replace("\n  ", " ");

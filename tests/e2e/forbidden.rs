@@ -151,5 +151,11 @@ async fn what_the_identity_of_strategy_container_may_not_do_is_refused() {
 #[tokio::test]
 async fn what_the_identity_of_strategy_distroless_may_not_do_is_refused() {
     let image = probe_image();
-    matrix("forbidden2", Strategy::Distroless { image }).await;
+    matrix(
+        "forbidden2",
+        Strategy::Distroless {
+            image: image.into(),
+        },
+    )
+    .await;
 }

@@ -34,6 +34,7 @@ mod lying_tools;
 mod odd_shells;
 mod planner;
 mod post_scan;
+mod probe_image;
 mod profiles;
 mod reap;
 mod reports;

@@ -31,6 +31,10 @@ fn start(site: &TestNamespace, way: &[&str]) -> Child {
     let mut args = way.to_vec();
     args.extend(["-n", &site.namespace, "--context", &context]);
     args.extend(["-o", "json", "--lease", LEASE]);
+    // The node that does not answer would not run its trial either.
+    if way[0] == "distroless" {
+        args.push("--no-try-image");
+    }
     if way[0] != "container" {
         args.extend(["--probe-image", &probe]);
     }

@@ -4,6 +4,7 @@ use std::{
     fmt,
     path::Path,
     process::{Output, Stdio},
+    sync::LazyLock,
 };
 
 use k8s_openapi::api::{
@@ -15,7 +16,7 @@ use k8s_openapi::api::{
 use kube::{Api, api::PostParams};
 use nix::unistd::Pid;
 use serde_json::json;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 use tokio::process::{Child, Command};
 
 use crate::{
@@ -100,11 +101,19 @@ pub fn program(args: &[&str]) -> Command {
         .args(args)
         // The options of whoever runs the tests are none of theirs.
         .env("SECURE_SCAN_CONFIG", "")
+        .env("XDG_CACHE_HOME", cache())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     command
+}
+
+/// A folder for the caches of the programs of this run, so that none knows what a run before it tried.
+fn cache() -> &'static Path {
+    static FOLDER: LazyLock<TempDir> =
+        LazyLock::new(|| tempfile::tempdir().expect("a folder for caches"));
+    FOLDER.path()
 }
 
 /// Id of a child that runs.

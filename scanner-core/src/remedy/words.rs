@@ -108,6 +108,14 @@ fn of_scan(remedy: &Remedy) -> &'static str {
                  its pod"
         }
         Remedy::CheckProbeVersion => "check that the image of the probe is of this version",
+        Remedy::SetProbeResources => {
+            "name requests and limits for the scan's own pods that the namespace's LimitRange allows; a clone has those of the \
+                 target"
+        }
+        Remedy::AllowImageTrial => {
+            "let the cluster take the pod in which the probe's image is tried; or go without that trial: an image that does \
+                 not start then leaves its entry in the target's pod"
+        }
         Remedy::DeploySidecar => "deploy the pod with the scanner as a sidecar",
         Remedy::ReadImageAsRoot => {
             "read its image as root in a pod of the scan's own (strategy sidecar, inert), where the namespace allows that"
@@ -191,6 +199,8 @@ mod tests {
             Remedy::CorrectProbeImage,
             Remedy::LoadProbeImage,
             Remedy::PullProbeImage,
+            Remedy::AllowImageTrial,
+            Remedy::SetProbeResources,
             Remedy::PullImage,
             Remedy::LogIn,
             Remedy::CheckServer,

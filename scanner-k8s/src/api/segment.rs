@@ -15,6 +15,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::{
     bearer::bearer,
     client::{OperatorClient, ScanIdentity},
+    image_memory::ImageMemory,
     record::AuditLayer,
     spelling, token_claims,
     token_detector::TokenDetector,
@@ -120,6 +121,16 @@ impl Segment {
     /// Whether the process's own files, arguments and environment are searched for a scan's token.
     pub(crate) fn searches_own_process(&self) -> bool {
         self.transport.searches_own_process
+    }
+
+    /// Address of the API server.
+    pub(crate) fn server(&self) -> String {
+        self.transport.server()
+    }
+
+    /// What remembers which images of the probe started on which nodes.
+    pub(crate) fn images(&self) -> &dyn ImageMemory {
+        self.transport.images.as_ref()
     }
 
     pub(crate) fn tokens(&self) -> &Arc<TokenDetector> {

@@ -26,6 +26,7 @@ use tower::{BoxError, Layer as _, ServiceExt as _};
 
 use super::{
     bearer::bearer,
+    image_memory::ImageMemory,
     plugin::{Renewed, Runs},
     record::AuditLayer,
     redacted::{Redacted, without_user},
@@ -54,6 +55,8 @@ pub(super) struct Transport {
     plugins: Option<Runs>,
     pub(super) user_agent: HeaderValue,
     pub(super) searches_own_process: bool,
+    /// What remembers which images of the probe started on which nodes.
+    pub(super) images: Arc<dyn ImageMemory>,
     /// Where the tasks of the clients run, also for a segment that begins outside of it.
     runtime: Handle,
 }
@@ -63,6 +66,7 @@ pub(super) struct Settings {
     pub(super) wrap: Wrap,
     pub(super) user_agent: HeaderValue,
     pub(super) searches_own_process: bool,
+    pub(super) images: Arc<dyn ImageMemory>,
     pub(super) runtime: Handle,
     /// Absent for every real cluster: it is reached by TLS.
     pub(super) memory: Option<InMemory>,
@@ -112,6 +116,7 @@ impl Transport {
             config: shared,
             user_agent: settings.user_agent,
             searches_own_process: settings.searches_own_process,
+            images: settings.images,
             runtime: settings.runtime,
         })
     }

@@ -13,7 +13,7 @@ pub struct ShippedControl {
 }
 
 /// Every one of them, in the order of a scan.
-pub const SHIPPED_CONTROLS: [ShippedControl; 13] = [
+pub const SHIPPED_CONTROLS: [ShippedControl; 14] = [
     control(
         "lease",
         "everything that the scan makes ends by itself",
@@ -64,6 +64,11 @@ pub const SHIPPED_CONTROLS: [ShippedControl; 13] = [
         "target-agrees",
         "what answers agrees with the node and the specification",
         "scans that look into a running container: container, distroless, sidecar --attached",
+    ),
+    control(
+        "image-trial",
+        "the image of the probe starts on the target's node, before anything is added to the target's pod",
+        "strategy distroless, unless --no-try-image is given; what started there before, by digest, is not tried again",
     ),
     control(
         "probe-ends",

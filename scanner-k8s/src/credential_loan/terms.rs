@@ -1,6 +1,6 @@
 //! What a program may do with a loan.
 
-use scanner_core::target::TargetRequest;
+use scanner_core::{ObjectMetadata, target::TargetRequest};
 
 /// Most execs that one loan can allow.
 pub(super) const MAX_EXECS: u32 = 10_000;
@@ -14,6 +14,8 @@ pub struct LoanRequest {
     pub terms: LoanTerms,
     /// Seconds after which the cluster itself removes everything.
     pub lease_seconds: u32,
+    /// Labels and annotations for everything that the loan creates, beside its own.
+    pub object_metadata: ObjectMetadata,
 }
 
 /// What a program may do with a loan. By default nothing.

@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
-    ControlError, EnforcedControls, Failure, ScanPlan, ScanReport, Target, Verdict,
+    ControlError, EnforcedControls, Failure, ObjectMetadata, ScanPlan, ScanReport, Target, Verdict,
     cause::chain,
     event::Silent,
     evidence::AuditOutcome,
@@ -111,7 +111,7 @@ fn unverified(report: &ScanReport) -> Vec<String> {
 
 /// Makes an identity that may do all that is tried, in the target's namespace or in `home`, tries it, and removes the identity.
 ///
-/// When `stop` is ready nothing more is tried, and the identity is removed.
+/// Everything that it makes has `metadata` beside its own labels. When `stop` is ready nothing more is tried, and the identity is removed.
 ///
 /// # Errors
 ///
@@ -121,6 +121,7 @@ pub async fn trial(
     segment: &Segment,
     target: &Target,
     home: Option<&Namespace>,
+    metadata: ObjectMetadata,
     id: ScanId,
     stop: impl Future<Output = String>,
 ) -> Result<GuardTrial, FailedTrial> {
@@ -155,13 +156,20 @@ pub async fn trial(
     let argv = vec!["/secure-scan-guard-test".into(), id.to_string()];
     let command = PlannedCommand::new(target.container.as_str(), argv, "", 0);
     let image = "registry.invalid/probe:1";
-    let probe = distroless::container(&account, target, image, &unprivileged(), 30);
+    let probe = distroless::container(
+        &account,
+        target,
+        image,
+        &ProbeContext::nobody("a dry run"),
+        30,
+    );
     let home = apart.clone().unwrap_or_else(|| target.namespace.clone());
     let mut rules = rules(target, &home, &account);
     rules.extend([may_run(target, &command), may_add(target, &probe)]);
     let mut plan = ScanPlan {
         lease_seconds: 120,
         identity_namespace: apart,
+        object_metadata: metadata,
         connection: segment.connection().to_vec(),
         rules,
         commands: vec![command.clone()],
@@ -223,19 +231,6 @@ async fn unguarded<const N: usize>(
         }
     }
     Ok(unguarded)
-}
-
-/// The context of a probe that is described and never runs.
-fn unprivileged() -> ProbeContext {
-    ProbeContext {
-        uid: 65532,
-        gid: 65532,
-        drop_all: true,
-        drop: vec![],
-        add: vec![],
-        app_armor: false,
-        why: "a dry run",
-    }
 }
 
 /// What was tried, and the median times of an exec that the guard decides on and of one that it lets pass.

@@ -60,6 +60,51 @@ pub(crate) fn mark(object: &mut Value, more: &ObjectMetadata) {
     }
 }
 
+/// Labels that keep the common meshes out of a pod: their sidecar would keep the pod alive, and takes part in its traffic.
+pub(crate) const NO_MESH_LABELS: [(&str, &str); 3] = [
+    ("istio.io/dataplane-mode", "none"),
+    ("kuma.io/sidecar-injection", "disabled"),
+    ("sidecar.istio.io/inject", "false"),
+];
+
+/// Annotations that do the same, also for those that know no label.
+pub(crate) const NO_MESH_ANNOTATIONS: [(&str, &str); 6] = [
+    ("appmesh.k8s.aws/sidecarInjectorWebhook", "disabled"),
+    ("consul.hashicorp.com/connect-inject", "false"),
+    ("kuma.io/sidecar-injection", "disabled"),
+    ("linkerd.io/inject", "disabled"),
+    ("openservicemesh.io/sidecar-injection", "disabled"),
+    ("sidecar.istio.io/inject", "false"),
+];
+
+/// Keeps meshes out of a pod, or of the pods of a Job, whatever else it has: a label or annotation that is there already stays.
+pub(crate) fn keep_meshes_out(object: &mut Value) {
+    let metadata = match object["kind"].as_str() {
+        Some("Pod") => "/metadata",
+        Some("Job") => "/spec/template/metadata",
+        _ => return,
+    };
+    if let Some(template) = object.pointer_mut("/spec/template")
+        && template["metadata"].is_null()
+    {
+        template["metadata"] = json!({});
+    }
+    let Some(metadata) = object.pointer_mut(metadata) else {
+        return;
+    };
+    for (place, all) in [
+        ("labels", NO_MESH_LABELS.as_slice()),
+        ("annotations", NO_MESH_ANNOTATIONS.as_slice()),
+    ] {
+        for (key, value) in all {
+            let own = &mut metadata[place][key];
+            if own.is_null() {
+                *own = json!(value);
+            }
+        }
+    }
+}
+
 /// The lease of an identity that has a namespace of its own.
 pub(crate) fn identity_lease(scan: &ScanId, namespace: &str, seconds: u32) -> Value {
     let mut lease = lease(scan, namespace, seconds);
@@ -262,6 +307,37 @@ mod tests {
         let mut unmarked = bare.clone();
         mark(&mut unmarked, &ObjectMetadata::default());
         assert_eq!(unmarked, bare);
+    }
+
+    #[test]
+    fn meshes_are_kept_out_of_pods_and_of_nothing_else_and_an_own_label_wins() {
+        let mut more = ObjectMetadata::default();
+        more.label("kuma.io/sidecar-injection", "enabled").unwrap();
+        let pod = || json!({"kind": "Pod", "metadata": {"name": "a"}, "spec": {}});
+        let mut asked = pod();
+        mark(&mut asked, &more);
+        keep_meshes_out(&mut asked);
+        assert_eq!(
+            asked["metadata"]["labels"]["kuma.io/sidecar-injection"],
+            "enabled"
+        );
+        let mut plain = pod();
+        keep_meshes_out(&mut plain);
+        let mut lease = lease(&id(), "n", 60);
+        keep_meshes_out(&mut lease);
+        for metadata in [&plain["metadata"], &lease["spec"]["template"]["metadata"]] {
+            for (key, value) in NO_MESH_LABELS {
+                assert_eq!(metadata["labels"][key], value);
+            }
+            for (key, value) in NO_MESH_ANNOTATIONS {
+                assert_eq!(metadata["annotations"][key], value);
+            }
+        }
+        assert!(lease["metadata"]["annotations"].is_null());
+        let mut role = role(&id(), "n", "u", &[]);
+        let before = role.clone();
+        keep_meshes_out(&mut role);
+        assert_eq!(role, before);
     }
 
     #[test]

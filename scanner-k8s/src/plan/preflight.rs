@@ -46,9 +46,17 @@ pub(crate) const FOR_THE_IDENTITY: [(&str, &str, &[&str]); 6] = [
 pub struct MissingRights {
     /// By namespace what may not be done there, such as `delete on jobs.batch`.
     pub missing: BTreeMap<String, Vec<String>>,
+    /// Whether they are needed for the trial of the probe's image alone, which a scan can do without.
+    pub for_trial_alone: bool,
 }
 
 impl MissingRights {
+    /// The same, which are needed for something that can be left out, or not.
+    pub(crate) const fn optional(mut self, optional: bool) -> Self {
+        self.for_trial_alone = optional;
+        self
+    }
+
     /// Each thing that may not be done, with the namespace.
     pub(crate) fn each(&self) -> Vec<String> {
         let all = self.missing.iter();
@@ -153,8 +161,33 @@ pub(crate) fn require(
     if all.is_empty() {
         Ok(())
     } else {
-        Err(MissingRights { missing: all })
+        Err(MissingRights {
+            missing: all,
+            for_trial_alone: false,
+        })
     }
+}
+
+/// Whether nothing is missing once these needs are left out.
+pub(crate) fn without(
+    here: &Allowed,
+    there: Option<&Allowed>,
+    needed: &Needed<'_>,
+    left_out: &[Need],
+) -> bool {
+    let mut more = needed.more.to_vec();
+    for need in left_out {
+        if let Some(at) = more.iter().position(|one| one == need) {
+            more.remove(at);
+        }
+    }
+    let needed = Needed {
+        target: needed.target,
+        identity_namespace: needed.identity_namespace,
+        more: &more,
+        rules: needed.rules,
+    };
+    !left_out.is_empty() && require(here, there, &needed).is_ok()
 }
 
 pub(crate) fn need((group, resource, verbs): (&str, &str, &[&str])) -> Need {

@@ -34,6 +34,19 @@ pub struct ProbeContext {
 }
 
 impl ProbeContext {
+    /// A user of no account, without any capability: fits every Pod Security level.
+    pub(crate) const fn nobody(why: &'static str) -> Self {
+        Self {
+            uid: 65532,
+            gid: 65532,
+            drop_all: true,
+            drop: vec![],
+            add: vec![],
+            app_armor: false,
+            why,
+        }
+    }
+
     /// `capabilities.drop`.
     pub(crate) fn dropped(&self) -> Vec<&str> {
         if self.drop_all {

@@ -11,7 +11,7 @@ use super::{ledger::Ledger, owned::Owned, scope::ScanScope};
 use crate::{
     api::call::{CallError, call},
     names::SCAN_LABEL,
-    plan::manifest::mark,
+    plan::manifest::{keep_meshes_out, mark},
 };
 
 /// UIDs of an object's owners.
@@ -38,6 +38,7 @@ impl ScanScope {
         mut manifest: serde_json::Value,
     ) -> Result<K, ControlError> {
         mark(&mut manifest, &self.plan().object_metadata);
+        keep_meshes_out(&mut manifest);
         let kind = K::kind(&()).into_owned();
         let object: K = serde_json::from_value(manifest).map_err(|source| {
             ControlError::new(format!("the manifest of {kind} is not valid")).with_source(source)

@@ -2,7 +2,7 @@
 
 use kube::core::{ApiResource, GroupVersionKind};
 use scanner_core::{
-    ObjectMetadata, ScanEngine, SecurityControl,
+    ObjectMetadata, ProbeResources, ScanEngine, SecurityControl,
     plan::{Need, PlannedObject},
     similar::similar,
     target::Namespace,
@@ -63,6 +63,14 @@ pub(super) fn object_metadata(request: &ScanRequest) -> Result<ObjectMetadata, P
     let mut all = policy.map_or_else(ObjectMetadata::default, |policy| policy.object_metadata());
     all.extend(&request.object_metadata)?;
     Ok(all)
+}
+
+/// Requests and limits of the scan's own containers: those of its policy, and over them those of the request.
+pub(super) fn probe_resources(request: &ScanRequest) -> ProbeResources {
+    let policy = request.policy.as_ref();
+    let mut all = policy.map_or_else(ProbeResources::default, |policy| policy.probe_resources());
+    all.extend(&request.probe_resources);
+    all
 }
 
 /// How the scan is done, as the request and its policy say.

@@ -4,12 +4,13 @@ use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{Target, cause, plan::EvidenceSource};
 
 use super::{
+    checks::probe_resources,
     error::PrepareError,
     fallback::{FIRST, fallback},
     registry,
     request::{ScanRequest, Strategy},
 };
-use crate::{api::client::OperatorClient, strategies::approach::Approach};
+use crate::{api::segment::Segment, strategies::approach::Approach};
 
 /// What is done first, and what may be tried after it.
 pub(super) struct Choice {
@@ -25,14 +26,14 @@ pub(super) struct Choice {
 ///
 /// Fails when the strategy that was named cannot be taken.
 pub(super) async fn choose(
-    operator: &OperatorClient,
+    segment: &Segment,
     target: &Target,
     pod: Option<&Pod>,
     request: &ScanRequest,
 ) -> Result<Choice, PrepareError> {
     let rest = fallback(request);
-    let named = request.strategy.clone();
-    let first = registry::approach(operator, target, pod, named).await?;
+    let (named, resources) = (request.strategy.clone(), probe_resources(request));
+    let first = registry::approach(segment, target, pod, named, &resources).await?;
     let (mut reason, mut next) = (rest.first().map(|_| FIRST.to_owned()), rest);
     if !matches!(request.strategy, Strategy::Auto { .. }) {
         (reason, next) = (None, Vec::new());
@@ -46,7 +47,7 @@ pub(super) async fn choose(
     };
     let mut passed = vec![why];
     for strategy in next {
-        match registry::approach(operator, target, pod, strategy).await {
+        match registry::approach(segment, target, pod, strategy, &resources).await {
             Ok(approach) => match passed_over(request, approach.as_ref()) {
                 Some(why) => passed.push(why),
                 None => {

@@ -131,6 +131,7 @@ impl PrepareError {
         Some(match self {
             Self::Resolve(error) => return error.remedy(),
             Self::Call(error) => return error.remedy(),
+            Self::Forbidden(missing) if missing.for_trial_alone => Remedy::AllowImageTrial,
             Self::Forbidden(_) => Remedy::AskAdministrator,
             Self::NoSidecar(_) => Remedy::DeploySidecar,
             Self::Probe(refusal) => return Some(refusal.remedy()),

@@ -16,21 +16,21 @@ pub(super) fn fallback(request: &ScanRequest) -> Vec<Strategy> {
     };
     let probe = image.clone().map(|image| Strategy::Distroless { image });
     let inert = image
-        .clone()
-        .map(|image| Strategy::Sidecar(alone(request, image)));
+        .as_ref()
+        .map(|image| Strategy::Sidecar(alone(request, image.name())));
     let then = then.iter().cloned().map(Strategy::Custom);
     probe.into_iter().chain(inert).chain(then).collect()
 }
 
 /// The image of the target by itself: nothing of it runs, so that nothing in the target can forge what is read.
-fn alone(request: &ScanRequest, image: String) -> SidecarOptions {
+fn alone(request: &ScanRequest, image: &str) -> SidecarOptions {
     let required = request
         .policy
         .iter()
         .flat_map(|policy| policy.required_controls());
     let isolated = required.into_iter().any(|id| id == NETWORK);
     SidecarOptions {
-        image,
+        image: image.to_owned(),
         mode: Mode::Inert {
             as_root: false,
             same_node: false,

@@ -78,7 +78,7 @@ pub(super) async fn prepare(
         approach,
         reason,
         next: fallback,
-    } = choose(&operator, &target, pod.as_ref(), &request).await?;
+    } = choose(&segment, &target, pod.as_ref(), &request).await?;
     let (allowed, there) = rights?;
     let mut needs: Vec<Need> = approach.needs();
     let theirs = request.controls.iter();
@@ -96,6 +96,11 @@ pub(super) async fn prepare(
         rules: &rules,
     };
     let asked = preflight::require(&allowed, there.as_ref(), &needed);
+    let asked = asked.map_err(|missing| {
+        let optional = approach.optional_needs();
+        let suffices = preflight::without(&allowed, there.as_ref(), &needed, &optional);
+        missing.optional(suffices)
+    });
     let missing_rights = missing_right.of(asked)?;
     let mut plan = ScanPlan {
         objects: vec![],

@@ -1,11 +1,11 @@
 //! Which approach a named strategy is.
 
 use k8s_openapi::api::core::v1::Pod;
-use scanner_core::Target;
+use scanner_core::{ProbeResources, Target};
 
 use super::{error::PrepareError, request::Strategy};
 use crate::{
-    api::client::OperatorClient,
+    api::segment::Segment,
     plan::resolve::ResolveError,
     strategies::{
         approach::{Approach, Brought, Foreign},
@@ -18,14 +18,16 @@ use crate::{
 
 /// Decides how `target` is reached; `pod` is absent for an image that runs nowhere.
 pub(super) async fn approach(
-    operator: &OperatorClient,
+    segment: &Segment,
     target: &Target,
     pod: Option<&Pod>,
     strategy: Strategy,
+    resources: &ProbeResources,
 ) -> Result<Box<dyn Approach>, PrepareError> {
     Ok(match (strategy, pod) {
         (Strategy::Sidecar(options), _) => {
-            Box::new(SidecarApproach::new(operator, target, pod, options).await?)
+            let operator = segment.operator();
+            Box::new(SidecarApproach::new(operator, target, pod, options, resources.clone()).await?)
         }
         (_, None) => return Err(ResolveError::NotRunnable(target.image.clone()).into()),
         (Strategy::Container, Some(pod)) => Box::new(ContainerApproach::new(pod, target, false)),
@@ -37,7 +39,7 @@ pub(super) async fn approach(
             Box::new(AttachedApproach::new(pod, target, image.as_deref())?)
         }
         (Strategy::Distroless { image }, Some(pod)) => {
-            Box::new(DistrolessApproach::new(operator, target, pod, image).await?)
+            Box::new(DistrolessApproach::new(segment, target, pod, &image, resources).await?)
         }
         (Strategy::Custom(strategy), Some(_)) => Box::new(Foreign(strategy)),
         (Strategy::Approach(make), Some(_)) => Box::new(Brought(make())),

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use scanner_core::{
-    Evaluation, ObjectMetadata, ScanEngine, ScanStrategy, SecurityControl,
+    Evaluation, ObjectMetadata, ProbeResources, ScanEngine, ScanStrategy, SecurityControl,
     engines::{EngineHost, Inline},
     finding::Severity,
     gate::GatePolicy,
@@ -11,7 +11,9 @@ use scanner_core::{
 };
 
 use crate::{
-    plan::sidecar_options::SidecarOptions, run::scope::AgentLimits, strategies::approach::Approach,
+    plan::{probe_image::ProbeImage, sidecar_options::SidecarOptions},
+    run::scope::AgentLimits,
+    strategies::approach::Approach,
 };
 
 /// Makes an approach for each scan.
@@ -26,7 +28,7 @@ pub enum Strategy {
     /// An ephemeral container beside it; its entry stays in the pod's specification.
     Distroless {
         /// Image of the probe, best named by digest.
-        image: String,
+        image: ProbeImage,
     },
     /// One exec into the sidecar that was deployed with the pod, see [`crate::inject`].
     Attached {
@@ -45,7 +47,7 @@ pub enum Strategy {
     /// image of the target alone.
     Auto {
         /// Image of the probe; without one only `Container` and those of `then` can be taken.
-        image: Option<String>,
+        image: Option<ProbeImage>,
         /// Strategies of third parties that are tried after these, in order.
         then: Vec<Arc<dyn ScanStrategy>>,
     },
@@ -93,6 +95,8 @@ pub struct ScanRequest {
     /// Labels and annotations for everything that the scan creates, beside its own and those of the policy, whose place they
     /// take where both name a key.
     pub object_metadata: ObjectMetadata,
+    /// Requests and limits for the containers of the scan's own pods, beside those of the policy, whose place they take.
+    pub probe_resources: ProbeResources,
     /// Whether the scan shows at its end what holds for every API server and every namespace: it waits until no server
     /// can remember its token, and looks for what it made in all namespaces. A policy can demand it too.
     pub prove_everywhere: bool,
@@ -123,6 +127,7 @@ impl ScanRequest {
             lease_seconds: 300,
             identity_namespace: None,
             object_metadata: ObjectMetadata::default(),
+            probe_resources: ProbeResources::default(),
             prove_everywhere: false,
             identify: false,
             limits: AgentLimits::default(),

@@ -23,11 +23,13 @@ impl Strategy {
             | Self::Attached { .. }
             | Self::Custom(_)
             | Self::Auto { image: None, .. } => Vec::new(),
-            Self::Distroless { .. } => distroless::needs(),
+            Self::Distroless { image } => distroless::needs(image),
             Self::Sidecar(_) => sidecar::needs(),
             Self::Approach(make) => make().needs(),
-            Self::Auto { image: Some(_), .. } => {
-                let mut all = distroless::needs();
+            Self::Auto {
+                image: Some(image), ..
+            } => {
+                let mut all = distroless::needs(image);
                 all.extend(sidecar::needs());
                 all
             }

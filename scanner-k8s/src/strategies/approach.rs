@@ -102,6 +102,11 @@ pub trait Approach: Send + Sync {
         Vec::new()
     }
 
+    /// What of these needs a caller may do without by asking for less, such as the trial of the probe's image.
+    fn optional_needs(&self) -> Vec<Need> {
+        Vec::new()
+    }
+
     /// Objects beyond the lease and the identity, in order of creation.
     fn objects(&self, scope: &PlanScope<'_>) -> Vec<PlannedObject> {
         let _ = scope;
@@ -144,6 +149,9 @@ impl Approach for Box<dyn Approach> {
     }
     fn needs(&self) -> Vec<Need> {
         (**self).needs()
+    }
+    fn optional_needs(&self) -> Vec<Need> {
+        (**self).optional_needs()
     }
     fn objects(&self, scope: &PlanScope<'_>) -> Vec<PlannedObject> {
         (**self).objects(scope)
@@ -206,6 +214,10 @@ impl Approach for Brought {
 
     fn needs(&self) -> Vec<Need> {
         self.0.needs()
+    }
+
+    fn optional_needs(&self) -> Vec<Need> {
+        self.0.optional_needs()
     }
 
     fn objects(&self, scope: &PlanScope<'_>) -> Vec<PlannedObject> {

@@ -1,5 +1,6 @@
 //! Strategy `distroless`: an ephemeral container with a probe, as weak as can still see the target.
 
+mod image_trial;
 mod probe_ends;
 mod spec;
 
@@ -8,8 +9,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
-    EnforcedControls, FailureKind, OpenContext, PreparedControls, Remedy, ScanStrategy,
-    StrategyError, Target, TargetAccess,
+    EnforcedControls, FailureKind, OpenContext, PreparedControls, ProbeResources, Remedy,
+    ScanStrategy, StrategyError, Target, TargetAccess,
     alert::SecurityAlert,
     plan::{EvidenceSource, Need, PlannedCommand, PlannedObject, PlannedRule},
 };
@@ -17,9 +18,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    api::client::OperatorClient,
+    api::segment::Segment,
     controls,
-    plan::manifest,
+    plan::{manifest, probe_image::ProbeImage},
     pod::{
         access_planner::{self, ProbeContext, Refusal},
         agreement::{Agreement, Witness},
@@ -35,6 +36,7 @@ use crate::{
         failed, probe_command,
     },
 };
+use image_trial::{Trial, TrialPod};
 use spec::by_tag;
 
 pub(crate) use spec::container;
@@ -42,6 +44,7 @@ pub(crate) use spec::container;
 /// Strategy `distroless` as part of a scan.
 pub(crate) struct DistrolessApproach {
     image: String,
+    trial: Trial,
     context: ProbeContext,
     evidence: EvidenceSource,
     stated: Stated,
@@ -49,8 +52,17 @@ pub(crate) struct DistrolessApproach {
     nonce: String,
 }
 
-/// What the operator does beside what every scan does, to add a probe.
-pub(crate) fn needs() -> Vec<Need> {
+/// What the operator does beside what every scan does, to add a probe; and to try its image first.
+pub(crate) fn needs(image: &ProbeImage) -> Vec<Need> {
+    let mut all = added();
+    if image.is_tried() {
+        all.extend(image_trial::needs());
+    }
+    all
+}
+
+/// What the operator does to add a probe.
+fn added() -> Vec<Need> {
     vec![
         Need::new("", "pods/ephemeralcontainers", &["patch"]),
         Need::new("", "pods", &["watch"]),
@@ -64,23 +76,26 @@ impl DistrolessApproach {
     ///
     /// Fails when no probe may look at it.
     pub(crate) async fn new(
-        operator: &OperatorClient,
+        segment: &Segment,
         target: &Target,
         pod: &Pod,
-        image: String,
+        image: &ProbeImage,
+        resources: &ProbeResources,
     ) -> Result<Self, Refusal> {
         if containers::is_ephemeral(pod, target.container.as_str()) {
             return Err(Refusal::Ephemeral);
         }
         let of_target = security_context::of(pod, target);
         let level = if access_planner::depends_on_level(&of_target) {
-            security_context::level(operator, target.namespace.as_str()).await
+            security_context::level(segment.operator(), target.namespace.as_str()).await
         } else {
             PodSecurity::default()
         };
         let context = access_planner::plan(&of_target, level)?;
+        let tried = TrialPod::new(image.name(), target, pod, resources);
         Ok(Self {
-            image,
+            image: image.name().to_owned(),
+            trial: Trial::of(segment, target, image, tried),
             evidence: strength::of_probe(pod, target, &context),
             stated: Stated::of(pod, target),
             context,
@@ -96,7 +111,13 @@ impl Approach for DistrolessApproach {
 
     /// The operator adds the probe: no identity of a scan can ever add a container.
     fn needs(&self) -> Vec<Need> {
-        needs()
+        let mut all = added();
+        all.extend(self.trial.needs());
+        all
+    }
+
+    fn optional_needs(&self) -> Vec<Need> {
+        self.trial.needs()
     }
 
     fn objects(&self, scope: &PlanScope<'_>) -> Vec<PlannedObject> {
@@ -109,9 +130,11 @@ impl Approach for DistrolessApproach {
             seconds,
         );
         let (pod, why) = (&scope.target.pod, self.context.why);
-        let purpose = format!("added to pod {pod}; {why}{}", by_tag(&self.image));
+        let notes = [by_tag(&self.image), self.trial.note()].concat();
+        let purpose = format!("added to pod {pod}; {why}{notes}");
         let added = scope.object("v1", "ephemeral container", scope.name, &purpose);
-        vec![added.with_spec(spec)]
+        let tried = self.trial.object(scope).into_iter();
+        tried.chain([added.with_spec(spec)]).collect()
     }
 
     fn rules(&self, scope: &PlanScope<'_>) -> Vec<PlannedRule> {
@@ -133,9 +156,11 @@ impl Approach for DistrolessApproach {
         Some(self.evidence.clone())
     }
 
-    fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started {
+    fn start(mut self: Box<Self>, scope: &Arc<ScanScope>) -> Started {
         let agreement = Agreement::new(Witness::Probe, self.stated.clone());
         let mut all = controls::all(scope);
+        let trial = std::mem::replace(&mut self.trial, Trial::Skipped);
+        all.extend(trial.control(scope));
         all.push(Box::new(probe_ends::ProbeEnds(Arc::clone(scope))));
         all.push(controls::target_agrees(&agreement));
         let strategy = Distroless {

@@ -10,7 +10,6 @@ mod options;
 mod own;
 mod pod_control;
 mod pod_watch;
-mod pull;
 mod read;
 mod readback;
 mod reference;
@@ -24,7 +23,7 @@ use std::{
 
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
-    Target,
+    ProbeResources, Target,
     plan::{EvidenceSource, Need, PlannedCommand, PlannedObject, PlannedRule},
 };
 use serde_json::{Value, json};
@@ -89,6 +88,7 @@ impl SidecarApproach {
         target: &Target,
         pod: Option<&Pod>,
         options: SidecarOptions,
+        resources: ProbeResources,
     ) -> Result<Self, SidecarRefusal> {
         let namespace = target.namespace.as_str();
         let reference = match pod {
@@ -163,6 +163,7 @@ impl SidecarApproach {
                 copied,
                 pull_secrets,
                 tolerations: spec["tolerations"].clone(),
+                resources,
             },
             expected_digest: options.expected_digest,
             evidence,

@@ -1,6 +1,36 @@
 //! Why a container waits for what does not come by waiting, and what to do about it.
 
-use scanner_core::Remedy;
+use scanner_core::{ControlError, FailureKind, Remedy};
+
+/// Why a pod of the scan's own does not get further by waiting.
+#[derive(Debug)]
+pub(crate) struct Diagnosis {
+    /// What is wrong.
+    pub(crate) message: String,
+    /// What to do about it.
+    pub(crate) remedy: Remedy,
+    /// What kind of failure of the scan it is.
+    pub(crate) kind: FailureKind,
+}
+
+impl Diagnosis {
+    /// A pod, or a container of it, that does not start.
+    pub(crate) fn not_started(message: impl Into<String>, remedy: Remedy) -> Self {
+        Self {
+            message: message.into(),
+            remedy,
+            kind: FailureKind::NotStarted,
+        }
+    }
+}
+
+impl From<Diagnosis> for ControlError {
+    fn from(diagnosis: Diagnosis) -> Self {
+        Self::new(diagnosis.message)
+            .with_kind(diagnosis.kind)
+            .with_remedy(diagnosis.remedy)
+    }
+}
 
 /// Reasons of a waiting container that waiting does not end.
 pub(crate) const STUCK: [&str; 7] = [

@@ -94,6 +94,7 @@ async fn an_exec_over_shared_connections_is_recorded_to_its_end() {
             builder.with_layer(&look).build()
         }),
         user_agent: HeaderValue::from_static("acme/1"),
+        images: Arc::new(crate::api::image_memory::InProcess::default()),
         searches_own_process: false,
         memory: Some(memory),
         proxy: None,

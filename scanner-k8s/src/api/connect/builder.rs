@@ -20,6 +20,7 @@ use crate::{
     api::{
         bearer::bearer,
         environment::Environment,
+        image_memory::{ImageMemory, InProcess},
         plugin::{Login, permit},
         redacted::{Redacted, without_user},
         transport::{GenericService, InMemory, Settings, Wrap},
@@ -43,6 +44,7 @@ pub struct ClusterBuilder {
     user_agent: Option<String>,
     system_roots: bool,
     searches_own_process: bool,
+    images: Arc<dyn ImageMemory>,
     wrap: Wrap,
     memory: Option<InMemory>,
 }
@@ -118,6 +120,7 @@ impl ClusterBuilder {
             user_agent: None,
             system_roots: false,
             searches_own_process: false,
+            images: Arc::new(InProcess::default()),
             wrap: Arc::new(ClientBuilder::build),
             memory: None,
         }
@@ -248,6 +251,13 @@ impl ClusterBuilder {
         self
     }
 
+    /// What remembers which images of the probe started on which nodes, in place of the cluster itself, which forgets them with
+    /// this process.
+    pub fn image_memory(mut self, memory: impl ImageMemory + 'static) -> Self {
+        self.images = Arc::new(memory);
+        self
+    }
+
     /// Reaches a fake cluster in this process's memory, in place of a server by TLS.
     #[doc(hidden)]
     pub fn in_memory(mut self, memory: InMemory) -> Self {
@@ -314,6 +324,7 @@ impl ClusterBuilder {
             wrap: self.wrap,
             user_agent,
             searches_own_process: self.searches_own_process,
+            images: self.images,
             runtime,
             memory: self.memory,
             plugin: None,

@@ -47,6 +47,7 @@ fn transport(seen: &Arc<Mutex<Vec<Seen>>>) -> Arc<Transport> {
         plugins: None,
         user_agent: HeaderValue::from_static("acme/1 secure-scan/0"),
         searches_own_process: false,
+        images: Arc::new(crate::api::image_memory::InProcess::default()),
         runtime: Handle::current(),
     })
 }

@@ -1,43 +1,13 @@
 //! Why the scan's own pod is refused or does not start, and what to do about it.
 
 use k8s_openapi::api::core::v1::{ContainerState, Pod};
-use scanner_core::{ControlError, FailureKind, Remedy, escape::visible};
+use scanner_core::{ControlError, Remedy, escape::visible};
 
 use super::spec;
 use crate::{
     api::{admission::AdmissionRefusal, call::CallError},
-    strategies::waiting::{STUCK, probe_remedy},
+    strategies::waiting::{Diagnosis, STUCK, probe_remedy},
 };
-
-/// Why the pod does not get further by waiting.
-#[derive(Debug)]
-pub(super) struct Diagnosis {
-    /// What is wrong.
-    pub(super) message: String,
-    /// What to do about it.
-    pub(super) remedy: Remedy,
-    /// What kind of failure of the scan it is.
-    pub(super) kind: FailureKind,
-}
-
-impl Diagnosis {
-    /// A pod, or a container of it, that does not start.
-    pub(super) fn not_started(message: impl Into<String>, remedy: Remedy) -> Self {
-        Self {
-            message: message.into(),
-            remedy,
-            kind: FailureKind::NotStarted,
-        }
-    }
-}
-
-impl From<Diagnosis> for ControlError {
-    fn from(diagnosis: Diagnosis) -> Self {
-        Self::new(diagnosis.message)
-            .with_kind(diagnosis.kind)
-            .with_remedy(diagnosis.remedy)
-    }
-}
 
 /// What to do when admission refuses the pod, where that differs from what to do for other objects of a scan.
 pub(super) fn admission(error: &ControlError) -> Option<Remedy> {
@@ -45,10 +15,7 @@ pub(super) fn admission(error: &ControlError) -> Option<Remedy> {
     match call.refusal()? {
         // Nothing of the target runs then, and it fits level restricted.
         AdmissionRefusal::Guard => Some(Remedy::UseImage),
-        AdmissionRefusal::LimitRange => Some(Remedy::advice(
-            "the namespace's LimitRange refuses the resources of the scan's pod (25m and 128Mi for the probe, and \
-             for a clone those of the target)",
-        )),
+        AdmissionRefusal::LimitRange => Some(Remedy::SetProbeResources),
         _ => None,
     }
 }

@@ -21,10 +21,13 @@ use scanner_core::{
     plan::PlannedControl,
 };
 
-use super::own::{Left, ScanPod};
-use crate::api::{
-    call::{CallError, call_with_retry},
-    exec::ExecStream,
+use super::own::ScanPod;
+use crate::{
+    api::{
+        call::{CallError, call_with_retry},
+        exec::ExecStream,
+    },
+    strategies::own_pod::{self, Left},
 };
 pub(super) use policy::probe_egress_policy_name;
 use tries::{Tried, attempt};
@@ -129,7 +132,9 @@ impl SecurityControl for Isolation {
         };
         let egress = policy::probe_egress_policy_name(&scope.name());
         let deny = async {
-            if scope.ledger().may_exist("Pod") && self.own.left().await? == Left::Pod {
+            if scope.ledger().may_exist("Pod")
+                && own_pod::left(scope, &self.own.watch).await? == Left::Pod
+            {
                 return Err(ControlError::new(
                     "the scan's pod is still there: its isolation stays as long",
                 ));

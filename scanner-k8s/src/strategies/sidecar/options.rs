@@ -64,15 +64,9 @@ pub(super) fn note_as_root(coverage: &mut BTreeMap<Section, Coverage>) {
 }
 
 /// A user of no account, without any capability.
-pub(super) const UNPRIVILEGED: ProbeContext = ProbeContext {
-    uid: 65532,
-    gid: 65532,
-    drop_all: true,
-    drop: vec![],
-    add: vec![],
-    app_armor: false,
-    why: "nothing but the image is read: a user of no account, without any capability",
-};
+pub(super) const UNPRIVILEGED: ProbeContext = ProbeContext::nobody(
+    "nothing but the image is read: a user of no account, without any capability",
+);
 
 /// Root, with as much as the namespace's level allows.
 pub(super) fn as_root(level: PodSecurity) -> Result<ProbeContext, SidecarRefusal> {

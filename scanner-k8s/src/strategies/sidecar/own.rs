@@ -1,7 +1,6 @@
 //! The scan's own pod while it lives, shared by its controls and its strategy.
 
 mod labels;
-mod left;
 mod wait;
 
 use std::{
@@ -32,7 +31,6 @@ use crate::{
     run::scope::ScanScope,
 };
 use labels::Labels;
-pub(super) use left::Left;
 
 /// Seconds of the lease that are kept for the release.
 const RELEASE: u64 = 15;
@@ -47,7 +45,7 @@ pub(super) struct ScanPod {
     pub(super) canaries: Vec<SocketAddr>,
     /// What the node resolved the image to, where only it can know.
     pub(super) resolved: Arc<OnceLock<String>>,
-    watch: Mutex<Option<PodWatch>>,
+    pub(super) watch: Mutex<Option<PodWatch>>,
     barrier: Mutex<Option<ExecStream>>,
     /// Whether the barrier may have been opened.
     opened: AtomicBool,
@@ -91,14 +89,11 @@ impl ScanPod {
             ));
         }
         let (name, lease) = (scope.name(), scope.plan().lease_seconds);
-        let mut metadata = metadata(
+        let metadata = metadata(
             &scope.plan().scan_id,
             scope.namespace(),
             Some(&scope.lease_uid()?),
         );
-        // Meshes add containers of their own unless an annotation or label says not to.
-        metadata["annotations"] = json!({"linkerd.io/inject": "disabled"});
-        metadata["labels"][labels::NO_MESH.0] = json!(labels::NO_MESH.1);
         let spec = self
             .parts
             .spec(&name, lease, u32::try_from(self.elapsed()).unwrap_or(lease));

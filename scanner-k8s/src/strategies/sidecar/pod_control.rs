@@ -1,24 +1,18 @@
 //! The life of the scan's own pod as a control: created after its isolation, gone before it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
-    ControlError, Evidence, Remedy, SecurityControl,
+    ControlError, Evidence, SecurityControl,
     alert::SecurityAlert,
     control::{ControlScope, ReleaseError, VerifyError},
     plan::PlannedControl,
 };
 
-use super::{
-    confinement,
-    own::{Left, ScanPod},
-};
-
-/// How long a node may take to end a pod, and how long in all where something of it runs.
-const NODE: Duration = Duration::from_secs(10);
-const SLOW: Duration = Duration::from_secs(20);
+use super::{confinement, own::ScanPod};
+use crate::strategies::own_pod::{self, Left};
 
 pub(super) struct ScanPodControl(pub(super) Arc<ScanPod>);
 
@@ -79,7 +73,7 @@ impl SecurityControl for ScanPodControl {
                 uid.as_deref().unwrap_or("never known")
             ),
         ]);
-        let left = self.0.left().await?;
+        let left = own_pod::left(scope, &self.0.watch).await?;
         if left != Left::Pod {
             scope.ledger().note_gone("Pod", &name);
         }
@@ -95,17 +89,7 @@ impl SecurityControl for ScanPodControl {
         match left {
             Left::Nothing => Ok(is_gone),
             Left::Another => Ok(Evidence::of("the pod is gone; another took its name")),
-            Left::Pod => {
-                let remedy = Remedy::CheckObject {
-                    resource: "pods".into(),
-                    namespace: scope.namespace().to_owned(),
-                    name: name.clone(),
-                    lease_seconds: scope.plan().lease_seconds,
-                };
-                Err(ControlError::new(format!("pod {name} still exists"))
-                    .with_remedy(remedy)
-                    .into())
-            }
+            Left::Pod => Err(own_pod::still_there(scope).into()),
         }
     }
 }
@@ -115,21 +99,11 @@ impl ScanPodControl {
     async fn end(&self) -> Result<Evidence, ControlError> {
         let own = &self.0;
         own.give_up_barrier().await;
-        let deleted = own.scope.delete::<Pod>().await?;
-        if !own.scope.ledger().may_exist("Pod") || own.ended(NODE).await {
-            return Ok(Evidence::of(deleted));
-        }
-        // A node that is busy with an image ends nothing before that.
-        let deleted = if own.idle().await {
-            own.scope.delete_at_once::<Pod>().await?
-        } else {
-            deleted
-        };
-        if own.ended(SLOW).await {
-            return Ok(Evidence::of(deleted));
-        }
-        Err(ControlError::new(
-            "the scan's pod did not end within 30 s; its isolation stays until the lease ends both",
-        ))
+        let ended = own_pod::end(&own.scope, &own.watch, own.idle()).await?;
+        ended.map(Evidence::of).ok_or_else(|| {
+            ControlError::new(
+                "the scan's pod did not end within 30 s; its isolation stays until the lease ends both",
+            )
+        })
     }
 }

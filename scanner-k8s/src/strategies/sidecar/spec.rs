@@ -1,9 +1,13 @@
 //! The scan's own pod: a barrier, the probe, and beside it a clone or an image that does not run.
 
-use serde_json::{Map, Value, json};
+use scanner_core::ProbeResources;
+use serde_json::{Value, json};
 
 use super::{clone::Copied, reference::Reference};
-use crate::pod::access_planner::ProbeContext;
+use crate::{
+    pod::access_planner::ProbeContext,
+    strategies::pod_spec::{self, Defaults},
+};
 
 /// Path of the probe in its image.
 pub(super) const PROGRAM: &str = "/secure-scan-probe";
@@ -14,8 +18,12 @@ const BEFORE_LEASE: u32 = 5;
 /// Longest time that the barrier waits, in seconds: longer than the isolation may take to be proven.
 const BARRIER_SECONDS: u32 = 120;
 
-/// Condition that keeps the pod from being ready.
-const NEVER_READY: &str = "secure-scan.io/takes-no-traffic";
+/// Of each container of the scan's own.
+const RESOURCES: Defaults = [
+    ("cpu", "25m", "500m"),
+    ("memory", "128Mi", "128Mi"),
+    ("ephemeral-storage", "16Mi", "16Mi"),
+];
 
 /// Everything that shapes the pod.
 #[derive(Debug, Clone)]
@@ -30,6 +38,8 @@ pub(super) struct Parts {
     pub(super) node: Option<String>,
     /// What the target tolerates of that node.
     pub(super) tolerations: Value,
+    /// Of each container of the scan's own, where other ones are asked for.
+    pub(super) resources: ProbeResources,
 }
 
 /// How the name of the init container ends that holds everything else back.
@@ -58,46 +68,20 @@ impl Parts {
             .as_ref()
             .map(|c| c.spec.clone())
             .unwrap_or_default();
-        let Value::Object(ours) = json!({
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": false,
-            "enableServiceLinks": false,
-            "dnsPolicy": "None",
-            "dnsConfig": {"nameservers": ["127.0.0.1"]},
-            "terminationGracePeriodSeconds": 1,
-            "activeDeadlineSeconds": left,
-            // Nobody sets this condition: to a pod that is never ready only a Service sends traffic that publishes such ones.
-            "readinessGates": [{"conditionType": NEVER_READY}],
-            "initContainers": [self.barrier(name, lease)],
-            "containers": self.containers(name, lease),
-            "volumes": self.volumes(),
-        }) else {
-            return Value::Null;
-        };
-        spec.extend(ours);
+        spec.extend(pod_spec::bare(left));
+        spec.insert("initContainers".into(), json!([self.barrier(name, lease)]));
+        spec.insert("containers".into(), self.containers(name, lease).into());
+        spec.insert("volumes".into(), self.volumes().into());
         if self.copied.is_some() {
             spec.insert("shareProcessNamespace".into(), true.into());
         }
         if !self.pull_secrets.is_empty() {
             spec.insert("imagePullSecrets".into(), self.pull_secrets.clone().into());
         }
-        self.place(&mut spec);
-        Value::Object(spec)
-    }
-
-    fn place(&self, spec: &mut Map<String, Value>) {
-        let Some(node) = &self.node else { return };
-        if !self.tolerations.is_null() {
-            spec.insert("tolerations".into(), self.tolerations.clone());
+        if let Some(node) = &self.node {
+            pod_spec::pin(&mut spec, node, &self.tolerations);
         }
-        let term =
-            json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]});
-        spec.insert(
-            "affinity".into(),
-            json!({"nodeAffinity": {
-                "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]},
-            }}),
-        );
+        Value::Object(spec)
     }
 
     fn containers(&self, name: &str, lease: u32) -> Vec<Value> {
@@ -153,10 +137,7 @@ impl Parts {
             "image": self.probe,
             "imagePullPolicy": "IfNotPresent",
             "command": command,
-            "resources": {
-                "requests": {"cpu": "25m", "memory": "128Mi", "ephemeral-storage": "16Mi"},
-                "limits": {"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "16Mi"},
-            },
+            "resources": pod_spec::resources(&RESOURCES, &self.resources),
             "securityContext": context.security(),
         })
     }
@@ -178,10 +159,14 @@ mod tests {
             pull_secrets: vec![],
             node: Some("far".into()),
             tolerations: tolerations.clone(),
+            resources: "memory=1Gi".parse().unwrap(),
         };
         let spec = parts.spec("own", 60, 0);
         assert_eq!(spec["tolerations"], tolerations);
         assert!(spec["affinity"].to_string().contains("\"far\""), "{spec}");
+        let barrier = &spec["initContainers"][0]["resources"];
+        assert_eq!(barrier["limits"]["memory"], "1Gi");
+        assert_eq!(barrier["limits"]["cpu"], "500m");
         parts.node = None;
         let spec = parts.spec("own", 60, 0);
         assert!(spec["tolerations"].is_null() && spec["affinity"].is_null());

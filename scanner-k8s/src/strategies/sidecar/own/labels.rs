@@ -7,10 +7,8 @@ use scanner_core::{ScanPlan, escape::visible};
 use crate::{
     api::object_watch::PLACE_LABELS,
     names::{MANAGER, SCAN_LABEL},
+    plan::manifest::NO_MESH_LABELS,
 };
-
-/// Keeps a mesh out of the pod.
-pub(super) const NO_MESH: (&str, &str) = ("sidecar.istio.io/inject", "false");
 
 /// Labels of the scan's own pod.
 pub(in crate::strategies::sidecar) struct Labels {
@@ -25,10 +23,11 @@ impl Labels {
         let asked = [
             ("app.kubernetes.io/managed-by", MANAGER),
             (SCAN_LABEL, plan.scan_id.as_str()),
-            NO_MESH,
         ];
         let others = all.iter().filter(|(key, value)| {
-            !asked.contains(&(key.as_str(), value.as_str()))
+            let label = (key.as_str(), value.as_str());
+            !asked.contains(&label)
+                && !NO_MESH_LABELS.contains(&label)
                 && !PLACE_LABELS.contains(&key.as_str())
         });
         let others = others
@@ -48,6 +47,7 @@ mod tests {
             ("app.kubernetes.io/managed-by", MANAGER),
             (SCAN_LABEL, "abcd1234"),
             ("sidecar.istio.io/inject", "true"),
+            ("kuma.io/sidecar-injection", "disabled"),
             ("topology.kubernetes.io/zone", "a"),
             ("team", "shop\u{1b}"),
             ("tier", "scans"),
@@ -72,6 +72,6 @@ mod tests {
                 "tier=scans"
             ]
         );
-        assert_eq!(labels.all.len(), 7);
+        assert_eq!(labels.all.len(), 8);
     }
 }

@@ -1,24 +1,20 @@
-//! Waiting for the scan's own pod: for what it comes to, why it does not, and its end.
+//! Waiting for the scan's own pod: for what it comes to, and why it does not.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt as _;
 use scanner_core::{ControlError, Remedy};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
 
-use super::{ScanPod, left::Left};
-use crate::api::call::{CallError, CallErrorKind, call};
-use crate::strategies::sidecar::{
-    diagnosis::{self, Diagnosis},
-    pod_watch::PodWatch,
+use super::ScanPod;
+use crate::api::call::CallError;
+use crate::strategies::{
     pull,
+    sidecar::{diagnosis, pod_watch::PodWatch},
+    waiting::Diagnosis,
 };
 
 /// How long a pod may take before its node's events are read.
 const EVENTS: Duration = Duration::from_secs(3);
-/// How long a server that refused or failed is left before it is asked again.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 impl ScanPod {
     /// Waits for what `done` sees, and reports why it does not come.
@@ -90,62 +86,11 @@ impl ScanPod {
         seen.await.ok().flatten()
     }
 
-    /// What there is of the pod: the watch saw its end, or the server is asked.
-    pub(in crate::strategies::sidecar) async fn left(&self) -> Result<Left, ControlError> {
-        if self.watch.lock().await.as_ref().is_some_and(|w| w.gone) {
-            return Ok(Left::Nothing);
-        }
-        let name = self.scope.name();
-        let uid = self.scope.ledger().uid_of("Pod", &name);
-        let api = self.scope.operator_api::<Pod>();
-        match call("get the scan's pod", api.get_metadata(&name)).await {
-            Err(error) if error.kind() == CallErrorKind::NotFound => Ok(Left::Nothing),
-            Ok(other) if uid.is_some() && other.uid() != uid => Ok(Left::Another),
-            Ok(_) => Ok(Left::Pod),
-            Err(error) => Err(error.of_control()),
-        }
-    }
-
     /// Whether nothing of the image runs or can come to run: it never does where it is only mounted, and
     /// otherwise the barrier must never have been opened; and no container of ours runs either.
     pub(in crate::strategies::sidecar) async fn idle(&self) -> bool {
         let held = self.watch.lock().await;
         let still = held.as_ref().is_some_and(|watch| !watch.any_runs());
         still && (self.parts.copied.is_none() || !self.opened.load(Ordering::Relaxed))
-    }
-
-    /// Waits until the pod is gone from the server.
-    pub(in crate::strategies::sidecar) async fn ended(&self, limit: Duration) -> bool {
-        let mut held = self.watch.lock().await;
-        let Some(watch) = held.as_mut() else {
-            // Its creation was interrupted, or its answer was lost: nobody watches it yet.
-            return timeout(limit, self.found_until_gone(limit)).await.is_ok();
-        };
-        matches!(
-            watch.until(limit, |w| w.gone.then_some(())).await,
-            Ok(Some(()))
-        )
-    }
-
-    /// Looks for the pod, and watches it until there is none.
-    async fn found_until_gone(&self, limit: Duration) {
-        loop {
-            let name = self.scope.name();
-            let uid = self.scope.ledger().uid_of("Pod", &name);
-            let api = self.scope.operator_api::<Pod>();
-            match call("get the scan's pod", api.get(&name)).await {
-                Err(error) if error.kind() == CallErrorKind::NotFound => return,
-                Ok(other) if uid.is_some() && other.uid() != uid => return,
-                Ok(pod) => {
-                    let mut watch = PodWatch::new(api, "watch the scan's pod", pod);
-                    let gone = watch.until(limit, |w| w.gone.then_some(())).await;
-                    if let Ok(Some(())) = gone {
-                        return;
-                    }
-                }
-                Err(_) => {}
-            }
-            sleep(ASK_AGAIN).await;
-        }
     }
 }

@@ -5,11 +5,10 @@ use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::{ResourceExt as _, api::ListParams};
 use scanner_core::{Remedy, escape::visible};
 
-use super::diagnosis::Diagnosis;
 use crate::{
     api::call::{CallError, call},
     run::scope::ScanScope,
-    strategies::waiting::probe_remedy,
+    strategies::waiting::{Diagnosis, probe_remedy},
 };
 
 /// Events of the pod that are read at most.
@@ -18,7 +17,7 @@ const EVENTS: u32 = 100;
 const FAILED: &str = "Failed to pull image";
 
 /// Why the node cannot pull an image of `pod`, if it reported that. One call, by a right that is used where it is there.
-pub(super) async fn failed(
+pub(crate) async fn failed(
     scope: &ScanScope,
     pod: &Pod,
     probe: &str,

@@ -1,0 +1,397 @@
+//! The trial of the probe's image: it must start in a pod of the scan's own, on the target's node, before it is added to
+//! the target's pod, where its entry stays for as long as that pod lives.
+
+mod outcome;
+mod pod;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::Pod;
+use scanner_core::{
+    ControlError, Evidence, FailureKind, Remedy, SecurityControl, Target,
+    control::{ControlScope, Phase, ReleaseError, VerifyError},
+    escape::visible,
+    plan::{Need, PlannedControl, PlannedObject},
+    target::image_digest,
+};
+use serde_json::json;
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    api::{
+        admission::AdmissionRefusal, call::CallError, image_memory::TriedImage,
+        object_watch::Watched, segment::Segment,
+    },
+    plan::{manifest::metadata, probe_image::ProbeImage},
+    run::scope::ScanScope,
+    strategies::{
+        approach::PlanScope,
+        own_pod::{self, Left},
+        pull,
+    },
+};
+use outcome::{Outcome, outcome};
+pub(super) use pod::TrialPod;
+
+/// How long a pod may take before its node's events are read.
+const EVENTS: Duration = Duration::from_secs(3);
+
+/// Whether the image is tried in this scan.
+#[derive(Debug, Clone)]
+pub(super) enum Trial {
+    /// In this pod.
+    Planned(Box<TrialPod>),
+    /// It started on the node before.
+    Known,
+    /// The caller asked for none.
+    Skipped,
+}
+
+/// What the operator does for it.
+pub(super) fn needs() -> Vec<Need> {
+    vec![Need::new(
+        "",
+        "pods",
+        &["create", "delete", "list", "watch"],
+    )]
+}
+
+/// What is remembered of a trial; nothing of an image that is named by a tag, which may be another one the next time.
+fn tried(segment: &Segment, target: &Target, pod: &TrialPod) -> Option<TriedImage> {
+    image_digest(&pod.image)?;
+    Some(TriedImage {
+        server: segment.server(),
+        node: target.node.clone(),
+        image: pod.image.clone(),
+        secrets_of: pod.has_secrets().then(|| target.namespace.to_string()),
+    })
+}
+
+impl Trial {
+    /// Decides whether `image` is tried on the node of `target`.
+    pub(super) fn of(
+        segment: &Segment,
+        target: &Target,
+        image: &ProbeImage,
+        pod: TrialPod,
+    ) -> Self {
+        if !image.is_tried() {
+            return Self::Skipped;
+        }
+        match tried(segment, target, &pod) {
+            Some(tried) if segment.images().knows(&tried) => Self::Known,
+            _ => Self::Planned(Box::new(pod)),
+        }
+    }
+
+    /// The rights that it needs.
+    pub(super) fn needs(&self) -> Vec<Need> {
+        match self {
+            Self::Planned(_) => needs(),
+            Self::Known | Self::Skipped => Vec::new(),
+        }
+    }
+
+    /// The pod, for the plan.
+    pub(super) fn object(&self, scope: &PlanScope<'_>) -> Option<PlannedObject> {
+        let Self::Planned(pod) = self else {
+            return None;
+        };
+        let purpose = format!(
+            "tries the image of the probe on node {}, and is removed before anything is added to pod {}",
+            visible(&scope.target.node, 253),
+            scope.target.pod
+        );
+        let planned = scope.object("v1", "Pod", scope.name, &purpose);
+        Some(planned.with_spec(pod.spec(scope.name, scope.lease_seconds, 0)))
+    }
+
+    /// What a reader of the plan should know, where there is no trial.
+    pub(super) const fn note(&self) -> &'static str {
+        match self {
+            Self::Planned(_) => "",
+            Self::Known => {
+                "; the probe's image started on this node before, and is not tried again"
+            }
+            Self::Skipped => {
+                "; the probe's image is not tried first: if it does not start, its entry stays in the pod nevertheless"
+            }
+        }
+    }
+
+    /// The control that makes it, or that says when it was made; none where nobody wants it.
+    pub(super) fn control(self, scope: &Arc<ScanScope>) -> Option<Box<dyn SecurityControl>> {
+        match self {
+            Self::Planned(pod) => Some(Box::new(ImageTrial {
+                scope: Arc::clone(scope),
+                pod: *pod,
+                watch: Mutex::new(None),
+            })),
+            Self::Known => Some(Box::new(Tried(Arc::clone(scope)))),
+            Self::Skipped => None,
+        }
+    }
+}
+
+/// Identifier of the control.
+const ID: &str = "image-trial";
+/// What the control is.
+const TITLE: &str = "The image of the probe starts before it is added to the target's pod";
+
+/// The image started on the node in a scan before: nothing is done.
+struct Tried(Arc<ScanScope>);
+
+impl Tried {
+    fn words(&self) -> String {
+        let node = visible(&self.0.plan().target.node, 253);
+        format!("the image started on node {node} in a scan before, within the last seven days")
+    }
+}
+
+#[async_trait]
+impl SecurityControl for Tried {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn phase(&self) -> Phase {
+        Phase::BeforeIdentity
+    }
+
+    fn plan(&self) -> PlannedControl {
+        PlannedControl::new(ID, TITLE).planning(self.words())
+    }
+
+    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+        Ok(Evidence::of(self.words()))
+    }
+}
+
+/// Starts the image once, and remembers that it started.
+struct ImageTrial {
+    scope: Arc<ScanScope>,
+    pod: TrialPod,
+    watch: Mutex<Option<Watched<Pod>>>,
+}
+
+#[async_trait]
+impl SecurityControl for ImageTrial {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    /// Before there is an identity: an image that does not start costs a lease and a pod.
+    fn phase(&self) -> Phase {
+        Phase::BeforeIdentity
+    }
+
+    fn plan(&self) -> PlannedControl {
+        PlannedControl::new(ID, TITLE)
+            .planning(format!(
+                "pod {}: runs the probe for a moment on node {}, as a user of no account and without a token",
+                self.scope.name(),
+                visible(&self.scope.plan().target.node, 253)
+            ))
+            .planning("an image that cannot be pulled or is no probe ends the scan, and leaves nothing in the target's pod")
+    }
+
+    async fn enforce(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        let made = self.create().await?;
+        let uid = self.scope.ledger().uid_of("Pod", &self.scope.name());
+        *self.watch.lock().await = Some(made);
+        let image = self.started().await?;
+        if let Some(tried) = tried(self.scope.segment(), &self.scope.plan().target, &self.pod) {
+            self.scope.segment().images().remember(&tried);
+        }
+        self.scope.delete::<Pod>().await?;
+        Ok(Evidence(vec![
+            format!(
+                "pod created (uid {}): the probe ran and ended on node {}",
+                uid.unwrap_or_default(),
+                visible(&self.scope.plan().target.node, 253)
+            ),
+            format!("the node has image {}", visible(&image, 400)),
+        ]))
+    }
+
+    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+        Ok(Evidence::of(
+            "the image of the probe started on the target's node",
+        ))
+    }
+
+    async fn release(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        let ended = own_pod::end(&self.scope, &self.watch, self.is_idle()).await;
+        if !matches!(ended, Ok(Some(_))) && self.scope.ledger().may_exist("Pod") {
+            self.scope.ledger().keep_lease();
+        }
+        ended?.map(Evidence::of).ok_or_else(|| {
+            ControlError::new(
+                "the pod of the image's trial did not end within 30 s; the lease ends it",
+            )
+        })
+    }
+
+    async fn verify_release(&self, _: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
+        let scope = &self.scope;
+        if !scope.ledger().may_exist("Pod") {
+            return Ok(Evidence::of("Pod was never created"));
+        }
+        let unlabelled = scope.unlabelled::<Pod>().await?;
+        match own_pod::left(scope, &self.watch).await? {
+            Left::Pod => Err(own_pod::still_there(scope).into()),
+            left => {
+                let name = scope.name();
+                scope.ledger().note_gone("Pod", &name);
+                let gone = match left {
+                    Left::Another => format!("pod {name} is gone; another took its name"),
+                    _ => format!("pod {name} is gone"),
+                };
+                Ok(Evidence(vec![unlabelled, gone]))
+            }
+        }
+    }
+}
+
+impl ImageTrial {
+    fn elapsed(&self) -> u32 {
+        u32::try_from(self.scope.started().elapsed().as_secs()).unwrap_or(u32::MAX)
+    }
+
+    /// How long the image may take: half of the lease is for the scan itself.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(u64::from(self.scope.plan().lease_seconds / 2))
+    }
+
+    async fn create(&self) -> Result<Watched<Pod>, ControlError> {
+        let scope = &self.scope;
+        let (name, lease) = (scope.name(), scope.plan().lease_seconds);
+        let metadata = metadata(
+            &scope.plan().scan_id,
+            scope.namespace(),
+            Some(&scope.lease_uid()?),
+        );
+        let spec = self.pod.spec(&name, lease, self.elapsed());
+        let manifest =
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec});
+        let made = scope.create_object::<Pod>(manifest).await;
+        let made = made.map_err(not_admitted)?;
+        let spec = made.spec.as_ref();
+        let all = spec
+            .map(|spec| spec.containers.as_slice())
+            .unwrap_or_default();
+        let same = |image: &str| {
+            all.iter()
+                .any(|c| c.name == name && c.image.as_deref() == Some(image))
+        };
+        let is_same = same(&self.pod.image);
+        let watch = Watched::new(
+            scope.operator_api(),
+            "watch the pod of the image's trial",
+            made,
+        );
+        if is_same {
+            return Ok(watch);
+        }
+        *self.watch.lock().await = Some(watch);
+        Err(
+            ControlError::new("the cluster gave the pod of the image's trial another image")
+                .with_remedy(Remedy::AllowImageTrial),
+        )
+    }
+
+    /// Waits until the probe has run, and gives the image as the node names it.
+    async fn started(&self) -> Result<String, ControlError> {
+        let mut held = self.watch.lock().await;
+        let watch = held
+            .as_mut()
+            .ok_or_else(|| ControlError::new("the scan has no pod"))?;
+        let (name, limit) = (self.scope.name(), self.patience());
+        let until = Instant::now() + limit;
+        let mut ask = true;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let now = if ask { left.min(EVENTS) } else { left };
+            let seen = watch.until(now, |w| outcome(&w.last, &name)).await;
+            match seen.map_err(CallError::of_control)? {
+                Some(Outcome::Started { image }) => return Ok(image),
+                Some(Outcome::Failed {
+                    reason,
+                    message,
+                    remedy,
+                }) => {
+                    return Err(self.failed(&format!("{reason}: {message}"), remedy));
+                }
+                None if watch.gone => {
+                    let remedy =
+                        Remedy::scan_again("once it is known what deletes pods in this namespace");
+                    return Err(
+                        self.failed("somebody deleted the pod in which it was tried", remedy)
+                    );
+                }
+                None if now == left => {
+                    let why = outcome::slow(&watch.last, limit.as_secs());
+                    return Err(self.failed(&why, Remedy::AllowImageTrial));
+                }
+                None => {}
+            }
+            match pull::failed(&self.scope, &watch.last, &self.pod.image).await {
+                Ok(Some(diagnosis)) => {
+                    return Err(self.failed(&diagnosis.message, diagnosis.remedy));
+                }
+                Ok(None) => {}
+                // The operator may not read them: the pod's status will show it.
+                Err(_) => ask = false,
+            }
+        }
+    }
+
+    /// The image does not start; `why` may hold words of a registry.
+    fn failed(&self, why: &str, remedy: Remedy) -> ControlError {
+        let image = visible(&self.pod.image, 400);
+        let node = visible(&self.scope.plan().target.node, 253);
+        ControlError::new(format!(
+            "the image of the probe, {image}, does not start on node {node}: {}; nothing was added to the target's pod",
+            visible(why, 700)
+        ))
+        .with_kind(FailureKind::NotStarted)
+        .with_remedy(remedy)
+    }
+
+    /// Whether nothing of the pod runs.
+    async fn is_idle(&self) -> bool {
+        let held = timeout(EVENTS, self.watch.lock()).await;
+        held.is_ok_and(|held| {
+            let watch = held.as_ref();
+            watch.is_some_and(|watch| !outcome::runs(&watch.last))
+        })
+    }
+}
+
+/// The pod was not taken: what to do about it, beside what is to do for other objects of a scan.
+fn not_admitted(error: ControlError) -> ControlError {
+    let call = error
+        .source
+        .as_deref()
+        .and_then(|source| source.downcast_ref::<CallError>());
+    let (refusal, is_forbidden) = match call {
+        Some(call) => (call.refusal(), call.is_forbidden()),
+        None => return error,
+    };
+    let remedy = match refusal {
+        Some(AdmissionRefusal::LimitRange) => Remedy::SetProbeResources,
+        Some(AdmissionRefusal::Guard | AdmissionRefusal::GuardScans) => return error,
+        Some(_) => Remedy::AllowImageTrial,
+        None if is_forbidden => Remedy::AllowImageTrial,
+        None => return error,
+    };
+    let kind = error.kind.clone();
+    ControlError::new("the image of the probe cannot be tried: its pod was not admitted")
+        .with_kind(kind)
+        .with_remedy(remedy)
+        .with_source(error)
+}

@@ -1,0 +1,169 @@
+//! What the pod's status says of the image.
+
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
+use scanner_core::Remedy;
+
+use crate::strategies::waiting::{STUCK, probe_remedy};
+
+/// What became of the image.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The probe ran and ended well.
+    Started {
+        /// The image as the node names it.
+        image: String,
+    },
+    /// It did not, and waiting does not change that.
+    Failed {
+        /// In the node's words.
+        reason: String,
+        /// In the words of the node or the registry.
+        message: String,
+        /// What to do about it.
+        remedy: Remedy,
+    },
+}
+
+fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
+    let status = pod.status.iter();
+    status.flat_map(|status| status.container_statuses.iter().flatten())
+}
+
+/// Whether any container of the pod runs.
+pub(super) fn runs(pod: &Pod) -> bool {
+    let states = statuses(pod).filter_map(|status| status.state.as_ref());
+    states.into_iter().any(|state| state.running.is_some())
+}
+
+/// What became of the image, once that is known.
+pub(super) fn outcome(pod: &Pod, name: &str) -> Option<Outcome> {
+    let container = statuses(pod).find(|status| status.name == name);
+    let of_container =
+        container.and_then(|status| of_state(status.state.as_ref()?, &status.image_id));
+    of_container.or_else(|| {
+        let status = pod.status.as_ref()?;
+        (status.phase.as_deref() == Some("Failed")).then(|| Outcome::Failed {
+            reason: status
+                .reason
+                .clone()
+                .unwrap_or_else(|| "the pod failed".into()),
+            message: status.message.clone().unwrap_or_default(),
+            remedy: Remedy::AllowImageTrial,
+        })
+    })
+}
+
+fn of_state(state: &ContainerState, image: &str) -> Option<Outcome> {
+    if let Some(ended) = &state.terminated {
+        if ended.exit_code == 0 {
+            return Some(Outcome::Started {
+                image: image.to_owned(),
+            });
+        }
+        let reason = ended.reason.as_deref().unwrap_or("Error");
+        return Some(Outcome::Failed {
+            reason: format!("{reason}, code {}", ended.exit_code),
+            message: ended.message.clone().unwrap_or_default(),
+            remedy: Remedy::CheckProbeVersion,
+        });
+    }
+    let waiting = state.waiting.as_ref()?;
+    let reason = waiting
+        .reason
+        .as_deref()
+        .filter(|reason| STUCK.contains(reason))?;
+    let remedy = match reason {
+        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+            Remedy::CheckProbeVersion
+        }
+        reason => probe_remedy(reason),
+    };
+    Some(Outcome::Failed {
+        reason: reason.to_owned(),
+        message: waiting.message.clone().unwrap_or_default(),
+        remedy,
+    })
+}
+
+/// Why nothing is known of the image after so many seconds.
+pub(super) fn slow(pod: &Pod, seconds: u64) -> String {
+    let conditions = pod
+        .status
+        .iter()
+        .flat_map(|s| s.conditions.iter().flatten());
+    let mut unscheduled = conditions.filter(|c| c.type_ == "PodScheduled" && c.status == "False");
+    match unscheduled.next() {
+        Some(condition) => format!(
+            "the node does not take the pod in which it is tried: {}",
+            condition.message.as_deref().unwrap_or_default()
+        ),
+        None => format!("it was not seen to start within {seconds} s, half of the lease"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn pod(state: Value) -> Pod {
+        serde_json::from_value(json!({"status": {"containerStatuses": [{
+            "name": "own", "image": "", "imageID": "probe@sha256:1", "ready": false, "restartCount": 0, "state": state,
+        }]}}))
+        .unwrap()
+    }
+
+    fn remedy(state: Value) -> Option<Remedy> {
+        match outcome(&pod(state), "own")? {
+            Outcome::Failed { remedy, .. } => Some(remedy),
+            Outcome::Started { .. } => None,
+        }
+    }
+
+    #[test]
+    fn a_probe_that_ran_and_ended_well_is_the_only_success() {
+        let ended = |code: i32| json!({"terminated": {"exitCode": code, "reason": "Completed"}});
+        let image = "probe@sha256:1".to_owned();
+        assert_eq!(
+            outcome(&pod(ended(0)), "own"),
+            Some(Outcome::Started { image })
+        );
+        assert_eq!(remedy(ended(128)), Some(Remedy::CheckProbeVersion));
+        assert_eq!(outcome(&pod(json!({"running": {}})), "own"), None);
+        assert!(runs(&pod(json!({"running": {}}))) && !runs(&pod(ended(0))));
+        assert_eq!(outcome(&pod(ended(0)), "another"), None);
+    }
+
+    #[test]
+    fn what_waiting_does_not_mend_ends_the_trial_at_once() {
+        let waiting = |reason: &str| json!({"waiting": {"reason": reason, "message": "why"}});
+        for (reason, meant) in [
+            ("ErrImagePull", Remedy::PullProbeImage),
+            ("ImagePullBackOff", Remedy::PullProbeImage),
+            ("InvalidImageName", Remedy::CorrectProbeImage),
+            ("ErrImageNeverPull", Remedy::LoadProbeImage),
+            ("CreateContainerError", Remedy::CheckProbeVersion),
+            ("RunContainerError", Remedy::CheckProbeVersion),
+        ] {
+            assert_eq!(remedy(waiting(reason)), Some(meant), "{reason}");
+        }
+        assert_eq!(outcome(&pod(waiting("ContainerCreating")), "own"), None);
+    }
+
+    #[test]
+    fn a_pod_that_its_node_refuses_has_failed() {
+        let refused: Pod = serde_json::from_value(json!({"status": {
+            "phase": "Failed", "reason": "OutOfmemory", "message": "Node didn't have enough resource",
+        }}))
+        .unwrap();
+        let Some(Outcome::Failed { reason, remedy, .. }) = outcome(&refused, "own") else {
+            unreachable!("it failed");
+        };
+        assert_eq!(
+            (reason.as_str(), remedy),
+            ("OutOfmemory", Remedy::AllowImageTrial)
+        );
+        assert!(slow(&Pod::default(), 15).contains("15 s"));
+    }
+}
