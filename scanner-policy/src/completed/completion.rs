@@ -6,6 +6,7 @@ use std::{
 };
 
 use scanner_core::{
+    engine::Evaluation,
     finding::{EvidenceFrom, Findings},
     inventory::{Coverage, FilePath, FromImage, Gaps, LanguagePackage, Section},
 };
@@ -51,8 +52,14 @@ pub(super) fn key(package: &LanguagePackage) -> Key<'_> {
 }
 
 /// Says of results whose engine does not from where their evidence came: where the image added something, each may rest on it.
-/// Where the image is all that was looked at, every result rests on it `alone`, but for what the specification says.
-pub(super) fn with_origin(mut findings: Findings, read: &FromImage, alone: bool) -> Findings {
+/// Where no container was looked at, as where a strategy was taken that reads the image alone, every result rests on the image,
+/// but for what the specification says.
+pub(super) fn with_origin(
+    mut findings: Findings,
+    read: &FromImage,
+    context: &Evaluation,
+) -> Findings {
+    let alone = context.absent.contains(&Section::Mounts);
     for result in &mut findings.results {
         if !result.looked() {
             continue;

@@ -7,9 +7,7 @@ use scanner_core::{
     engine::{EntryEvaluator, Evaluation},
     engines::{MAX_LISTED, MAX_LISTED_BYTES},
     finding::{EngineRef, Findings},
-    inventory::{
-        Collected, FileEntry, FileSelector, Inventory, InventoryRequest, Section, sink::FilesEnd,
-    },
+    inventory::{Collected, FileEntry, FileSelector, Inventory, InventoryRequest, sink::FilesEnd},
 };
 
 use super::{
@@ -114,7 +112,7 @@ impl ScanEngine for Completed {
         ended.files.cut(left_out).complete(&mut whole, files);
         self.keep(ended.completion);
         let found = self.engine.evaluate(&whole, context);
-        with_origin(found, &read, is_image_alone(context))
+        with_origin(found, &read, context)
     }
 
     fn by_entry(&self, context: &Evaluation) -> Option<Box<dyn EntryEvaluator>> {
@@ -179,11 +177,6 @@ fn without_files(inventory: &Inventory) -> Inventory {
         changes: changes.clone(),
         from_image: from_image.clone(),
     }
-}
-
-/// Whether no container is looked at, as where a strategy was taken that reads the image alone.
-pub(super) fn is_image_alone(context: &Evaluation) -> bool {
-    context.absent.contains(&Section::Mounts)
 }
 
 impl std::fmt::Debug for Completed {

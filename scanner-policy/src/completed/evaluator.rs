@@ -11,7 +11,6 @@ use scanner_core::{
 
 use super::{
     completion::{Kept, with_origin},
-    engine::is_image_alone,
     merge::Merge,
 };
 
@@ -97,8 +96,7 @@ impl EntryEvaluator for Evaluator {
             _ => inner,
         };
         let found = evaluator.finish(&ended.files);
-        let alone = is_image_alone(&answer.context);
-        let found = with_origin(found, &ended.completion.from_image, alone);
+        let found = with_origin(found, &ended.completion.from_image, &answer.context);
         *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended.completion);
         found
     }

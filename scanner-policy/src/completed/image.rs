@@ -52,8 +52,8 @@ impl WholeImage {
         file.is_some_and(|(_, file)| file.kind == FileKind::Symlink)
     }
 
-    /// Whether `path` may lie elsewhere than it says: a directory above it is a link, or is none at all, or a part of it is no
-    /// name.
+    /// Whether `path` may lie elsewhere than it says: a directory above it is a link, or is none at all, or it has a part such
+    /// as `..`.
     pub(super) fn is_beyond_a_link(&self, path: &FilePath) -> bool {
         let mut parts = path.as_text().trim_end_matches('/').split('/').skip(1);
         if parts.any(|part| matches!(part, "" | "." | "..")) {
