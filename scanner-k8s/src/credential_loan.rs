@@ -114,6 +114,7 @@ impl PreparedLoan {
             target: &target,
             identity_namespace: None,
             more: &[],
+            optional: &[],
             rules: &rules,
         };
         preflight::require(&allowed, None, &needed)?;

@@ -51,12 +51,6 @@ pub struct MissingRights {
 }
 
 impl MissingRights {
-    /// The same, which are needed for something that can be left out, or not.
-    pub(crate) const fn optional(mut self, optional: bool) -> Self {
-        self.for_trial_alone = optional;
-        self
-    }
-
     /// Each thing that may not be done, with the namespace.
     pub(crate) fn each(&self) -> Vec<String> {
         let all = self.missing.iter();
@@ -126,6 +120,8 @@ pub(crate) struct Needed<'a> {
     pub(crate) identity_namespace: Option<&'a Namespace>,
     /// What its strategy and its controls do beside what every scan does.
     pub(crate) more: &'a [Need],
+    /// What of that is for the trial of the probe's image alone.
+    pub(crate) optional: &'a [Need],
     /// What it gives to its identity: the API server lets nobody give what they do not have themselves, unless they may
     /// `escalate` and `bind`.
     pub(crate) rules: &'a [PlannedRule],
@@ -161,33 +157,28 @@ pub(crate) fn require(
     if all.is_empty() {
         Ok(())
     } else {
+        let optional = !needed.optional.is_empty();
         Err(MissingRights {
             missing: all,
-            for_trial_alone: false,
+            for_trial_alone: optional && suffices_without(here, there, needed),
         })
     }
 }
 
-/// Whether nothing is missing once these needs are left out.
-pub(crate) fn without(
-    here: &Allowed,
-    there: Option<&Allowed>,
-    needed: &Needed<'_>,
-    left_out: &[Need],
-) -> bool {
+/// Whether nothing is missing once the optional needs are left out.
+fn suffices_without(here: &Allowed, there: Option<&Allowed>, needed: &Needed<'_>) -> bool {
     let mut more = needed.more.to_vec();
-    for need in left_out {
+    for need in needed.optional {
         if let Some(at) = more.iter().position(|one| one == need) {
             more.remove(at);
         }
     }
     let needed = Needed {
-        target: needed.target,
-        identity_namespace: needed.identity_namespace,
         more: &more,
-        rules: needed.rules,
+        optional: &[],
+        ..*needed
     };
-    !left_out.is_empty() && require(here, there, &needed).is_ok()
+    require(here, there, &needed).is_ok()
 }
 
 pub(crate) fn need((group, resource, verbs): (&str, &str, &[&str])) -> Need {
@@ -356,6 +347,7 @@ mod tests {
             target: &target,
             identity_namespace: None,
             more,
+            optional: &[],
             rules: &[crate::plan::manifest::exec_rule("web")],
         };
         require(&here, None, &needed)
@@ -468,6 +460,7 @@ mod tests {
             target: &target,
             identity_namespace: Some(&namespace),
             more: &[],
+            optional: &[],
             rules: &[crate::plan::manifest::exec_rule("web")],
         };
         assert_eq!(require(&here, Some(&there), &needed), Ok(()));

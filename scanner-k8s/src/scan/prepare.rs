@@ -93,14 +93,10 @@ pub(super) async fn prepare(
         target: &target,
         identity_namespace: identity_namespace.as_ref(),
         more: &needs,
+        optional: &approach.optional_needs(),
         rules: &rules,
     };
     let asked = preflight::require(&allowed, there.as_ref(), &needed);
-    let asked = asked.map_err(|missing| {
-        let optional = approach.optional_needs();
-        let suffices = preflight::without(&allowed, there.as_ref(), &needed, &optional);
-        missing.optional(suffices)
-    });
     let missing_rights = missing_right.of(asked)?;
     let mut plan = ScanPlan {
         objects: vec![],
@@ -130,8 +126,7 @@ pub(super) async fn prepare(
     let theirs = request.controls.iter().flat_map(SecurityControl::objects);
     plan.objects.extend(theirs);
     let before = pod.as_ref().map(PodSnapshot::of);
-    let options = options(&request);
-    let scope = ScanScope::with_options(segment.clone(), plan.clone(), before, options);
+    let scope = ScanScope::with_options(segment.clone(), plan.clone(), before, options(&request));
     let mut started = approach.start(&scope);
     for control in &request.controls {
         started.controls.push(Box::new(Arc::clone(control)));

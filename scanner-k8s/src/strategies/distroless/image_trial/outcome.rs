@@ -107,14 +107,14 @@ mod tests {
 
     use super::*;
 
-    fn pod(state: Value) -> Pod {
+    fn pod(state: &Value) -> Pod {
         serde_json::from_value(json!({"status": {"containerStatuses": [{
             "name": "own", "image": "", "imageID": "probe@sha256:1", "ready": false, "restartCount": 0, "state": state,
         }]}}))
         .unwrap()
     }
 
-    fn remedy(state: Value) -> Option<Remedy> {
+    fn remedy(state: &Value) -> Option<Remedy> {
         match outcome(&pod(state), "own")? {
             Outcome::Failed { remedy, .. } => Some(remedy),
             Outcome::Started { .. } => None,
@@ -126,13 +126,13 @@ mod tests {
         let ended = |code: i32| json!({"terminated": {"exitCode": code, "reason": "Completed"}});
         let image = "probe@sha256:1".to_owned();
         assert_eq!(
-            outcome(&pod(ended(0)), "own"),
+            outcome(&pod(&ended(0)), "own"),
             Some(Outcome::Started { image })
         );
-        assert_eq!(remedy(ended(128)), Some(Remedy::CheckProbeVersion));
-        assert_eq!(outcome(&pod(json!({"running": {}})), "own"), None);
-        assert!(runs(&pod(json!({"running": {}}))) && !runs(&pod(ended(0))));
-        assert_eq!(outcome(&pod(ended(0)), "another"), None);
+        assert_eq!(remedy(&ended(128)), Some(Remedy::CheckProbeVersion));
+        assert_eq!(outcome(&pod(&json!({"running": {}})), "own"), None);
+        assert!(runs(&pod(&json!({"running": {}}))) && !runs(&pod(&ended(0))));
+        assert_eq!(outcome(&pod(&ended(0)), "another"), None);
     }
 
     #[test]
@@ -146,9 +146,9 @@ mod tests {
             ("CreateContainerError", Remedy::CheckProbeVersion),
             ("RunContainerError", Remedy::CheckProbeVersion),
         ] {
-            assert_eq!(remedy(waiting(reason)), Some(meant), "{reason}");
+            assert_eq!(remedy(&waiting(reason)), Some(meant), "{reason}");
         }
-        assert_eq!(outcome(&pod(waiting("ContainerCreating")), "own"), None);
+        assert_eq!(outcome(&pod(&waiting("ContainerCreating")), "own"), None);
     }
 
     #[test]
