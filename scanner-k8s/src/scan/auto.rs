@@ -3,8 +3,11 @@
 use std::future::Future;
 
 use scanner_core::{
-    FailureKind, Remedy, ScanReport, Verdict, cause, escape::visible, event::Observer,
-    plan::Fallback, strategy::ScanStrategy as _,
+    FailureKind, Remedy, ScanReport, Verdict, cause,
+    escape::visible,
+    event::Observer,
+    plan::Fallback,
+    strategy::{IMAGE_OF_TARGET, ScanStrategy as _},
 };
 
 use super::{
@@ -96,7 +99,7 @@ async fn next_prepared(
 fn name(strategy: &Strategy) -> &str {
     match strategy {
         Strategy::Distroless { .. } => "distroless",
-        Strategy::Sidecar(_) => "sidecar-inert",
+        Strategy::Sidecar(_) => IMAGE_OF_TARGET,
         Strategy::Custom(custom) => custom.name(),
         _ => "container",
     }

@@ -25,6 +25,7 @@ use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
     ProbeResources, Target,
     plan::{EvidenceSource, Need, PlannedCommand, PlannedObject, PlannedRule},
+    strategy::IMAGE_OF_TARGET,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -180,7 +181,7 @@ impl Approach for SidecarApproach {
         match (self.image_only, &self.parts.copied) {
             (true, _) => "image",
             (false, Some(_)) => "sidecar",
-            (false, None) => "sidecar-inert",
+            (false, None) => IMAGE_OF_TARGET,
         }
     }
 
