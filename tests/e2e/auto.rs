@@ -84,7 +84,8 @@ async fn a_dry_run_shows_both_ways_and_writes_nothing() {
     assert_eq!(added.count(), 1, "{next}");
     assert_ne!(plan["scan_id"], next["scan_id"]);
     // What is read as text can be copied whole: nothing of it is cut or broken.
-    let object = text.out.find("ephemeral container").expect("the object");
+    let object = text.out.find("\n  ephemeral container");
+    let object = object.expect("the object");
     let from = text.out[object..].find("\n    {\n");
     let from = object + from.expect("the specification") + 1;
     let length = text.out[from..].find("\n    }\n").expect("its end") + "\n    }\n".len();
@@ -117,7 +118,15 @@ async fn where_no_probe_may_look_the_image_is_read_and_the_report_says_why() {
     // Only a root probe sees a root target, and this level forbids it.
     site.enforce("restricted").await;
     let output = site
-        .auto(&["powerful", PROBE[0], PROBE[1], "-o", "json"])
+        .auto(&[
+            "powerful",
+            PROBE[0],
+            PROBE[1],
+            "-o",
+            "json",
+            "--fail-on",
+            "low",
+        ])
         .await;
     assert!([1, 3].contains(&output.code), "{output:?}");
     let plan = &output.json()["plan"];
