@@ -19,20 +19,20 @@ pub(super) const VARIABLE: &str = "SECURE_SCAN_CONFIG";
 /// Which file is read, for all commands.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ConfigArgs {
-    /// File of options, secure-scan.toml [default: $SECURE_SCAN_CONFIG, or secure-scan/secure-scan.toml in $XDG_CONFIG_HOME or
-    /// ~/.config]
     #[arg(
         long,
         global = true,
         value_name = "FILE",
+        help = "File of options, secure-scan.toml [default: $SECURE_SCAN_CONFIG, or secure-scan/secure-scan.toml in \
+                $XDG_CONFIG_HOME or ~/.config]",
         help_heading = "File of options"
     )]
     config: Option<PathBuf>,
-    /// Read no file of options, as SECURE_SCAN_CONFIG= does
     #[arg(
         long,
         global = true,
         conflicts_with = "config",
+        help = "Read no file of options, as SECURE_SCAN_CONFIG= does",
         help_heading = "File of options"
     )]
     no_config: bool,
