@@ -8,7 +8,8 @@ use crate::running::Running;
 
 /// A scan that was planned and has written nothing yet. Its plan and its run are one: what it shows is what it does.
 pub struct PreparedScan {
-    inner: scanner_k8s::PreparedScan,
+    /// On the heap: whoever holds two of them need not care how large they are.
+    inner: Box<scanner_k8s::PreparedScan>,
     observer: Option<Arc<dyn Observer>>,
 }
 
@@ -17,7 +18,10 @@ impl PreparedScan {
         inner: scanner_k8s::PreparedScan,
         observer: Option<Arc<dyn Observer>>,
     ) -> Self {
-        Self { inner, observer }
+        Self {
+            inner: Box::new(inner),
+            observer,
+        }
     }
 
     /// Every object, permission and command that the scan would create, grant and run.
@@ -63,7 +67,7 @@ impl PreparedScan {
     }
 
     pub(crate) fn into_parts(self) -> (scanner_k8s::PreparedScan, Option<Arc<dyn Observer>>) {
-        (self.inner, self.observer)
+        (*self.inner, self.observer)
     }
 }
 
