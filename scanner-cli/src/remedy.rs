@@ -61,13 +61,6 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
             "scan the container itself: secure-scan container, secure-scan distroless, or a clone (without --inert); or \
              read its image from a file: secure-scan local --oci-archive"
         }
-        Remedy::NameProbeImage => {
-            "name with --probe-image (or SECURE_SCAN_PROBE_IMAGE) the image of the probe, the small static program that reads \
-             targets without a shell; cargo xtask probe-image --out probe.tar builds it: docs/probe-image.md"
-        }
-        Remedy::CheckProbeVersion => {
-            "check that --probe-image is an image of the probe, of this version of secure-scan: docs/probe-image.md"
-        }
         Remedy::DeploySidecar => {
             "deploy it with one: secure-scan inject; or scan it without: secure-scan scan"
         }
@@ -112,6 +105,13 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
 /// The same, about the pods of a scan, its images and nodes, and about manifests.
 fn pod_words(remedy: &Remedy) -> String {
     let text = match remedy {
+        Remedy::NameProbeImage => {
+            "name with --probe-image (or SECURE_SCAN_PROBE_IMAGE) the image of the probe, the small static program that reads \
+             targets without a shell; cargo xtask probe-image --out probe.tar builds it: docs/probe-image.md"
+        }
+        Remedy::CheckProbeVersion => {
+            "check that --probe-image is an image of the probe, of this version of secure-scan: docs/probe-image.md"
+        }
         Remedy::UseSidecar => {
             "see the events of the pod; or take secure-scan sidecar, whose pod is the scan's own"
         }
