@@ -103,6 +103,25 @@ async fn a_good_image_is_tried_once_for_a_digest_and_a_node() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_image_that_no_longer_starts_is_tried_again_by_the_next_scan() {
+    let (fake, image) = (fake(), by_digest());
+    let cluster = fake.cluster().expect("a cluster");
+    let by_probe = template(strategy::distroless(image.clone()));
+    let good = scan(&cluster, &by_probe).await;
+    assert!(good.failure.is_none(), "{:#?}", good.failure);
+    let fake = fake.unpullable(&image);
+    let first = scan(&cluster, &by_probe).await;
+    let failure = first.failure.expect("a failure");
+    assert_eq!(failure.kind, FailureKind::NotStarted);
+    assert_eq!(made_pods(&fake), 1, "the trial of before counted");
+    let second = scan(&cluster, &by_probe).await;
+    let failure = second.failure.expect("a failure").message;
+    assert_eq!(made_pods(&fake), 2, "{failure:?}");
+    let nothing = "nothing was added to the target's pod";
+    assert!(failure.raw().contains(nothing), "{failure:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_image_by_tag_is_tried_each_time_and_one_that_nobody_wants_tried_never() {
     for (image, pods) in [
         (ProbeImage::new(BY_TAG), 2),
@@ -262,6 +281,8 @@ impl ImageMemory for Fixed {
             "its pod has pull secrets"
         );
     }
+
+    fn forget(&self, _: &TriedImage) {}
 }
 
 #[tokio::test(start_paused = true)]

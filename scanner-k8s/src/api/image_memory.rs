@@ -41,14 +41,17 @@ impl TriedImage {
     }
 }
 
-/// Models what remembers trials, beyond one process if it likes. Both methods are called often and by several threads; what
-/// cannot be remembered is tried again.
+/// Models what remembers trials, beyond one process if it likes. Its methods are called often and by several threads;
+/// what cannot be remembered is tried again.
 pub trait ImageMemory: Send + Sync {
     /// Whether the image started there before, not longer ago than [`TRIAL_LASTS`].
     fn knows(&self, image: &TriedImage) -> bool;
 
     /// The image started there now.
     fn remember(&self, image: &TriedImage);
+
+    /// The image did not start there after all: it is tried again the next time.
+    fn forget(&self, image: &TriedImage);
 }
 
 impl<T: ImageMemory + ?Sized> ImageMemory for Arc<T> {
@@ -58,6 +61,10 @@ impl<T: ImageMemory + ?Sized> ImageMemory for Arc<T> {
 
     fn remember(&self, image: &TriedImage) {
         (**self).remember(image);
+    }
+
+    fn forget(&self, image: &TriedImage) {
+        (**self).forget(image);
     }
 }
 
@@ -88,6 +95,11 @@ impl ImageMemory for InProcess {
         }
         kept.push_back((key, Instant::now()));
     }
+
+    fn forget(&self, image: &TriedImage) {
+        let key = image.key();
+        self.kept().retain(|(known, _)| *known != key);
+    }
 }
 
 #[cfg(test)]
@@ -114,8 +126,13 @@ mod tests {
             tried("n1", "p@sha256:1", Some("shop")),
             tried("n1p", "@sha256:1", None),
         ] {
+            memory.forget(&other);
             assert!(!memory.knows(&other), "{other:?}");
         }
+        let started = tried("n1", "p@sha256:1", None);
+        assert!(memory.knows(&started), "another one was forgotten");
+        memory.forget(&started);
+        assert!(!memory.knows(&started));
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(super) enum Trial {
     /// In this pod.
     Planned(Box<TrialPod>),
     /// It started on the node before.
-    Known,
+    Known(TriedImage),
     /// The caller asked for none.
     Skipped,
 }
@@ -83,8 +83,16 @@ impl Trial {
             return Self::Skipped;
         }
         match tried(segment, target, &pod) {
-            Some(tried) if segment.images().knows(&tried) => Self::Known,
+            Some(tried) if segment.images().knows(&tried) => Self::Known(tried),
             _ => Self::Planned(Box::new(pod)),
+        }
+    }
+
+    /// What counts as having started there already.
+    pub(super) const fn known(&self) -> Option<&TriedImage> {
+        match self {
+            Self::Known(tried) => Some(tried),
+            Self::Planned(_) | Self::Skipped => None,
         }
     }
 
@@ -92,7 +100,7 @@ impl Trial {
     pub(super) fn needs(&self) -> Vec<Need> {
         match self {
             Self::Planned(_) => needs(),
-            Self::Known | Self::Skipped => Vec::new(),
+            Self::Known(_) | Self::Skipped => Vec::new(),
         }
     }
 
@@ -114,7 +122,7 @@ impl Trial {
     pub(super) const fn note(&self) -> &'static str {
         match self {
             Self::Planned(_) => "",
-            Self::Known => {
+            Self::Known(_) => {
                 "; the probe's image started on this node before, and is not tried again"
             }
             Self::Skipped => {
@@ -131,7 +139,7 @@ impl Trial {
                 pod: *pod,
                 watch: Mutex::new(None),
             })),
-            Self::Known => Some(Box::new(Tried(Arc::clone(scope)))),
+            Self::Known(_) => Some(Box::new(Tried(Arc::clone(scope)))),
             Self::Skipped => None,
         }
     }
