@@ -121,6 +121,31 @@ async fn an_image_that_no_longer_starts_is_tried_again_by_the_next_scan() {
     assert!(failure.raw().contains(nothing), "{failure:?}");
 }
 
+/// What the report says that the trial did.
+fn evidence(report: &ScanReport) -> String {
+    let mut controls = report.controls.iter();
+    let trial = controls.find(|control| control.id == "image-trial");
+    format!("{trial:?}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_with_pull_secrets_that_the_target_does_not_have_is_not_remembered() {
+    let fake = fake().admission(|_, object| {
+        if object["kind"] == "Pod" && object["spec"]["activeDeadlineSeconds"].is_u64() {
+            object["spec"]["imagePullSecrets"] = json!([{"name": "registry"}, {"name": "account"}]);
+        }
+        Ok(())
+    });
+    let cluster = fake.cluster().expect("a cluster");
+    for pods in 1..=2 {
+        let report = scan(&cluster, &template(strategy::distroless(by_digest()))).await;
+        assert!(report.failure.is_none(), "{:#?}", report.failure);
+        let evidence = evidence(&report);
+        assert!(evidence.contains("other pull secrets"), "{evidence}");
+        assert_eq!(made_pods(&fake), pods);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_image_by_tag_is_tried_each_time_and_one_that_nobody_wants_tried_never() {
     for (image, pods) in [

@@ -212,18 +212,17 @@ impl SecurityControl for ImageTrial {
         let uid = self.scope.ledger().uid_of("Pod", &self.scope.name());
         *self.watch.lock().await = Some(made);
         let image = self.started().await?;
-        if let Some(tried) = tried(self.scope.segment(), &self.scope.plan().target, &self.pod) {
-            self.scope.segment().images().remember(&tried);
-        }
+        let remembered = self.remember().await;
         self.scope.delete::<Pod>().await?;
-        Ok(Evidence(vec![
+        let evidence = vec![
             format!(
                 "pod created (uid {}): the probe ran and ended on node {}",
                 uid.unwrap_or_default(),
                 visible(&self.scope.plan().target.node, 253)
             ),
             format!("the node has image {}", visible(&image, 400)),
-        ]))
+        ];
+        Ok(Evidence(evidence.into_iter().chain(remembered).collect()))
     }
 
     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
@@ -266,6 +265,22 @@ impl SecurityControl for ImageTrial {
 }
 
 impl ImageTrial {
+    /// Remembers that the image started, unless that says too little of the target's pod: then it gives the reason.
+    async fn remember(&self) -> Option<String> {
+        let segment = self.scope.segment();
+        let tried = tried(segment, &self.scope.plan().target, &self.pod)?;
+        let held = self.watch.lock().await;
+        let made = &held.as_ref()?.last;
+        if self.pod.has_other_secrets(made) {
+            return Some(
+                "not remembered: the cluster gave the pod of the trial other pull secrets than the target's pod has"
+                    .into(),
+            );
+        }
+        segment.images().remember(&tried);
+        None
+    }
+
     fn elapsed(&self) -> u32 {
         u32::try_from(self.scope.started().elapsed().as_secs()).unwrap_or(u32::MAX)
     }

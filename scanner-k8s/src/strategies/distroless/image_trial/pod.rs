@@ -1,5 +1,7 @@
 //! The pod in which the image is tried.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{ProbeResources, Target};
 use serde_json::{Value, json};
@@ -55,6 +57,19 @@ impl TrialPod {
         self.pull_secrets
             .as_array()
             .is_some_and(|all| !all.is_empty())
+    }
+
+    /// Whether `made`, which the server may have given the pull secrets of the namespace's default account, may be pulled with
+    /// others than the target's pod.
+    pub(super) fn has_other_secrets(&self, made: &Pod) -> bool {
+        let names = |secrets: &Value| -> BTreeSet<String> {
+            let all = secrets.as_array().into_iter().flatten();
+            all.filter_map(|secret| secret["name"].as_str().map(str::to_owned))
+                .collect()
+        };
+        let spec = made.spec.as_ref();
+        let made = spec.and_then(|spec| serde_json::to_value(&spec.image_pull_secrets).ok());
+        names(&made.unwrap_or_default()) != names(&self.pull_secrets)
     }
 
     /// The specification of pod `name`: the probe, which ends at once.
