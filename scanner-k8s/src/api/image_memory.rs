@@ -20,6 +20,8 @@ const MOST: usize = 4096;
 pub struct TriedImage {
     /// Address of the API server.
     pub server: String,
+    /// SHA-256 of the authorities that its certificate is verified with: clusters behind tunnels have the same address.
+    pub ca_sha256: Vec<String>,
     /// Name of the node.
     pub node: String,
     /// The image, by digest: what is named by a tag may be another one the next time, and is tried each time.
@@ -33,7 +35,8 @@ impl TriedImage {
     pub fn key(&self) -> String {
         let namespace = self.secrets_of.as_deref().unwrap_or_default();
         let mut hash = Sha256::new();
-        for part in [&self.server, &self.node, &self.image, namespace] {
+        let parts = [self.server.as_str(), &self.node, &self.image, namespace].into_iter();
+        for part in parts.chain(self.ca_sha256.iter().map(String::as_str)) {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -109,6 +112,7 @@ mod tests {
     fn tried(node: &str, image: &str, secrets_of: Option<&str>) -> TriedImage {
         TriedImage {
             server: "https://a".into(),
+            ca_sha256: vec!["1f".into()],
             node: node.into(),
             image: image.into(),
             secrets_of: secrets_of.map(str::to_owned),
@@ -119,12 +123,15 @@ mod tests {
     fn what_started_on_one_node_is_known_there_alone() {
         let memory = InProcess::default();
         memory.remember(&tried("n1", "p@sha256:1", None));
+        let mut behind_another_tunnel = tried("n1", "p@sha256:1", None);
+        behind_another_tunnel.ca_sha256 = vec!["2f".into()];
         assert!(memory.knows(&tried("n1", "p@sha256:1", None)));
         for other in [
             tried("n2", "p@sha256:1", None),
             tried("n1", "p@sha256:2", None),
             tried("n1", "p@sha256:1", Some("shop")),
             tried("n1p", "@sha256:1", None),
+            behind_another_tunnel,
         ] {
             memory.forget(&other);
             assert!(!memory.knows(&other), "{other:?}");

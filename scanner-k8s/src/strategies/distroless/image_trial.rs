@@ -65,6 +65,7 @@ fn tried(segment: &Segment, target: &Target, pod: &TrialPod) -> Option<TriedImag
     image_digest(&pod.image)?;
     Some(TriedImage {
         server: segment.server(),
+        ca_sha256: segment.origin().ca_sha256.clone(),
         node: target.node.clone(),
         image: pod.image.clone(),
         secrets_of: pod.has_secrets().then(|| target.namespace.to_string()),
