@@ -207,7 +207,7 @@ async fn what_keeps_the_pod_out_is_named_with_the_way_around_it() {
         (limits, Remedy::SetProbeResources),
         (
             "admission webhook \"x\" denied the request",
-            Remedy::AllowImageTrial,
+            Remedy::LabelOrExempt,
         ),
     ] {
         let fake = fake().admission(move |_, object| {

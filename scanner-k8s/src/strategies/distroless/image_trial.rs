@@ -408,10 +408,10 @@ fn not_admitted(error: ControlError) -> ControlError {
     };
     let remedy = match refusal {
         Some(AdmissionRefusal::LimitRange) => Remedy::SetProbeResources,
-        Some(AdmissionRefusal::Guard | AdmissionRefusal::GuardScans) => return error,
-        Some(_) => Remedy::AllowImageTrial,
+        Some(AdmissionRefusal::Quota | AdmissionRefusal::PodSecurity) => Remedy::AllowImageTrial,
         None if is_forbidden => Remedy::AllowImageTrial,
-        None => return error,
+        // What is refused for another reason has the hint of that reason: a label that a policy demands, the guard.
+        Some(_) | None => return error,
     };
     let kind = error.kind.clone();
     ControlError::new("the image of the probe cannot be tried: its pod was not admitted")
