@@ -10,7 +10,7 @@ use secure_scan::{
     rights::rights,
     strategy::{self, Strategy},
 };
-use secure_scan_testing::{FakeCluster, Fault, Target, samples};
+use secure_scan_testing::{FakeCluster, Fault, Pace, Target, samples};
 use serde_json::{Value, json};
 
 const BY_TAG: &str = "registry.example/probe:1";
@@ -144,6 +144,31 @@ async fn a_trial_with_pull_secrets_that_the_target_does_not_have_is_not_remember
         assert!(evidence.contains("other pull secrets"), "{evidence}");
         assert_eq!(made_pods(&fake), pods);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_whose_image_somebody_replaced_shows_nothing() {
+    let slow = Pace::instant().start(Duration::from_secs(5));
+    let fake = fake().pace(slow);
+    let cluster = fake.cluster().expect("a cluster");
+    let by_probe = template(strategy::distroless(by_digest()));
+    let replace = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let mut left = fake.left().into_iter();
+            if let Some(pod) = left.find(|object| object.kind == "Pod") {
+                fake.edit("pods", "shop", &pod.name, |pod| {
+                    pod["spec"]["containers"][0]["image"] = json!("registry.example/other:1");
+                });
+                return;
+            }
+        }
+    };
+    let (report, ()) = tokio::join!(scan(&cluster, &by_probe), replace);
+    let message = report.failure.expect("a failure").message;
+    assert!(message.raw().contains("another image"), "{message:?}");
+    assert!(!touched(&fake) && fake.left().is_empty());
+    assert!(tries(&plan(&cluster, &by_probe).await), "not remembered");
 }
 
 #[tokio::test(start_paused = true)]

@@ -278,6 +278,10 @@ impl ImageTrial {
                     .into(),
             );
         }
+        let digest = image_digest(&self.pod.image)?;
+        if !outcome::ran(made, &self.scope.name(), digest) {
+            return Some("not remembered: the node names what ran by another digest".into());
+        }
         segment.images().remember(&tried);
         None
     }
@@ -304,28 +308,19 @@ impl ImageTrial {
             json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec});
         let made = scope.create_object::<Pod>(manifest).await;
         let made = made.map_err(not_admitted)?;
-        let spec = made.spec.as_ref();
-        let all = spec
-            .map(|spec| spec.containers.as_slice())
-            .unwrap_or_default();
-        let same = |image: &str| {
-            all.iter()
-                .any(|c| c.name == name && c.image.as_deref() == Some(image))
-        };
-        let is_same = same(&self.pod.image);
-        let watch = Watched::new(
+        let planned = self.pod.image.clone();
+        let replaced = outcome::replaced(&made, &name, &planned);
+        let mut watch = Watched::new(
             scope.operator_api(),
             "watch the pod of the image's trial",
             made,
         );
-        if is_same {
+        let Some(replaced) = replaced else {
+            watch.check(move |pod| outcome::replaced(pod, &name, &planned));
             return Ok(watch);
-        }
+        };
         *self.watch.lock().await = Some(watch);
-        Err(
-            ControlError::new("the cluster gave the pod of the image's trial another image")
-                .with_remedy(Remedy::AllowImageTrial),
-        )
+        Err(replaced_by(&replaced))
     }
 
     /// Waits until the probe has run, and gives the image as the node names it.
@@ -340,9 +335,14 @@ impl ImageTrial {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let now = if ask { left.min(EVENTS) } else { left };
-            let seen = watch.until(now, |w| outcome(&w.last, &name)).await;
+            let seen = watch.until(now, |w| match &w.found {
+                Some(image) => Some(Outcome::Replaced(image.clone())),
+                None => outcome(&w.last, &name),
+            });
+            let seen = seen.await;
             match seen.map_err(CallError::of_control)? {
                 Some(Outcome::Started { image }) => return Ok(image),
+                Some(Outcome::Replaced(image)) => return Err(replaced_by(&image)),
                 Some(Outcome::Failed {
                     reason,
                     message,
@@ -394,6 +394,16 @@ impl ImageTrial {
             watch.is_some_and(|watch| !outcome::runs(&watch.last))
         })
     }
+}
+
+/// Another image than the planned one: that it starts says nothing of the probe's.
+fn replaced_by(image: &str) -> ControlError {
+    ControlError::new(format!(
+        "the pod of the image's trial has another image than was planned: {image}"
+    ))
+    .with_remedy(Remedy::advice(
+        "find out what changes pods in this namespace, a webhook or a user; or scan with --no-try-image",
+    ))
 }
 
 /// The pod was not taken: what to do about it, beside what is to do for other objects of a scan.
