@@ -32,6 +32,7 @@ use crate::{
         approach::PlanScope,
         own_pod::{self, Left},
         pull,
+        waiting::slow,
     },
 };
 use outcome::{Outcome, outcome};
@@ -39,6 +40,8 @@ pub(super) use pod::TrialPod;
 
 /// How long a pod may take before its node's events are read.
 const EVENTS: Duration = Duration::from_secs(3);
+/// How long a scheduler may find no room on the node: it goes on looking, but the scan does not wait for that.
+const NO_ROOM: Duration = Duration::from_secs(10);
 
 /// Whether the image is tried in this scan.
 #[derive(Debug, Clone)]
@@ -330,14 +333,21 @@ impl ImageTrial {
             .as_mut()
             .ok_or_else(|| ControlError::new("the scan has no pod"))?;
         let (name, limit) = (self.scope.name(), self.patience());
-        let until = Instant::now() + limit;
-        let mut ask = true;
+        let begun = Instant::now();
+        let until = begun + limit;
+        let (mut pause, mut ask) = (EVENTS, true);
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let now = if ask { left.min(EVENTS) } else { left };
+            let waited = begun.elapsed();
+            let mut now = if ask { left.min(pause) } else { left };
+            if waited < NO_ROOM {
+                now = now.min(NO_ROOM - waited);
+            }
+            let no_room = waited >= NO_ROOM || left.is_zero();
             let seen = watch.until(now, |w| match &w.found {
                 Some(image) => Some(Outcome::Replaced(image.clone())),
-                None => outcome(&w.last, &name),
+                None => outcome(&w.last, &name)
+                    .or_else(|| outcome::unschedulable(&w.last).filter(|_| no_room)),
             });
             let seen = seen.await;
             match seen.map_err(CallError::of_control)? {
@@ -357,12 +367,15 @@ impl ImageTrial {
                         self.failed("somebody deleted the pod in which it was tried", remedy)
                     );
                 }
-                None if now == left => {
-                    let why = outcome::slow(&watch.last, limit.as_secs());
-                    return Err(self.failed(&why, Remedy::AllowImageTrial));
+                None if left.is_zero() => {
+                    let slow = slow(&watch.last, "run the probe", limit.as_secs());
+                    return Err(self.failed(&slow.message, slow.remedy));
                 }
+                // One look more at the end, when a pod without a node counts as one that has no room.
+                None if now == left => continue,
                 None => {}
             }
+            pause = (pause * 2).min(EVENTS * 5);
             match pull::failed(&self.scope, &watch.last, &self.pod.image).await {
                 Ok(Some(diagnosis)) => {
                     return Err(self.failed(&diagnosis.message, diagnosis.remedy));

@@ -105,20 +105,20 @@ fn of_state(state: &ContainerState, image: &str) -> Option<Outcome> {
     })
 }
 
-/// Why nothing is known of the image after so many seconds.
-pub(super) fn slow(pod: &Pod, seconds: u64) -> String {
-    let conditions = pod
-        .status
-        .iter()
-        .flat_map(|s| s.conditions.iter().flatten());
-    let mut unscheduled = conditions.filter(|c| c.type_ == "PodScheduled" && c.status == "False");
-    match unscheduled.next() {
-        Some(condition) => format!(
-            "the node does not take the pod in which it is tried: {}",
-            condition.message.as_deref().unwrap_or_default()
-        ),
-        None => format!("it was not seen to start within {seconds} s, half of the lease"),
-    }
+/// That no scheduler gives the node to the pod, which the target's own does not show: it may be full by now.
+pub(super) fn unschedulable(pod: &Pod) -> Option<Outcome> {
+    let status = pod.status.as_ref()?;
+    let mut conditions = status.conditions.iter().flatten();
+    let found = conditions.find(|condition| {
+        condition.type_ == "PodScheduled"
+            && condition.status == "False"
+            && condition.reason.as_deref() == Some("Unschedulable")
+    })?;
+    Some(Outcome::Failed {
+        reason: "the node does not take the pod in which it is tried".into(),
+        message: found.message.clone().unwrap_or_default(),
+        remedy: Remedy::AllowImageTrial,
+    })
 }
 
 #[cfg(test)]
@@ -210,6 +210,26 @@ mod tests {
             (reason.as_str(), remedy),
             ("OutOfmemory", Remedy::AllowImageTrial)
         );
-        assert!(slow(&Pod::default(), 15).contains("15 s"));
+    }
+
+    #[test]
+    fn only_a_pod_that_no_node_takes_is_unschedulable() {
+        let of = |status: &str, reason: &str| -> Pod {
+            let condition = json!({"type": "PodScheduled", "status": status, "reason": reason, "message": "0/1 nodes"});
+            serde_json::from_value(json!({"status": {"conditions": [condition]}})).unwrap()
+        };
+        let Some(Outcome::Failed {
+            message, remedy, ..
+        }) = unschedulable(&of("False", "Unschedulable"))
+        else {
+            unreachable!("no node takes it");
+        };
+        assert_eq!(
+            (message.as_str(), remedy),
+            ("0/1 nodes", Remedy::AllowImageTrial)
+        );
+        assert_eq!(unschedulable(&of("True", "Unschedulable")), None);
+        assert_eq!(unschedulable(&of("False", "SchedulingGated")), None);
+        assert_eq!(unschedulable(&Pod::default()), None);
     }
 }

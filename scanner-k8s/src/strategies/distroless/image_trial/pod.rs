@@ -39,10 +39,8 @@ impl TrialPod {
         let spec = spec.and_then(|spec| serde_json::to_value(spec).ok());
         let spec = spec.unwrap_or_default();
         let mut tolerations = spec["tolerations"].as_array().cloned().unwrap_or_default();
-        // The target runs on the node, whether or not it takes more.
-        tolerations.push(json!({
-            "key": "node.kubernetes.io/unschedulable", "operator": "Exists", "effect": "NoSchedule",
-        }));
+        // The target runs on the node already, whatever keeps others from it: also a taint that came after the target.
+        tolerations.push(json!({"operator": "Exists", "effect": "NoSchedule"}));
         Self {
             image: image.to_owned(),
             node: target.node.clone(),
@@ -112,7 +110,10 @@ mod tests {
         assert!(trial.has_secrets());
         let spec = trial.spec("own", 60, 20);
         assert_eq!(spec["imagePullSecrets"], json!([{"name": "registry"}]));
-        assert_eq!(spec["tolerations"].as_array().unwrap().len(), 2);
+        let tolerated = json!([
+            {"key": "gpu", "operator": "Exists"}, {"operator": "Exists", "effect": "NoSchedule"},
+        ]);
+        assert_eq!(spec["tolerations"], tolerated);
         assert_eq!(spec["activeDeadlineSeconds"], 35);
         assert!(
             spec["affinity"].to_string().contains(&target.node),
