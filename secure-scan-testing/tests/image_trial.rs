@@ -172,6 +172,22 @@ async fn a_trial_whose_image_somebody_replaced_shows_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pod_of_the_trial_that_does_not_go_keeps_the_probe_out_of_the_target() {
+    let fake = fake().admission(|_, object| {
+        if object["kind"] == "Pod" && object["spec"]["activeDeadlineSeconds"].is_u64() {
+            object["metadata"]["finalizers"] = json!(["example.org/kept"]);
+        }
+        Ok(())
+    });
+    let cluster = fake.cluster().expect("a cluster");
+    let report = scan(&cluster, &template(strategy::distroless(BY_TAG))).await;
+    let message = report.failure.expect("a failure").message;
+    assert!(message.raw().contains("did not end"), "{message:?}");
+    assert!(!touched(&fake));
+    assert_eq!(report.verdict, Verdict::CleanupUnverified);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_image_by_tag_is_tried_each_time_and_one_that_nobody_wants_tried_never() {
     for (image, pods) in [
         (ProbeImage::new(BY_TAG), 2),

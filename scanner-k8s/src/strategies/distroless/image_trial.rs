@@ -30,7 +30,7 @@ use crate::{
     run::scope::ScanScope,
     strategies::{
         approach::PlanScope,
-        own_pod::{self, Left},
+        own_pod::{self, Left, NODE},
         pull,
         waiting::slow,
     },
@@ -217,7 +217,7 @@ impl SecurityControl for ImageTrial {
         *self.watch.lock().await = Some(made);
         let image = self.started().await?;
         let remembered = self.remember().await;
-        self.scope.delete::<Pod>().await?;
+        let deleted = self.scope.delete::<Pod>().await?;
         let evidence = vec![
             format!(
                 "pod created (uid {}): the probe ran and ended on node {}",
@@ -226,13 +226,30 @@ impl SecurityControl for ImageTrial {
             ),
             format!("the node has image {}", visible(&image, 400)),
         ];
-        Ok(Evidence(evidence.into_iter().chain(remembered).collect()))
+        let more = remembered.into_iter().chain([deleted]);
+        Ok(Evidence(evidence.into_iter().chain(more).collect()))
     }
 
     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
-        Ok(Evidence::of(
-            "the image of the probe started on the target's node",
-        ))
+        let (scope, watch) = (&self.scope, &self.watch);
+        let ended = own_pod::ended(scope, watch, NODE).await;
+        if !ended && own_pod::left(scope, watch).await? == Left::Pod {
+            let node = visible(&scope.plan().target.node, 253);
+            let error = ControlError::new(format!(
+                "the pod of the image's trial did not end within {} s after its deletion; nothing was added to the target's pod",
+                NODE.as_secs()
+            ));
+            return Err(error
+                .with_remedy(Remedy::CheckNode { node: Some(node) })
+                .into());
+        }
+        Ok(Evidence(vec![
+            "the image of the probe started on the target's node".into(),
+            format!(
+                "pod {} is gone, and nothing was added to the target's pod yet",
+                scope.name()
+            ),
+        ]))
     }
 
     async fn release(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
