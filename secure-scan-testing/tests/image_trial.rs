@@ -5,8 +5,8 @@
 use std::{sync::Arc, time::Duration};
 
 use secure_scan::{
-    Cluster, FailureKind, ImageMemory, PrepareErrorKind, ProbeImage, Profile, Remedy, Scan,
-    ScanPlan, ScanReport, TargetSelector, TriedImage, Verdict,
+    Cluster, FailureKind, ImageMemory, Level, Policy, PrepareErrorKind, ProbeImage, Profile,
+    Remedy, Scan, ScanPlan, ScanReport, TargetSelector, TriedImage, Verdict,
     rights::rights,
     strategy::{self, Strategy},
 };
@@ -119,6 +119,39 @@ async fn an_image_that_no_longer_starts_is_tried_again_by_the_next_scan() {
     assert_eq!(made_pods(&fake), 2, "{failure:?}");
     let nothing = "nothing was added to the target's pod";
     assert!(failure.raw().contains(nothing), "{failure:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_requires_the_trial_has_it_made_in_each_scan() {
+    let (fake, image) = (fake(), by_digest());
+    let cluster = fake.cluster().expect("a cluster");
+    let by_probe = template(strategy::distroless(image.clone()));
+    let first = scan(&cluster, &by_probe).await;
+    assert!(evidence(&first).contains("is gone"), "{first:#?}");
+    let remembered = scan(&cluster, &by_probe).await;
+    let said = evidence(&remembered);
+    assert!(
+        said.contains("NotHeld") && said.contains("not tried in this scan"),
+        "{said}"
+    );
+    assert_eq!(made_pods(&fake), 1);
+    let mut policy = Policy::shipped(Level::Baseline).expect("a policy");
+    policy.require_controls = ["image-trial".to_owned()].into();
+    let ways: [Strategy; 2] = [
+        strategy::distroless(image.clone()),
+        strategy::auto().probe_image(image.clone()).into(),
+    ];
+    for (way, pods) in ways.into_iter().zip(2..) {
+        let strict = template(way).policy(policy.clone());
+        let report = scan(&cluster, &strict).await;
+        assert!(report.failure.is_none(), "{:#?}", report.failure);
+        assert!(
+            evidence(&report).contains("pod created"),
+            "{:#?}",
+            report.controls
+        );
+        assert_eq!(made_pods(&fake), pods);
+    }
 }
 
 /// What the report says that the trial did.
