@@ -81,10 +81,14 @@ fn of_state(state: &ContainerState, image: &str) -> Option<Outcome> {
             });
         }
         let reason = ended.reason.as_deref().unwrap_or("Error");
+        let remedy = match reason {
+            "OOMKilled" => Remedy::SetProbeResources,
+            _ => Remedy::CheckProbeVersion,
+        };
         return Some(Outcome::Failed {
             reason: format!("{reason}, code {}", ended.exit_code),
             message: ended.message.clone().unwrap_or_default(),
-            remedy: Remedy::CheckProbeVersion,
+            remedy,
         });
     }
     let waiting = state.waiting.as_ref()?;
@@ -150,6 +154,8 @@ mod tests {
             Some(Outcome::Started { image })
         );
         assert_eq!(remedy(ended(128)), Some(Remedy::CheckProbeVersion));
+        let killed = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
+        assert_eq!(remedy(killed), Some(Remedy::SetProbeResources));
         assert_eq!(outcome(&pod(json!({"running": {}})), "own"), None);
         assert!(runs(&pod(json!({"running": {}}))) && !runs(&pod(ended(0))));
         assert_eq!(outcome(&pod(ended(0)), "another"), None);
