@@ -60,6 +60,26 @@ impl ImageCache {
         }
         file.persist(&self.0).map(drop).map_err(|error| error.error)
     }
+
+    fn remember_key(&self, key: String) {
+        let now = now();
+        let mut known = self.read(now);
+        known.retain(|(_, other)| *other != key);
+        known.push((now, key));
+        let first = known.len().saturating_sub(MOST);
+        // What cannot be written down is tried again.
+        let _ = self.write(&known[first..]);
+    }
+
+    fn forget_key(&self, key: &str) {
+        let mut known = self.read(now());
+        let before = known.len();
+        known.retain(|(_, other)| other != key);
+        if known.len() < before && self.write(&known).is_err() {
+            // A file that cannot be written anew must not go on saying that the image starts.
+            let _ = fs::remove_file(&self.0);
+        }
+    }
 }
 
 fn now() -> u64 {
@@ -95,13 +115,11 @@ impl ImageMemory for ImageCache {
     }
 
     fn remember(&self, image: &TriedImage) {
-        let (key, now) = (image.key(), now());
-        let mut known = self.read(now);
-        known.retain(|(_, other)| *other != key);
-        known.push((now, key));
-        let first = known.len().saturating_sub(MOST);
-        // What cannot be written down is tried again.
-        let _ = self.write(&known[first..]);
+        self.remember_key(image.key());
+    }
+
+    fn forget(&self, image: &TriedImage) {
+        self.forget_key(&image.key());
     }
 }
 
@@ -164,6 +182,17 @@ mod tests {
         let folder = ImageCache(dir.path().to_owned());
         assert!(folder.read(100).is_empty());
         assert!(folder.write(&[(100, key(1))]).is_err());
+    }
+
+    #[test]
+    fn what_is_forgotten_is_gone_and_the_rest_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = cache(&dir);
+        cache.remember_key(key(1));
+        cache.remember_key(key(2));
+        cache.forget_key(&key(1));
+        let left: Vec<_> = cache.read(now()).into_iter().map(|(_, key)| key).collect();
+        assert_eq!(left, [key(2)]);
     }
 
     #[test]

@@ -85,6 +85,11 @@ impl Command {
         matches!(self, Self::Scan | Self::Container | Self::Distroless)
     }
 
+    /// Whether the command takes `--no-try-image`.
+    const fn tries_an_image(self) -> bool {
+        matches!(self, Self::Scan | Self::Distroless | Self::Drift)
+    }
+
     fn strategies(self, is_tried: bool) -> Vec<Strategy> {
         // Rights depend on the kind of a strategy, and on whether it tries its image.
         let image = match ProbeImage::new("IMAGE") {
@@ -136,6 +141,12 @@ pub(crate) async fn run(args: &RightsArgs) -> Result<u8, Problem> {
 
 async fn print(args: &RightsArgs) -> Result<u8, Problem> {
     let mut strategies = args.strategy.strategies(!args.no_try_image);
+    if args.no_try_image && !args.strategy.tries_an_image() {
+        return Err(Problem::usage(
+            "--no-try-image is of scan, distroless and drift",
+            "leave it out, or name one of these with --strategy",
+        ));
+    }
     if args.complete_from_image {
         if !args.strategy.may_be_completed() {
             return Err(Problem::usage(

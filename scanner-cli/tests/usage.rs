@@ -12,6 +12,7 @@ fn run(folder: &Path, args: &[&str]) -> Output {
         .args(args)
         .current_dir(folder)
         .env("KUBECONFIG", "/nowhere")
+        .env_remove("SECURE_SCAN_PROBE_IMAGE")
         .output();
     ran.unwrap_or_else(|error| unreachable!("{program}: {error}"))
 }
@@ -82,6 +83,17 @@ fn each_mistake_says_what_there_is() {
             &["expected 1 to 3600 seconds"],
         ),
         (&["container"], &["--selector"]),
+        (
+            &[
+                "rights",
+                "-n",
+                "shop",
+                "--strategy",
+                "sidecar",
+                "--no-try-image",
+            ],
+            &["--no-try-image is of scan, distroless and drift", "hint: "],
+        ),
         (&["container", "x", "-l", "a=b"], &["cannot be used with"]),
         (
             &["image", "Foo/Bar", "--probe-image", "p"],
@@ -97,6 +109,40 @@ fn each_mistake_says_what_there_is() {
             about_profiles || !err.contains("secure-scan profile list"),
             "{args:?}: {err}"
         );
+    }
+}
+
+#[test]
+fn a_forgotten_image_of_the_probe_is_explained_and_nothing_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |arguments: &str| {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        refused(folder.path(), &arguments)
+    };
+    let explained = [
+        "static program",
+        "cargo xtask probe-image",
+        "docs/probe-image.md",
+    ];
+    for command in [
+        "distroless web-0",
+        "sidecar web-0",
+        "image web:1",
+        "drift web-0",
+        "scan web-0 --complete-from-image",
+    ] {
+        let err = of(command);
+        for words in explained {
+            assert!(err.contains(words), "{command}: {err}");
+        }
+    }
+    for command in [
+        "scan",
+        "distroless web-0 --probe-image",
+        "distroless web-0 --probe-image @",
+    ] {
+        let err = of(command);
+        assert!(!err.contains(explained[0]), "{command}: {err}");
     }
 }
 

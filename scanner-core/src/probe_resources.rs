@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// Resources that a container of a scan needs.
 const NAMES: [&str; 3] = ["cpu", "ephemeral-storage", "memory"];
+/// The least that a container can have of memory or storage: with less none starts, and who writes `64` means `64Mi`.
+const LEAST_BYTES: f64 = 1_048_576.0;
 /// Longest text of one quantity.
 const LONGEST: usize = 32;
 
@@ -82,6 +84,18 @@ impl ProbeResources {
         let limited = quantity(limit).ok_or_else(|| invalid(not))?;
         if limited <= 0.0 {
             return Err(invalid("a container with a limit of nothing cannot run"));
+        }
+        let too_few = |bytes: f64| bytes > 0.0 && bytes < LEAST_BYTES;
+        if name != "cpu" && (too_few(requested) || too_few(limited)) {
+            return Err(invalid(
+                "less than 1Mi of memory or storage starts nothing; name the unit, such as 64Mi",
+            ));
+        }
+        let of_bytes = |text: &str| !text.ends_with(['n', 'u', 'm']);
+        if name != "cpu" && !(of_bytes(request) && of_bytes(limit)) {
+            return Err(invalid(
+                "memory and storage have no parts of a byte; name a unit such as Mi",
+            ));
         }
         if requested > limited {
             return Err(invalid("more is requested than the limit allows"));
@@ -230,6 +244,13 @@ mod tests {
             ("cpu=0", "limit of nothing"),
             ("memory=1Gi:1023Mi", "more is requested"),
             ("cpu=1001m:1", "more is requested"),
+            ("memory=64", "less than 1Mi"),
+            ("memory=1023Ki", "less than 1Mi"),
+            ("memory=1:1Gi", "less than 1Mi"),
+            ("ephemeral-storage=64000m", "less than 1Mi"),
+            ("memory=64000000000m", "no parts of a byte"),
+            ("ephemeral-storage=0m:16Mi", "no parts of a byte"),
+            ("memory=64000000000000u:1Gi", "no parts of a byte"),
             ("cpu=1,cpu=2", "named twice"),
             ("cpu=1\u{1b}", "expected a quantity"),
         ] {

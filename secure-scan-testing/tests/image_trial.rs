@@ -5,12 +5,12 @@
 use std::{sync::Arc, time::Duration};
 
 use secure_scan::{
-    Cluster, FailureKind, ImageMemory, PrepareErrorKind, ProbeImage, Profile, Remedy, Scan,
-    ScanPlan, ScanReport, TargetSelector, TriedImage, Verdict,
+    Cluster, FailureKind, ImageMemory, Level, Policy, PrepareErrorKind, ProbeImage, Profile,
+    Remedy, Scan, ScanPlan, ScanReport, TargetSelector, TriedImage, Verdict,
     rights::rights,
     strategy::{self, Strategy},
 };
-use secure_scan_testing::{FakeCluster, Fault, Target, samples};
+use secure_scan_testing::{FakeCluster, Fault, Pace, Target, samples};
 use serde_json::{Value, json};
 
 const BY_TAG: &str = "registry.example/probe:1";
@@ -103,6 +103,124 @@ async fn a_good_image_is_tried_once_for_a_digest_and_a_node() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_image_that_no_longer_starts_is_tried_again_by_the_next_scan() {
+    let (fake, image) = (fake(), by_digest());
+    let cluster = fake.cluster().expect("a cluster");
+    let by_probe = template(strategy::distroless(image.clone()));
+    let good = scan(&cluster, &by_probe).await;
+    assert!(good.failure.is_none(), "{:#?}", good.failure);
+    let fake = fake.unpullable(&image);
+    let first = scan(&cluster, &by_probe).await;
+    let failure = first.failure.expect("a failure");
+    assert_eq!(failure.kind, FailureKind::NotStarted);
+    assert_eq!(made_pods(&fake), 1, "the trial of before counted");
+    let second = scan(&cluster, &by_probe).await;
+    let failure = second.failure.expect("a failure").message;
+    assert_eq!(made_pods(&fake), 2, "{failure:?}");
+    let nothing = "nothing was added to the target's pod";
+    assert!(failure.raw().contains(nothing), "{failure:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_requires_the_trial_has_it_made_in_each_scan() {
+    let (fake, image) = (fake(), by_digest());
+    let cluster = fake.cluster().expect("a cluster");
+    let by_probe = template(strategy::distroless(image.clone()));
+    let first = scan(&cluster, &by_probe).await;
+    assert!(evidence(&first).contains("is gone"), "{first:#?}");
+    let remembered = scan(&cluster, &by_probe).await;
+    let said = evidence(&remembered);
+    assert!(
+        said.contains("NotHeld") && said.contains("not tried in this scan"),
+        "{said}"
+    );
+    assert_eq!(made_pods(&fake), 1);
+    let mut policy = Policy::shipped(Level::Baseline).expect("a policy");
+    policy.require_controls = ["image-trial".to_owned()].into();
+    let ways: [Strategy; 2] = [
+        strategy::distroless(image.clone()),
+        strategy::auto().probe_image(image.clone()).into(),
+    ];
+    for (way, pods) in ways.into_iter().zip(2..) {
+        let strict = template(way).policy(policy.clone());
+        let report = scan(&cluster, &strict).await;
+        assert!(report.failure.is_none(), "{:#?}", report.failure);
+        assert!(
+            evidence(&report).contains("pod created"),
+            "{:#?}",
+            report.controls
+        );
+        assert_eq!(made_pods(&fake), pods);
+    }
+}
+
+/// What the report says that the trial did.
+fn evidence(report: &ScanReport) -> String {
+    let mut controls = report.controls.iter();
+    let trial = controls.find(|control| control.id == "image-trial");
+    format!("{trial:?}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_with_pull_secrets_that_the_target_does_not_have_is_not_remembered() {
+    let fake = fake().admission(|_, object| {
+        if object["kind"] == "Pod" && object["spec"]["activeDeadlineSeconds"].is_u64() {
+            object["spec"]["imagePullSecrets"] = json!([{"name": "registry"}, {"name": "account"}]);
+        }
+        Ok(())
+    });
+    let cluster = fake.cluster().expect("a cluster");
+    for pods in 1..=2 {
+        let report = scan(&cluster, &template(strategy::distroless(by_digest()))).await;
+        assert!(report.failure.is_none(), "{:#?}", report.failure);
+        let evidence = evidence(&report);
+        assert!(evidence.contains("other pull secrets"), "{evidence}");
+        assert_eq!(made_pods(&fake), pods);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_whose_image_somebody_replaced_shows_nothing() {
+    let slow = Pace::instant().start(Duration::from_secs(5));
+    let fake = fake().pace(slow);
+    let cluster = fake.cluster().expect("a cluster");
+    let by_probe = template(strategy::distroless(by_digest()));
+    let replace = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let mut left = fake.left().into_iter();
+            if let Some(pod) = left.find(|object| object.kind == "Pod") {
+                fake.edit("pods", "shop", &pod.name, |pod| {
+                    pod["spec"]["containers"][0]["image"] = json!("registry.example/other:1");
+                });
+                return;
+            }
+        }
+    };
+    let (report, ()) = tokio::join!(scan(&cluster, &by_probe), replace);
+    let message = report.failure.expect("a failure").message;
+    assert!(message.raw().contains("another image"), "{message:?}");
+    assert!(!touched(&fake) && fake.left().is_empty());
+    assert!(tries(&plan(&cluster, &by_probe).await), "not remembered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_of_the_trial_that_does_not_go_keeps_the_probe_out_of_the_target() {
+    let fake = fake().admission(|_, object| {
+        if object["kind"] == "Pod" && object["spec"]["activeDeadlineSeconds"].is_u64() {
+            object["metadata"]["finalizers"] = json!(["example.org/kept"]);
+        }
+        Ok(())
+    });
+    let cluster = fake.cluster().expect("a cluster");
+    let report = scan(&cluster, &template(strategy::distroless(BY_TAG))).await;
+    let message = report.failure.expect("a failure").message;
+    assert!(message.raw().contains("did not end"), "{message:?}");
+    assert!(!touched(&fake));
+    assert_eq!(report.verdict, Verdict::CleanupUnverified);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_image_by_tag_is_tried_each_time_and_one_that_nobody_wants_tried_never() {
     for (image, pods) in [
         (ProbeImage::new(BY_TAG), 2),
@@ -122,11 +240,12 @@ async fn an_image_by_tag_is_tried_each_time_and_one_that_nobody_wants_tried_neve
 
 #[tokio::test(start_paused = true)]
 async fn an_image_that_cannot_be_pulled_leaves_nothing_in_the_target() {
-    let ways: [Strategy; 2] = [
-        strategy::distroless(BY_TAG),
-        strategy::auto().probe_image(BY_TAG).into(),
+    // `auto` had the token of its scan by strategy container before.
+    let ways: [(Strategy, usize); 2] = [
+        (strategy::distroless(BY_TAG), 0),
+        (strategy::auto().probe_image(BY_TAG).into(), 1),
     ];
-    for way in ways {
+    for (way, tokens) in ways {
         let fake = fake().unpullable(BY_TAG);
         let cluster = fake.cluster().expect("a cluster");
         let report = scan(&cluster, &template(way)).await;
@@ -148,8 +267,11 @@ async fn an_image_that_cannot_be_pulled_leaves_nothing_in_the_target() {
         );
         let audit = report.post_scan.expect("an audit");
         assert!(audit.verified, "{audit:#?}");
-        let tokens = fake.tokens();
-        assert!(tokens.len() <= 1, "it is tried before there is an identity");
+        assert_eq!(
+            fake.tokens().len(),
+            tokens,
+            "it is tried before there is an identity"
+        );
     }
 }
 
@@ -163,7 +285,7 @@ async fn what_keeps_the_pod_out_is_named_with_the_way_around_it() {
         (limits, Remedy::SetProbeResources),
         (
             "admission webhook \"x\" denied the request",
-            Remedy::AllowImageTrial,
+            Remedy::LabelOrExempt,
         ),
     ] {
         let fake = fake().admission(move |_, object| {
@@ -262,6 +384,8 @@ impl ImageMemory for Fixed {
             "its pod has pull secrets"
         );
     }
+
+    fn forget(&self, _: &TriedImage) {}
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,6 +20,8 @@ const MOST: usize = 4096;
 pub struct TriedImage {
     /// Address of the API server.
     pub server: String,
+    /// SHA-256 of the authorities that its certificate is verified with: clusters behind tunnels have the same address.
+    pub ca_sha256: Vec<String>,
     /// Name of the node.
     pub node: String,
     /// The image, by digest: what is named by a tag may be another one the next time, and is tried each time.
@@ -33,7 +35,8 @@ impl TriedImage {
     pub fn key(&self) -> String {
         let namespace = self.secrets_of.as_deref().unwrap_or_default();
         let mut hash = Sha256::new();
-        for part in [&self.server, &self.node, &self.image, namespace] {
+        let parts = [self.server.as_str(), &self.node, &self.image, namespace].into_iter();
+        for part in parts.chain(self.ca_sha256.iter().map(String::as_str)) {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -41,14 +44,17 @@ impl TriedImage {
     }
 }
 
-/// Models what remembers trials, beyond one process if it likes. Both methods are called often and by several threads; what
-/// cannot be remembered is tried again.
+/// Models what remembers trials, beyond one process if it likes. Its methods are called often and by several threads;
+/// what cannot be remembered is tried again.
 pub trait ImageMemory: Send + Sync {
     /// Whether the image started there before, not longer ago than [`TRIAL_LASTS`].
     fn knows(&self, image: &TriedImage) -> bool;
 
     /// The image started there now.
     fn remember(&self, image: &TriedImage);
+
+    /// The image did not start there after all: it is tried again the next time.
+    fn forget(&self, image: &TriedImage);
 }
 
 impl<T: ImageMemory + ?Sized> ImageMemory for Arc<T> {
@@ -58,6 +64,10 @@ impl<T: ImageMemory + ?Sized> ImageMemory for Arc<T> {
 
     fn remember(&self, image: &TriedImage) {
         (**self).remember(image);
+    }
+
+    fn forget(&self, image: &TriedImage) {
+        (**self).forget(image);
     }
 }
 
@@ -88,6 +98,11 @@ impl ImageMemory for InProcess {
         }
         kept.push_back((key, Instant::now()));
     }
+
+    fn forget(&self, image: &TriedImage) {
+        let key = image.key();
+        self.kept().retain(|(known, _)| *known != key);
+    }
 }
 
 #[cfg(test)]
@@ -97,6 +112,7 @@ mod tests {
     fn tried(node: &str, image: &str, secrets_of: Option<&str>) -> TriedImage {
         TriedImage {
             server: "https://a".into(),
+            ca_sha256: vec!["1f".into()],
             node: node.into(),
             image: image.into(),
             secrets_of: secrets_of.map(str::to_owned),
@@ -107,15 +123,23 @@ mod tests {
     fn what_started_on_one_node_is_known_there_alone() {
         let memory = InProcess::default();
         memory.remember(&tried("n1", "p@sha256:1", None));
+        let mut behind_another_tunnel = tried("n1", "p@sha256:1", None);
+        behind_another_tunnel.ca_sha256 = vec!["2f".into()];
         assert!(memory.knows(&tried("n1", "p@sha256:1", None)));
         for other in [
             tried("n2", "p@sha256:1", None),
             tried("n1", "p@sha256:2", None),
             tried("n1", "p@sha256:1", Some("shop")),
             tried("n1p", "@sha256:1", None),
+            behind_another_tunnel,
         ] {
+            memory.forget(&other);
             assert!(!memory.knows(&other), "{other:?}");
         }
+        let started = tried("n1", "p@sha256:1", None);
+        assert!(memory.knows(&started), "another one was forgotten");
+        memory.forget(&started);
+        assert!(!memory.knows(&started));
     }
 
     #[test]

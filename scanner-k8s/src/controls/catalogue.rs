@@ -68,7 +68,7 @@ pub const SHIPPED_CONTROLS: [ShippedControl; 14] = [
     control(
         "image-trial",
         "the image of the probe starts on the target's node, before anything is added to the target's pod",
-        "strategy distroless, unless --no-try-image is given; what started there before, by digest, is not tried again",
+        "strategy distroless, unless --no-try-image is given; what started there before, by digest, is not tried again unless a policy requires the control",
     ),
     control(
         "probe-ends",

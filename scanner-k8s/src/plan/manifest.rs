@@ -1,5 +1,7 @@
 //! Every object that a scan creates, as pure functions from its names to manifests.
 
+use std::collections::BTreeSet;
+
 use crate::names::MANAGER;
 use crate::names::SCAN_LABEL;
 use crate::names::{identity_lease_name, object_name};
@@ -77,7 +79,8 @@ pub(crate) const NO_MESH_ANNOTATIONS: [(&str, &str); 6] = [
     ("sidecar.istio.io/inject", "false"),
 ];
 
-/// Keeps meshes out of a pod, or of the pods of a Job, whatever else it has: a label or annotation that is there already stays.
+/// Keeps meshes out of a pod, or of the pods of a Job, whatever else it has. A key that is there already, as a label or as an
+/// annotation, stays alone: a mesh may read either, and two that disagree are neither's word.
 pub(crate) fn keep_meshes_out(object: &mut Value) {
     let metadata = match object["kind"].as_str() {
         Some("Pod") => "/metadata",
@@ -92,14 +95,20 @@ pub(crate) fn keep_meshes_out(object: &mut Value) {
     let Some(metadata) = object.pointer_mut(metadata) else {
         return;
     };
+    let own = |key: &str| {
+        let mut places = ["labels", "annotations"].into_iter();
+        places.any(|place| !metadata[place][key].is_null())
+    };
+    let keys = NO_MESH_LABELS.iter().chain(&NO_MESH_ANNOTATIONS);
+    let keys = keys.map(|(key, _)| *key).filter(|key| own(key));
+    let given: BTreeSet<&str> = keys.collect();
     for (place, all) in [
         ("labels", NO_MESH_LABELS.as_slice()),
         ("annotations", NO_MESH_ANNOTATIONS.as_slice()),
     ] {
         for (key, value) in all {
-            let own = &mut metadata[place][key];
-            if own.is_null() {
-                *own = json!(value);
+            if !given.contains(key) {
+                metadata[place][key] = json!(value);
             }
         }
     }
@@ -321,6 +330,19 @@ mod tests {
             asked["metadata"]["labels"]["kuma.io/sidecar-injection"],
             "enabled"
         );
+        assert!(
+            asked["metadata"]["annotations"]["kuma.io/sidecar-injection"].is_null(),
+            "{asked}"
+        );
+        let mut noted = ObjectMetadata::default();
+        noted.annotation("sidecar.istio.io/inject", "true").unwrap();
+        let mut annotated = pod();
+        mark(&mut annotated, &noted);
+        keep_meshes_out(&mut annotated);
+        let metadata = &annotated["metadata"];
+        assert!(metadata["labels"]["sidecar.istio.io/inject"].is_null());
+        assert_eq!(metadata["annotations"]["sidecar.istio.io/inject"], "true");
+        assert_eq!(metadata["labels"]["kuma.io/sidecar-injection"], "disabled");
         let mut plain = pod();
         keep_meshes_out(&mut plain);
         let mut lease = lease(&id(), "n", 60);

@@ -17,6 +17,7 @@
 pub struct ProbeImage {
     name: String,
     tried: bool,
+    anew: bool,
 }
 
 impl ProbeImage {
@@ -25,6 +26,7 @@ impl ProbeImage {
         Self {
             name: name.into(),
             tried: true,
+            anew: false,
         }
     }
 
@@ -33,6 +35,16 @@ impl ProbeImage {
     pub fn untried(mut self) -> Self {
         self.tried = false;
         self
+    }
+
+    /// Tries it whatever is remembered of it.
+    pub(crate) const fn try_anew(&mut self) {
+        self.anew = true;
+    }
+
+    /// Whether what is remembered of it does not count.
+    pub(crate) const fn is_tried_anew(&self) -> bool {
+        self.anew
     }
 
     /// Its name.

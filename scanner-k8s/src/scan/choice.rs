@@ -6,7 +6,7 @@ use scanner_core::{Target, cause, plan::EvidenceSource};
 use super::{
     checks::probe_resources,
     error::PrepareError,
-    fallback::{FIRST, fallback},
+    fallback::{FIRST, fallback, trying_anew},
     registry,
     request::{ScanRequest, Strategy},
 };
@@ -31,6 +31,7 @@ pub(super) async fn choose(
     pod: Option<&Pod>,
     request: &ScanRequest,
 ) -> Result<Choice, PrepareError> {
+    let request = &trying_anew(request);
     let rest = fallback(request);
     let (named, resources) = (request.strategy.clone(), probe_resources(request));
     let first = registry::approach(segment, target, pod, named, &resources).await?;

@@ -5,6 +5,8 @@ use crate::plan::sidecar_options::{Mode, Pull, SidecarOptions};
 
 /// Control that a policy requires where pods of a scan must be cut off from the network.
 const NETWORK: &str = "network";
+/// Control that a policy requires where the image of the probe must be tried in each scan.
+const IMAGE_TRIAL: &str = "image-trial";
 /// Why strategy container comes first.
 pub(super) const FIRST: &str = "chosen automatically: container leaves nothing in the pod; a target without a shell \
                      or without the tools that it needs is then scanned with another strategy";
@@ -24,11 +26,7 @@ pub(super) fn fallback(request: &ScanRequest) -> Vec<Strategy> {
 
 /// The image of the target by itself: nothing of it runs, so that nothing in the target can forge what is read.
 fn alone(request: &ScanRequest, image: &str) -> SidecarOptions {
-    let required = request
-        .policy
-        .iter()
-        .flat_map(|policy| policy.required_controls());
-    let isolated = required.into_iter().any(|id| id == NETWORK);
+    let isolated = requires(request, NETWORK);
     SidecarOptions {
         image: image.to_owned(),
         mode: Mode::Inert {
@@ -41,6 +39,28 @@ fn alone(request: &ScanRequest, image: &str) -> SidecarOptions {
         pull: Pull::default(),
         expected_digest: None,
     }
+}
+
+/// Whether the policy requires a control.
+fn requires(request: &ScanRequest, control: &str) -> bool {
+    let policy = request.policy.iter();
+    let mut required = policy.flat_map(|policy| policy.required_controls());
+    required.any(|id| id == control)
+}
+
+/// The same request; where the policy requires that the image of the probe is tried, what is remembered of it does not
+/// count.
+pub(super) fn trying_anew(request: &ScanRequest) -> ScanRequest {
+    let mut request = request.clone();
+    if requires(&request, IMAGE_TRIAL)
+        && let Strategy::Distroless { image }
+        | Strategy::Auto {
+            image: Some(image), ..
+        } = &mut request.strategy
+    {
+        image.try_anew();
+    }
+    request
 }
 
 /// The same request with another strategy.

@@ -18,7 +18,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    api::segment::Segment,
+    api::{image_memory::TriedImage, segment::Segment},
     controls,
     plan::{manifest, probe_image::ProbeImage},
     pod::{
@@ -160,6 +160,7 @@ impl Approach for DistrolessApproach {
         let agreement = Agreement::new(Witness::Probe, self.stated.clone());
         let mut all = controls::all(scope);
         let trial = std::mem::replace(&mut self.trial, Trial::Skipped);
+        let known = trial.known().cloned();
         all.extend(trial.control(scope));
         all.push(Box::new(probe_ends::ProbeEnds(Arc::clone(scope))));
         all.push(controls::target_agrees(&agreement));
@@ -170,6 +171,7 @@ impl Approach for DistrolessApproach {
                 "a probe of our own reads the target; an intruder with its user's rights can still hide from /proc",
                 &self.evidence,
             ),
+            known,
             approach: *self,
         };
         Started::new(all, Box::new(strategy))
@@ -181,6 +183,8 @@ struct Distroless {
     scope: Arc<ScanScope>,
     agreement: Arc<Agreement>,
     trust: String,
+    /// What was not tried, because it started on the node before.
+    known: Option<TriedImage>,
     approach: DistrolessApproach,
 }
 
@@ -251,7 +255,13 @@ impl ScanStrategy for Distroless {
                 .with_source(error)
         })?;
         self.as_planned(&spec, &added)?;
-        probe_ends::running(&self.scope, added).await
+        let runs = probe_ends::running(&self.scope, added).await;
+        if let (Some(known), Err(error)) = (&self.known, &runs)
+            && error.kind == FailureKind::NotStarted
+        {
+            self.scope.segment().images().forget(known);
+        }
+        runs
     }
 
     async fn open(

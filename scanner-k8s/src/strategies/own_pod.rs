@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long a node may take to end a pod, and how long in all where something of it runs.
-const NODE: Duration = Duration::from_secs(10);
+pub(crate) const NODE: Duration = Duration::from_secs(10);
 const SLOW: Duration = Duration::from_secs(20);
 /// How long a server that refused or failed is left before it is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
@@ -87,7 +87,11 @@ pub(crate) fn still_there(scope: &ScanScope) -> ControlError {
 }
 
 /// Waits until the pod is gone from the server.
-async fn ended(scope: &ScanScope, watch: &Mutex<Option<Watched<Pod>>>, limit: Duration) -> bool {
+pub(crate) async fn ended(
+    scope: &ScanScope,
+    watch: &Mutex<Option<Watched<Pod>>>,
+    limit: Duration,
+) -> bool {
     let mut held = watch.lock().await;
     let Some(watch) = held.as_mut() else {
         // Its creation was interrupted, or its answer was lost: nobody watches it yet.

@@ -30,8 +30,9 @@ use crate::{
     run::scope::ScanScope,
     strategies::{
         approach::PlanScope,
-        own_pod::{self, Left},
+        own_pod::{self, Left, NODE},
         pull,
+        waiting::slow,
     },
 };
 use outcome::{Outcome, outcome};
@@ -39,6 +40,8 @@ pub(super) use pod::TrialPod;
 
 /// How long a pod may take before its node's events are read.
 const EVENTS: Duration = Duration::from_secs(3);
+/// How long a scheduler may find no room on the node: it goes on looking, but the scan does not wait for that.
+const NO_ROOM: Duration = Duration::from_secs(10);
 
 /// Whether the image is tried in this scan.
 #[derive(Debug, Clone)]
@@ -46,7 +49,7 @@ pub(super) enum Trial {
     /// In this pod.
     Planned(Box<TrialPod>),
     /// It started on the node before.
-    Known,
+    Known(TriedImage),
     /// The caller asked for none.
     Skipped,
 }
@@ -65,6 +68,7 @@ fn tried(segment: &Segment, target: &Target, pod: &TrialPod) -> Option<TriedImag
     image_digest(&pod.image)?;
     Some(TriedImage {
         server: segment.server(),
+        ca_sha256: segment.origin().ca_sha256.clone(),
         node: target.node.clone(),
         image: pod.image.clone(),
         secrets_of: pod.has_secrets().then(|| target.namespace.to_string()),
@@ -83,8 +87,18 @@ impl Trial {
             return Self::Skipped;
         }
         match tried(segment, target, &pod) {
-            Some(tried) if segment.images().knows(&tried) => Self::Known,
+            Some(tried) if !image.is_tried_anew() && segment.images().knows(&tried) => {
+                Self::Known(tried)
+            }
             _ => Self::Planned(Box::new(pod)),
+        }
+    }
+
+    /// What counts as having started there already.
+    pub(super) const fn known(&self) -> Option<&TriedImage> {
+        match self {
+            Self::Known(tried) => Some(tried),
+            Self::Planned(_) | Self::Skipped => None,
         }
     }
 
@@ -92,7 +106,7 @@ impl Trial {
     pub(super) fn needs(&self) -> Vec<Need> {
         match self {
             Self::Planned(_) => needs(),
-            Self::Known | Self::Skipped => Vec::new(),
+            Self::Known(_) | Self::Skipped => Vec::new(),
         }
     }
 
@@ -114,7 +128,7 @@ impl Trial {
     pub(super) const fn note(&self) -> &'static str {
         match self {
             Self::Planned(_) => "",
-            Self::Known => {
+            Self::Known(_) => {
                 "; the probe's image started on this node before, and is not tried again"
             }
             Self::Skipped => {
@@ -131,7 +145,7 @@ impl Trial {
                 pod: *pod,
                 watch: Mutex::new(None),
             })),
-            Self::Known => Some(Box::new(Tried(Arc::clone(scope)))),
+            Self::Known(_) => Some(Box::new(Tried(Arc::clone(scope)))),
             Self::Skipped => None,
         }
     }
@@ -148,7 +162,9 @@ struct Tried(Arc<ScanScope>);
 impl Tried {
     fn words(&self) -> String {
         let node = visible(&self.0.plan().target.node, 253);
-        format!("the image started on node {node} in a scan before, within the last seven days")
+        format!(
+            "not tried in this scan: the image started on node {node} in a scan before, within the last seven days"
+        )
     }
 }
 
@@ -166,8 +182,12 @@ impl SecurityControl for Tried {
         PlannedControl::new(ID, TITLE).planning(self.words())
     }
 
+    /// What a memory says was not verified in this scan; a policy that requires the control has the image tried anew.
     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
-        Ok(Evidence::of(self.words()))
+        Err(VerifyError::Tolerated(ControlError::new(format!(
+            "unknown: {}",
+            self.words()
+        ))))
     }
 }
 
@@ -204,24 +224,40 @@ impl SecurityControl for ImageTrial {
         let uid = self.scope.ledger().uid_of("Pod", &self.scope.name());
         *self.watch.lock().await = Some(made);
         let image = self.started().await?;
-        if let Some(tried) = tried(self.scope.segment(), &self.scope.plan().target, &self.pod) {
-            self.scope.segment().images().remember(&tried);
-        }
-        self.scope.delete::<Pod>().await?;
-        Ok(Evidence(vec![
+        let remembered = self.remember().await;
+        let deleted = self.scope.delete::<Pod>().await?;
+        let evidence = vec![
             format!(
                 "pod created (uid {}): the probe ran and ended on node {}",
                 uid.unwrap_or_default(),
                 visible(&self.scope.plan().target.node, 253)
             ),
             format!("the node has image {}", visible(&image, 400)),
-        ]))
+        ];
+        let more = remembered.into_iter().chain([deleted]);
+        Ok(Evidence(evidence.into_iter().chain(more).collect()))
     }
 
     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
-        Ok(Evidence::of(
-            "the image of the probe started on the target's node",
-        ))
+        let (scope, watch) = (&self.scope, &self.watch);
+        let ended = own_pod::ended(scope, watch, NODE).await;
+        if !ended && own_pod::left(scope, watch).await? == Left::Pod {
+            let node = visible(&scope.plan().target.node, 253);
+            let error = ControlError::new(format!(
+                "the pod of the image's trial did not end within {} s after its deletion; nothing was added to the target's pod",
+                NODE.as_secs()
+            ));
+            return Err(error
+                .with_remedy(Remedy::CheckNode { node: Some(node) })
+                .into());
+        }
+        Ok(Evidence(vec![
+            "the image of the probe started on the target's node".into(),
+            format!(
+                "pod {} is gone, and nothing was added to the target's pod yet",
+                scope.name()
+            ),
+        ]))
     }
 
     async fn release(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
@@ -258,6 +294,26 @@ impl SecurityControl for ImageTrial {
 }
 
 impl ImageTrial {
+    /// Remembers that the image started, unless that says too little of the target's pod: then it gives the reason.
+    async fn remember(&self) -> Option<String> {
+        let segment = self.scope.segment();
+        let tried = tried(segment, &self.scope.plan().target, &self.pod)?;
+        let held = self.watch.lock().await;
+        let made = &held.as_ref()?.last;
+        if self.pod.has_other_secrets(made) {
+            return Some(
+                "not remembered: the cluster gave the pod of the trial other pull secrets than the target's pod has"
+                    .into(),
+            );
+        }
+        let digest = image_digest(&self.pod.image)?;
+        if !outcome::ran(made, &self.scope.name(), digest) {
+            return Some("not remembered: the node names what ran by another digest".into());
+        }
+        segment.images().remember(&tried);
+        None
+    }
+
     fn elapsed(&self) -> u32 {
         u32::try_from(self.scope.started().elapsed().as_secs()).unwrap_or(u32::MAX)
     }
@@ -280,28 +336,19 @@ impl ImageTrial {
             json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec});
         let made = scope.create_object::<Pod>(manifest).await;
         let made = made.map_err(not_admitted)?;
-        let spec = made.spec.as_ref();
-        let all = spec
-            .map(|spec| spec.containers.as_slice())
-            .unwrap_or_default();
-        let same = |image: &str| {
-            all.iter()
-                .any(|c| c.name == name && c.image.as_deref() == Some(image))
-        };
-        let is_same = same(&self.pod.image);
-        let watch = Watched::new(
+        let planned = self.pod.image.clone();
+        let replaced = outcome::replaced(&made, &name, &planned);
+        let mut watch = Watched::new(
             scope.operator_api(),
             "watch the pod of the image's trial",
             made,
         );
-        if is_same {
+        let Some(replaced) = replaced else {
+            watch.check(move |pod| outcome::replaced(pod, &name, &planned));
             return Ok(watch);
-        }
+        };
         *self.watch.lock().await = Some(watch);
-        Err(
-            ControlError::new("the cluster gave the pod of the image's trial another image")
-                .with_remedy(Remedy::AllowImageTrial),
-        )
+        Err(replaced_by(&replaced))
     }
 
     /// Waits until the probe has run, and gives the image as the node names it.
@@ -311,14 +358,26 @@ impl ImageTrial {
             .as_mut()
             .ok_or_else(|| ControlError::new("the scan has no pod"))?;
         let (name, limit) = (self.scope.name(), self.patience());
-        let until = Instant::now() + limit;
-        let mut ask = true;
+        let begun = Instant::now();
+        let until = begun + limit;
+        let (mut pause, mut ask) = (EVENTS, true);
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let now = if ask { left.min(EVENTS) } else { left };
-            let seen = watch.until(now, |w| outcome(&w.last, &name)).await;
+            let waited = begun.elapsed();
+            let mut now = if ask { left.min(pause) } else { left };
+            if waited < NO_ROOM {
+                now = now.min(NO_ROOM - waited);
+            }
+            let no_room = waited >= NO_ROOM || left.is_zero();
+            let seen = watch.until(now, |w| match &w.found {
+                Some(image) => Some(Outcome::Replaced(image.clone())),
+                None => outcome(&w.last, &name)
+                    .or_else(|| outcome::unschedulable(&w.last).filter(|_| no_room)),
+            });
+            let seen = seen.await;
             match seen.map_err(CallError::of_control)? {
                 Some(Outcome::Started { image }) => return Ok(image),
+                Some(Outcome::Replaced(image)) => return Err(replaced_by(&image)),
                 Some(Outcome::Failed {
                     reason,
                     message,
@@ -333,12 +392,15 @@ impl ImageTrial {
                         self.failed("somebody deleted the pod in which it was tried", remedy)
                     );
                 }
-                None if now == left => {
-                    let why = outcome::slow(&watch.last, limit.as_secs());
-                    return Err(self.failed(&why, Remedy::AllowImageTrial));
+                None if left.is_zero() => {
+                    let slow = slow(&watch.last, "run the probe", limit.as_secs());
+                    return Err(self.failed(&slow.message, slow.remedy));
                 }
+                // One look more at the end, when a pod without a node counts as one that has no room.
+                None if now == left => continue,
                 None => {}
             }
+            pause = (pause * 2).min(EVENTS * 5);
             match pull::failed(&self.scope, &watch.last, &self.pod.image).await {
                 Ok(Some(diagnosis)) => {
                     return Err(self.failed(&diagnosis.message, diagnosis.remedy));
@@ -372,6 +434,16 @@ impl ImageTrial {
     }
 }
 
+/// Another image than the planned one: that it starts says nothing of the probe's.
+fn replaced_by(image: &str) -> ControlError {
+    ControlError::new(format!(
+        "the pod of the image's trial has another image than was planned: {image}"
+    ))
+    .with_remedy(Remedy::advice(
+        "find out what changes pods in this namespace, a webhook or a user; or scan with --no-try-image",
+    ))
+}
+
 /// The pod was not taken: what to do about it, beside what is to do for other objects of a scan.
 fn not_admitted(error: ControlError) -> ControlError {
     let call = error
@@ -384,10 +456,10 @@ fn not_admitted(error: ControlError) -> ControlError {
     };
     let remedy = match refusal {
         Some(AdmissionRefusal::LimitRange) => Remedy::SetProbeResources,
-        Some(AdmissionRefusal::Guard | AdmissionRefusal::GuardScans) => return error,
-        Some(_) => Remedy::AllowImageTrial,
+        Some(AdmissionRefusal::Quota | AdmissionRefusal::PodSecurity) => Remedy::AllowImageTrial,
         None if is_forbidden => Remedy::AllowImageTrial,
-        None => return error,
+        // What is refused for another reason has the hint of that reason: a label that a policy demands, the guard.
+        Some(_) | None => return error,
     };
     let kind = error.kind.clone();
     ControlError::new("the image of the probe cannot be tried: its pod was not admitted")

@@ -92,50 +92,6 @@ fn ended(state: &ContainerState) -> Option<Diagnosis> {
     ))
 }
 
-/// Why the pod waits for a node, if it does.
-fn unschedulable(pod: &Pod) -> Option<String> {
-    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
-    let found = conditions
-        .iter()
-        .find(|c| c.type_ == "PodScheduled" && c.status == "False")?;
-    Some(visible(found.message.as_deref().unwrap_or_default(), 300))
-}
-
-/// Why a pod without an error does not come to `what` in time.
-pub(super) fn slow(pod: &Pod, what: &str, seconds: u64) -> Diagnosis {
-    let pinned = pod
-        .spec
-        .as_ref()
-        .is_some_and(|spec| spec.affinity.is_some());
-    if let Some(why) = unschedulable(pod) {
-        let remedy = if pinned {
-            Remedy::FreeTargetNode
-        } else {
-            Remedy::advice("make room on a node; nothing of the target was touched")
-        };
-        return Diagnosis::not_started(format!("no node takes the scan's pod: {why}"), remedy);
-    }
-    let late = format!("the scan's pod did not come to {what} within {seconds} s");
-    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
-    let started = pod.status.as_ref().and_then(|s| s.start_time.as_ref());
-    match (node, started) {
-        (None, _) => Diagnosis::not_started(
-            format!("{late}: no scheduler has looked at it"),
-            Remedy::advice(
-                "check that the cluster's scheduler works; nothing of the target was touched",
-            ),
-        ),
-        (Some(node), None) => {
-            let node = visible(node, 253);
-            Diagnosis::not_started(
-                format!("{late}: node {node} has not taken it up"),
-                Remedy::CheckNode { node: Some(node) },
-            )
-        }
-        (Some(_), Some(_)) => Diagnosis::not_started(late, Remedy::ReadEventsOrRaiseLease),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,26 +118,5 @@ mod tests {
             Some(Remedy::UseNoImageVolume)
         );
         assert_eq!(remedy("web", "ContainerCreating"), None);
-    }
-
-    #[test]
-    fn a_pod_that_must_run_on_one_node_names_it_as_the_remedy() {
-        let waiting = |affinity: serde_json::Value| -> Pod {
-            let condition = serde_json::json!({
-                "type": "PodScheduled", "status": "False", "message": "0/3 nodes",
-            });
-            serde_json::from_value(serde_json::json!({
-                "spec": {"containers": [], "affinity": affinity},
-                "status": {"conditions": [condition]},
-            }))
-            .unwrap()
-        };
-        let anywhere = slow(&waiting(serde_json::Value::Null), "run", 5);
-        assert!(
-            matches!(anywhere.remedy, Remedy::Advice { .. }),
-            "{anywhere:?}"
-        );
-        let pinned = slow(&waiting(serde_json::json!({"nodeAffinity": {}})), "run", 5);
-        assert_eq!(pinned.remedy, Remedy::FreeTargetNode);
     }
 }

@@ -1,7 +1,7 @@
 //! What the pod's status says of the image.
 
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
-use scanner_core::Remedy;
+use scanner_core::{Remedy, escape::visible, target::image_digest};
 
 use crate::strategies::waiting::{STUCK, probe_remedy};
 
@@ -13,6 +13,8 @@ pub(super) enum Outcome {
         /// The image as the node names it.
         image: String,
     },
+    /// Somebody gave the pod this image in place of the planned one.
+    Replaced(String),
     /// It did not, and waiting does not change that.
     Failed {
         /// In the node's words.
@@ -22,6 +24,24 @@ pub(super) enum Outcome {
         /// What to do about it.
         remedy: Remedy,
     },
+}
+
+/// How the container's image is another one than `image`, which was planned: whoever may update pods can change it.
+pub(super) fn replaced(pod: &Pod, name: &str, image: &str) -> Option<String> {
+    let mut all = pod.spec.iter().flat_map(|spec| &spec.containers);
+    let now = all.find(|container| container.name == name);
+    let now = now.and_then(|container| container.image.as_deref());
+    (now != Some(image)).then(|| visible(now.unwrap_or("none"), 400))
+}
+
+/// Whether the node says that what ran has this digest.
+pub(super) fn ran(pod: &Pod, name: &str, digest: &str) -> bool {
+    let container = statuses(pod).find(|status| status.name == name);
+    container.is_some_and(|status| {
+        [&status.image_id, &status.image]
+            .into_iter()
+            .any(|image| image_digest(image) == Some(digest))
+    })
 }
 
 fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
@@ -61,10 +81,14 @@ fn of_state(state: &ContainerState, image: &str) -> Option<Outcome> {
             });
         }
         let reason = ended.reason.as_deref().unwrap_or("Error");
+        let remedy = match reason {
+            "OOMKilled" => Remedy::SetProbeResources,
+            _ => Remedy::CheckProbeVersion,
+        };
         return Some(Outcome::Failed {
             reason: format!("{reason}, code {}", ended.exit_code),
             message: ended.message.clone().unwrap_or_default(),
-            remedy: Remedy::CheckProbeVersion,
+            remedy,
         });
     }
     let waiting = state.waiting.as_ref()?;
@@ -85,20 +109,20 @@ fn of_state(state: &ContainerState, image: &str) -> Option<Outcome> {
     })
 }
 
-/// Why nothing is known of the image after so many seconds.
-pub(super) fn slow(pod: &Pod, seconds: u64) -> String {
-    let conditions = pod
-        .status
-        .iter()
-        .flat_map(|s| s.conditions.iter().flatten());
-    let mut unscheduled = conditions.filter(|c| c.type_ == "PodScheduled" && c.status == "False");
-    match unscheduled.next() {
-        Some(condition) => format!(
-            "the node does not take the pod in which it is tried: {}",
-            condition.message.as_deref().unwrap_or_default()
-        ),
-        None => format!("it was not seen to start within {seconds} s, half of the lease"),
-    }
+/// That no scheduler gives the node to the pod, which the target's own does not show: it may be full by now.
+pub(super) fn unschedulable(pod: &Pod) -> Option<Outcome> {
+    let status = pod.status.as_ref()?;
+    let mut conditions = status.conditions.iter().flatten();
+    let found = conditions.find(|condition| {
+        condition.type_ == "PodScheduled"
+            && condition.status == "False"
+            && condition.reason.as_deref() == Some("Unschedulable")
+    })?;
+    Some(Outcome::Failed {
+        reason: "the node does not take the pod in which it is tried".into(),
+        message: found.message.clone().unwrap_or_default(),
+        remedy: Remedy::AllowImageTrial,
+    })
 }
 
 #[cfg(test)]
@@ -117,7 +141,7 @@ mod tests {
     fn remedy(state: &Value) -> Option<Remedy> {
         match outcome(&pod(state), "own")? {
             Outcome::Failed { remedy, .. } => Some(remedy),
-            Outcome::Started { .. } => None,
+            Outcome::Started { .. } | Outcome::Replaced(_) => None,
         }
     }
 
@@ -130,9 +154,37 @@ mod tests {
             Some(Outcome::Started { image })
         );
         assert_eq!(remedy(&ended(128)), Some(Remedy::CheckProbeVersion));
+        let killed = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
+        assert_eq!(remedy(&killed), Some(Remedy::SetProbeResources));
         assert_eq!(outcome(&pod(&json!({"running": {}})), "own"), None);
         assert!(runs(&pod(&json!({"running": {}}))) && !runs(&pod(&ended(0))));
         assert_eq!(outcome(&pod(&ended(0)), "another"), None);
+    }
+
+    #[test]
+    fn what_ran_is_compared_with_the_planned_image() {
+        let digest = format!("sha256:{}", "1".repeat(64));
+        let of = |image: &str, status: &str, id: &str| -> Pod {
+            serde_json::from_value(json!({
+                "spec": {"containers": [{"name": "own", "image": image}]},
+                "status": {"containerStatuses": [{
+                    "name": "own", "image": status, "imageID": id, "ready": false, "restartCount": 0,
+                }]},
+            }))
+            .unwrap()
+        };
+        let planned = format!("probe@{digest}");
+        let other = format!("probe@sha256:{}", "2".repeat(64));
+        let as_planned = of(&planned, "sha256:5", &planned);
+        assert_eq!(replaced(&as_planned, "own", &planned), None);
+        let changed = of("evil\u{1b}:1", &planned, &planned);
+        let now = replaced(&changed, "own", &planned);
+        assert_eq!(now.as_deref(), Some("evil\\u{1b}:1"));
+        assert!(replaced(&as_planned, "another", &planned).is_some());
+        assert!(ran(&as_planned, "own", &digest));
+        assert!(ran(&of(&planned, &planned, "sha256:5"), "own", &digest));
+        assert!(!ran(&of(&planned, &other, &other), "own", &digest));
+        assert!(!ran(&of(&planned, "", ""), "own", &digest));
     }
 
     #[test]
@@ -164,6 +216,26 @@ mod tests {
             (reason.as_str(), remedy),
             ("OutOfmemory", Remedy::AllowImageTrial)
         );
-        assert!(slow(&Pod::default(), 15).contains("15 s"));
+    }
+
+    #[test]
+    fn only_a_pod_that_no_node_takes_is_unschedulable() {
+        let of = |status: &str, reason: &str| -> Pod {
+            let condition = json!({"type": "PodScheduled", "status": status, "reason": reason, "message": "0/1 nodes"});
+            serde_json::from_value(json!({"status": {"conditions": [condition]}})).unwrap()
+        };
+        let Some(Outcome::Failed {
+            message, remedy, ..
+        }) = unschedulable(&of("False", "Unschedulable"))
+        else {
+            unreachable!("no node takes it");
+        };
+        assert_eq!(
+            (message.as_str(), remedy),
+            ("0/1 nodes", Remedy::AllowImageTrial)
+        );
+        assert_eq!(unschedulable(&of("True", "Unschedulable")), None);
+        assert_eq!(unschedulable(&of("False", "SchedulingGated")), None);
+        assert_eq!(unschedulable(&Pod::default()), None);
     }
 }

@@ -1,5 +1,7 @@
 //! The pod in which the image is tried.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{ProbeResources, Target};
 use serde_json::{Value, json};
@@ -37,10 +39,8 @@ impl TrialPod {
         let spec = spec.and_then(|spec| serde_json::to_value(spec).ok());
         let spec = spec.unwrap_or_default();
         let mut tolerations = spec["tolerations"].as_array().cloned().unwrap_or_default();
-        // The target runs on the node, whether or not it takes more.
-        tolerations.push(json!({
-            "key": "node.kubernetes.io/unschedulable", "operator": "Exists", "effect": "NoSchedule",
-        }));
+        // The target runs on the node already, whatever keeps others from it: also a taint that came after the target.
+        tolerations.push(json!({"operator": "Exists", "effect": "NoSchedule"}));
         Self {
             image: image.to_owned(),
             node: target.node.clone(),
@@ -55,6 +55,19 @@ impl TrialPod {
         self.pull_secrets
             .as_array()
             .is_some_and(|all| !all.is_empty())
+    }
+
+    /// Whether `made`, which the server may have given the pull secrets of the namespace's default account, may be pulled with
+    /// others than the target's pod.
+    pub(super) fn has_other_secrets(&self, made: &Pod) -> bool {
+        let names = |secrets: &Value| -> BTreeSet<String> {
+            let all = secrets.as_array().into_iter().flatten();
+            all.filter_map(|secret| secret["name"].as_str().map(str::to_owned))
+                .collect()
+        };
+        let spec = made.spec.as_ref();
+        let made = spec.and_then(|spec| serde_json::to_value(&spec.image_pull_secrets).ok());
+        names(&made.unwrap_or_default()) != names(&self.pull_secrets)
     }
 
     /// The specification of pod `name`: the probe, which ends at once.
@@ -97,7 +110,10 @@ mod tests {
         assert!(trial.has_secrets());
         let spec = trial.spec("own", 60, 20);
         assert_eq!(spec["imagePullSecrets"], json!([{"name": "registry"}]));
-        assert_eq!(spec["tolerations"].as_array().unwrap().len(), 2);
+        let tolerated = json!([
+            {"key": "gpu", "operator": "Exists"}, {"operator": "Exists", "effect": "NoSchedule"},
+        ]);
+        assert_eq!(spec["tolerations"], tolerated);
         assert_eq!(spec["activeDeadlineSeconds"], 35);
         assert!(
             spec["affinity"].to_string().contains(&target.node),

@@ -10,7 +10,7 @@ use crate::api::call::CallError;
 use crate::strategies::{
     pull,
     sidecar::{diagnosis, pod_watch::PodWatch},
-    waiting::Diagnosis,
+    waiting::{Diagnosis, slow},
 };
 
 /// How long a pod may take before its node's events are read.
@@ -43,7 +43,7 @@ impl ScanPod {
                 .with_remedy(Remedy::advice(
                     "find out what deletes pods in this namespace, and scan again",
                 )),
-            None => diagnosis::slow(&watch.last, what, limit.as_secs()).into(),
+            None => slow(&watch.last, what, limit.as_secs()).into(),
         })
     }
 
