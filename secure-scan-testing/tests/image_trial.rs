@@ -319,7 +319,9 @@ async fn an_operator_who_may_create_no_pods_hears_how_to_do_without() {
     let refused = template(strategy::distroless(BY_TAG))
         .prepare(&cluster, web())
         .await;
-    let error = refused.err().expect("no right to create pods");
+    let Err(error) = refused else {
+        panic!("no right to create pods");
+    };
     assert_eq!(error.kind(), PrepareErrorKind::Forbidden);
     assert_eq!(error.remedy(), Some(Remedy::AllowImageTrial));
     let report = scan(&cluster, &template(untried)).await;

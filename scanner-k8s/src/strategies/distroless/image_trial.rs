@@ -365,8 +365,8 @@ impl ImageTrial {
             let left = until.saturating_duration_since(Instant::now());
             let waited = begun.elapsed();
             let mut now = if ask { left.min(pause) } else { left };
-            if waited < NO_ROOM {
-                now = now.min(NO_ROOM - waited);
+            if let Some(rest) = NO_ROOM.checked_sub(waited).filter(|rest| !rest.is_zero()) {
+                now = now.min(rest);
             }
             let no_room = waited >= NO_ROOM || left.is_zero();
             let seen = watch.until(now, |w| match &w.found {
