@@ -34,7 +34,7 @@ use crate::{
         waiting::slow,
     },
 };
-use known::Tried;
+use known::{ID, TITLE, Tried};
 use outcome::{Outcome, outcome};
 use refused::{not_admitted, replaced_by};
 
@@ -152,11 +152,6 @@ impl Trial {
         }
     }
 }
-
-/// Identifier of the control.
-const ID: &str = "image-trial";
-/// What the control is.
-const TITLE: &str = "The image of the probe starts before it is added to the target's pod";
 
 /// Starts the image once, and remembers that it started.
 struct ImageTrial {

@@ -10,8 +10,13 @@ use scanner_core::{
     plan::PlannedControl,
 };
 
-use super::{ID, TITLE};
 use crate::run::scope::ScanScope;
+
+/// Identifier of the control.
+pub(super) const ID: &str = "image-trial";
+/// What the control is.
+pub(super) const TITLE: &str =
+    "The image of the probe starts before it is added to the target's pod";
 
 /// The image started on the node in a scan before: nothing is done.
 pub(super) struct Tried(pub(super) Arc<ScanScope>);
