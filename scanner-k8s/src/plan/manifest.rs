@@ -335,14 +335,14 @@ mod tests {
             "{asked}"
         );
         let mut noted = ObjectMetadata::default();
-        noted.annotation("sidecar.istio.io/inject", "true").unwrap();
+        noted.annotation("kuma.io/sidecar-injection", "on").unwrap();
         let mut annotated = pod();
         mark(&mut annotated, &noted);
         keep_meshes_out(&mut annotated);
         let metadata = &annotated["metadata"];
-        assert!(metadata["labels"]["sidecar.istio.io/inject"].is_null());
-        assert_eq!(metadata["annotations"]["sidecar.istio.io/inject"], "true");
-        assert_eq!(metadata["labels"]["kuma.io/sidecar-injection"], "disabled");
+        assert!(metadata["labels"]["kuma.io/sidecar-injection"].is_null());
+        assert_eq!(metadata["annotations"]["kuma.io/sidecar-injection"], "on");
+        assert_eq!(metadata["labels"]["sidecar.istio.io/inject"], "false");
         let mut plain = pod();
         keep_meshes_out(&mut plain);
         let mut lease = lease(&id(), "n", 60);

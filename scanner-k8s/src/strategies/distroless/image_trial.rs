@@ -1,8 +1,10 @@
 //! The trial of the probe's image: it must start in a pod of the scan's own, on the target's node, before it is added to
 //! the target's pod, where its entry stays for as long as that pod lives.
 
+mod known;
 mod outcome;
 mod pod;
+mod refused;
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,10 +24,7 @@ use tokio::{
 };
 
 use crate::{
-    api::{
-        admission::AdmissionRefusal, call::CallError, image_memory::TriedImage,
-        object_watch::Watched, segment::Segment,
-    },
+    api::{call::CallError, image_memory::TriedImage, object_watch::Watched, segment::Segment},
     plan::{manifest::metadata, probe_image::ProbeImage},
     run::scope::ScanScope,
     strategies::{
@@ -35,7 +34,10 @@ use crate::{
         waiting::slow,
     },
 };
+use known::{ID, TITLE, Tried};
 use outcome::{Outcome, outcome};
+use refused::{not_admitted, replaced_by};
+
 pub(super) use pod::TrialPod;
 
 /// How long a pod may take before its node's events are read.
@@ -148,46 +150,6 @@ impl Trial {
             Self::Known(_) => Some(Box::new(Tried(Arc::clone(scope)))),
             Self::Skipped => None,
         }
-    }
-}
-
-/// Identifier of the control.
-const ID: &str = "image-trial";
-/// What the control is.
-const TITLE: &str = "The image of the probe starts before it is added to the target's pod";
-
-/// The image started on the node in a scan before: nothing is done.
-struct Tried(Arc<ScanScope>);
-
-impl Tried {
-    fn words(&self) -> String {
-        let node = visible(&self.0.plan().target.node, 253);
-        format!(
-            "not tried in this scan: the image started on node {node} in a scan before, within the last seven days"
-        )
-    }
-}
-
-#[async_trait]
-impl SecurityControl for Tried {
-    fn id(&self) -> &'static str {
-        ID
-    }
-
-    fn phase(&self) -> Phase {
-        Phase::BeforeIdentity
-    }
-
-    fn plan(&self) -> PlannedControl {
-        PlannedControl::new(ID, TITLE).planning(self.words())
-    }
-
-    /// What a memory says was not verified in this scan; a policy that requires the control has the image tried anew.
-    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
-        Err(VerifyError::Tolerated(ControlError::new(format!(
-            "unknown: {}",
-            self.words()
-        ))))
     }
 }
 
@@ -432,38 +394,4 @@ impl ImageTrial {
             watch.is_some_and(|watch| !outcome::runs(&watch.last))
         })
     }
-}
-
-/// Another image than the planned one: that it starts says nothing of the probe's.
-fn replaced_by(image: &str) -> ControlError {
-    ControlError::new(format!(
-        "the pod of the image's trial has another image than was planned: {image}"
-    ))
-    .with_remedy(Remedy::advice(
-        "find out what changes pods in this namespace, a webhook or a user; or scan with --no-try-image",
-    ))
-}
-
-/// The pod was not taken: what to do about it, beside what is to do for other objects of a scan.
-fn not_admitted(error: ControlError) -> ControlError {
-    let call = error
-        .source
-        .as_deref()
-        .and_then(|source| source.downcast_ref::<CallError>());
-    let (refusal, is_forbidden) = match call {
-        Some(call) => (call.refusal(), call.is_forbidden()),
-        None => return error,
-    };
-    let remedy = match refusal {
-        Some(AdmissionRefusal::LimitRange) => Remedy::SetProbeResources,
-        Some(AdmissionRefusal::Quota | AdmissionRefusal::PodSecurity) => Remedy::AllowImageTrial,
-        None if is_forbidden => Remedy::AllowImageTrial,
-        // What is refused for another reason has the hint of that reason: a label that a policy demands, the guard.
-        Some(_) | None => return error,
-    };
-    let kind = error.kind.clone();
-    ControlError::new("the image of the probe cannot be tried: its pod was not admitted")
-        .with_kind(kind)
-        .with_remedy(remedy)
-        .with_source(error)
 }
