@@ -1,7 +1,7 @@
 //! Which options a file may have: each long option of the program is in one of these lists.
 
 /// For all commands that have them, above the first table, or in the table of a command.
-const SHARED: [&str; 27] = [
+const SHARED: [&str; 29] = [
     "annotation",
     "answer-limit",
     "canary",
@@ -17,8 +17,10 @@ const SHARED: [&str; 27] = [
     "lease",
     "level",
     "namespace",
+    "no-try-image",
     "policy",
     "probe-image",
+    "probe-resources",
     "profile",
     "quiet",
     "require-complete",

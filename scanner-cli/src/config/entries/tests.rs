@@ -49,7 +49,10 @@ fn options_are_for_all_commands_or_for_one_whose_own_come_first() {
             "verbose=true@4"
         ]
     );
-    assert_eq!(of(&["guard", "test"]), ["namespace=tools@11"]);
+    assert_eq!(
+        of(&["guard", "test"]),
+        ["label=team=shop,cost=7@3", "namespace=tools@11"]
+    );
     assert_eq!(of(&["reap"]), ["namespace=shop@1"]);
     assert_eq!(of(&["policy", "list"]), [""; 0]);
 }
