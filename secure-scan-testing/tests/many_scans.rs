@@ -3,15 +3,22 @@
 #[path = "../examples/many_scans/load.rs"]
 mod load;
 
+use std::time::Duration;
+
 use load::{AT_ONCE, Load, Taken};
+
+/// Longer than anything that a scan leaves for a while, such as a connection: by the clock of the test it takes no time.
+const LATER: Duration = Duration::from_mins(30);
 
 /// Alone in its process, so that the memory is that of its scans.
 #[tokio::test(start_paused = true)]
 async fn hundreds_of_scans_of_one_cluster_take_no_more_memory_and_tasks_than_some() {
     let mut load = Load::new().expect("a cluster");
     load.scan(150).await.expect("clean scans");
+    tokio::time::sleep(LATER).await;
     let first = Taken::now(150).expect("a resident size");
     load.scan(150).await.expect("clean scans");
+    tokio::time::sleep(LATER).await;
     let last = Taken::now(300).expect("a resident size");
     assert_eq!((first.scans, last.scans), (150, 300));
     // An engine that was given up would make them incomplete.
