@@ -1,7 +1,7 @@
 //! `secure-scan.toml`: values of options, for all commands or for one, and `secure-scan config`.
 //!
-//! Flags come before the environment, the environment before the file. What the file has becomes arguments before the user's
-//! own, so that the same parsers, conflicts and messages hold for both.
+//! A flag overrides the environment, and the environment overrides the file. Options of the file become arguments in front of the
+//! user's own, so that the same parsers, conflicts and messages hold for both.
 
 mod entries;
 mod keys;

@@ -1,4 +1,4 @@
-//! What the containers of a scan's own pods request, and what they may use at most.
+//! Resource requests and limits for the containers of a scan's own pods.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 

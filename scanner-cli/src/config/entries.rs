@@ -1,4 +1,4 @@
-//! What a file of options has, checked against the commands of the program.
+//! Reads a file of options, and checks it against the commands of the program.
 
 use std::{
     ops::Range,

@@ -55,7 +55,7 @@ const OF_ONE: [&str; 15] = [
 /// They name what is secret, or give it away.
 const SECRET: [&str; 4] = ["audit-key", "kubeconfig", "pull-secret", "with-secrets"];
 
-/// What a key is.
+/// Where an option may stand in the file, if at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Shared,

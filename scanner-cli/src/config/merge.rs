@@ -17,7 +17,7 @@ pub(crate) struct Merged {
     pub(crate) words: Vec<OsString>,
     /// The file, if one was read.
     pub(crate) file: Option<File>,
-    /// What of it is among the words.
+    /// The options of the file that are among the words.
     pub(crate) entries: Vec<Entry>,
 }
 

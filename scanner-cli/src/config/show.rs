@@ -1,4 +1,4 @@
-//! `secure-scan config`: what the options of a command are, and where each value comes from.
+//! `secure-scan config`: the options of a command with their values, and the source of each value.
 
 use std::{ffi::OsString, fmt::Write as _};
 
@@ -18,7 +18,7 @@ pub(crate) enum ConfigCommand {
     /// Print each option of a command with its value and where it came from
     ///
     /// From a flag, from a variable of the environment, from the file with its line, or the program's own default. Without a
-    /// command it prints what the file has.
+    /// command it prints the options in the file.
     Show(ShowArgs),
     /// Print which file is read
     Path,
@@ -26,7 +26,7 @@ pub(crate) enum ConfigCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// Command whose options are shown, such as `container` or `guard test` [default: what the file has]
+    /// Command whose options are shown, such as `container` or `guard test` [default: the options in the file]
     #[arg(value_name = "COMMAND")]
     command: Vec<String>,
     /// How they are printed
@@ -109,7 +109,7 @@ fn head(file: Option<&File>, choice: &Choice) -> String {
     }
 }
 
-/// What the file has.
+/// Prints every option in the file.
 fn whole(file: Option<&File>, choice: &Choice, form: Form) -> String {
     let entries = file.map_or(&[][..], |file| &file.entries);
     match form {

@@ -1,4 +1,4 @@
-//! Tests of what a file may have, and of the words in which it is refused.
+//! Files of options that are accepted, and those that are refused with the right words.
 
 use std::path::Path;
 
