@@ -1,7 +1,6 @@
 //! The trial of the probe's image: it must start in a pod of the scan's own, on the target's node, before it is added to
 //! the target's pod, where its entry stays for as long as that pod lives.
 
-mod known;
 mod outcome;
 mod pod;
 mod refused;
@@ -34,12 +33,15 @@ use crate::{
         waiting::slow,
     },
 };
-use known::{ID, TITLE, Tried};
 use outcome::{Outcome, outcome};
 use refused::{not_admitted, replaced_by};
 
 pub(super) use pod::TrialPod;
 
+/// Identifier of the control.
+const ID: &str = "image-trial";
+/// What the control is.
+const TITLE: &str = "The image of the probe starts before it is added to the target's pod";
 /// How long a pod may take before its node's events are read.
 const EVENTS: Duration = Duration::from_secs(3);
 /// How long a scheduler may find no room on the node: it goes on looking, but the scan does not wait for that.
@@ -139,7 +141,7 @@ impl Trial {
         }
     }
 
-    /// The control that makes it, or that says when it was made; none where nobody wants it.
+    /// The control that makes it; none where this scan makes no trial, as the plan notes.
     pub(super) fn control(self, scope: &Arc<ScanScope>) -> Option<Box<dyn SecurityControl>> {
         match self {
             Self::Planned(pod) => Some(Box::new(ImageTrial {
@@ -147,8 +149,7 @@ impl Trial {
                 pod: *pod,
                 watch: Mutex::new(None),
             })),
-            Self::Known(_) => Some(Box::new(Tried(Arc::clone(scope)))),
-            Self::Skipped => None,
+            Self::Known(_) | Self::Skipped => None,
         }
     }
 }
