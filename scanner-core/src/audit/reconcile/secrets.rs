@@ -25,6 +25,10 @@ type Place = (String, String);
 pub(super) struct TokenSecrets {
     /// Of these the log says that they are of another type or account.
     harmless: BTreeSet<Place>,
+    /// Written since by somebody else in a way that does not say for which account it is.
+    turned: BTreeSet<Place>,
+    /// Whether there were more of these than are kept.
+    turned_more: bool,
     /// Written by the controller, with the time and the text of the event.
     filled: BTreeMap<Place, (String, String)>,
     /// Times at which a scan's identity was made and deleted, by namespace.
@@ -76,6 +80,14 @@ impl TokenSecrets {
                 keep(&mut self.harmless, place);
             }
             _ if is_filled(event) => self.fill(place, event, found),
+            // It may name another account from here on.
+            _ if may_turn(event.request_object.as_ref()) => {
+                if self.turned.len() < MAX_KEPT {
+                    self.turned.insert(place);
+                } else {
+                    self.turned_more = true;
+                }
+            }
             _ => {}
         }
     }
@@ -104,11 +116,20 @@ impl TokenSecrets {
             // An identity whose deletion is not in the log may still exist.
             let until = deleted.iter().max().filter(|_| deleted.len() >= made.len());
             let lived = time >= from && until.is_none_or(|until| time <= until);
-            if lived && !self.harmless.contains(place) {
+            let turned = self.turned_more || self.turned.contains(place);
+            if lived && (turned || !self.harmless.contains(place)) {
                 found.alarm(AlarmKind::UnknownTokenSecret, event.clone());
             }
         }
     }
+}
+
+/// Whether a write of which the log does not have the account may name one: a list of changes (RFC 6902) may, and so may
+/// what the log leaves out. A merge that has no annotation of an account changes none.
+fn may_turn(request: Option<&Value>) -> bool {
+    !request.is_some_and(|request| {
+        request.is_object() && request["metadata"]["annotations"].get(ACCOUNT).is_none()
+    })
 }
 
 fn keep(set: &mut BTreeSet<Place>, place: Place) {

@@ -257,6 +257,25 @@ fn where_the_log_has_the_request_it_says_for_which_account_a_secret_is() {
 }
 
 #[test]
+fn a_secret_of_another_account_may_be_turned_into_one_of_the_identity() {
+    let annotations = json!({"kubernetes.io/service-account.name": "builder"});
+    let builder = json!({"type": "kubernetes.io/service-account-token", "metadata": {"annotations": annotations}});
+    let made = secret("create", "tenant", 11, Some(builder));
+    let filled = secret("update", CONTROLLER, 15, None);
+    let turn = |request| {
+        let patched = secret("patch", "tenant", 14, request);
+        with_life(&[made.clone(), patched, filled.clone()])
+    };
+    let unknown = [AlarmKind::UnknownTokenSecret];
+    let path = "/metadata/annotations/kubernetes.io~1service-account.name";
+    let list = json!([{"op": "replace", "path": path, "value": "secure-scan-abcd1234"}]);
+    assert_eq!(turn(Some(list)), unknown);
+    assert_eq!(turn(None), unknown, "the log does not have the request");
+    let labels = json!({"metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}});
+    assert_eq!(turn(Some(labels)), [], "a merge that changes no account");
+}
+
+#[test]
 fn a_line_of_another_kind_is_no_event() {
     let (text, _) = closed();
     let verified = verify(&text, None).unwrap();
