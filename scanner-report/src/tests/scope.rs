@@ -88,6 +88,10 @@ fn only_a_scan_of_all_is_complete() {
     );
     // A check that has all it asks about is not concerned.
     assert_eq!(complete(&partial), [true; 4].map(Value::from));
+    // Evidence of the image, which the container may have changed since.
+    let mut of_image = passed();
+    of_image.findings[0].results[0].may_have_changed = true;
+    assert_eq!(complete(&of_image), [false; 4].map(Value::from));
     let results = &mut partial.findings[0].results;
     results[0].limits = vec!["files: /srv is not readable".into()];
     for (name, report) in [

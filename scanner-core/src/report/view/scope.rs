@@ -99,7 +99,10 @@ impl View<'_> {
     /// tags or waivers, and no check passed or failed on a part of what it asks about.
     pub fn complete(&self) -> bool {
         let whole = |f: &Findings| f.results.iter().all(|r| r.limits.is_empty());
+        let mut results = self.findings.iter().flat_map(|f| &f.results);
         self.done()
+            // What was read in the image says nothing of a container that may have changed it.
+            && !results.any(|result| result.may_have_changed)
             && self.selection().is_empty()
             && self.unseen().next().is_none()
             && (self.gaps().is_empty() || self.findings.iter().all(whole))
