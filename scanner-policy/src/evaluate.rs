@@ -18,5 +18,6 @@ mod values;
 
 pub(crate) use entries::{Entries, MAX_LISTED};
 pub(crate) use list::evaluate;
+pub(crate) use places::{HOST_PATH, has_own};
 pub(crate) use samples::{Samples, try_out};
 pub(crate) use values::Values;

@@ -25,7 +25,7 @@ const OWN: [&str; 6] = [
 /// The type of volume of which each has a claim of its own, that another volume may name.
 const EPHEMERAL: &str = "ephemeral";
 /// The type of volume that is a directory of the node.
-const HOST_PATH: &str = "hostPath";
+pub(crate) const HOST_PATH: &str = "hostPath";
 /// Where those files are, unless an administrator says otherwise: then under a name of the program that makes them.
 const OF_NODE: [&str; 4] = [
     "/var/lib/kubelet",
@@ -129,7 +129,7 @@ fn may_be_same(pod: &PodFacts, one: &VolumeMountFacts, other: &VolumeMountFacts)
 }
 
 /// Whether a directory of the node may have the files in it, or be among them, that its programs make for volumes.
-fn has_own(place: &FilePath) -> bool {
+pub(crate) fn has_own(place: &FilePath) -> bool {
     let is_near = |known: &str| {
         let known = FilePath::from(known);
         place.is_below(&known) || known.is_below(place)

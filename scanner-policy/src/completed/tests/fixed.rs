@@ -1,6 +1,6 @@
 //! Where the container cannot have changed what its image has.
 
-use scanner_core::inventory::ContainerFacts;
+use scanner_core::inventory::{ContainerFacts, VolumeFacts, VolumeMountFacts};
 
 use super::*;
 
@@ -14,13 +14,35 @@ fn beside(pod: &mut PodFacts, neighbour: ContainerFacts) {
     pod.containers = vec![target, neighbour];
 }
 
+/// Puts another container into the pod, which mounts a directory of the node.
+fn mounting(pod: &mut PodFacts, path: &str, read_only: bool) {
+    let mount = VolumeMountFacts {
+        path: "/mnt".into(),
+        volume: "node".into(),
+        kind: "hostPath".into(),
+        read_only,
+        ..VolumeMountFacts::default()
+    };
+    let neighbour = ContainerFacts {
+        mounts: vec![mount],
+        ..ContainerFacts::default()
+    };
+    beside(pod, neighbour);
+    pod.share_process_namespace = false;
+    pod.volumes = vec![VolumeFacts {
+        name: "node".into(),
+        path: path.into(),
+        ..VolumeFacts::default()
+    }];
+}
+
 #[test]
 fn only_a_root_that_nobody_can_write_is_fixed() {
     type Change = fn(&mut PodFacts, &mut Vec<Mount>);
     fn adding(name: &str) -> Vec<String> {
         vec!["NET_BIND_SERVICE".into(), name.into()]
     }
-    let changes: [(bool, Change); 19] = [
+    let changes: [(bool, Change); 28] = [
         (true, |_, _| {}),
         (false, |pod, _| pod.read_only_root_filesystem = false),
         (false, |pod, _| pod.privileged = true),
@@ -60,6 +82,32 @@ fn only_a_root_that_nobody_can_write_is_fixed() {
             );
         }),
         (true, |pod, _| {
+            let added_capabilities = adding("sys_admin");
+            beside(
+                pod,
+                ContainerFacts {
+                    added_capabilities,
+                    ..ContainerFacts::default()
+                },
+            );
+            pod.share_process_namespace = false;
+        }),
+        // One that was added to the running pod may have joined the target's processes, in any pod.
+        (false, |pod, _| {
+            let added_capabilities = adding("sys_admin");
+            let kind = "ephemeral".into();
+            beside(
+                pod,
+                ContainerFacts {
+                    added_capabilities,
+                    kind,
+                    ..ContainerFacts::default()
+                },
+            );
+            pod.share_process_namespace = false;
+        }),
+        // It has the node's devices.
+        (false, |pod, _| {
             let privileged = true;
             beside(
                 pod,
@@ -70,6 +118,14 @@ fn only_a_root_that_nobody_can_write_is_fixed() {
             );
             pod.share_process_namespace = false;
         }),
+        (false, |pod, _| mounting(pod, "/srv", false)),
+        (true, |pod, _| mounting(pod, "/srv", true)),
+        (false, |pod, _| mounting(pod, "/", true)),
+        (false, |pod, _| mounting(pod, "/var/run/docker.sock", true)),
+        (false, |pod, _| mounting(pod, "/run", true)),
+        (false, |pod, _| mounting(pod, "/data/containerd", true)),
+        // Where it is on the node is not known.
+        (false, |pod, _| mounting(pod, "", true)),
         (false, |pod, _| {
             beside(pod, ContainerFacts::default());
             pod.host_pid = true;
