@@ -23,7 +23,11 @@ impl Goals {
     /// Prints a value beside its goal, and keeps both.
     pub(super) fn at_most(&mut self, name: impl Into<String>, value: f64, at_most: f64) {
         let name = name.into();
-        let verdict = if value <= at_most { "" } else { ": BEYOND" };
+        let verdict = if is_within(value, at_most) {
+            ""
+        } else {
+            ": BEYOND"
+        };
         say(&format!(
             "{name}  {value:.2} (goal: at most {at_most}){verdict}"
         ));
@@ -42,12 +46,17 @@ impl Goals {
         let beyond: Vec<&str> = self
             .0
             .iter()
-            .filter(|g| g.value > g.at_most)
+            .filter(|goal| !is_within(goal.value, goal.at_most))
             .map(|g| g.name.as_str())
             .collect();
         ensure!(beyond.is_empty(), "beyond the goal: {}", beyond.join(", "));
         Ok(())
     }
+}
+
+/// Whether a value is within its goal. What is no number was not measured.
+fn is_within(value: f64, at_most: f64) -> bool {
+    value <= at_most
 }
 
 #[cfg(test)]
@@ -60,6 +69,9 @@ mod tests {
         let mut goals = Goals::default();
         goals.at_most("calls", 28.0, 28.0);
         assert!(goals.finish(None).is_ok());
+        let mut none = Goals::default();
+        none.at_most("calls", f64::NAN, 28.0);
+        assert!(none.finish(None).is_err(), "what was not measured");
         goals.at_most("ratio", 1.51, 1.5);
         let error = goals.finish(Some(file.path())).unwrap_err().to_string();
         assert!(

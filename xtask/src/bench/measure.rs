@@ -12,7 +12,7 @@ use serde_json::Value;
 
 pub(super) const ROUNDS: usize = 5;
 
-/// The report of a scan that ends with findings or incomplete, as each of these does.
+/// The report of a scan that looked, and ended with findings or incomplete, as each of these does.
 pub(super) fn reported(command: &mut Command) -> Result<Value> {
     let output = command.output()?;
     ensure!(
@@ -21,7 +21,15 @@ pub(super) fn reported(command: &mut Command) -> Result<Value> {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-    Ok(serde_json::from_slice(&output.stdout)?)
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    // A scan that fails at once is fast and makes few calls.
+    let verdict = report["verdict"].as_str().unwrap_or_default();
+    ensure!(
+        matches!(verdict, "findings" | "incomplete") && report["failure"].is_null(),
+        "the scan did not look: {verdict}: {}",
+        report["failure"]["message"]
+    );
+    Ok(report)
 }
 
 /// Time from the first stage to the end of the evaluation.
