@@ -66,7 +66,8 @@ fn of_role(store: &Store, reference: &Value, namespace: &str) -> Vec<Rule> {
 /// Whether `user` may do that.
 pub(crate) fn allowed(store: &Store, user: &User, wanted: &Attributes<'_>) -> bool {
     let all = rules(store, user, wanted.namespace);
-    all.iter().any(|rule| rule.allows(wanted))
+    let unlisted = store.unlisted.iter().flatten();
+    all.iter().chain(unlisted).any(|rule| rule.allows(wanted))
 }
 
 /// What of `wanted` the rules in `has` do not give, as they are compared before a role is granted.

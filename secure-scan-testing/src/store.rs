@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc::UnboundedSender};
 
-use crate::kinds::Kind;
+use crate::{kinds::Kind, rbac::Rule};
 use selector::Selection;
 
 /// Changes that a watch can go back to.
@@ -107,6 +107,8 @@ pub(crate) struct Store {
     watchers: Vec<Watcher>,
     /// Notified of each removal.
     removed: Arc<Notify>,
+    /// What an authorizer beside RBAC, which lists nothing, allows to every account.
+    pub(crate) unlisted: Option<Vec<Rule>>,
 }
 
 impl Store {

@@ -46,8 +46,8 @@ pub const SHIPPED_CONTROLS: [ShippedControl; 14] = [
     ),
     control(
         "everyones-rights",
-        "before the account got its rights, the scan asked what every account may do here: none may read Secrets, reach into \
-         pods, or write pods, workloads or roles",
+        "before the account got its rights, the scan asked what every account may do here: none may read credentials, reach \
+         into pods, or write anything but what a distribution gives to all and reaches nothing of others",
         ALL,
     ),
     control(

@@ -1,6 +1,8 @@
 //! What the server says that the scan identity may do.
 
-use scanner_core::{ControlError, plan::PlannedRule};
+use futures_util::future::join_all;
+use k8s_openapi::api::authorization::v1::ResourceAttributes;
+use scanner_core::{ControlError, Remedy, plan::PlannedRule};
 
 use crate::{api::call::CallError, run::scope::ScanScope};
 
@@ -13,30 +15,65 @@ const DEFAULTS: [(&str, &[&str]); 4] = [
     ("clustertrustbundles", &["get", "list", "watch"]),
 ];
 
-/// Resources of which no right is excused, whoever else has it.
-const NEVER_RESOURCES: [&str; 8] = [
-    "secrets",
-    "pods/exec",
-    "pods/attach",
-    "pods/portforward",
-    "pods/proxy",
-    "pods/ephemeralcontainers",
-    "serviceaccounts/token",
-    "nodes/proxy",
-];
-/// API groups in which no right to write is excused: who may write pods, workloads or roles may become any account.
-const NEVER_WRITTEN: [&str; 6] = [
-    "",
-    "apps",
-    "batch",
-    "rbac.authorization.k8s.io",
-    "admissionregistration.k8s.io",
-    "certificates.k8s.io",
+/// Resources of which no right is excused, whoever else has it: what holds credentials.
+const NEVER_RESOURCES: [&str; 3] = ["secrets", "oauthaccesstokens", "oauthauthorizetokens"];
+/// Parts of a resource by which others are reached, or a credential is made: no right to them is excused, in whatever API group.
+const NEVER_PARTS: [&str; 9] = [
+    "exec",
+    "attach",
+    "portforward",
+    "proxy",
+    "ephemeralcontainers",
+    "token",
+    "console",
+    "vnc",
+    "ssh",
 ];
 /// Verbs that only read.
 const READING: [&str; 3] = ["get", "list", "watch"];
-/// Verbs that are never excused.
-const NEVER_VERBS: [&str; 3] = ["impersonate", "escalate", "bind"];
+/// Rights beyond reading that a distribution gives to every account, and that reach nothing of others: API group, resource,
+/// verb. `OpenShift` binds these to `system:authenticated` (openshift/origin, `bootstrappolicy`).
+const GIVEN_TO_ALL: [(&str, &str, &str); 11] = [
+    ("", "builds/docker", "create"),
+    ("", "builds/jenkinspipeline", "create"),
+    ("", "builds/source", "create"),
+    ("", "buildconfigs/webhooks", "create"),
+    ("build.openshift.io", "builds/docker", "create"),
+    ("build.openshift.io", "builds/jenkinspipeline", "create"),
+    ("build.openshift.io", "builds/source", "create"),
+    ("build.openshift.io", "buildconfigs/webhooks", "create"),
+    // A user's own.
+    ("oauth.openshift.io", "useroauthaccesstokens", "delete"),
+    // Narrows what the account itself may do.
+    (
+        "authentication.k8s.io",
+        "userextras/scopes.authorization.openshift.io",
+        "impersonate",
+    ),
+    (
+        "authorization.openshift.io",
+        "localsubjectaccessreviews",
+        "create",
+    ),
+];
+/// What admits the most restricted pods of `OpenShift`, the only ones that every account may use.
+const CONSTRAINTS: [&str; 3] = ["restricted", "restricted-v2", "restricted-v3"];
+
+/// What is asked one by one where the server calls its list incomplete: verb, API group, resource and its part.
+const DANGEROUS: [(&str, &str, &str, &str); 12] = [
+    ("get", "", "secrets", ""),
+    ("list", "", "secrets", ""),
+    ("create", "", "pods", ""),
+    ("get", "", "pods", "exec"),
+    ("create", "", "pods", "exec"),
+    ("create", "", "pods", "attach"),
+    ("create", "", "pods", "portforward"),
+    ("patch", "", "pods", "ephemeralcontainers"),
+    ("create", "", "serviceaccounts", "token"),
+    ("create", "apps", "deployments", ""),
+    ("create", "batch", "jobs", ""),
+    ("create", "rbac.authorization.k8s.io", "rolebindings", ""),
+];
 
 /// What the server says that the scan identity may do in `namespace`, beyond reviewing itself, and whether it calls
 /// that incomplete. One call.
@@ -69,7 +106,43 @@ fn is_default(rule: &PlannedRule) -> bool {
     })
 }
 
-/// Whether a right may be excused because every account has it.
+/// Asks for each dangerous right by itself, as the scan identity: an authorizer beside RBAC, such as the webhook of a managed
+/// cluster, decides on each and lists none. Gives what it denies, in words; all is asked at once.
+pub(super) async fn denied(scope: &ScanScope, namespace: &str) -> Result<String, ControlError> {
+    let review = scope.credential().review()?;
+    let asked = DANGEROUS.map(|(verb, group, resource, part)| {
+        let asked = ResourceAttributes {
+            namespace: Some(namespace.to_owned()),
+            verb: Some(verb.to_owned()),
+            group: Some(group.to_owned()),
+            resource: Some(resource.to_owned()),
+            subresource: Some(part.to_owned()).filter(|part| !part.is_empty()),
+            ..ResourceAttributes::default()
+        };
+        review.review_access(asked)
+    });
+    let answers = join_all(asked).await;
+    let mut denied = Vec::new();
+    for ((verb, _, resource, part), allowed) in DANGEROUS.into_iter().zip(answers) {
+        let slash = if part.is_empty() { "" } else { "/" };
+        let right = format!("{verb} {resource}{slash}{part}");
+        if allowed.map_err(CallError::of_control)? {
+            return Err(ControlError::new(format!(
+                "an authorizer beside RBAC lets every account do this in namespace {namespace}, and so could the scan \
+                 identity: {right}"
+            ))
+            .with_remedy(Remedy::advice(
+                "find out which authorizer or role gives this right to all service accounts, or scan with an identity in \
+                 another namespace",
+            )));
+        }
+        denied.push(right);
+    }
+    Ok(denied.join(", "))
+}
+
+/// Whether a right may be excused because every account has it: it only reads, and neither credentials nor the inside of others;
+/// or a distribution gives it to all.
 pub(super) fn is_excusable(rule: &PlannedRule) -> bool {
     let wild = |text: &String| text.contains('*');
     let all = rule
@@ -77,18 +150,42 @@ pub(super) fn is_excusable(rule: &PlannedRule) -> bool {
         .iter()
         .chain(&rule.resources)
         .chain(&rule.api_groups);
-    let is_wild = all.into_iter().any(wild);
-    let resource = |name: &String| NEVER_RESOURCES.contains(&name.as_str());
-    let verb = |name: &String| NEVER_VERBS.contains(&name.as_str());
-    let written = rule
-        .verbs
-        .iter()
-        .any(|verb| !READING.contains(&verb.as_str()))
+    if all.into_iter().any(wild) || rule.resources.iter().any(|name| is_never(name)) {
+        return false;
+    }
+    if uses_constraints(rule) {
+        return true;
+    }
+    rule.verbs.iter().all(|verb| {
+        READING.contains(&verb.as_str())
+            || rule.api_groups.iter().all(|group| {
+                let mut resources = rule.resources.iter();
+                resources.all(|resource| is_given(group, resource, verb))
+            })
+    })
+}
+
+fn is_given(group: &str, resource: &str, verb: &str) -> bool {
+    GIVEN_TO_ALL.contains(&(group, resource, verb))
+}
+
+fn is_never(resource: &str) -> bool {
+    match resource.split_once('/') {
+        Some((_, part)) => NEVER_PARTS.contains(&part),
+        None => NEVER_RESOURCES.contains(&resource),
+    }
+}
+
+/// Whether it is the use of a security context constraint that every account of `OpenShift` may use.
+fn uses_constraints(rule: &PlannedRule) -> bool {
+    rule.verbs == ["use"]
+        && rule.api_groups == ["security.openshift.io"]
+        && rule.resources == ["securitycontextconstraints"]
+        && !rule.resource_names.is_empty()
         && rule
-            .api_groups
+            .resource_names
             .iter()
-            .any(|group| NEVER_WRITTEN.contains(&group.as_str()));
-    !is_wild && !written && !rule.resources.iter().any(resource) && !rule.verbs.iter().any(verb)
+            .all(|name| CONSTRAINTS.contains(&name.as_str()))
 }
 
 #[cfg(test)]
@@ -128,6 +225,17 @@ mod tests {
             "builds/source",
             &["create"]
         )));
+        assert!(is_excusable(&PlannedRule::of(
+            vec!["security.openshift.io".into()],
+            vec!["securitycontextconstraints".into()],
+            vec!["restricted-v2".into()],
+            vec!["use".into()],
+        )));
+        assert!(is_excusable(&rule(
+            "authentication.k8s.io",
+            "userextras/scopes.authorization.openshift.io",
+            &["impersonate"]
+        )));
         for never in [
             rule("", "secrets", &["get"]),
             rule("", "pods/exec", &["create"]),
@@ -136,6 +244,39 @@ mod tests {
             rule("", "*", &["get"]),
             rule("*", "widgets", &["get"]),
             rule("", "configmaps", &["*"]),
+            rule("", "configmaps", &["create"]),
+            rule("", "services/proxy", &["get"]),
+            rule("", "nodes/proxy", &["get"]),
+            rule(
+                "subresources.kubevirt.io",
+                "virtualmachineinstances/console",
+                &["get"],
+            ),
+            rule("oauth.openshift.io", "oauthaccesstokens", &["list"]),
+            rule("authorization.openshift.io", "rolebindings", &["create"]),
+            rule("apps.openshift.io", "deploymentconfigs", &["patch"]),
+            rule("argoproj.io", "workflows", &["create"]),
+            rule("build.openshift.io", "builds/custom", &["create"]),
+            // Of any constraint.
+            rule(
+                "security.openshift.io",
+                "securitycontextconstraints",
+                &["use"],
+            ),
+            PlannedRule::of(
+                vec!["security.openshift.io".into()],
+                vec!["securitycontextconstraints".into()],
+                vec!["restricted-v2".into(), "privileged".into()],
+                vec!["use".into()],
+            ),
+            // One verb of two, one resource of two.
+            rule("build.openshift.io", "builds/source", &["create", "patch"]),
+            PlannedRule::of(
+                vec![String::new(), "build.openshift.io".into()],
+                vec!["builds/source".into(), "builds/custom".into()],
+                vec![],
+                vec!["create".into()],
+            ),
             rule("", "users", &["impersonate"]),
             rule("rbac.authorization.k8s.io", "roles", &["bind"]),
             rule("rbac.authorization.k8s.io", "clusterroles", &["escalate"]),

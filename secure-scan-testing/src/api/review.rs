@@ -73,7 +73,7 @@ pub(super) fn review(cluster: &FakeCluster, asked: &Asked) -> Result<Reply, Refu
                 let rules = all.iter().filter(|rule| rule.urls.is_empty() != urls);
                 rules.map(rbac::Rule::listed).collect::<Vec<_>>()
             };
-            json!({"resourceRules": listed(false), "nonResourceRules": listed(true), "incomplete": false})
+            json!({"resourceRules": listed(false), "nonResourceRules": listed(true), "incomplete": state.store.unlisted.is_some()})
         }
         "SelfSubjectAccessReview" => access(cluster, &asked.user, spec),
         "SubjectAccessReview" => {

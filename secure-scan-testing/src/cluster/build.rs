@@ -161,6 +161,15 @@ impl FakeCluster {
         self
     }
 
+    /// An authorizer beside RBAC, as managed clusters have as a webhook: it allows every account these rules of a Role, in each
+    /// namespace, and lists none of them, so that the server calls its lists of rights incomplete.
+    #[must_use]
+    pub fn unlisted_rights(self, rules: &Value) -> Self {
+        let rules = rules.as_array().into_iter().flatten().map(Rule::read);
+        self.state().store.unlisted = Some(rules.collect());
+        self
+    }
+
     /// Something that goes wrong. Of several that strike the same call, the one that was added first does.
     #[must_use]
     pub fn fault(self, fault: Fault) -> Self {

@@ -12,6 +12,7 @@ use http::{
 use k8s_openapi::api::{
     authentication::v1::SelfSubjectReview,
     authorization::v1::{
+        ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
         SelfSubjectRulesReview, SelfSubjectRulesReviewSpec, SubjectRulesReviewStatus,
     },
     core::v1::Secret,
@@ -113,6 +114,25 @@ impl ReviewClient {
             }
         }
         Ok(answer?.status.unwrap_or_default())
+    }
+
+    /// Whether the server's authorizers allow the scan identity this one thing.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the server does not answer the review.
+    pub async fn review_access(&self, asked: ResourceAttributes) -> Result<bool, CallError> {
+        let review = SelfSubjectAccessReview {
+            spec: SelfSubjectAccessReviewSpec {
+                resource_attributes: Some(asked),
+                ..SelfSubjectAccessReviewSpec::default()
+            },
+            ..SelfSubjectAccessReview::default()
+        };
+        let api = Api::<SelfSubjectAccessReview>::all(self.client().clone());
+        let params = PostParams::default();
+        let answer = call("review the scan identity", api.create(&params, &review)).await?;
+        Ok(answer.status.is_some_and(|status| status.allowed))
     }
 
     /// Whether the server still knows who this is.
