@@ -42,6 +42,9 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
     properties.extend(kind.iter().map(|kind| property("failure", kind)));
     let alerts = view.alert_lines().into_iter();
     properties.extend(alerts.map(|alert| property("alert", &visible(&alert, 600))));
+    let read = view.image_lines();
+    let read = read.iter().map(|line| visible(line, 600));
+    properties.extend(read.map(|line| property("read-from-image", &line)));
     properties.extend(view.incompleteness().map(|why| property("incomplete", why)));
     properties.extend(view.no_controls().map(|none| property("controls", none)));
     properties.extend(view.narrowed().iter().map(|(n, text)| property(n, text)));

@@ -81,6 +81,11 @@ pub fn render(view: &View<'_>, json_sha256: &str) -> String {
         let engines: Vec<Value> = view.per_engine().iter().map(engine).collect();
         predicate["engines"] = engines.into();
     }
+    let read = view.image_lines();
+    if !read.is_empty() {
+        predicate["readFromImage"] = visible_all(&read).into();
+        predicate["checks"]["mayHaveChanged"] = view.may_have_changed().into();
+    }
     if let Some(kind) = view.failure_kind() {
         predicate["failure"] = kind.into();
     }

@@ -134,6 +134,10 @@ fn metadata(view: &View<'_>) -> Value {
         let texts: Vec<String> = gaps.iter().map(|(s, gap)| format!("{s}: {gap}")).collect();
         annotations["secure-scan.io/coverage-gaps"] = visible(&texts.join("; "), 2000).into();
     }
+    let read = view.image_lines();
+    if !read.is_empty() {
+        annotations["secure-scan.io/read-from-image"] = visible(&read.join("; "), 2000).into();
+    }
     if let Some(kind) = view.failure_kind() {
         annotations["secure-scan.io/failure"] = kind.into();
     }

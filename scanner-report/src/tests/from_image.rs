@@ -1,17 +1,21 @@
-//! What was read from the image is said in every form for people and for code scanning, and what would read more fits the scan.
+//! What was read from the image is said in every form, and what would read more fits the scan.
 
 use super::{forms::*, prelude::*};
 use scanner_core::{
     Remedy, finding::EvidenceFrom, inventory::FromImage, strategy::IMAGE_OF_TARGET,
 };
 
-const FORMS: [Format; 6] = [
+const FORMS: [Format; 10] = [
     Format::Terminal,
     Format::Html,
     Format::Markdown,
     Format::Sarif,
     Format::Ohdf,
     Format::Junit,
+    Format::InToto,
+    Format::CycloneDx,
+    Format::OpenReports,
+    Format::PolicyReport,
 ];
 
 /// One check passed by the image.

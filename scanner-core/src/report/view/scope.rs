@@ -95,14 +95,19 @@ impl View<'_> {
             && self.count(CheckStatus::Error) == 0
     }
 
+    /// How many checks rest on what was read in the image and the container may have changed since.
+    pub fn may_have_changed(&self) -> usize {
+        let results = self.findings.iter().flat_map(|f| &f.results);
+        results.filter(|result| result.may_have_changed).count()
+    }
+
     /// Whether it was done and is about all of the profile and of the target: nothing was left out by
     /// tags or waivers, and no check passed or failed on a part of what it asks about.
     pub fn complete(&self) -> bool {
         let whole = |f: &Findings| f.results.iter().all(|r| r.limits.is_empty());
-        let mut results = self.findings.iter().flat_map(|f| &f.results);
         self.done()
             // What was read in the image says nothing of a container that may have changed it.
-            && !results.any(|result| result.may_have_changed)
+            && self.may_have_changed() == 0
             && self.selection().is_empty()
             && self.unseen().next().is_none()
             && (self.gaps().is_empty() || self.findings.iter().all(whole))
