@@ -86,19 +86,29 @@ pub(super) fn added(
             Some(ValueSource::CommandLine | ValueSource::EnvVariable)
         )
     };
+    let said = file.of(path, command);
+    let is_asked = |arg: &Arg| {
+        let mut by_file = said.iter().filter(|entry| entry.values == ["true"]);
+        given(arg) || by_file.any(|entry| arg.get_long() == Some(entry.option.as_str()))
+    };
     let mut entries = Vec::new();
     let mut words = Vec::new();
-    for entry in file.of(path, command) {
+    for entry in &said {
         let Some(arg) = argument(command, &entry.option) else {
             continue;
         };
         // Flags come first, also those that an option of the file cannot be beside.
         let mut others = command.get_arguments().filter(|other| given(other));
         let excluded = others.any(|other| conflict(command, arg, other));
-        if given(arg) || excluded {
+        let asked_by = keys::asked_by(&entry.option).iter();
+        let asked_by: Vec<&Arg> = asked_by
+            .filter_map(|option| argument(command, option))
+            .collect();
+        let unasked = !asked_by.is_empty() && !asked_by.into_iter().any(is_asked);
+        if given(arg) || excluded || unasked {
             continue;
         }
-        entries.push(entry.clone());
+        entries.push((*entry).clone());
         for value in &entry.values {
             match (is_switch(arg), value.as_str()) {
                 (true, "true") => words.push(format!("--{}", entry.option).into()),

@@ -52,6 +52,9 @@ fn body(out: &mut Page, plan: &ScanPlan, wrap: bool) {
         field(out, if at == 0 { "reached" } else { "" }, way);
     }
     field(out, "image", &plan.target.image);
+    if let Some(container) = &plan.image_of {
+        field(out, "image of", &container.to_string());
+    }
     field(out, "profile", &plan.profile);
     if let Some(policy) = &plan.policy {
         field(out, "policy", policy);
