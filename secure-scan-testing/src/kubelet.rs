@@ -18,7 +18,8 @@ use status::{CONTAINERS, EPHEMERAL, INIT, Kept};
 /// Why an image does not come: there is none of that name.
 const NOT_FOUND: &str = "code = NotFound desc = not found";
 /// The pod has no credentials for it.
-const UNAUTHORIZED: &str = "code = Unknown desc = failed to resolve reference: unexpected status: 401 Unauthorized";
+const UNAUTHORIZED: &str =
+    "code = Unknown desc = failed to resolve reference: unexpected status: 401 Unauthorized";
 
 /// Makes a pod that was given a running one, as its node would have reported it.
 pub(crate) fn running(state: &mut State, mut pod: Value) -> Value {
@@ -223,8 +224,11 @@ impl Pod {
         let pod = self.state(kept, name, &waiting)?;
         let (pace, pulls) = {
             let state = self.cluster.state();
-            let image = kept.container(&pod, name).and_then(|c| c["image"].as_str());
-            let images = status::images(&pod);
+            let container = kept.container(&pod, name);
+            let image = container.and_then(|c| c["image"].as_str());
+            let images = container
+                .map(|c| status::images(&pod, c))
+                .unwrap_or_default();
             let secrets = pod["spec"]["imagePullSecrets"].as_array();
             let has_secret = secrets.is_some_and(|all| !all.is_empty());
             let why_not = |image: &str| {

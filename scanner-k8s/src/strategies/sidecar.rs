@@ -53,8 +53,8 @@ use reference::Reference;
 use spec::Parts;
 
 pub use helper::HelperRefusal;
-pub use image_target::image_target;
 pub(crate) use image_target::image_of;
+pub use image_target::image_target;
 pub use options::SidecarRefusal;
 
 /// What the evidence of an image rests on.

@@ -73,9 +73,7 @@ impl HelperRefusal {
             Self::NoPullSecret { namespace, .. } => Remedy::AddPullSecret {
                 namespace: namespace.clone(),
             },
-            Self::NotOfImage => {
-                Remedy::advice("read the image alone, or name no helper namespace")
-            }
+            Self::NotOfImage => Remedy::advice("read the image alone, or name no helper namespace"),
         }
     }
 }

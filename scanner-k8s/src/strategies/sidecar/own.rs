@@ -102,10 +102,13 @@ impl ScanPod {
         let manifest =
             json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": &spec});
         let made = scope.create_object::<Pod>(manifest).await;
-        let pod = made.map_err(|error| match diagnosis::admission(&error, self.without_root()) {
-            Some(remedy) => error.with_remedy(remedy),
-            None => error,
-        })?;
+        let pod =
+            made.map_err(
+                |error| match diagnosis::admission(&error, self.without_root()) {
+                    Some(remedy) => error.with_remedy(remedy),
+                    None => error,
+                },
+            )?;
         let changed = self.changed(&spec, &pod);
         let mut watch = PodWatch::new(scope.operator_api(), "watch the scan's pod", pod);
         // Images may be changed and containers added at any time, by whoever may patch pods.

@@ -184,7 +184,8 @@ impl ScanStrategy for Sidecar {
         let image = image.or(own.resolved.get().map(String::as_str));
         // Of an image that runs nowhere nothing is known before.
         let known = !self.image_only || plan.image_of.is_some();
-        if let Some(image) = image.filter(|image| known && !same_image(image, &plan.target.image_id))
+        if let Some(image) =
+            image.filter(|image| known && !same_image(image, &plan.target.image_id))
         {
             return Err(StrategyError::new(FailureKind::Unknown, format!("another image than the target's came: {image}")).with_remedy(Remedy::advice("the tag was moved since the target started; restart it, or take strategy container")));
         }
