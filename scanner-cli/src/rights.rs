@@ -38,8 +38,8 @@ pub(crate) struct RightsArgs {
     /// Also what --complete-from-image needs; of scan, container and distroless
     #[arg(long)]
     complete_from_image: bool,
-    /// Namespace in which the image is read with --complete-from-image, as the scans name it
-    #[arg(long, value_name = "NAMESPACE", requires = "complete_from_image")]
+    /// Namespace in which the image is read with --complete-from-image, and by drift, as the scans name it
+    #[arg(long, value_name = "NAMESPACE")]
     helper_namespace: Option<Namespace>,
     /// Without what --no-try-image spares; of scan, distroless and drift
     #[arg(long)]
@@ -88,11 +88,17 @@ impl Command {
         matches!(self, Self::Scan | Self::Container | Self::Distroless)
     }
 
+    /// Whether the command always reads the image of the container first.
+    const fn reads_image(self) -> bool {
+        matches!(self, Self::Drift)
+    }
+
     /// Whether the command takes `--no-try-image`.
     const fn tries_an_image(self) -> bool {
         matches!(self, Self::Scan | Self::Distroless | Self::Drift)
     }
 
+    /// The strategies by which the container is reached; drift reads its image too.
     fn strategies(self, is_tried: bool) -> Vec<Strategy> {
         // Rights depend on the kind of a strategy, and on whether it tries its image.
         let image = match ProbeImage::new("IMAGE") {
@@ -106,7 +112,7 @@ impl Command {
             Self::Distroless => vec![strategy::distroless(image)],
             Self::Sidecar | Self::Image => vec![sidecar()],
             Self::Attached => vec![strategy::attached().into()],
-            Self::Drift => vec![sidecar(), strategy::distroless(image)],
+            Self::Drift => vec![strategy::distroless(image)],
         }
     }
 }
@@ -135,7 +141,7 @@ pub(crate) fn command(plan: &ScanPlan, kind: Kind, helper: Option<&Namespace>) -
         Kind::Completed => " --complete-from-image",
         Kind::Alone | Kind::Drift => "",
     };
-    let helper = helper.filter(|_| kind == Kind::Completed);
+    let helper = helper.filter(|_| kind != Kind::Alone);
     let helper = helper.map_or_else(String::new, |namespace| {
         format!(" --helper-namespace {namespace}")
     });
@@ -158,6 +164,13 @@ async fn print(args: &RightsArgs) -> Result<u8, Problem> {
         return Err(Problem::usage(
             "--complete-from-image is of scan, container and distroless",
             "leave it out, or name one of these with --strategy",
+        ));
+    }
+    let reads_image = args.complete_from_image || args.strategy.reads_image();
+    if args.helper_namespace.is_some() && !reads_image {
+        return Err(Problem::usage(
+            "--helper-namespace is of --complete-from-image and of drift",
+            "leave it out, or give --complete-from-image too",
         ));
     }
     let (namespace, segment) = if let Some(namespace) = &args.namespace {
@@ -213,7 +226,8 @@ fn needed(
             "name another one, which allows a pod of root (Pod Security level baseline)",
         ));
     }
-    if args.complete_from_image && helper.is_none() {
+    let reads_image = args.complete_from_image || args.strategy.reads_image();
+    if reads_image && helper.is_none() {
         strategies.extend(image.clone());
     }
     let of_targets = rights(&strategies, identity.is_some()).into_iter();
@@ -356,7 +370,8 @@ mod tests {
         let crate::cli::Command::Rights(args) = parsed.command else {
             unreachable!("rights");
         };
-        needed(&args, args.strategy.strategies(true), "shop")
+        let strategies = args.strategy.strategies(!args.no_try_image);
+        needed(&args, strategies, "shop")
     }
 
     #[test]
@@ -387,6 +402,9 @@ mod tests {
             seen(&format!("{helped} --identity-namespace ids")),
             [of("shop", own, false), of("ids", identity, false), helper]
         );
+        let of_drift = seen("--strategy drift --helper-namespace helpers --no-try-image");
+        assert_eq!(of_drift.len(), 2, "{of_drift:?}");
+        assert_eq!(seen("--strategy drift").len(), 1);
         // That of the targets is as none.
         let same = seen(&format!("{completed} --helper-namespace shop"));
         assert_eq!(same, [of("shop", own, true)]);

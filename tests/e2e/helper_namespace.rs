@@ -209,7 +209,10 @@ async fn a_private_image_is_read_with_a_pull_secret_of_the_helper_namespace_and_
     name_pull_secret(&helper, "right").await;
     let with = helped(&site, &helper, "hard", &args).await;
     assert_eq!(with.code, 0, "{with:?}");
-    assert!(with.out.contains("were read from the image"), "{with:?}");
+    assert!(
+        with.out.contains("1 path was read from the image"),
+        "{with:?}"
+    );
     nothing_left(&site, 1).await;
     nothing_left(&helper, 0).await;
     // Neither Secret went from one namespace to the other.
