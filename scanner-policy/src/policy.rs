@@ -111,8 +111,8 @@ struct RawPolicy {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     identity_namespace: Option<Namespace>,
-    /// Namespace in which the images of running containers are read for --complete-from-image, where that of the container does
-    /// not allow it.
+    /// Namespace in which the image of a running container is read for `--complete-from-image` and drift, where the container's own
+    /// does not allow it.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     helper_namespace: Option<Namespace>,
@@ -182,7 +182,8 @@ pub struct Policy {
     pub require_isolation: bool,
     /// Namespace in which the account and the token of a scan live, apart from its target.
     pub identity_namespace: Option<Namespace>,
-    /// Namespace in which the image of a container is read that completes its scan, where its own does not allow it.
+    /// Namespace in which the image of a running container is read to complete its scan and for drift, where the container's own
+    /// does not allow it.
     pub helper_namespace: Option<Namespace>,
     /// Labels and annotations of everything that a scan makes, beside those of the scan.
     pub object_metadata: ObjectMetadata,
