@@ -207,8 +207,13 @@ async fn a_private_image_without_a_pull_secret_in_the_helper_namespace_is_refuse
         })
     );
     let connected = fake.cluster().expect("a cluster");
-    let report = helped().prepare(&connected, web()).await.expect("planned");
-    let report = report.run().await;
+    let prepared = helped().prepare(&connected, web()).await.expect("planned");
+    let objects = &prepared.plans()[0].objects;
+    let pod = objects.iter().find(|object| object.kind == "Pod");
+    let spec = pod.and_then(|pod| pod.spec.as_ref()).expect("a pod");
+    // Names of the target's Secrets mean nothing there.
+    assert!(spec["imagePullSecrets"].is_null(), "{spec}");
+    let report = prepared.run().await;
     assert_eq!(report.failure, None);
     let image_scan = report.image_scan.as_ref().expect("a scan of the image");
     assert_eq!(image_scan.verdict, Verdict::Passed, "{image_scan:#?}");

@@ -155,6 +155,57 @@ async fn a_hardened_pod_where_root_is_refused_passes_level_strict_by_another_nam
 }
 
 #[tokio::test]
+async fn drift_and_an_image_alone_are_read_in_another_namespace_too() {
+    if lab_only() {
+        return;
+    }
+    let (site, helper) = tokio::join!(site("helped-drift"), helper("helper-drift"));
+    site.enforce("restricted").await;
+    pod(&site, "hard", "exec sleep 3600", |_| {}).await;
+    let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
+    let probe = probe_image();
+    let more = [
+        "--as-root",
+        "--helper-namespace",
+        &helper.namespace,
+        "-n",
+        &site.namespace,
+        "--context",
+        &context,
+        "--probe-image",
+        &probe,
+        "-o",
+        "json",
+    ];
+    let drift = ["drift", "hard", "--via", "container"];
+    let inert = ["sidecar", "hard", "--inert"];
+    for command in [&drift[..], &inert] {
+        let refused = [command, &more[..1], &more[3..]].concat();
+        let refused: ProgramOutput = program(&refused).output().await.expect("starts").into();
+        assert_eq!(refused.code, 3, "{refused:?}");
+        assert!(refused.err.contains("--helper-namespace"), "{refused:?}");
+        let all = [command, &more].concat();
+        let output: ProgramOutput = program(&all).output().await.expect("it starts").into();
+        let report = output.json();
+        assert!(report["failure"].is_null(), "{output:?}");
+        let image = match &report["image_scan"] {
+            Value::Null => &report,
+            image => image,
+        };
+        let plan = &image["plan"];
+        assert_eq!(plan["target"]["namespace"], *helper.namespace);
+        assert_eq!(plan["image_of"]["namespace"], *site.namespace);
+        assert_eq!(image["coverage"]["files"]["state"], "complete");
+        assert_eq!(image["post_scan"]["verified"], true, "{output:?}");
+        nothing_left(&site, 1).await;
+        nothing_left(&helper, 0).await;
+    }
+    for site in [site, helper] {
+        site.remove().await;
+    }
+}
+
+#[tokio::test]
 async fn a_private_image_is_read_with_a_pull_secret_of_the_helper_namespace_and_not_without() {
     if lab_only() {
         return;

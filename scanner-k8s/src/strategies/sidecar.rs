@@ -147,9 +147,10 @@ impl SidecarApproach {
                     helper::check(operator, namespace, pod, level).await?;
                 }
                 let context = level.map_or(Ok(UNPRIVILEGED), as_root);
-                let context = context.map_err(|refusal| match pod {
-                    Some(_) => SidecarRefusal::RootOfRunning,
-                    None => refusal,
+                let context = context.map_err(|refusal| match (elsewhere, pod) {
+                    (Some(_), _) => HelperRefusal::Root(namespace.to_owned()).into(),
+                    (None, Some(_)) => SidecarRefusal::RootOfRunning,
+                    (None, None) => refusal,
                 })?;
                 (context, None, same_node && pod.is_some())
             }

@@ -206,6 +206,15 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_names_the_container_whose_image_is_read_elsewhere() {
+        let mut one = some();
+        assert!(!plan(&one, None).contains("image of"));
+        one.image_of = Some(Box::new(one.target.clone()));
+        let wanted = format!("  image of  {}\n", one.target);
+        assert!(plan(&one, None).contains(&wanted), "{}", plan(&one, None));
+    }
+
+    #[test]
     fn only_a_terminal_gets_filled_lines() {
         let mut one = some();
         let names = ["name/".repeat(30), "other".into()];

@@ -90,9 +90,6 @@ pub(super) async fn check(
     pod: &Pod,
     level: Option<PodSecurity>,
 ) -> Result<(), HelperRefusal> {
-    if level == Some(PodSecurity::Restricted) {
-        return Err(HelperRefusal::Root(namespace.to_owned()));
-    }
     // A level that is known is that of a namespace that is there.
     if level.is_none_or(|level| level == PodSecurity::Unknown)
         && let Err(ResolveError::NoNamespace { name, similar }) =
