@@ -2,8 +2,8 @@
 
 use clap::Args;
 use secure_scan::{
-    CompletedScan, PrepareError, PreparedPair, PreparedScan, Remedy, Running, Scan, ScanPlan,
-    Segment, TargetSelector,
+    CompletedScan, PreparedPair, PreparedScan, Running, Scan, ScanPlan, Segment, TargetSelector,
+    target::Namespace,
 };
 
 use crate::problem::Problem;
@@ -18,13 +18,32 @@ pub(crate) struct CompleteArgs {
     /// filesystem is writable, --require-complete and level strict do not accept what was read from the image alone.
     #[arg(long, requires = "probe_image")]
     complete_from_image: bool,
+    /// Namespace for the pod of --complete-from-image that reads the target's image, for a target in a namespace that allows no
+    /// pod of root [default: the policy's own, or the target's namespace]
+    ///
+    /// Everything that this scan of the image makes is made there, with a lease, a Role and a binding of its own, on the target's
+    /// node. Pod Security level baseline is enough. Pull secrets are not copied: a private image needs one there, named by the
+    /// ServiceAccount default.
+    #[arg(long, value_name = "NAMESPACE", requires = "complete_from_image")]
+    helper_namespace: Option<Namespace>,
+}
+
+/// How the image of a target is read that completes its scan.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ByImage {
+    /// Image of the probe that reads it.
+    probe_image: String,
+    helper_namespace: Option<Namespace>,
 }
 
 impl CompleteArgs {
-    /// The image of the probe that reads the target's image, where that is asked for.
-    pub(crate) fn image(&self, probe_image: Option<&String>) -> Option<String> {
-        let image = probe_image.filter(|_| self.complete_from_image);
-        image.cloned()
+    /// How the target's image is read, where that is asked for.
+    pub(crate) fn by_image(&self, probe_image: Option<&String>) -> Option<ByImage> {
+        let probe_image = probe_image.filter(|_| self.complete_from_image)?;
+        Some(ByImage {
+            probe_image: probe_image.clone(),
+            helper_namespace: self.helper_namespace.clone(),
+        })
     }
 }
 
@@ -41,12 +60,16 @@ pub(crate) enum Prepared {
 }
 
 impl Wanted {
-    /// Completed with this image of the probe, where there is one.
-    pub(crate) fn new(scan: Scan, probe_image: Option<String>) -> Self {
-        match probe_image {
-            Some(image) => Self::Completed(scan.complete_from_image(image)),
-            None => Self::Alone(scan),
-        }
+    /// Completed from the image, where that is asked for.
+    pub(crate) fn new(scan: Scan, image: Option<ByImage>) -> Self {
+        let Some(image) = image else {
+            return Self::Alone(scan);
+        };
+        let scan = scan.complete_from_image(image.probe_image);
+        Self::Completed(match image.helper_namespace {
+            Some(namespace) => scan.helper_namespace(namespace),
+            None => scan,
+        })
     }
 
     pub(crate) async fn prepare_in(
@@ -60,8 +83,8 @@ impl Wanted {
                 Ok(Prepared::Alone(Box::new(prepared)))
             }
             Self::Completed(scan) => {
-                let prepared = scan.prepare_in(segment, target).await;
-                Ok(Prepared::Completed(Box::new(prepared.map_err(problem)?)))
+                let prepared = scan.prepare_in(segment, target).await?;
+                Ok(Prepared::Completed(Box::new(prepared)))
             }
         }
     }
@@ -74,24 +97,9 @@ impl Wanted {
     ) -> Result<Vec<ScanPlan>, Problem> {
         match self {
             Self::Alone(scan) => Ok(vec![scan.plan_in(segment, target).await?]),
-            Self::Completed(scan) => {
-                let plans = scan.plan_in(segment, target).await;
-                Ok(plans.map_err(problem)?.into())
-            }
+            Self::Completed(scan) => Ok(scan.plan_in(segment, target).await?.into()),
         }
     }
-}
-
-/// A namespace may refuse a pod that reads as root: then the scan can be done without it.
-fn problem(error: PrepareError) -> Problem {
-    let is_root_refused = error.remedy() == Some(Remedy::ReadAsNobody);
-    let mut problem = Problem::from(error);
-    if is_root_refused {
-        let hint = "scan without --complete-from-image: what the target's user may not read is then reported as not read; \
-                    nothing was created";
-        problem.hint = Some(hint.into());
-    }
-    problem
 }
 
 impl Prepared {
@@ -115,6 +123,7 @@ impl Prepared {
 mod tests {
     use clap::{CommandFactory as _, FromArgMatches as _, builder::Resettable};
 
+    use super::ByImage;
     use crate::cli::{Cli, Command};
 
     /// The command line without the variable of the environment, which may name a probe where this test runs.
@@ -132,13 +141,20 @@ mod tests {
         Cli::from_arg_matches(&command.try_get_matches_from(arguments.split(' '))?)
     }
 
-    fn image(arguments: &str) -> Result<Option<String>, String> {
+    fn image(arguments: &str) -> Result<Option<ByImage>, String> {
         let parsed = parse(arguments);
         match parsed.map_err(|error| error.to_string())?.command {
-            Command::Scan(args) => Ok(args.complete.image(args.probe_image.as_ref())),
-            Command::Container(args) => Ok(args.complete.image(args.probe_image.as_ref())),
-            Command::Distroless(args) => Ok(args.complete.image(Some(&args.probe_image))),
+            Command::Scan(args) => Ok(args.complete.by_image(args.probe_image.as_ref())),
+            Command::Container(args) => Ok(args.complete.by_image(args.probe_image.as_ref())),
+            Command::Distroless(args) => Ok(args.complete.by_image(Some(&args.probe_image))),
             _ => Err("another command".into()),
+        }
+    }
+
+    fn by(helper_namespace: Option<&str>) -> ByImage {
+        ByImage {
+            probe_image: "lab/probe:1".into(),
+            helper_namespace: helper_namespace.map(|name| name.parse().unwrap()),
         }
     }
 
@@ -148,7 +164,12 @@ mod tests {
             let with = format!("secure-scan {command} web-0 --probe-image lab/probe:1");
             assert_eq!(image(&with), Ok(None), "{command}");
             let asked = format!("{with} --complete-from-image");
-            assert_eq!(image(&asked), Ok(Some("lab/probe:1".into())), "{command}");
+            assert_eq!(image(&asked), Ok(Some(by(None))), "{command}");
+            let helped = format!("{asked} --helper-namespace helpers");
+            assert_eq!(image(&helped), Ok(Some(by(Some("helpers")))), "{command}");
+            let alone = format!("{with} --helper-namespace helpers");
+            let refused = image(&alone).unwrap_err();
+            assert!(refused.contains("--complete-from-image"), "{refused}");
             let without = format!("secure-scan {command} web-0 --complete-from-image");
             let refused = image(&without).unwrap_err();
             assert!(refused.contains("--probe-image"), "{command}: {refused}");

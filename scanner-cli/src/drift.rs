@@ -5,6 +5,7 @@ use secure_scan::{
     Document, DriftScan, Via,
     event::{Event, Observer as _},
     stage::Stage,
+    target::Namespace,
 };
 
 use crate::{
@@ -48,6 +49,10 @@ pub(crate) struct DriftArgs {
     /// digest. Without this option other files are compared by size, mode, owner and time. A program can set times.
     #[arg(long)]
     full: bool,
+    /// Namespace for the pod that reads the image, for a target in a namespace that does not allow it; pull secrets are not copied
+    /// [default: the policy's own, or the target's namespace]
+    #[arg(long, value_name = "NAMESPACE")]
+    helper_namespace: Option<Namespace>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -92,6 +97,9 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
     }
     if let Some(resources) = &run.probe_resources {
         drift = drift.probe_resources(resources.clone());
+    }
+    if let Some(namespace) = &args.helper_namespace {
+        drift = drift.helper_namespace(namespace.as_str());
     }
     if let Some(digest) = &args.scan.expect_digest {
         drift = drift.expected_digest(digest);

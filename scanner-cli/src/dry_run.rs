@@ -1,6 +1,10 @@
 //! What `--dry-run` shows: one plan, or those of two scans that are one.
 
-use secure_scan::{ScanPlan, reports::Format, target::TargetForm};
+use secure_scan::{
+    ScanPlan,
+    reports::Format,
+    target::{Namespace, TargetForm},
+};
 
 use crate::{
     output,
@@ -55,9 +59,15 @@ fn note_missing(plans: &[ScanPlan], kind: Kind, progress: &Progress) {
         progress.note(&format!(
             "note: a scan would be refused: you may not: {missing}"
         ));
-        let command = rights::command(plan, kind);
+        let command = rights::command(plan, kind, helper_namespace(plans));
         progress.note(&format!("hint: see all that you need: {command}"));
     }
+}
+
+/// Namespace in which the image of the target is read, where that is another one.
+fn helper_namespace(plans: &[ScanPlan]) -> Option<&Namespace> {
+    let plan = plans.iter().find(|plan| plan.image_of.is_some())?;
+    Some(&plan.target.namespace)
 }
 
 /// Says which pod was taken, where the name left a choice.
@@ -69,7 +79,7 @@ pub(crate) fn note_choice(plan: &ScanPlan, progress: &Progress) {
 
 /// Warns early when a tag may not name the expected image; the report says it too.
 pub(crate) fn warn_early(plan: &ScanPlan, progress: &Progress) {
-    if plan.target.form == TargetForm::Image {
+    if plan.target.form == TargetForm::Image && plan.image_of.is_none() {
         for difference in &plan.differences {
             progress.note(&format!("note: {difference}"));
         }

@@ -138,13 +138,13 @@ fn run_command(command: Command) -> Result<u8, Problem> {
         Command::Drift(args) => run(drift::run(&args)),
         Command::Inject(args) => inject::run(args),
         Command::Scan(args) => {
-            let complete = args.complete.image(args.probe_image.as_ref());
+            let complete = args.complete.by_image(args.probe_image.as_ref());
             let image = args.probe_image.map(|image| args.trial.image(image));
             let strategy = strategy::auto().maybe_probe_image(image);
             run(scan::run_completed(&args.scan, strategy.into(), complete))
         }
         Command::Container(args) => {
-            let complete = args.complete.image(args.probe_image.as_ref());
+            let complete = args.complete.by_image(args.probe_image.as_ref());
             run(scan::run_completed(
                 &args.scan,
                 strategy::container(),
@@ -163,7 +163,7 @@ fn run_command(command: Command) -> Result<u8, Problem> {
             ),
         }),
         Command::Distroless(args) => {
-            let complete = args.complete.image(Some(&args.probe_image));
+            let complete = args.complete.by_image(Some(&args.probe_image));
             let strategy = strategy::distroless(args.trial.image(args.probe_image));
             run(scan::run_completed(&args.scan, strategy, complete))
         }

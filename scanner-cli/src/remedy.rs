@@ -123,7 +123,8 @@ fn pod_words(remedy: &Remedy) -> String {
              --inert), secure-scan distroless, or secure-scan local --oci-archive"
         }
         Remedy::CompleteFromImage => {
-            "--complete-from-image (with --probe-image) reads it in the image, where the namespace allows a pod of root"
+            "--complete-from-image (with --probe-image) reads it in the image, where the namespace allows a pod of root; \
+             --helper-namespace NAMESPACE reads the image in one that does"
         }
         Remedy::AllowImageTrial => {
             "ask an administrator for such a pod (rights to create and delete pods, room in its quota); or go without the \
@@ -144,6 +145,20 @@ fn pod_words(remedy: &Remedy) -> String {
         Remedy::PullImage => {
             "check the registry, name and tag, and that the node can pull the image with the pod's imagePullSecrets \
              (--pull-secret for secure-scan image)"
+        }
+        Remedy::UseHelperNamespace => {
+            "read the image in a namespace that allows a pod of root (Pod Security level baseline): --helper-namespace NAMESPACE; \
+             or scan without --complete-from-image (--as-root): what only root may read is then reported as not read"
+        }
+        Remedy::NameHelperNamespace => {
+            "name with --helper-namespace a namespace that allows a pod of root (Pod Security level baseline), or leave it out; \
+             see: kubectl get namespaces"
+        }
+        Remedy::AddPullSecret { namespace } => {
+            return format!(
+                "create a pull secret for the image in namespace {namespace} and name it in the imagePullSecrets of the \
+                 ServiceAccount default there; or leave --helper-namespace out"
+            );
         }
         Remedy::FreeTargetNode => {
             "make room on the target's node, which alone may take the scan's pod (--same-node, drift, or an image that \
@@ -222,6 +237,15 @@ mod tests {
                 "secure-scan sidecar --inert --as-root",
             ),
             (Remedy::CompleteFromImage, "--complete-from-image"),
+            (Remedy::CompleteFromImage, "--helper-namespace"),
+            (Remedy::UseHelperNamespace, "--helper-namespace"),
+            (Remedy::NameHelperNamespace, "--helper-namespace"),
+            (
+                Remedy::AddPullSecret {
+                    namespace: "helpers".into(),
+                },
+                "in namespace helpers",
+            ),
             (Remedy::UseExec, "secure-scan container"),
             (Remedy::LabelOrExempt, "--label KEY=VALUE"),
             (Remedy::ReadAsNobody, "--as-root"),

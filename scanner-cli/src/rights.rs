@@ -38,6 +38,9 @@ pub(crate) struct RightsArgs {
     /// Also what --complete-from-image needs; of scan, container and distroless
     #[arg(long)]
     complete_from_image: bool,
+    /// Namespace in which the image is read with --complete-from-image, and by drift, as the scans name it
+    #[arg(long, value_name = "NAMESPACE")]
+    helper_namespace: Option<Namespace>,
     /// Without what --no-try-image spares; of scan, distroless and drift
     #[arg(long)]
     no_try_image: bool,
@@ -85,11 +88,17 @@ impl Command {
         matches!(self, Self::Scan | Self::Container | Self::Distroless)
     }
 
+    /// Whether the command always reads the image of the container first.
+    const fn reads_image(self) -> bool {
+        matches!(self, Self::Drift)
+    }
+
     /// Whether the command takes `--no-try-image`.
     const fn tries_an_image(self) -> bool {
         matches!(self, Self::Scan | Self::Distroless | Self::Drift)
     }
 
+    /// The strategies by which the container is reached; drift reads its image too.
     fn strategies(self, is_tried: bool) -> Vec<Strategy> {
         // Rights depend on the kind of a strategy, and on whether it tries its image.
         let image = match ProbeImage::new("IMAGE") {
@@ -103,13 +112,13 @@ impl Command {
             Self::Distroless => vec![strategy::distroless(image)],
             Self::Sidecar | Self::Image => vec![sidecar()],
             Self::Attached => vec![strategy::attached().into()],
-            Self::Drift => vec![sidecar(), strategy::distroless(image)],
+            Self::Drift => vec![strategy::distroless(image)],
         }
     }
 }
 
-/// The command that prints all that scans like that of `plan` need.
-pub(crate) fn command(plan: &ScanPlan, kind: Kind) -> String {
+/// The command that prints all that scans like that of `plan` need, whose images are read in that helper namespace.
+pub(crate) fn command(plan: &ScanPlan, kind: Kind, helper: Option<&Namespace>) -> String {
     let fallback = plan.fallback.as_ref();
     let strategy = match plan.strategy.as_str() {
         _ if kind == Kind::Drift => Command::Drift,
@@ -132,7 +141,11 @@ pub(crate) fn command(plan: &ScanPlan, kind: Kind) -> String {
         Kind::Completed => " --complete-from-image",
         Kind::Alone | Kind::Drift => "",
     };
-    format!("secure-scan rights --strategy {name} -n {namespace}{apart}{completed}")
+    let helper = helper.filter(|_| kind != Kind::Alone);
+    let helper = helper.map_or_else(String::new, |namespace| {
+        format!(" --helper-namespace {namespace}")
+    });
+    format!("secure-scan rights --strategy {name} -n {namespace}{apart}{completed}{helper}")
 }
 
 pub(crate) async fn run(args: &RightsArgs) -> Result<u8, Problem> {
@@ -140,21 +153,25 @@ pub(crate) async fn run(args: &RightsArgs) -> Result<u8, Problem> {
 }
 
 async fn print(args: &RightsArgs) -> Result<u8, Problem> {
-    let mut strategies = args.strategy.strategies(!args.no_try_image);
+    let strategies = args.strategy.strategies(!args.no_try_image);
     if args.no_try_image && !args.strategy.tries_an_image() {
         return Err(Problem::usage(
             "--no-try-image is of scan, distroless and drift",
             "leave it out, or name one of these with --strategy",
         ));
     }
-    if args.complete_from_image {
-        if !args.strategy.may_be_completed() {
-            return Err(Problem::usage(
-                "--complete-from-image is of scan, container and distroless",
-                "leave it out, or name one of these with --strategy",
-            ));
-        }
-        strategies.push(strategy::sidecar("IMAGE").into());
+    if args.complete_from_image && !args.strategy.may_be_completed() {
+        return Err(Problem::usage(
+            "--complete-from-image is of scan, container and distroless",
+            "leave it out, or name one of these with --strategy",
+        ));
+    }
+    let reads_image = args.complete_from_image || args.strategy.reads_image();
+    if args.helper_namespace.is_some() && !reads_image {
+        return Err(Problem::usage(
+            "--helper-namespace is of --complete-from-image and of drift",
+            "leave it out, or give --complete-from-image too",
+        ));
     }
     let (namespace, segment) = if let Some(namespace) = &args.namespace {
         (namespace.to_string(), None)
@@ -169,36 +186,85 @@ async fn print(args: &RightsArgs) -> Result<u8, Problem> {
             "name a namespace in which the owners of the targets have no rights",
         ));
     }
-    let needed = rights(&strategies, identity.is_some());
+    let needed = needed(args, strategies, &namespace)?;
     if args.check {
         let segment = match segment {
             Some(segment) => segment,
             None => args.cluster.cluster().await?.begin(),
         };
-        return check(args, &segment, &namespace, &needed).await;
+        return check(&segment, &needed).await;
     }
     let mut text = String::new();
     for rights in &needed {
-        role(&mut text, rights, home(args, rights, &namespace));
+        role(&mut text, rights);
     }
     output::print(&text).map(|()| 0)
 }
 
-/// The namespace that these rights are for.
-fn home<'a>(args: &'a RightsArgs, rights: &Rights, namespace: &'a str) -> &'a str {
-    match &args.identity_namespace {
-        Some(identity) if rights.of_identity => identity.as_str(),
-        _ => namespace,
+/// Rights in one namespace.
+#[derive(Debug)]
+struct RightsIn {
+    namespace: String,
+    /// Name of a Role with them.
+    role: &'static str,
+    rights: Rights,
+}
+
+/// What is needed in each namespace; `home` is that of the targets.
+fn needed(
+    args: &RightsArgs,
+    mut strategies: Vec<Strategy>,
+    home: &str,
+) -> Result<Vec<RightsIn>, Problem> {
+    let image: [Strategy; 1] = [strategy::sidecar("IMAGE").into()];
+    let helper = args.helper_namespace.as_ref().map(Namespace::as_str);
+    let helper = helper.filter(|helper| *helper != home);
+    let identity = args.identity_namespace.as_ref().map(Namespace::as_str);
+    if helper.is_some() && helper == identity {
+        return Err(Problem::usage(
+            "the identity namespace cannot be the helper namespace",
+            "name another one, which allows a pod of root (Pod Security level baseline)",
+        ));
     }
+    let reads_image = args.complete_from_image || args.strategy.reads_image();
+    if reads_image && helper.is_none() {
+        strategies.extend(image.clone());
+    }
+    let of_targets = rights(&strategies, identity.is_some()).into_iter();
+    let mut all: Vec<RightsIn> = of_targets
+        .map(|rights| match identity {
+            Some(identity) if rights.of_identity => RightsIn {
+                namespace: identity.to_owned(),
+                role: "secure-scan-identity-operator",
+                rights,
+            },
+            _ => RightsIn {
+                namespace: home.to_owned(),
+                role: "secure-scan-operator",
+                rights,
+            },
+        })
+        .collect();
+    if let Some(helper) = helper {
+        // Those of the identity are there already.
+        let of_image = rights(&image, identity.is_some()).into_iter();
+        let of_image = of_image.filter(|rights| !rights.of_identity);
+        all.extend(of_image.map(|rights| RightsIn {
+            namespace: helper.to_owned(),
+            role: "secure-scan-helper-operator",
+            rights,
+        }));
+    }
+    Ok(all)
 }
 
 /// Writes a Role. No text of others is in it but names of namespaces.
-fn role(text: &mut String, rights: &Rights, namespace: &str) {
-    let name = if rights.of_identity {
-        "secure-scan-identity-operator"
-    } else {
-        "secure-scan-operator"
-    };
+fn role(text: &mut String, needed: &RightsIn) {
+    let RightsIn {
+        namespace,
+        role: name,
+        rights,
+    } = needed;
     let _ = write!(
         text,
         "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata:\n  name: {name}\n  namespace: {namespace}\nrules:\n"
@@ -219,15 +285,14 @@ fn rule_lines(text: &mut String, rule: &PlannedRule) {
     );
 }
 
-async fn check(
-    args: &RightsArgs,
-    segment: &Segment,
-    namespace: &str,
-    needed: &[Rights],
-) -> Result<u8, Problem> {
+async fn check(segment: &Segment, needed: &[RightsIn]) -> Result<u8, Problem> {
     let (mut missing, mut complete) = (Vec::new(), true);
-    for rights in needed {
-        let home = home(args, rights, namespace);
+    for RightsIn {
+        namespace: home,
+        rights,
+        ..
+    } in needed
+    {
         let found = rights.check(segment.operator(), home).await?;
         complete &= found.complete;
         let named = found.missing.into_iter();
@@ -274,24 +339,76 @@ mod tests {
             ("acme", "container"),
         ] {
             plan.strategy = strategy.into();
-            let hint = command(&plan, Kind::Alone);
+            let hint = command(&plan, Kind::Alone, None);
             let wanted = format!("secure-scan rights --strategy {meant} -n {namespace}");
             assert_eq!(hint, wanted);
             let parsed = crate::cli::Cli::try_parse_from(hint.split(' '));
             assert!(parsed.is_ok(), "{hint}: {parsed:?}");
         }
-        assert!(command(&plan, Kind::Drift).contains("--strategy drift "));
-        let completed = command(&plan, Kind::Completed);
+        assert!(command(&plan, Kind::Drift, None).contains("--strategy drift "));
+        let completed = command(&plan, Kind::Completed, None);
         assert!(completed.ends_with(" --complete-from-image"), "{completed}");
         assert!(crate::cli::Cli::try_parse_from(completed.split(' ')).is_ok());
+        let helper = "helpers".parse().unwrap();
+        let helped = command(&plan, Kind::Completed, Some(&helper));
+        assert!(helped.ends_with(" --complete-from-image --helper-namespace helpers"));
+        assert!(crate::cli::Cli::try_parse_from(helped.split(' ')).is_ok());
         plan.identity_namespace = Some("scans".parse().unwrap());
-        assert!(command(&plan, Kind::Alone).ends_with(" --identity-namespace scans"));
+        assert!(command(&plan, Kind::Alone, None).ends_with(" --identity-namespace scans"));
         plan.fallback = Some(Box::new(Fallback {
             when: String::new(),
             plan: Some(plan.clone()),
             not_possible: None,
             remedy: None,
         }));
-        assert!(command(&plan, Kind::Alone).contains("--strategy scan "));
+        assert!(command(&plan, Kind::Alone, None).contains("--strategy scan "));
+    }
+
+    fn needed_by(arguments: &str) -> Result<Vec<RightsIn>, Problem> {
+        let words = format!("secure-scan rights -n shop {arguments}");
+        let parsed = crate::cli::Cli::try_parse_from(words.split(' ')).unwrap();
+        let crate::cli::Command::Rights(args) = parsed.command else {
+            unreachable!("rights");
+        };
+        let strategies = args.strategy.strategies(!args.no_try_image);
+        needed(&args, strategies, "shop")
+    }
+
+    #[test]
+    fn each_namespace_of_a_completed_scan_has_its_role_and_no_more() {
+        let makes_pods = |needed: &RightsIn| {
+            let mut rules = needed.rights.rules.iter();
+            rules.any(|rule| {
+                rule.resources.contains(&"pods".to_owned())
+                    && rule.verbs.contains(&"create".to_owned())
+            })
+        };
+        let seen = |arguments: &str| {
+            let all = needed_by(arguments).unwrap();
+            let all = all.iter().map(|needed| {
+                let place = needed.namespace.clone();
+                (place, needed.role, makes_pods(needed))
+            });
+            all.collect::<Vec<_>>()
+        };
+        let of = |namespace: &str, role, pods| (namespace.to_owned(), role, pods);
+        let (own, identity) = ("secure-scan-operator", "secure-scan-identity-operator");
+        let helper = of("helpers", "secure-scan-helper-operator", true);
+        let completed = "--complete-from-image";
+        let helped = "--complete-from-image --helper-namespace helpers";
+        assert_eq!(seen(completed), [of("shop", own, true)]);
+        assert_eq!(seen(helped), [of("shop", own, false), helper.clone()]);
+        assert_eq!(
+            seen(&format!("{helped} --identity-namespace ids")),
+            [of("shop", own, false), of("ids", identity, false), helper]
+        );
+        let of_drift = seen("--strategy drift --helper-namespace helpers --no-try-image");
+        assert_eq!(of_drift.len(), 2, "{of_drift:?}");
+        assert_eq!(seen("--strategy drift").len(), 1);
+        // That of the targets is as none.
+        let same = seen(&format!("{completed} --helper-namespace shop"));
+        assert_eq!(same, [of("shop", own, true)]);
+        let both = needed_by(&format!("{helped} --identity-namespace helpers"));
+        assert!(both.unwrap_err().message.contains("helper namespace"));
     }
 }

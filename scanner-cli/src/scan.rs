@@ -13,7 +13,7 @@ use secure_scan::{
 use crate::{
     args::{RunArgs, ScanArgs},
     audit::{self, AuditArgs, OpenLog},
-    complete,
+    complete::{self, ByImage},
     dry_run::{self, note_choice, warn_early},
     output::{self, print_errors, worst_exit_code},
     policy,
@@ -28,8 +28,8 @@ use crate::{
 pub(crate) struct Wanted {
     pub(crate) target: TargetSelector,
     pub(crate) expected_digest: Option<String>,
-    /// Image of the probe that reads in the target's image what the target does not show, where that is asked for.
-    complete_by: Option<String>,
+    /// How the target's image is read for what the target does not show, where that is asked for.
+    complete_by: Option<ByImage>,
 }
 
 impl Wanted {
@@ -51,9 +51,9 @@ impl Wanted {
         }
     }
 
-    /// The same, completed from the image by a probe of this image, where one is given.
-    pub(crate) fn completed_by(mut self, probe_image: Option<String>) -> Self {
-        self.complete_by = probe_image;
+    /// The same, completed from the image, where that is asked for.
+    pub(crate) fn completed_by(mut self, image: Option<ByImage>) -> Self {
+        self.complete_by = image;
         self
     }
 }
@@ -63,13 +63,13 @@ pub(crate) async fn run(args: &ScanArgs, strategy: Strategy) -> Result<u8, Probl
     Box::pin(run_on(Wanted::of(args), &args.run, strategy)).await
 }
 
-/// Scans a container, completed from its image by a probe of this image, where one is given.
+/// Scans a container, completed from its image, where that is asked for.
 pub(crate) async fn run_completed(
     args: &ScanArgs,
     strategy: Strategy,
-    probe_image: Option<String>,
+    image: Option<ByImage>,
 ) -> Result<u8, Problem> {
-    let wanted = Wanted::of(args).completed_by(probe_image);
+    let wanted = Wanted::of(args).completed_by(image);
     Box::pin(run_on(wanted, &args.run, strategy)).await
 }
 

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use secure_scan::{
     Pull,
     strategy::{self, Sidecar, Strategy},
+    target::Namespace,
 };
 
 use crate::args::{RunArgs, ScanArgs};
@@ -46,6 +47,10 @@ pub(crate) struct SidecarArgs {
     /// Read files of the image that only root may read, where the namespace allows it
     #[arg(long, requires = "inert")]
     as_root: bool,
+    /// Namespace for the pod that reads the image, for a target in a namespace that does not allow it; pull secrets are not copied
+    /// [default: the target's namespace]
+    #[arg(long, value_name = "NAMESPACE", requires = "inert")]
+    helper_namespace: Option<Namespace>,
 }
 
 #[derive(Debug, Args)]
@@ -116,6 +121,7 @@ impl SidecarArgs {
             .same_node(self.same_node)
             .keep_secrets(self.with_secrets)
             .keep_config(self.with_config)
+            .maybe_helper_namespace(self.helper_namespace.as_ref().map(ToString::to_string))
             .into()
     }
 }

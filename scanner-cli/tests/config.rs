@@ -192,6 +192,33 @@ fn what_cannot_stand_beside_a_flag_gives_way_and_what_is_wrong_names_the_file() 
 }
 
 #[test]
+fn how_an_image_is_read_is_left_out_where_none_is_read() {
+    let place = Place::new();
+    let file = "helper-namespace = \"helpers\"\nprobe-image = \"registry.example/probe:1\"\n";
+    let read = |more: &str, args: &[&str]| {
+        place.own(&format!("{file}{more}"));
+        let all = [&["config", "show", "-o", "json"], args].concat();
+        let output = place.run(&all, &[]);
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let options = shown["options"].as_array().unwrap();
+        let mut found = options.iter();
+        let found = found.find(|one| one["option"] == "helper-namespace");
+        found.unwrap()["source"]["kind"] == "file"
+    };
+    let completed = "[container]\ncomplete-from-image = true\n";
+    let inert = "[sidecar]\ninert = true\n";
+    assert!(!read("", &["container"]));
+    assert!(read(completed, &["container"]));
+    assert!(read("", &["container", "--", "--complete-from-image"]));
+    assert!(!read(completed, &["scan"]));
+    assert!(read(inert, &["sidecar"]));
+    // What the file asks for gives way itself.
+    assert!(!read(inert, &["sidecar", "--", "--attached"]));
+    assert!(read("", &["drift"]));
+}
+
+#[test]
 fn show_says_of_each_option_where_its_value_came_from() {
     let place = Place::new();
     place.own("# mine\nlease = 120\nlevel = \"strict\"\n[container]\noutput = [\"terminal\", \"json=x\"]\n");

@@ -77,6 +77,9 @@ pub struct ScanPlan {
     pub scan_id: ScanId,
     /// What is scanned.
     pub target: Target,
+    /// The running container whose image is the target, where that is read in another namespace than the container's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_of: Option<Box<Target>>,
     /// How it is reached.
     pub strategy: String,
     /// Which pod and which container were chosen and why, if what was named left a choice.
@@ -140,6 +143,11 @@ impl ScanPlan {
         own.unwrap_or(&self.target.namespace).as_str()
     }
 
+    /// The container that was named: the target, or the one whose image is the target.
+    pub fn named_target(&self) -> &Target {
+        self.image_of.as_deref().unwrap_or(&self.target)
+    }
+
     /// The gates that refuse the target, if any does: a scan would then not touch it.
     pub fn refusal(&self) -> Option<Vec<&GateResult>> {
         let aborts = |gate: &&GateResult| matches!(gate.decision, GateDecision::Abort { .. });
@@ -158,6 +166,7 @@ impl ScanPlan {
         Self {
             scan_id,
             target,
+            image_of: None,
             strategy: strategy.into(),
             target_choice: Vec::new(),
             connection: Vec::new(),

@@ -131,6 +131,7 @@ impl PreparedLoan {
             controls: vec![],
             fallback: None,
             scan_id,
+            image_of: None,
             strategy: LOAN_STRATEGY.into(),
             reason: None,
             profile: "none".into(),

@@ -111,6 +111,11 @@ struct RawPolicy {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     identity_namespace: Option<Namespace>,
+    /// Namespace in which the image of a running container is read for `--complete-from-image` and drift, where the container's own
+    /// does not allow it.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    helper_namespace: Option<Namespace>,
     /// Labels of everything that a scan makes, beside those of the scan.
     #[serde(default)]
     labels: Option<BTreeMap<String, String>>,
@@ -177,6 +182,9 @@ pub struct Policy {
     pub require_isolation: bool,
     /// Namespace in which the account and the token of a scan live, apart from its target.
     pub identity_namespace: Option<Namespace>,
+    /// Namespace in which the image of a running container is read to complete its scan and for drift, where the container's own
+    /// does not allow it.
+    pub helper_namespace: Option<Namespace>,
     /// Labels and annotations of everything that a scan makes, beside those of the scan.
     pub object_metadata: ObjectMetadata,
     /// Requests and limits for the containers of the scan's own pods.
@@ -327,6 +335,7 @@ fn merge(under: Option<Policy>, raw: RawPolicy, object_metadata: ObjectMetadata)
         require_controls: BTreeSet::new(),
         require_isolation: false,
         identity_namespace: None,
+        helper_namespace: None,
         object_metadata: ObjectMetadata::default(),
         probe_resources: ProbeResources::default(),
         prove_everywhere: false,
@@ -353,6 +362,7 @@ fn merge(under: Option<Policy>, raw: RawPolicy, object_metadata: ObjectMetadata)
         require_controls: raw.require_controls.unwrap_or(under.require_controls),
         require_isolation: raw.require_isolation.unwrap_or(under.require_isolation),
         identity_namespace: raw.identity_namespace.or(under.identity_namespace),
+        helper_namespace: raw.helper_namespace.or(under.helper_namespace),
         // No level has any.
         object_metadata,
         probe_resources: raw.probe_resources.unwrap_or(under.probe_resources),

@@ -15,6 +15,12 @@ use crate::{
 };
 use status::{CONTAINERS, EPHEMERAL, INIT, Kept};
 
+/// Why an image does not come: there is none of that name.
+const NOT_FOUND: &str = "code = NotFound desc = not found";
+/// The pod has no credentials for it.
+const UNAUTHORIZED: &str =
+    "code = Unknown desc = failed to resolve reference: unexpected status: 401 Unauthorized";
+
 /// Makes a pod that was given a running one, as its node would have reported it.
 pub(crate) fn running(state: &mut State, mut pod: Value) -> Value {
     let now = state.clock.stamp();
@@ -218,18 +224,28 @@ impl Pod {
         let pod = self.state(kept, name, &waiting)?;
         let (pace, pulls) = {
             let state = self.cluster.state();
-            let image = kept.container(&pod, name).and_then(|c| c["image"].as_str());
-            let images = status::images(&pod);
-            let missing = |image: &&str| state.unpullable.contains(*image);
-            let missing = image
-                .into_iter()
-                .chain(images.iter().map(String::as_str))
-                .find(missing);
-            (state.pace, missing.map(str::to_owned))
+            let container = kept.container(&pod, name);
+            let image = container.and_then(|c| c["image"].as_str());
+            let images = container
+                .map(|c| status::images(&pod, c))
+                .unwrap_or_default();
+            let secrets = pod["spec"]["imagePullSecrets"].as_array();
+            let has_secret = secrets.is_some_and(|all| !all.is_empty());
+            let why_not = |image: &str| {
+                if state.unpullable.contains(image) {
+                    Some((image.to_owned(), NOT_FOUND))
+                } else if state.private.contains(image) && !has_secret {
+                    Some((image.to_owned(), UNAUTHORIZED))
+                } else {
+                    None
+                }
+            };
+            let mut all = image.into_iter().chain(images.iter().map(String::as_str));
+            (state.pace, all.find_map(why_not))
         };
         tokio::time::sleep(pace.start).await;
-        if let Some(image) = pulls {
-            return self.cannot_pull(kept, name, &image).await;
+        if let Some((image, why)) = pulls {
+            return self.cannot_pull(kept, name, &image, why).await;
         }
         let program = Program::of(kept.container(&pod, name).unwrap_or(&Value::Null));
         if program == Program::Missing {
@@ -254,10 +270,8 @@ impl Pod {
     }
 
     /// Says of a container that its image does not come, as long as the pod is there.
-    async fn cannot_pull(&self, kept: Kept, name: &str, image: &str) -> Option<i32> {
-        let said = format!(
-            "Failed to pull image {image:?}: rpc error: code = NotFound desc = {image}: not found"
-        );
+    async fn cannot_pull(&self, kept: Kept, name: &str, image: &str, why: &str) -> Option<i32> {
+        let said = format!("Failed to pull image {image:?}: rpc error: {why}");
         self.event(name, "Failed", &said);
         let mut reason = "ErrImagePull";
         loop {

@@ -109,6 +109,8 @@ pub(crate) struct State {
     /// What answers in a container of an image.
     pub(crate) images: BTreeMap<String, Target>,
     pub(crate) unpullable: BTreeSet<String>,
+    /// Images that are pulled for pods with a pull secret alone.
+    pub(crate) private: BTreeSet<String>,
     pub(crate) runs: Runs,
     /// The pod that was given last, to which answers belong.
     pub(crate) last: Option<(String, String)>,
@@ -132,6 +134,7 @@ impl State {
             targets: BTreeMap::new(),
             images: BTreeMap::new(),
             unpullable: BTreeSet::new(),
+            private: BTreeSet::new(),
             runs: Runs::default(),
             last: None,
         }

@@ -107,6 +107,7 @@ fn sidecar(mode: Mode) -> Strategy {
         pull_secrets: vec![],
         pull: Pull::default(),
         expected_digest: None,
+        helper_namespace: None,
     })
 }
 

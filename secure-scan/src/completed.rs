@@ -45,21 +45,33 @@ use crate::{
 pub struct CompletedScan {
     scan: Scan,
     probe_image: String,
+    helper_namespace: Option<String>,
 }
 
 impl Scan {
     /// Reads in the image of each target what the container does not show to its own user, with this image of the probe, which
     /// is best named by digest. It is a scan of the image before that of the container, with a pod of the scan's own that reads as
-    /// root, which the namespace must allow.
+    /// root, which the namespace must allow, or a [`CompletedScan::helper_namespace`].
     pub fn complete_from_image(self, probe_image: impl Into<String>) -> CompletedScan {
         CompletedScan {
             scan: self,
             probe_image: probe_image.into(),
+            helper_namespace: None,
         }
     }
 }
 
 impl CompletedScan {
+    /// Namespace in which the image is read, where that of the target does not allow a pod of root: the scan of the image makes
+    /// all that it makes there, with a lease, a Role and a binding of its own, and nothing in the target's namespace. Takes the
+    /// place of the policy's. Pull secrets are not copied: a private image needs one there, named by the default
+    /// `ServiceAccount`. The target's own namespace is as none; that of the identity is an error of
+    /// [`CompletedScan::prepare`].
+    pub fn helper_namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.helper_namespace = Some(namespace.into());
+        self
+    }
+
     /// Plans both scans before anything is created. Reads only.
     ///
     /// # Errors
@@ -125,9 +137,13 @@ impl CompletedScan {
         };
         let of_image = self.scan.clone().with_engines(readers);
         let of_image = of_image.without_finding_rules();
-        Pair {
+        let of_policy = || self.scan.own_policy()?.helper_namespace();
+        let inert = image_reader(&self.probe_image)
             // Who may read all of the image.
-            image: of_image.strategy(image_reader(&self.probe_image).as_root(true)),
+            .as_root(true)
+            .maybe_helper_namespace(self.helper_namespace.clone().or_else(of_policy));
+        Pair {
+            image: of_image.strategy(inert),
             container,
             observer: self.scan.own_observer(),
             link: Arc::new(FromReader {

@@ -60,6 +60,7 @@ pub struct DriftScan {
     template: Scan,
     policy: Option<ScanPolicy>,
     observer: Option<Arc<dyn Observer>>,
+    helper_namespace: Option<String>,
 }
 
 impl DriftScan {
@@ -73,6 +74,7 @@ impl DriftScan {
             template: Scan::template().lease(DEFAULT_LEASE),
             policy: None,
             observer: None,
+            helper_namespace: None,
         }
     }
 
@@ -110,6 +112,12 @@ impl DriftScan {
     /// Namespace of the identity of each of the two scans, as [`Scan::identity_namespace`].
     pub fn identity_namespace(mut self, namespace: impl Into<String>) -> Self {
         self.template = self.template.identity_namespace(namespace);
+        self
+    }
+
+    /// Namespace in which the image is read, as [`CompletedScan::helper_namespace`](crate::CompletedScan::helper_namespace).
+    pub fn helper_namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.helper_namespace = Some(namespace.into());
         self
     }
 
@@ -212,6 +220,9 @@ impl DriftScan {
             Via::Attached => strategy::attached().into(),
             Via::Container => strategy::container(),
         };
+        let of_policy = || self.policy.as_ref()?.helper_namespace();
+        let helper = self.helper_namespace.clone().or_else(of_policy);
+        let image = image.maybe_helper_namespace(helper);
         let engine = Arc::new(LateDrift::new(Depth {
             full: self.full,
             capabilities: self.via != Via::Container,

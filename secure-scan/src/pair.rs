@@ -87,11 +87,11 @@ impl Pair {
         let next = segment.next();
         let first = self.image.prepare_in(segment, target).await?;
         // The same container, whatever the name means by then.
-        let target = TargetSelector::target(&first.plan().target);
+        let target = TargetSelector::target(first.plan().named_target());
         // The server is asked once who it and the operator are.
         let container = self.container.identify(false);
         let second = container.prepare_in(next, target).await?;
-        same_target(&first.plan().target, &second.plan().target)?;
+        same_target(first.plan().named_target(), &second.plan().target)?;
         Ok(PreparedPair {
             first,
             second,
@@ -107,9 +107,9 @@ impl Pair {
     ) -> Result<[ScanPlan; 2], PrepareError> {
         let next = segment.next();
         let first = self.image.plan_in(segment, target).await?;
-        let target = TargetSelector::target(&first.target);
+        let target = TargetSelector::target(first.named_target());
         let second = self.container.identify(false).plan_in(next, target).await?;
-        same_target(&first.target, &second.target)?;
+        same_target(first.named_target(), &second.target)?;
         Ok([first, second])
     }
 }

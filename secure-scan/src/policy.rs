@@ -94,6 +94,12 @@ impl ScanPolicy {
         self.gates.policy().require_isolation
     }
 
+    /// Namespace in which images of running containers are read, where the policy names one.
+    pub(crate) fn helper_namespace(&self) -> Option<String> {
+        let named = self.gates.policy().helper_namespace.as_ref();
+        named.map(ToString::to_string)
+    }
+
     pub(crate) fn gates(&self) -> Arc<dyn GatePolicy> {
         Arc::new(self.gates.clone())
     }

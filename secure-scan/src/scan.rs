@@ -246,6 +246,10 @@ impl Scan {
         self
     }
 
+    pub(crate) fn own_policy(&self) -> Option<&ScanPolicy> {
+        self.policy.as_ref()
+    }
+
     pub(crate) fn own_observer(&self) -> Option<Arc<dyn Observer>> {
         self.observer.clone()
     }

@@ -79,6 +79,7 @@ pub fn sidecar(probe_image: impl Into<String>) -> Sidecar {
         pull_secrets: Vec::new(),
         pull: Pull::default(),
         expected_digest: None,
+        helper_namespace: None,
     }
 }
 
@@ -162,6 +163,7 @@ pub struct Sidecar {
     pull_secrets: Vec<String>,
     pull: Pull,
     expected_digest: Option<String>,
+    helper_namespace: Option<String>,
 }
 
 impl Sidecar {
@@ -225,6 +227,18 @@ impl Sidecar {
         self.expected_digest = digest.into();
         self
     }
+
+    /// Namespace in which the image of a running container is read, where its own does not allow that: everything of the scan is
+    /// made there, and nothing in the container's. The container's own namespace is as none. Only of an inert one.
+    pub fn helper_namespace(self, namespace: impl Into<String>) -> Self {
+        self.maybe_helper_namespace(Some(namespace.into()))
+    }
+
+    /// The same where it may not be named.
+    pub fn maybe_helper_namespace(mut self, namespace: Option<String>) -> Self {
+        self.helper_namespace = namespace;
+        self
+    }
 }
 
 impl From<Sidecar> for Strategy {
@@ -249,6 +263,7 @@ impl From<Sidecar> for Strategy {
             pull_secrets: sidecar.pull_secrets,
             pull: sidecar.pull,
             expected_digest: sidecar.expected_digest,
+            helper_namespace: sidecar.helper_namespace,
         })
     }
 }

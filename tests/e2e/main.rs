@@ -20,6 +20,7 @@ mod gates;
 mod guard;
 mod guard_objects;
 mod hardened;
+mod helper_namespace;
 mod hostile;
 mod identity;
 mod inject;

@@ -15,6 +15,7 @@ pub mod guarded;
 pub mod memory_reader;
 pub mod part;
 pub mod program;
+pub mod registry;
 pub mod second_server;
 pub mod shell;
 mod wait;

@@ -1,7 +1,7 @@
 //! Which options a file may have: each long option of the program is in one of these lists.
 
 /// For all commands that have them, above the first table, or in the table of a command.
-const SHARED: [&str; 29] = [
+const SHARED: [&str; 30] = [
     "annotation",
     "answer-limit",
     "canary",
@@ -9,6 +9,7 @@ const SHARED: [&str; 29] = [
     "complete-from-image",
     "context",
     "fail-on",
+    "helper-namespace",
     "identify",
     "identity-namespace",
     "idle-timeout",
@@ -51,6 +52,17 @@ const OF_ONE: [&str; 15] = [
     "timeout",
     "via",
 ];
+
+/// Options that say how something is done that another one asks for: where a command has one of these and none is given, an entry of
+/// a file has nothing to say to it.
+const SAYS_HOW: [(&str, [&str; 2]); 1] = [("helper-namespace", ["complete-from-image", "inert"])];
+
+/// The options of which one must be given for this one to mean anything.
+pub(super) fn asked_by(option: &str) -> &'static [&'static str] {
+    let mut all = SAYS_HOW.iter();
+    all.find(|(how, _)| *how == option)
+        .map_or(&[], |(_, asked_by)| asked_by)
+}
 
 /// They name what is secret, or give it away.
 const SECRET: [&str; 4] = ["audit-key", "kubeconfig", "pull-secret", "with-secrets"];

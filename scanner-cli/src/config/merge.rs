@@ -86,19 +86,34 @@ pub(super) fn added(
             Some(ValueSource::CommandLine | ValueSource::EnvVariable)
         )
     };
+    // Flags come first, also those that an option of the file cannot be beside.
+    let may_stand = |entry: &&&Entry| {
+        let arg = argument(command, &entry.option);
+        arg.is_some_and(|arg| {
+            let mut others = command.get_arguments().filter(|other| given(other));
+            !given(arg) && !others.any(|other| conflict(command, arg, other))
+        })
+    };
+    let said = file.of(path, command);
+    let said: Vec<&Entry> = said.iter().filter(may_stand).copied().collect();
+    let is_asked = |arg: &Arg| {
+        let mut on = said.iter().filter(|entry| entry.values == ["true"]);
+        given(arg) || on.any(|entry| arg.get_long() == Some(entry.option.as_str()))
+    };
     let mut entries = Vec::new();
     let mut words = Vec::new();
-    for entry in file.of(path, command) {
+    for entry in &said {
+        let asked_by = keys::asked_by(&entry.option).iter();
+        let asked_by: Vec<&Arg> = asked_by
+            .filter_map(|option| argument(command, option))
+            .collect();
         let Some(arg) = argument(command, &entry.option) else {
             continue;
         };
-        // Flags come first, also those that an option of the file cannot be beside.
-        let mut others = command.get_arguments().filter(|other| given(other));
-        let excluded = others.any(|other| conflict(command, arg, other));
-        if given(arg) || excluded {
+        if !asked_by.is_empty() && !asked_by.into_iter().any(is_asked) {
             continue;
         }
-        entries.push(entry.clone());
+        entries.push((*entry).clone());
         for value in &entry.values {
             match (is_switch(arg), value.as_str()) {
                 (true, "true") => words.push(format!("--{}", entry.option).into()),

@@ -241,6 +241,7 @@ fn plan() -> ScanPlan {
             restarts: 0,
             form: TargetForm::Container,
         },
+        image_of: None,
         strategy: "fake".into(),
         reason: None,
         profile: "p 1".into(),

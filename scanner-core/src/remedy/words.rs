@@ -39,6 +39,13 @@ impl fmt::Display for Remedy {
             Self::CheckNode { node: Some(node) } => {
                 write!(f, "check that node {node} is Ready, and scan again")
             }
+            Self::AddPullSecret { namespace } => {
+                write!(
+                    f,
+                    "create a pull secret for the image in namespace {namespace} and name it in the imagePullSecrets of the \
+                     ServiceAccount default there; or read the image in the target's own namespace"
+                )
+            }
             Self::CheckObject {
                 resource,
                 namespace,
@@ -106,6 +113,13 @@ fn of_scan(remedy: &Remedy) -> &'static str {
         Remedy::PullImage => {
             "check registry, name and tag, and that the node can pull the image with the imagePullSecrets of \
                  its pod"
+        }
+        Remedy::UseHelperNamespace => {
+            "read the image in a helper namespace that allows a pod of root (Pod Security level baseline), or read it as a user of \
+                 no account"
+        }
+        Remedy::NameHelperNamespace => {
+            "name another namespace that allows a pod of root (Pod Security level baseline) as the helper namespace, or none"
         }
         Remedy::CheckProbeVersion => "check that the image of the probe is of this version",
         Remedy::SetProbeResources => {

@@ -12,4 +12,5 @@ mod state;
 
 pub(crate) use container::target_of;
 pub use error::ResolveError;
+pub(crate) use existing::namespace_exists;
 pub use find::{Resolved, resolve};

@@ -48,6 +48,8 @@ pub struct SidecarOptions {
     pub pull: Pull,
     /// Digest (`sha256:...`) that an image that runs nowhere must have; nothing is read of another.
     pub expected_digest: Option<String>,
+    /// Namespace in which the image of a running container is read, without running it; without one it is that of the container.
+    pub helper_namespace: Option<String>,
 }
 
 /// What a clone may keep beyond what every clone keeps.

@@ -5,15 +5,24 @@ use scanner_core::{
     ObjectMetadata, ProbeResources, ScanEngine, SecurityControl,
     plan::{Need, PlannedObject},
     similar::similar,
-    target::Namespace,
+    target::{Namespace, PodSelection},
 };
 
-use super::{error::PrepareError, request::ScanRequest};
+use super::{
+    error::PrepareError,
+    request::{ScanRequest, Strategy},
+};
 use crate::{
     controls::catalogue::{SHIPPED_CONTROLS, is_shipped},
-    plan::lease::{MAX_LEASE, MIN_LEASE},
+    plan::{
+        lease::{MAX_LEASE, MIN_LEASE},
+        sidecar_options::Mode,
+    },
     run::scope::ScopeOptions,
-    strategies::approach::Started,
+    strategies::{
+        approach::Started,
+        sidecar::{HelperRefusal, SidecarRefusal},
+    },
 };
 
 /// What can be refused without a call.
@@ -42,8 +51,27 @@ pub(super) fn check(request: &ScanRequest) -> Result<(), PrepareError> {
     }
 }
 
-/// Namespace of the identity: that of the request, or of its policy.
-pub(super) fn identity_namespace(request: &ScanRequest) -> Result<Option<Namespace>, PrepareError> {
+/// Namespace in which the image of a running container is read, where that is another one than the container's.
+pub(super) fn helper_namespace(request: &ScanRequest) -> Result<Option<Namespace>, PrepareError> {
+    let Strategy::Sidecar(options) = &request.strategy else {
+        return Ok(None);
+    };
+    let Some(named) = &options.helper_namespace else {
+        return Ok(None);
+    };
+    let runs_nowhere = matches!(request.target.pod, PodSelection::Image(_));
+    if runs_nowhere || matches!(options.mode, Mode::Clone { .. }) {
+        return Err(SidecarRefusal::from(HelperRefusal::NotOfImage).into());
+    }
+    let named: Namespace = named.parse()?;
+    Ok((named != request.target.namespace).then_some(named))
+}
+
+/// Namespace of the identity: that of the request, or of its policy; `helper` is the helper namespace.
+pub(super) fn identity_namespace(
+    request: &ScanRequest,
+    helper: Option<&Namespace>,
+) -> Result<Option<Namespace>, PrepareError> {
     let policy = request.policy.as_ref();
     let named = request
         .identity_namespace
@@ -52,6 +80,10 @@ pub(super) fn identity_namespace(request: &ScanRequest) -> Result<Option<Namespa
     match named {
         Some(named) if named == request.target.namespace => {
             Err(PrepareError::IdentityNamespace(named))
+        }
+        Some(named) if Some(&named) == helper => {
+            let refusal = HelperRefusal::OfIdentity(named.to_string());
+            Err(SidecarRefusal::from(refusal).into())
         }
         named => Ok(named),
     }

@@ -10,7 +10,10 @@ use crate::{
         resolve::ResolveError,
     },
     pod::access_planner::Refusal,
-    strategies::{attached::NoSidecar, sidecar::SidecarRefusal},
+    strategies::{
+        attached::NoSidecar,
+        sidecar::{HelperRefusal, SidecarRefusal},
+    },
 };
 
 /// Why a scan cannot be prepared. Nothing was created.
@@ -123,7 +126,13 @@ impl PrepareError {
 
     /// Whether no object has the name that was given, or a container must be named.
     pub fn is_unknown_name(&self) -> bool {
-        matches!(self, Self::Resolve(error) if error.is_unknown_name())
+        match self {
+            Self::Resolve(error) => error.is_unknown_name(),
+            Self::Sidecar(SidecarRefusal::Helper(refusal)) => {
+                matches!(refusal, HelperRefusal::NotFound { .. })
+            }
+            _ => false,
+        }
     }
 
     /// What to do next.

@@ -38,6 +38,7 @@ fn alone(request: &ScanRequest, image: &str) -> SidecarOptions {
         pull_secrets: Vec::new(),
         pull: Pull::default(),
         expected_digest: None,
+        helper_namespace: None,
     }
 }
 

@@ -15,7 +15,8 @@ use scanner_core::{
 
 use super::{
     checks::{
-        check, controls_apart, identity_namespace, needs_of, object_metadata, options, required,
+        check, controls_apart, helper_namespace, identity_namespace, needs_of, object_metadata,
+        options, required,
     },
     choice::{Choice, choose},
     error::PrepareError,
@@ -34,7 +35,10 @@ use crate::{
     },
     pod::{containers, facts, snapshot::PodSnapshot},
     run::{scope::ScanScope, scope_objects::Objects},
-    strategies::{approach::PlanScope, sidecar::image_target},
+    strategies::{
+        approach::PlanScope,
+        sidecar::{image_of, image_target},
+    },
 };
 
 /// What happens if the operator does not have a right that the scan needs.
@@ -67,18 +71,27 @@ pub(super) async fn prepare(
     let operator = segment.operator().clone();
     let scan_id = scan_id();
     let name = object_name(&scan_id);
-    let identity_namespace = identity_namespace(&request)?;
+    let helper = helper_namespace(&request)?;
+    let identity_namespace = identity_namespace(&request, helper.as_ref())?;
     let object_metadata = object_metadata(&request)?;
-    let rights = ask_rights(&operator, &request, identity_namespace.as_ref());
+    let home = helper.as_ref().unwrap_or(&request.target.namespace);
+    let rights = ask_rights(&operator, home, identity_namespace.as_ref());
     let target = Box::pin(target_of(&operator, &request, &name));
     let (target, rights, origin) = tokio::join!(target, rights, origin(&segment, request.identify));
-    let (target, pod, target_choice) = target?;
+    let (mut target, pod, target_choice) = target?;
     pin(&mut request, &target);
+    let mut image_of_target = None;
+    if let Some(namespace) = helper {
+        let image = image_of(&target, namespace, &name)?;
+        image_of_target = Some(Box::new(std::mem::replace(&mut target, image)));
+    }
     let Choice {
         approach,
         reason,
         next: fallback,
     } = choose(&segment, &target, pod.as_ref(), &request).await?;
+    // Beside its image nothing of a pod in another namespace is looked at.
+    let pod = pod.filter(|_| image_of_target.is_none());
     let (allowed, there) = rights?;
     let mut needs: Vec<Need> = approach.needs();
     let theirs = request.controls.iter();
@@ -119,6 +132,7 @@ pub(super) async fn prepare(
         identity_namespace,
         object_metadata,
         target: target.clone(),
+        image_of: image_of_target,
         fallback: None,
     };
     plan.objects = manifest::planned(&plan, "the scan's own identity");
@@ -163,13 +177,13 @@ pub(super) async fn prepare(
     })
 }
 
-/// What the operator may do in the target's namespace, and in that of the identity where it is another one.
+/// What the operator may do in the namespace of what is made, and in that of the identity where it is another one.
 async fn ask_rights(
     operator: &OperatorClient,
-    request: &ScanRequest,
+    home: &Namespace,
     identity_namespace: Option<&Namespace>,
 ) -> Result<(Allowed, Option<Allowed>), CallError> {
-    let here = preflight::ask(operator, request.target.namespace.as_str());
+    let here = preflight::ask(operator, home.as_str());
     let Some(there) = identity_namespace else {
         return Ok((here.await?, None));
     };

@@ -16,7 +16,8 @@ use crate::{
     },
 };
 
-/// Decides how `target` is reached; `pod` is absent for an image that runs nowhere.
+/// Decides how `target` is reached; `pod` is absent for an image that runs nowhere, and runs the image that is read in another
+/// namespace.
 pub(super) async fn approach(
     segment: &Segment,
     target: &Target,

@@ -4,6 +4,7 @@ mod canary;
 mod clone;
 mod confinement;
 mod diagnosis;
+mod helper;
 mod image_target;
 mod isolation;
 mod options;
@@ -26,6 +27,7 @@ use scanner_core::{
     ProbeResources, Target,
     plan::{EvidenceSource, Need, PlannedCommand, PlannedObject, PlannedRule},
     strategy::IMAGE_OF_TARGET,
+    target::TargetForm,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -50,6 +52,8 @@ use own::ScanPod;
 use reference::Reference;
 use spec::Parts;
 
+pub use helper::HelperRefusal;
+pub(crate) use image_target::image_of;
 pub use image_target::image_target;
 pub use options::SidecarRefusal;
 
@@ -63,6 +67,8 @@ pub struct SidecarApproach {
     required: bool,
     canaries: Vec<SocketAddr>,
     image_only: bool,
+    /// Namespace in which the image of a running container is read, where that is not the container's.
+    elsewhere: Option<String>,
     /// Of an image that runs nowhere.
     expected_digest: Option<String>,
     /// Part of the probe's arguments, and so of the plan.
@@ -79,7 +85,8 @@ pub(crate) fn needs() -> Vec<Need> {
 }
 
 impl SidecarApproach {
-    /// Decides what the pod holds and as which user the probe runs in it.
+    /// Decides what the pod holds and as which user the probe runs in it. A target that is an image and has a pod is that of
+    /// the pod, and is read in another namespace.
     ///
     /// # Errors
     ///
@@ -92,6 +99,7 @@ impl SidecarApproach {
         resources: ProbeResources,
     ) -> Result<Self, SidecarRefusal> {
         let namespace = target.namespace.as_str();
+        let elsewhere = pod.filter(|_| target.form == TargetForm::Image);
         let reference = match pod {
             Some(_) => Reference::running(target),
             None => Reference::named(&target.image, options.pull),
@@ -131,11 +139,19 @@ impl SidecarApproach {
                 },
                 _,
             ) => {
-                let context = if root {
-                    as_root(security_context::level(operator, namespace).await)?
-                } else {
-                    UNPRIVILEGED
+                let level = match root {
+                    true => Some(security_context::level(operator, namespace).await),
+                    false => None,
                 };
+                if let Some(pod) = elsewhere {
+                    helper::check(operator, namespace, pod, level).await?;
+                }
+                let context = level.map_or(Ok(UNPRIVILEGED), as_root);
+                let context = context.map_err(|refusal| match (elsewhere, pod) {
+                    (Some(_), _) => HelperRefusal::Root(namespace.to_owned()).into(),
+                    (None, Some(_)) => SidecarRefusal::RootOfRunning,
+                    (None, None) => refusal,
+                })?;
                 (context, None, same_node && pod.is_some())
             }
             (Mode::Clone { .. }, None) => (UNPRIVILEGED, None, false),
@@ -150,6 +166,8 @@ impl SidecarApproach {
                 .as_array()
                 .into_iter()
                 .flatten()
+                // They are of the target's namespace.
+                .filter(|_| elsewhere.is_none())
                 .cloned(),
         );
         let host = pod.and_then(|pod| pod.status.as_ref()?.host_ip.as_deref());
@@ -170,7 +188,8 @@ impl SidecarApproach {
             evidence,
             required: options.require_isolation,
             canaries,
-            image_only: pod.is_none(),
+            image_only: target.form == TargetForm::Image,
+            elsewhere: elsewhere.map(|_| namespace.to_owned()),
             nonce: Uuid::new_v4().simple().to_string(),
         })
     }
@@ -179,9 +198,9 @@ impl SidecarApproach {
 impl Approach for SidecarApproach {
     fn name(&self) -> &'static str {
         match (self.image_only, &self.parts.copied) {
-            (true, _) => "image",
+            (true, _) if self.elsewhere.is_none() => "image",
             (false, Some(_)) => "sidecar",
-            (false, None) => IMAGE_OF_TARGET,
+            (_, None) | (true, Some(_)) => IMAGE_OF_TARGET,
         }
     }
 
@@ -227,7 +246,8 @@ impl Approach for SidecarApproach {
 
     fn differences(&self) -> Vec<String> {
         let reference = &self.parts.reference;
-        let note = if self.image_only {
+        let of_nothing = self.image_only && self.elsewhere.is_none();
+        let note = if of_nothing {
             reference.may_be_old()
         } else {
             reference.note()
@@ -235,12 +255,15 @@ impl Approach for SidecarApproach {
         let mut all: Vec<String> = note.into_iter().collect();
         match &self.parts.copied {
             Some(copied) => all.extend(copied.differences.clone()),
-            None if !self.image_only => all.push(
+            None if !of_nothing => all.push(
                 "the image alone: nothing of it runs, and what changed in the running container is not seen"
                     .into(),
             ),
             None => {}
         }
+        all.extend(self.elsewhere.as_ref().map(|namespace| {
+            format!("read in helper namespace {namespace}, with the pull secrets of that namespace")
+        }));
         all
     }
 

@@ -55,6 +55,7 @@ fn good() -> (GateFacts, ScanPlan) {
             node: "node".into(),
             restarts: 0,
         },
+        image_of: None,
         strategy: "container".into(),
         reason: None,
         profile: "p 1".into(),

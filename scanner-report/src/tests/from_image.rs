@@ -140,6 +140,20 @@ fn what_came_of_the_scan_of_the_image_is_said_in_every_form() {
 }
 
 #[test]
+fn where_the_image_was_read_is_said_where_that_is_another_namespace() {
+    let mut report = read(true);
+    let mut image = passed();
+    image.plan.image_of = Some(Box::new(report.plan.target.clone()));
+    image.plan.target.namespace = "helpers".parse().unwrap();
+    report.image_scan = Some(Box::new(image));
+    for format in FORMS {
+        let text = words(&report, format);
+        let line = "scan of the image in namespace helpers: passed";
+        assert!(text.contains(line), "{format}: {text}");
+    }
+}
+
+#[test]
 fn that_the_image_alone_was_looked_at_is_said() {
     let mut report = passed();
     report.plan.strategy = IMAGE_OF_TARGET.into();

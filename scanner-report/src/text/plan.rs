@@ -52,6 +52,9 @@ fn body(out: &mut Page, plan: &ScanPlan, wrap: bool) {
         field(out, if at == 0 { "reached" } else { "" }, way);
     }
     field(out, "image", &plan.target.image);
+    if let Some(container) = &plan.image_of {
+        field(out, "image of", &container.to_string());
+    }
     field(out, "profile", &plan.profile);
     if let Some(policy) = &plan.policy {
         field(out, "policy", policy);
@@ -200,6 +203,15 @@ mod tests {
         let text = plan(&one, None);
         let wanted = "  reached   as somebody\n            through a proxy\\u{1b}\n";
         assert!(text.contains(wanted), "{text}");
+    }
+
+    #[test]
+    fn a_plan_names_the_container_whose_image_is_read_elsewhere() {
+        let mut one = some();
+        assert!(!plan(&one, None).contains("image of"));
+        one.image_of = Some(Box::new(one.target.clone()));
+        let wanted = format!("  image of  {}\n", one.target);
+        assert!(plan(&one, None).contains(&wanted), "{}", plan(&one, None));
     }
 
     #[test]

@@ -99,6 +99,7 @@ pub(super) fn create(cluster: &FakeCluster, asked: &Asked) -> Result<Reply, Refu
         escalates(state, asked, &object)?;
         defaults::made(&mut object, kind, &uid, &state.clock.stamp());
         if kind.kind == "Pod" {
+            admission::pull_secrets(state, &mut object, &asked.info.namespace);
             object["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"});
         }
         if asked.is_dry() {

@@ -130,6 +130,13 @@ impl FakeCluster {
         self
     }
 
+    /// An image that nodes pull only for pods with a pull secret, whichever that is.
+    #[must_use]
+    pub fn private(self, image: &str) -> Self {
+        self.state().private.insert(image.into());
+        self
+    }
+
     /// The rights of the operator, as rules of a Role, in every namespace; until then it may do everything.
     #[must_use]
     pub fn operator_may(self, rules: &Value) -> Self {

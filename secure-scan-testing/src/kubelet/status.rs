@@ -90,9 +90,12 @@ pub(super) fn conditions(pod: &mut Value, now: &str) {
     pod["status"]["conditions"] = json!(all);
 }
 
-/// Images that the pod mounts.
-pub(super) fn images(pod: &Value) -> Vec<String> {
+/// Images that a container of the pod mounts: the node pulls them for all, and holds back only the containers that mount them.
+pub(super) fn images(pod: &Value, container: &Value) -> Vec<String> {
+    let mounts = container["volumeMounts"].as_array().into_iter().flatten();
+    let mounted: Vec<&Value> = mounts.map(|mount| &mount["name"]).collect();
     let volumes = pod["spec"]["volumes"].as_array().into_iter().flatten();
+    let volumes = volumes.filter(|volume| mounted.contains(&&volume["name"]));
     let images = volumes.filter_map(|v| v["image"]["reference"].as_str());
     images.map(str::to_owned).collect()
 }

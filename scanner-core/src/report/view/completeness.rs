@@ -81,7 +81,11 @@ impl View<'_> {
                 Some(_) => "cleanup NOT VERIFIED",
                 None => "cleanup not audited",
             };
-            format!("scan of the image: {}; {cleanup}", image.verdict)
+            let helper = image.plan.image_of.as_ref();
+            let place = helper.map_or_else(String::new, |_| {
+                format!(" in namespace {}", image.plan.target.namespace)
+            });
+            format!("scan of the image{place}: {}; {cleanup}", image.verdict)
         });
         scan.into_iter().chain(self.read_lines()).collect()
     }

@@ -17,7 +17,7 @@ use crate::api::{
 const LOOKED_AT: u32 = 500;
 
 /// Fails where the namespace is missing, if the operator may read that.
-pub(super) async fn namespace_exists(
+pub(crate) async fn namespace_exists(
     operator: &OperatorClient,
     namespace: &str,
 ) -> Result<(), ResolveError> {

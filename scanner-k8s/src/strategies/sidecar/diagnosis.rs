@@ -9,10 +9,12 @@ use crate::{
     strategies::waiting::{Diagnosis, STUCK, probe_remedy},
 };
 
-/// What to do when admission refuses the pod, where that differs from what to do for other objects of a scan.
-pub(super) fn admission(error: &ControlError) -> Option<Remedy> {
+/// What to do when admission refuses the pod, where that differs from what to do for other objects of a scan; `as_root` is what to
+/// do where its probe reads as root.
+pub(super) fn admission(error: &ControlError, as_root: Option<Remedy>) -> Option<Remedy> {
     let call = error.source.as_deref()?.downcast_ref::<CallError>()?;
     match call.refusal()? {
+        AdmissionRefusal::PodSecurity => as_root,
         // Nothing of the target runs then, and it fits level restricted.
         AdmissionRefusal::Guard => Some(Remedy::UseImage),
         AdmissionRefusal::LimitRange => Some(Remedy::SetProbeResources),

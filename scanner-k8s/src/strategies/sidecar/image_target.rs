@@ -2,7 +2,7 @@
 
 use scanner_core::{
     Target,
-    target::{Namespace, TargetForm},
+    target::{InvalidName, Namespace, TargetForm},
 };
 
 use super::options::SidecarRefusal;
@@ -36,5 +36,27 @@ pub fn image_target(
         node: String::new(),
         restarts: 0,
         form: TargetForm::Image,
+    })
+}
+
+/// The image of a running container, as a target in another namespace: its pod is the scan's own.
+///
+/// # Errors
+///
+/// Fails where the name cannot be that of a pod.
+pub(crate) fn image_of(
+    container: &Target,
+    namespace: Namespace,
+    name: &str,
+) -> Result<Target, InvalidName> {
+    Ok(Target {
+        namespace,
+        pod: name.parse()?,
+        pod_uid: String::new(),
+        container: name.parse()?,
+        container_id: String::new(),
+        restarts: 0,
+        form: TargetForm::Image,
+        ..container.clone()
     })
 }

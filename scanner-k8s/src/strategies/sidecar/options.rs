@@ -7,6 +7,7 @@ use scanner_core::{
     inventory::{Coverage, Gap, GapKind, Section},
 };
 
+use super::helper::HelperRefusal;
 use crate::pod::{
     access_planner::{ProbeContext, Refusal},
     security_context::PodSecurity,
@@ -28,6 +29,12 @@ pub enum SidecarRefusal {
     /// Root is not allowed.
     #[error("the namespace enforces Pod Security level restricted, which refuses a probe as root")]
     Root,
+    /// Root is not allowed, and the image could be read in another namespace.
+    #[error("the namespace enforces Pod Security level restricted, which refuses a probe as root")]
+    RootOfRunning,
+    /// The helper namespace does not allow it.
+    #[error(transparent)]
+    Helper(#[from] HelperRefusal),
     /// An image reference that no node could resolve.
     #[error("{0:?} is not an image reference")]
     Reference(String),
@@ -40,6 +47,8 @@ impl SidecarRefusal {
             Self::Digest(..) => Remedy::advice("name the image by the expected digest"),
             Self::Clone(_) | Self::DangerousSettings(_) => Remedy::UseImage,
             Self::Root => Remedy::ReadAsNobody,
+            Self::RootOfRunning => Remedy::UseHelperNamespace,
+            Self::Helper(refusal) => refusal.remedy(),
             Self::Reference(_) => {
                 Remedy::advice("name it as in a pod, such as registry.example/app:1.2")
             }
@@ -77,12 +86,17 @@ pub(super) fn as_root(level: PodSecurity) -> Result<ProbeContext, SidecarRefusal
     };
     match level {
         PodSecurity::Restricted => Err(SidecarRefusal::Root),
+        // It may write too, and there is nothing to write to: every mount is read-only.
         PodSecurity::Baseline => Ok(ProbeContext {
-            why: "as asked: root without any capability, since level baseline allows none that reads",
+            add: vec!["DAC_OVERRIDE"],
+            why: "as asked: root with the one capability that reads all and that level baseline allows; all that it sees is \
+                  mounted read-only",
             ..context
         }),
         PodSecurity::Unknown => Ok(ProbeContext {
-            why: "as asked: root without any capability, since the namespace's level could not be read",
+            add: vec!["DAC_OVERRIDE"],
+            why: "as asked: root with the one capability that reads all and that level baseline allows, since the namespace's \
+                  level could not be read; all that it sees is mounted read-only",
             ..context
         }),
         PodSecurity::Privileged => Ok(ProbeContext {

@@ -14,7 +14,9 @@ use std::{
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
-use scanner_core::{ControlError, PreparedControls, Remedy, Target, escape::visible};
+use scanner_core::{
+    ControlError, PreparedControls, Remedy, Target, escape::visible, target::TargetForm,
+};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -100,10 +102,13 @@ impl ScanPod {
         let manifest =
             json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": &spec});
         let made = scope.create_object::<Pod>(manifest).await;
-        let pod = made.map_err(|error| match diagnosis::admission(&error) {
-            Some(remedy) => error.with_remedy(remedy),
-            None => error,
-        })?;
+        let pod =
+            made.map_err(
+                |error| match diagnosis::admission(&error, self.without_root()) {
+                    Some(remedy) => error.with_remedy(remedy),
+                    None => error,
+                },
+            )?;
         let changed = self.changed(&spec, &pod);
         let mut watch = PodWatch::new(scope.operator_api(), "watch the scan's pod", pod);
         // Images may be changed and containers added at any time, by whoever may patch pods.
@@ -115,6 +120,19 @@ impl ScanPod {
         }
         *self.watch.lock().await = Some(watch);
         changed.map_or(Ok(()), Err)
+    }
+
+    /// What to do where the namespace refuses a pod of root: its level may not have been readable when this was planned.
+    fn without_root(&self) -> Option<Remedy> {
+        if self.parts.copied.is_some() || self.parts.context.uid != 0 {
+            return None;
+        }
+        let plan = self.scope.plan();
+        Some(match (plan.target.form, &plan.image_of) {
+            (TargetForm::Image, Some(_)) => Remedy::NameHelperNamespace,
+            (TargetForm::Image, None) => Remedy::ReadAsNobody,
+            _ => Remedy::UseHelperNamespace,
+        })
     }
 
     /// How the pod that the server made differs from the planned one.

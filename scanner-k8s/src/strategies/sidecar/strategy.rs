@@ -125,7 +125,8 @@ impl ScanStrategy for Sidecar {
     }
 
     fn trust(&self) -> &'static str {
-        match (self.clones(), self.image_only) {
+        let of_nothing = self.image_only && self.own.scope.plan().image_of.is_none();
+        match (self.clones(), of_nothing) {
             (true, _) => {
                 "a probe of our own reads an isolated clone: what changed in the target since it started is not seen"
             }
@@ -181,8 +182,10 @@ impl ScanStrategy for Sidecar {
         };
         let image = seen.as_ref().map(|(_, image)| image.as_str());
         let image = image.or(own.resolved.get().map(String::as_str));
+        // Of an image that runs nowhere nothing is known before.
+        let known = !self.image_only || plan.image_of.is_some();
         if let Some(image) =
-            image.filter(|image| !self.image_only && !same_image(image, &plan.target.image_id))
+            image.filter(|image| known && !same_image(image, &plan.target.image_id))
         {
             return Err(StrategyError::new(FailureKind::Unknown, format!("another image than the target's came: {image}")).with_remedy(Remedy::advice("the tag was moved since the target started; restart it, or take strategy container")));
         }

@@ -96,3 +96,20 @@ pub(super) fn escalates(state: &State, asked: &Asked, object: &Value) -> Result<
     );
     Err(Refusal::forbidden(&asked.kind, &name(object), &why))
 }
+
+/// Gives a pod without pull secrets those of its account, as admission does.
+pub(super) fn pull_secrets(state: &State, pod: &mut Value, namespace: &str) {
+    let none = |secrets: &Value| secrets.as_array().is_none_or(Vec::is_empty);
+    let account = pod["spec"]["serviceAccountName"].as_str();
+    let kind = state.kinds.of_name("serviceaccounts");
+    let account = kind.and_then(|kind| {
+        let key = Key::new(&kind, namespace, account.unwrap_or_default());
+        state.store.get(&key)
+    });
+    if let Some(account) = account
+        && none(&pod["spec"]["imagePullSecrets"])
+        && !none(&account["imagePullSecrets"])
+    {
+        pod["spec"]["imagePullSecrets"] = account["imagePullSecrets"].clone();
+    }
+}

@@ -9,7 +9,7 @@ use super::ScanPod;
 use crate::api::call::CallError;
 use crate::strategies::{
     pull,
-    sidecar::{diagnosis, pod_watch::PodWatch},
+    sidecar::{diagnosis, helper, pod_watch::PodWatch},
     waiting::{Diagnosis, slow},
 };
 
@@ -38,7 +38,10 @@ impl ScanPod {
         let seen = seen.map_err(CallError::of_control)?;
         Err(match seen {
             Some(Ok(value)) => return Ok(value),
-            Some(Err(diagnosis)) => diagnosis.into(),
+            Some(Err(diagnosis)) => match &self.scope.plan().image_of {
+                Some(_) => helper::of_pull(diagnosis, &self.scope.plan().target).into(),
+                None => diagnosis.into(),
+            },
             None if watch.gone => ControlError::new("the scan's pod was deleted by someone else")
                 .with_remedy(Remedy::advice(
                     "find out what deletes pods in this namespace, and scan again",

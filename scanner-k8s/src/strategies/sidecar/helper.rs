@@ -1,0 +1,219 @@
+//! A namespace of its own for the pod that reads the image of a running container: what of it can be asked before anything is
+//! made there, and what the node says of an image that it may not pull for it.
+
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use kube::api::ListParams;
+use scanner_core::{Remedy, Target, escape::visible};
+
+use crate::{
+    api::{call::call, client::OperatorClient},
+    plan::resolve::{ResolveError, namespace_exists},
+    pod::security_context::PodSecurity,
+    strategies::waiting::Diagnosis,
+};
+
+/// The account of a pod that names none.
+const DEFAULT_ACCOUNT: &str = "default";
+
+/// Words of registries and runtimes where credentials are missing or wrong.
+const NO_CREDENTIALS: [&str; 6] = [
+    "authenticat",
+    "authoriz",
+    "credential",
+    "denied",
+    "forbidden",
+    "unauthorized",
+];
+
+/// Why the image of a running container is not read in a helper namespace.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HelperRefusal {
+    /// There is no such namespace.
+    #[error("helper namespace {name} not found")]
+    NotFound {
+        /// Name.
+        name: String,
+        /// Namespaces whose names look like it, where the operator may list them.
+        similar: Vec<String>,
+    },
+    /// It is that of the scan's identity.
+    #[error("namespace {0} of the scan's identity cannot be the helper namespace")]
+    OfIdentity(String),
+    /// Root is not allowed there either.
+    #[error(
+        "helper namespace {0} enforces Pod Security level restricted, which refuses a probe as root"
+    )]
+    Root(String),
+    /// Nothing there lets a node pull the image.
+    #[error(
+        "the target's image is private: its pod pulls with {}, and the default ServiceAccount of helper namespace \
+         {namespace} names no pull secret",
+        secrets.join(", ")
+    )]
+    NoPullSecret {
+        /// Helper namespace.
+        namespace: String,
+        /// Pull secrets of the target's pod, by name.
+        secrets: Vec<String>,
+    },
+    /// What is scanned is no image of a running container.
+    #[error("a helper namespace is for the image of a running container, of which nothing runs")]
+    NotOfImage,
+}
+
+impl HelperRefusal {
+    /// What to do next; nothing was created.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::NotFound { similar, .. } => {
+                Remedy::did_you_mean(similar, Remedy::NameHelperNamespace)
+            }
+            Self::OfIdentity(_) | Self::Root(_) => Remedy::NameHelperNamespace,
+            Self::NoPullSecret { namespace, .. } => Remedy::AddPullSecret {
+                namespace: namespace.clone(),
+            },
+            Self::NotOfImage => Remedy::advice("read the image alone, or name no helper namespace"),
+        }
+    }
+}
+
+/// Asks the server whether an image can be read in that namespace: `level` is its Pod Security level, where that was asked for,
+/// and `pod` the one that runs the image. Two calls at most, that read.
+///
+/// # Errors
+///
+/// Fails where the server says that it cannot. What the operator may not read is left to the node.
+pub(super) async fn check(
+    operator: &OperatorClient,
+    namespace: &str,
+    pod: &Pod,
+    level: Option<PodSecurity>,
+) -> Result<(), HelperRefusal> {
+    // A level that is known is that of a namespace that is there.
+    if level.is_none_or(|level| level == PodSecurity::Unknown)
+        && let Err(ResolveError::NoNamespace { name, similar }) =
+            namespace_exists(operator, namespace).await
+    {
+        return Err(HelperRefusal::NotFound { name, similar });
+    }
+    let secrets = pull_secrets(pod);
+    if !secrets.is_empty() && has_none(operator, namespace).await {
+        return Err(HelperRefusal::NoPullSecret {
+            namespace: namespace.to_owned(),
+            secrets,
+        });
+    }
+    Ok(())
+}
+
+/// The pull secrets of a pod, by name. Those of its account are among them: the server adds them to a pod that names none.
+fn pull_secrets(pod: &Pod) -> Vec<String> {
+    let spec = pod.spec.as_ref();
+    let secrets = spec.and_then(|spec| spec.image_pull_secrets.as_ref());
+    let secrets = secrets.into_iter().flatten();
+    secrets.map(|secret| visible(&secret.name, 253)).collect()
+}
+
+/// Whether pods there get no pull secret; not where the operator may not read that.
+async fn has_none(operator: &OperatorClient, namespace: &str) -> bool {
+    // Listed, which the rights of a scan allow, and not read by its name.
+    let default = format!("metadata.name={DEFAULT_ACCOUNT}");
+    let params = ListParams::default().fields(&default);
+    let accounts = operator.api::<ServiceAccount>(namespace);
+    let what = format!("list service accounts in namespace {namespace}");
+    let Ok(found) = call(what, accounts.list(&params)).await else {
+        return false;
+    };
+    let mut found = found.items.into_iter();
+    found.all(|account| account.image_pull_secrets.is_none_or(|all| all.is_empty()))
+}
+
+/// What a failed pull says of the helper namespace: the node has the image, and may not use it for a pod without the secret
+/// that it was pulled with.
+pub(super) fn of_pull(mut diagnosis: Diagnosis, image: &Target) -> Diagnosis {
+    let named = [&image.image, &image.image_id];
+    let said = named
+        .iter()
+        .filter(|name| !name.is_empty())
+        .fold(diagnosis.message.clone(), |said, name| {
+            said.replace(name.as_str(), "")
+        });
+    let said = said.to_lowercase();
+    let refused = NO_CREDENTIALS.iter().any(|word| said.contains(word));
+    if diagnosis.remedy == Remedy::PullImage && refused {
+        let namespace = &image.namespace;
+        diagnosis.message = format!(
+            "the target's image is private, and helper namespace {namespace} has no pull secret for it: {}",
+            diagnosis.message
+        );
+        diagnosis.remedy = Remedy::AddPullSecret {
+            namespace: namespace.to_string(),
+        };
+    }
+    diagnosis
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pod::testing::target;
+
+    #[test]
+    fn a_pull_that_credentials_would_mend_names_the_helper_namespace() {
+        let mut image = target("helpers", "own", "own");
+        image.image = "denied.example/credentials/web:1".into();
+        image.image_id = format!("denied.example/credentials/web@sha256:{}", "4".repeat(64));
+        let of = |message: String, remedy| {
+            let diagnosis = of_pull(Diagnosis::not_started(message, remedy), &image);
+            (diagnosis.message, diagnosis.remedy)
+        };
+        let failed = |why: &str| format!("Failed to pull image \"{}\": {why}", image.image_id);
+        let add = Remedy::AddPullSecret {
+            namespace: "helpers".into(),
+        };
+        for why in [
+            "unexpected status from HEAD request to https://x: 401 Unauthorized",
+            "pull access denied, repository does not exist or may require authorization",
+            "failed to fetch anonymous token: unexpected status: 403 Forbidden",
+            "no basic auth credentials",
+        ] {
+            let (message, remedy) = of(failed(why), Remedy::PullImage);
+            assert_eq!(remedy, add, "{why}");
+            assert!(message.contains("is private"), "{message}");
+            assert!(message.contains("helper namespace helpers"), "{message}");
+            assert!(message.contains(why), "{message}");
+        }
+        // Neither a name of an image nor a missing probe speaks of credentials.
+        for (why, remedy) in [
+            ("dial tcp: no such host", Remedy::PullImage),
+            ("401 Unauthorized", Remedy::PullProbeImage),
+        ] {
+            let said = failed(why);
+            assert_eq!(of(said.clone(), remedy.clone()), (said, remedy));
+        }
+    }
+
+    #[test]
+    fn each_refusal_says_what_to_do() {
+        let name = || "helpers".to_owned();
+        for refusal in [
+            HelperRefusal::OfIdentity(name()),
+            HelperRefusal::Root(name()),
+            HelperRefusal::NoPullSecret {
+                namespace: name(),
+                secrets: vec!["registry".into()],
+            },
+        ] {
+            assert!(refusal.to_string().contains("helpers"), "{refusal}");
+            assert!(!refusal.remedy().to_string().is_empty());
+        }
+        let missing = |similar: &[&str]| HelperRefusal::NotFound {
+            name: name(),
+            similar: similar.iter().map(ToString::to_string).collect(),
+        };
+        assert_eq!(missing(&[]).remedy(), Remedy::NameHelperNamespace);
+        let asked = missing(&["helper"]).remedy();
+        assert!(matches!(asked, Remedy::DidYouMean { .. }), "{asked:?}");
+    }
+}
