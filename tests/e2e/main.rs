@@ -51,6 +51,7 @@ mod sidecar_pull;
 mod signatures;
 mod stopped;
 mod targets;
+mod tutorial;
 mod ways;
 
 use std::{
