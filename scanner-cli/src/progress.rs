@@ -19,7 +19,8 @@ const LONG: Duration = Duration::from_secs(5);
 pub(crate) enum Progress {
     Quiet,
     Lines(Arc<Mutex<Option<Doing>>>),
-    Spinner(ProgressBar),
+    /// With what was last waited for.
+    Spinner(ProgressBar, Arc<Mutex<String>>),
 }
 
 /// What is being done, and since when.
@@ -63,7 +64,7 @@ impl Progress {
                 spinner.set_style(style.with_key("long", elapsed));
             }
             spinner.enable_steady_tick(Duration::from_millis(120));
-            Self::Spinner(spinner)
+            Self::Spinner(spinner, Arc::default())
         } else {
             Self::Lines(Arc::default())
         }
@@ -81,11 +82,22 @@ impl Progress {
                 }
                 output::note(what);
             }
-            Self::Spinner(spinner) => {
+            Self::Spinner(spinner, _) => {
                 spinner.reset_elapsed();
                 spinner.set_message(what);
             }
         }
+    }
+
+    /// The line for what is waited for. A spinner counts the seconds itself, so that it needs the same line only once.
+    fn waits(&self, seconds: u64, what: &str) -> Option<String> {
+        if let Self::Spinner(_, last) = self {
+            let before = std::mem::replace(&mut *lock(last), what.to_owned());
+            if before == what {
+                return None;
+            }
+        }
+        Some(format!("waiting for {seconds} s: {what}"))
     }
 
     /// Prints what stays to be read.
@@ -93,7 +105,7 @@ impl Progress {
         match self {
             Self::Quiet => {}
             Self::Lines(_) => output::note(text),
-            Self::Spinner(spinner) => spinner.suspend(|| output::note(text)),
+            Self::Spinner(spinner, _) => spinner.suspend(|| output::note(text)),
         }
     }
 
@@ -106,19 +118,25 @@ impl Progress {
                     output::note(&ended);
                 }
             }
-            Self::Spinner(spinner) => spinner.finish_and_clear(),
+            Self::Spinner(spinner, _) => spinner.finish_and_clear(),
         }
     }
 }
 
-fn lock(doing: &Mutex<Option<Doing>>) -> std::sync::MutexGuard<'_, Option<Doing>> {
-    doing.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(held: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Observer for Progress {
     fn event(&self, event: &Event) {
-        if let Event::StageStarted(stage) = event {
-            self.show(stage.doing());
+        match event {
+            Event::StageStarted(stage) => self.show(stage.doing()),
+            Event::ControlWaits { seconds, what, .. } => {
+                if let Some(line) = self.waits(*seconds, what) {
+                    self.note(&line);
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -126,6 +144,18 @@ impl Observer for Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_spinner_says_once_what_is_waited_for_and_a_log_each_time() {
+        let spinner = Progress::Spinner(ProgressBar::hidden(), Arc::default());
+        let first = spinner.waits(3, "pod a starts");
+        assert_eq!(first.as_deref(), Some("waiting for 3 s: pod a starts"));
+        assert_eq!(spinner.waits(9, "pod a starts"), None);
+        assert!(spinner.waits(21, "pod a pulls").is_some());
+        let lines = Progress::Lines(Arc::default());
+        assert!(lines.waits(3, "pod a starts").is_some());
+        assert!(lines.waits(9, "pod a starts").is_some());
+    }
 
     #[test]
     fn only_a_long_stage_says_how_long_it_took() {

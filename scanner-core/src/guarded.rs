@@ -50,7 +50,10 @@ pub async fn guarded(
     let scopes: Vec<ControlScope<'_>> = setup
         .controls
         .iter()
-        .map(|_| ControlScope::new(&setup.plan, setup.objects.as_deref(), &setup.alerts))
+        .map(|_| {
+            ControlScope::new(&setup.plan, setup.objects.as_deref(), &setup.alerts)
+                .observed_by(setup.observer)
+        })
         .collect();
     let mut interrupted = None;
     let failure = if let Some(why) = setup.mismatch() {

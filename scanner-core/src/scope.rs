@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use serde_json::Value;
 use crate::{
     alert::{Alerts, SecurityAlert},
     control::error::ControlError,
+    event::{Event, Observer, Silent},
     evidence::Evidence,
     plan::{ScanId, ScanPlan},
     target::Target,
@@ -126,6 +128,7 @@ pub struct ControlScope<'a> {
     plan: &'a ScanPlan,
     objects: Option<&'a dyn ScopeObjects>,
     alerts: &'a Alerts,
+    observer: &'a dyn Observer,
     created: CreatedObjects,
     /// Whether the control asked for an object, whatever came of it.
     asked: AtomicBool,
@@ -142,9 +145,17 @@ impl<'a> ControlScope<'a> {
             plan,
             objects,
             alerts,
+            observer: &Silent,
             created: CreatedObjects::default(),
             asked: AtomicBool::new(false),
         }
+    }
+
+    /// The same for an observer, which gets what the control waits for.
+    #[must_use]
+    pub fn observed_by(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
     }
 
     /// Identifier of the scan.
@@ -202,6 +213,15 @@ impl<'a> ControlScope<'a> {
     /// Raises a security alert: the report has it, and its verdict cannot be a pass any more.
     pub fn raise(&self, alert: SecurityAlert) {
         self.alerts.raise(alert);
+    }
+
+    /// Reports that control `id` has waited for so long, and for what, so that whoever watches the scan sees that it goes on.
+    pub fn waits(&self, id: &str, waited: Duration, what: impl Into<String>) {
+        self.observer.event(&Event::ControlWaits {
+            id: id.to_owned(),
+            seconds: waited.as_secs(),
+            what: what.into(),
+        });
     }
 
     /// What the control created, in order.

@@ -52,6 +52,7 @@ mod sidecar_pull;
 mod signatures;
 mod stopped;
 mod targets;
+mod tutorial;
 mod ways;
 
 use std::{

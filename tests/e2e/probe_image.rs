@@ -4,12 +4,17 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{LimitRange, Pod, ResourceQuota};
 use kube::api::PostParams;
+use nix::sys::signal::{Signal, kill};
 use scanner_tests::{
     TestNamespace, lab_only,
-    program::{ProgramOutput, probe_image, program},
+    program::{ProgramOutput, pid, probe_image, program},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    process::{Child, Command},
+};
 
 use crate::distroless::NON_ROOT;
 
@@ -28,13 +33,28 @@ async fn site(name: &str) -> (TestNamespace, TempDir) {
 }
 
 async fn scan(site: &TestNamespace, cache: &TempDir, image: &str, args: &[&str]) -> ProgramOutput {
+    let mut command = command(site, cache, image, args);
+    command.output().await.expect("it starts").into()
+}
+
+fn command(site: &TestNamespace, cache: &TempDir, image: &str, args: &[&str]) -> Command {
     let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
     let mut all = vec!["distroless", "bare", "-n", &site.namespace, "-o", "json"];
     all.extend(["--context", &context, "--probe-image", image]);
     all.extend(args);
     let mut command = program(&all);
     command.env("XDG_CACHE_HOME", cache.path());
-    command.output().await.expect("it starts").into()
+    command
+}
+
+/// A scan whose node pulls the image of the trial, from a registry that takes the call and does not answer while it is held.
+async fn while_tried(site: &TestNamespace, cache: &TempDir) -> (Child, TcpStream) {
+    let registry = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = registry.local_addr().expect("address").port();
+    let image = format!("localhost:{port}/slow:1");
+    let started = command(site, cache, &image, &["--lease", "30"]).spawn();
+    let (held, _) = registry.accept().await.expect("the node asks");
+    (started.expect("it starts"), held)
 }
 
 /// Whether a report says that the image was tried.
@@ -187,5 +207,42 @@ async fn a_limit_range_is_met_by_the_resources_that_are_asked_for() {
     let read: ProgramOutput = program(&image).output().await.expect("it starts").into();
     assert!(read.json()["failure"].is_null(), "{read:?}");
     assert_eq!(site.leftovers().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn an_interrupt_while_the_image_is_tried_leaves_nothing() {
+    if lab_only() {
+        return;
+    }
+    let (site, cache) = site("trial-signal").await;
+    let (child, held) = while_tried(&site, &cache).await;
+    kill(pid(&child), Signal::SIGINT).expect("signal");
+    let output = ProgramOutput::from(child.wait_with_output().await.expect("it ends"));
+    assert_eq!(site.leftovers().await, Vec::<String>::new(), "{output:?}");
+    assert_eq!(output.code, 3, "{output:?}");
+    let report = output.json();
+    assert_eq!(report["failure"]["interrupted"], true, "{output:?}");
+    assert_eq!(report["post_scan"]["verified"], true, "{output:?}");
+    assert_eq!(entries(&site, "bare").await, 0, "{output:?}");
+    drop(held);
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn after_a_kill_while_the_image_is_tried_the_lease_removes_its_pod() {
+    if lab_only() {
+        return;
+    }
+    let (site, cache) = site("trial-kill").await;
+    let (mut child, held) = while_tried(&site, &cache).await;
+    child.kill().await.expect("killed");
+    let left = site.leftovers().await;
+    let kinds: Vec<&str> = left.iter().filter_map(|o| o.split(' ').next()).collect();
+    assert_eq!(kinds, ["Job", "Pod"], "{left:?}");
+    // The node ends no pod whose image it pulls, and gives this registry up after half a minute.
+    site.nothing_left(90).await;
+    drop(held);
+    assert_eq!(entries(&site, "bare").await, 0);
     site.remove().await;
 }

@@ -9,6 +9,7 @@
 mod attacker;
 pub mod audit_log;
 pub mod by_hand;
+pub mod console;
 pub mod fake;
 pub mod fault;
 pub mod guarded;

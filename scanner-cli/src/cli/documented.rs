@@ -28,7 +28,7 @@ fn documents() -> Vec<PathBuf> {
 /// The command lines of one document: of its blocks, indented or fenced, and of its code spans.
 fn lines(name: &str, text: &str) -> Vec<Line> {
     let mut found = Vec::new();
-    let mut fenced = false;
+    let (mut fenced, mut console) = (false, false);
     let joined = text.replace("\\\n", " ");
     for (number, line) in joined.lines().enumerate() {
         let place = format!("{name}:{}", number + 1);
@@ -43,6 +43,12 @@ fn lines(name: &str, text: &str) -> Vec<Line> {
         };
         if line.trim_start().starts_with("```") {
             fenced = !fenced;
+            console = fenced && line.ends_with("console");
+        } else if console {
+            // All else there is output.
+            if let Some(typed) = line.strip_prefix("$ ") {
+                add(typed, false);
+            }
         } else if fenced || line.starts_with("    ") {
             add(line, false);
         } else {
@@ -131,6 +137,7 @@ fn a_wrong_command_line_is_seen_wherever_it_stands() {
         "    secure-scan container web-0 --no-such-flag",
         "```sh\nkubectl secure-scan contianer web-0\n```",
         "```\nsecure-scan profile list | secure-scan profile lost\n```",
+        "```console\n$ secure-scan profile lost\nsecure-scan is no command here\n```",
         "Take `secure-scan report covert`.",
         "    - run: secure-scan container web-0 \\\n      --fail-on highest",
     ] {

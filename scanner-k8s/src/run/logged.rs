@@ -37,12 +37,16 @@ impl Observer for LoggedScan<'_> {
     }
 }
 
-/// An event as it is logged. Why something failed may be in the words of the target: of these, no more than
-/// our own first ones and a digest.
+/// An event as it is logged. Why something failed or takes long may be in the words of the target or its node: of these,
+/// no more than our own first ones and a digest.
 fn what(event: &Event) -> serde_json::Value {
     let mut what = serde_json::to_value(event).unwrap_or_default();
-    for kind in ["failed", "control_failed"] {
-        if let Some(reason) = what.get_mut(kind).and_then(|event| event.get_mut("reason")) {
+    for (kind, field) in [
+        ("failed", "reason"),
+        ("control_failed", "reason"),
+        ("control_waits", "what"),
+    ] {
+        if let Some(reason) = what.get_mut(kind).and_then(|event| event.get_mut(field)) {
             let words = reason.as_str().unwrap_or_default();
             *reason = without_words(words).into();
         }
@@ -74,9 +78,14 @@ mod tests {
                 reason: reason.clone(),
             },
             Event::ControlFailed {
-                id,
+                id: id.clone(),
                 stage: Stage::Verify,
-                reason,
+                reason: reason.clone(),
+            },
+            Event::ControlWaits {
+                id,
+                seconds: 3,
+                what: reason,
             },
         ];
         for event in events {

@@ -65,6 +65,29 @@ fn unschedulable(pod: &Pod) -> Option<String> {
     Some(visible(found.message.as_deref().unwrap_or_default(), 300))
 }
 
+/// What a pod that takes its time waits for; `last` is what its node did last, if that is known.
+pub(crate) fn waits_for(pod: &Pod, last: Option<&str>) -> String {
+    let name = visible(pod.metadata.name.as_deref().unwrap_or_default(), 253);
+    if let Some(why) = unschedulable(pod) {
+        return format!("pod {name} waits for a node: {why}");
+    }
+    let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) else {
+        return format!("pod {name} waits for the scheduler");
+    };
+    let status = pod.status.iter();
+    let mut states = status
+        .flat_map(|status| {
+            let init = status.init_container_statuses.iter().flatten();
+            init.chain(status.container_statuses.iter().flatten())
+        })
+        .filter_map(|status| status.state.as_ref()?.waiting.as_ref()?.reason.as_deref());
+    let starts = format!("pod {name} starts on node {}", visible(node, 253));
+    match last.or_else(|| states.next()) {
+        Some(words) => format!("{starts}: {}", visible(words, 300)),
+        None => starts,
+    }
+}
+
 /// Why a pod without an error does not come to `what` in time.
 pub(crate) fn slow(pod: &Pod, what: &str, seconds: u64) -> Diagnosis {
     let pinned = pod
@@ -119,6 +142,50 @@ mod tests {
                 Remedy::UseSidecar,
             ]
         );
+    }
+
+    #[test]
+    fn what_a_pod_waits_for_is_in_the_words_of_its_node() {
+        let of = |spec: serde_json::Value, status: serde_json::Value| -> Pod {
+            serde_json::from_value(serde_json::json!({
+                "metadata": {"name": "own"}, "spec": spec, "status": status,
+            }))
+            .unwrap()
+        };
+        let bound = serde_json::json!({"containers": [], "nodeName": "n1"});
+        let creating = serde_json::json!({"containerStatuses": [{
+            "name": "own", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"waiting": {"reason": "ContainerCreating"}},
+        }]});
+        let condition = serde_json::json!({"conditions": [{
+            "type": "PodScheduled", "status": "False", "message": "0/3 nodes",
+        }]});
+        let free = serde_json::json!({"containers": []});
+        let none = serde_json::Value::Null;
+        for (spec, status, last, words) in [
+            (
+                &bound,
+                &creating,
+                None,
+                "pod own starts on node n1: ContainerCreating",
+            ),
+            (
+                &bound,
+                &creating,
+                Some("Pulling\u{1b}"),
+                "pod own starts on node n1: Pulling\\u{1b}",
+            ),
+            (&bound, &none, None, "pod own starts on node n1"),
+            (&free, &none, None, "pod own waits for the scheduler"),
+            (
+                &free,
+                &condition,
+                None,
+                "pod own waits for a node: 0/3 nodes",
+            ),
+        ] {
+            assert_eq!(waits_for(&of(spec.clone(), status.clone()), last), words);
+        }
     }
 
     #[test]

@@ -4,36 +4,31 @@
 mod outcome;
 mod pod;
 mod refused;
+mod wait;
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
-    ControlError, Evidence, FailureKind, Remedy, SecurityControl, Target,
+    ControlError, Evidence, Remedy, SecurityControl, Target,
     control::{ControlScope, Phase, ReleaseError, VerifyError},
     escape::visible,
     plan::{Need, PlannedControl, PlannedObject},
     target::image_digest,
 };
 use serde_json::json;
-use tokio::{
-    sync::Mutex,
-    time::{Instant, timeout},
-};
+use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
-    api::{call::CallError, image_memory::TriedImage, object_watch::Watched, segment::Segment},
+    api::{image_memory::TriedImage, object_watch::Watched, segment::Segment},
     plan::{manifest::metadata, probe_image::ProbeImage},
     run::scope::ScanScope,
     strategies::{
         approach::PlanScope,
         own_pod::{self, Left, NODE},
-        pull,
-        waiting::slow,
     },
 };
-use outcome::{Outcome, outcome};
 use refused::{not_admitted, replaced_by};
 
 pub(super) use pod::TrialPod;
@@ -42,10 +37,8 @@ pub(super) use pod::TrialPod;
 const ID: &str = "image-trial";
 /// What the control is.
 const TITLE: &str = "The image of the probe starts before it is added to the target's pod";
-/// How long a pod may take before its node's events are read.
-const EVENTS: Duration = Duration::from_secs(3);
-/// How long a scheduler may find no room on the node: it goes on looking, but the scan does not wait for that.
-const NO_ROOM: Duration = Duration::from_secs(10);
+/// How long somebody else may hold the watch; after that the pod counts as one that runs.
+const HELD: Duration = Duration::from_secs(3);
 
 /// Whether the image is tried in this scan.
 #[derive(Debug, Clone)]
@@ -182,11 +175,11 @@ impl SecurityControl for ImageTrial {
             .planning("an image that cannot be pulled or is no probe ends the scan, and leaves nothing in the target's pod")
     }
 
-    async fn enforce(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+    async fn enforce(&self, scope: &ControlScope<'_>) -> Result<Evidence, ControlError> {
         let made = self.create().await?;
         let uid = self.scope.ledger().uid_of("Pod", &self.scope.name());
         *self.watch.lock().await = Some(made);
-        let image = self.started().await?;
+        let image = self.started(scope).await?;
         let remembered = self.remember().await;
         let deleted = self.scope.delete::<Pod>().await?;
         let evidence = vec![
@@ -281,11 +274,6 @@ impl ImageTrial {
         u32::try_from(self.scope.started().elapsed().as_secs()).unwrap_or(u32::MAX)
     }
 
-    /// How long the image may take: half of the lease is for the scan itself.
-    fn patience(&self) -> Duration {
-        Duration::from_secs(u64::from(self.scope.plan().lease_seconds / 2))
-    }
-
     async fn create(&self) -> Result<Watched<Pod>, ControlError> {
         let scope = &self.scope;
         let (name, lease) = (scope.name(), scope.plan().lease_seconds);
@@ -314,82 +302,9 @@ impl ImageTrial {
         Err(replaced_by(&replaced))
     }
 
-    /// Waits until the probe has run, and gives the image as the node names it.
-    async fn started(&self) -> Result<String, ControlError> {
-        let mut held = self.watch.lock().await;
-        let watch = held
-            .as_mut()
-            .ok_or_else(|| ControlError::new("the scan has no pod"))?;
-        let (name, limit) = (self.scope.name(), self.patience());
-        let begun = Instant::now();
-        let until = begun + limit;
-        let (mut pause, mut ask) = (EVENTS, true);
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let waited = begun.elapsed();
-            let mut now = if ask { left.min(pause) } else { left };
-            if let Some(rest) = NO_ROOM.checked_sub(waited).filter(|rest| !rest.is_zero()) {
-                now = now.min(rest);
-            }
-            let no_room = waited >= NO_ROOM || left.is_zero();
-            let seen = watch.until(now, |w| match &w.found {
-                Some(image) => Some(Outcome::Replaced(image.clone())),
-                None => outcome(&w.last, &name)
-                    .or_else(|| outcome::unschedulable(&w.last).filter(|_| no_room)),
-            });
-            let seen = seen.await;
-            match seen.map_err(CallError::of_control)? {
-                Some(Outcome::Started { image }) => return Ok(image),
-                Some(Outcome::Replaced(image)) => return Err(replaced_by(&image)),
-                Some(Outcome::Failed {
-                    reason,
-                    message,
-                    remedy,
-                }) => {
-                    return Err(self.failed(&format!("{reason}: {message}"), remedy));
-                }
-                None if watch.gone => {
-                    let remedy =
-                        Remedy::scan_again("once it is known what deletes pods in this namespace");
-                    return Err(
-                        self.failed("somebody deleted the pod in which it was tried", remedy)
-                    );
-                }
-                None if left.is_zero() => {
-                    let slow = slow(&watch.last, "run the probe", limit.as_secs());
-                    return Err(self.failed(&slow.message, slow.remedy));
-                }
-                // One look more at the end, when a pod without a node counts as one that has no room.
-                None if now == left => continue,
-                None => {}
-            }
-            pause = (pause * 2).min(EVENTS * 5);
-            match pull::failed(&self.scope, &watch.last, &self.pod.image).await {
-                Ok(Some(diagnosis)) => {
-                    return Err(self.failed(&diagnosis.message, diagnosis.remedy));
-                }
-                Ok(None) => {}
-                // The operator may not read them: the pod's status will show it.
-                Err(_) => ask = false,
-            }
-        }
-    }
-
-    /// The image does not start; `why` may hold words of a registry.
-    fn failed(&self, why: &str, remedy: Remedy) -> ControlError {
-        let image = visible(&self.pod.image, 400);
-        let node = visible(&self.scope.plan().target.node, 253);
-        ControlError::new(format!(
-            "the image of the probe, {image}, does not start on node {node}: {}; nothing was added to the target's pod",
-            visible(why, 700)
-        ))
-        .with_kind(FailureKind::NotStarted)
-        .with_remedy(remedy)
-    }
-
     /// Whether nothing of the pod runs.
     async fn is_idle(&self) -> bool {
-        let held = timeout(EVENTS, self.watch.lock()).await;
+        let held = timeout(HELD, self.watch.lock()).await;
         held.is_ok_and(|held| {
             let watch = held.as_ref();
             watch.is_some_and(|watch| !outcome::runs(&watch.last))

@@ -76,8 +76,9 @@ impl SecurityControl for Isolation {
         )))
     }
 
-    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
-        self.own.at_the_barrier().await?;
+    async fn verify(&self, scope: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+        let waits = |waited, what| scope.waits(self.id(), waited, what);
+        self.own.at_the_barrier(waits).await?;
         let labels = self.own.labels().await;
         let openers = policy::openers(&self.policies().await?, &labels.all);
         let mut canary = self.own.canary().await?;

@@ -184,10 +184,13 @@ impl ScanPod {
     }
 
     /// Waits until the barrier runs.
-    pub(super) async fn at_the_barrier(&self) -> Result<(), ControlError> {
+    pub(super) async fn at_the_barrier(
+        &self,
+        waits: impl Fn(Duration, String),
+    ) -> Result<(), ControlError> {
         let barrier = barrier_name(&self.scope.name());
-        self.wait("its barrier", None, |w| w.runs(&barrier).then_some(()))
-            .await
+        let runs = |w: &PodWatch| w.runs(&barrier).then_some(());
+        self.wait_observed("its barrier", None, waits, runs).await
     }
 
     /// Opens the canary beside the barrier, as the scan's own identity.

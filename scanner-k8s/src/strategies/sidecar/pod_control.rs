@@ -32,8 +32,9 @@ impl SecurityControl for ScanPodControl {
         true
     }
 
-    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
-        self.0.at_the_barrier().await?;
+    async fn verify(&self, scope: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+        let waits = |waited, what| scope.waits(self.id(), waited, what);
+        self.0.at_the_barrier(waits).await?;
         let answer = self.0.who().await?;
         let confined = confinement::evaluate(&answer, &self.0.parts.context)?;
         let name = self.0.scope.name();

@@ -8,13 +8,10 @@ use tokio::time::Instant;
 use super::ScanPod;
 use crate::api::call::CallError;
 use crate::strategies::{
-    pull,
+    pull::SlowPod,
     sidecar::{diagnosis, helper, pod_watch::PodWatch},
-    waiting::{Diagnosis, slow},
+    waiting::{Diagnosis, slow, waits_for},
 };
-
-/// How long a pod may take before its node's events are read.
-const EVENTS: Duration = Duration::from_secs(3);
 
 impl ScanPod {
     /// Waits for what `done` sees, and reports why it does not come.
@@ -22,6 +19,17 @@ impl ScanPod {
         &self,
         what: &str,
         target: Option<&str>,
+        done: impl Fn(&PodWatch) -> Option<T>,
+    ) -> Result<T, ControlError> {
+        self.wait_observed(what, target, |_, _| {}, done).await
+    }
+
+    /// The same; `waits` gets for how long it has waited, and for what, where that takes long.
+    pub(in crate::strategies::sidecar) async fn wait_observed<T>(
+        &self,
+        what: &str,
+        target: Option<&str>,
+        waits: impl Fn(Duration, String),
         done: impl Fn(&PodWatch) -> Option<T>,
     ) -> Result<T, ControlError> {
         let mut held = self.watch.lock().await;
@@ -34,7 +42,7 @@ impl ScanPod {
             Some(diagnosis) => Some(Err(diagnosis)),
             None => done(w).map(Ok),
         };
-        let seen = self.patiently(watch, limit, done).await;
+        let seen = self.patiently(watch, limit, waits, done).await;
         let seen = seen.map_err(CallError::of_control)?;
         Err(match seen {
             Some(Ok(value)) => return Ok(value),
@@ -55,24 +63,26 @@ impl ScanPod {
         &self,
         watch: &mut PodWatch,
         limit: Duration,
+        waits: impl Fn(Duration, String),
         done: impl Fn(&PodWatch) -> Option<Result<T, Diagnosis>>,
     ) -> Result<Option<Result<T, Diagnosis>>, CallError> {
-        let until = Instant::now() + limit;
-        let (mut pause, mut ask) = (EVENTS, true);
+        let begun = Instant::now();
+        let mut slow = SlowPod::new();
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let now = if ask { left.min(pause) } else { left };
+            let left = (begun + limit).saturating_duration_since(Instant::now());
+            let now = left.min(slow.pause());
             let seen = watch.until(now, &done).await?;
             if seen.is_some() || watch.gone || now == left {
                 return Ok(seen);
             }
-            pause = (pause * 2).min(EVENTS * 5);
-            match pull::failed(&self.scope, &watch.last, &self.parts.probe).await {
-                Ok(Some(diagnosis)) => return Ok(Some(Err(diagnosis))),
-                Ok(None) => {}
-                // The operator may not read them: the pod's status will show it.
-                Err(_) => ask = false,
+            let reported = slow.look(&self.scope, &watch.last, &self.parts.probe).await;
+            if let Some(diagnosis) = reported.failed {
+                return Ok(Some(Err(diagnosis)));
             }
+            waits(
+                begun.elapsed(),
+                waits_for(&watch.last, reported.last.as_deref()),
+            );
         }
     }
 
