@@ -62,7 +62,7 @@ impl Guard {
                     .into(),
             ),
             Self::NotFound => Some(format!(
-                "no guard is named {GUARD_NAME}; one of another name was not looked for, and a scan notices it"
+                "no guard is named {GUARD_NAME}; guards of other names were not looked for, but a scan notices them"
             )),
             Self::Unknown { reason } => Some(format!(
                 "whether the guard is installed could not be read: {reason}"
