@@ -200,7 +200,7 @@ fn load(name: Option<&str>, from: Option<Level>) -> Result<Policy, Problem> {
     let wrong = |error: ProfileError| {
         Problem::usage(
             error.to_string(),
-            "correct the policy; a working one: secure-scan policy show hardened",
+            "correct the policy; for a working one: secure-scan policy show hardened",
         )
     };
     let Some(name) = name else {

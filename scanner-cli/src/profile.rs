@@ -222,7 +222,8 @@ fn refused(errors: &[ProfileError]) -> Problem {
         if asked {
             format!("list them: secure-scan profile explain {file}")
         } else {
-            "correct the profile; a working one: secure-scan profile show container-baseline".into()
+            "correct the profile; for a working one: secure-scan profile show container-baseline"
+                .into()
         },
     )
 }

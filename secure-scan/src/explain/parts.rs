@@ -24,7 +24,7 @@ const WATCH: &str = "identity-watch";
 pub enum Guard {
     /// As this version renders it, for all namespaces.
     Installed,
-    /// There, but not so: for some namespaces, of another version, or changed.
+    /// Installed, but differently: for some namespaces only, of another version, or changed.
     Differs,
     /// No policy or binding has the name that this version gives them; a guard of another name was not looked for.
     NotFound,
