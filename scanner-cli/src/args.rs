@@ -23,18 +23,18 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("target").required(true).args(["pod", "selector"])))]
 pub(crate) struct ScanArgs {
-    /// Pod, or a workload: web-0, pod/web-0, deploy/web, sts/db, ds/agent, rs/NAME, job/NAME. Of a workload one running pod
-    /// is scanned
+    /// Pod or workload: web-0, pod/web-0, deploy/web, sts/db, ds/agent, rs/NAME, job/NAME. If it is a workload,
+    /// one of its running pods is scanned
     #[arg(value_name = "POD", value_parser = target)]
     pub(crate) pod: Option<String>,
-    /// Label selector; of the pods that match it, one that runs is scanned
+    /// Label selector, such as app=web; one running pod that matches it is scanned
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     pub(crate) selector: Option<String>,
-    /// Container of the pod, of whatever kind: regular, init, sidecar or ephemeral [default: the one that the annotation
-    /// kubectl.kubernetes.io/default-container names, or the only one]
+    /// Container of the pod, of any kind: regular, init, sidecar or ephemeral [default: the container that the
+    /// annotation kubectl.kubernetes.io/default-container names, or the only one]
     #[arg(short, long)]
     pub(crate) container: Option<ContainerName>,
-    /// Digest that the node must run; with another one a gate refuses the target (exit code 4)
+    /// Digest that the node must report; otherwise a gate refuses the target (exit code 4)
     #[arg(long, value_name = "sha256:...", value_parser = digest)]
     pub(crate) expect_digest: Option<String>,
     #[command(flatten)]
@@ -94,7 +94,7 @@ pub(crate) struct RunArgs {
     pub(crate) profile: Option<String>,
     #[command(flatten)]
     pub(crate) profile_options: ProfileOptions,
-    /// Show the plan (every object, permission and command) and write nothing
+    /// Show the plan (every object, permission and command) and write nothing to the cluster
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Report format, to standard output or to a file; may be repeated: terminal, json, sarif, junit,
@@ -103,39 +103,42 @@ pub(crate) struct RunArgs {
     pub(crate) output: Vec<Output>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
-    /// Time after which the cluster itself removes everything that the scan created: 30 to 3600 seconds, or
-    /// such as 90s or 5m
+    /// Time after which the cluster itself removes everything that the scan created: 30 to 3600 seconds, or a
+    /// time such as 90s or 5m
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = lease)]
     pub(crate) lease: Duration,
-    /// Namespace for the scan's account and token, in which the owners of the target have no rights [default: the
-    /// policy's own, or the target's namespace, where whoever may create Secrets or pods could act as the scan]
+    /// Namespace for the scan's account and token, in which the owners of the target have no rights [default:
+    /// the policy's own, or the target's namespace, where anyone who may create Secrets or pods could act as
+    /// the scan]
     #[arg(long, value_name = "NAMESPACE")]
     pub(crate) identity_namespace: Option<Namespace>,
     #[command(flatten)]
     pub(crate) metadata: MetadataArgs,
-    /// Requests and limits for each container of the scan's own pods, for a namespace whose LimitRange asks for others: cpu,
-    /// memory and ephemeral-storage, such as cpu=100m:500m,memory=256Mi (request:limit, or both at once) [default: the
-    /// policy's own, or 25m:500m and 128Mi]
+    /// Requests and limits for each container of the scan's own pods, if the namespace's LimitRange demands
+    /// others: cpu, memory and ephemeral-storage, such as cpu=100m:500m,memory=256Mi (request:limit, or one
+    /// value for both) [default: the policy's own, or cpu=25m:500m,memory=128Mi]
     #[arg(long, value_name = "RESOURCES")]
     pub(crate) probe_resources: Option<ProbeResources>,
-    /// Ask the API server for its version and for the name that it knows you by, for the head of the report: two more calls
+    /// Ask the API server for its version and for the name by which it knows you, and put both into the head of
+    /// the report; takes two more calls
     #[arg(long)]
     pub(crate) identify: bool,
-    /// Time in which the agent in the target may send nothing before the scan gives up: 1 to 3600 seconds, or
-    /// such as 90s or 5m [default: only the lease bounds it]
+    /// Give up if the agent in the target sends nothing for this time: 1 to 3600 seconds, or a time such as 90s
+    /// or 5m [default: only the lease limits it]
     #[arg(long, value_name = "SECONDS", value_parser = idle_timeout)]
     pub(crate) idle_timeout: Option<Duration>,
-    /// Longest answer of the agent in the target, in MiB: about 10,000 files each
+    /// Longest answer of the agent in the target, in MiB; one MiB holds about 10,000 files
     #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     pub(crate) answer_limit: u32,
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
     #[command(flatten)]
     pub(crate) audit: AuditArgs,
-    /// Also show what passed, all evidence, every path that was not read, and the evidence of every control
+    /// Also show the checks that passed, all evidence, every path that was not read, and the evidence of every
+    /// control
     #[arg(short, long)]
     pub(crate) verbose: bool,
-    /// No progress on standard error
+    /// Show no progress on standard error
     #[arg(short, long)]
     pub(crate) quiet: bool,
     /// Colours in the terminal report
@@ -146,7 +149,8 @@ pub(crate) struct RunArgs {
 /// Labels and annotations beside those of secure-scan.
 #[derive(Debug, Args)]
 pub(crate) struct MetadataArgs {
-    /// Label for everything that is created, such as one that the admission of the cluster demands; may be repeated
+    /// Label for everything that is created, for example if the cluster's admission policies demand one; may be
+    /// repeated
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     pub(crate) labels: Vec<(String, String)>,
     /// Annotation for everything that is created; may be repeated
@@ -177,13 +181,13 @@ impl MetadataArgs {
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("subject").required(true).args(["root", "pid", "oci_archive"])))]
 pub(crate) struct LocalArgs {
-    /// Directory that is taken for a root filesystem; no link leads out of it
+    /// Directory to scan as a root filesystem; no link leads out of it
     #[arg(long, value_name = "DIR")]
     pub(crate) root: Option<PathBuf>,
     /// Process whose root, environment, mounts and sockets are scanned
     #[arg(long)]
     pub(crate) pid: Option<u32>,
-    /// Image in a tar file: an OCI image layout, or what docker save wrote; it is not unpacked
+    /// Image in a tar file: an OCI image layout, or the output of docker save; it is not unpacked to disk
     #[arg(long, value_name = "FILE")]
     pub(crate) oci_archive: Option<PathBuf>,
     /// Shipped profile or file
@@ -197,13 +201,13 @@ pub(crate) struct LocalArgs {
     pub(crate) output: Vec<Output>,
     #[command(flatten)]
     pub(crate) findings: FindingArgs,
-    /// Seconds after which the scan is given up
+    /// Give up after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: u64,
-    /// Also show what passed, all evidence, and every path that was not read
+    /// Also show the checks that passed, all evidence, and every path that was not read
     #[arg(short, long)]
     pub(crate) verbose: bool,
-    /// No effect
+    /// No effect: `local` shows no progress
     #[arg(short, long = "quiet")]
     _quiet: bool,
     /// Colours in the terminal report
@@ -215,7 +219,7 @@ pub(crate) struct LocalArgs {
 pub(crate) struct AutoArgs {
     #[command(flatten)]
     pub(crate) scan: ScanArgs,
-    /// Image of the probe, best named by digest, for targets without a shell
+    /// Image of the probe, preferably by digest, for targets without a shell
     #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = image)]
     pub(crate) probe_image: Option<String>,
     #[command(flatten)]
@@ -227,10 +231,11 @@ pub(crate) struct AutoArgs {
 /// Whether an image of the probe is tried before it joins a running pod.
 #[derive(Debug, Args)]
 pub(crate) struct TrialArgs {
-    /// Do not first try the image of the probe in a pod of the scan's own
+    /// Do not try the image of the probe first in a pod of the scan's own
     ///
-    /// Kubernetes never removes the entry of an ephemeral container. So the image is tried first on the target's node, once
-    /// for each digest and node: an image that does not start then leaves nothing in the target's pod.
+    /// Kubernetes never removes the entry of an ephemeral container. So by default a scan first tries the image
+    /// on the target's node, once for each digest and node, so that an image that does not start leaves nothing
+    /// in the target's pod.
     #[arg(long)]
     no_try_image: bool,
 }
@@ -253,7 +258,7 @@ pub(crate) struct ContainerArgs {
     pub(crate) scan: ScanArgs,
     #[command(flatten)]
     pub(crate) complete: CompleteArgs,
-    /// Image of the probe for --complete-from-image, best named by digest
+    /// Image of the probe for --complete-from-image, preferably by digest
     #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = image)]
     pub(crate) probe_image: Option<String>,
 }
@@ -262,12 +267,13 @@ pub(crate) struct ContainerArgs {
 pub(crate) struct DistrolessArgs {
     #[command(flatten)]
     pub(crate) scan: ScanArgs,
-    /// Image of the probe, best named by digest
+    /// Image of the probe, preferably by digest
     #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = image)]
     pub(crate) probe_image: String,
     #[command(flatten)]
     pub(crate) trial: TrialArgs,
-    /// Refuse to leave anything, the entry of the ephemeral container in the pod included
+    /// Refuse to leave anything behind; `distroless` always leaves an entry in the pod, so this ends with a
+    /// hint
     #[arg(long)]
     pub(crate) no_residue: bool,
     #[command(flatten)]

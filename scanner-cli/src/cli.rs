@@ -24,11 +24,13 @@ use crate::{
     sidecar::{ImageArgs, SidecarArgs},
 };
 
+mod examples;
+
 const EXIT_CODES: &str = "Exit codes:
-  0  passed: every applicable check ran, and none failed at --fail-on (high by default) or above; what failed below it is a warning
+  0  passed: every applicable check ran, and none failed at --fail-on (high by default) or above; checks that failed below it are warnings
   1  findings: every applicable check ran, and at least one failed at --fail-on or above
-  2  wrong usage, or something that was named (profile, kubeconfig, file) cannot be used
-  3  the scan could not be done, a check was not done (whatever others found), or no check applies
+  2  wrong usage, or something that you named (profile, kubeconfig, file) cannot be used
+  3  the scan could not be done, a check could not be done (whatever the others found), or no check applies
   4  a gate refused the target before it was touched, or a control raised a security alert
   5  the cleanup was not verified: something may be left in the cluster";
 
@@ -60,11 +62,11 @@ const PLUGIN: &str = "kubectl secure-scan";
 
 /// The command line, in the words of whoever called it: as a plugin of kubectl where the program has the name of one.
 pub(crate) fn command(program: Option<&OsStr>) -> clap::Command {
-    let command = Cli::command();
     let name = program.and_then(|program| Path::new(program).file_name());
     if name.is_none_or(|name| name != "kubectl-secure_scan") {
-        return command;
+        return examples::with_examples(Cli::command(), "secure-scan");
     }
+    let command = examples::with_examples(Cli::command(), PLUGIN);
     let examples = EXAMPLES.replace("secure-scan ", &format!("{PLUGIN} "));
     command
         .bin_name(PLUGIN)
@@ -74,73 +76,72 @@ pub(crate) fn command(program: Option<&OsStr>) -> clap::Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Scan a running container by the least intrusive strategy that works, and say why
+    /// Scan a running container with the least intrusive strategy that works, and say why
     ///
-    /// First as `container`, which leaves nothing in the pod. Where the target turns out to have
-    /// no shell, everything that this try created is removed and confirmed deleted. Then the target
-    /// is scanned as by `distroless`, if an image of the probe is named.
+    /// Tries `container` first, which leaves nothing in the pod. If the target has no shell, it removes
+    /// everything that this attempt created, verifies that it is gone, and scans the target as `distroless`
+    /// does, if you name an image of the probe.
     #[command(after_long_help = EXIT_CODES)]
     Scan(Box<AutoArgs>),
-    /// Scan a running container that has a shell, by one exec into it
+    /// Scan a running container that has a shell, through one exec into it
     ///
-    /// Creates an identity that may exec into this one pod and nothing else, uses its token once,
-    /// looks with a read-only script on standard input, removes everything that it created, and
-    /// verifies that it is gone. Should this program be killed, the cluster removes all of it when
-    /// the lease ends.
+    /// Creates an identity that may exec into this one pod and do nothing else, uses its token once, and runs a
+    /// read-only script through standard input. Then it removes everything that it created, and verifies that
+    /// it is gone. If this program is killed, the cluster removes everything when the lease ends.
     #[command(after_long_help = EXIT_CODES)]
     Container(Box<ContainerArgs>),
-    /// Scan a running container that has no shell, by a probe in an ephemeral container beside it
+    /// Scan a running container that has no shell, with a probe in an ephemeral container beside it
     ///
-    /// The probe runs with the weakest security context that can see the target: its own user
-    /// without capabilities where the target is not root. It ends by itself. Kubernetes keeps the
-    /// entry of an ephemeral container in the pod's specification until the pod is deleted; the
-    /// report says so.
+    /// The probe runs with the weakest security context that can see the target: if the target is not root, the
+    /// target's own user without capabilities. It exits on its own. Kubernetes keeps the entry of an ephemeral
+    /// container in the pod's specification until the pod is deleted; the report says so.
     #[command(after_long_help = EXIT_CODES)]
     Distroless(Box<DistrolessArgs>),
     /// Scan an isolated copy of a running container, which leaves nothing in its pod
     ///
-    /// Starts a clone of the container (same image by its running digest, command, user and
-    /// resources; without its labels, token, secrets, volumes and network) and reads it with a
-    /// probe beside it; with --inert it reads the image alone and runs none of its code. The
-    /// report names every difference. Before any of it starts, a canary in the pod tests
-    /// whether the cluster enforces the network isolation. With --attached it starts nothing, and
-    /// reads the container from the sidecar that `secure-scan inject` added to its workload.
+    /// Starts a clone of the container and reads it with a probe beside it. The clone has the same image (by
+    /// its running digest), command, user and resources, but not the labels, token, secrets, volumes and
+    /// network. The report names every difference. Before any code of the clone starts, a canary in the pod
+    /// tests whether the cluster enforces the network isolation. With --inert, `sidecar` reads only the image
+    /// and runs none of its code. With --attached it starts nothing, and reads the container through the
+    /// sidecar that `secure-scan inject` added to its workload.
     #[command(after_long_help = EXIT_CODES)]
     Sidecar(Box<SidecarArgs>),
-    /// Scan an image that runs nowhere yet, mounted read-only; none of its code runs
+    /// Scan an image that runs nowhere yet; none of its code runs
     ///
-    /// In a pod of its own without network, in the namespace of -n or of the context.
+    /// Mounts the image read-only into a pod of the scan's own, without network, in the namespace of -n or of
+    /// the context.
     #[command(after_long_help = EXIT_CODES)]
     Image(Box<ImageArgs>),
     /// Scan a directory, an image in a file, or a process of this machine; needs no cluster
     ///
-    /// For trying profiles, and for images in CI. Checks of what is not
-    /// there (a pod; for a directory also processes) do not apply.
+    /// Use it to try out profiles, and to scan images in CI. Checks of things that the subject does not have (a
+    /// pod, and in a directory processes too) are not applicable.
     #[command(after_long_help = EXIT_CODES)]
     Local(LocalArgs),
     /// Run a program with a short-lived kubeconfig for one pod
     #[command(subcommand)]
     Credential(CredentialCommand),
-    /// Remove what expired scans left, where the cluster did not
+    /// Remove what expired scans left, if the cluster did not
     ///
-    /// Never touches a scan that may still run, nor what carries the label and is not what a scan makes.
-    /// Exit codes: 0 nothing of an expired scan is left, 3 something could not be listed, 5 something
-    /// could not be removed, 128+n ended by signal n (130 by INT, 143 by TERM, 129 by HUP).
+    /// Never touches a scan that may still run, and never an object that has the label of a scan but is not one
+    /// that a scan creates.
+    #[command(after_long_help = crate::reap::CODES)]
     Reap(ReapArgs),
-    /// Check an audit log, and match it with the API server's own
+    /// Verify an audit log, and compare it with the API server's own
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Compare a running container with its own image: files added, changed and removed
     ///
-    /// First the image that the node runs is read as by `sidecar --inert`, and nothing of it runs. Then
-    /// the container is read. `drift` has checks of its own and takes no profile.
+    /// First reads the image that the node runs, as `sidecar --inert` does, without running any of its code.
+    /// Then reads the container. `drift` has its own checks and takes no profile.
     #[command(after_long_help = EXIT_CODES)]
     Drift(Box<DriftArgs>),
     /// Print a manifest with the hardened sidecar added, for those who deploy it with their workload
     ///
-    /// Only adds: comments, order and formatting stay, and the result is held against the original
-    /// before it is printed. Every pod, deployment, stateful set, daemon set, replica set, job
-    /// and cron job gets the sidecar; everything else in the file stays. Needs no cluster.
+    /// Every pod, deployment, stateful set, daemon set, replica set, job and cron job in the file gets the
+    /// sidecar. Everything else stays as it is, including comments, order and formatting; the result is
+    /// compared with the original before it is printed. Needs no cluster.
     Inject(InjectArgs),
     /// Print the Role that an operator needs, or list the rights that you do not have
     ///
@@ -150,12 +151,12 @@ pub(crate) enum Command {
     Rights(RightsArgs),
     /// Explain how a container can be scanned, and which command suits each level; writes nothing
     ///
-    /// For each strategy: what it could see, what it needs and which rights you do not have, what it leaves behind, and which
-    /// controls would hold. For each level: what `scan` would do, which gates refuse, and the command. Asks the API server only
-    /// for what it has and for reviews of rights.
+    /// Shows for each strategy what it could see, what it needs, which rights you do not have, what it leaves
+    /// behind, and which controls would hold. Shows for each level what `scan` would do, which gates refuse,
+    /// and the command. It only gets and lists objects, and asks the API server for reviews of rights.
     #[command(after_long_help = crate::explain::CODES)]
     Explain(ExplainArgs),
-    /// Admission policies that limit scan identities further than RBAC can
+    /// Render, check and test the admission policies that limit scan identities further than RBAC can
     #[command(subcommand)]
     Guard(GuardCommand),
     /// List the controls that surround scans: what each proves, which scans have it, and which levels require it
@@ -166,17 +167,15 @@ pub(crate) enum Command {
     /// List, show, check, explain and test profiles
     #[command(subcommand)]
     Profile(ProfileCommand),
-    /// Write a saved report in other forms, and show what changed between two
+    /// Convert a saved report to other formats, and compare two reports
     #[command(subcommand)]
     Report(ReportCommand),
     /// Show the options of a command and where each comes from: flag, environment, secure-scan.toml
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Print the completion script of a shell, which also completes names of the cluster
+    /// Print a completion script for a shell, which also completes names from the cluster
     ///
-    /// bash: source <(secure-scan completions bash). zsh: source <(secure-scan completions zsh).
-    /// fish: secure-scan completions fish | source. `kubectl secure-scan` is completed by
-    /// kubectl itself, where kubectl_complete-secure_scan is in the PATH.
+    /// kubectl itself completes `kubectl secure-scan` if kubectl_complete-secure_scan is in the PATH.
     Completions(CompletionsArgs),
     /// Write the manual pages of all commands to a folder
     Man(ManArgs),

@@ -13,11 +13,12 @@ pub(crate) struct ClusterArgs {
     /// Context of the kubeconfig [default: its current one]
     #[arg(long)]
     pub(crate) context: Option<String>,
-    /// Kubeconfig [default: $KUBECONFIG or ~/.kube/config; without any, and without --context, the account of the pod that
-    /// this program runs in]
+    /// Kubeconfig [default: $KUBECONFIG or ~/.kube/config; in a pod without either, and without --context, the
+    /// account of that pod]
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
-    /// Verify the server with the roots that this machine trusts, where the kubeconfig has no certificate authority
+    /// If the kubeconfig has no certificate authority, verify the server with the roots that this machine
+    /// trusts
     #[arg(long)]
     pub(crate) system_roots: bool,
 }

@@ -10,12 +10,13 @@ use crate::problem::Problem;
 
 #[derive(Debug, Args)]
 pub(crate) struct CompleteArgs {
-    /// Read in the target's image what the target's user may not read; needs --probe-image
+    /// Read files that the target's user may not read in the target's image instead; needs --probe-image
     ///
-    /// First a pod of the scan's own, in which nothing of the image runs, reads the image as root on the target's node. Then
-    /// the container is scanned. A place that it does not show is filled from the image unless something is mounted there, or
-    /// what the container shows of it is not as in the image. Each result says from where its evidence came. Where the root
-    /// filesystem is writable, --require-complete and level strict do not accept what was read from the image alone.
+    /// First a pod of the scan's own reads the image as root on the target's node, without running any of its
+    /// code. Then the container is scanned. A place that the container does not show is filled from the image,
+    /// unless something is mounted there, or what the container does show of it differs from the image. Each
+    /// result says where its evidence came from. If the root filesystem is writable, --require-complete and
+    /// level strict do not accept evidence from the image alone.
     #[arg(long, requires = "probe_image")]
     complete_from_image: bool,
     /// Namespace for the pod of --complete-from-image that reads the target's image, for a target in a namespace that allows no

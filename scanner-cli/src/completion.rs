@@ -31,8 +31,11 @@ const VALUE: usize = 4096;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Shell {
+    /// GNU Bash
     Bash,
+    /// Z shell
     Zsh,
+    /// fish
     Fish,
 }
 

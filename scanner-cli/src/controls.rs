@@ -10,14 +10,14 @@ use crate::{output, problem::Problem};
 
 #[derive(Debug, Args)]
 pub(crate) struct ControlsArgs {
-    /// How the list is printed
+    /// Format of the list
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 enum Format {
-    /// For a reader
+    /// A list for people
     #[default]
     Text,
     /// For programs

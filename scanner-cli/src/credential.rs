@@ -30,13 +30,16 @@ pub(crate) use program::{ChildArgs, become_tool};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CredentialCommand {
-    /// Run a program that may exec into one pod as planned, and do nothing else
+    /// Run a program that may run the planned commands in one pod, and do nothing else
     ///
-    /// The program gets no token of the cluster. It gets a kubeconfig of a proxy in this process, as a sealed file in
-    /// memory that it opens by the path in its KUBECONFIG variable. The proxy lets through the execs that --exec,
-    /// --exec-json and --allow-any-command allow, logs what the program calls, and closes every stream when the program
-    /// ends. Then the token is revoked. The exit code is that of the program, or 5 if secure-scan could not verify that
-    /// the token is refused and that nothing is left.
+    /// The program gets no token of the cluster. It gets a kubeconfig of a proxy in this process, as a sealed
+    /// file in memory that it opens by the path in its KUBECONFIG variable. The proxy lets through the execs
+    /// that --exec, --exec-json and --allow-any-command allow, logs the program's calls, and closes every
+    /// stream when the program ends. Then the token is revoked.
+    ///
+    /// The exit code is that of the program. It is 3 if the program could not be run or was ended, 4 if a
+    /// security alert ended it, and 5 if secure-scan could not verify that the token is refused and that
+    /// nothing is left.
     Exec(Box<ExecArgs>),
     /// Becomes the program, which ends when secure-scan ends
     #[command(hide = true)]
@@ -51,14 +54,14 @@ pub(crate) struct ExecArgs {
     /// Namespace of the pod [default: the context's]
     #[arg(short, long)]
     namespace: Option<Namespace>,
-    /// Container of the pod that must be running [default: its only or default one]
+    /// Container of the pod; it must be running [default: the pod's only or default container]
     #[arg(short, long)]
     container: Option<ContainerName>,
     /// A command that the program may run in the container. Quotes and backslashes mean what they mean in a shell, and
     /// nothing is expanded. Give the option once for each command
     #[arg(long, value_name = "COMMAND", value_parser = shell_words)]
     exec: Vec<Words>,
-    /// The same with the words as a JSON array, such as `["sh","-c","id"]`
+    /// The same, with the words as a JSON array, such as `["sh","-c","id"]`
     #[arg(long, value_name = "ARRAY", value_parser = json_words)]
     exec_json: Vec<Words>,
     /// How often each of these commands may be run
@@ -68,14 +71,15 @@ pub(crate) struct ExecArgs {
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "1",
         value_parser = clap::value_parser!(u32).range(1..=10_000))]
     allow_any_command: Option<u32>,
-    /// Let what the program runs have a terminal; a cluster with the admission guard gives none
+    /// Allow a terminal for the program's commands; a cluster with the admission guard allows none
     #[arg(long)]
     allow_tty: bool,
-    /// Let the program read the whole pod, environment values included, and not only its names, UID and phase
+    /// Let the program read the whole pod, including the values of environment variables, and not only its
+    /// names, UID and phase
     #[arg(long)]
     allow_get_pod: bool,
-    /// Time after which the cluster itself removes everything, and the program is ended: 30 to 3600
-    /// seconds, or such as 90s or 5m
+    /// Time after which the program is ended and the cluster itself removes everything: 30 to 3600 seconds, or
+    /// a time such as 90s or 5m
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = crate::args::lease)]
     lease: Duration,
     #[command(flatten)]
@@ -84,7 +88,7 @@ pub(crate) struct ExecArgs {
     cluster: ClusterArgs,
     #[command(flatten)]
     audit: AuditArgs,
-    /// No progress on standard error
+    /// Show no progress on standard error
     #[arg(short, long)]
     quiet: bool,
     /// The program and its arguments
@@ -103,7 +107,7 @@ fn shell_words(text: &str) -> Result<Words, String> {
 
 fn json_words(text: &str) -> Result<Words, String> {
     let words = serde_json::from_str::<Vec<String>>(text);
-    not_empty(words.map_err(|error| format!("no JSON array of strings: {error}"))?)
+    not_empty(words.map_err(|error| format!("not a JSON array of strings: {error}"))?)
 }
 
 fn not_empty(words: Vec<String>) -> Result<Words, String> {

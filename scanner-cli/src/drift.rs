@@ -32,7 +32,7 @@ use crate::{
 pub(crate) struct DriftArgs {
     #[command(flatten)]
     scan: ScanArgs,
-    /// Image of the probe, best named by digest
+    /// Image of the probe, preferably by digest
     #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = crate::args::image)]
     probe_image: String,
     #[command(flatten)]
@@ -40,13 +40,14 @@ pub(crate) struct DriftArgs {
     /// How the running container is read
     #[arg(long, value_enum, default_value_t)]
     via: ViaArg,
-    /// Read files of the image that only root may read, where the namespace allows it
+    /// Also read files of the image that only root may read, if the namespace allows it
     #[arg(long)]
     as_root: bool,
-    /// Compare the SHA-256 digest of every file, also of data
+    /// Compare the SHA-256 digest of every file, including data files
     ///
-    /// Files with an execute bit, files that are named like a library or a script, and files below /etc are always compared by
-    /// digest. Without this option other files are compared by size, mode, owner and time. A program can set times.
+    /// Files with an execute bit, files that are named like a library or a script, and files below /etc are
+    /// always compared by digest. Without this option, other files are compared by size, mode, owner and time;
+    /// a program can set times.
     #[arg(long)]
     full: bool,
     /// Namespace for the pod that reads the image, for a target in a namespace that does not allow it; pull secrets are not copied
@@ -60,9 +61,9 @@ enum ViaArg {
     /// A probe in an ephemeral container, whose entry stays in the pod's specification
     #[default]
     Distroless,
-    /// The sidecar that was deployed with the pod; leaves nothing
+    /// The sidecar that was deployed with the pod; leaves nothing behind
     Attached,
-    /// The container's own shell and sha256sum, which an intruder may have replaced; leaves nothing
+    /// The container's own shell and sha256sum, which an intruder may have replaced; leaves nothing behind
     Container,
 }
 
@@ -159,7 +160,7 @@ fn refuse_profiles(args: &RunArgs) -> Result<(), Problem> {
         return Ok(());
     };
     Err(Problem::usage(
-        format!("{flag} has no meaning for drift, whose checks are its own"),
-        "leave it out; to check the container by a profile take secure-scan scan",
+        format!("{flag} does not apply to drift, which has checks of its own"),
+        "leave it out; to check the container with a profile, use secure-scan scan",
     ))
 }

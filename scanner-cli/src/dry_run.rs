@@ -85,7 +85,7 @@ pub(crate) fn warn_early(plan: &ScanPlan, progress: &Progress) {
         }
         if !plan.differences.is_empty() {
             progress.note(
-                "hint: take --pull always, or name what you expect: --expect-digest sha256:...",
+                "hint: use --pull always, or name the digest that you expect: --expect-digest sha256:...",
             );
         }
     }

@@ -18,30 +18,31 @@ use crate::{args, cluster::ClusterArgs, output, problem::Problem, signals::inter
 const PROBE_IMAGE: &str = "IMAGE";
 
 pub(crate) const CODES: &str = "Exit codes:
-  0  explained, whatever can be scanned
-  2  wrong usage, or no object has the name that was given
+  0  explained, whether or not the target can be scanned
+  2  wrong usage, or there is no object of the given name
   3  the target does not run, or the server did not answer
   128+n  ended by signal n: 130 by INT, 143 by TERM, 129 by HUP";
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// Pod, or a workload of which one running pod is taken: web-0, pod/web-0, deploy/web, sts/db, ds/agent, rs/NAME, job/NAME
+    /// Pod or workload: web-0, pod/web-0, deploy/web, sts/db, ds/agent, rs/NAME, job/NAME. If it is a workload,
+    /// one of its running pods is explained
     #[arg(value_name = "POD", value_parser = args::target)]
     pod: String,
     /// Namespace [default: the context's]
     #[arg(short, long)]
     namespace: Option<Namespace>,
-    /// Container of the pod [default: the one that the annotation kubectl.kubernetes.io/default-container names, or the only
-    /// one]
+    /// Container of the pod [default: the container that the annotation kubectl.kubernetes.io/default-container
+    /// names, or the only one]
     #[arg(short, long)]
     container: Option<ContainerName>,
-    /// Namespace for the scan's account and token, as scans name it
+    /// Namespace for the scan's account and token, as in a scan
     #[arg(long, value_name = "NAMESPACE")]
     identity_namespace: Option<Namespace>,
-    /// Image of the probe, for the commands that are printed; nothing pulls it
+    /// Image of the probe, for the printed commands; it is not pulled
     #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = args::image)]
     probe_image: Option<String>,
-    /// Form of the answer
+    /// Format of the answer
     #[arg(long, value_enum, default_value_t)]
     format: Form,
     #[command(flatten)]
@@ -50,10 +51,10 @@ pub(crate) struct ExplainArgs {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Form {
-    /// For a reader
+    /// For people
     #[default]
     Terminal,
-    /// For a program
+    /// For programs
     Json,
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn read_beside(name: &str, from: &str, limit: u64) -> Result<(String,
             "{name:?} is not below the folder of the file that names it"
         ));
     }
-    let no_file = || format!("{name:?} is no regular file");
+    let no_file = || format!("{name:?} is not a regular file");
     // What is no file is not even opened: that alone may do something, or wait for ever.
     if !fs::symlink_metadata(&file).map_err(failed)?.is_file() {
         return Err(no_file());

@@ -25,31 +25,31 @@ use crate::{
 const WEAK: u8 = 1;
 
 const STATUS_CODES: &str = "Exit codes:
-  0  installed, current, bound, fails closed
-  1  missing or changed
+  0  the guard is installed, current, bound, and fails closed
+  1  it is missing or was changed
   2  wrong usage
-  3  could not be read
+  3  it could not be read
   128+n  ended by signal n: 130 by INT, 143 by TERM, 129 by HUP";
 
 const TEST_CODES: &str = "Exit codes:
-  0  everything that was not planned was refused by the guard, what was planned allowed
-  1  at least one attempt came to something else
+  0  the guard refused everything that was not planned, and allowed what was planned
+  1  at least one attempt had another result
   2  wrong usage
   3  the attempts could not be made
-  5  what the test created is not confirmed deleted
-  128+n  ended by signal n while the way to the cluster was looked for: 130 by INT, 143 by TERM, 129 by HUP. Later signals end
-         the attempts, clean up, and have exit code 3 or 5";
+  5  it could not be verified that everything the test created is gone
+  128+n  ended by signal n while connecting to the cluster: 130 by INT, 143 by TERM, 129 by HUP. A later signal ends
+         the attempts and cleans up; the exit code is then 3 or 5";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum GuardCommand {
-    /// Print the guard as YAML, to be applied by an administrator
+    /// Print the guard as YAML, for an administrator to apply
     Render {
         #[command(flatten)]
         name: Name,
-        /// Only in namespaces with these labels
+        /// Cover only namespaces with these labels [default: all namespaces]
         #[arg(long, value_name = "KEY=VALUE,...", value_delimiter = ',', value_parser = label)]
         namespace_selector: Vec<(String, String)>,
-        /// Namespace where identities of scans may live, beside those of their targets; may be repeated
+        /// Namespace where identities of scans may live, besides those of their targets; may be repeated
         #[arg(long, value_name = "NAMESPACE")]
         identity_namespace: Vec<Namespace>,
     },
@@ -58,29 +58,29 @@ pub(crate) enum GuardCommand {
     Status {
         #[command(flatten)]
         name: Name,
-        /// Namespaces that it shall cover, as in render, or the selector as JSON [default: all]
+        /// Namespaces that it should cover: labels as in `render`, or the selector as JSON [default: all
+        /// namespaces]
         #[arg(long, value_name = "KEY=VALUE,...|JSON", default_value = "{}", hide_default_value = true, value_parser = selector)]
         namespace_selector: Value,
-        /// Namespace where identities of scans may live, as in render; may be repeated
+        /// Namespace where identities of scans may live, as in `render`; may be repeated
         #[arg(long, value_name = "NAMESPACE")]
         identity_namespace: Vec<Namespace>,
         #[command(flatten)]
         cluster: ClusterArgs,
     },
-    /// Attack the guard from a real scan identity whose Role allows all that is tried
+    /// Attack the guard from a real scan identity whose Role allows everything that is tried
     ///
-    /// Nothing that is tried runs or changes anything, whether the guard holds or not: an exec
-    /// has no headers of an upgrade, all else is a dry run. The identity is deleted, and
-    /// that is verified.
+    /// No attempt runs or changes anything, whether the guard holds or not: an exec has no upgrade headers, and
+    /// everything else is a dry run. The test deletes the identity and verifies that it is gone.
     #[command(after_long_help = TEST_CODES)]
     Test {
-        /// Running pod, or workload of which one running pod is taken, such as web-0 or deploy/web
+        /// Running pod, or workload with a running pod, such as web-0 or deploy/web
         #[arg(value_name = "POD", value_parser = crate::args::target)]
         pod: String,
         /// Namespace of the pod [default: the context's]
         #[arg(short, long)]
         namespace: Option<Namespace>,
-        /// Container of the pod [default: its only or default one]
+        /// Container of the pod [default: the pod's only or default container]
         #[arg(short, long)]
         container: Option<ContainerName>,
         /// Namespace of the identity, as in a scan [default: the pod's]
@@ -194,21 +194,18 @@ async fn status(
         let _ = writeln!(text, "covers only namespaces that match {selector}");
     }
     text.push_str(
-        "not covered: what a scan reads on standard input, identities of other names, and whoever \
-         may change the guard itself\n",
+        "not covered: data on standard input, identities of other names, and anyone who may change the guard itself\n",
     );
     output::print(&text)?;
     if status.holds() {
         return Ok(0);
     }
     output::note(&if status.covers_others() {
-        "hint: it covers other namespaces than are meant: name those that are with --namespace-selector, as labels \
-         or as the JSON above"
+        "hint: it does not cover the expected namespaces: name those that it should cover with --namespace-selector, as labels or as the JSON above"
             .to_owned()
     } else {
         format!(
-            "hint: as an administrator: secure-scan guard render --name {name} | kubectl apply -f - ; with the \
-             --namespace-selector and --identity-namespace that are meant"
+            "hint: as an administrator: secure-scan guard render --name {name} | kubectl apply -f - ; add the --namespace-selector and --identity-namespace that you want"
         )
     });
     Ok(WEAK)
@@ -230,8 +227,9 @@ async fn test(
             gone(&failed.left)?;
             return Err(Problem {
                 code: NOT_DONE,
-                message: "the guard was not tried, or not all of it; nothing of the test is left"
-                    .into(),
+                message:
+                    "the guard could not be tested, or only in part; nothing of the test is left"
+                        .into(),
                 hint: failed.error.remedy.as_ref().map(remedy_words),
             });
         }
@@ -277,7 +275,7 @@ async fn test(
     let failed = trial.attempts.iter().filter(|a| !a.held).count();
     let _ = writeln!(
         text,
-        "{} attempts, {failed} failed; an exec that the guard decided on took {:.1} ms, the same by the \
+        "{} attempts, {failed} failed; an exec that the guard evaluated took {:.1} ms, the same by the \
          operator {:.1} ms",
         trial.attempts.len(),
         trial.decided.as_secs_f64() * 1e3,

@@ -24,16 +24,16 @@ const SHARED: &str = "note: with shareProcessNamespace the containers of a pod s
 
 #[derive(Debug, Args)]
 pub(crate) struct InjectArgs {
-    /// Manifest, YAML or JSON, of one or more documents; - for standard input
+    /// Manifest in YAML or JSON, with one or more documents; - for standard input
     #[arg(short = 'f', long = "filename", value_name = "FILE")]
     file: PathBuf,
-    /// Image of the probe, best named by digest
+    /// Image of the probe, preferably by digest
     #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = crate::args::image)]
     probe_image: String,
-    /// Container that the sidecar looks at [default: the only or default one]
+    /// Container that the sidecar reads [default: the only or default one]
     #[arg(short, long)]
     container: Option<ContainerName>,
-    /// User and group that the container runs as, where the manifest does not say
+    /// User and group that the container runs as, such as 65532:65532, if the manifest does not say
     #[arg(long, value_name = "UID:GID", value_parser = user)]
     user: Option<(i64, i64)>,
     /// Pod Security level that the namespace enforces
@@ -43,8 +43,11 @@ pub(crate) struct InjectArgs {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Level {
+    /// No restrictions
     Privileged,
+    /// Refuses known ways to reach the node
     Baseline,
+    /// Also refuses to run as root
     Restricted,
 }
 

@@ -14,7 +14,7 @@ use crate::problem::{NOT_DONE, Problem};
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// Folder that exists; a file or link in it of the same name is replaced, and no link is followed
+    /// Existing folder for the pages; a file or link of the same name is replaced, and no link is followed
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }

@@ -18,10 +18,12 @@ use crate::{
 /// When the terminal report has colours.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 pub(crate) enum Color {
-    /// When standard output is a terminal, `NO_COLOR` is not set and `TERM` is not dumb
+    /// If standard output is a terminal, `NO_COLOR` is not set and `TERM` is not dumb
     #[default]
     Auto,
+    /// Also in a file or a pipe
     Always,
+    /// Without colours
     Never,
 }
 

@@ -26,10 +26,10 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Policy")]
 pub(crate) struct PolicyArgs {
-    /// Shipped policy or file: gates, required controls, thresholds, waivers
+    /// Shipped policy or file with gates, required controls, thresholds and waivers [default: hardened]
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) policy: Option<String>,
-    /// Security level that the policy starts from: baseline, hardened (the default) or strict
+    /// Level that the policy starts from: baseline, hardened or strict [default: the policy's own, or hardened]
     #[arg(long, value_parser = level)]
     pub(crate) level: Option<Level>,
     #[command(flatten)]
@@ -40,18 +40,18 @@ pub(crate) struct PolicyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct FindingArgs {
-    /// Waiver file in the format of InSpec; expiry and justification are mandatory
+    /// Waiver file in the format of InSpec; each waiver must have an expiration date and a justification
     #[arg(long, value_name = "FILE")]
     pub(crate) waivers: Option<String>,
-    /// Thresholds in the format of the SAF CLI, as a file or such as '{failed.total.max: 0}'
+    /// Thresholds in the format of the SAF CLI: a file, or inline such as '{failed.total.max: 0}'
     #[arg(long, value_name = "FILE|INLINE")]
     pub(crate) threshold: Option<String>,
-    /// Severity from which a failed check is a finding: info, low, medium, high (default), critical. What fails below it is
-    /// shown as a warning
+    /// Lowest severity at which a failed check is a finding: info, low, medium, high or critical. Checks that
+    /// fail below it are warnings [default: the policy's own, or high]
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Severity>,
-    /// Fail the scan (exit code 3) unless everything that checks ask for was read, as level strict does. A drift scan always
-    /// needs all files of both sides, and never what is mounted or the capabilities of files
+    /// Fail the scan (exit code 3) unless everything that its checks ask for was read, as level strict does. A
+    /// drift scan always needs all files of both sides, and never those on mounts or the capabilities of files
     #[arg(long)]
     pub(crate) require_complete: bool,
 }
@@ -60,17 +60,17 @@ pub(crate) struct FindingArgs {
 pub(crate) enum PolicyCommand {
     /// List the shipped policies
     List,
-    /// Print a shipped policy, to read or to start your own from
+    /// Print a shipped policy, to read it or as a start for your own
     Show {
         /// Name of a shipped policy
         name: String,
     },
-    /// Check whether a policy can be used, with file, line and what was expected
+    /// Check whether a policy can be used; each error has file, line and what was expected
     Check {
         /// File of the policy
         file: String,
     },
-    /// Explain what every gate looks at, and what a policy does when it objects
+    /// Explain what every gate checks, and what a policy does when it objects
     Explain {
         /// Shipped policy or file
         #[arg(default_value = "hardened")]
@@ -105,8 +105,8 @@ fn waivers_of(policy: &str, name: &str) -> Result<Waivers, Problem> {
         };
         // It may be any file that the author of the policy wants to be shown.
         Problem::usage(
-            format!("{policy}: {name:?} is no file of waivers{place}; its text is not shown"),
-            "see what is wrong with it: give it with --waivers",
+            format!("{policy}: {name:?} is not a waiver file{place}; its text is not shown"),
+            "to see what is wrong with it, pass it with --waivers",
         )
     })
 }
@@ -200,7 +200,7 @@ fn load(name: Option<&str>, from: Option<Level>) -> Result<Policy, Problem> {
     let wrong = |error: ProfileError| {
         Problem::usage(
             error.to_string(),
-            "correct the policy; a working one: secure-scan policy show hardened",
+            "correct the policy; for a working one: secure-scan policy show hardened",
         )
     };
     let Some(name) = name else {
@@ -226,7 +226,7 @@ fn load(name: Option<&str>, from: Option<Level>) -> Result<Policy, Problem> {
             let known = SHIPPED_CONTROLS.map(|control| control.id);
             let only = policy.requires_only(&known, &text, name);
             only.map_err(|error| {
-                Problem::usage(error.to_string(), "see what there is: secure-scan controls")
+                Problem::usage(error.to_string(), "list the controls: secure-scan controls")
             })?;
             Ok(policy)
         }

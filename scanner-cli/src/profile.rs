@@ -33,24 +33,25 @@ const MAX_RECORDING: u64 = 256 << 20;
 pub(crate) enum ProfileCommand {
     /// List the shipped profiles
     List,
-    /// Print a shipped profile, to read or to start your own from
+    /// Print a shipped profile, to read it or as a start for your own
     Show {
         /// Name of a shipped profile
         name: String,
     },
-    /// Check whether a profile can be used, with file, line and what was expected
+    /// Check whether a profile can be used; each error has file, line and what was expected
     Check {
         /// File of the profile
         file: String,
     },
-    /// Explain what a profile or one of its checks collects, why, and how to fix what it finds
+    /// Explain what a profile or one of its checks collects and why, and how to fix what it finds
     Explain {
         /// Shipped profile or file
         profile: String,
         /// Id of a check [default: all]
         check: Option<String>,
     },
-    /// Run a file of tests: inventories with the expected status of each check; exit code 1 when one differs
+    /// Test a profile on the inventories in a file, with the expected status of each check; exit code 1 if one
+    /// differs
     Test {
         /// File of tests
         file: String,
@@ -85,7 +86,7 @@ pub(crate) fn run(command: ProfileCommand) -> Result<u8, Problem> {
             compiled.explain(check.as_deref()).ok_or_else(|| {
                 let check = check.unwrap_or_default();
                 let meant = similar(&check, compiled.ids());
-                let all = format!("see them all: secure-scan profile explain {profile}");
+                let all = format!("list them: secure-scan profile explain {profile}");
                 Problem::usage(
                     format!("profile {profile} has no check {check:?}"),
                     remedy_words(&Remedy::did_you_mean(&meant, Remedy::advice(all))),
@@ -113,7 +114,7 @@ fn test(file: &str) -> Result<u8, Problem> {
     let recording = match &tests.recording {
         None => None,
         Some(name) => {
-            let hint = "name a file beside the tests that --save-inventory wrote";
+            let hint = "name a file that --save-inventory wrote, in the folder of the tests";
             let found = read_beside(name, file, MAX_RECORDING);
             let (path, text) = found
                 .map_err(|error| Problem::usage(format!("{file}: the recording: {error}"), hint))?;
@@ -219,9 +220,10 @@ fn refused(errors: &[ProfileError]) -> Problem {
     Problem::usage(
         message,
         if asked {
-            format!("see what there is: secure-scan profile explain {file}")
+            format!("list them: secure-scan profile explain {file}")
         } else {
-            "correct the profile; a working one: secure-scan profile show container-baseline".into()
+            "correct the profile; for a working one: secure-scan profile show container-baseline"
+                .into()
         },
     )
 }

@@ -41,8 +41,7 @@ impl Doing {
 /// What the first signal is answered with: what happens now, and how long it may take.
 pub(crate) fn stopping(signal: &str, lease: u64) -> String {
     format!(
-        "{signal}: stopping, and removing what was created; that takes seconds, with level strict about ten more. The cluster \
-         itself removes it within {lease} s from now. A second signal ends the waiting"
+        "{signal}: stopping, and removing what was created; this takes seconds, and about ten more with level strict. The cluster itself removes everything within {lease} s from now. A second signal ends the wait"
     )
 }
 

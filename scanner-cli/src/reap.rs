@@ -13,8 +13,16 @@ use crate::{
     cluster::ClusterArgs,
     output,
     problem::{CLEANUP, NOT_DONE, Problem},
+    remedy::remedy_words,
     signals::{KILLED, interruptible},
 };
+
+pub(crate) const CODES: &str = "Exit codes:
+  0  nothing of an expired scan is left; with --dry-run: nothing that must stay
+  2  wrong usage, or the kubeconfig cannot be used
+  3  something could not be listed, for example because there is no such namespace; nothing was removed
+  5  something could not be removed, or must stay
+  128+n  ended by signal n: 130 by INT, 143 by TERM, 129 by HUP";
 
 #[derive(Debug, Args)]
 pub(crate) struct ReapArgs {
@@ -27,7 +35,7 @@ pub(crate) struct ReapArgs {
     /// Show what would be removed, and remove nothing
     #[arg(long)]
     dry_run: bool,
-    /// Seconds after its deadline before a scan counts as expired, for clocks that differ
+    /// Seconds after its deadline until a scan counts as expired, since clocks may differ
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     grace: u32,
     #[command(flatten)]
@@ -80,6 +88,9 @@ async fn reap_now(args: &ReapArgs) -> Result<u8, Problem> {
     let expired = reaped.found.iter().filter(|f| f.state.is_expired()).count();
     text.push_str(&summary(expired, reaped.removed, reaped.unseen.is_empty()));
     output::print(&text)?;
+    if let Some(remedy) = &reaped.remedy {
+        output::note(&format!("hint: {}", remedy_words(remedy)));
+    }
     let all_gone = reaped.left.is_empty() && reaped.kept == 0;
     Ok(match (reaped.unseen.is_empty(), all_gone) {
         (true, true) => 0,

@@ -25,37 +25,33 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
         Remedy::ScanImage { image, namespace } => {
             let image = image.as_deref().unwrap_or("IMAGE");
             return format!(
-                "scan its image, of which nothing runs: secure-scan image {image} -n {namespace} --probe-image IMAGE"
+                "scan its image, without running any of it: secure-scan image {image} -n {namespace} --probe-image IMAGE"
             );
         }
         Remedy::ScanAgain { when } => return format!("scan it again {when}"),
         Remedy::RaiseLease => {
-            "raise --lease, if the target's filesystem is very large or its images are"
+            "raise --lease if the target's filesystem or its images are very large"
         }
         Remedy::RaiseIdleTimeout => {
-            "raise --idle-timeout, or leave it out, if the target's filesystem is very large or slow"
+            "if the target's filesystem is very large or slow, raise --idle-timeout or leave it out"
         }
         Remedy::RaiseAnswerLimit => {
-            "raise --answer-limit, or take a profile that looks at fewer files"
+            "raise --answer-limit, or use a profile that selects fewer files"
         }
         Remedy::UseProbe => {
-            "take a strategy that brings its own tools: secure-scan distroless; or secure-scan sidecar --inert, which \
-             reads the image"
+            "use a strategy that brings its own tools: secure-scan distroless; or secure-scan sidecar --inert, which reads the image"
         }
         Remedy::UseImage => {
-            "take secure-scan sidecar --inert, which reads the image in a pod of the scan's own and runs nothing of it"
+            "use secure-scan sidecar --inert, which reads the image in a pod of the scan's own and runs none of it"
         }
         Remedy::UseImageOrShell => {
-            "take secure-scan sidecar --inert, which reads the image in a pod of the scan's own; or, where the target \
-             has a shell, secure-scan container"
+            "use secure-scan sidecar --inert, which reads the image in a pod of the scan's own; or, if the target has a shell, secure-scan container"
         }
         Remedy::SetUser => {
-            "set runAsUser and runAsGroup in the pod's specification; or take secure-scan sidecar --inert, which reads \
-             the image; or, where the target has a shell, secure-scan container"
+            "set runAsUser and runAsGroup in the pod's specification; or use secure-scan sidecar --inert, which reads the image; or, if the target has a shell, secure-scan container"
         }
         Remedy::ReadNamespace => {
-            "ask an administrator for get on this namespace; or take secure-scan sidecar --inert, which reads the image; \
-             or, where the target has a shell, secure-scan container"
+            "ask an administrator for get on this namespace; or use secure-scan sidecar --inert, which reads the image; or, if the target has a shell, secure-scan container"
         }
         Remedy::UseRunning => {
             "scan the container itself: secure-scan container, secure-scan distroless, or a clone (without --inert); or \
@@ -79,23 +75,23 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
             "name an address that answers from a pod with --canary; or scan without --require-isolation"
         }
         Remedy::ReadImageAsRoot => {
-            "secure-scan sidecar --inert --as-root reads it in the image, where the namespace allows a pod of root"
+            "secure-scan sidecar --inert --as-root reads it in the image, if the namespace allows a pod that runs as root"
         }
         Remedy::ReadAsOwner => "scan as a user that may read it, such as root",
-        Remedy::UseExec => "secure-scan container gets the environment of the container itself",
-        Remedy::ReadAsRoot => "--as-root reads what only root may, where the namespace allows it",
+        Remedy::UseExec => "secure-scan container reads the environment of the container itself",
+        Remedy::ReadAsRoot => "--as-root reads what only root may read, if the namespace allows it",
         Remedy::ReadAsNobody => "scan without --as-root: what cannot be read is reported",
         Remedy::PullAlways => {
-            "see what the tag names in the registry; --pull always asks it each time"
+            "see what the tag names in the registry; --pull always asks the registry each time"
         }
         Remedy::LabelOrExempt => {
-            "an admission policy of this cluster refuses what the scan makes: give it the labels that the policy demands \
+            "an admission policy of this cluster refuses an object of the scan: give it the labels that the policy demands \
              with --label KEY=VALUE (or --annotation), or exempt it there, by its label secure-scan.io/scan or by its name"
         }
         Remedy::NameKubeconfig => "name a working file with --kubeconfig",
         Remedy::NameContext => "name one of them with --context",
         Remedy::TrustSystemRoots => {
-            "set certificate-authority-data to the cluster's CA; or, for a server with a certificate of a public CA, take --system-roots"
+            "set certificate-authority-data to the cluster's CA; or, if the server's certificate comes from a public CA, use --system-roots"
         }
         other => return pod_words(other),
     };
@@ -113,30 +109,28 @@ fn pod_words(remedy: &Remedy) -> String {
             "check that --probe-image is an image of the probe, of this version of secure-scan: docs/probe-image.md"
         }
         Remedy::UseSidecar => {
-            "see the events of the pod; or take secure-scan sidecar, whose pod is the scan's own"
+            "see the events of the pod; or use secure-scan sidecar, whose pod is the scan's own"
         }
         Remedy::UseImageOrKeepConfig => {
-            "take --inert, which runs nothing of it, or keep what it needs with --with-config or --with-secrets"
+            "use --inert, which runs none of it, or keep what it needs with --with-config or --with-secrets"
         }
         Remedy::UseNoImageVolume => {
-            "image volumes need Kubernetes 1.35 (or their feature gate) and containerd 2.1; take the clone (without \
-             --inert), secure-scan distroless, or secure-scan local --oci-archive"
+            "image volumes need Kubernetes 1.35 (or their feature gate) and containerd 2.1; use a clone (without --inert), secure-scan distroless, or secure-scan local --oci-archive"
         }
         Remedy::CompleteFromImage => {
-            "--complete-from-image (with --probe-image) reads it in the image, where the namespace allows a pod of root; \
-             --helper-namespace NAMESPACE reads the image in one that does"
+            "--complete-from-image (with --probe-image) reads it in the image, if the namespace allows a pod that runs as root; \
+             --helper-namespace NAMESPACE reads the image in another namespace that does"
         }
         Remedy::AllowImageTrial => {
-            "ask an administrator for such a pod (rights to create and delete pods, room in its quota); or go without the \
-             trial: --no-try-image, with which an image that does not start leaves its entry in the target's pod"
+            "ask an administrator for such a pod (rights to create and delete pods, room in its quota); or skip the trial with --no-try-image: an image that does not start then leaves its entry in the target's pod"
         }
         Remedy::SetProbeResources => {
-            "the namespace's LimitRange wants other resources: name them with --probe-resources, such as \
-             cpu=100m:500m,memory=256Mi, or probe_resources in the policy; a clone has those of the target"
+            "the namespace's LimitRange demands other resources: set them with --probe-resources, such as \
+             cpu=100m:500m,memory=256Mi, or probe_resources in the policy; a clone has the resources of the target"
         }
         Remedy::CorrectProbeImage => "--probe-image is not the name of an image",
         Remedy::LoadProbeImage => {
-            "the node does not have --probe-image and may not pull it: load it there, or name one in a registry"
+            "the node does not have --probe-image and may not pull it: load the image onto the node, or name one in a registry"
         }
         Remedy::PullProbeImage => {
             "check the name of --probe-image, that the node can pull it, and that the pod's imagePullSecrets allow it: \
@@ -161,8 +155,7 @@ fn pod_words(remedy: &Remedy) -> String {
             );
         }
         Remedy::FreeTargetNode => {
-            "make room on the target's node, which alone may take the scan's pod (--same-node, drift, or an image that \
-             only this node has); nothing of the target was touched"
+            "make room on the target's node, the only one where the scan's pod may run (--same-node, drift, or an image that only this node has); the target was not touched"
         }
         Remedy::CheckNode { node: Some(node) } => {
             return format!("check that it is Ready: kubectl get node {node}; and scan again");
@@ -184,11 +177,11 @@ fn pod_words(remedy: &Remedy) -> String {
             );
         }
         Remedy::NameUser => {
-            "set runAsUser and runAsGroup, or name what the image runs as: --user UID:GID"
+            "set runAsUser and runAsGroup, or name the user and group that the image runs as: --user UID:GID"
         }
         Remedy::OmitUser => "leave --user out: the manifest has a user",
         Remedy::NamePodSecurity => {
-            "run the container as another user than root; or, where the namespace allows more, --pod-security privileged"
+            "run the container as a user other than root; or, if the namespace allows more, --pod-security privileged"
         }
         Remedy::ValidateManifest => "see: kubectl apply --dry-run=server",
         // Advice is the same for every program, and so is what has no flag here.

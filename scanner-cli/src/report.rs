@@ -20,25 +20,25 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReportCommand {
-    /// Write a saved JSON report in other forms
+    /// Convert a saved JSON report to other formats
     ///
-    /// Exits with 0 when all forms were written, whatever the report says.
+    /// The exit code is 0 if all formats were written, whatever the report says.
     Convert(ConvertArgs),
     /// Show what changed between two saved JSON reports
     ///
-    /// Exits with 0 when there are no new findings, 1 when there are, and 3 when none was seen but
-    /// the new report covers less than the old one.
+    /// The exit code is 0 if there are no new findings, 1 if there are, and 3 if there are none but the new
+    /// report covers less than the old one.
     Diff(DiffArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
-    /// Report that was written with -o json=FILE; - for standard input
+    /// Report that a scan wrote with -o json=FILE; - for standard input
     file: PathBuf,
     /// Report format, to standard output or to a file; may be repeated
     #[arg(short, long, value_name = "FORMAT[=FILE]", default_value = "terminal")]
     output: Vec<Output>,
-    /// Also show what passed, and the evidence of every control
+    /// Also show the checks that passed, and the evidence of every control
     #[arg(short, long)]
     verbose: bool,
     /// No effect
@@ -51,11 +51,11 @@ pub(crate) struct ConvertArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
-    /// Report to compare with
+    /// Earlier report
     old: PathBuf,
-    /// Report that is compared
+    /// Later report, which is compared with the earlier one
     new: PathBuf,
-    /// terminal, json or markdown, to standard output or to a file; may be repeated
+    /// Format of the comparison, to standard output or to a file; may be repeated: terminal, json, markdown
     #[arg(short, long, value_name = "FORMAT[=FILE]", default_value = "terminal")]
     output: Vec<Output>,
 }

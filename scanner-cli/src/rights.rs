@@ -18,30 +18,30 @@ use crate::{cluster::ClusterArgs, output, problem::Problem, signals::interruptib
 const MISSING: u8 = 1;
 
 pub(crate) const CODES: &str = "Exit codes:
-  0  printed; with --check: everything that is needed is allowed
-  1  with --check: something is missing
+  0  printed; with --check: you have all rights
+  1  with --check: a right is missing
   2  wrong usage
-  3  with --check: the server did not answer, or does not know all that you may do
+  3  with --check: the server did not answer, or cannot list everything that you may do
   128+n  ended by signal n: 130 by INT, 143 by TERM, 129 by HUP";
 
 #[derive(Debug, Args)]
 pub(crate) struct RightsArgs {
-    /// The command that the operator needs the rights for
+    /// Command that the operator needs the rights for
     #[arg(long, value_enum, default_value_t)]
     strategy: Command,
     /// Namespace of the targets [default: the context's]
     #[arg(short, long)]
     namespace: Option<Namespace>,
-    /// Namespace for the scans' accounts and tokens, as the scans name it
+    /// Namespace for the scans' accounts and tokens, as in a scan
     #[arg(long, value_name = "NAMESPACE")]
     identity_namespace: Option<Namespace>,
-    /// Also what --complete-from-image needs; of scan, container and distroless
+    /// Include the rights for --complete-from-image; for scan, container and distroless
     #[arg(long)]
     complete_from_image: bool,
-    /// Namespace in which the image is read with --complete-from-image, and by drift, as the scans name it
+    /// Namespace in which --complete-from-image and drift read the image, as in a scan
     #[arg(long, value_name = "NAMESPACE")]
     helper_namespace: Option<Namespace>,
-    /// Without what --no-try-image spares; of scan, distroless and drift
+    /// Leave out the rights that a scan with --no-try-image does not need; for scan, distroless and drift
     #[arg(long)]
     no_try_image: bool,
     /// Ask the API server for your rights, and print only those that you do not have
@@ -54,9 +54,9 @@ pub(crate) struct RightsArgs {
 /// A command that scans.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 enum Command {
-    /// Whatever `scan` may do, with an image of the probe
+    /// `scan` with an image of the probe: the rights for every strategy that it may use
     Scan,
-    /// A container with a shell; the least that any scan needs
+    /// A container with a shell; every scan needs at least these rights
     #[default]
     Container,
     /// A container without a shell
@@ -65,9 +65,9 @@ enum Command {
     Sidecar,
     /// An image that runs nowhere
     Image,
-    /// A container that was deployed with the sidecar
+    /// A container whose pod was deployed with the sidecar
     Attached,
-    /// A container against its image
+    /// A container compared with its image
     Drift,
 }
 
@@ -156,20 +156,20 @@ async fn print(args: &RightsArgs) -> Result<u8, Problem> {
     let strategies = args.strategy.strategies(!args.no_try_image);
     if args.no_try_image && !args.strategy.tries_an_image() {
         return Err(Problem::usage(
-            "--no-try-image is of scan, distroless and drift",
+            "--no-try-image is for scan, distroless and drift",
             "leave it out, or name one of these with --strategy",
         ));
     }
     if args.complete_from_image && !args.strategy.may_be_completed() {
         return Err(Problem::usage(
-            "--complete-from-image is of scan, container and distroless",
+            "--complete-from-image is for scan, container and distroless",
             "leave it out, or name one of these with --strategy",
         ));
     }
     let reads_image = args.complete_from_image || args.strategy.reads_image();
     if args.helper_namespace.is_some() && !reads_image {
         return Err(Problem::usage(
-            "--helper-namespace is of --complete-from-image and of drift",
+            "--helper-namespace is for --complete-from-image and for drift",
             "leave it out, or give --complete-from-image too",
         ));
     }
@@ -306,8 +306,8 @@ async fn check(segment: &Segment, needed: &[RightsIn]) -> Result<u8, Problem> {
     if !complete {
         return Err(Problem {
             code: crate::problem::NOT_DONE,
-            message: "the server does not know all that you may do".into(),
-            hint: Some("ask it right by right: kubectl auth can-i".into()),
+            message: "the server cannot list everything that you may do".into(),
+            hint: Some("ask for one right after the other: kubectl auth can-i".into()),
         });
     }
     let enough = "nothing is missing for a target named by its pod; workloads, the admission guard and gates may need \

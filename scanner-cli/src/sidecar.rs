@@ -18,7 +18,7 @@ pub(crate) struct SidecarArgs {
     pub(crate) scan: ScanArgs,
     #[command(flatten)]
     isolation: IsolationArgs,
-    /// Image of the probe, best named by digest; with --attached the image that the sidecar must be of
+    /// Image of the probe, preferably by digest; with --attached, the image that the sidecar must have
     #[arg(
         long,
         value_name = "IMAGE",
@@ -27,24 +27,25 @@ pub(crate) struct SidecarArgs {
         required_unless_present = "attached"
     )]
     probe_image: Option<String>,
-    /// Start nothing: ask the sidecar that was deployed with the pod, see `secure-scan inject`
+    /// Start nothing: read the container through the sidecar that was deployed with the pod (see `secure-scan
+    /// inject`)
     #[arg(long, conflicts_with_all = [
         "inert", "with_secrets", "with_config", "same_node", "require_isolation", "canary",
     ])]
     attached: bool,
-    /// Look at the image that the target runs, mounted read-only; none of its code runs
+    /// Read only the image that the target runs, mounted read-only; none of its code runs
     #[arg(long)]
     inert: bool,
-    /// Let the clone keep references to Secrets; each is named in plan and report
+    /// Let the clone keep its references to Secrets; plan and report name each
     #[arg(long, conflicts_with = "inert")]
     with_secrets: bool,
-    /// Let the clone keep its ConfigMap references
+    /// Let the clone keep its references to ConfigMaps
     #[arg(long, conflicts_with = "inert")]
     with_config: bool,
-    /// Run the scan's pod on the target's node; with --inert that node's copy of the image is read
+    /// Run the scan's pod on the target's node, so that --inert reads that node's copy of the image
     #[arg(long)]
     same_node: bool,
-    /// Read files of the image that only root may read, where the namespace allows it
+    /// Also read files of the image that only root may read, if the namespace allows it
     #[arg(long, requires = "inert")]
     as_root: bool,
     /// Namespace for the pod that reads the image, for a target in a namespace that does not allow it; pull secrets are not copied
@@ -55,27 +56,27 @@ pub(crate) struct SidecarArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImageArgs {
-    /// Reference of the image, as in a pod
+    /// Reference of the image as in a pod, such as registry.example/app:1.2
     #[arg(value_parser = crate::args::image)]
     pub(crate) image: String,
     #[command(flatten)]
     pub(crate) run: RunArgs,
     #[command(flatten)]
     isolation: IsolationArgs,
-    /// Image of the probe, best named by digest
+    /// Image of the probe, preferably by digest
     #[arg(long, value_name = "IMAGE", env = "SECURE_SCAN_PROBE_IMAGE", value_parser = crate::args::image)]
     probe_image: String,
     /// Name of a Secret with credentials to pull the image; may be repeated
     #[arg(long, value_name = "SECRET")]
     pull_secret: Vec<String>,
-    /// Read files that only root may read, where the namespace allows it
+    /// Also read files that only root may read, if the namespace allows it
     #[arg(long)]
     as_root: bool,
-    /// When the node asks the registry for an image that is named without a digest; if-not-present also reads
-    /// images that were loaded onto nodes, and copies of any age
+    /// When the node pulls an image that is named without a digest; if-not-present also reads images that were
+    /// loaded onto nodes, and copies of any age
     #[arg(long, value_enum, default_value_t)]
     pull: PullArg,
-    /// Digest that the image must have; nothing is read of another (exit code 3)
+    /// Digest that the image must have; another image is not read (exit code 3)
     #[arg(long, value_name = "sha256:...", value_parser = crate::args::digest)]
     expect_digest: Option<String>,
 }
@@ -91,10 +92,11 @@ enum PullArg {
 
 #[derive(Debug, Args)]
 struct IsolationArgs {
-    /// Stop before anything of the target runs unless the network isolation is verified
+    /// Stop before any code of the target runs if the network isolation cannot be verified
     #[arg(long)]
     require_isolation: bool,
-    /// Address that answers from a pod without a policy, to prove the isolation; may be repeated
+    /// Another address for the test of the isolation, which answers pods without a NetworkPolicy; may be
+    /// repeated
     #[arg(long, value_name = "ADDRESS:PORT")]
     canary: Vec<SocketAddr>,
 }

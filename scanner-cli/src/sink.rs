@@ -160,7 +160,7 @@ impl Sinks {
         for (format, place) in self.0 {
             let text = text(format).ok_or_else(|| {
                 Problem::usage(
-                    format!("{what} has no form {format}"),
+                    format!("{what} cannot be written as {format}"),
                     format!("take {forms}"),
                 )
             })?;

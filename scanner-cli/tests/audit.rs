@@ -110,7 +110,7 @@ fn event(id: &str) -> Value {
 #[test]
 fn what_fits_together_is_verified_and_what_is_left_open_is_said() {
     let files = Files::new();
-    let (who, of_this) = ("who closed the log", "that a report is of this log");
+    let (who, of_this) = ("who closed the log", "that a report belongs to this log");
     for (more, said, not_said) in [
         (&[][..], &[who, of_this][..], &["of this report: "][..]),
         (
@@ -254,7 +254,10 @@ fn what_is_not_a_log_is_refused() {
     files.put("planned", &planned.text());
     let (code, text) = files.audit(&["reconcile", "planned", "--apiserver-log", "server"]);
     assert_eq!(code, 2, "{text}");
-    assert!(text.contains("no scan that made a call"), "{text}");
+    assert!(
+        text.contains("no scan in the audit log made a call"),
+        "{text}"
+    );
 }
 
 #[test]

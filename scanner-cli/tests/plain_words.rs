@@ -228,7 +228,7 @@ fn every_error_about_a_kubeconfig_is_in_words() {
             "",
             "insecure-skip-tls-verify",
         ),
-        ("server: 'a b'", "", "is no address"),
+        ("server: 'a b'", "", "is not an address"),
         ("", "", "has no server"),
         (
             CLOSED,
@@ -289,7 +289,7 @@ fn every_error_of_a_credential_plugin_is_in_words() {
         ),
         (
             "exec: {command: ./plugin, interactiveMode: Always}",
-            "wants a terminal",
+            "needs a terminal",
         ),
         (
             "exec: {command: ./no.tar}",

@@ -92,7 +92,7 @@ fn who_must_have_signed_is_said_once_and_wholly() {
                 &keyless("root.json", "bundle.json")[..],
             ]
             .concat(),
-            "and so do arguments",
+            "and the arguments say who must have signed",
         ),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_secure-scan"));

@@ -92,7 +92,7 @@ fn each_mistake_says_what_there_is() {
                 "sidecar",
                 "--no-try-image",
             ],
-            &["--no-try-image is of scan, distroless and drift", "hint: "],
+            &["--no-try-image is for scan, distroless and drift", "hint: "],
         ),
         (&["container", "x", "-l", "a=b"], &["cannot be used with"]),
         (

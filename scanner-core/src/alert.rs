@@ -1,4 +1,4 @@
-//! Security alerts: what a scan saw that nobody should have to find in a note.
+//! Security alerts: observations that must not be hidden in a note.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::untrusted::Untrusted;
 
-/// Something that a scan saw and that somebody must look into, such as another holder of the scan's identity.
+/// Something that a scan saw and that somebody must investigate, such as another holder of the scan's identity.
 ///
 /// A report with an alert has the verdict [`SecurityAlert`](crate::Verdict::SecurityAlert), whatever the checks
 /// say.

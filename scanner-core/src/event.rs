@@ -92,7 +92,7 @@ pub enum Event {
         /// Why, such as the name of a signal.
         reason: String,
     },
-    /// Something that a watcher should know but that stops nothing.
+    /// Something that an observer should know but that stops nothing.
     Note(String),
     /// An event of a later version.
     #[serde(other)]

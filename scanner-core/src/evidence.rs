@@ -39,7 +39,7 @@ pub struct PostScanAudit {
 pub struct AuditCheck {
     /// Stable identifier.
     pub id: String,
-    /// What came of it.
+    /// Its outcome.
     pub outcome: AuditOutcome,
     /// What was compared with what, one sentence each.
     pub evidence: Vec<String>,
@@ -62,7 +62,7 @@ impl PostScanAudit {
 }
 
 impl AuditCheck {
-    /// What came of a check.
+    /// The outcome of a check.
     pub fn new(id: impl Into<String>, outcome: AuditOutcome, evidence: Vec<String>) -> Self {
         Self {
             id: id.into(),
@@ -72,7 +72,7 @@ impl AuditCheck {
     }
 }
 
-/// What came of one check of the post-scan audit.
+/// The outcome of one check of the post-scan audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

@@ -59,9 +59,9 @@ impl Failure {
 pub enum FailureKind {
     /// The target has no shell, so that the collector cannot run in it.
     NoShell,
-    /// The target has a shell, and not the tools that the collector needs.
+    /// The target has a shell, but not the tools that the collector needs.
     NoTool,
-    /// The shell of the target is none in which the collector can run, or something in its place prints what is no answer.
+    /// The collector cannot run in the shell of the target, or something in its place prints what is not an answer.
     ShellUnusable,
     /// The API server refused the exec.
     ExecForbidden {

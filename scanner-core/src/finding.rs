@@ -18,8 +18,7 @@ use scanner_inventory::Gaps;
 use serde::{Deserialize, Serialize};
 
 impl Findings {
-    /// Whether at least one check ran, or a waiver skips it: where none applies, nothing
-    /// is known.
+    /// Whether at least one check ran or was skipped by a waiver. If none applies, nothing is known.
     pub fn looked(&self) -> bool {
         let looked = |r: &CheckResult| r.status != CheckStatus::NotApplicable || r.waiver.is_some();
         self.results.iter().any(looked)
@@ -62,10 +61,10 @@ pub struct Findings {
     pub engine: EngineRef,
     /// One result for each check, in the engine's order.
     pub results: Vec<CheckResult>,
-    /// What came of the waivers, where there are any.
+    /// The effect of the waivers, if there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waivers: Option<WaiverSummary>,
-    /// What came of the thresholds, where there are any.
+    /// The result of the thresholds, if there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thresholds: Option<ThresholdOutcome>,
     /// Whether everything must have been read, see [`Findings::demand_complete`].
@@ -158,7 +157,7 @@ impl Findings {
         self.must_be_complete && self.results.iter().any(|r| !r.is_complete())
     }
 
-    /// What is known of an engine that gave no findings: one check that was not done, so that the scan is no pass.
+    /// The findings of an engine that gave none: one check that was not done, so that the scan does not pass.
     pub fn failed(engine: EngineRef, why: &str) -> Self {
         let id = format!("{}-engine", engine.name);
         let title = format!("Engine {engine} ran");
@@ -177,8 +176,8 @@ impl Findings {
         self.results.iter().filter(covered).count()
     }
 
-    /// Severity from which a failed check is a finding by itself: `without_thresholds` where there
-    /// are no thresholds; none where they decide alone.
+    /// Lowest severity at which a failed check is a finding by itself: `without_thresholds` if there are no
+    /// thresholds; none if they decide alone.
     pub fn fail_on(&self, without_thresholds: Severity) -> Option<Severity> {
         match &self.thresholds {
             Some(outcome) => outcome.fail_on,

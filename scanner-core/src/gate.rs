@@ -22,7 +22,7 @@ pub trait Gate: Send + Sync {
     fn decide(&self, plan: &ScanPlan) -> GateDecision;
 }
 
-/// Models the gates of a policy: what they need to know, and what they say of it. Pure.
+/// Models the gates of a policy: what they need to know, and what they decide. Pure.
 pub trait GatePolicy: Send + Sync + std::fmt::Debug {
     /// Name and version of the policy, for plan and report.
     fn reference(&self) -> String;
@@ -36,15 +36,15 @@ pub trait GatePolicy: Send + Sync + std::fmt::Debug {
     /// Allowances that matched nothing of this target.
     fn unused(&self, facts: &GateFacts) -> Vec<String>;
 
-    /// Whether evidence of that strategy counts, for the choice of a strategy; the gates decide in the end. Every evidence
-    /// does by default.
+    /// Whether evidence of that strategy counts, for the choice of a strategy; the gates decide in the end. By
+    /// default all evidence counts.
     fn accepts_evidence(&self, strategy: &str, evidence: Option<&EvidenceSource>) -> bool {
         let _ = (strategy, evidence);
         true
     }
 
-    /// Ids of controls without which the target may not be touched: one of them that is tolerated
-    /// elsewhere when it does not hold ends the scan.
+    /// Ids of controls without which the target may not be touched: if one of them does not hold, the scan
+    /// ends, even if that would otherwise be tolerated.
     fn required_controls(&self) -> Vec<String> {
         Vec::new()
     }
@@ -54,7 +54,7 @@ pub trait GatePolicy: Send + Sync + std::fmt::Debug {
         None
     }
 
-    /// Labels and annotations that everything has which a scan makes, beside those of the scan.
+    /// Labels and annotations for everything that a scan creates, besides the scan's own.
     fn object_metadata(&self) -> ObjectMetadata {
         ObjectMetadata::default()
     }

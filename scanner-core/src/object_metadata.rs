@@ -198,7 +198,7 @@ fn check_key(what: &'static str, key: &str) -> Result<(), InvalidMetadata> {
         return Err(invalid(what, key, "the scan or a controller sets this key"));
     }
     if ACTED_ON.into_iter().any(below) {
-        let reason = "a network plugin, a mesh or another controller acts on what has this key";
+        let reason = "a network plugin, a mesh or another controller acts on objects with this key";
         return Err(invalid(what, key, reason));
     }
     if prefix != Some(FOR_ALL) && KUBERNETES.into_iter().any(below) {

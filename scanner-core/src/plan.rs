@@ -82,13 +82,13 @@ pub struct ScanPlan {
     pub image_of: Option<Box<Target>>,
     /// How it is reached.
     pub strategy: String,
-    /// Which pod and which container were chosen and why, if what was named left a choice.
+    /// Which pod and container were chosen and why, if the name left a choice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub target_choice: Vec<String>,
     /// How the cluster itself is reached, where no kubeconfig says all of it: as the account of a pod, or through a proxy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub connection: Vec<String>,
-    /// Why it is reached so, where the strategy was left to choose.
+    /// Why it is reached this way, if the strategy was chosen automatically.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Names and versions of the engines.
@@ -121,16 +121,16 @@ pub struct ScanPlan {
     /// How the scanned copy differs from the target, where a copy is scanned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<String>,
-    /// Whether what answers can be forged from within the target; absent where nothing answers, and in older plans.
+    /// Whether the evidence can be forged from within the target; absent if there is none, and in older plans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceSource>,
-    /// The other containers of the pod, which this scan does not look at: name and kind.
+    /// The other containers of the pod, which this scan does not examine: name and kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_scanned: Vec<String>,
     /// Controls that would surround the scan.
     pub controls: Vec<PlannedControl>,
-    /// What may be done instead, where the strategy was left to choose. Only of a plan that is shown:
-    /// the report of a scan has the plan of what was done.
+    /// What may be done instead, if the strategy is chosen automatically. Only a plan that is shown has it: the
+    /// report of a scan has the plan of what was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(alias = "otherwise")]
     pub fallback: Option<Box<Fallback>>,
@@ -290,7 +290,7 @@ pub struct PlannedControl {
 }
 
 impl PlannedControl {
-    /// A control in one line.
+    /// A control with its title.
     pub fn new(id: impl Into<String>, title: impl Into<String>) -> Self {
         Self {
             id: id.into(),

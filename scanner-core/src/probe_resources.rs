@@ -83,7 +83,7 @@ impl ProbeResources {
         let requested = quantity(request).ok_or_else(|| invalid(not))?;
         let limited = quantity(limit).ok_or_else(|| invalid(not))?;
         if limited <= 0.0 {
-            return Err(invalid("a container with a limit of nothing cannot run"));
+            return Err(invalid("a container with a limit of zero cannot run"));
         }
         let too_few = |bytes: f64| bytes > 0.0 && bytes < LEAST_BYTES;
         if name != "cpu" && (too_few(requested) || too_few(limited)) {
@@ -94,7 +94,7 @@ impl ProbeResources {
         let of_bytes = |text: &str| !text.ends_with(['n', 'u', 'm']);
         if name != "cpu" && !(of_bytes(request) && of_bytes(limit)) {
             return Err(invalid(
-                "memory and storage have no parts of a byte; name a unit such as Mi",
+                "memory and storage cannot have fractions of a byte; name a unit such as Mi",
             ));
         }
         if requested > limited {

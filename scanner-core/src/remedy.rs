@@ -61,7 +61,7 @@ pub enum Remedy {
     RaiseAnswerLimit,
     /// Take a strategy that brings its own tools into the pod.
     UseProbe,
-    /// Read the image of the container in a pod of the scan's own, of which nothing runs.
+    /// Read the image of the container in a pod of the scan's own, without running any of it.
     UseImage,
     /// Read the image in a pod of the scan's own, or take strategy container where the target has a shell.
     UseImageOrShell,
@@ -73,7 +73,8 @@ pub enum Remedy {
     UseRunning,
     /// Take strategy sidecar, whose pod is the scan's own.
     UseSidecar,
-    /// Read the image alone, of which nothing runs; or let the clone keep the configuration and Secrets that it needs.
+    /// Read only the image, without running any of it; or let the clone keep the configuration and Secrets that
+    /// it needs.
     UseImageOrKeepConfig,
     /// Take a way that mounts no image: a clone, a probe in the running pod, or an archive of the image.
     UseNoImageVolume,

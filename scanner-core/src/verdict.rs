@@ -76,9 +76,11 @@ impl Verdict {
         match self {
             Self::Passed => "passed: every applicable check ran, and none failed at the threshold",
             Self::Findings => "findings: at least one check failed",
-            Self::Incomplete => "incomplete: not everything was checked or read that had to be",
-            Self::Failed => "failed: the scan could not be done, nothing is known of the target",
-            Self::GateAborted => "aborted: a gate refused the target, it was not touched",
+            Self::Incomplete => "incomplete: something that had to be checked or read was not",
+            Self::Failed => {
+                "failed: the scan could not be done, so nothing is known about the target"
+            }
+            Self::GateAborted => "aborted: a gate refused the target, which was not touched",
             Self::SecurityAlert => {
                 "security alert: a control raised an alert that somebody must investigate"
             }

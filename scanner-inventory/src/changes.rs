@@ -271,7 +271,7 @@ fn differences(before: &Snapshot<'_>, after: &Snapshot<'_>) -> Vec<String> {
         }
     };
     sockets(after, before, &mut all, "began to listen");
-    sockets(before, after, &mut all, "listens no more");
+    sockets(before, after, &mut all, "no longer listens");
     for (path, state) in &after.files {
         match before.files.get(path) {
             None => all.push(format!("file {} is new", visible(path.as_text(), 200))),

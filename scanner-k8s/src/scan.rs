@@ -45,8 +45,8 @@ impl PreparedScan {
         Box::pin(prepare::prepare(segment, request, MissingRight::Refuses)).await
     }
 
-    /// Plans a scan, with its fallback. Rights that the operator does not have are in the plan and are no error. Makes a few
-    /// calls that read, and writes nothing.
+    /// Plans a scan, with its fallback. Rights that the operator does not have are in the plan and are not an
+    /// error. Makes a few calls that read, and writes nothing.
     ///
     /// # Errors
     ///

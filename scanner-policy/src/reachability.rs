@@ -112,7 +112,7 @@ impl Reachability {
             Standing::Same
         } else if let Some(capability) = bounding.find(|name| !is_harmless(name)) {
             Standing::Not(format!(
-                "a process has no no_new_privs, and a program with file capabilities can give it {capability}"
+                "a process can gain privileges (no_new_privs is not set), and a program with file capabilities can give it {capability}"
             ))
         } else {
             Standing::SameWithoutSetuid
@@ -139,13 +139,12 @@ impl Reachability {
         };
         self.standing = match setuid {
             Some(file) => Standing::Not(format!(
-                "a process has no no_new_privs, and {} makes it somebody else",
+                "a process can gain privileges (no_new_privs is not set), and {} makes it another user",
                 file.path.as_text()
             )),
             None if is_whole => Standing::Same,
             None => Standing::Not(
-                "a process has no no_new_privs, and not every place was searched for programs that \
-                 make it somebody else"
+                "a process can gain privileges (no_new_privs is not set), and not every place was searched for programs that make it another user"
                     .into(),
             ),
         };
@@ -159,7 +158,7 @@ impl Reachability {
             Standing::Unknown => return Some("it is not known who runs in the container".into()),
             Standing::Not(why) => return Some(why.clone()),
             Standing::SameWithoutSetuid => {
-                return Some("a process has no no_new_privs".into());
+                return Some("a process can gain privileges (no_new_privs is not set)".into());
             }
             Standing::Same => {}
         }
@@ -172,7 +171,7 @@ impl Reachability {
         };
         let open = gaps.iter().find(|gap| !self.is_shut(gap) || named(gap))?;
         Some(match self.inside_of(open) {
-            Some(place) => format!("a process is inside of it, in {}", place.as_text()),
+            Some(place) => format!("a process works inside of it, in {}", place.as_text()),
             None => open.to_string(),
         })
     }
@@ -250,13 +249,10 @@ fn differs(agent: &AgentIdentity, process: &Process) -> Option<String> {
 fn not_reached(process: &Process) -> String {
     match (&process.cwd, &process.root) {
         (Some(cwd), Some(root)) if root == "/" => {
-            format!(
-                "works in {}, where the agent does not get to",
-                cwd.as_text()
-            )
+            format!("works in {}, which the agent cannot reach", cwd.as_text())
         }
         (Some(_), Some(root)) => format!(
-            "has the root {}, where the agent does not get to",
+            "has the root {}, which the agent cannot reach",
             root.as_text()
         ),
         _ => "works in a place that was not seen".to_owned(),

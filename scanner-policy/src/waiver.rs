@@ -81,7 +81,7 @@ impl Waivers {
             let wrong = |message: String| at.find(&id, format!("waiver {id:?}: {message}"));
             let date = raw.expiration_date.as_deref().map(str::trim);
             let date = date.ok_or_else(|| {
-                wrong("expiration_date is missing; every waiver ends on some day".into())
+                wrong("expiration_date is missing: every waiver must end on some day".into())
             })?;
             let expires = date.parse::<Date>().map_err(|_| {
                 wrong(format!(
@@ -91,7 +91,8 @@ impl Waivers {
             let justification = raw.justification.unwrap_or_default().trim().to_owned();
             if justification.is_empty() {
                 return Err(wrong(
-                    "justification is missing: say why, and who decided".into(),
+                    "justification is missing: say why the failure is accepted, and who decided"
+                        .into(),
                 ));
             }
             let run = !matches!(raw.run, Some(Run::Bool(false) | Run::Word(Word::No)));

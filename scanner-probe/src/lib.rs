@@ -69,7 +69,7 @@ pub fn answer(
         let end = if is_of_files(section) {
             end.with(
                 subject.root.elsewhere(),
-                "some runtimes have other files there",
+                "some runtimes have different files there",
             )
         } else {
             end

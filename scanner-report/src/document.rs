@@ -55,7 +55,7 @@ impl ReadError {
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::UnknownSchema(_) => {
-                "take a version of secure-scan that is as new as the one that wrote the report"
+                "use a version of secure-scan at least as new as the one that wrote the report"
             }
             _ => "name a report that was saved as JSON",
         }

@@ -71,7 +71,7 @@ fn may_have_changed(result: &CheckResult) -> Option<String> {
     })
 }
 
-/// From where the evidence of a result came, where a scan has it from two places.
+/// Where the evidence of a result came from, if a scan has evidence from two places.
 pub(crate) fn origin(result: &CheckResult) -> Option<String> {
     let from = result.evidence_from?;
     Some(format!("evidence from {from}"))

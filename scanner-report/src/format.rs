@@ -139,11 +139,11 @@ impl Format {
             #[cfg(feature = "cyclonedx")]
             Self::CycloneDx if !packages => Err(MissingInput::new(
                 "a bill of materials needs packages, which this profile does not collect",
-                "take a profile with a check that reads `packages`",
+                "use a profile with a check that reads `packages`",
             )),
             Self::InToto if !digest => Err(MissingInput::new(
                 "an in-toto statement needs the digest of an image, which is not known here",
-                "scan a container or an image, or take another format",
+                "scan a container or an image, or use another format",
             )),
             _ => Ok(()),
         }

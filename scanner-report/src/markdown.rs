@@ -250,7 +250,7 @@ fn notes(view: &View<'_>) -> String {
     let mut out = String::new();
     for (kind, list) in view.notes() {
         if out.is_empty() {
-            out.push_str("\n### Asked for, and did nothing\n\n");
+            out.push_str("\n### Entries without effect\n\n");
         }
         for item in list {
             let _ = writeln!(out, "- {kind}: {}", code(&item, 300));

@@ -65,7 +65,7 @@ pub fn render(view: &View<'_>, api: Api) -> String {
     if left_out > 0 {
         metadata["annotations"]["secure-scan.io/results-left-out"] = left_out.to_string().into();
         let text = format!(
-            "{left_out} more results do not fit into this object and are counted alone; the JSON report has all"
+            "{left_out} more results do not fit into this object and are only counted; the JSON report has all of them"
         );
         results.push(whole(view, "secure-scan-results-left-out", "warn", &text));
         summary.entry("warn").and_modify(|count| *count += 1);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Scans a running container that has a shell.
-# Exit codes are those of `secure-scan container`: 0 passed, 1 findings, 2 wrong usage, 3 not or not all done, 4 refused or
-# alerted, 5 cleanup not verified.
+# Exit codes are those of `secure-scan container`: 0 passed, 1 findings, 2 wrong usage,
+# 3 incomplete or failed, 4 refused by a gate or security alert, 5 cleanup not verified.
 set -eu
 
 usage() {
@@ -12,10 +12,10 @@ usage: secure-scan-container.sh NAMESPACE POD CONTAINER PROFILE [THRESHOLD] [-- 
   POD        name of the pod, or a workload such as deploy/web
   CONTAINER  container of the pod
   PROFILE    shipped profile (secure-scan profile list) or file
-  THRESHOLD  thresholds in the format of the SAF CLI, as a file or such as '{failed.total.max: 0}'
+  THRESHOLD  thresholds in the format of the SAF CLI: a file, or inline such as '{failed.total.max: 0}'
   OPTION     anything else that `secure-scan container` takes, such as -o json=report.json
 
-SECURE_SCAN names the program, if it is not secure-scan in PATH.
+SECURE_SCAN names the program to run [default: secure-scan in the PATH].
 END
     exit 2
 }
@@ -24,7 +24,7 @@ END
 namespace=$1 pod=$2 container=$3 profile=$4
 shift 4
 unset threshold
-# An empty threshold is passed on and refused: a variable that is not set must not take the thresholds away.
+# An empty threshold is passed on, and refused: an unset variable must not silently remove the thresholds.
 [ "${1---}" = -- ] || { threshold=$1; shift; }
 [ "${1---}" = -- ] || usage
 [ $# -eq 0 ] || shift

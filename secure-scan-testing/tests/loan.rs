@@ -95,10 +95,10 @@ async fn under_the_guard_a_loan_needs_its_limits_first_and_has_no_terminal() {
         (false, false, true, None),
         (false, true, true, None),
         (true, true, false, None),
-        (true, true, true, Some("no program have a terminal")),
+        (true, true, true, Some("allows no program a terminal")),
         // Without a terminal it would be refused as well.
-        (true, false, true, Some("you may not give its limits")),
-        (true, false, false, Some("you may not give its limits")),
+        (true, false, true, Some("you may not grant its limits")),
+        (true, false, false, Some("you may not grant its limits")),
     ] {
         let mut fake = fake();
         if guarded {

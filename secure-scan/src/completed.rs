@@ -49,9 +49,10 @@ pub struct CompletedScan {
 }
 
 impl Scan {
-    /// Reads in the image of each target what the container does not show to its own user, with this image of the probe, which
-    /// is best named by digest. It is a scan of the image before that of the container, with a pod of the scan's own that reads as
-    /// root, which the namespace must allow, or a [`CompletedScan::helper_namespace`].
+    /// Reads in the image of each target what the container does not show to its own user, with this image of
+    /// the probe, preferably named by digest. It is a scan of the image before that of the container, with a
+    /// pod of the scan's own that reads as root, which the namespace must allow, or a
+    /// [`CompletedScan::helper_namespace`].
     pub fn complete_from_image(self, probe_image: impl Into<String>) -> CompletedScan {
         CompletedScan {
             scan: self,
@@ -100,8 +101,8 @@ impl CompletedScan {
     }
 
     /// Plans both scans. Rights that the operator does not have are in
-    /// [`ScanPlan::missing_rights`](crate::ScanPlan::missing_rights) and are no error. Makes a few calls that read, and
-    /// writes nothing.
+    /// [`ScanPlan::missing_rights`](crate::ScanPlan::missing_rights) and are not an error. Makes a few calls
+    /// that read, and writes nothing.
     ///
     /// # Errors
     ///

@@ -28,13 +28,13 @@ const LEVELS: [Level; 3] = [Level::Baseline, Level::Hardened, Level::Strict];
 /// Gate that objects to a control that a policy requires and the plan does not have.
 const REQUIRED: &str = "required-controls";
 
-/// What can be said of scans of one container before any is made.
+/// What is known about scans of one container before any is made.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Explanation {
     /// What would be scanned.
     pub target: Target,
-    /// Which pod and which container were chosen and why, if what was named left a choice.
+    /// Which pod and container were chosen and why, if the name left a choice.
     pub target_choice: Vec<String>,
     /// Whether the cluster has the admission guard.
     pub guard: Guard,
@@ -54,7 +54,7 @@ pub struct StrategyExplained {
     pub strategy: Way,
     /// What it reads.
     pub sees: &'static str,
-    /// Other containers of the pod, which it does not look at.
+    /// Other containers of the pod, which it does not scan.
     pub not_scanned: Vec<String>,
     /// How what is read differs from the target.
     pub differences: Vec<String>,
@@ -62,7 +62,7 @@ pub struct StrategyExplained {
     pub needs: &'static str,
     /// Rights that it needs and the operator does not have.
     pub missing_rights: Vec<String>,
-    /// Why it cannot be taken here, where it cannot; what follows is then empty.
+    /// Why it cannot be used here, if it cannot; the fields below are then empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_possible: Option<String>,
     /// What would make it possible.
@@ -81,19 +81,19 @@ pub struct StrategyExplained {
     pub absent_controls: Vec<AbsentControl>,
 }
 
-/// How one level would have the container scanned.
+/// How a scan at one level would proceed.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct LevelExplained {
     /// The level.
     pub level: Level,
-    /// What is done first; absent where nothing can be.
+    /// What is done first; absent if nothing can be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strategy: Option<Way>,
     /// What is done if the target turns out to have no shell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Way>,
-    /// Why nothing can be done then, where nothing can.
+    /// Why nothing can be done then, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback_not_possible: Option<String>,
     /// Why that strategy.
@@ -105,7 +105,7 @@ pub struct LevelExplained {
     pub refused_by: Vec<GateResult>,
     /// Rights that the scan needs and the operator does not have.
     pub missing_rights: Vec<String>,
-    /// Why there is no plan, where there is none.
+    /// Why there is no plan, if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_possible: Option<String>,
 }
@@ -130,8 +130,8 @@ pub enum ExplainError {
 ///
 /// # Errors
 ///
-/// Fails when the target cannot be found, and when the server does not answer. A strategy that cannot be taken, and a right
-/// that the operator does not have, are no errors.
+/// Fails when the target cannot be found, and when the server does not answer. A strategy that cannot be used,
+/// and a right that the operator does not have, are not errors.
 pub async fn explain(
     segment: &Segment,
     target: TargetSelector,

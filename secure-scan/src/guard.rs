@@ -45,7 +45,7 @@ pub enum TestError {
     #[error(transparent)]
     Prepare(#[from] PrepareError),
     /// It broke off.
-    #[error("the guard was not tried, or not all of it: {}", chain(&.0.error))]
+    #[error("the guard could not be tested, or only in part: {}", chain(&.0.error))]
     Failed(FailedTrial),
 }
 

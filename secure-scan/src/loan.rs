@@ -1,4 +1,4 @@
-//! Lets a program exec into one pod, as planned and no further, surrounded by the controls of a scan.
+//! Lets a program run the planned commands in one pod, and nothing else, surrounded by the controls of a scan.
 //!
 //! The program gets the kubeconfig of a proxy in this process, and no token of the cluster. The proxy lets through what the
 //! [`LoanTerms`] allow, logs what the program calls, and closes every stream when the loan ends.
@@ -99,7 +99,7 @@ impl PreparedLoan {
         })
     }
 
-    /// Also hands every event to `observer`.
+    /// Also passes every event to `observer`.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Arc::new(observer));

@@ -1,8 +1,8 @@
 //! A scan without a cluster: a directory, a process of this machine, an image in a file, or whatever a strategy of your
 //! own reaches.
 //!
-//! The same engines and strategies as in a cluster, and no controls: there is nothing of which a cluster would have to be
-//! cleaned up, and the report says that no control surrounded the scan.
+//! It uses the same engines and strategies as in a cluster, but no controls: there is no cluster to clean up,
+//! and the report says that no control surrounded the scan.
 //!
 //! ```no_run
 //! # async fn example(engine: impl secure_scan::ScanEngine + 'static) -> Result<(), Box<dyn std::error::Error>> {
@@ -36,7 +36,7 @@ impl LocalScan {
         LocalScanBuilder::new(subject)
     }
 
-    /// Scans a directory that is taken for a root filesystem; no link leads out of it.
+    /// Scans a directory as a root filesystem; no link leads out of it.
     pub fn directory(path: impl Into<PathBuf>) -> LocalScanBuilder {
         let path = path.into();
         let subject = Subject::Directory {
@@ -50,7 +50,7 @@ impl LocalScan {
         LocalScanBuilder::new(Subject::Process { pid }).process(pid)
     }
 
-    /// Scans an image in a tar file, an OCI layout or what `docker save` wrote. It is not unpacked.
+    /// Scans an image in a tar file: an OCI layout, or the output of `docker save`. It is not unpacked to disk.
     pub fn oci_archive(file: impl Into<PathBuf>) -> LocalScanBuilder {
         let file = file.into();
         let subject = Subject::Image {

@@ -1,4 +1,4 @@
-//! What a policy decides of a scan, once: gates, isolation, required controls, and which findings count.
+//! What a policy decides about a scan, once: gates, isolation, required controls, and which findings count.
 
 use std::sync::Arc;
 
@@ -43,32 +43,33 @@ impl ScanPolicy {
         }
     }
 
-    /// With waivers, in place of those of the file that the policy names.
+    /// With waivers that replace those of the file that the policy names.
     pub fn waivers(mut self, waivers: impl Into<Option<Waivers>>) -> Self {
         self.rules = self.rules.with_waivers(waivers);
         self
     }
 
-    /// With thresholds in place of the policy's; `source` names them in reports.
+    /// With thresholds that replace the policy's; `source` names them in reports.
     pub fn thresholds(mut self, source: impl Into<String>, thresholds: Thresholds) -> Self {
         self.rules = self.rules.with_thresholds(source, thresholds);
         self
     }
 
-    /// With a severity from which a failed check is a finding, also beside thresholds, in place of the policy's.
+    /// With the lowest severity at which a failed check is a finding, even if there are thresholds; replaces
+    /// the policy's.
     pub fn fail_on(mut self, severity: Severity) -> Self {
         self.rules = self.rules.with_fail_on(severity);
         self.threshold = severity;
         self
     }
 
-    /// With a demand that a check passes only if everything that it asks for was read, in place of the policy's.
+    /// Whether a check passes only if everything that it asks for was read; replaces the policy's decision.
     pub fn require_complete(mut self, complete: bool) -> Self {
         self.rules = self.rules.with_complete(complete);
         self
     }
 
-    /// With a signature of what runs. A wrong one aborts under every policy.
+    /// With a signature of the running image. A wrong signature aborts under every policy.
     pub fn signature(mut self, signature: impl Into<Option<Signature>>) -> Self {
         self.gates = self.gates.with_signature(signature);
         self
@@ -79,12 +80,12 @@ impl ScanPolicy {
         self.gates.policy()
     }
 
-    /// Severity from which a failed check is a finding where there are no thresholds.
+    /// Lowest severity at which a failed check is a finding if there are no thresholds.
     pub const fn threshold(&self) -> Severity {
         self.threshold
     }
 
-    /// What is made of findings.
+    /// The rules by which findings count.
     pub const fn finding_rules(&self) -> &FindingRules {
         &self.rules
     }

@@ -29,7 +29,8 @@ impl PreparedScan {
         self.inner.plan()
     }
 
-    /// The same with what would be done instead, where the strategy was left to choose. A few calls that read.
+    /// The same, with what would be done instead if the strategy is chosen automatically. Makes a few calls
+    /// that read.
     pub async fn whole_plan(&self) -> ScanPlan {
         Box::pin(self.inner.whole_plan()).await
     }
@@ -40,9 +41,9 @@ impl PreparedScan {
         self.inner.refusal()
     }
 
-    /// The log of what this scan decides and does, which grows while it runs and is bound to the report at its end. It is
-    /// still open: [`AuditLog::close`] it once the report is there. Who changes the report first binds it anew:
-    /// [`AuditLog::bind`].
+    /// The log of what this scan decides and does, which grows while it runs and is bound to the report at its
+    /// end. It is still open: [`AuditLog::close`] it once you have the report. If you change the report before,
+    /// bind it again: [`AuditLog::bind`].
     pub fn audit(&self) -> Arc<AuditLog> {
         self.inner.audit()
     }

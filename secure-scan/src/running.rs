@@ -104,7 +104,7 @@ impl Running {
         self.stop.clone()
     }
 
-    /// Lets it run to its end without anybody who waits for it.
+    /// Lets it run to its end, even if nobody waits for it.
     pub fn detach(self) {
         self.report.detach();
     }
@@ -139,7 +139,7 @@ enum Task {
 }
 
 impl Report {
-    /// Lets the scan run to its end without anybody who waits for it.
+    /// Lets the scan run to its end, even if nobody waits for it.
     pub fn detach(mut self) {
         self.plan = None;
     }
@@ -175,7 +175,7 @@ impl Drop for Report {
     }
 }
 
-/// The report of a scan whose end nobody saw, or that never began.
+/// The report of a scan whose end was not observed, or that never began.
 fn unseen(plan: ScanPlan, why: &str, never_began: bool) -> ScanReport {
     let (verdict, remedy) = if never_began {
         let start = Remedy::advice("start the scan in a tokio runtime");

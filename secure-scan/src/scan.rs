@@ -13,7 +13,7 @@ use crate::{
     target_selector::TargetSelector,
 };
 
-/// Time after which the cluster itself removes everything that a scan created, where nothing else is said.
+/// Time after which the cluster itself removes everything that a scan created, by default.
 pub const DEFAULT_LEASE: Duration = Duration::from_mins(5);
 
 /// Scans one container with one engine, and everything else as [`Scan::template`] has it.
@@ -43,7 +43,7 @@ pub async fn scan(
     Ok(scan.prepare(cluster, target).await?.run().await)
 }
 
-/// How to scan, apart from what: engines, policy, strategy and controls. Cheap to clone, and kept for any number of
+/// How to scan, but not what: engines, policy, strategy and controls. Cheap to clone; keep it for any number of
 /// targets and clusters.
 ///
 /// ```no_run
@@ -132,31 +132,32 @@ impl Scan {
         self
     }
 
-    /// Adds a control beside the shipped ones. One with the identifier of a shipped control or of another one is an error
-    /// of [`Scan::prepare`].
+    /// Adds a control to the shipped ones. If it has the identifier of a shipped control or of another one,
+    /// that is an error of [`Scan::prepare`].
     pub fn control(mut self, control: impl SecurityControl + 'static) -> Self {
         self.controls.push(Arc::new(control));
         self
     }
 
-    /// Time after which the cluster itself removes everything that the scan created, should this process die: 30 s to an
-    /// hour. Outside of these bounds it is an error of [`Scan::prepare`].
+    /// Time after which the cluster itself removes everything that the scan created, even if this process dies:
+    /// 30 s to an hour. A value outside of this range is an error of [`Scan::prepare`].
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// Namespace in which the scan's account and its token live, with a lease of their own; takes the place of the policy's.
-    /// Without one they live in the target's namespace, where whoever may create Secrets or pods could act as the scan
-    /// while it runs. The target's own namespace is an error of [`Scan::prepare`].
+    /// Namespace in which the scan's account and its token live, with a lease of their own; replaces the
+    /// policy's. Without one they live in the target's namespace, where anyone who may create Secrets or pods
+    /// could act as the scan while it runs. The target's own namespace is an error of [`Scan::prepare`].
     pub fn identity_namespace(mut self, namespace: impl Into<String>) -> Self {
         self.identity_namespace = Some(namespace.into());
         self
     }
 
-    /// Label for everything that the scan creates, such as one that the admission of the cluster demands; takes the place of
-    /// the policy's of that key. It does not change what the scan does. One that Kubernetes does not take, or whose key the
-    /// scan, a controller or Kubernetes sets, is an error of [`Scan::prepare`].
+    /// Label for everything that the scan creates, such as one that the cluster's admission policies demand;
+    /// replaces the policy's label of the same key. It does not change what the scan does. A label that
+    /// Kubernetes does not accept, or whose key the scan, a controller or Kubernetes sets, is an error of
+    /// [`Scan::prepare`].
     pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.push((key.into(), value.into()));
         self
@@ -168,8 +169,9 @@ impl Scan {
         self
     }
 
-    /// Requests and limits for the containers of the scan's own pods, for a namespace whose `LimitRange` asks for other ones than
-    /// a scan has by itself; takes the place of the policy's of that resource. A clone has those of its target.
+    /// Requests and limits for the containers of the scan's own pods, for a namespace whose `LimitRange`
+    /// demands others than a scan's defaults; replaces the policy's value of the same resource. A clone has
+    /// those of its target.
     ///
     /// ```
     /// use secure_scan::Scan;
@@ -190,48 +192,49 @@ impl Scan {
         self
     }
 
-    /// Whether the API server is asked for its version and for the name that it knows the operator by, for the head of the
-    /// report: two more calls, while others are under way. Without it the report has what is known without a call: host and CA
-    /// of the server, and the name that the configuration has for the operator.
+    /// Whether to ask the API server for its version and for the name by which it knows the operator, for the
+    /// head of the report; this takes two more calls, beside others. Without it, the report has what is known
+    /// without a call: host and CA of the server, and the name that the configuration has for the operator.
     pub fn identify(mut self, identify: bool) -> Self {
         self.identify = identify;
         self
     }
 
-    /// How long the agent in the target may send nothing before the scan gives up, without the time that engines take;
-    /// without one only the lease bounds it. Zero is an error of [`Scan::prepare`].
+    /// How long the agent in the target may send nothing before the scan gives up; the time of engines does not
+    /// count. By default only the lease limits it. Zero is an error of [`Scan::prepare`].
     pub fn idle_timeout(mut self, idle_timeout: impl Into<Option<Duration>>) -> Self {
         self.limits.idle_timeout = idle_timeout.into();
         self
     }
 
-    /// Longest answer of the agent in bytes; 1 GiB without it. No number of files is too large by itself: of a file nothing
-    /// is kept, but for an engine that wants a list.
+    /// Longest answer of the agent in bytes; 1 GiB by default. The number of files is not limited: a scan keeps
+    /// no files, except for an engine that needs a list.
     pub fn answer_limit(mut self, bytes: u64) -> Self {
         self.limits.answer = bytes;
         self
     }
 
-    /// Severity from which a failed check makes the verdict `findings`; takes the place of the policy's.
+    /// Lowest severity at which a failed check makes the verdict `findings`; replaces the policy's.
     pub fn threshold(mut self, severity: Severity) -> Self {
         self.threshold = Some(severity);
         self
     }
 
-    /// Digest (`sha256:…`) that the node must run; the scan aborts before it touches another.
+    /// Digest (`sha256:…`) that the node must run; if it runs another, the scan aborts before it touches the
+    /// target.
     pub fn expected_digest(mut self, digest: impl Into<String>) -> Self {
         self.expected_digest = Some(digest.into());
         self
     }
 
-    /// Also hands every event to `observer`, in the scan's own task: it must return at once.
+    /// Also passes every event to `observer`, in the scan's own task: it must return at once.
     /// [`Running::split`](crate::Running::split) has the same events as a stream.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
         self
     }
 
-    /// Runs engines elsewhere than in threads of their own.
+    /// Runs engines on `host` instead of in threads of their own.
     pub fn host(mut self, host: impl EngineHost + 'static) -> Self {
         self.host = Arc::new(host);
         self
@@ -260,13 +263,13 @@ impl Scan {
         self
     }
 
-    /// Finds the target, asks whether everything that the scan needs is allowed, plans it and asks the gates. A few calls
-    /// that read; nothing is written.
+    /// Finds the target, checks that the operator has all rights that the scan needs, plans it and asks the
+    /// gates. Makes a few calls that read, and writes nothing.
     ///
     /// # Errors
     ///
     /// Fails when there is no such running container, a right is missing, or what was asked for contradicts itself;
-    /// [`PrepareError::kind`] says which. A gate that refuses the target is no error:
+    /// [`PrepareError::kind`] says which. A gate that refuses the target is not an error:
     /// [`PreparedScan::refusal`].
     pub async fn prepare(
         &self,
@@ -293,9 +296,9 @@ impl Scan {
         Ok(PreparedScan::new(inner, self.observer.clone()))
     }
 
-    /// Plans such a scan, with the strategy that it would fall back to. Rights that the operator does not have are in
-    /// [`ScanPlan::missing_rights`](crate::ScanPlan::missing_rights) and are no error. Makes a few calls that read, and
-    /// writes nothing.
+    /// Plans such a scan, with the strategy that it would fall back to. Rights that the operator does not have
+    /// are in [`ScanPlan::missing_rights`](crate::ScanPlan::missing_rights) and are not an error. Makes a few
+    /// calls that read, and writes nothing.
     ///
     /// # Errors
     ///

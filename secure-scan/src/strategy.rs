@@ -1,4 +1,4 @@
-//! How a target is reached: shipped strategies, and those of a third party beside them.
+//! How a scan reaches its target: shipped strategies, and third-party ones.
 //!
 //! | strategy | needs | leaves in the pod |
 //! |---|---|---|
@@ -29,9 +29,9 @@ pub const fn container() -> Strategy {
     Strategy::Container
 }
 
-/// A probe in an ephemeral container beside the target, for targets without a shell. `probe_image` is best named by
-/// digest. The entry of the container stays in the pod's specification: therefore the image is tried first in a pod of the
-/// scan's own, unless it is [`untried`](ProbeImage::untried).
+/// A probe in an ephemeral container beside the target, for targets without a shell. Name `probe_image` by
+/// digest if you can. The entry of the container stays in the pod's specification: therefore the image is tried
+/// first in a pod of the scan's own, unless it is [`untried`](ProbeImage::untried).
 pub fn distroless(probe_image: impl Into<ProbeImage>) -> Strategy {
     Strategy::Distroless {
         image: probe_image.into(),
@@ -43,16 +43,16 @@ pub fn custom(strategy: impl ScanStrategy + 'static) -> Strategy {
     Strategy::Custom(Arc::new(strategy))
 }
 
-/// An approach of your own: a strategy that brings controls of its own, or needs a client of the cluster. `make` makes one
-/// for each scan. The shipped controls surround it as they do every scan; a control of it with the id of one of those is
-/// refused when the scan is prepared.
+/// An approach of your own: a strategy that brings controls of its own, or needs a client of the cluster.
+/// `make` makes one for each scan. The shipped controls surround it as they do every scan; preparing the scan
+/// fails if one of its controls has the id of a shipped one.
 pub fn approach<A: Approach + 'static>(make: impl Fn() -> A + Send + Sync + 'static) -> Strategy {
     Strategy::Approach(Arc::new(move || Box::new(make())))
 }
 
-/// The least intrusive one that works and whose evidence the policy accepts: [`container`] first; where the target turns out
-/// to have no shell, and an image of the probe is named, [`distroless`] unless the target could rewrite that probe, else the
-/// image of the target alone; then those of [`Auto::then`].
+/// The least intrusive strategy that works and whose evidence the policy accepts. It tries [`container`] first.
+/// If the target turns out to have no shell, and an image of the probe is named, it uses [`distroless`], or
+/// only the image of the target if the target could rewrite the probe; then the strategies of [`Auto::then`].
 pub const fn auto() -> Auto {
     Auto {
         image: None,
@@ -92,19 +92,19 @@ pub struct Auto {
 }
 
 impl Auto {
-    /// Image of the probe, best named by digest; without one [`distroless`] cannot be taken.
+    /// Image of the probe, preferably by digest; without one [`distroless`] cannot be used.
     pub fn probe_image(self, image: impl Into<ProbeImage>) -> Self {
         self.maybe_probe_image(Some(image.into()))
     }
 
-    /// The same where it may not be named.
+    /// The same, if there may be none.
     pub fn maybe_probe_image(mut self, image: Option<ProbeImage>) -> Self {
         self.image = image;
         self
     }
 
-    /// Tries a strategy of your own after the shipped ones, where the target had no shell or no tool for them and all
-    /// that they made is gone.
+    /// Tries a strategy of your own after the shipped ones, if the target has no shell or tool for them and
+    /// everything that they created is gone.
     pub fn then(mut self, strategy: impl ScanStrategy + 'static) -> Self {
         self.then.push(Arc::new(strategy));
         self
@@ -128,12 +128,12 @@ pub struct Attached {
 }
 
 impl Attached {
-    /// Image that the sidecar must be of; any, where none is named.
+    /// Image that the sidecar must have; any image by default.
     pub fn probe_image(self, image: impl Into<String>) -> Self {
         self.maybe_probe_image(Some(image.into()))
     }
 
-    /// The same where it may not be named.
+    /// The same, if there may be none.
     pub fn maybe_probe_image(mut self, image: Option<String>) -> Self {
         self.image = image;
         self
@@ -167,13 +167,13 @@ pub struct Sidecar {
 }
 
 impl Sidecar {
-    /// Reads the image, mounted read-only, in place of a clone: none of its code runs.
+    /// Reads the image, mounted read-only, instead of a clone; none of its code runs.
     pub fn inert(mut self, inert: bool) -> Self {
         self.inert = inert;
         self
     }
 
-    /// Reads files of the image that only root may read, where the namespace allows it. Only of an inert one.
+    /// Reads files of the image that only root may read, if the namespace allows it; only for an inert sidecar.
     pub fn as_root(mut self, as_root: bool) -> Self {
         self.as_root = as_root;
         self
@@ -222,7 +222,7 @@ impl Sidecar {
         self
     }
 
-    /// Digest that an image that runs nowhere must have; nothing is read of another.
+    /// Digest that an image that runs nowhere must have; another image is not read.
     pub fn expected_digest(mut self, digest: impl Into<Option<String>>) -> Self {
         self.expected_digest = digest.into();
         self

@@ -1,4 +1,4 @@
-//! Names what a scan looks at: a pod, a pod by its labels, an image, or every container of a pod at hand.
+//! Names what to scan: a pod, a pod by its labels, an image, or every container of a pod.
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use scanner_core::{
@@ -6,11 +6,9 @@ use scanner_core::{
     target::{InvalidName, PodSelection, TargetRequest},
 };
 
-/// What to scan, as a program names it.
-///
-/// A selector is made without a cluster and never fails: a name that cannot be one is reported when the scan is
-/// prepared, with the other reasons why there is no such target. Without [`TargetSelector::container`] it is the
-/// pod's only or default container.
+/// What to scan, as a program names it. Making a selector needs no cluster and never fails: an invalid name is
+/// reported when the scan is prepared, with the other reasons why there is no such target. Without
+/// [`TargetSelector::container`] it is the pod's only or default container.
 ///
 /// ```
 /// use secure_scan::TargetSelector;
@@ -52,14 +50,15 @@ impl TargetSelector {
         Self::new(Some(namespace.into()), Wanted::Name(name.into()))
     }
 
-    /// What kubectl takes for a pod: its name, or a kind and a name, such as `web-0`, `pod/web-0`, `deploy/web`, `sts/db`,
-    /// `ds/agent`, `rs/web-5d9c`, `job/import` or `deployments.apps/web`. Of a workload one running pod is scanned, and the
-    /// plan says which and why ([`ScanPlan::target_choice`](crate::ScanPlan::target_choice)).
+    /// A name that kubectl accepts for a pod: the pod's own name, or a kind and a name, such as `web-0`,
+    /// `pod/web-0`, `deploy/web`, `sts/db`, `ds/agent`, `rs/web-5d9c`, `job/import` or `deployments.apps/web`.
+    /// For a workload, one running pod is scanned, and the plan says which and why
+    /// ([`ScanPlan::target_choice`](crate::ScanPlan::target_choice)).
     pub fn named(namespace: impl Into<String>, target: impl Into<String>) -> Self {
         Self::new(Some(namespace.into()), Wanted::Named(target.into()))
     }
 
-    /// Of the pods that a label selector matches, such as `app=web,tier!=db`, one that runs: the plan says which and why.
+    /// One running pod that a label selector matches, such as `app=web,tier!=db`; the plan says which and why.
     pub fn labels(namespace: impl Into<String>, selector: impl Into<String>) -> Self {
         Self::new(Some(namespace.into()), Wanted::Labels(selector.into()))
     }
@@ -70,7 +69,7 @@ impl TargetSelector {
         Self::new(Some(namespace.into()), Wanted::Image(reference.into()))
     }
 
-    /// This very pod: one of the same name that takes its place before the scan is prepared is not scanned.
+    /// Exactly this pod: a pod of the same name that replaces it before the scan is prepared is not scanned.
     pub fn of(pod: &Pod) -> Self {
         let meta = &pod.metadata;
         let name = meta.name.clone().unwrap_or_default();

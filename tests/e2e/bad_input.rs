@@ -283,7 +283,7 @@ async fn a_right_that_only_its_holder_can_give_is_named_before_anything_is_creat
     ];
     site.allow("default", &rules).await;
     let words = [
-        "create, get on pods/exec, only web, which the scan identity needs and you can only give if you have it",
+        "create, get on pods/exec, only web, which the scan identity needs, and which you can grant only if you have it",
         "nothing was created",
     ];
     refused(&site, &["web", "--kubeconfig", path], 3, &words).await;

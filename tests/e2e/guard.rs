@@ -291,7 +291,7 @@ async fn under_the_guard_clones_are_scanned_and_loans_run_what_is_planned() {
     guard.remove(&site).await;
     assert_eq!(refused.code, 3, "{refused:?}");
     assert!(
-        refused.err.contains("no program have a terminal"),
+        refused.err.contains("allows no program a terminal"),
         "{refused:?}"
     );
     assert!(!refused.err.contains("Job"), "{refused:?}");

@@ -242,8 +242,10 @@ async fn what_a_process_may_reach_is_not_passed_over() {
             assert_eq!(output.code, 3, "{strategy} {name}: {output:?}");
             let words = output.out.split_whitespace().collect::<Vec<_>>().join(" ");
             let why = match name {
-                "escalates" => "a process may reach it (a process has no no_new_privs",
-                "inside" => "works in /root/app, where the agent does not get to",
+                "escalates" => {
+                    "a process may reach it (a process can gain privileges (no_new_privs is not set)"
+                }
+                "inside" => "works in /root/app, which the agent cannot reach",
                 _ => "a process may reach it (/tmp/x: not listable)",
             };
             assert!(words.contains(why), "{strategy} {name}: {output:?}");

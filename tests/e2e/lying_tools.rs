@@ -185,7 +185,7 @@ async fn a_replayed_answer_is_refused_and_a_new_shell_is_reported() {
          /bin/busybox sed \"s/$o/$n/g\" /rec/answer",
     );
     let cases = [
-        ("replays", as_it_was.as_str(), "no answer of an agent"),
+        ("replays", as_it_was.as_str(), "not the answer of an agent"),
         ("swaps", swapped.as_str(), "checksum"),
     ];
     let replays = join_all(cases.iter().map(async |(name, prepare, expected)| {

@@ -39,28 +39,29 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     cluster: Cluster,
-    /// Only the pods of a scan's own, on a cluster that runs and goes on running
+    /// Measure only the pods of a scan's own, on a running cluster, which stays up
     #[arg(long)]
     sidecar: bool,
-    /// Only scans by a probe beside a bare ephemeral container, on a lab that runs and goes on running
+    /// Measure only scans with a probe beside a bare ephemeral container, on a running lab, which stays up
     #[arg(long)]
     distroless: bool,
-    /// Only the memory of scans of very many files, on a lab that runs and goes on running
+    /// Measure only the memory of scans of very many files, on a running lab, which stays up
     #[arg(long)]
     files: bool,
-    /// Only the price of a scan beside one bare exec, near and far, on a lab that runs and goes on running
+    /// Measure only the price of a scan beside one bare exec, near and far, on a running lab, which stays up
     #[arg(long)]
     price: bool,
-    /// Also write what has a goal to a file, as JSON
+    /// Also write the measurements that have a goal to a file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Only the probe over a million files beside find, and its memory; needs no cluster
+    /// Measure only the probe over a million files, beside find, and its memory; needs no cluster
     #[arg(long)]
     probe: bool,
-    /// Only the memory of so many scans of one fake cluster, 20,000 without a number; needs no cluster
+    /// Measure only the memory of this many scans of one fake cluster [default without a number: 20,000]; needs
+    /// no cluster
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "20000")]
     scans: Option<u64>,
-    /// A secure-scan that is built already; a release build of this checkout when absent
+    /// An existing build of secure-scan [default: a release build of this checkout]
     #[arg(long, value_name = "FILE")]
     program: Option<String>,
 }

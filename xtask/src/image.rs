@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// Where to write the image, as a tar file
     #[arg(long, default_value = "target/secure-scan-probe.tar")]
     out: PathBuf,
-    /// Name that loaders give the image
+    /// Name that the image gets when it is loaded
     #[arg(long, default_value = concat!("secure-scan-probe:", env!("CARGO_PKG_VERSION")))]
     name: String,
     /// Build it a second time from a copy of the sources elsewhere, and fail if the digest differs

@@ -21,11 +21,11 @@ use state::State;
 /// What to do with the lab.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Build what is missing and start; does nothing when it already runs
+    /// Build what is missing and start the lab; does nothing if it already runs
     Up,
-    /// Stop and remove every trace
+    /// Stop the lab and remove every trace of it
     Down,
-    /// Say whether it runs and whether each part is alive
+    /// Show whether the lab runs and each part is alive
     Status,
     /// Run kubectl inside the lab
     Kubectl {
@@ -41,10 +41,10 @@ pub(crate) enum Command {
     },
     /// Show the end of a part's log
     Logs {
-        /// Part, such as kubelet; all parts are listed without it
+        /// Part, such as kubelet [default: list all parts]
         part: Option<String>,
     },
-    /// Build the probe of this checkout anew and import its image as lab.local/probe:TAG
+    /// Build the probe of this checkout and import its image as lab.local/probe:TAG
     LoadProbe {
         /// Tag of the image
         #[arg(default_value = "1")]

@@ -26,29 +26,29 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// A real one-node Kubernetes in its own namespaces
+    /// Run a real one-node Kubernetes, the lab, in namespaces of its own
     #[command(subcommand)]
     Lab(lab::Command),
     /// Scan a vulnerable demo app for real, and show that nothing is left
     Demo(cluster::Cluster),
-    /// Measure scans side by side with what they replace; prints ratios
+    /// Measure scans beside the manual work that they replace, and print ratios
     Bench(bench::Args),
     /// Carry bytes to a server late; a part of the benchmark
     #[command(hide = true)]
     DelayProxy(bench::DelayArgs),
-    /// Have reports read by their own consumers: SAF CLI, SARIF multitool, a browser and others
+    /// Let other programs read our reports: SAF CLI, SARIF multitool, a browser and others
     Consumers,
-    /// Hold the reading of images to what containerd's own code unpacks: random layers, and each writer's
+    /// Compare how we read images with how containerd's own code unpacks them
     Archives,
-    /// Have Helm render the guard's chart, and compare it with `secure-scan guard render`
+    /// Render the guard's chart with Helm, and compare it with `secure-scan guard render`
     Chart,
     /// Build the image of the probe: an OCI image layout in a tar file, reproducible
     ProbeImage(image::Args),
-    /// Build, test and run the example of a program that embeds secure-scan from outside the workspace
+    /// Build, test and run the example program that embeds secure-scan from outside the workspace
     ThirdParty(cluster::Cluster),
-    /// Layers, circles of imports, lengths of files and words: prints what breaks a rule of the house
+    /// Check layers, circular imports, lengths of files and words, and print each violation
     Tidy,
-    /// Formatting, lints, unit tests, documentation and end-to-end tests
+    /// Run everything: formatting, lints, unit tests, documentation and end-to-end tests
     Test(cluster::Cluster),
 }
 

@@ -8,17 +8,29 @@ use super::{
 };
 use crate::problem::Problem;
 
+const VERIFY_CODES: &str = "Exit codes:
+  0  the log is as it was written, and is the log of the report
+  1  it is not
+  2  wrong usage, or a file cannot be read, or is not a log or a report";
+
+const RECONCILE_CODES: &str = "Exit codes:
+  0  both logs agree
+  1  the scan's log is not as it was written, or is not the log of the report
+  2  wrong usage, or a file cannot be read or is not a log
+  3  a call that was answered is not in the server's log
+  4  alarm: somebody else acted, or could act, as the scan's identity";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
-    /// Show that nothing in an audit log was changed, dropped, moved or cut off
+    /// Verify that nothing in an audit log was changed, dropped, moved or cut off
     ///
-    /// With --report also that the report is the one to which the log was bound. Exit codes: 0 it is as it was written, 1 it
-    /// is not, or the report is another one, 2 a file cannot be read, or is not a log or a report.
+    /// With --report it also verifies that the log was bound to this report.
+    #[command(after_long_help = VERIFY_CODES)]
     Verify(VerifyArgs),
-    /// Match an audit log with the API server's own, both ways
+    /// Compare an audit log with the API server's own, in both directions
     ///
-    /// Each call by which somebody else could act as the scan's identity is an alarm. Exit codes: 0 they agree, 1 the log is not as it was written, 2 a file
-    /// cannot be read or is not a log, 3 the server's log does not have all of it, 4 alarm.
+    /// Each call by which somebody else could act as the scan's identity is an alarm.
+    #[command(after_long_help = RECONCILE_CODES)]
     Reconcile(ReconcileArgs),
 }
 

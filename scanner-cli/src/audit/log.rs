@@ -17,10 +17,11 @@ use crate::{
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct AuditArgs {
-    /// Write everything that the scan decides and does to this file, as a signed hash chain
+    /// Write everything that the scan decides and does to this file, as a hash chain with a signed head
+    /// [default: no file]
     #[arg(long, value_name = "FILE")]
     pub(crate) audit_log: Option<PathBuf>,
-    /// Key that signs the head of the log (ed25519: PKCS #8, or 32 raw bytes) [default: a new one]
+    /// Key that signs the head of the log (ed25519: PKCS #8, or 32 raw bytes) [default: a new key for this log]
     #[arg(long, value_name = "FILE")]
     pub(crate) audit_key: Option<PathBuf>,
 }

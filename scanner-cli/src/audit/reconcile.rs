@@ -36,8 +36,8 @@ pub(super) fn run(args: &ReconcileArgs) -> Result<u8, Problem> {
     let mut reconciler = Reconciler::new(&log);
     if !reconciler.has_scan() {
         return Err(Problem::usage(
-            "the audit log has no scan that made a call: there is nothing to match",
-            "give the log of a scan that was not only planned",
+            "no scan in the audit log made a call: there is nothing to compare",
+            "give the log of a scan that ran, not only of a plan",
         ));
     }
     let hint = "give the file that kube-apiserver's --audit-log-path names";

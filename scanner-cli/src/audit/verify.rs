@@ -18,10 +18,10 @@ const CHANGED: u8 = 1;
 pub(crate) struct VerifyArgs {
     /// Audit log of a scan
     file: PathBuf,
-    /// Public key that must have signed its head (PEM, DER or 32 raw bytes)
+    /// Public key that must have signed the head of the log (PEM, DER or 32 raw bytes)
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// Report (JSON) of a scan whose digest this log must hold
+    /// JSON report of the scan; the log must have its digest
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 }
@@ -70,17 +70,15 @@ pub(super) fn left_open(args: &VerifyArgs) -> Vec<&'static str> {
     let mut open = Vec::new();
     if args.key.is_none() && args.report.is_none() {
         open.push(
-            "not verified: who closed the log. Whoever can write the file can replace it with one that leaves calls out or \
-             has calls that no scan made; give --key with the public key, or --report with a report that you kept elsewhere",
+            "not verified: who closed the log. Anyone who can write the file can replace it with a log that omits calls, or has calls that no scan made; give --key with the public key, or --report with a report that you kept elsewhere",
         );
     } else if args.key.is_none() {
         open.push(
-            "not verified: who made the report, whose key the log is verified with. Whoever can write both files can \
-             replace both; give --key",
+            "not verified: who made the report, which names the key of the log. Anyone who can write both files can replace both; give --key",
         );
     }
     if args.report.is_none() {
-        open.push("not verified: that a report is of this log; give --report");
+        open.push("not verified: that a report belongs to this log; give --report");
     }
     open
 }
@@ -108,7 +106,7 @@ pub(super) fn shown(args: &VerifyArgs) -> Result<Shown, Problem> {
         ),
         broken => Problem {
             code: CHANGED,
-            message: format!("{file} is not as it was written: {broken}"),
+            message: format!("{file} is not intact: {broken}"),
             hint: Some("do not trust it; compare with the API server's own audit log".into()),
         },
     })?;

@@ -118,6 +118,15 @@ fn refused(line: &Line) -> Option<String> {
     })
 }
 
+/// What is wrong with the command lines of that text; a text without any is wrong too.
+pub(super) fn wrong(text: &str) -> Vec<String> {
+    let found = lines("help", text);
+    if found.is_empty() {
+        return vec![format!("no command line: {text}")];
+    }
+    found.iter().filter_map(refused).collect()
+}
+
 #[test]
 fn every_command_line_in_the_documents_is_taken() {
     let mut all = Vec::new();

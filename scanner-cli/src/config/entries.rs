@@ -173,18 +173,20 @@ impl Reader<'_> {
         match keys::kind(name) {
             Kind::Secret => {
                 let what = format!(
-                    "{name} names something secret, which no file of options has: give --{name} each time"
+                    "{name} names something secret and cannot be in a file of options: give --{name} each time"
                 );
                 return Err(self.wrong(at, &what));
             }
             Kind::OneRun => {
-                let what = format!("{name} is of one target or one run: give --{name} each time");
+                let what = format!(
+                    "{name} belongs to one target or one run and cannot be in a file of options: give --{name} each time"
+                );
                 return Err(self.wrong(at, &what));
             }
             Kind::OfOne if path.is_empty() => {
                 let of: Vec<String> = takers.iter().map(|(path, _)| path.join(".")).collect();
                 let what = format!(
-                    "{name} is not the same for all commands: put it into the table of one: [{}]",
+                    "{name} means something different for each command: put it into the table of one: [{}]",
                     of.join("], [")
                 );
                 return Err(self.wrong(at, &what));
@@ -296,7 +298,7 @@ impl Reader<'_> {
         let got = value.type_str();
         self.wrong(
             at,
-            &format!("{name}: expected {expected}, and it is of type {got}"),
+            &format!("{name}: expected {expected}, not a value of type {got}"),
         )
     }
 

@@ -32,7 +32,7 @@ pub(crate) struct ConfigArgs {
         long,
         global = true,
         conflicts_with = "config",
-        help = "Read no file of options, as SECURE_SCAN_CONFIG= does",
+        help = "Read no file of options; an empty SECURE_SCAN_CONFIG does the same",
         help_heading = "File of options"
     )]
     no_config: bool,
@@ -116,7 +116,7 @@ impl Choice {
         };
         Err(Problem::usage(
             format!(
-                "{} is not read: {why}, so that somebody else could lower the security of your scans",
+                "{} is not read: {why}, so somebody else could lower the security of your scans",
                 file.display()
             ),
             "make it yours (chown, chmod go-w), name it with --config, or give --no-config",

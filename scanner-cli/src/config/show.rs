@@ -17,8 +17,8 @@ use crate::{output, problem::Problem};
 pub(crate) enum ConfigCommand {
     /// Print each option of a command with its value and where it came from
     ///
-    /// From a flag, from a variable of the environment, from the file with its line, or the program's own default. Without a
-    /// command it prints the options in the file.
+    /// A value comes from a flag, an environment variable, a line of the file, or is the program's own default.
+    /// Without a command, it prints the options in the file.
     Show(ShowArgs),
     /// Print which file is read
     Path,
@@ -26,20 +26,21 @@ pub(crate) enum ConfigCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// Command whose options are shown, such as `container` or `guard test` [default: the options in the file]
+    /// Command whose options are shown, such as `container` or `guard test` [default: show the options in the
+    /// file]
     #[arg(value_name = "COMMAND")]
     command: Vec<String>,
-    /// How they are printed
+    /// Format of the list
     #[arg(short, long, value_enum, default_value_t)]
     output: Form,
-    /// Arguments of the command, after `--`: what it would be with them
+    /// Arguments of the command, after `--`, to show the values that it would then have
     #[arg(last = true, value_name = "ARGUMENT")]
     arguments: Vec<OsString>,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 enum Form {
-    /// A table for a reader
+    /// A table for people
     #[default]
     Text,
     /// For programs
@@ -90,9 +91,9 @@ fn path(choice: &Choice) -> Result<u8, Problem> {
     };
     output::print(&text)?;
     output::note(match choice {
-        Choice::None => "no file is read, as --no-config or an empty SECURE_SCAN_CONFIG says",
+        Choice::None => "no file is read, because of --no-config or an empty SECURE_SCAN_CONFIG",
         Choice::Nowhere => "no file is read: neither XDG_CONFIG_HOME nor HOME names a folder",
-        Choice::Own(file) if !file.exists() => "there is no such file, so that none is read",
+        Choice::Own(file) if !file.exists() => "there is no such file, so none is read",
         Choice::Named(file) if !file.exists() => "there is no such file: every command refuses it",
         Choice::Named(_) | Choice::Own(_) => return Ok(0),
     });
@@ -103,7 +104,9 @@ fn path(choice: &Choice) -> Result<u8, Problem> {
 fn head(file: Option<&File>, choice: &Choice) -> String {
     match (file, choice) {
         (Some(file), _) => format!("file: {}\n", file.path.display()),
-        (None, Choice::None) => format!("file: none, as --no-config or an empty {VARIABLE} says\n"),
+        (None, Choice::None) => {
+            format!("file: none, because of --no-config or an empty {VARIABLE}\n")
+        }
         (None, Choice::Own(path)) => format!("file: none; {} does not exist\n", path.display()),
         (None, _) => "file: none\n".to_owned(),
     }

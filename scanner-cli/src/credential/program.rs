@@ -59,10 +59,11 @@ impl Program {
     }
 
     async fn run_with(&self, kubeconfig: SecretString) -> Result<i32, String> {
-        let file = sealed(&kubeconfig).map_err(|error| format!("no file in memory: {error}"))?;
+        let file = sealed(&kubeconfig)
+            .map_err(|error| format!("cannot make a file in memory: {error}"))?;
         drop(kubeconfig);
-        let this =
-            std::env::current_exe().map_err(|error| format!("cannot find myself: {error}"))?;
+        let this = std::env::current_exe()
+            .map_err(|error| format!("cannot find the file of this program: {error}"))?;
         let mut command = tokio::process::Command::new(this);
         command
             .args(["credential", "child", &getpid().to_string(), "--"])
@@ -77,7 +78,7 @@ impl Program {
             }])
             .map_err(|error| format!("cannot hand over the kubeconfig: {error}"))?;
         let mut family = Descendants::adopt(Arc::clone(&self.plugins))
-            .map_err(|error| format!("cannot keep hold of what the program starts: {error}"))?;
+            .map_err(|error| format!("cannot keep track of what the program starts: {error}"))?;
         let mut child = command
             .spawn()
             .map_err(|error| format!("cannot run {}: {error}", self.name()))?;

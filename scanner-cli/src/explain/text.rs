@@ -41,7 +41,7 @@ pub(super) fn of(
         Guard::Installed => "installed, for all namespaces".to_owned(),
         Guard::NotFound => {
             format!(
-                "none is named {GUARD_NAME}; one of another name was not looked for: secure-scan guard status --name NAME"
+                "none is named {GUARD_NAME}; guards of other names were not looked for: secure-scan guard status --name NAME"
             )
         }
         Guard::Unknown { reason } => format!("not known: {}", visible(reason, MOST)),

@@ -19,7 +19,7 @@ pub(crate) struct SignatureArgs {
     /// Public key (PEM, ECDSA P-256) that must have signed the running digest
     #[arg(long, value_name = "FILE", requires = "signature_bundle")]
     signature_key: Option<PathBuf>,
-    /// Trust root of sigstore (`trusted_root.json`) in place of a key, for keyless signatures
+    /// Trust root of sigstore (`trusted_root.json`) instead of a key, for keyless signatures
     #[arg(
         long,
         value_name = "FILE",
@@ -27,13 +27,14 @@ pub(crate) struct SignatureArgs {
         conflicts_with = "signature_key"
     )]
     signature_trusted_root: Option<PathBuf>,
-    /// Identity, exactly, that the certificate of a keyless signature must have
+    /// Exact identity that the certificate of a keyless signature must have
     #[arg(long, value_name = "IDENTITY", requires = "signature_trusted_root")]
     certificate_identity: Option<String>,
-    /// OIDC issuer, exactly, that the certificate of a keyless signature must name
+    /// Exact OIDC issuer that the certificate of a keyless signature must name
     #[arg(long, value_name = "URL", requires = "signature_trusted_root")]
     certificate_oidc_issuer: Option<String>,
-    /// What `cosign download signature` printed, or a sigstore bundle; a policy may say who must have signed
+    /// Signature to verify: the output of `cosign download signature`, or a sigstore bundle. The options above
+    /// or the policy say who must have signed
     #[arg(long, value_name = "FILE")]
     signature_bundle: Option<PathBuf>,
 }
@@ -48,10 +49,10 @@ pub(super) fn read(
         (Some(_), Some(_)) => {
             return Err(Problem::usage(
                 format!(
-                    "policy {} says who must have signed, and so do arguments",
+                    "both policy {} and the arguments say who must have signed",
                     policy.name
                 ),
-                "leave --signature-key and --signature-trusted-root out, or take another policy",
+                "leave --signature-key and --signature-trusted-root out, or use another policy",
             ));
         }
         (Some(given), None) => Some((given, None)),
@@ -62,7 +63,7 @@ pub(super) fn read(
     };
     let Some((signer, policy)) = signer else {
         return Err(Problem::usage(
-            "--signature-bundle is given, and nothing says who must have signed",
+            "--signature-bundle is given, but nothing says who must have signed",
             "give --signature-key, or --signature-trusted-root with identity and issuer, or `signature` in the policy",
         ));
     };

@@ -13,16 +13,16 @@ use crate::{
 /// What a scan may ask of its profile.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ProfileOptions {
-    /// Value of an input of the profile; may be repeated
+    /// Value of an input of the profile, such as max_users=20; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = input)]
     pub(crate) input: Vec<(String, String)>,
-    /// Only checks with this tag; may be repeated
+    /// Run only checks with this tag; may be repeated
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,
-    /// No checks with this tag; may be repeated
+    /// Skip checks with this tag; may be repeated
     #[arg(long, value_name = "TAG")]
     pub(crate) skip_tag: Vec<String>,
-    /// Also write what was seen to a file, for `secure-scan profile test`; it holds no secrets
+    /// Also write the collected data to a file, for `secure-scan profile test`; it contains no secrets
     #[arg(long, value_name = "FILE")]
     pub(crate) save_inventory: Option<PathBuf>,
 }
@@ -53,7 +53,7 @@ pub(crate) fn save(options: &ProfileOptions, seen: Option<Recording>) -> Result<
         (Some(file), None) => Err(Problem {
             code: NOT_DONE,
             message: format!("nothing was collected: {} was not written", file.display()),
-            hint: Some("see why in the report".into()),
+            hint: Some("the report says why".into()),
         }),
     }
 }

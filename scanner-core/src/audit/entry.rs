@@ -50,7 +50,7 @@ pub enum Entry {
     },
     /// A call to the API server is about to be sent.
     Call(Call),
-    /// What came of a call.
+    /// The outcome of a call.
     Answer(Answer),
     /// What went through the stream of an exec.
     Stream(StreamEnd),
@@ -140,7 +140,7 @@ pub struct Call {
     pub payload: Option<String>,
 }
 
-/// What came of a call.
+/// The outcome of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// The call's id.

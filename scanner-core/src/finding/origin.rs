@@ -1,10 +1,10 @@
-//! From where the evidence of a check came, in a scan that reads in the image what the container does not show.
+//! Where the evidence of a check came from, in a scan that reads in the image what the container does not show.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// From where the evidence of a check came.
+/// Where the evidence of a check came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -18,7 +18,7 @@ pub enum EvidenceFrom {
     Both,
     /// From the pod's specification and status.
     Specification,
-    /// From where a later version says.
+    /// A source that only a later version knows.
     #[serde(other)]
     Unknown,
 }

@@ -16,7 +16,7 @@ pub struct Waiver {
     pub skipped: bool,
 }
 
-/// What came of a waiver file.
+/// The effect of a waiver file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WaiverSummary {
@@ -30,7 +30,7 @@ pub struct WaiverSummary {
     pub unused: Vec<String>,
 }
 
-/// What came of thresholds in the format of the SAF CLI.
+/// The result of thresholds in the format of the SAF CLI.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ThresholdOutcome {

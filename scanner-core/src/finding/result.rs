@@ -12,9 +12,9 @@ use super::{origin::EvidenceFrom, outcome::Waiver, severity::Severity};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CheckStatus {
-    /// Checked, and as it should be.
+    /// Checked, and correct.
     Pass,
-    /// Checked, and not as it should be.
+    /// Checked, and wrong.
     Fail,
     /// Does not apply to this target.
     NotApplicable,
@@ -32,7 +32,7 @@ pub struct CheckResult {
     pub id: String,
     /// How it should be, in one line.
     pub title: String,
-    /// What is wrong where it fails, in one line; empty where an engine does not say, and in reports of version 1.
+    /// What is wrong if it fails, in one line; empty if an engine does not say, and in reports of version 1.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fails: String,
     /// How much a failure matters; a severity of a later version is read as critical.
@@ -58,7 +58,7 @@ pub struct CheckResult {
     /// These paths and items by section, until [`Findings::new`](super::Findings::new) takes them. A report does not have them.
     #[serde(skip)]
     pub unread: BTreeMap<String, Gaps>,
-    /// From where its evidence came, in a scan that reads in the image what the container does not show.
+    /// Where its evidence came from, in a scan that reads in the image what the container does not show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence_from: Option<EvidenceFrom>,
     /// How many places that it asks for were read from the image, since the container does not show them.
@@ -73,7 +73,7 @@ pub struct CheckResult {
     /// Sections of benchmarks and standards, and addresses of pages, that ask for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<String>,
-    /// The waiver that applies; the failure stays a failure, but is no finding.
+    /// The waiver that applies; the failure stays a failure, but is not a finding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiver: Option<Waiver>,
 }
@@ -110,7 +110,7 @@ impl CheckResult {
         }
     }
 
-    /// It was checked, and is as it should be.
+    /// It was checked, and is correct.
     #[must_use]
     pub fn pass(mut self) -> Self {
         self.status = CheckStatus::Pass;
@@ -118,7 +118,7 @@ impl CheckResult {
         self
     }
 
-    /// It was checked, and is not as it should be; `evidence` is what was seen.
+    /// It was checked, and is wrong; `evidence` is what was seen.
     #[must_use]
     pub fn fail(mut self, evidence: Vec<String>) -> Self {
         self.status = CheckStatus::Fail;

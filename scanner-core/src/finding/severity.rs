@@ -31,7 +31,7 @@ impl Severity {
         Self::Info,
     ];
 
-    /// Severity from which a failed check is a finding, where nobody names another.
+    /// Lowest severity at which a failed check is a finding, by default.
     pub const FAIL_ON: Self = Self::High;
 
     /// Its name.

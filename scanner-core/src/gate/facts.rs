@@ -1,4 +1,4 @@
-//! What gates decide on: facts of the target's pod and of what surrounds it, as the server reports them.
+//! What gates decide on: facts about the target's pod and its surroundings, as the server reports them.
 
 use scanner_inventory::{Collected, PodFacts};
 

@@ -27,7 +27,7 @@ pub struct Setup<'a> {
     pub objects: Option<Arc<dyn ScopeObjects>>,
     /// Where alerts are raised.
     pub alerts: Alerts,
-    /// Severity from which a failed check makes the verdict `findings`.
+    /// Lowest severity at which a failed check makes the verdict `findings`.
     pub threshold: Severity,
     /// Who watches.
     pub observer: &'a dyn Observer,
@@ -59,7 +59,10 @@ impl<'a> Setup<'a> {
         given.sort();
         planned.sort();
         if given.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Some(format!("two controls have one id: {}", given.join(", ")));
+            return Some(format!(
+                "two controls have the same id: {}",
+                given.join(", ")
+            ));
         }
         if given != planned {
             return Some(format!(

@@ -123,8 +123,7 @@ fn of_scan(remedy: &Remedy) -> &'static str {
         }
         Remedy::CheckProbeVersion => "check that the image of the probe is of this version",
         Remedy::SetProbeResources => {
-            "name requests and limits for the scan's own pods that the namespace's LimitRange allows; a clone has those of the \
-                 target"
+            "name requests and limits for the scan's own pods that the namespace's LimitRange allows; a clone has the resources of the target"
         }
         Remedy::AllowImageTrial => {
             "let the cluster take the pod in which the probe's image is tried; or go without that trial: an image that does \
@@ -152,7 +151,7 @@ fn of_scan(remedy: &Remedy) -> &'static str {
 fn of_surroundings(remedy: &Remedy) -> &'static str {
     match remedy {
         Remedy::LabelOrExempt => {
-            "an admission policy of this cluster refuses what the scan makes: give it the labels or annotations that the \
+            "an admission policy of this cluster refuses an object of the scan: give it the labels or annotations that the \
                  policy demands, or exempt it there, by its label secure-scan.io/scan or by its name"
         }
         Remedy::InstallGuard => "let an administrator install the admission guard",

@@ -115,7 +115,7 @@ impl fmt::Display for KnownBy {
             Self::Impersonation => "impersonated",
             Self::Token => "by the claims of the token",
             Self::Kubeconfig => "user entry of the kubeconfig; the server was not asked",
-            Self::Unknown => "known in a way of a later version",
+            Self::Unknown => "known by a method of a later version",
         })
     }
 }

@@ -36,7 +36,7 @@ pub struct ControlRecord {
     pub release_verified: ControlStage,
 }
 
-/// What came of one stage of a control.
+/// The outcome of one stage of a control.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "state", rename_all = "snake_case")]

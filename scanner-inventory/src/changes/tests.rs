@@ -78,7 +78,7 @@ fn each_kind_of_difference_is_reported() {
     );
     assert_eq!(
         with(&["b s unix /run/x.sock 9"]),
-        ["socket unix /run/x.sock listens no more"]
+        ["socket unix /run/x.sock no longer listens"]
     );
     assert_eq!(
         with(&["a f 81a4 0 0 1 2026 /tmp/./new"]),

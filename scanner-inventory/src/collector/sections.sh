@@ -128,7 +128,7 @@ variables() {
   done
   if [ "$odd" = 0 ]; then echo '!ok'; return; fi
   echo '!gap malformed'
-  echo "!partial $odd $odd parts of it are no variables: the process wrote something else over its environment"
+  echo "!partial $odd $odd parts of it are not variables: the process wrote something else over its environment"
 }
 
 section_commands() {

@@ -27,7 +27,7 @@ pub enum WireError {
     #[error("the agent cannot work in this target: {0}")]
     Refused(String),
     /// What came has no mark of an answer.
-    #[error("what came is no answer of an agent")]
+    #[error("what arrived is not the answer of an agent")]
     NoAnswer,
     /// The answer ends before its trailer.
     #[error("the answer was cut: it has no trailer")]

@@ -35,11 +35,11 @@ impl Redacted {
         Self(match error {
             KubeconfigError::Parse(error) => match error.location() {
                 Some(at) => format!(
-                    "line {}, column {}: it is no kubeconfig",
+                    "line {}, column {}: it is not a kubeconfig",
                     at.line(),
                     at.column()
                 ),
-                None => "it is no kubeconfig".into(),
+                None => "it is not a kubeconfig".into(),
             },
             KubeconfigError::ReadConfig(error, _) => error.to_string(),
             KubeconfigError::LoadContext(name) => {
@@ -55,8 +55,8 @@ impl Redacted {
             KubeconfigError::LoadClientKey(error) => data("the client key", error),
             KubeconfigError::ParseCertificates(_) => "the certificate authority is not PEM".into(),
             KubeconfigError::MissingClusterUrl => "the cluster has no server".into(),
-            KubeconfigError::ParseClusterUrl(_) => "the cluster's server is no address".into(),
-            KubeconfigError::ParseProxyUrl(_) => "the proxy is no address".into(),
+            KubeconfigError::ParseClusterUrl(_) => "the cluster's server is not an address".into(),
+            KubeconfigError::ParseProxyUrl(_) => "the proxy is not an address".into(),
             KubeconfigError::CurrentContextNotSet => "it has no current context".into(),
             other => chain(other),
         })

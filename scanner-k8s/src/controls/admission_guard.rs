@@ -73,8 +73,7 @@ impl SecurityControl for AdmissionGuard {
         if !self.0.plan().rules.iter().any(is_limit) {
             let role = format!("{GUARD_NAME}-limits");
             return Err(ControlError::new(
-                "the cluster has the admission guard, and this identity has no limits for it: you may not give them, or, \
-                 for a program that is given access, no command is planned",
+                "the cluster has the admission guard, but this identity has no limits for it: you may not grant them, or a loan plans no command",
             )
             .with_remedy(Remedy::BindGuardLimits { role })
             .into());

@@ -27,10 +27,10 @@ pub enum LoanError {
     #[error(transparent)]
     Forbidden(#[from] MissingRights),
     /// The operator may not give the limits that an admission guard asks for.
-    #[error("the cluster has the admission guard, and you may not give its limits")]
+    #[error("the cluster has the admission guard, but you may not grant its limits")]
     Guarded,
     /// An admission guard gives no terminal.
-    #[error("the cluster has the admission guard, which lets no program have a terminal")]
+    #[error("the cluster has the admission guard, which allows no program a terminal")]
     GuardedTerminal,
     /// The terms allow no exec.
     #[error("the program would be allowed no exec")]

@@ -38,7 +38,7 @@ use crate::{
 /// Requests whose time is taken.
 const ROUNDS: usize = 20;
 
-/// One attempt and what came of it.
+/// One attempt and its outcome.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Attempted {

@@ -249,7 +249,7 @@ impl Allowed {
         missing
             .map(|rule| {
                 format!(
-                    "{rule}, which the scan identity needs and you can only give if you have it"
+                    "{rule}, which the scan identity needs, and which you can grant only if you have it"
                 )
             })
             .collect()

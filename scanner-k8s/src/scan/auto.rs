@@ -80,7 +80,7 @@ async fn next_prepared(
     let prepared = prepare(segment.next(), request.clone(), MissingRight::Refuses);
     let next = Box::pin(prepared).await.map_err(|error| NotTaken {
         why: format!(
-            "strategy {} cannot be taken: {}",
+            "strategy {} cannot be used: {}",
             name(strategy),
             cause::chain(&error)
         ),

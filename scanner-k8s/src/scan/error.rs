@@ -61,7 +61,7 @@ pub enum PrepareError {
     /// Two engines have one name, so that their results could not be kept apart.
     #[error("two engines are named {0:?}")]
     EngineName(String),
-    /// There is nothing that would evaluate what is found.
+    /// There is no engine to evaluate what is found.
     #[error("a scan needs at least one engine")]
     NoEngine,
     /// A name that was given cannot be one.

@@ -89,8 +89,9 @@ pub struct ScanRequest {
     /// Seconds after which the cluster itself removes everything, [`MIN_LEASE`](crate::plan::lease::MIN_LEASE) to
     /// [`MAX_LEASE`](crate::plan::lease::MAX_LEASE).
     pub lease_seconds: u32,
-    /// Namespace of the scan's identity, in which the owners of the target have no rights; without one it lives in the
-    /// target's namespace, where whoever may create Secrets or pods could act as it. Takes the place of the policy's.
+    /// Namespace of the scan's identity, in which the owners of the target have no rights; without one it lives
+    /// in the target's namespace, where anyone who may create Secrets or pods could act as it. Takes the place
+    /// of the policy's.
     pub identity_namespace: Option<Namespace>,
     /// Labels and annotations for everything that the scan creates, beside its own and those of the policy, whose place they
     /// take where both name a key.
@@ -109,7 +110,7 @@ pub struct ScanRequest {
     pub expected_digest: Option<String>,
     /// Gates that decide before the target is touched; without them only the expected digest does.
     pub policy: Option<Arc<dyn GatePolicy>>,
-    /// Severity from which a failed check makes the verdict `findings`.
+    /// Lowest severity at which a failed check makes the verdict `findings`.
     pub threshold: Severity,
 }
 

@@ -225,8 +225,7 @@ impl Agent {
         };
         let message = if hidden {
             format!(
-                "the {name} did not answer: the kernel shows a process only to one of its user with at least its \
-                 capabilities, and the target may have changed its user after its start"
+                "the {name} did not answer: the kernel shows a process only to processes of the same user that have at least its capabilities, and the target may have changed its user after its start"
             )
         } else if left {
             format!(
@@ -273,7 +272,7 @@ impl Agent {
             _ => (
                 FailureKind::AnswerUnusable,
                 Remedy::scan_again(
-                    "to see whether it stays so: the agent then does not work, or lies",
+                    "to see whether it happens again: if it does, the agent does not work, or lies",
                 ),
             ),
         };

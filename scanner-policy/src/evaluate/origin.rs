@@ -1,4 +1,4 @@
-//! From where the evidence of a check came, where the image completes what the container does not show.
+//! Where the evidence of a check came from, if the image completes what the container does not show.
 
 use scanner_core::{
     finding::{CheckResult, CheckStatus, EvidenceFrom},

@@ -168,7 +168,7 @@ impl<'a> Loader<'a> {
                 Err(error) => self.errors.push(error),
             }
             if self.errors.len() >= MAX_WRONG {
-                let message = format!("{MAX_WRONG} checks are wrong: no other was looked at");
+                let message = format!("{MAX_WRONG} checks are wrong: the others were not examined");
                 return Err(at.error(&raw.name, message));
             }
         }
@@ -191,7 +191,8 @@ impl<'a> Loader<'a> {
                 return Err(at.word(name, message));
             }
             if self.inputs.contains_key(name) {
-                let message = format!("there is another input {name:?}; to change it: set");
+                let message =
+                    format!("there is another input {name:?}; to change its value, use `set`");
                 return Err(at.word(name, message));
             }
             let default = match &input.default {

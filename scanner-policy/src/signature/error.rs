@@ -14,7 +14,7 @@ pub enum SignatureError {
     #[error("{0}")]
     TrustRoot(String),
     /// It is not said who must have signed.
-    #[error("no certificate {0} is given: a trust root alone would let anyone sign")]
+    #[error("no certificate {0} was given: a trust root alone would let anyone sign")]
     NoSigner(&'static str),
     /// The program chose no cryptography for sigstore; see [`install_ring`](super::install_ring).
     #[error("no cryptography provider is installed for keyless signatures")]

@@ -125,7 +125,7 @@ impl Checker<'_> {
                 .ok_or_else(|| wrong("two versions as texts")),
             "not_checked" => (args.len() == 1 && all(&Type::Text))
                 .then_some(Type::Text)
-                .ok_or_else(|| wrong("a text that says why")),
+                .ok_or_else(|| wrong("a text that gives the reason")),
             "duplicates" => (args.len() == 1 && is(0, &any_list))
                 .then(|| args.first().cloned().unwrap_or(any_list))
                 .ok_or_else(|| wrong("a list")),

@@ -101,7 +101,7 @@ impl Blobs {
             match self.parts.get(&name) {
                 Some(Part::File(offset, size)) => return Ok((*offset, *size)),
                 Some(Part::Link(to)) => name.clone_from(to),
-                Some(Part::Unread) => return Err(bad("a part of the image is no plain file")),
+                Some(Part::Unread) => return Err(bad("a part of the image is not a plain file")),
                 None => return Err(bad("a part of the image is not in it")),
             }
         }

@@ -77,7 +77,7 @@ type Named = (Image, String);
 fn oci(blobs: &mut Blobs) -> io::Result<Option<Named>> {
     let (index, _) = blobs.json("index.json")?;
     if kind(&index, INDEXES[0])? != Kind::Index {
-        return Err(bad("index.json is no index"));
+        return Err(bad("index.json is not an index"));
     }
     let mut left = vec![(index, 0)];
     let mut found: Vec<(Json, String)> = Vec::new();
@@ -203,7 +203,7 @@ fn docker(blobs: &mut Blobs) -> io::Result<Option<Named>> {
     let all = match &manifest {
         Json::Null => &[][..],
         Json::List(all) if all.len() <= MAX_IMAGES => all,
-        _ => return Err(bad("manifest.json is no list of images")),
+        _ => return Err(bad("manifest.json is not a list of images")),
     };
     let mut found = BTreeMap::new();
     for image in all {

@@ -41,7 +41,7 @@ impl Json {
             Self::Object(all) => all,
             _ => {
                 return Err(bad(
-                    "a document of the image has something else for an object",
+                    "a document of the image has something other than an object in its place",
                 ));
             }
         };
@@ -50,7 +50,7 @@ impl Json {
             (None, _) => Ok(&Self::Null),
             (Some((name, value)), None) if name == key => Ok(value),
             _ => Err(bad(&format!(
-                "a document of the image says {key} twice or in other letters, which programs read differently"
+                "a document of the image has {key} twice or in another case, which programs read differently"
             ))),
         }
     }
@@ -60,7 +60,9 @@ impl Json {
         match self.get(key)? {
             Self::Null => Ok(""),
             Self::Text(text) => Ok(text),
-            _ => Err(bad("a document of the image has something else for a text")),
+            _ => Err(bad(
+                "a document of the image has something other than a text in its place",
+            )),
         }
     }
 
@@ -69,7 +71,9 @@ impl Json {
         match self.get(key)? {
             Self::Null => Ok(&[]),
             Self::List(items) => Ok(items),
-            _ => Err(bad("a document of the image has something else for a list")),
+            _ => Err(bad(
+                "a document of the image has something other than a list in its place",
+            )),
         }
     }
 

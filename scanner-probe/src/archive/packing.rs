@@ -68,7 +68,7 @@ impl<R: Read> Frames<R> {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
                 }
-                _ => return Err(bad("what follows a zstd frame of a layer is none")),
+                _ => return Err(bad("what follows a zstd frame of a layer is not a frame")),
             }
         }
     }

@@ -28,7 +28,7 @@ impl Layers {
             }
         }
         if !capability.is_none_or(|value| is_capability(value)) {
-            return Err(bad("its capabilities are none that Linux takes"));
+            return Err(bad("its capabilities are malformed"));
         }
         let inode = self.inodes.get_mut(id);
         // Of a number the kernel takes 32 bits, and with all of them set it leaves the owner as it is.

@@ -215,7 +215,7 @@ impl Inodes {
             return Err(bad("the image has too many files"));
         }
         let Body::Directory(children) = &mut self.get_mut(directory).body else {
-            return Err(bad("a file is below another one that is no directory"));
+            return Err(bad("a file is below another one that is not a directory"));
         };
         children.insert(name.into(), id);
         self.names += 1;
@@ -294,7 +294,7 @@ impl Inodes {
         if self.is_directory(id) {
             return Ok(id);
         }
-        Err(bad("a file is below another one that is no directory"))
+        Err(bad("a file is below another one that is not a directory"))
     }
 
     /// Removes what is below a directory but for what is `kept`. `goes` sees each of these before.

@@ -146,7 +146,7 @@ impl Inodes {
 
     fn step(&self, directory: Id, name: &[u8]) -> Result<Found, Bad> {
         if !self.is_directory(directory) {
-            return Err(bad("a file is below another one that is no directory"));
+            return Err(bad("a file is below another one that is not a directory"));
         }
         Ok(self
             .child(directory, name)
@@ -166,7 +166,7 @@ impl Inodes {
             steps.take(1)?;
             let at = passed.last().copied().ok_or_else(out)?;
             if !self.is_directory(at) {
-                return Err(bad("a file is below another one that is no directory"));
+                return Err(bad("a file is below another one that is not a directory"));
             }
             if part == b".." {
                 passed.pop();

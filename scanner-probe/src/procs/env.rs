@@ -14,7 +14,7 @@ pub(super) fn env(pid: u32, out: &mut impl Write) -> io::Result<u64> {
 /// Servers such as nginx write their title over their environment, so that what was there cannot be read any more.
 pub(super) fn overwritten(odd: u64) -> End {
     let reason = format!(
-        "{odd} parts of it are no variables: the process wrote something else over its environment"
+        "{odd} parts of it are not variables: the process wrote something else over its environment"
     );
     let mut gaps = Gaps::default();
     gaps.add_counted(Gap::new(GapKind::Malformed), odd);

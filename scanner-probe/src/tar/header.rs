@@ -134,7 +134,7 @@ fn octal(field: &[u8]) -> Result<i64, Fault> {
     for byte in text(&field[start..=end]) {
         let digit = byte.wrapping_sub(b'0');
         if digit > 7 {
-            return Err(fault("a number in a header is none"));
+            return Err(fault("a number in a header is malformed"));
         }
         value = value << 3 | u64::from(digit);
     }

@@ -20,7 +20,8 @@ pub(super) fn records(mut bytes: &[u8]) -> Result<Records, Fault> {
     let mut records = Records::new();
     let mut map: Vec<&[u8]> = Vec::new();
     while !bytes.is_empty() {
-        let (name, value, rest) = record(bytes).ok_or_else(|| fault("a record of PAX is none"))?;
+        let (name, value, rest) =
+            record(bytes).ok_or_else(|| fault("a PAX record is malformed"))?;
         bytes = rest;
         // Version 0.0 says each number in a record of its own.
         let expected: &[u8] = match map.len() % 2 {
@@ -29,7 +30,7 @@ pub(super) fn records(mut bytes: &[u8]) -> Result<Records, Fault> {
         };
         if name == b"GNU.sparse.offset" || name == b"GNU.sparse.numbytes" {
             if name != expected || value.contains(&b',') {
-                return Err(fault("the map of a file with holes is none"));
+                return Err(fault("the map of a sparse file is malformed"));
             }
             map.push(value);
         } else {
@@ -67,7 +68,8 @@ pub(super) fn decimal(bytes: &[u8]) -> Option<i64> {
 /// Puts what records say in place of what a header says. An empty value says nothing.
 pub(super) fn merge(fields: &mut Fields, records: &Records) -> Result<(), Fault> {
     for (name, value) in records.iter().filter(|(_, value)| !value.is_empty()) {
-        let number = || decimal(value).ok_or_else(|| fault("a number in a record of PAX is none"));
+        let number =
+            || decimal(value).ok_or_else(|| fault("a number in a PAX record is malformed"));
         match name.as_slice() {
             b"path" => fields.name.clone_from(value),
             b"linkpath" => fields.link.clone_from(value),
@@ -75,7 +77,7 @@ pub(super) fn merge(fields: &mut Fields, records: &Records) -> Result<(), Fault>
             b"gid" => fields.gid = number()?,
             b"size" => fields.size = number()?,
             b"atime" | b"mtime" | b"ctime" if !is_time(value) => {
-                return Err(fault("a time in a record of PAX is none"));
+                return Err(fault("a time in a PAX record is malformed"));
             }
             _ => {}
         }

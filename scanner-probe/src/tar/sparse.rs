@@ -42,7 +42,7 @@ pub(super) fn own(records: &Records) -> Result<(Option<&[u8]>, Option<i64>), Fau
 }
 
 fn broken() -> Fault {
-    fault("the map of a file with holes is none")
+    fault("the map of a sparse file is malformed")
 }
 
 /// The map in records: offsets and lengths with commas between them.

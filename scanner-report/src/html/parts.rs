@@ -221,7 +221,7 @@ pub(super) fn notes(view: &View<'_>) -> Markup {
     let notes = view.notes();
     html! {
         @if !notes.is_empty() {
-            h2 { "Asked for, and did nothing" }
+            h2 { "Entries without effect" }
             dl.card {
                 @for (kind, list) in notes {
                     @for item in list { dt { (kind) } dd { (visible(&item, 300)) } }

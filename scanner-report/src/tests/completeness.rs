@@ -113,7 +113,7 @@ fn every_form_sets_a_whole_pass_apart_from_one_in_part_and_from_what_was_not_che
             ),
             Format::CycloneDx | Format::InToto => (
                 "passed, 1 path or item not read",
-                "incomplete: not everything",
+                "incomplete: something that had to be",
             ),
             _ => (
                 "1 path or item not read",

@@ -50,7 +50,11 @@ async fn a_pod_that_is_ready_comes_before_an_older_one_that_is_not() {
         .pod(replica("web-new", 9, &unready()));
     let old = plan(&none, named("deploy/web")).await;
     assert_eq!(old.target.pod.as_str(), "web-old");
-    assert!(old.target_choice.join("\n").contains("none is ready"));
+    assert!(
+        old.target_choice
+            .join("\n")
+            .contains("none of which is ready")
+    );
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ const WATCH: &str = "identity-watch";
 pub enum Guard {
     /// As this version renders it, for all namespaces.
     Installed,
-    /// There, but not so: for some namespaces, of another version, or changed.
+    /// Installed, but differently: for some namespaces only, of another version, or changed.
     Differs,
     /// No policy or binding has the name that this version gives them; a guard of another name was not looked for.
     NotFound,
@@ -62,7 +62,7 @@ impl Guard {
                     .into(),
             ),
             Self::NotFound => Some(format!(
-                "no guard is named {GUARD_NAME}; one of another name was not looked for, and a scan notices it"
+                "no guard is named {GUARD_NAME}; guards of other names were not looked for, but a scan notices them"
             )),
             Self::Unknown { reason } => Some(format!(
                 "whether the guard is installed could not be read: {reason}"

@@ -18,7 +18,7 @@ pub enum Way {
     Distroless,
     /// A clone in a pod of the scan's own.
     Sidecar,
-    /// The image of the container, of which nothing runs.
+    /// The image of the container; none of its code runs.
     Image,
 }
 

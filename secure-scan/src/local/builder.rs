@@ -52,13 +52,13 @@ impl LocalScanBuilder {
         self
     }
 
-    /// Reaches the subject by a strategy of your own, which bounds its own time.
+    /// Reaches the subject with a strategy of your own, which must limit its own time.
     pub fn strategy(mut self, strategy: impl ScanStrategy + 'static) -> Self {
         self.way = Some(Way::Strategy(Box::new(strategy)));
         self
     }
 
-    /// Reads a directory that is taken for a root filesystem.
+    /// Reads a directory as a root filesystem.
     pub fn root(mut self, path: impl Into<PathBuf>) -> Self {
         self.way = Some(Way::Agent(Source::Directory(path.into())));
         self
@@ -76,7 +76,7 @@ impl LocalScanBuilder {
         self
     }
 
-    /// Severity from which a failed check makes the verdict `findings`: [`Severity::FAIL_ON`], where nothing else is said.
+    /// Lowest severity at which a failed check makes the verdict `findings`; [`Severity::FAIL_ON`] by default.
     pub fn threshold(mut self, severity: Severity) -> Self {
         self.threshold = severity;
         self
@@ -89,7 +89,7 @@ impl LocalScanBuilder {
         self
     }
 
-    /// Runs engines elsewhere than in threads of their own.
+    /// Runs engines on `host` instead of in threads of their own.
     pub fn host(mut self, host: impl EngineHost + 'static) -> Self {
         self.host = Arc::new(host);
         self

@@ -34,16 +34,16 @@ pub enum LocalError {
     },
     /// Nothing says how the subject is reached.
     #[error(
-        "nothing says how {0} is reached: a scan needs a strategy, a directory, a process or an archive"
+        "nothing says how to reach {0}: a scan needs a strategy, a directory, a process or an archive"
     )]
     NoStrategy(Box<Subject>),
-    /// There is nothing that would evaluate what is found.
+    /// There is no engine to evaluate what is found.
     #[error("a scan needs at least one engine")]
     NoEngine,
 }
 
 impl LocalError {
-    /// Whether what was asked for cannot be, so that trying again is of no use.
+    /// Whether the request itself is wrong, so that trying again is useless.
     pub fn is_usage(&self) -> bool {
         matches!(
             self,

@@ -6,7 +6,7 @@ use scanner_core::{
     finding::Severity, inventory::InventoryRequest, local, look::Look, report::LocalReport,
 };
 
-/// A scan without a cluster whose subject was found and opened, and of which nothing was read yet.
+/// A scan without a cluster whose subject was found and opened; nothing was read yet.
 pub struct LocalScan {
     look: Look,
     request: InventoryRequest,

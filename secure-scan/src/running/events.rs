@@ -23,7 +23,7 @@ const WAITING: usize = 512;
 pub struct ScanEvent {
     /// The scan, as in its plan.
     pub scan: ScanId,
-    /// Its number among the events of the scan, from 0. A number that is missing is an event that was lost.
+    /// Its number among the events of the scan, from 0. A missing number is a lost event.
     pub sequence: u64,
     /// When it happened.
     pub time: jiff::Timestamp,

@@ -14,7 +14,7 @@ use scanner_core::{
 };
 use tokio::sync::watch;
 
-/// Stops one scan. Cheap to clone; a scan that has ended takes no notice.
+/// Stops one scan. Cheap to clone; has no effect on a scan that has ended.
 #[derive(Debug, Clone)]
 pub struct Stop {
     reason: Arc<watch::Sender<Option<String>>>,
@@ -92,8 +92,9 @@ impl Stop {
         (stop, control)
     }
 
-    /// Asks the scan to stop, and gives at once. It releases all that it made and shows that it is gone, which takes some
-    /// seconds; `reason`, such as the name of a signal, is in its report. The first reason counts.
+    /// Asks the scan to stop, and returns at once. The scan releases everything that it made and verifies that
+    /// it is gone, which takes some seconds; `reason`, such as the name of a signal, is in its report. The
+    /// first reason counts.
     pub fn now(&self, reason: impl Into<String>) {
         self.reason.send_if_modified(|current| {
             let first = current.is_none();

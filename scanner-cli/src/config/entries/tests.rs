@@ -96,7 +96,7 @@ fn what_no_command_takes_is_refused_with_its_place_and_what_was_meant() {
         (
             "lease = true\n",
             "f:1:9",
-            "lease: expected text or a number, and it is of type boolean",
+            "lease: expected text or a number, not a value of type boolean",
         ),
         ("lease = [60]\n", "f:1:9", "expected text or a number"),
         (
@@ -168,7 +168,10 @@ fn what_is_secret_or_of_one_run_is_in_no_file() {
         "allow-any-command = 3",
     ] {
         let message = refused(option);
-        assert!(message.contains("of one target or one run"), "{message}");
+        assert!(
+            message.contains("belongs to one target or one run"),
+            "{message}"
+        );
     }
     let message = refused("[sidecar]\nwith-secrets = true\n");
     assert!(message.starts_with("f:2:1"), "{message}");

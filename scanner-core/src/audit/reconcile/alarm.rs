@@ -58,8 +58,7 @@ impl AlarmKind {
                 "somebody wrote a Secret that the cluster fills with a token of the scan's identity"
             }
             Self::UnknownTokenSecret => {
-                "the cluster filled a Secret with a token in the namespace of the scan's identity while that existed; of \
-                 which account, the server's log does not say"
+                "the cluster filled a Secret with a token in the namespace of the scan's identity while the identity existed; the server's log does not say for which account"
             }
             Self::Contradicted => "a call of the scan that the server's log records differently",
         }

@@ -67,7 +67,7 @@ impl<'a> Reconciler<'a> {
         true
     }
 
-    /// What came of it, once the server's whole log was read.
+    /// The result, once the server's whole log was read.
     pub fn finish(mut self) -> Reconciliation {
         for stranger in self.strangers.into_values() {
             // Still open when the log ended.

@@ -4,8 +4,7 @@ use super::View;
 use crate::{evidence::AuditOutcome, failure::FailureKind, report::ControlStage, verdict::Verdict};
 
 /// What is said of a scan that had to be complete and is not, whatever its checks say.
-const INCOMPLETE: &str = "the scan must be complete, and not everything was read that its checks ask for: more may be wrong \
-                          than was found";
+const INCOMPLETE: &str = "the scan must be complete, but not everything that its checks ask for was read: more may be wrong than was found";
 
 impl View<'_> {
     /// Security alerts, one line each. Not yet safe to show.

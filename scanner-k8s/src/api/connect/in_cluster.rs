@@ -31,7 +31,11 @@ pub(super) fn config(
     let failed = ConnectError::InCluster;
     let variable = |name: &str| {
         let value = environment.text(name);
-        value.ok_or_else(|| failed(format!("{name} is not set, so this is no pod of a cluster")))
+        value.ok_or_else(|| {
+            failed(format!(
+                "{name} is not set, so this is not a pod of a cluster"
+            ))
+        })
     };
     let (host, port) = (variable(HOST)?, variable(PORT)?);
     let is_six = host.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv6());
@@ -40,7 +44,7 @@ pub(super) fn config(
         let address = format!("https://{host}:{port}");
         address.parse().ok()
     });
-    let server = server.ok_or_else(|| failed(format!("{HOST} and {PORT} are no address")))?;
+    let server = server.ok_or_else(|| failed(format!("{HOST} and {PORT} are not an address")))?;
     let file = |name: &str| folder.join(name);
     let read = |name: &str| {
         let text = std::fs::read_to_string(file(name));

@@ -43,7 +43,7 @@ pub(super) fn read(text: &[u8], version: Option<&str>) -> Result<Answer, &'stati
     let status = answer.status.ok_or("an ExecCredential without a status")?;
     let expires = status.expiration_timestamp.filter(|time| !time.is_empty());
     let expires = expires.map(|time| time.parse()).transpose();
-    let expires = expires.map_err(|_| "an expirationTimestamp that is no time")?;
+    let expires = expires.map_err(|_| "an expirationTimestamp that is not a time")?;
     let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
     let token = filled(status.token).map(SecretString::from);
     let key = filled(status.client_key_data).map(SecretString::from);

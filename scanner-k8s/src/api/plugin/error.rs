@@ -27,12 +27,10 @@ pub(in crate::api) enum PluginError {
     #[error("credential plugin {name} failed: {how}")]
     Failed { name: String, how: String },
     /// The program wants somebody at a terminal.
-    #[error("credential plugin {0} wants a terminal to ask at, and standard input is none")]
+    #[error("credential plugin {0} needs a terminal to prompt at, but standard input is not one")]
     NoTerminal(String),
     /// The program wants to know the cluster.
-    #[error(
-        "credential plugin {0} wants to know the cluster, which the configuration does not say"
-    )]
+    #[error("credential plugin {0} asks for the cluster, which the configuration does not name")]
     NoCluster(String),
     /// The answer cannot be used.
     #[error("credential plugin {name} gave {what}")]
@@ -48,7 +46,7 @@ pub(in crate::api) enum PluginError {
     Forbidden { name: String, why: String },
     /// kubectl no longer has this way to log in either.
     #[error(
-        "the auth-provider {0} would run a program; kubectl has it no longer, and takes a credential plugin (exec) instead"
+        "the auth-provider {0} would run a program; kubectl no longer supports it: use a credential plugin (exec) instead"
     )]
     Provider(String),
 }

@@ -151,7 +151,7 @@ fn preference(text: &str) -> Result<Preference, String> {
     let all: Vec<Option<Preference>> =
         serde_saphyr::from_multiple(text).map_err(|error| match error.location() {
             Some(at) => format!("line {}, column {}", at.line(), at.column()),
-            None => "it is no YAML of preferences".into(),
+            None => "it is not a YAML file of preferences".into(),
         })?;
     let is_meant = |preference: &Preference| {
         let version = preference.api_version.as_deref().unwrap_or_default();

@@ -19,7 +19,7 @@ pub(in crate::api) enum WayError {
         source: BoxError,
     },
     /// The proxy wants a login, or another one.
-    #[error("the proxy {proxy} wants {}: {how}{}", if *.sent { "another login than that in its address" } else { "a login" }, if *.page { "; it answered with its login page" } else { "" })]
+    #[error("the proxy {proxy} wants {}: {how}{}", if *.sent { "a login other than the one in its address" } else { "a login" }, if *.page { "; it answered with its login page" } else { "" })]
     Login {
         proxy: String,
         sent: bool,
@@ -55,7 +55,7 @@ pub(in crate::api) enum WayError {
     },
     /// A page for a person came in place of the API server's answer.
     #[error(
-        "a web page came ({0}), such as the login page of a proxy, and not an answer of the API server"
+        "a web page came ({0}), such as the login page of a proxy, instead of an answer from the API server"
     )]
     PageOfServer(StatusCode),
     /// What answers does not speak TLS.
@@ -95,11 +95,11 @@ impl WayError {
             Self::Direct(_) => return None,
             Self::Login {
                 by_basic: false, ..
-            } => "name a proxy that takes Basic or no login",
+            } => "name a proxy that accepts Basic authentication or needs no login",
             Self::Login { .. } => {
                 "put user and password into the proxy's address, as in http://USER:PASSWORD@HOST:PORT, or log in there"
             }
-            Self::LongLogin { .. } => "name a proxy that takes a shorter login, or one by http",
+            Self::LongLogin { .. } => "name a proxy that accepts a shorter login, or an http proxy",
             Self::Page { .. } | Self::PageOfServer(_) => {
                 "log in at the proxy with a browser; or name another way: proxy-url in the kubeconfig, HTTPS_PROXY, NO_PROXY"
             }

@@ -17,7 +17,7 @@ const MAX_SOCKS_LOGIN: usize = MAX_SOCKS - SOCKS_SERVER;
 /// Why a text names no proxy. Nothing of the text is in it: it may have a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(in crate::api) enum BadProxy {
-    #[error("it is no address of a proxy, such as http://HOST:PORT")]
+    #[error("it is not the address of a proxy, such as http://HOST:PORT")]
     NoAddress,
     #[error("its scheme is not http, https or socks5")]
     Scheme,

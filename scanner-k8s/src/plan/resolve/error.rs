@@ -141,7 +141,7 @@ pub enum ResolveError {
         remedy: Remedy,
     },
     /// An image has no container to look into.
-    #[error("image {0:?} runs nowhere, so there is no container to look into")]
+    #[error("image {0:?} runs nowhere, so there is no container to scan")]
     NotRunnable(String),
     /// The API server gave an object that cannot be.
     #[error("the API server gave {0}")]

@@ -85,7 +85,7 @@ pub(super) fn choose(found: Found, wanted: Option<&ContainerName>) -> Result<Cho
     let rule = match (running.len(), ready) {
         (0, _) => "the only one that can be scanned".to_owned(),
         (others, 0) => format!(
-            "the oldest of {} that run, of which none is ready",
+            "the oldest of {} running pods, none of which is ready",
             others + 1
         ),
         (_, 1) => "the only one that is ready".to_owned(),
@@ -111,7 +111,7 @@ pub(super) fn choose(found: Found, wanted: Option<&ContainerName>) -> Result<Cho
     }
     if templates > 1 {
         why.push(format!(
-            "these pods have {templates} templates, as during a rollout, and the oldest pod may be of the one that is replaced"
+            "these pods have {templates} templates, as during a rollout, and the oldest pod may have the template that is being replaced"
         ));
     }
     if !passed.is_empty() {

@@ -129,7 +129,7 @@ impl Trial {
                 "; the probe's image started on this node before, and is not tried again"
             }
             Self::Skipped => {
-                "; the probe's image is not tried first: if it does not start, its entry stays in the pod nevertheless"
+                "; the probe's image is not tried first: if it does not start, its entry still stays in the pod"
             }
         }
     }
@@ -172,7 +172,7 @@ impl SecurityControl for ImageTrial {
                 self.scope.name(),
                 visible(&self.scope.plan().target.node, 253)
             ))
-            .planning("an image that cannot be pulled or is no probe ends the scan, and leaves nothing in the target's pod")
+            .planning("an image that cannot be pulled or is not the probe ends the scan, and leaves nothing in the target's pod")
     }
 
     async fn enforce(&self, scope: &ControlScope<'_>) -> Result<Evidence, ControlError> {

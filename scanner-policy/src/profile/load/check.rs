@@ -52,7 +52,8 @@ impl Loader<'_> {
             selector_error(selector).map_or(Ok(()), |e| Err(at.error(&raw.id, e)))?;
         }
         if let Some(name) = raw.commands.iter().find(|name| !is_command(name)) {
-            let message = format!("{name:?} is not the name of a command: expected no path");
+            let message =
+                format!("{name:?} is not the name of a command: expected a name without a path");
             return Err(at.error(&raw.id, message));
         }
         let place = source.clone();

@@ -176,6 +176,6 @@ async fn a_pod_without_an_account_and_no_pod_at_all_are_errors_that_say_so() {
             ("KUBERNETES_SERVICE_PORT", port),
         ]);
         let error = ClusterBuilder::in_cluster_of(&environment, pod.path()).unwrap_err();
-        assert!(error.to_string().contains("are no address"), "{error}");
+        assert!(error.to_string().contains("are not an address"), "{error}");
     }
 }

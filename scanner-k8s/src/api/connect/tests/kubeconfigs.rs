@@ -129,7 +129,7 @@ async fn every_other_fault_of_a_kubeconfig_is_said_in_words() {
         (base("", ""), "the cluster has no server"),
         (
             base("server: 'a b'", ""),
-            "the cluster's server is no address",
+            "the cluster's server is not an address",
         ),
         (
             base("server: 'https://h', certificate-authority: /gone/ca", ""),

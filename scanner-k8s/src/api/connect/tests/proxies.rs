@@ -243,7 +243,7 @@ async fn a_login_that_a_proxy_wants_is_named() {
                 "Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n",
             ),
             "407 by Negotiate or NTLM, and only Basic is supported here",
-            "name a proxy that takes Basic or no login",
+            "name a proxy that accepts Basic authentication or needs no login",
         ),
     ] {
         is_named(&answer, words, advice).await;
