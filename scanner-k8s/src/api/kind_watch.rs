@@ -33,6 +33,8 @@ pub(crate) struct KindWatch<K> {
     events: Events<K>,
     /// What was there when the watch had to be begun anew.
     found: Vec<ObjectMeta>,
+    /// Whether it had to: what came and went before that was not seen.
+    anew: bool,
 }
 
 impl<K> KindWatch<K>
@@ -52,12 +54,12 @@ where
         fields: &str,
         since: &str,
     ) -> Result<Self, CallError> {
-        let mut version = since.to_owned();
-        let mut found = Vec::new();
+        let (mut version, mut found, mut anew) = (since.to_owned(), Vec::new(), false);
         let events = match Self::open(&api, what, fields, &version).await {
             Ok(events) => events,
             Err(error) if error.is_forbidden() => return Err(error),
             Err(_) => {
+                anew = true;
                 (version, found) = Self::list(&api, what, fields).await?;
                 Self::open(&api, what, fields, &version).await?
             }
@@ -69,7 +71,13 @@ where
             version,
             events,
             found,
+            anew,
         })
+    }
+
+    /// Whether it began with a list, and not with the version that was asked for.
+    pub(crate) fn began_anew(&self) -> bool {
+        self.anew
     }
 
     async fn open(
@@ -208,6 +216,7 @@ mod tests {
         let watch = KindWatch::begin(api, "watch", "type=t", "5")
             .await
             .expect("a watch");
+        assert_eq!(watch.began_anew(), answers[0].0 != 200);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let saw = Arc::clone(&seen);
         let ended = Arc::new(AtomicBool::new(false));

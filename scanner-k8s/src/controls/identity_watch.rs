@@ -146,7 +146,8 @@ impl SecurityControl for IdentityWatch {
                     return;
                 }
             };
-            missed.store(false, Ordering::Relaxed);
+            let is_whole = !secrets.began_anew() && !pods.began_anew();
+            missed.store(!is_whole, Ordering::Relaxed);
             let _ = begun.send(Ok(()));
             tokio::join!(
                 secrets.each(Arc::clone(&missed), move |seen| token_secret(
@@ -184,6 +185,17 @@ impl SecurityControl for IdentityWatch {
             Some(alert) => Err(VerifyError::Alert(alert)),
             None => Ok(Evidence::of("watched since before the account existed")),
         }
+    }
+
+    /// Looks while the account is still there: with it, the cluster deletes its token Secrets.
+    async fn revoke(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        if self.missed.load(Ordering::Relaxed) {
+            self.look_again().await?;
+            return Ok(Evidence::of(
+                "a watch was interrupted, and what is there was listed",
+            ));
+        }
+        Ok(Evidence::none())
     }
 
     async fn verify_release(&self, _: &ControlScope<'_>) -> Result<Evidence, ReleaseError> {
