@@ -1,6 +1,6 @@
 //! Where the container cannot have changed what its image has.
 
-use scanner_core::inventory::ContainerFacts;
+use scanner_core::inventory::{ContainerFacts, VolumeMountFacts};
 
 use super::*;
 
@@ -14,13 +14,36 @@ fn beside(pod: &mut PodFacts, neighbour: ContainerFacts) {
     pod.containers = vec![target, neighbour];
 }
 
+/// Adds a container that looks at the target.
+fn added(pod: &mut PodFacts, privileged: bool, capability: &str) {
+    let debugger = ContainerFacts {
+        name: "debugger".into(),
+        kind: "ephemeral".into(),
+        privileged,
+        added_capabilities: vec![capability.into()],
+        ..ContainerFacts::default()
+    };
+    beside(pod, debugger);
+    pod.share_process_namespace = false;
+}
+
+/// Has the target mount a volume.
+fn mounting(pod: &mut PodFacts, kind: &str, read_only: bool) {
+    beside(pod, ContainerFacts::default());
+    pod.containers[0].mounts = vec![VolumeMountFacts {
+        kind: kind.into(),
+        read_only,
+        ..VolumeMountFacts::default()
+    }];
+}
+
 #[test]
 fn only_a_root_that_nobody_can_write_is_fixed() {
     type Change = fn(&mut PodFacts, &mut Vec<Mount>);
     fn adding(name: &str) -> Vec<String> {
         vec!["NET_BIND_SERVICE".into(), name.into()]
     }
-    let changes: [(bool, Change); 19] = [
+    let changes: [(bool, Change); 28] = [
         (true, |_, _| {}),
         (false, |pod, _| pod.read_only_root_filesystem = false),
         (false, |pod, _| pod.privileged = true),
@@ -74,6 +97,21 @@ fn only_a_root_that_nobody_can_write_is_fixed() {
             beside(pod, ContainerFacts::default());
             pod.host_pid = true;
         }),
+        (false, |pod, _| {
+            pod.added_capabilities = adding("SYS_MODULE")
+        }),
+        (false, |pod, _| pod.added_capabilities = adding("SYS_RAWIO")),
+        (false, |pod, _| {
+            pod.added_capabilities = adding("cap_dac_read_search");
+        }),
+        // A container that was added to look at the target sees its processes, whatever the pod shares.
+        (false, |pod, _| added(pod, true, "")),
+        (false, |pod, _| added(pod, false, "SYS_ADMIN")),
+        (true, |pod, _| added(pod, false, "SYS_PTRACE")),
+        // Files of the node are those of the image, too.
+        (false, |pod, _| mounting(pod, "hostPath", false)),
+        (true, |pod, _| mounting(pod, "hostPath", true)),
+        (true, |pod, _| mounting(pod, "emptyDir", false)),
         (false, |_, mounts| mounts[0] = mount("/", "rw")),
         (false, |_, mounts| mounts.push(mount("/", "rw"))),
     ];

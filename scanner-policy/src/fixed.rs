@@ -1,0 +1,84 @@
+//! Whether the processes of a pod can change what a container has from its image.
+
+use scanner_core::{
+    escape::visible,
+    inventory::{Collected, ContainerFacts, Inventory, PodFacts},
+};
+
+/// What lets a process mount the root filesystem anew, also that of another process that it sees.
+const MOUNTING: [&str; 2] = ["ALL", "SYS_ADMIN"];
+/// What lets a process get at the files of its node past its own mounts: by the kernel, by memory, or by their handles.
+const PAST_MOUNTS: [&str; 3] = ["SYS_MODULE", "SYS_RAWIO", "DAC_READ_SEARCH"];
+
+/// Why a process of the pod may be able to change what the container has from its image. `None` where none can: the root
+/// filesystem is mounted read-only, as the specification says, and nothing that reaches it may mount it otherwise.
+pub(crate) fn why_not(container: &Inventory) -> Option<String> {
+    let Collected::Complete { data: pod } = &container.pod else {
+        return Some("the pod's specification is not known".into());
+    };
+    let Collected::Complete { data: mounts } = &container.mounts else {
+        return Some("not all mounts of the container are known".into());
+    };
+    if !pod.read_only_root_filesystem {
+        return Some("readOnlyRootFilesystem is not set".into());
+    }
+    let mut roots = mounts.iter().filter(|mount| mount.target == "/");
+    let is_read_only = roots.all(|root| root.options.iter().any(|option| option == "ro"));
+    if !is_read_only || !mounts.iter().any(|mount| mount.target == "/") {
+        return Some("its root filesystem is not mounted read-only".into());
+    }
+    let own = [&MOUNTING[..], &PAST_MOUNTS].concat();
+    if let Some(power) = power(pod.privileged, &pod.added_capabilities, &own) {
+        return Some(format!("the container {power}"));
+    }
+    of_node(pod).or_else(|| of_others(pod))
+}
+
+/// Whether no process of the pod can change what the container has from its image.
+pub(crate) fn is_fixed(container: &Inventory) -> bool {
+    why_not(container).is_none()
+}
+
+/// By which of these capabilities a container has that power, or all of them.
+fn power(privileged: bool, added: &[String], powers: &[&str]) -> Option<String> {
+    if privileged {
+        return Some("is privileged".into());
+    }
+    let added: Vec<String> = added.iter().map(|name| name.to_uppercase()).collect();
+    let names = added
+        .iter()
+        .map(|name| name.strip_prefix("CAP_").unwrap_or(name));
+    let mut names = names.filter_map(|name| powers.iter().find(|power| **power == name));
+    names.next().map(|name| format!("has capability {name}"))
+}
+
+/// How the container reaches its node.
+fn of_node(pod: &PodFacts) -> Option<String> {
+    if pod.host_pid {
+        return Some("the pod sees the processes of its node (hostPID)".into());
+    }
+    let own = pod.containers.iter().filter(|one| one.target);
+    let mut mounts = own.flat_map(|one| &one.mounts);
+    // The image, and what is written over it, are files of the node.
+    let writes = mounts.any(|mount| mount.kind == "hostPath" && !mount.read_only);
+    writes.then(|| "the container may write files of its node (hostPath)".into())
+}
+
+/// Which process outside of the container may mount filesystems, and can get into its mounts, as it can by a process of the
+/// container that it sees. A container that was added to look at it sees these whatever the pod shares, and may have been
+/// there before. Of the node's own processes nothing is known.
+fn of_others(pod: &PodFacts) -> Option<String> {
+    let shares = pod.share_process_namespace;
+    if shares && !pod.containers.iter().any(|one| one.target) {
+        return Some("the containers that see its processes are not known".into());
+    }
+    let sees = |one: &&ContainerFacts| !one.target && (shares || one.kind == "ephemeral");
+    let mut others = pod.containers.iter().filter(sees);
+    others.find_map(|one| {
+        let power = power(one.privileged, &one.added_capabilities, &MOUNTING)?;
+        let name = visible(&one.name, 80);
+        Some(format!(
+            "container {name}, which may see its processes, {power}"
+        ))
+    })
+}
