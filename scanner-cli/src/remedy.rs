@@ -84,7 +84,9 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
         Remedy::ReadAsOwner => "scan as a user that may read it, such as root",
         Remedy::UseExec => "secure-scan container gets the environment of the container itself",
         Remedy::ReadAsRoot => "--as-root reads what only root may, where the namespace allows it",
-        Remedy::ReadAsNobody => "scan without --as-root: what cannot be read is reported",
+        Remedy::ReadAsNobody => {
+            "scan without --as-root and --complete-from-image, or drift with --as-nobody: what cannot be read is then reported"
+        }
         Remedy::PullAlways => {
             "see what the tag names in the registry; --pull always asks it each time"
         }

@@ -35,7 +35,7 @@ use crate::{
     controls,
     plan::{
         limits, manifest,
-        sidecar_options::{Mode, SidecarOptions},
+        sidecar_options::{Mode, ReadAs, SidecarOptions},
     },
     pod::{
         access_planner, security_context,
@@ -45,7 +45,7 @@ use crate::{
     run::scope::ScanScope,
     strategies::approach::{Approach, PlanScope, Started},
 };
-use options::{UNPRIVILEGED, as_root, note_as_root};
+use options::{UNPRIVILEGED, as_root, as_root_if_allowed, note_as_root};
 use own::ScanPod;
 use reference::Reference;
 use spec::Parts;
@@ -126,15 +126,16 @@ impl SidecarApproach {
             }
             (
                 Mode::Inert {
-                    as_root: root,
+                    reads_as,
                     same_node,
                 },
                 _,
             ) => {
-                let context = if root {
-                    as_root(security_context::level(operator, namespace).await)?
-                } else {
-                    UNPRIVILEGED
+                let level = || security_context::level(operator, namespace);
+                let context = match reads_as {
+                    ReadAs::Nobody => UNPRIVILEGED,
+                    ReadAs::Root => as_root(level().await)?,
+                    ReadAs::RootIfAllowed => as_root_if_allowed(level().await),
                 };
                 (context, None, same_node && pod.is_some())
             }

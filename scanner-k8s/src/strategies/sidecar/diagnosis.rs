@@ -9,13 +9,15 @@ use crate::{
     strategies::waiting::{Diagnosis, STUCK, probe_remedy},
 };
 
-/// What to do when admission refuses the pod, where that differs from what to do for other objects of a scan.
-pub(super) fn admission(error: &ControlError) -> Option<Remedy> {
+/// What to do when admission refuses the pod, where that differs from what to do for other objects of a scan. A pod that
+/// reads an image as root may be refused by a level of the cluster's own, which no label of the namespace says.
+pub(super) fn admission(error: &ControlError, reads_as_root: bool) -> Option<Remedy> {
     let call = error.source.as_deref()?.downcast_ref::<CallError>()?;
     match call.refusal()? {
         // Nothing of the target runs then, and it fits level restricted.
         AdmissionRefusal::Guard => Some(Remedy::UseImage),
         AdmissionRefusal::LimitRange => Some(Remedy::SetProbeResources),
+        AdmissionRefusal::PodSecurity if reads_as_root => Some(Remedy::ReadAsNobody),
         _ => None,
     }
 }
@@ -94,7 +96,23 @@ fn ended(state: &ContainerState) -> Option<Diagnosis> {
 
 #[cfg(test)]
 mod tests {
+    use kube::core::Status;
+
     use super::*;
+    use crate::api::call::call_with_retry;
+
+    #[tokio::test]
+    async fn a_pod_of_root_that_pod_security_refuses_can_be_one_of_no_account() {
+        let words = "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true";
+        let refuses = || async {
+            let status = Status::failure(words, "Forbidden").with_code(403);
+            Err::<(), _>(kube::Error::Api(Box::new(status)))
+        };
+        let call = call_with_retry("create pod x".into(), refuses).await;
+        let error = ControlError::new("not made").with_source(call.unwrap_err());
+        assert_eq!(admission(&error, true), Some(Remedy::ReadAsNobody));
+        assert_eq!(admission(&error, false), None);
+    }
 
     #[test]
     fn a_container_that_waiting_does_not_start_has_a_remedy() {

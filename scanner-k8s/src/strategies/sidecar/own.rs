@@ -100,7 +100,8 @@ impl ScanPod {
         let manifest =
             json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": &spec});
         let made = scope.create_object::<Pod>(manifest).await;
-        let pod = made.map_err(|error| match diagnosis::admission(&error) {
+        let is_root = self.parts.copied.is_none() && self.parts.context.uid == 0;
+        let pod = made.map_err(|error| match diagnosis::admission(&error, is_root) {
             Some(remedy) => error.with_remedy(remedy),
             None => error,
         })?;
