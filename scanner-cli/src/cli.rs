@@ -133,7 +133,8 @@ pub(crate) enum Command {
     /// Compare a running container with its own image: files added, changed and removed
     ///
     /// First the image that the node runs is read as by `sidecar --inert`, and nothing of it runs. Then
-    /// the container is read. `drift` has checks of its own and takes no profile.
+    /// the container is read. What its user may not read counts as its image where no process of the pod
+    /// can change that. `drift` has checks of its own and takes no profile.
     #[command(after_long_help = EXIT_CODES)]
     Drift(Box<DriftArgs>),
     /// Print a manifest with the hardened sidecar added, for those who deploy it with their workload
@@ -224,7 +225,13 @@ mod tests {
     #[test]
     fn the_help_of_drift_lists_what_it_takes() {
         let drift = help("secure-scan", &["drift"]);
-        for taken in ["--via", "--probe-image", "--policy", "--lease"] {
+        for taken in [
+            "--via",
+            "--probe-image",
+            "--policy",
+            "--as-nobody",
+            "--lease",
+        ] {
             assert!(drift.contains(taken), "{taken}");
         }
         for refused in [
