@@ -39,8 +39,8 @@ pub(crate) fn is_fixed(container: &Inventory) -> bool {
     why_not(container).is_none()
 }
 
-/// By which of these capabilities a container has that power, or all of them.
-fn power(privileged: bool, added: &[String], powers: &[&str]) -> Option<String> {
+/// What lets a container do so: that it is privileged, or one of these capabilities.
+fn power(privileged: bool, added: &[String], all: &[&str]) -> Option<String> {
     if privileged {
         return Some("is privileged".into());
     }
@@ -48,7 +48,7 @@ fn power(privileged: bool, added: &[String], powers: &[&str]) -> Option<String> 
     let names = added
         .iter()
         .map(|name| name.strip_prefix("CAP_").unwrap_or(name));
-    let mut names = names.filter_map(|name| powers.iter().find(|power| **power == name));
+    let mut names = names.filter_map(|name| all.iter().find(|one| **one == name));
     names.next().map(|name| format!("has capability {name}"))
 }
 

@@ -2,7 +2,10 @@
 
 use scanner_core::finding::{CheckResult, CheckStatus, EngineRef, Findings, Severity};
 
-use super::{differences::Differences, request::Depth, unread::Fixed};
+use super::{
+    differences::{Differences, Fixed},
+    request::Depth,
+};
 use crate::evidence::Evidence;
 
 /// A check: identifier, headline of a pass and of a failure, severity, why it matters, what to do.

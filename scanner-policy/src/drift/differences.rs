@@ -5,7 +5,6 @@ use scanner_core::{
     inventory::{FileEntry, FileKind},
 };
 
-use super::unread::Fixed;
 use crate::{completed::is_same, evidence::Evidence};
 
 /// Longest path in evidence.
@@ -47,6 +46,15 @@ pub(super) struct Differences {
     pub(super) by_digest: u64,
     /// Regular files of which sizes and times were compared.
     pub(super) by_time: u64,
+}
+
+/// What cannot differ, though it was not read.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Fixed {
+    /// Directories and files of which something was not read.
+    pub(super) places: Evidence,
+    /// Known paths that were not compared.
+    pub(super) paths: u64,
 }
 
 /// Whether the kernel or a loader runs it: an execute bit, or the name of a shared library.

@@ -10,7 +10,11 @@ use scanner_core::{
     inventory::{Coverage, FilePath, Gap},
 };
 
-use super::{coverage::missing, differences::SHOWN, mounted::Over};
+use super::{
+    coverage::missing,
+    differences::{Fixed, SHOWN},
+    mounted::Over,
+};
 use crate::{
     completed::{is_of_attribute, is_refused, unnamed_gap},
     evidence::Evidence,
@@ -19,15 +23,6 @@ use crate::{
 /// Says that a root filesystem is not fixed whatever the specification says: it was changed.
 pub(super) const CONTRADICTED: &str =
     "its root filesystem is read-only, and what is shown of it differs from the image";
-
-/// What cannot differ, though it was not read.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Fixed {
-    /// Directories and files of which something was not read.
-    pub(super) places: Evidence,
-    /// Known paths that were not compared.
-    pub(super) paths: u64,
-}
 
 /// Sorts what two sides did not show.
 pub(super) struct Unread<'a> {
