@@ -134,7 +134,8 @@ pub(crate) enum Command {
     /// Compare a running container with its own image: files added, changed and removed
     ///
     /// First reads the image that the node runs, as `sidecar --inert` does, without running any of its code.
-    /// Then reads the container. `drift` has its own checks and takes no profile.
+    /// Then reads the container. A file that the container's user may not read counts as unchanged if no process of the
+    /// pod can change the image's files. `drift` has its own checks and takes no profile.
     #[command(after_long_help = EXIT_CODES)]
     Drift(Box<DriftArgs>),
     /// Print a manifest with the hardened sidecar added, for those who deploy it with their workload
@@ -223,7 +224,13 @@ mod tests {
     #[test]
     fn the_help_of_drift_lists_what_it_takes() {
         let drift = help("secure-scan", &["drift"]);
-        for taken in ["--via", "--probe-image", "--policy", "--lease"] {
+        for taken in [
+            "--via",
+            "--probe-image",
+            "--policy",
+            "--as-nobody",
+            "--lease",
+        ] {
             assert!(drift.contains(taken), "{taken}");
         }
         for refused in [

@@ -40,9 +40,15 @@ pub(crate) struct DriftArgs {
     /// How the running container is read
     #[arg(long, value_enum, default_value_t)]
     via: ViaArg,
-    /// Also read files of the image that only root may read, if the namespace allows it
-    #[arg(long)]
+    /// Read the image as root, or refuse the scan
+    ///
+    /// Without this option and --as-nobody, drift reads the image as root if it knows that the namespace's Pod Security level
+    /// allows that, and otherwise as a user of no account. The plan says which.
+    #[arg(long, conflicts_with = "as_nobody")]
     as_root: bool,
+    /// Read the image as a user of no account, even if the namespace allows root
+    #[arg(long)]
+    as_nobody: bool,
     /// Compare the SHA-256 digest of every file, including data files
     ///
     /// Files with an execute bit, files that are named like a library or a script, and files below /etc are
@@ -79,7 +85,6 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
             ViaArg::Attached => Via::Attached,
             ViaArg::Container => Via::Container,
         })
-        .as_root(args.as_root)
         .full(args.full)
         .policy(policy::decide(&run.policy)?.policy)
         .lease(run.lease)
@@ -87,6 +92,9 @@ pub(crate) async fn run(args: &DriftArgs) -> Result<u8, Problem> {
         .idle_timeout(run.idle_timeout)
         .answer_limit(run.answer_bytes())
         .observer(progress.clone());
+    if args.as_root || args.as_nobody {
+        drift = drift.as_root(args.as_root);
+    }
     if let Some(namespace) = &run.identity_namespace {
         drift = drift.identity_namespace(namespace.as_str());
     }

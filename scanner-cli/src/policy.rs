@@ -51,7 +51,7 @@ pub(crate) struct FindingArgs {
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Severity>,
     /// Fail the scan (exit code 3) unless everything that its checks ask for was read, as level strict does. A
-    /// drift scan always needs all files of both sides, and never those on mounts or the capabilities of files
+    /// drift scan always needs all files of both sides that may differ, and never those on mounts or the capabilities of files
     #[arg(long)]
     pub(crate) require_complete: bool,
 }

@@ -80,7 +80,9 @@ pub(crate) fn remedy_words(remedy: &Remedy) -> String {
         Remedy::ReadAsOwner => "scan as a user that may read it, such as root",
         Remedy::UseExec => "secure-scan container reads the environment of the container itself",
         Remedy::ReadAsRoot => "--as-root reads what only root may read, if the namespace allows it",
-        Remedy::ReadAsNobody => "scan without --as-root: what cannot be read is reported",
+        Remedy::ReadAsNobody => {
+            "scan without --as-root and --complete-from-image, or drift with --as-nobody: what cannot be read is then reported"
+        }
         Remedy::PullAlways => {
             "see what the tag names in the registry; --pull always asks the registry each time"
         }
@@ -142,7 +144,7 @@ fn pod_words(remedy: &Remedy) -> String {
         }
         Remedy::UseHelperNamespace => {
             "read the image in a namespace that allows a pod of root (Pod Security level baseline): --helper-namespace NAMESPACE; \
-             or scan without --complete-from-image (--as-root): what only root may read is then reported as not read"
+             or scan without --complete-from-image (--as-root), or drift with --as-nobody: what only root may read is then reported as not read"
         }
         Remedy::NameHelperNamespace => {
             "name with --helper-namespace a namespace that allows a pod of root (Pod Security level baseline), or leave it out; \

@@ -21,9 +21,12 @@ mod seen;
 
 pub use completion::Completion;
 pub(crate) use completion::may_have_changed;
+pub(crate) use counts::{Counts, unnamed_gap};
 pub use engine::Completed;
+pub(crate) use fill::{is_of_attribute, is_refused};
 pub use image::WholeImage;
 pub use reader::ImageReader;
+pub(crate) use seen::is_same;
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ mod image;
 mod mounted;
 mod request;
 pub(crate) mod tree;
+mod unread;
 
 pub use engine::{DriftEngine, ReadImage};
 pub use image::Image;

@@ -71,6 +71,7 @@ pub mod drift;
 mod evaluate;
 mod evidence;
 mod expression;
+mod fixed;
 mod inputs;
 pub mod profile;
 mod reachability;

@@ -16,7 +16,7 @@ use scanner_core::{
 };
 use scanner_k8s::{
     PreparedScan, ProbeImage, ScanRequest, SidecarOptions, Strategy,
-    plan::sidecar_options::{Keep, Mode, Pull},
+    plan::sidecar_options::{Keep, Mode, Pull, ReadAs},
     scan::PrepareError,
 };
 use secure_scan::{Profile, SHIPPED_CONTROLS};
@@ -164,7 +164,7 @@ async fn strategy_sidecar_reads_a_clone_and_an_image() {
         same_node: false,
     };
     let inert = Mode::Inert {
-        as_root: false,
+        reads_as: ReadAs::Nobody,
         same_node: false,
     };
     for mode in [clone, inert] {

@@ -5,7 +5,9 @@ mod engine;
 use std::{sync::Arc, time::Duration};
 
 use scanner_core::{ProbeResources, ScanPlan, event::Observer};
-use scanner_k8s::{Cluster, ProbeImage, Segment, scan::PrepareError};
+use scanner_k8s::{
+    Cluster, ProbeImage, Segment, plan::sidecar_options::ReadAs, scan::PrepareError,
+};
 use scanner_policy::drift::Depth;
 
 use crate::{
@@ -55,7 +57,7 @@ pub type PreparedDrift = PreparedPair;
 pub struct DriftScan {
     probe_image: ProbeImage,
     via: Via,
-    as_root: bool,
+    reads_as: ReadAs,
     full: bool,
     template: Scan,
     policy: Option<ScanPolicy>,
@@ -69,7 +71,7 @@ impl DriftScan {
         Self {
             probe_image: probe_image.into(),
             via: Via::default(),
-            as_root: false,
+            reads_as: ReadAs::RootIfAllowed,
             full: false,
             template: Scan::template().lease(DEFAULT_LEASE),
             policy: None,
@@ -84,9 +86,14 @@ impl DriftScan {
         self
     }
 
-    /// Reads files of the image that only root may read, where the namespace allows it.
+    /// Reads the image as root, which a namespace that does not allow that refuses, or as a user of no account. Without
+    /// either it is read as root where the namespace allows that, else as a user of no account.
     pub fn as_root(mut self, as_root: bool) -> Self {
-        self.as_root = as_root;
+        self.reads_as = if as_root {
+            ReadAs::Root
+        } else {
+            ReadAs::Nobody
+        };
         self
     }
 
@@ -214,7 +221,7 @@ impl DriftScan {
 
     /// The scan of the image, that of the container, and what compares them.
     fn pair(&self) -> Pair {
-        let image = image_reader(self.probe_image.name()).as_root(self.as_root);
+        let image = image_reader(self.probe_image.name()).reads_as(self.reads_as);
         let container = match self.via {
             Via::Distroless => strategy::distroless(self.probe_image.clone()),
             Via::Attached => strategy::attached().into(),

@@ -15,7 +15,7 @@ use std::{net::SocketAddr, sync::Arc};
 use scanner_core::ScanStrategy;
 use scanner_k8s::{
     SidecarOptions,
-    plan::sidecar_options::{Keep, Mode, Pull},
+    plan::sidecar_options::{Keep, Mode, Pull, ReadAs},
 };
 
 pub use scanner_k8s::{
@@ -72,7 +72,7 @@ pub fn sidecar(probe_image: impl Into<String>) -> Sidecar {
         image: probe_image.into(),
         keep: Keep::default(),
         inert: false,
-        as_root: false,
+        reads_as: ReadAs::default(),
         same_node: false,
         require_isolation: false,
         canaries: Vec::new(),
@@ -156,7 +156,7 @@ pub struct Sidecar {
     image: String,
     keep: Keep,
     inert: bool,
-    as_root: bool,
+    reads_as: ReadAs,
     same_node: bool,
     require_isolation: bool,
     canaries: Vec<SocketAddr>,
@@ -174,8 +174,17 @@ impl Sidecar {
     }
 
     /// Reads files of the image that only root may read, if the namespace allows it; only for an inert sidecar.
-    pub fn as_root(mut self, as_root: bool) -> Self {
-        self.as_root = as_root;
+    pub fn as_root(self, as_root: bool) -> Self {
+        self.reads_as(if as_root {
+            ReadAs::Root
+        } else {
+            ReadAs::Nobody
+        })
+    }
+
+    /// As which user the image of an inert one is read.
+    pub(crate) fn reads_as(mut self, reads_as: ReadAs) -> Self {
+        self.reads_as = reads_as;
         self
     }
 
@@ -246,7 +255,7 @@ impl From<Sidecar> for Strategy {
         let same_node = sidecar.same_node;
         let mode = if sidecar.inert {
             Mode::Inert {
-                as_root: sidecar.as_root,
+                reads_as: sidecar.reads_as,
                 same_node,
             }
         } else {

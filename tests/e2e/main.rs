@@ -11,6 +11,7 @@ mod credential;
 mod disarmed;
 mod distroless;
 mod drift;
+mod drift_hardened;
 mod explain;
 mod faults;
 mod faults_sidecar;

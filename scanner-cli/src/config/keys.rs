@@ -35,7 +35,8 @@ const SHARED: [&str; 30] = [
 ];
 
 /// In the table of a command alone: they mean something else for each, or choose how it scans.
-const OF_ONE: [&str; 15] = [
+const OF_ONE: [&str; 16] = [
+    "as-nobody",
     "as-root",
     "attached",
     "format",

@@ -14,11 +14,23 @@ pub enum Mode {
     },
     /// The image as a read-only volume; nothing of it runs.
     Inert {
-        /// Whether files that only root may read are read, where the namespace allows it.
-        as_root: bool,
+        /// As which user it is read.
+        reads_as: ReadAs,
         /// Whether it must run on the target's node, whose copy of the image is then read.
         same_node: bool,
     },
+}
+
+/// As which user an image is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ReadAs {
+    /// A user of no account.
+    #[default]
+    Nobody,
+    /// Root; a namespace that does not allow that is refused.
+    Root,
+    /// Root where the namespace's Pod Security level allows that, else a user of no account.
+    RootIfAllowed,
 }
 
 /// When a node asks a registry for an image that is named without a digest and runs nowhere.

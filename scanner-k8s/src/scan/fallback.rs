@@ -1,7 +1,7 @@
 //! The least intrusive strategy that works: what is tried after strategy `container`.
 
 use super::request::{ScanRequest, Strategy};
-use crate::plan::sidecar_options::{Mode, Pull, SidecarOptions};
+use crate::plan::sidecar_options::{Mode, Pull, ReadAs, SidecarOptions};
 
 /// Control that a policy requires where pods of a scan must be cut off from the network.
 const NETWORK: &str = "network";
@@ -30,7 +30,7 @@ fn alone(request: &ScanRequest, image: &str) -> SidecarOptions {
     SidecarOptions {
         image: image.to_owned(),
         mode: Mode::Inert {
-            as_root: false,
+            reads_as: ReadAs::Nobody,
             same_node: false,
         },
         require_isolation: isolated,

@@ -37,7 +37,7 @@ use crate::{
     controls,
     plan::{
         limits, manifest,
-        sidecar_options::{Mode, SidecarOptions},
+        sidecar_options::{Mode, ReadAs, SidecarOptions},
     },
     pod::{
         access_planner, security_context,
@@ -47,7 +47,7 @@ use crate::{
     run::scope::ScanScope,
     strategies::approach::{Approach, PlanScope, Started},
 };
-use options::{UNPRIVILEGED, as_root, note_as_root};
+use options::{UNPRIVILEGED, as_root, as_root_if_allowed, note_as_root};
 use own::ScanPod;
 use reference::Reference;
 use spec::Parts;
@@ -134,19 +134,29 @@ impl SidecarApproach {
             }
             (
                 Mode::Inert {
-                    as_root: root,
+                    reads_as,
                     same_node,
                 },
                 _,
             ) => {
-                let level = match root {
-                    true => Some(security_context::level(operator, namespace).await),
-                    false => None,
+                let level = match reads_as {
+                    ReadAs::Nobody => None,
+                    ReadAs::Root | ReadAs::RootIfAllowed => {
+                        Some(security_context::level(operator, namespace).await)
+                    }
                 };
                 if let Some(pod) = elsewhere {
-                    helper::check(operator, namespace, pod, level).await?;
+                    // Where root is not allowed, a user of no account reads.
+                    let insists = |level: &PodSecurity| {
+                        reads_as == ReadAs::Root || *level != PodSecurity::Restricted
+                    };
+                    helper::check(operator, namespace, pod, level.filter(insists)).await?;
                 }
-                let context = level.map_or(Ok(UNPRIVILEGED), as_root);
+                let context = match (reads_as, level) {
+                    (ReadAs::Root, Some(level)) => as_root(level),
+                    (ReadAs::RootIfAllowed, Some(level)) => Ok(as_root_if_allowed(level)),
+                    (_, None) | (ReadAs::Nobody, _) => Ok(UNPRIVILEGED),
+                };
                 let context = context.map_err(|refusal| match (elsewhere, pod) {
                     (Some(_), _) => HelperRefusal::Root(namespace.to_owned()).into(),
                     (None, Some(_)) => SidecarRefusal::RootOfRunning,

@@ -4,14 +4,14 @@ use scanner_core::inventory::{Attribute, FileEntry, FileSelector, Gap, GapKind, 
 
 /// What all engines of a scan ask for, and how often a file came without an attribute of it, which is a gap each.
 #[derive(Debug)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     asked: Vec<FileSelector>,
     attributes: [(Attribute, Vec<FileSelector>); 2],
     without: u64,
 }
 
 impl Counts {
-    pub(super) fn new(asked: Vec<FileSelector>) -> Self {
+    pub(crate) fn new(asked: Vec<FileSelector>) -> Self {
         Self {
             attributes: by_attribute(&asked),
             asked,
@@ -20,14 +20,14 @@ impl Counts {
     }
 
     /// Takes a file.
-    pub(super) fn take(&mut self, file: &FileEntry) {
+    pub(crate) fn take(&mut self, file: &FileEntry) {
         for (_, asked) in &self.attributes {
             self.without += u64::from(asked.iter().any(|selector| selector.misses(file)));
         }
     }
 
     /// How many items of files are missing beyond those that `gaps` names.
-    pub(super) fn unnamed(&self, gaps: &Gaps) -> u64 {
+    pub(crate) fn unnamed(&self, gaps: &Gaps) -> u64 {
         let places = gaps.iter().filter(|gap| gap.attribute.is_none());
         let named: u64 = places.map(|gap| self.mentions(gap)).sum();
         gaps.total().saturating_sub(named + self.without)
@@ -63,6 +63,6 @@ pub(super) fn by_attribute(asked: &[FileSelector]) -> [(Attribute, Vec<FileSelec
 }
 
 /// The gap of what a list counts and does not name.
-pub(super) fn unnamed_gap() -> Gap {
+pub(crate) fn unnamed_gap() -> Gap {
     Gap::new(GapKind::Unknown).with_note("more was not read than its places say")
 }

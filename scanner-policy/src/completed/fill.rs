@@ -48,7 +48,7 @@ impl Filled {
 }
 
 /// Whether the agent was not let in, so that somebody else may be.
-pub(super) const fn is_refused(gap: &Gap) -> bool {
+pub(crate) const fn is_refused(gap: &Gap) -> bool {
     matches!(
         gap.kind,
         GapKind::NotSearchable | GapKind::NotListable | GapKind::NotReadable
@@ -56,7 +56,7 @@ pub(super) const fn is_refused(gap: &Gap) -> bool {
 }
 
 /// Whether one attribute of files is missing that the same file of the image has.
-fn is_of_attribute(gap: &Gap) -> bool {
+pub(crate) fn is_of_attribute(gap: &Gap) -> bool {
     let may_be_there = matches!(gap.kind, GapKind::Unknown | GapKind::Unsupported);
     let is_known = matches!(
         gap.attribute,

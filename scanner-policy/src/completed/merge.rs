@@ -17,9 +17,10 @@ use super::{
     counts::{Counts, by_attribute, unnamed_gap},
     fill::{Filling, is_refused},
     image::WholeImage,
-    mounts::{Mounts, is_fixed},
+    mounts::Mounts,
     seen::{Seen, is_same},
 };
+use crate::fixed::is_fixed;
 
 /// One answer on its way through.
 pub(super) struct Merge {

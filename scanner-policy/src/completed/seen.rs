@@ -135,7 +135,7 @@ fn mark_of(attribute: Attribute) -> Option<u8> {
 }
 
 /// Whether a file of the container is that of the image, as far as it is seen.
-pub(super) fn is_same(was: &FileEntry, is: &FileEntry) -> bool {
+pub(crate) fn is_same(was: &FileEntry, is: &FileEntry) -> bool {
     let state = |file: &FileEntry| (file.exists, file.kind, file.mode, file.uid, file.gid);
     let written = was.modified.is_some() && was.modified == is.modified;
     let both = |one: &str, other: &str| one.is_empty() || other.is_empty() || one == other;

@@ -2,7 +2,10 @@
 
 use scanner_core::finding::{CheckResult, CheckStatus, EngineRef, Findings, Severity};
 
-use super::{differences::Differences, request::Depth};
+use super::{
+    differences::{Differences, Fixed},
+    request::Depth,
+};
 use crate::evidence::Evidence;
 
 /// A check: identifier, headline of a pass and of a failure, severity, why it matters, what to do.
@@ -123,7 +126,8 @@ pub(super) fn findings(drift: Differences, depth: Depth) -> Findings {
         drift.files_added,
         drift.files_removed,
     ];
-    let unseen = drift.unseen.and(drift.beyond);
+    let unseen = [drift.blank, drift.beyond_image, drift.beyond];
+    let unseen = unseen.into_iter().fold(drift.unseen, Evidence::and);
     let whole = unseen.is_empty();
     let mut limits = vec![
         format!(
@@ -139,6 +143,7 @@ pub(super) fn findings(drift: Differences, depth: Depth) -> Findings {
             ),
         },
     ];
+    limits.extend(cannot_differ(&drift.fixed));
     if let Some(path) = &drift.uncompared {
         limits.push(format!(
             "capabilities of files were not compared: one side did not read those of {path}"
@@ -166,25 +171,32 @@ pub(super) fn findings(drift: Differences, depth: Depth) -> Findings {
                 .with_failing_title(fails)
         })
         .collect();
-    let (status, message) = if whole {
-        (
+    let (status, message) = match (unseen.total(), &drift.changeable) {
+        (0, _) if drift.fixed.places.is_empty() => (
             CheckStatus::Pass,
             "both sides were read completely".to_owned(),
-        )
-    } else {
-        let count = unseen.total();
-        (CheckStatus::Error, format!("{count} could not be compared"))
+        ),
+        (0, _) => (
+            CheckStatus::Pass,
+            "what was not read cannot differ".to_owned(),
+        ),
+        (count, None) => (CheckStatus::Error, format!("{count} could not be compared")),
+        (count, Some(why)) => (
+            CheckStatus::Error,
+            format!("{count} could not be compared, and may differ: {why}"),
+        ),
     };
     results.push(result(
         "drift-unseen",
-        "Image and container were read completely",
+        "All that may differ was compared",
         Severity::Medium,
         status,
         message,
         unseen,
         (
             "a change in what cannot be read is not found",
-            "files of the image can be read as root; in a container that does not run as root, what its user cannot read stays unseen",
+            "mount the root filesystem read-only (readOnlyRootFilesystem): what the container's user cannot read is then what the image \
+             has; the image is read as root where its namespace allows that",
         ),
     ));
     for result in &mut results {
@@ -225,6 +237,19 @@ fn how(by_digest: u64, by_time: u64, depth: Depth) -> String {
         "{by_digest} files were compared by their SHA-256 digests: those with an execute bit, named like a library or a script, or below /etc; \
          {by_time} others by size, mode, owner and time, which an intruder can set"
     )
+}
+
+/// What was not read and is the image's nevertheless.
+fn cannot_differ(fixed: &Fixed) -> Option<String> {
+    let count = fixed.paths.max(fixed.places.total());
+    if count == 0 {
+        return None;
+    }
+    let paths = if count == 1 { "path" } else { "paths" };
+    Some(format!(
+        "{count} {paths} cannot differ: read-only root filesystem, which no process of the pod can change; not read: {}",
+        bounded(&fixed.places)
+    ))
 }
 
 fn bounded(items: &Evidence) -> String {

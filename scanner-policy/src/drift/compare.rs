@@ -7,18 +7,24 @@ use scanner_core::{
     escape::visible,
     finding::Findings,
     inventory::{
-        Collected, Coverage, FileEntry, FileKind, FileSelector, Inventory, sink::FilesEnd,
+        Collected, Coverage, FileEntry, FileKind, FilePath, FileSelector, Inventory, sink::FilesEnd,
     },
 };
 
 use super::{
     checks,
     coverage::{is_cut, missing},
-    differences::{Differences, SHOWN, executable},
+    differences::{Differences, SHOWN, executable, not_compared},
     image::Image,
     mounted::{Over, planned},
     request::{Depth, request},
     tree::Id,
+    unread::{CONTRADICTED, Unread},
+};
+use crate::{
+    completed::{Counts, is_same},
+    evidence::Evidence,
+    fixed,
 };
 
 /// Empty files with which runtimes mark a container.
@@ -31,6 +37,8 @@ struct Now {
     seen: bool,
     /// A file that is directly in it, or everyone may list it.
     listed: bool,
+    /// It is no link, and is as in the image as far as it is seen, also by its time.
+    same: bool,
 }
 
 /// One comparison. What is in the container is compared as it comes and is not kept.
@@ -41,16 +49,19 @@ pub(super) struct Comparison {
     drift: Differences,
     over: Over,
     now: Vec<Now>,
+    counts: Counts,
     files: u64,
 }
 
 impl Comparison {
     pub(super) fn with(image: Arc<Image>, depth: Depth) -> Self {
         let now = vec![Now::default(); image.tree.all().count()];
+        let selectors = request(&[], depth).files;
         Self {
             image,
             depth,
-            selectors: request(&[], depth).files,
+            counts: Counts::new(selectors.clone()),
+            selectors,
             drift: Differences::default(),
             over: Over::default(),
             now,
@@ -70,12 +81,14 @@ impl Comparison {
             let text = format!("{path}: the image was read with more than one file of that path");
             self.drift.unseen.insert(text);
         }
+        self.now[id.index()].same = is.kind != FileKind::Symlink && is_same(was, is);
         let digested = self.digested(was, is);
         self.drift.changed(was, is, digested);
     }
 
-    /// Every file of the image that did not come, where that much of the container was read.
-    fn removed(&mut self, seen: &Coverage) {
+    /// Every file of the image that did not come, where that much of the container was read; gives those where it was not.
+    fn removed(&mut self, seen: &Coverage) -> Vec<Id> {
+        let mut unknown = Vec::new();
         let image = Arc::clone(&self.image);
         for id in image.tree.all() {
             if self.now[id.index()].seen {
@@ -92,9 +105,51 @@ impl Comparison {
                 self.drift.compared += 1;
                 self.drift.removed(&was);
             } else {
-                self.drift.beyond(&was, "container");
+                unknown.push(id);
             }
         }
+        unknown
+    }
+
+    /// What was not read, once all differences are known; `unknown` are files of the image that the container did not show.
+    fn unread(&mut self, seen: &Coverage, unknown: &[Id]) {
+        let drift = &mut self.drift;
+        if drift.changeable.is_none() && drift.found() > 0 {
+            drift.changeable = Some(CONTRADICTED.into());
+        }
+        let is_fixed = drift.changeable.is_none();
+        let (image, now) = (&self.image, &self.now);
+        let is_same = |path: &FilePath| {
+            let place = image.tree.find(path.as_text());
+            place.is_some_and(|id| now[id.index()].same)
+        };
+        let mut unread = Unread::new(&self.over, is_fixed, &is_same);
+        let unnamed = match seen {
+            Coverage::Partial { gaps } => self.counts.unnamed(gaps),
+            _ => 0,
+        };
+        let of_container = unread.open("container", seen, unnamed);
+        let of_image = unread.open("image", &image.coverage, image.unnamed);
+        let mut paths = 0;
+        for was in unknown.iter().filter_map(|id| image.tree.file(*id)) {
+            if is_fixed && unread.is_shut(&was.path) {
+                paths += 1;
+            } else {
+                drift.beyond.insert(not_compared(&was, "container"));
+            }
+        }
+        let mut settled = Vec::new();
+        if is_fixed {
+            settled.push(std::mem::take(&mut drift.blank));
+        }
+        if is_fixed && of_image.is_empty() {
+            settled.push(std::mem::take(&mut drift.beyond_image));
+        }
+        paths += settled.iter().map(Evidence::total).sum::<u64>();
+        drift
+            .unseen
+            .extend(of_image.into_iter().chain(of_container));
+        drift.fixed = unread.fixed(paths);
     }
 
     /// Whether the nearest directory above that is still there was listed, or everyone may list it.
@@ -116,7 +171,8 @@ impl Comparison {
 
 impl EntryEvaluator for Comparison {
     fn sections(&mut self, running: &Inventory) {
-        self.drift.unseen.extend(self.image.missing());
+        self.drift.unseen.extend(self.image.problems());
+        self.drift.changeable = fixed::why_not(running);
         self.drift.owned = self.image.tree.owned();
         let unread = missing("mounts of the container", &running.mounts.coverage());
         self.drift.unseen.extend(unread);
@@ -137,6 +193,7 @@ impl EntryEvaluator for Comparison {
             return;
         }
         self.files += 1;
+        self.counts.take(file);
         let image = Arc::clone(&self.image);
         let path = file.path.as_text();
         let place = image.tree.find(path);
@@ -155,7 +212,8 @@ impl EntryEvaluator for Comparison {
             return;
         }
         if was.is_none() && !image.could_see(&file.path) {
-            return self.drift.beyond(file, "image");
+            let text = not_compared(file, "image");
+            return self.drift.beyond_image.insert(text);
         }
         self.drift.compared += 1;
         if self.drift.uncompared.is_none() {
@@ -170,13 +228,12 @@ impl EntryEvaluator for Comparison {
     }
 
     fn finish(mut self: Box<Self>, files: &FilesEnd) -> Findings {
-        let unread = missing("container", &files.coverage);
-        self.drift.unseen.extend(unread);
         if self.files == 0 {
             let nothing = "container: no file was seen";
             self.drift.unseen.insert(nothing.into());
         }
-        self.removed(&files.coverage);
+        let unknown = self.removed(&files.coverage);
+        self.unread(&files.coverage, &unknown);
         checks::findings(self.drift, self.depth)
     }
 }

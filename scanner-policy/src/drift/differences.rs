@@ -5,7 +5,7 @@ use scanner_core::{
     inventory::{FileEntry, FileKind},
 };
 
-use crate::evidence::Evidence;
+use crate::{completed::is_same, evidence::Evidence};
 
 /// Longest path in evidence.
 pub(super) const SHOWN: usize = 300;
@@ -26,8 +26,16 @@ pub(super) struct Differences {
     pub(super) files_removed: Evidence,
     /// What one side could not read.
     pub(super) unseen: Evidence,
-    /// What one side has where the other one was not read.
+    /// Files of which one side could not read the contents, and which are the same but for that.
+    pub(super) blank: Evidence,
+    /// What the image has where the container was not read.
     pub(super) beyond: Evidence,
+    /// What the container has where the image was not read.
+    pub(super) beyond_image: Evidence,
+    /// Why what was not read may differ; `None` where it cannot.
+    pub(super) changeable: Option<String>,
+    /// What was not read and cannot differ.
+    pub(super) fixed: Fixed,
     pub(super) left_out: Evidence,
     /// Of a program, one for all: what was not compared.
     pub(super) uncompared: Option<String>,
@@ -38,6 +46,15 @@ pub(super) struct Differences {
     pub(super) by_digest: u64,
     /// Regular files of which sizes and times were compared.
     pub(super) by_time: u64,
+}
+
+/// What cannot differ, though it was not read.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Fixed {
+    /// Directories and files of which something was not read.
+    pub(super) places: Evidence,
+    /// Known paths that were not compared.
+    pub(super) paths: u64,
 }
 
 /// Whether the kernel or a loader runs it: an execute bit, or the name of a shared library.
@@ -101,6 +118,12 @@ fn of_package(was: &FileEntry) -> String {
     }
 }
 
+/// A file of one side where the other side, of that name, was not read.
+pub(super) fn not_compared(file: &FileEntry, other: &str) -> String {
+    let (path, package) = (visible(file.path.as_text(), SHOWN), of_package(file));
+    format!("{path}: not compared, since the {other} was not read there{package}")
+}
+
 impl Differences {
     pub(super) fn added(&mut self, file: &FileEntry) {
         let list = if executable(file) || command(file) {
@@ -131,11 +154,22 @@ impl Differences {
         list.insert(format!("{}{package}", described(file)));
     }
 
-    /// A file of one side where the other side, of that name, was not read.
-    pub(super) fn beyond(&mut self, file: &FileEntry, other: &str) {
-        let (path, package) = (visible(file.path.as_text(), SHOWN), of_package(file));
-        let text = format!("{path}: not compared, since the {other} was not read there{package}");
-        self.beyond.insert(text);
+    /// Number of all differences.
+    pub(super) fn found(&self) -> u64 {
+        let all = [
+            &self.executables_added,
+            &self.executables_changed,
+            &self.links_changed,
+            &self.devices_added,
+            &self.mounts,
+            &self.executables_removed,
+            &self.permissions,
+            &self.configuration,
+            &self.files_changed,
+            &self.files_added,
+            &self.files_removed,
+        ];
+        all.iter().map(|list| list.total()).sum()
     }
 
     /// Compares two files of one path. `digested` says whether their digests were asked for.
@@ -230,7 +264,12 @@ impl Differences {
             let (now, then) = (time(now), time(then));
             format!("{path}: written {now}, {then} in the image")
         } else {
-            self.unseen.insert(format!("contents of {path}{package}"));
+            let list = if is_same(was, is) {
+                &mut self.blank
+            } else {
+                &mut self.unseen
+            };
+            list.insert(format!("contents of {path}{package}"));
             return;
         };
         let text = text + &package;

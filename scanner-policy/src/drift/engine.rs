@@ -6,7 +6,7 @@ use scanner_core::{
     ScanEngine,
     engine::{EntryEvaluator, Evaluation},
     finding::{EngineRef, Findings},
-    inventory::{FileEntry, Inventory, InventoryRequest, Section, sink::FilesEnd},
+    inventory::{Coverage, FileEntry, Inventory, InventoryRequest, Section, sink::FilesEnd},
 };
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
     image::Image,
     request::{Depth, request},
 };
+use crate::completed::Counts;
 
 /// Keeps the files of an image.
 #[derive(Debug, Default)]
@@ -69,6 +70,7 @@ impl ReadImage {
     fn reader(&self) -> Box<dyn EntryEvaluator> {
         Box::new(Reader {
             image: Image::default(),
+            counts: Counts::new(self.request().files),
             kept: Arc::clone(&self.image),
         })
     }
@@ -77,6 +79,7 @@ impl ReadImage {
 /// Reads one image.
 struct Reader {
     image: Image,
+    counts: Counts,
     kept: Kept,
 }
 
@@ -85,12 +88,16 @@ impl EntryEvaluator for Reader {
 
     fn file(&mut self, file: &FileEntry) {
         if file.exists {
+            self.counts.take(file);
             self.image.tree.add(file);
         }
     }
 
     fn finish(mut self: Box<Self>, files: &FilesEnd) -> Findings {
         self.image.coverage = files.coverage.clone();
+        if let Coverage::Partial { gaps } = &files.coverage {
+            self.image.unnamed = self.counts.unnamed(gaps);
+        }
         let count = self.image.tree.files();
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.image);
         checks::image_read(count)

@@ -2,16 +2,15 @@
 
 use scanner_core::inventory::{Coverage, FilePath};
 
-use super::{
-    coverage::{is_cut, missing},
-    tree::Tree,
-};
+use super::{coverage::is_cut, tree::Tree};
 
 /// The files of an image: about forty bytes and its name for each, and as much again for a digest.
 #[derive(Debug)]
 pub struct Image {
     pub(super) tree: Tree,
     pub(super) coverage: Coverage,
+    /// How much was not read of it beyond what its gaps name.
+    pub(super) unnamed: u64,
 }
 
 impl Default for Image {
@@ -20,14 +19,15 @@ impl Default for Image {
         Self {
             tree: Tree::default(),
             coverage: Coverage::NotRequested,
+            unnamed: 0,
         }
     }
 }
 
 impl Image {
-    /// What was not read of it.
-    pub(super) fn missing(&self) -> Vec<String> {
-        let mut all = missing("image", &self.coverage);
+    /// Why it cannot be compared as a whole, beside what its gaps say.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let mut all = Vec::new();
         if self.tree.files() == 0 {
             all.push("image: no file was seen".into());
         }

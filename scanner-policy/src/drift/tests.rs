@@ -1,6 +1,7 @@
 //! What drift says of small images and containers.
 
 mod depth;
+mod fixed;
 mod kinds;
 mod support;
 mod trees;

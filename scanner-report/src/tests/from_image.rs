@@ -197,6 +197,12 @@ fn what_would_read_more_is_what_this_scan_could_be() {
         // The image was read, and does not have it either.
         report.from_image = Some(FromImage::new(true));
         assert!(View::from(&report).completions().is_empty(), "{strategy}");
+        // It was compared with its image: no other scan sees more of it.
+        report.from_image = None;
+        report.image_scan = Some(Box::new(passed()));
+        assert!(View::from(&report).completions().is_empty(), "{strategy}");
+        let text = words(&report, Format::Terminal);
+        assert!(!text.contains("to read more"), "{strategy}: {text}");
     }
 }
 

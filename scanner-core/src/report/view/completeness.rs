@@ -48,8 +48,9 @@ impl View<'_> {
     /// What would read what this scan could not, each once: in the words of a program that has these strategies.
     pub fn completions(&self) -> Vec<Remedy> {
         let mut found = Vec::new();
-        // What the image could not complete is not in it either.
-        if self.is_refused() && self.from_image.is_none() {
+        // What the image could not complete is not in it either, nor what a comparison with it did not see.
+        let has_image = self.from_image.is_some() || self.image_scan.is_some();
+        if self.is_refused() && !has_image {
             found.push(match self.strategy {
                 IMAGE_OF_TARGET | "image" => Remedy::ReadAsRoot,
                 "local" => Remedy::ReadAsOwner,

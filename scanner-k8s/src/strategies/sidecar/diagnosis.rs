@@ -96,7 +96,23 @@ fn ended(state: &ContainerState) -> Option<Diagnosis> {
 
 #[cfg(test)]
 mod tests {
+    use kube::core::Status;
+
     use super::*;
+    use crate::api::call::call_with_retry;
+
+    #[tokio::test]
+    async fn a_pod_of_root_that_pod_security_refuses_can_be_one_of_no_account() {
+        let words = "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true";
+        let refuses = || async {
+            let status = Status::failure(words, "Forbidden").with_code(403);
+            Err::<(), _>(kube::Error::Api(Box::new(status)))
+        };
+        let call = call_with_retry("create pod x".into(), refuses).await;
+        let error = ControlError::new("not made").with_source(call.unwrap_err());
+        assert_eq!(admission(&error, true), Some(Remedy::ReadAsNobody));
+        assert_eq!(admission(&error, false), None);
+    }
 
     #[test]
     fn a_container_that_waiting_does_not_start_has_a_remedy() {

@@ -77,33 +77,63 @@ pub(super) const UNPRIVILEGED: ProbeContext = ProbeContext::nobody(
     "nothing but the image is read: a user of no account, without any capability",
 );
 
-/// Root, with as much as the namespace's level allows.
+/// What lets root read files of others, and no more.
+const READS: &str = "DAC_READ_SEARCH";
+/// The same at level baseline, which does not allow that one. It may write too, and there is nothing to write to: every mount is
+/// read-only.
+const WRITES: &str = "DAC_OVERRIDE";
+
+/// Root, as asked, with as much as the namespace's level allows.
 pub(super) fn as_root(level: PodSecurity) -> Result<ProbeContext, SidecarRefusal> {
-    let context = ProbeContext {
-        uid: 0,
-        gid: 0,
-        ..UNPRIVILEGED
-    };
     match level {
         PodSecurity::Restricted => Err(SidecarRefusal::Root),
-        // It may write too, and there is nothing to write to: every mount is read-only.
-        PodSecurity::Baseline => Ok(ProbeContext {
-            add: vec!["DAC_OVERRIDE"],
-            why: "as asked: root with the one capability that reads all and that level baseline allows; all that it sees is \
-                  mounted read-only",
-            ..context
-        }),
-        PodSecurity::Unknown => Ok(ProbeContext {
-            add: vec!["DAC_OVERRIDE"],
-            why: "as asked: root with the one capability that reads all and that level baseline allows, since the namespace's \
-                  level could not be read; all that it sees is mounted read-only",
-            ..context
-        }),
-        PodSecurity::Privileged => Ok(ProbeContext {
-            add: vec!["DAC_READ_SEARCH"],
-            why: "as asked: root with the one capability that only reads",
-            ..context
-        }),
+        PodSecurity::Baseline => Ok(root(
+            WRITES,
+            "as asked: root with the one capability that reads all and that level baseline allows; all that it sees is mounted \
+             read-only",
+        )),
+        PodSecurity::Unknown => Ok(root(
+            WRITES,
+            "as asked: root with the one capability that reads all and that level baseline allows, since the namespace's level \
+             could not be read; all that it sees is mounted read-only",
+        )),
+        PodSecurity::Privileged => Ok(root(
+            READS,
+            "as asked: root with the one capability that only reads",
+        )),
+    }
+}
+
+/// Root where the namespace's level is known to allow that, else a user of no account.
+pub(super) fn as_root_if_allowed(level: PodSecurity) -> ProbeContext {
+    match level {
+        PodSecurity::Restricted => ProbeContext::nobody(
+            "a user of no account, without any capability, since level restricted allows no root: what only root may read of \
+             the image is not read",
+        ),
+        PodSecurity::Unknown => ProbeContext::nobody(
+            "a user of no account, without any capability, since the namespace's level could not be read: what only root may \
+             read of the image is not read",
+        ),
+        PodSecurity::Baseline => root(
+            WRITES,
+            "root with the one capability that reads all and that level baseline allows: only root may read all of the image; \
+             all that it sees is mounted read-only",
+        ),
+        PodSecurity::Privileged => root(
+            READS,
+            "root with the one capability that only reads: the namespace allows it, and only root may read all of the image",
+        ),
+    }
+}
+
+fn root(capability: &'static str, why: &'static str) -> ProbeContext {
+    ProbeContext {
+        uid: 0,
+        gid: 0,
+        add: vec![capability],
+        why,
+        ..UNPRIVILEGED
     }
 }
 
@@ -112,6 +142,25 @@ mod tests {
     use scanner_core::inventory::Gaps;
 
     use super::*;
+
+    #[test]
+    fn an_image_is_read_as_root_only_where_that_is_known_to_be_allowed() {
+        for (level, uid, capabilities) in [
+            (PodSecurity::Privileged, 0, 1),
+            (PodSecurity::Baseline, 0, 1),
+            (PodSecurity::Restricted, 65532, 0),
+            (PodSecurity::Unknown, 65532, 0),
+        ] {
+            let context = as_root_if_allowed(level);
+            let is = (context.uid, context.add.len());
+            assert_eq!(is, (uid, capabilities), "{level:?}");
+            assert!(context.drop_all, "{level:?}");
+            let says_root = context.why.starts_with("root ");
+            assert_eq!(says_root, uid == 0, "{}", context.why);
+        }
+        assert_eq!(as_root(PodSecurity::Restricted), Err(SidecarRefusal::Root));
+        assert_eq!(as_root(PodSecurity::Unknown).map(|c| c.uid), Ok(0));
+    }
 
     #[test]
     fn only_what_root_could_read_speaks_of_root() {

@@ -14,6 +14,19 @@ fn beside(pod: &mut PodFacts, neighbour: ContainerFacts) {
     pod.containers = vec![target, neighbour];
 }
 
+/// Adds a container that looks at the target.
+fn added(pod: &mut PodFacts, privileged: bool, capability: &str) {
+    let debugger = ContainerFacts {
+        name: "debugger".into(),
+        kind: "ephemeral".into(),
+        privileged,
+        added_capabilities: vec![capability.into()],
+        ..ContainerFacts::default()
+    };
+    beside(pod, debugger);
+    pod.share_process_namespace = false;
+}
+
 /// Puts another container into the pod, which mounts a directory of the node.
 fn mounting(pod: &mut PodFacts, path: &str, read_only: bool) {
     let mount = VolumeMountFacts {
@@ -42,7 +55,7 @@ fn only_a_root_that_nobody_can_write_is_fixed() {
     fn adding(name: &str) -> Vec<String> {
         vec!["NET_BIND_SERVICE".into(), name.into()]
     }
-    let changes: [(bool, Change); 28] = [
+    let changes: [(bool, Change); 34] = [
         (true, |_, _| {}),
         (false, |pod, _| pod.read_only_root_filesystem = false),
         (false, |pod, _| pod.privileged = true),
@@ -130,6 +143,17 @@ fn only_a_root_that_nobody_can_write_is_fixed() {
             beside(pod, ContainerFacts::default());
             pod.host_pid = true;
         }),
+        (false, |pod, _| {
+            pod.added_capabilities = adding("SYS_MODULE")
+        }),
+        (false, |pod, _| pod.added_capabilities = adding("SYS_RAWIO")),
+        (false, |pod, _| {
+            pod.added_capabilities = adding("cap_dac_read_search");
+        }),
+        // A container that was added to look at the target sees its processes, whatever the pod shares.
+        (false, |pod, _| added(pod, true, "")),
+        (false, |pod, _| added(pod, false, "SYS_ADMIN")),
+        (true, |pod, _| added(pod, false, "SYS_PTRACE")),
         (false, |_, mounts| mounts[0] = mount("/", "rw")),
         (false, |_, mounts| mounts.push(mount("/", "rw"))),
     ];

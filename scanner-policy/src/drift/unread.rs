@@ -1,0 +1,110 @@
+//! What was not read of an image or of its container, and whether it can differ.
+//!
+//! Where the container's root filesystem is fixed, what was not read of it is what its image has. That holds for a place
+//! that the container shows as it is in the image, down to the time of its last write, and for nothing else.
+
+use std::collections::BTreeSet;
+
+use scanner_core::{
+    escape::visible,
+    inventory::{Coverage, FilePath, Gap},
+};
+
+use super::{
+    coverage::missing,
+    differences::{Fixed, SHOWN},
+    mounted::Over,
+};
+use crate::{
+    completed::{is_of_attribute, is_refused, unnamed_gap},
+    evidence::Evidence,
+};
+
+/// Says that a root filesystem is not fixed whatever the specification says: it was changed.
+pub(super) const CONTRADICTED: &str =
+    "its root filesystem is read-only, and what is shown of it differs from the image";
+
+/// Sorts what two sides did not show.
+pub(super) struct Unread<'a> {
+    over: &'a Over,
+    /// Whether nothing differs that was not read.
+    is_fixed: bool,
+    /// Whether the container shows a place as it is in the image.
+    is_same: &'a dyn Fn(&FilePath) -> bool,
+    /// Places that cannot differ, as text.
+    shut: BTreeSet<String>,
+    /// Files of which something cannot differ.
+    files: BTreeSet<String>,
+}
+
+impl<'a> Unread<'a> {
+    pub(super) const fn new(
+        over: &'a Over,
+        is_fixed: bool,
+        is_same: &'a dyn Fn(&FilePath) -> bool,
+    ) -> Self {
+        Self {
+            over,
+            is_fixed,
+            is_same,
+            shut: BTreeSet::new(),
+            files: BTreeSet::new(),
+        }
+    }
+
+    /// What one side did not show and may differ, in words; `unnamed` counts what its gaps do not name. The container comes
+    /// first: what is below a place that it does not show is not shown by it either.
+    pub(super) fn open(&mut self, side: &str, seen: &Coverage, unnamed: u64) -> Vec<String> {
+        let Coverage::Partial { gaps } = seen else {
+            return missing(side, seen);
+        };
+        let mut open = Vec::new();
+        for gap in gaps {
+            if !self.is_left_out(gap) && !self.cannot_differ(gap) {
+                open.push(format!("{side}: {gap}"));
+            }
+        }
+        if open.is_empty() && (unnamed > 0 || gaps.iter().next().is_none()) {
+            open.push(format!("{side}: {}", unnamed_gap()));
+        }
+        open
+    }
+
+    /// Whether something is mounted there, which is compared on no side.
+    fn is_left_out(&self, gap: &Gap) -> bool {
+        let path = gap.path.as_ref();
+        path.is_some_and(|path| self.over.hides(path, false))
+    }
+
+    fn cannot_differ(&mut self, gap: &Gap) -> bool {
+        let (true, Some(place)) = (self.is_fixed, &gap.path) else {
+            return false;
+        };
+        let text = place.as_text().to_owned();
+        // A file without it that is not as in the image is listed by itself.
+        if is_of_attribute(gap) {
+            self.files.insert(text);
+            return true;
+        }
+        let is_place = is_refused(gap) && gap.attribute.is_none() && gap.item.is_none();
+        let is_shut = is_place && ((self.is_same)(place) || self.is_shut(place));
+        if is_shut {
+            self.shut.insert(text);
+        }
+        is_shut
+    }
+
+    /// Whether a path is at or below a place that was not read and cannot differ.
+    pub(super) fn is_shut(&self, path: &FilePath) -> bool {
+        let is_place = |text: &str| self.shut.contains(text);
+        is_place(path.as_text()) || path.above().any(is_place)
+    }
+
+    /// All of these, beside so many paths.
+    pub(super) fn fixed(self, paths: u64) -> Fixed {
+        let mut places = Evidence::default();
+        let all = self.shut.union(&self.files);
+        places.extend(all.map(|place| visible(place, SHOWN)));
+        Fixed { places, paths }
+    }
+}
