@@ -110,8 +110,9 @@ mod tests {
         };
         let call = call_with_retry("create pod x".into(), refuses).await;
         let error = ControlError::new("not made").with_source(call.unwrap_err());
-        assert_eq!(admission(&error, true), Some(Remedy::ReadAsNobody));
-        assert_eq!(admission(&error, false), None);
+        let asked = Some(Remedy::UseHelperNamespace);
+        assert_eq!(admission(&error, asked.clone()), asked);
+        assert_eq!(admission(&error, None), None);
     }
 
     #[test]
