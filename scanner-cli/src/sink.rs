@@ -161,7 +161,7 @@ impl Sinks {
             let text = text(format).ok_or_else(|| {
                 Problem::usage(
                     format!("{what} cannot be written as {format}"),
-                    format!("take {forms}"),
+                    format!("use {forms}"),
                 )
             })?;
             place.write(&text)?;

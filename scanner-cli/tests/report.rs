@@ -97,7 +97,7 @@ fn a_comparison_has_an_exit_code_of_its_own() {
     );
     assert_eq!(ran.status.code(), Some(2));
     assert!(
-        text(&ran.stderr).contains("no form html"),
+        text(&ran.stderr).contains("cannot be written as html"),
         "{}",
         text(&ran.stderr)
     );

@@ -107,7 +107,7 @@ impl ObjectMetadata {
     ///
     /// # Errors
     ///
-    /// Fails on a key or a value that Kubernetes does not take, and on a key that is not free.
+    /// Fails on a key or a value that Kubernetes does not accept, and on a reserved key.
     pub fn label(&mut self, key: &str, value: &str) -> Result<(), InvalidMetadata> {
         check_label(key, value)?;
         self.labels.insert(key.to_owned(), value.to_owned());
@@ -118,7 +118,8 @@ impl ObjectMetadata {
     ///
     /// # Errors
     ///
-    /// Fails on a key that Kubernetes does not take or that is not free, and where all annotations have more than 200 KiB.
+    /// Fails on a key that Kubernetes does not accept or that is reserved, and if all annotations together have
+    /// more than 200 KiB.
     pub fn annotation(&mut self, key: &str, value: &str) -> Result<(), InvalidMetadata> {
         check_key("annotation", key)?;
         let others = self.annotations.iter().filter(|(other, _)| *other != key);
@@ -133,7 +134,7 @@ impl ObjectMetadata {
         Ok(())
     }
 
-    /// Takes what `over` has; it takes the place of what has the same key.
+    /// Adds what `over` has; it replaces entries with the same key.
     ///
     /// # Errors
     ///

@@ -15,8 +15,8 @@ const LONGEST: usize = 32;
 /// Requests and limits of the containers that a scan itself puts into pods of its own: the probe, the barrier and what only
 /// resolves an image. A clone has those of its target, and an ephemeral container can have none.
 ///
-/// Written as `cpu=100m:500m,memory=256Mi`: what is requested, and after a colon the limit where that is another. What is
-/// not named stays as a scan has it by itself.
+/// Written as `cpu=100m:500m,memory=256Mi`: the request, and after a colon the limit if it differs. Resources
+/// that are not named keep their defaults.
 ///
 /// ```
 /// use scanner_core::ProbeResources;
@@ -44,7 +44,7 @@ pub struct Amount {
     pub limit: String,
 }
 
-/// Resources that no container of a scan can have.
+/// Invalid resources for a container of a scan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?}: {reason}")]
 pub struct InvalidResources {
@@ -63,7 +63,7 @@ impl ProbeResources {
         self.0.is_empty()
     }
 
-    /// Takes what `over` names; it takes the place of what has the same name.
+    /// Adds what `over` names; it replaces entries of the same name.
     pub fn extend(&mut self, over: &Self) {
         self.0.extend(over.0.clone());
     }
@@ -241,16 +241,16 @@ mod tests {
             ("memory=1mi", "expected a quantity"),
             ("memory=1Mi:", "expected a quantity"),
             ("memory=1Mi:1Mi:1Mi", "expected a quantity"),
-            ("cpu=0", "limit of nothing"),
+            ("cpu=0", "limit of zero"),
             ("memory=1Gi:1023Mi", "more is requested"),
             ("cpu=1001m:1", "more is requested"),
             ("memory=64", "less than 1Mi"),
             ("memory=1023Ki", "less than 1Mi"),
             ("memory=1:1Gi", "less than 1Mi"),
             ("ephemeral-storage=64000m", "less than 1Mi"),
-            ("memory=64000000000m", "no parts of a byte"),
-            ("ephemeral-storage=0m:16Mi", "no parts of a byte"),
-            ("memory=64000000000000u:1Gi", "no parts of a byte"),
+            ("memory=64000000000m", "fractions of a byte"),
+            ("ephemeral-storage=0m:16Mi", "fractions of a byte"),
+            ("memory=64000000000000u:1Gi", "fractions of a byte"),
             ("cpu=1,cpu=2", "named twice"),
             ("cpu=1\u{1b}", "expected a quantity"),
         ] {

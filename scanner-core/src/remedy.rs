@@ -59,11 +59,11 @@ pub enum Remedy {
     RaiseIdleTimeout,
     /// Allow the agent a longer answer.
     RaiseAnswerLimit,
-    /// Take a strategy that brings its own tools into the pod.
+    /// Use a strategy that brings its own tools into the pod.
     UseProbe,
     /// Read the image of the container in a pod of the scan's own, without running any of it.
     UseImage,
-    /// Read the image in a pod of the scan's own, or take strategy container where the target has a shell.
+    /// Read the image in a pod of the scan's own, or use strategy container if the target has a shell.
     UseImageOrShell,
     /// Set user and group in the pod's specification; or as [`Remedy::UseImageOrShell`].
     SetUser,
@@ -71,16 +71,16 @@ pub enum Remedy {
     ReadNamespace,
     /// Scan the container itself, by exec or by a probe.
     UseRunning,
-    /// Take strategy sidecar, whose pod is the scan's own.
+    /// Use strategy sidecar, whose pod is the scan's own.
     UseSidecar,
     /// Read only the image, without running any of it; or let the clone keep the configuration and Secrets that
     /// it needs.
     UseImageOrKeepConfig,
-    /// Take a way that mounts no image: a clone, a probe in the running pod, or an archive of the image.
+    /// Scan without mounting an image: with a clone, a probe in the running pod, or an archive of the image.
     UseNoImageVolume,
     /// Name the image of the probe.
     NameProbeImage,
-    /// Correct the name of the probe's image, which is not one of an image.
+    /// Correct the name of the probe's image, which is not the name of an image.
     CorrectProbeImage,
     /// Load the image of the probe onto the node, or name one in a registry.
     LoadProbeImage,
@@ -101,11 +101,12 @@ pub enum Remedy {
     CheckProbeVersion,
     /// Name resources for the scan's own pods that the namespace's LimitRange allows.
     SetProbeResources,
-    /// Let the cluster take the pod in which the image of the probe is tried; or go without that trial.
+    /// Let the cluster accept the pod that tries the image of the probe; or skip the trial.
     AllowImageTrial,
     /// Deploy the pod with the scanner as a sidecar.
     DeploySidecar,
-    /// Give what the scan makes the labels or annotations that an admission policy demands, or exempt it there.
+    /// Give the objects of the scan the labels or annotations that an admission policy demands, or exempt them
+    /// there.
     LabelOrExempt,
     /// Let an administrator install the admission guard.
     InstallGuard,
@@ -130,7 +131,7 @@ pub enum Remedy {
     CompleteFromImage,
     /// Scan as a user that may read it.
     ReadAsOwner,
-    /// Take strategy container, whose agent has the environment of the container itself.
+    /// Use strategy container, whose agent has the environment of the container itself.
     UseExec,
     /// Read the image as a user of no account.
     ReadAsNobody,
@@ -154,7 +155,7 @@ pub enum Remedy {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         node: Option<String>,
     },
-    /// Make room on the target's node, which is the only one that may take the scan's pod.
+    /// Make room on the target's node, the only one where the scan's pod may run.
     FreeTargetNode,
     /// Read the events of the namespace; allow the scan a longer lease if it only needs more time.
     ReadEventsOrRaiseLease,
@@ -173,7 +174,7 @@ pub enum Remedy {
     NameUser,
     /// Name no user: the manifest has one.
     OmitUser,
-    /// Run the container as another user than root, or name the Pod Security level where it is privileged.
+    /// Run the container as a user other than root, or name the Pod Security level if it is privileged.
     NamePodSecurity,
     /// Let the API server validate the manifest without applying it.
     ValidateManifest,

@@ -1,4 +1,4 @@
-//! What a control may use: the scan's names, and objects that the scan owns, records and removes.
+//! What a control can use: the scan's names, and objects that the scan owns, records and removes.
 
 use std::{
     fmt,

@@ -1,4 +1,4 @@
-//! Which of the names that there are somebody may have meant.
+//! Which of the existing names somebody may have meant.
 
 /// Names that are given at most.
 const MOST: usize = 3;

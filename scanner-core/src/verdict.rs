@@ -1,10 +1,10 @@
-//! What a scan amounts to, in one word.
+//! The result of a scan, in one word.
 
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{CheckStatus, Findings, Severity};
 
-/// What a scan amounts to, in one word.
+/// The result of a scan, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -14,7 +14,7 @@ pub enum Verdict {
     Passed,
     /// Every applicable check ran, and at least one failed at the threshold.
     Findings,
-    /// At least one check was not done, none applies, or something was not read where everything must be, whatever else
+    /// At least one check was not done, none applies, or something that had to be read was not, whatever else
     /// failed.
     Incomplete,
     /// The scan could not be done.

@@ -81,7 +81,7 @@ impl WorkloadKind {
         format!("{}/{name}", self.short())
     }
 
-    /// The kind of that name: a short name, singular or plural, in letters of any size, and with its group or without,
+    /// The kind of that name: a short name, singular or plural, in upper or lower case, with or without its group,
     /// such as `deploy`, `Deployment`, `deployments.apps` or `deployments.v1.apps`.
     pub fn named(text: &str) -> Option<Self> {
         let mut all = Self::ALL.into_iter();

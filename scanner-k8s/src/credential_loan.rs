@@ -67,7 +67,7 @@ impl PreparedLoan {
         Self::within(cluster.begin(), request, tool).await
     }
 
-    /// The same in a segment that was begun before, such as one whose log is written to a file already.
+    /// The same, in an existing segment, such as one whose log is already written to a file.
     ///
     /// # Errors
     ///

@@ -30,7 +30,7 @@ const MAX_NOTE: usize = 1000;
 pub struct Options {
     /// Image of the probe, best named by digest.
     pub probe_image: String,
-    /// Container to look at; the only or default one of each workload when absent.
+    /// Container that the sidecar reads [default: the only or default one of each workload].
     pub container: Option<ContainerName>,
     /// User and group that the container runs as, where the manifest does not say.
     pub user: Option<(i64, i64)>,

@@ -14,7 +14,7 @@ pub const GUARD_GROUP: &str = "guard.secure-scan.io";
 /// What every refusal of the guard begins with.
 pub const GUARD_MARK: &str = "secure-scan guard: ";
 
-/// Name of the guard where none is given.
+/// Default name of the guard.
 pub const GUARD_NAME: &str = "secure-scan-guard";
 
 /// Whose verb `manage` the guard asks for, of whoever makes or changes what belongs to a scan.

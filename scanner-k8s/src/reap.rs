@@ -39,23 +39,23 @@ pub struct Reaped {
     pub unseen: Vec<String>,
     /// What could not be removed, and why.
     pub left: Vec<String>,
-    /// How many objects have the label or the name of a scan and are not as a scan leaves them: somebody must look at
-    /// them, or reap again once no lease can run.
+    /// How many objects have the label or the name of a scan, but not the form that a scan leaves: somebody
+    /// must examine them, or reap again once no lease can still run.
     pub kept: usize,
     /// How many objects were removed.
     pub removed: usize,
-    /// What to do about what could not be listed, where there is something.
+    /// What to do about objects that could not be listed, if there are any.
     pub remedy: Option<Remedy>,
 }
 
 /// Where and how to reap.
 #[derive(Debug, Clone)]
 pub struct ReapRequest {
-    /// One namespace; all where absent.
+    /// One namespace [default: all].
     pub namespace: Option<String>,
     /// Only look.
     pub dry_run: bool,
-    /// Seconds after a deadline before a scan counts as expired, for clocks that differ.
+    /// Seconds after its deadline until a scan counts as expired, since clocks may differ.
     pub grace: u32,
 }
 

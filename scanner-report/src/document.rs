@@ -122,7 +122,7 @@ impl Document {
         view.with_sha256(&self.sha256)
     }
 
-    /// What the scan amounts to.
+    /// The result of the scan.
     pub fn verdict(&self) -> Verdict {
         self.view().verdict
     }

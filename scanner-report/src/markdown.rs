@@ -97,7 +97,7 @@ fn engine(out: &mut Bounded, view: &View<'_>) {
     }
 }
 
-/// What the scan saw that somebody must look into.
+/// What the scan saw that somebody must investigate.
 fn alerts(view: &View<'_>) -> String {
     let mut out = String::new();
     for alert in view.alerts {

@@ -89,7 +89,7 @@ fn of_strategy(out: &mut String, strategy: &StrategyExplained) {
     line(
         out,
         "accepted",
-        &format!("that evidence, by level {}", levels.join(", ")),
+        &format!("this evidence, at level {}", levels.join(", ")),
     );
     if strategy.leaves.is_empty() {
         line(out, "leaves", "nothing");

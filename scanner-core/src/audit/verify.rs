@@ -1,4 +1,4 @@
-//! Shows that a log is as it was written, or where it is not. Pure: bytes in, verdict out.
+//! Shows that a log is intact, or where it is not. Pure: bytes in, verdict out.
 
 use super::{
     checkpoint::Checkpoint,
@@ -85,7 +85,7 @@ pub enum Broken {
 
 /// Verifies `log`, whose head must be signed by `key` where one is given.
 ///
-/// Without a key the log is shown to be whole as somebody closed it, whoever that was.
+/// Without a key this shows only that the log is complete as somebody closed it, whoever that was.
 ///
 /// # Errors
 ///

@@ -52,7 +52,8 @@ pub struct CheckResult {
     pub fix: String,
     /// What a pass does not claim.
     pub limits: Vec<String>,
-    /// How many paths or items that it asks for were not read, as far as that is known. A pass with some rests on the others.
+    /// How many paths or items that it asks for were not read, as far as that is known. If there are any, a
+    /// pass is based on the others.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub not_read: u64,
     /// These paths and items by section, until [`Findings::new`](super::Findings::new) takes them. A report does not have them.

@@ -66,7 +66,7 @@ pub enum Unbound {
 }
 
 impl Unbound {
-    /// Whether the file that was given for a report is the fault, and not the log or what the report says.
+    /// Whether the file itself is at fault, and not the log or the contents of the report.
     pub const fn is_usage(&self) -> bool {
         matches!(self, Self::NotAReport(_) | Self::NamesNoLog)
     }

@@ -43,7 +43,7 @@ pub struct ScanReport {
     /// Where the scan was made and by whom; absent in older reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
-    /// What the scan amounts to.
+    /// The result of the scan.
     pub verdict: Verdict,
     /// What was planned, target included.
     pub plan: ScanPlan,
@@ -63,7 +63,7 @@ pub struct ScanReport {
     /// How the alert of a gate that aborted was raised in the cluster, or why it was not.
     #[serde(default, alias = "alert", skip_serializing_if = "Option::is_none")]
     pub gate_alert: Option<String>,
-    /// What the scan saw that somebody must look into.
+    /// What the scan saw that somebody must investigate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alerts: Vec<SecurityAlert>,
     /// What each engine found, in the order in which they were given; empty when the scan could not be done.
@@ -94,7 +94,7 @@ pub struct ScanReport {
         deserialize_with = "lowest_if_unknown"
     )]
     pub fail_on: Option<Severity>,
-    /// What is installed in the target, where the profile collects packages.
+    /// What is installed in the target, if the profile collects packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages: Option<Packages>,
     /// What was read from the image, where the scan reads there what the container does not show.
@@ -106,8 +106,8 @@ pub struct ScanReport {
 }
 
 impl ScanReport {
-    /// A report of that plan and verdict that holds nothing else yet; it started now. For tests of what reads reports:
-    /// the report of a scan is made by the scan.
+    /// A report of that plan and verdict that holds nothing else yet; it started now. For tests of programs
+    /// that read reports; a scan makes its own report.
     pub fn new(plan: ScanPlan, verdict: Verdict) -> Self {
         Self {
             schema: SCHEMA.into(),
@@ -138,7 +138,7 @@ impl ScanReport {
         }
     }
 
-    /// The same as this version writes it, also where it was read in an earlier form.
+    /// The same as this version writes it, even if it was read in an earlier form.
     #[must_use]
     pub fn upgraded(mut self) -> Self {
         self.schema = SCHEMA.into();
@@ -197,7 +197,7 @@ pub struct LocalReport {
     pub tool_version: String,
     /// What was scanned.
     pub subject: String,
-    /// What the scan amounts to.
+    /// The result of the scan.
     pub verdict: Verdict,
     /// That no security control surrounded the scan, in words; absent in older reports.
     #[serde(default)]
@@ -232,14 +232,14 @@ pub struct LocalReport {
         deserialize_with = "lowest_if_unknown"
     )]
     pub fail_on: Option<Severity>,
-    /// What is installed in the target, where the profile collects packages.
+    /// What is installed in the target, if the profile collects packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages: Option<Packages>,
 }
 
 impl LocalReport {
-    /// A report of that subject and verdict that holds nothing else yet; it started now. For tests of what reads
-    /// reports: the report of a scan is made by the scan.
+    /// A report of that subject and verdict that holds nothing else yet; it started now. For tests of programs
+    /// that read reports; a scan makes its own report.
     pub fn new(subject: impl Into<String>, verdict: Verdict) -> Self {
         Self {
             schema: LOCAL_SCHEMA.into(),
@@ -260,7 +260,7 @@ impl LocalReport {
         }
     }
 
-    /// The same as this version writes it, also where it was read in an earlier form.
+    /// The same as this version writes it, even if it was read in an earlier form.
     #[must_use]
     pub fn upgraded(mut self) -> Self {
         self.schema = LOCAL_SCHEMA.into();

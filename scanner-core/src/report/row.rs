@@ -1,4 +1,4 @@
-//! One result of a check for a format of anybody: no text in it can act on what displays it.
+//! One result of a check for third-party formats: no text in it can control the program that displays it.
 
 use crate::{
     finding::{CheckResult, CheckStatus, Severity},

@@ -59,7 +59,7 @@ pub struct View<'a> {
     pub origin: Option<&'a Origin>,
     /// What was scanned.
     pub subject: Subject<'a>,
-    /// What the scan amounts to.
+    /// The result of the scan.
     pub verdict: Verdict,
     /// Names and versions of the engines, in one line.
     pub engines: String,
@@ -87,7 +87,7 @@ pub struct View<'a> {
     pub policy: Option<&'a str>,
     /// How the alert of a gate that aborted was raised, or why it was not.
     pub gate_alert: Option<&'a str>,
-    /// What the scan saw that somebody must look into.
+    /// What the scan saw that somebody must investigate.
     pub alerts: &'a [SecurityAlert],
     /// Allowances of the policy that matched nothing of this target.
     pub unused_allowances: &'a [String],

@@ -24,14 +24,15 @@ pub struct TriedImage {
     pub ca_sha256: Vec<String>,
     /// Name of the node.
     pub node: String,
-    /// The image, by digest: what is named by a tag may be another one the next time, and is tried each time.
+    /// The image, by digest. A tag may name another image the next time, so an image that is named by tag is
+    /// tried each time.
     pub image: String,
     /// Namespace of the pull secrets that it may have been pulled with, where there were any.
     pub secrets_of: Option<String>,
 }
 
 impl TriedImage {
-    /// A text of 64 hexadecimal digits that is the same for the same trial and no other, and names nothing.
+    /// 64 hexadecimal digits that identify the trial without naming anything.
     pub fn key(&self) -> String {
         let namespace = self.secrets_of.as_deref().unwrap_or_default();
         let mut hash = Sha256::new();
@@ -44,8 +45,8 @@ impl TriedImage {
     }
 }
 
-/// Models what remembers trials, beyond one process if it likes. Its methods are called often and by several threads;
-/// what cannot be remembered is tried again.
+/// Models a memory of trials, which may outlive the process. Its methods are called often and by several
+/// threads; a trial that cannot be remembered is repeated.
 pub trait ImageMemory: Send + Sync {
     /// Whether the image started there before, not longer ago than [`TRIAL_LASTS`].
     fn knows(&self, image: &TriedImage) -> bool;

@@ -1,12 +1,12 @@
 //! The controls that secure-scan brings, for readers and for whoever names one.
 
-/// A control that secure-scan brings, and when a scan has it.
+/// A shipped control, and which scans have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShippedControl {
     /// Stable identifier, which no other control may have.
     pub id: &'static str,
-    /// What holds where it was verified.
+    /// What holds if it was verified.
     pub proves: &'static str,
     /// Which scans have it.
     pub scans: &'static str,

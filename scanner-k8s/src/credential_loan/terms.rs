@@ -5,10 +5,10 @@ use scanner_core::{ObjectMetadata, target::TargetRequest};
 /// Most execs that one loan can allow.
 pub(super) const MAX_EXECS: u32 = 10_000;
 
-/// Which pod a program is given access to, and how far.
+/// Which pod a program may access, and what it may do there.
 #[derive(Debug, Clone)]
 pub struct LoanRequest {
-    /// The pod; where it has several containers, one must be named.
+    /// The pod; if it has several containers, one must be named.
     pub target: TargetRequest,
     /// What the program may do there.
     pub terms: LoanTerms,
@@ -25,10 +25,10 @@ pub struct LoanTerms {
     pub commands: Vec<AllowedCommand>,
     /// How often it may run any other command in the container.
     pub any_command: u32,
-    /// Whether what it runs may have a terminal. A cluster with the admission guard gives none.
+    /// Whether its commands may have a terminal. A cluster with the admission guard allows none.
     pub terminal: bool,
-    /// Whether it may see the whole pod, environment values among it, as the operator read it when the loan was planned.
-    /// Otherwise it sees what kubectl needs for an exec: names, UID and phase.
+    /// Whether it may see the whole pod, including the values of environment variables, as the operator read it
+    /// when the loan was planned. Otherwise it sees what kubectl needs for an exec: names, UID and phase.
     pub whole_pod: bool,
 }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-/// A program that speaks kubeconfig.
+/// A program that accepts a kubeconfig.
 #[async_trait]
 pub trait Tool: Send + Sync {
     /// How a reader knows it; no secrets.

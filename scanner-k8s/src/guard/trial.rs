@@ -44,7 +44,7 @@ const ROUNDS: usize = 20;
 pub struct Attempted {
     /// What was tried.
     pub what: &'static str,
-    /// Whether it came to what it must: refused by the guard, or allowed when it was planned.
+    /// Whether it had the right outcome: refused by the guard, or allowed if it was planned.
     pub held: bool,
     /// What the server answered.
     pub answer: String,
@@ -52,13 +52,13 @@ pub struct Attempted {
     answered: bool,
 }
 
-/// What a trial of the guard came to.
+/// The result of a trial of the guard.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct GuardTrial {
     /// Every attempt; first the planned ones.
     pub attempts: Vec<Attempted>,
-    /// Median time of an exec that the guard decided on.
+    /// Median time of an exec that the guard evaluated.
     pub decided: Duration,
     /// Median time of the same exec by the operator, whom the guard lets pass.
     pub passed: Duration,
@@ -68,7 +68,7 @@ pub struct GuardTrial {
     pub unguarded: Vec<Namespace>,
 }
 
-/// Why there was no trial, or not all of it.
+/// Why the trial could not be made, or only in part.
 #[derive(Debug, thiserror::Error)]
 #[error("the guard could not be tried")]
 pub struct FailedTrial {
@@ -85,7 +85,7 @@ impl GuardTrial {
         self.attempts.iter().any(|a| a.answered)
     }
 
-    /// Whether every attempt came to what it must. Nothing held where nothing was tried.
+    /// Whether every attempt had the right outcome. If nothing was tried, nothing held.
     pub fn held(&self) -> bool {
         !self.attempts.is_empty() && self.attempts.iter().all(|a| a.held)
     }

@@ -44,9 +44,9 @@ pub(crate) const FOR_THE_IDENTITY: [(&str, &str, &[&str]); 6] = [
 #[error("you may not: {}", self.each().join("; "))]
 #[non_exhaustive]
 pub struct MissingRights {
-    /// By namespace what may not be done there, such as `delete on jobs.batch`.
+    /// The missing rights by namespace, such as `delete on jobs.batch`.
     pub missing: BTreeMap<String, Vec<String>>,
-    /// Whether they are needed for the trial of the probe's image alone, which a scan can do without.
+    /// Whether only the trial of the probe's image needs them, which a scan can skip.
     pub for_trial_alone: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What an operator must be allowed to do for a scan, as rules of a Role, and what of it is missing.
+//! What an operator must be allowed to do for a scan, as rules of a Role, and which rights are missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,9 +21,10 @@ pub struct Rights {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RightsCheck {
-    /// What may not be done, such as `delete on jobs.batch`.
+    /// The missing rights, such as `delete on jobs.batch`.
     pub missing: Vec<String>,
-    /// Whether the server knows all that the operator may do; if not, what it does not list may still be allowed.
+    /// Whether the server lists everything that the operator may do; if not, rights that it does not list may
+    /// still be granted.
     pub complete: bool,
 }
 
@@ -52,7 +53,7 @@ impl Rights {
         all
     }
 
-    /// Asks what of these rights the operator does not have in a namespace. One call.
+    /// Asks which of these rights the operator does not have in a namespace. Makes one call.
     ///
     /// # Errors
     ///

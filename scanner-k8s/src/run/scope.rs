@@ -36,7 +36,7 @@ pub struct ScanScope {
     everyone: Everyone,
 }
 
-/// How one scan is done, beside what its plan says.
+/// How one scan is done, in addition to its plan.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct ScopeOptions {

@@ -124,7 +124,7 @@ impl PrepareError {
         self.kind() == PrepareErrorKind::Forbidden
     }
 
-    /// Whether no object has the name that was given, or a container must be named.
+    /// Whether there is no object of the given name, or a container must be named.
     pub fn is_unknown_name(&self) -> bool {
         match self {
             Self::Resolve(error) => error.is_unknown_name(),

@@ -78,7 +78,7 @@ pub struct ScanRequest {
     pub strategy: Strategy,
     /// Which container.
     pub target: TargetRequest,
-    /// What inspects it, at least one; each has a name of its own.
+    /// The engines, at least one; each has a name of its own.
     pub engines: Vec<Arc<dyn ScanEngine>>,
     /// Controls beside the shipped ones.
     pub controls: Vec<Arc<dyn SecurityControl>>,
@@ -90,13 +90,13 @@ pub struct ScanRequest {
     /// [`MAX_LEASE`](crate::plan::lease::MAX_LEASE).
     pub lease_seconds: u32,
     /// Namespace of the scan's identity, in which the owners of the target have no rights; without one it lives
-    /// in the target's namespace, where anyone who may create Secrets or pods could act as it. Takes the place
-    /// of the policy's.
+    /// in the target's namespace, where anyone who may create Secrets or pods could act as it. Replaces the
+    /// policy's.
     pub identity_namespace: Option<Namespace>,
-    /// Labels and annotations for everything that the scan creates, beside its own and those of the policy, whose place they
-    /// take where both name a key.
+    /// Labels and annotations for everything that the scan creates, besides its own and those of the policy;
+    /// they replace those of the policy with the same key.
     pub object_metadata: ObjectMetadata,
-    /// Requests and limits for the containers of the scan's own pods, beside those of the policy, whose place they take.
+    /// Requests and limits for the containers of the scan's own pods; they replace those of the policy.
     pub probe_resources: ProbeResources,
     /// Whether the scan shows at its end what holds for every API server and every namespace: it waits until no server
     /// can remember its token, and looks for what it made in all namespaces. A policy can demand it too.

@@ -24,10 +24,10 @@ pub(super) fn because(check: &Check) -> String {
     }
     if sections().any(|section| *section == Section::Files) {
         return if check.files.iter().all(|selector| !selector.walks()) {
-            "Each file that it names counts: one that cannot be looked at may be wrong.".into()
+            "Each file that it names counts: a file that cannot be examined may be wrong.".into()
         } else {
-            "Each file that it selects counts: one that cannot be looked at may be wrong.".into()
+            "Each file that it selects counts: a file that cannot be examined may be wrong.".into()
         };
     }
-    "Each entry counts: one that is missing may be the one that is wrong.".into()
+    "Each entry counts: a missing entry may be the wrong one.".into()
 }

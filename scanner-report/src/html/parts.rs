@@ -87,7 +87,7 @@ pub(super) fn facts(view: &View<'_>) -> Markup {
     }
 }
 
-/// What the scan saw that somebody must look into.
+/// What the scan saw that somebody must investigate.
 pub(super) fn alerts(view: &View<'_>) -> Markup {
     html! {
         @for alert in view.alerts {

@@ -1,4 +1,4 @@
-//! What was not read: how much of it a pass rests beside, and what would read it.
+//! What was not read: how much of it matters for checks that passed, and how to read it.
 
 use scanner_inventory::{Coverage, Gap, GapKind, Section, is_refusal};
 
@@ -39,13 +39,13 @@ impl View<'_> {
             && self.findings.iter().any(Findings::lacks_completeness)
     }
 
-    /// Number of checks that passed beside paths or items which were not read.
+    /// Number of checks that passed although some of their paths or items were not read.
     pub fn passed_in_part(&self) -> usize {
         let passed = self.with_status(CheckStatus::Pass);
         passed.filter(|result| result.not_read > 0).count()
     }
 
-    /// What would read what this scan could not, each once: in the words of a program that has these strategies.
+    /// How to read what this scan could not read, each remedy once.
     pub fn completions(&self) -> Vec<Remedy> {
         let mut found = Vec::new();
         // What the image could not complete is not in it either, nor what a comparison with it did not see.

@@ -1,4 +1,4 @@
-//! Why a scan is no result as a whole, and what somebody must look into.
+//! Why a scan as a whole gives no result, and what somebody must investigate.
 
 use super::View;
 use crate::{evidence::AuditOutcome, failure::FailureKind, report::ControlStage, verdict::Verdict};
@@ -15,8 +15,8 @@ impl View<'_> {
         self.alerts.iter().map(line).collect()
     }
 
-    /// Why the scan as a whole is no result: it failed, a gate refused, it saw something that somebody must look into,
-    /// something may be left, or something was not read and had to be. Not yet safe to show.
+    /// Why the scan as a whole gives no result: it failed, a gate refused, an alert must be investigated,
+    /// something may be left, or something that had to be read was not. Not yet safe to show.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = self.alert_lines();
         problems.extend(self.faults());
@@ -27,7 +27,7 @@ impl View<'_> {
         problems
     }
 
-    /// Why the scan is no result though its checks may say so: not everything was read, and it had to be.
+    /// Why the scan gives no result although its checks may have passed: something that had to be read was not.
     pub fn incompleteness(&self) -> Option<&'static str> {
         self.lacks_completeness().then_some(INCOMPLETE)
     }

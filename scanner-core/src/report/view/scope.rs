@@ -1,4 +1,4 @@
-//! How much of a profile and of a target the results are about, and what was asked for and did nothing.
+//! How much of a profile and of a target the results cover, and which entries had no effect.
 
 use super::{Subject, View};
 use crate::{
@@ -46,7 +46,7 @@ impl View<'_> {
             .filter(|r| !r.is_unseen())
     }
 
-    /// What the scan amounts to, in one line: that of the verdict, and no more than was checked.
+    /// The result of the scan in one line: that of the verdict, claiming no more than was checked.
     pub fn sentence(&self) -> String {
         let looked = matches!(
             self.verdict,
@@ -101,8 +101,8 @@ impl View<'_> {
         results.filter(|result| result.may_have_changed).count()
     }
 
-    /// Whether it was done and is about all of the profile and of the target: nothing was left out by
-    /// tags or waivers, and no check passed or failed on a part of what it asks about.
+    /// Whether it was done and covers all of the profile and the target: tags or waivers left nothing out, and
+    /// no check passed or failed on part of its data.
     pub fn complete(&self) -> bool {
         let whole = |f: &Findings| f.results.iter().all(|r| r.limits.is_empty());
         self.done()
@@ -113,7 +113,7 @@ impl View<'_> {
             && (self.gaps().is_empty() || self.findings.iter().all(whole))
     }
 
-    /// What was asked for and did nothing, by kind. Not yet safe to show.
+    /// Entries without effect, by kind. Not yet safe to show.
     pub fn notes(&self) -> Vec<(&'static str, Vec<String>)> {
         let waivers = |list: fn(&WaiverSummary) -> &Vec<String>| {
             self.of_each(|f| f.waivers.as_ref().map(list).cloned().unwrap_or_default())

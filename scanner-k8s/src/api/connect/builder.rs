@@ -76,8 +76,8 @@ impl Cluster {
     /// The cluster of a context of a kubeconfig. Sends nothing yet, but runs the credential plugin of the
     /// context's user, if it has one and kubectl's preferences (kuberc) let it run.
     ///
-    /// Without a path it is `KUBECONFIG`, or `~/.kube/config`; without a context, the file's current one. Of the files that
-    /// `KUBECONFIG` lists, those that do not exist are passed over.
+    /// Without a path it is `KUBECONFIG`, or `~/.kube/config`; without a context, the file's current one. Files
+    /// in `KUBECONFIG` that do not exist are ignored.
     ///
     /// # Errors
     ///
@@ -90,8 +90,9 @@ impl Cluster {
         builder.build_async().await
     }
 
-    /// The cluster that kubectl would take: as [`Cluster::kubeconfig`] has it, and without a path, a context and a kubeconfig
-    /// the cluster that this process runs in, as its pod's service account. [`Cluster::connection`] says so then.
+    /// The cluster that kubectl would use: that of [`Cluster::kubeconfig`], or, without a path, a context and a
+    /// kubeconfig, the cluster that this process runs in, as its pod's service account. [`Cluster::connection`]
+    /// then says so.
     ///
     /// # Errors
     ///
@@ -104,7 +105,8 @@ impl Cluster {
         builder.build_async().await
     }
 
-    /// A cluster by a configuration that the program made itself: its `proxy_url` is used, and no proxy of the environment.
+    /// A cluster from a configuration that the program made itself: its `proxy_url` is used, but no proxy of
+    /// the environment.
     pub fn builder(config: Config) -> ClusterBuilder {
         ClusterBuilder::new(config)
     }
@@ -219,8 +221,8 @@ impl ClusterBuilder {
         self
     }
 
-    /// Trusts what this machine's system trusts, where the configuration has no CA: for a server whose
-    /// certificate is a public CA's.
+    /// Trusts the authorities that this machine trusts, if the configuration has no CA: for a server whose
+    /// certificate comes from a public CA.
     pub fn system_roots(mut self) -> Self {
         self.system_roots = true;
         self
@@ -244,15 +246,15 @@ impl ClusterBuilder {
         self
     }
 
-    /// Whether this process's open files, arguments and environment are searched for each scan's token
-    /// once it is over. For a program that does nothing but scan.
+    /// Whether to search this process's open files, arguments and environment for the token of each scan when
+    /// the scan is over. For a program that does nothing but scan.
     pub fn search_own_process(mut self, search: bool) -> Self {
         self.searches_own_process = search;
         self
     }
 
-    /// What remembers which images of the probe started on which nodes, in place of the cluster itself, which forgets them with
-    /// this process.
+    /// Remembers which images of the probe started on which nodes. Without it the cluster does, and forgets
+    /// them when this process ends.
     pub fn image_memory(mut self, memory: impl ImageMemory + 'static) -> Self {
         self.images = Arc::new(memory);
         self
@@ -265,8 +267,8 @@ impl ClusterBuilder {
         self
     }
 
-    /// The cluster. Sends nothing yet, but runs the credential plugin of the configuration, if it has one: the thread waits
-    /// for that, for up to a minute, or ten where it may ask somebody at a terminal.
+    /// The cluster. Sends nothing yet, but runs the credential plugin of the configuration, if it has one: the
+    /// thread waits for it for up to a minute, or ten if it may prompt at a terminal.
     ///
     /// # Errors
     ///
@@ -279,7 +281,8 @@ impl ClusterBuilder {
         parts.connect(answer)
     }
 
-    /// The same without a thread that waits for the credential plugin, which is stopped when the future is dropped.
+    /// The same, without blocking a thread for the credential plugin; the plugin is stopped if the future is
+    /// dropped.
     ///
     /// # Errors
     ///

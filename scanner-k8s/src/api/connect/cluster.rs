@@ -32,14 +32,14 @@ impl Cluster {
         self.0.default_namespace()
     }
 
-    /// How the cluster is reached, for a reader: that it is as the account of the pod that this process runs in, and by which
-    /// proxy. Nothing where the kubeconfig says all of it.
+    /// How the cluster is reached, for a reader: as the account of the pod that this process runs in, or
+    /// through a proxy. Empty if the kubeconfig says it all.
     pub fn connection(&self) -> &[String] {
         self.0.connection()
     }
 
-    /// The process ids of the operator's credential plugins that run now: for a program that ends or counts its children. One
-    /// that does not share the terminal leads a process group.
+    /// The process ids of the operator's running credential plugins, for a program that ends or counts its
+    /// children. A plugin that does not share the terminal leads a process group.
     pub fn plugin_processes(&self) -> Vec<u32> {
         self.0.plugin_processes()
     }
@@ -49,7 +49,7 @@ impl Cluster {
         self.begin_in(Arc::new(AuditLog::new()))
     }
 
-    /// Begins a segment whose lines go to `log`, which may have those of others. Its counters are its own.
+    /// Begins a segment that writes to `log`, which other segments may share. Its counters are its own.
     pub fn begin_in(&self, log: Arc<AuditLog>) -> Segment {
         Segment::new(Arc::clone(&self.0), log)
     }

@@ -203,7 +203,7 @@ impl ResolveError {
         })
     }
 
-    /// Whether nothing has the name that was given.
+    /// Whether there is no object of the given name.
     pub fn is_unknown_name(&self) -> bool {
         matches!(
             self,

@@ -26,7 +26,7 @@ pub struct Resolved {
     pub target: Target,
     /// Its pod.
     pub pod: Pod,
-    /// How it was chosen, where its name left a choice.
+    /// How it was chosen, if its name left a choice.
     pub choice: Vec<String>,
 }
 

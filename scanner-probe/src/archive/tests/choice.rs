@@ -69,12 +69,12 @@ proptest::proptest! {
             }
         };
         assert_eq!(passwd(&twisted(&|_, text| text)).as_bytes(), ROOT);
-        refused(&twisted(&twice), "twice or in other letters");
+        refused(&twisted(&twice), "twice or in another case");
         if other != key {
             let alone = |name: &str, text: String| {
                 if name == document { text.replace(&said, &format!("\"{other}\":")) } else { text }
             };
-            refused(&twisted(&alone), "twice or in other letters");
+            refused(&twisted(&alone), "twice or in another case");
         }
     }
 
