@@ -307,7 +307,11 @@ impl ImageTrial {
             made,
         );
         let Some(replaced) = replaced else {
-            watch.check(move |pod| outcome::replaced(pod, &name, &planned));
+            let held = own_pod::held(scope);
+            watch.check(move |pod| {
+                held(pod);
+                outcome::replaced(pod, &name, &planned)
+            });
             return Ok(watch);
         };
         *self.watch.lock().await = Some(watch);

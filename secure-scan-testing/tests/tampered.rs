@@ -1,0 +1,110 @@
+//! Somebody changes what a scan made while it runs, and covers it up: the scan says so.
+
+#![expect(clippy::panic, reason = "a helper of a test fails the test")]
+
+use secure_scan::{
+    Profile, Scan, ScanReport, TargetSelector, Verdict,
+    strategy::{self, Strategy},
+};
+use secure_scan_testing::{FakeCluster, Fault, Target, samples};
+use serde_json::{Value, json};
+
+const PROBE: &str = "registry.example/probe:1";
+
+fn fake() -> FakeCluster {
+    FakeCluster::new()
+        .pod(json!({
+            "metadata": {"namespace": "shop", "name": "web-0"},
+            "spec": {
+                "securityContext": {"runAsUser": 10001, "runAsGroup": 10001, "runAsNonRoot": true},
+                "containers": [{"name": "web", "image": "registry.example/web:1", "securityContext": {
+                    "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}}}],
+            },
+        }))
+        .answers(samples::healthy())
+        .image(
+            "registry.example/web:1",
+            Target::distroless(samples::healthy()),
+        )
+}
+
+fn template(strategy: impl Into<Strategy>) -> Scan {
+    let profile = Profile::shipped("sbom").expect("a profile");
+    Scan::template().engine(profile).strategy(strategy)
+}
+
+async fn scan(fake: &FakeCluster, template: Scan) -> ScanReport {
+    let cluster = fake.cluster().expect("a cluster");
+    let web = TargetSelector::pod("shop", "web-0");
+    let prepared = template.prepare(&cluster, web).await;
+    let report = prepared
+        .unwrap_or_else(|error| panic!("{error:?}"))
+        .run()
+        .await;
+    assert!(fake.left().is_empty(), "{:?}", fake.left());
+    report
+}
+
+fn alerts(report: &ScanReport) -> Vec<&str> {
+    report
+        .alerts
+        .iter()
+        .map(|alert| alert.id.as_str())
+        .collect()
+}
+
+/// Changes the object of that kind which a scan made in the namespace of the target.
+fn edit(fake: &FakeCluster, kind: &str, change: impl FnOnce(&mut Value)) {
+    let left = fake.left().into_iter().find(|object| object.kind == kind);
+    let left = left.unwrap_or_else(|| panic!("no {kind}"));
+    assert!(fake.edit(kind, &left.namespace, &left.name, change));
+}
+
+/// Changes it, and puts back what it said.
+fn toggle(fake: &FakeCluster, kind: &str, change: impl FnOnce(&mut Value)) {
+    let mut before = Value::Null;
+    edit(fake, kind, |object| {
+        before = object.clone();
+        change(object);
+    });
+    edit(fake, kind, |object| *object = before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_of_the_scan_that_is_taken_from_its_lease_is_an_alert() {
+    let changes: [(fn(&mut Value), &str); 3] = [
+        (
+            |pod| pod["metadata"]["ownerReferences"] = Value::Null,
+            "lease-disarmed",
+        ),
+        (
+            |pod| pod["metadata"]["finalizers"] = json!(["example.com/hold"]),
+            "lease-disarmed",
+        ),
+        (
+            |pod| {
+                let labels = pod["metadata"]["labels"].as_object_mut().expect("labels");
+                labels.remove("secure-scan.io/scan");
+            },
+            "scan-object-changed",
+        ),
+    ];
+    for (change, id) in changes {
+        for strategy in [
+            Strategy::from(strategy::sidecar(PROBE).inert(true)),
+            strategy::distroless(PROBE),
+        ] {
+            // Before the scan deletes the pod itself.
+            let meanwhile = Fault::on("delete", "pods").nth(1);
+            let fake = fake().fault(meanwhile.doing(move |fake| toggle(fake, "Pod", change)));
+            let report = scan(&fake, template(strategy)).await;
+            assert_eq!(
+                report.verdict,
+                Verdict::SecurityAlert,
+                "{id} {:?}",
+                report.plan.strategy
+            );
+            assert!(alerts(&report).contains(&id), "{:?}", report.alerts);
+        }
+    }
+}
