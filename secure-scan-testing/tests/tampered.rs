@@ -71,6 +71,48 @@ fn toggle(fake: &FakeCluster, kind: &str, change: impl FnOnce(&mut Value)) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_changed_while_the_exec_opens_and_put_back_is_an_alert() {
+    let changes: [(&str, fn(&mut Value)); 4] = [
+        ("Role", |role| role["rules"][0]["verbs"] = json!(["*"])),
+        ("RoleBinding", |binding| {
+            let subject =
+                json!({"kind": "User", "name": "eve", "apiGroup": "rbac.authorization.k8s.io"});
+            binding["subjects"]
+                .as_array_mut()
+                .expect("subjects")
+                .push(subject);
+        }),
+        ("ServiceAccount", |account| {
+            account["metadata"]["ownerReferences"] = json!([])
+        }),
+        ("Secret", |secret| {
+            secret["metadata"]["finalizers"] = json!(["example.com/hold"])
+        }),
+    ];
+    for (kind, change) in changes {
+        let meanwhile = Fault::on("*", "pods/exec").nth(1);
+        let fake = fake().fault(meanwhile.doing(move |fake| toggle(fake, kind, change)));
+        let report = scan(&fake, template(strategy::container())).await;
+        assert_eq!(report.verdict, Verdict::SecurityAlert, "{kind}");
+        assert_eq!(alerts(&report), ["scan-object-changed"], "{kind}");
+        let intact = report.controls.iter().find(|c| c.id == "lease-intact");
+        let said = serde_json::to_string(&intact).expect("JSON");
+        assert!(
+            !said.contains("or took an object from it"),
+            "{kind}: {said}"
+        );
+    }
+    // A controller that adds an annotation is no news.
+    let fake = fake().fault(Fault::on("*", "pods/exec").nth(1).doing(|fake| {
+        edit(fake, "Role", |role| {
+            role["metadata"]["annotations"]["a"] = json!("b")
+        });
+    }));
+    let report = scan(&fake, template(strategy::container())).await;
+    assert_eq!(alerts(&report), Vec::<&str>::new());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pod_of_the_scan_that_is_taken_from_its_lease_is_an_alert() {
     let changes: [(fn(&mut Value), &str); 3] = [
         (

@@ -3,6 +3,7 @@
 mod absence;
 pub(crate) mod changed;
 mod deletion;
+mod rewritten;
 
 use kube::{Resource, ResourceExt, api::PostParams};
 use scanner_core::{ControlError, Remedy};
