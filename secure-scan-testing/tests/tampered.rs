@@ -2,6 +2,12 @@
 
 #![expect(clippy::panic, reason = "a helper of a test fails the test")]
 
+use async_trait::async_trait;
+use scanner_core::{
+    ControlScope, Evidence, SecurityControl,
+    control::{ControlError, Phase, VerifyError},
+    plan::{PlannedControl, PlannedObject},
+};
 use secure_scan::{
     Profile, Scan, ScanReport, TargetSelector, Verdict,
     strategy::{self, Strategy},
@@ -149,4 +155,68 @@ async fn a_pod_of_the_scan_that_is_taken_from_its_lease_is_an_alert() {
             assert!(alerts(&report).contains(&id), "{:?}", report.alerts);
         }
     }
+}
+
+/// Makes a `ConfigMap`.
+struct Marker;
+
+#[async_trait]
+impl SecurityControl for Marker {
+    fn id(&self) -> &'static str {
+        "acme-marker"
+    }
+
+    fn phase(&self) -> Phase {
+        Phase::BeforeIdentity
+    }
+
+    fn plan(&self) -> PlannedControl {
+        PlannedControl::new(self.id(), "A marker")
+    }
+
+    fn objects(&self) -> Vec<PlannedObject> {
+        vec![PlannedObject::new(
+            "v1",
+            "ConfigMap",
+            "shop",
+            "acme",
+            "marks",
+        )]
+    }
+
+    async fn enforce(&self, scope: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        let marker = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "acme"}});
+        scope.create(marker).await?;
+        Ok(Evidence::none())
+    }
+
+    async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
+        Ok(Evidence::none())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_of_a_control_that_somebody_else_deletes_is_gone_by_an_unknown_hand() {
+    let of = async |meanwhile: fn(&FakeCluster)| {
+        let exec = Fault::on("*", "pods/exec").nth(1);
+        let fake = fake().fault(exec.doing(meanwhile));
+        scan(&fake, template(strategy::container()).control(Marker)).await
+    };
+    let said = |report: &ScanReport| serde_json::to_string(&report.post_scan).expect("JSON");
+    let gone = "who deleted it is not known";
+    let report = of(|fake| assert!(fake.delete("ConfigMap", "shop", "acme"))).await;
+    assert!(said(&report).contains(gone), "{}", said(&report));
+    let report = of(|_| ()).await;
+    assert!(!said(&report).contains(gone), "{}", said(&report));
+    assert_eq!(alerts(&report), Vec::<&str>::new());
+    // Its control may change what it says, and nobody who owns it.
+    let report = of(|fake| edit(fake, "ConfigMap", |map| map["data"] = json!({"a": "b"}))).await;
+    assert_eq!(alerts(&report), Vec::<&str>::new());
+    let report = of(|fake| {
+        edit(fake, "ConfigMap", |map| {
+            map["metadata"]["ownerReferences"] = json!([])
+        })
+    })
+    .await;
+    assert_eq!(alerts(&report), ["lease-disarmed"]);
 }

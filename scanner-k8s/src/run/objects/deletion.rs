@@ -209,7 +209,7 @@ impl ScanScope {
 /// The UID of what is gone. Of some kinds, such as service accounts, the answer to a deletion holds the
 /// object: as it was, or with a time of deletion while a finalizer still holds it; see `finalizeDelete` in
 /// the API server's generic registry.
-fn removed(object: &ObjectMeta) -> Option<String> {
+pub(in crate::run) fn removed(object: &ObjectMeta) -> Option<String> {
     let held = object.deletion_timestamp.is_some();
     object.uid.clone().filter(|_| !held)
 }
