@@ -92,7 +92,7 @@ impl PreparedLoan {
             pod,
             choice,
         } = resolve(operator, &request.target).await?;
-        let allowed = preflight::ask(operator, target.namespace.as_str()).await?;
+        let mut allowed = preflight::ask(operator, target.namespace.as_str()).await?;
         let scan_id = scan_id();
         let commands = commands(&target, &terms);
         let mut rules = vec![manifest::exec_rule(target.pod.as_str())];
@@ -117,6 +117,7 @@ impl PreparedLoan {
             optional: &[],
             rules: &rules,
         };
+        preflight::settle(operator, &mut allowed, None, &needed).await?;
         preflight::require(&allowed, None, &needed)?;
         let mut plan = ScanPlan {
             differences: vec![],

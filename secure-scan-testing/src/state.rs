@@ -109,6 +109,8 @@ pub(crate) struct State {
     /// What answers in a container of an image.
     pub(crate) images: BTreeMap<String, Target>,
     pub(crate) unpullable: BTreeSet<String>,
+    /// Whether the server lists no rights of operators, and says that its list is incomplete.
+    pub(crate) lists_no_rights: bool,
     pub(crate) runs: Runs,
     /// The pod that was given last, to which answers belong.
     pub(crate) last: Option<(String, String)>,
@@ -132,6 +134,7 @@ impl State {
             targets: BTreeMap::new(),
             images: BTreeMap::new(),
             unpullable: BTreeSet::new(),
+            lists_no_rights: false,
             runs: Runs::default(),
             last: None,
         }

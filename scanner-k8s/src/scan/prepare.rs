@@ -79,7 +79,7 @@ pub(super) async fn prepare(
         reason,
         next: fallback,
     } = choose(&segment, &target, pod.as_ref(), &request).await?;
-    let (allowed, there) = rights?;
+    let (mut allowed, mut there) = rights?;
     let mut needs: Vec<Need> = approach.needs();
     let theirs = request.controls.iter();
     needs.extend(theirs.flat_map(|control| needs_of(control.as_ref())));
@@ -96,6 +96,7 @@ pub(super) async fn prepare(
         optional: &approach.optional_needs(),
         rules: &rules,
     };
+    preflight::settle(&operator, &mut allowed, there.as_mut(), &needed).await?;
     let asked = preflight::require(&allowed, there.as_ref(), &needed);
     let missing_rights = missing_right.of(asked)?;
     let mut plan = ScanPlan {

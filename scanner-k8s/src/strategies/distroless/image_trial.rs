@@ -63,7 +63,7 @@ pub(super) fn needs() -> Vec<Need> {
     vec![Need::new(
         "",
         "pods",
-        &["create", "delete", "list", "watch"],
+        &["create", "delete", "get", "list", "watch"],
     )]
 }
 
