@@ -82,6 +82,10 @@ pub(crate) struct ExecArgs {
     /// a time such as 90s or 5m
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = crate::args::lease)]
     lease: Duration,
+    /// Namespace for the account and the token, in which the owners of the pod have no rights [default: the pod's namespace,
+    /// where whoever may create Secrets or pods could act as the program]
+    #[arg(long, value_name = "NAMESPACE")]
+    identity_namespace: Option<Namespace>,
     #[command(flatten)]
     metadata: MetadataArgs,
     #[command(flatten)]
@@ -155,6 +159,7 @@ pub(crate) async fn run(args: &ExecArgs) -> Result<u8, Problem> {
         terms: args.terms(),
         lease_seconds: u32::try_from(args.lease.as_secs()).unwrap_or(u32::MAX),
         object_metadata: args.metadata.all()?,
+        identity_namespace: args.identity_namespace.clone(),
     };
     let plugins = Arc::new(move || cluster.plugin_processes());
     let tool = Arc::new(Program::new(args.tool.clone(), plugins));

@@ -389,6 +389,7 @@ pub struct Need {
     pub resource: String,
     /// Verbs.
     pub verbs: Vec<String>,
+    of_target: bool,
 }
 
 impl Need {
@@ -398,6 +399,19 @@ impl Need {
             group: group.to_owned(),
             resource: resource.to_owned(),
             verbs: verbs.iter().map(|&verb| verb.to_owned()).collect(),
+            of_target: false,
         }
+    }
+
+    /// The same on the target's pod alone: a right to objects of its name is enough.
+    #[must_use]
+    pub const fn of_target(mut self) -> Self {
+        self.of_target = true;
+        self
+    }
+
+    /// Whether it is about the target's pod alone.
+    pub const fn is_of_target(&self) -> bool {
+        self.of_target
     }
 }

@@ -105,12 +105,13 @@ pub trait ScopeObjects: Send + Sync {
     /// Fails when the server does not answer.
     async fn get(&self, object: &ObjectRef) -> Result<Option<Value>, ControlError>;
 
-    /// Deletes exactly this object, by its UID. Does not fail when it is already gone.
+    /// Deletes exactly this object, by its UID, and gives in words what became of it. Does not fail when it is already
+    /// gone: who deleted it is then not known.
     ///
     /// # Errors
     ///
     /// Fails when the server refuses it.
-    async fn delete(&self, object: &ObjectRef) -> Result<(), ControlError>;
+    async fn delete(&self, object: &ObjectRef) -> Result<String, ControlError>;
 
     /// Shows that no object of a kind that was asked for is left, also where the answer to a creation was lost. By
     /// default it shows nothing.
@@ -201,12 +202,12 @@ impl<'a> ControlScope<'a> {
         self.objects()?.get(object).await
     }
 
-    /// Deletes an object of this control before the end of the scan.
+    /// Deletes an object of this control before the end of the scan, and gives in words what became of it.
     ///
     /// # Errors
     ///
     /// Fails when the server refuses it.
-    pub async fn delete(&self, object: &ObjectRef) -> Result<(), ControlError> {
+    pub async fn delete(&self, object: &ObjectRef) -> Result<String, ControlError> {
         self.objects()?.delete(object).await
     }
 

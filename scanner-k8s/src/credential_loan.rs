@@ -92,7 +92,18 @@ impl PreparedLoan {
             pod,
             choice,
         } = resolve(operator, &request.target).await?;
-        let allowed = preflight::ask(operator, target.namespace.as_str()).await?;
+        let apart = request.identity_namespace.as_ref();
+        if let Some(same) = apart.filter(|namespace| **namespace == target.namespace) {
+            return Err(LoanError::IdentityNamespace(same.clone()));
+        }
+        let here = preflight::ask(operator, target.namespace.as_str());
+        let there = async {
+            match apart {
+                Some(namespace) => preflight::ask(operator, namespace.as_str()).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let (mut allowed, mut there) = tokio::try_join!(here, there)?;
         let scan_id = scan_id();
         let commands = commands(&target, &terms);
         let mut rules = vec![manifest::exec_rule(target.pod.as_str())];
@@ -112,12 +123,13 @@ impl PreparedLoan {
         }
         let needed = preflight::Needed {
             target: &target,
-            identity_namespace: None,
+            identity_namespace: apart,
             more: &[],
             optional: &[],
             rules: &rules,
         };
-        preflight::require(&allowed, None, &needed)?;
+        preflight::settle(operator, &mut allowed, there.as_mut(), &needed).await?;
+        preflight::require(&allowed, there.as_ref(), &needed)?;
         let mut plan = ScanPlan {
             differences: vec![],
             evidence: None,
@@ -138,7 +150,7 @@ impl PreparedLoan {
             policy: None,
             gates: vec![],
             lease_seconds: request.lease_seconds,
-            identity_namespace: None,
+            identity_namespace: request.identity_namespace.clone(),
             object_metadata: request.object_metadata.clone(),
             target,
         };

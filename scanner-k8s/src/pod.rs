@@ -2,6 +2,7 @@
 
 pub mod access_planner;
 pub(crate) mod agreement;
+pub(crate) mod beside;
 pub(crate) mod capabilities;
 pub(crate) mod containers;
 pub(crate) mod facts;

@@ -50,7 +50,7 @@ impl Moment {
         if unread {
             moment.lost.push("processes that cannot be read");
         }
-        if let Some(pid) = subject.pid {
+        if let Some(pid) = subject.process.as_ref().map(|process| process.pid) {
             moment.sockets(pid);
         }
         moment.entries(subject);
@@ -180,7 +180,7 @@ mod tests {
         fs::write(dir.path().join("etc/group"), "x").unwrap();
         let subject = Subject {
             root: Box::new(Root::open(dir.path()).unwrap()),
-            pid: Some(std::process::id()),
+            process: crate::inside::Process::of(std::process::id()).ok(),
             container: String::new(),
         };
         let differences_of = |before: &Moment, after: &Moment| {

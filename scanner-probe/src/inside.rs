@@ -16,7 +16,7 @@ use rustix::fs::{Mode, OFlags, fstat, fstatfs, openat};
 
 use crate::{
     proc_file::{is_gone, read},
-    procs::of_container,
+    procs::{of_container, started},
     root::Root,
 };
 
@@ -38,7 +38,7 @@ struct Place {
 
 /// The mount at a root, from a line of mountinfo.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct RootMount {
+pub(crate) struct RootMount {
     id: String,
     /// The mounted part of the filesystem: `/` for all of it.
     part: String,
@@ -66,18 +66,68 @@ pub struct Inside {
 }
 
 /// A process, and where it was.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Process {
     /// Its number.
     pub pid: u32,
+    /// When it started: a number that is used again is another process.
+    started: String,
     place: Place,
 }
 
 impl Process {
-    /// How it left since, where it did: what was read of it then may not be of its container. One that ended did not.
+    /// The process of that number, where it is now.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is none, or the kernel does not show where it is.
+    pub fn of(pid: u32) -> io::Result<Self> {
+        let started = started(pid)?;
+        let place = Place::of(&pid.to_string())?;
+        Ok(Self {
+            pid,
+            started,
+            place,
+        })
+    }
+
+    /// Whether it is that process still, where it was.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is none of that number any more, or the kernel does not show where it is.
+    pub(crate) fn now(&self) -> io::Result<bool> {
+        let now = Self::of(self.pid)?;
+        Ok(now.started == self.started && now.place == self.place)
+    }
+
+    /// Another process of its number, elsewhere.
+    #[cfg(test)]
+    pub(crate) fn another(&self) -> Self {
+        Self {
+            started: "1".into(),
+            place: Place {
+                root: None,
+                ..self.place.clone()
+            },
+            ..self.clone()
+        }
+    }
+
+    /// Whether that is the mount at its root.
+    pub(crate) fn has_root(&self, root: &Option<RootMount>) -> bool {
+        self.place.root == *root
+    }
+
+    /// How it left since, where it did: what was read of it then may not be of its container. One that ended did not,
+    /// unless another one has its number.
     pub fn has_left(&self) -> Option<String> {
-        match Place::of(&self.pid.to_string()) {
-            Ok(now) if now == self.place => None,
+        match Self::of(self.pid) {
+            Ok(now) if now.started != self.started => Some(format!(
+                "process {} ended, and another one has its number: what was read may be of that one",
+                self.pid
+            )),
+            Ok(now) if now.place == self.place => None,
             Err(error) if not_seen(&error) == Not::Ended => None,
             Ok(_) => Some(format!(
                 "process {} left the container while it was read",
@@ -106,10 +156,7 @@ pub fn open(container: &str) -> Result<Inside, NotInside> {
     let (mut left, mut jailed) = (Vec::new(), 0);
     for pid in &all {
         match of_process(*pid, &own) {
-            Ok((root, place)) => {
-                let process = Process { pid: *pid, place };
-                return Ok(Inside { root, process });
-            }
+            Ok((root, process)) => return Ok(Inside { root, process }),
             Err(Not::Ended) => {}
             Err(Not::Jailed) => jailed += 1,
             Err(Not::Left(why)) => left.push(format!("process {pid} {why}")),
@@ -147,23 +194,22 @@ enum Not {
 }
 
 /// Opens the root of a process that is inside, before and after the root was opened.
-fn of_process(pid: u32, own: &Place) -> Result<(Root, Place), Not> {
-    let name = pid.to_string();
+fn of_process(pid: u32, own: &Place) -> Result<(Root, Process), Not> {
     for _ in 0..MAX_TRIES {
-        let before = Place::of(&name).map_err(|error| not_seen(&error))?;
-        place_of_container(own, &before)?;
+        let before = Process::of(pid).map_err(|error| not_seen(&error))?;
+        place_of_container(own, &before.place)?;
         let root = Root::open(Path::new(&format!("/proc/{pid}/root")))
             .map_err(|error| not_seen(&error))?;
-        let after = Place::of(&name).map_err(|error| not_seen(&error))?;
+        let same = before.now().map_err(|error| not_seen(&error))?;
         // What was opened must be what was looked at: a process can come and go between two roots.
-        if before != after || !is_of(&root, &after).map_err(|error| not_seen(&error))? {
+        if !same || !is_of(&root, &before.place).map_err(|error| not_seen(&error))? {
             continue;
         }
         if !is_top(&root).map_err(|error| not_seen(&error))? {
             return Err(Not::Jailed);
         }
         return match same_kind(&root) {
-            Ok(true) => Ok((root, after)),
+            Ok(true) => Ok((root, before)),
             Ok(false) => Err(Not::Left(
                 "has a root on another kind of filesystem than this probe".into(),
             )),
@@ -255,7 +301,7 @@ impl Place {
         Ok(Self {
             user: namespace(name, "user")?,
             mount: namespace(name, "mnt")?,
-            root: root_mount(&read(&format!("/proc/{name}/mountinfo"))?),
+            root: root_of(&read(&format!("/proc/{name}/mountinfo"))?),
         })
     }
 }
@@ -273,7 +319,7 @@ fn namespace(name: &str, kind: &str) -> io::Result<Option<u64>> {
 }
 
 /// The mount at `/`; of several at one place the last one is seen.
-fn root_mount(mountinfo: &str) -> Option<RootMount> {
+pub(crate) fn root_of(mountinfo: &str) -> Option<RootMount> {
     let of_line = |line: &str| {
         let mut fields = line.split(' ');
         let (id, part, place) = (fields.next()?, fields.nth(2)?, fields.next()?);

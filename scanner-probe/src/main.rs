@@ -155,7 +155,7 @@ fn of_container(container: &str) -> Result<(Subject, inside::Process), Failure> 
     })?;
     let subject = Subject {
         root: Box::new(inside.root),
-        pid: Some(inside.process.pid),
+        process: Some(inside.process.clone()),
         container: container.to_owned(),
     };
     Ok((subject, inside.process))
@@ -171,7 +171,7 @@ fn of_folder(path: &Path) -> Result<Subject, Failure> {
     })?;
     Ok(Subject {
         root: Box::new(root),
-        pid: None,
+        process: None,
         container: String::new(),
     })
 }

@@ -1,5 +1,6 @@
 //! Processes, sockets, mounts, environment and kernel state, from this machine's `/proc`.
 
+mod bound;
 mod container;
 mod env;
 mod processes;
@@ -14,11 +15,14 @@ use scanner_inventory::Section;
 
 use crate::{
     end::End,
+    inside::Process,
     proc_file::{has_key, read},
     subject::Subject,
 };
+use bound::{bound, mounts, still};
 pub use container::of_container;
 use env::{env, overwritten};
+pub(crate) use processes::started;
 use processes::{hides_others, not_read, others_hidden, processes};
 use status::status;
 
@@ -40,11 +44,14 @@ pub(crate) fn section(
     section: Section,
     out: &mut impl Write,
 ) -> io::Result<End> {
-    let Some(pid) = subject.pid else {
+    let Some(process) = &subject.process else {
         return Ok(End::Missing("a directory has no processes".into()));
     };
+    let pid = process.pid;
     let done = match section {
-        Section::Identity => status(pid, &IDENTITY, &[], out).and_then(|()| own(out)),
+        Section::Identity => bound(process, out, |out| {
+            status(pid, &IDENTITY, &[], out).and_then(|()| own(out))
+        }),
         Section::Processes => match processes(subject, out) {
             Ok(unread) if unread > 0 => return Ok(not_read(unread)),
             Ok(_) if hides_others(&read("/proc/self/mounts").unwrap_or_default()) => {
@@ -52,17 +59,17 @@ pub(crate) fn section(
             }
             done => done.map(drop),
         },
-        Section::Listeners => sockets(pid, true, out),
-        Section::Connections => sockets(pid, false, out),
-        Section::Mounts => {
-            read(&format!("/proc/{pid}/mounts")).and_then(|t| out.write_all(t.as_bytes()))
-        }
-        Section::Env => match env(pid, out) {
+        Section::Listeners => table(process, true, out),
+        Section::Connections => table(process, false, out),
+        Section::Mounts => bound(process, out, |out| {
+            mounts(process).and_then(|t| out.write_all(t.as_bytes()))
+        }),
+        Section::Env => match bound(process, out, |out| env(pid, out)) {
             Ok(0) => Ok(()),
             Ok(odd) => return Ok(overwritten(odd)),
             Err(error) => Err(error),
         },
-        _ => kernel(pid, out),
+        _ => bound(process, out, |out| kernel(process, out)),
     };
     match done {
         Ok(()) => Ok(End::Ok),
@@ -81,6 +88,13 @@ fn own(out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "agent {line}")?;
     }
     Ok(())
+}
+
+/// A table of sockets may be too long to be kept until its process was looked at again.
+fn table(process: &Process, listening: bool, out: &mut impl Write) -> io::Result<()> {
+    still(process)?;
+    sockets(process.pid, listening, out)?;
+    still(process)
 }
 
 fn sockets(pid: u32, listening: bool, out: &mut impl Write) -> io::Result<()> {
@@ -119,10 +133,11 @@ pub(crate) fn rows(
     }
 }
 
-fn kernel(pid: u32, out: &mut impl Write) -> io::Result<()> {
+fn kernel(process: &Process, out: &mut impl Write) -> io::Result<()> {
+    let pid = process.pid;
     let release = read("/proc/sys/kernel/osrelease")?;
     let label = read(&format!("/proc/{pid}/attr/current")).unwrap_or_default();
-    let mounts = read(&format!("/proc/{pid}/mounts"))?;
+    let mounts = mounts(process)?;
     let read_only = mounts.lines().any(|line| {
         let mut fields = line.split(' ').skip(1);
         let (target, options) = (fields.next(), fields.nth(1).unwrap_or_default());

@@ -1,6 +1,6 @@
 //! What is inventoried.
 
-use crate::tree::Tree;
+use crate::{inside::Process, tree::Tree};
 
 /// A root filesystem, and the processes that belong to it.
 #[derive(Debug)]
@@ -8,7 +8,7 @@ pub struct Subject {
     /// The root filesystem.
     pub root: Box<dyn Tree>,
     /// Process whose environment, mounts and sockets are meant; `None` for a plain directory.
-    pub pid: Option<u32>,
+    pub process: Option<Process>,
     /// Text in the cgroup of every process that belongs to the target, such as its container id;
     /// all processes when empty.
     pub container: String,

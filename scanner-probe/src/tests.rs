@@ -21,7 +21,7 @@ mod parsers;
 fn look(root: &Path, request: &InventoryRequest) -> Inventory {
     let subject = Subject {
         root: Box::new(Root::open(root).unwrap()),
-        pid: None,
+        process: None,
         container: String::new(),
     };
     let mut out = Vec::new();
@@ -213,7 +213,7 @@ fn what_one_check_asks_for_is_missing_nowhere_because_another_does_not() {
 fn processes_of_this_machine_are_read() {
     let subject = Subject {
         root: Box::new(Root::open(Path::new("/")).unwrap()),
-        pid: Some(std::process::id()),
+        process: crate::inside::Process::of(std::process::id()).ok(),
         container: String::new(),
     };
     let sections = [

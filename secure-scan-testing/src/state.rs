@@ -111,6 +111,8 @@ pub(crate) struct State {
     pub(crate) unpullable: BTreeSet<String>,
     /// Images that are pulled for pods with a pull secret alone.
     pub(crate) private: BTreeSet<String>,
+    /// Whether the server lists no rights of operators, and says that its list is incomplete.
+    pub(crate) lists_no_rights: bool,
     pub(crate) runs: Runs,
     /// The pod that was given last, to which answers belong.
     pub(crate) last: Option<(String, String)>,
@@ -135,6 +137,7 @@ impl State {
             images: BTreeMap::new(),
             unpullable: BTreeSet::new(),
             private: BTreeSet::new(),
+            lists_no_rights: false,
             runs: Runs::default(),
             last: None,
         }

@@ -57,6 +57,7 @@ fn request(terminal: bool) -> LoanRequest {
         },
         lease_seconds: 30,
         object_metadata: ObjectMetadata::default(),
+        identity_namespace: None,
     }
 }
 
@@ -163,4 +164,71 @@ async fn what_a_loan_makes_has_the_labels_that_the_cluster_demands() {
         assert_eq!(exit.code(), given.then_some(0));
         assert!(fake.left().is_empty(), "{:?}", fake.left());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_identity_of_a_loan_lives_where_it_is_asked_to() {
+    let lend = async |fake: &FakeCluster, namespace: &str| {
+        let cluster = fake.cluster().expect("a cluster");
+        let request = LoanRequest {
+            identity_namespace: Some(namespace.parse().expect("a name")),
+            ..request(false)
+        };
+        PreparedLoan::new(cluster.begin(), &request, Arc::new(Short)).await
+    };
+    let apart = || fake().namespace("scans", &json!({}));
+    let fake = apart();
+    let loan = lend(&fake, "scans").await.expect("a loan");
+    let of_plan = |kind: &str| {
+        let objects = loan.plan().objects.iter();
+        let objects = objects.filter(|object| object.kind == kind);
+        objects
+            .map(|object| object.namespace.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of_plan("ServiceAccount"), ["scans"]);
+    assert_eq!(of_plan("Role"), ["shop"]);
+    let (running, exit) = loan.spawn();
+    let report = running.await;
+    assert_eq!(report.verdict, Verdict::Passed, "{:#?}", report.failure);
+    assert_eq!(exit.code(), Some(0));
+    let exclusive = report.controls.iter().any(|c| c.id == "identity-exclusive");
+    assert!(exclusive);
+    assert!(fake.left().is_empty(), "{:?}", fake.left());
+    let mut made: Vec<(String, String)> = fake
+        .calls()
+        .into_iter()
+        .filter(|call| call.verb == "create")
+        .map(|call| (call.resource, call.namespace))
+        .collect();
+    made.sort();
+    for (resource, namespace) in [
+        ("serviceaccounts", "scans"),
+        ("serviceaccounts/token", "scans"),
+        ("secrets", "scans"),
+        ("roles", "shop"),
+        ("rolebindings", "shop"),
+    ] {
+        let places: Vec<&str> = made
+            .iter()
+            .filter(|(made, _)| made == resource)
+            .map(|(_, place)| place.as_str())
+            .collect();
+        assert_eq!(places, [namespace], "{resource}");
+    }
+    // The pod's own namespace is none of its owners' making.
+    let same = lend(&apart(), "shop").await.err().expect("refused");
+    assert!(same.is_usage() && same.remedy().is_some(), "{same}");
+    // Rights there are asked for before anything is made.
+    let all = json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]);
+    let narrow = apart().operator("tester", Some("shop"), &all);
+    let cluster = narrow.cluster_of("tester").expect("a cluster");
+    let request = LoanRequest {
+        identity_namespace: Some("scans".parse().expect("a name")),
+        ..request(false)
+    };
+    let refused = PreparedLoan::new(cluster.begin(), &request, Arc::new(Short)).await;
+    let refused = refused.err().expect("refused").to_string();
+    assert!(refused.contains("in namespace scans"), "{refused}");
+    assert!(narrow.left().is_empty());
 }

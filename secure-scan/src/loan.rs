@@ -44,6 +44,7 @@
 //!     },
 //!     lease_seconds: 60,
 //!     object_metadata: ObjectMetadata::default(),
+//!     identity_namespace: None,
 //! };
 //! let loan = PreparedLoan::new(cluster.begin(), &request, Arc::new(Inspector)).await?;
 //! let (running, exit) = loan.spawn();

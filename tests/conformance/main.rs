@@ -40,7 +40,7 @@ fn by_probe(request: &InventoryRequest) -> Inventory {
 fn probe_of(root: &Path, request: &InventoryRequest) -> Inventory {
     let subject = Subject {
         root: Box::new(Root::open(root).expect("root")),
-        pid: Some(std::process::id()),
+        process: scanner_probe::inside::Process::of(std::process::id()).ok(),
         container: String::new(),
     };
     let mut out = Vec::new();

@@ -124,7 +124,7 @@ impl Target {
         let pid = self.processes[0].id();
         let subject = Subject {
             root: Box::new(Root::open(Path::new("/")).expect("root")),
-            pid: Some(pid),
+            process: scanner_probe::inside::Process::of(pid).ok(),
             container: String::new(),
         };
         let mut out = Vec::new();

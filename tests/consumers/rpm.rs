@@ -43,7 +43,7 @@ fn ours(database: &PathBuf) -> Vec<String> {
     };
     let subject = Subject {
         root: Box::new(Root::open(root.path()).unwrap()),
-        pid: None,
+        process: None,
         container: String::new(),
     };
     let mut out = Vec::new();

@@ -26,7 +26,7 @@ fn seen(by: &str, root: &Path) -> Vec<String> {
     };
     let subject = Subject {
         root: Box::new(Root::open(root).unwrap()),
-        pid: None,
+        process: None,
         container: String::new(),
     };
     let mut out = Vec::new();

@@ -88,7 +88,7 @@ async fn delete_created(scope: &ControlScope<'_>) -> Result<Evidence, ReleaseErr
     let mut failed = None;
     for object in scope.created_objects().iter().rev() {
         match scope.delete(object).await {
-            Ok(()) => deleted.0.push(format!("{object} deleted")),
+            Ok(what) => deleted.0.push(what),
             Err(error) => failed = Some(error),
         }
     }

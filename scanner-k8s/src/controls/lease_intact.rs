@@ -19,7 +19,7 @@ use crate::{
     api::object_watch::Watched,
     run::{
         background::Background,
-        objects::changed::{LEASE_DISARMED, alerts},
+        objects::changed::{LEASE_DISARMED, OBJECT_CHANGED, alerts},
         scope::ScanScope,
     },
 };
@@ -94,6 +94,11 @@ impl SecurityControl for LeaseIntact {
         let raised = self.scope.alerts().raised();
         if raised.iter().any(|alert| alert.id == LEASE_DISARMED) {
             return Ok(Evidence::of("the lease was disarmed: see the alert"));
+        }
+        if raised.iter().any(|alert| alert.id == OBJECT_CHANGED) {
+            return Ok(Evidence::of(
+                "nobody else changed the lease; what it owns was changed: see the alert",
+            ));
         }
         Ok(Evidence::of(
             "nobody else changed the lease, or took an object from it, before the scan ended it",

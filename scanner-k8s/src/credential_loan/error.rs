@@ -1,6 +1,6 @@
 //! Why a program cannot be given access.
 
-use scanner_core::Remedy;
+use scanner_core::{Remedy, target::Namespace};
 
 use super::terms::MAX_EXECS;
 use crate::{
@@ -41,6 +41,9 @@ pub enum LoanError {
     /// The lease is out of its bounds.
     #[error("a lease of {0} s is not between {MIN_LEASE} and {MAX_LEASE} s")]
     Lease(u32),
+    /// The identity's namespace is the one of the pod.
+    #[error("namespace {0} of the pod cannot be the identity namespace")]
+    IdentityNamespace(Namespace),
 }
 
 impl LoanError {
@@ -50,6 +53,7 @@ impl LoanError {
             self,
             Self::Resolve(ResolveError::Selector(..))
                 | Self::Lease(_)
+                | Self::IdentityNamespace(_)
                 | Self::NothingAllowed
                 | Self::TooManyExecs(_)
         )
@@ -67,6 +71,9 @@ impl LoanError {
             Self::GuardedTerminal => Remedy::advice("do without a terminal"),
             Self::NothingAllowed => Remedy::AllowCommands,
             Self::TooManyExecs(_) => Remedy::advice("allow fewer, or lend access several times"),
+            Self::IdentityNamespace(_) => {
+                Remedy::advice("name a namespace in which the owners of the pod have no rights")
+            }
             Self::Lease(_) => Remedy::advice("choose a lease within these bounds"),
         })
     }

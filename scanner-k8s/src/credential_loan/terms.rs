@@ -1,6 +1,9 @@
 //! What a program may do with a loan.
 
-use scanner_core::{ObjectMetadata, target::TargetRequest};
+use scanner_core::{
+    ObjectMetadata,
+    target::{Namespace, TargetRequest},
+};
 
 /// Most execs that one loan can allow.
 pub(super) const MAX_EXECS: u32 = 10_000;
@@ -16,6 +19,9 @@ pub struct LoanRequest {
     pub lease_seconds: u32,
     /// Labels and annotations for everything that the loan creates, beside its own.
     pub object_metadata: ObjectMetadata,
+    /// Namespace of the loan's account and token, in which the owners of the pod have no rights; that of the pod where
+    /// absent.
+    pub identity_namespace: Option<Namespace>,
 }
 
 /// What a program may do with a loan. By default nothing.

@@ -1,7 +1,9 @@
 //! Asks the server, before anything is created, whether the operator may do all that a scan needs:
 //! someone who may create but not delete would leave things behind.
 
-use std::collections::BTreeMap;
+mod act;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::authorization::v1::{
     ResourceRule, SelfSubjectRulesReview, SelfSubjectRulesReviewSpec,
@@ -17,14 +19,15 @@ use crate::api::{
     call::{CallError, call},
     client::OperatorClient,
 };
+use act::Act;
+
 use crate::names::GUARD_GROUP;
 use crate::names::GUARD_MARKERS;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
-/// What every scan does as the operator in the target's namespace.
-pub(crate) const HERE: [(&str, &str, &[&str]); 4] = [
-    ("", "pods", &["get"]),
+/// What every scan does as the operator in the target's namespace, beside [`of_the_target`].
+pub(crate) const HERE: [(&str, &str, &[&str]); 3] = [
     ("batch", "jobs", &["create", "delete", "list", "watch"]),
     (RBAC, "roles", &["create", "delete", "list"]),
     (RBAC, "rolebindings", &["create", "delete", "list"]),
@@ -68,6 +71,8 @@ pub(crate) struct Allowed {
     rules: Vec<ResourceRule>,
     /// Authorizers other than RBAC may not be able to list what they allow.
     incomplete: bool,
+    /// The server was asked for each thing that a scan does and that its list does not have.
+    asked: bool,
 }
 
 impl Allowed {
@@ -109,6 +114,7 @@ pub(crate) async fn ask(operator: &OperatorClient, namespace: &str) -> Result<Al
     Ok(Allowed {
         rules: status.resource_rules,
         incomplete: status.incomplete,
+        asked: false,
     })
 }
 
@@ -127,28 +133,67 @@ pub(crate) struct Needed<'a> {
     pub(crate) rules: &'a [PlannedRule],
 }
 
+impl Needed<'_> {
+    /// What the operator does in the target's namespace, and in that of the identity where it is another one.
+    fn needs(&self) -> (Vec<Need>, Option<Vec<Need>>) {
+        let mut here: Vec<Need> = [vec![of_the_target()], HERE.map(need).into()].concat();
+        here.extend_from_slice(self.more);
+        let identity: Vec<Need> = FOR_THE_IDENTITY.map(need).into();
+        if self.identity_namespace.is_some() {
+            return (here, Some(identity));
+        }
+        here.extend(identity);
+        (here, None)
+    }
+}
+
+/// What every scan does with the target itself.
+pub(crate) fn of_the_target() -> Need {
+    Need::new("", "pods", &["get"]).of_target()
+}
+
+/// Asks the server for each thing that is needed and that its list does not have, where it calls the list incomplete.
+///
+/// # Errors
+///
+/// Fails when the server does not answer a review.
+pub(crate) async fn settle(
+    operator: &OperatorClient,
+    here: &mut Allowed,
+    there: Option<&mut Allowed>,
+    needed: &Needed<'_>,
+) -> Result<(), CallError> {
+    let target = needed.target;
+    let (needs, identity) = needed.needs();
+    let mut acts = Act::of_needs(&needs, target.pod.as_str());
+    acts.extend(Act::of_grants(needed.rules));
+    let here = here.settle(operator, target.namespace.as_str(), acts);
+    let (Some(there), Some(namespace)) = (there, needed.identity_namespace) else {
+        return here.await;
+    };
+    let acts = Act::of_needs(&identity.unwrap_or_default(), "");
+    let there = there.settle(operator, namespace.as_str(), acts);
+    tokio::try_join!(here, there).map(|_| ())
+}
+
 /// Refuses a scan that would fail midway; `there` is what the operator may do in the identity's namespace.
 ///
 /// # Errors
 ///
-/// Fails when the server says that something is missing; not where it calls its own answer incomplete.
+/// Fails when the server says that something is missing; not where it calls its own answer incomplete and was not asked
+/// more.
 pub(crate) fn require(
     here: &Allowed,
     there: Option<&Allowed>,
     needed: &Needed<'_>,
 ) -> Result<(), MissingRights> {
     let target = needed.target;
-    let mut needs: Vec<Need> = HERE.map(need).into();
-    needs.extend_from_slice(needed.more);
-    let identity = FOR_THE_IDENTITY.map(need);
-    if there.is_none() {
-        needs.extend(identity.clone());
-    }
+    let (needs, identity) = needed.needs();
     let mut missing = here.missing(&needs, target.pod.as_str());
     missing.extend(here.missing_grants(needed.rules));
     let mut all = BTreeMap::from([(target.namespace.to_string(), missing)]);
     if let (Some(there), Some(namespace)) = (there, needed.identity_namespace) {
-        let missing = there.missing(&identity, "");
+        let missing = there.missing(&identity.unwrap_or_default(), "");
         all.entry(namespace.to_string())
             .or_default()
             .extend(missing);
@@ -187,62 +232,101 @@ pub(crate) fn need((group, resource, verbs): (&str, &str, &[&str])) -> Need {
 
 impl Allowed {
     /// What is needed and the operator may not do, such as `delete on jobs.batch`; empty when all is allowed, or when
-    /// the server says that its own answer is incomplete.
+    /// the server says that its own answer is incomplete and was not asked more.
     fn missing(&self, needs: &[Need], pod: &str) -> Vec<String> {
-        if self.incomplete {
+        if !self.is_complete() {
             return Vec::new();
         }
         let mut missing: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for need in needs {
-            let (group, resource) = (&need.group, &need.resource);
-            for verb in &need.verbs {
-                let mut rules = self.rules.iter();
-                if !rules.any(|rule| allows(rule, group, resource, verb, pod)) {
-                    let dot = if group.is_empty() { "" } else { "." };
-                    let all = missing
-                        .entry(format!("{resource}{dot}{group}"))
-                        .or_default();
-                    if !all.contains(verb) {
-                        all.push(verb.clone());
-                    }
+        for act in Act::of_needs(needs, pod) {
+            if !self.shows(&act) {
+                let (group, resource) = (&act.group, &act.resource);
+                let dot = if group.is_empty() { "" } else { "." };
+                let all = missing
+                    .entry(format!("{resource}{dot}{group}"))
+                    .or_default();
+                if !all.contains(&act.verb) {
+                    all.push(act.verb);
                 }
             }
         }
         missing
             .into_iter()
-            .map(|(resource, verbs)| format!("{} on {resource}", verbs.join(", ")))
+            .map(|(resource, mut verbs)| {
+                verbs.sort();
+                format!("{} on {resource}", verbs.join(", "))
+            })
             .collect()
     }
 
     /// The rights in these rules that the operator does not have. The operator only needs exec to give it to the scan's
     /// identity: whoever may `escalate` and `bind` does not need it.
     pub(crate) fn missing_rules(&self, rules: &[PlannedRule]) -> Vec<String> {
-        let exec = |rule: &&PlannedRule| rule.resources.iter().any(|r| r == "pods/exec");
-        let (given, own): (Vec<&PlannedRule>, Vec<&PlannedRule>) = rules.iter().partition(exec);
-        let needs: Vec<Need> = own
-            .into_iter()
-            .flat_map(|rule| rule.resources.iter().map(move |resource| (rule, resource)))
-            .map(|(rule, resource)| {
-                let verbs: Vec<&str> = rule.verbs.iter().map(String::as_str).collect();
-                let group = rule.api_groups.first().map_or("", String::as_str);
-                Need::new(group, resource, &verbs)
-            })
-            .collect();
-        let given: Vec<PlannedRule> = given.into_iter().cloned().collect();
-        let mut missing = self.missing(&needs, "");
+        let (given, own) = given_and_own(rules);
+        let mut missing = self.missing(&own, "");
         missing.extend(self.missing_grants(&given));
         missing
     }
 
-    /// Whether the server knows all that the operator may do.
+    /// Asks the server for each of these rights that its list does not have, where it calls the list incomplete.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the server does not answer a review.
+    pub(crate) async fn settle_rules(
+        &mut self,
+        operator: &OperatorClient,
+        namespace: &str,
+        rules: &[PlannedRule],
+    ) -> Result<(), CallError> {
+        let (given, own) = given_and_own(rules);
+        let mut acts = Act::of_needs(&own, "");
+        acts.extend(Act::of_grants(&given));
+        self.settle(operator, namespace, acts).await
+    }
+
+    /// Asks for each of these that the list does not have, at once.
+    async fn settle(
+        &mut self,
+        operator: &OperatorClient,
+        namespace: &str,
+        acts: BTreeSet<Act>,
+    ) -> Result<(), CallError> {
+        if self.is_complete() {
+            return Ok(());
+        }
+        let unseen = acts.into_iter().filter(|act| !self.shows(act));
+        let unseen: Vec<Act> = unseen.collect();
+        let answers = unseen.iter().map(|act| act.may(operator, namespace));
+        let answers = futures_util::future::try_join_all(answers).await?;
+        let allowed = unseen.into_iter().zip(answers);
+        let allowed = allowed.filter_map(|(act, may)| may.then(|| act.as_rule()));
+        self.rules.extend(allowed);
+        self.asked = true;
+        Ok(())
+    }
+
+    /// Whether what it does not have is not allowed: the server lists all that the operator may do, or was asked for
+    /// what it does not list.
     pub(crate) const fn is_complete(&self) -> bool {
-        !self.incomplete
+        !self.incomplete || self.asked
+    }
+
+    /// Whether a rule allows it.
+    fn shows(&self, act: &Act) -> bool {
+        let mut rules = self.rules.iter();
+        rules.any(|rule| {
+            covers(rule, &act.group, &act.resource, &act.verb) && takes(rule, act.name.as_ref())
+        })
     }
 
     /// What the operator cannot give to the identity.
     fn missing_grants(&self, rules: &[PlannedRule]) -> Vec<String> {
-        let may = |verb: &str| self.may(RBAC, "roles", verb) == Some(true);
-        if self.incomplete || may("escalate") && may("bind") {
+        if !self.is_complete()
+            || Act::FREE
+                .into_iter()
+                .all(|verb| self.shows(&Act::on_roles(verb)))
+        {
             return Vec::new();
         }
         let missing = rules.iter().filter(|rule| !self.holds(rule));
@@ -257,35 +341,23 @@ impl Allowed {
 
     /// Whether the operator has every right of a rule.
     fn holds(&self, rule: &PlannedRule) -> bool {
-        let names: Vec<Option<&String>> = match rule.resource_names.as_slice() {
-            [] => vec![None],
-            names => names.iter().map(Some).collect(),
-        };
-        rule.api_groups.iter().all(|group| {
-            rule.resources.iter().all(|resource| {
-                rule.verbs.iter().all(|verb| {
-                    names.iter().all(|name| {
-                        let mut rules = self.rules.iter();
-                        rules.any(|own| covers(own, group, resource, verb) && takes(own, *name))
-                    })
-                })
-            })
-        })
+        Act::of_rule(rule).iter().all(|act| self.shows(act))
     }
 }
 
-/// Verbs on the target's pod, which may be named; a scan's own objects have new names.
-const OF_THE_TARGET: [(&str, &str); 3] = [
-    ("pods", "get"),
-    ("pods", "watch"),
-    ("pods/ephemeralcontainers", "patch"),
-];
-
-/// A rule for named objects counts only for the target's pod.
-fn allows(rule: &ResourceRule, group: &str, resource: &str, verb: &str, pod: &str) -> bool {
-    let named = OF_THE_TARGET.contains(&(resource, verb)) && !pod.is_empty();
-    let pod = pod.to_owned();
-    covers(rule, group, resource, verb) && takes(rule, named.then_some(&pod))
+/// What of rules is given to the scan's identity, and what the operator does.
+fn given_and_own(rules: &[PlannedRule]) -> (Vec<PlannedRule>, Vec<Need>) {
+    let exec = |rule: &&PlannedRule| rule.resources.iter().any(|r| r == "pods/exec");
+    let (given, own): (Vec<&PlannedRule>, Vec<&PlannedRule>) = rules.iter().partition(exec);
+    let own = own
+        .into_iter()
+        .flat_map(|rule| rule.resources.iter().map(move |resource| (rule, resource)))
+        .map(|(rule, resource)| {
+            let verbs: Vec<&str> = rule.verbs.iter().map(String::as_str).collect();
+            let group = rule.api_groups.first().map_or("", String::as_str);
+            Need::new(group, resource, &verbs)
+        });
+    (given.into_iter().cloned().collect(), own.collect())
 }
 
 /// Whether a rule is about that, whatever the names of its objects.
@@ -307,174 +379,4 @@ fn takes(rule: &ResourceRule, name: Option<&String>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rule(group: &str, resource: &str, verbs: &[&str], name: Option<&str>) -> ResourceRule {
-        ResourceRule {
-            api_groups: Some(vec![group.into()]),
-            resources: Some(vec![resource.into()]),
-            resource_names: name.map(|n| vec![n.into()]),
-            verbs: verbs.iter().map(ToString::to_string).collect(),
-        }
-    }
-
-    fn target() -> Target {
-        serde_json::from_value(serde_json::json!({
-            "namespace": "shop", "pod": "web", "pod_uid": "1", "container": "app", "container_id": "c",
-            "image": "i", "image_id": "j", "restarts": 0, "started_at": "", "node": "n",
-        }))
-        .unwrap()
-    }
-
-    /// Everything that a scan of `web` needs in one namespace, and that its identity gets.
-    fn enough() -> Vec<ResourceRule> {
-        let all = HERE.iter().chain(&FOR_THE_IDENTITY);
-        let mut rules: Vec<ResourceRule> = all
-            .map(|(group, resource, verbs)| rule(group, resource, verbs, None))
-            .collect();
-        rules.push(rule("", "pods/exec", &["create", "get"], Some("web")));
-        rules
-    }
-
-    fn missing(rules: &[ResourceRule], more: &[Need]) -> Vec<String> {
-        let here = Allowed {
-            rules: rules.to_vec(),
-            incomplete: false,
-        };
-        let target = target();
-        let needed = Needed {
-            target: &target,
-            identity_namespace: None,
-            more,
-            optional: &[],
-            rules: &[crate::plan::manifest::exec_rule("web")],
-        };
-        require(&here, None, &needed)
-            .err()
-            .and_then(|mut e| e.missing.remove("shop"))
-            .unwrap_or_default()
-    }
-
-    #[test]
-    fn an_administrator_may_do_everything() {
-        assert!(missing(&[rule("*", "*", &["*"], None)], &[]).is_empty());
-        assert!(missing(&enough(), &[]).is_empty());
-    }
-
-    #[test]
-    fn what_a_named_rule_allows_is_not_allowed_for_any_object() {
-        let mut allowed = Allowed {
-            rules: vec![rule("", "pods", &["list"], Some("one"))],
-            incomplete: false,
-        };
-        assert_eq!(allowed.may("", "pods", "list"), Some(false));
-        allowed.incomplete = true;
-        assert_eq!(allowed.may("", "pods", "list"), None);
-        allowed.rules.push(rule("", "pods", &["*"], None));
-        assert_eq!(allowed.may("", "pods", "list"), Some(true));
-    }
-
-    #[test]
-    fn a_missing_verb_is_named() {
-        let mut rules = enough();
-        for job in rules
-            .iter_mut()
-            .filter(|r| r.resources == Some(vec!["jobs".into()]))
-        {
-            job.verbs = vec!["create".into(), "list".into(), "watch".into()];
-        }
-        assert_eq!(missing(&rules, &[]), ["delete on jobs.batch"]);
-        let mut rules = enough();
-        let secrets = rules
-            .iter_mut()
-            .find(|r| r.resources == Some(vec!["secrets".into()]));
-        secrets.unwrap().resource_names = Some(vec!["one".into()]);
-        assert_eq!(
-            missing(&rules, &[]),
-            ["create, delete, list, watch on secrets"]
-        );
-    }
-
-    #[test]
-    fn a_strategy_can_need_more_and_only_the_target_may_be_named() {
-        let more = [Need::new("", "pods", &["create"])];
-        let mut rules = enough();
-        rules[0] = rule("", "pods", &["get", "create"], Some("web"));
-        assert!(missing(&rules, &[]).is_empty());
-        assert_eq!(missing(&rules, &more), ["create on pods"]);
-        rules[0] = rule("", "pods", &["get", "create"], Some("other"));
-        assert_eq!(missing(&rules, &[]), ["get on pods"]);
-    }
-
-    #[test]
-    fn what_the_identity_gets_the_operator_must_have_or_be_free_to_give() {
-        let exec = |rules: &mut Vec<ResourceRule>, verbs: &[&str], name: Option<&str>| {
-            rules.pop();
-            rules.push(rule("", "pods/exec", verbs, name));
-        };
-        for (verbs, name) in [
-            (&["create"][..], None),
-            (&["get"], None),
-            (&["create", "get"], Some("other")),
-        ] {
-            let mut rules = enough();
-            exec(&mut rules, verbs, name);
-            let missing = missing(&rules, &[]);
-            assert_eq!(missing.len(), 1, "{verbs:?} {name:?}");
-            assert!(missing[0].contains("pods/exec"), "{missing:?}");
-        }
-        let mut rules = enough();
-        exec(&mut rules, &["*"], None);
-        assert!(missing(&rules, &[]).is_empty());
-        let mut rules = enough();
-        rules.pop();
-        rules.push(rule("", "*/exec", &["create", "get"], None));
-        assert!(missing(&rules, &[]).is_empty());
-        rules.pop();
-        rules.push(rule(RBAC, "roles", &["escalate"], None));
-        assert_eq!(
-            missing(&rules, &[]).len(),
-            1,
-            "the binding would be refused"
-        );
-        rules.push(rule(RBAC, "roles", &["bind"], None));
-        assert!(missing(&rules, &[]).is_empty());
-    }
-
-    #[test]
-    fn an_identity_apart_needs_its_rights_where_it_lives() {
-        let of = |all: &[(&str, &str, &[&str])]| {
-            let rules = all.iter();
-            let rules = rules.map(|(group, resource, verbs)| rule(group, resource, verbs, None));
-            Allowed {
-                rules: rules.collect(),
-                incomplete: false,
-            }
-        };
-        let (mut here, there) = (of(&HERE), of(&FOR_THE_IDENTITY));
-        here.rules
-            .push(rule("", "pods/exec", &["create", "get"], None));
-        let (target, namespace) = (target(), "scans".parse().unwrap());
-        let needed = Needed {
-            target: &target,
-            identity_namespace: Some(&namespace),
-            more: &[],
-            optional: &[],
-            rules: &[crate::plan::manifest::exec_rule("web")],
-        };
-        assert_eq!(require(&here, Some(&there), &needed), Ok(()));
-        let token = "create on serviceaccounts/token";
-        let refused = require(&here, Some(&Allowed::default()), &needed).unwrap_err();
-        assert_eq!(refused.missing.keys().collect::<Vec<_>>(), ["scans"]);
-        assert!(refused.missing["scans"].contains(&token.into()));
-        let neither = require(&Allowed::default(), Some(&Allowed::default()), &needed).unwrap_err();
-        let words = neither.to_string();
-        for words_of_each in [
-            "create, delete, list on roles.rbac.authorization.k8s.io, in namespace shop",
-            &format!("{token}, in namespace scans"),
-        ] {
-            assert!(words.contains(words_of_each), "{words}");
-        }
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scanner_core::plan::{Need, PlannedRule};
 
-use super::preflight::{self, FOR_THE_IDENTITY, HERE, need};
+use super::preflight::{self, FOR_THE_IDENTITY, HERE, need, of_the_target};
 use crate::api::{call::CallError, client::OperatorClient};
 
 /// Rights in one namespace.
@@ -23,16 +23,13 @@ pub struct Rights {
 pub struct RightsCheck {
     /// The missing rights, such as `delete on jobs.batch`.
     pub missing: Vec<String>,
-    /// Whether the server lists everything that the operator may do; if not, rights that it does not list may
-    /// still be granted.
-    pub complete: bool,
 }
 
 impl Rights {
     /// What every scan needs in the target's namespace and, with an identity namespace, in that; `more` is what its
     /// strategy needs beside that in the first.
     pub(crate) fn of(more: &[Need], identity_apart: bool) -> Vec<Self> {
-        let mut here: Vec<Need> = HERE.map(need).into();
+        let mut here: Vec<Need> = [vec![of_the_target()], HERE.map(need).into()].concat();
         here.extend_from_slice(more);
         // The API server lets nobody give what they do not have.
         here.push(Need::new("", "pods/exec", &["create", "get"]));
@@ -53,7 +50,8 @@ impl Rights {
         all
     }
 
-    /// Asks which of these rights the operator does not have in a namespace. Makes one call.
+    /// Asks which of these rights the operator does not have in a namespace, for objects of any name. Makes one call; one more for
+    /// each right that is not in a list which the server calls incomplete.
     ///
     /// # Errors
     ///
@@ -63,10 +61,12 @@ impl Rights {
         operator: &OperatorClient,
         namespace: &str,
     ) -> Result<RightsCheck, CallError> {
-        let allowed = preflight::ask(operator, namespace).await?;
+        let mut allowed = preflight::ask(operator, namespace).await?;
+        allowed
+            .settle_rules(operator, namespace, &self.rules)
+            .await?;
         Ok(RightsCheck {
             missing: allowed.missing_rules(&self.rules),
-            complete: allowed.is_complete(),
         })
     }
 }

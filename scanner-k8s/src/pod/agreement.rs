@@ -49,7 +49,7 @@ impl Witness {
     pub(crate) const fn compares(self) -> &'static str {
         match self {
             Self::Exec => {
-                "user, dropped capabilities, variables, namespaces and root with what the node and the specification say"
+                "user, capabilities, privileges, variables, namespaces and root with what the node and the specification say"
             }
             Self::Probe => "namespaces and root of each process with those of the probe",
         }
@@ -132,6 +132,13 @@ impl Agreement {
             (None, None) => found
                 .notes
                 .push("nobody states as which user the container runs".into()),
+        }
+        for why in self.stated.too_weak(seen) {
+            found.alerts.push(
+                SecurityAlert::new("contradicts-privileges", why).evidence(
+                    "a container runtime gives every exec the container's own privileges",
+                ),
+            );
         }
         let undropped = self.stated.undropped(seen);
         if !undropped.is_empty() {

@@ -22,6 +22,9 @@ const DEFAULTS: [&str; 14] = [
     "SETUID",
     "SYS_CHROOT",
 ];
+/// Others without which no node runs containers. One that runs in a container itself may be without any but these and
+/// [`DEFAULTS`], and its runtime then gives a container less than its specification adds.
+const OF_EVERY_NODE: [&str; 4] = ["DAC_READ_SEARCH", "NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE"];
 /// What level baseline does not let be added, though the runtime gives it.
 const NOT_ADDED: &str = "NET_RAW";
 /// Every capability; also what a name stands for.
@@ -83,6 +86,16 @@ pub(super) fn own(target: &TargetContext) -> Option<Own> {
             dropped.into_iter().filter(|c| is_name(c)).collect()
         },
     })
+}
+
+/// Capabilities that the specification adds and that every node gives then, whoever the container's user is: they stay in
+/// the bounding set.
+pub(super) fn surely_given(target: &TargetContext) -> BTreeSet<String> {
+    let added = upper(&target.added);
+    let held = held(target);
+    let known = DEFAULTS.iter().chain(&OF_EVERY_NODE);
+    let known = known.filter(|c| added.contains(**c) && held.contains(**c));
+    known.map(ToString::to_string).collect()
 }
 
 fn upper(names: &BTreeSet<String>) -> BTreeSet<String> {

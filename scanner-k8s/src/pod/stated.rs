@@ -18,6 +18,10 @@ pub(crate) struct Stated {
     /// Whether the node states them; else the specification does.
     by_node: bool,
     context: TargetContext,
+    /// How the id of the container begins: by what runtime it runs.
+    runtime: String,
+    /// The pod names a runtime class, whose runtime need not do as others do.
+    other_runtime: bool,
     facts: Option<PodFacts>,
 }
 
@@ -31,6 +35,14 @@ impl Stated {
             gid: context.gid,
             by_node: status.is_some_and(|s| s.user.as_ref().is_some_and(|u| u.linux.is_some())),
             context,
+            runtime: status
+                .and_then(|s| s.container_id.as_deref()?.split_once("://"))
+                .map(|(runtime, _)| runtime.to_owned())
+                .unwrap_or_default(),
+            other_runtime: pod
+                .spec
+                .as_ref()
+                .is_some_and(|spec| spec.runtime_class_name.is_some()),
             facts: facts::of(pod, target).data().cloned(),
         }
     }
@@ -78,6 +90,55 @@ impl Stated {
             .filter(|name| taken(name) && !held.contains(*name))
             .map(str::to_owned)
             .collect()
+    }
+
+    /// How less power than the specification gives contradicts it. An exec gets all of it anew from the runtime, so that
+    /// nothing which the container did to itself is in it.
+    pub(crate) fn too_weak(&self, seen: &Identity) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.other_runtime {
+            return found;
+        }
+        let TargetContext {
+            privileged,
+            no_escalation,
+            ..
+        } = self.context;
+        let gives_all = privileged || capabilities::held(&self.context).contains("ALL");
+        if gives_all && seen.bounding.is_empty() {
+            found.push(
+                "the specification gives the container all capabilities, and the agent says that it could have none"
+                    .into(),
+            );
+        }
+        let given = capabilities::surely_given(&self.context);
+        let has = |name: &str| {
+            let mut all = seen.bounding.iter();
+            all.any(|seen| seen.trim_start_matches("CAP_") == name)
+        };
+        let missing: Vec<String> = given.iter().filter(|c| !has(c)).cloned().collect();
+        if !gives_all && !missing.is_empty() {
+            found.push(format!(
+                "the specification adds capabilities that the agent says it could not have: {}",
+                missing.join(", ")
+            ));
+        }
+        // A daemon of Docker's may set it for all of its containers.
+        let may_escalate = privileged || given.contains("SYS_ADMIN");
+        if may_escalate && !no_escalation && seen.no_new_privs && self.runtime != "docker" {
+            found.push(
+                "the specification lets the container escalate, and the agent says that no_new_privs is set".into(),
+            );
+        }
+        // CRI-O can be set to filter privileged containers too.
+        if privileged && seen.seccomp == 2 && self.runtime == "containerd" {
+            found.push(
+                "the container is privileged, which its runtime leaves without a seccomp filter, and the agent says that \
+                 it has one"
+                    .into(),
+            );
+        }
+        found
     }
 
     /// Variables that the specification sets, and that are missing in the environment that was read.

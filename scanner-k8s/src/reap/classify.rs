@@ -102,14 +102,14 @@ fn state(object: &DynamicObject, all: &[DynamicObject], now: Timestamp, grace: u
         Ours::Disarmed(how) => Some(how),
     };
     // Every Job of that scan in this namespace counts, so that no other owner reference makes a running
-    // scan's object look orphaned; by its name, since a label can be taken off.
+    // scan's object look orphaned; by its name, since a label can be taken off, and whatever it looks like, since all
+    // of it can be changed.
     let id = id_of_name(&object.name_any());
     let jobs = all.iter().filter(|job| {
         kind(job) == "Job"
             && job.namespace() == object.namespace()
             && is_lease_of(&job.name_any(), id.as_ref())
             && !is_younger(job, object)
-            && !matches!(is_ours(job), Ours::No(_))
     });
     // No lease runs longer, whatever its Job says now.
     let created = object.creation_timestamp().map(|t| t.0);
@@ -118,7 +118,11 @@ fn state(object: &DynamicObject, all: &[DynamicObject], now: Timestamp, grace: u
     }
     let mut over = None;
     for job in jobs {
-        match lease(job, now, grace) {
+        let state = match is_ours(job) {
+            Ours::No(_) => changed(job, now, grace),
+            Ours::Untouched | Ours::Disarmed(_) => lease(job, now, grace),
+        };
+        match state {
             Ok(why) => over = Some(why),
             Err(state) => return state,
         }
@@ -154,6 +158,18 @@ fn is_younger(job: &DynamicObject, object: &DynamicObject) -> bool {
     match (job.creation_timestamp(), object.creation_timestamp()) {
         (Some(job), Some(object)) => job.0 > object.0,
         _ => false,
+    }
+}
+
+/// The same of a Job that has the name of a lease and is not what a scan makes: if it ever was one, nothing in it says
+/// for how long.
+fn changed(job: &DynamicObject, now: Timestamp, grace: u32) -> Result<String, State> {
+    let created = job.creation_timestamp().map(|t| t.0);
+    match created.and_then(|t| after(t, MAX_LEASE.into(), grace, now)) {
+        Some(true) => Ok("what has the name of its lease is older than the longest one".into()),
+        _ => Err(State::Disarmed(
+            "what has the name of its lease is not what a scan makes, and is younger than the longest one".into(),
+        )),
     }
 }
 

@@ -272,15 +272,11 @@ mod tests {
     use super::*;
 
     fn made(kind: &str, name: &str, uid: &str) -> Made {
-        Made {
-            kind: kind.into(),
-            name: name.into(),
-            uid: uid.into(),
-            version: "1".into(),
-            label: None,
-            finalizers: vec![],
-            content: serde_json::Value::Null,
-        }
+        let object: k8s_openapi::api::core::v1::Secret = serde_json::from_value(
+            serde_json::json!({"metadata": {"uid": uid, "resourceVersion": "1"}}),
+        )
+        .unwrap();
+        Made::of(kind, name, &object)
     }
 
     #[tokio::test]

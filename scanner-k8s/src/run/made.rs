@@ -1,5 +1,8 @@
 //! An object that a scan created, as the ledger records it.
 
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::{Resource, ResourceExt as _};
 use serde::Serialize;
 use serde_json::Value;
@@ -7,7 +10,7 @@ use serde_json::Value;
 use crate::names::SCAN_LABEL;
 
 /// An object that the scan created.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Made {
     /// Kind, such as `Pod`.
     pub kind: String,
@@ -21,6 +24,13 @@ pub struct Made {
     pub(super) label: Option<String>,
     /// Finalizers that it came with.
     pub(super) finalizers: Vec<String>,
+    /// All labels and annotations that it came with.
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) annotations: BTreeMap<String, String>,
+    /// How often its specification was written, where the server counts.
+    pub(super) generation: Option<i64>,
+    /// Who wrote which of its fields, as the server keeps it.
+    pub(super) records: Vec<ManagedFieldsEntry>,
     /// The object without its metadata and status.
     pub(super) content: Value,
 }
@@ -34,6 +44,10 @@ impl Made {
             version: made.resource_version().unwrap_or_default(),
             label: made.labels().get(SCAN_LABEL).cloned(),
             finalizers: made.finalizers().to_vec(),
+            labels: made.labels().clone(),
+            annotations: made.annotations().clone(),
+            generation: made.meta().generation,
+            records: made.managed_fields().to_vec(),
             content: content(made),
         }
     }

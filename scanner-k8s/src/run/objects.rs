@@ -3,6 +3,9 @@
 mod absence;
 pub(crate) mod changed;
 mod deletion;
+mod rewritten;
+
+pub(super) use deletion::removed;
 
 use kube::{Resource, ResourceExt, api::PostParams};
 use scanner_core::{ControlError, Remedy};

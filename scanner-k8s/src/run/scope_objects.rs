@@ -8,7 +8,9 @@ use std::{
 use async_trait::async_trait;
 use kube::{
     Api, ResourceExt as _,
-    api::{ApiResource, DeleteParams, DynamicObject, PostParams, Preconditions},
+    api::{
+        ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, PostParams, Preconditions,
+    },
     core::{GroupVersionKind, TypeMeta},
 };
 use scanner_core::{
@@ -19,10 +21,11 @@ use serde_json::Value;
 
 use super::{
     ledger::{Ledger, Scope},
+    objects::{changed, removed},
     scope::ScanScope,
 };
 use crate::{
-    api::call::{CALL_TIMEOUT, CallError, call, call_with_retry},
+    api::call::{CALL_TIMEOUT, CallError, CallErrorKind, call, call_with_retry},
     names::SCAN_LABEL,
     plan::manifest::{mark, metadata},
 };
@@ -70,6 +73,7 @@ impl Objects {
             let message = format!("{kind} {name} carries the scan's label and still exists");
             return Err(ControlError::new(message));
         }
+        self.by_name(&here, kind).await?;
         self.scope.ledger().note_absent(kind, place);
         let place = match place {
             Scope::Everywhere => "in any namespace".to_owned(),
@@ -77,6 +81,25 @@ impl Objects {
         };
         let id = &self.scope.plan().scan_id;
         Ok(format!("no {kind} {place} carries {SCAN_LABEL}={id}"))
+    }
+
+    /// Shows that what the server did not confirm to have removed is gone, by its name and its UID.
+    async fn by_name(&self, here: &Api<DynamicObject>, kind: &str) -> Result<(), ControlError> {
+        for (name, uid) in self.scope.ledger().unconfirmed(kind) {
+            let params = ListParams::default().fields(&format!("metadata.name={name}"));
+            let what = format!("look for {kind} {name}");
+            let found = call_with_retry(what, || here.list_metadata(&params)).await;
+            let mut found = found.map_err(CallError::of_control)?.items.into_iter();
+            let same = |meta: &ObjectMeta| {
+                meta.name.as_ref() == Some(&name) && (uid.is_none() || meta.uid == uid)
+            };
+            if found.any(|item| same(&item.metadata)) {
+                let message = format!("{kind} {name} still exists");
+                return Err(ControlError::new(message));
+            }
+            self.scope.ledger().note_gone(kind, &name);
+        }
+        Ok(())
     }
 
     /// The manifest with the scan's name where it has none, its label, and the lease as its only owner.
@@ -179,25 +202,52 @@ impl ScopeObjects for Objects {
         }
     }
 
-    async fn delete(&self, object: &ObjectRef) -> Result<(), ControlError> {
+    async fn delete(&self, object: &ObjectRef) -> Result<String, ControlError> {
         let api = self.api(&object.api_version, &object.kind)?;
-        let params = DeleteParams {
-            // Never another object that took the name.
-            preconditions: Some(Preconditions {
-                uid: Some(object.uid.clone()),
-                resource_version: None,
-            }),
-            ..DeleteParams::background()
-        };
-        let what = format!("delete {object}");
         let ledger = self.scope.ledger();
-        let gone = || ledger.note_deleted(&object.kind, &object.name, Some(object.uid.clone()));
-        match call_with_retry(what, || api.delete(&object.name, &params)).await {
-            Ok(_) => gone(),
-            Err(error) if matches!(error.code(), Some(404 | 409)) => gone(),
-            Err(error) => return Err(error.of_control()),
+        let (kind, name) = (&object.kind, &object.name);
+        let made = ledger.made_of(kind, name);
+        let made = made.filter(|made| made.uid == object.uid);
+        let version = made.as_ref().map(|made| made.version().to_owned());
+        let mut deleted = delete_exactly(&api, object, version).await;
+        let changed = |error: &CallError| error.kind() == CallErrorKind::Conflict;
+        if let Some(made) = made.filter(|_| deleted.as_ref().is_err_and(changed)) {
+            // Its control and the cluster may change it; what holds it to its lease nobody may.
+            let what = format!("get {object}");
+            let now = call_with_retry(what, || api.get_opt(name)).await;
+            let now = now.map_err(CallError::of_control)?;
+            if let Some(now) = now.filter(|now| now.uid().as_deref() == Some(&object.uid)) {
+                let (scan, lease) = (&self.scope.plan().scan_id, self.scope.lease_uid()?);
+                for alert in changed::hold(scan.as_str(), Some(&lease), &made, &now) {
+                    self.scope.alerts().raise(alert);
+                }
+            }
+            deleted = delete_exactly(&api, object, None).await;
         }
-        Ok(())
+        match deleted {
+            Ok(removed) => {
+                let held = removed.is_none();
+                ledger.note_deleted(kind, name, removed);
+                Ok(if held {
+                    format!("{object} marked for deletion; a finalizer holds it")
+                } else {
+                    format!("{object} deleted")
+                })
+            }
+            // It is gone, or another one has its name: who deleted it is not known.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    CallErrorKind::NotFound | CallErrorKind::Conflict
+                ) =>
+            {
+                ledger.note_deleted(kind, name, Some(String::new()));
+                Ok(format!(
+                    "{object} was already gone; who deleted it is not known"
+                ))
+            }
+            Err(error) => Err(error.of_control()),
+        }
     }
 
     async fn verify_gone(&self) -> Result<Evidence, ControlError> {
@@ -209,6 +259,28 @@ impl ScopeObjects for Objects {
         }
         Ok(Evidence(evidence))
     }
+}
+
+/// Deletes exactly this object; gives the UID that the server named, or `None` while a finalizer holds it.
+async fn delete_exactly(
+    api: &Api<DynamicObject>,
+    object: &ObjectRef,
+    version: Option<String>,
+) -> Result<Option<String>, CallError> {
+    let params = DeleteParams {
+        // Never another object that took the name.
+        preconditions: Some(Preconditions {
+            uid: Some(object.uid.clone()),
+            resource_version: version,
+        }),
+        ..DeleteParams::background()
+    };
+    let what = format!("delete {object}");
+    let answer = call_with_retry(what, || api.delete(&object.name, &params)).await?;
+    Ok(answer.either(
+        |object| removed(&object.metadata),
+        |status| Some(status.details.map(|d| d.uid).unwrap_or_default()),
+    ))
 }
 
 fn resource(api_version: &str, kind: &str) -> Result<ApiResource, ControlError> {

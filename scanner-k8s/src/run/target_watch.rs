@@ -1,15 +1,20 @@
 //! What was seen of the target's pod: before, during and after the scan.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::inventory::{Changes, Collected};
 
-use crate::{api::object_watch::Watched, pod::snapshot::PodSnapshot};
+use crate::{
+    api::object_watch::Watched,
+    pod::{beside::Beside, snapshot::PodSnapshot},
+};
 
 /// What one scan saw of its target's pod.
 pub struct TargetWatch {
     before: Option<PodSnapshot>,
+    /// The sidecar that answers, where one was deployed with the pod.
+    sidecar: OnceLock<Beside>,
     seen: Mutex<Seen>,
     /// The pod from when a probe was added to it.
     pub(crate) with_probe: tokio::sync::Mutex<Option<Watched<Pod>>>,
@@ -25,6 +30,7 @@ impl TargetWatch {
     pub(super) fn new(before: Option<PodSnapshot>) -> Self {
         Self {
             before,
+            sidecar: OnceLock::new(),
             seen: Mutex::default(),
             with_probe: tokio::sync::Mutex::default(),
         }
@@ -33,6 +39,16 @@ impl TargetWatch {
     /// The pod as it was resolved.
     pub(crate) fn before(&self) -> Option<&PodSnapshot> {
         self.before.as_ref()
+    }
+
+    /// Pins the sidecar that is to answer.
+    pub(crate) fn pin_sidecar(&self, sidecar: Beside) {
+        let _ = self.sidecar.set(sidecar);
+    }
+
+    /// The sidecar as it was when the scan was planned.
+    pub(crate) fn sidecar(&self) -> Option<&Beside> {
+        self.sidecar.get()
     }
 
     /// Keeps the pod as it was after the scan.

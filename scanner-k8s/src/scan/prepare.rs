@@ -92,7 +92,7 @@ pub(super) async fn prepare(
     } = choose(&segment, &target, pod.as_ref(), &request).await?;
     // Beside its image nothing of a pod in another namespace is looked at.
     let pod = pod.filter(|_| image_of_target.is_none());
-    let (allowed, there) = rights?;
+    let (mut allowed, mut there) = rights?;
     let mut needs: Vec<Need> = approach.needs();
     let theirs = request.controls.iter();
     needs.extend(theirs.flat_map(|control| needs_of(control.as_ref())));
@@ -109,6 +109,7 @@ pub(super) async fn prepare(
         optional: &approach.optional_needs(),
         rules: &rules,
     };
+    preflight::settle(&operator, &mut allowed, there.as_mut(), &needed).await?;
     let asked = preflight::require(&allowed, there.as_ref(), &needed);
     let missing_rights = missing_right.of(asked)?;
     let mut plan = ScanPlan {

@@ -3,22 +3,20 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
     EnforcedControls, OpenContext, ScanStrategy, StrategyError, Target, TargetAccess,
     escape::visible,
-    inventory::InventoryRequest,
     plan::{EvidenceSource, PlannedCommand, PlannedRule},
-    target::{ContainerName, image_digest},
 };
 use uuid::Uuid;
 
 use crate::{
     controls,
-    names::SIDECAR_CONTAINER,
     plan::manifest,
     pod::{
         agreement::{Agreement, Witness},
+        beside::{Beside, SaidBy},
         injected,
         stated::Stated,
         strength,
@@ -33,6 +31,9 @@ use crate::{
 
 /// What a sidecar is worth whose image nobody named.
 const UNNAMED: &str = "whoever deployed the pod chose the program that answers, since no image of the probe was named";
+/// What a sidecar is worth whose image only the pod's specification names.
+const UNSEEN: &str = "the node does not say by digest or name which image the sidecar runs; the pod's specification does, and \
+                      whoever may patch the pod can change it there while another program runs on";
 
 /// Asks the sidecar that [`crate::inject`] added.
 struct Attached {
@@ -54,48 +55,6 @@ pub struct NoSidecar {
     pub why: String,
 }
 
-/// The sidecar of a pod, and its image.
-#[derive(Debug, Clone)]
-struct Beside {
-    name: ContainerName,
-    /// As the pod's specification names it.
-    image: String,
-    /// As the node reports it.
-    image_id: String,
-}
-
-impl Beside {
-    /// Whether it is of that image: by digest where one is named, else by the name.
-    fn is_of(&self, wanted: &str) -> bool {
-        match image_digest(wanted) {
-            Some(digest) => {
-                image_digest(&self.image_id) == Some(digest)
-                    || image_digest(&self.image) == Some(digest)
-            }
-            None => self.image == wanted,
-        }
-    }
-
-    fn commands(
-        &self,
-        target: &Target,
-        request: &InventoryRequest,
-        nonce: &str,
-        seconds: u32,
-    ) -> Vec<PlannedCommand> {
-        let mut all = probe_command::commands(self.name.as_str(), target, request, nonce, seconds);
-        for command in &mut all {
-            command.stdin = format!(
-                "the inventory request, in the sidecar that was deployed with the pod: image {}, as the node \
-                 has it {}",
-                visible(&self.image, 300),
-                visible(&self.image_id, 300)
-            );
-        }
-        all
-    }
-}
-
 /// Strategy `attached` as part of a scan.
 pub(crate) struct AttachedApproach {
     sidecar: Beside,
@@ -113,10 +72,11 @@ impl AttachedApproach {
     /// Fails when the pod has none that runs and could see the other containers, or one of another image
     /// than is wanted.
     pub(crate) fn new(pod: &Pod, target: &Target, wanted: Option<&str>) -> Result<Self, NoSidecar> {
-        let sidecar = found(pod, wanted)?;
+        let (sidecar, said) = found(pod, wanted)?;
         let context = injected::as_written(pod, target).map_err(|why| none(pod, &why))?;
-        let evidence = match wanted {
-            Some(_) => strength::of_probe(pod, target, &context),
+        let evidence = match said {
+            Some(SaidBy::Node) => strength::of_probe(pod, target, &context),
+            Some(SaidBy::Specification) => EvidenceSource::dependent(UNSEEN),
             None => EvidenceSource::dependent(UNNAMED),
         };
         Ok(Self {
@@ -140,7 +100,15 @@ impl Approach for AttachedApproach {
     fn commands(&self, scope: &PlanScope<'_>) -> Vec<PlannedCommand> {
         let seconds = scope.lease_seconds;
         let (target, request) = (scope.target, scope.request);
-        self.sidecar.commands(target, request, &self.nonce, seconds)
+        let name = self.sidecar.name.as_str();
+        let mut all = probe_command::commands(name, target, request, &self.nonce, seconds);
+        for command in &mut all {
+            command.stdin = format!(
+                "the inventory request, in the sidecar that was deployed with the pod: image {}",
+                self.sidecar.words()
+            );
+        }
+        all
     }
 
     fn evidence(&self) -> Option<EvidenceSource> {
@@ -149,6 +117,7 @@ impl Approach for AttachedApproach {
 
     fn start(self: Box<Self>, scope: &Arc<ScanScope>) -> Started {
         let agreement = Agreement::new(Witness::Probe, self.stated);
+        scope.target().pin_sidecar(self.sidecar.clone());
         let mut all = controls::all(scope);
         all.push(controls::target_agrees(&agreement));
         let strategy = Attached {
@@ -166,20 +135,23 @@ impl Approach for AttachedApproach {
     }
 }
 
-/// The sidecar of a pod, where it is of the image that is wanted.
-fn found(pod: &Pod, wanted: Option<&str>) -> Result<Beside, NoSidecar> {
-    let sidecar = sidecar_of(pod)?;
-    if let Some(wanted) = wanted.filter(|wanted| !sidecar.is_of(wanted)) {
-        return Err(none(
+/// The sidecar of a pod, where it is of the image that is wanted, and who says that it is.
+fn found(pod: &Pod, wanted: Option<&str>) -> Result<(Beside, Option<SaidBy>), NoSidecar> {
+    let sidecar = Beside::of(pod).map_err(|why| none(pod, &why))?;
+    let Some(wanted) = wanted else {
+        return Ok((sidecar, None));
+    };
+    match sidecar.is_of(wanted) {
+        Some(said) => Ok((sidecar, Some(said))),
+        None => Err(none(
             pod,
             &format!(
-                "its sidecar is of {} ({}), not of {wanted}, which was named",
-                visible(&sidecar.image, 300),
-                visible(&sidecar.image_id, 300)
+                "its sidecar is of {}, not of {}, which was named",
+                sidecar.words(),
+                visible(wanted, 300)
             ),
-        ));
+        )),
     }
-    Ok(sidecar)
 }
 
 fn none(pod: &Pod, why: &str) -> NoSidecar {
@@ -188,37 +160,6 @@ fn none(pod: &Pod, why: &str) -> NoSidecar {
         pod: name,
         why: why.to_owned(),
     }
-}
-
-fn sidecar_of(pod: &Pod) -> Result<Beside, NoSidecar> {
-    let spec = pod.spec.clone().unwrap_or_default();
-    if spec.share_process_namespace != Some(true) {
-        return Err(none(pod, "its containers share no process namespace"));
-    }
-    let status = pod.status.clone().unwrap_or_default();
-    let plain = status.container_statuses.unwrap_or_default();
-    let native = status.init_container_statuses.unwrap_or_default();
-    let runs = |s: &&ContainerStatus| s.state.as_ref().is_some_and(|s| s.running.is_some());
-    let mut found = plain
-        .iter()
-        .chain(&native)
-        .filter(|s| s.name == SIDECAR_CONTAINER);
-    let Some(status) = found.find(runs) else {
-        return Err(none(
-            pod,
-            &format!("no container {SIDECAR_CONTAINER} runs in it"),
-        ));
-    };
-    let native = spec.init_containers.unwrap_or_default();
-    let mut named = spec.containers.iter().chain(&native);
-    let named = named.find(|c| c.name == SIDECAR_CONTAINER);
-    Ok(Beside {
-        name: SIDECAR_CONTAINER
-            .parse()
-            .map_err(|_| none(pod, "its name is not valid"))?,
-        image: named.and_then(|c| c.image.clone()).unwrap_or_default(),
-        image_id: status.image_id.clone(),
-    })
 }
 
 #[async_trait]
@@ -263,37 +204,38 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::names::SIDECAR_CONTAINER;
 
-    #[test]
-    fn the_sidecar_is_of_the_image_that_was_named_or_refused() {
-        let (a, b) = (
-            format!("sha256:{}", "a".repeat(64)),
-            format!("sha256:{}", "b".repeat(64)),
-        );
-        let pod: Pod = serde_json::from_value(json!({
+    fn pod(spec: &str, id: &str) -> Pod {
+        serde_json::from_value(json!({
             "metadata": {"name": "web"},
             "spec": {
                 "shareProcessNamespace": true,
-                "containers": [{"name": SIDECAR_CONTAINER, "image": "r.example/probe:1"}],
+                "containers": [{"name": SIDECAR_CONTAINER, "image": spec}],
             },
             "status": {"containerStatuses": [{
                 "name": SIDECAR_CONTAINER, "image": "r.example/probe:1", "ready": true, "restartCount": 0,
-                "imageID": format!("r.example/probe@{a}"),
-                "state": {"running": {}},
+                "imageID": id, "state": {"running": {}},
             }]},
         }))
-        .unwrap();
-        let of = |wanted: Option<&str>| found(&pod, wanted).map_err(|e| e.to_string());
-        for good in [
-            None,
-            Some("r.example/probe:1"),
-            Some(format!("mirror.example/probe@{a}").as_str()),
-        ] {
-            let found = of(good).map(|sidecar| sidecar.image_id);
-            assert_eq!(found, Ok(format!("r.example/probe@{a}")), "{good:?}");
+        .unwrap()
+    }
+
+    #[test]
+    fn the_sidecar_is_of_the_image_that_was_named_or_refused() {
+        let [a, b] = ["a", "b"].map(|digit| format!("r.example/probe@sha256:{}", digit.repeat(64)));
+        let of = |spec: &str, wanted: Option<&str>| {
+            let found = found(&pod(spec, &a), wanted).map_err(|e| e.to_string());
+            found.map(|(_, said)| said)
+        };
+        let tag = "r.example/probe:1";
+        assert_eq!(of(tag, None), Ok(None));
+        for good in [tag, &a] {
+            assert_eq!(of(tag, Some(good)), Ok(Some(SaidBy::Node)), "{good:?}");
         }
-        for bad in ["r.example/probe:2", &format!("r.example/probe@{b}")] {
-            let error = of(Some(bad)).map(|_| ()).unwrap_err();
+        // The specification can be changed to the image that is wanted while another runs on.
+        for (spec, bad) in [(tag, "r.example/probe:2"), (tag, &b), (&b, &b)] {
+            let error = of(spec, Some(bad)).unwrap_err();
             assert!(error.contains("not of") && error.contains(&a), "{error}");
         }
     }

@@ -64,8 +64,8 @@ pub(crate) fn needs(image: &ProbeImage) -> Vec<Need> {
 /// What the operator does to add a probe.
 fn added() -> Vec<Need> {
     vec![
-        Need::new("", "pods/ephemeralcontainers", &["patch"]),
-        Need::new("", "pods", &["watch"]),
+        Need::new("", "pods/ephemeralcontainers", &["patch"]).of_target(),
+        Need::new("", "pods", &["watch"]).of_target(),
     ]
 }
 

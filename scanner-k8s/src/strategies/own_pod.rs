@@ -15,7 +15,7 @@ use crate::{
         call::{CallErrorKind, call},
         object_watch::Watched,
     },
-    run::scope::ScanScope,
+    run::{objects::changed, scope::ScanScope},
 };
 
 /// How long a node may take to end a pod, and how long in all where something of it runs.
@@ -33,6 +33,25 @@ pub(crate) enum Left {
     Another,
     /// The scan's pod.
     Pod,
+}
+
+/// Looks at versions of the pod: whether it is held by its lease, and can be found by the scan's labels. Only the client
+/// looks; once it is gone nothing but these removes the pod.
+pub(crate) fn held(scope: &ScanScope) -> impl Fn(&Pod) + Send + 'static + use<> {
+    let name = scope.name();
+    let made = scope.ledger().made_of("Pod", &name);
+    let lease = scope.owner_of("Pod", &name);
+    let scan = scope.plan().scan_id.clone();
+    let raised = scope.alerts().clone();
+    move |pod| {
+        // Of one whose creation had no answer, its deletion looks at all of this.
+        let Some(made) = &made else {
+            return;
+        };
+        for alert in changed::hold(scan.as_str(), lease.as_deref(), made, pod) {
+            raised.raise(alert);
+        }
+    }
 }
 
 /// Deletes the pod and waits until it has ended; `None` where it did not. `idle` is whether nothing of it runs or can come

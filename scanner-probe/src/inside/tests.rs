@@ -64,7 +64,7 @@ fn two_snapshots_of_one_store_are_alike_and_a_volume_is_not() {
 fn the_last_mount_at_the_root_counts() {
     let text = "22 1 0:21 / / rw shared:1 - ext4 /dev/a:b rw\n30 22 0:44 /x / rw - overlay overlay rw\n\
                 31 30 0:45 / /proc rw - proc proc rw\n";
-    let found = root_mount(text).unwrap();
+    let found = root_of(text).unwrap();
     assert_eq!(
         (
             found.id.as_str(),
@@ -73,44 +73,37 @@ fn the_last_mount_at_the_root_counts() {
         ),
         ("30", "/x", "overlay")
     );
-    assert_eq!(root_mount("31 30 0:45 / /proc rw - proc proc rw\n"), None);
-    assert_eq!(root_mount(""), None);
+    assert_eq!(root_of("31 30 0:45 / /proc rw - proc proc rw\n"), None);
+    assert_eq!(root_of(""), None);
 }
 
 #[test]
 fn this_process_is_inside_and_its_root_is_the_top() {
     let own = Place::of("self").unwrap();
-    let (root, place) = of_process(std::process::id(), &own).unwrap();
-    let pid = std::process::id();
-    assert_eq!(
-        Process {
-            pid,
-            place: place.clone()
-        }
-        .has_left(),
-        None
-    );
-    let elsewhere = Place {
-        mount: Some(0),
-        ..place
+    let (root, process) = of_process(std::process::id(), &own).unwrap();
+    assert_eq!(process.has_left(), None);
+    assert!(process.now().unwrap());
+    let elsewhere = Process {
+        place: Place {
+            mount: Some(0),
+            ..process.place.clone()
+        },
+        ..process.clone()
     };
-    assert!(
-        Process {
-            pid,
-            place: elsewhere.clone()
-        }
-        .has_left()
-        .is_some()
-    );
-    let ended = u32::MAX / 2;
-    assert_eq!(
-        Process {
-            pid: ended,
-            place: elsewhere
-        }
-        .has_left(),
-        None
-    );
+    let another = Process {
+        started: "1".into(),
+        ..process.clone()
+    };
+    for (other, why) in [(&elsewhere, "left"), (&another, "its number")] {
+        assert!(!other.now().unwrap());
+        assert!(other.has_left().unwrap().contains(why));
+    }
+    let ended = Process {
+        pid: u32::MAX / 2,
+        ..process
+    };
+    assert_eq!(ended.has_left(), None);
+    assert!(ended.now().is_err());
     assert!(is_top(&root).unwrap() && is_of(&root, &own).unwrap() && same_kind(&root).unwrap());
 }
 
@@ -138,7 +131,7 @@ fn nobody_reads_a_container_without_processes() {
 proptest! {
     #[test]
     fn hostile_mount_tables_never_panic(text in any::<String>()) {
-        let _ = (root_mount(&text), is_like(&text, "/a/b"), root_mount(&format!("1 2 3 / / {text}")));
+        let _ = (root_of(&text), is_like(&text, "/a/b"), root_of(&format!("1 2 3 / / {text}")));
     }
 
     /// Whatever else is the same, a process in another user namespace is never read.

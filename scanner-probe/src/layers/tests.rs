@@ -76,7 +76,7 @@ fn packages_of_languages_are_read_without_unpacking() {
     ]);
     let subject = crate::Subject {
         root: Box::new(image),
-        pid: None,
+        process: None,
         container: String::new(),
     };
     let request = InventoryRequest {

@@ -24,10 +24,11 @@ const OF_PROCESS: [&str; 4] = ["Name", "Pid", "PPid", "Threads"];
 /// Writes what is known of each process, and returns how many could not be read though they are there.
 pub(super) fn processes(subject: &Subject, out: &mut impl Write) -> io::Result<u64> {
     let mut unread = 0;
-    if let Some(pid) = subject.pid {
+    let first = subject.process.as_ref().map(|process| process.pid);
+    if let Some(pid) = first {
         writeln!(out, "container {pid}")?;
     }
-    let root = subject.pid.and_then(places::root);
+    let root = first.and_then(places::root);
     for pid in of_container(&subject.container) {
         match seen(pid, |lines| more(pid, root.as_ref(), lines)) {
             Ok(lines) => out.write_all(&lines)?,
@@ -53,6 +54,11 @@ fn seen(pid: u32, more: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Resu
         other => other?,
     }
     Ok(lines)
+}
+
+/// When a process started, in ticks of the kernel since its own start: an id that is used again is another process.
+pub(crate) fn started(pid: u32) -> io::Result<String> {
+    Moment::of(pid).map(|moment| moment.started)
 }
 
 /// A process at one moment.
@@ -200,7 +206,7 @@ mod tests {
     fn processes_that_come_and_go_are_never_unreadable() {
         let subject = Subject {
             root: Box::new(places::root(std::process::id()).unwrap()),
-            pid: Some(std::process::id()),
+            process: crate::inside::Process::of(std::process::id()).ok(),
             container: String::new(),
         };
         let is_done = std::sync::atomic::AtomicBool::new(false);

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::{container::is_of, env::variables, *};
+use super::{bound::are_same, container::is_of, env::variables, *};
+use crate::Root;
 
 fn lines(text: &str) -> Vec<String> {
     let mut out = Vec::new();
@@ -107,4 +108,45 @@ proptest! {
             prop_assert_eq!(fields.next().and_then(|n| n.parse().ok()), Some(value.len()));
         }
     }
+}
+
+#[test]
+fn what_another_process_of_that_number_shows_is_never_given() {
+    let own = Process::of(std::process::id()).unwrap();
+    let of = |process: &Process, asked: Section| {
+        let subject = Subject {
+            root: Box::new(Root::open(std::path::Path::new("/")).unwrap()),
+            process: Some(process.clone()),
+            container: String::new(),
+        };
+        let mut out = Vec::new();
+        let end = section(&subject, asked, &mut out).unwrap();
+        (end, out)
+    };
+    for asked in [
+        Section::Identity,
+        Section::Mounts,
+        Section::Env,
+        Section::Kernel,
+        Section::Listeners,
+    ] {
+        let (end, out) = of(&own, asked);
+        assert!(!matches!(end, End::Missing(_)), "{asked:?}");
+        assert!(!out.is_empty() || asked == Section::Listeners, "{asked:?}");
+        let (end, out) = of(&own.another(), asked);
+        assert!(matches!(end, End::Missing(_)), "{asked:?}");
+        assert!(out.is_empty() || asked == Section::Listeners, "{asked:?}");
+    }
+}
+
+#[test]
+fn a_table_of_mounts_is_of_the_root_that_the_other_form_names() {
+    let info = "30 22 0:44 / / rw - overlay overlay rw\n31 30 0:45 / /proc rw - proc proc rw\n";
+    assert!(are_same(
+        info,
+        "overlay / overlay rw 0 0\nproc /proc proc rw 0 0\n"
+    ));
+    // Read while the process was below a mount of its own.
+    assert!(!are_same(info, "proc / proc rw 0 0\n"));
+    assert!(!are_same(info, ""));
 }

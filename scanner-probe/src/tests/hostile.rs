@@ -186,7 +186,7 @@ fn a_whole_answer_is_the_same_either_way() {
     let answers = [Root::open, Root::open_by_hand].map(|open| {
         let subject = Subject {
             root: Box::new(open(dir.path()).unwrap()),
-            pid: None,
+            process: None,
             container: String::new(),
         };
         let mut out = Vec::new();

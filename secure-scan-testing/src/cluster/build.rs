@@ -143,6 +143,14 @@ impl FakeCluster {
         self.operator(OPERATOR, None, rules)
     }
 
+    /// A server that does not list what operators may do, as where an authorizer beside RBAC decides: its answer is empty and
+    /// says that it is incomplete. Reviews of a single access are answered.
+    #[must_use]
+    pub fn lists_no_rights(self) -> Self {
+        self.state().lists_no_rights = true;
+        self
+    }
+
     /// Another operator, or more rights of one that there is: rules of a Role, in one namespace or in all.
     #[must_use]
     pub fn operator(self, name: &str, namespace: Option<&str>, rules: &Value) -> Self {

@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::PathBuf};
 
-use scanner_probe::{Root, Subject, Tree, archive, layers::Layers};
+use scanner_probe::{Root, Subject, Tree, archive, inside::Process, layers::Layers};
 
 /// Where the agent reads.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) enum Source {
 pub(super) enum Opened {
     Root {
         root: Root,
-        process: Option<u32>,
+        process: Option<Process>,
         cgroup: String,
     },
     Image(Box<Layers>),
@@ -35,7 +35,7 @@ impl Source {
             Self::Directory(path) => (path, None, String::new()),
             Self::Process(pid) => {
                 let path = PathBuf::from(format!("/proc/{pid}/root"));
-                (path, Some(pid), cgroup(pid)?)
+                (path, Some(Process::of(pid)?), cgroup(pid)?)
             }
         };
         Ok(Opened::Root {
@@ -55,12 +55,12 @@ impl Opened {
     }
 
     pub(super) fn has_processes(&self) -> bool {
-        let process = |process: &Option<u32>| process.is_some();
+        let process = |process: &Option<Process>| process.is_some();
         matches!(self, Self::Root { process: found, .. } if process(found))
     }
 
     pub(super) fn subject(self) -> Subject {
-        let (root, pid, container): (Box<dyn Tree>, _, _) = match self {
+        let (root, process, container): (Box<dyn Tree>, _, _) = match self {
             Self::Image(layers) => (layers, None, String::new()),
             Self::Root {
                 root,
@@ -70,7 +70,7 @@ impl Opened {
         };
         Subject {
             root,
-            pid,
+            process,
             container,
         }
     }

@@ -27,6 +27,7 @@ fn stated(uid: Option<i64>, more: &Value, own: &Value) -> Stated {
         "spec": spec,
         "status": {"containerStatuses": [{
             "name": "web", "image": "", "imageID": "", "ready": true, "restartCount": 0, "user": user,
+            "containerID": "containerd://1",
         }]},
     }))
     .unwrap();
@@ -109,8 +110,13 @@ fn an_honest_answer_contradicts_nothing() {
             json!({"env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k", "optional": true}}}]}),
         ),
     ] {
-        let uid_seen = uid.unwrap_or(7);
-        let found = of_exec(stated(uid, &more, &own), &honest(uid_seen));
+        let mut inventory = honest(uid.unwrap_or(7));
+        if let Collected::Complete { data } = &mut inventory.identity
+            && own["securityContext"]["privileged"] == true
+        {
+            data.bounding = vec!["CAP_SYS_ADMIN".into()];
+        }
+        let found = of_exec(stated(uid, &more, &own), &inventory);
         assert_eq!(found, Vec::<String>::new(), "{uid:?} {more} {own}");
     }
 }
@@ -177,6 +183,67 @@ fn capabilities_that_were_dropped_are_an_alert() {
         }
         let found = of_exec(stated(Some(0), &json!({}), &own), &inventory);
         assert_eq!(!found.is_empty(), expected, "{lists} {seen}: {found:?}");
+    }
+}
+
+#[test]
+fn less_power_than_the_specification_gives_is_an_alert_where_a_fresh_exec_says_it() {
+    let privileged = || json!({"privileged": true});
+    let admin = || json!({"capabilities": {"add": ["SYS_ADMIN"], "drop": ["ALL"]}});
+    let bound = || {
+        json!({
+            "capabilities": {"add": ["SYS_ADMIN"]}, "allowPrivilegeEscalation": false,
+        })
+    };
+    let all = ["CAP_SYS_ADMIN"].as_slice();
+    for (context, bounding, no_new_privs, seccomp, expected) in [
+        (privileged(), all, false, 0, 0),
+        (privileged(), &[], false, 0, 1),
+        (privileged(), &[], true, 2, 3),
+        (privileged(), all, true, 0, 1),
+        (privileged(), all, false, 2, 1),
+        (admin(), all, false, 2, 0),
+        (admin(), &[], false, 2, 1),
+        (admin(), all, true, 2, 1),
+        // The server takes this, and the runtime sets it.
+        (bound(), all, true, 2, 0),
+        (json!({"capabilities": {"add": ["ALL"]}}), &[], false, 2, 1),
+        // What not every node has, or knows.
+        (
+            json!({"capabilities": {"add": ["SYS_RESOURCE", "NEW"]}}),
+            &[],
+            false,
+            2,
+            0,
+        ),
+        (
+            json!({"capabilities": {"add": ["CHOWN"], "drop": ["CHOWN"]}}),
+            &[],
+            false,
+            2,
+            0,
+        ),
+        (json!({"allowPrivilegeEscalation": true}), &[], true, 2, 0),
+    ] {
+        let mut inventory = honest(0);
+        if let Collected::Complete { data } = &mut inventory.identity {
+            data.bounding = bounding.iter().map(ToString::to_string).collect();
+            data.no_new_privs = no_new_privs;
+            data.seccomp = seccomp;
+        }
+        let own = json!({"securityContext": context});
+        let pod = |more: &Value| stated(Some(0), more, &own);
+        let found = of_exec(pod(&json!({"hostUsers": false})), &inventory);
+        assert_eq!(
+            found,
+            vec!["contradicts-privileges"; expected],
+            "{own} {bounding:?}"
+        );
+        // A process that a probe reads may have given up what it had; another runtime need not do as others do.
+        let found = alerts(Witness::Probe, pod(&json!({})), &inventory);
+        assert_eq!(found, Vec::<String>::new());
+        let found = of_exec(pod(&json!({"runtimeClassName": "gvisor"})), &inventory);
+        assert_eq!(found, Vec::<String>::new());
     }
 }
 

@@ -181,6 +181,33 @@ fn what_a_tenant_disarmed_is_removed_once_no_lease_can_run() {
 }
 
 #[test]
+fn a_lease_that_was_changed_beyond_recognition_does_not_end_its_scan() {
+    let changes: [fn(&mut Value); 5] = [
+        |j| j["spec"]["ttlSecondsAfterFinished"] = json!(1),
+        |j| j["spec"]["parallelism"] = json!(1),
+        |j| j["metadata"]["labels"]["app.kubernetes.io/managed-by"] = json!("helm"),
+        |j| j["metadata"]["labels"][SCAN_LABEL] = json!("ffffffff"),
+        |j| {
+            j["metadata"]["ownerReferences"] =
+                json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "d", "uid": "d"}]);
+        },
+    ];
+    for (at, change) in changes.into_iter().enumerate() {
+        let both = [secret(|_| ()), job(change)];
+        for seconds in [91, 3630] {
+            let found = states(&both, seconds);
+            assert!(matches!(found[0], State::Disarmed(_)), "{at} {found:?}");
+            assert!(matches!(found[1], State::Foreign(_)), "{at} {found:?}");
+        }
+        let found = states(&both, 3631);
+        assert!(
+            found[0].is_expired() && !found[1].is_expired(),
+            "{at} {found:?}"
+        );
+    }
+}
+
+#[test]
 fn a_name_alone_has_neither_a_pod_nor_a_stranger_removed() {
     let named = |kind: &str, name: &str, data: Value| {
         let mut manifest =

@@ -39,6 +39,36 @@ pub(crate) fn alerts<K: Resource + Serialize>(
     made: &Made,
     now: &K,
 ) -> Vec<SecurityAlert> {
+    let mut alerts = hold(scan, lease, made, now);
+    if now.meta().deletion_timestamp.is_some() {
+        let (id, what) = match made.kind.as_str() {
+            "Job" => (LEASE_DISARMED, ", the lease of this scan"),
+            _ => (OBJECT_CHANGED, " of this scan"),
+        };
+        let message = format!("somebody else deleted {} {}{what}", made.kind, made.name);
+        let alert = SecurityAlert::new(id, message);
+        alerts.push(alert.evidence(format!("finalizers: [{}]", now.finalizers().join(", "))));
+    }
+    let parts = parts(&made.kind, made.content(), &content(now));
+    if !parts.is_empty() {
+        let id = match made.kind.as_str() {
+            "Job" => LEASE_DISARMED,
+            _ => OBJECT_CHANGED,
+        };
+        let message = format!("somebody changed {} {} of this scan", made.kind, made.name);
+        let alert = SecurityAlert::new(id, message);
+        alerts.push(alert.evidence(format!("changed: {}", parts.join(", "))));
+    }
+    alerts
+}
+
+/// Alerts about what holds an object to its lease and has it found: owners, finalizers, and the labels of the scan.
+pub(crate) fn hold<K: Resource>(
+    scan: &str,
+    lease: Option<&str>,
+    made: &Made,
+    now: &K,
+) -> Vec<SecurityAlert> {
     let mut alerts = Vec::new();
     let object = format!("{} {}", made.kind, made.name);
     if !owned_by(now, lease) {
@@ -48,15 +78,7 @@ pub(crate) fn alerts<K: Resource + Serialize>(
         let alert = SecurityAlert::new(LEASE_DISARMED, message);
         alerts.push(alert.evidence(format!("owners: [{}]", owners.join(", "))));
     }
-    if now.meta().deletion_timestamp.is_some() {
-        let (id, what) = match made.kind.as_str() {
-            "Job" => (LEASE_DISARMED, ", the lease of this scan"),
-            _ => (OBJECT_CHANGED, " of this scan"),
-        };
-        let message = format!("somebody else deleted {object}{what}");
-        let alert = SecurityAlert::new(id, message);
-        alerts.push(alert.evidence(format!("finalizers: [{}]", now.finalizers().join(", "))));
-    } else if now.finalizers() != made.finalizers() {
+    if now.meta().deletion_timestamp.is_none() && now.finalizers() != made.finalizers() {
         // With one, neither the lease nor its owner's end removes it.
         let message =
             format!("somebody put a finalizer on {object}: the lease would not remove it");
@@ -68,15 +90,6 @@ pub(crate) fn alerts<K: Resource + Serialize>(
     {
         let message = format!("somebody took the scan's label off {object}");
         alerts.push(SecurityAlert::new(OBJECT_CHANGED, message));
-    }
-    let parts = parts(&made.kind, made.content(), &content(now));
-    if !parts.is_empty() {
-        let id = match made.kind.as_str() {
-            "Job" => LEASE_DISARMED,
-            _ => OBJECT_CHANGED,
-        };
-        let alert = SecurityAlert::new(id, format!("somebody changed {object} of this scan"));
-        alerts.push(alert.evidence(format!("changed: {}", parts.join(", "))));
     }
     alerts
 }

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, ListParams, Preconditions};
 use scanner_core::{ControlError, alert::SecurityAlert};
 
-use super::changed;
+use super::{changed, rewritten};
 use crate::{
     api::call::{CALL_TIMEOUT, CallError, CallErrorKind, call_with_retry},
     run::{made::Made, owned::Owned, scope::ScanScope},
@@ -80,7 +80,12 @@ impl ScanScope {
             ));
         };
         let lease = self.owner_of(kind, name);
-        for alert in changed::alerts(self.plan().scan_id.as_str(), lease.as_deref(), made, &found) {
+        let mut found_out =
+            changed::alerts(self.plan().scan_id.as_str(), lease.as_deref(), made, &found);
+        if found_out.is_empty() {
+            found_out.extend(rewritten::alert(made, &found));
+        }
+        for alert in found_out {
             self.alerts().raise(alert);
         }
         let deleted = self.delete_exactly::<K>(name, &made.uid, None).await;
@@ -204,7 +209,7 @@ impl ScanScope {
 /// The UID of what is gone. Of some kinds, such as service accounts, the answer to a deletion holds the
 /// object: as it was, or with a time of deletion while a finalizer still holds it; see `finalizeDelete` in
 /// the API server's generic registry.
-fn removed(object: &ObjectMeta) -> Option<String> {
+pub(in crate::run) fn removed(object: &ObjectMeta) -> Option<String> {
     let held = object.deletion_timestamp.is_some();
     object.uid.clone().filter(|_| !held)
 }

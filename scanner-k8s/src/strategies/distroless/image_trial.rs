@@ -56,7 +56,7 @@ pub(super) fn needs() -> Vec<Need> {
     vec![Need::new(
         "",
         "pods",
-        &["create", "delete", "list", "watch"],
+        &["create", "delete", "get", "list", "watch"],
     )]
 }
 
@@ -295,7 +295,11 @@ impl ImageTrial {
             made,
         );
         let Some(replaced) = replaced else {
-            watch.check(move |pod| outcome::replaced(pod, &name, &planned));
+            let held = own_pod::held(scope);
+            watch.check(move |pod| {
+                held(pod);
+                outcome::replaced(pod, &name, &planned)
+            });
             return Ok(watch);
         };
         *self.watch.lock().await = Some(watch);

@@ -31,6 +31,7 @@ use crate::{
     api::exec::{ExecError, ExecStream},
     plan::manifest::metadata,
     run::scope::ScanScope,
+    strategies::own_pod,
 };
 use labels::Labels;
 
@@ -113,7 +114,9 @@ impl ScanPod {
         let mut watch = PodWatch::new(scope.operator_api(), "watch the scan's pod", pod);
         // Images may be changed and containers added at any time, by whoever may patch pods.
         if changed.is_none() {
+            let held = own_pod::held(scope);
             watch.check(move |pod| {
+                held(pod);
                 let places = readback::differences(&spec, pod.spec.as_ref()?);
                 (!places.is_empty()).then(|| places.join(", "))
             });

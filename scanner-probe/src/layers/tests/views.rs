@@ -139,7 +139,7 @@ fn each_section_of_files_says_that_runtimes_differ() {
     for (layers, complete) in [(&[lower][..], true), (&[lower, upper], false)] {
         let subject = crate::Subject {
             root: Box::new(image(layers)),
-            pid: None,
+            process: None,
             container: String::new(),
         };
         let request = InventoryRequest {
