@@ -23,15 +23,15 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("target").required(true).args(["pod", "selector"])))]
 pub(crate) struct ScanArgs {
-    /// Pod or workload: web-0, pod/web-0, deploy/web, sts/db, ds/agent, rs/NAME, job/NAME. If it is a workload,
-    /// one of its running pods is scanned
+    /// Pod or workload: web-0, pod/web-0, deploy/web, sts/db, ds/agent, rs/NAME, job/NAME. If it is a workload, one of its
+    /// running pods is scanned
     #[arg(value_name = "POD", value_parser = target)]
     pub(crate) pod: Option<String>,
     /// Label selector, such as app=web; one running pod that matches it is scanned
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     pub(crate) selector: Option<String>,
-    /// Container of the pod, of any kind: regular, init, sidecar or ephemeral [default: the container that the
-    /// annotation kubectl.kubernetes.io/default-container names, or the only one]
+    /// Container of the pod, of any kind: regular, init, sidecar or ephemeral [default: the container that the annotation
+    /// kubectl.kubernetes.io/default-container names, or the only one]
     #[arg(short, long)]
     pub(crate) container: Option<ContainerName>,
     /// Digest that the node must report; otherwise a gate refuses the target (exit code 4)
@@ -103,28 +103,27 @@ pub(crate) struct RunArgs {
     pub(crate) output: Vec<Output>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
-    /// Time after which the cluster itself removes everything that the scan created: 30 to 3600 seconds, or a
-    /// time such as 90s or 5m
+    /// Time after which the cluster itself removes everything that the scan created: 30 to 3600 seconds, or a time such as
+    /// 90s or 5m
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = lease)]
     pub(crate) lease: Duration,
-    /// Namespace for the scan's account and token, in which the owners of the target have no rights [default:
-    /// the policy's own, or the target's namespace, where anyone who may create Secrets or pods could act as
-    /// the scan]
+    /// Namespace for the scan's account and token, in which the owners of the target have no rights [default: the policy's
+    /// own, or the target's namespace, where anyone who may create Secrets or pods could act as the scan]
     #[arg(long, value_name = "NAMESPACE")]
     pub(crate) identity_namespace: Option<Namespace>,
     #[command(flatten)]
     pub(crate) metadata: MetadataArgs,
-    /// Requests and limits for each container of the scan's own pods, if the namespace's LimitRange demands
-    /// others: cpu, memory and ephemeral-storage, such as cpu=100m:500m,memory=256Mi (request:limit, or one
-    /// value for both) [default: the policy's own, or cpu=25m:500m,memory=128Mi]
+    /// Requests and limits for each container of the scan's own pods, if the namespace's LimitRange demands others: cpu,
+    /// memory and ephemeral-storage, such as cpu=100m:500m,memory=256Mi (request:limit, or one value for both) [default:
+    /// the policy's own, or cpu=25m:500m,memory=128Mi]
     #[arg(long, value_name = "RESOURCES")]
     pub(crate) probe_resources: Option<ProbeResources>,
-    /// Ask the API server for its version and for the name by which it knows you, and put both into the head of
-    /// the report; takes two more calls
+    /// Ask the API server for its version and for the name by which it knows you, and put both into the head of the report;
+    /// takes two more calls
     #[arg(long)]
     pub(crate) identify: bool,
-    /// Give up if the agent in the target sends nothing for this time: 1 to 3600 seconds, or a time such as 90s
-    /// or 5m [default: only the lease limits it]
+    /// Give up if the agent in the target sends nothing for this time: 1 to 3600 seconds, or a time such as 90s or 5m
+    /// [default: only the lease limits it]
     #[arg(long, value_name = "SECONDS", value_parser = idle_timeout)]
     pub(crate) idle_timeout: Option<Duration>,
     /// Longest answer of the agent in the target, in MiB; one MiB holds about 10,000 files
@@ -134,8 +133,7 @@ pub(crate) struct RunArgs {
     pub(crate) cluster: ClusterArgs,
     #[command(flatten)]
     pub(crate) audit: AuditArgs,
-    /// Also show the checks that passed, all evidence, every path that was not read, and the evidence of every
-    /// control
+    /// Also show the checks that passed, all evidence, every path that was not read, and the evidence of every control
     #[arg(short, long)]
     pub(crate) verbose: bool,
     /// Show no progress on standard error
@@ -149,8 +147,7 @@ pub(crate) struct RunArgs {
 /// Labels and annotations beside those of secure-scan.
 #[derive(Debug, Args)]
 pub(crate) struct MetadataArgs {
-    /// Label for everything that is created, for example if the cluster's admission policies demand one; may be
-    /// repeated
+    /// Label for everything that is created, for example if the cluster's admission policies demand one; may be repeated
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     pub(crate) labels: Vec<(String, String)>,
     /// Annotation for everything that is created; may be repeated
@@ -233,9 +230,9 @@ pub(crate) struct AutoArgs {
 pub(crate) struct TrialArgs {
     /// Do not try the image of the probe first in a pod of the scan's own
     ///
-    /// Kubernetes never removes the entry of an ephemeral container. So by default a scan first tries the image
-    /// on the target's node, once for each digest and node, so that an image that does not start leaves nothing
-    /// in the target's pod.
+    /// Kubernetes never removes the entry of an ephemeral container. So by default a scan first tries the image on the
+    /// target's node, once for each digest and node, so that an image that does not start leaves nothing in the target's
+    /// pod.
     #[arg(long)]
     no_try_image: bool,
 }
@@ -272,8 +269,7 @@ pub(crate) struct DistrolessArgs {
     pub(crate) probe_image: String,
     #[command(flatten)]
     pub(crate) trial: TrialArgs,
-    /// Refuse to leave anything behind; `distroless` always leaves an entry in the pod, so this ends with a
-    /// hint
+    /// Refuse to leave anything behind; `distroless` always leaves an entry in the pod, so this ends with a hint
     #[arg(long)]
     pub(crate) no_residue: bool,
     #[command(flatten)]

@@ -90,9 +90,8 @@ impl Cluster {
         builder.build_async().await
     }
 
-    /// The cluster that kubectl would use: that of [`Cluster::kubeconfig`], or, without a path, a context and a
-    /// kubeconfig, the cluster that this process runs in, as its pod's service account. [`Cluster::connection`]
-    /// then says so.
+    /// The cluster that kubectl would use: that of [`Cluster::kubeconfig`], or, without a path, a context and a kubeconfig,
+    /// the cluster that this process runs in, as its pod's service account. [`Cluster::connection`] then says so.
     ///
     /// # Errors
     ///
@@ -105,8 +104,7 @@ impl Cluster {
         builder.build_async().await
     }
 
-    /// A cluster from a configuration that the program made itself: its `proxy_url` is used, but no proxy of
-    /// the environment.
+    /// A cluster from a configuration that the program made itself, with its `proxy_url` but no proxy of the environment.
     pub fn builder(config: Config) -> ClusterBuilder {
         ClusterBuilder::new(config)
     }
@@ -281,8 +279,7 @@ impl ClusterBuilder {
         parts.connect(answer)
     }
 
-    /// The same, without blocking a thread for the credential plugin; the plugin is stopped if the future is
-    /// dropped.
+    /// The same, without blocking a thread for the credential plugin, which is stopped if the future is dropped.
     ///
     /// # Errors
     ///
