@@ -139,12 +139,13 @@ impl SidecarApproach {
                 },
                 _,
             ) => {
-                let level = match root {
-                    true => Some(security_context::level(operator, namespace).await),
-                    false => None,
-                };
+                let mut level = None;
+                if root {
+                    level = Some(security_context::level(operator, namespace).await);
+                }
                 if let Some(pod) = elsewhere {
-                    helper::check(operator, namespace, pod, level).await?;
+                    let has_secret = !options.pull_secrets.is_empty();
+                    helper::check(operator, namespace, pod, level, has_secret).await?;
                 }
                 let context = level.map_or(Ok(UNPRIVILEGED), as_root);
                 let context = context.map_err(|refusal| match (elsewhere, pod) {
