@@ -144,7 +144,7 @@ fn pod_words(remedy: &Remedy) -> String {
         }
         Remedy::UseHelperNamespace => {
             "read the image in a namespace that allows a pod of root (Pod Security level baseline): --helper-namespace NAMESPACE; \
-             or scan without --complete-from-image (--as-root), or drift with --as-nobody: what only root may read is then reported as not read"
+             or scan without --complete-from-image or --as-root, or drift with --as-nobody: what only root may read is then reported as not read"
         }
         Remedy::NameHelperNamespace => {
             "name with --helper-namespace a namespace that allows a pod of root (Pod Security level baseline), or leave it out; \

@@ -130,12 +130,15 @@ impl PreparedPair {
 
     /// The gates that refuse the target, if any does.
     pub fn refusal(&self) -> Option<Vec<&GateResult>> {
-        self.first.refusal().or_else(|| self.second.refusal())
+        if self.is_second_reported() {
+            return self.second.refusal();
+        }
+        self.first.refusal()
     }
 
     /// Starts both in one task of its own.
     pub fn spawn(self) -> Running {
-        let begins = if self.is_second_refused() {
+        let begins = if self.is_second_reported() {
             &self.second
         } else {
             &self.first
@@ -157,15 +160,17 @@ impl PreparedPair {
         self.spawn().await
     }
 
-    /// Whether only the gates of the container's scan refuse it.
-    fn is_second_refused(&self) -> bool {
-        self.first.refusal().is_none() && self.second.refusal().is_some()
+    /// Whether the gates of the container's scan refuse it, and those of the scan of its image do not, or speak of an image in
+    /// another namespace.
+    fn is_second_reported(&self) -> bool {
+        let of_container = self.first.refusal().is_none() || self.first.plan().image_of.is_some();
+        of_container && self.second.refusal().is_some()
     }
 
     /// Reads the image, then the container. Nothing is created where the gates of either scan refuse it, and nothing touches
     /// the container unless the image was read and all that this created is shown to be gone.
     async fn both(self, tap: &Tap, interrupt: &Interrupt) -> ScanReport {
-        if self.is_second_refused() {
+        if self.is_second_reported() {
             // Its report is that of the gates.
             let (second, _) = self.second.into_parts();
             return Box::pin(second.run(tap, interrupt.wait())).await;

@@ -157,6 +157,27 @@ async fn the_namespace_is_that_of_the_option_else_of_the_policy_and_the_targets_
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_alert_of_a_gate_is_on_the_container_whose_image_it_refuses() {
+    let fake = cluster(web_pod());
+    let connected = fake.cluster().expect("a cluster");
+    let text = "name: p\nversion: \"1\"\ntitle: T\nregistries: []\n";
+    let policy = Policy::parse(text, "p.yaml", None).expect("a policy");
+    let scan = template().policy(policy).complete_from_image(PROBE);
+    let scan = scan.helper_namespace("helpers");
+    let prepared = scan.prepare(&connected, web()).await.expect("planned");
+    assert!(prepared.plans()[0].refusal().is_some());
+    assert!(prepared.refusal().is_some());
+    let report = prepared.run().await;
+    assert_eq!(report.verdict, Verdict::GateAborted);
+    assert_eq!(report.plan.strategy, "container");
+    let alert = report.gate_alert.expect("an alert");
+    assert!(alert.contains("on pod web-0 in namespace shop"), "{alert}");
+    for namespace in ["shop", "helpers"] {
+        assert_eq!(created(&fake, namespace), Vec::<String>::new());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_namespace_that_cannot_be_is_refused_before_anything_is_made() {
     let fake = cluster(web_pod()).namespace("tight", &json!({LEVEL: "restricted"}));
     let missing = refusal(&fake, &completed().helper_namespace("helper")).await;

@@ -78,20 +78,16 @@ pub(super) async fn prepare(
     let rights = ask_rights(&operator, home, identity_namespace.as_ref());
     let target = Box::pin(target_of(&operator, &request, &name));
     let (target, rights, origin) = tokio::join!(target, rights, origin(&segment, request.identify));
-    let (mut target, pod, target_choice) = target?;
+    let (target, pod, target_choice) = target?;
     pin(&mut request, &target);
-    let mut image_of_target = None;
-    if let Some(namespace) = helper {
-        let image = image_of(&target, namespace, &name)?;
-        image_of_target = Some(Box::new(std::mem::replace(&mut target, image)));
-    }
+    let (target, image_of) = read_in(helper, target, &name)?;
     let Choice {
         approach,
         reason,
         next: fallback,
     } = choose(&segment, &target, pod.as_ref(), &request).await?;
     // Beside its image nothing of a pod in another namespace is looked at.
-    let pod = pod.filter(|_| image_of_target.is_none());
+    let pod = pod.filter(|_| image_of.is_none());
     let (mut allowed, mut there) = rights?;
     let mut needs: Vec<Need> = approach.needs();
     let theirs = request.controls.iter();
@@ -133,7 +129,7 @@ pub(super) async fn prepare(
         identity_namespace,
         object_metadata,
         target: target.clone(),
-        image_of: image_of_target,
+        image_of,
         fallback: None,
     };
     plan.objects = manifest::planned(&plan, "the scan's own identity");
@@ -151,14 +147,8 @@ pub(super) async fn prepare(
     plan.controls = started.controls.iter().map(SecurityControl::plan).collect();
     let required = required(&request, &started.controls)?;
     let pod_facts = facts_of(pod.as_ref(), &target);
-    let known = if let Some(policy) = &request.policy {
-        let (facts, needs) = (gated(&pod_facts, &target), policy.needs());
-        let pod = pod.unwrap_or_default();
-        let asked = gate_facts::collect(&operator, &pod, &target, facts, needs, &allowed);
-        Some(Box::pin(asked).await)
-    } else {
-        None
-    };
+    let pod = pod.unwrap_or_default();
+    let known = known_to_gates(&operator, &request, &target, &pod, &pod_facts, &allowed).await;
     let (gates, unused) = decisions(&request, known.as_ref(), &plan);
     plan.gates = gates;
     let objects: Arc<dyn ScopeObjects> = Arc::new(Objects::new(Arc::clone(&scope)));
@@ -190,6 +180,33 @@ async fn ask_rights(
     };
     let (here, there) = tokio::join!(here, preflight::ask(operator, there.as_str()));
     Ok((here?, Some(there?)))
+}
+
+/// What the scan looks at: the container that was found, or its image in a helper namespace, and then that container.
+fn read_in(
+    helper: Option<Namespace>,
+    target: Target,
+    name: &str,
+) -> Result<(Target, Option<Box<Target>>), PrepareError> {
+    let Some(namespace) = helper else {
+        return Ok((target, None));
+    };
+    Ok((image_of(&target, namespace, name)?, Some(Box::new(target))))
+}
+
+/// What the gates of a policy look at, where there is one.
+async fn known_to_gates(
+    operator: &OperatorClient,
+    request: &ScanRequest,
+    target: &Target,
+    pod: &Pod,
+    facts: &Collected<PodFacts>,
+    allowed: &Allowed,
+) -> Option<GateFacts> {
+    let policy = request.policy.as_ref()?;
+    let (facts, needs) = (gated(facts, target), policy.needs());
+    let asked = gate_facts::collect(operator, pod, target, facts, needs, allowed);
+    Some(Box::pin(asked).await)
 }
 
 /// What the pod is; an image that runs nowhere has none.

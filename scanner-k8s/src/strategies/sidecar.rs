@@ -150,7 +150,9 @@ impl SidecarApproach {
                     let insists = |level: &PodSecurity| {
                         reads_as == ReadAs::Root || *level != PodSecurity::Restricted
                     };
-                    helper::check(operator, namespace, pod, level.filter(insists)).await?;
+                    let has_secret = !options.pull_secrets.is_empty();
+                    let level = level.filter(insists);
+                    helper::check(operator, namespace, pod, level, has_secret).await?;
                 }
                 let context = match (reads_as, level) {
                     (ReadAs::Root, Some(level)) => as_root(level),

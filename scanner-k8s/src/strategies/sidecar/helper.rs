@@ -79,7 +79,7 @@ impl HelperRefusal {
 }
 
 /// Asks the server whether an image can be read in that namespace: `level` is its Pod Security level, where that was asked for,
-/// and `pod` the one that runs the image. Two calls at most, that read.
+/// and `pod` the one that runs the image; whether a pull secret is named for it. Two calls at most, that read.
 ///
 /// # Errors
 ///
@@ -89,6 +89,7 @@ pub(super) async fn check(
     namespace: &str,
     pod: &Pod,
     level: Option<PodSecurity>,
+    has_secret: bool,
 ) -> Result<(), HelperRefusal> {
     // A level that is known is that of a namespace that is there.
     if level.is_none_or(|level| level == PodSecurity::Unknown)
@@ -98,7 +99,7 @@ pub(super) async fn check(
         return Err(HelperRefusal::NotFound { name, similar });
     }
     let secrets = pull_secrets(pod);
-    if !secrets.is_empty() && has_none(operator, namespace).await {
+    if !secrets.is_empty() && !has_secret && has_none(operator, namespace).await {
         return Err(HelperRefusal::NoPullSecret {
             namespace: namespace.to_owned(),
             secrets,
