@@ -21,7 +21,7 @@ pub(crate) const CODES: &str = "Exit codes:
   0  printed; with --check: you have all rights
   1  with --check: a right is missing
   2  wrong usage
-  3  with --check: the server did not answer, or cannot list everything that you may do
+  3  with --check: the server did not answer
   128+n  ended by signal n: 130 by INT, 143 by TERM, 129 by HUP";
 
 #[derive(Debug, Args)]

@@ -121,6 +121,32 @@ async fn a_role_that_somebody_widens_is_an_alert() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_changes_and_puts_back_is_an_alert() {
+    let (report, site) = attacked("put-back", async |site, scope| {
+        let name = scope.name();
+        let role = site.api::<Role>().get(&name).await.expect("the role");
+        let rules = json!({"rules": [{"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["create", "get"]}]});
+        patch::<Role>(site, &name, &rules).await;
+        patch::<Role>(site, &name, &json!({"rules": role.rules})).await;
+        let account = site.api::<ServiceAccount>().get(&name).await;
+        let owners = account.expect("the account").metadata.owner_references;
+        let free = json!({"metadata": {"ownerReferences": null}});
+        patch::<ServiceAccount>(site, &name, &free).await;
+        let owned = json!({"metadata": {"ownerReferences": owners}});
+        patch::<ServiceAccount>(site, &name, &owned).await;
+    })
+    .await;
+    let message = alert(&report, "scan-object-changed");
+    assert!(
+        message.contains("Role") && message.contains("put back"),
+        "{message}"
+    );
+    let message = alert(&report, "lease-disarmed");
+    assert!(message.contains("ServiceAccount"), "{message}");
+    site.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_that_somebody_deletes_and_makes_again_is_an_alert() {
     let (report, site, name) = beside("again", async |site, scope| {
         let roles = site.api::<Role>();

@@ -19,10 +19,8 @@ use crate::api::{
     call::{CallError, call},
     client::OperatorClient,
 };
+use crate::names::{GUARD_GROUP, GUARD_MARKERS};
 use act::Act;
-
-use crate::names::GUARD_GROUP;
-use crate::names::GUARD_MARKERS;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
