@@ -231,11 +231,6 @@ impl Tree for Layers {
             .collect())
     }
 
-    fn is_program(&self, path: &str) -> bool {
-        matches!(self.look_up(path, true), Ok(Some(inode))
-            if matches!(inode.body, Body::File(_)) && inode.mode & 0o111 != 0)
-    }
-
     fn elsewhere(&self) -> Gaps {
         self.elsewhere.clone()
     }

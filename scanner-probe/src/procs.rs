@@ -18,6 +18,7 @@ use crate::{
     subject::Subject,
 };
 pub use container::of_container;
+pub(crate) use env::search_path;
 use env::{env, overwritten};
 use processes::{hides_others, not_read, others_hidden, processes};
 use status::status;

@@ -119,9 +119,6 @@ pub trait Tree: Debug {
     /// Fails when it cannot be read.
     fn names(&self, path: &str) -> Result<Vec<String>, Errno>;
 
-    /// Whether `path`, links followed, is a program.
-    fn is_program(&self, path: &str) -> bool;
-
     /// Where the tree is another one for some programs that make it: places at which these have what is not in it.
     fn elsewhere(&self) -> Gaps {
         Gaps::default()
@@ -324,7 +321,7 @@ fn line(meta: Meta, times: bool, path: &[u8], out: &mut dyn Write) -> io::Result
     writeln!(out)
 }
 
-fn kind(mode: u32) -> FileKind {
+pub(crate) fn kind(mode: u32) -> FileKind {
     use rustix::fs::FileType;
     match FileType::from_raw_mode(mode) {
         FileType::Directory => FileKind::Directory,

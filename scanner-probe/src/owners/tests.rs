@@ -181,10 +181,6 @@ impl Tree for Watched {
         unreachable!("lists need no such thing")
     }
 
-    fn is_program(&self, _: &str) -> bool {
-        unreachable!("lists need no such thing")
-    }
-
     fn walk(&self, _: &[&FileSelector], _: bool, _: &mut dyn Write) -> io::Result<Gaps> {
         unreachable!("lists need no such thing")
     }

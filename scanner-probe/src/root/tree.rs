@@ -6,7 +6,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{FileType, OFlags, fstat},
+    fs::{OFlags, fstat},
     io::Errno,
 };
 use scanner_inventory::{FilePath, FileSelector, Gaps};
@@ -97,14 +97,6 @@ impl Tree for Root {
         }
         names.sort();
         Ok(names)
-    }
-
-    fn is_program(&self, path: &str) -> bool {
-        let found = self.resolve(path, OFlags::PATH).and_then(|fd| fstat(&fd));
-        found.is_ok_and(|stat| {
-            FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
-                && stat.st_mode & 0o111 != 0
-        })
     }
 
     fn walk(
