@@ -114,12 +114,13 @@ fn is_plain(name: &str) -> bool {
 fn walks(selectors: &[FileSelector]) -> String {
     let walks: Vec<&FileSelector> = selectors.iter().filter(|s| s.walks()).collect();
     if walks.is_empty() {
-        return "walks=no\nsearch() { :; }\nshut() { :; }\n".into();
+        return "walks=no\nsearch() { :; }\nshut() { :; }\ncrossed() { :; }\n".into();
     }
     let (tests, starts) = (any(walks.iter().map(|s| expression(s))), starts(&walks));
     format!(
         "walks=yes\nwalked() {{ entries \"$@\" -xdev ! {tests}; }}\nsearch() {{ from walked count {starts}; }}\n\
-         tried() {{ directories \"$@\" -xdev; }}\nshut() {{ from tried name_gap {starts}; }}\n"
+         tried() {{ directories \"$@\" -xdev; }}\nshut() {{ from tried name_gap {starts}; }}\n\
+         crossed() {{ from borders : {starts}; }}\n"
     )
 }
 

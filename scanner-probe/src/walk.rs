@@ -255,14 +255,16 @@ impl Walk<'_> {
     ) -> io::Result<()> {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         if stat.st_dev != device {
-            if self.stays {
-                return Ok(());
-            }
             // A mere path mounts nothing.
             let place = openat(dir, name, flags | OFlags::PATH, Mode::empty());
-            match place.map(|place| mounted::kind(&place)) {
+            let kind = |place: OwnedFd| match mounted::is_mount(&place) {
+                Some(true) if self.stays => Mounted::Left,
+                None if self.stays => Mounted::Waiting,
+                _ => mounted::kind(&place),
+            };
+            match place.map(kind) {
                 Ok(Mounted::Entered) => {}
-                Ok(Mounted::MadeUp) => return Ok(()),
+                Ok(Mounted::MadeUp | Mounted::Left) => return Ok(()),
                 Ok(Mounted::Waiting) | Err(_) => {
                     self.missing(GapKind::OtherMount, path);
                     return Ok(());
