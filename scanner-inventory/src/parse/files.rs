@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    capabilities::capability_names,
+    capabilities::of_file,
     line::{field, number_of},
 };
 use crate::{
@@ -145,7 +145,9 @@ impl FilesReader {
 
     fn capabilities(&mut self, text: &[u8]) -> Option<()> {
         let last = self.last.as_mut().filter(|_| self.current.is_none())?;
-        last.capabilities = capabilities(text)?;
+        let found = of_file(text)?;
+        last.capabilities = found.names;
+        last.capability_sets = found.sets;
         last.capabilities_known = true;
         Some(())
     }
@@ -190,30 +192,6 @@ impl Sent {
         self.doubtful |= !self.link.is_empty() && self.link != target;
         self.link = target;
     }
-}
-
-/// Names of capabilities in a `security.capability`, permitted or inheritable; see `struct vfs_cap_data` in
-/// `linux/capability.h`.
-fn capabilities(hex: &[u8]) -> Option<Vec<String>> {
-    if hex.is_empty() {
-        return Some(Vec::new());
-    }
-    let pairs = hex.chunks(2);
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let bytes: Vec<u8> = pairs.map(byte).collect::<Option<_>>()?;
-    let words: Vec<u64> = bytes
-        .chunks(4)
-        .map(|word| Some(u64::from(u32::from_le_bytes(word.try_into().ok()?))))
-        .collect::<Option<_>>()?;
-    let mask = match *words.as_slice() {
-        // The revision is in the first byte; that of namespaces has their root's id at the end.
-        [0x0100_0000..=0x0100_0001, permitted, inheritable] => permitted | inheritable,
-        [0x0200_0000..=0x0200_0001, a, b, c, d] | [0x0300_0000..=0x0300_0001, a, b, c, d, _] => {
-            a | b | (c | d) << 32
-        }
-        _ => return None,
-    };
-    Some(capability_names(mask))
 }
 
 /// What a request asks for beyond the states of files.

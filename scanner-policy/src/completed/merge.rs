@@ -239,6 +239,7 @@ fn complete(file: &mut FileEntry, was: &FileEntry) {
             }
             if !file.capabilities_known && was.capabilities_known {
                 file.capabilities.clone_from(&was.capabilities);
+                file.capability_sets.clone_from(&was.capability_sets);
                 file.capabilities_known = true;
             }
         }

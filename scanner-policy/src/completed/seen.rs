@@ -147,5 +147,6 @@ pub(super) fn is_same(was: &FileEntry, is: &FileEntry) -> bool {
         && sized
         && both(&was.digest, &is.digest)
         && both(was.link.as_text(), is.link.as_text())
-        && (!known || was.capabilities == is.capabilities)
+        && (!known
+            || (&was.capabilities, &was.capability_sets) == (&is.capabilities, &is.capability_sets))
 }

@@ -99,6 +99,7 @@ impl Tree {
             let more = Rare {
                 link: file.link.clone(),
                 capabilities: file.capabilities.clone(),
+                capability_sets: file.capability_sets.clone(),
                 blind,
                 twice: false,
                 size: Some(file.size),
@@ -172,6 +173,7 @@ impl Tree {
             file.link.clone_from(&more.link);
             file.capabilities_known &= !more.blind;
             file.capabilities.clone_from(&more.capabilities);
+            file.capability_sets.clone_from(&more.capability_sets);
             file.size = size;
             file.modified = more.modified;
         }

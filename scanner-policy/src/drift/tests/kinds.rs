@@ -213,3 +213,29 @@ fn a_capability_that_a_program_gained_is_a_changed_program() {
     let same = compare(&with(&["CAP_SETUID"]), &with(&["CAP_SETUID"]));
     assert_eq!(failed(&same), Vec::<&str>::new());
 }
+
+#[test]
+fn a_capability_in_another_set_or_for_another_root_is_a_changed_program() {
+    let with = |sets: &str| {
+        let mut files = base();
+        let sh = files.iter_mut().find(|f| f.path == "/bin/sh").unwrap();
+        let names = sets.split(' ').filter_map(|one| one.split_once('='));
+        let names = names.filter(|(name, _)| name.starts_with("CAP_"));
+        sh.capabilities = names.map(|(name, _)| name.to_owned()).collect();
+        sh.capability_sets = sets.into();
+        tree(files)
+    };
+    let (idle, active) = ("CAP_SETUID=i", "CAP_SETUID=eip");
+    for (was, is) in [
+        (idle, active),
+        ("CAP_SETUID=p", "CAP_SETUID=ep"),
+        ("CAP_SETUID=ep [rootid=1000]", "CAP_SETUID=ep"),
+        ("CAP_CHOWN=p CAP_SETUID=p", "CAP_CHOWN=ep"),
+    ] {
+        let found = compare(&with(was), &with(is));
+        assert_eq!(failed(&found), ["drift-executable-changed"], "{was}: {is}");
+    }
+    let lost = compare(&with("CAP_CHOWN=p CAP_SETUID=p"), &with("CAP_CHOWN=p"));
+    assert_eq!(failed(&lost), ["drift-permissions-changed"]);
+    assert!(failed(&compare(&with(active), &with(active))).is_empty());
+}

@@ -56,6 +56,7 @@ fn entry() -> impl Strategy<Value = FileEntry> {
                     FilePath::default()
                 },
                 capabilities_known: is_file,
+                capability_sets: contents.repeat(usize::from(is_file)),
                 package: contents.repeat(usize::from(modified)),
                 ..FileEntry::default()
             }
