@@ -211,7 +211,8 @@ section_packages() {
   need grep || return
   known=no unread=
   dir=/var/lib/dpkg/status.d
-  [ ! -d "$dir" ] || { opens "$dir" && searchable "$dir"; } || unread='; a database of dpkg cannot be read by this user'
+  if [ -d "$dir" ]; then opens "$dir" && searchable "$dir"; else [ -e "$dir" ] || absent "$dir"; fi ||
+    unread='; a database of dpkg cannot be read by this user'
   for database in /var/lib/dpkg/status "$dir"/*; do
     there dpkg "$database" || continue
     known=yes
@@ -238,7 +239,10 @@ section_packages() {
 # Whether there is one, or nobody can know: a directory alone comes with the tool, as in Debian.
 rpm_database() {
   for dir in /var/lib/rpm /usr/lib/sysimage/rpm /usr/share/rpm; do
-    [ -d "$dir" ] || continue
+    if [ ! -d "$dir" ]; then
+      if [ -e "$dir" ] || absent "$dir"; then continue; fi
+      return 0
+    fi
     opens "$dir" && searchable "$dir" || return 0
     for file in "$dir"/*; do
       case ${file##*/} in _*|rpmdb.sqlite-*) continue ;; esac
