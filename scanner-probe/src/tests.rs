@@ -267,6 +267,23 @@ fn a_digest_that_cannot_be_right_is_not_given() {
 }
 
 #[test]
+fn what_took_the_place_of_a_file_that_was_seen_is_not_read_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Root::open(dir.path()).unwrap();
+    fs::write(dir.path().join("a"), "x").unwrap();
+    let seen = root.meta("/a").unwrap().unwrap().inode;
+    assert_ne!(root.contents("/a", seen), tree::Contents::Unknown);
+    assert_eq!(root.capability("/a", seen), Some(Vec::new()));
+    fs::write(dir.path().join("b"), "x").unwrap();
+    fs::rename(dir.path().join("b"), dir.path().join("a")).unwrap();
+    assert_eq!(root.contents("/a", seen), tree::Contents::Unknown);
+    assert_eq!(root.capability("/a", seen), None);
+    fs::remove_file(dir.path().join("a")).unwrap();
+    symlink("b", dir.path().join("a")).unwrap();
+    assert_eq!(root.contents("/a", seen), tree::Contents::Unknown);
+}
+
+#[test]
 fn a_file_that_is_written_to_has_no_digest() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("busy");

@@ -54,7 +54,9 @@ pub(crate) fn walk(
         let place = start.as_text();
         let dir = match root.stat(place) {
             Ok(Some(stat)) => {
-                let (look, attribute) = (|| root.contents(place), || root.capability(place));
+                let seen = Some(tree::inode(&stat));
+                let look = || root.contents(place, seen);
+                let attribute = || root.capability(place, seen);
                 let path = start.to_bytes();
                 tree::keep(selectors, meta(&stat), &path, out, look, attribute)?;
                 // A start that is a link, as /home is on some systems, is the directory that it leads to
@@ -230,8 +232,9 @@ impl Walk<'_> {
             if self.is_known(name.to_bytes(), &stat) {
                 continue;
             }
-            let look = || self.root.contents.of(dir.as_fd(), name);
-            let attribute = || contents::capability(dir.as_fd(), name);
+            let seen = Some(tree::inode(&stat));
+            let look = || self.root.contents.of(dir.as_fd(), name, seen);
+            let attribute = || contents::capability(dir.as_fd(), name, seen);
             let length = path.len();
             path.push(b'/');
             path.extend_from_slice(name.to_bytes());

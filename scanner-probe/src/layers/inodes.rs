@@ -102,6 +102,7 @@ impl Inode {
             gid: self.gid.into(),
             size: self.size,
             modified: None,
+            inode: None,
         }
     }
 
