@@ -80,7 +80,7 @@ fn compiled(request: &InventoryRequest, nonce: &str, deadline: Option<u32>) -> S
     let stays = if request.one_filesystem { "yes" } else { "no" };
     let _ = writeln!(script, "stays={stays}");
     let timed = request.files.iter().any(|selector| selector.times);
-    let time = if timed { " %Y" } else { "" };
+    let time = if timed { " %Y,%t:%T" } else { "" };
     let _ = writeln!(script, "facts='%f %u %g %s{time}'");
     script.push_str(&walks(&request.files));
     let _ = writeln!(script, "digests() {{ {}; }}", digests(&request.files));

@@ -53,6 +53,10 @@ pub struct FileEntry {
     /// where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modified: Option<i64>,
+    /// Which device a block or character device stands for, as `MAJOR:MINOR`; empty where it is not known, and where times were
+    /// not asked for. No check reads it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub device: String,
     /// SHA-256 of a regular file in hexadecimal; empty when it was not asked for or not available.
     pub digest: String,
     /// What a symbolic link leads to, as written in it; asked for together with the digest.

@@ -5,7 +5,10 @@ use std::{
     io::{self, Write},
 };
 
-use rustix::{fs::Stat, io::Errno};
+use rustix::{
+    fs::{Stat, major, minor},
+    io::Errno,
+};
 use scanner_inventory::{
     FileEntry, FileKind, FilePath, FileSelector, Gap, GapKind, Gaps, InventoryRequest,
     wire::{encode_link, encode_path},
@@ -32,6 +35,8 @@ pub struct Meta {
     pub modified: Option<i64>,
     /// Which file it is, and since when it is as it is; `None` where nothing can change.
     pub inode: Option<Inode>,
+    /// Which device a device stands for, by its major and its minor number; `None` of other files, and where that is not kept.
+    pub device: Option<(u32, u32)>,
 }
 
 pub(crate) fn inode(stat: &Stat) -> Inode {
@@ -48,6 +53,7 @@ pub(crate) fn meta(stat: &Stat) -> Meta {
         size: u64::try_from(stat.st_size).unwrap_or_default(),
         modified: Some(stat.st_mtime),
         inode: Some(inode(stat)),
+        device: is_device(stat.st_mode).then(|| (major(stat.st_rdev), minor(stat.st_rdev))),
     }
 }
 
@@ -326,13 +332,22 @@ fn line(meta: Meta, times: bool, path: &[u8], out: &mut dyn Write) -> io::Result
         size,
         modified,
         inode: _,
+        device,
     } = meta;
     write!(out, "{mode:x} {uid} {gid} {size} ")?;
     if let Some(seconds) = modified.filter(|_| times) {
-        write!(out, "{seconds} ")?;
+        write!(out, "{seconds}")?;
+        if let Some((major, minor)) = device {
+            write!(out, ",{major:x}:{minor:x}")?;
+        }
+        write!(out, " ")?;
     }
     out.write_all(&encode_path(path))?;
     writeln!(out)
+}
+
+fn is_device(mode: u32) -> bool {
+    matches!(kind(mode), FileKind::BlockDevice | FileKind::CharDevice)
 }
 
 pub(crate) fn kind(mode: u32) -> FileKind {

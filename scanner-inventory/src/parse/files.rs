@@ -1,6 +1,7 @@
 //! Files: a line for each, and lines after it for what is in it.
 //!
-//! `MODE UID GID SIZE PATH` is a file, or `MODE UID GID SIZE MODIFIED PATH` where times were asked for. `- PATH` says that there is none. After `+`, both speak of what the link PATH leads to. `=DIGEST` and `>TARGET`
+//! `MODE UID GID SIZE PATH` is a file, or `MODE UID GID SIZE MODIFIED PATH` where times were asked for; there `,MAJOR:MINOR`
+//! in hexadecimal may follow MODIFIED, which is of a device. `- PATH` says that there is none. After `+`, both speak of what the link PATH leads to. `=DIGEST` and `>TARGET`
 //! speak of the file before them. Before the first file they speak of the path that a line with a path alone has named;
 //! `=DIGEST PATH` says itself which one it means. `~TARGET` is `>TARGET` as escaped text. `^XATTR` is the attribute `security.capability` of the
 //! file before it in hexadecimal, empty when it has none. `%PACKAGE` is the package that owns the file before it.
@@ -268,7 +269,7 @@ fn state(line: &[u8]) -> Option<FileEntry> {
         number_of(fields.next()?)?,
         number_of(fields.next()?)?,
     );
-    let (modified, path) = time_and_path(fields.next()?)?;
+    let (modified, device, path) = time_and_path(fields.next()?)?;
     // File types of inode(7).
     let kind = match mode & 0o170_000 {
         0o100_000 => FileKind::File,
@@ -289,21 +290,33 @@ fn state(line: &[u8]) -> Option<FileEntry> {
         gid,
         size,
         modified,
+        device: match kind {
+            FileKind::BlockDevice | FileKind::CharDevice => device.unwrap_or_default(),
+            _ => String::new(),
+        },
         ..FileEntry::default()
     })
 }
 
-/// The time before a path, if there is one. No path starts as a number does.
-fn time_and_path(rest: &[u8]) -> Option<(Option<i64>, &[u8])> {
+/// The time before a path and the device after that time, if there are any. No path starts as a number does.
+fn time_and_path(rest: &[u8]) -> Option<(Option<i64>, Option<String>, &[u8])> {
     if !rest
         .first()
         .is_some_and(|byte| matches!(byte, b'-' | b'0'..=b'9'))
     {
-        return Some((None, rest));
+        return Some((None, None, rest));
     }
     let end = rest.iter().position(|byte| *byte == b' ')?;
-    let seconds = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
-    Some((Some(seconds), &rest[end + 1..]))
+    let (field, path) = (std::str::from_utf8(&rest[..end]).ok()?, &rest[end + 1..]);
+    let (seconds, device) = field.split_once(',').unwrap_or((field, ""));
+    Some((Some(seconds.parse().ok()?), device_of(device), path))
+}
+
+/// A device by its numbers in hexadecimal.
+fn device_of(text: &str) -> Option<String> {
+    let (major, minor) = text.split_once(':')?;
+    let number = |text: &str| u32::from_str_radix(text, 16).ok();
+    Some(format!("{}:{}", number(major)?, number(minor)?))
 }
 
 #[cfg(test)]

@@ -179,6 +179,7 @@ impl Differences {
                     self.links_changed.insert(text);
                 }
             }
+            FileKind::BlockDevice | FileKind::CharDevice => self.device(was, is),
             _ => {}
         }
         if is.kind == FileKind::Symlink {
@@ -224,6 +225,19 @@ impl Differences {
             self.permissions.insert(text);
         } else {
             self.executables_changed.insert(text);
+        }
+    }
+
+    /// Which device it is: the name and the mode may be those of the image.
+    fn device(&mut self, was: &FileEntry, is: &FileEntry) {
+        let (path, package) = (visible(is.path.as_text(), SHOWN), of_package(was));
+        if was.device.is_empty() || is.device.is_empty() {
+            self.unseen
+                .insert(format!("which device {path} is{package}"));
+        } else if was.device != is.device {
+            let (now, then) = (&is.device, &was.device);
+            let text = format!("{path}: device {now}, {then} in the image{package}");
+            self.devices_added.insert(text);
         }
     }
 

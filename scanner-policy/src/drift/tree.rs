@@ -92,6 +92,8 @@ impl Tree {
         let blind = file.kind == FileKind::File && !file.capabilities_known;
         let rare = blind
             || !file.capabilities.is_empty()
+            || !file.capability_sets.is_empty()
+            || !file.device.is_empty()
             || !file.link.is_empty()
             || size.is_none()
             || !matches!(modified, Some(Some(_)));
@@ -100,6 +102,7 @@ impl Tree {
                 link: file.link.clone(),
                 capabilities: file.capabilities.clone(),
                 capability_sets: file.capability_sets.clone(),
+                device: file.device.clone(),
                 blind,
                 twice: false,
                 size: Some(file.size),
@@ -174,6 +177,7 @@ impl Tree {
             file.capabilities_known &= !more.blind;
             file.capabilities.clone_from(&more.capabilities);
             file.capability_sets.clone_from(&more.capability_sets);
+            file.device.clone_from(&more.device);
             file.size = size;
             file.modified = more.modified;
         }

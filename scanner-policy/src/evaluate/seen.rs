@@ -41,6 +41,7 @@ impl Seen {
             // No check reads these.
             package: _,
             capability_sets: _,
+            device: _,
         } = file;
         let mut hasher = self.keys.build_hasher();
         (path, exists, discriminant(kind), mode, uid, gid, size).hash(&mut hasher);

@@ -103,6 +103,7 @@ impl Inode {
             size: self.size,
             modified: None,
             inode: None,
+            device: None,
         }
     }
 

@@ -400,3 +400,27 @@ fn a_directory_on_a_device_of_its_own_where_nothing_is_mounted_is_a_gap() {
         }
     }
 }
+
+#[test]
+fn which_device_a_device_is_comes_with_its_time() {
+    for times in [false, true] {
+        let request = InventoryRequest {
+            sections: [Section::Files].into(),
+            files: vec![FileSelector {
+                paths: vec!["/dev/null".into(), "/etc/passwd".into()],
+                times,
+                ..FileSelector::default()
+            }],
+            ..InventoryRequest::default()
+        };
+        for shell in SHELLS {
+            let found = collect(shell, &request);
+            let devices = found.files.data().unwrap().iter();
+            let devices: Vec<_> = devices
+                .map(|f| (f.device.as_str(), f.modified.is_some()))
+                .collect();
+            let null = if times { "1:3" } else { "" };
+            assert_eq!(devices, [(null, times), ("", times)], "{shell:?}");
+        }
+    }
+}

@@ -239,3 +239,30 @@ fn a_capability_in_another_set_or_for_another_root_is_a_changed_program() {
     assert_eq!(failed(&lost), ["drift-permissions-changed"]);
     assert!(failed(&compare(&with(active), &with(active))).is_empty());
 }
+
+#[test]
+fn another_device_of_the_same_name_is_one_that_was_added() {
+    let with = |device: &str| {
+        let mut files = base();
+        files.push(FileEntry {
+            path: "/dev-of-image".into(),
+            exists: true,
+            kind: FileKind::CharDevice,
+            mode: 0o666,
+            device: device.into(),
+            modified: Some(1),
+            ..FileEntry::default()
+        });
+        tree(files)
+    };
+    let other = compare(&with("1:3"), &with("8:0"));
+    assert_eq!(failed(&other), ["drift-device-added"]);
+    assert!(failed(&compare(&with("1:3"), &with("1:3"))).is_empty());
+    // An agent that does not say which device it is.
+    let unknown = compare(&with("1:3"), &with(""));
+    assert!(
+        unseen(&unknown)
+            .iter()
+            .any(|line| line.contains("which device /dev-of-image is"))
+    );
+}
