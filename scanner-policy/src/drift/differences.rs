@@ -211,7 +211,7 @@ impl Differences {
         }
         let names = |file: &FileEntry| match file.capabilities.as_slice() {
             [] => "none".to_owned(),
-            some if file.capability_sets.is_empty() => visible(&some.join(" "), SHOWN),
+            all if file.capability_sets.is_empty() => visible(&all.join(" "), SHOWN),
             _ => visible(&file.capability_sets, SHOWN),
         };
         let path = visible(is.path.as_text(), SHOWN);

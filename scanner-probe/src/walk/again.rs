@@ -163,7 +163,7 @@ impl Walk<'_> {
         let opened = opened.and_then(|dir| Ok((fstat(&dir)?, dir)));
         match opened {
             Ok((stat, dir)) if self.listed.is(place, &stat).0 => {
-                let depth = path.iter().filter(|byte| **byte == b'/').count();
+                let depth = path.split(|byte| *byte == b'/').count();
                 self.is_again = true;
                 let listed = self.list(Some(place), &dir, &stat, path, depth, out);
                 self.is_again = false;

@@ -78,6 +78,12 @@ impl Listed {
         Some((start, u32::try_from(self.names.len()).ok()?))
     }
 
+    fn name_of(&self, directory: &Directory) -> Option<&[u8]> {
+        let (start, end) = directory.name;
+        self.names
+            .get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+    }
+
     /// Stands for a file, whatever its path.
     pub(super) fn id(&self, stat: &Stat) -> u64 {
         self.keys.hash_one((stat.st_dev, stat.st_ino))
@@ -103,9 +109,7 @@ impl Listed {
         let mut at = Some(place);
         while let Some(directory) = at.map(|at| self.get(at)) {
             let directory = directory?;
-            let (start, end) = directory.name;
-            let range = usize::try_from(start).ok()?..usize::try_from(end).ok()?;
-            parts.push(self.names.get(range)?);
+            parts.push(self.name_of(directory)?);
             if parts.len() > MAX_PARTS {
                 return None;
             }
@@ -149,8 +153,7 @@ impl Listed {
             return false;
         };
         let is_there = self.get(place).is_some_and(|own| {
-            let (start, end) = (own.name.0 as usize, own.name.1 as usize);
-            !own.is_gone && own.parent == Some(parent) && self.names.get(start..end) == Some(name)
+            !own.is_gone && own.parent == Some(parent) && self.name_of(own) == Some(name)
         });
         if is_there {
             return true;
