@@ -80,7 +80,7 @@ fn compiled(request: &InventoryRequest, nonce: &str, deadline: Option<u32>) -> S
     let stays = if request.one_filesystem { "yes" } else { "no" };
     let _ = writeln!(script, "stays={stays}");
     let timed = request.files.iter().any(|selector| selector.times);
-    let time = if timed { " %Y" } else { "" };
+    let time = if timed { " %Y,%t:%T" } else { "" };
     let _ = writeln!(script, "facts='%f %u %g %s{time}'");
     script.push_str(&walks(&request.files));
     let _ = writeln!(script, "digests() {{ {}; }}", digests(&request.files));
@@ -114,12 +114,13 @@ fn is_plain(name: &str) -> bool {
 fn walks(selectors: &[FileSelector]) -> String {
     let walks: Vec<&FileSelector> = selectors.iter().filter(|s| s.walks()).collect();
     if walks.is_empty() {
-        return "walks=no\nsearch() { :; }\nshut() { :; }\n".into();
+        return "walks=no\nsearch() { :; }\nshut() { :; }\ncrossed() { :; }\n".into();
     }
     let (tests, starts) = (any(walks.iter().map(|s| expression(s))), starts(&walks));
     format!(
         "walks=yes\nwalked() {{ entries \"$@\" -xdev ! {tests}; }}\nsearch() {{ from walked count {starts}; }}\n\
-         tried() {{ directories \"$@\" -xdev; }}\nshut() {{ from tried name_gap {starts}; }}\n"
+         tried() {{ directories \"$@\" -xdev; }}\nshut() {{ from tried name_gap {starts}; }}\n\
+         crossed() {{ from borders : {starts}; }}\n"
     )
 }
 

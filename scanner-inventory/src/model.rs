@@ -53,6 +53,10 @@ pub struct FileEntry {
     /// where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modified: Option<i64>,
+    /// Which device a block or character device stands for, as `MAJOR:MINOR`; empty where it is not known, and where times were
+    /// not asked for. No check reads it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub device: String,
     /// SHA-256 of a regular file in hexadecimal; empty when it was not asked for or not available.
     pub digest: String,
     /// What a symbolic link leads to, as written in it; asked for together with the digest.
@@ -60,6 +64,10 @@ pub struct FileEntry {
     /// Names of the capabilities that executing a regular file can give, permitted and inheritable, see
     /// capabilities(7); asked for with `capabilities: true`.
     pub capabilities: Vec<String>,
+    /// The same as getcap(8) writes them, each by itself: which are permitted (`p`), inheritable (`i`) and effective (`e`), as
+    /// `CAP_NET_RAW=ep`, and after them `[rootid=N]` where they hold in a user namespace with that root. No check reads it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub capability_sets: String,
     /// Whether the agent looked at the file's capabilities: without it, none are known.
     pub capabilities_known: bool,
     /// Name of the package that owns it, by the lists of the package managers; empty where none does, and where it was not
@@ -80,6 +88,7 @@ impl FileEntry {
             + self.link.as_text().len()
             + self.digest.len()
             + self.package.len()
+            + self.capability_sets.len()
             + names
     }
 }

@@ -151,6 +151,9 @@ pub struct ContainerFacts {
     pub env: Vec<EnvSource>,
     /// Names of Secrets of which every key becomes a variable (`envFrom`).
     pub secret_env_from: Vec<String>,
+    /// Secrets and `ConfigMap`s of which every key becomes a variable, and that are not optional, as `Secret NAME` or
+    /// `ConfigMap NAME`.
+    pub env_from: Vec<String>,
     /// `tty` or `stdin`.
     pub interactive: bool,
 }

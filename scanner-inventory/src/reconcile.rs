@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Collected, EnvVar, Gap, GapKind, Gaps, Inventory, PodFacts};
+use crate::{
+    Collected, ContainerFacts, EnvVar, Gap, GapKind, Gaps, Inventory, PodFacts, collector,
+};
 
 /// For a reader of a report.
 const NOT_SEEN: &str = "the container's specification sets it, and the environment that was read does not have it: the \
     process may have cleared or overwritten it, or a copy is without it; an exec into the container gets it";
 /// The same of variables whose names are not known.
 const LEFT_OUT: &str =
-    "the environment that was read does not have them; an exec into the container gets them";
+    "the environment that was read may be without them; an exec into the container gets them";
 /// What each container of a pod has in its environment, unless a process cleared it.
 const ALWAYS: [&str; 2] = ["HOSTNAME", "KUBERNETES_SERVICE_HOST"];
 
@@ -18,8 +20,10 @@ impl Inventory {
     /// sets: the process cleared or overwrote it, or the agent read another environment. Without the facts of the pod, as
     /// for an image, nothing changes.
     ///
-    /// Variables of whole Secrets and `ConfigMap`s (`envFrom`) are not known by name: those of Secrets are missing where
-    /// the environment is without what every container has. Variables that are optional need not be there.
+    /// Variables of whole Secrets and `ConfigMap`s (`envFrom`) are not known by name. A process that read its environment
+    /// from another one cannot say that they are all there: whoever started the main process may have removed some. An exec
+    /// gets them anew; there those of Secrets are missing where the environment is without what every container has. Variables
+    /// that are optional need not be there.
     ///
     /// ```
     /// use scanner_inventory::{Collected, ContainerFacts, EnvSource, Inventory, PodFacts};
@@ -52,13 +56,17 @@ impl Inventory {
             let item = format!("variable {name}");
             gaps.add(Gap::new(GapKind::Hidden).of_item(&item).with_note(NOT_SEEN));
         }
-        if ALWAYS
-            .iter()
-            .all(|name| data.iter().all(|v| v.name != *name))
-        {
-            for secret in secrets(pod) {
-                gaps.add(left_out(&format!("variables of Secret {secret}")));
-            }
+        let mut sources = BTreeSet::new();
+        if self.agent.name != collector::NAME {
+            sources.extend(targets(pod).flat_map(|container| container.env_from.iter().cloned()));
+        }
+        let is_seen = |name: &&str| data.iter().any(|variable| variable.name == **name);
+        if !ALWAYS.iter().any(is_seen) {
+            let secrets = targets(pod).flat_map(|container| &container.secret_env_from);
+            sources.extend(secrets.map(|name| format!("Secret {name}")));
+        }
+        for source in sources {
+            gaps.add(left_out(&format!("variables of {source}")));
         }
         self.env = Collected::with_gaps(data, gaps);
     }
@@ -75,17 +83,14 @@ fn left_out(item: &str) -> Gap {
     Gap::new(GapKind::Hidden).of_item(item).with_note(LEFT_OUT)
 }
 
-/// Secrets of which every key is a variable of the target.
-fn secrets(pod: &PodFacts) -> impl Iterator<Item = &str> {
-    let targets = pod.containers.iter().filter(|container| container.target);
-    targets.flat_map(|container| container.secret_env_from.iter().map(String::as_str))
+fn targets(pod: &PodFacts) -> impl Iterator<Item = &ContainerFacts> {
+    pod.containers.iter().filter(|container| container.target)
 }
 
 /// Names that the target's container must have in its environment, and has not; each once.
 pub fn missing_variables<'a>(pod: &'a PodFacts, seen: &[EnvVar]) -> BTreeSet<&'a str> {
     let seen: BTreeSet<&str> = seen.iter().map(|variable| variable.name.as_str()).collect();
-    let targets = pod.containers.iter().filter(|container| container.target);
-    let variables = targets.flat_map(|container| &container.env);
+    let variables = targets(pod).flat_map(|container| &container.env);
     variables
         .filter(|variable| !variable.optional)
         .map(|variable| variable.name.as_str())
@@ -191,6 +196,35 @@ mod tests {
             let gap = gaps.iter().next().unwrap();
             assert_eq!(gap.item.as_deref(), Some("variables of Secret db"));
         }
+    }
+
+    #[test]
+    fn variables_of_whole_sources_are_known_to_an_exec_alone() {
+        let items = |agent: &str, names: &[&str], from: &[&str]| {
+            let env = Collected::Complete { data: seen(names) };
+            let mut before = inventory(&[], env);
+            before.agent.name = agent.into();
+            let Collected::Complete { data } = &mut before.pod else {
+                unreachable!("complete");
+            };
+            data.containers[1].env_from = from.iter().map(ToString::to_string).collect();
+            data.containers[0].env_from = vec!["Secret of-another".into()];
+            data.containers[1].secret_env_from = vec!["db".into()];
+            match reconciled(before).env {
+                Collected::Partial { gaps, .. } => {
+                    gaps.iter().filter_map(|gap| gap.item.clone()).collect()
+                }
+                _ => Vec::new(),
+            }
+        };
+        let whole = ["HOSTNAME", "KUBERNETES_SERVICE_HOST"];
+        let from = ["Secret db", "ConfigMap settings"];
+        let expected = ["variables of ConfigMap settings", "variables of Secret db"];
+        assert_eq!(items("probe", &whole, &from), expected);
+        assert_eq!(items("probe", &[], &from), expected);
+        assert!(items("probe", &whole, &[]).is_empty());
+        assert!(items(collector::NAME, &whole, &from).is_empty());
+        assert_eq!(items(collector::NAME, &[], &from), expected[1..]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use rustix::{
 use scanner_inventory::MAX_DIGEST;
 use sha2::{Digest as _, Sha256};
 
-use crate::tree::Contents;
+use crate::tree::{Contents, Inode, inode};
 
 /// Longest attribute of capabilities, see `XATTR_CAPS_SZ_3` in `linux/capability.h`.
 const MAX_CAPABILITY: usize = 24;
@@ -55,16 +55,29 @@ impl Default for Reader {
 }
 
 impl Reader {
-    /// What is in `name` of the directory `dir`, links not followed.
-    pub(crate) fn of(&self, dir: BorrowedFd<'_>, name: impl Arg + Copy) -> Contents {
-        self.look(dir, name).unwrap_or(Contents::Unknown)
+    /// What is in `name` of the directory `dir`, links not followed, if that is still what was `seen`.
+    pub(crate) fn of(
+        &self,
+        dir: BorrowedFd<'_>,
+        name: impl Arg + Copy,
+        seen: Option<Inode>,
+    ) -> Contents {
+        self.look(dir, name, seen).unwrap_or(Contents::Unknown)
     }
 
-    fn look(&self, dir: BorrowedFd<'_>, name: impl Arg + Copy) -> Result<Contents, Errno> {
+    fn look(
+        &self,
+        dir: BorrowedFd<'_>,
+        name: impl Arg + Copy,
+        seen: Option<Inode>,
+    ) -> Result<Contents, Errno> {
         // Looked at before it is opened: opening a device or a FIFO has effects.
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let place = openat(dir, name, flags, Mode::empty())?;
         let before = fstat(&place)?;
+        if seen.is_some_and(|seen| seen != inode(&before)) {
+            return Ok(Contents::Unknown);
+        }
         match FileType::from_raw_mode(before.st_mode) {
             FileType::Symlink => {
                 let to = readlinkat(&place, c"", Vec::new())?;
@@ -93,11 +106,16 @@ impl Reader {
 
 /// Attribute `security.capability` of the regular file `name` of `dir`, links not followed; empty when it
 /// has none, `None` when that cannot be known. Nothing is opened for reading.
-pub(crate) fn capability(dir: BorrowedFd<'_>, name: impl Arg + Copy) -> Option<Vec<u8>> {
+pub(crate) fn capability(
+    dir: BorrowedFd<'_>,
+    name: impl Arg + Copy,
+    seen: Option<Inode>,
+) -> Option<Vec<u8>> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let place = openat(dir, name, flags, Mode::empty()).ok()?;
-    let regular = FileType::from_raw_mode(fstat(&place).ok()?.st_mode) == FileType::RegularFile;
-    if !regular {
+    let stat = fstat(&place).ok()?;
+    let is_other = seen.is_some_and(|seen| seen != inode(&stat));
+    if is_other || FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return None;
     }
     let path = format!("/proc/self/fd/{}", place.as_raw_fd());

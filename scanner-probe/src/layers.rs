@@ -199,14 +199,14 @@ impl Tree for Layers {
         Ok(self.look_up(path, true)?.map(Inode::meta))
     }
 
-    fn contents(&self, path: &str) -> Contents {
+    fn contents(&self, path: &str, _: Option<tree::Inode>) -> Contents {
         match self.look_up(path, false) {
             Ok(Some(inode)) => inode.contents(),
             _ => Contents::Unknown,
         }
     }
 
-    fn capability(&self, path: &str) -> Option<Vec<u8>> {
+    fn capability(&self, path: &str, _: Option<tree::Inode>) -> Option<Vec<u8>> {
         let inode = self.look_up(path, false).ok()??;
         Some(inode.capability.clone())
     }
@@ -229,11 +229,6 @@ impl Tree for Layers {
         Ok(children
             .map(|(name, _)| FilePath::from_bytes(name).to_text())
             .collect())
-    }
-
-    fn is_program(&self, path: &str) -> bool {
-        matches!(self.look_up(path, true), Ok(Some(inode))
-            if matches!(inode.body, Body::File(_)) && inode.mode & 0o111 != 0)
     }
 
     fn elsewhere(&self) -> Gaps {

@@ -7,6 +7,7 @@ mod accounts;
 #[cfg(feature = "archive")]
 pub mod archive;
 mod changes;
+mod commands;
 mod contents;
 mod end;
 pub mod inside;
@@ -146,26 +147,7 @@ fn write_section(
         Section::Packages => packages::packages(root, out),
         Section::LanguagePackages => language::packages(root, out),
         Section::Os => accounts::os(root, out),
-        Section::Commands => {
-            for name in &request.commands {
-                let places = [
-                    "/usr/local/sbin",
-                    "/usr/local/bin",
-                    "/usr/sbin",
-                    "/usr/bin",
-                    "/sbin",
-                    "/bin",
-                ];
-                let found = places
-                    .iter()
-                    .map(|dir| format!("{dir}/{name}"))
-                    .find(|p| root.is_program(p));
-                if let Some(path) = found {
-                    writeln!(out, "{name} {path}")?;
-                }
-            }
-            Ok(End::Ok)
-        }
+        Section::Commands => commands::commands(subject, &request.commands, out),
         Section::Identity
         | Section::Processes
         | Section::Listeners

@@ -20,6 +20,8 @@ use rustix::{
 const BATCH: usize = 32 << 10;
 /// How far the time of a change may lie before the clock: the kernel takes the one of its last tick.
 const TICK: Duration = Duration::from_millis(20);
+/// How long to wait until a change has another time than those before.
+pub(crate) const STEP: Duration = Duration::from_millis(21);
 /// The same where the filesystem has whole seconds, or every other one.
 const WHOLE_SECONDS: Duration = Duration::from_secs(2);
 /// Bytes of the number that stands before each name.
@@ -112,6 +114,11 @@ impl<'d> Listing<'d> {
         Ok(last == self.changed && !self.may_hide(last))
     }
 
+    /// When its names had changed last before the first one was read.
+    pub(crate) const fn changed(&self) -> Moment {
+        Moment(self.changed)
+    }
+
     /// Whether a change since the first name was read will be seen: not within the tick of the clock in which it began.
     pub(crate) fn shows_changes(&self) -> bool {
         !self.may_hide(self.changed)
@@ -157,12 +164,32 @@ fn until_shown(last: Time, now: Time) -> Option<Duration> {
     } else if has_whole_seconds(last) {
         None
     } else {
-        Some(TICK + Duration::from_millis(1))
+        Some(STEP)
     }
 }
 
 const fn has_whole_seconds((_, nanoseconds): Time) -> bool {
     nanoseconds == 0
+}
+
+/// A moment by the clock of this machine, or of the one that keeps the filesystem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment(Time);
+
+impl Moment {
+    pub(crate) fn now() -> Self {
+        Self(now())
+    }
+
+    /// When a file had changed last.
+    pub(crate) fn of(stat: &Stat) -> Self {
+        Self(changed(stat))
+    }
+
+    /// Whether a change at this time may have been made after `other`. A time to come is of another machine's clock.
+    pub(crate) fn may_follow(self, other: Self) -> bool {
+        hides(self.0, other.0) && self.0 <= now()
+    }
 }
 
 /// Seconds and nanoseconds since 1970.

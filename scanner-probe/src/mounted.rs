@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use rustix::fs::fstatfs;
+use rustix::fs::{AtFlags, StatxFlags, fstatfs, statx};
 
 /// What a walk does with a filesystem that is mounted below its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,12 @@ pub(crate) enum Mounted {
     MadeUp,
     /// It is mounted by whoever looks into it: not looked at, and said to be missing.
     Waiting,
+    /// It was asked to stay on the filesystem of its start.
+    Left,
 }
+
+/// What statx(2) says of the root of a mount, and says that it knows, since Linux 5.8.
+const MOUNT_ROOT: u64 = 0x2000;
 
 /// Types of statfs(2) of filesystems that the kernel makes up; see `linux/magic.h`. The shell collector knows them by their
 /// names, in `mounts.sh`.
@@ -42,6 +47,21 @@ const MADE_UP: [i128; 21] = [
 ];
 const AUTOFS: i128 = 0x0187;
 
+/// Whether something is mounted at a directory that is on another device than the one above it: a subvolume of btrfs has a
+/// device of its own too, and no line in a table of mounts. `None` where the kernel does not say.
+pub(crate) fn is_mount(dir: &OwnedFd) -> Option<bool> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::NO_AUTOMOUNT;
+    let found = statx(dir, c"", flags, StatxFlags::BASIC_STATS).ok()?;
+    of_attributes(
+        found.stx_attributes_mask.bits(),
+        found.stx_attributes.bits(),
+    )
+}
+
+fn of_attributes(known: u64, set: u64) -> Option<bool> {
+    (known & MOUNT_ROOT != 0).then_some(set & MOUNT_ROOT != 0)
+}
+
 /// What a walk does with the filesystem of a directory, which may be opened as a mere path.
 pub(crate) fn kind(dir: &OwnedFd) -> Mounted {
     // The call takes a type as a number of the machine's width, with or without a sign.
@@ -51,5 +71,25 @@ pub(crate) fn kind(dir: &OwnedFd) -> Mounted {
         Ok(kind) if MADE_UP.contains(&kind) => Mounted::MadeUp,
         // One whose type is not known is looked at.
         Ok(_) | Err(_) => Mounted::Entered,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{Mode, OFlags, open};
+
+    use super::*;
+
+    #[test]
+    fn a_directory_with_a_device_of_its_own_is_a_mount_where_the_kernel_says_so() {
+        assert_eq!(of_attributes(MOUNT_ROOT, MOUNT_ROOT), Some(true));
+        // A subvolume.
+        assert_eq!(of_attributes(MOUNT_ROOT | 4, 4), Some(false));
+        // A kernel that does not know.
+        assert_eq!(of_attributes(4, 0), None);
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let is_mount = |path: &str| is_mount(&open(path, flags, Mode::empty()).unwrap());
+        assert_eq!(is_mount("/proc"), Some(true));
+        assert_eq!(is_mount("/proc/self"), Some(false));
     }
 }

@@ -244,7 +244,7 @@ fn link(root: &dyn Tree, top: &[u8]) -> Option<Vec<u8>> {
     if FileType::from_raw_mode(meta.mode) != FileType::Symlink {
         return None;
     }
-    let Contents::Link(to) = root.contents(place.as_text()) else {
+    let Contents::Link(to) = root.contents(place.as_text(), None) else {
         return None;
     };
     let to = to.strip_prefix(b"/").unwrap_or(&to);

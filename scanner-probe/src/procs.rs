@@ -21,6 +21,7 @@ use crate::{
 };
 use bound::{bound, mounts, still};
 pub use container::of_container;
+pub(crate) use env::search_path;
 use env::{env, overwritten};
 pub(crate) use processes::started;
 use processes::{hides_others, not_read, others_hidden, processes};

@@ -69,7 +69,7 @@ impl<'a> Finder<'a> {
                 continue;
             }
             links += 1;
-            let Contents::Link(target) = self.tree.contents(&next) else {
+            let Contents::Link(target) = self.tree.contents(&next, None) else {
                 return Err(Unseen::Shut);
             };
             if links > MAX_LINKS {

@@ -267,6 +267,43 @@ fn a_digest_that_cannot_be_right_is_not_given() {
 }
 
 #[test]
+fn what_took_the_place_of_a_file_that_was_seen_is_not_read_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Root::open(dir.path()).unwrap();
+    fs::write(dir.path().join("a"), "x").unwrap();
+    let seen = root.meta("/a").unwrap().unwrap().inode;
+    assert_ne!(root.contents("/a", seen), tree::Contents::Unknown);
+    assert_eq!(root.capability("/a", seen), Some(Vec::new()));
+    fs::write(dir.path().join("b"), "x").unwrap();
+    fs::rename(dir.path().join("b"), dir.path().join("a")).unwrap();
+    assert_eq!(root.contents("/a", seen), tree::Contents::Unknown);
+    assert_eq!(root.capability("/a", seen), None);
+    fs::remove_file(dir.path().join("a")).unwrap();
+    symlink("b", dir.path().join("a")).unwrap();
+    assert_eq!(root.contents("/a", seen), tree::Contents::Unknown);
+}
+
+#[test]
+fn which_device_a_device_is_comes_with_its_time() {
+    let all = |times| FileSelector {
+        under: vec!["/dev".into()],
+        kind: vec![FileKind::CharDevice],
+        name: vec!["null".into()],
+        times,
+        ..FileSelector::default()
+    };
+    for times in [false, true] {
+        let found = look(
+            Path::new("/"),
+            &request(&[Section::Files], vec![all(times)]),
+        );
+        let files = found.files.data().unwrap();
+        let null = files.iter().find(|f| f.path == "/dev/null").unwrap();
+        assert_eq!(null.device, if times { "1:3" } else { "" });
+    }
+}
+
+#[test]
 fn a_file_that_is_written_to_has_no_digest() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("busy");

@@ -5,7 +5,10 @@ use std::{
     io::{self, Write},
 };
 
-use rustix::{fs::Stat, io::Errno};
+use rustix::{
+    fs::{Stat, major, minor},
+    io::Errno,
+};
 use scanner_inventory::{
     FileEntry, FileKind, FilePath, FileSelector, Gap, GapKind, Gaps, InventoryRequest,
     wire::{encode_link, encode_path},
@@ -13,6 +16,9 @@ use scanner_inventory::{
 
 /// Longest path, in bytes, that the kernel takes.
 pub(crate) const MAX_PATH: usize = 4096;
+
+/// Device and number of an inode, and when it had changed last: the same file, by any name, as it was.
+pub type Inode = (u64, u64, i64, i64);
 
 /// What is known of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +33,15 @@ pub struct Meta {
     pub size: u64,
     /// When its contents were last written, in seconds since 1970; `None` where that is not kept.
     pub modified: Option<i64>,
+    /// Which file it is, and since when it is as it is; `None` where nothing can change.
+    pub inode: Option<Inode>,
+    /// Which device a device stands for, by its major and its minor number; `None` of other files, and where that is not kept.
+    pub device: Option<(u32, u32)>,
+}
+
+pub(crate) fn inode(stat: &Stat) -> Inode {
+    let nanoseconds = i64::try_from(stat.st_ctime_nsec).unwrap_or_default();
+    (stat.st_dev, stat.st_ino, stat.st_ctime, nanoseconds)
 }
 
 /// What a `stat` says; a size below zero is no size.
@@ -37,6 +52,8 @@ pub(crate) fn meta(stat: &Stat) -> Meta {
         gid: stat.st_gid.into(),
         size: u64::try_from(stat.st_size).unwrap_or_default(),
         modified: Some(stat.st_mtime),
+        inode: Some(inode(stat)),
+        device: is_device(stat.st_mode).then(|| (major(stat.st_rdev), minor(stat.st_rdev))),
     }
 }
 
@@ -91,12 +108,13 @@ pub trait Tree: Debug {
         None
     }
 
-    /// What is in the file at `path`, a link at its end not followed.
-    fn contents(&self, path: &str) -> Contents;
+    /// What is in the file at `path`, a link at its end not followed. Where another file than the one that was `seen` is there
+    /// now, nothing is known.
+    fn contents(&self, path: &str, seen: Option<Inode>) -> Contents;
 
     /// Attribute `security.capability` of the regular file at `path`, empty when it has none; `None` when
-    /// that cannot be known.
-    fn capability(&self, path: &str) -> Option<Vec<u8>>;
+    /// that cannot be known, as where another file than the one that was `seen` is there now.
+    fn capability(&self, path: &str, seen: Option<Inode>) -> Option<Vec<u8>>;
 
     /// The regular file at `path`, links followed, to be read in parts; `None` when there is none.
     ///
@@ -118,9 +136,6 @@ pub trait Tree: Debug {
     ///
     /// Fails when it cannot be read.
     fn names(&self, path: &str) -> Result<Vec<String>, Errno>;
-
-    /// Whether `path`, links followed, is a program.
-    fn is_program(&self, path: &str) -> bool;
 
     /// Where the tree is another one for some programs that make it: places at which these have what is not in it.
     fn elsewhere(&self) -> Gaps {
@@ -184,7 +199,8 @@ pub(crate) fn files(
                         continue;
                     }
                 }
-                let (look, attribute) = (|| tree.contents(place), || tree.capability(place));
+                let look = || tree.contents(place, meta.inode);
+                let attribute = || tree.capability(place, meta.inode);
                 keep_if(|_| true, &all, meta, &name.to_bytes(), out, look, attribute)?;
             }
             Ok(None) => named_line(None, path, out)?,
@@ -315,16 +331,26 @@ fn line(meta: Meta, times: bool, path: &[u8], out: &mut dyn Write) -> io::Result
         gid,
         size,
         modified,
+        inode: _,
+        device,
     } = meta;
     write!(out, "{mode:x} {uid} {gid} {size} ")?;
     if let Some(seconds) = modified.filter(|_| times) {
-        write!(out, "{seconds} ")?;
+        write!(out, "{seconds}")?;
+        if let Some((major, minor)) = device {
+            write!(out, ",{major:x}:{minor:x}")?;
+        }
+        write!(out, " ")?;
     }
     out.write_all(&encode_path(path))?;
     writeln!(out)
 }
 
-fn kind(mode: u32) -> FileKind {
+fn is_device(mode: u32) -> bool {
+    matches!(kind(mode), FileKind::BlockDevice | FileKind::CharDevice)
+}
+
+pub(crate) fn kind(mode: u32) -> FileKind {
     use rustix::fs::FileType;
     match FileType::from_raw_mode(mode) {
         FileType::Directory => FileKind::Directory,

@@ -1,9 +1,12 @@
 //! One bounded walk of a root in the kernel's view.
 
+mod again;
 mod entry;
 mod found;
+mod listed;
 mod shut;
 mod start;
+mod state;
 
 use std::{
     ffi::CStr,
@@ -25,13 +28,13 @@ use crate::{
     tree::{self, Tree as _, meta, refusal},
 };
 use entry::{Found, MAX_LISTINGS, MAX_SEARCHES, is};
+use listed::Place;
 use shut::shut;
 use start::{of_start, seen_from_above};
+use state::Walk;
 
 /// Deepest directory that is entered: one open directory for each level.
 const MAX_DEPTH: usize = 200;
-/// Bytes of names that are in memory at once, about; of each directory on the way there is at least one batch of the kernel.
-const MAX_HELD: usize = 1 << 20;
 /// Entries that are looked at.
 const MAX_ENTRIES: u64 = 10_000_000;
 
@@ -42,16 +45,7 @@ pub(crate) fn walk(
     stays: bool,
     out: &mut dyn Write,
 ) -> io::Result<Gaps> {
-    let mut walk = Walk {
-        root,
-        selectors,
-        stays,
-        gaps: Gaps::default(),
-        seen: 0,
-        searches: 0,
-        listings: 0,
-        held: 0,
-    };
+    let mut walk = Walk::new(root, selectors, stays);
     let starts = tree::starts(selectors);
     for start in &starts {
         if seen_from_above(root, start, &starts, stays) {
@@ -60,7 +54,9 @@ pub(crate) fn walk(
         let place = start.as_text();
         let dir = match root.stat(place) {
             Ok(Some(stat)) => {
-                let (look, attribute) = (|| root.contents(place), || root.capability(place));
+                let seen = Some(tree::inode(&stat));
+                let look = || root.contents(place, seen);
+                let attribute = || root.capability(place, seen);
                 let path = start.to_bytes();
                 tree::keep(selectors, meta(&stat), &path, out, look, attribute)?;
                 // A start that is a link, as /home is on some systems, is the directory that it leads to
@@ -88,31 +84,11 @@ pub(crate) fn walk(
                 .add(Gap::new(of_start(root, place, error)).at(start.clone())),
         }
     }
+    walk.settle(out)?;
     Ok(walk.gaps)
 }
 
-struct Walk<'a> {
-    root: &'a Root,
-    selectors: &'a [&'a FileSelector],
-    /// Whether what is mounted below a start is left out.
-    stays: bool,
-    gaps: Gaps,
-    seen: u64,
-    /// How often a directory was listed again for what was renamed meanwhile.
-    searches: u32,
-    /// How often one was listed again since its names changed while it was listed.
-    listings: u32,
-    /// Bytes of names that are in memory.
-    held: usize,
-}
-
 impl Walk<'_> {
-    fn missing(&mut self, kind: GapKind, path: &[u8]) {
-        // The root is the path that ends in nothing but the slash before every name.
-        let path = if path.is_empty() { b"/" } else { path };
-        self.gaps.add(Gap::new(kind).at(path));
-    }
-
     /// Walks a directory; `seen` is what was seen of it before it was opened.
     fn enter(
         &mut self,
@@ -122,9 +98,46 @@ impl Walk<'_> {
         depth: usize,
         out: &mut dyn Write,
     ) -> io::Result<()> {
+        self.list(None, dir, seen, path, depth, out)
+    }
+
+    /// The same of one that was listed before, at `place`, where there is one.
+    fn list(
+        &mut self,
+        place: Option<Place>,
+        dir: &OwnedFd,
+        seen: &Stat,
+        path: &mut Vec<u8>,
+        depth: usize,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         let mut listing = Listing::of(dir, seen);
-        let mut next = self.first_names(&mut listing, path);
+        let next = self.first_names(&mut listing, path);
         let is_whole = next.as_ref().is_ok_and(|names| names.is_last);
+        let own = self.note(place, seen, listing.changed(), path);
+        let above = std::mem::replace(&mut self.at, own);
+        let walked = self.names(&mut listing, next, (dir, seen.st_dev), path, depth, out);
+        self.at = above;
+        if !walked? {
+            return Ok(());
+        }
+        // Of one that was looked at as it was read, the names are not known any more that came before a change.
+        if !is_whole && !listing.is_steady().unwrap_or_default() {
+            self.missing(GapKind::Vanished, path);
+        }
+        Ok(())
+    }
+
+    /// Looks at all names of a directory of that device; whether it came to the last one.
+    fn names(
+        &mut self,
+        listing: &mut Listing<'_>,
+        mut next: Result<Names, Errno>,
+        (dir, device): (&OwnedFd, u64),
+        path: &mut Vec<u8>,
+        depth: usize,
+        out: &mut dyn Write,
+    ) -> io::Result<bool> {
         loop {
             let names = match next {
                 Ok(names) => names,
@@ -134,25 +147,20 @@ impl Walk<'_> {
                         _ => GapKind::NotListable,
                     };
                     self.missing(kind, path);
-                    return Ok(());
+                    return Ok(false);
                 }
             };
             self.held += names.size();
-            let more = self.entries(&names, (dir, seen.st_dev), path, depth, out);
+            let more = self.entries(&names, (dir, device), path, depth, out);
             self.held -= names.size();
             if !more? {
-                return Ok(());
+                return Ok(false);
             }
             if names.is_last {
-                break;
+                return Ok(true);
             }
             next = listing.part(self.room());
         }
-        // Of one that was looked at as it was read, the names are not known any more that came before a change.
-        if !is_whole && !listing.is_steady().unwrap_or_default() {
-            self.missing(GapKind::Vanished, path);
-        }
-        Ok(())
     }
 
     /// The names of a directory, of a large one the first. Where they change while they are listed, they are listed again.
@@ -179,10 +187,6 @@ impl Walk<'_> {
         }
     }
 
-    const fn room(&self) -> usize {
-        MAX_HELD.saturating_sub(self.held)
-    }
-
     /// Looks at what was listed of a directory of that device; whether there may be more.
     fn entries(
         &mut self,
@@ -200,7 +204,11 @@ impl Walk<'_> {
             }
             let (name, stat) = match self.look(dir, listed, inode) {
                 Ok(Found::There(name, stat)) => (name, stat),
-                Ok(Found::Gone) => continue,
+                Ok(Found::Gone) => {
+                    let place = [&**path, b"/", listed.to_bytes()].concat();
+                    self.stir(&place);
+                    continue;
+                }
                 Ok(Found::Linked) => {
                     let place = [&**path, b"/", listed.to_bytes()].concat();
                     self.missing(GapKind::Vanished, &place);
@@ -221,8 +229,12 @@ impl Walk<'_> {
                 }
             };
             let name = &*name;
-            let look = || self.root.contents.of(dir.as_fd(), name);
-            let attribute = || contents::capability(dir.as_fd(), name);
+            if self.is_known(name.to_bytes(), &stat) {
+                continue;
+            }
+            let seen = Some(tree::inode(&stat));
+            let look = || self.root.contents.of(dir.as_fd(), name, seen);
+            let attribute = || contents::capability(dir.as_fd(), name, seen);
             let length = path.len();
             path.push(b'/');
             path.extend_from_slice(name.to_bytes());
@@ -246,14 +258,16 @@ impl Walk<'_> {
     ) -> io::Result<()> {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         if stat.st_dev != device {
-            if self.stays {
-                return Ok(());
-            }
             // A mere path mounts nothing.
             let place = openat(dir, name, flags | OFlags::PATH, Mode::empty());
-            match place.map(|place| mounted::kind(&place)) {
+            let kind = |place: OwnedFd| match mounted::is_mount(&place) {
+                Some(true) if self.stays => Mounted::Left,
+                None if self.stays => Mounted::Waiting,
+                _ => mounted::kind(&place),
+            };
+            match place.map(kind) {
                 Ok(Mounted::Entered) => {}
-                Ok(Mounted::MadeUp) => return Ok(()),
+                Ok(Mounted::MadeUp | Mounted::Left) => return Ok(()),
                 Ok(Mounted::Waiting) | Err(_) => {
                     self.missing(GapKind::OtherMount, path);
                     return Ok(());
@@ -262,7 +276,11 @@ impl Walk<'_> {
         }
         match openat(dir, name, flags | OFlags::RDONLY, Mode::empty()) {
             Ok(next) if depth < MAX_DEPTH => {
-                return self.enter(&next, stat, path, depth + 1, out);
+                // All that is in a directory that was not listed yet is new.
+                let is_again = std::mem::take(&mut self.is_again);
+                let walked = self.enter(&next, stat, path, depth + 1, out);
+                self.is_again = is_again;
+                return walked;
             }
             Ok(_) => self.missing(GapKind::OverLimit, path),
             Err(Errno::NOENT | Errno::NOTDIR) => self.missing(GapKind::Vanished, path),

@@ -28,6 +28,7 @@ use scanner_core::inventory::{
 use scanner_probe::{Root, Subject, answer};
 use serde_json::{Value, json};
 
+mod commands;
 mod homes;
 mod places;
 
@@ -75,7 +76,7 @@ fn program(words: &[&str], weak: bool) -> Command {
     command
         .args(&all[1..])
         .env_clear()
-        .env("PATH", "/usr/bin:/bin")
+        .env("PATH", commands::PATH)
         .env("DB_PASSWORD", "hunter2")
         .env("PEM", "-----BEGIN PRIVATE KEY-----\nxyz\n")
         .env("UMLAUT", OsStr::from_bytes(b"\xc3\xa4\xff"))
@@ -234,7 +235,7 @@ fn compared_and(
                 .copied()
                 .filter(|section| *section != Section::LanguagePackages)
                 .collect(),
-            commands: ["sh", "ls", "no-such-command"].map(str::to_owned).into(),
+            commands: commands::NAMES.map(str::to_owned).into(),
             files: vec![
                 FileSelector {
                     under: starts(),

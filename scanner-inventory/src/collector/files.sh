@@ -31,6 +31,11 @@ section_files() {
     fi
     lost=$((lost + errors))
   fi
+  if [ "$walks" = yes ] && [ "$plain" = no ]; then
+    # A walk that fails has said so.
+    apart=$(crossed 2>/dev/null | first 65)
+    [ -z "$apart" ] || gaps=$gaps${gaps:+$newline}$apart lost=$((lost + $(lines "$apart")))
+  fi
   [ -z "$gaps" ] || printf '%s\n' "$gaps"
   [ -z "$why" ] || echo '!gap unsupported/digest'
   case $lost$why in

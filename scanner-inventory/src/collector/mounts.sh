@@ -22,7 +22,7 @@ decode() {
 # Sorts what is mounted, a line each: what a walk enters, what the kernel makes up as it is read and no walk enters, and
 # what is mounted by whoever looks, which is a gap.
 mounts() {
-  entered= made= waiting= known=no all=
+  entered= made= waiting= known=no all= plain=yes
   [ -r /proc/self/mounts ] || return
   known=yes
   # Of those at one place the last is on top.
@@ -36,6 +36,11 @@ mounts() {
     type=${line%% *} target=${line#* }
     case $places in *"$newline$target$newline"*) continue ;; esac
     places=$places$target$newline
+    case $type in
+      binder|binfmt_misc|bpf|cgroup|cgroup2|configfs|debugfs|devpts|devtmpfs|efivarfs|erofs|ext[234]|fusectl|iso9660|mqueue|\
+        overlay|proc|pstore|ramfs|rootfs|securityfs|selinuxfs|squashfs|sysfs|tmpfs|tracefs|vfat|xfs) ;;
+      *) plain=no ;;
+    esac
     [ "$target" != / ] || continue
     decode "$target"
     [ -d "$decoded" ] || continue
@@ -136,4 +141,36 @@ count() { echo "$1" >&2; }
 name_gap() {
   name "$2"
   printf '!gap %s %s\n' "$1" "$name"
+}
+
+# Says of each directory of the walk $1... that find leaves out, as it is on another device, and where nothing is mounted, that
+# it is missing: a subvolume of btrfs is no mount.
+borders() {
+  device=$(stat -L -c %d "$2" 2>/dev/null) || return
+  within "$@" -xdev -type d ! -path "*$newline*" -exec stat -c '%d %n' {} + | while IFS= read -r line; do
+    [ "${line%% *}" != "$device" ] || continue
+    apart "${line#* }"
+  done
+  within "$@" -xdev -type d -path "*$newline*" -exec "$shell" -c "$odd_borders" sh "$device" {} +
+}
+
+# For paths whose names have a newline: no mount is looked up by them.
+odd_borders='trap exit TERM'$escaping$naming'
+device=$1
+shift
+for path; do
+  [ "$(stat -c %d "$path")" = "$device" ] || { name "$path"; printf "!gap other_mount %s\n" "$name"; }
+done'
+
+# A gap for directory $1, unless something is mounted there.
+apart() {
+  if really "${1%/*}/"; then
+    real=$real/${1##*/} targets=${places#"$newline"}
+    while [ -n "$targets" ]; do
+      decode "${targets%%"$newline"*}"
+      targets=${targets#*"$newline"}
+      [ "$decoded" != "$real" ] || return 0
+    done
+  fi
+  name_gap other_mount "$1"
 }

@@ -131,21 +131,60 @@ variables() {
   echo "!partial $odd $odd parts of it are not variables: the process wrote something else over its environment"
 }
 
+# Notes that a place of programs, $2, cannot be looked into. The first ones are named.
+lose() {
+  lost=$((lost + 1)) name=
+  [ "$lost" -le 64 ] || { [ "$lost" != 65 ] || gaps=$gaps"!gap unknown$newline"; return 0; }
+  [ -z "$2" ] || name "$2"
+  gaps=$gaps"!gap $1${name:+ $name}$newline"
+}
+
+# Whether somebody may execute file $1, whoever asks: `[ -x ]` says what this user may.
+runs() {
+  [ ! -x "$1" ] || return 0
+  has stat && works stat && mode=$(stat -L -c %a "$1" 2>/dev/null) || { lose not_readable "$1"; return 1; }
+  case $mode in *[1357]|*[1357]?|*[1357]??) return 0 ;; esac
+  return 1
+}
+
+# The directories of programs that can be searched, and then in them each program. What cannot be looked into is no place
+# without programs.
 section_commands() {
-  directories="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$own_path"
-  for name in $commands; do
-    rest=$directories:
+  rest="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$own_path:"
+  known=: searched= gaps= lost=0 left=64
+  while [ -n "$rest" ]; do
+    place=${rest%%:*} rest=${rest#*:}
+    # What is empty or relative is the directory that the target happens to work in.
+    case $place in /*) ;; *) continue ;; esac
+    while :; do case $place in */) place=${place%/} ;; *) break ;; esac; done
+    case $known in *":$place:"*) continue ;; esac
+    known=$known$place:
+    if [ "$left" = 0 ]; then
+      lose over_limit ''
+      break
+    fi
+    left=$((left - 1))
+    if [ -d "$place/" ]; then
+      if searchable "$place"; then searched=$searched$place:; else lose not_searchable "${place:-/}"; fi
+    elif [ ! -e "$place" ] && blind "$place"; then lose "$kind" "$place"
+    fi
+  done
+  for program in $commands; do
+    rest=$searched
     while [ -n "$rest" ]; do
-      place=${rest%%:*}
-      rest=${rest#*:}
-      case $place in /*) ;; *) continue ;; esac
-      if [ -f "$place/$name" ] && [ -x "$place/$name" ]; then
-        printf '%s %s\n' "$name" "$place/$name"
+      place=${rest%%:*}/$program rest=${rest#*:}
+      if [ -f "$place" ]; then
+        runs "$place" || continue
+        name "$place"
+        printf '%s %s\n' "$program" "$name"
         break
+      elif [ ! -e "$place" ] && blind "$place"; then lose "$kind" "$place"
       fi
     done
   done
-  echo '!ok'
+  if [ "$lost" = 0 ]; then echo '!ok'; return; fi
+  printf %s "$gaps"
+  echo "!partial $lost $lost places of programs could not be searched"
 }
 
 # Paragraphs cut to a few fields, with a line between them.
@@ -172,7 +211,8 @@ section_packages() {
   need grep || return
   known=no unread=
   dir=/var/lib/dpkg/status.d
-  [ ! -d "$dir" ] || { opens "$dir" && searchable "$dir"; } || unread='; a database of dpkg cannot be read by this user'
+  if [ -d "$dir" ]; then opens "$dir" && searchable "$dir"; else [ -e "$dir" ] || absent "$dir"; fi ||
+    unread='; a database of dpkg cannot be read by this user'
   for database in /var/lib/dpkg/status "$dir"/*; do
     there dpkg "$database" || continue
     known=yes
@@ -199,7 +239,10 @@ section_packages() {
 # Whether there is one, or nobody can know: a directory alone comes with the tool, as in Debian.
 rpm_database() {
   for dir in /var/lib/rpm /usr/lib/sysimage/rpm /usr/share/rpm; do
-    [ -d "$dir" ] || continue
+    if [ ! -d "$dir" ]; then
+      if [ -e "$dir" ] || absent "$dir"; then continue; fi
+      return 0
+    fi
     opens "$dir" && searchable "$dir" || return 0
     for file in "$dir"/*; do
       case ${file##*/} in _*|rpmdb.sqlite-*) continue ;; esac

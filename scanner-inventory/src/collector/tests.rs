@@ -1,6 +1,7 @@
 //! The collector in real shells, on this machine's own files.
 
 mod changes;
+mod commands;
 mod files;
 mod homes;
 mod life;

@@ -1,6 +1,7 @@
 //! Files: a line for each, and lines after it for what is in it.
 //!
-//! `MODE UID GID SIZE PATH` is a file, or `MODE UID GID SIZE MODIFIED PATH` where times were asked for. `- PATH` says that there is none. After `+`, both speak of what the link PATH leads to. `=DIGEST` and `>TARGET`
+//! `MODE UID GID SIZE PATH` is a file, or `MODE UID GID SIZE MODIFIED PATH` where times were asked for; there `,MAJOR:MINOR`
+//! in hexadecimal may follow MODIFIED, which is of a device. `- PATH` says that there is none. After `+`, both speak of what the link PATH leads to. `=DIGEST` and `>TARGET`
 //! speak of the file before them. Before the first file they speak of the path that a line with a path alone has named;
 //! `=DIGEST PATH` says itself which one it means. `~TARGET` is `>TARGET` as escaped text. `^XATTR` is the attribute `security.capability` of the
 //! file before it in hexadecimal, empty when it has none. `%PACKAGE` is the package that owns the file before it.
@@ -8,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    capabilities::capability_names,
+    capabilities::of_file,
     line::{field, number_of},
 };
 use crate::{
@@ -145,7 +146,9 @@ impl FilesReader {
 
     fn capabilities(&mut self, text: &[u8]) -> Option<()> {
         let last = self.last.as_mut().filter(|_| self.current.is_none())?;
-        last.capabilities = capabilities(text)?;
+        let found = of_file(text)?;
+        last.capabilities = found.names;
+        last.capability_sets = found.sets;
         last.capabilities_known = true;
         Some(())
     }
@@ -190,30 +193,6 @@ impl Sent {
         self.doubtful |= !self.link.is_empty() && self.link != target;
         self.link = target;
     }
-}
-
-/// Names of capabilities in a `security.capability`, permitted or inheritable; see `struct vfs_cap_data` in
-/// `linux/capability.h`.
-fn capabilities(hex: &[u8]) -> Option<Vec<String>> {
-    if hex.is_empty() {
-        return Some(Vec::new());
-    }
-    let pairs = hex.chunks(2);
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let bytes: Vec<u8> = pairs.map(byte).collect::<Option<_>>()?;
-    let words: Vec<u64> = bytes
-        .chunks(4)
-        .map(|word| Some(u64::from(u32::from_le_bytes(word.try_into().ok()?))))
-        .collect::<Option<_>>()?;
-    let mask = match *words.as_slice() {
-        // The revision is in the first byte; that of namespaces has their root's id at the end.
-        [0x0100_0000..=0x0100_0001, permitted, inheritable] => permitted | inheritable,
-        [0x0200_0000..=0x0200_0001, a, b, c, d] | [0x0300_0000..=0x0300_0001, a, b, c, d, _] => {
-            a | b | (c | d) << 32
-        }
-        _ => return None,
-    };
-    Some(capability_names(mask))
 }
 
 /// What a request asks for beyond the states of files.
@@ -290,7 +269,7 @@ fn state(line: &[u8]) -> Option<FileEntry> {
         number_of(fields.next()?)?,
         number_of(fields.next()?)?,
     );
-    let (modified, path) = time_and_path(fields.next()?)?;
+    let (modified, device, path) = time_and_path(fields.next()?)?;
     // File types of inode(7).
     let kind = match mode & 0o170_000 {
         0o100_000 => FileKind::File,
@@ -311,21 +290,33 @@ fn state(line: &[u8]) -> Option<FileEntry> {
         gid,
         size,
         modified,
+        device: match kind {
+            FileKind::BlockDevice | FileKind::CharDevice => device.unwrap_or_default(),
+            _ => String::new(),
+        },
         ..FileEntry::default()
     })
 }
 
-/// The time before a path, if there is one. No path starts as a number does.
-fn time_and_path(rest: &[u8]) -> Option<(Option<i64>, &[u8])> {
+/// The time before a path and the device after that time, if there are any. No path starts as a number does.
+fn time_and_path(rest: &[u8]) -> Option<(Option<i64>, Option<String>, &[u8])> {
     if !rest
         .first()
         .is_some_and(|byte| matches!(byte, b'-' | b'0'..=b'9'))
     {
-        return Some((None, rest));
+        return Some((None, None, rest));
     }
     let end = rest.iter().position(|byte| *byte == b' ')?;
-    let seconds = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
-    Some((Some(seconds), &rest[end + 1..]))
+    let (field, path) = (std::str::from_utf8(&rest[..end]).ok()?, &rest[end + 1..]);
+    let (seconds, device) = field.split_once(',').unwrap_or((field, ""));
+    Some((Some(seconds.parse().ok()?), device_of(device), path))
+}
+
+/// A device by its numbers in hexadecimal.
+fn device_of(text: &str) -> Option<String> {
+    let (major, minor) = text.split_once(':')?;
+    let number = |text: &str| u32::from_str_radix(text, 16).ok();
+    Some(format!("{}:{}", number(major)?, number(minor)?))
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! Variables, commands, the distribution and the kernel.
 
 use super::line::{Parsed, field, number};
-use crate::model::{CommandEntry, EnvVar, KernelFacts, OsRelease};
+use crate::{
+    model::{CommandEntry, EnvVar, KernelFacts, OsRelease},
+    wire::decode_path,
+};
 
 pub(super) fn env(line: &str) -> Option<EnvVar> {
     let mut fields = line.splitn(3, ' ');
@@ -16,7 +19,7 @@ pub(super) fn command(line: &[u8]) -> Option<CommandEntry> {
     let mut fields = line.splitn(2, |byte| *byte == b' ');
     Some(CommandEntry {
         name: field(fields.next()?),
-        path: fields.next()?.into(),
+        path: decode_path(fields.next()?)?,
     })
 }
 

@@ -235,7 +235,11 @@ mod tests {
                 {"name": "C", "valueFrom": {"secretKeyRef": {"name": "x", "key": "k", "optional": true}}},
                 {"name": "D", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "k", "optional": true}}},
             ],
-            "envFrom": [{"secretRef": {"name": "all"}}],
+            "envFrom": [
+                {"secretRef": {"name": "all"}},
+                {"configMapRef": {"name": "settings"}},
+                {"configMapRef": {"name": "more", "optional": true}},
+            ],
             "ports": [{"containerPort": 80, "hostPort": 8080}],
             "resources": {"limits": {"memory": "1Mi"}},
             "livenessProbe": {"httpGet": {"host": "169.254.169.254", "port": 80}},
@@ -284,6 +288,7 @@ mod tests {
         let optional: Vec<bool> = own.env.iter().map(|e| e.optional).collect();
         assert_eq!(optional, [false, false, true, true]);
         assert_eq!(own.secret_env_from, ["all"]);
+        assert_eq!(own.env_from, ["Secret all", "ConfigMap settings"]);
         assert_eq!(
             (
                 own.mounts[0].kind.as_str(),

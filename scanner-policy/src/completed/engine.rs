@@ -63,8 +63,8 @@ impl Completed {
 
     fn merge(&self) -> Option<Merge> {
         let image = Arc::clone(self.image.get()?);
-        let asked = self.engine.request().files;
-        Some(Merge::new(image, asked, self.all.clone()))
+        let request = self.engine.request();
+        Some(Merge::new(image, request, self.all.clone()))
     }
 
     fn keep(&self, completion: Completion) {

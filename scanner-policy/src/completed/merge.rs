@@ -1,5 +1,7 @@
 //! One answer of a container on its way through: what it did not show comes from the image.
 
+mod named;
+
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
@@ -7,25 +9,28 @@ use std::{
 };
 
 use scanner_core::inventory::{
-    Attribute, Collected, Coverage, FileEntry, FileKind, FilePath, FileSelector, FromImage, Gap,
-    Gaps, Inventory, LanguagePackage, Section, sink::FilesEnd,
+    Attribute, Collected, Coverage, FileEntry, FileKind, FilePath, FileSelector, FromImage,
+    Inventory, InventoryRequest, Section, sink::FilesEnd,
 };
 
 use super::{
     accounts,
-    completion::{Completion, Key, key},
-    counts::{Counts, by_attribute, unnamed_gap},
-    fill::{Filling, is_refused},
+    completion::Completion,
+    counts::{Counts, by_attribute},
+    fill::Filling,
     image::WholeImage,
     mounts::Mounts,
     seen::{Seen, is_same},
 };
 use crate::fixed::is_fixed;
+use named::{Commands, Language};
 
 /// One answer on its way through.
 pub(super) struct Merge {
     image: Arc<WholeImage>,
     asked: Vec<FileSelector>,
+    /// Programs that the engine looks for.
+    programs: BTreeSet<String>,
     /// Those that ask for an attribute, as if they asked for it alone.
     attributes: [(Attribute, Vec<FileSelector>); 2],
     counts: Counts,
@@ -35,14 +40,7 @@ pub(super) struct Merge {
     /// Sections that came from the image, each with its file: if that proves to be another one, they did not.
     accounts: Vec<(Section, FilePath)>,
     language: Language,
-}
-
-/// What the image adds to the packages of languages.
-#[derive(Default)]
-struct Language {
-    packages: Vec<LanguagePackage>,
-    filled: Vec<Gap>,
-    left: Gaps,
+    commands: Commands,
 }
 
 /// How an answer ended.
@@ -56,13 +54,15 @@ pub(super) struct Ended {
 }
 
 impl Merge {
-    /// An answer to all that engines ask for, for one of them, which asks for `asked`.
+    /// An answer to all that engines ask for, for one of them, which asks for `request`.
     pub(super) fn new(
         image: Arc<WholeImage>,
-        asked: Vec<FileSelector>,
+        request: InventoryRequest,
         all: Vec<FileSelector>,
     ) -> Self {
+        let asked = request.files;
         Self {
+            programs: request.commands,
             seen: Seen::new(&image),
             image,
             attributes: by_attribute(&asked),
@@ -72,6 +72,7 @@ impl Merge {
             fixed: false,
             accounts: Vec::new(),
             language: Language::default(),
+            commands: Commands::default(),
         }
     }
 
@@ -82,8 +83,11 @@ impl Merge {
         let mut merged = container.clone();
         self.accounts = accounts::fill(&mut merged, &self.image, &self.mounts);
         self.fill_language(&mut merged);
-        merged.from_image = Some(self.of_sections());
-        (!self.accounts.is_empty() || !self.language.filled.is_empty()).then_some(merged)
+        self.fill_commands(&mut merged);
+        let all = self.of_sections();
+        let has_taken = !all.is_empty();
+        merged.from_image = Some(all);
+        has_taken.then_some(merged)
     }
 
     /// What is said to have come from the image where nothing of the sections did.
@@ -99,50 +103,10 @@ impl Merge {
         for gap in &self.language.filled {
             all.add(Section::LanguagePackages, gap.clone());
         }
+        for gap in &self.commands.filled {
+            all.add(Section::Commands, gap.clone());
+        }
         all
-    }
-
-    /// Packages of languages name their files: those of places that the container did not show are added.
-    fn fill_language(&mut self, merged: &mut Inventory) {
-        let Collected::Complete { data: all } = &self.image.language else {
-            return;
-        };
-        let Collected::Partial { data, gaps } = &mut merged.language_packages else {
-            return;
-        };
-        let fills = |gap: &Gap| {
-            let place = gap.path.as_ref();
-            place.is_some_and(|place| {
-                let hidden = self.mounts.hide(place) || self.mounts.below(place).next().is_some();
-                let whole = is_refused(gap) && gap.attribute.is_none() && gap.item.is_none();
-                whole && !hidden && !self.image.is_beyond_a_link(place)
-            })
-        };
-        let (filled, _): (Vec<Gap>, Vec<Gap>) = gaps.iter().cloned().partition(fills);
-        if filled.is_empty() {
-            return;
-        }
-        let mut left = gaps.only(|gap| !filled.contains(gap));
-        if left.is_empty() && gaps.total() > filled.len() as u64 {
-            left.add(unnamed_gap());
-        }
-        let is_within = |package: &LanguagePackage| {
-            let mut places = filled.iter().filter_map(|gap| gap.path.as_ref());
-            places.any(|place| package.path.is_below(place))
-        };
-        let known: BTreeSet<Key<'_>> = data.iter().map(key).collect();
-        let new = all
-            .iter()
-            .filter(|p| is_within(p) && !known.contains(&key(p)));
-        let packages: Vec<LanguagePackage> = new.cloned().collect();
-        let mut data = std::mem::take(data);
-        data.extend(packages.iter().cloned());
-        merged.language_packages = Collected::with_gaps(data, left.clone());
-        self.language = Language {
-            packages,
-            filled,
-            left,
-        };
     }
 
     /// Takes a file; gives it with what the container did not show of it and the image has.
@@ -214,10 +178,23 @@ impl Merge {
         if sections_hold {
             let accounts = self.accounts.iter();
             coverage.extend(accounts.map(|(section, _)| (*section, self.coverage_of(*section))));
-            if !self.language.filled.is_empty() {
-                let left = self.language.left.clone();
-                let left = Collected::with_gaps((), left).coverage();
-                coverage.insert(Section::LanguagePackages, left);
+            let named = [
+                (
+                    Section::LanguagePackages,
+                    &self.language.filled,
+                    &self.language.left,
+                ),
+                (
+                    Section::Commands,
+                    &self.commands.filled,
+                    &self.commands.left,
+                ),
+            ];
+            for (section, filled, left) in named {
+                if !filled.is_empty() {
+                    let left = Collected::with_gaps((), left.clone()).coverage();
+                    coverage.insert(section, left);
+                }
             }
             packages.clone_from(&self.language.packages);
         }
@@ -240,7 +217,7 @@ impl Merge {
             let file = self.image.file(path);
             file.is_some_and(|(id, _)| self.seen.is_as_in_image(id))
         };
-        let mut places = self.language.filled.iter();
+        let mut places = self.language.filled.iter().chain(&self.commands.filled);
         accounts.all(is_same)
             && places.all(|gap| filling.rest(gap).is_some_and(|rest| rest.is_empty()))
     }
@@ -263,6 +240,7 @@ fn complete(file: &mut FileEntry, was: &FileEntry) {
             }
             if !file.capabilities_known && was.capabilities_known {
                 file.capabilities.clone_from(&was.capabilities);
+                file.capability_sets.clone_from(&was.capability_sets);
                 file.capabilities_known = true;
             }
         }

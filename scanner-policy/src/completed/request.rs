@@ -33,7 +33,9 @@ pub(super) fn of_container(asked: &InventoryRequest) -> InventoryRequest {
             under.extend(selector.under.iter().cloned());
         }
     }
-    if asked.sections.contains(&Section::LanguagePackages) {
+    // Where these may be is known by their gaps alone.
+    let mut anywhere = [Section::LanguagePackages, Section::Commands].iter();
+    if anywhere.any(|section| asked.sections.contains(section)) {
         under.insert("/".to_owned());
     }
     let files = FILES.iter();

@@ -141,11 +141,14 @@ pub(crate) fn is_same(was: &FileEntry, is: &FileEntry) -> bool {
     let both = |one: &str, other: &str| one.is_empty() || other.is_empty() || one == other;
     // How long a directory is differs between filesystems.
     let sized = was.kind == FileKind::Directory || was.size == is.size;
+    let device = both(&was.device, &is.device);
     let known = was.capabilities_known && is.capabilities_known;
     state(was) == state(is)
         && written
         && sized
+        && device
         && both(&was.digest, &is.digest)
         && both(was.link.as_text(), is.link.as_text())
-        && (!known || was.capabilities == is.capabilities)
+        && (!known
+            || (&was.capabilities, &was.capability_sets) == (&is.capabilities, &is.capability_sets))
 }

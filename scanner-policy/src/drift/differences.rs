@@ -98,6 +98,19 @@ const fn runs_as_another(was: &FileEntry, is: &FileEntry) -> bool {
     matches!(is.kind, FileKind::File) && sets != 0 && (gained & runs != 0 || is_owned_anew)
 }
 
+/// Whether a file has capabilities of those alone that it has in the image, each in the same sets, and for the same root.
+fn gives_no_more(was: &FileEntry, is: &FileEntry) -> bool {
+    let of_root = |file: &FileEntry| {
+        let mut parts = file.capability_sets.split(' ');
+        parts.find(|part| part.starts_with('[')).map(str::to_owned)
+    };
+    let mut sets = is.capability_sets.split(' ');
+    is.capabilities.iter().all(|c| was.capabilities.contains(c))
+        && (is.capabilities.is_empty()
+            || (of_root(was) == of_root(is)
+                && sets.all(|one| was.capability_sets.split(' ').any(|other| other == one))))
+}
+
 fn described(file: &FileEntry) -> String {
     let path = visible(file.path.as_text(), SHOWN);
     match file.kind {
@@ -200,6 +213,7 @@ impl Differences {
                     self.links_changed.insert(text);
                 }
             }
+            FileKind::BlockDevice | FileKind::CharDevice => self.device(was, is),
             _ => {}
         }
         if is.kind == FileKind::Symlink {
@@ -224,13 +238,15 @@ impl Differences {
 
     /// What a file may do when it is executed is no part of its contents, and needs no other mode.
     fn capabilities(&mut self, was: &FileEntry, is: &FileEntry) {
-        if !(was.capabilities_known && is.capabilities_known) || was.capabilities == is.capabilities
-        {
+        let same =
+            (&was.capabilities, &was.capability_sets) == (&is.capabilities, &is.capability_sets);
+        if !(was.capabilities_known && is.capabilities_known) || same {
             return;
         }
         let names = |file: &FileEntry| match file.capabilities.as_slice() {
             [] => "none".to_owned(),
-            some => visible(&some.join(" "), SHOWN),
+            all if file.capability_sets.is_empty() => visible(&all.join(" "), SHOWN),
+            _ => visible(&file.capability_sets, SHOWN),
         };
         let path = visible(is.path.as_text(), SHOWN);
         let text = format!(
@@ -239,10 +255,23 @@ impl Differences {
             names(was),
             of_package(was)
         );
-        if is.capabilities.iter().all(|c| was.capabilities.contains(c)) {
+        if gives_no_more(was, is) {
             self.permissions.insert(text);
         } else {
             self.executables_changed.insert(text);
+        }
+    }
+
+    /// Which device it is: the name and the mode may be those of the image.
+    fn device(&mut self, was: &FileEntry, is: &FileEntry) {
+        let (path, package) = (visible(is.path.as_text(), SHOWN), of_package(was));
+        if was.device.is_empty() || is.device.is_empty() {
+            self.unseen
+                .insert(format!("which device {path} is{package}"));
+        } else if was.device != is.device {
+            let (now, then) = (&is.device, &was.device);
+            let text = format!("{path}: device {now}, {then} in the image{package}");
+            self.devices_added.insert(text);
         }
     }
 

@@ -92,6 +92,8 @@ impl Tree {
         let blind = file.kind == FileKind::File && !file.capabilities_known;
         let rare = blind
             || !file.capabilities.is_empty()
+            || !file.capability_sets.is_empty()
+            || !file.device.is_empty()
             || !file.link.is_empty()
             || size.is_none()
             || !matches!(modified, Some(Some(_)));
@@ -99,6 +101,8 @@ impl Tree {
             let more = Rare {
                 link: file.link.clone(),
                 capabilities: file.capabilities.clone(),
+                capability_sets: file.capability_sets.clone(),
+                device: file.device.clone(),
                 blind,
                 twice: false,
                 size: Some(file.size),
@@ -172,6 +176,8 @@ impl Tree {
             file.link.clone_from(&more.link);
             file.capabilities_known &= !more.blind;
             file.capabilities.clone_from(&more.capabilities);
+            file.capability_sets.clone_from(&more.capability_sets);
+            file.device.clone_from(&more.device);
             file.size = size;
             file.modified = more.modified;
         }

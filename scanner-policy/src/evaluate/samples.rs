@@ -113,6 +113,7 @@ fn pod() -> PodFacts {
         devices: words(),
         env: vec![EnvSource::default()],
         secret_env_from: words(),
+        env_from: words(),
         ..ContainerFacts::default()
     };
     PodFacts {

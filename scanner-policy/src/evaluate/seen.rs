@@ -38,8 +38,10 @@ impl Seen {
             capabilities,
             capabilities_known,
             followed,
-            // No check reads it.
+            // No check reads these.
             package: _,
+            capability_sets: _,
+            device: _,
         } = file;
         let mut hasher = self.keys.build_hasher();
         (path, exists, discriminant(kind), mode, uid, gid, size).hash(&mut hasher);

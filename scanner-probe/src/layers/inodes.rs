@@ -102,6 +102,8 @@ impl Inode {
             gid: self.gid.into(),
             size: self.size,
             modified: None,
+            inode: None,
+            device: None,
         }
     }
 

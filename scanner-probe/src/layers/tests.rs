@@ -3,6 +3,7 @@
 mod views;
 
 use super::*;
+use crate::commands::is_program;
 
 type File<'a> = (&'a str, tar::EntryType, u32, &'a str);
 
@@ -120,8 +121,8 @@ fn links_are_followed_within_the_root() {
             ("bin/sh", tar::EntryType::Regular, 0o755, ""),
         ],
     ]);
-    assert!(found.is_program("/bin/sh"));
-    assert!(!found.is_program("/bin/tool"));
+    assert_eq!(is_program(&found, &"/bin/sh".into()), Ok(true));
+    assert_eq!(is_program(&found, &"/bin/tool".into()), Ok(false));
     assert!(paths(&found).contains(&"/usr/bin/sh".to_owned()));
     assert_eq!(
         found.text("/conf/passwd").unwrap().as_deref(),
@@ -296,13 +297,13 @@ fn digests_are_those_of_the_uppermost_layer() {
     let lower = [file("etc/a", "old"), file("b", "x"), link("c", "etc/a")];
     all.add(layer(&lower).as_slice()).unwrap();
     all.add(layer(&[file("etc/a", "x")]).as_slice()).unwrap();
-    let Contents::Digest(one) = all.contents("/etc/a") else {
+    let Contents::Digest(one) = all.contents("/etc/a", None) else {
         unreachable!("a digest");
     };
-    assert_eq!(all.contents("/b"), Contents::Digest(one));
-    assert_eq!(all.contents("/c"), Contents::Link(b"etc/a".to_vec()));
+    assert_eq!(all.contents("/b", None), Contents::Digest(one));
+    assert_eq!(all.contents("/c", None), Contents::Link(b"etc/a".to_vec()));
     assert_eq!(all.text("/etc/a").unwrap().as_deref(), Some("x"));
-    assert_eq!(image(&[&lower]).contents("/b"), Contents::Unknown);
+    assert_eq!(image(&[&lower]).contents("/b", None), Contents::Unknown);
 }
 
 /// A layer of one file with that `security.capability`, as GNU tar and Go write it.
@@ -329,15 +330,15 @@ fn capabilities_of_files_are_those_of_the_archive_and_never_guessed() {
     ];
     let mut found = image(&[&[file("plain", "")]]);
     found.add(with_capability(&net_raw).as_slice()).unwrap();
-    assert_eq!(found.capability("/ping"), Some(net_raw.to_vec()));
-    assert_eq!(found.capability("/plain"), Some(Vec::new()));
-    assert_eq!(found.capability("/none"), None);
+    assert_eq!(found.capability("/ping", None), Some(net_raw.to_vec()));
+    assert_eq!(found.capability("/plain", None), Some(Vec::new()));
+    assert_eq!(found.capability("/none", None), None);
     // CAP_DAC_OVERRIDE and CAP_FOWNER are the byte of a line's end, where no record ends.
     let mut cut = net_raw;
     (cut[4], cut[5]) = (0x0a, 0);
     let mut found = Layers::default();
     found.add(with_capability(&cut).as_slice()).unwrap();
-    assert_eq!(found.capability("/ping").as_deref(), Some(&cut[..]));
+    assert_eq!(found.capability("/ping", None).as_deref(), Some(&cut[..]));
     // The kernel takes no other form, and so no runtime unpacks it.
     assert!(
         Layers::default()

@@ -8,7 +8,7 @@ use scanner_inventory::{FileSelector, Gaps, InventoryRequest, Section};
 use super::{annotated::Annotated, *};
 use crate::{
     Root,
-    tree::{Meta, ReadAt},
+    tree::{Inode, Meta, ReadAt},
 };
 
 fn put(root: &Path, path: &str, text: &str) {
@@ -156,9 +156,9 @@ impl Tree for Watched {
         self.root.meta(path)
     }
 
-    fn contents(&self, path: &str) -> Contents {
+    fn contents(&self, path: &str, seen: Option<Inode>) -> Contents {
         self.reads.borrow_mut().push(path.to_owned());
-        self.root.contents(path)
+        self.root.contents(path, seen)
     }
 
     fn open(&self, path: &str) -> Result<Option<Box<dyn ReadAt + '_>>, Errno> {
@@ -173,15 +173,11 @@ impl Tree for Watched {
         unreachable!("lists need no such thing")
     }
 
-    fn capability(&self, _: &str) -> Option<Vec<u8>> {
+    fn capability(&self, _: &str, _: Option<Inode>) -> Option<Vec<u8>> {
         unreachable!("lists need no such thing")
     }
 
     fn text(&self, _: &str) -> Result<Option<String>, Errno> {
-        unreachable!("lists need no such thing")
-    }
-
-    fn is_program(&self, _: &str) -> bool {
         unreachable!("lists need no such thing")
     }
 

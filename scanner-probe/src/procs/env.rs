@@ -11,6 +11,28 @@ pub(super) fn env(pid: u32, out: &mut impl Write) -> io::Result<u64> {
     variables(&read_bytes(&format!("/proc/{pid}/environ"))?, out)
 }
 
+/// PATH of a process, as it was when the process began; empty where it has none.
+///
+/// # Errors
+///
+/// Fails where the environment cannot be read, or is none any more.
+pub(crate) fn search_path(pid: u32) -> io::Result<Vec<u8>> {
+    path_of(&read_bytes(&format!("/proc/{pid}/environ"))?)
+}
+
+fn path_of(environ: &[u8]) -> io::Result<Vec<u8>> {
+    let mut parts = environ.split(|byte| *byte == 0);
+    // The first one is what getenv(3) gives.
+    if let Some(path) = parts.find_map(|variable| variable.strip_prefix(b"PATH=")) {
+        return Ok(path.to_vec());
+    }
+    // What is no environment any more does not say that there was none.
+    match variables(environ, &mut io::sink())? {
+        0 => Ok(Vec::new()),
+        _ => Err(io::ErrorKind::InvalidData.into()),
+    }
+}
+
 /// Servers such as nginx write their title over their environment, so that what was there cannot be read any more.
 pub(super) fn overwritten(odd: u64) -> End {
     let reason = format!(

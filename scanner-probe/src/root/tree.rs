@@ -6,7 +6,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{FileType, OFlags, fstat},
+    fs::{OFlags, fstat},
     io::Errno,
 };
 use scanner_inventory::{FilePath, FileSelector, Gaps};
@@ -14,7 +14,7 @@ use scanner_inventory::{FilePath, FileSelector, Gaps};
 use super::{MAX_NAMES, MAX_TEXT, Root, bytes, split};
 use crate::{
     contents,
-    tree::{Contents, Meta, ReadAt, Tree, meta},
+    tree::{Contents, Inode, Meta, ReadAt, Tree, meta},
     walk,
 };
 
@@ -47,18 +47,18 @@ impl Tree for Root {
         ))
     }
 
-    fn contents(&self, path: &str) -> Contents {
+    fn contents(&self, path: &str, seen: Option<Inode>) -> Contents {
         let (parent, name) = split(path);
         match (self.resolve(parent, OFlags::PATH), bytes(name)) {
-            (Ok(dir), Ok(name)) => self.contents.of(dir.as_fd(), &*name),
+            (Ok(dir), Ok(name)) => self.contents.of(dir.as_fd(), &*name, seen),
             _ => Contents::Unknown,
         }
     }
 
-    fn capability(&self, path: &str) -> Option<Vec<u8>> {
+    fn capability(&self, path: &str, seen: Option<Inode>) -> Option<Vec<u8>> {
         let (parent, name) = split(path);
         let dir = self.resolve(parent, OFlags::PATH).ok()?;
-        contents::capability(dir.as_fd(), &*bytes(name).ok()?)
+        contents::capability(dir.as_fd(), &*bytes(name).ok()?, seen)
     }
 
     fn open(&self, path: &str) -> Result<Option<Box<dyn ReadAt + '_>>, Errno> {
@@ -97,14 +97,6 @@ impl Tree for Root {
         }
         names.sort();
         Ok(names)
-    }
-
-    fn is_program(&self, path: &str) -> bool {
-        let found = self.resolve(path, OFlags::PATH).and_then(|fd| fstat(&fd));
-        found.is_ok_and(|stat| {
-            FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
-                && stat.st_mode & 0o111 != 0
-        })
     }
 
     fn walk(

@@ -1,5 +1,7 @@
 //! What changes while it is walked.
 
+mod moved;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -8,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::*;
+use super::{state::MAX_HELD, *};
 
 #[test]
 fn a_file_that_is_renamed_all_the_time_is_seen_by_the_name_that_it_has() {
@@ -258,16 +260,7 @@ fn one_of_several_links_that_is_renamed_is_a_gap_at_its_listed_name() {
 }
 
 fn walk_of<'a>(root: &'a Root, selectors: &'a [&'a FileSelector]) -> Walk<'a> {
-    Walk {
-        root,
-        selectors,
-        stays: false,
-        gaps: Gaps::default(),
-        seen: 0,
-        searches: 0,
-        listings: 0,
-        held: 0,
-    }
+    Walk::new(root, selectors, false)
 }
 
 #[test]

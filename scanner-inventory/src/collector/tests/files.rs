@@ -358,3 +358,69 @@ fn a_directory_that_is_named_is_looked_at_on_a_mount_of_its_own_too() {
         }
     }
 }
+
+#[test]
+fn a_directory_on_a_device_of_its_own_where_nothing_is_mounted_is_a_gap() {
+    // What is mounted at /dev/shm stands for a subvolume: no line speaks of it.
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    let lines = |keeps: fn(&str) -> bool| {
+        let kept = mounts.lines().filter(|line| keeps(line));
+        let kept = kept.map(|line| format!("{line}\n")).collect::<String>();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), format!("{kept}none /none btrfs rw 0 0\n")).unwrap();
+        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o644)).unwrap();
+        file
+    };
+    let whole = lines(|_| true);
+    let without = lines(|line| !line.contains(" /dev/shm "));
+    for shell in SHELLS {
+        for stays in [false, true] {
+            let request = InventoryRequest {
+                sections: [Section::Files].into(),
+                files: vec![FileSelector {
+                    under: vec!["/dev".into()],
+                    ..FileSelector::default()
+                }],
+                one_filesystem: stays,
+                ..InventoryRequest::default()
+            };
+            let gaps = |mounts: &tempfile::NamedTempFile| {
+                let path = mounts.path().to_str().unwrap();
+                let script = script(&request, "n0nce").replace("/proc/self/mounts", path);
+                let out = started(shell, &script).wait_with_output().unwrap().stdout;
+                let found = parse::inventory(NAME, &out, "n0nce", &request).unwrap();
+                let Collected::Partial { gaps, .. } = found.files else {
+                    return String::new();
+                };
+                gaps.to_string()
+            };
+            assert_eq!(gaps(&whole), "", "{shell:?} {stays}");
+            let apart = "/dev/shm: on another mount";
+            assert_eq!(gaps(&without), apart, "{shell:?} {stays}");
+        }
+    }
+}
+
+#[test]
+fn which_device_a_device_is_comes_with_its_time() {
+    for times in [false, true] {
+        let request = InventoryRequest {
+            sections: [Section::Files].into(),
+            files: vec![FileSelector {
+                paths: vec!["/dev/null".into(), "/etc/passwd".into()],
+                times,
+                ..FileSelector::default()
+            }],
+            ..InventoryRequest::default()
+        };
+        for shell in SHELLS {
+            let found = collect(shell, &request);
+            let devices = found.files.data().unwrap().iter();
+            let devices: Vec<_> = devices
+                .map(|f| (f.device.as_str(), f.modified.is_some()))
+                .collect();
+            let null = if times { "1:3" } else { "" };
+            assert_eq!(devices, [(null, times), ("", times)], "{shell:?}");
+        }
+    }
+}

@@ -111,3 +111,55 @@ fn a_database_that_cannot_be_read_is_never_left_out_in_silence() {
         }
     }
 }
+
+#[test]
+fn a_database_below_a_directory_that_is_shut_is_not_missing() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("NOT RUN: it needs root, to read as another user");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    let mode = |path: &std::path::Path, mode| {
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    };
+    mode(root, 0o755);
+    fs::create_dir_all(root.join("shut/lib")).unwrap();
+    fs::write(root.join("status"), "Package: a\nVersion: 1\n").unwrap();
+    mode(&root.join("shut"), 0o700);
+    let request = InventoryRequest {
+        sections: [Section::Packages].into(),
+        ..InventoryRequest::default()
+    };
+    let own = root.to_str().unwrap();
+    let read = |shell: &[&str], from: &str, to: &str| {
+        let script = script(&request, "n0nce")
+            .replace(" /var/lib/dpkg/status", &format!(" {own}/status"))
+            .replace(from, to);
+        let user = [
+            "setpriv",
+            "--reuid=10101",
+            "--regid=10101",
+            "--clear-groups",
+        ];
+        let child = started(&[&user[..], shell].concat(), &script);
+        let out = child.wait_with_output().unwrap().stdout;
+        let found = parse::inventory(NAME, &out, "n0nce", &request).unwrap();
+        found.packages.coverage()
+    };
+    for shell in SHELLS {
+        for (from, place) in [
+            ("in /var/lib/rpm", "in {}/lib/rpm"),
+            ("dir=/var/lib/dpkg/status.d", "dir={}/lib/status.d"),
+        ] {
+            let of = |dir: &str| read(shell, from, &place.replace("{}", &format!("{own}/{dir}")));
+            let shut = of("shut");
+            assert!(
+                matches!(shut, crate::Coverage::Partial { .. }),
+                "{shell:?} {from}: {shut:?}"
+            );
+            let missing = of("none");
+            assert_eq!(missing, crate::Coverage::Complete, "{shell:?} {from}");
+        }
+    }
+}

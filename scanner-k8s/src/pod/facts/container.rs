@@ -1,8 +1,9 @@
 //! Facts of each container and volume in a pod's specification.
 
 use k8s_openapi::api::core::v1::{
-    AppArmorProfile, Container, KeyToPath, LifecycleHandler, Pod, PodSecurityContext, Probe,
-    SELinuxOptions, SecurityContext, ServiceAccountTokenProjection, Volume, VolumeMount,
+    AppArmorProfile, Container, EnvFromSource, KeyToPath, LifecycleHandler, Pod,
+    PodSecurityContext, Probe, SELinuxOptions, SecurityContext, ServiceAccountTokenProjection,
+    Volume, VolumeMount,
 };
 use scanner_core::inventory::{ContainerFacts, EnvSource, VolumeFacts, VolumeMountFacts};
 
@@ -107,9 +108,25 @@ fn of(c: &Container, shared: &PodSecurityContext, volumes: &[VolumeFacts]) -> Co
             .flatten()
             .filter_map(|s| Some(s.secret_ref.as_ref()?.name.clone()))
             .collect(),
+        env_from: c
+            .env_from
+            .iter()
+            .flatten()
+            .filter_map(whole_source)
+            .collect(),
         interactive: c.tty.unwrap_or_default() || c.stdin.unwrap_or_default(),
         ..ContainerFacts::default()
     }
+}
+
+/// A source of which every key becomes a variable, unless it need not be there.
+fn whole_source(source: &EnvFromSource) -> Option<String> {
+    let (kind, name, optional) = match (&source.secret_ref, &source.config_map_ref) {
+        (Some(secret), _) => ("Secret", &secret.name, secret.optional),
+        (None, Some(map)) => ("ConfigMap", &map.name, map.optional),
+        (None, None) => return None,
+    };
+    (optional != Some(true)).then(|| format!("{kind} {name}"))
 }
 
 /// Unset is true, except that it cannot be false for a privileged container.

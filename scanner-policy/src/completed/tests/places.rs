@@ -30,7 +30,7 @@ fn what_is_not_so_in_the_image_stays_a_gap() {
         let mut files = files(container).iter_mut();
         files.find(|file| file.path == *path).expect("it is there")
     }
-    let changes: [(&str, Change); 13] = [
+    let changes: [(&str, Change); 14] = [
         ("written since", |c| at(c, "/root").modified = Some(1)),
         ("its time is not known", |c| at(c, "/root").modified = None),
         ("another mode", |c| at(c, "/root").mode = 0o711),
@@ -52,6 +52,12 @@ fn what_is_not_so_in_the_image_stays_a_gap() {
         ("something in it was written", |c| {
             files(c).push(FileEntry {
                 size: 11,
+                ..file("/root/.bashrc", 0o644, "c")
+            });
+        }),
+        ("something in it has its capabilities in another set", |c| {
+            files(c).push(FileEntry {
+                capability_sets: "CAP_CHOWN=ep".into(),
                 ..file("/root/.bashrc", 0o644, "c")
             });
         }),

@@ -1,6 +1,8 @@
 //! Sections that come from files: what the container's user may not read of them.
 
-use scanner_core::inventory::{Attribute, LanguagePackage, PasswordState, ShadowEntry};
+use scanner_core::inventory::{
+    Attribute, CommandEntry, LanguagePackage, PasswordState, ShadowEntry,
+};
 
 use super::*;
 
@@ -139,6 +141,76 @@ fn packages_of_a_place_are_added_to_those_of_the_container() {
     let (given, completion) = completed_with(&asked, &read, &changed);
     assert_eq!(given.language_packages, changed.language_packages);
     assert!(completion.language_packages.is_empty() && completion.from_image.is_empty());
+}
+
+#[test]
+fn programs_of_a_place_are_added_to_those_of_the_container() {
+    let command = |name: &str, path: &str| CommandEntry {
+        name: name.into(),
+        path: path.into(),
+    };
+    let mut asked = asking(Section::Commands);
+    asked.commands = ["data", "nmap", "none", "own", "su", "tool"]
+        .map(String::from)
+        .into();
+    let mut all = image();
+    all.extend([
+        directory("/root/bin", 0o755),
+        file("/root/bin/nmap", 0o755, "1"),
+        file("/root/bin/own", 0o755, "2"),
+        file("/root/bin/su", 0o4710, "3"),
+        file("/root/bin/data", 0o644, "4"),
+    ]);
+    let own = command("own", "/usr/bin/own");
+    let one = |files, places: &[&str]| Inventory {
+        commands: Collected::Partial {
+            data: vec![own.clone()],
+            gaps: places.iter().map(|place| shut(place)).collect(),
+        },
+        ..container(files, [])
+    };
+    let (given, completion) =
+        completed_with(&asked, &whole(all.clone()), &one(shown(), &["/root/bin"]));
+    let expected = [
+        own.clone(),
+        command("nmap", "/root/bin/nmap"),
+        command("su", "/root/bin/su"),
+    ];
+    assert_eq!(
+        given.commands,
+        Collected::Complete {
+            data: expected.into()
+        }
+    );
+    assert_eq!(completion.coverage[&Section::Commands], Coverage::Complete);
+    let gaps = completion.from_image.of(Section::Commands).expect("read");
+    assert_eq!(gaps.to_string(), "/root/bin: not searchable");
+    // What a link of the image leads to may be in another place of the container.
+    all.push(link("/root/bin/tool", "/srv/tool"));
+    let (given, _) = completed_with(&asked, &whole(all.clone()), &one(shown(), &["/root/bin"]));
+    let Coverage::Partial { gaps } = given.commands.coverage() else {
+        panic!("{given:?}")
+    };
+    assert_eq!(gaps.to_string(), "/root/bin/tool: not readable");
+    // A link that leads where the user may not look, another place than in the image, and a mount.
+    let mut changed = shown();
+    changed
+        .iter_mut()
+        .filter(|file| file.path == "/root")
+        .for_each(|file| file.uid = 1);
+    let mut mounted = one(shown(), &["/root/bin"]);
+    mounted.mounts = Collected::Complete {
+        data: vec![mount("/", "ro"), mount("/root/bin", "ro")],
+    };
+    for other in [
+        one(shown(), &["/var/run"]),
+        one(changed, &["/root/bin"]),
+        mounted,
+    ] {
+        let (given, completion) = completed_with(&asked, &whole(all.clone()), &other);
+        assert_eq!(given.commands, other.commands);
+        assert!(completion.from_image.is_empty() && completion.coverage.is_empty());
+    }
 }
 
 /// A container whose user may not read the contents of these files, as its agent reports it.

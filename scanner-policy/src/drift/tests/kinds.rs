@@ -213,3 +213,56 @@ fn a_capability_that_a_program_gained_is_a_changed_program() {
     let same = compare(&with(&["CAP_SETUID"]), &with(&["CAP_SETUID"]));
     assert_eq!(failed(&same), Vec::<&str>::new());
 }
+
+#[test]
+fn a_capability_in_another_set_or_for_another_root_is_a_changed_program() {
+    let with = |sets: &str| {
+        let mut files = base();
+        let sh = files.iter_mut().find(|f| f.path == "/bin/sh").unwrap();
+        let names = sets.split(' ').filter_map(|one| one.split_once('='));
+        let names = names.filter(|(name, _)| name.starts_with("CAP_"));
+        sh.capabilities = names.map(|(name, _)| name.to_owned()).collect();
+        sh.capability_sets = sets.into();
+        tree(files)
+    };
+    let (idle, active) = ("CAP_SETUID=i", "CAP_SETUID=eip");
+    for (was, is) in [
+        (idle, active),
+        ("CAP_SETUID=p", "CAP_SETUID=ep"),
+        ("CAP_SETUID=ep [rootid=1000]", "CAP_SETUID=ep"),
+        ("CAP_CHOWN=p CAP_SETUID=p", "CAP_CHOWN=ep"),
+    ] {
+        let found = compare(&with(was), &with(is));
+        assert_eq!(failed(&found), ["drift-executable-changed"], "{was}: {is}");
+    }
+    let lost = compare(&with("CAP_CHOWN=p CAP_SETUID=p"), &with("CAP_CHOWN=p"));
+    assert_eq!(failed(&lost), ["drift-permissions-changed"]);
+    assert!(failed(&compare(&with(active), &with(active))).is_empty());
+}
+
+#[test]
+fn another_device_of_the_same_name_is_one_that_was_added() {
+    let with = |device: &str| {
+        let mut files = base();
+        files.push(FileEntry {
+            path: "/dev-of-image".into(),
+            exists: true,
+            kind: FileKind::CharDevice,
+            mode: 0o666,
+            device: device.into(),
+            modified: Some(1),
+            ..FileEntry::default()
+        });
+        tree(files)
+    };
+    let other = compare(&with("1:3"), &with("8:0"));
+    assert_eq!(failed(&other), ["drift-device-added"]);
+    assert!(failed(&compare(&with("1:3"), &with("1:3"))).is_empty());
+    // An agent that does not say which device it is.
+    let unknown = compare(&with("1:3"), &with(""));
+    assert!(
+        unseen(&unknown)
+            .iter()
+            .any(|line| line.contains("which device /dev-of-image is"))
+    );
+}

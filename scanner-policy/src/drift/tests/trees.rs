@@ -56,6 +56,12 @@ fn entry() -> impl Strategy<Value = FileEntry> {
                     FilePath::default()
                 },
                 capabilities_known: is_file,
+                device: if is_file || is_link {
+                    String::new()
+                } else {
+                    contents.clone()
+                },
+                capability_sets: contents.repeat(usize::from(is_file)),
                 package: contents.repeat(usize::from(modified)),
                 ..FileEntry::default()
             }

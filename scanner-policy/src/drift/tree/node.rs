@@ -36,6 +36,8 @@ pub(super) struct State {
 pub(super) struct Rare {
     pub(super) link: FilePath,
     pub(super) capabilities: Vec<String>,
+    pub(super) capability_sets: String,
+    pub(super) device: String,
     /// The capabilities of a regular file were not read.
     pub(super) blind: bool,
     /// Another file of the same path came.
