@@ -34,7 +34,8 @@ pub(crate) fn commands(
     out: &mut impl Write,
 ) -> io::Result<End> {
     let mut gaps = Gaps::default();
-    let path = subject.pid.map_or_else(|| Ok(Vec::new()), search_path);
+    let process = subject.process.as_ref();
+    let path = process.map_or_else(|| Ok(Vec::new()), search_path);
     let path = path.unwrap_or_else(|_| {
         gaps.add(Gap::new(GapKind::NotReadable));
         Vec::new()

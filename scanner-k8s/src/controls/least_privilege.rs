@@ -176,10 +176,11 @@ impl SecurityControl for LeastPrivilege {
             Some(deletion) => deletion.await.ok(),
             None => None,
         };
-        let (binding, [role, account]) = match deleted {
-            Some(done @ [Ok(_), Ok(_)]) => (self.scope.delete::<RoleBinding>().await, done),
+        let (binding, [role, account]) = if let Some(done @ [Ok(_), Ok(_)]) = deleted {
+            (self.scope.delete::<RoleBinding>().await, done)
+        } else {
             // Not begun, or failed: tried once more.
-            _ => tokio::join!(self.scope.delete::<RoleBinding>(), delete_both(&self.scope)),
+            tokio::join!(self.scope.delete::<RoleBinding>(), delete_both(&self.scope))
         };
         Ok(Evidence(vec![binding?, role?, account?]))
     }

@@ -9,10 +9,10 @@ use std::{
 use scanner_inventory::{Collected, Inventory, InventoryRequest, Section, parse};
 
 use super::*;
-use crate::{NAME, Root, answer};
+use crate::{NAME, Root, answer, inside::Process as Known};
 
 /// What a user without rights is answered about these programs below `root`. Its thread alone is that user.
-fn look(root: &Path, pid: Option<u32>, names: &[&str]) -> Inventory {
+fn look(root: &Path, process: Option<Known>, names: &[&str]) -> Inventory {
     let request = InventoryRequest {
         sections: [Section::Commands].into(),
         commands: names.iter().map(|&name| name.to_owned()).collect(),
@@ -25,7 +25,7 @@ fn look(root: &Path, pid: Option<u32>, names: &[&str]) -> Inventory {
             nix::unistd::setfsgid(10101.into());
             let subject = Subject {
                 root: Box::new(Root::open(root).unwrap()),
-                pid,
+                process,
                 container: String::new(),
             };
             answer(&subject, &request, "n", &mut out).unwrap();
@@ -114,6 +114,11 @@ impl Process {
         }
         Self(child)
     }
+
+    /// As the probe keeps it.
+    fn known(&self) -> Known {
+        Known::of(self.0.id()).unwrap()
+    }
 }
 
 impl Drop for Process {
@@ -133,22 +138,24 @@ fn programs_are_where_path_of_the_target_says() {
     program(&root.join("cwd/here"), 0o755);
     mode(&root.join("shut"), 0o700);
     let process = Process::with("cwd::/opt/a\nb//:/shut/bin:/none");
-    let all = look(root, Some(u32::MAX), &["nmap"]);
+    // One that ended since.
+    let ended = Process::with("/none").known();
+    let all = look(root, Some(ended), &["nmap"]);
     assert_eq!(gaps(&all), [(GapKind::NotReadable, String::new())]);
-    let subject = |pid| Subject {
+    let subject = |process| Subject {
         root: Box::new(Root::open(root).unwrap()),
-        pid,
+        process,
         container: String::new(),
     };
     let names = ["nmap", "here", "tool"].map(String::from).into();
     let mut out = Vec::new();
-    let end = commands(&subject(Some(process.0.id())), &names, &mut out).unwrap();
+    let end = commands(&subject(Some(process.known())), &names, &mut out).unwrap();
     assert!(matches!(end, End::Ok));
     let text = String::from_utf8(out).unwrap();
     assert_eq!(text, "nmap \\/opt/a\\x0ab/nmap\ntool /shut/bin/tool\n");
     let many: String = (0..100).map(|number| format!("/{number}:")).collect();
     let process = Process::with(&many);
-    let end = commands(&subject(Some(process.0.id())), &names, &mut Vec::new()).unwrap();
+    let end = commands(&subject(Some(process.known())), &names, &mut Vec::new()).unwrap();
     let End::Partial(gaps, _) = end else {
         panic!("there were too many")
     };

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use scanner_inventory::{Gap, GapKind, Gaps};
 
-use crate::{end::End, proc_file::read_bytes};
+use super::bound::bound;
+use crate::{end::End, inside::Process, proc_file::read_bytes};
 
 /// Name, length and shape: a value never leaves the target.
 pub(super) fn env(pid: u32, out: &mut impl Write) -> io::Result<u64> {
@@ -16,8 +17,10 @@ pub(super) fn env(pid: u32, out: &mut impl Write) -> io::Result<u64> {
 /// # Errors
 ///
 /// Fails where the environment cannot be read, or is none any more.
-pub(crate) fn search_path(pid: u32) -> io::Result<Vec<u8>> {
-    path_of(&read_bytes(&format!("/proc/{pid}/environ"))?)
+pub(crate) fn search_path(process: &Process) -> io::Result<Vec<u8>> {
+    bound(process, &mut io::sink(), |_| {
+        path_of(&read_bytes(&format!("/proc/{}/environ", process.pid))?)
+    })
 }
 
 fn path_of(environ: &[u8]) -> io::Result<Vec<u8>> {
