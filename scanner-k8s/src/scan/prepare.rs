@@ -34,7 +34,10 @@ use crate::{
     },
     pod::{containers, facts, snapshot::PodSnapshot},
     run::{scope::ScanScope, scope_objects::Objects},
-    strategies::{approach::PlanScope, sidecar::image_target},
+    strategies::{
+        approach::{Approach, PlanScope},
+        sidecar::image_target,
+    },
 };
 
 /// What happens if the operator does not have a right that the scan needs.
@@ -80,9 +83,7 @@ pub(super) async fn prepare(
         next: fallback,
     } = choose(&segment, &target, pod.as_ref(), &request).await?;
     let (mut allowed, mut there) = rights?;
-    let mut needs: Vec<Need> = approach.needs();
-    let theirs = request.controls.iter();
-    needs.extend(theirs.flat_map(|control| needs_of(control.as_ref())));
+    let needs = needs(approach.as_ref(), &request);
     let inventory = request_of(&request.engines);
     let scope = PlanScope::new(&target, &name, &inventory, request.lease_seconds);
     let (mut rules, commands) = (approach.rules(&scope), approach.commands(&scope));
@@ -162,6 +163,14 @@ pub(super) async fn prepare(
         request,
         fallback,
     })
+}
+
+/// What the operator does for the strategy and for controls of third parties.
+fn needs(approach: &dyn Approach, request: &ScanRequest) -> Vec<Need> {
+    let mut needs = approach.needs();
+    let theirs = request.controls.iter();
+    needs.extend(theirs.flat_map(|control| needs_of(control.as_ref())));
+    needs
 }
 
 /// What the operator may do in the target's namespace, and in that of the identity where it is another one.
