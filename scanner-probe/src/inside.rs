@@ -115,8 +115,8 @@ impl Process {
     }
 
     /// Whether that is the mount at its root.
-    pub(crate) fn has_root(&self, root: &Option<RootMount>) -> bool {
-        self.place.root == *root
+    pub(crate) fn has_root(&self, root: Option<&RootMount>) -> bool {
+        self.place.root.as_ref() == root
     }
 
     /// How it left since, where it did: what was read of it then may not be of its container. One that ended did not,

@@ -36,8 +36,6 @@ pub struct TargetContext {
     pub gid: Option<i64>,
     /// `privileged`.
     pub privileged: bool,
-    /// `allowPrivilegeEscalation` is false.
-    pub no_escalation: bool,
     /// `capabilities.add`.
     pub added: BTreeSet<String>,
     /// `capabilities.drop`.
@@ -79,7 +77,6 @@ pub(crate) fn of_spec(spec: &PodSpec, name: &str) -> TargetContext {
         uid: own.run_as_user.or(shared.run_as_user),
         gid: own.run_as_group.or(shared.run_as_group),
         privileged: own.privileged.unwrap_or_default(),
-        no_escalation: own.allow_privilege_escalation == Some(false),
         added: capabilities.add.into_iter().flatten().collect(),
         dropped: capabilities.drop.into_iter().flatten().collect(),
         host_pid: spec.host_pid.unwrap_or_default(),

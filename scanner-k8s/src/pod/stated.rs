@@ -20,6 +20,8 @@ pub(crate) struct Stated {
     context: TargetContext,
     /// How the id of the container begins: by what runtime it runs.
     runtime: String,
+    /// `allowPrivilegeEscalation` is false.
+    no_escalation: bool,
     /// The pod names a runtime class, whose runtime need not do as others do.
     other_runtime: bool,
     facts: Option<PodFacts>,
@@ -30,6 +32,7 @@ impl Stated {
     pub(crate) fn of(pod: &Pod, target: &Target) -> Self {
         let context = security_context::of(pod, target);
         let status = containers::status(pod, target.container.as_str());
+        let spec = pod.spec.as_ref();
         Self {
             uid: context.uid,
             gid: context.gid,
@@ -39,10 +42,11 @@ impl Stated {
                 .and_then(|s| s.container_id.as_deref()?.split_once("://"))
                 .map(|(runtime, _)| runtime.to_owned())
                 .unwrap_or_default(),
-            other_runtime: pod
-                .spec
-                .as_ref()
-                .is_some_and(|spec| spec.runtime_class_name.is_some()),
+            no_escalation: spec
+                .and_then(|spec| containers::of_name(spec, target.container.as_str()))
+                .and_then(|container| container.security_context?.allow_privilege_escalation)
+                == Some(false),
+            other_runtime: spec.is_some_and(|spec| spec.runtime_class_name.is_some()),
             facts: facts::of(pod, target).data().cloned(),
         }
     }
@@ -99,11 +103,7 @@ impl Stated {
         if self.other_runtime {
             return found;
         }
-        let TargetContext {
-            privileged,
-            no_escalation,
-            ..
-        } = self.context;
+        let privileged = self.context.privileged;
         let gives_all = privileged || capabilities::held(&self.context).contains("ALL");
         if gives_all && seen.bounding.is_empty() {
             found.push(
@@ -125,7 +125,7 @@ impl Stated {
         }
         // A daemon of Docker's may set it for all of its containers.
         let may_escalate = privileged || given.contains("SYS_ADMIN");
-        if may_escalate && !no_escalation && seen.no_new_privs && self.runtime != "docker" {
+        if may_escalate && !self.no_escalation && seen.no_new_privs && self.runtime != "docker" {
             found.push(
                 "the specification lets the container escalate, and the agent says that no_new_privs is set".into(),
             );

@@ -36,7 +36,7 @@ use crate::{
     pod::{containers, facts, snapshot::PodSnapshot},
     run::{scope::ScanScope, scope_objects::Objects},
     strategies::{
-        approach::PlanScope,
+        approach::{Approach, PlanScope},
         sidecar::{image_of, image_target},
     },
 };
@@ -89,9 +89,7 @@ pub(super) async fn prepare(
     // Beside its image nothing of a pod in another namespace is looked at.
     let pod = pod.filter(|_| image_of.is_none());
     let (mut allowed, mut there) = rights?;
-    let mut needs: Vec<Need> = approach.needs();
-    let theirs = request.controls.iter();
-    needs.extend(theirs.flat_map(|control| needs_of(control.as_ref())));
+    let needs = needs(approach.as_ref(), &request);
     let inventory = request_of(&request.engines);
     let scope = PlanScope::new(&target, &name, &inventory, request.lease_seconds);
     let (mut rules, commands) = (approach.rules(&scope), approach.commands(&scope));
@@ -166,6 +164,14 @@ pub(super) async fn prepare(
         request,
         fallback,
     })
+}
+
+/// What the operator does for the strategy and for controls of third parties.
+fn needs(approach: &dyn Approach, request: &ScanRequest) -> Vec<Need> {
+    let mut needs = approach.needs();
+    let theirs = request.controls.iter();
+    needs.extend(theirs.flat_map(|control| needs_of(control.as_ref())));
+    needs
 }
 
 /// What the operator may do in the namespace of what is made, and in that of the identity where it is another one.

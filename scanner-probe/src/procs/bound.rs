@@ -52,7 +52,7 @@ pub(super) fn mounts(process: &Process) -> io::Result<String> {
         let before = read(&format!("/proc/{pid}/mountinfo"))?;
         let mounts = read(&format!("/proc/{pid}/mounts"))?;
         let after = read(&format!("/proc/{pid}/mountinfo"))?;
-        let at_its_root = process.has_root(&root_of(&before));
+        let at_its_root = process.has_root(root_of(&before).as_ref());
         if before == after && at_its_root && are_same(&before, &mounts) {
             return Ok(mounts);
         }

@@ -213,10 +213,8 @@ mod tests {
             assert_eq!(found.as_deref(), Some(LEASE_DISARMED), "{fields}");
         }
         let label = role(|r| {
-            and(
-                r,
-                &json!({"f:metadata": {"f:labels": {"f:secure-scan.io/scan": {}}}}),
-            )
+            let label = json!({"f:labels": {"f:secure-scan.io/scan": {}}});
+            and(r, &json!({"f:metadata": label}));
         });
         assert_eq!(label, changed());
         // By the name of the scan's own manager.
