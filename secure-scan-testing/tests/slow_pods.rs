@@ -57,8 +57,7 @@ async fn waits(strategy: impl Into<Strategy>, start: Duration) -> Vec<(String, u
         .run()
         .await;
     assert!(fake.left().is_empty(), "{:?}", report.failure);
-    let seen = waits.0.lock().expect("lock").clone();
-    seen
+    waits.0.lock().expect("lock").clone()
 }
 
 #[tokio::test(start_paused = true)]

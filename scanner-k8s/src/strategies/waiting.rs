@@ -75,14 +75,14 @@ pub(crate) fn waits_for(pod: &Pod, last: Option<&str>) -> String {
         return format!("pod {name} waits for the scheduler");
     };
     let status = pod.status.iter();
-    let mut states = status
+    let mut reasons = status
         .flat_map(|status| {
             let init = status.init_container_statuses.iter().flatten();
             init.chain(status.container_statuses.iter().flatten())
         })
         .filter_map(|status| status.state.as_ref()?.waiting.as_ref()?.reason.as_deref());
     let starts = format!("pod {name} starts on node {}", visible(node, 253));
-    match last.or_else(|| states.next()) {
+    match last.or_else(|| reasons.next()) {
         Some(words) => format!("{starts}: {}", visible(words, 300)),
         None => starts,
     }
