@@ -109,10 +109,9 @@ impl Command {
         match self {
             Self::Scan => vec![strategy::auto().probe_image(image).into()],
             Self::Container => vec![strategy::container()],
-            Self::Distroless => vec![strategy::distroless(image)],
+            Self::Distroless | Self::Drift => vec![strategy::distroless(image)],
             Self::Sidecar | Self::Image => vec![sidecar()],
             Self::Attached => vec![strategy::attached().into()],
-            Self::Drift => vec![strategy::distroless(image)],
         }
     }
 }
@@ -341,10 +340,10 @@ mod tests {
         let completed = command(&plan, Kind::Completed, None);
         assert!(completed.ends_with(" --complete-from-image"), "{completed}");
         assert!(crate::cli::Cli::try_parse_from(completed.split(' ')).is_ok());
-        let helper = "helpers".parse().unwrap();
-        let helped = command(&plan, Kind::Completed, Some(&helper));
-        assert!(helped.ends_with(" --complete-from-image --helper-namespace helpers"));
-        assert!(crate::cli::Cli::try_parse_from(helped.split(' ')).is_ok());
+        let other = "helpers".parse().unwrap();
+        let both = command(&plan, Kind::Completed, Some(&other));
+        assert!(both.ends_with(" --complete-from-image --helper-namespace helpers"));
+        assert!(crate::cli::Cli::try_parse_from(both.split(' ')).is_ok());
         plan.identity_namespace = Some("scans".parse().unwrap());
         assert!(command(&plan, Kind::Alone, None).ends_with(" --identity-namespace scans"));
         plan.fallback = Some(Box::new(Fallback {
@@ -358,7 +357,8 @@ mod tests {
 
     fn needed_by(arguments: &str) -> Result<Vec<RightsIn>, Problem> {
         let words = format!("secure-scan rights -n shop {arguments}");
-        let parsed = crate::cli::Cli::try_parse_from(words.split(' ')).unwrap();
+        let parsed = crate::cli::Cli::try_parse_from(words.split(' '));
+        let parsed = parsed.map_err(|error| Problem::usage(error.to_string(), ""))?;
         let crate::cli::Command::Rights(args) = parsed.command else {
             unreachable!("rights");
         };
@@ -387,11 +387,11 @@ mod tests {
         let (own, identity) = ("secure-scan-operator", "secure-scan-identity-operator");
         let helper = of("helpers", "secure-scan-helper-operator", true);
         let completed = "--complete-from-image";
-        let helped = "--complete-from-image --helper-namespace helpers";
+        let elsewhere = "--complete-from-image --helper-namespace helpers";
         assert_eq!(seen(completed), [of("shop", own, true)]);
-        assert_eq!(seen(helped), [of("shop", own, false), helper.clone()]);
+        assert_eq!(seen(elsewhere), [of("shop", own, false), helper.clone()]);
         assert_eq!(
-            seen(&format!("{helped} --identity-namespace ids")),
+            seen(&format!("{elsewhere} --identity-namespace ids")),
             [of("shop", own, false), of("ids", identity, false), helper]
         );
         let of_drift = seen("--strategy drift --helper-namespace helpers --no-try-image");
@@ -400,7 +400,7 @@ mod tests {
         // That of the targets is as none.
         let same = seen(&format!("{completed} --helper-namespace shop"));
         assert_eq!(same, [of("shop", own, true)]);
-        let both = needed_by(&format!("{helped} --identity-namespace helpers"));
+        let both = needed_by(&format!("{elsewhere} --identity-namespace helpers"));
         assert!(both.unwrap_err().message.contains("helper namespace"));
     }
 }

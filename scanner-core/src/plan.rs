@@ -143,11 +143,6 @@ impl ScanPlan {
         own.unwrap_or(&self.target.namespace).as_str()
     }
 
-    /// The container that was named: the target, or the one whose image is the target.
-    pub fn named_target(&self) -> &Target {
-        self.image_of.as_deref().unwrap_or(&self.target)
-    }
-
     /// The gates that refuse the target, if any does: a scan would then not touch it.
     pub fn refusal(&self) -> Option<Vec<&GateResult>> {
         let aborts = |gate: &&GateResult| matches!(gate.decision, GateDecision::Abort { .. });

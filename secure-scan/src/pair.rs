@@ -49,6 +49,11 @@ pub(crate) fn without_image(link: &dyn Link, report: &mut ScanReport) {
     report.verdict = Verdict::of(&report.findings, Severity::Info);
 }
 
+/// The container that was named: the target, or the one whose image is the target.
+fn named(plan: &ScanPlan) -> &Target {
+    plan.image_of.as_deref().unwrap_or(&plan.target)
+}
+
 /// Whether both plans are of one container: it may have been replaced between them.
 fn same_target(first: &Target, second: &Target) -> Result<(), ResolveError> {
     if first == second {
@@ -87,11 +92,11 @@ impl Pair {
         let next = segment.next();
         let first = self.image.prepare_in(segment, target).await?;
         // The same container, whatever the name means by then.
-        let target = TargetSelector::target(first.plan().named_target());
+        let target = TargetSelector::target(named(first.plan()));
         // The server is asked once who it and the operator are.
         let container = self.container.identify(false);
         let second = container.prepare_in(next, target).await?;
-        same_target(first.plan().named_target(), &second.plan().target)?;
+        same_target(named(first.plan()), &second.plan().target)?;
         Ok(PreparedPair {
             first,
             second,
@@ -107,9 +112,9 @@ impl Pair {
     ) -> Result<[ScanPlan; 2], PrepareError> {
         let next = segment.next();
         let first = self.image.plan_in(segment, target).await?;
-        let target = TargetSelector::target(first.named_target());
+        let target = TargetSelector::target(named(&first));
         let second = self.container.identify(false).plan_in(next, target).await?;
-        same_target(first.named_target(), &second.target)?;
+        same_target(named(&first), &second.target)?;
         Ok([first, second])
     }
 }

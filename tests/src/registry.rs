@@ -123,10 +123,7 @@ fn said(status: u16, body: &[u8]) -> Response<Full<Bytes>> {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex = hex::encode(Sha256::digest(bytes));
     format!("sha256:{hex}")
 }
 

@@ -57,7 +57,7 @@ pub enum HelperRefusal {
         /// Pull secrets of the target's pod, by name.
         secrets: Vec<String>,
     },
-    /// What is scanned is no image of a running container.
+    /// A clone or an image that runs nowhere is scanned.
     #[error("a helper namespace is for the image of a running container, of which nothing runs")]
     NotOfImage,
 }
