@@ -37,7 +37,7 @@ use crate::{
     controls,
     plan::{
         limits, manifest,
-        sidecar_options::{Mode, ReadAs, SidecarOptions},
+        sidecar_options::{Mode, SidecarOptions},
     },
     pod::{
         access_planner, security_context,
@@ -47,7 +47,7 @@ use crate::{
     run::scope::ScanScope,
     strategies::approach::{Approach, PlanScope, Started},
 };
-use options::{UNPRIVILEGED, as_root, as_root_if_allowed, note_as_root};
+use options::{UNPRIVILEGED, note_as_root, reader};
 use own::ScanPod;
 use reference::Reference;
 use spec::Parts;
@@ -139,31 +139,8 @@ impl SidecarApproach {
                 },
                 _,
             ) => {
-                let level = match reads_as {
-                    ReadAs::Nobody => None,
-                    ReadAs::Root | ReadAs::RootIfAllowed => {
-                        Some(security_context::level(operator, namespace).await)
-                    }
-                };
-                if let Some(pod) = elsewhere {
-                    // Where root is not allowed, a user of no account reads.
-                    let insists = |level: &PodSecurity| {
-                        reads_as == ReadAs::Root || *level != PodSecurity::Restricted
-                    };
-                    let has_secret = !options.pull_secrets.is_empty();
-                    let level = level.filter(insists);
-                    helper::check(operator, namespace, pod, level, has_secret).await?;
-                }
-                let context = match (reads_as, level) {
-                    (ReadAs::Root, Some(level)) => as_root(level),
-                    (ReadAs::RootIfAllowed, Some(level)) => Ok(as_root_if_allowed(level)),
-                    (_, None) | (ReadAs::Nobody, _) => Ok(UNPRIVILEGED),
-                };
-                let context = context.map_err(|refusal| match (elsewhere, pod) {
-                    (Some(_), _) => HelperRefusal::Root(namespace.to_owned()).into(),
-                    (None, Some(_)) => SidecarRefusal::RootOfRunning,
-                    (None, None) => refusal,
-                })?;
+                let has_secret = !options.pull_secrets.is_empty();
+                let context = reader(operator, target, pod, reads_as, has_secret).await?;
                 (context, None, same_node && pod.is_some())
             }
             (Mode::Clone { .. }, None) => (UNPRIVILEGED, None, false),

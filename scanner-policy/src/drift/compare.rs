@@ -14,7 +14,7 @@ use scanner_core::{
 use super::{
     checks,
     coverage::{is_cut, missing},
-    differences::{Differences, SHOWN, executable, not_compared},
+    differences::{Differences, SHOWN, not_compared, program},
     image::Image,
     mounted::{Over, planned},
     request::{Depth, request},
@@ -217,7 +217,7 @@ impl EntryEvaluator for Comparison {
         }
         self.drift.compared += 1;
         if self.drift.uncompared.is_none() {
-            let blind = |f: &FileEntry| executable(f) && !f.capabilities_known;
+            let blind = |f: &FileEntry| program(f) && !f.capabilities_known;
             let is_blind = blind(file) || was.as_ref().is_some_and(|(_, was)| blind(was));
             self.drift.uncompared = is_blind.then(|| visible(path, SHOWN));
         }

@@ -5,6 +5,7 @@ use scanner_core::{
     inventory::{FileEntry, FileKind},
 };
 
+use super::request::is_run_by_name;
 use crate::{completed::is_same, evidence::Evidence};
 
 /// Longest path in evidence.
@@ -57,9 +58,21 @@ pub(super) struct Fixed {
     pub(super) paths: u64,
 }
 
-/// Whether the kernel or a loader runs it: an execute bit, or the name of a shared library.
-pub(super) fn executable(file: &FileEntry) -> bool {
+/// Whether the kernel, a loader or an interpreter runs it: an execute bit, or the name of a shared library or a script.
+fn executable(file: &FileEntry) -> bool {
+    program(file) || (file.kind == FileKind::File && is_run_by_name(&file.path))
+}
+
+/// Whether the kernel or a loader runs it.
+pub(super) fn program(file: &FileEntry) -> bool {
     file.kind == FileKind::File && (file.mode & 0o111 != 0 || is_library(file))
+}
+
+/// Whether Python wrote it beside a script, to load that faster: it does so while a container runs.
+fn is_byte_code(file: &FileEntry) -> bool {
+    let (dir, name) = (file.path.parent(), file.path.file_name());
+    let is_cached = dir.is_some_and(|dir| dir.file_name() == "__pycache__");
+    is_cached && name.ends_with(".pyc") && file.mode & 0o111 == 0
 }
 
 fn is_library(file: &FileEntry) -> bool {
@@ -139,7 +152,8 @@ pub(super) fn not_compared(file: &FileEntry, other: &str) -> String {
 
 impl Differences {
     pub(super) fn added(&mut self, file: &FileEntry) {
-        let list = if executable(file) || command(file) {
+        let runs = executable(file) && !is_byte_code(file);
+        let list = if runs || command(file) {
             &mut self.executables_added
         } else if is_device(file) {
             &mut self.devices_added
@@ -226,7 +240,7 @@ impl Differences {
                 is.mode, is.uid, is.gid, was.mode, was.uid, was.gid
             );
             let gained = is.mode & !was.mode;
-            if is.kind == FileKind::File && gained & 0o111 != 0 && !executable(was) {
+            if is.kind == FileKind::File && gained & 0o111 != 0 && !program(was) {
                 self.executables_added.insert(text);
             } else if runs_as_another(was, is) {
                 self.executables_changed.insert(text);

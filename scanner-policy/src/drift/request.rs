@@ -2,16 +2,30 @@
 
 use std::collections::BTreeSet;
 
-use scanner_core::inventory::{FileKind, FileSelector, InventoryRequest, Section};
+use scanner_core::inventory::{FileKind, FilePath, FileSelector, InventoryRequest, Section};
 
 /// Names of libraries, which are run without an execute bit, and of scripts.
-const RUN_BY_NAME: [&str; 46] = [
-    "*.so", "*.so.*", "*.sh", "*.bash", "*.zsh", "*.ksh", "*.csh", "*.py", "*.pyc", "*.pyo",
-    "*.pyw", "*.pl", "*.pm", "*.rb", "*.js", "*.mjs", "*.cjs", "*.ts", "*.php", "*.phtml",
-    "*.phar", "*.inc", "*.jsp", "*.jspx", "*.asp", "*.aspx", "*.cgi", "*.lua", "*.tcl", "*.awk",
-    "*.r", "*.beam", "*.ez", "*.jar", "*.war", "*.ear", "*.class", "*.groovy", "*.dll", "*.exe",
-    "*.node", "*.wasm", "*.ko", "*.ko.*", "*.ps1", "*.scm",
+const RUN_BY_NAME: [&str; 62] = [
+    "*.so", "*.so.*", "*.sh", "*.bash", "*.zsh", "*.ksh", "*.csh", "*.fish", "*.py", "*.pyc",
+    "*.pyo", "*.pyw", "*.pyz", "*.pth", "*.pl", "*.pm", "*.rb", "*.js", "*.mjs", "*.cjs", "*.jsx",
+    "*.ts", "*.mts", "*.cts", "*.tsx", "*.php", "*.php3", "*.php4", "*.php5", "*.php7", "*.php8",
+    "*.phtml", "*.phar", "*.inc", "*.jsp", "*.jspx", "*.asp", "*.aspx", "*.cgi", "*.lua", "*.tcl",
+    "*.awk", "*.r", "*.beam", "*.ez", "*.ex", "*.exs", "*.jar", "*.war", "*.ear", "*.class",
+    "*.groovy", "*.kts", "*.dll", "*.exe", "*.node", "*.wasm", "*.ko", "*.ko.*", "*.ps1", "*.psm1",
+    "*.scm",
 ];
+
+/// Whether a file is run by its name, in whatever case.
+pub(super) fn is_run_by_name(path: &FilePath) -> bool {
+    let name = path.file_name().to_lowercase();
+    RUN_BY_NAME.iter().any(|pattern| {
+        let end = pattern.trim_start_matches('*');
+        match end.strip_suffix(".*") {
+            Some(part) => name.contains(&format!("{part}.")),
+            None => name.ends_with(end),
+        }
+    })
+}
 
 /// How much of two filesystems is compared, and how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

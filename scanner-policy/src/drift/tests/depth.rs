@@ -58,7 +58,7 @@ fn data_is_compared_by_time_unless_all_is() {
             "/srv/a.py",
             (Some(5), "x"),
             (Some(5), "y"),
-            vec!["drift-file-changed"],
+            vec!["drift-executable-changed"],
         ),
         (
             "/srv/a.so",
@@ -87,6 +87,44 @@ fn data_is_compared_by_time_unless_all_is() {
     ] {
         let found = compare_at(quick, &of(path, then.0, then.1), &of(path, now.0, now.1));
         assert_eq!(found.count(CheckStatus::Pass), 0, "{path} {then:?} {now:?}");
+    }
+}
+
+#[test]
+fn a_script_counts_as_a_program_by_its_name() {
+    let with = |path: &str| {
+        let mut files = base();
+        files.push(file(path, 0o644, "x"));
+        tree(files)
+    };
+    for (path, runs) in [
+        ("/var/www/html/x.php", true),
+        ("/var/www/html/x.PhP5", true),
+        ("/app/server.py", true),
+        ("/usr/lib/python3/dist-packages/a.pth", true),
+        ("/app/libx.so.1", true),
+        ("/app/so.data", false),
+        ("/app/data.txt", false),
+        ("/app/php", false),
+        // Python writes these while the container runs.
+        ("/app/__pycache__/server.cpython-313.pyc", false),
+        ("/app/server.pyc", true),
+    ] {
+        let found = compare_at(Depth::default(), &tree(base()), &with(path));
+        let added = if runs {
+            "drift-executable-added"
+        } else {
+            "drift-file-added"
+        };
+        assert_eq!(failed(&found), [added], "{path}");
+        let found = compare_at(Depth::default(), &with(path), &tree(base()));
+        let is_cached = path.contains("__pycache__");
+        let removed = if runs || is_cached {
+            "drift-executable-removed"
+        } else {
+            "drift-file-removed"
+        };
+        assert_eq!(failed(&found), [removed], "{path}");
     }
 }
 
