@@ -15,6 +15,9 @@ use secure_scan::{
 use secure_scan_testing::{FakeCluster, Fault, Target, samples};
 use serde_json::{Value, json};
 
+/// What somebody does to an object.
+type Change = fn(&mut Value);
+
 const PROBE: &str = "registry.example/probe:1";
 
 fn fake() -> FakeCluster {
@@ -78,7 +81,7 @@ fn toggle(fake: &FakeCluster, kind: &str, change: impl FnOnce(&mut Value)) {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_changed_while_the_exec_opens_and_put_back_is_an_alert() {
-    let changes: [(&str, fn(&mut Value)); 4] = [
+    let changes: [(&str, Change); 4] = [
         ("Role", |role| role["rules"][0]["verbs"] = json!(["*"])),
         ("RoleBinding", |binding| {
             let subject =
@@ -89,10 +92,10 @@ async fn what_is_changed_while_the_exec_opens_and_put_back_is_an_alert() {
                 .push(subject);
         }),
         ("ServiceAccount", |account| {
-            account["metadata"]["ownerReferences"] = json!([])
+            account["metadata"]["ownerReferences"] = json!([]);
         }),
         ("Secret", |secret| {
-            secret["metadata"]["finalizers"] = json!(["example.com/hold"])
+            secret["metadata"]["finalizers"] = json!(["example.com/hold"]);
         }),
     ];
     for (kind, change) in changes {
@@ -111,7 +114,7 @@ async fn what_is_changed_while_the_exec_opens_and_put_back_is_an_alert() {
     // A controller that adds an annotation is no news.
     let fake = fake().fault(Fault::on("*", "pods/exec").nth(1).doing(|fake| {
         edit(fake, "Role", |role| {
-            role["metadata"]["annotations"]["a"] = json!("b")
+            role["metadata"]["annotations"]["a"] = json!("b");
         });
     }));
     let report = scan(&fake, template(strategy::container())).await;
@@ -120,7 +123,7 @@ async fn what_is_changed_while_the_exec_opens_and_put_back_is_an_alert() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pod_of_the_scan_that_is_taken_from_its_lease_is_an_alert() {
-    let changes: [(fn(&mut Value), &str); 3] = [
+    let changes: [(Change, &str); 3] = [
         (
             |pod| pod["metadata"]["ownerReferences"] = Value::Null,
             "lease-disarmed",
@@ -214,8 +217,8 @@ async fn an_object_of_a_control_that_somebody_else_deletes_is_gone_by_an_unknown
     assert_eq!(alerts(&report), Vec::<&str>::new());
     let report = of(|fake| {
         edit(fake, "ConfigMap", |map| {
-            map["metadata"]["ownerReferences"] = json!([])
-        })
+            map["metadata"]["ownerReferences"] = json!([]);
+        });
     })
     .await;
     assert_eq!(alerts(&report), ["lease-disarmed"]);
