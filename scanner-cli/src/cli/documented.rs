@@ -91,7 +91,7 @@ fn filled(word: &str) -> String {
     match word {
         "NAMESPACE" | "NS" | "NAME" => "name".to_owned(),
         "POD" => "pod".to_owned(),
-        "IMAGE" | "REF" => "registry.example/image:1".to_owned(),
+        "IMAGE" | "REF" | "$PROBE" => "registry.example/image:1".to_owned(),
         _ => word
             .replace("sha256:...", &digest)
             .replace("KEY=VALUE", "key=value"),
