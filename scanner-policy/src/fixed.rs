@@ -36,7 +36,7 @@ pub(crate) fn why_not(container: &Inventory) -> Option<String> {
     if let Some(power) = power(pod.privileged, &pod.added_capabilities, &own) {
         return Some(format!("the container {power}"));
     }
-    of_node(pod).or_else(|| of_others(pod))
+    of_others(pod).or_else(|| of_node(pod))
 }
 
 /// Whether no process of the pod can change what the container has from its image.

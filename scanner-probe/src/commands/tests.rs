@@ -153,8 +153,8 @@ fn programs_are_where_path_of_the_target_says() {
     assert!(matches!(end, End::Ok));
     let text = String::from_utf8(out).unwrap();
     assert_eq!(text, "nmap \\/opt/a\\x0ab/nmap\ntool /shut/bin/tool\n");
-    let many: String = (0..100).map(|number| format!("/{number}:")).collect();
-    let process = Process::with(&many);
+    let many: Vec<String> = (0..100).map(|number| format!("/{number}")).collect();
+    let process = Process::with(&many.join(":"));
     let end = commands(&subject(Some(process.known())), &names, &mut Vec::new()).unwrap();
     let End::Partial(gaps, _) = end else {
         panic!("there were too many")

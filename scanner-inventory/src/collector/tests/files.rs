@@ -365,9 +365,9 @@ fn a_directory_on_a_device_of_its_own_where_nothing_is_mounted_is_a_gap() {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
     let lines = |keeps: fn(&str) -> bool| {
         let kept = mounts.lines().filter(|line| keeps(line));
-        let kept = kept.map(|line| format!("{line}\n")).collect::<String>();
+        let kept = kept.collect::<Vec<_>>().join("\n");
         let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), format!("{kept}none /none btrfs rw 0 0\n")).unwrap();
+        fs::write(file.path(), format!("{kept}\nnone /none btrfs rw 0 0\n")).unwrap();
         fs::set_permissions(file.path(), fs::Permissions::from_mode(0o644)).unwrap();
         file
     };

@@ -2,13 +2,15 @@
 
 use super::*;
 
-/// Keeps what is written, and does something once half of the directories were walked: it is given one that was walked, and one
-/// that was not.
+/// Keeps what is written, and does something once half of the directories were walked.
 struct Halfway<'a> {
     text: Vec<u8>,
-    change: Option<Box<dyn FnOnce(&Path, &Path) + 'a>>,
+    change: Option<Changes<'a>>,
     dir: &'a Path,
 }
+
+/// Is given a directory that was walked, and one that was not.
+type Changes<'a> = Box<dyn FnOnce(&Path, &Path) + 'a>;
 
 const DIRECTORIES: usize = 10;
 
