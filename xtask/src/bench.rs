@@ -48,6 +48,9 @@ pub(crate) struct Args {
     /// Only the memory of scans of very many files, on a lab that runs and goes on running
     #[arg(long)]
     files: bool,
+    /// Only the comparisons of images with their containers that are part of --files
+    #[arg(long)]
+    drift: bool,
     /// Only the price of a scan beside one bare exec, near and far, on a lab that runs and goes on running
     #[arg(long)]
     price: bool,
@@ -89,9 +92,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         goals.finish(args.json.as_deref())?;
         return Ok(ExitCode::SUCCESS);
     }
-    if args.files {
+    if args.files || args.drift {
         let mut goals = Goals::default();
-        files::run(cluster, &program, &mut goals)?;
+        files::run(cluster, &program, args.files, &mut goals)?;
         goals.finish(args.json.as_deref())?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -128,7 +131,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     priced?;
     distroless::run(cluster, &program, &mut goals)?;
     if cluster.is_lab() {
-        files::run(cluster, &program, &mut goals)?;
+        files::run(cluster, &program, true, &mut goals)?;
     }
     cluster.stop()?;
     probe::run()?;
