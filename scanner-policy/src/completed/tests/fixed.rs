@@ -98,7 +98,7 @@ fn only_a_root_that_nobody_can_write_is_fixed() {
             pod.host_pid = true;
         }),
         (false, |pod, _| {
-            pod.added_capabilities = adding("SYS_MODULE")
+            pod.added_capabilities = adding("SYS_MODULE");
         }),
         (false, |pod, _| pod.added_capabilities = adding("SYS_RAWIO")),
         (false, |pod, _| {
