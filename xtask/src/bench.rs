@@ -48,6 +48,9 @@ pub(crate) struct Args {
     /// Measure only the memory of scans of very many files, on a running lab, which stays up
     #[arg(long)]
     files: bool,
+    /// Measure only the comparisons of images with their containers that are part of --files
+    #[arg(long)]
+    drift: bool,
     /// Measure only the price of a scan beside one bare exec, near and far, on a running lab, which stays up
     #[arg(long)]
     price: bool,
@@ -90,9 +93,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         goals.finish(args.json.as_deref())?;
         return Ok(ExitCode::SUCCESS);
     }
-    if args.files {
+    if args.files || args.drift {
         let mut goals = Goals::default();
-        files::run(cluster, &program, &mut goals)?;
+        files::run(cluster, &program, args.files, &mut goals)?;
         goals.finish(args.json.as_deref())?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -129,7 +132,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     priced?;
     distroless::run(cluster, &program, &mut goals)?;
     if cluster.is_lab() {
-        files::run(cluster, &program, &mut goals)?;
+        files::run(cluster, &program, true, &mut goals)?;
     }
     cluster.stop()?;
     probe::run()?;

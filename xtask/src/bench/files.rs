@@ -45,16 +45,26 @@ checks:
     violations: files.filter(f, f.size < 0).map(f, f.path)
 ";
 
-/// Prints the time and the largest resident size of a scan of each strategy. The lab must be up, since its images are used.
-pub(super) fn run(cluster: &Cluster, program: &str, goals: &mut Goals) -> Result<()> {
+/// Prints the time and the largest resident size of comparisons, and before that of a scan of each strategy where `scanned` says
+/// so. The lab must be up, since its images are used.
+pub(super) fn run(
+    cluster: &Cluster,
+    program: &str,
+    scanned: bool,
+    goals: &mut Goals,
+) -> Result<()> {
     ensure!(
         cluster.is_lab(),
         "very many files are scanned on the lab only, for its images"
     );
     let _ = cluster.kubectl(&["delete", "namespace", NAMESPACE, "--ignore-not-found"]);
     cluster.kubectl(&["create", "namespace", NAMESPACE])?;
-    let measured =
-        scans(cluster, program, goals).and_then(|()| comparison(cluster, program, goals));
+    let scanned = if scanned {
+        scans(cluster, program, goals)
+    } else {
+        Ok(())
+    };
+    let measured = scanned.and_then(|()| comparison(cluster, program, goals));
     let _ = cluster.kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]);
     let _ = lab::drop_many();
     measured
