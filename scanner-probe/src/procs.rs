@@ -3,6 +3,7 @@
 mod bound;
 mod container;
 mod env;
+mod moment;
 mod processes;
 mod status;
 
@@ -22,7 +23,7 @@ use crate::{
 use bound::{bound, mounts, still};
 pub use container::of_container;
 use env::{env, overwritten};
-pub(crate) use processes::started;
+pub(crate) use moment::started;
 use processes::{hides_others, not_read, others_hidden, processes};
 use status::status;
 
