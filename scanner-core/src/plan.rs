@@ -1,5 +1,7 @@
 //! The plan of a scan: everything that would be created, granted and run. Making it writes nothing.
 
+mod need;
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,7 @@ use crate::{
 };
 
 pub use crate::evidence_source::EvidenceSource;
+pub use need::Need;
 
 /// Identifier of one scan: 4 to 32 lower-case letters and digits, ten hexadecimal digits where secure-scan makes it. It is
 /// part of every name and the value of every label that the scan creates.
@@ -371,42 +374,5 @@ impl PlannedCommand {
             stdin: stdin.into(),
             stdin_bytes,
         }
-    }
-}
-
-/// What the operator must be allowed to do: an API group (the core group is the empty string), a resource, verbs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Need {
-    /// API group.
-    pub group: String,
-    /// Resource or subresource.
-    pub resource: String,
-    /// Verbs.
-    pub verbs: Vec<String>,
-    of_target: bool,
-}
-
-impl Need {
-    /// Verbs on one resource, of any name in the namespace.
-    pub fn new(group: &str, resource: &str, verbs: &[&str]) -> Self {
-        Self {
-            group: group.to_owned(),
-            resource: resource.to_owned(),
-            verbs: verbs.iter().map(|&verb| verb.to_owned()).collect(),
-            of_target: false,
-        }
-    }
-
-    /// The same on the target's pod alone: a right to objects of its name is enough.
-    #[must_use]
-    pub const fn of_target(mut self) -> Self {
-        self.of_target = true;
-        self
-    }
-
-    /// Whether it is about the target's pod alone.
-    pub const fn is_of_target(&self) -> bool {
-        self.of_target
     }
 }

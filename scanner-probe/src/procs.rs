@@ -3,6 +3,7 @@
 mod bound;
 mod container;
 mod env;
+mod moment;
 mod processes;
 mod status;
 
@@ -23,7 +24,7 @@ use bound::{bound, mounts, still};
 pub use container::of_container;
 pub(crate) use env::search_path;
 use env::{env, overwritten};
-pub(crate) use processes::started;
+pub(crate) use moment::started;
 use processes::{hides_others, not_read, others_hidden, processes};
 use status::status;
 

@@ -168,7 +168,7 @@ async fn what_a_loan_makes_has_the_labels_that_the_cluster_demands() {
 
 #[tokio::test(start_paused = true)]
 async fn the_identity_of_a_loan_lives_where_it_is_asked_to() {
-    let lend = async |fake: &FakeCluster, namespace: &str| {
+    let planned = async |fake: &FakeCluster, namespace: &str| {
         let cluster = fake.cluster().expect("a cluster");
         let request = LoanRequest {
             identity_namespace: Some(namespace.parse().expect("a name")),
@@ -178,7 +178,7 @@ async fn the_identity_of_a_loan_lives_where_it_is_asked_to() {
     };
     let apart = || fake().namespace("scans", &json!({}));
     let fake = apart();
-    let loan = lend(&fake, "scans").await.expect("a loan");
+    let loan = planned(&fake, "scans").await.expect("a loan");
     let of_plan = |kind: &str| {
         let objects = loan.plan().objects.iter();
         let objects = objects.filter(|object| object.kind == kind);
@@ -217,7 +217,7 @@ async fn the_identity_of_a_loan_lives_where_it_is_asked_to() {
         assert_eq!(places, [namespace], "{resource}");
     }
     // The pod's own namespace is none of its owners' making.
-    let same = lend(&apart(), "shop").await.err().expect("refused");
+    let same = planned(&apart(), "shop").await.err().expect("refused");
     assert!(same.is_usage() && same.remedy().is_some(), "{same}");
     // Rights there are asked for before anything is made.
     let all = json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]);

@@ -20,9 +20,7 @@ use crate::api::{
     client::OperatorClient,
 };
 use crate::names::{GUARD_GROUP, GUARD_MARKERS};
-use act::Act;
-
-const RBAC: &str = "rbac.authorization.k8s.io";
+use act::{Act, RBAC};
 
 /// What every scan does as the operator in the target's namespace, beside [`of_the_target`].
 pub(crate) const HERE: [(&str, &str, &[&str]); 3] = [

@@ -125,7 +125,7 @@ impl Beside {
 }
 
 /// The digest in a reference of an image: of its manifest. What stands there alone is the id of the image on the node,
-/// which is no digest that a reference could name.
+/// which no reference could name.
 fn content(reference: &str) -> Option<&str> {
     reference.contains('@').then(|| image_digest(reference))?
 }

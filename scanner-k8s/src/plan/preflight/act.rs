@@ -8,11 +8,12 @@ use k8s_openapi::api::authorization::v1::{
 use kube::api::PostParams;
 use scanner_core::plan::{Need, PlannedRule};
 
-use super::RBAC;
 use crate::api::{
     call::{CallError, call},
     client::OperatorClient,
 };
+
+pub(super) const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// One verb on one resource, of one name or of any.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

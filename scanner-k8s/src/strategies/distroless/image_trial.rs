@@ -53,11 +53,8 @@ pub(super) enum Trial {
 
 /// What the operator does for it.
 pub(super) fn needs() -> Vec<Need> {
-    vec![Need::new(
-        "",
-        "pods",
-        &["create", "delete", "get", "list", "watch"],
-    )]
+    let verbs = ["create", "delete", "get", "list", "watch"];
+    vec![Need::new("", "pods", &verbs)]
 }
 
 /// What is remembered of a trial; nothing of an image that is named by a tag, which may be another one the next time.
