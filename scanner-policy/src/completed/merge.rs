@@ -9,8 +9,8 @@ use std::{
 };
 
 use scanner_core::inventory::{
-    Attribute, Collected, Coverage, FileEntry, FileKind, FilePath, FileSelector, FromImage,
-    Inventory, InventoryRequest, Section, sink::FilesEnd,
+    Attribute, Collected, Coverage, FileEntry, FileKind, FilePath, FileSelector, FromImage, Gap,
+    Gaps, Inventory, InventoryRequest, LanguagePackage, Section, sink::FilesEnd,
 };
 
 use super::{
@@ -22,7 +22,6 @@ use super::{
     mounts::{Mounts, is_fixed},
     seen::{Seen, is_same},
 };
-use named::{Commands, Language};
 
 /// One answer on its way through.
 pub(super) struct Merge {
@@ -40,6 +39,21 @@ pub(super) struct Merge {
     accounts: Vec<(Section, FilePath)>,
     language: Language,
     commands: Commands,
+}
+
+/// What the image adds to the packages of languages.
+#[derive(Default)]
+struct Language {
+    packages: Vec<LanguagePackage>,
+    filled: Vec<Gap>,
+    left: Gaps,
+}
+
+/// What the image adds to the programs that were looked for.
+#[derive(Default)]
+struct Commands {
+    filled: Vec<Gap>,
+    left: Gaps,
 }
 
 /// How an answer ended.
