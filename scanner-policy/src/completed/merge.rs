@@ -9,8 +9,8 @@ use std::{
 };
 
 use scanner_core::inventory::{
-    Attribute, Collected, Coverage, FileEntry, FileKind, FilePath, FileSelector, FromImage,
-    Inventory, InventoryRequest, Section, sink::FilesEnd,
+    Attribute, Collected, Coverage, FileEntry, FileKind, FilePath, FileSelector, FromImage, Gap,
+    Gaps, Inventory, InventoryRequest, LanguagePackage, Section, sink::FilesEnd,
 };
 
 use super::{
@@ -23,7 +23,6 @@ use super::{
     seen::{Seen, is_same},
 };
 use crate::fixed::is_fixed;
-use named::{Commands, Language};
 
 /// One answer on its way through.
 pub(super) struct Merge {
@@ -41,6 +40,21 @@ pub(super) struct Merge {
     accounts: Vec<(Section, FilePath)>,
     language: Language,
     commands: Commands,
+}
+
+/// What the image adds to the packages of languages.
+#[derive(Default)]
+struct Language {
+    packages: Vec<LanguagePackage>,
+    filled: Vec<Gap>,
+    left: Gaps,
+}
+
+/// What the image adds to the programs that were looked for.
+#[derive(Default)]
+struct Commands {
+    filled: Vec<Gap>,
+    left: Gaps,
 }
 
 /// How an answer ended.

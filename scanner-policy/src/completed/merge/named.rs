@@ -6,27 +6,12 @@ use scanner_core::inventory::{
     Collected, CommandEntry, FileKind, Gap, GapKind, Gaps, Inventory, LanguagePackage,
 };
 
-use super::Merge;
+use super::{Commands, Language, Merge};
 use crate::completed::{
     completion::{Key, key},
     counts::unnamed_gap,
     fill::is_refused,
 };
-
-/// What the image adds to the packages of languages.
-#[derive(Default)]
-pub(super) struct Language {
-    pub(super) packages: Vec<LanguagePackage>,
-    pub(super) filled: Vec<Gap>,
-    pub(super) left: Gaps,
-}
-
-/// What the image adds to the programs that were looked for.
-#[derive(Default)]
-pub(super) struct Commands {
-    pub(super) filled: Vec<Gap>,
-    pub(super) left: Gaps,
-}
 
 impl Merge {
     /// The gaps of a section whose data name their files: those whose place the image may fill, and all else.
