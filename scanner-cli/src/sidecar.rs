@@ -39,7 +39,7 @@ pub(crate) struct SidecarArgs {
     /// Let the clone keep its references to Secrets; plan and report name each
     #[arg(long, conflicts_with = "inert")]
     with_secrets: bool,
-    /// Let the clone keep its references to ConfigMaps
+    /// Let the clone keep its references to `ConfigMap` objects
     #[arg(long, conflicts_with = "inert")]
     with_config: bool,
     /// Run the scan's pod on the target's node, so that --inert reads that node's copy of the image

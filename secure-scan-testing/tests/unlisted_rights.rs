@@ -1,7 +1,5 @@
 //! An authorizer beside RBAC that lists nothing, as managed clusters have: what it allows to every account is asked for.
 
-#![expect(clippy::panic, reason = "a test fails by it")]
-
 use scanner_core::report::{ControlStage, Verdict};
 use secure_scan::{Profile, Scan, ScanReport, TargetSelector, strategy};
 use secure_scan_testing::{FakeCluster, samples};

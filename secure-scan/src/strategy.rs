@@ -151,7 +151,6 @@ impl From<Attached> for Strategy {
 /// See [`sidecar`].
 #[derive(Debug, Clone)]
 #[must_use]
-#[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 pub struct Sidecar {
     image: String,
     keep: Keep,

@@ -13,7 +13,7 @@ use crate::{
 /// What a scan may ask of its profile.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ProfileOptions {
-    /// Value of an input of the profile, such as max_users=20; may be repeated
+    /// Value of an input of the profile, such as `max_users=20`; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = input)]
     pub(crate) input: Vec<(String, String)>,
     /// Run only checks with this tag; may be repeated

@@ -72,7 +72,8 @@ pub(super) fn program(file: &FileEntry) -> bool {
 fn is_byte_code(file: &FileEntry) -> bool {
     let (dir, name) = (file.path.parent(), file.path.file_name());
     let is_cached = dir.is_some_and(|dir| dir.file_name() == "__pycache__");
-    is_cached && name.ends_with(".pyc") && file.mode & 0o111 == 0
+    let is_compiled = name.rsplit_once('.').is_some_and(|(_, end)| end == "pyc");
+    is_cached && is_compiled && file.mode & 0o111 == 0
 }
 
 fn is_library(file: &FileEntry) -> bool {
