@@ -57,5 +57,8 @@ pub(crate) fn target_agrees(agreement: &Arc<Agreement>) -> Box<dyn SecurityContr
 }
 
 fn least_privilege(scope: &Arc<ScanScope>, exactly: bool) -> Box<dyn SecurityControl> {
-    Box::new(least_privilege::LeastPrivilege::new(scope, exactly))
+    Box::new(least_privilege::LeastPrivilege {
+        scope: Arc::clone(scope),
+        exactly,
+    })
 }

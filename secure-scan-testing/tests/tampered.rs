@@ -198,7 +198,7 @@ impl SecurityControl for Marker {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_object_of_a_control_that_somebody_else_deletes_is_gone_by_an_unknown_hand() {
     let of = async |meanwhile: fn(&FakeCluster)| {
         let exec = Fault::on("*", "pods/exec").nth(1);

@@ -25,7 +25,7 @@ async fn scan(rights: &Value) -> (FakeCluster, ScanReport) {
     (fake, prepared.run().await)
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_incomplete_list_is_not_called_all_that_every_account_may_do() {
     let harmless =
         json!([{"apiGroups": ["example.com"], "resources": ["widgets"], "verbs": ["get"]}]);

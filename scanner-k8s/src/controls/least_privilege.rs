@@ -1,9 +1,6 @@
 //! Least privilege: an identity of this scan alone, which may exec into one pod and nothing else.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use k8s_openapi::api::{
@@ -15,7 +12,6 @@ use scanner_core::{
     control::{ControlScope, Phase, ReleaseError, VerifyError},
     plan::{PlannedControl, PlannedRule},
 };
-use tokio::task::JoinHandle;
 
 use super::rights;
 use crate::{plan::manifest, run::scope::ScanScope};
@@ -27,24 +23,9 @@ const PAUSES: [u64; 24] = [
 ];
 
 pub(super) struct LeastPrivilege {
-    scope: Arc<ScanScope>,
+    pub(super) scope: Arc<ScanScope>,
     /// Whether the identity must be able to do the planned and nothing else; a trial of the guard gives it more.
-    exactly: bool,
-    /// The deletion of Role and ServiceAccount, which goes on while the target is read.
-    deletion: Mutex<Option<JoinHandle<Deleted>>>,
-}
-
-/// What became of the Role and of the ServiceAccount.
-type Deleted = [Result<String, ControlError>; 2];
-
-impl LeastPrivilege {
-    pub(super) fn new(scope: &Arc<ScanScope>, exactly: bool) -> Self {
-        Self {
-            scope: Arc::clone(scope),
-            exactly,
-            deletion: Mutex::default(),
-        }
-    }
+    pub(super) exactly: bool,
 }
 
 #[async_trait]
@@ -159,29 +140,15 @@ impl SecurityControl for LeastPrivilege {
     }
 
     async fn revoke(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
-        let revoked = self.scope.revoke::<RoleBinding>().await?;
-        // The target is read over streams that are open already, and nothing needs these any more.
-        let scope = Arc::clone(&self.scope);
-        let deletion = tokio::spawn(async move { delete_both(&scope).await });
-        *self.deletion.lock().unwrap_or_else(PoisonError::into_inner) = Some(deletion);
-        Ok(Evidence::of(revoked))
+        Ok(Evidence::of(self.scope.revoke::<RoleBinding>().await?))
     }
 
     async fn release(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
-        let under_way = {
-            let mut held = self.deletion.lock().unwrap_or_else(PoisonError::into_inner);
-            held.take()
-        };
-        let deleted = match under_way {
-            Some(deletion) => deletion.await.ok(),
-            None => None,
-        };
-        let (binding, [role, account]) = if let Some(done @ [Ok(_), Ok(_)]) = deleted {
-            (self.scope.delete::<RoleBinding>().await, done)
-        } else {
-            // Not begun, or failed: tried once more.
-            tokio::join!(self.scope.delete::<RoleBinding>(), delete_both(&self.scope))
-        };
+        let (binding, role, account) = tokio::join!(
+            self.scope.delete::<RoleBinding>(),
+            self.scope.delete::<Role>(),
+            self.scope.delete::<ServiceAccount>(),
+        );
         Ok(Evidence(vec![binding?, role?, account?]))
     }
 
@@ -213,10 +180,10 @@ impl LeastPrivilege {
             return Ok((own(here, rules), incomplete));
         }
         let (first, second) = tokio::join!(rights::seen(scope, here), rights::seen(scope, there));
-        let ((first, here_incomplete), (second, there_incomplete)) = (first?, second?);
+        let ((first, incomplete), (second, _)) = (first?, second?);
         let mut rules = own(here, first);
         rules.extend(own(there, second));
-        Ok((rules, here_incomplete || there_incomplete))
+        Ok((rules, incomplete))
     }
 
     /// Really tries what must be refused.
@@ -228,12 +195,6 @@ impl LeastPrivilege {
             _ => Err(ControlError::new("was not refused: list secrets")),
         }
     }
-}
-
-/// Deletes what the identity consists of, beside its binding.
-async fn delete_both(scope: &ScanScope) -> Deleted {
-    let (role, account) = tokio::join!(scope.delete::<Role>(), scope.delete::<ServiceAccount>());
-    [role, account]
 }
 
 /// How far the server's list goes: it calls itself incomplete where an authorizer beside RBAC, such as a
