@@ -20,10 +20,10 @@ impl Inventory {
     /// sets: the process cleared or overwrote it, or the agent read another environment. Without the facts of the pod, as
     /// for an image, nothing changes.
     ///
-    /// Variables of whole Secrets and `ConfigMap`s (`envFrom`) are not known by name. A process that read its environment
-    /// from another one cannot say that they are all there: whoever started the main process may have removed some. An exec
-    /// gets them anew; there those of Secrets are missing where the environment is without what every container has. Variables
-    /// that are optional need not be there.
+    /// Variables of whole Secrets and `ConfigMap`s (`envFrom`) are not known by name. Where the environment of another process
+    /// was read, and a variable that must be there is not, whoever started that process may have removed those too. An exec gets
+    /// them anew; there those of Secrets are missing where the environment is without what every container has. Variables that
+    /// are optional need not be there.
     ///
     /// ```
     /// use scanner_inventory::{Collected, ContainerFacts, EnvSource, Inventory, PodFacts};
@@ -52,15 +52,17 @@ impl Inventory {
                 return;
             }
         };
-        for name in missing_variables(pod, &data) {
+        let is_seen = |name: &&str| data.iter().any(|variable| variable.name == **name);
+        let missing = missing_variables(pod, &data);
+        let is_trimmed = !missing.is_empty() || !ALWAYS.iter().all(is_seen);
+        for name in missing {
             let item = format!("variable {name}");
             gaps.add(Gap::new(GapKind::Hidden).of_item(&item).with_note(NOT_SEEN));
         }
         let mut sources = BTreeSet::new();
-        if self.agent.name != collector::NAME {
+        if self.agent.name != collector::NAME && is_trimmed {
             sources.extend(targets(pod).flat_map(|container| container.env_from.iter().cloned()));
         }
-        let is_seen = |name: &&str| data.iter().any(|variable| variable.name == **name);
         if !ALWAYS.iter().any(is_seen) {
             let secrets = targets(pod).flat_map(|container| &container.secret_env_from);
             sources.extend(secrets.map(|name| format!("Secret {name}")));
@@ -199,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_of_whole_sources_are_known_to_an_exec_alone() {
+    fn variables_of_whole_sources_are_not_known_where_another_one_was_removed() {
         let items = |agent: &str, names: &[&str], from: &[&str]| {
             let env = Collected::Complete { data: seen(names) };
             let mut before = inventory(&[], env);
@@ -220,8 +222,10 @@ mod tests {
         let whole = ["HOSTNAME", "KUBERNETES_SERVICE_HOST"];
         let from = ["Secret db", "ConfigMap settings"];
         let expected = ["variables of ConfigMap settings", "variables of Secret db"];
-        assert_eq!(items("probe", &whole, &from), expected);
+        assert_eq!(items("probe", &whole[1..], &from), expected);
+        assert_eq!(items("probe", &whole[..1], &from), expected);
         assert_eq!(items("probe", &[], &from), expected);
+        assert!(items("probe", &whole, &from).is_empty());
         assert!(items("probe", &whole, &[]).is_empty());
         assert!(items(collector::NAME, &whole, &from).is_empty());
         assert_eq!(items(collector::NAME, &[], &from), expected[1..]);

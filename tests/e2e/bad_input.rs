@@ -311,7 +311,7 @@ async fn the_right_to_add_a_probe_is_the_operators_and_is_named_before_anything_
     assert_eq!(output.code, 3, "{output:?}");
     let words = [
         "patch on pods/ephemeralcontainers",
-        "watch, create, delete on pods",
+        "create, delete, watch on pods",
         "nothing was created",
     ];
     reported(&output, &words);

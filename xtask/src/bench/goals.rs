@@ -54,7 +54,7 @@ impl Goals {
     }
 }
 
-/// Whether a value is within its goal. What is no number was not measured.
+/// Whether a value is within its goal. A value that is not a number was not measured.
 fn is_within(value: f64, at_most: f64) -> bool {
     value <= at_most
 }

@@ -15,7 +15,7 @@ fn beside(pod: &mut PodFacts, neighbour: ContainerFacts) {
 }
 
 /// A container that may mount filesystems.
-fn mighty(privileged: bool) -> ContainerFacts {
+fn privileged_or_admin(privileged: bool) -> ContainerFacts {
     let added = if privileged {
         Vec::new()
     } else {
@@ -89,18 +89,18 @@ fn only_a_root_that_nobody_can_write_is_fixed() {
         (false, |pod, _| pod.share_process_namespace = true),
         (true, |pod, _| beside(pod, ContainerFacts::default())),
         (false, |pod, _| {
-            beside(pod, mighty(true));
+            beside(pod, privileged_or_admin(true));
         }),
         (false, |pod, _| {
-            beside(pod, mighty(false));
+            beside(pod, privileged_or_admin(false));
         }),
         (true, |pod, _| {
-            beside(pod, mighty(false));
+            beside(pod, privileged_or_admin(false));
             pod.share_process_namespace = false;
         }),
         // It has the node's devices.
         (false, |pod, _| {
-            beside(pod, mighty(true));
+            beside(pod, privileged_or_admin(true));
             pod.share_process_namespace = false;
         }),
         (false, |pod, _| mounting(pod, "/srv", false)),
