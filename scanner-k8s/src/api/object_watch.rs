@@ -77,8 +77,8 @@ where
         Some(Opening(Box::pin(opened.ok()?.ok()?)))
     }
 
-    /// As [`Watched::new`]. Goes on with a watch that was opened meanwhile if that begins with `first`: one that begins later may
-    /// have missed a version.
+    /// As [`Watched::new`]. Goes on with a watch that was opened meanwhile if that begins with `first`, or with a later version of
+    /// the same generation: what it may have missed then did not change the specification.
     pub(crate) async fn begun(
         api: Api<K>,
         what: &'static str,
@@ -92,9 +92,13 @@ where
         let event = tokio::time::timeout(PAUSE, events.next()).await;
         if let Ok(Some(Ok(WatchEvent::Added(object)))) = event
             && object.uid() == watched.last.uid()
-            && object.resource_version().unwrap_or_default() == watched.version
         {
-            watched.events = Some(events);
+            let is_first = object.resource_version().unwrap_or_default() == watched.version;
+            let generation = object.meta().generation;
+            if is_first || (generation.is_some() && generation == watched.last.meta().generation) {
+                watched.see(object);
+                watched.events = Some(events);
+            }
         }
         watched
     }

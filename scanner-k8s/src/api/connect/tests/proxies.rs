@@ -399,7 +399,10 @@ async fn a_login_that_a_proxy_does_not_know_is_said_and_never_shown() {
         let proxy = Proxy::start(server.address, does, None).await;
         for (user, words) in [
             ("", "wants a login"),
-            ("user:PROXY-SECRET@", "login other than the one in its address"),
+            (
+                "user:PROXY-SECRET@",
+                "login other than the one in its address",
+            ),
         ] {
             let url = format!(", proxy-url: '{scheme}://{user}{}'", proxy.address);
             let cluster = cluster(&[], "https://api.test:6443", &server.certificate.pem, &url)
