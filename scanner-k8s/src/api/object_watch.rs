@@ -19,12 +19,6 @@ type Check<K> = Box<dyn Fn(&K) -> Option<String> + Send>;
 /// Pause before a watch that ended is taken up again.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How long a watch that saves a round trip may take to open.
-const OPENS: Duration = Duration::from_secs(5);
-
-/// A watch of which nothing was read yet.
-pub(crate) struct Opening<K>(Events<K>);
-
 /// Labels that the API server itself copies from a node to the pods that it binds there, from Kubernetes 1.35.
 pub(crate) const PLACE_LABELS: [&str; 2] = [
     "topology.kubernetes.io/region",
@@ -67,40 +61,6 @@ where
             events: None,
             last: first,
         }
-    }
-
-    /// Opens a watch of an object that is being made. `None` where the server does not open it: who asks for it by its version
-    /// learns why.
-    pub(crate) async fn open(api: &Api<K>, name: &str) -> Option<Opening<K>> {
-        let params = WatchParams::default().fields(&format!("metadata.name={name}"));
-        let opened = tokio::time::timeout(OPENS, api.watch(&params, "")).await;
-        Some(Opening(Box::pin(opened.ok()?.ok()?)))
-    }
-
-    /// As [`Watched::new`]. Goes on with a watch that was opened meanwhile if that begins with `first`, or with a later version of
-    /// the same generation: what it may have missed then did not change the specification.
-    pub(crate) async fn begun(
-        api: Api<K>,
-        what: &'static str,
-        first: K,
-        opened: Option<Opening<K>>,
-    ) -> Self {
-        let mut watched = Self::new(api, what, first);
-        let Some(Opening(mut events)) = opened else {
-            return watched;
-        };
-        let event = tokio::time::timeout(PAUSE, events.next()).await;
-        if let Ok(Some(Ok(WatchEvent::Added(object)))) = event
-            && object.uid() == watched.last.uid()
-        {
-            let is_first = object.resource_version().unwrap_or_default() == watched.version;
-            let generation = object.meta().generation;
-            if is_first || (generation.is_some() && generation == watched.last.meta().generation) {
-                watched.see(object);
-                watched.events = Some(events);
-            }
-        }
-        watched
     }
 
     /// From now on each version of the object goes through `check`, which says what is wrong with it.
@@ -259,34 +219,6 @@ mod tests {
         assert_eq!(seen.expect("watch"), Some(8));
         assert_eq!(versions(&asked), ["5", "7", "7"]);
         assert!(watched.relabelled, "for a moment it had no label");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_watch_that_was_opened_early_goes_on_only_if_it_saw_the_first_version() {
-        let added = |version: u32| {
-            format!(
-                r#"{{"type": "ADDED", "object": {{"metadata": {{"name": "a", "resourceVersion": "{version}", "labels": {{"a": "b"}}}}}}}}"#
-            )
-        };
-        let ready = r#"{"type": "MODIFIED", "object": {"metadata": {"name": "a", "resourceVersion": "8", "labels": {"a": "b"}}, "status": {"ready": 8}}}"#;
-        let begins = |version| [added(version), ready.to_owned()].join("\n");
-        for (early, asked_for) in [
-            (begins(5), vec![""]),
-            // A version between was not seen.
-            (begins(7), vec!["", "5"]),
-            (String::new(), vec!["", "5"]),
-        ] {
-            let (api, asked) = server(&[&early, ready]);
-            let opened = Watched::open(&api, "a").await;
-            let mut watched = Watched::begun(api, "watch", job(), opened).await;
-            assert_eq!(watched.until(SOON, started).await.expect("watch"), Some(8));
-            let asked = versions(&asked);
-            let asked: Vec<&str> = asked
-                .iter()
-                .map(|v| if v.len() > 3 { "" } else { v })
-                .collect();
-            assert_eq!(asked, asked_for);
-        }
     }
 
     #[tokio::test(start_paused = true)]
