@@ -192,7 +192,7 @@ impl SecurityControl for IdentityWatch {
         if self.missed.load(Ordering::Relaxed) {
             self.look_again().await?;
             return Ok(Evidence::of(
-                "a watch was interrupted, and what is there was listed",
+                "a watch was interrupted, so the scan listed the token Secrets and pods of the account",
             ));
         }
         Ok(Evidence::none())

@@ -33,7 +33,7 @@ const NEVER_PARTS: [&str; 9] = [
 const READING: [&str; 3] = ["get", "list", "watch"];
 /// Rights beyond reading that a distribution gives to every account, and that reach nothing of others: API group, resource,
 /// verb. `OpenShift` binds these to `system:authenticated` (openshift/origin, `bootstrappolicy`).
-const GIVEN_TO_ALL: [(&str, &str, &str); 11] = [
+const GIVEN_TO_ALL: [(&str, &str, &str); 10] = [
     ("", "builds/docker", "create"),
     ("", "builds/jenkinspipeline", "create"),
     ("", "builds/source", "create"),
@@ -49,11 +49,6 @@ const GIVEN_TO_ALL: [(&str, &str, &str); 11] = [
         "authentication.k8s.io",
         "userextras/scopes.authorization.openshift.io",
         "impersonate",
-    ),
-    (
-        "authorization.openshift.io",
-        "localsubjectaccessreviews",
-        "create",
     ),
 ];
 /// What admits the most restricted pods of `OpenShift`, the only ones that every account may use.

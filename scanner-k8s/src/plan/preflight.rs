@@ -341,7 +341,7 @@ impl Allowed {
     }
 }
 
-/// What of rules is given to the scan's identity, and what the operator does.
+/// Splits the rules into those that the scan's identity gets and those that the operator needs.
 fn given_and_own(rules: &[PlannedRule]) -> (Vec<PlannedRule>, Vec<Need>) {
     let exec = |rule: &&PlannedRule| rule.resources.iter().any(|r| r == "pods/exec");
     let (given, own): (Vec<&PlannedRule>, Vec<&PlannedRule>) = rules.iter().partition(exec);

@@ -174,7 +174,7 @@ fn needs(approach: &dyn Approach, request: &ScanRequest) -> Vec<Need> {
     needs
 }
 
-/// What the operator may do in the namespace of what is made, and in that of the identity where it is another one.
+/// The rights of the operator in the namespace of the scan's objects, and in a separate identity namespace if there is one.
 async fn ask_rights(
     operator: &OperatorClient,
     home: &Namespace,
@@ -200,7 +200,7 @@ fn read_in(
     Ok((image_of(&target, namespace, name)?, Some(Box::new(target))))
 }
 
-/// What the gates of a policy look at, where there is one.
+/// The facts that the gates of a policy evaluate, if there is a policy.
 async fn known_to_gates(
     operator: &OperatorClient,
     request: &ScanRequest,

@@ -29,9 +29,9 @@ use crate::{
     },
 };
 
-/// What a sidecar is worth whose image nobody named.
+/// Why evidence is not independent if nobody named the sidecar's image.
 const UNNAMED: &str = "whoever deployed the pod chose the program that answers, since no image of the probe was named";
-/// What a sidecar is worth whose image only the pod's specification names.
+/// Why evidence is not independent if only the pod's specification names the sidecar's image.
 const UNSEEN: &str = "the node does not say by digest or name which image the sidecar runs; the pod's specification does, and \
                       whoever may patch the pod can change it there while another program runs on";
 

@@ -1,4 +1,4 @@
-//! What is missing of what a scan needs.
+//! Which rights a scan needs and the operator does not have.
 
 use super::*;
 

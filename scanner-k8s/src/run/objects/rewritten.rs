@@ -228,7 +228,7 @@ mod tests {
             r["metadata"]["annotations"] = json!({"a": "b"});
         });
         assert_eq!(cleared, changed());
-        assert_eq!(role(|_| ()), changed(), "nothing shows what the version is");
+        assert_eq!(role(|_| ()), changed(), "nothing explains the new version");
         let policy = found::<NetworkPolicy>("NetworkPolicy", |p| {
             p["metadata"]["generation"] = json!(3);
             p["metadata"]["annotations"] = json!({"a": "b"});

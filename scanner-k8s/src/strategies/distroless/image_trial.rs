@@ -35,7 +35,7 @@ pub(super) use pod::TrialPod;
 
 /// Identifier of the control.
 const ID: &str = "image-trial";
-/// What the control is.
+/// Title of the control.
 const TITLE: &str = "The image of the probe starts before it is added to the target's pod";
 /// How long somebody else may hold the watch; after that the pod counts as one that runs.
 const HELD: Duration = Duration::from_secs(3);

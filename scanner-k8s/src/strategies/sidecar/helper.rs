@@ -83,7 +83,7 @@ impl HelperRefusal {
 ///
 /// # Errors
 ///
-/// Fails where the server says that it cannot. What the operator may not read is left to the node.
+/// Fails if the server says that it cannot. If the operator may not read the answer, the node decides.
 pub(super) async fn check(
     operator: &OperatorClient,
     namespace: &str,

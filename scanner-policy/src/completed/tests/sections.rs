@@ -185,7 +185,7 @@ fn programs_of_a_place_are_added_to_those_of_the_container() {
     assert_eq!(completion.coverage[&Section::Commands], Coverage::Complete);
     let gaps = completion.from_image.of(Section::Commands).expect("read");
     assert_eq!(gaps.to_string(), "/root/bin: not searchable");
-    // What a link of the image leads to may be in another place of the container.
+    // A link of the image may lead to another place in the container.
     all.push(link("/root/bin/tool", "/srv/tool"));
     let (given, _) = completed_with(&asked, &whole(all.clone()), &one(shown(), &["/root/bin"]));
     let Coverage::Partial { gaps } = given.commands.coverage() else {
