@@ -3,6 +3,7 @@
 //! It is what containerd's `archive.Apply` would unpack, one layer after the other, for root: the same
 //! names, links, owners and permissions, whoever reads it. What that refuses is refused.
 
+mod acl;
 mod apply;
 mod attributes;
 mod bad;

@@ -223,3 +223,22 @@ async fn an_object_of_a_control_that_somebody_else_deletes_is_gone_by_an_unknown
     .await;
     assert_eq!(alerts(&report), ["lease-disarmed"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_was_there_before_the_scan_is_somebody_elses_and_a_later_one_may_be_its_own()
+{
+    let beside = async |created: Option<&str>| {
+        let marker = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"namespace": "shop", "name": "acme", "creationTimestamp": created},
+        });
+        let fake = fake().object(marker);
+        let report = scan(&fake, template(strategy::container()).control(Marker)).await;
+        assert!(fake.get("configmaps", "shop", "acme").is_some());
+        report.verdict
+    };
+    assert_eq!(beside(None).await, Verdict::Failed);
+    // Refused with 409, as where something on the way sent the request twice: whose it is nobody can know.
+    let later = beside(Some("2999-01-01T00:00:00Z")).await;
+    assert_eq!(later, Verdict::CleanupUnverified);
+}

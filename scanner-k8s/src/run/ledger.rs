@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -222,6 +223,16 @@ impl Ledger {
         let mut made = state.made.iter();
         let this = made.find(|made| (made.kind.as_str(), made.name.as_str()) == (kind, name));
         this.cloned()
+    }
+
+    /// Whether the server made the object in a second before the one in which it made the first object of the scan.
+    pub(crate) fn older_than_the_scan(&self, object: &ObjectMeta) -> bool {
+        let state = self.state();
+        let first = state.made.first().and_then(|made| made.created.as_ref());
+        let object = object.creation_timestamp.as_ref();
+        first
+            .zip(object)
+            .is_some_and(|(first, object)| object < first)
     }
 
     /// The scan saw the object again, in this version, and it was as it should be.

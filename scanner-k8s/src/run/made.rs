@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, Time};
 use kube::{Resource, ResourceExt as _};
 use serde::Serialize;
 use serde_json::Value;
@@ -24,6 +24,8 @@ pub struct Made {
     pub(super) label: Option<String>,
     /// Finalizers that it came with.
     pub(super) finalizers: Vec<String>,
+    /// When the server made it, to the second.
+    pub(super) created: Option<Time>,
     /// All labels and annotations that it came with.
     pub(super) labels: BTreeMap<String, String>,
     pub(super) annotations: BTreeMap<String, String>,
@@ -44,6 +46,7 @@ impl Made {
             version: made.resource_version().unwrap_or_default(),
             label: made.labels().get(SCAN_LABEL).cloned(),
             finalizers: made.finalizers().to_vec(),
+            created: made.creation_timestamp(),
             labels: made.labels().clone(),
             annotations: made.annotations().clone(),
             generation: made.meta().generation,

@@ -85,19 +85,24 @@ impl Objects {
 
     /// Shows that what the server did not confirm to have removed is gone, by its name and its UID.
     async fn by_name(&self, here: &Api<DynamicObject>, kind: &str) -> Result<(), ControlError> {
-        for (name, uid) in self.scope.ledger().unconfirmed(kind) {
+        let ledger = self.scope.ledger();
+        for (name, uid) in ledger.unconfirmed(kind) {
             let params = ListParams::default().fields(&format!("metadata.name={name}"));
             let what = format!("look for {kind} {name}");
             let found = call_with_retry(what, || here.list_metadata(&params)).await;
             let mut found = found.map_err(CallError::of_control)?.items.into_iter();
-            let same = |meta: &ObjectMeta| {
-                meta.name.as_ref() == Some(&name) && (uid.is_none() || meta.uid == uid)
+            // A control may choose a name that others use. Without a known UID, what is older than the scan is
+            // somebody else's: nobody can change the time at which the server made it.
+            let ours = |meta: &ObjectMeta| match &uid {
+                Some(_) => meta.uid == uid,
+                None => !ledger.older_than_the_scan(meta),
             };
+            let same = |meta: &ObjectMeta| meta.name.as_ref() == Some(&name) && ours(meta);
             if found.any(|item| same(&item.metadata)) {
                 let message = format!("{kind} {name} still exists");
                 return Err(ControlError::new(message));
             }
-            self.scope.ledger().note_gone(kind, &name);
+            ledger.note_gone(kind, &name);
         }
         Ok(())
     }

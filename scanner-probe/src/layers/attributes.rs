@@ -1,7 +1,7 @@
 //! Owner, permissions and attributes of what is unpacked, as the kernel takes them.
 
 use super::{
-    Layers,
+    Layers, acl,
     bad::{Bad, bad},
     inodes::{Body, Id},
 };
@@ -15,6 +15,9 @@ impl Layers {
     /// Sets owner, attributes and permissions, also those of what a hard link names.
     pub(super) fn set(&mut self, id: Id, entry: &Entry) -> Result<(), Bad> {
         let mut capability = None;
+        let body = &self.inodes.get(id).body;
+        let is_directory = matches!(body, Body::Directory(_));
+        let of_users = is_directory || matches!(body, Body::File(_));
         for (name, value) in &entry.attributes {
             if name.starts_with(b"trusted.") {
                 continue;
@@ -22,6 +25,14 @@ impl Layers {
             let (longest_name, longest) = MAX_ATTRIBUTE;
             if !(1..=longest_name).contains(&name.len()) || value.len() > longest {
                 return Err(bad("an attribute is longer than Linux allows"));
+            }
+            // What ends where its namespace does is no name, see `xattr_resolve_name` in the kernel's `fs/xattr.c`. Of
+            // `user.`, only files and directories have any, and runtimes pass over it elsewhere.
+            if name == b"security." || name == b"user." && of_users {
+                return Err(bad("an attribute has no name"));
+            }
+            if acl::NAMES.contains(&&name[..]) && !acl::taken(name, value, is_directory) {
+                return Err(bad("a list of access is malformed"));
             }
             if name == CAPABILITY {
                 capability = Some(value);

@@ -466,6 +466,10 @@ fn twice(random: &mut Random, entry: &mut Entry) {
             let name = random.one(&[
                 &b"SCHILY.xattr."[..],
                 b"SCHILY.xattr.user.a",
+                b"SCHILY.xattr.user.",
+                b"SCHILY.xattr.security.",
+                b"SCHILY.xattr.system.posix_acl_access",
+                b"SCHILY.xattr.system.posix_acl_default",
                 b"SCHILY.xattr.other.a",
                 b"SCHILY.xattr.security.selinux",
                 b"LIBARCHIVE.xattr.security.capability",
@@ -474,7 +478,16 @@ fn twice(random: &mut Random, entry: &mut Entry) {
                 b"GNU.sparse.realsize",
                 b"RHT.security.selinux",
             ]);
-            let value = random.one(&[&b""[..], b"x", b"system_u:object_r:bin_t:s0\0", b"\0\0\xff"]);
+            let value = random.one(&[
+                &b""[..],
+                b"x",
+                b"system_u:object_r:bin_t:s0\0",
+                b"\0\0\xff",
+                b"\x02\0\0\0",
+                b"\x01\0\0\0x",
+                b"\x02\0\0\0\x01\0\x07\0\xff\xff\xff\xff\x04\0\x05\0\xff\xff\xff\xff\x20\0\x05\0\xff\xff\xff\xff",
+                b"\x02\0\0\0\x01\0\x07\0\xff\xff\xff\xff\x20\0\x05\0\xff\xff\xff\xff",
+            ]);
             entry.records.push((name.to_vec(), value.to_vec()));
         }
         6 => entry.link = random.one(&TARGETS).to_vec(),

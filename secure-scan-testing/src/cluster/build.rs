@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::{
-    FakeCluster, Fault, Pace, Target, facts::OPERATOR, identity::User, kinds::Kind, kubelet,
+    FakeCluster, Fault, Pace, Target, clock, facts::OPERATOR, identity::User, kinds::Kind, kubelet,
     rbac::Rule,
 };
+
+/// Age of an object that does not say when it was created.
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 impl FakeCluster {
     /// Adds a running pod, as `kubectl get pod -o json` shows it or with as little as a name, a container and its
@@ -46,14 +50,22 @@ impl FakeCluster {
         self
     }
 
-    /// Adds any other object; see [`FakeCluster::pod`] for pods.
+    /// Adds any other object; see [`FakeCluster::pod`] for pods. One that does not say when it was created was created
+    /// an hour ago.
     ///
     /// # Panics
     ///
     /// Panics where it is of no known kind, or has no name.
     #[must_use]
-    pub fn object(self, object: Value) -> Self {
-        self.state().give(object);
+    pub fn object(self, mut object: Value) -> Self {
+        {
+            let mut state = self.state();
+            let created = &mut object["metadata"]["creationTimestamp"];
+            if created.is_null() {
+                *created = json!(clock::stamp(state.clock.now() - HOUR));
+            }
+            state.give(object);
+        }
         self
     }
 
