@@ -19,6 +19,12 @@ type Check<K> = Box<dyn Fn(&K) -> Option<String> + Send>;
 /// Pause before a watch that ended is taken up again.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How long a watch that only saves a round trip may take to open, and to begin.
+const EARLY: Duration = Duration::from_secs(5);
+/// After how many seconds a watch without bookmarks ends, to be taken up by a version that the server still knows: it keeps at
+/// least 75 s (`eventFreshDuration` of its watch cache).
+const UNMARKED: u32 = 60;
+
 /// Labels that the API server itself copies from a node to the pods that it binds there, from Kubernetes 1.35.
 pub(crate) const PLACE_LABELS: [&str; 2] = [
     "topology.kubernetes.io/region",
@@ -41,6 +47,8 @@ pub(crate) struct Watched<K> {
     labels: BTreeMap<String, String>,
     version: String,
     events: Option<Events<K>>,
+    /// A watch that was opened while the object was made, of which nothing was read yet.
+    early: Option<Events<K>>,
 }
 
 impl<K> Watched<K>
@@ -59,7 +67,52 @@ where
             labels: placeless(&first),
             version: first.resource_version().unwrap_or_default(),
             events: None,
+            early: None,
             last: first,
+        }
+    }
+
+    /// As [`Watched::new`] of the object that `make` makes, with the watch opened meanwhile, which saves a round trip.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `make` does. Whether the watch opened shows with the first wait, which opens another where it did not.
+    pub(crate) async fn while_made<E>(
+        api: Api<K>,
+        what: &'static str,
+        name: &str,
+        make: impl Future<Output = Result<K, E>>,
+    ) -> Result<Self, E> {
+        // Without bookmarks: with them, a watch from "0" needs a storage feature that not every etcd has.
+        let params = WatchParams::default()
+            .fields(&format!("metadata.name={name}"))
+            .disable_bookmarks()
+            .timeout(UNMARKED);
+        // Sent first, so that it begins before the object is there.
+        let (early, made) =
+            tokio::join!(tokio::time::timeout(EARLY, api.watch(&params, "0")), make);
+        let early: Option<Events<K>> = match early {
+            Ok(Ok(events)) => Some(Box::pin(events)),
+            _ => None,
+        };
+        Ok(Self {
+            early,
+            ..Self::new(api, what, made?)
+        })
+    }
+
+    /// Takes up the watch that was opened early, if it begins with the object as it was made: one that began later may have
+    /// missed a version.
+    async fn take_up_early(&mut self) {
+        let Some(mut early) = self.early.take() else {
+            return;
+        };
+        let first = tokio::time::timeout(EARLY, early.next()).await;
+        if let Ok(Some(Ok(WatchEvent::Added(object)))) = first
+            && object.uid() == self.last.uid()
+            && object.resource_version().as_ref() == Some(&self.version)
+        {
+            self.events = Some(early);
         }
     }
 
@@ -99,6 +152,7 @@ where
     /// Fails when the server refuses the watch, or goes on failing.
     pub(crate) async fn changed(&mut self) -> Result<(), CallError> {
         let name = self.last.name_any();
+        self.take_up_early().await;
         let events = if let Some(events) = &mut self.events {
             events
         } else {
