@@ -276,6 +276,50 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_watch_that_was_opened_early_goes_on_only_if_it_begins_with_what_was_made() {
+        let event = |what: &str, uid: &str, version: u32| {
+            format!(
+                r#"{{"type": "{what}", "object": {{"metadata": {{"name": "a", "uid": "{uid}", "resourceVersion": "{version}"}}, "status": {{"ready": {version}}}}}}}"#
+            )
+        };
+        let ready = event("MODIFIED", "u", 8);
+        let refused = r#"{"type": "ERROR", "object": {"status": "Failure", "message": "no", "reason": "InternalError", "code": 500}}"#;
+        for (early, versions_asked) in [
+            (
+                [event("ADDED", "u", 5), ready.clone()].join("\n"),
+                &["0"][..],
+            ),
+            // A version between was not seen.
+            (
+                [event("ADDED", "u", 7), ready.clone()].join("\n"),
+                &["0", "5"],
+            ),
+            // Another object of that name.
+            (
+                [event("ADDED", "other", 5), ready.clone()].join("\n"),
+                &["0", "5"],
+            ),
+            (refused.to_owned(), &["0", "5"]),
+            (String::new(), &["0", "5"]),
+        ] {
+            let (api, asked) = server(&[&early, &ready]);
+            let made = async {
+                let mut made = job();
+                made.metadata.uid = Some("u".into());
+                Ok::<_, Infallible>(made)
+            };
+            let watched = Watched::while_made(api, "watch", "a", made).await;
+            let mut watched = watched.expect("made");
+            let until_ready = |seen: &Watched<Job>| started(seen).filter(|ready| *ready == 8);
+            let seen = watched.until(SOON, until_ready).await;
+            assert_eq!(seen.expect("watch"), Some(8));
+            let first = asked.lock().expect("lock")[0].clone();
+            assert!(!first.contains("Bookmarks"), "{first}");
+            assert_eq!(versions(&asked), versions_asked, "{early}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_version_that_is_too_old_is_read_anew() {
         let old = r#"{"type": "ERROR", "object": {"status": "Failure", "message": "too old", "reason": "Expired", "code": 410}}"#;
         let now = r#"{"metadata": {"resourceVersion": "9"}, "items": [{"metadata": {"name": "a", "labels": {"a": "b", "topology.kubernetes.io/zone": "z"}}, "status": {"ready": 8}}]}"#;
