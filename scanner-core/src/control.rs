@@ -104,7 +104,7 @@ pub trait SecurityControl: Send + Sync {
     }
 
     /// Gives the scan identity the access that this control limits: the last thing made before the target is touched.
-    /// Only the control of the identity does anything here.
+    /// Only the control of the identity makes anything here; another may begin what it verifies later.
     ///
     /// # Errors
     ///

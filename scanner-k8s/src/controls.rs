@@ -36,7 +36,7 @@ pub fn all(scope: &Arc<ScanScope>) -> Vec<Box<dyn SecurityControl>> {
         least_privilege(scope, true),
         Box::new(credential::SingleUseCredential::new(scope)),
         Box::new(everyones_rights::EveryonesRights(Arc::clone(scope))),
-        Box::new(admission_guard::AdmissionGuard(Arc::clone(scope))),
+        Box::new(admission_guard::AdmissionGuard::new(scope)),
         Box::new(target_pin::TargetPin(Arc::clone(scope))),
     ] as [Box<dyn SecurityControl>; 5]);
     all

@@ -90,6 +90,45 @@ async fn a_scan_takes_the_guard_for_installed_where_it_covers_the_identity_too()
     }
 }
 
+/// Scans beside a guard, with these faults of execs; what was said of the guard, and how many execs were asked for.
+async fn said_of_the_guard(faults: Vec<Fault>) -> (String, usize) {
+    let fake = faults
+        .into_iter()
+        .fold(guarded(&["shop"]), FakeCluster::fault);
+    let cluster = fake.cluster().expect("a cluster");
+    let profile = Profile::shipped("sbom").expect("a profile");
+    let scan = Scan::template().host(Inline).engine(profile);
+    let scan = scan.prepare(&cluster, TargetSelector::pod("shop", "web-0"));
+    let scan = scan.await.expect("a scan that can be prepared");
+    let report = scan.run().await;
+    let mut controls = report.controls.iter();
+    let guard = controls.find(|one| one.id == "admission-guard");
+    let calls = fake.calls();
+    let execs = calls.iter().filter(|call| call.resource == "pods/exec");
+    (
+        format!("{:?}", guard.expect("the control").verified),
+        execs.count(),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_before_the_server_has_learned_of_the_binding_is_made_again() {
+    let exec = || Fault::on("*", "pods/exec");
+    let early = || exec().nth(1).status(403);
+    let refused = exec().nth(2).status_with(403, REFUSAL);
+    let (said, execs) = said_of_the_guard(vec![early(), refused]).await;
+    assert!(said.contains("admission-guard: installed"), "{said}");
+    assert_eq!(execs, 3, "two trials and the planned one");
+    // Once the rights were seen, a refusal is not for want of them.
+    let (said, execs) = said_of_the_guard(vec![early(), exec().nth(2).status(403)]).await;
+    assert!(said.contains("admission-guard: unknown"), "{said}");
+    assert_eq!(execs, 3);
+    // An answer by which the guard is not there is an answer.
+    let (said, execs) = said_of_the_guard(vec![]).await;
+    assert!(said.contains("admission-guard: not installed"), "{said}");
+    assert_eq!(execs, 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_the_test_makes_has_the_labels_that_the_cluster_demands() {
     for given in [false, true] {

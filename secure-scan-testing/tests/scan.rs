@@ -20,7 +20,7 @@ use scanner_k8s::{
     scan::PrepareError,
 };
 use secure_scan::{Profile, SHIPPED_CONTROLS};
-use secure_scan_testing::{FakeCluster, Fault, Target, samples};
+use secure_scan_testing::{FakeCluster, Fault, Pace, Target, samples};
 use serde_json::{Value, json};
 
 fn web() -> Value {
@@ -127,6 +127,19 @@ async fn strategy_container_scans_in_no_time_and_leaves_nothing() {
         "the 401 comes by a fresh spelling"
     );
     assert!(real.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn strategy_container_waits_for_a_far_server_twelve_times() {
+    let cluster = cluster(samples::healthy()).pace(Pace::instant());
+    let late = Fault::on("*", "*").delay(Duration::from_secs(1));
+    let cluster = cluster.fault(late);
+    let report = scan(&cluster, Strategy::Container).await;
+    clean(&cluster, &report);
+    // The pod | lease | identity | token | everyone's rights | binding | rights and guard | exec | revocation |
+    // Role and account, then the lease, deleted | lists
+    let waited = cluster.elapsed().as_secs();
+    assert_eq!(waited, 12, "{}", log_of(&cluster));
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,6 +19,12 @@ type Check<K> = Box<dyn Fn(&K) -> Option<String> + Send>;
 /// Pause before a watch that ended is taken up again.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How long a watch that only saves a round trip may take to open, and to begin.
+const EARLY: Duration = Duration::from_secs(5);
+/// After how many seconds a watch without bookmarks ends, to be taken up by a version that the server still knows: it keeps at
+/// least 75 s (`eventFreshDuration` of its watch cache).
+const UNMARKED: u32 = 60;
+
 /// Labels that the API server itself copies from a node to the pods that it binds there, from Kubernetes 1.35.
 pub(crate) const PLACE_LABELS: [&str; 2] = [
     "topology.kubernetes.io/region",
@@ -41,6 +47,8 @@ pub(crate) struct Watched<K> {
     labels: BTreeMap<String, String>,
     version: String,
     events: Option<Events<K>>,
+    /// A watch that was opened while the object was made, of which nothing was read yet.
+    early: Option<Events<K>>,
 }
 
 impl<K> Watched<K>
@@ -59,7 +67,52 @@ where
             labels: placeless(&first),
             version: first.resource_version().unwrap_or_default(),
             events: None,
+            early: None,
             last: first,
+        }
+    }
+
+    /// As [`Watched::new`] of the object that `make` makes, with the watch opened meanwhile, which saves a round trip.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `make` does. Whether the watch opened shows with the first wait, which opens another where it did not.
+    pub(crate) async fn while_made<E>(
+        api: Api<K>,
+        what: &'static str,
+        name: &str,
+        make: impl Future<Output = Result<K, E>>,
+    ) -> Result<Self, E> {
+        // Without bookmarks: with them, a watch from "0" needs a storage feature that not every etcd has.
+        let params = WatchParams::default()
+            .fields(&format!("metadata.name={name}"))
+            .disable_bookmarks()
+            .timeout(UNMARKED);
+        // Sent first, so that it begins before the object is there.
+        let (early, made) =
+            tokio::join!(tokio::time::timeout(EARLY, api.watch(&params, "0")), make);
+        let early: Option<Events<K>> = match early {
+            Ok(Ok(events)) => Some(Box::pin(events)),
+            _ => None,
+        };
+        Ok(Self {
+            early,
+            ..Self::new(api, what, made?)
+        })
+    }
+
+    /// Takes up the watch that was opened early, if it begins with the object as it was made: one that began later may have
+    /// missed a version.
+    async fn take_up_early(&mut self) {
+        let Some(mut early) = self.early.take() else {
+            return;
+        };
+        let first = tokio::time::timeout(EARLY, early.next()).await;
+        if let Ok(Some(Ok(WatchEvent::Added(object)))) = first
+            && object.uid() == self.last.uid()
+            && object.resource_version().as_ref() == Some(&self.version)
+        {
+            self.events = Some(early);
         }
     }
 
@@ -99,6 +152,7 @@ where
     /// Fails when the server refuses the watch, or goes on failing.
     pub(crate) async fn changed(&mut self) -> Result<(), CallError> {
         let name = self.last.name_any();
+        self.take_up_early().await;
         let events = if let Some(events) = &mut self.events {
             events
         } else {
@@ -219,6 +273,50 @@ mod tests {
         assert_eq!(seen.expect("watch"), Some(8));
         assert_eq!(versions(&asked), ["5", "7", "7"]);
         assert!(watched.relabelled, "for a moment it had no label");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_was_opened_early_goes_on_only_if_it_begins_with_what_was_made() {
+        let event = |what: &str, uid: &str, version: u32| {
+            format!(
+                r#"{{"type": "{what}", "object": {{"metadata": {{"name": "a", "uid": "{uid}", "resourceVersion": "{version}"}}, "status": {{"ready": {version}}}}}}}"#
+            )
+        };
+        let ready = event("MODIFIED", "u", 8);
+        let refused = r#"{"type": "ERROR", "object": {"status": "Failure", "message": "no", "reason": "InternalError", "code": 500}}"#;
+        for (early, versions_asked) in [
+            (
+                [event("ADDED", "u", 5), ready.clone()].join("\n"),
+                &["0"][..],
+            ),
+            // A version between was not seen.
+            (
+                [event("ADDED", "u", 7), ready.clone()].join("\n"),
+                &["0", "5"],
+            ),
+            // Another object of that name.
+            (
+                [event("ADDED", "other", 5), ready.clone()].join("\n"),
+                &["0", "5"],
+            ),
+            (refused.to_owned(), &["0", "5"]),
+            (String::new(), &["0", "5"]),
+        ] {
+            let (api, asked) = server(&[&early, &ready]);
+            let made = async {
+                let mut made = job();
+                made.metadata.uid = Some("u".into());
+                Ok::<_, Infallible>(made)
+            };
+            let watched = Watched::while_made(api, "watch", "a", made).await;
+            let mut watched = watched.expect("made");
+            let until_ready = |seen: &Watched<Job>| started(seen).filter(|ready| *ready == 8);
+            let seen = watched.until(SOON, until_ready).await;
+            assert_eq!(seen.expect("watch"), Some(8));
+            let first = asked.lock().expect("lock")[0].clone();
+            assert!(!first.contains("Bookmarks"), "{first}");
+            assert_eq!(versions(&asked), versions_asked, "{early}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! Admission guard: whether the cluster has it, shown by a call that it alone would refuse.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use scanner_core::{
@@ -9,15 +9,54 @@ use scanner_core::{
     control::{ControlScope, VerifyError},
     plan::PlannedControl,
 };
+use tokio::task::JoinHandle;
 
 use crate::names::{GUARD_GROUP, GUARD_NAME};
 use crate::plan::limits;
 use crate::{
-    api::call::{CallErrorKind, ForbiddenBy, call},
+    api::call::{CallError, CallErrorKind, ForbiddenBy, call},
     run::scope::ScanScope,
 };
 
-pub(super) struct AdmissionGuard(pub(super) Arc<ScanScope>);
+/// The answer to an exec that was not planned.
+type Answer = Result<String, CallError>;
+
+pub(super) struct AdmissionGuard {
+    scope: Arc<ScanScope>,
+    /// The first try, which goes on while the rights of the identity are verified.
+    first: Mutex<Option<JoinHandle<Result<Answer, ControlError>>>>,
+}
+
+impl AdmissionGuard {
+    pub(super) fn new(scope: &Arc<ScanScope>) -> Self {
+        Self {
+            scope: Arc::clone(scope),
+            first: Mutex::default(),
+        }
+    }
+
+    fn first(&self) -> Option<JoinHandle<Result<Answer, ControlError>>> {
+        let mut held = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        held.take()
+    }
+
+    /// The answer of the first try, or of another where that came before the server had learned of the binding.
+    async fn answer(&self) -> Result<Answer, ControlError> {
+        let refused_by_rights = CallErrorKind::Forbidden {
+            by: ForbiddenBy::Rbac,
+        };
+        if let Some(first) = self.first()
+            && let Ok(answer) = first.await
+        {
+            let answer = answer?;
+            let shows_nothing = matches!(&answer, Err(error) if error.kind() == refused_by_rights);
+            if !shows_nothing {
+                return Ok(answer);
+            }
+        }
+        ask(&self.scope).await
+    }
+}
 
 #[async_trait]
 impl SecurityControl for AdmissionGuard {
@@ -30,7 +69,13 @@ impl SecurityControl for AdmissionGuard {
     }
 
     fn plan(&self) -> PlannedControl {
-        let limits = self.0.plan().rules.iter().filter(|r| is_limit(r)).count();
+        let limits = self
+            .scope
+            .plan()
+            .rules
+            .iter()
+            .filter(|r| is_limit(r))
+            .count();
         PlannedControl::new(self.id(), "Admission guard, where the cluster has it")
             .planning(if limits == 0 {
                 "the operator may not give the scan its limits".to_owned()
@@ -43,19 +88,16 @@ impl SecurityControl for AdmissionGuard {
             )
     }
 
+    /// The binding was made just before: from now on only the guard would refuse the exec.
+    async fn grant(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        let scope = Arc::clone(&self.scope);
+        let first = tokio::spawn(async move { ask(&scope).await });
+        *self.first.lock().unwrap_or_else(PoisonError::into_inner) = Some(first);
+        Ok(Evidence::none())
+    }
+
     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
-        let review = self.0.credential().review()?;
-        // The pod into which RBAC lets the identity exec, which a clone is and its target is not.
-        let mut target = self.0.plan().target.clone();
-        let mut rules = self.0.plan().rules.iter();
-        let exec = rules.find(|rule| rule.resources.iter().any(|r| r == "pods/exec"));
-        if let Some(Ok(pod)) = exec.and_then(|rule| Some(rule.resource_names.first()?.parse())) {
-            target.pod = pod;
-        }
-        let request =
-            limits::exec_request(&target, "secure-scan-not-planned", &["not-planned"], false);
-        let ask = async { review.attempt(request?).await };
-        let asked = call("ask for an exec that was not planned", ask).await;
+        let asked = self.answer().await?;
         let refused = CallErrorKind::Forbidden {
             by: ForbiddenBy::Guard,
         };
@@ -70,7 +112,7 @@ impl SecurityControl for AdmissionGuard {
                     "admission-guard: not installed, RBAC alone limits the scan identity to this pod",
                 ).with_remedy(Remedy::InstallGuard)));
         }
-        if !self.0.plan().rules.iter().any(is_limit) {
+        if !self.scope.plan().rules.iter().any(is_limit) {
             let role = format!("{GUARD_NAME}-limits");
             return Err(ControlError::new(
                 "the cluster has the admission guard, but this identity has no limits for it: you may not grant them, or a loan plans no command",
@@ -78,9 +120,9 @@ impl SecurityControl for AdmissionGuard {
             .with_remedy(Remedy::BindGuardLimits { role })
             .into());
         }
-        if let Some(home) = &self.0.plan().identity_namespace {
+        if let Some(home) = &self.scope.plan().identity_namespace {
             // Whoever may make pods or tokens there would be the scan's identity.
-            let asked = limits::present(self.0.segment().operator(), home.as_str()).await;
+            let asked = limits::present(self.scope.segment().operator(), home.as_str()).await;
             if !asked.map_err(|error| unknown(&chain(&error)))? {
                 let message = format!(
                     "admission-guard: not installed for namespace {home}, where the scan's identity is"
@@ -94,6 +136,30 @@ impl SecurityControl for AdmissionGuard {
             "admission-guard: installed, it refused a container and command that were not planned",
         ))
     }
+
+    /// Nothing uses the token any more when its end is shown.
+    async fn release(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
+        if let Some(first) = self.first() {
+            first.abort();
+            let _ = first.await;
+        }
+        Ok(Evidence::none())
+    }
+}
+
+/// Asks for an exec that was not planned, in a form that never runs.
+async fn ask(scope: &ScanScope) -> Result<Answer, ControlError> {
+    let review = scope.credential().review()?;
+    // The pod into which RBAC lets the identity exec, which a clone is and its target is not.
+    let mut target = scope.plan().target.clone();
+    let mut rules = scope.plan().rules.iter();
+    let exec = rules.find(|rule| rule.resources.iter().any(|r| r == "pods/exec"));
+    if let Some(Ok(pod)) = exec.and_then(|rule| Some(rule.resource_names.first()?.parse())) {
+        target.pod = pod;
+    }
+    let request = limits::exec_request(&target, "secure-scan-not-planned", &["not-planned"], false);
+    let attempt = async { review.attempt(request?).await };
+    Ok(call("ask for an exec that was not planned", attempt).await)
 }
 
 /// It does not show whether the guard holds.

@@ -107,12 +107,13 @@ impl SecurityControl for Lease {
 /// Makes a lease and waits until its deadline runs; gives the evidence.
 async fn start(scope: &ScanScope, manifest: serde_json::Value) -> Result<String, ControlError> {
     let seconds = scope.plan().lease_seconds;
-    let made = scope.create_object::<Job>(manifest).await?;
-    let (name, uid) = (made.name_any(), made.uid().unwrap_or_default());
+    let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
+    let name = name.to_owned();
     let api = scope.operator_api_for::<Job>(&name);
-    // A job queue may hold a Job: nothing is created before the deadline runs.
-    // From its creation on: a watch from "0" needs a storage feature that not every etcd has.
-    let mut watch = Watched::new(api, "watch the lease", made);
+    let make = scope.create_object::<Job>(manifest);
+    // A job queue may hold a Job: nothing else is created before the deadline runs.
+    let mut watch = Watched::while_made(api, "watch the lease", &name, make).await?;
+    let uid = watch.last.uid().unwrap_or_default();
     let started = watch.until(START, |seen| {
         seen.last.status.as_ref()?.start_time.as_ref()?;
         Some(seen.last.clone())
