@@ -24,7 +24,7 @@ use crate::{
 /// Does not fail: whatever happens is in the report, whose words say that no control surrounded the scan. Nothing of a
 /// cluster can be opened this way: the witnesses that a strategy gets are of no scan.
 pub async fn look(
-    mut look: Look,
+    mut look: Look<'_>,
     threshold: Severity,
     interrupt: impl Future<Output = String>,
 ) -> LocalReport {

@@ -6,10 +6,13 @@
 //! [`guarded`](crate::guarded) makes those witnesses, so a strategy that touches a target without verified controls
 //! does not compile. All strategies yield the same [`TargetAccess`], so engines never know which one is in use.
 
+use std::{fmt, time::Duration};
+
 use async_trait::async_trait;
 use scanner_inventory::{InventoryRequest, Section, sink::InventorySink};
 
 use crate::{
+    event::{Event, Observer, Silent},
     failure::FailureKind,
     plan::{PlannedCommand, ScanPlan},
     remedy::Remedy,
@@ -21,7 +24,7 @@ use crate::{
 pub const IMAGE_OF_TARGET: &str = "sidecar-inert";
 
 /// What a strategy is asked to reach, and for what.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct OpenContext<'a> {
     /// What is looked at.
@@ -30,10 +33,21 @@ pub struct OpenContext<'a> {
     pub plan: Option<&'a ScanPlan>,
     /// Everything that the engines will read.
     pub request: &'a InventoryRequest,
+    observer: &'a dyn Observer,
+}
+
+impl fmt::Debug for OpenContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenContext")
+            .field("subject", self.subject)
+            .field("plan", &self.plan)
+            .field("request", self.request)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> OpenContext<'a> {
-    /// A context for one scan.
+    /// A context for one scan, without an observer.
     pub const fn new(
         subject: &'a Subject,
         plan: Option<&'a ScanPlan>,
@@ -43,7 +57,25 @@ impl<'a> OpenContext<'a> {
             subject,
             plan,
             request,
+            observer: &Silent,
         }
+    }
+
+    /// The same for an observer, which gets what the strategy waits for.
+    #[must_use]
+    pub const fn observed_by(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Reports how long the strategy has waited and for what, as [`ControlScope::waits`](crate::control::ControlScope::waits)
+    /// does for a control. `id` is the control that answers for what the strategy waits for.
+    pub fn waits(&self, id: &str, waited: Duration, what: impl Into<String>) {
+        self.observer.event(&Event::ControlWaits {
+            id: id.to_owned(),
+            seconds: waited.as_secs(),
+            what: what.into(),
+        });
     }
 }
 

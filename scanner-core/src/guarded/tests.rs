@@ -331,7 +331,7 @@ fn run(
         .expect("nothing in this scan waits for ever")
 }
 
-fn look(script: &Script, engines: Vec<Arc<dyn ScanEngine>>) -> Look {
+fn look(script: &Script, engines: Vec<Arc<dyn ScanEngine>>) -> Look<'static> {
     Look::new(
         Subject::host("h"),
         Box::new(FakeStrategy(script.clone())),

@@ -227,13 +227,13 @@ impl ScanStrategy for Distroless {
 
     async fn prepare(
         &self,
-        _: &OpenContext<'_>,
+        context: &OpenContext<'_>,
         controls: &PreparedControls,
     ) -> Result<(), StrategyError> {
         let plan = self.scope.plan();
         let (name, ledger) = (self.scope.name(), self.scope.ledger());
-        let (image, context) = (&self.approach.image, &self.approach.context);
-        let spec = container(&name, &plan.target, image, context, plan.lease_seconds);
+        let (image, security) = (&self.approach.image, &self.approach.context);
+        let spec = container(&name, &plan.target, image, security, plan.lease_seconds);
         // Before the call, and in a task of its own: an interrupt while it is under way must not forget the container,
         // and release waits for what the server makes of it.
         let under_way = Ledger::attempt_probe(ledger, &name);
@@ -255,7 +255,7 @@ impl ScanStrategy for Distroless {
                 .with_source(error)
         })?;
         self.as_planned(&spec, &added)?;
-        let runs = probe_ends::running(&self.scope, added).await;
+        let runs = probe_ends::running(&self.scope, added, context).await;
         if let (Some(known), Err(error)) = (&self.known, &runs)
             && error.kind == FailureKind::NotStarted
         {

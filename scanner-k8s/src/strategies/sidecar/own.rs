@@ -193,7 +193,7 @@ impl ScanPod {
     ) -> Result<(), ControlError> {
         let barrier = barrier_name(&self.scope.name());
         let runs = |w: &PodWatch| w.runs(&barrier).then_some(());
-        self.wait_observed("its barrier", None, waits, runs).await
+        self.wait("its barrier", None, waits, runs).await
     }
 
     /// Opens the canary beside the barrier, as the scan's own identity.
@@ -268,11 +268,14 @@ impl ScanPod {
     }
 
     /// Reads what the image resolved to from the container that could not start.
-    pub(super) async fn resolve(&self) -> Result<(), ControlError> {
+    pub(super) async fn resolve(
+        &self,
+        waits: impl Fn(Duration, String),
+    ) -> Result<(), ControlError> {
         if self.parts.resolves() {
             let name = resolver_name(&self.scope.name());
             let id = self
-                .wait("its image's digest", None, |w| {
+                .wait("its image's digest", None, waits, |w| {
                     let status = w.container(&name)?;
                     (!status.image_id.is_empty()).then(|| status.image_id.clone())
                 })

@@ -14,12 +14,15 @@ use scanner_core::{
 use super::{confinement, own::ScanPod};
 use crate::strategies::own_pod::{self, Left};
 
+/// Identifier of [`ScanPodControl`].
+pub(super) const CONTROL: &str = "pod";
+
 pub(super) struct ScanPodControl(pub(super) Arc<ScanPod>);
 
 #[async_trait]
 impl SecurityControl for ScanPodControl {
     fn id(&self) -> &'static str {
-        "pod"
+        CONTROL
     }
 
     fn plan(&self) -> PlannedControl {

@@ -14,18 +14,13 @@ use crate::strategies::{
 };
 
 impl ScanPod {
-    /// Waits for what `done` sees, and reports why it does not come.
+    /// Waits until `done` sees in the pod what it looks for, and gives that. While the pod takes its time, `waits` gets how long
+    /// this has waited, and for what.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reason why the pod does not come to `what`, such as `run`, before the lease ends.
     pub(in crate::strategies::sidecar) async fn wait<T>(
-        &self,
-        what: &str,
-        target: Option<&str>,
-        done: impl Fn(&PodWatch) -> Option<T>,
-    ) -> Result<T, ControlError> {
-        self.wait_observed(what, target, |_, _| {}, done).await
-    }
-
-    /// The same; `waits` gets for how long it has waited, and for what, where that takes long.
-    pub(in crate::strategies::sidecar) async fn wait_observed<T>(
         &self,
         what: &str,
         target: Option<&str>,
