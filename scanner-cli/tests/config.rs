@@ -312,7 +312,7 @@ fn rights_takes_from_the_file_and_the_policy_what_its_strategy_uses() {
     place.own("helper-namespace = \"helpers\"\n");
     assert_eq!(roles(&[]), home, "nothing reads an image");
 
-    let policy = "name: own\nversion: \"1\"\nhelper_namespace: elsewhere\nidentity_namespace: ids\n";
+    let policy = "name: own\nversion: \"1\"\ntitle: Own\nhelper_namespace: elsewhere\nidentity_namespace: ids\n";
     let policy = place.file("policy.yaml", policy);
     place.own(&format!("policy = {policy:?}\n"));
     assert_eq!(

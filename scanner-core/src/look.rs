@@ -108,7 +108,7 @@ impl<'o> Look<'o> {
         &mut self,
         progress: &mut dyn Progress,
     ) -> Result<Outcome, Failure> {
-        // It stays where close() finds it, should this future be dropped.
+        // It stays in `self`, where close() finds it if this future is dropped.
         let Some(access) = self.access.as_mut() else {
             let error = AccessError::new(crate::FailureKind::Internal, "the target is not open");
             return Err(unusable(error));
