@@ -1,5 +1,5 @@
-//! Finds what expired scans left, and removes it: the fourth way of cleanup, when the cluster's own
-//! controllers did not act. Never touches a scan that may still run, nor what only looks like ours.
+//! Finds what expired scans left, and removes it: the fourth way of cleanup, for when the cluster's own controllers did not
+//! act. Never touches a scan that may still run, or an object that only looks like one of a scan.
 
 mod classify;
 mod clock;

@@ -1,4 +1,4 @@
-//! An agent at the other end of one exec stream: it gets one input and gives one framed answer.
+//! An agent at the other end of one exec stream: it reads one input and sends one framed answer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -152,8 +152,8 @@ impl Output for Answer<'_> {
     }
 
     fn is_whole(&self) -> bool {
-        // An agent stays until its answer was read: with its end, what is on the way could be lost. A collector with a short
-        // answer does not, which saves a round trip.
+        // An agent stays until its answer was read, because its end could cut off what is on the way. A collector with a
+        // short answer does not stay, which saves a round trip.
         match self.agent {
             Agent::Probe => self.reader.is_whole(),
             Agent::Collector { .. } => self.reader.is_long_and_whole(),
@@ -161,7 +161,7 @@ impl Output for Answer<'_> {
     }
 
     fn is_ended_by_reader(&self) -> bool {
-        // A probe compares the target once more, and how it ends says what it saw.
+        // A probe compares the target once more at its end, and its exit code reports what it saw.
         matches!(self.agent, Agent::Collector { .. })
     }
 }
@@ -178,7 +178,7 @@ fn refused(error: ExecError) -> Result<WireError, ExecError> {
 }
 
 impl Agent {
-    /// What messages call it.
+    /// Its name in messages.
     const fn name(self) -> &'static str {
         match self {
             Self::Collector { .. } => "shell collector",
@@ -186,7 +186,7 @@ impl Agent {
         }
     }
 
-    /// What a probe says that saw every process outside of the target's container.
+    /// The message of a probe that saw every process outside of the target's container.
     fn left(self, error: &ExecError) -> Option<&str> {
         match (error, self) {
             (

@@ -1,4 +1,5 @@
-//! Strategy `distroless`: an ephemeral container with a probe, as weak as can still see the target.
+//! Strategy `distroless`: an ephemeral container with a probe, with the weakest security context that can still see the
+//! target.
 
 mod image_trial;
 mod probe_ends;

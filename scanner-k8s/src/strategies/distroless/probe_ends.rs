@@ -31,7 +31,7 @@ const END: Duration = Duration::from_secs(45);
 /// How long the watch that saw it start is trusted to report its end.
 const FIRST: Duration = Duration::from_secs(20);
 
-/// How long a call may still be under way whose answer was lost.
+/// How long a call may still be under way after its answer was lost.
 const SETTLE: Duration = Duration::from_secs(3);
 
 fn state(pod: &Pod, name: &str) -> Option<ContainerState> {
@@ -57,7 +57,7 @@ fn watched(scope: &ScanScope, now: Pod) -> Watched<Pod> {
     Watched::new(scope.operator_api(), "watch the target's pod", now)
 }
 
-/// Why waiting does not start a container: its reason and message.
+/// Reason and message of a container that will not start however long it waits.
 fn stuck(waiting: Option<ContainerStateWaiting>) -> Option<(String, String)> {
     let waiting = waiting?;
     let reason = waiting.reason?;
@@ -65,8 +65,8 @@ fn stuck(waiting: Option<ContainerStateWaiting>) -> Option<(String, String)> {
     stuck.then(|| (reason, waiting.message.unwrap_or_default()))
 }
 
-/// An ephemeral container of before that waits for an image which does not come: a node that pulls one
-/// image after the other comes to the probe's only then.
+/// An earlier ephemeral container that waits for an image that does not come: a node that pulls one image after the other
+/// pulls the probe's only after that.
 fn before(pod: &Pod, own: &str) -> Option<String> {
     let statuses = pod.status.as_ref()?.ephemeral_container_statuses.as_ref()?;
     let others = statuses.iter().filter(|status| status.name != own);

@@ -185,7 +185,7 @@ impl ScanStrategy for Sidecar {
         };
         let image = seen.as_ref().map(|(_, image)| image.as_str());
         let image = image.or(own.resolved.get().map(String::as_str));
-        // Of an image that runs nowhere nothing is known before.
+        // Nothing is known in advance about an image that runs nowhere.
         let known = !self.image_only || plan.image_of.is_some();
         if let Some(image) =
             image.filter(|image| known && !same_image(image, &plan.target.image_id))
