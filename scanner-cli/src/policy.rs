@@ -195,6 +195,15 @@ fn thresholds(given: &str) -> Result<(String, Thresholds), Problem> {
     Ok((given.to_owned(), parsed))
 }
 
+/// The shipped policy of that name, or the file.
+///
+/// # Errors
+///
+/// Fails if there is none, or if it cannot be used.
+pub(crate) fn named(name: &str) -> Result<Policy, Problem> {
+    load(Some(name), None)
+}
+
 /// The shipped policy of that name, or the file; the level's own where none is named.
 fn load(name: Option<&str>, from: Option<Level>) -> Result<Policy, Problem> {
     let wrong = |error: ProfileError| {

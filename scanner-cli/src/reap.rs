@@ -12,15 +12,15 @@ use secure_scan::{
 use crate::{
     cluster::ClusterArgs,
     output,
-    problem::{CLEANUP, NOT_DONE, Problem},
+    problem::{CLEANUP, NOT_DONE, Problem, USAGE},
     remedy::remedy_words,
     signals::{KILLED, interruptible},
 };
 
 pub(crate) const CODES: &str = "Exit codes:
   0  nothing of an expired scan is left; with --dry-run: nothing that must stay
-  2  wrong usage, or the kubeconfig cannot be used
-  3  something could not be listed, for example because there is no such namespace; nothing was removed
+  2  wrong usage, there is no such namespace, or the kubeconfig cannot be used
+  3  something could not be listed; nothing was removed
   5  something could not be removed, or must stay
   128+n  ended by signal n: 130 by INT, 143 by TERM, 129 by HUP";
 
@@ -64,6 +64,13 @@ async fn reap_now(args: &ReapArgs) -> Result<u8, Problem> {
         grace: args.grace,
     };
     let reaped = reap(&cluster.begin(), &request).await;
+    if reaped.is_unknown_namespace {
+        return Err(Problem {
+            code: USAGE,
+            message: reaped.unseen.join("; "),
+            hint: reaped.remedy.as_ref().map(remedy_words),
+        });
+    }
     let mut text = String::new();
     for found in &reaped.found {
         let (word, why) = match &found.state {

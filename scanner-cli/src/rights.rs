@@ -12,7 +12,7 @@ use secure_scan::{
     target::Namespace,
 };
 
-use crate::{cluster::ClusterArgs, output, problem::Problem, signals::interruptible};
+use crate::{cluster::ClusterArgs, output, policy, problem::Problem, signals::interruptible};
 
 /// Exit code where a right is missing.
 const MISSING: u8 = 1;
@@ -32,13 +32,16 @@ pub(crate) struct RightsArgs {
     /// Namespace of the targets [default: the context's]
     #[arg(short, long)]
     namespace: Option<Namespace>,
-    /// Namespace for the scans' accounts and tokens, as in a scan
+    /// Policy of the scans: its identity namespace and its helper namespace count where the flags name none
+    #[arg(long, value_name = "NAME|FILE")]
+    policy: Option<String>,
+    /// Namespace for the scans' accounts and tokens, as in a scan [default: the policy's own]
     #[arg(long, value_name = "NAMESPACE")]
     identity_namespace: Option<Namespace>,
     /// Include the rights for --complete-from-image; for scan, container and distroless
     #[arg(long)]
     complete_from_image: bool,
-    /// Namespace in which --complete-from-image and drift read the image, as in a scan
+    /// Namespace in which --complete-from-image and drift read the image, as in a scan [default: the policy's own]
     #[arg(long, value_name = "NAMESPACE")]
     helper_namespace: Option<Namespace>,
     /// Leave out the rights that a scan with --no-try-image does not need; for scan, distroless and drift
@@ -172,20 +175,20 @@ async fn print(args: &RightsArgs) -> Result<u8, Problem> {
             "leave it out, or give --complete-from-image too",
         ));
     }
+    let apart = Apart::of(args)?;
     let (namespace, segment) = if let Some(namespace) = &args.namespace {
         (namespace.to_string(), None)
     } else {
         let segment = args.cluster.cluster().await?.begin();
         (segment.default_namespace().to_owned(), Some(segment))
     };
-    let identity = args.identity_namespace.as_ref().map(Namespace::as_str);
-    if identity == Some(namespace.as_str()) {
+    if apart.identity() == Some(namespace.as_str()) {
         return Err(Problem::usage(
             format!("namespace {namespace} of the targets cannot be the identity namespace"),
             "name a namespace in which the owners of the targets have no rights",
         ));
     }
-    let needed = needed(args, strategies, &namespace)?;
+    let needed = needed(args, &apart, strategies, &namespace)?;
     if args.check {
         let segment = match segment {
             Some(segment) => segment,
@@ -209,23 +212,52 @@ struct RightsIn {
     rights: Rights,
 }
 
+/// The namespaces beside that of the targets.
+struct Apart {
+    identity: Option<Namespace>,
+    helper: Option<Namespace>,
+}
+
+impl Apart {
+    /// What the flags say, and otherwise the policy.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the policy cannot be used.
+    fn of(args: &RightsArgs) -> Result<Self, Problem> {
+        let policy = args.policy.as_deref().map(policy::named).transpose()?;
+        let (identity, helper) = policy.map_or((None, None), |policy| {
+            (policy.identity_namespace, policy.helper_namespace)
+        });
+        Ok(Self {
+            identity: args.identity_namespace.clone().or(identity),
+            helper: args.helper_namespace.clone().or(helper),
+        })
+    }
+
+    fn identity(&self) -> Option<&str> {
+        self.identity.as_ref().map(Namespace::as_str)
+    }
+}
+
 /// What is needed in each namespace; `home` is that of the targets.
 fn needed(
     args: &RightsArgs,
+    apart: &Apart,
     mut strategies: Vec<Strategy>,
     home: &str,
 ) -> Result<Vec<RightsIn>, Problem> {
     let image: [Strategy; 1] = [strategy::sidecar("IMAGE").into()];
-    let helper = args.helper_namespace.as_ref().map(Namespace::as_str);
-    let helper = helper.filter(|helper| *helper != home);
-    let identity = args.identity_namespace.as_ref().map(Namespace::as_str);
+    let reads_image = args.complete_from_image || args.strategy.reads_image();
+    let helper = apart.helper.as_ref().map(Namespace::as_str);
+    let helper = helper.filter(|helper| reads_image && *helper != home);
+    let identity = apart.identity();
     if helper.is_some() && helper == identity {
         return Err(Problem::usage(
             "the identity namespace cannot be the helper namespace",
             "name another one, which allows a pod of root (Pod Security level baseline)",
         ));
     }
-    let reads_image = args.complete_from_image || args.strategy.reads_image();
     if reads_image && helper.is_none() {
         strategies.extend(image.clone());
     }
@@ -307,100 +339,4 @@ async fn check(segment: &Segment, needed: &[RightsIn]) -> Result<u8, Problem> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser as _;
-    use secure_scan::plan::Fallback;
-
-    use super::*;
-
-    #[test]
-    fn the_hint_of_a_missing_right_is_the_command_for_that_very_scan() {
-        let report = include_str!("../../tests/consumers/report.json");
-        let report: serde_json::Value = serde_json::from_str(report).unwrap();
-        let mut plan: ScanPlan = serde_json::from_value(report["plan"].clone()).unwrap();
-        let namespace = plan.target.namespace.clone();
-        plan.identity_namespace = None;
-        for (strategy, meant) in [
-            ("container", "container"),
-            ("distroless", "distroless"),
-            ("sidecar", "sidecar"),
-            ("sidecar-inert", "sidecar"),
-            ("image", "image"),
-            ("attached", "attached"),
-            ("acme", "container"),
-        ] {
-            plan.strategy = strategy.into();
-            let hint = command(&plan, Kind::Alone, None);
-            let wanted = format!("secure-scan rights --strategy {meant} -n {namespace}");
-            assert_eq!(hint, wanted);
-            let parsed = crate::cli::Cli::try_parse_from(hint.split(' '));
-            assert!(parsed.is_ok(), "{hint}: {parsed:?}");
-        }
-        assert!(command(&plan, Kind::Drift, None).contains("--strategy drift "));
-        let completed = command(&plan, Kind::Completed, None);
-        assert!(completed.ends_with(" --complete-from-image"), "{completed}");
-        assert!(crate::cli::Cli::try_parse_from(completed.split(' ')).is_ok());
-        let other = "helpers".parse().unwrap();
-        let both = command(&plan, Kind::Completed, Some(&other));
-        assert!(both.ends_with(" --complete-from-image --helper-namespace helpers"));
-        assert!(crate::cli::Cli::try_parse_from(both.split(' ')).is_ok());
-        plan.identity_namespace = Some("scans".parse().unwrap());
-        assert!(command(&plan, Kind::Alone, None).ends_with(" --identity-namespace scans"));
-        plan.fallback = Some(Box::new(Fallback {
-            when: String::new(),
-            plan: Some(plan.clone()),
-            not_possible: None,
-            remedy: None,
-        }));
-        assert!(command(&plan, Kind::Alone, None).contains("--strategy scan "));
-    }
-
-    fn needed_by(arguments: &str) -> Result<Vec<RightsIn>, Problem> {
-        let words = format!("secure-scan rights -n shop {arguments}");
-        let parsed = crate::cli::Cli::try_parse_from(words.split(' '));
-        let parsed = parsed.map_err(|error| Problem::usage(error.to_string(), ""))?;
-        let crate::cli::Command::Rights(args) = parsed.command else {
-            unreachable!("rights");
-        };
-        let strategies = args.strategy.strategies(!args.no_try_image);
-        needed(&args, strategies, "shop")
-    }
-
-    #[test]
-    fn each_namespace_of_a_completed_scan_has_its_role_and_no_more() {
-        let makes_pods = |needed: &RightsIn| {
-            let mut rules = needed.rights.rules.iter();
-            rules.any(|rule| {
-                rule.resources.contains(&"pods".to_owned())
-                    && rule.verbs.contains(&"create".to_owned())
-            })
-        };
-        let seen = |arguments: &str| {
-            let all = needed_by(arguments).unwrap();
-            let all = all.iter().map(|needed| {
-                let place = needed.namespace.clone();
-                (place, needed.role, makes_pods(needed))
-            });
-            all.collect::<Vec<_>>()
-        };
-        let of = |namespace: &str, role, pods| (namespace.to_owned(), role, pods);
-        let (own, identity) = ("secure-scan-operator", "secure-scan-identity-operator");
-        let helper = of("helpers", "secure-scan-helper-operator", true);
-        let completed = "--complete-from-image";
-        let elsewhere = "--complete-from-image --helper-namespace helpers";
-        assert_eq!(seen(completed), [of("shop", own, true)]);
-        assert_eq!(seen(elsewhere), [of("shop", own, false), helper.clone()]);
-        assert_eq!(
-            seen(&format!("{elsewhere} --identity-namespace ids")),
-            [of("shop", own, false), of("ids", identity, false), helper]
-        );
-        let of_drift = seen("--strategy drift --helper-namespace helpers --no-try-image");
-        assert_eq!(of_drift.len(), 2, "{of_drift:?}");
-        assert_eq!(seen("--strategy drift").len(), 1);
-        // That of the targets is as none.
-        let same = seen(&format!("{completed} --helper-namespace shop"));
-        assert_eq!(same, [of("shop", own, true)]);
-        let both = needed_by(&format!("{elsewhere} --identity-namespace helpers"));
-        assert!(both.unwrap_err().message.contains("helper namespace"));
-    }
-}
+mod tests;

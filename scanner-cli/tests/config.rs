@@ -290,3 +290,38 @@ fn path_names_the_file_that_is_read() {
     let (file, said) = path(&["--no-config"], &[]);
     assert!(file.is_empty() && said.contains("--no-config"), "{said}");
 }
+
+#[test]
+fn rights_takes_from_the_file_and_the_policy_what_its_strategy_uses() {
+    let place = Place::new();
+    let file = "helper-namespace = \"helpers\"\ncomplete-from-image = true\nno-try-image = true\n";
+    place.own(file);
+    let roles = |args: &[&str]| {
+        let output = place.run(&[&["rights", "-n", "shop"], args].concat(), &[]);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", err(&output));
+        let text = out(&output);
+        let namespaces = text.lines().filter_map(|l| l.strip_prefix("  namespace: "));
+        namespaces.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (home, both) = (vec!["shop"], vec!["shop", "helpers"]);
+    assert_eq!(roles(&["--strategy", "drift"]), both);
+    assert_eq!(roles(&[]), both, "the file completes container");
+    // What none of these strategies takes is no error of the file.
+    assert_eq!(roles(&["--strategy", "sidecar"]), home);
+    assert_eq!(roles(&["--strategy", "attached"]), home);
+    place.own("helper-namespace = \"helpers\"\n");
+    assert_eq!(roles(&[]), home, "nothing reads an image");
+
+    let policy = "name: own\nversion: \"1\"\ntitle: Own\nhelper_namespace: elsewhere\nidentity_namespace: ids\n";
+    let policy = place.file("policy.yaml", policy);
+    place.own(&format!("policy = {policy:?}\n"));
+    assert_eq!(
+        roles(&["--strategy", "drift"]),
+        ["shop", "ids", "elsewhere"]
+    );
+    assert_eq!(roles(&[]), ["shop", "ids"]);
+    let flag = ["--strategy", "drift", "--helper-namespace", "helpers"];
+    assert_eq!(roles(&flag), ["shop", "ids", "helpers"]);
+    let typed = ["--no-config", "--policy", &policy, "--complete-from-image"];
+    assert_eq!(roles(&typed), ["shop", "ids", "elsewhere"]);
+}

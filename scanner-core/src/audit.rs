@@ -1,8 +1,7 @@
-//! The audit log: everything that a scan decided and did, as a hash chain with a signed head. It has one JSON
-//! object per line. Each line holds the SHA-256 of the bytes of the line before it, so that nothing can be
-//! changed, dropped or put elsewhere without a break; the last line is a DSSE envelope of an in-toto statement
-//! over the hash of the line before it, so that nothing can be cut off. No line ever holds a secret: of what is
-//! sent, only digests and sizes are kept.
+//! The audit log: everything that a scan decided and did, as a hash chain with a signed head. It has one JSON object per
+//! line. Each line holds the SHA-256 of the bytes of the line before it, so that nothing can be changed, dropped or put
+//! elsewhere without a break; the last line is a DSSE envelope of an in-toto statement over the hash of the line before it,
+//! so that nothing can be cut off. No line holds a secret: the log keeps only digests and sizes of what is sent.
 
 pub(crate) mod canonical;
 mod checkpoint;

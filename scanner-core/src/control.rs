@@ -51,11 +51,11 @@ pub use error::{ControlError, ReleaseError, VerifyError};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Phase {
-    /// The lease, which everything else is owned by. Shipped controls alone.
+    /// The lease, which owns everything else. Only shipped controls have this phase.
     Lease,
     /// After the lease and before the scan has an identity: a ticket, a freeze window.
     BeforeIdentity,
-    /// The identity and its credential. Shipped controls alone.
+    /// The identity and its credential. Only shipped controls have this phase.
     Identity,
     /// Once the identity exists and before it has any rights.
     #[default]
@@ -158,7 +158,7 @@ pub trait SecurityControl: Send + Sync {
         Ok(Evidence::none())
     }
 
-    /// What this control can show once all are released, for the post-scan audit. Makes no calls.
+    /// What this control can show once all controls are released, for the post-scan audit. Makes no calls.
     fn post_scan(&self) -> Vec<AuditCheck> {
         Vec::new()
     }

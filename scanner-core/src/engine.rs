@@ -36,13 +36,13 @@ use crate::finding::{EngineRef, Findings};
 pub struct Evaluation {
     /// The day of the scan, in UTC.
     pub today: jiff::civil::Date,
-    /// Sections that what is looked at does not have at all, as a directory has no processes: a check that reads one
-    /// does not apply.
+    /// Sections that the subject does not have at all, as a directory has no processes: a check that reads one does not
+    /// apply.
     pub absent: Vec<Section>,
 }
 
 impl Evaluation {
-    /// An evaluation on that day of something that has every section.
+    /// An evaluation on that day of a subject that has every section.
     pub const fn on(today: jiff::civil::Date) -> Self {
         Self {
             today,
@@ -50,7 +50,7 @@ impl Evaluation {
         }
     }
 
-    /// The same of something that does not have these sections.
+    /// The same evaluation of a subject without these sections.
     #[must_use]
     pub fn without(mut self, absent: &[Section]) -> Self {
         self.absent = absent.to_vec();
@@ -63,11 +63,11 @@ impl Evaluation {
 /// Evaluation is a pure function: the same inventory and context always give the same findings, and data that is
 /// missing is an error of the checks that need it, never a pass.
 ///
-/// [`ScanEngine::evaluate`] and [`ScanEngine::by_entry`], and every method of the evaluator that the latter gives, run where
-/// the scan's [`EngineHost`](crate::engines::EngineHost) runs them: in threads, with one limit in time for all that an
-/// engine does in a scan, unless the program says otherwise. A panic in them, or that they take longer, is an error of this
-/// engine's checks; the other engines get everything, and the scan goes on. [`ScanEngine::reference`] and
-/// [`ScanEngine::request`] are asked in the task of the scan: they say what they know, at once.
+/// [`ScanEngine::evaluate`] and [`ScanEngine::by_entry`], and every method of the evaluator that the latter gives, run
+/// where the scan's [`EngineHost`](crate::engines::EngineHost) runs them: in threads, with one time limit for everything
+/// that an engine does in a scan, unless the program gives another host. If one of them panics or takes longer, the checks
+/// of this engine are errors; the other engines get everything, and the scan goes on. [`ScanEngine::reference`] and
+/// [`ScanEngine::request`] are called in the task of the scan and must return at once.
 pub trait ScanEngine: Send + Sync {
     /// Name and version, for the plan and the report.
     fn reference(&self) -> EngineRef;
@@ -79,8 +79,8 @@ pub trait ScanEngine: Send + Sync {
     fn evaluate(&self, inventory: &Inventory, context: &Evaluation) -> Findings;
 
     /// Evaluates entry by entry instead, so that memory does not grow with the number of files. `None` by default: the
-    /// engine then gets a bounded list. The evaluator owns what it needs, since a thread may outlive the scan: an
-    /// engine that has much shares it, as by an `Arc`.
+    /// engine then gets a bounded list. The evaluator owns what it needs, since a thread may outlive the scan: an engine
+    /// with much data shares it, for example in an `Arc`.
     fn by_entry(&self, context: &Evaluation) -> Option<Box<dyn EntryEvaluator>> {
         let _ = context;
         None

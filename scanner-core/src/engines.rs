@@ -1,8 +1,8 @@
 //! Several engines over one inventory: each gets the stream or a list, and a fault of one is an error of its own.
 //!
 //! No engine evaluates in the task of the scan. Each evaluation is made of steps, and an [`EngineHost`] runs each step: a
-//! whole list is one, a batch of a stream is one. The scan waits for a step, so that one batch is evaluated while none is
-//! gathered, and memory does not grow with an engine that is slower than the target.
+//! whole list is one, a batch of a stream is one. The scan waits for each step and gathers no files meanwhile, so that an
+//! engine that is slower than the target does not make memory grow.
 
 use std::{
     mem,
@@ -26,20 +26,20 @@ use crate::{
 
 /// Files that an engine gets in one step: enough that steps cost nothing, few enough that memory stays bounded.
 const BATCH: usize = 512;
-/// Most files of the list that engines get which do not evaluate entry by entry.
+/// Most files in the list for engines that do not evaluate entry by entry.
 pub const MAX_LISTED: usize = 200_000;
-/// Most bytes of that list, about: at most one batch more.
+/// Most bytes of that list; it exceeds them by one batch at most.
 pub const MAX_LISTED_BYTES: usize = 128 << 20;
 
-/// One step of an evaluation. It catches panics of the engine, and keeps what the engine answered to itself.
+/// One step of an evaluation. It catches panics of the engine. The host does not see what the engine answered.
 pub type Job = Box<dyn FnOnce() + Send>;
 
-/// Where engines evaluate: a program that must not be blocked gives a host with threads and a limit.
+/// Where engines evaluate: a program that must not be blocked gives a host with threads and a time limit.
 ///
-/// An engine is asked in one step how it evaluates. The evaluation of a list is one more; one entry by entry has a step for
-/// the sections, for each batch of files and for the findings. The steps of an engine come one after the other, and may
-/// run in different threads. Different engines have steps at the same time. A step that fails is an error of its engine, which
-/// gets no other one.
+/// The first step asks an engine how it evaluates. If it takes a list, one more step evaluates that. If it evaluates entry
+/// by entry, there is a step for the sections, one for each batch of files and one for the findings. The steps of one
+/// engine come one after the other and may run in different threads; steps of different engines run at the same time. If a
+/// step fails, the engine's checks are errors, and it gets no further step.
 #[async_trait]
 pub trait EngineHost: Send + Sync {
     /// Runs one step to its end. `spent` is the time that the earlier steps of the same engine took in this scan, so that
@@ -81,7 +81,7 @@ impl EngineHost for Inline {
     }
 }
 
-/// Every engine of a scan while the inventory comes.
+/// All engines of a scan while the inventory comes in.
 pub(crate) struct Engines<'a> {
     all: Vec<Running>,
     host: &'a dyn EngineHost,
@@ -136,7 +136,7 @@ impl<'a> Engines<'a> {
         self
     }
 
-    /// Lets every engine that takes entry by entry do the same, at once.
+    /// Runs the same step in every engine that evaluates entry by entry, all at once.
     async fn each(&mut self, step: impl Fn(&mut dyn EntryEvaluator) + Clone + Send + 'static) {
         let host = self.host;
         join_all(self.all.iter_mut().map(|one| one.take(host, step.clone()))).await;
@@ -256,7 +256,7 @@ impl Running {
         if !matches!(self.state, State::Streams(_)) {
             return;
         }
-        // This is what it stays, should the strategy not wait for the end of the step.
+        // It stays this if the strategy does not wait for the end of the step.
         let state = mem::replace(&mut self.state, State::Failed(EngineFault::Cut));
         let State::Streams(mut evaluator) = state else {
             return;
@@ -293,7 +293,7 @@ impl Running {
         };
         match result {
             Ok(mut found) => {
-                // Whatever it says of itself, these are the findings of the engine that was asked.
+                // These are the findings of the engine that was asked, whatever name they give.
                 found.engine.name = self.reference.name;
                 found.engine.version = self.reference.version;
                 found

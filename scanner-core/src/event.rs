@@ -23,13 +23,13 @@ pub enum Event {
         /// What proves it.
         evidence: Vec<String>,
     },
-    /// A control waits for something that takes long. It comes again, with a longer time, while that lasts.
+    /// A control has waited long for something. The event comes again, with a longer time, while the wait lasts.
     ControlWaits {
         /// Identifier of the control.
         id: String,
         /// How long it has waited.
         seconds: u64,
-        /// For what, after our own words in those of the cluster.
+        /// What it waits for: words of this program, and after them those of the cluster.
         what: String,
     },
     /// A control was shown to hold, from the server's side.

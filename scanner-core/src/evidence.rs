@@ -46,7 +46,7 @@ pub struct AuditCheck {
 }
 
 impl PostScanAudit {
-    /// What the checks amount to: verified, unless one of them is not.
+    /// An audit of these checks, which is verified unless one of them is not.
     pub fn new(checks: Vec<AuditCheck>) -> Self {
         let shown = |check: &AuditCheck| {
             matches!(
@@ -81,7 +81,7 @@ pub enum AuditOutcome {
     /// It is verified.
     #[serde(alias = "shown")]
     Verified,
-    /// Something differs that is not the scan's doing, or is known to stay; it is reported.
+    /// Something differs that the scan did not cause, or that is known to stay; it is reported.
     #[serde(alias = "told")]
     Reported,
     /// It could not be verified, and so the cleanup is not.

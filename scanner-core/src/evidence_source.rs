@@ -14,7 +14,7 @@ pub struct EvidenceSource {
 }
 
 impl EvidenceSource {
-    /// What nothing in the target can forge.
+    /// Evidence that nothing in the target can forge.
     pub fn independent(why: impl Into<String>) -> Self {
         Self {
             independent: true,
@@ -22,7 +22,7 @@ impl EvidenceSource {
         }
     }
 
-    /// What an intruder in the target can forge.
+    /// Evidence that an intruder in the target can forge.
     pub fn dependent(why: impl Into<String>) -> Self {
         Self {
             independent: false,

@@ -61,7 +61,8 @@ pub enum FailureKind {
     NoShell,
     /// The target has a shell, but not the tools that the collector needs.
     NoTool,
-    /// The collector cannot run in the shell of the target, or something in its place prints what is not an answer.
+    /// The collector cannot run in the shell of the target, or what runs in its place prints something that is not an
+    /// answer.
     ShellUnusable,
     /// The API server refused the exec.
     ExecForbidden {

@@ -70,7 +70,7 @@ pub struct Findings {
     /// Whether everything must have been read, see [`Findings::demand_complete`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub must_be_complete: bool,
-    /// How many paths or items were not read of what the checks ask for that passed. What several ask for counts once.
+    /// How many paths or items that passed checks ask for were not read. One that several checks ask for counts once.
     #[serde(default, skip_serializing_if = "result::is_zero")]
     pub not_read: u64,
 }
@@ -130,8 +130,8 @@ impl Findings {
         }
     }
 
-    /// Makes every pass that rests on a part of what its check asks for, or on what may have changed since, an error, and a
-    /// verdict over a failure of the same kind incomplete: there may be more than was found.
+    /// Turns every pass that rests on only a part of what its check asks for, or on what may have changed since, into an
+    /// error. A failure that rests on such data makes the verdict incomplete: there may be more than was found.
     pub fn demand_complete(&mut self) {
         self.must_be_complete = true;
         for result in &mut self.results {
@@ -152,7 +152,7 @@ impl Findings {
         }
     }
 
-    /// Whether everything had to be read, and was not, or was read where it may have changed since.
+    /// Whether everything had to be read, and something was not, or was read where it may have changed since.
     pub fn lacks_completeness(&self) -> bool {
         self.must_be_complete && self.results.iter().any(|r| !r.is_complete())
     }

@@ -30,7 +30,7 @@ pub trait GatePolicy: Send + Sync + std::fmt::Debug {
     /// What must be asked of the cluster, beyond the pod itself.
     fn needs(&self) -> Needs;
 
-    /// What every gate says, in order.
+    /// The decision of every gate, in order.
     fn decide(&self, facts: &GateFacts, plan: &ScanPlan) -> Vec<GateResult>;
 
     /// Allowances that matched nothing of this target.
@@ -64,8 +64,8 @@ pub trait GatePolicy: Send + Sync + std::fmt::Debug {
         ProbeResources::default()
     }
 
-    /// Whether a scan must show what holds for every API server and every namespace, which takes ten seconds and a list
-    /// of each kind in the cluster.
+    /// Whether a scan must prove for every API server that its token is dead, and for every namespace that nothing is left.
+    /// This takes ten seconds and a list of each kind in the cluster.
     fn proves_everywhere(&self) -> bool {
         false
     }
@@ -111,7 +111,7 @@ pub struct GateVerdict {
 }
 
 impl GateVerdict {
-    /// What each gate said.
+    /// The decision of each gate.
     pub fn results(&self) -> &[GateResult] {
         &self.results
     }

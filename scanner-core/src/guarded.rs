@@ -66,7 +66,7 @@ pub async fn guarded(
             Either::Left((Ok(Err(failure)), _)) => Some(failure),
             Either::Left((Err(panic), _)) => Some(panic::failure(Stage::Resolve, panic.as_ref())),
             Either::Right((reason, _)) => {
-                // A program that can no longer stop the work does not go on with it.
+                // If the program can no longer stop the work, the work ends.
                 let reason = reason.unwrap_or_else(|panic| panic_text(panic.as_ref()).to_owned());
                 let message = format!("interrupted by {reason}");
                 interrupted = Some(Event::Interrupted { reason });

@@ -22,9 +22,9 @@ use crate::{
 /// Looks into something that no control surrounds. `interrupt` resolves to a reason when the look must stop.
 ///
 /// Does not fail: whatever happens is in the report, whose words say that no control surrounded the scan. Nothing of a
-/// cluster can be opened this way: the witnesses that a strategy gets are of no scan.
+/// cluster can be opened this way: the witnesses that a strategy gets belong to no scan.
 pub async fn look(
-    mut look: Look,
+    mut look: Look<'_>,
     threshold: Severity,
     interrupt: impl Future<Output = String>,
 ) -> LocalReport {

@@ -9,6 +9,7 @@ use crate::{
     cause::chain,
     engine::{Evaluation, ScanEngine},
     engines::{EngineHost, Engines},
+    event::{Observer, Silent},
     failure::Failure,
     plan::ScanPlan,
     report::Packages,
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// Looks into one target with one strategy, and lets every engine evaluate what was found.
-pub struct Look {
+pub struct Look<'o> {
     subject: Subject,
     strategy: Box<dyn ScanStrategy>,
     engines: Vec<Arc<dyn ScanEngine>>,
@@ -29,9 +30,10 @@ pub struct Look {
     request: InventoryRequest,
     pod: Collected<PodFacts>,
     access: Option<Box<dyn TargetAccess>>,
+    observer: &'o dyn Observer,
 }
 
-impl Look {
+impl<'o> Look<'o> {
     /// A look at `subject`. What the cluster says of a pod is not collected unless [`Look::with_pod`] gives it: a
     /// default is never evidence.
     pub fn new(
@@ -53,6 +55,7 @@ impl Look {
                 reason: "there is no pod here".into(),
             },
             access: None,
+            observer: &Silent,
         }
     }
 
@@ -60,6 +63,13 @@ impl Look {
     #[must_use]
     pub fn with_pod(mut self, pod: Collected<PodFacts>) -> Self {
         self.pod = pod;
+        self
+    }
+
+    /// The same for an observer, which gets what the strategy waits for.
+    #[must_use]
+    pub fn observed_by(mut self, observer: &'o dyn Observer) -> Self {
+        self.observer = observer;
         self
     }
 
@@ -79,7 +89,7 @@ impl Look {
     }
 
     fn context<'a>(&'a self, plan: Option<&'a ScanPlan>) -> OpenContext<'a> {
-        OpenContext::new(&self.subject, plan, &self.request)
+        OpenContext::new(&self.subject, plan, &self.request).observed_by(self.observer)
     }
 
     /// Opens the target without a cluster.
@@ -98,7 +108,7 @@ impl Look {
         &mut self,
         progress: &mut dyn Progress,
     ) -> Result<Outcome, Failure> {
-        // It stays where close() finds it, should this future be dropped.
+        // It stays in `self`, where close() finds it if this future is dropped.
         let Some(access) = self.access.as_mut() else {
             let error = AccessError::new(crate::FailureKind::Internal, "the target is not open");
             return Err(unusable(error));
@@ -137,7 +147,7 @@ pub fn request_of(engines: &[Arc<dyn ScanEngine>]) -> InventoryRequest {
 }
 
 #[async_trait]
-impl Work for Look {
+impl Work for Look<'_> {
     fn trust(&self) -> String {
         self.strategy.trust().to_owned()
     }

@@ -13,19 +13,21 @@ const PREFIX: usize = 253;
 const ANNOTATIONS: usize = 200 << 10;
 /// The keys of a scan.
 const OURS: &str = "secure-scan.io";
-/// Keys outside of [`OURS`] that a scan or a controller sets, or by which controllers select pods, and that no rule below has.
+/// Keys outside of [`OURS`] that a scan or a controller sets, or by which controllers select pods, and that no prefix below
+/// covers.
 const TAKEN: [&str; 5] = [
     // A scan sets it on everything, and `reap` finds the leftovers of expired scans by it.
     "app.kubernetes.io/managed-by",
-    // Of which template a pod of a StatefulSet or DaemonSet is: the choice of a replica goes by it.
+    // The template of a pod of a StatefulSet or DaemonSet; the choice of a replica goes by it.
     "controller-revision-hash",
-    // The server sets these two in every Job, as the lease is one, and older servers select the pods of a Job by the first.
+    // The server sets these two in every Job, and the lease is a Job. Older servers select the pods of a Job by the first.
     "controller-uid",
     "job-name",
     // A Deployment selects the pods of its ReplicaSets by it.
     "pod-template-hash",
 ];
-/// Prefixes by which network plugins and meshes give a pod more of a network, and other controllers copy or delete objects.
+/// Prefixes of keys by which network plugins and meshes give a pod more network access, and other controllers copy or
+/// delete objects.
 const ACTED_ON: [&str; 13] = [
     "antrea.io",
     "argoproj.io",
@@ -41,9 +43,9 @@ const ACTED_ON: [&str; 13] = [
     "ovn.org",
     "projectcalico.org",
 ];
-/// Prefixes of Kubernetes itself, which act on what has them.
+/// Prefixes of keys of Kubernetes itself, which acts on objects that have them.
 const KUBERNETES: [&str; 2] = ["kubernetes.io", "k8s.io"];
-/// The one that is for everybody.
+/// The prefix of Kubernetes that everybody may use.
 const FOR_ALL: &str = "app.kubernetes.io";
 
 /// Labels and annotations beside those that a scan sets. All of them are valid in Kubernetes, and none takes the place of one
@@ -68,7 +70,7 @@ pub struct ObjectMetadata {
     annotations: BTreeMap<String, String>,
 }
 
-/// The same as it was read.
+/// [`ObjectMetadata`] as it was read, before it is checked.
 #[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Unchecked {
@@ -165,7 +167,7 @@ impl ObjectMetadata {
     }
 }
 
-/// Whether an object of a scan can have that label.
+/// Checks that an object of a scan can have that label.
 fn check_label(key: &str, value: &str) -> Result<(), InvalidMetadata> {
     check_key("label", key)?;
     if value.is_empty() || is_name(value) {
@@ -175,7 +177,7 @@ fn check_label(key: &str, value: &str) -> Result<(), InvalidMetadata> {
     Err(invalid("label", key, reason))
 }
 
-/// Whether Kubernetes takes the key, and nothing else has it.
+/// Checks that Kubernetes accepts the key, and that nobody else uses it.
 fn check_key(what: &'static str, key: &str) -> Result<(), InvalidMetadata> {
     let (prefix, name) = match key.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),

@@ -80,7 +80,7 @@ pub struct ScanPlan {
     pub scan_id: ScanId,
     /// What is scanned.
     pub target: Target,
-    /// The running container whose image is the target, where that is read in another namespace than the container's.
+    /// The running container whose image is the target, where that image is read in another namespace than the container's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_of: Option<Box<Target>>,
     /// How it is reached.
@@ -88,7 +88,7 @@ pub struct ScanPlan {
     /// Which pod and container were chosen and why, if the name left a choice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub target_choice: Vec<String>,
-    /// How the cluster itself is reached, where no kubeconfig says all of it: as the account of a pod, or through a proxy.
+    /// How the cluster is reached, if the kubeconfig does not say it all: as the account of a pod, or through a proxy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub connection: Vec<String>,
     /// Why it is reached this way, if the strategy was chosen automatically.

@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 /// Resources that a container of a scan needs.
 const NAMES: [&str; 3] = ["cpu", "ephemeral-storage", "memory"];
-/// The least that a container can have of memory or storage: with less none starts, and who writes `64` means `64Mi`.
+/// The least that a container can have of memory or storage: no container starts with less, and whoever writes `64` means
+/// `64Mi`.
 const LEAST_BYTES: f64 = 1_048_576.0;
 /// Longest text of one quantity.
 const LONGEST: usize = 32;
 
-/// Requests and limits of the containers that a scan itself puts into pods of its own: the probe, the barrier and what only
-/// resolves an image. A clone has those of its target, and an ephemeral container can have none.
+/// Requests and limits of the containers that a scan itself puts into pods of its own: the probe, the barrier and the
+/// container that only resolves an image. A clone has those of its target, and an ephemeral container can have none.
 ///
 /// Written as `cpu=100m:500m,memory=256Mi`: the request, and after a colon the limit if it differs. Resources
 /// that are not named keep their defaults.

@@ -58,13 +58,13 @@ impl fmt::Display for ObjectRef {
     }
 }
 
-/// What a control created so far. Whoever creates records into it as soon as the server made the object: then an
-/// object is deleted at the end also where nobody waited for the answer, or where the answer was rejected.
+/// What a control created so far. Each object is recorded as soon as the server has made it, so that it is deleted at the
+/// end even if nobody waited for the answer or the answer was rejected.
 #[derive(Debug, Clone, Default)]
 pub struct CreatedObjects(Arc<Mutex<Vec<ObjectRef>>>);
 
 impl CreatedObjects {
-    /// Records one object; an object that is known already stays once.
+    /// Records one object; one that is already recorded stays there once.
     pub fn record(&self, object: ObjectRef) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !all.contains(&object) {
@@ -216,7 +216,7 @@ impl<'a> ControlScope<'a> {
         self.alerts.raise(alert);
     }
 
-    /// Reports that control `id` has waited for so long, and for what, so that whoever watches the scan sees that it goes on.
+    /// Reports how long control `id` has waited and for what, so that an observer sees that the scan goes on.
     pub fn waits(&self, id: &str, waited: Duration, what: impl Into<String>) {
         self.observer.event(&Event::ControlWaits {
             id: id.to_owned(),

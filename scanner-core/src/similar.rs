@@ -1,6 +1,6 @@
 //! Which of the existing names somebody may have meant.
 
-/// Names that are given at most.
+/// Most names that are returned.
 const MOST: usize = 3;
 /// Letters of the longest name that anything has in a cluster; a longer text is not such a name with a typing error.
 const LONGEST: usize = 253;

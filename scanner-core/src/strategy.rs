@@ -6,10 +6,13 @@
 //! [`guarded`](crate::guarded) makes those witnesses, so a strategy that touches a target without verified controls
 //! does not compile. All strategies yield the same [`TargetAccess`], so engines never know which one is in use.
 
+use std::{fmt, time::Duration};
+
 use async_trait::async_trait;
 use scanner_inventory::{InventoryRequest, Section, sink::InventorySink};
 
 use crate::{
+    event::{Event, Observer, Silent},
     failure::FailureKind,
     plan::{PlannedCommand, ScanPlan},
     remedy::Remedy,
@@ -17,11 +20,11 @@ use crate::{
     witness::{EnforcedControls, PreparedControls},
 };
 
-/// Name of the shipped strategy that reads the image of the target alone: no container is looked at.
+/// Name of the shipped strategy that reads only the target's image and looks into no container.
 pub const IMAGE_OF_TARGET: &str = "sidecar-inert";
 
 /// What a strategy is asked to reach, and for what.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct OpenContext<'a> {
     /// What is looked at.
@@ -30,10 +33,21 @@ pub struct OpenContext<'a> {
     pub plan: Option<&'a ScanPlan>,
     /// Everything that the engines will read.
     pub request: &'a InventoryRequest,
+    observer: &'a dyn Observer,
+}
+
+impl fmt::Debug for OpenContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenContext")
+            .field("subject", self.subject)
+            .field("plan", &self.plan)
+            .field("request", self.request)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> OpenContext<'a> {
-    /// A context for one scan.
+    /// A context for one scan, without an observer.
     pub const fn new(
         subject: &'a Subject,
         plan: Option<&'a ScanPlan>,
@@ -43,7 +57,25 @@ impl<'a> OpenContext<'a> {
             subject,
             plan,
             request,
+            observer: &Silent,
         }
+    }
+
+    /// The same for an observer, which gets what the strategy waits for.
+    #[must_use]
+    pub const fn observed_by(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Reports how long the strategy has waited and for what, as [`ControlScope::waits`](crate::control::ControlScope::waits)
+    /// does for a control. `id` is the control that answers for what the strategy waits for.
+    pub fn waits(&self, id: &str, waited: Duration, what: impl Into<String>) {
+        self.observer.event(&Event::ControlWaits {
+            id: id.to_owned(),
+            seconds: waited.as_secs(),
+            what: what.into(),
+        });
     }
 }
 
@@ -56,8 +88,7 @@ pub trait ScanStrategy: Send + Sync {
     /// How far evidence that is gathered this way can be trusted, for the report.
     fn trust(&self) -> &str;
 
-    /// Sections that what is looked at does not have at all, as a directory has no processes: checks that read them do
-    /// not apply.
+    /// Sections that the subject does not have at all, as a directory has no processes: checks that read them do not apply.
     fn absent(&self) -> &[Section] {
         &[]
     }
@@ -74,7 +105,7 @@ pub trait ScanStrategy: Send + Sync {
         Vec::new()
     }
 
-    /// Adds what must be beside the target before it can be looked at, as the operator: a probe, a pod. Nothing by
+    /// Adds, as the operator, what must run beside the target before it can be looked at: a probe or a pod. Nothing by
     /// default.
     ///
     /// # Errors
@@ -169,19 +200,20 @@ delegate!(std::sync::Arc<T>, Box<T>);
 /// ```
 #[async_trait]
 pub trait TargetAccess: Send {
-    /// Collects the inventory and hands it on as it comes: all sections but the files, then one file after the other.
-    /// One that has all of it first gives it to [`deliver`](scanner_inventory::sink::deliver). One that wraps another
-    /// hands `sink` to that one.
+    /// Collects the inventory and hands it on as it comes: all sections but the files, then one file after the other. An
+    /// implementation that has everything at once passes it to [`deliver`](scanner_inventory::sink::deliver). One that
+    /// wraps another access passes `sink` on to that.
     ///
     /// Everything from the target is hostile: implementations bound bytes, time and idle time, and return an error rather
     /// than a short result.
     ///
-    /// The sink takes what the engines had time for: a call to it may wait for an engine, as long as the scan's
-    /// [`EngineHost`](crate::engines::EngineHost) lets it. That time is not the target's.
+    /// A call to the sink may wait for an engine, for as long as the scan's [`EngineHost`](crate::engines::EngineHost)
+    /// allows. This time does not count as the target's.
     ///
     /// # Errors
     ///
-    /// Fails when the answer is cut, forged, too long or too late. What was handed on before an error is to be discarded.
+    /// Fails when the answer is cut, forged, too long or too late. Everything that was handed on before an error must be
+    /// discarded.
     async fn stream(
         &mut self,
         request: &InventoryRequest,

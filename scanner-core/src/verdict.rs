@@ -47,8 +47,8 @@ impl Verdict {
 
     /// The verdict of a scan that was done, over the findings of all its engines.
     ///
-    /// Thresholds, where an engine has any, take the place of `threshold` for its findings, but for a severity that
-    /// was named beside them. A check that was not done is never a pass, whatever they allow, and it comes before the
+    /// If an engine has thresholds, they take the place of `threshold` for its findings, except for a severity that was
+    /// named beside them. A check that was not done is never a pass, whatever they allow. It takes precedence over
     /// findings: there may be more than were found.
     pub fn of(findings: &[Findings], threshold: Severity) -> Self {
         let fails = |found: &Findings| {

@@ -40,7 +40,7 @@ pub trait Work: Send {
     /// Fails when the target cannot be reached; everything is then released.
     async fn open(&mut self, plan: &ScanPlan, controls: &EnforcedControls) -> Result<(), Failure>;
 
-    /// Looks, once the token is revoked.
+    /// Looks into the target, once the token is revoked.
     ///
     /// # Errors
     ///

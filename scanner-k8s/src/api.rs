@@ -1,4 +1,4 @@
-//! The Kubernetes API as this crate uses it; knows no scan.
+//! The Kubernetes API as this crate uses it; it knows nothing about scans.
 
 pub(crate) mod admission;
 mod bearer;

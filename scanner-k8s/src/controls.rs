@@ -51,7 +51,7 @@ pub(crate) fn identity(scope: &Arc<ScanScope>) -> Vec<Box<dyn SecurityControl>> 
     ]
 }
 
-/// What answers agrees with what is stated of the target.
+/// The control that compares the agent's answer with what the node and the specification state about the target.
 pub(crate) fn target_agrees(agreement: &Arc<Agreement>) -> Box<dyn SecurityControl> {
     Box::new(target_agrees::TargetAgrees(Arc::clone(agreement)))
 }

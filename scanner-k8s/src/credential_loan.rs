@@ -1,8 +1,8 @@
 //! Lets a program of this machine exec into one pod, as planned and no further, without a token of the cluster.
 //!
-//! The program gets a kubeconfig of a proxy in this process, which holds the token, lets planned execs through and logs every
-//! call. It is run while the credential holds, inside the same control stage as a scan: the same controls surround it, and the
-//! same release, verification and audit follow it.
+//! The program gets a kubeconfig of a proxy in this process, which holds the token, lets planned execs through and logs
+//! every call. The program runs while the credential is valid, inside the same control stage as a scan: the same controls
+//! surround it, and the same release, verification and audit follow it.
 
 mod error;
 mod proxy;
@@ -220,7 +220,7 @@ fn planned(target: &Target, argv: Vec<String>, times: u32) -> PlannedCommand {
     PlannedCommand::new(target.container.as_str(), argv, input, 0)
 }
 
-/// What the admission guard, where the cluster has it, is to let through.
+/// What the admission guard is to let through, if the cluster has one.
 fn limits_of(target: &Target, terms: &LoanTerms) -> Vec<PlannedRule> {
     let any = (terms.any_command > 0).then(|| limits::may_run_anything(target));
     let commands = terms.commands.iter();

@@ -1,9 +1,8 @@
 //! The admission guard: one static policy in the cluster, and each scan's limits in its own Role.
 //!
-//! RBAC can say into which pod a scan identity may exec, not into which container, nor with what
-//! command. `guard.yaml` can, on CONNECT; what one scan planned it reads from the scan's own Role,
-//! as rules of an API group that has no server, with the CEL `authorizer`. Such a rule allows
-//! nothing by itself, guard or not.
+//! RBAC can limit a scan identity's exec to one pod, but not to one container or one command. `guard.yaml` does that, on
+//! CONNECT. It reads what a scan planned from the scan's own Role with the CEL `authorizer`: as rules for an API group that
+//! has no server. Such a rule allows nothing by itself, guard or not.
 
 mod attempts;
 mod render;

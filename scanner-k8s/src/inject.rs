@@ -1,7 +1,7 @@
 //! Adds the hardened sidecar to manifests, for those who deploy it with their workload.
 //!
-//! Text is only ever added: comments, order and formatting of the manifest stay. Before the result
-//! is given out it is parsed again and must be what was there plus what was to be added.
+//! Text is only ever added: comments, order and formatting of the manifest stay. Before it is returned, the result is
+//! parsed again, and must be the original plus the additions.
 
 mod edit;
 mod error;
@@ -94,7 +94,7 @@ pub fn inject(source: &str, options: &Options) -> Result<Injected, InjectError> 
     Ok(Injected { text, notes })
 }
 
-/// The result must be, document by document, what was there plus what was to be added.
+/// Checks, document by document, that the result is the original plus the additions.
 fn check(mut expected: Vec<Value>, additions: &[Addition], text: &str) -> Result<(), InjectError> {
     for addition in additions {
         let document = expected.get_mut(addition.document);
@@ -152,7 +152,7 @@ fn path_text(path: &[Step]) -> String {
     steps.collect::<Vec<_>>().join(".")
 }
 
-/// Where the pod template of that kind is; `None` for what makes no pods.
+/// Where the pod template of that kind is; `None` for a kind that makes no pods.
 fn template(object: &Value) -> Option<&'static [&'static str]> {
     match (object["apiVersion"].as_str()?, object["kind"].as_str()?) {
         ("v1", "Pod") => Some(&[]),

@@ -17,7 +17,7 @@ pub const GUARD_MARK: &str = "secure-scan guard: ";
 /// Default name of the guard.
 pub const GUARD_NAME: &str = "secure-scan-guard";
 
-/// Whose verb `manage` the guard asks for, of whoever makes or changes what belongs to a scan.
+/// The resource whose verb `manage` the guard demands from whoever makes or changes an object of a scan.
 pub(crate) const GUARD_SCANS: &str = "scans.guard.secure-scan.io";
 
 /// Resources and verbs of the limits.
@@ -48,7 +48,7 @@ pub fn identity_lease_name(scan: &ScanId) -> String {
 
 /// Path of the probe in its image.
 pub(crate) const PROBE_PROGRAM: &str = "/secure-scan-probe";
-/// Argument with which the probe takes the end of its standard input for the end of the scan.
+/// Argument that makes the probe treat the end of its standard input as the end of the scan.
 pub(crate) const HELD: &str = "held";
 
 /// Annotation with which a pod names the container that tools take by default.

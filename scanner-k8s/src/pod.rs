@@ -1,4 +1,4 @@
-//! What is known of a pod, as pure functions.
+//! What is known about a pod, as pure functions.
 
 pub mod access_planner;
 pub(crate) mod agreement;

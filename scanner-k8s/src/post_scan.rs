@@ -68,7 +68,7 @@ pub(crate) fn objects(scope: &ScanScope) -> Vec<AuditCheck> {
     ]
 }
 
-/// The token is refused, and is nowhere that this program can look.
+/// The token is refused, and is in no place that this program can search.
 ///
 /// `process` is what the search of this program's own files found, if it asked for one.
 pub(crate) fn credential(scope: &ScanScope, process: Option<Searched>) -> Vec<AuditCheck> {

@@ -1,5 +1,5 @@
-//! Finds what expired scans left, and removes it: the fourth way of cleanup, when the cluster's own
-//! controllers did not act. Never touches a scan that may still run, nor what only looks like ours.
+//! Finds what expired scans left, and removes it: the fourth way of cleanup, for when the cluster's own controllers did not
+//! act. Never touches a scan that may still run, or an object that only looks like one of a scan.
 
 mod classify;
 mod clock;
@@ -7,7 +7,7 @@ mod clock;
 use k8s_openapi::{
     api::{
         batch::v1::Job,
-        core::v1::{Namespace, Pod, Secret, ServiceAccount},
+        core::v1::{Pod, Secret, ServiceAccount},
         networking::v1::NetworkPolicy,
         rbac::v1::{Role, RoleBinding},
     },
@@ -21,9 +21,12 @@ use scanner_core::Remedy;
 
 pub use classify::{Leftover, State};
 
-use crate::api::{
-    call::{CallError, CallErrorKind, call},
-    client::OperatorClient,
+use crate::{
+    api::{
+        call::{CallError, CallErrorKind, call},
+        client::OperatorClient,
+    },
+    plan::resolve::namespace_exists,
 };
 
 /// Objects in one answer to a list.
@@ -44,7 +47,9 @@ pub struct Reaped {
     pub kept: usize,
     /// How many objects were removed.
     pub removed: usize,
-    /// What to do about objects that could not be listed, if there are any.
+    /// Whether there is no namespace of the name that was given. `unseen` then says so, and nothing was listed.
+    pub is_unknown_namespace: bool,
+    /// What to do about what could not be listed, where that is known.
     pub remedy: Option<Remedy>,
 }
 
@@ -81,13 +86,12 @@ pub async fn reap(operator: &OperatorClient, request: &ReapRequest) -> Reaped {
     let mut reaped = Reaped::default();
     let mut objects = Vec::new();
     if let Some(name) = &request.namespace {
-        // A list of a namespace that does not exist is as empty as one of a clean namespace. An operator who may not
-        // read namespaces learns no more than before.
-        let api = operator.everywhere::<Namespace>();
-        let seen = call(format!("get namespace {name}"), api.get_metadata(name)).await;
-        if seen.is_err_and(|error| error.kind() == CallErrorKind::NotFound) {
-            reaped.unseen.push(format!("namespace {name} not found"));
-            reaped.remedy = Some(Remedy::NameNamespace);
+        // A list of a namespace that does not exist is as empty as one of a clean namespace. If the operator may not read
+        // namespaces, the lists decide.
+        if let Err(error) = namespace_exists(operator, name).await {
+            reaped.unseen.push(error.to_string());
+            reaped.is_unknown_namespace = error.is_unknown_name();
+            reaped.remedy = error.remedy();
             return reaped;
         }
     }

@@ -87,7 +87,7 @@ impl PreparedScan {
         let auto = matches!(request.strategy, Strategy::Auto { .. });
         // On the heap: a scan's future is large.
         let report = Box::pin(self.run_once(observer, interrupt.clone())).await;
-        // Only from a clean slate: what the first strategy made is shown to be gone.
+        // Only from a clean slate: everything that the first strategy made must be shown to be gone.
         if !auto || !auto::may_go_on(&report) {
             return report;
         }

@@ -1,12 +1,12 @@
-//! Fields that are written and have no value, as those of a template whose variable is not set.
+//! Fields that are written without a value, such as those of a template whose variable is not set.
 //!
-//! A reader takes such a field for an absent one, so that a limit or a list that somebody wrote would silently not hold.
+//! A reader treats such a field as absent, so that a limit or a list that somebody wrote would silently not hold.
 
 use serde_json::Value;
 
 /// The path of the first field of `text` without a value; `None` where there is none, and where the text is no YAML.
 ///
-/// A map without fields counts as well where it stands below one of `maps`, or is one of them.
+/// A map without fields counts too if it is one of `maps` or below one of them.
 pub(crate) fn field(text: &str, maps: &[&str]) -> Option<String> {
     let value: Value = serde_saphyr::from_str(text).ok()?;
     let mut open = vec![(String::new(), &value, maps.is_empty())];

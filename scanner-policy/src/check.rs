@@ -36,9 +36,9 @@ pub(crate) struct Check {
 
 #[derive(Debug)]
 pub(crate) enum Rule {
-    /// True when all is well.
+    /// Expression that is true when all is well.
     Pass(Expression),
-    /// A list of what is wrong; empty when all is well.
+    /// Expression that lists what is wrong; empty when all is well.
     Violations(Expression),
 }
 

@@ -1,10 +1,9 @@
-//! What a container does not show to its own user, read in the image that it was started from.
+//! Reads what a container does not show to its own user in the image that it was started from.
 //!
-//! The image is read first and kept in little memory. The container's answer then goes through as it comes. A
-//! place that the agent could not read is filled from the image where the container has not said otherwise:
-//! where what it does show of the place is as in the image, and where nothing is mounted. Everything else stays
-//! a gap. What the container answered is never removed nor altered, and every check says where its evidence
-//! came from.
+//! The image is read first and kept in little memory. The container's answer is then passed on as it arrives. A place that
+//! the agent could not read is filled from the image if everything that the container does show of the place is as in the
+//! image, and if nothing is mounted there. Everything else stays a gap. What the container answered is never removed nor
+//! altered, and every check says where its evidence came from.
 
 mod accounts;
 mod completion;

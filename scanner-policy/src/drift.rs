@@ -1,8 +1,8 @@
 //! Drift: how the filesystem of a running container differs from the image that it was started from.
 //!
-//! The files of the image are kept in little memory, those of the container are compared as they come. What is mounted over
-//! the image, and what the runtime put there to mount it, is left out, and the report says so; what one side could not read
-//! is reported, and is never a pass.
+//! The files of the image are kept in little memory; those of the container are compared as they arrive. Mounts over the
+//! image, and the mount points that the runtime created for them, are left out, and the report says so. What one side could
+//! not read is reported, and never counts as a pass.
 
 mod checks;
 mod compare;

@@ -1,10 +1,10 @@
-//! What was seen that is not as it should be: the first items, and the number of all.
+//! Evidence of a failure: the first items, and the number of all.
 
 use scanner_core::finding::CheckResult;
 
-/// Items that are kept of a list that has an order of its own.
+/// Most items that are kept of a list that has an order of its own.
 const MAX_FIRST: usize = 20;
-/// Items that are kept of a list that is sorted.
+/// Most items that are kept of a list that is sorted.
 const MAX_LEAST: usize = 50;
 
 /// Items of which some are kept, and how many there are.
@@ -55,7 +55,7 @@ impl Evidence {
         self.total == 0
     }
 
-    /// Gives it to a result, which keeps its status.
+    /// Puts it into a result without changing the status.
     pub(crate) fn put(self, result: &mut CheckResult) {
         result.evidence = self.kept;
         result.evidence_total = self.total;

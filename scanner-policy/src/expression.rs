@@ -41,7 +41,7 @@ pub(crate) struct Expression {
     /// How many parts it was parsed to.
     pub(crate) parts: usize,
     sections: BTreeSet<Section>,
-    /// What functions read where it is known.
+    /// Sections that its functions read if they are known.
     beside: BTreeSet<Section>,
     inputs: BTreeSet<String>,
     pass: Option<Pass>,
@@ -155,7 +155,7 @@ impl Expression {
         &self.sections
     }
 
-    /// Sections that its functions read where these are known. Where they are not, the functions say what they say of an image.
+    /// Sections that its functions read if these are known. If not, the functions answer as they do for an image.
     pub(crate) fn beside(&self) -> &BTreeSet<Section> {
         &self.beside
     }
@@ -294,7 +294,7 @@ fn syntax(source: &str, errors: &cel::ParseErrors) -> TypeError {
         .take(line - 1)
         .map(|l| l.chars().count())
         .sum();
-    // At its end nothing is left to point at but the last character.
+    // An error at the end of the source points to its last character.
     let last = source.chars().count().saturating_sub(1);
     let start = (before + column - 1).min(last);
     TypeError {

@@ -7,9 +7,10 @@ use scanner_core::{
 
 use crate::evaluate::{HOST_PATH, has_own};
 
-/// What lets a process mount the root filesystem anew, also that of another process that it sees.
+/// Capabilities with which a process can remount a root filesystem, its own or that of another process that it sees.
 const MOUNTING: [&str; 2] = ["ALL", "SYS_ADMIN"];
-/// What lets a process get at the files of its node past its own mounts: by the kernel, by memory, or by their handles.
+/// Capabilities with which a process can reach files of its node past its own mounts: through the kernel, memory or file
+/// handles.
 const PAST_MOUNTS: [&str; 3] = ["SYS_MODULE", "SYS_RAWIO", "DAC_READ_SEARCH"];
 
 /// Where a runtime has its socket.
@@ -44,7 +45,7 @@ pub(crate) fn is_fixed(container: &Inventory) -> bool {
     why_not(container).is_none()
 }
 
-/// What lets a container do so: that it is privileged, or one of these capabilities.
+/// What gives a container that power: that it is privileged, or one of these capabilities.
 fn power(privileged: bool, added: &[String], all: &[&str]) -> Option<String> {
     if privileged {
         return Some("is privileged".into());
@@ -57,7 +58,7 @@ fn power(privileged: bool, added: &[String], all: &[&str]) -> Option<String> {
     names.next().map(|name| format!("has capability {name}"))
 }
 
-/// How a container of the pod reaches its node: the image, and what is written over it, are files of the node.
+/// How a container of the pod reaches its node: the image and the container's writable layer are files of the node.
 fn of_node(pod: &PodFacts) -> Option<String> {
     if pod.host_pid {
         return Some("the pod sees the processes of its node (hostPID)".into());
@@ -84,8 +85,8 @@ fn of_node(pod: &PodFacts) -> Option<String> {
     })
 }
 
-/// Whether a directory of the node may have the files of its runtime, or the socket by which that takes orders: a mount that is
-/// read-only does not keep anyone from a socket.
+/// Whether a mounted directory of the node may hold the files of the runtime, or its socket: a read-only mount does not
+/// prevent use of a socket.
 fn may_have_runtime(pod: &PodFacts, mount: &VolumeMountFacts) -> bool {
     let volume = pod.volumes.iter().find(|one| one.name == mount.volume);
     let path = volume.map_or("", |volume| volume.path.as_str());
@@ -97,9 +98,9 @@ fn may_have_runtime(pod: &PodFacts, mount: &VolumeMountFacts) -> bool {
     has_own(&place) || SOCKETS.into_iter().any(is_near)
 }
 
-/// Which process outside of the container may mount filesystems, and can get into its mounts, as it can by a process of the
-/// container that it sees. A container that was added to look at it sees these whatever the pod shares, and may have been
-/// there before. Of the node's own processes nothing is known.
+/// Which process outside of the container may mount filesystems and can enter the container's mounts, as it can through any
+/// process of the container that it sees. A container that was added to debug it sees these processes whatever the pod
+/// shares, and may have been there before. Nothing is known about the node's own processes.
 fn of_others(pod: &PodFacts) -> Option<String> {
     let shares = pod.share_process_namespace;
     if shares && !pod.containers.iter().any(|one| one.target) {

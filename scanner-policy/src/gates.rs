@@ -22,7 +22,7 @@ use crate::{
 
 use seen::{Seen, list, unless};
 
-/// Id of the control that cuts what a scan starts off from the network.
+/// Id of the control that cuts the pods of a scan off from the network.
 const NETWORK: &str = "network";
 
 fn decide(action: Action, seen: Seen) -> GateDecision {
@@ -85,7 +85,7 @@ impl GatePolicy for PolicyGates {
         let policy = &self.policy;
         let mut results: Vec<GateResult> = GateId::ALL
             .iter()
-            // An image that runs nowhere has no pod to object to.
+            // An image that runs nowhere has no pod, so no gate about pods applies.
             .filter(|id| plan.target.form == TargetForm::Container || id.group() == "image source")
             .map(|id| GateResult {
                 id: id.name().into(),
@@ -96,7 +96,7 @@ impl GatePolicy for PolicyGates {
             .require_controls
             .iter()
             .filter(|wanted| !plan.controls.iter().any(|c| c.id == **wanted))
-            // Of an image that runs nowhere nothing could be another one afterwards.
+            // An image that runs nowhere cannot be replaced by another one during the scan.
             .filter(|wanted| !(plan.target.form == TargetForm::Image && *wanted == "target-pin"))
             .collect();
         let decision = if missing.is_empty() {
@@ -152,7 +152,7 @@ impl GatePolicy for PolicyGates {
 
     fn unused(&self, facts: &GateFacts) -> Vec<String> {
         let mut unused = Vec::new();
-        // Of a pod that is not known, nothing says that an allowance matches nothing.
+        // If the pod is not known, it is not known either whether an allowance matches it.
         let Some(pod) = facts.pod.data() else {
             return unused;
         };

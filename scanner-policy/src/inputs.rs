@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::types::Type;
 
-/// The default of a date that stands for the day of the scan.
+/// The default of a date input that stands for the day of the scan.
 const TODAY: &str = "today";
 
 /// What an input holds.
@@ -61,7 +61,7 @@ impl Kind {
         }
     }
 
-    /// A value as YAML has it.
+    /// Reads a value from YAML.
     pub(crate) fn of_yaml(self, value: &serde_json::Value) -> Result<Option<Value>, String> {
         use serde_json::Value as Yaml;
         let wrong = || Err(format!("expected {}", self.expected()));
@@ -96,7 +96,7 @@ impl Kind {
         }))
     }
 
-    /// A value as it is typed on a command line.
+    /// Reads a value as it is typed on a command line.
     pub(crate) fn of_word(self, word: &str) -> Result<Value, String> {
         let wrong = || {
             format!(
@@ -142,9 +142,9 @@ pub(crate) struct Input {
     pub(crate) description: String,
     /// `None` when it must be set, or is the day of the scan.
     pub(crate) value: Option<Value>,
-    /// Whether the day of the scan is meant.
+    /// Whether its value is the day of the scan.
     pub(crate) today: bool,
-    /// As a reader sees the default.
+    /// The default, for a reader.
     pub(crate) default: String,
     /// Whether a check reads it.
     pub(crate) read: bool,

@@ -1,4 +1,4 @@
-//! Signatures in a build without them: there can be none, so gate `image-signature` always objects.
+//! Signatures in a build without feature `signatures`: there can be none, so gate `image-signature` always objects.
 
 /// A signature of an image. This build has feature `signatures` off, so that there is none.
 #[derive(Debug, Clone, Copy)]

@@ -59,11 +59,11 @@ impl Level {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Nothing; what needs calls to the server is not even asked.
+    /// Nothing; facts that need calls to the server are not even read.
     Allow,
-    /// The report says so, also where the gate was not checked.
+    /// The report says so, even if the gate could not be checked.
     Warn,
-    /// The target is not touched; nor is it where the gate was not checked.
+    /// The target is not touched, even if the gate could not be checked.
     Abort,
 }
 
@@ -127,8 +127,8 @@ struct RawPolicy {
     #[serde(default)]
     #[schemars(with = "Option<BTreeMap<String, String>>")]
     probe_resources: Option<ProbeResources>,
-    /// Whether a scan shows what holds for every API server and every namespace: it waits until no server can remember
-    /// its token, and looks for what it made in all namespaces.
+    /// Whether a scan proves its end for every API server and every namespace: it waits until no server can remember its
+    /// token, and looks for what it made in all namespaces.
     #[serde(default)]
     prove_everywhere: Option<bool>,
     /// Whether a check passes only if everything that it asks for was read.
@@ -189,7 +189,7 @@ pub struct Policy {
     pub object_metadata: ObjectMetadata,
     /// Requests and limits for the containers of the scan's own pods.
     pub probe_resources: ProbeResources,
-    /// Whether a scan shows what holds for every API server and every namespace.
+    /// Whether a scan proves its end for every API server and every namespace.
     pub prove_everywhere: bool,
     /// Whether a check passes only if everything that it asks for was read.
     pub require_complete: bool,
@@ -235,8 +235,8 @@ impl Policy {
         Ok(merge(Some(Self::shipped(level)?), raw, object_metadata))
     }
 
-    /// Refuses a policy that requires a control which is none of `known`; `text` and `file` are those that it was parsed
-    /// from. The program that scans knows which controls there are, with its own.
+    /// Refuses a policy that requires a control which is not in `known`; `text` and `file` are those that the policy was
+    /// parsed from. `known` comes from the program that scans, because it may have controls of its own.
     ///
     /// # Errors
     ///
@@ -263,12 +263,12 @@ impl Policy {
 
     /// What to do when a gate objects.
     pub fn action(&self, gate: GateId) -> Action {
-        // Every policy has every gate; what a bug forgot is refused.
+        // Every policy has every gate; a gate that a bug left out refuses.
         self.gates.get(&gate).copied().unwrap_or(Action::Abort)
     }
 }
 
-/// What the file has, and of it the labels and annotations.
+/// The contents of the file, and its labels and annotations once more, checked.
 fn read(text: &str, file: &str) -> Result<(RawPolicy, ObjectMetadata), ProfileError> {
     let at = Place::new(file, text);
     if text.len() > MAX_BYTES {

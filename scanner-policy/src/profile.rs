@@ -66,7 +66,7 @@ impl Profile {
         options: &Options,
     ) -> Result<Self, ProfileError> {
         let made = Self::check(source, resolve, options);
-        // There is one where there is no profile.
+        // Without a profile there is at least one error.
         made.map_err(|mut errors| errors.swap_remove(0))
     }
 

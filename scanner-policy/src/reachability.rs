@@ -1,4 +1,4 @@
-//! What the processes of a container can reach: whether what an agent could not read is out of their reach too.
+//! What the processes of a container can reach: whether places that an agent could not read are out of their reach too.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use scanner_core::inventory::{
 
 /// Bits of setuid and setgid.
 const SETUID: i64 = 0o6000;
-/// Capabilities that open no file or directory to who has them.
+/// Capabilities that give access to no further file or directory.
 const HARMLESS: [&str; 13] = [
     "CAP_NET_BIND_SERVICE",
     "CAP_NET_BROADCAST",
@@ -26,10 +26,10 @@ const HARMLESS: [&str; 13] = [
     "CAP_BLOCK_SUSPEND",
 ];
 
-/// What to collect, so that it is known what the processes of a container can reach.
+/// Sections to collect so that it is known what the processes of a container can reach.
 pub(crate) const SECTIONS: [Section; 3] = [Section::Identity, Section::Processes, Section::Files];
 
-/// The programs by which a process can become somebody else.
+/// Selects the programs by which a process can become another user.
 pub(crate) fn setuid_programs() -> FileSelector {
     FileSelector {
         under: vec!["/".into()],
@@ -48,7 +48,7 @@ pub(crate) const fn is_setuid(file: &FileEntry) -> bool {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reachability {
     standing: Standing,
-    /// Where processes work, and their roots: who is inside a directory needs no permission to get in.
+    /// Working directories and roots of processes: a process that is inside a directory needs no permission to enter it.
     inside: BTreeSet<FilePath>,
 }
 
@@ -79,7 +79,7 @@ impl Reachability {
         Standing::Not(why.into()).into()
     }
 
-    /// What the sections say; `absent` are those that the target does not have.
+    /// From the sections of `inventory`; `absent` are those that the target does not have.
     pub(crate) fn new(inventory: &Inventory, absent: &[Section]) -> Self {
         if absent.contains(&Section::Processes) {
             return Self::not("an image has no processes");
@@ -182,15 +182,15 @@ impl Reachability {
         is_closed && gap.attribute.is_none() && self.inside_of(gap).is_none()
     }
 
-    /// Where a process is that is at the place of a gap, or below it.
+    /// The place of a process that is at a gap or below it.
     fn inside_of(&self, gap: &Gap) -> Option<&FilePath> {
         let place = gap.path.as_ref()?;
         self.inside.iter().find(|inside| inside.is_below(place))
     }
 }
 
-/// How processes of other containers may reach what is in the target: these may start when nobody looks, and their rights are
-/// not those of the target's own.
+/// How processes of other containers may reach the files of the target. They may start at any time, and have other rights
+/// than those of the target.
 fn shared(pod: &PodFacts) -> Option<&'static str> {
     if pod.share_process_namespace {
         Some(
@@ -245,7 +245,7 @@ fn differs(agent: &AgentIdentity, process: &Process) -> Option<String> {
     Some(format!("process {} {why}", process.pid))
 }
 
-/// Where a process is that the agent did not get to.
+/// The place of a process that the agent could not reach.
 fn not_reached(process: &Process) -> String {
     match (&process.cwd, &process.root) {
         (Some(cwd), Some(root)) if root == "/" => {

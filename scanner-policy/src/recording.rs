@@ -31,12 +31,12 @@ pub struct Recording {
     pub schema: String,
     /// What was scanned.
     pub subject: String,
-    /// Sections that there are none of, as a directory has no pod.
+    /// Sections that the subject does not have, as a directory has no pod.
     #[serde(default)]
     pub absent: BTreeSet<Section>,
     /// What was asked for.
     pub request: InventoryRequest,
-    /// What was found.
+    /// The inventory that was collected.
     pub inventory: Inventory,
 }
 
@@ -78,9 +78,9 @@ impl Recording {
         text
     }
 
-    /// Why check `id` of `profile` cannot be evaluated on this: it selects files or commands that were
-    /// not asked for, so that their absence says nothing. Sections that are missing are reported as such,
-    /// and of the sections `own` nothing is taken from here.
+    /// Why check `id` of `profile` cannot be evaluated on this: it selects files or commands that were not asked for, so
+    /// that their absence proves nothing. Missing sections are reported as such. The sections `own` are not taken from this
+    /// recording.
     pub(crate) fn missing(&self, profile: &Profile, id: &str, own: &[Section]) -> Option<String> {
         let check = profile.checks.iter().find(|c| c.id == id)?;
         let recorded = |section| !own.contains(&section);

@@ -1,9 +1,9 @@
 //! Signatures of images, verified offline against a local public key or, keyless, a trust root.
 //!
-//! Two forms of `cosign`: a simple-signing payload with its signature (`cosign download signature`,
-//! one JSON object a line), and a sigstore bundle with a DSSE envelope of an in-toto statement
-//! (`cosign` 3). A key is ECDSA P-256, as `cosign generate-key-pair` makes, and vouches for a signature
-//! alone: the transparency log is not looked at. With a trust root it is.
+//! Two forms of `cosign`: a simple-signing payload with its signature (`cosign download signature`, one JSON object a
+//! line), and a sigstore bundle with a DSSE envelope of an in-toto statement (`cosign` 3). A key is ECDSA P-256, as `cosign
+//! generate-key-pair` makes it. With a key, only the signature is verified; with a trust root, the entries of the
+//! transparency log too.
 
 mod error;
 mod keyless;
@@ -121,7 +121,7 @@ impl Signature {
         Ok(Self(By::Certificate(keyless::Signed::read(who, bundle)?)))
     }
 
-    /// What shows that the digest that the node reports is signed, or why nothing does.
+    /// What proves that the digest that the node reports is signed, or why nothing proves it.
     pub(crate) fn verify(&self, image_id: &str) -> Result<String, String> {
         let running = image_id.rsplit('@').next().unwrap_or_default();
         if !running.starts_with("sha256:") {
@@ -155,7 +155,7 @@ impl Signature {
 }
 
 impl Claim {
-    /// The digests that a payload names. Called only for what the key signed.
+    /// The digests that a payload names. Called only for a payload that the key signed.
     fn digests(&self) -> Result<Vec<String>, String> {
         let not = |what: &str| format!("the key signed something that is not a {what}");
         if self.envelope {

@@ -1,4 +1,4 @@
-//! Tests of profiles: inventories, recorded or written down, with what each check must say of them.
+//! Tests of profiles: inventories, recorded or written down, with the status that each check must have.
 
 mod modes;
 
@@ -36,7 +36,7 @@ pub struct TestFile {
     /// Sections, written down; they replace those of the recording.
     #[serde(default)]
     pub sections: BTreeMap<Section, Value>,
-    /// What checks that a case does not name must say; anything when absent.
+    /// Status that checks must have that a case does not name; any status if absent.
     #[serde(default)]
     pub others: Option<CheckStatus>,
     /// The cases.
@@ -50,8 +50,7 @@ pub struct TestFile {
 pub struct Case {
     /// Name for the result.
     pub name: String,
-    /// Sections in place of those that the cases start from; fields of a section without items are
-    /// merged.
+    /// Sections that replace those that the cases start from; a section that is not a list is merged field by field.
     #[serde(default)]
     pub sections: BTreeMap<Section, Value>,
     /// Items that are added to a section.
@@ -63,7 +62,7 @@ pub struct Case {
     /// Sections that could not be collected, and why.
     #[serde(default)]
     pub unavailable: BTreeMap<Section, String>,
-    /// What checks must say, by id.
+    /// Status that checks must have, by id.
     #[serde(default)]
     pub expect: BTreeMap<String, CheckStatus>,
 }
@@ -141,7 +140,7 @@ impl TestFile {
     ///
     /// # Errors
     ///
-    /// Fails when a case expects something of a check that is not there, or is no inventory.
+    /// Fails when a case names a check that does not exist, or cannot be read as an inventory.
     pub fn run(
         &self,
         profile: &Profile,
@@ -212,7 +211,7 @@ impl TestFile {
         let day = self.today.unwrap_or_default();
         let context = Evaluation::on(day).without(&absent);
         let mut findings = profile.evaluate(&inventory, &context);
-        // What is written down in place of the recording is all that there is of its section.
+        // A section that is written down replaces the recording's section completely.
         let own: Vec<Section> = self
             .sections
             .keys()

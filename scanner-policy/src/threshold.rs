@@ -1,8 +1,7 @@
 //! Thresholds in the format and with the semantics of the SAF CLI (`saf validate threshold`).
 //!
-//! What that tool would silently skip is an error here, so that no limit is believed to hold that
-//! nobody looks at; the outcome names the one exception. Source: mitre/saf,
-//! `src/commands/validate/threshold.ts`.
+//! What that tool would silently skip is an error here, so that nobody relies on a limit that is never checked; the outcome
+//! names the one exception. Source: mitre/saf, `src/commands/validate/threshold.ts`.
 
 use std::collections::BTreeMap;
 
@@ -221,7 +220,7 @@ impl Thresholds {
         Ok(())
     }
 
-    /// A part that is given and says nothing.
+    /// The path of a part that is given without a limit.
     fn without_a_limit(&self) -> Option<String> {
         let nothing = |bounds: &Bounds| bounds.min.is_none() && bounds.max.is_none();
         if self.compliance.as_ref().is_some_and(nothing) {
@@ -345,7 +344,7 @@ impl Tally {
         }
     }
 
-    /// The SAF CLI: each is there, and there are as many.
+    /// As the SAF CLI does it: each id is there, and the numbers are equal.
     fn exactly(&mut self, path: &str, wanted: &[String], found: &[&CheckResult]) {
         let missing: Vec<&str> = wanted
             .iter()

@@ -1,7 +1,7 @@
 //! Types of expressions: finds misspelt fields, wrong types and loops without bound before a scan.
 //!
-//! An expression may hide a wrong part behind `||` or an empty list, so trying it out is not enough.
-//! Types of sections are taken from made-up items, so that they are always those of the inventory.
+//! An expression may hide a wrong part behind `||` or an empty list, so trying it out is not enough. The types of sections
+//! are derived from made-up items, so that they always match the inventory.
 
 mod call;
 mod check;

@@ -10,14 +10,14 @@ use scanner_core::{
 
 use crate::{threshold::Thresholds, waiver::Waivers};
 
-/// What a policy does with the findings of an engine: waivers first, then thresholds.
+/// What a policy applies to the findings of an engine: waivers first, then thresholds.
 ///
 /// The default has neither, demands nothing, and leaves findings as they are.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct FindingRules {
     waivers: Option<Waivers>,
-    /// With the name of their file.
+    /// Thresholds with the name of their file.
     thresholds: Option<(String, Thresholds)>,
     fail_on: Option<Severity>,
     complete: bool,

@@ -62,9 +62,11 @@ async fn waits(strategy: impl Into<Strategy>, start: Duration) -> Vec<(String, u
 
 #[tokio::test(start_paused = true)]
 async fn what_a_slow_pod_waits_for_is_reported_while_it_lasts() {
-    let ways: [(Strategy, &str); 2] = [
+    // The pod of strategy sidecar takes its time twice: before its barrier, and after it.
+    let ways: [(Strategy, &str); 3] = [
         (strategy::distroless(PROBE), "image-trial"),
         (strategy::sidecar(PROBE).into(), "network"),
+        (strategy::sidecar(PROBE).into(), "pod"),
     ];
     for (way, control) in ways {
         let seen = waits(way, Duration::from_secs(20)).await;
@@ -74,11 +76,22 @@ async fn what_a_slow_pod_waits_for_is_reported_while_it_lasts() {
             seconds.len() >= 2 && seconds.is_sorted() && seconds[0] >= 3,
             "{control}: {seen:?}"
         );
-        let named = seen
-            .iter()
-            .all(|(.., what)| what.starts_with("pod secure-scan-"));
+        let named = |what: &str| {
+            let starts = ["pod secure-scan-", "ephemeral container secure-scan-"];
+            starts.iter().any(|start| what.starts_with(start))
+        };
+        let named = seen.iter().all(|(.., what)| named(what));
         assert!(named, "{control}: {seen:?}");
     }
+    // A probe that was not tried before is waited for in the target's own pod.
+    let untried = strategy::ProbeImage::new(PROBE).untried();
+    let seen = waits(strategy::distroless(untried), Duration::from_secs(20)).await;
+    let seconds: Vec<u64> = seen.iter().map(|(_, seconds, _)| *seconds).collect();
+    assert!(seconds.len() >= 2 && seconds.is_sorted(), "{seen:?}");
+    let named = |(id, _, what): &(String, u64, String)| {
+        id == "probe-ends" && what.ends_with(" starts: ContainerCreating")
+    };
+    assert!(seen.iter().all(named), "{seen:?}");
     let quick = waits(strategy::distroless(PROBE), Duration::from_secs(1)).await;
     assert!(quick.is_empty(), "{quick:?}");
 }

@@ -1,4 +1,4 @@
-//! A scan of a container whose unreadable part is read in its image.
+//! A scan of a container whose unreadable files are read in its image.
 
 use std::sync::{Arc, OnceLock};
 
@@ -20,10 +20,10 @@ use crate::{
 /// Scans containers, and reads in the image of each what it does not show to its own user. Cheap to clone, and kept for any
 /// number of targets.
 ///
-/// First the image that the node runs is read as root, in a pod of the scan's own in which nothing of it runs. Only when all
-/// that this made is shown to be gone is the container read. A place that the container does not show is filled from the
-/// image, where nothing that it does show says otherwise and nothing is mounted; each result says from where its
-/// evidence came ([`CheckResult::evidence_from`](crate::finding::CheckResult::evidence_from)).
+/// First, a pod of the scan's own reads the image that the node runs, as root; no code of the image runs. The container is
+/// read only after everything that this created is shown to be gone. A place that the container does not show is filled
+/// from the image, unless something that the container does show contradicts the image or something is mounted there; each
+/// result says where its evidence came from ([`CheckResult::evidence_from`](crate::finding::CheckResult::evidence_from)).
 ///
 /// ```no_run
 /// # async fn example(cluster: &secure_scan::Cluster) -> Result<(), Box<dyn std::error::Error>> {
@@ -49,10 +49,9 @@ pub struct CompletedScan {
 }
 
 impl Scan {
-    /// Reads in the image of each target what the container does not show to its own user, with this image of
-    /// the probe, preferably named by digest. It is a scan of the image before that of the container, with a
-    /// pod of the scan's own that reads as root, which the namespace must allow, or a
-    /// [`CompletedScan::helper_namespace`].
+    /// Reads in the image of each target what the container does not show to its own user, with this image of the probe,
+    /// preferably named by digest. The image is scanned before the container, in a pod of the scan's own that reads as
+    /// root. The namespace must allow that pod, or a [`CompletedScan::helper_namespace`].
     pub fn complete_from_image(self, probe_image: impl Into<String>) -> CompletedScan {
         CompletedScan {
             scan: self,
@@ -63,10 +62,10 @@ impl Scan {
 }
 
 impl CompletedScan {
-    /// Namespace in which the image is read, where that of the target does not allow a pod of root: the scan of the image makes
-    /// all that it makes there, with a lease, a Role and a binding of its own, and nothing in the target's namespace. Takes the
-    /// place of the policy's. Pull secrets are not copied: a private image needs one there, named by the default
-    /// `ServiceAccount`. The target's own namespace is as none; that of the identity is an error of
+    /// Namespace in which the image is read, for a target in a namespace that does not allow a pod of root. The scan of the
+    /// image creates everything there, with a lease, a Role and a binding of its own, and nothing in the target's
+    /// namespace. Replaces the policy's. Pull secrets are not copied: a private image needs one there, named by the default
+    /// `ServiceAccount`. The target's own namespace counts as none; the identity's namespace is an error of
     /// [`CompletedScan::prepare`].
     pub fn helper_namespace(mut self, namespace: impl Into<String>) -> Self {
         self.helper_namespace = Some(namespace.into());
@@ -140,7 +139,7 @@ impl CompletedScan {
         let of_image = of_image.without_finding_rules();
         let of_policy = || self.scan.own_policy()?.helper_namespace();
         let inert = image_reader(&self.probe_image)
-            // Who may read all of the image.
+            // As a user who may read everything in the image.
             .as_root(true)
             .maybe_helper_namespace(self.helper_namespace.clone().or_else(of_policy));
         Pair {
@@ -156,7 +155,7 @@ impl CompletedScan {
     }
 }
 
-/// What the scan of the container takes from that of the image.
+/// What the scan of the container takes from the scan of the image.
 struct FromReader {
     reader: Arc<ImageReader>,
     image: Arc<OnceLock<Arc<WholeImage>>>,
@@ -206,8 +205,8 @@ impl Link for FromReader {
     }
 }
 
-/// How completely a section is collected for all engines together, where the image added something to it for one of them:
-/// what is missing for one that asks for it is missing.
+/// How completely a section is collected for all engines together, if the image added something to it for one of them. What
+/// is missing for one engine that asks for it counts as missing.
 fn united(
     section: Section,
     own: Option<&Coverage>,
@@ -221,7 +220,7 @@ fn united(
         let own = own.filter(|_| asked.sections.contains(&section));
         match filled.or(own) {
             Some(Coverage::Partial { gaps }) => left.unite(&gaps.only(|gap| {
-                // Contents of files are missing for who asks for them.
+                // Contents of files are missing only for engines that ask for them.
                 let mut files = asked.files.iter();
                 gap.attribute.is_none() || files.any(|selector| selector.overlaps(gap))
             })),

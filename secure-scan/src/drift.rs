@@ -37,8 +37,8 @@ pub type PreparedDrift = PreparedPair;
 
 /// Compares containers with their own images. Cheap to clone, and kept for any number of targets.
 ///
-/// First the image that the node runs is read, and nothing of it runs. Only when all that this made is shown to be gone is
-/// the container read. The checks are drift's own.
+/// First the image that the node runs is read, without running any of it. The container is read only after everything that
+/// this created is shown to be gone. The checks are those of drift; it takes no engine.
 ///
 /// ```no_run
 /// # async fn example(cluster: &secure_scan::Cluster) -> Result<(), Box<dyn std::error::Error>> {
@@ -66,7 +66,7 @@ pub struct DriftScan {
 }
 
 impl DriftScan {
-    /// With this image of the probe, best named by digest.
+    /// A comparison with this image of the probe, best named by digest.
     pub fn new(probe_image: impl Into<ProbeImage>) -> Self {
         Self {
             probe_image: probe_image.into(),
@@ -86,8 +86,9 @@ impl DriftScan {
         self
     }
 
-    /// Reads the image as root, which a namespace that does not allow that refuses, or as a user of no account. Without
-    /// either it is read as root where the namespace allows that, else as a user of no account.
+    /// Reads the image as root (`true`), which fails in a namespace that does not allow that, or as a user of no account
+    /// (`false`). Without this call, the image is read as root if the namespace allows that, and otherwise as a user of no
+    /// account.
     pub fn as_root(mut self, as_root: bool) -> Self {
         self.reads_as = if as_root {
             ReadAs::Root
@@ -97,14 +98,14 @@ impl DriftScan {
         self
     }
 
-    /// Compares the digest of every file, also of data. Otherwise files with an execute bit, files that are named like a library
-    /// or a script, and files below `/etc` are compared by digest, and others by size, mode, owner and time.
+    /// Compares the digest of every file, including data. Otherwise files with an execute bit, files that are named like a
+    /// library or a script, and files below `/etc` are compared by digest, and others by size, mode, owner and time.
     pub fn full(mut self, full: bool) -> Self {
         self.full = full;
         self
     }
 
-    /// Decides by a policy, for both scans; its waivers and thresholds are those of the comparison.
+    /// Applies a policy to both scans; its waivers and thresholds apply to the comparison.
     pub fn policy(mut self, policy: impl Into<ScanPolicy>) -> Self {
         self.policy = Some(policy.into());
         self
@@ -146,7 +147,7 @@ impl DriftScan {
         self
     }
 
-    /// Whether the API server is asked who it and the operator are, as [`Scan::identify`].
+    /// Whether the API server is asked for its version and the operator's name, as [`Scan::identify`].
     pub fn identify(mut self, identify: bool) -> Self {
         self.template = self.template.identify(identify);
         self
@@ -176,7 +177,7 @@ impl DriftScan {
         self
     }
 
-    /// Plans both scans before anything is created: the container may not be reachable this way. Reads only.
+    /// Plans both scans before anything is created, because the container may not be reachable this way. Reads only.
     ///
     /// # Errors
     ///
@@ -219,7 +220,7 @@ impl DriftScan {
         Box::pin(self.pair().plan_in(segment, target)).await
     }
 
-    /// The scan of the image, that of the container, and what compares them.
+    /// The scan of the image, the scan of the container, and the engine that compares them.
     fn pair(&self) -> Pair {
         let image = image_reader(self.probe_image.name()).reads_as(self.reads_as);
         let container = match self.via {
@@ -237,7 +238,7 @@ impl DriftScan {
         let mut first = self.template.clone().engine(engine.image_reader());
         let mut second = self.template.clone().engine(Arc::clone(&engine));
         if let Some(policy) = &self.policy {
-            // Waivers and thresholds are of the comparison.
+            // Waivers and thresholds apply to the comparison.
             first = first.policy(policy.without_finding_rules());
             second = second.policy(policy.clone());
         }

@@ -25,14 +25,14 @@ pub use way::Way;
 
 /// Levels, the most lenient first.
 const LEVELS: [Level; 3] = [Level::Baseline, Level::Hardened, Level::Strict];
-/// Gate that objects to a control that a policy requires and the plan does not have.
+/// Gate that objects if a policy requires a control that the plan does not have.
 const REQUIRED: &str = "required-controls";
 
 /// What is known about scans of one container before any is made.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// What would be scanned.
+    /// The container that would be scanned.
     pub target: Target,
     /// Which pod and container were chosen and why, if the name left a choice.
     pub target_choice: Vec<String>,
@@ -58,7 +58,7 @@ pub struct StrategyExplained {
     pub not_scanned: Vec<String>,
     /// How what is read differs from the target.
     pub differences: Vec<String>,
-    /// What it needs beside rights.
+    /// What it needs besides rights.
     pub needs: &'static str,
     /// Rights that it needs and the operator does not have.
     pub missing_rights: Vec<String>,
@@ -142,7 +142,7 @@ pub async fn explain(
     if let Some(namespace) = identity_namespace {
         template = template.identity_namespace(namespace.as_str());
     }
-    // It needs nothing but the pod, so that it says which pod all others look at.
+    // It needs only the pod, so its plan decides which pod all others read.
     let container = template.clone().strategy(strategy::container());
     let found = Box::pin(container.plan_in(segment.next(), target)).await?;
     let pinned = TargetSelector::pod(found.target.namespace.as_str(), found.target.pod.as_str())
@@ -185,7 +185,7 @@ async fn planned(
 ) -> Result<Result<ScanPlan, PrepareError>, PrepareError> {
     use scanner_k8s::scan::PrepareErrorKind::{Forbidden, Strategy};
     match Box::pin(template.plan_in(segment, target)).await {
-        // What the strategy needs to know may not be read, or it cannot be taken: that is an answer.
+        // The operator may not read what the strategy needs to know, or the strategy cannot be used: that is an answer.
         Err(error) if matches!(error.kind(), Forbidden | Strategy) => Ok(Err(error)),
         Err(error) => Err(error),
         Ok(plan) => Ok(Ok(plan)),
@@ -271,7 +271,7 @@ impl LevelExplained {
             .filter(|id| !there(id))
             .collect();
         explained.needs_identity_namespace = missing.iter().any(|id| *id == APART);
-        // The command that is recommended names one, so that only what else is missing refuses.
+        // The recommended command names an identity namespace, so only a missing control of another kind refuses.
         let only_apart = explained.needs_identity_namespace && missing.len() == 1;
         let refused = plan.refusal().unwrap_or_default().into_iter();
         let refused = refused.filter(|gate| !(only_apart && gate.id == REQUIRED));

@@ -34,7 +34,7 @@ pub async fn status(
     GuardStatus::read(segment.operator(), name, selector, homes).await
 }
 
-/// Why a test of the guard ends that nobody waits for.
+/// Why a test of the guard ends if nobody waits for it.
 const UNWANTED: &str = "the caller";
 
 /// Why the guard was not attacked, or not to the end.
@@ -44,7 +44,7 @@ pub enum TestError {
     /// There is no such target; nothing was created.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
-    /// It broke off.
+    /// The test broke off.
     #[error("the guard could not be tested, or only in part: {}", chain(&.0.error))]
     Failed(FailedTrial),
 }
@@ -93,7 +93,7 @@ pub async fn test(
     let found = resolve(segment.operator(), &request).await;
     let target = found.map_err(PrepareError::from)?.target;
     let id = scan_id();
-    // A task of its own: whoever stops waiting for it does not stop its release.
+    // In a task of its own: a caller who stops waiting does not stop the release.
     let (sender, stopped) = oneshot::channel();
     let (segment, home, metadata) = (segment.clone(), home.cloned(), metadata.clone());
     let mut running = tokio::spawn(async move {

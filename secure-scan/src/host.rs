@@ -1,4 +1,4 @@
-//! Runs engines off the runtime's threads, with a limit in time.
+//! Runs engines off the runtime's threads, with a time limit.
 
 use std::{thread, time::Duration};
 
@@ -44,14 +44,14 @@ impl EngineHost for ThreadHost {
         let done = done.map_err(|error| EngineFault::NotRun(error.to_string()))?;
         match tokio::time::timeout(self.limit.saturating_sub(spent), done).await {
             Ok(Ok(())) => Ok(()),
-            // Its thread ended without an answer, which a panic that was caught cannot do.
+            // Its thread ended without an answer, although panics are caught.
             Ok(Err(_)) => Err(EngineFault::NotRun(format!("the thread of {engine} ended"))),
             Err(_) => Err(EngineFault::TooLate(self.limit.as_secs())),
         }
     }
 }
 
-/// Starts `job` in a thread of its own; what it gives is received.
+/// Starts `job` in a thread of its own; the returned end receives its value.
 pub(crate) fn in_thread<T: Send + 'static>(
     name: &str,
     job: impl FnOnce() -> T + Send + 'static,

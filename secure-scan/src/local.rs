@@ -30,8 +30,8 @@ pub use error::LocalError;
 pub use scan::LocalScan;
 
 impl LocalScan {
-    /// Scans what `subject` names; how it is reached is said by [`LocalScanBuilder::strategy`], or by one of
-    /// [`LocalScanBuilder::root`], [`LocalScanBuilder::process`] and [`LocalScanBuilder::oci_archive`].
+    /// Scans what `subject` names. [`LocalScanBuilder::strategy`], [`LocalScanBuilder::root`],
+    /// [`LocalScanBuilder::process`] or [`LocalScanBuilder::oci_archive`] says how to reach it.
     pub fn builder(subject: Subject) -> LocalScanBuilder {
         LocalScanBuilder::new(subject)
     }

@@ -1,4 +1,4 @@
-//! Two scans as one: of the image that a container runs, then of the container.
+//! Two scans as one: first of the image that a container runs, then of the container.
 
 use std::sync::Arc;
 
@@ -19,15 +19,15 @@ use crate::{
     target_selector::TargetSelector,
 };
 
-/// What the scan of the container takes from that of the image.
+/// What the scan of the container takes from the scan of the image.
 pub(crate) trait Link: Send + Sync {
-    /// Takes what was read of the image; says whether there is anything.
+    /// Takes the contents of the image that were read; returns whether there are any.
     fn keep_image(&self) -> bool;
 
     /// The engines of the container.
     fn references(&self) -> Vec<EngineRef>;
 
-    /// What was not done with the container, where nothing was kept of its image.
+    /// The words for what was not done with the container if nothing was kept of its image.
     fn not_done(&self) -> &'static str;
 
     /// Completes the report of the container with what it took from the image.
@@ -36,7 +36,7 @@ pub(crate) trait Link: Send + Sync {
     }
 }
 
-/// Makes the report of the scan of an image, of which nothing was kept, one of checks that were not done.
+/// Turns the report of the scan of an image of which nothing was kept into one of checks that were not done.
 pub(crate) fn without_image(link: &dyn Link, report: &mut ScanReport) {
     let why = format!(
         "the image was read and nothing of it was kept, so that {}",
@@ -67,15 +67,16 @@ fn same_target(first: &Target, second: &Target) -> Result<(), ResolveError> {
     })
 }
 
-/// How the image of a running container is read, beside other things that the caller chooses: nothing of it runs.
+/// The strategy that reads the image of a running container without running any of it, with the settings that every caller
+/// shares.
 pub(crate) fn image_reader(probe_image: &str) -> Sidecar {
     strategy::sidecar(probe_image)
         .inert(true)
-        // The copy of another node may be for another kind of processor.
+        // Another node's copy may be for another kind of processor.
         .same_node(true)
 }
 
-/// The scan of an image, that of the container, and what the one takes from the other.
+/// The scan of an image, the scan of the container, and what the second takes from the first.
 pub(crate) struct Pair {
     pub(crate) image: Scan,
     pub(crate) container: Scan,
@@ -91,9 +92,9 @@ impl Pair {
     ) -> Result<PreparedPair, PrepareError> {
         let next = segment.next();
         let first = self.image.prepare_in(segment, target).await?;
-        // The same container, whatever the name means by then.
+        // The same container, even if its name means another one by then.
         let target = TargetSelector::target(named(first.plan()));
-        // The server is asked once who it and the operator are.
+        // The server is asked only once for its version and the operator's name.
         let container = self.container.identify(false);
         let second = container.prepare_in(next, target).await?;
         same_target(named(first.plan()), &second.plan().target)?;
@@ -165,18 +166,18 @@ impl PreparedPair {
         self.spawn().await
     }
 
-    /// Whether the gates of the container's scan refuse it, and those of the scan of its image do not, or speak of an image in
-    /// another namespace.
+    /// Whether the gates of the container's scan refuse it while those of the scan of its image do not, or are about an
+    /// image in another namespace.
     fn is_second_reported(&self) -> bool {
         let of_container = self.first.refusal().is_none() || self.first.plan().image_of.is_some();
         of_container && self.second.refusal().is_some()
     }
 
-    /// Reads the image, then the container. Nothing is created where the gates of either scan refuse it, and nothing touches
-    /// the container unless the image was read and all that this created is shown to be gone.
+    /// Reads the image, then the container. Nothing is created if the gates of either scan refuse it. Nothing touches the
+    /// container unless the image was read and everything that this created is shown to be gone.
     async fn both(self, tap: &Tap, interrupt: &Interrupt) -> ScanReport {
         if self.is_second_reported() {
-            // Its report is that of the gates.
+            // Its report is about the gates.
             let (second, _) = self.second.into_parts();
             return Box::pin(second.run(tap, interrupt.wait())).await;
         }

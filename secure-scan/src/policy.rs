@@ -1,4 +1,4 @@
-//! What a policy decides about a scan, once: gates, isolation, required controls, and which findings count.
+//! What a policy decides about a scan, in one place: gates, isolation, required controls, and which findings count.
 
 use std::sync::Arc;
 
@@ -7,9 +7,9 @@ use scanner_policy::{
     FindingRules, Policy, PolicyGates, Signature, Thresholds, Waivers, WithPolicy,
 };
 
-/// A policy with everything that a scan takes from it, and what the program decides in its place.
+/// A policy with everything that a scan takes from it, and the program's own decisions that replace parts of it.
 ///
-/// A [`Policy`] becomes one as it is. A file of waivers that the policy names is not read: give its contents with
+/// A [`Policy`] can be used directly. A file of waivers that the policy names is not read: give its contents with
 /// [`ScanPolicy::waivers`]. Without them no failed check is waived.
 ///
 /// ```
@@ -105,7 +105,7 @@ impl ScanPolicy {
         Arc::new(self.gates.clone())
     }
 
-    /// The same that leaves findings as they are.
+    /// The same without rules for findings.
     pub(crate) fn without_finding_rules(&self) -> Self {
         Self {
             rules: FindingRules::default(),

@@ -6,9 +6,9 @@ use scanner_core::{ScanPlan, ScanReport, audit::AuditLog, event::Observer, gate:
 
 use crate::running::Running;
 
-/// A scan that was planned and has written nothing yet. Its plan and its run are one: what it shows is what it does.
+/// A scan that was planned and has written nothing yet. It does exactly what its plan shows.
 pub struct PreparedScan {
-    /// On the heap: whoever holds two of them need not care how large they are.
+    /// On the heap, because the scan is large.
     inner: Box<scanner_k8s::PreparedScan>,
     observer: Option<Arc<dyn Observer>>,
 }

@@ -7,7 +7,7 @@ pub use scanner_k8s::reap::{Leftover, ReapRequest, Reaped, State};
 
 /// Looks for leftovers, and removes those of expired scans.
 ///
-/// Does not fail: the result says what could not be seen or removed.
+/// Does not fail: the result says what could not be listed or removed, and whether the namespace does not exist.
 pub async fn reap(segment: &Segment, request: &ReapRequest) -> Reaped {
     scanner_k8s::reap::reap(segment.operator(), request).await
 }

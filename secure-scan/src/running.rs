@@ -1,7 +1,7 @@
 //! A scan that runs in a task of its own: its events, the way to stop it, and its report.
 //!
-//! The task belongs to the scan, not to whoever waits for it. That is why dropping what waits, which is what
-//! `tokio::time::timeout`, `select!` and `abort` do, stops the scan and lets it release what it made:
+//! The scan runs in its own task, so it can finish its cleanup whatever happens to the task that waits for it. Dropping the
+//! waiting future, as `tokio::time::timeout`, `select!` and `abort` do, stops the scan and lets it release what it created:
 //!
 //! ```no_run
 //! # async fn example(scan: secure_scan::PreparedScan) {
@@ -59,7 +59,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `work` in a task of its own. It gets an observer, and what resolves when it must stop.
+    /// Starts `work` in a task of its own. It gets an observer, and an interrupt that resolves when it must stop.
     pub(crate) fn start<W>(
         plan: ScanPlan,
         observer: Option<Arc<dyn Observer>>,
@@ -73,7 +73,7 @@ impl Running {
         let task = match Handle::try_current() {
             Ok(runtime) => {
                 let work = work(tap, control.interrupt());
-                // It says that it is over however that comes about, a panic included.
+                // The end is announced in every case, a panic included.
                 let whole = async move {
                     let _over = control;
                     work.await
@@ -128,7 +128,7 @@ impl IntoFuture for Running {
 pub struct Report {
     task: Task,
     stop: Stop,
-    /// Taken once the report was given, or when nobody waits for it any more.
+    /// Taken once the report was returned, or when nobody waits for it any more.
     plan: Option<ScanPlan>,
 }
 
@@ -161,7 +161,7 @@ impl Future for Report {
         Poll::Ready(match (ended, plan) {
             (Ok(report), _) => report,
             (Err(why), Some(plan)) => unseen(plan, why, matches!(self.task, Task::Never)),
-            // Polled again after its end: there is nothing to be ready with.
+            // Polled again after its end: there is nothing to return.
             (Err(_), None) => return Poll::Pending,
         })
     }
@@ -181,7 +181,7 @@ fn unseen(plan: ScanPlan, why: &str, never_began: bool) -> ScanReport {
         let start = Remedy::advice("start the scan in a tokio runtime");
         (Verdict::Failed, start)
     } else {
-        // What it made may be there: nothing shows the opposite.
+        // Its objects may still exist: nothing proves the opposite.
         (Verdict::CleanupUnverified, Remedy::ReportBug)
     };
     let controls = plan.controls.iter().cloned().map(ControlRecord::of);

@@ -118,9 +118,8 @@ impl Scan {
         self
     }
 
-    /// Decides by a policy whether a target may be touched, what must hold meanwhile, and which findings count. Its
-    /// waivers and thresholds are those of the first engine; for others see
-    /// [`WithPolicy`](crate::WithPolicy).
+    /// Lets a policy decide whether a target may be touched, what must hold meanwhile, and which findings count. Its
+    /// waivers and thresholds apply to the first engine; for others see [`WithPolicy`](crate::WithPolicy).
     pub fn policy(mut self, policy: impl Into<ScanPolicy>) -> Self {
         self.policy = Some(policy.into());
         self
@@ -184,17 +183,16 @@ impl Scan {
         self
     }
 
-    /// Whether the scan shows at its end what holds for every API server and every namespace: it waits until no server can
-    /// remember its token, ten seconds after its last use, and looks for what it made in all namespaces. A policy can
-    /// demand it too.
+    /// Whether the scan proves its end for every API server and every namespace: it waits until no server can remember its
+    /// token, ten seconds after its last use, and looks for what it made in all namespaces. A policy can demand it too.
     pub fn prove_everywhere(mut self, prove: bool) -> Self {
         self.prove_everywhere = prove;
         self
     }
 
-    /// Whether to ask the API server for its version and for the name by which it knows the operator, for the
-    /// head of the report; this takes two more calls, beside others. Without it, the report has what is known
-    /// without a call: host and CA of the server, and the name that the configuration has for the operator.
+    /// Whether to ask the API server for its version and for the name by which it knows the operator, for the head of the
+    /// report; this takes two more calls, which run beside others. Without it, the report has what is known without a call:
+    /// host and CA of the server, and the name that the configuration has for the operator.
     pub fn identify(mut self, identify: bool) -> Self {
         self.identify = identify;
         self
@@ -257,14 +255,14 @@ impl Scan {
         self.observer.clone()
     }
 
-    /// The same without waivers and thresholds, which are of the findings of another scan.
+    /// The same without waivers and thresholds, which apply to the findings of another scan.
     pub(crate) fn without_finding_rules(mut self) -> Self {
         self.policy = self.policy.map(|policy| policy.without_finding_rules());
         self
     }
 
-    /// Finds the target, checks that the operator has all rights that the scan needs, plans it and asks the
-    /// gates. Makes a few calls that read, and writes nothing.
+    /// Finds the target, checks that the operator has all rights that the scan needs, plans the scan and asks the gates.
+    /// Makes a few calls that read, and writes nothing.
     ///
     /// # Errors
     ///
@@ -291,7 +289,7 @@ impl Scan {
     ) -> Result<PreparedScan, PrepareError> {
         let request = self.request(&target, segment.default_namespace())?;
         let inner = scanner_k8s::PreparedScan::in_segment(segment, request);
-        // On the heap: whoever embeds this need not care how large a scan's future is.
+        // On the heap, because a scan's future is large.
         let inner = Box::pin(inner).await?;
         Ok(PreparedScan::new(inner, self.observer.clone()))
     }
@@ -334,7 +332,7 @@ impl Scan {
         }
         request.controls.clone_from(&self.controls);
         request.host = Arc::clone(&self.host);
-        // A part of a second counts as a whole one; what is too long to be counted is refused as such.
+        // A part of a second counts as a whole one; a lease that is too long to be counted is refused as too long.
         let parts = u64::from(self.lease.subsec_nanos() > 0);
         let seconds = self.lease.as_secs().saturating_add(parts);
         request.lease_seconds = u32::try_from(seconds).unwrap_or(u32::MAX);

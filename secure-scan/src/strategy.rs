@@ -181,7 +181,7 @@ impl Sidecar {
         })
     }
 
-    /// As which user the image of an inert one is read.
+    /// The user as which an inert sidecar reads the image.
     pub(crate) fn reads_as(mut self, reads_as: ReadAs) -> Self {
         self.reads_as = reads_as;
         self
@@ -236,13 +236,14 @@ impl Sidecar {
         self
     }
 
-    /// Namespace in which the image of a running container is read, where its own does not allow that: everything of the scan is
-    /// made there, and nothing in the container's. The container's own namespace is as none. Only of an inert one.
+    /// Namespace in which the image of a running container is read, if the container's own namespace does not allow that.
+    /// The scan creates everything there and nothing in the container's namespace. The container's own namespace counts as
+    /// none. Only for an inert sidecar.
     pub fn helper_namespace(self, namespace: impl Into<String>) -> Self {
         self.maybe_helper_namespace(Some(namespace.into()))
     }
 
-    /// The same where it may not be named.
+    /// The same, if there may be none.
     pub fn maybe_helper_namespace(mut self, namespace: Option<String>) -> Self {
         self.helper_namespace = namespace;
         self

@@ -10,8 +10,8 @@ use scanner_core::{
 };
 use scanner_policy::recording::Recording;
 
-/// An engine that keeps the inventory which it evaluates. It gets the files as a list, also where the engine itself would
-/// take them one by one.
+/// An engine that keeps the inventory that it evaluates. It gets the files as a list, even if the wrapped engine would take
+/// them one by one.
 ///
 /// Give an `Arc` of it to the scan, and take what it kept afterwards:
 ///
@@ -44,7 +44,7 @@ impl<E: ScanEngine> InventoryTap<E> {
         }
     }
 
-    /// What was evaluated last, once; `subject` says of what it is.
+    /// The inventory that was evaluated last, once; `subject` says what it describes.
     pub fn take(&self, subject: impl Into<String>) -> Option<Recording> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let (inventory, absent) = seen.take()?;

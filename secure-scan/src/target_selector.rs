@@ -27,7 +27,7 @@ pub struct TargetSelector {
     namespace: Option<String>,
     pod: Wanted,
     container: Option<String>,
-    /// Names of the containers that ran in the pod that it was made of.
+    /// Names of the containers that ran in the pod from which it was made.
     ran: Option<Vec<String>>,
 }
 
@@ -117,8 +117,8 @@ impl TargetSelector {
     }
 
     /// One selector for each container that runs in the pod which [`TargetSelector::of`] was given: regular containers,
-    /// native sidecars and init containers that have not ended, and ephemeral ones. A selector that was made without a
-    /// pod knows of no containers, and gives itself.
+    /// native sidecars and init containers that have not ended, and ephemeral ones. A selector that was made without a pod
+    /// knows no containers and returns itself.
     ///
     /// ```
     /// use secure_scan::{TargetSelector, k8s_openapi::api::core::v1::Pod};
@@ -138,7 +138,7 @@ impl TargetSelector {
         })
     }
 
-    /// What it names, for the namespace that the cluster's configuration names where it names none.
+    /// The request that it stands for; `default_namespace`, from the cluster's configuration, is used if it names none.
     ///
     /// # Errors
     ///

@@ -67,6 +67,14 @@ async fn leftovers_are_removed_and_what_may_run_or_is_not_ours_is_kept() {
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     let before = site.leftovers().await;
 
+    let context = std::env::var("SCANNER_E2E_CONTEXT").expect("context");
+    let wrong = format!("{}x", site.namespace);
+    let wrong = ["reap", "-n", &wrong, "--context", &context];
+    let output = ProgramOutput::from(program(&wrong).output().await.expect("it starts"));
+    assert_eq!(output.code, 2, "{output:?}");
+    let meant = format!("did you mean {}", site.namespace);
+    assert!(output.err.contains(&meant), "{output:?}");
+
     let output = reap(&site, &["--grace", "1", "--dry-run"]).await;
     assert_eq!(output.code, 5, "the victim must be looked at: {output:?}");
     assert!(

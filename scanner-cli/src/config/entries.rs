@@ -137,12 +137,13 @@ impl Reader<'_> {
                     let what = format!("there is no command {name:?}");
                     return Err(self.unknown(&at, &what, name, command));
                 }
-                (_, Some(_)) => {
+                // Some commands, such as policy, have the name of an option.
+                (_, Some(_)) if !keys::kind(name).may_be_in_a_file() => {
                     let what =
                         format!("{name} is a command: expected a table, [{name}], of its options");
                     return Err(self.wrong(&at, &what));
                 }
-                (_, None) => self.option(name, &at, value, command, path)?,
+                _ => self.option(name, &at, value, command, path)?,
             }
         }
         Ok(())

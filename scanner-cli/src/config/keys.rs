@@ -54,15 +54,57 @@ const OF_ONE: [&str; 16] = [
     "via",
 ];
 
-/// Options that say how something is done that another one asks for: where a command has one of these and none is given, an entry of
-/// a file has nothing to say to it.
-const SAYS_HOW: [(&str, [&str; 2]); 1] = [("helper-namespace", ["complete-from-image", "inert"])];
+/// What must hold in a command line for an option of the file to mean anything there.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Needs {
+    /// An option without a value is given, or the file switches it on.
+    Switch(&'static str),
+    /// An option has this value, which may be its default.
+    Value(&'static str, &'static str),
+}
 
-/// The options of which one must be given for this one to mean anything.
-pub(super) fn asked_by(option: &str) -> &'static [&'static str] {
-    let mut all = SAYS_HOW.iter();
-    all.find(|(how, _)| *how == option)
-        .map_or(&[], |(_, asked_by)| asked_by)
+impl Needs {
+    /// The option that is needed.
+    pub(super) const fn option(self) -> &'static str {
+        match self {
+            Self::Switch(option) | Self::Value(option, _) => option,
+        }
+    }
+}
+
+/// Options that have an effect only with one of several others. A command that has none of these others always takes the option.
+const NEEDS: [(&str, &[Needs]); 3] = [
+    (
+        "helper-namespace",
+        &[
+            Needs::Switch("complete-from-image"),
+            Needs::Switch("inert"),
+            Needs::Value("strategy", "drift"),
+        ],
+    ),
+    (
+        "complete-from-image",
+        &[
+            Needs::Value("strategy", "scan"),
+            Needs::Value("strategy", "container"),
+            Needs::Value("strategy", "distroless"),
+        ],
+    ),
+    (
+        "no-try-image",
+        &[
+            Needs::Value("strategy", "scan"),
+            Needs::Value("strategy", "distroless"),
+            Needs::Value("strategy", "drift"),
+        ],
+    ),
+];
+
+/// Of these, one must hold for an option of the file to have an effect; empty if it always has one.
+pub(super) fn needs(option: &str) -> &'static [Needs] {
+    let mut all = NEEDS.iter();
+    all.find(|(name, _)| *name == option)
+        .map_or(&[], |(_, needs)| needs)
 }
 
 /// They name what is secret, or give it away.
@@ -76,6 +118,13 @@ pub(super) enum Kind {
     Secret,
     /// About one target or one run.
     OneRun,
+}
+
+impl Kind {
+    /// Whether a file may have the option at all.
+    pub(super) const fn may_be_in_a_file(self) -> bool {
+        matches!(self, Self::Shared | Self::OfOne)
+    }
 }
 
 pub(super) fn kind(option: &str) -> Kind {

@@ -96,21 +96,13 @@ pub(super) fn added(
     };
     let said = file.of(path, command);
     let said: Vec<&Entry> = said.iter().filter(may_stand).copied().collect();
-    let is_asked = |arg: &Arg| {
-        let mut on = said.iter().filter(|entry| entry.values == ["true"]);
-        given(arg) || on.any(|entry| arg.get_long() == Some(entry.option.as_str()))
-    };
     let mut entries = Vec::new();
     let mut words = Vec::new();
     for entry in &said {
-        let asked_by = keys::asked_by(&entry.option).iter();
-        let asked_by: Vec<&Arg> = asked_by
-            .filter_map(|option| argument(command, option))
-            .collect();
         let Some(arg) = argument(command, &entry.option) else {
             continue;
         };
-        if !asked_by.is_empty() && !asked_by.into_iter().any(is_asked) {
+        if !has_effect(&entry.option, command, matches, &said, &given) {
             continue;
         }
         entries.push((*entry).clone());
@@ -123,6 +115,35 @@ pub(super) fn added(
         }
     }
     (entries, words)
+}
+
+/// Whether an option of the file has an effect in this command line, beside the other options of the file (`said`).
+fn has_effect(
+    option: &str,
+    command: &Command,
+    matches: &ArgMatches,
+    said: &[&Entry],
+    given: &dyn Fn(&Arg) -> bool,
+) -> bool {
+    let needs = keys::needs(option).iter();
+    let mut needs = needs
+        .filter_map(|needs| Some((needs, argument(command, needs.option())?)))
+        .peekable();
+    if needs.peek().is_none() {
+        return true;
+    }
+    needs.any(|(needs, arg)| match needs {
+        keys::Needs::Value(_, value) => {
+            let values = matches.get_raw(arg.get_id().as_str());
+            values.is_some_and(|mut values| values.any(|one| one == *value))
+        }
+        keys::Needs::Switch(switch) => {
+            let mut on = said.iter().filter(|entry| entry.values == ["true"]);
+            given(arg)
+                || on.any(|entry| entry.option == *switch)
+                    && has_effect(switch, command, matches, said, given)
+        }
+    })
 }
 
 fn conflict(command: &Command, one: &Arg, other: &Arg) -> bool {

@@ -56,7 +56,7 @@ pub enum Broken {
          or the program was killed before it could close it"
     )]
     NotClosed,
-    /// A line that is none.
+    /// A line that is not one of a log.
     #[error("line {0} cannot be read: it was changed or put there")]
     Unreadable(usize),
     /// A line that does not follow the one before it.

@@ -32,7 +32,7 @@ mod list;
 /// Not a multiple of a batch: the last one is short.
 const FILES: usize = 3 * BATCH + 7;
 const HOUR: Duration = Duration::from_hours(1);
-/// For ever, as far as these tests see; one that waits for it fails then.
+/// For ever, as far as these tests can see: a test that waits this long fails.
 const EVER: Duration = Duration::from_secs(20);
 const STEPS: [&str; 4] = ["by_entry", "sections", "file", "finish"];
 
@@ -137,7 +137,7 @@ fn counted(files: usize) -> Findings {
     )
 }
 
-/// Steps in threads, for which it waits in that of the test.
+/// Runs steps in threads, and waits for them in the thread of the test.
 struct Threads {
     limit: Duration,
     steps: Mutex<Vec<String>>,

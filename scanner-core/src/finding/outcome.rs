@@ -42,7 +42,7 @@ pub struct ThresholdOutcome {
     pub met: usize,
     /// Limits that do not hold; one sentence each.
     pub breaches: Vec<String>,
-    /// Limits that the SAF CLI reads and never applies, so neither does this.
+    /// Limits that the SAF CLI reads and never applies; secure-scan does not apply them either.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
     /// Severity that was named beside them, from which a failed check is a finding as well.

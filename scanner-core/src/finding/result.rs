@@ -181,8 +181,8 @@ impl CheckResult {
         self.status == CheckStatus::Fail && self.waiver.is_none()
     }
 
-    /// Whether it was checked: not where that was impossible, or where the check is disabled,
-    /// skipped by a waiver, or about what is not there, which its message then says.
+    /// Whether it was checked. It was not if that was impossible, or if the check is disabled, skipped by a waiver, or
+    /// about something that is not there; its message then says which.
     pub fn looked(&self) -> bool {
         match self.status {
             CheckStatus::Pass | CheckStatus::Fail => true,

@@ -1,8 +1,8 @@
-//! What a gate says of a target.
+//! A gate's decision on a target.
 
 use serde::{Deserialize, Serialize};
 
-/// What a gate says of a target.
+/// A gate's decision on a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "decision", rename_all = "snake_case")]

@@ -32,7 +32,7 @@ pub struct GateFacts {
     pub pod: Collected<PodFacts>,
     /// `runAsUser` of the container or the pod.
     pub run_as_user: Option<i64>,
-    /// User id that the node says the container was started with, where it does.
+    /// User id with which the container was started, if the node reports it.
     pub running_uid: Option<i64>,
     /// `securityContext.procMount`; empty when unset, which is `Default`.
     pub proc_mount: String,
@@ -73,16 +73,16 @@ pub struct ServiceFact {
 pub struct NetworkPolicyFact {
     /// Name.
     pub name: String,
-    /// What it does to what comes in.
+    /// How it limits ingress.
     pub ingress: Limit,
-    /// What it does to what goes out.
+    /// How it limits egress.
     pub egress: Limit,
 }
 
-/// What a `NetworkPolicy` does to one direction.
+/// How a `NetworkPolicy` limits one direction of traffic.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Limit {
-    /// Nothing: it is not of this direction.
+    /// Not at all: it does not cover this direction.
     #[default]
     None,
     /// It allows what its rules name, if anything.

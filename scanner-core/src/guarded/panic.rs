@@ -1,4 +1,4 @@
-//! What a panic is to a reader.
+//! Panics as failures, in words for a reader.
 
 use std::any::Any;
 
@@ -8,7 +8,7 @@ use crate::{
     stage::Stage,
 };
 
-/// The failure that a panic in a stage of ours is.
+/// The failure of a stage that panicked.
 pub(super) fn failure(stage: Stage, panic: &(dyn Any + Send)) -> Failure {
     Failure::new(stage, FailureKind::Internal, internal(panic)).with_remedy(Remedy::ReportBug)
 }

@@ -39,7 +39,7 @@ pub(super) struct RunRecord<'a> {
     timings: Vec<Timing>,
     controls: Vec<ControlRecord>,
     failure: Option<Failure>,
-    /// From now on nothing may keep the release from its end.
+    /// Whether the release has begun, which nothing may stop.
     releasing: bool,
     pub(super) touched: bool,
     pub(super) gate_refused: bool,
@@ -80,7 +80,7 @@ impl<'a> RunRecord<'a> {
         self.emit(&Event::StageStarted(stage));
     }
 
-    /// From now on an observer that panics is no more than a failure of the scan.
+    /// Marks that the release begins: from now on, a panic of the observer is only recorded as a failure.
     pub(super) fn must_release(&mut self) {
         self.releasing = true;
     }

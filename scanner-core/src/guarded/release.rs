@@ -37,7 +37,7 @@ pub(super) async fn all(
         record.released(index, Stage::Release, outcome);
     }
     record.start(Stage::VerifyRelease);
-    // Looks only, so all at once; reported in order.
+    // These only look, so they run all at once; their results are reported in order.
     let looks =
         pairs().map(|(_, (control, scope))| caught(verify_release(control.as_ref(), scope)));
     let looks = join_all(looks).await;

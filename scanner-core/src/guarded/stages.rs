@@ -32,7 +32,7 @@ pub(super) async fn run(
     not_alarmed(setup, Stage::Open)?;
     work.open(&setup.plan, &enforced).await?;
     record.start(Stage::Revoke);
-    // All at once: what one withdraws does not depend on another, and the target waits for it.
+    // All at once: no withdrawal depends on another one, and the target waits meanwhile.
     let revoked = controls(setup, scopes).map(|(_, (control, scope))| control.revoke(scope));
     let revoked = join_all(revoked).await;
     let mut failed = None;
@@ -107,7 +107,7 @@ fn gates(setup: &Setup<'_>, record: &mut RunRecord<'_>) -> Result<GateVerdict, F
     }
 }
 
-/// Whoever could already act as the scan must not get more by it: nothing goes on beside an alert.
+/// Fails if there is an alert: whoever can already act as the scan must not get more rights by it.
 fn not_alarmed(setup: &Setup<'_>, stage: Stage) -> Result<(), Failure> {
     match setup.alerts.raised().into_iter().next() {
         None => Ok(()),
@@ -134,7 +134,7 @@ async fn prepare(
             continue;
         }
         put_in_place(record, index, control, scope).await?;
-        // What stands before the identity must hold before there is one.
+        // A control of a phase before the identity must hold before there is an identity.
         if control.phase() <= Phase::BeforeIdentity && !control.verifies_access() {
             verify(setup, record, held, index, control, scope).await?;
         }

@@ -264,7 +264,7 @@ fn plan() -> ScanPlan {
     }
 }
 
-/// Where control `b` must hold, that its failure is tolerated elsewhere changes nothing.
+/// If control `b` is required, its failure ends the scan, although it would otherwise be tolerated.
 #[test]
 fn a_required_control_that_does_not_hold_ends_the_scan() {
     for fault in [Fault::Tolerated("verify b"), Fault::Absent("verify b")] {
@@ -331,7 +331,7 @@ fn run(
         .expect("nothing in this scan waits for ever")
 }
 
-fn look(script: &Script, engines: Vec<Arc<dyn ScanEngine>>) -> Look {
+fn look(script: &Script, engines: Vec<Arc<dyn ScanEngine>>) -> Look<'static> {
     Look::new(
         Subject::host("h"),
         Box::new(FakeStrategy(script.clone())),
@@ -404,7 +404,7 @@ fn controls_that_are_not_those_of_the_plan_end_the_scan_before_it_begins() {
         assert_eq!(report.verdict, Verdict::Failed);
         assert_eq!(report.failure.unwrap().kind, FailureKind::Internal);
     }
-    // The plan agrees, and there is no lease all the same.
+    // The controls are those of the plan, but no lease is among them.
     let mut without = plan();
     without.controls.remove(0);
     let mut work = look(&script, vec![]);

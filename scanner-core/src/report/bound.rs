@@ -21,7 +21,7 @@ impl AuditLog {
     }
 }
 
-/// What a log says of a report; in words, why it can say nothing.
+/// The entry of a log for a report, or why there can be none.
 fn entry(report: &ScanReport) -> Result<ReportEntry, String> {
     let json = serde_json::to_vec(report).map_err(|error| error.to_string())?;
     let value = canonical::parse(&json).map_err(|error| format!("the report: {error}"))?;
@@ -55,7 +55,7 @@ pub enum Unbound {
     /// The log has no digest where the report says that it begins.
     #[error("the log holds no digest of a report after the line that the report names")]
     NoDigest,
-    /// The log holds the digest of another report; with what of it differs.
+    /// The log holds the digest of another report; the value names what differs.
     #[error(
         "the report is not the one whose digest the log holds: another {}", .0.join(", ")
     )]

@@ -11,8 +11,8 @@ use serde::{
     de::{IgnoredAny, value::StringDeserializer},
 };
 
-/// How completely each section was collected. A map of the sections of this version; of sections that only a later
-/// version knows, what its report says is kept beside it, so that a gap in one of them stays a gap.
+/// How completely each section was collected. A map of the sections of this version. What a report of a later version says
+/// of other sections is kept beside it, so that a gap in one of them stays a gap.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SectionCoverage {
     known: BTreeMap<Section, Coverage>,
@@ -20,7 +20,7 @@ pub struct SectionCoverage {
 }
 
 impl SectionCoverage {
-    /// Every section by its name, those of later versions last. A name of those is safe to show.
+    /// Every section by its name, those of later versions last. All names are safe to show.
     pub fn by_name(&self) -> impl Iterator<Item = (&str, &Coverage)> {
         let known = self.known.iter().map(|(s, coverage)| (s.name(), coverage));
         let later = self.later.iter();

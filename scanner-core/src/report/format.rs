@@ -63,7 +63,7 @@ pub trait ReportFormat: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Fails when something that the form is about is missing.
+    /// Fails when something that the form needs is missing.
     fn accepts(&self, contents: Contents) -> Result<(), MissingInput> {
         let _ = contents;
         Ok(())
@@ -73,12 +73,12 @@ pub trait ReportFormat: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Fails when something that the form is about is missing, never with an empty document, and when
-    /// `out` cannot be written to.
+    /// Fails when something that the form needs is missing, never with an empty document, and when `out` cannot be written
+    /// to.
     fn write(&self, view: &View<'_>, out: &mut dyn io::Write) -> Result<(), FormatError>;
 }
 
-/// What a report has that only some forms are about.
+/// What only some forms need of a report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Contents {
@@ -98,7 +98,7 @@ impl Contents {
     }
 }
 
-/// Why a report has no such form.
+/// Why a report cannot have that form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 #[non_exhaustive]
@@ -120,7 +120,7 @@ impl MissingInput {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormatError {
-    /// Something that the form is about is missing.
+    /// Something that the form needs is missing.
     #[error(transparent)]
     Missing(#[from] MissingInput),
     /// The writer failed.
@@ -132,8 +132,8 @@ pub enum FormatError {
 }
 
 impl View<'_> {
-    /// What the report has that only some forms are about. Packages count as there when they were asked
-    /// for, or when nothing is known because the scan could not be done.
+    /// The contents of the report that only some forms need. Packages count as there when they were asked for, or when
+    /// nothing is known because the scan could not be done.
     pub fn contents(&self) -> Contents {
         let coverage = self.coverage.get(&Section::Packages);
         Contents {

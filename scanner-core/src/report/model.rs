@@ -100,7 +100,7 @@ pub struct ScanReport {
     /// What was read from the image, where the scan reads there what the container does not show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_image: Option<FromImage>,
-    /// The scan that read the target's image before, where the two were compared, or the image completes the container.
+    /// The scan that read the target's image first, if the two were compared or the image completes the container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_scan: Option<Box<Self>>,
 }

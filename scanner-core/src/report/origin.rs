@@ -25,7 +25,7 @@ pub struct Origin {
     /// machine were taken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ca_sha256: Vec<String>,
-    /// Whose rights set the scan up.
+    /// Whose rights were used to set up the scan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<OperatorName>,
     /// What the scan asked the server for and did not get, with the reason.

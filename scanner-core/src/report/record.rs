@@ -71,7 +71,7 @@ pub enum ControlStage {
 }
 
 impl ControlStage {
-    /// What a table says of it. A stage is called done only where something was seen that proves it.
+    /// Its word in a table. A stage is called done only if something was seen that proves it.
     pub fn word(&self) -> &'static str {
         match self {
             Self::NotReached => "-",

@@ -111,7 +111,7 @@ pub struct View<'a> {
     pub audit: Option<&'a AuditSummary>,
     /// What was read from the image, where the scan reads there what the container does not show.
     pub from_image: Option<&'a FromImage>,
-    /// The scan that read the image before, where the two were compared, or the image completes the container.
+    /// The scan that read the image first, if the two were compared or the image completes the container.
     pub image_scan: Option<&'a ScanReport>,
     /// What is installed in the target.
     pub packages: Option<&'a Packages>,
@@ -140,7 +140,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What surrounded the scan, where no security control did.
+    /// The words for a scan that no security control surrounded; `None` for every other.
     pub const fn no_controls(&self) -> Option<&'static str> {
         match self.subject {
             Subject::Local(_) => Some(NO_CONTROLS),

@@ -26,7 +26,7 @@ pub struct CallError {
     code: Option<u16>,
     refusal: Option<AdmissionRefusal>,
     act: Act,
-    /// What to do where the way to the server or the login fails, and not the server.
+    /// What to do if the way to the server or the login fails, and not the server itself.
     way: Option<&'static str>,
     /// Whether the same call may well succeed a moment later.
     is_transient: bool,
@@ -71,7 +71,7 @@ pub enum CallErrorKind {
     Conflict,
     /// 400 or 422: the server cannot use what was sent.
     Invalid,
-    /// 400: the request would have been allowed as the upgrade to a stream that it is not.
+    /// 400: the server would have allowed the request as an upgrade to a stream, but it is none.
     NotUpgraded,
     /// 429: the server is busy.
     Busy,
@@ -148,7 +148,7 @@ impl CallError {
         }
     }
 
-    /// A call that is not made, since the controls that were shown are those of another scan.
+    /// A call that is not made, because the witness is that of another scan.
     pub(crate) fn not_surrounded(what: String) -> Self {
         Self {
             what,
@@ -175,13 +175,13 @@ impl CallError {
         }
     }
 
-    /// The same of a call that the API server passes on to the kubelet of a pod's node.
+    /// The same for a call that the API server passes on to the kubelet of a pod's node.
     pub(super) fn of_exec(mut self) -> Self {
         self.act = Act::Exec;
         self
     }
 
-    /// The same of a call that adds an ephemeral container.
+    /// The same for a call that adds an ephemeral container.
     pub(super) fn of_container(mut self) -> Self {
         self.act = Act::AddContainer;
         self
@@ -269,8 +269,8 @@ pub async fn call<T>(
 
 /// What an answer means, and which part of admission refused, if one did.
 ///
-/// This is the one place that decides by the server's words: authorizers and admission both answer 403, a policy may
-/// answer 422, and no field of a `metav1.Status` says which of them refused. Everything else asks for the kind.
+/// This is the one place that decides by the server's words: authorizers and admission both answer 403, a policy may answer
+/// 422, and no field of a `metav1.Status` says which of them refused. All other code branches on the kind.
 fn classify(code: u16, message: &str) -> (CallErrorKind, Option<AdmissionRefusal>) {
     let refusal = match code {
         400 | 403 | 422 => refusal(message),
@@ -297,7 +297,7 @@ fn classify(code: u16, message: &str) -> (CallErrorKind, Option<AdmissionRefusal
     (kind, refusal)
 }
 
-/// What to do when admission refuses what a scan makes.
+/// What to do when admission refuses an object of a scan.
 fn of_refusal(refusal: AdmissionRefusal, act: Act) -> Remedy {
     Remedy::advice(match refusal {
         AdmissionRefusal::PodSecurity => return Remedy::UseImage,

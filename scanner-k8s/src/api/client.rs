@@ -1,9 +1,8 @@
 //! The identities that talk to the API server, each a type of its own.
 //!
-//! [`OperatorClient`] sets up and cleans up. What has the scan's token can be seen in three ways:
-//! [`ReviewClient`] asks what it may do and tries what must be refused, [`CanaryClient`] looks into the
-//! scan's own pod, and only [`ScanClient`] touches a target. None of them gives the client out that it is
-//! made of.
+//! [`OperatorClient`] sets up and cleans up. The scan's token is behind three narrow types: [`ReviewClient`] asks what the
+//! identity may do and tries calls that must be refused, [`CanaryClient`] looks into the scan's own pod, and only
+//! [`ScanClient`] touches a target. None of them gives out the client inside it.
 
 mod canary;
 mod identity;

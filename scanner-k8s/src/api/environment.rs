@@ -1,8 +1,8 @@
-//! The environment of the process, as far as it says how a cluster is reached.
+//! The environment variables of the process that decide how a cluster is reached.
 
 use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
-/// Variables by their names. Those of the process, but in tests.
+/// Variables by their names: those of the process, except in tests.
 #[derive(Clone)]
 pub(super) struct Environment(Arc<LookUp>);
 

@@ -45,7 +45,7 @@ const ENDS: Duration = Duration::from_secs(3);
 pub struct ExecStream {
     socket: Socket,
     tally: Tally,
-    /// Output that came and was not read as a line yet.
+    /// Output that arrived and was not read as a line yet.
     unread: Vec<u8>,
     /// Whether the command may still wait for the end of its standard input.
     takes_input: bool,
@@ -104,13 +104,11 @@ impl ExecStream {
         Ok(all.0)
     }
 
-    /// The same, but hands standard output to `output` as it comes. What was handed over counts only once this returns
-    /// without an error.
+    /// The same, but hands standard output to `output` as it arrives. Output counts only if this returns without an error.
     ///
     /// # Errors
     ///
-    /// As [`ExecStream::run`], and when `output` refuses what came. Whoever asked then closes the stream as after any
-    /// other run.
+    /// As [`ExecStream::run`], and when `output` refuses a chunk. The caller then closes the stream as after any other run.
     pub async fn run_into(
         &mut self,
         stdin: &[u8],
@@ -120,8 +118,8 @@ impl ExecStream {
         self.bounded(stdin, false, limits, output).await
     }
 
-    /// As [`ExecStream::run`] for a command that takes the end of its standard input for the end of whoever asked: it is
-    /// closed when the command is over, and by [`ExecStream::close`].
+    /// As [`ExecStream::run`], for a command that treats the end of its standard input as the end of its client: standard
+    /// input stays open until the command is over, or until [`ExecStream::close`].
     ///
     /// # Errors
     ///
@@ -132,7 +130,7 @@ impl ExecStream {
         Ok(all.0)
     }
 
-    /// As [`ExecStream::run_into`] for a command as of [`ExecStream::run_held`].
+    /// As [`ExecStream::run_into`], for a command of the kind of [`ExecStream::run_held`].
     ///
     /// # Errors
     ///
@@ -161,7 +159,8 @@ impl ExecStream {
         ran
     }
 
-    /// Closes the stream. A command that waits for the end of its standard input gets that first, and a moment to end.
+    /// Closes the stream. If the command waits for the end of its standard input, that is sent first, and the command gets
+    /// a moment to end.
     pub async fn close(mut self) {
         if self.takes_input {
             let _ = tokio::time::timeout(ENDS, self.hang_up()).await;

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 /// How long a trial counts: nodes are replaced under their old names, and registries lose images.
 pub const TRIAL_LASTS: Duration = Duration::from_hours(24 * 7);
 
-/// Trials that a cluster remembers at most.
+/// Most trials that a cluster remembers.
 const MOST: usize = 4096;
 
 /// An image of the probe that started on a node.
@@ -27,7 +27,7 @@ pub struct TriedImage {
     /// The image, by digest. A tag may name another image the next time, so an image that is named by tag is
     /// tried each time.
     pub image: String,
-    /// Namespace of the pull secrets that it may have been pulled with, where there were any.
+    /// Namespace of the pull secrets with which the image may have been pulled, if there were any.
     pub secrets_of: Option<String>,
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct KindWatch<K> {
     events: Events<K>,
     /// What was there when the watch had to be begun anew.
     found: Vec<ObjectMeta>,
-    /// Whether it had to: what came and went before that was not seen.
+    /// Whether the watch had to begin anew: what came and went before that was not seen.
     anew: bool,
 }
 
@@ -41,9 +41,9 @@ impl<K> KindWatch<K>
 where
     K: Clone + DeserializeOwned + Debug + Resource + Send + 'static,
 {
-    /// Opens the watch of what `fields` selects, from version `since` on: that of an object which was just written, of
-    /// whatever kind, so that nothing that comes later is missed. A server that keeps kinds in several stores may not
-    /// know that version; the watch then begins with a list.
+    /// Opens the watch of what `fields` selects, from resource version `since` on. `since` is that of an object of any kind
+    /// that was just written, so that nothing later is missed. A server that keeps kinds in several stores may not know
+    /// that version; the watch then begins with a list.
     ///
     /// # Errors
     ///
@@ -108,8 +108,8 @@ where
         Ok((version, found.collect()))
     }
 
-    /// Calls `see` with each object that is there, that comes or that changes, until it is dropped. A watch that ends is
-    /// taken up where it ended, and that is noted in `ended`: what happened at the end of all may not have been seen.
+    /// Calls `see` with each object that is there, that is added or that changes, until the future is dropped. A watch that
+    /// ends is resumed where it ended, and `ended` is set: the last changes may not have been seen.
     pub(crate) async fn each(mut self, ended: Arc<AtomicBool>, see: impl Fn(&ObjectMeta) + Send) {
         for object in std::mem::take(&mut self.found) {
             see(&object);

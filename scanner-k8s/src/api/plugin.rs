@@ -1,7 +1,7 @@
 //! The operator's credential, where a program gives it: the `exec` of a kubeconfig's user.
 //!
-//! The program runs once when a cluster is made, and again only when what it gave has expired. kube would run it for each
-//! thing that it wants to know.
+//! The program runs once when a cluster is made, and again only when its credential has expired. kube alone would run it
+//! several times.
 
 mod answer;
 mod child;

@@ -18,14 +18,14 @@ use super::way::WayError;
 /// Longest path that is shown, in characters.
 const MAX_PATH: usize = 300;
 
-/// Why there is no connection, in words that hold no secret: it is made of an error of another library, and keeps
-/// nothing else of it.
+/// Why there is no connection, in words that hold no secret: it is made from an error of another library, and keeps nothing
+/// else of that.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Redacted(String);
 
 impl Redacted {
-    /// Of a kubeconfig, nothing is quoted but names of files, contexts and clusters.
+    /// Why a kubeconfig cannot be used; quotes only names of files, contexts and clusters from it.
     pub(super) fn kubeconfig(error: &KubeconfigError) -> Self {
         let data = |what: &str, error: &LoadDataError| match error {
             LoadDataError::ReadFile(error, file) => format!("{what}: {}: {error}", path(file)),
@@ -83,13 +83,13 @@ impl Redacted {
                 "the proxy {} cannot be used: its protocol is not supported",
                 without_user(proxy_url)
             ),
-            // What kube says itself is the name of its own type.
+            // kube's own words are only the name of its own type.
             kube::Error::Service(error) => unconnected(error.as_ref()),
             other => chain(other),
         })
     }
 
-    /// The same of a call that has no answer: an error of the operator's credential is replaced, whatever is around it.
+    /// The same for a call that has no answer: an error of the operator's credential is replaced, whatever is around it.
     pub(super) fn call(error: BoxError) -> BoxError {
         match credential_error(error.as_ref()) {
             Some(found) => Self::credential(found).into(),
@@ -115,7 +115,7 @@ impl Redacted {
     }
 }
 
-/// An error of a connection: what the library adds to say where in itself it came about is left out.
+/// An error of a connection, without what the library adds to say where in its own code the error arose.
 fn unconnected(error: &(dyn Error + 'static)) -> String {
     let failed: Option<&hyper_util::client::legacy::Error> = error.downcast_ref();
     let Some(cause) = failed

@@ -72,7 +72,7 @@ impl Segment {
         }
     }
 
-    /// Opens the connections that this segment's scan identity is about to need: they have no credential.
+    /// Opens the connections that this segment's scan identity is about to need. No credential is sent on them yet.
     pub(crate) fn expect_scan(&self) {
         self.transport.expect_scan();
     }

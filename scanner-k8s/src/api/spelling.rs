@@ -9,12 +9,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 /// The alphabet of base64url (RFC 4648, section 5), by value.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Where white space is put into a signature that leaves no free bits: after what the search for leaked tokens knows.
+/// Where white space is put into a signature without free bits: behind the part by which the search for leaked tokens finds
+/// it.
 const AFTER: usize = 40;
 
 /// Up to `most` other spellings of `token`, each different from the others; none of a token that is no JWT.
 ///
-/// All are of one kind: that the server accepts one of them says that it would accept the others.
+/// All are of one kind: if the server accepts one of them, it would accept the others too.
 pub(crate) fn others(token: &SecretString, most: usize) -> Vec<SecretString> {
     let text = token.expose_secret();
     let mut parts = text.split('.');

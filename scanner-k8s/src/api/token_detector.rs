@@ -1,4 +1,4 @@
-//! Knows the token of a scan well enough to find it where it must not be.
+//! Finds the token of a scan where it must not be.
 
 use std::sync::{
     Arc, Mutex, PoisonError, Weak,
@@ -23,7 +23,7 @@ impl TokenDetector {
     /// Looks for `token` until what is returned is dropped, and wiped.
     pub(crate) fn add(&self, token: &str) -> Arc<SecretString> {
         let signature = token.rsplit('.').next().unwrap_or(token);
-        // An opaque token has no parts: then its end.
+        // An opaque token has no parts: its end is looked for.
         let needle = signature.get(..NEEDLE).unwrap_or(signature);
         let needle = Arc::new(SecretString::from(needle.to_owned()));
         self.needles().push(Arc::downgrade(&needle));

@@ -70,7 +70,7 @@ pub(super) struct Settings {
     pub(super) runtime: Handle,
     /// Absent for every real cluster: it is reached by TLS.
     pub(super) memory: Option<InMemory>,
-    /// By which every connection goes, the operator's and those of scans.
+    /// The proxy that every connection uses, the operator's and those of scans.
     pub(super) proxy: Option<Proxy>,
     /// The operator's credential, where a program gave it.
     pub(super) plugin: Option<Renewed>,

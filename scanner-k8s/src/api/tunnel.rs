@@ -1,4 +1,4 @@
-//! An exec for another program: opened as that program asked for it, and then handed on byte by byte.
+//! An exec for another program: opened as that program requested it, and then passed on byte by byte.
 //!
 //! Both protocols of an exec, WebSocket and the older SPDY, are an upgrade of one HTTP/1.1 request. What follows the answer
 //! 101 belongs to the client and the server alone, so that half-closed channels and frames stay as they are.

@@ -1,4 +1,4 @@
-//! The controls that secure-scan brings, for readers and for whoever names one.
+//! The controls that secure-scan ships, for readers and for policies that name one.
 
 /// A shipped control, and which scans have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

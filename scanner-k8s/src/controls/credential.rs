@@ -148,7 +148,7 @@ impl SecurityControl for SingleUseCredential {
         if !self.scope.credential().exists() {
             return Ok(Evidence(vec![gone?, "no token was ever received".into()]));
         }
-        // Whatever is left of the rest, the server must refuse the token.
+        // Whatever else may be left, the server must refuse the token.
         let mut shown = self.refused().await?;
         self.search_own_process().await;
         shown.insert(0, gone?);

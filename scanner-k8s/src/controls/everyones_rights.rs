@@ -1,4 +1,5 @@
-//! Everyone's rights: what every account of the cluster may do here is asked before the scan identity gets its own.
+//! Everyone's rights: before the scan identity gets its own rights, this control asks which rights every account of the
+//! cluster has here.
 //!
 //! Some distributions bind roles to all service accounts of a namespace: `OpenShift` lets `system:serviceaccounts:NS` pull
 //! images. The scan cannot take such rights from its identity, and they are not its own.

@@ -2,8 +2,8 @@
 //!
 //! Whoever may create Secrets in the namespace of an account can have a token of it: a Secret of type
 //! `kubernetes.io/service-account-token` that names it is filled within milliseconds. Whoever may create pods there can
-//! have one run as it. Neither shows in what the scan made. Execs and requests for tokens show in the API server's own
-//! audit log alone: `audit reconcile` looks for them.
+//! have one run as it. The objects that the scan made show neither. Execs and requests for tokens show only in the API
+//! server's own audit log: `audit reconcile` looks for them.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -40,7 +40,7 @@ pub(super) struct IdentityWatch {
     task: Mutex<Option<Background>>,
     /// Says when both watches are open.
     begins: Mutex<Option<oneshot::Receiver<Result<(), CallError>>>>,
-    /// Whether something may have come that the watches did not see: they are not open yet, or one ended.
+    /// Whether the watches may have missed something: they are not open yet, or one ended.
     missed: Arc<AtomicBool>,
 }
 
@@ -54,7 +54,7 @@ impl IdentityWatch {
         }
     }
 
-    /// Looks at what is there at the end, where the watches may have missed something.
+    /// Lists what is there at the end, if the watches may have missed something.
     async fn look_again(&self) -> Result<(), ControlError> {
         let (operator, namespace) = (
             self.scope.segment().operator(),
@@ -133,7 +133,7 @@ impl SecurityControl for IdentityWatch {
         let missed = Arc::clone(&self.missed);
         missed.store(true, Ordering::Relaxed);
         let (begun, begins) = oneshot::channel();
-        // The account is made meanwhile: watches from a version on miss nothing that came after it.
+        // The account is made meanwhile: a watch from a known version on misses nothing later.
         let task = Background::spawn(async move {
             let opened = tokio::join!(
                 KindWatch::begin(secrets, "watch token Secrets", TOKEN_SECRETS, &since),

@@ -1,4 +1,4 @@
-//! The lease: the cluster itself ends everything that a scan created, even without us.
+//! The lease: the cluster itself removes everything that a scan created, even if this program is gone.
 
 use std::{sync::Arc, time::Duration};
 
@@ -85,7 +85,7 @@ impl SecurityControl for Lease {
                 "kept: when it ends, the cluster removes what could not be removed now",
             ));
         }
-        // From here on it is us who end them.
+        // From here on the scan ends its leases itself.
         self.0.leases().end();
         let own = self.0.delete::<Job>();
         let Some(identity) = self.0.identity_lease() else {

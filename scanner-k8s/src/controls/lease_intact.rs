@@ -117,7 +117,7 @@ async fn watch_lease(scope: &ScanScope, mut watch: Watched<Job>) {
         if expired {
             return;
         }
-        // What the scan itself deletes is deleted in the version that it knows, which sees other changes too.
+        // The scan deletes its lease in the version that it knows, so that the deletion notices other changes too.
         if scope.leases().is_ending()
             && (watch.gone || watch.last.metadata.deletion_timestamp.is_some())
         {
@@ -130,7 +130,7 @@ async fn watch_lease(scope: &ScanScope, mut watch: Watched<Job>) {
     }
 }
 
-/// Raises what is to be raised about a lease as it was just seen.
+/// Raises the alerts about a lease as it was just seen.
 fn look(scope: &ScanScope, watch: &Watched<Job>) {
     let name = watch.last.name_any();
     let Some(made) = scope.ledger().made_of("Job", &name) else {

@@ -71,8 +71,8 @@ impl SecurityControl for LeastPrivilege {
         ]))
     }
 
-    /// The last object that is made, and the first that is deleted: until now the identity may do nothing. Whoever may
-    /// not `bind` at will is held to the rules of a Role that must be there.
+    /// The last object that is made, and the first that is deleted: until now the identity may do nothing. Without the
+    /// right to `bind`, the server compares the operator's rights with the rules of the Role, which must therefore exist.
     async fn grant(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
         let owner = self.scope.lease_uid()?;
         let id = &self.scope.plan().scan_id;
@@ -84,7 +84,7 @@ impl SecurityControl for LeastPrivilege {
 
     async fn verify(&self, _: &ControlScope<'_>) -> Result<Evidence, VerifyError> {
         if !self.exactly {
-            // Shows that the server takes the token in another spelling, by which its end is shown.
+            // Shows that the server accepts the token in another spelling, which later proves its end.
             rights::seen(&self.scope, self.scope.namespace()).await?;
             return Ok(Evidence::of(
                 "not compared: the test of the guard gives the identity extra rights and tries them",
@@ -95,7 +95,7 @@ impl SecurityControl for LeastPrivilege {
         let mut extra = Vec::new();
         for (nth, pause) in PAUSES.into_iter().enumerate() {
             let asked = self.own_rules();
-            // What is refused before the server learns of the binding shows nothing: it is tried again then.
+            // A refusal before the server learns of the binding proves nothing: the call is tried again afterwards.
             let (asked, tried) = if nth == 0 {
                 let (asked, tried) = tokio::join!(asked, self.forbidden());
                 (asked, Some(tried))

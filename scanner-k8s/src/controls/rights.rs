@@ -1,4 +1,4 @@
-//! What the server says that the scan identity may do.
+//! The rights of the scan identity, as the server reports them.
 
 use futures_util::future::join_all;
 use k8s_openapi::api::authorization::v1::ResourceAttributes;
@@ -17,7 +17,7 @@ const DEFAULTS: [(&str, &[&str]); 4] = [
 
 /// Resources of which no right is excused, whoever else has it: what holds credentials.
 const NEVER_RESOURCES: [&str; 3] = ["secrets", "oauthaccesstokens", "oauthauthorizetokens"];
-/// Parts of a resource by which others are reached, or a credential is made: no right to them is excused, in whatever API group.
+/// Subresources that reach other workloads or make a credential: no right to them is excused, in any API group.
 const NEVER_PARTS: [&str; 9] = [
     "exec",
     "attach",
@@ -54,7 +54,7 @@ const GIVEN_TO_ALL: [(&str, &str, &str); 10] = [
 /// What admits the most restricted pods of `OpenShift`, the only ones that every account may use.
 const CONSTRAINTS: [&str; 3] = ["restricted", "restricted-v2", "restricted-v3"];
 
-/// What is asked one by one where the server calls its list incomplete: verb, API group, resource and its part.
+/// Rights that are asked for one by one if the server calls its list incomplete: verb, API group, resource and subresource.
 const DANGEROUS: [(&str, &str, &str, &str); 12] = [
     ("get", "", "secrets", ""),
     ("list", "", "secrets", ""),
@@ -101,8 +101,8 @@ fn is_default(rule: &PlannedRule) -> bool {
     })
 }
 
-/// Asks for each dangerous right by itself, as the scan identity: an authorizer beside RBAC, such as the webhook of a managed
-/// cluster, decides on each and lists none. Gives what it denies, in words; all is asked at once.
+/// Asks for each dangerous right by itself, as the scan identity: an authorizer beside RBAC, such as the webhook of a
+/// managed cluster, decides on each and lists none. Returns what it denies, in words; all calls go out at once.
 pub(super) async fn denied(scope: &ScanScope, namespace: &str) -> Result<String, ControlError> {
     let review = scope.credential().review()?;
     let asked = DANGEROUS.map(|(verb, group, resource, part)| {

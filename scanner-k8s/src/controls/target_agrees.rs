@@ -1,4 +1,4 @@
-//! Agreement: the agent says of the target what the node and its specification say.
+//! Agreement: what the agent reports about the target agrees with the node and the specification.
 
 use std::sync::Arc;
 

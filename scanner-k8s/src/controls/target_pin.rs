@@ -1,4 +1,4 @@
-//! Target pin: what was looked at is still the container that was resolved.
+//! Target pin: the scanned container is still the one that was resolved.
 
 use std::sync::Arc;
 
@@ -100,7 +100,7 @@ impl SecurityControl for TargetPin {
 }
 
 impl TargetPin {
-    /// The sidecar that answered is the one that was planned: of what came between, nobody knows what it was.
+    /// Checks that the sidecar that answered is the planned one: nobody knows what another one in between was.
     fn same_sidecar(&self, pod: &Pod) -> Result<(), ReleaseError> {
         let (scope, target) = (&self.0, &self.0.plan().target);
         let Some(planned) = scope.target().sidecar() else {

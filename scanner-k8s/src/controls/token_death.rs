@@ -24,7 +24,7 @@ const TRIES: u32 = 10;
 /// How often one spelling is sent where there is no answer.
 const ASKED: u32 = 3;
 
-/// What the plan says of it.
+/// The words of the plan about it.
 pub(super) fn planned(scope: &ScanScope) -> &'static str {
     if scope.proves_everywhere() {
         "it is tried in a spelling that no server remembers, and again as it came once every server has forgotten it"
@@ -58,8 +58,8 @@ pub(super) async fn show(scope: &ScanScope) -> Result<Vec<String>, ControlError>
     Ok(shown)
 }
 
-/// How long it took until the server refused a spelling that it had not seen; `None` where it takes only one spelling,
-/// took them all, or did not answer.
+/// How long it took until the server refused a spelling that it had not seen; `None` if it accepts only one spelling,
+/// accepted all of them, or did not answer.
 async fn refused_anew(scope: &ScanScope) -> Result<Option<Duration>, ControlError> {
     let since = Instant::now();
     for (review, pause) in scope.credential().fresh()?.iter().zip(PAUSES) {
@@ -73,7 +73,7 @@ async fn refused_anew(scope: &ScanScope) -> Result<Option<Duration>, ControlErro
     Ok(None)
 }
 
-/// What the server says of a token.
+/// How the server answers to a token.
 enum Answer {
     Refused,
     Accepted,

@@ -10,7 +10,7 @@ pub trait Tool: Send + Sync {
     fn name(&self) -> String;
 
     /// Runs it with the kubeconfig of its proxy, which has no token, and gives its exit code. Dropping the future ends it;
-    /// whatever goes on nevertheless has no access any more.
+    /// whatever goes on running nevertheless has no access any more.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! The run of a program with access, as work that controls surround: it runs where a scan would look.
+//! The run of a program with access, as work that controls surround: it runs at the stage where a scan would read its
+//! target.
 
 use std::{
     sync::{Arc, OnceLock},

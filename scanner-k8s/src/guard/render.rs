@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use scanner_core::target::Namespace;
 
-/// The policies, each with what its name has after the guard's.
+/// The policies, each with the suffix that its name adds to the guard's.
 const POLICIES: [(&str, &str); 4] = [
     ("", include_str!("guard.yaml")),
     ("-identities", include_str!("identities.yaml")),

@@ -51,7 +51,7 @@ impl GuardStatus {
         self.parts.iter().all(|p| p.state == PartState::Current)
     }
 
-    /// Whether nothing is wrong but that the bindings select other namespaces than are meant.
+    /// Whether the only thing wrong is that the bindings select other namespaces than intended.
     pub fn covers_others(&self) -> bool {
         let mut wrong = self.parts.iter().map(|p| &p.state);
         !self.holds()
@@ -67,7 +67,7 @@ impl GuardStatus {
     ///
     /// # Errors
     ///
-    /// Fails when the server does not let it be read.
+    /// Fails when the server does not allow reading it.
     pub async fn read(
         operator: &OperatorClient,
         name: &str,

@@ -68,7 +68,7 @@ fn a_container_id_is_any_only_where_the_plan_says_so() {
         own.resource_names[0],
         "/web/c/~1p/collect/~any-container-id"
     );
-    // A word that looks like it is another.
+    // A word that only looks like it is a different word.
     let spelt = may_run(
         &target(),
         &command("c", &["/p", "collect", "~any-container-id"]),

@@ -109,14 +109,15 @@ fn unverified(report: &ScanReport) -> Vec<String> {
     left
 }
 
-/// Makes an identity that may do all that is tried, in the target's namespace or in `home`, tries it, and removes the identity.
+/// Makes an identity in the target's namespace or in `home` that may do everything that the trial tries, makes all
+/// attempts, and removes the identity.
 ///
-/// Everything that it makes has `metadata` beside its own labels. When `stop` is ready nothing more is tried, and the identity is removed.
+/// All objects get `metadata` beside their own labels. When `stop` resolves, nothing more is tried, and the identity is
+/// removed.
 ///
 /// # Errors
 ///
-/// Fails when the identity cannot be made, and when it was stopped. Its objects are removed also
-/// then.
+/// Fails when the identity cannot be made, and when it was stopped. Its objects are removed then too.
 pub async fn trial(
     segment: &Segment,
     target: &Target,
@@ -152,7 +153,7 @@ pub async fn trial(
     }
     let volumes = pod.spec.and_then(|s| s.volumes).unwrap_or_default();
     let account = object_name(&id);
-    // It does not exist: should the guard fail, nothing of the target runs.
+    // This command does not exist: if the guard fails, nothing of the target runs.
     let argv = vec!["/secure-scan-guard-test".into(), id.to_string()];
     let command = PlannedCommand::new(target.container.as_str(), argv, "", 0);
     let image = "registry.invalid/probe:1";
@@ -218,8 +219,8 @@ pub async fn trial(
     }
 }
 
-/// Those of the namespaces where there is no guard. An identity that may do all that is tried would be in reach of whoever may
-/// create Secrets in its namespace.
+/// The namespaces without a guard. There, whoever may create Secrets could get hold of an identity that may do everything
+/// that the trial tries.
 async fn unguarded<const N: usize>(
     operator: &OperatorClient,
     namespaces: [Option<&Namespace>; N],
@@ -305,7 +306,7 @@ async fn attack(scope: &ScanScope, planned: &Planned) -> Result<Tried, ControlEr
     Ok((done, median(decided), median(passed)))
 }
 
-/// Sends one attempt as the scan's identity; `allowed` says what must come of it.
+/// Sends one attempt as the scan's identity; `allowed` says which outcome is right.
 async fn as_scan(client: &ReviewClient, attempt: Attempt, allowed: bool) -> Attempted {
     let Attempt { what, request } = attempt;
     let answer = call(what, async { client.attempt(request?).await }).await;

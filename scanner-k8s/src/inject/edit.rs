@@ -1,4 +1,4 @@
-//! Additions to a YAML text: what is there is never touched, and the result is held against it.
+//! Additions to a YAML text: the existing text is never changed, and the result is compared with it.
 
 use serde_json::Value;
 
@@ -27,9 +27,9 @@ pub(super) struct Addition {
 pub(super) enum Unsafe {
     /// The document would change elsewhere too.
     Shared,
-    /// Nothing to add to.
+    /// There is no collection to add to.
     NoCollection,
-    /// A way of writing that is not understood.
+    /// The YAML is written in a way that this code does not understand.
     Place,
 }
 
@@ -149,7 +149,7 @@ fn before(source: &str, first: &Node, text: &str) -> Result<Insertion, Unsafe> {
             format!("{}{}", lines.trim_start(), " ".repeat(column)),
         ));
     }
-    // At the margin a comment is the file's rather than the key's.
+    // A comment at the margin belongs to the file rather than to the key.
     while let Some(end) = line.checked_sub(1).filter(|_| column > 0) {
         let (above, _) = line_of(source, end);
         let is_comment = source.get(above..line).is_some_and(|text| {

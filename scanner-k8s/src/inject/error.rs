@@ -29,7 +29,7 @@ pub enum InjectError {
         /// Why.
         reason: Reason,
     },
-    /// What came out is not what was to come out; nothing is given out.
+    /// The result is not the original plus the additions; nothing is returned.
     #[error("the edited manifest is not the original plus the sidecar; nothing was written")]
     SelfCheck,
 }

@@ -14,7 +14,7 @@ pub(super) struct Sidecar<'a> {
     pub(super) target: &'a str,
     pub(super) image: &'a str,
     pub(super) context: &'a ProbeContext,
-    /// The pod ends when its containers have ended: the sidecar must not keep it.
+    /// Whether the pod ends when its containers have ended: the sidecar must not keep it running.
     pub(super) ends: bool,
 }
 

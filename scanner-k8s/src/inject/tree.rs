@@ -11,7 +11,7 @@ pub(super) struct Node {
     pub(super) start: usize,
     /// Behind the last byte of its content; comments and line ends after it are not content.
     pub(super) end: usize,
-    /// It has a name by which the same document may use it elsewhere.
+    /// Whether it has an anchor by which the same document may use it elsewhere.
     pub(super) anchored: bool,
 }
 
@@ -134,7 +134,7 @@ impl<'a> Events<'a> {
                         break;
                     };
                     let mut value = self.node(&event, span)?;
-                    // What is not written stands nowhere: the parser places it at what comes next.
+                    // A value that is not written has no place: the parser puts it at what comes next.
                     if value.start == value.end {
                         let rest = self.1.get(key.end..).unwrap_or_default();
                         value.end = key.end + rest.find(':').map_or(0, |colon| colon + 1);

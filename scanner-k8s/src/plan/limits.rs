@@ -26,7 +26,7 @@ use crate::{
 /// Stands in a planned command for a container id that is not known yet, in a pod of the scan's own.
 pub(crate) const ANY_ID: &str = "CONTAINER-ID-OF-THE-CLONE";
 
-/// What it is in a limit; no pointer has a word like it, since `~` is always followed by a digit.
+/// [`ANY_ID`] in a limit; no JSON pointer contains it, since `~` is always followed by a digit there.
 const ANY_ID_LIMIT: &str = "/~any-container-id";
 
 /// The limit that lets a scan run `command` in the target's pod.
@@ -95,8 +95,8 @@ pub(crate) fn exec_request(
     request.map_err(kube::Error::BuildRequest)
 }
 
-/// Whether the cluster has the guard, for an operator who need not be allowed to read policies: it
-/// alone refuses such an identity. Nothing is made. One call.
+/// Whether the cluster has the guard, shown by a call that only the guard refuses: the operator need not be allowed to read
+/// policies. It creates nothing and makes one call.
 ///
 /// # Errors
 ///

@@ -26,7 +26,7 @@ pub(crate) fn metadata(scan: &ScanId, namespace: &str, lease_uid: Option<&str>) 
     metadata
 }
 
-/// Gives an object, and the pods of its template, these labels and annotations. What it has of its own stays.
+/// Gives an object, and the pods of its template, these labels and annotations. Its own ones stay.
 pub(crate) fn mark(object: &mut Value, more: &ObjectMetadata) {
     let give = |metadata: &mut Value| {
         for (place, all) in [
@@ -79,8 +79,8 @@ pub(crate) const NO_MESH_ANNOTATIONS: [(&str, &str); 6] = [
     ("sidecar.istio.io/inject", "false"),
 ];
 
-/// Keeps meshes out of a pod, or of the pods of a Job, whatever else it has. A key that is there already, as a label or as an
-/// annotation, stays alone: a mesh may read either, and two that disagree are neither's word.
+/// Keeps meshes out of a pod, or of the pods of a Job, whatever else it has. A key that is already there, as a label or as
+/// an annotation, is not added in the other place: a mesh may read either of them, and they must not disagree.
 pub(crate) fn keep_meshes_out(object: &mut Value) {
     let metadata = match object["kind"].as_str() {
         Some("Pod") => "/metadata",

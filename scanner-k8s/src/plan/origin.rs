@@ -1,4 +1,4 @@
-//! Asks a cluster who it is and whom it takes the operator for.
+//! Asks a cluster for its version and for the name by which it knows the operator.
 
 use http::Request;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
@@ -22,8 +22,8 @@ struct Version {
     git: String,
 }
 
-/// Where a scan of `segment` is made and by whom. Asks the server only where that is wanted: two calls, both at once. What it
-/// does not answer is kept as such, and holds up no scan.
+/// Where a scan of `segment` is made and by whom. Asks the server only if `ask` is set: two calls at once. An unanswered
+/// call is recorded and does not stop the scan.
 pub(crate) async fn origin(segment: &Segment, ask: bool) -> Origin {
     let mut origin = segment.origin().clone();
     if !ask {

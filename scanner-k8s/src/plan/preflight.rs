@@ -65,9 +65,9 @@ impl MissingRights {
 #[derive(Debug, Default)]
 pub(crate) struct Allowed {
     rules: Vec<ResourceRule>,
-    /// Authorizers other than RBAC may not be able to list what they allow.
+    /// Whether the list is incomplete: authorizers other than RBAC may not be able to list what they allow.
     incomplete: bool,
-    /// The server was asked for each thing that a scan does and that its list does not have.
+    /// Whether the server was asked for each right that a scan needs and that its list does not have.
     asked: bool,
 }
 
@@ -122,7 +122,7 @@ pub(crate) struct Needed<'a> {
     pub(crate) identity_namespace: Option<&'a Namespace>,
     /// What its strategy and its controls do beside what every scan does.
     pub(crate) more: &'a [Need],
-    /// What of that is for the trial of the probe's image alone.
+    /// The part of `more` that only the trial of the probe's image needs.
     pub(crate) optional: &'a [Need],
     /// What it gives to its identity: the API server lets nobody give what they do not have themselves, unless they may
     /// `escalate` and `bind`.
@@ -302,8 +302,8 @@ impl Allowed {
         Ok(())
     }
 
-    /// Whether what it does not have is not allowed: the server lists all that the operator may do, or was asked for
-    /// what it does not list.
+    /// Whether a right that is not in the list is certainly missing: the server lists all rights of the operator, or was
+    /// asked for those that it does not list.
     pub(crate) const fn is_complete(&self) -> bool {
         !self.incomplete || self.asked
     }

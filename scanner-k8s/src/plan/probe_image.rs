@@ -37,12 +37,12 @@ impl ProbeImage {
         self
     }
 
-    /// Tries it whatever is remembered of it.
+    /// Has it tried even if it is known to have started on the node.
     pub(crate) const fn try_anew(&mut self) {
         self.anew = true;
     }
 
-    /// Whether what is remembered of it does not count.
+    /// Whether an earlier start on the node does not count.
     pub(crate) const fn is_tried_anew(&self) -> bool {
         self.anew
     }

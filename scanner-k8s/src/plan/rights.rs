@@ -17,7 +17,7 @@ pub struct Rights {
     pub rules: Vec<PlannedRule>,
 }
 
-/// What the server says of [`Rights`].
+/// The server's answer for [`Rights`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RightsCheck {

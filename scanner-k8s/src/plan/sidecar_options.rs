@@ -1,4 +1,4 @@
-//! How strategy `sidecar` looks.
+//! How strategy `sidecar` reads.
 
 use std::net::SocketAddr;
 
@@ -43,7 +43,7 @@ pub enum Pull {
     Always,
 }
 
-/// How strategy `sidecar` looks.
+/// How strategy `sidecar` reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SidecarOptions {
     /// Image of the probe, best named by digest.

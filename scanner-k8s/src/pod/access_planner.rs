@@ -12,8 +12,8 @@ use super::capabilities::{Own, held, own};
 use super::security_context::TargetContext;
 use crate::pod::security_context::PodSecurity;
 
-/// The security context of the probe. What is not here is always the same: no privilege
-/// escalation, seccomp `RuntimeDefault`, read-only root filesystem.
+/// The security context of the probe. Settings that are not here are always the same: no privilege escalation, seccomp
+/// `RuntimeDefault`, read-only root filesystem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeContext {
     /// `runAsUser`.
@@ -87,10 +87,10 @@ pub enum Refusal {
         "neither the node nor the pod's specification says as which user and group the target runs"
     )]
     UnknownUser,
-    /// The API server lets an ephemeral container join no other one.
+    /// The target is an ephemeral container, whose process namespace the API server lets no other ephemeral container join.
     #[error("the target is an ephemeral container, and Kubernetes lets no probe join one")]
     Ephemeral,
-    /// The process namespace is the node's.
+    /// The pod shares the node's process namespace.
     #[error(
         "the pod shares the node's process namespace: a probe in it would see every process of the node"
     )]

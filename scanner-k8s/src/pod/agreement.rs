@@ -1,4 +1,4 @@
-//! Whether an agent in a target agrees with what is stated of it.
+//! Whether an agent in a target agrees with what the node and the specification state about that target.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,7 +25,7 @@ pub(crate) enum Witness {
 }
 
 impl Witness {
-    /// What is asked of a running target: what engines read, what it did meanwhile, and what can be compared.
+    /// The request to a running target: what the engines read, what changed meanwhile, and what can be compared.
     pub(crate) fn asked(self, request: &InventoryRequest) -> InventoryRequest {
         let mut asked = request.comparing();
         asked.sections.extend(self.sections());
@@ -65,7 +65,7 @@ pub(crate) struct Found {
     pub notes: Vec<String>,
 }
 
-/// What answers one scan, compared with what is stated.
+/// The comparison of one scan's agent with what is stated about the target.
 #[derive(Debug)]
 pub(crate) struct Agreement {
     witness: Witness,
@@ -96,7 +96,7 @@ impl Agreement {
             .clone()
     }
 
-    /// Keeps that a probe saw no process where the container is; `why` is what it says.
+    /// Records that a probe saw no process in the container; `why` is its own message.
     pub(crate) fn all_left(&self, why: &str) {
         let mut found = Found::default();
         found.alerts.push(left(visible(why, 400)));
@@ -182,7 +182,8 @@ impl Agreement {
             .filter(|p| p.other_namespaces == Some(true))
             .collect();
         let exec = self.witness == Witness::Exec;
-        // Of an exec in a shared process namespace, those of the other containers are elsewhere too.
+        // In a shared process namespace, an exec sees processes of the other containers too, which are in other mount
+        // namespaces.
         if exec && !self.stated.has_own_processes() {
             found.notes.push(
                 "the processes are not compared: those of other containers are among them".into(),

@@ -1,4 +1,4 @@
-//! The sidecar that was deployed with a pod: which container it is, and of which image it runs.
+//! The sidecar that was deployed with a pod: its container, and the image that it runs.
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use scanner_core::{
@@ -14,13 +14,14 @@ use crate::names::SIDECAR_CONTAINER;
 pub(crate) struct Beside {
     /// Name of the container.
     pub name: ContainerName,
-    /// As the pod's specification names it. Whoever may patch the pod changes it while what ran before runs on.
+    /// The image as the pod's specification names it. Whoever may patch the pod can change this, while the old image goes
+    /// on running.
     pub image: String,
     /// As the node reports the image by name.
     pub node_image: String,
     /// As the node reports it by digest.
     pub image_id: String,
-    /// Its run.
+    /// The runtime's id of this run of the container.
     pub container_id: String,
     /// How often it was started again.
     pub restarts: i32,
@@ -28,10 +29,10 @@ pub(crate) struct Beside {
     generation: Option<i64>,
 }
 
-/// Who says that a sidecar is of an image.
+/// Who states which image a sidecar runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SaidBy {
-    /// The node, of what runs.
+    /// The node, about what runs.
     Node,
     /// The specification alone: the node names nothing that could be compared.
     Specification,
@@ -66,8 +67,8 @@ impl Beside {
         })
     }
 
-    /// Who says that it is of that image; `None` where it is of another. A digest is compared with the one of what runs,
-    /// if the node names one; a tag with the name by which the node knows what runs.
+    /// Who states that it runs the image `wanted`; `None` if it runs another one. A digest is compared with the digest that
+    /// the node reports, if it reports one; a tag is compared with the name that the node reports.
     pub(crate) fn is_of(&self, wanted: &str) -> Option<SaidBy> {
         let by_specification = |same: bool| same.then_some(SaidBy::Specification);
         let Some(digest) = image_digest(wanted) else {
@@ -118,14 +119,14 @@ impl Beside {
         all
     }
 
-    /// Whether somebody wrote the pod's specification since, to put it back perhaps.
+    /// Whether somebody wrote the pod's specification since then, perhaps to change it back.
     pub(crate) fn written(&self, now: &Self) -> bool {
         self.generation != now.generation
     }
 }
 
-/// The digest in a reference of an image: of its manifest. What stands there alone is the id of the image on the node,
-/// which no reference could name.
+/// The digest of the manifest in a reference of an image. A digest without a name is the id of the image on the node, which
+/// no reference could name.
 fn content(reference: &str) -> Option<&str> {
     reference.contains('@').then(|| image_digest(reference))?
 }

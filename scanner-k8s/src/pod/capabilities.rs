@@ -22,10 +22,10 @@ const DEFAULTS: [&str; 14] = [
     "SETUID",
     "SYS_CHROOT",
 ];
-/// Others without which no node runs containers. One that runs in a container itself may be without any but these and
-/// [`DEFAULTS`], and its runtime then gives a container less than its specification adds.
+/// Other capabilities that every node has. A node that runs in a container itself may have only these and [`DEFAULTS`]; its
+/// runtime then gives a container less than the specification adds.
 const OF_EVERY_NODE: [&str; 4] = ["DAC_READ_SEARCH", "NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE"];
-/// What level baseline does not let be added, though the runtime gives it.
+/// The default capability that level baseline does not allow to be added.
 const NOT_ADDED: &str = "NET_RAW";
 /// Every capability; also what a name stands for.
 const ALL: &str = "ALL";
@@ -38,9 +38,9 @@ pub(super) struct Own {
     pub(super) add: Vec<&'static str>,
 }
 
-/// Capabilities of a root process as containerd and CRI-O read the lists: names in either case, `ALL`
-/// first, then what is added, and last what is dropped. Some runtimes know a name with `CAP_` before it and
-/// some do not, so it counts where it is added and not where it is dropped.
+/// Capabilities of a root process as containerd and CRI-O read the lists: names in either case, `ALL` first, then what is
+/// added, and last what is dropped. Only some runtimes accept a name with the prefix `CAP_`, so such a name counts if it is
+/// added and does not count if it is dropped.
 pub(super) fn held(target: &TargetContext) -> BTreeSet<String> {
     if target.privileged {
         return BTreeSet::from([ALL.to_owned()]);
@@ -102,7 +102,7 @@ fn upper(names: &BTreeSet<String>) -> BTreeSet<String> {
     names.iter().map(|c| c.to_ascii_uppercase()).collect()
 }
 
-/// What no runtime can know is not copied into a probe.
+/// Whether it can be the name of a capability: other text is not copied into a probe.
 fn is_name(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
 }

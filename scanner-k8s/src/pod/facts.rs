@@ -14,8 +14,8 @@ use super::containers;
 /// Where a service account's token is mounted.
 pub(crate) const TOKEN_MOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/// Facts of `target`'s container, of whatever kind it is. Values that are unset are what the kubelet takes them for;
-/// a container that the specification does not have has no facts.
+/// Facts of `target`'s container, of whatever kind it is. Unset values are those that the kubelet then uses; a container
+/// that is not in the specification has no facts.
 pub(crate) fn of(pod: &Pod, target: &Target) -> Collected<PodFacts> {
     let name = target.container.as_str();
     let spec = pod.spec.as_ref();
@@ -44,7 +44,7 @@ fn known(pod: &Pod, container: &Container, target: &Target) -> PodFacts {
     let mounted = |volume: &&Volume| mounts.iter().any(|mount| mount.name == volume.name);
     let paths = volumes.clone().filter(mounted);
     let host_paths = paths.filter_map(|v| v.host_path.as_ref().map(|host| host.path.clone()));
-    // A token is one wherever it is mounted.
+    // A token counts wherever it is mounted.
     let at_its_place = mounts
         .iter()
         .any(|mount| mount.mount_path.trim_end_matches('/') == TOKEN_MOUNT);

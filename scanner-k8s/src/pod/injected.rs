@@ -29,9 +29,9 @@ pub(crate) struct Injected<'a> {
     pub image: &'a str,
     /// How it runs.
     pub context: &'a ProbeContext,
-    /// The pod ends when its containers have ended: the sidecar must not keep it.
+    /// Whether the pod ends when its containers have ended: the sidecar must not keep it running.
     pub ends: bool,
-    /// The server would mount a token in it, so that something else stands in its place.
+    /// Whether the server would mount a token in it, so that an empty volume takes the token's place.
     pub token: bool,
 }
 
@@ -192,7 +192,7 @@ fn comparable(mut container: Value) -> Value {
         if default {
             fields.remove("resizePolicy");
         }
-        // Admission may make a node always ask for the image.
+        // An admission plugin may have the node always ask the registry for the image.
         if fields
             .get("imagePullPolicy")
             .is_some_and(|policy| policy == "Always")

@@ -141,7 +141,7 @@ mod tests {
         };
         assert!(of(Some("Unconfined"), Some(RUNTIME_DEFAULT)));
         assert!(of(Some("Localhost"), Some(RUNTIME_DEFAULT)));
-        // What both name, or none, is inherited.
+        // A profile that both name, or neither, is inherited.
         assert!(!of(Some(RUNTIME_DEFAULT), Some(RUNTIME_DEFAULT)));
         assert!(!of(None, Some(RUNTIME_DEFAULT)));
         // A confined probe does not see an unconfined target.

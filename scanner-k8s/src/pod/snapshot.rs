@@ -16,7 +16,7 @@ pub struct PodSnapshot {
 }
 
 impl PodSnapshot {
-    /// Of a pod as the server gave it.
+    /// The snapshot of a pod as the server returned it.
     pub fn of(pod: &Pod) -> Self {
         let status = pod.status.clone().unwrap_or_default();
         let all = status.container_statuses.unwrap_or_default().into_iter();
@@ -46,7 +46,7 @@ impl PodSnapshot {
         }
     }
 
-    /// Ephemeral containers that only `after` has; of a pod that was replaced, none.
+    /// Ephemeral containers that only `after` has; none if the pod was replaced.
     pub(crate) fn added<'a>(&'a self, after: &'a Self) -> impl Iterator<Item = &'a String> {
         let added = after.ephemeral.iter();
         added.filter(|name| self.uid == after.uid && !self.ephemeral.contains(name))

@@ -1,4 +1,4 @@
-//! What the node and the specification state of a target, to compare with the agent.
+//! What the node and the specification state about a target, to be compared with the agent.
 
 use std::collections::BTreeSet;
 
@@ -10,25 +10,25 @@ use scanner_core::{
 
 use super::{capabilities, containers, facts, security_context, security_context::TargetContext};
 
-/// What is stated of a target. By default nothing is.
+/// What is stated about a target; nothing by default.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stated {
     uid: Option<i64>,
     gid: Option<i64>,
-    /// Whether the node states them; else the specification does.
+    /// Whether the node states the user; otherwise the specification does.
     by_node: bool,
     context: TargetContext,
-    /// How the id of the container begins: by what runtime it runs.
+    /// The runtime of the container, by the prefix of its id.
     runtime: String,
     /// `allowPrivilegeEscalation` is false.
     no_escalation: bool,
-    /// The pod names a runtime class, whose runtime need not do as others do.
+    /// Whether the pod names a runtime class, whose runtime may behave differently from others.
     other_runtime: bool,
     facts: Option<PodFacts>,
 }
 
 impl Stated {
-    /// What is stated of `target`.
+    /// What is stated about `target`.
     pub(crate) fn of(pod: &Pod, target: &Target) -> Self {
         let context = security_context::of(pod, target);
         let status = containers::status(pod, target.container.as_str());
@@ -73,7 +73,7 @@ impl Stated {
         differs("uid", self.uid, seen.uid).or_else(|| differs("gid", self.gid, seen.gid))
     }
 
-    /// Capabilities that the specification takes away, and that the agent says it could have.
+    /// Capabilities that the specification drops, and that are in the agent's bounding set.
     pub(crate) fn undropped(&self, seen: &Identity) -> Vec<String> {
         let held = capabilities::held(&self.context);
         if held.contains("ALL") {
@@ -96,8 +96,8 @@ impl Stated {
             .collect()
     }
 
-    /// How less power than the specification gives contradicts it. An exec gets all of it anew from the runtime, so that
-    /// nothing which the container did to itself is in it.
+    /// How an agent with fewer privileges than the specification gives contradicts it. The runtime gives an exec all of
+    /// them anew, whatever the container has given up itself.
     pub(crate) fn too_weak(&self, seen: &Identity) -> Vec<String> {
         let mut found = Vec::new();
         if self.other_runtime {
@@ -123,7 +123,7 @@ impl Stated {
                 missing.join(", ")
             ));
         }
-        // A daemon of Docker's may set it for all of its containers.
+        // A Docker daemon may set it for all of its containers.
         let may_escalate = privileged || given.contains("SYS_ADMIN");
         if may_escalate && !self.no_escalation && seen.no_new_privs && self.runtime != "docker" {
             found.push(

@@ -1,9 +1,9 @@
-//! Whether something in a pod could rewrite a probe while it runs: what its evidence is worth.
+//! Whether something in a pod could rewrite a probe while it runs, and so how far the probe's evidence can be trusted.
 //!
 //! A process rewrites another through ptrace(2) or `/proc/PID/mem`, which need the same user and at least the other's
-//! permitted capabilities, or `CAP_SYS_PTRACE`. The probe forbids both by `PR_SET_DUMPABLE`, but for the moment from its
-//! execve to that call. In that moment only a program file that the probe itself cannot read is protected: the kernel
-//! then starts it undumpable. Its file has mode 0111, so this binds every probe without `CAP_DAC_OVERRIDE` and
+//! permitted capabilities, or `CAP_SYS_PTRACE`. The probe forbids both by `PR_SET_DUMPABLE`, except for the moment between
+//! its execve and that call. In that moment, a probe is protected only if it cannot read its own program file: the kernel
+//! then starts it undumpable. The file has mode 0111, so this holds for every probe without `CAP_DAC_OVERRIDE` and
 //! `CAP_DAC_READ_SEARCH`. Both are tried on a real node.
 
 use std::collections::BTreeSet;
@@ -27,9 +27,9 @@ const OVER_ALL: [&str; 8] = [
     "SYS_PTRACE",
     "SYS_RAWIO",
 ];
-/// Capabilities with which a probe can read its own program file, whose mode lets nobody.
+/// Capabilities with which a probe can read its own program file, although its mode allows nobody to read it.
 const READS_ALL: [&str; 2] = ["DAC_OVERRIDE", "DAC_READ_SEARCH"];
-/// What is said of one that can choose its root.
+/// The words about a container that can choose its root.
 const CHOOSES: &str = "it could also show another root than its container's";
 
 /// Evidence of a probe with that context in `pod`, which looks at `target`.
@@ -273,7 +273,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever has all that a readable probe has could rewrite it, whatever else is set.
+        /// Whoever has all capabilities of a readable probe could rewrite it, whatever else is set.
         #[test]
         fn nothing_that_covers_a_readable_probe_is_called_weaker(
             names in proptest::collection::btree_set("(CHOWN|DAC_OVERRIDE|KILL|SETUID|NET_ADMIN)", 0..5),

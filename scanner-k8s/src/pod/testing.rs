@@ -1,8 +1,8 @@
-//! What several tests need of a pod.
+//! Pods and targets for several tests.
 
 use scanner_core::{Target, target::TargetForm};
 
-/// A running container of which nothing but its names matters.
+/// A running container; only its names matter.
 pub(crate) fn target(namespace: &str, pod: &str, container: &str) -> Target {
     Target {
         namespace: namespace.parse().expect("a name"),

@@ -66,7 +66,7 @@ fn search(tokens: &TokenDetector, open: &Path) -> Searched {
     let mut seen = Vec::new();
     let mut left = MAX_BYTES;
     for link in links {
-        // The one that the list itself was read through is closed again.
+        // The descriptor through which the list itself was read is closed by now.
         let Ok(path) = fs::read_link(link.path()) else {
             continue;
         };
@@ -107,8 +107,8 @@ fn search(tokens: &TokenDetector, open: &Path) -> Searched {
     searched
 }
 
-/// Whether a token is in the first `left` bytes of a file; `None` when it is not, and there may be more. Takes what was
-/// read off `left`.
+/// Whether a token is in the first `left` bytes of a file; `None` when it is not, and there may be more. Subtracts what was
+/// read from `left`.
 fn has_token(tokens: &TokenDetector, file: &Path, left: &mut u64) -> io::Result<Option<bool>> {
     let mut file = File::open(file)?.take(*left);
     let mut carry = Vec::new();

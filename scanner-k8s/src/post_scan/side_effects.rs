@@ -43,7 +43,7 @@ pub(crate) fn side_effects(scope: &ScanScope) -> Vec<AuditCheck> {
     vec![AuditCheck::new("side-effects", outcome, evidence)]
 }
 
-/// What is reported of the target's inside, and whether it is more than that nothing changed.
+/// What is reported about the inside of the target, and whether something changed there.
 fn inside(changes: Option<&Collected<Changes>>) -> (bool, Vec<String>) {
     let (data, gaps) = match changes {
         Some(Collected::Complete { data }) => (data, None),

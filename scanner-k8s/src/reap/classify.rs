@@ -24,7 +24,7 @@ pub enum State {
     Expired(String),
     /// Somebody took its label, its owner or its deadline away, and its scan may still run: not touched yet.
     Disarmed(String),
-    /// It carries the label or the name and is not what a scan makes: never touched.
+    /// It carries the label or the name, but is not an object that a scan makes: never touched.
     Foreign(&'static str),
 }
 
@@ -66,7 +66,7 @@ pub(super) fn may_be_ours(meta: &ObjectMeta) -> bool {
     labelled || meta.name.as_deref().and_then(id_of_name).is_some()
 }
 
-/// Classifies all objects together: what a Job owns is as its Job is.
+/// Classifies all objects together: an object has the state of the Job that owns it.
 pub(super) fn all(objects: &[DynamicObject], now: Timestamp, grace: u32) -> Vec<Leftover> {
     objects
         .iter()
@@ -85,7 +85,7 @@ fn kind(object: &DynamicObject) -> &str {
     object.types.as_ref().map_or("", |types| &types.kind)
 }
 
-/// The scan that a name is of: `secure-scan-` and eight to ten hexadecimal digits, with a suffix or without.
+/// The scan that a name belongs to: `secure-scan-` and eight to ten hexadecimal digits, with a suffix or without.
 fn id_of_name(name: &str) -> Option<ScanId> {
     let rest = name.strip_prefix("secure-scan-")?;
     let id = rest.split('-').next()?;
@@ -101,9 +101,9 @@ fn state(object: &DynamicObject, all: &[DynamicObject], now: Timestamp, grace: u
         Ours::Untouched => None,
         Ours::Disarmed(how) => Some(how),
     };
-    // Every Job of that scan in this namespace counts, so that no other owner reference makes a running
-    // scan's object look orphaned; by its name, since a label can be taken off, and whatever it looks like, since all
-    // of it can be changed.
+    // Every Job with that scan's name in this namespace counts, so that a changed owner reference does not make an object
+    // of a running scan look orphaned. Its name decides, because its label can be removed and everything else in it can be
+    // changed.
     let id = id_of_name(&object.name_any());
     let jobs = all.iter().filter(|job| {
         kind(job) == "Job"
@@ -138,7 +138,7 @@ fn state(object: &DynamicObject, all: &[DynamicObject], now: Timestamp, grace: u
                 "its lease is gone, and it is too young for that to mean anything".into(),
             ),
         },
-        // Nothing says when its scan ends but the longest lease that there is.
+        // Only the longest possible lease says when its scan has ended.
         Some(how) => match created.and_then(|t| after(t, MAX_LEASE.into(), grace, now)) {
             Some(true) => State::Expired(format!("{how}, and it is older than the longest lease")),
             _ => State::Disarmed(format!(
@@ -161,8 +161,8 @@ fn is_younger(job: &DynamicObject, object: &DynamicObject) -> bool {
     }
 }
 
-/// The same of a Job that has the name of a lease and is not what a scan makes: if it ever was one, nothing in it says
-/// for how long.
+/// The same for a Job that has the name of a lease but not the form of one: if it ever was a lease, nothing in it says for
+/// how long.
 fn changed(job: &DynamicObject, now: Timestamp, grace: u32) -> Result<String, State> {
     let created = job.creation_timestamp().map(|t| t.0);
     match created.and_then(|t| after(t, MAX_LEASE.into(), grace, now)) {
@@ -227,8 +227,8 @@ enum Ours {
     No(&'static str),
 }
 
-/// A label alone is not proof: anyone who may label an object could have it deleted by us. Name and shape are, also where
-/// label and owner were taken away: nothing else is named so and empty, or so narrow.
+/// A label alone is not proof: anyone who may label an object could then have it deleted. Name and form are proof, even if
+/// label and owner were removed: nothing else has such a name and is empty, or grants so little.
 fn is_ours(object: &DynamicObject) -> Ours {
     let labels = object.labels();
     let name = object.name_any();
@@ -267,7 +267,7 @@ fn is_ours(object: &DynamicObject) -> Ours {
     if label.is_some() && managed.is_some() && (is_job || !owners.is_empty()) {
         return Ours::Untouched;
     }
-    // Of a pod or a policy, the name is all that is left.
+    // For a pod or a policy, only the name is left then.
     if label.is_none() && owners.is_empty() && matches!(kind(object), "Pod" | "NetworkPolicy") {
         return Ours::No(
             "it has the name of what a scan makes, and neither its label nor its owner",
@@ -311,7 +311,7 @@ fn shape(object: &DynamicObject, name: &str) -> bool {
                 && data["roleRef"]["name"] == name
                 && subjects.is_some_and(|all| all.iter().all(|s| s["name"] == name))
         }
-        // What else a scan may make has its name and its owner to be known by.
+        // Other objects of a scan are recognized by their name and their owner.
         "Pod" | "NetworkPolicy" => true,
         _ => false,
     }

@@ -12,7 +12,7 @@ use crate::{
     plan::{manifest::mark, preflight::Allowed},
 };
 
-/// Characters of an Event's message that the server takes (1024 bytes).
+/// Most characters of an Event's message: the server accepts 1024 bytes.
 const MAX_MESSAGE: usize = 900;
 
 /// Raises the alert, and reports how, or why it was not raised.

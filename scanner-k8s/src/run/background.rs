@@ -13,7 +13,7 @@ impl Background {
         Self(tokio::spawn(task))
     }
 
-    /// Ends the task, and waits until nothing of it is left: what it holds may be a credential.
+    /// Ends the task, and waits until it is gone, because it may hold a credential.
     pub(crate) async fn stop(mut self) {
         self.0.abort();
         let _ = (&mut self.0).await;

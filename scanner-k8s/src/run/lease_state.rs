@@ -22,12 +22,12 @@ impl LeaseState {
         self.watches().push(watch);
     }
 
-    /// Gives the watches away.
+    /// Hands the watches over.
     pub(crate) fn take(&self) -> Vec<Watched<Job>> {
         std::mem::take(&mut *self.watches())
     }
 
-    /// From now on the scan ends its leases itself.
+    /// Notes that from now on the scan ends its leases itself.
     pub(crate) fn end(&self) {
         self.ending.store(true, Ordering::Relaxed);
     }

@@ -60,7 +60,7 @@ impl Default for Ledger {
     }
 }
 
-/// A creation that is under way; when it is dropped, it is not any more.
+/// A creation that is under way until this is dropped.
 pub(crate) struct UnderWay {
     ledger: Arc<Ledger>,
     kind: String,
@@ -68,7 +68,7 @@ pub(crate) struct UnderWay {
 }
 
 impl UnderWay {
-    /// Writes down what came of it.
+    /// Records the outcome.
     pub(crate) fn end<K: Resource + Serialize>(self, made: Result<&K, &CallError>) {
         match made {
             Ok(made) => {
@@ -102,7 +102,7 @@ impl Drop for UnderWay {
 }
 
 impl Ledger {
-    /// The server is now asked to create something.
+    /// Records that the server is about to be asked to create an object.
     pub(crate) fn attempt(ledger: &Arc<Self>, kind: &str, name: &str) -> UnderWay {
         let this = (kind.to_owned(), name.to_owned());
         ledger.state().attempted.push(this);
@@ -123,7 +123,7 @@ impl Ledger {
         let _ = tokio::time::timeout(limit, idle).await;
     }
 
-    /// The server clearly refused it.
+    /// Records that the server clearly refused to create it.
     pub(crate) fn refused(&self, kind: &str, name: &str) {
         let mut state = self.state();
         state
@@ -184,7 +184,7 @@ impl Ledger {
         all
     }
 
-    /// A look-up by name does not find it any more.
+    /// Records that a look-up by name does not find it any more.
     pub(crate) fn note_gone(&self, kind: &str, name: &str) {
         self.state().gone.push((kind.to_owned(), name.to_owned()));
     }
@@ -235,7 +235,7 @@ impl Ledger {
             .is_some_and(|(first, object)| object < first)
     }
 
-    /// The scan saw the object again, in this version, and it was as it should be.
+    /// Records that the scan saw the object again, in this version, and that it was as it should be.
     pub(crate) fn note_version(&self, kind: &str, name: &str, version: &str) {
         let mut state = self.state();
         let mut made = state.made.iter_mut();
@@ -246,7 +246,7 @@ impl Ledger {
         }
     }
 
-    /// The lease is not to be released: what it owns stays until it ends.
+    /// Records that the lease must not be released: what it owns stays until the lease ends.
     pub(crate) fn keep_lease(&self) {
         self.keep_lease.store(true, Ordering::Relaxed);
     }
@@ -255,7 +255,7 @@ impl Ledger {
         self.keep_lease.load(Ordering::Relaxed)
     }
 
-    /// The server is now asked to add an ephemeral container of that name.
+    /// Records that the server is about to be asked to add an ephemeral container of that name.
     pub(crate) fn attempt_probe(ledger: &Arc<Self>, name: &str) -> UnderWay {
         Self::attempt(ledger, PROBE, name)
     }
@@ -268,7 +268,7 @@ impl Ledger {
         !self.only_here.load(Ordering::Relaxed)
     }
 
-    /// The operator may not list other namespaces.
+    /// Records that the operator may not list other namespaces.
     pub(crate) fn only_here(&self) {
         self.only_here.store(true, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! Writes into the audit log what a scan decides, beside what its clients do.
+//! Writes into the audit log what a scan decides; its clients log their own calls.
 
 use scanner_core::{
     ScanPlan,
@@ -37,8 +37,8 @@ impl Observer for LoggedScan<'_> {
     }
 }
 
-/// An event as it is logged. Why something failed or takes long may be in the words of the target or its node: of these,
-/// no more than our own first ones and a digest.
+/// An event as it is logged. The reason why something failed or takes long may contain words of the target or its node: the
+/// log gets only this program's own first words, and a digest of the whole.
 fn what(event: &Event) -> serde_json::Value {
     let mut what = serde_json::to_value(event).unwrap_or_default();
     for (kind, field) in [

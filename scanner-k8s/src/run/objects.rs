@@ -72,7 +72,7 @@ impl ScanScope {
                     )),
             );
         }
-        // Also an owner that was added would keep it when the lease is gone.
+        // An owner that was added would keep the object when the lease is gone.
         if !asked.iter().map(String::as_str).eq(owners(&made)) {
             return Err(ControlError::new(format!(
                 "{kind} {name} came with other owners than asked for: the lease would not remove it"

@@ -80,7 +80,7 @@ impl ScanScope {
         Self::with_options(segment, plan, before, ScopeOptions::default())
     }
 
-    /// The same for a scan that is done so.
+    /// The same, with `options`.
     pub fn with_options(
         segment: Segment,
         plan: ScanPlan,
@@ -116,7 +116,7 @@ impl ScanScope {
         *self.started.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The lease is about to be made: from now on its time runs.
+    /// Notes that the lease is about to be made: from now on its time runs.
     pub(crate) fn note_started(&self) {
         *self.started.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }

@@ -217,7 +217,7 @@ impl ScopeObjects for Objects {
         let mut deleted = delete_exactly(&api, object, version).await;
         let changed = |error: &CallError| error.kind() == CallErrorKind::Conflict;
         if let Some(made) = made.filter(|_| deleted.as_ref().is_err_and(changed)) {
-            // Its control and the cluster may change it; what holds it to its lease nobody may.
+            // Its control and the cluster may change it, but nobody may change what ties it to its lease.
             let what = format!("get {object}");
             let now = call_with_retry(what, || api.get_opt(name)).await;
             let now = now.map_err(CallError::of_control)?;

@@ -1,4 +1,4 @@
-//! What of a request can be refused, and what it asks for, without a call.
+//! Which requests can be refused without a call, and what a request asks for.
 
 use kube::core::{ApiResource, GroupVersionKind};
 use scanner_core::{
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// What can be refused without a call.
+/// Refuses what can be refused without a call.
 pub(super) fn check(request: &ScanRequest) -> Result<(), PrepareError> {
     let lease = request.lease_seconds;
     if !(MIN_LEASE..=MAX_LEASE).contains(&lease) {
@@ -114,8 +114,8 @@ pub(super) fn options(request: &ScanRequest) -> ScopeOptions {
     options
 }
 
-/// No two controls have one identifier, so that none poses as another; and none that is not shipped has that of one that
-/// is, also where this scan does not have it.
+/// Checks that no two controls have one identifier, and that a control of a third party does not have the identifier of a
+/// shipped one, even if this scan does not use that: no control may pose as another one.
 pub(super) fn controls_apart(started: &Started) -> Result<(), PrepareError> {
     let mut brought = started.brought.iter();
     if let Some(id) = brought.find(|id| is_shipped(id)) {

@@ -1,4 +1,4 @@
-//! How a target is reached: the strategy that was named, or the least intrusive one whose evidence the policy accepts.
+//! Decides how a target is reached: by the named strategy, or by the least intrusive one whose evidence the policy accepts.
 
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{Target, cause, plan::EvidenceSource};

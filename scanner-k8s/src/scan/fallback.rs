@@ -24,7 +24,7 @@ pub(super) fn fallback(request: &ScanRequest) -> Vec<Strategy> {
     probe.into_iter().chain(inert).chain(then).collect()
 }
 
-/// The image of the target by itself: nothing of it runs, so that nothing in the target can forge what is read.
+/// Reads only the image of the target: nothing of it runs, so that nothing in the target can forge the answer.
 fn alone(request: &ScanRequest, image: &str) -> SidecarOptions {
     let isolated = requires(request, NETWORK);
     SidecarOptions {
@@ -49,8 +49,7 @@ fn requires(request: &ScanRequest, control: &str) -> bool {
     required.any(|id| id == control)
 }
 
-/// The same request; where the policy requires that the image of the probe is tried, what is remembered of it does not
-/// count.
+/// The same request; if the policy requires that the image of the probe is tried, an earlier trial does not count.
 pub(super) fn trying_anew(request: &ScanRequest) -> ScanRequest {
     let mut request = request.clone();
     if requires(&request, IMAGE_TRIAL)

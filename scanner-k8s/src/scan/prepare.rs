@@ -86,7 +86,7 @@ pub(super) async fn prepare(
         reason,
         next: fallback,
     } = choose(&segment, &target, pod.as_ref(), &request).await?;
-    // Beside its image nothing of a pod in another namespace is looked at.
+    // Only the image of a pod in another namespace is read.
     let pod = pod.filter(|_| image_of.is_none());
     let (mut allowed, mut there) = rights?;
     let needs = needs(approach.as_ref(), &request);
@@ -242,7 +242,7 @@ fn pin(request: &mut ScanRequest, target: &Target) {
     }
 }
 
-/// The container to scan, its pod, and how they were chosen; an image that runs nowhere has no pod.
+/// Finds the container to scan, its pod, and how they were chosen; an image that runs nowhere has no pod.
 async fn target_of(
     operator: &OperatorClient,
     request: &ScanRequest,
@@ -270,7 +270,7 @@ fn engine_names(request: &ScanRequest) -> String {
     names.join(", ")
 }
 
-/// What gates look at: of an image that runs nowhere, its name alone.
+/// What gates evaluate: for an image that runs nowhere, only its name.
 fn gated(pod: &Collected<PodFacts>, target: &Target) -> Collected<PodFacts> {
     if target.form != TargetForm::Image {
         return pod.clone();

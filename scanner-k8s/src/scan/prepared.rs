@@ -83,7 +83,8 @@ impl PreparedScan {
             self.request.host,
             self.request.evaluation,
         )
-        .with_pod(self.pod);
+        .with_pod(self.pod)
+        .observed_by(observer);
         let mut setup = Setup::new(self.plan, controls, observer);
         setup.gates = gates;
         setup.required = self.required;

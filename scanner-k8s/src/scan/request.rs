@@ -32,11 +32,11 @@ pub enum Strategy {
     },
     /// One exec into the sidecar that was deployed with the pod, see [`crate::inject`].
     Attached {
-        /// Image that the sidecar must be of; any when absent.
+        /// Image that the sidecar must run; any image if absent.
         image: Option<String>,
     },
-    /// An isolated pod of the scan's own: a clone of the target, or its image alone. The only one
-    /// for [`scanner_core::target::PodSelection::Image`].
+    /// An isolated pod of the scan's own, with a clone of the target or only its image. The only one for
+    /// [`scanner_core::target::PodSelection::Image`].
     Sidecar(SidecarOptions),
     /// A strategy of a third party that needs nothing of the cluster but the target's name.
     Custom(Arc<dyn ScanStrategy>),
@@ -98,8 +98,8 @@ pub struct ScanRequest {
     pub object_metadata: ObjectMetadata,
     /// Requests and limits for the containers of the scan's own pods; they replace those of the policy.
     pub probe_resources: ProbeResources,
-    /// Whether the scan shows at its end what holds for every API server and every namespace: it waits until no server
-    /// can remember its token, and looks for what it made in all namespaces. A policy can demand it too.
+    /// Whether the scan proves its end for every API server and every namespace: it waits until no server can remember its
+    /// token, and looks for what it made in all namespaces. A policy can demand it too.
     pub prove_everywhere: bool,
     /// Whether the API server is asked for its version and for the name that it knows the operator by, for the head of the
     /// report: two more calls. Without it the report has what is known without a call.

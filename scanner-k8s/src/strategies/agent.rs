@@ -1,4 +1,4 @@
-//! An agent at the other end of one exec stream: it gets one input and gives one framed answer.
+//! An agent at the other end of one exec stream: it reads one input and sends one framed answer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -111,23 +111,23 @@ impl TargetAccess for AgentStream {
         };
         let ran = self.stream.run_held_into(&input, self.limits, &mut answer);
         ran.await.map_err(|error| match refused(error) {
-            Ok(error) => self.agent.unusable(name, error),
+            Ok(error) => self.agent.unusable(error),
             Err(error) => {
                 if let (Some((_, agreement)), Some(why)) =
                     (&self.comparing, self.agent.left(&error))
                 {
                     agreement.all_left(why);
                 }
-                self.agent.no_answer(name, error, self.seconds)
+                self.agent.no_answer(error, self.seconds)
             }
         })?;
         let Answer { reader, sink, .. } = answer;
         let end = reader.end(sink).await;
-        let end = end.map_err(|error| self.agent.unusable(name, error))?;
+        let end = end.map_err(|error| self.agent.unusable(error))?;
         if let Some((scope, _)) = &self.comparing {
             scope.target().note_changes(end.changes.clone());
         }
-        self.agent.check(name, &end.coverage)?;
+        self.agent.check(&end.coverage)?;
         sink.end(end).await;
         Ok(())
     }
@@ -152,8 +152,8 @@ impl Output for Answer<'_> {
     }
 
     fn is_whole(&self) -> bool {
-        // An agent stays until its answer was read: with its end, what is on the way could be lost. A collector with a short
-        // answer does not, which saves a round trip.
+        // An agent stays until its answer was read, because its end could cut off what is on the way. A collector with a
+        // short answer does not stay, which saves a round trip.
         match self.agent {
             Agent::Probe => self.reader.is_whole(),
             Agent::Collector { .. } => self.reader.is_long_and_whole(),
@@ -161,7 +161,7 @@ impl Output for Answer<'_> {
     }
 
     fn is_ended_by_reader(&self) -> bool {
-        // A probe compares the target once more, and how it ends says what it saw.
+        // A probe compares the target once more at its end, and its exit code reports what it saw.
         matches!(self.agent, Agent::Collector { .. })
     }
 }
@@ -178,7 +178,15 @@ fn refused(error: ExecError) -> Result<WireError, ExecError> {
 }
 
 impl Agent {
-    /// What a probe says that saw every process outside of the target's container.
+    /// Its name in messages.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Collector { .. } => "shell collector",
+            Self::Probe => "probe",
+        }
+    }
+
+    /// The message of a probe that saw every process outside of the target's container.
     fn left(self, error: &ExecError) -> Option<&str> {
         match (error, self) {
             (
@@ -194,7 +202,7 @@ impl Agent {
     }
 
     /// Why it gave no answer, and what to do about it. By itself it ends `seconds` after its start at the latest.
-    fn no_answer(self, name: &str, error: ExecError, seconds: u32) -> AccessError {
+    fn no_answer(self, error: ExecError, seconds: u32) -> AccessError {
         let hidden = matches!(
             (&error, self),
             (
@@ -223,6 +231,7 @@ impl Agent {
             }
             _ => (error.failure_kind(), error.remedy()),
         };
+        let name = self.name();
         let message = if hidden {
             format!(
                 "the {name} did not answer: the kernel shows a process only to processes of the same user that have at least its capabilities, and the target may have changed its user after its start"
@@ -232,7 +241,7 @@ impl Agent {
                 "the {name} did not read the target: no process that it sees is where the target's container is"
             )
         } else if kind == FailureKind::NoShell {
-            format!("the target has no /bin/sh, in which the {name} could run")
+            format!("the target has no /bin/sh, which the {name} needs")
         } else if matches!(error, ExecError::Cut | ExecError::ConnectionFailed(_)) {
             format!(
                 "the {name} did not answer; whether it still runs in the target is unknown until its deadline, at most \
@@ -247,7 +256,7 @@ impl Agent {
     }
 
     /// Refuses an answer without a list of files where another strategy can give one.
-    fn check(self, name: &str, files: &Coverage) -> Result<(), AccessError> {
+    fn check(self, files: &Coverage) -> Result<(), AccessError> {
         let (Self::Collector { strict: true }, Coverage::Unavailable { reason }) = (self, files)
         else {
             return Ok(());
@@ -255,12 +264,12 @@ impl Agent {
         if missing_tool(reason).or(broken_tool(reason)).is_none() {
             return Ok(());
         }
-        let message = format!("the {name} cannot list files: {reason}");
+        let message = format!("the {} cannot list files: {reason}", self.name());
         Err(AccessError::new(FailureKind::NoTool, message).with_remedy(Remedy::UseProbe))
     }
 
     /// Why an answer cannot be used, and what to do about it.
-    fn unusable(self, name: &str, error: WireError) -> AccessError {
+    fn unusable(self, error: WireError) -> AccessError {
         let (kind, remedy) = match &error {
             WireError::Refused(_) if error.missing_tool().is_some() => {
                 (FailureKind::NoTool, Remedy::UseProbe)
@@ -276,7 +285,7 @@ impl Agent {
                 ),
             ),
         };
-        AccessError::new(kind, format!("the {name}'s answer cannot be used"))
+        AccessError::new(kind, format!("the {}'s answer cannot be used", self.name()))
             .with_remedy(remedy)
             .with_source(error)
     }
@@ -294,7 +303,7 @@ mod tests {
             exit_code: Some(code),
         };
         for code in [TARGET_HIDDEN, TARGET_LEFT] {
-            let error = Agent::Probe.no_answer("probe", failed(code), 60);
+            let error = Agent::Probe.no_answer(failed(code), 60);
             assert_eq!(error.kind, FailureKind::TargetHidden);
             assert_eq!(error.remedy, Some(Remedy::UseImage));
         }
@@ -303,8 +312,8 @@ mod tests {
         assert_eq!(Agent::Probe.left(&failed(TARGET_HIDDEN)), None);
         assert!(Agent::Probe.left(&failed(TARGET_LEFT)).is_some());
         for error in [
-            Agent::Probe.no_answer("probe", failed(1), 60),
-            Agent::Collector { strict: true }.no_answer("collector", failed(TARGET_HIDDEN), 60),
+            Agent::Probe.no_answer(failed(1), 60),
+            Agent::Collector { strict: true }.no_answer(failed(TARGET_HIDDEN), 60),
         ] {
             assert_eq!(
                 (error.kind, error.remedy),
@@ -314,9 +323,21 @@ mod tests {
     }
 
     #[test]
+    fn without_a_shell_the_message_says_what_needs_one() {
+        let error = ExecError::NoShell {
+            server: "no such file or directory".into(),
+            stderr: String::new(),
+        };
+        let error = Agent::Collector { strict: true }.no_answer(error, 60);
+        assert_eq!(error.kind, FailureKind::NoShell);
+        let words = "the target has no /bin/sh, which the shell collector needs";
+        assert_eq!(error.message, words);
+    }
+
+    #[test]
     fn silence_the_lease_and_an_old_probe_have_remedies_of_their_own() {
         let collector = Agent::Collector { strict: true };
-        let of = |error| collector.no_answer("collector", error, 60).remedy;
+        let of = |error| collector.no_answer(error, 60).remedy;
         let silent = ExecError::Silent(Duration::from_secs(20));
         assert_eq!(of(silent), Some(Remedy::RaiseIdleTimeout));
         assert_eq!(of(ExecError::TooLate), Some(Remedy::RaiseLease));
@@ -325,7 +346,7 @@ mod tests {
             stderr: "usage: wait SECONDS".into(),
             exit_code: Some(1),
         };
-        let error = Agent::Probe.no_answer("probe", old, 60);
+        let error = Agent::Probe.no_answer(old, 60);
         assert_eq!(error.remedy, Some(Remedy::CheckProbeVersion));
     }
 
@@ -336,29 +357,29 @@ mod tests {
             ExecError::Cut,
             ExecError::ConnectionFailed(Box::new(gone())),
         ] {
-            let message = Agent::Probe.no_answer("probe", error, 90).message;
+            let message = Agent::Probe.no_answer(error, 90).message;
             let words = "unknown until its deadline, at most 90 s after its start";
             assert!(message.contains(words), "{message}");
         }
-        let late = Agent::Probe.no_answer("probe", ExecError::TooLate, 90);
+        let late = Agent::Probe.no_answer(ExecError::TooLate, 90);
         assert!(!late.message.contains("unknown"), "{}", late.message);
     }
 
     #[test]
     fn a_missing_tool_is_a_kind_of_failure() {
         let shell = Agent::Collector { strict: true };
-        let refused = |words: &str| shell.unusable("collector", WireError::Refused(words.into()));
+        let refused = |words: &str| shell.unusable(WireError::Refused(words.into()));
         assert_eq!(refused("the target has no dd").kind, FailureKind::NoTool);
         assert_eq!(refused("something else").kind, FailureKind::AnswerUnusable);
         for error in [
             refused("the shell of the target ended"),
-            shell.unusable("collector", WireError::NoAnswer),
+            shell.unusable(WireError::NoAnswer),
         ] {
             assert_eq!(error.kind, FailureKind::ShellUnusable);
             assert_eq!(error.remedy, Some(Remedy::UseProbe));
         }
-        let cut = shell.unusable("collector", WireError::Cut);
-        let other = Agent::Probe.unusable("probe", WireError::NoAnswer);
+        let cut = shell.unusable(WireError::Cut);
+        let other = Agent::Probe.unusable(WireError::NoAnswer);
         assert_eq!(other.kind, FailureKind::AnswerUnusable);
         assert_eq!(cut.kind, FailureKind::AnswerUnusable);
         assert_ne!(cut.remedy, Some(Remedy::UseProbe));
@@ -374,14 +395,14 @@ mod tests {
             Agent::Collector { strict: false },
         );
         let no_find = unavailable("the target has no find");
-        let error = strict.check("collector", &no_find).unwrap_err();
+        let error = strict.check(&no_find).unwrap_err();
         assert_eq!(error.kind, FailureKind::NoTool);
         let odd_shell = unavailable("the target's sh does not do what it must");
-        let error = strict.check("collector", &odd_shell).unwrap_err();
+        let error = strict.check(&odd_shell).unwrap_err();
         assert_eq!(error.kind, FailureKind::NoTool);
-        assert!(lenient.check("collector", &no_find).is_ok());
+        assert!(lenient.check(&no_find).is_ok());
         let denied = unavailable("Permission denied");
-        assert!(strict.check("collector", &denied).is_ok());
-        assert!(strict.check("collector", &Coverage::NotRequested).is_ok());
+        assert!(strict.check(&denied).is_ok());
+        assert!(strict.check(&Coverage::NotRequested).is_ok());
     }
 }

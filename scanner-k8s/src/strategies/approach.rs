@@ -91,8 +91,8 @@ impl Started {
     }
 }
 
-/// Models one way to reach targets in a cluster: what it plans, and what it starts. Makes no calls itself; what it must
-/// know of the cluster it was made with.
+/// Models one way to reach targets in a cluster: what it plans, and what it starts. Makes no calls itself: everything that
+/// it must know about the cluster is given to it when it is made.
 pub trait Approach: Send + Sync {
     /// Stable name of the strategy.
     fn name(&self) -> &str;
@@ -102,7 +102,7 @@ pub trait Approach: Send + Sync {
         Vec::new()
     }
 
-    /// What of these needs a caller may do without by asking for less, such as the trial of the probe's image.
+    /// Those of the needs that a caller can avoid by asking for less, such as the trial of the probe's image.
     fn optional_needs(&self) -> Vec<Need> {
         Vec::new()
     }
@@ -132,7 +132,7 @@ pub trait Approach: Send + Sync {
         Vec::new()
     }
 
-    /// whether the evidence can be forged from within the target. By default nothing is known of it, which counts as
+    /// Whether the evidence can be forged from within the target. By default nothing is known about it, which counts as
     /// forgeable: a policy may allow the strategy by name.
     fn evidence(&self) -> Option<EvidenceSource> {
         None

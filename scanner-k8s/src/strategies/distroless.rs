@@ -1,4 +1,5 @@
-//! Strategy `distroless`: an ephemeral container with a probe, as weak as can still see the target.
+//! Strategy `distroless`: an ephemeral container with a probe, with the weakest security context that can still see the
+//! target.
 
 mod image_trial;
 mod probe_ends;
@@ -227,13 +228,13 @@ impl ScanStrategy for Distroless {
 
     async fn prepare(
         &self,
-        _: &OpenContext<'_>,
+        context: &OpenContext<'_>,
         controls: &PreparedControls,
     ) -> Result<(), StrategyError> {
         let plan = self.scope.plan();
         let (name, ledger) = (self.scope.name(), self.scope.ledger());
-        let (image, context) = (&self.approach.image, &self.approach.context);
-        let spec = container(&name, &plan.target, image, context, plan.lease_seconds);
+        let (image, security) = (&self.approach.image, &self.approach.context);
+        let spec = container(&name, &plan.target, image, security, plan.lease_seconds);
         // Before the call, and in a task of its own: an interrupt while it is under way must not forget the container,
         // and release waits for what the server makes of it.
         let under_way = Ledger::attempt_probe(ledger, &name);
@@ -255,7 +256,7 @@ impl ScanStrategy for Distroless {
                 .with_source(error)
         })?;
         self.as_planned(&spec, &added)?;
-        let runs = probe_ends::running(&self.scope, added).await;
+        let runs = probe_ends::running(&self.scope, added, context).await;
         if let (Some(known), Err(error)) = (&self.known, &runs)
             && error.kind == FailureKind::NotStarted
         {

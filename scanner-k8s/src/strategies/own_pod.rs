@@ -1,4 +1,4 @@
-//! The end of the scan's own pod, whatever it was for: deleted by UID, watched until it is gone, and looked for.
+//! The end of the scan's own pod, for every strategy: the pod is deleted by UID, watched until it is gone, and looked for.
 
 use std::time::Duration;
 
@@ -18,10 +18,11 @@ use crate::{
     run::{objects::changed, scope::ScanScope},
 };
 
-/// How long a node may take to end a pod, and how long in all where something of it runs.
+/// How long a node may take to end a pod.
 pub(crate) const NODE: Duration = Duration::from_secs(10);
+/// How much longer it may take if something of the pod still runs.
 const SLOW: Duration = Duration::from_secs(20);
-/// How long a server that refused or failed is left before it is asked again.
+/// Pause before a server that refused or failed is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// What there is under the pod's name.
@@ -35,8 +36,8 @@ pub(crate) enum Left {
     Pod,
 }
 
-/// Looks at versions of the pod: whether it is held by its lease, and can be found by the scan's labels. Only the client
-/// looks; once it is gone nothing but these removes the pod.
+/// Checks each version of the pod: whether its lease owns it, and whether the scan's labels find it. If this program is
+/// gone, only these two remove the pod.
 pub(crate) fn held(scope: &ScanScope) -> impl Fn(&Pod) + Send + 'static + use<> {
     let name = scope.name();
     let made = scope.ledger().made_of("Pod", &name);
@@ -44,7 +45,7 @@ pub(crate) fn held(scope: &ScanScope) -> impl Fn(&Pod) + Send + 'static + use<> 
     let scan = scope.plan().scan_id.clone();
     let raised = scope.alerts().clone();
     move |pod| {
-        // Of one whose creation had no answer, its deletion looks at all of this.
+        // If the creation of the pod had no answer, its deletion checks all of this.
         let Some(made) = &made else {
             return;
         };
@@ -54,8 +55,8 @@ pub(crate) fn held(scope: &ScanScope) -> impl Fn(&Pod) + Send + 'static + use<> 
     }
 }
 
-/// Deletes the pod and waits until it has ended; `None` where it did not. `idle` is whether nothing of it runs or can come
-/// to run: then the server need not wait for the node.
+/// Deletes the pod and waits until it has ended; `None` where it did not. `idle` resolves to whether nothing of it runs or
+/// can start to run: then the server need not wait for the node.
 pub(crate) async fn end(
     scope: &ScanScope,
     watch: &Mutex<Option<Watched<Pod>>>,
@@ -65,7 +66,7 @@ pub(crate) async fn end(
     if !scope.ledger().may_exist("Pod") || ended(scope, watch, NODE).await {
         return Ok(Some(deleted));
     }
-    // A node that is busy with an image ends nothing before that.
+    // A node that is busy with an image ends no pod before it is done.
     let deleted = if idle.await {
         scope.delete_at_once::<Pod>().await?
     } else {

@@ -19,7 +19,8 @@ pub(crate) fn bare(seconds: u32) -> Map<String, Value> {
         "dnsConfig": {"nameservers": ["127.0.0.1"]},
         "terminationGracePeriodSeconds": 1,
         "activeDeadlineSeconds": seconds,
-        // Nobody sets this condition: to a pod that is never ready only a Service sends traffic that publishes such ones.
+        // Nobody sets this condition, so the pod is never ready, and only a Service that publishes unready pods sends it
+        // traffic.
         "readinessGates": [{"conditionType": NEVER_READY}],
     }) else {
         return Map::default();
@@ -27,7 +28,7 @@ pub(crate) fn bare(seconds: u32) -> Map<String, Value> {
     bare
 }
 
-/// Lets no other node take the pod, and tolerates what the target tolerates of it.
+/// Lets only that node take the pod, and tolerates the node's taints that the target tolerates.
 pub(crate) fn pin(spec: &mut Map<String, Value>, node: &str, tolerations: &Value) {
     if !tolerations.is_null() {
         spec.insert("tolerations".into(), tolerations.clone());

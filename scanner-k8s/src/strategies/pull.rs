@@ -1,5 +1,5 @@
-//! What a node does with the images of a pod, in the words of its events: the pod's status reports a failed pull one round of
-//! the kubelet (10 s) later, and reports an image that is mounted only then.
+//! What a node does with the images of a pod, by its events: the pod's status reports a failed pull one round of the
+//! kubelet (10 s) later, and says nothing about a mounted image before.
 
 use std::time::Duration;
 

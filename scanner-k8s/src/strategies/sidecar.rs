@@ -69,7 +69,7 @@ pub struct SidecarApproach {
     image_only: bool,
     /// Namespace in which the image of a running container is read, where that is not the container's.
     elsewhere: Option<String>,
-    /// Of an image that runs nowhere.
+    /// Digest that an image that runs nowhere must have.
     expected_digest: Option<String>,
     /// Part of the probe's arguments, and so of the plan.
     nonce: String,
@@ -85,8 +85,8 @@ pub(crate) fn needs() -> Vec<Need> {
 }
 
 impl SidecarApproach {
-    /// Decides what the pod holds and as which user the probe runs in it. A target that is an image and has a pod is that of
-    /// the pod, and is read in another namespace.
+    /// Decides what the pod holds and as which user the probe runs in it. A target of form image with a pod is the image of
+    /// that pod, and is read in another namespace.
     ///
     /// # Errors
     ///
@@ -155,7 +155,7 @@ impl SidecarApproach {
                 .as_array()
                 .into_iter()
                 .flatten()
-                // They are of the target's namespace.
+                // These pull secrets are in the target's namespace.
                 .filter(|_| elsewhere.is_none())
                 .cloned(),
         );
@@ -222,7 +222,7 @@ impl Approach for SidecarApproach {
         strategy::commands(scope, own, &self.canaries, &self.nonce)
     }
 
-    /// They are for the scan's own pod; the container id of a clone, which no plan knows, may be any.
+    /// The limits are for the scan's own pod. They allow any container id of a clone, because no plan can know it.
     fn limits(&self, scope: &PlanScope<'_>, commands: &[PlannedCommand]) -> Vec<PlannedRule> {
         let mut own = scope.target.clone();
         let Ok(name) = scope.name.parse() else {
@@ -276,7 +276,7 @@ impl Approach for SidecarApproach {
         all.push(Box::new(pod_control::ScanPodControl(Arc::clone(&own))));
         let expected = self.expected_digest;
         let strategy = strategy::Sidecar::new(own, self.image_only, expected, &self.nonce);
-        // A probe that is root already is refused by something else.
+        // A probe that is already root was refused for another reason.
         let unread = self.parts.copied.is_none() && self.parts.context.uid != 0;
         let image_only = self.image_only;
         Started::new(all, Box::new(strategy)).refining(move |report| {

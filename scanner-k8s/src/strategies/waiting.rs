@@ -1,9 +1,9 @@
-//! Why a container waits for what does not come by waiting, and what to do about it.
+//! Why a container will not start however long it waits, and what to do about it.
 
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::{ControlError, FailureKind, Remedy, escape::visible};
 
-/// Why a pod of the scan's own does not get further by waiting.
+/// Why a pod of the scan's own will not get further by waiting.
 #[derive(Debug)]
 pub(crate) struct Diagnosis {
     /// What is wrong.
@@ -33,7 +33,7 @@ impl From<Diagnosis> for ControlError {
     }
 }
 
-/// Reasons of a waiting container that waiting does not end.
+/// Reasons of a waiting container that do not go away by waiting.
 pub(crate) const STUCK: [&str; 7] = [
     "ErrImagePull",
     "ImagePullBackOff",

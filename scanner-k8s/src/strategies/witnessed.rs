@@ -1,4 +1,5 @@
-//! An answer on its way to the engines: what it says of the target itself is compared, and only what was asked goes on.
+//! An answer on its way to the engines: what it says about the target itself is compared, and only what the engines asked
+//! for is passed on.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Sections of one file each, which a user may not read as a whole.
+//! Sections that come from one file each, which a user may be unable to read as a whole.
 
 use scanner_core::inventory::{
     Collected, FileKind, FilePath, Gap, GapKind, Inventory, Section, is_refusal,
@@ -13,7 +13,7 @@ pub(super) const FILES: [(Section, &str); 3] = [
     (Section::Shadow, "/etc/shadow"),
 ];
 
-/// Puts those that the container could not read into `inventory`, and gives what it took.
+/// Puts the sections that the container could not read into `inventory`, and returns which ones it took from the image.
 pub(super) fn fill(
     inventory: &mut Inventory,
     image: &WholeImage,

@@ -11,7 +11,7 @@ use scanner_core::{
     inventory::{Coverage, FilePath, FromImage, Gaps, LanguagePackage, Section},
 };
 
-/// What the answer that was evaluated last got from the image.
+/// What the image added to the answer that was evaluated last.
 pub(super) type Kept = Arc<Mutex<Option<Completion>>>;
 
 /// What the image added to one answer of a container, for its report.
@@ -20,7 +20,7 @@ pub(super) type Kept = Arc<Mutex<Option<Completion>>>;
 pub struct Completion {
     /// What was read from the image.
     pub from_image: FromImage,
-    /// How completely the sections are collected to which the image added something.
+    /// How completely each section is collected to which the image added something.
     pub coverage: BTreeMap<Section, Coverage>,
     /// Packages of languages that the container does not show.
     pub language_packages: Vec<LanguagePackage>,
@@ -37,7 +37,7 @@ impl Completion {
     }
 }
 
-/// What two packages that are the same have in common: all that is known of them.
+/// Key by which two packages are the same: everything that is known about them.
 pub(super) type Key<'a> = ([&'a str; 4], &'a FilePath);
 
 pub(super) fn key(package: &LanguagePackage) -> Key<'_> {
@@ -51,9 +51,9 @@ pub(super) fn key(package: &LanguagePackage) -> Key<'_> {
     ([ecosystem, name, version, license], path)
 }
 
-/// Says of results whose engine does not from where their evidence came: where the image added something, each may rest on it.
-/// Where no container was looked at, as where a strategy was taken that reads the image alone, every result rests on the image,
-/// but for what the specification says.
+/// Sets the source of the evidence for results whose engine does not set it: if the image added something, each of them may
+/// rest on the image. If no container was read, because the strategy reads only the image, every result rests on the image,
+/// except for what comes from the specification.
 pub(super) fn with_origin(
     mut findings: Findings,
     read: &FromImage,
@@ -85,17 +85,17 @@ pub(super) fn with_origin(
             }
         }
     }
-    // The engine may have its rules within, which have seen the results without this.
+    // The engine may apply its own rules, which have seen the results without this.
     if findings.lacks_completeness() {
         findings.demand_complete();
     }
     findings
 }
 
-/// What a result does not claim that rests on the image alone.
+/// The limit of a result that rests on the image alone.
 const ALONE: &str = "all of it was read from the image: the container was not read, and it may have been changed since";
 
-/// What a result does not claim that rests on what the image has of a section, where the container can write that.
+/// The limit of a result that rests on the image for a section whose files the container can write.
 pub(crate) fn may_have_changed(section: &str, filled: &Gaps) -> String {
     format!(
         "{section}: read from the image, and a process with the owner's rights could have changed it since: {filled}"

@@ -2,7 +2,7 @@
 
 use scanner_core::inventory::{Attribute, FileEntry, FileSelector, Gap, GapKind, Gaps};
 
-/// What all engines of a scan ask for, and how often a file came without an attribute of it, which is a gap each.
+/// The selections of all engines of a scan, and how many files came without an attribute that these ask for: each is a gap.
 #[derive(Debug)]
 pub(crate) struct Counts {
     asked: Vec<FileSelector>,
@@ -33,7 +33,8 @@ impl Counts {
         gaps.total().saturating_sub(named + self.without)
     }
 
-    /// How often an agent may have counted one place: by its name, by what that leads to, and where a walk starts.
+    /// How often an agent may have counted one place: by its name, by the place to which that leads, and as the start of a
+    /// walk.
     fn mentions(&self, gap: &Gap) -> u64 {
         let Some(path) = &gap.path else {
             return 1;
@@ -49,7 +50,7 @@ impl Counts {
     }
 }
 
-/// Those that ask for each attribute, as if they asked for it alone.
+/// The selections that ask for each attribute, reduced to that attribute.
 pub(super) fn by_attribute(asked: &[FileSelector]) -> [(Attribute, Vec<FileSelector>); 2] {
     [Attribute::Digest, Attribute::Capabilities].map(|attribute| {
         let alone = asked.iter().map(|selector| FileSelector {
@@ -62,7 +63,7 @@ pub(super) fn by_attribute(asked: &[FileSelector]) -> [(Attribute, Vec<FileSelec
     })
 }
 
-/// The gap of what a list counts and does not name.
+/// The gap for what a list counts but does not name.
 pub(crate) fn unnamed_gap() -> Gap {
     Gap::new(GapKind::Unknown).with_note("more was not read than its places say")
 }

@@ -18,9 +18,9 @@ use super::{
     request::of_container,
 };
 
-/// An engine that gets, in place of what the container does not show, what its image has.
+/// An engine that gets from the image what the container does not show.
 ///
-/// The image is given when it was read. Without one there are no findings.
+/// The image is set once it was read; without an image there are no findings.
 pub struct Completed {
     engine: Arc<dyn ScanEngine>,
     /// Files that all engines of the scan ask for.
@@ -40,7 +40,7 @@ impl Completed {
         }
     }
 
-    /// The same beside other engines; `all` is what all of the scan ask for.
+    /// The same beside other engines; `all` is the request of all engines of the scan.
     #[must_use]
     pub fn beside(mut self, all: &InventoryRequest) -> Self {
         self.all.clone_from(&all.files);
@@ -130,9 +130,9 @@ impl ScanEngine for Completed {
     }
 }
 
-/// All of an inventory but the files, which may be many.
+/// An inventory without its files, which may be many.
 fn without_files(inventory: &Inventory) -> Inventory {
-    // A section that comes to be must be taken here too.
+    // A new section must be added here too.
     let Inventory {
         agent,
         identity,

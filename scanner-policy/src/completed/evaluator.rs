@@ -20,8 +20,8 @@ pub(super) struct Answer {
     pub(super) context: Evaluation,
 }
 
-/// One evaluation of an engine. Where sections came from the image, a second one goes without them: whether they hold is
-/// known only when the files have come, which is after the sections.
+/// One evaluation of an engine. If sections came from the image, a second evaluation runs without them: whether they hold
+/// is known only after the files, which come later.
 pub(super) struct Evaluator {
     merge: Merge,
     answer: Answer,

@@ -13,7 +13,7 @@ use super::{
     seen::Seen,
 };
 
-/// The image, and all that the container said.
+/// The image, and the container's answer.
 pub(super) struct Filling<'a> {
     pub(super) image: &'a WholeImage,
     pub(super) mounts: &'a Mounts,
@@ -23,14 +23,14 @@ pub(super) struct Filling<'a> {
     pub(super) counts: &'a Counts,
 }
 
-/// What came of the gaps of a section.
+/// The gaps of a section: filled ones and others.
 #[derive(Debug, Default)]
 pub(super) struct Filled {
     /// Gaps that the image filled.
     pub(super) gaps: Gaps,
-    /// Those that stay.
+    /// Gaps that stay.
     pub(super) left: Gaps,
-    /// The places of those that are filled, but for attributes of files.
+    /// The places of the filled gaps, except those of attributes of files.
     pub(super) places: BTreeSet<FilePath>,
 }
 
@@ -47,7 +47,7 @@ impl Filled {
     }
 }
 
-/// Whether the agent was not let in, so that somebody else may be.
+/// Whether the agent was denied access, which another user may have.
 pub(crate) const fn is_refused(gap: &Gap) -> bool {
     matches!(
         gap.kind,
@@ -55,7 +55,7 @@ pub(crate) const fn is_refused(gap: &Gap) -> bool {
     )
 }
 
-/// Whether one attribute of files is missing that the same file of the image has.
+/// Whether the gap is one missing attribute of files, which the same file of the image may have.
 pub(crate) fn is_of_attribute(gap: &Gap) -> bool {
     let may_be_there = matches!(gap.kind, GapKind::Unknown | GapKind::Unsupported);
     let is_known = matches!(
@@ -66,7 +66,7 @@ pub(crate) fn is_of_attribute(gap: &Gap) -> bool {
 }
 
 impl Filling<'_> {
-    /// What comes of the gaps of files.
+    /// Decides about the gaps of files.
     pub(super) fn of(&self, gaps: &Gaps) -> Filled {
         let mut filled = Filled::default();
         let mut more = Vec::new();
@@ -93,7 +93,7 @@ impl Filling<'_> {
         filled
     }
 
-    /// What stays missing of a place that the agent was not let into; `None` where all of it does.
+    /// What stays missing of a place to which the agent was denied access; `None` if all of it does.
     pub(super) fn rest(&self, gap: &Gap) -> Option<Vec<Gap>> {
         let place = gap.path.as_ref()?;
         if !is_refused(gap) || gap.attribute.is_some() || gap.item.is_some() {
@@ -110,8 +110,8 @@ impl Filling<'_> {
         Some(rest)
     }
 
-    /// What the engine names below `place`, or walks from there, and where a link of the image leads elsewhere: that may be
-    /// another place of the container, such as a volume.
+    /// The paths below `place` that the engine names or starts a walk from, and that a link of the image leads elsewhere:
+    /// that may be another place in the container, such as a volume.
     fn led_elsewhere(&self, place: &FilePath) -> BTreeSet<FilePath> {
         let asked = self.asked.iter().flat_map(|selector| {
             let (begins, goes_on) = if selector.walks() {
@@ -146,7 +146,7 @@ impl Filling<'_> {
             if let Some((id, file)) = self.image.file(&dir)
                 && self.seen.is_answered(id)
             {
-                // Who may search it could have been shown the place itself.
+                // If the user may search the directory, the place itself could have been shown.
                 return file.mode & 0o001 == 0 && self.seen.is_as_in_image(id);
             }
             above = dir.parent();
@@ -154,8 +154,8 @@ impl Filling<'_> {
         false
     }
 
-    /// Hands on the files of the image at the places that are filled and that the container did not speak of. What was asked
-    /// for by name, is in neither, and is nowhere that was not read is not there.
+    /// Hands on the files of the image at the filled places that the container's answer did not mention. A file that was
+    /// asked for by name does not exist if neither side has it and its place was read.
     pub(super) fn files(&self, came: &Filled, mut give: impl FnMut(&FileEntry)) {
         let places = &came.places;
         if places.is_empty() {
@@ -170,7 +170,7 @@ impl Filling<'_> {
                 continue;
             }
             let file = self.image.tree.file(id);
-            // What has a path beyond a link lies elsewhere.
+            // A file whose path goes through a link lies elsewhere.
             let is_way = |file: &FileEntry| file.kind == FileKind::Directory;
             filled[id.index()] = file.as_ref().is_some_and(is_way);
             if self.seen.is_answered(id) || self.mounts.hide(&path) {

@@ -1,4 +1,4 @@
-//! What was read of an image.
+//! The contents of an image that were read.
 
 use scanner_core::inventory::{
     Collected, Coverage, FileEntry, FileKind, FilePath, Gap, Group, LanguagePackage, ShadowEntry,
@@ -7,7 +7,7 @@ use scanner_core::inventory::{
 
 use crate::drift::tree::{Id, ROOT, Tree};
 
-/// The files of an image, and what is in some of them.
+/// The files of an image, and the contents of some.
 #[derive(Debug)]
 pub struct WholeImage {
     pub(super) tree: Tree,
@@ -52,8 +52,8 @@ impl WholeImage {
         file.is_some_and(|(_, file)| file.kind == FileKind::Symlink)
     }
 
-    /// Whether `path` may lie elsewhere than it says: a directory above it is a link, or is none at all, or it has a part such
-    /// as `..`.
+    /// Whether `path` may lie elsewhere than it says: a directory above it is a link or not a directory, or the path has a
+    /// part such as `..`.
     pub(super) fn is_beyond_a_link(&self, path: &FilePath) -> bool {
         let mut parts = path.as_text().trim_end_matches('/').split('/').skip(1);
         if parts.any(|part| matches!(part, "" | "." | "..")) {
@@ -83,7 +83,7 @@ impl WholeImage {
         ROOT
     }
 
-    /// What was not read of the image at `place` or below; `None` where nothing of it is known.
+    /// What was not read of the image at `place` or below; `None` if nothing is known about it.
     pub(super) fn unread(&self, place: &FilePath) -> Option<Vec<Gap>> {
         if self.tree.is_full() || self.tree.files() == 0 {
             return None;

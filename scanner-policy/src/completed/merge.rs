@@ -1,4 +1,4 @@
-//! One answer of a container on its way through: what it did not show comes from the image.
+//! One answer of a container as it is passed on: what it did not show comes from the image.
 
 mod named;
 
@@ -24,19 +24,20 @@ use super::{
 };
 use crate::fixed::is_fixed;
 
-/// One answer on its way through.
+/// One answer as it is passed on.
 pub(super) struct Merge {
     image: Arc<WholeImage>,
     asked: Vec<FileSelector>,
     /// Programs that the engine looks for.
     programs: BTreeSet<String>,
-    /// Those that ask for an attribute, as if they asked for it alone.
+    /// The selections that ask for each attribute, reduced to that attribute.
     attributes: [(Attribute, Vec<FileSelector>); 2],
     counts: Counts,
     mounts: Mounts,
     seen: Seen,
     fixed: bool,
-    /// Sections that came from the image, each with its file: if that proves to be another one, they did not.
+    /// Sections that came from the image, each with its file. If the container's file proves to be another one, the section
+    /// is taken back.
     accounts: Vec<(Section, FilePath)>,
     language: Language,
     commands: Commands,
@@ -63,7 +64,7 @@ pub(super) struct Ended {
     pub(super) files: FilesEnd,
     /// Whether the sections of [`Merge::sections`] hold; otherwise they are as the container gave them.
     pub(super) sections_hold: bool,
-    /// What the report says of it.
+    /// What the report says about it.
     pub(super) completion: Completion,
 }
 
@@ -104,7 +105,7 @@ impl Merge {
         has_taken.then_some(merged)
     }
 
-    /// What is said to have come from the image where nothing of the sections did.
+    /// What came from the image if nothing of the sections did.
     pub(super) fn nothing(&self) -> FromImage {
         FromImage::new(self.fixed)
     }
@@ -182,7 +183,7 @@ impl Merge {
             }
             if !filled.gaps.is_empty() {
                 files.coverage = filled.coverage();
-                // What stays is contents of files that are all listed.
+                // Only contents of files stay missing; the files themselves are all listed.
                 let contents = filled.left.iter().all(|gap| gap.attribute.is_some());
                 files.listed |= contents && !filled.places.is_empty();
                 coverage.insert(Section::Files, files.coverage.clone());
@@ -224,7 +225,7 @@ impl Merge {
         }
     }
 
-    /// Whether what the sections took from the image is of files and places that the container shows to be the same.
+    /// Whether the container shows the files and places whose sections came from the image to be the same.
     fn sections_hold(&self, filling: &Filling<'_>) -> bool {
         let mut accounts = self.accounts.iter().map(|(_, path)| path);
         let is_same = |path: &FilePath| {
@@ -245,7 +246,7 @@ impl Merge {
     }
 }
 
-/// Puts what `file` is without into it.
+/// Adds to `file` what it does not have.
 fn complete(file: &mut FileEntry, was: &FileEntry) {
     match file.kind {
         FileKind::File => {

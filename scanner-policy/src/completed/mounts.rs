@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use scanner_core::inventory::{Collected, FilePath, Inventory};
 
-/// The mounts of a container. Where they are not known, anything may be mounted anywhere.
+/// The mounts of a container. If they are not known, anything may be mounted anywhere.
 #[derive(Debug, Default)]
 pub(super) struct Mounts {
     known: bool,

@@ -21,7 +21,7 @@ pub struct ImageReader {
 type Kept = Arc<Mutex<Option<WholeImage>>>;
 
 impl ImageReader {
-    /// Reads what completes the answer to `asked`, which is all that the engines of the container ask for.
+    /// An engine that reads what can complete the answer to `asked`, the request of all engines of the container.
     pub fn new(asked: &InventoryRequest) -> Self {
         Self {
             request: of_image(asked),

@@ -1,4 +1,4 @@
-//! What is asked of the agent of the container and of that of the image beyond what an engine asks for.
+//! The requests to the agents of the container and of the image, beyond what an engine asks for.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +14,8 @@ const OF_IMAGE: [Section; 4] = [
     Section::LanguagePackages,
 ];
 
-/// The request of the container: also its mounts, and the directories and files by which it is seen whether a place is as in
-/// the image.
+/// The request of the container: with its mounts, and with the directories and files that show whether a place is as in the
+/// image.
 pub(super) fn of_container(asked: &InventoryRequest) -> InventoryRequest {
     let mut request = asked.clone();
     for selector in &mut request.files {
@@ -33,7 +33,7 @@ pub(super) fn of_container(asked: &InventoryRequest) -> InventoryRequest {
             under.extend(selector.under.iter().cloned());
         }
     }
-    // Where these may be is known by their gaps alone.
+    // Only their gaps show where these may be.
     let mut anywhere = [Section::LanguagePackages, Section::Commands].iter();
     if anywhere.any(|section| asked.sections.contains(section)) {
         under.insert("/".to_owned());
@@ -54,7 +54,7 @@ pub(super) fn of_container(asked: &InventoryRequest) -> InventoryRequest {
         });
     }
     if whole {
-        // A walk comes by all the others.
+        // A walk reaches all others.
         paths = files_of(asked).collect();
     }
     let paths: Vec<String> = paths.iter().filter_map(literal).collect();
@@ -74,7 +74,7 @@ fn files_of(asked: &InventoryRequest) -> impl Iterator<Item = FilePath> + '_ {
     files.map(|(_, path)| FilePath::from(*path))
 }
 
-/// The path as a selector takes it; none of a path that is not text, and of the root.
+/// The path as a selector takes it; `None` for a path that is not text, and for the root.
 fn literal(path: &FilePath) -> Option<String> {
     let bytes = path.to_bytes().into_owned();
     let text = String::from_utf8(bytes).ok()?;

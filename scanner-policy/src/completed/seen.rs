@@ -1,4 +1,4 @@
-//! What the container said of places of its image.
+//! What the container's answer says about places of its image.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use scanner_core::inventory::{Attribute, FileEntry, FileKind, FilePath, Gap};
 use super::{image::WholeImage, mounts::Mounts};
 use crate::drift::tree::{Id, ROOT};
 
-/// Files without something that was asked for, and that the image did not complete, which are kept. With more nothing is
-/// known of the others.
+/// Most files that are kept of those without something that was asked for, and that the image did not complete. Nothing is
+/// known about further ones.
 const MAX_BLANK: usize = 20_000;
 
 /// It is in the container as in the image.
@@ -19,10 +19,10 @@ const OTHER: u8 = 2;
 const TOUCHED: u8 = 4;
 /// A digest of a file at this place or below came from the image.
 const DIGEST: u8 = 8;
-/// The same of capabilities.
+/// The same for capabilities.
 const CAPABILITIES: u8 = 16;
 
-/// What the container said of places of its image.
+/// What the container's answer says about places of its image.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     marks: Vec<u8>,
@@ -60,7 +60,7 @@ impl Seen {
         }
     }
 
-    /// Takes what the container says of a file.
+    /// Takes a file of the container's answer.
     pub(super) fn take(&mut self, image: &WholeImage, mounts: &Mounts, file: &FileEntry) {
         if file.followed || mounts.hide(&file.path) {
             return;
@@ -79,7 +79,7 @@ impl Seen {
         }
     }
 
-    /// Whether the container said something of that place.
+    /// Whether the container's answer mentions that place.
     pub(super) fn is_answered(&self, id: Id) -> bool {
         self.has(id, SAME | OTHER)
     }
@@ -94,14 +94,14 @@ impl Seen {
         self.has(id, TOUCHED)
     }
 
-    /// Says that the image completed a file.
+    /// Records that the image completed a file.
     pub(super) fn completed(&mut self, image: &WholeImage, id: Id, attribute: Attribute) {
         if let Some(mark) = mark_of(attribute) {
             self.mark_up(image, id, mark);
         }
     }
 
-    /// Says that nothing completed a file.
+    /// Records that nothing completed a file.
     pub(super) fn left_blank(&mut self, path: &FilePath, attribute: Attribute) {
         if self.blank.len() < MAX_BLANK {
             self.blank.insert((attribute, path.clone()));
@@ -110,7 +110,7 @@ impl Seen {
         }
     }
 
-    /// Whether the image completed every file of a gap, which says that an attribute is missing.
+    /// Whether the image completed every file of a gap that stands for a missing attribute.
     pub(super) fn is_completed(&self, image: &WholeImage, gap: &Gap) -> bool {
         let Some(attribute) = gap.attribute else {
             return false;
@@ -134,12 +134,12 @@ fn mark_of(attribute: Attribute) -> Option<u8> {
     }
 }
 
-/// Whether a file of the container is that of the image, as far as it is seen.
+/// Whether a file of the container is that of the image, as far as can be seen.
 pub(crate) fn is_same(was: &FileEntry, is: &FileEntry) -> bool {
     let state = |file: &FileEntry| (file.exists, file.kind, file.mode, file.uid, file.gid);
     let written = was.modified.is_some() && was.modified == is.modified;
     let both = |one: &str, other: &str| one.is_empty() || other.is_empty() || one == other;
-    // How long a directory is differs between filesystems.
+    // The size of a directory differs between filesystems.
     let sized = was.kind == FileKind::Directory || was.size == is.size;
     let device = both(&was.device, &is.device);
     let known = was.capabilities_known && is.capabilities_known;

@@ -239,7 +239,7 @@ fn how(by_digest: u64, by_time: u64, depth: Depth) -> String {
     )
 }
 
-/// What was not read and is the image's nevertheless.
+/// The words for what was not read and cannot differ from the image.
 fn cannot_differ(fixed: &Fixed) -> Option<String> {
     let count = fixed.paths.max(fixed.places.total());
     if count == 0 {

@@ -30,18 +30,18 @@ use crate::{
 /// Empty files with which runtimes mark a container.
 const MARKS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
 
-/// What came of the running container at a place of the image.
+/// What the running container showed at a place of the image.
 #[derive(Debug, Clone, Copy, Default)]
 struct Now {
-    /// The file itself.
+    /// Whether the file itself came.
     seen: bool,
-    /// A file that is directly in it, or everyone may list it.
+    /// Whether a file directly in it came, or everyone may list it.
     listed: bool,
-    /// It is no link, and is as in the image as far as it is seen, also by its time.
+    /// Whether it is not a link, and is as in the image as far as can be seen, including its time.
     same: bool,
 }
 
-/// One comparison. What is in the container is compared as it comes and is not kept.
+/// One comparison. The files of the container are compared as they arrive and are not kept.
 pub(super) struct Comparison {
     image: Arc<Image>,
     depth: Depth,
@@ -86,7 +86,8 @@ impl Comparison {
         self.drift.changed(was, is, digested);
     }
 
-    /// Every file of the image that did not come, where that much of the container was read; gives those where it was not.
+    /// Reports every file of the image that did not come as removed if its place in the container was read; returns the
+    /// others.
     fn removed(&mut self, seen: &Coverage) -> Vec<Id> {
         let mut unknown = Vec::new();
         let image = Arc::clone(&self.image);
@@ -242,7 +243,7 @@ fn marks(file: &FileEntry) -> bool {
     MARKS.contains(&file.path.as_text()) && file.kind == FileKind::File && file.size == 0
 }
 
-/// Has `evaluator` take an inventory that was collected as a whole.
+/// Passes an inventory that was collected as a whole to `evaluator`.
 pub(super) fn whole(mut evaluator: Box<dyn EntryEvaluator>, inventory: &Inventory) -> Findings {
     evaluator.sections(inventory);
     if let Collected::Complete { data } | Collected::Partial { data, .. } = &inventory.files {

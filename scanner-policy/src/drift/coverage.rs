@@ -19,7 +19,7 @@ pub(super) fn missing(side: &str, seen: &Coverage) -> Vec<String> {
     }
 }
 
-/// Whether a list of files broke off before that path, or may have: that the path is not in the list says nothing then.
+/// Whether a list of files broke off before that path, or may have: its absence from the list then proves nothing.
 pub(super) fn is_cut(seen: &Coverage, path: &FilePath) -> bool {
     match seen {
         Coverage::Complete => false,
@@ -37,7 +37,7 @@ fn cuts(gap: &Gap, path: &FilePath) -> bool {
     }
     match &gap.path {
         Some(place) => path.is_below(place),
-        // What the kernel refuses to a user is in a directory that not everyone may list: those that were listed are whole.
+        // The kernel refuses a user only directories that not everyone may list: those that were listed are complete.
         None => !matches!(
             gap.kind,
             GapKind::NotSearchable | GapKind::NotListable | GapKind::NotReadable

@@ -38,7 +38,7 @@ pub(super) struct Differences {
     /// What was not read and cannot differ.
     pub(super) fixed: Fixed,
     pub(super) left_out: Evidence,
-    /// Of a program, one for all: what was not compared.
+    /// One program as an example: what was not compared of it.
     pub(super) uncompared: Option<String>,
     pub(super) compared: u64,
     /// Files and links of the image that a package owns.
@@ -68,7 +68,7 @@ pub(super) fn program(file: &FileEntry) -> bool {
     file.kind == FileKind::File && (file.mode & 0o111 != 0 || is_library(file))
 }
 
-/// Whether Python wrote it beside a script, to load that faster: it does so while a container runs.
+/// Whether it is byte code that Python wrote to load a script faster, which it does while a container runs.
 fn is_byte_code(file: &FileEntry) -> bool {
     let (dir, name) = (file.path.parent(), file.path.file_name());
     let is_cached = dir.is_some_and(|dir| dir.file_name() == "__pycache__");
@@ -87,7 +87,7 @@ fn command(file: &FileEntry) -> bool {
     file.kind == FileKind::Symlink && (matches!(dir, "bin" | "sbin") || is_library(file))
 }
 
-/// Whether it is where programs look for how they are set up.
+/// Whether it is below the directory for configuration.
 fn is_configuration(file: &FileEntry) -> bool {
     file.path.as_text().starts_with("/etc/") && file.kind != FileKind::Directory
 }
@@ -104,7 +104,8 @@ fn is_device(file: &FileEntry) -> bool {
     matches!(file.kind, FileKind::BlockDevice | FileKind::CharDevice)
 }
 
-/// Whether a program makes whoever runs it another user or group than in the image, or does so for more than in the image.
+/// Whether a program gives whoever runs it another user or group than in the image, or gives it to more users than in the
+/// image.
 const fn runs_as_another(was: &FileEntry, is: &FileEntry) -> bool {
     let sets = is.mode & 0o6000;
     let (gained, runs) = (is.mode & !was.mode, 0o6111);
@@ -112,7 +113,7 @@ const fn runs_as_another(was: &FileEntry, is: &FileEntry) -> bool {
     matches!(is.kind, FileKind::File) && sets != 0 && (gained & runs != 0 || is_owned_anew)
 }
 
-/// Whether a file has capabilities of those alone that it has in the image, each in the same sets, and for the same root.
+/// Whether a file has only capabilities that it has in the image, each in the same sets and for the same root.
 fn gives_no_more(was: &FileEntry, is: &FileEntry) -> bool {
     let of_root = |file: &FileEntry| {
         let mut parts = file.capability_sets.split(' ');
@@ -145,7 +146,7 @@ fn of_package(was: &FileEntry) -> String {
     }
 }
 
-/// A file of one side where the other side, of that name, was not read.
+/// The line for a file of one side whose place was not read on the side called `other`.
 pub(super) fn not_compared(file: &FileEntry, other: &str) -> String {
     let (path, package) = (visible(file.path.as_text(), SHOWN), of_package(file));
     format!("{path}: not compared, since the {other} was not read there{package}")
@@ -251,7 +252,7 @@ impl Differences {
         }
     }
 
-    /// What a file may do when it is executed is no part of its contents, and needs no other mode.
+    /// File capabilities can change without the contents or the mode.
     fn capabilities(&mut self, was: &FileEntry, is: &FileEntry) {
         let same =
             (&was.capabilities, &was.capability_sets) == (&is.capabilities, &is.capability_sets);

@@ -1,4 +1,4 @@
-//! The two engines of a drift scan: one keeps what is in the image, one holds the container against it.
+//! The two engines of a drift scan: one keeps the contents of the image, the other compares the container with them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -104,7 +104,7 @@ impl EntryEvaluator for Reader {
     }
 }
 
-/// Holds a running container against its image.
+/// Compares a running container with its image.
 #[derive(Debug)]
 pub struct DriftEngine {
     image: Arc<Image>,
@@ -112,7 +112,7 @@ pub struct DriftEngine {
 }
 
 impl DriftEngine {
-    /// Compares a container with its image.
+    /// An engine that compares a container with `image`.
     pub fn new(image: Image, depth: Depth) -> Self {
         Self {
             image: Arc::new(image),

@@ -1,4 +1,4 @@
-//! What was read of an image.
+//! The contents of an image that were read.
 
 use scanner_core::inventory::{Coverage, FilePath};
 

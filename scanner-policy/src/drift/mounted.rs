@@ -1,4 +1,4 @@
-//! What is mounted over the image, and is not compared with it.
+//! Mounts over the image, which are not compared with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +33,7 @@ pub(super) fn planned(running: &Inventory) -> Option<Vec<FilePath>> {
 /// Where something is mounted over the image.
 #[derive(Debug, Default)]
 pub(super) struct Over {
-    /// Where they are mounted, and kinds of filesystems, by the text of the place.
+    /// Mount points and kinds of filesystems, by the text of the mount point.
     targets: BTreeMap<String, (FilePath, String)>,
 }
 
@@ -65,7 +65,7 @@ impl Over {
             .is_some_and(|(target, _)| target.starts_with(&below))
     }
 
-    /// Lists what is left out.
+    /// Lists the mounts that are left out.
     pub(super) fn list(&self, drift: &mut Differences) {
         let inside = |target: &FilePath| {
             let mut all = RUNTIME.iter();
@@ -78,7 +78,7 @@ impl Over {
             .extend(shown.map(|target| visible(target.as_text(), SHOWN)));
     }
 
-    /// Lists what is mounted though nobody planned it.
+    /// Lists mounts that nobody planned.
     pub(super) fn unplanned(&self, planned: &[FilePath], image: &Tree, drift: &mut Differences) {
         let planned = planned.iter().map(|path| resolved(path.as_text(), image));
         let planned: BTreeSet<String> = planned.collect();

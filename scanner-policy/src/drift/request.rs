@@ -1,4 +1,4 @@
-//! What a comparison asks of an agent.
+//! The request of a comparison to an agent.
 
 use std::collections::BTreeSet;
 
@@ -60,7 +60,7 @@ pub(super) fn request(more: &[Section], depth: Depth) -> InventoryRequest {
     }
 }
 
-/// What is always compared by its contents.
+/// Files that are always compared by their contents.
 fn digested() -> [FileSelector; 4] {
     let of = |kind| FileSelector {
         kind: vec![kind],

@@ -88,7 +88,7 @@ impl Tree {
         }
         let size = u32::try_from(file.size).ok();
         let modified = file.modified.map(|seconds| u32::try_from(seconds).ok());
-        // That a regular file has no capabilities is what most are known to have.
+        // Most regular files are known to have no capabilities.
         let blind = file.kind == FileKind::File && !file.capabilities_known;
         let rare = blind
             || !file.capabilities.is_empty()
@@ -126,7 +126,7 @@ impl Tree {
         Some(())
     }
 
-    /// The place of a package. Of very many, those that came first are known.
+    /// The place of a package. If there are very many, only the first ones are known.
     fn package(&mut self, name: &String) -> Option<NonZeroU16> {
         let has_room = self.packages.len() < usize::from(u16::MAX) || self.packages.has(name);
         let place = (!name.is_empty() && has_room).then(|| self.packages.place(name));
@@ -189,8 +189,8 @@ impl Tree {
         self.rare.get(&id.0).is_some_and(|more| more.twice)
     }
 
-    /// The nearest directory above `path` that came, and whether it can be known what is in it: an entry of it came, or
-    /// everyone may list it.
+    /// The nearest directory above `path` that came, and whether its entries can be known: one of them came, or everyone
+    /// may list it.
     pub(crate) fn directory(&self, path: &str) -> Option<(Id, bool)> {
         let mut below = path;
         while let Some((parent, _)) = below.rsplit_once('/') {

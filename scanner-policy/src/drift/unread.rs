@@ -1,7 +1,7 @@
 //! What was not read of an image or of its container, and whether it can differ.
 //!
-//! Where the container's root filesystem is fixed, what was not read of it is what its image has. That holds for a place
-//! that the container shows as it is in the image, down to the time of its last write, and for nothing else.
+//! If the container's root filesystem is fixed, a place that was not read is as in the image, provided that the container
+//! shows that place as it is in the image, down to the time of its last write.
 
 use std::collections::BTreeSet;
 
@@ -20,14 +20,14 @@ use crate::{
     evidence::Evidence,
 };
 
-/// Says that a root filesystem is not fixed whatever the specification says: it was changed.
+/// The words for a root filesystem that was changed, and so is not fixed, whatever the specification says.
 pub(super) const CONTRADICTED: &str =
     "its root filesystem is read-only, and what is shown of it differs from the image";
 
-/// Sorts what two sides did not show.
+/// Sorts the gaps of both sides.
 pub(super) struct Unread<'a> {
     over: &'a Over,
-    /// Whether nothing differs that was not read.
+    /// Whether what was not read cannot differ.
     is_fixed: bool,
     /// Whether the container shows a place as it is in the image.
     is_same: &'a dyn Fn(&FilePath) -> bool,
@@ -52,8 +52,8 @@ impl<'a> Unread<'a> {
         }
     }
 
-    /// What one side did not show and may differ, in words; `unnamed` counts what its gaps do not name. The container comes
-    /// first: what is below a place that it does not show is not shown by it either.
+    /// What one side did not show and may differ, in words; `unnamed` counts what its gaps do not name. The container must
+    /// come first, because its gaps cover everything below them.
     pub(super) fn open(&mut self, side: &str, seen: &Coverage, unnamed: u64) -> Vec<String> {
         let Coverage::Partial { gaps } = seen else {
             return missing(side, seen);
@@ -70,7 +70,7 @@ impl<'a> Unread<'a> {
         open
     }
 
-    /// Whether something is mounted there, which is compared on no side.
+    /// Whether something is mounted there, which is not compared at all.
     fn is_left_out(&self, gap: &Gap) -> bool {
         let path = gap.path.as_ref();
         path.is_some_and(|path| self.over.hides(path, false))
@@ -100,7 +100,7 @@ impl<'a> Unread<'a> {
         is_place(path.as_text()) || path.above().any(is_place)
     }
 
-    /// All of these, beside so many paths.
+    /// Everything that cannot differ, with the number of known paths.
     pub(super) fn fixed(self, paths: u64) -> Fixed {
         let mut places = Evidence::default();
         let all = self.shut.union(&self.files);

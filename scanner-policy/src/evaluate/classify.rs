@@ -1,4 +1,4 @@
-//! What the outcome of a check means, where some of the data could not be read.
+//! What the outcome of a check means if some of the data could not be read.
 
 use scanner_core::{
     escape::visible,
@@ -9,7 +9,7 @@ use scanner_core::{
 use super::outcome::{MAX_ITEM, Outcome};
 use crate::{check::Check, profile::raw::Scope, reachability::Reachability};
 
-/// The result of a check that looks at nothing.
+/// The result of a check that is disabled, or whose inputs are not set.
 pub(super) fn decided(check: &Check, unset: &[&str]) -> Option<CheckResult> {
     let result = || check.result();
     if let Some(reason) = &check.disabled {
@@ -22,13 +22,13 @@ pub(super) fn decided(check: &Check, unset: &[&str]) -> Option<CheckResult> {
     None
 }
 
-/// Whether all that is said of a section is which lines of its file are no entries.
+/// Whether the gaps of a section are only lines of its file that are not entries.
 fn hides_nothing(gaps: &Gaps) -> bool {
     let is_named = |gap: &Gap| gap.kind == GapKind::NoEntry && gap.item.is_some();
     gaps.iter().next().is_some() && gaps.iter().all(is_named)
 }
 
-/// What is missing of what a check reads.
+/// Data that a check reads and that is missing.
 struct Missing {
     section: Section,
     gaps: Gaps,
@@ -40,7 +40,8 @@ impl Missing {
     }
 }
 
-/// What an outcome means where that much was collected; where something is missing altogether, there is none.
+/// What the outcome of a check means for the data that was collected. `outcome` is not evaluated if a section is missing
+/// altogether.
 pub(super) fn classify(
     check: &Check,
     coverage: impl Fn(Section) -> Coverage,
@@ -53,7 +54,7 @@ pub(super) fn classify(
         let section = *section;
         match coverage(section) {
             Coverage::Complete => {}
-            // Nothing is missing because of a line that no program takes for an entry.
+            // A line that no program reads as an entry hides nothing.
             Coverage::Partial { gaps } if hides_nothing(&gaps) => {
                 noted.push(Missing { section, gaps }.line());
             }
@@ -100,7 +101,7 @@ pub(super) fn classify(
     }
 }
 
-/// What is missing of what decides whether a check applies.
+/// Missing data that decides whether a check applies.
 fn unknown_condition(check: &Check, missing: &[Missing]) -> Option<String> {
     let condition = check.applies_when.as_ref()?;
     let read = missing.iter();
@@ -108,7 +109,7 @@ fn unknown_condition(check: &Check, missing: &[Missing]) -> Option<String> {
     read.next().map(Missing::line)
 }
 
-/// Why a check cannot pass without what is missing, as a part of a sentence.
+/// Why a check cannot pass without the missing data, as a part of a sentence.
 fn objection(check: &Check, missing: &[Missing], reach: &Reachability) -> Option<String> {
     if missing.is_empty() {
         return None;

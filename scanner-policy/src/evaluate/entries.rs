@@ -22,16 +22,16 @@ use crate::{
     reachability::{self, Reachability},
 };
 
-/// Files that are kept for all checks of a profile that need a list.
+/// Most files that are kept for all checks of a profile that need a list.
 pub(crate) const MAX_LISTED: usize = 100_000;
-/// Bytes of them, about.
+/// About how many bytes of them.
 const MAX_LISTED_BYTES: usize = 64 << 20;
 
 /// One evaluation of a profile, file by file.
 pub(crate) struct Entries {
     profile: Profile,
     context: Evaluation,
-    /// One for each check; empty before the sections were given.
+    /// State of each check; empty before the sections came.
     checks: Vec<State>,
     /// Every section but the files.
     inventory: Inventory,

@@ -20,11 +20,11 @@ pub(super) struct Folding {
     decided: bool,
     /// The error that comes first in an evaluation of the whole list, and its stage.
     first: Option<(usize, String)>,
-    /// An error that a later file may make up for; the last one counts.
+    /// An error that a later file may undo; the last one counts.
     open: Option<String>,
 }
 
-/// What an expression says of all files.
+/// The value of an expression for all files.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Folded {
     Evidence(Evidence),

@@ -1,4 +1,4 @@
-//! Fields of files that a check does not see, since it does not ask for them.
+//! Fields of files that a check does not see, because it does not ask for them.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use cel::Value;
 
 use crate::check::Check;
 
-/// What only `digest: true` and `capabilities: true` collect: reading it without is an error, not a comparison with
-/// nothing.
+/// Fields that only `digest: true` and `capabilities: true` collect: without these, reading the fields is an error and not
+/// a comparison with nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Hidden {
     pub(super) digest: bool,

@@ -10,7 +10,7 @@ use crate::{check::Check, completed::may_have_changed};
 /// Sections of one file, which come from one place as a whole.
 const OF_ONE_FILE: [Section; 3] = [Section::Users, Section::Groups, Section::Shadow];
 
-/// `result` with from where its evidence came. `asked` keeps of gaps of files those that the check asks for.
+/// `result` with the source of its evidence. `asked` filters gaps of files to those that the check asks for.
 pub(super) fn with_origin(
     mut result: CheckResult,
     check: &Check,

@@ -1,4 +1,4 @@
-//! What the expressions of a check say of the values that it sees.
+//! What the values of a check's expressions mean.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ pub(super) fn outcome(
     of_rule(&check.rule, &value)
 }
 
-/// What the value of `applies_when` says.
+/// Reads the value of `applies_when`.
 pub(super) fn applies(value: &Value) -> Result<bool, String> {
     match value {
         Value::Bool(applies) => Ok(*applies),
@@ -63,7 +63,7 @@ pub(super) fn applies(value: &Value) -> Result<bool, String> {
     }
 }
 
-/// What the value of a rule says.
+/// Reads the value of a rule.
 pub(super) fn of_rule(rule: &Rule, value: &Value) -> Result<Outcome, String> {
     match (rule, value) {
         (Rule::Pass(_), Value::Bool(true)) => Ok(Outcome::Pass),

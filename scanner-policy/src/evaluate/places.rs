@@ -1,4 +1,4 @@
-//! What the functions about mounts and volumes see: only what is known as a whole.
+//! The data of the functions about mounts and volumes: only what is completely known.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::expression::places::{MOUNTS, READ_ONLY, VOLUMES, WRITABLE};
 const EMPTY_DIR: &str = "emptyDir";
 /// Types of volumes that the kubelet lets no container write, whatever the specification says.
 const ALWAYS_READ_ONLY: [&str; 5] = ["configMap", "secret", "downwardAPI", "projected", "image"];
-/// Types of which each volume has files of its own, which the kubelet or the runtime of the node makes for it.
+/// Types whose volumes each have files of their own, made by the kubelet or the runtime of the node.
 const OWN: [&str; 6] = [
     EMPTY_DIR,
     "configMap",
@@ -22,11 +22,11 @@ const OWN: [&str; 6] = [
     "projected",
     "image",
 ];
-/// The type of volume of which each has a claim of its own, that another volume may name.
+/// The type whose volumes each have a claim of their own, which another volume may name.
 const EPHEMERAL: &str = "ephemeral";
 /// The type of volume that is a directory of the node.
 pub(crate) const HOST_PATH: &str = "hostPath";
-/// Where those files are, unless an administrator says otherwise: then under a name of the program that makes them.
+/// Where those files are by default. If an administrator chose another place, a part of its path is one of [`PROGRAMS`].
 const OF_NODE: [&str; 4] = [
     "/var/lib/kubelet",
     "/run/containerd",
@@ -48,7 +48,7 @@ fn list(texts: Vec<String>) -> Value {
     Value::List(texts.collect::<Vec<_>>().into())
 }
 
-/// Mounts, each with whether nobody can write it: no process of the target, and no other container of its pod.
+/// Mounts, each with whether nobody can write it: neither a process of the target nor another container of its pod.
 fn mounts(inventory: &Inventory) -> Vec<String> {
     let Collected::Complete { data } = &inventory.mounts else {
         return Vec::new();
@@ -63,8 +63,8 @@ fn mounts(inventory: &Inventory) -> Vec<String> {
         .collect()
 }
 
-/// Whether what is mounted there may be written by another way: another container, or another mount of the target. Without
-/// the specification that is known of the root alone, which is the target's own.
+/// Whether what is mounted there may be written another way: by another container, or through another mount of the target.
+/// Without the specification, only the root is known not to be, because it is the target's own.
 fn is_written_elsewhere(pod: &Collected<PodFacts>, mounts: &[Mount], place: &FilePath) -> bool {
     let Collected::Complete { data: pod } = pod else {
         return *place != "/";
@@ -87,7 +87,7 @@ fn is_written_elsewhere(pod: &Collected<PodFacts>, mounts: &[Mount], place: &Fil
     let mut here: Vec<&VolumeMountFacts> = own.clone();
     here.retain(|mount| is_at(mount, place));
     if here.is_empty() {
-        // A runtime follows links, and takes paths that are not written as the kernel shows them: any that is not found may
+        // A runtime follows links and accepts paths in other spellings than the kernel shows: a mount that is not found may
         // be this one.
         here.clone_from(&own);
         here.retain(|own| !mounts.iter().any(|mount| is_at(own, &mount.target)));
@@ -100,9 +100,8 @@ fn is_written_elsewhere(pod: &Collected<PodFacts>, mounts: &[Mount], place: &Fil
     })
 }
 
-/// Whether two mounts may show the same files. Two volumes of a pod may be one place of a node, and one claim; and of which
-/// kind they are says nothing of where their files are: a claim may be bound to a directory of the node, which another volume
-/// names as such.
+/// Whether two mounts may show the same files. Two volumes of a pod may be one place of a node, or one claim. Their kinds
+/// do not exclude that: a claim may be bound to a directory of the node that another volume names directly.
 fn may_be_same(pod: &PodFacts, one: &VolumeMountFacts, other: &VolumeMountFacts) -> bool {
     if one.volume == other.volume {
         return true;
@@ -116,7 +115,7 @@ fn may_be_same(pod: &PodFacts, one: &VolumeMountFacts, other: &VolumeMountFacts)
     };
     match [one, other].map(|mount| OWN.contains(&mount.kind.as_str())) {
         [true, true] => false,
-        // Only what shows the directories of the node themselves shows the files of those.
+        // Only a volume of the node's own directories can show files of the other kind.
         [true, false] => other.kind == HOST_PATH && place(other).is_none_or(|p| has_own(&p)),
         [false, true] => one.kind == HOST_PATH && place(one).is_none_or(|p| has_own(&p)),
         [false, false] if one.kind != other.kind => true,
@@ -141,8 +140,8 @@ pub(crate) fn has_own(place: &FilePath) -> bool {
             .any(|part| PROGRAMS.contains(&part))
 }
 
-/// Where the target has a volume for itself, in which one user alone can write: an emptyDir that no other container mounts,
-/// where every process has one user.
+/// Where the target has a volume of its own in which only one user can write: an emptyDir that no other container mounts,
+/// if all processes have one user.
 fn private_volumes(inventory: &Inventory) -> Vec<String> {
     let (Collected::Complete { data: pod }, Collected::Complete { data: processes }) =
         (&inventory.pod, &inventory.processes)

@@ -129,7 +129,7 @@ fn pod() -> PodFacts {
     }
 }
 
-/// Evaluates a check on made-up data, for what its types do not show.
+/// Evaluates a check on made-up data, to find errors that its types do not show.
 pub(crate) fn try_out(
     check: &Check,
     samples: &Samples,

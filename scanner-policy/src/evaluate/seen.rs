@@ -13,8 +13,8 @@ const MAX_REMEMBERED: usize = 500_000;
 
 /// The files that count for each check, by hashes with a key that no target knows.
 ///
-/// A file that is the same as the last one of its path is left out, as it is from a list. Only files that count are
-/// remembered, which are few in most targets; a file beyond the limit may count twice.
+/// A file that equals the last one of the same path is left out, as in a list. Only files that count are remembered, which
+/// are few in most targets; a file beyond the limit may count twice.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     keys: RandomState,
@@ -59,7 +59,7 @@ impl Seen {
         !self.all.is_empty() && self.all.get(&self.key(check, file)) == Some(&hash)
     }
 
-    /// Remembers a file that the check took, and that `counts` or not.
+    /// Remembers a file that the check took, and whether it `counts`.
     pub(super) fn took(&mut self, check: usize, file: &FileEntry, hash: u64, counts: bool) {
         if self.all.is_empty() && !counts {
             return;

@@ -62,7 +62,7 @@ impl Part {
         Some(Self::Folding(Box::new(Folding::new(expression, ready)?)))
     }
 
-    /// Takes one file; says whether a second time would count again.
+    /// Takes one file; returns whether the same file would count a second time.
     fn file(&mut self, expression: &Expression, entry: &mut Entry<'_>, hidden: Hidden) -> bool {
         match self {
             Self::Folding(folding) if !folding.is_done() => entry

@@ -1,4 +1,4 @@
-//! Tests that a check says the same of files one by one as of their list.
+//! Tests that a check has the same result for files one by one as for their list.
 
 use std::{
     fmt::Write as _,
@@ -198,7 +198,7 @@ fn a_list_is_kept_up_to_its_limit_and_beyond_is_an_error_of_its_checks() {
     let cut = Box::new(Entries::new(profile, today()).keeping(49));
     let results = stream(cut, &inventory).results;
     let statuses: Vec<CheckStatus> = results.iter().map(|r| r.status).collect();
-    // The last one selects two files that are not there, so that nothing of it was left out.
+    // The last one selects two files that do not exist, so that nothing was left out for it.
     assert_eq!(
         statuses,
         [CheckStatus::Error, CheckStatus::Pass, CheckStatus::Pass]

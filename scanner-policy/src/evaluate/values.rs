@@ -1,4 +1,4 @@
-//! What expressions see of an inventory, as CEL values.
+//! The sections of an inventory as CEL values, as expressions see them.
 
 use std::collections::{BTreeMap, HashMap};
 

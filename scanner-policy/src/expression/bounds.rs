@@ -1,4 +1,4 @@
-//! How large an expression may be: the parser and the interpreter go into what is nested, and have one stack.
+//! How large an expression may be: the parser and the interpreter recurse into nested parts, on one stack.
 
 use std::ops::Range;
 
@@ -19,7 +19,7 @@ const MAX_DEPTH: usize = 24;
 /// Parts of what is parsed.
 const MAX_PARTS: usize = 1_000;
 
-/// Refuses what the parser should not see.
+/// Refuses source that is too large or too deeply nested for the parser.
 pub(super) fn source(source: &str) -> Result<(), TypeError> {
     let wrong = |range: Range<usize>, message: String| Err(TypeError { range, message });
     let length = source.chars().count();

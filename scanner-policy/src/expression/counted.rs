@@ -1,8 +1,8 @@
 //! Rewrites an expression so that what it costs is counted.
 //!
-//! The interpreter counts nothing. So each loop takes steps for each item, and each value that an operator, a function
-//! or a loop goes through or copies is measured first. What the size of the source bounds is not measured, nor is a
-//! number or true or false of an inventory: such an operand costs nothing.
+//! The interpreter counts nothing. Therefore each loop takes steps for each item, and each value that an operator, a
+//! function or a loop goes through or copies is measured first. Values that the size of the source bounds are not measured,
+//! and neither are numbers and booleans of an inventory: such an operand costs nothing.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ use crate::types::Type;
 pub(super) struct Counter<'a> {
     /// What the type checker found each part to be.
     types: &'a HashMap<u64, Type>,
-    /// Variables of loops, and whether each holds items of an inventory as they are: of those alone the types are known.
+    /// Variables of loops, and whether each holds unchanged items of an inventory: only for those are the types known.
     scope: Vec<(String, bool)>,
 }
 
@@ -157,7 +157,7 @@ impl<'a> Counter<'a> {
         }
     }
 
-    /// The same call, with what `how` makes of each operand.
+    /// The same call, with each operand changed by `how`.
     fn same(
         &mut self,
         id: u64,
@@ -197,7 +197,7 @@ impl<'a> Counter<'a> {
     fn is_cheap(&self, expr: &IdedExpr) -> bool {
         match &expr.expr {
             Expr::Literal(_) => true,
-            // What a loop makes of its items is counted by the loop; its own variable is measured by nobody else.
+            // The loop itself counts what it makes of its items, so its own variable is not measured again.
             Expr::Ident(name) if name.starts_with('@') => true,
             Expr::Select(select) if select.test => true,
             Expr::Ident(_) | Expr::Select(_) => {
@@ -218,7 +218,7 @@ impl<'a> Counter<'a> {
         }
     }
 
-    /// Whether it is a part of an inventory as it is, or a list of such parts.
+    /// Whether it is an unchanged part of an inventory, or a list of such parts.
     fn plain(&self, expr: &IdedExpr) -> bool {
         match &expr.expr {
             Expr::Ident(name) => {

@@ -1,5 +1,5 @@
-//! `is_home(path)`: whether a path is the home of an account. It takes one look, however many accounts there are, so that
-//! an expression may ask it of each file.
+//! `is_home(path)`: whether a path is the home of an account. It takes one look-up, however many accounts there are, so
+//! that an expression may call it for each file.
 
 use std::{collections::HashSet, sync::Arc};
 

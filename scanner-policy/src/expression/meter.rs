@@ -65,7 +65,7 @@ pub(crate) struct Meter {
     bytes: AtomicU64,
     max_steps: AtomicU64,
     max_bytes: u64,
-    /// Whether the values are made up, so that what cannot be decided of them says nothing.
+    /// Whether the values are made up, so that something undecidable about them means nothing.
     pub(super) is_trial: bool,
 }
 
@@ -87,7 +87,7 @@ impl Meter {
         meter
     }
 
-    /// Gives it this many steps more, where what was built for one file is dropped before the next.
+    /// Adds this many steps for the next file, and frees the bytes of the one before.
     pub(crate) fn next_file(&self, steps: u64) {
         self.max_steps.fetch_add(steps, Relaxed);
         self.bytes.store(0, Relaxed);
@@ -103,7 +103,7 @@ impl Meter {
 
     /// Counts what it takes to read a value, and to keep a copy of it where it is `kept`.
     pub(super) fn value(&self, value: &dyn Val, kept: bool) -> Result<(), ExecutionError> {
-        // Where nothing is left, not even measuring may cost something.
+        // If nothing is left, a value is not even measured.
         self.spend(Cost::default())?;
         let mut cost = Cost::default();
         cost.add(value);
@@ -163,7 +163,8 @@ impl Cost {
         self.bytes = self.bytes.saturating_add(len);
     }
 
-    /// Adds a value with all that is in it. As deep as a value is nested, which is not deeper than expressions are.
+    /// Adds a value with everything in it. It recurses as deep as the value is nested, which is not deeper than expressions
+    /// are.
     fn add<'v>(&mut self, value: &(dyn Val + 'v)) {
         self.steps += 1;
         self.bytes += VALUE;

@@ -5,7 +5,7 @@ use scanner_core::inventory::Section;
 
 use super::shape::{Shape, children};
 
-/// How the values of an expression for single files make its value for all of them.
+/// How the values of an expression for single files combine to its value for all files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fold {
     /// Their lists, one after the other.
@@ -14,7 +14,7 @@ pub(crate) enum Fold {
     Decides {
         /// The value that decides.
         by: bool,
-        /// Whether a later file that decides makes up for an error, as `all` and `exists` have it.
+        /// Whether a later file that decides undoes an error, as in `all` and `exists`.
         absorbs: bool,
     },
 }

@@ -1,12 +1,12 @@
-//! `is_read_only(path)` and `is_private_volume(path)`: who can write where a path is, as the mounts and the specification say.
-//! Where these are not known, as in an image, both are false.
+//! `is_read_only(path)` and `is_private_volume(path)`: who can write at a path, by the mounts and the specification. If
+//! these are not known, as in an image, both are false.
 
 use std::sync::Arc;
 
 use cel::{Context, Value};
 use scanner_core::inventory::Section;
 
-/// What has a name that no profile can write.
+/// The variable of the mounts, with a name that no profile can write.
 pub(crate) const MOUNTS: &str = "@mounts";
 /// The same for volumes.
 pub(crate) const VOLUMES: &str = "@volumes";
@@ -16,7 +16,7 @@ pub(crate) const READ_ONLY: char = 'r';
 /// Starts one that can.
 pub(crate) const WRITABLE: char = 'w';
 
-/// Sections that a call reads where they are known.
+/// Sections that a call reads if they are known.
 pub(super) fn read_by(function: &str) -> &'static [Section] {
     match function {
         "is_read_only" => &[Section::Mounts, Section::Pod],
@@ -47,7 +47,7 @@ pub(super) fn add(
     })
 }
 
-/// Whether every mount that may be the one of the path is read-only: the last of those above it, and each of the deepest.
+/// Whether every mount that may hold the path is read-only: the last one above it, and each of the deepest.
 fn is_read_only(mounts: &[(bool, String)], path: &str) -> bool {
     let above = || mounts.iter().filter(|(_, place)| is_below(path, place));
     let deepest = above().map(|(_, place)| bare(place).len()).max();

@@ -1,10 +1,10 @@
-//! What macros are written as: the comprehensions of `all`, `exists`, `filter` and `map`.
+//! The forms of macros: the comprehensions of `all`, `exists`, `filter` and `map`.
 
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
 
 /// How a comprehension makes its result.
 pub(super) enum Shape<'a> {
-    /// A list: of each item for which `guard` is true, `items`. The interpreter has a fast way for exactly this.
+    /// A list: `items` for each item for which `guard` is true. The interpreter has a fast way for exactly this form.
     List {
         guard: Option<&'a IdedExpr>,
         items: &'a [IdedExpr],

@@ -1,4 +1,4 @@
-//! Tests of what an expression costs: counting changes no value, and nothing that a profile can say goes on for long.
+//! Tests of what an expression costs: counting changes no value, and no expression of a profile runs for long.
 
 use std::time::{Duration, Instant};
 

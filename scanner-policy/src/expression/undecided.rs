@@ -1,4 +1,4 @@
-//! Functions for what cannot be decided: their error makes a check one that was not done.
+//! Functions for what cannot be decided: their error makes the check one that was not done.
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use super::seen::{Seen, fine, list, objection};
 use crate::Signature;
 
 fn parse(image: &str) -> Option<Reference> {
-    // Longer ones cannot be; the parser need not see them.
+    // Longer references cannot exist; the parser need not see them.
     (image.len() <= 1024).then(|| image.parse().ok()).flatten()
 }
 

@@ -12,7 +12,7 @@ pub(super) fn namespace(shared: bool, name: &str) -> Seen {
     )
 }
 
-/// What of `has` is not in `allowed`.
+/// The entries of `has` that are not in `allowed`.
 pub(super) fn beyond(has: &[String], allowed: &[String], what: &str) -> Seen {
     let other: Vec<&String> = has.iter().filter(|h| !allowed.contains(h)).collect();
     if other.is_empty() {

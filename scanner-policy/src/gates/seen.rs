@@ -21,7 +21,7 @@ pub(super) fn objection(text: impl Into<String>) -> Seen {
     Seen::Objection(text.into())
 }
 
-/// What is known whole; an objection where it is not, for a default is never evidence.
+/// The value if it is completely known; otherwise an objection, because a default is never evidence.
 pub(super) fn known<T>(collected: &Collected<T>) -> Result<&T, Seen> {
     let why = match collected {
         Collected::Complete { data } => return Ok(data),
@@ -35,7 +35,7 @@ pub(super) fn known<T>(collected: &Collected<T>) -> Result<&T, Seen> {
     )))
 }
 
-/// `Fine` when nothing of it is wrong.
+/// `Fine` unless something is `wrong`.
 pub(super) fn unless(wrong: bool, bad: impl Into<String>, good: impl Into<String>) -> Seen {
     if wrong { objection(bad) } else { fine(good) }
 }

@@ -380,7 +380,7 @@ fn isolation_is_required_where_there_is_something_to_isolate() {
     assert!(!gates.required_controls().contains(&"network".to_owned()));
     gates.policy.require_isolation = true;
     assert!(gates.required_controls().contains(&"network".to_owned()));
-    // This scan starts no pod, and is not refused for the lack of it.
+    // This scan starts no pod, and is not refused without that control.
     let results = gates.decide(&facts, &plan);
     assert!(matches!(
         results.last().unwrap().decision,

@@ -22,12 +22,12 @@ macro_rules! gates {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What it belongs to.
+            /// The group that it belongs to.
             pub const fn group(self) -> &'static str {
                 match self { $(Self::$variant => $group,)* }
             }
 
-            /// What it looks at.
+            /// What it checks.
             pub const fn about(self) -> &'static str {
                 match self { $(Self::$variant => $about,)* }
             }

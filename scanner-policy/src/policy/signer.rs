@@ -1,4 +1,4 @@
-//! Who must have signed an image, as a policy says it.
+//! Who must have signed an image, as a policy states it.
 
 use serde::Deserialize;
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 pub enum Signer {
     /// The holder of the key whose public half (PEM) is in this file.
     Key(String),
-    /// Whoever an authority of a trust root says it was.
+    /// An identity that an authority of a trust root vouches for.
     Keyless {
         /// File of the trust root.
         trusted_root: String,

@@ -1,4 +1,4 @@
-//! A compiled profile, and what it asks of an agent.
+//! A compiled profile, and its request to an agent.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -26,13 +26,13 @@ impl Profile {
     }
 
     /// What has no effect: changes that change nothing, inputs that nothing reads. Also checks that need their files as a
-    /// list, of which a scan keeps only so many.
+    /// list, because a scan keeps only a bounded number.
     pub fn warnings(&self) -> &[ProfileWarning] {
         &self.warnings
     }
 
-    /// What one check alone asks of an agent; `None` when there is no such check, or when it
-    /// reads nothing but the pod's specification.
+    /// The request of one check alone to an agent; `None` if there is no such check, or if it reads only the pod's
+    /// specification.
     pub fn request_of(&self, id: &str) -> Option<InventoryRequest> {
         let check = self.checks.iter().find(|c| c.id == id)?;
         let asks = check.sections.iter().any(|s| *s != Section::Pod);

@@ -22,7 +22,7 @@ pub struct ProfileError {
     pub column: u64,
     /// What is wrong and what was expected.
     pub message: String,
-    /// Whether it is about what was asked of the profile, not about its text.
+    /// Whether it is about the options of the profile, such as inputs and tags, and not about its text.
     pub asked: bool,
     text: Arc<str>,
     /// Bytes of the text that are meant.
@@ -104,7 +104,7 @@ impl Place {
         }
     }
 
-    /// An error about what was asked of the profile.
+    /// An error about the options of the profile.
     pub(super) fn asked(&self, message: String) -> ProfileError {
         ProfileError {
             asked: true,
@@ -120,7 +120,7 @@ impl Place {
         }
     }
 
-    /// The same for a file in which no value need be meant for it: a name of a field is quoted, a value is not.
+    /// The same for a file that may be anything else by mistake: names of fields are quoted, values are not.
     pub(crate) fn yaml_without_values(
         &self,
         error: &serde_saphyr::Error,
@@ -253,7 +253,7 @@ impl Place {
                 while text.next_if(|(_, c)| c.is_whitespace()).is_some() {}
                 continue;
             }
-            // What stands before a character is a line's indentation, or what escapes it.
+            // Before a character there may be indentation, or what escapes it.
             let (place, found) = text.find(|(_, c)| *c == wanted || !" \n\t\\'".contains(*c))?;
             if found != wanted {
                 return None;

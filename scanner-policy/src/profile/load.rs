@@ -1,4 +1,4 @@
-//! Reads a profile with the ones that it extends, and applies what it changes in them.
+//! Reads a profile with the ones that it extends, and applies its changes to them.
 
 mod asked;
 mod check;
@@ -24,13 +24,13 @@ use crate::{
 
 /// Largest profile in bytes.
 const MAX_BYTES: usize = 1 << 20;
-/// Profiles that one may extend, with those that they extend.
+/// Most profiles that one may extend, with those that they extend.
 const MAX_SOURCES: usize = 32;
-/// Checks of all of them.
+/// Most checks of all of them together.
 const MAX_CHECKS: usize = 2_000;
-/// Inputs of all of them.
+/// Most inputs of all of them together.
 const MAX_INPUTS: usize = 1_000;
-/// Checks that may be wrong before no other is looked at.
+/// Number of wrong checks after which no further one is compiled.
 const MAX_WRONG: usize = 100;
 
 /// Finds the text of what is extended: its name there, and the file that says so.
@@ -137,8 +137,8 @@ impl<'a> Loader<'a> {
             if self.done.contains_key(&found.file) {
                 continue;
             }
-            // The profile itself is among the open ones. One that is open counts before it is done:
-            // each may name a next one, and no stack is deep enough for all.
+            // The profile itself is among the open ones. An open profile counts before it is done: each may extend a next
+            // one, and no stack is deep enough for all.
             if self.open.len() + self.done.len() > MAX_SOURCES {
                 let message = format!("a profile extends at most {MAX_SOURCES} others");
                 return Err(at.error(parent, message));
@@ -162,7 +162,7 @@ impl<'a> Loader<'a> {
                 let message = format!("there is another check with id {:?}", check.id.value);
                 return Err(at.error(&check.id, message));
             }
-            // One that is wrong keeps nobody from looking at the others.
+            // A wrong check does not prevent compiling the others.
             match self.check(&at, check) {
                 Ok(check) => self.checks.push(check),
                 Err(error) => self.errors.push(error),

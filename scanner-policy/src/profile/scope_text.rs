@@ -1,4 +1,4 @@
-//! What the scope of a check is, and why, for a reader.
+//! The scope of a check and the reason for it, for a reader.
 
 use scanner_core::inventory::Section;
 

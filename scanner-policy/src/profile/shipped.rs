@@ -1,4 +1,4 @@
-//! Why a shipped profile, or one that another extends, is not found.
+//! Why a shipped profile, or one that another profile extends, is not found.
 
 use scanner_core::similar::similar;
 

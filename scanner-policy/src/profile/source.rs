@@ -1,4 +1,4 @@
-//! The text of a profile, and what a user asks of it.
+//! The text of a profile, and the user's options for it.
 
 use std::collections::BTreeMap;
 
@@ -26,8 +26,8 @@ impl Source {
         }
     }
 
-    /// The same of a file that another file names, which may be any file of the user's: an error shows nothing of its text if
-    /// it is no profile.
+    /// The same for a file that another file names. It may be any file of the user, so an error shows nothing of its text
+    /// if it is not a profile.
     #[must_use]
     pub fn named_by_a_file(mut self) -> Self {
         self.named_by_a_file = true;
@@ -46,7 +46,7 @@ impl Source {
     }
 }
 
-/// What a user asks of a profile beside its text.
+/// The user's options for a profile.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {

@@ -1,4 +1,4 @@
-//! Tests that only an agent which every process equals, and gaps which none can pass, let a check pass.
+//! Tests that a check passes only if every process has the rights of the agent, and none can get past the gaps.
 
 mod rights;
 
@@ -277,7 +277,7 @@ fn a_process_inside_of_a_shut_place_opens_that_one_alone() {
 }
 
 proptest! {
-    /// Whatever processes there are: one that differs in anything from the agent is enough.
+    /// Whatever processes there are: a single one that differs from the agent is enough.
     #[test]
     fn it_holds_only_where_none_differs(changes in vec(select((0..=MORE.len()).collect::<Vec<_>>()), 1..6)) {
         let processes = changes.iter().map(|number| {

@@ -13,7 +13,7 @@ pub enum SignatureError {
     /// The trust root cannot be used.
     #[error("{0}")]
     TrustRoot(String),
-    /// It is not said who must have signed.
+    /// Identity or issuer of the signer is empty.
     #[error("no certificate {0} was given: a trust root alone would let anyone sign")]
     NoSigner(&'static str),
     /// The program chose no cryptography for sigstore; see [`install_ring`](super::install_ring).

@@ -43,7 +43,7 @@ pub struct Keyless<'a> {
 }
 
 impl<'a> Keyless<'a> {
-    /// Whoever `trusted_root` says is that identity, by the word of that issuer.
+    /// The signer whom `trusted_root` vouches for as that identity of that issuer.
     pub const fn new(trusted_root: &'a str, identity: &'a str, issuer: &'a str) -> Self {
         Self {
             trusted_root,
@@ -96,13 +96,13 @@ impl Signed {
         if entries.is_empty() {
             return Err(refused("the bundle has no entry of the log"));
         }
-        // The crate is content with a SET where a bundle is of format 0.1, or where another entry has a proof.
+        // The crate accepts a SET alone if a bundle is of format 0.1, or if another entry has a proof.
         if entries.iter().any(|entry| entry.inclusion_proof.is_none()) {
             return Err(refused("an entry of the log comes without inclusion proof"));
         }
         let result = match self.verifier.verify(digest, &self.bundle, &self.policy) {
             Ok(result) => result,
-            // Reached only for what was signed: the crate compares digests after it has verified the envelope.
+            // Reached only for a signed payload: the crate compares digests after it has verified the envelope.
             Err(Error::ArtifactMismatch(why)) => {
                 let named = statement_digests(envelope.payload.as_bytes(), &self.signer)?;
                 return Err(if named.iter().any(|d| d == running) {

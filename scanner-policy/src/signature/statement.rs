@@ -1,4 +1,4 @@
-//! What a signed statement names, and the bounds of what is read.
+//! The digests that a signed statement names, and the bounds of what is read.
 
 use scanner_core::escape::visible;
 use serde::Deserialize;
@@ -36,7 +36,7 @@ pub(super) fn statement_digests(payload: &[u8], signer: &str) -> Result<Vec<Stri
     let not = |what: &str| format!("{signer} signed something that is not {what}");
     let statement: Statement =
         serde_json::from_slice(payload).map_err(|_| not("an in-toto statement"))?;
-    // Other predicates, such as an SBOM, say something of an image but do not vouch for it.
+    // Other predicates, such as an SBOM, describe an image but do not vouch for it.
     if !statement.kind.starts_with("https://in-toto.io/Statement/")
         || statement.predicate != "https://sigstore.dev/cosign/sign/v1"
     {

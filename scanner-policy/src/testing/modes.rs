@@ -5,8 +5,8 @@ use serde_json::Value;
 /// Fields that hold a mode.
 const MODES: [&str; 2] = ["mode", "secret_mode"];
 
-/// Reads each mode that is written with digits of text, as YAML reads `0666` and `"4755"`, as the octal number that is
-/// meant. A number stays what it is: a recording has them in decimal.
+/// Reads each mode that is written as text, as YAML reads `0666` and `"4755"`, as an octal number. A number stays as it is:
+/// a recording has modes in decimal.
 ///
 /// # Errors
 ///

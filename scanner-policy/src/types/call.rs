@@ -1,4 +1,4 @@
-//! Operators and functions: what each takes, and what it gives.
+//! Operators and functions: the types of their operands and of their values.
 
 use cel::common::ast::{IdedExpr, operators};
 

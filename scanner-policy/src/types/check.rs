@@ -21,11 +21,11 @@ pub(crate) struct Checker<'a> {
     scope: Scope,
     /// Sections that are looped over around the place that is checked.
     loops: Vec<Section>,
-    /// What each part was found to be, by its number.
+    /// The type of each part, by its number.
     types: HashMap<u64, Type>,
 }
 
-/// Sections of which an agent's answer is kept so short that each item may be compared with each.
+/// Sections whose answers are kept so short that each item may be compared with each.
 const COMPARABLE: [Section; 6] = [
     Section::Users,
     Section::Groups,
@@ -45,7 +45,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What each part was found to be, by its number; parts of one number that differ are not known.
+    /// The type of each part, by its number; unknown if parts of one number differ.
     pub(crate) fn into_types(self) -> HashMap<u64, Type> {
         self.types
     }
@@ -237,7 +237,7 @@ fn no_field(fields: &BTreeMap<String, Type>, field: &str) -> String {
     )
 }
 
-/// Sections whose items are gone through in a range; what a loop variable holds is small.
+/// Sections whose items a range goes through; the value of a loop variable is small.
 fn sections_of(range: &IdedExpr) -> Vec<Section> {
     let mut found = Vec::new();
     let mut left = vec![range];

@@ -1,10 +1,10 @@
-//! What is known of a value, and what is wrong where types do not fit.
+//! What is known about a value, and type errors.
 
 use std::{collections::BTreeMap, fmt, ops::Range, rc::Rc};
 
 use cel::{Value, objects::Key};
 
-/// What is known of the value of an expression.
+/// What is known about the value of an expression.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Type {
     /// Not known; anything fits.
@@ -59,7 +59,7 @@ impl Type {
         Self::List(Rc::new(item))
     }
 
-    /// What both can be taken for; `None` when they have nothing in common.
+    /// The type that both fit; `None` if they have nothing in common.
     pub(super) fn join(&self, other: &Self) -> Option<Self> {
         match (self, other) {
             (Self::Any, known) | (known, Self::Any) => Some(known.clone()),
@@ -75,7 +75,7 @@ impl Type {
     }
 }
 
-/// What is wrong, and which characters of the expression are meant.
+/// A type error, and the characters of the expression that it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TypeError {
     pub(crate) range: Range<usize>,

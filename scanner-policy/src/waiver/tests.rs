@@ -1,4 +1,4 @@
-//! Tests of waivers: what they cover, when they end, and which of them did nothing.
+//! Tests of waivers: what they cover, when they end, and which of them had no effect.
 
 use scanner_core::{
     Verdict,

@@ -1,4 +1,4 @@
-//! The engine of the second scan of a comparison, which learns the image from the first.
+//! The engine of the second scan of a comparison, which gets the image from the first.
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,7 +16,7 @@ use crate::pair::Link;
 pub(super) struct LateDrift {
     reads: Arc<ReadImage>,
     compares: OnceLock<DriftEngine>,
-    /// The same without an image, for what it asks of an agent.
+    /// The same without an image, for its request to an agent.
     asks: DriftEngine,
     depth: Depth,
 }

@@ -1,4 +1,4 @@
-//! What a plan says of controls, of what stays, and of who else could be the identity.
+//! What a plan says about controls, about what stays, and about who else could act as the identity.
 
 use scanner_core::{ScanPlan, cause::chain, target::Namespace};
 use scanner_k8s::{
@@ -52,7 +52,7 @@ impl Guard {
         }
     }
 
-    /// Why the control of a scan would not hold, where it would not.
+    /// Why the control of a scan would not hold, if it would not.
     fn objection(&self) -> Option<String> {
         match self {
             Self::Installed => None,
@@ -100,7 +100,7 @@ pub(super) fn absent(plan: &ScanPlan, way: Way, guard: &Guard) -> Vec<AbsentCont
     .collect()
 }
 
-/// What stays after the cleanup. Of all that a scan plans the cluster cannot remove one kind.
+/// What stays after the cleanup: of everything that a scan plans, the cluster cannot remove one kind.
 pub(super) fn leaves(plan: &ScanPlan) -> Vec<String> {
     let added = plan.objects.iter();
     let added = added.filter(|object| object.kind == "ephemeral container");
@@ -112,7 +112,7 @@ pub(super) fn leaves(plan: &ScanPlan) -> Vec<String> {
         .collect()
 }
 
-/// Who else could act as the identity: all that the controls which watch it plan. Empty where a plan has neither.
+/// Who else could act as the identity, from the plans of the controls that watch it. Empty if a plan has neither of them.
 pub(super) fn who_else(plan: &ScanPlan) -> Vec<String> {
     let watching = |id: &str| id == APART || id == WATCH;
     let controls = plan.controls.iter();

@@ -31,7 +31,7 @@ impl Way {
         Self::Image,
     ];
 
-    /// The name, as reports of such a scan have it but for [`Way::Image`], which they call `sidecar-inert`.
+    /// The name, as in the reports of such a scan, except that they call [`Way::Image`] `sidecar-inert`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Container => "container",

@@ -13,7 +13,7 @@ use scanner_core::{
 
 use super::{reader::Reader, source::Opened};
 
-/// What a directory or an image has none of.
+/// Sections that a directory or an image does not have.
 const ABSENT: [Section; 1 + Section::OF_PROCESSES.len()] = {
     let mut all = [Section::Pod; 1 + Section::OF_PROCESSES.len()];
     let mut index = 0;

@@ -6,7 +6,7 @@ use scanner_core::{Remedy, Subject};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocalError {
-    /// What was named is not there, or may not be read, or is something else.
+    /// What was named does not exist, may not be read, or is something else.
     #[error("cannot open {subject}")]
     Unusable {
         /// What was named.
@@ -15,7 +15,7 @@ pub enum LocalError {
         #[source]
         source: std::io::Error,
     },
-    /// What was named is there and is damaged.
+    /// What was named exists, but is damaged.
     #[error("cannot read {subject}")]
     Damaged {
         /// What was named.

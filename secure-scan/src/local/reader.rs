@@ -1,4 +1,4 @@
-//! The way into what a local scan looks at: a thread reads, and what it reads goes on as it comes.
+//! Reads the subject of a local scan: a thread reads, and its output is passed on as it arrives.
 
 use std::{
     io::{self, BufWriter, Write},
@@ -19,11 +19,11 @@ use tokio::{
 use super::source::Opened;
 use crate::host::in_thread;
 
-/// Stands for the nonce of an answer that crosses no border.
+/// The nonce of an answer that never leaves this process.
 const NONCE: &str = "local";
 /// Bytes that the thread hands over at once.
 const CHUNK: usize = 64 * 1024;
-/// Such pieces that wait for the engines; the thread waits where there are more.
+/// Most pieces that wait for the engines; the thread waits when there are more.
 const WAITING: usize = 8;
 
 pub(super) struct Reader {
@@ -96,7 +96,7 @@ impl TargetAccess for Reader {
     async fn close(self: Box<Self>) {}
 }
 
-/// What to do where the time was too short.
+/// What to do if the time was too short.
 pub(super) fn longer() -> Remedy {
     Remedy::advice("name a smaller directory or a profile that looks at less, or give it longer")
 }
@@ -112,7 +112,7 @@ fn unreadable(
     AccessError::new(kind, "cannot read what is scanned").with_source(error)
 }
 
-/// Where the thread writes. It waits while the other side does, and ends when that is gone.
+/// Where the thread writes. It waits while the receiving side is busy, and fails when that is gone.
 struct Pieces(Sender<Vec<u8>>);
 
 impl Write for Pieces {

@@ -8,7 +8,7 @@ use scanner_core::{
 
 /// A scan without a cluster whose subject was found and opened; nothing was read yet.
 pub struct LocalScan {
-    look: Look,
+    look: Look<'static>,
     request: InventoryRequest,
     image_digest: Option<String>,
     threshold: Severity,
@@ -16,7 +16,7 @@ pub struct LocalScan {
 
 impl LocalScan {
     pub(super) fn new(
-        look: Look,
+        look: Look<'static>,
         request: InventoryRequest,
         image_digest: Option<String>,
         threshold: Severity,

@@ -15,7 +15,7 @@ pub(super) enum Source {
     Archive(PathBuf),
 }
 
-/// The same once it was opened.
+/// A source that was opened.
 pub(super) enum Opened {
     Root {
         root: Root,
@@ -76,8 +76,8 @@ impl Opened {
     }
 }
 
-/// The cgroups of a process, which its neighbours in a container share. Without them every process of this
-/// machine would be taken for one of them.
+/// The cgroups of a process, which its neighbours in a container share. Without them, every process of this machine would
+/// count as a neighbour.
 fn cgroup(pid: u32) -> io::Result<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
     match text.trim() {

@@ -17,7 +17,7 @@ use scanner_core::{
 
 use super::*;
 
-/// Wants users, and passes when there are some.
+/// An engine that asks for users, and passes if there are some.
 struct Users;
 
 impl ScanEngine for Users {
@@ -191,7 +191,7 @@ async fn a_strategy_of_a_third_party_reaches_what_is_no_pod() {
         .engine(Users);
     let report = scan.run().await.unwrap();
     assert_eq!(report.subject, "host db-1");
-    // Nothing was collected of it, which is no pass, and what is no pod passes no check of pods.
+    // Nothing was collected of it, which is not a pass; and what is not a pod passes no check of pods.
     assert_eq!(report.verdict, Verdict::Incomplete);
     assert_eq!(report.findings[0].count(CheckStatus::NotApplicable), 1);
 }

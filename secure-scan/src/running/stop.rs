@@ -22,7 +22,7 @@ pub struct Stop {
     progress: Progress,
 }
 
-/// How far a scan is, as far as that decides what it would leave.
+/// The progress of a scan, as far as it decides what the scan would leave.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress(Arc<Mutex<State>>);
 
@@ -121,7 +121,7 @@ impl Stop {
 
     /// Waits until the scan is over, without stopping it.
     pub async fn ended(&self) {
-        // It is over too when whoever would say so is gone.
+        // It is over too if the sender is gone.
         let _ = self.over.clone().wait_for(|over| *over).await;
     }
 
@@ -159,7 +159,7 @@ impl Drop for Control {
 pub(crate) struct Interrupt(watch::Receiver<Option<String>>);
 
 impl Interrupt {
-    /// Resolves to the reason when the scan must stop; never where nobody asks for it.
+    /// Resolves to the reason when the scan must stop; never if nobody asks for that.
     pub(crate) fn wait(&self) -> impl Future<Output = String> + Send + use<> {
         let mut reason = self.0.clone();
         async move {
@@ -178,7 +178,7 @@ impl Progress {
         Self(Arc::new(Mutex::new(State::of(plan))))
     }
 
-    /// From now on the scan does what this plan says.
+    /// Notes that the scan now carries out this plan.
     pub(super) fn scanning(&self, plan: &ScanPlan) {
         *self.lock() = State::of(plan);
     }

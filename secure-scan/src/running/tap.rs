@@ -19,9 +19,9 @@ pub(crate) struct Tap {
     sender: Sender,
     progress: Progress,
     observer: Option<Arc<dyn Observer>>,
-    /// Of the scan, parent of those of its stages.
+    /// Span of the scan, the parent of the spans of its stages.
     span: Span,
-    /// Of the stage that runs: its end is that of the stage.
+    /// Span of the stage that runs; it ends with the stage.
     stage: Mutex<Span>,
 }
 
@@ -42,7 +42,7 @@ impl Tap {
         (Arc::new(tap), events)
     }
 
-    /// From now on the events are of what this plan says.
+    /// Notes that the next events belong to this plan.
     pub(crate) fn scanning(&self, plan: &ScanPlan) {
         self.progress.scanning(plan);
     }
@@ -78,7 +78,7 @@ mod tests {
 
     use super::{super::stop::Stop, *};
 
-    /// Keeps what opens and closes.
+    /// Keeps which spans open and close.
     #[derive(Clone, Default)]
     struct Spans(Arc<Mutex<Vec<String>>>, Arc<AtomicU64>);
 

@@ -26,7 +26,7 @@ pub(super) fn plan() -> ScanPlan {
     .unwrap()
 }
 
-/// Creates, waits until it is stopped or for `work`, and takes `cleanup` to release.
+/// Starts work that creates something, runs for `work` or until it is stopped, and takes `cleanup` to release.
 fn start(work: Duration, cleanup: Duration, released: Arc<AtomicBool>) -> Running {
     Running::start(plan(), None, move |tap, interrupt| async move {
         tap.event(&Event::StageStarted(Stage::Enforce));
@@ -55,7 +55,7 @@ async fn a_timeout_around_a_scan_leaves_nothing_behind() {
     assert!(waited.is_err());
     stop.ended().await;
     assert!(released.load(Ordering::SeqCst));
-    // Left to itself it would have gone on for an hour.
+    // Without the stop it would have gone on for an hour.
     assert!(began.elapsed() < Duration::from_secs(10));
 }
 

@@ -67,7 +67,7 @@ fn a_lease_is_never_moved_in_silence() {
     let seconds = |lease| request(&template().lease(lease)).lease_seconds;
     assert_eq!(seconds(Duration::from_secs(90)), 90);
     assert_eq!(seconds(Duration::from_millis(90_001)), 91);
-    // Out of bounds, so that prepare refuses them.
+    // These leases are out of bounds, so that prepare refuses them.
     assert_eq!(seconds(Duration::ZERO), 0);
     assert_eq!(seconds(Duration::MAX), u32::MAX);
 }

@@ -58,6 +58,18 @@ fn options_are_for_all_commands_or_for_one_whose_own_come_first() {
 }
 
 #[test]
+fn the_file_in_the_document_is_accepted_with_options_that_have_the_name_of_a_command() {
+    let document = include_str!("../../../../docs/config.md");
+    let text = document.split("```toml\n").nth(1).unwrap();
+    let text = text.split("```").next().unwrap();
+    for text in [text, "policy = \"strict\"\nprofile = \"secrets\"\n"] {
+        let file = parse(text).unwrap_or_else(|problem| panic!("{}", problem.message));
+        let mut options = file.entries.iter().map(|entry| entry.option.as_str());
+        assert!(options.any(|option| option == "policy"), "{text}");
+    }
+}
+
+#[test]
 fn what_no_command_takes_is_refused_with_its_place_and_what_was_meant() {
     for (text, place, words) in [
         ("fail-onn = \"low\"\n", "f:1:1", "did you mean fail-on?"),

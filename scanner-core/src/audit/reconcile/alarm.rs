@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What must not be.
+/// What must not be in the API server's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum AlarmKind {
@@ -24,9 +24,10 @@ pub enum AlarmKind {
     TokenIssued,
     /// A Secret of type `service-account-token` for the scan's identity.
     TokenSecret,
-    /// A Secret that the cluster filled with a token beside the scan's identity; for whom, the log does not say.
+    /// A Secret in the namespace of the scan's identity that the cluster filled with a token; the log does not say for
+    /// which account.
     UnknownTokenSecret,
-    /// A call of the scan's log that the server's log has otherwise.
+    /// A call that the two logs describe differently.
     Contradicted,
 }
 
@@ -65,11 +66,11 @@ impl AlarmKind {
     }
 }
 
-/// What must not be, and where the API server's log has it.
+/// Something that must not be in the API server's log, and the event that shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Alarm {
-    /// What must not be.
+    /// What must not be in the API server's log.
     pub kind: AlarmKind,
     /// The event, and how it differs from the scan's log; not yet safe to show.
     pub event: String,

@@ -1,4 +1,4 @@
-//! What one event of the API server's log says against what the scan's log has.
+//! Compares one event of the API server's log with the scan's log.
 
 use super::{
     alarm::AlarmKind,
@@ -57,7 +57,7 @@ pub(super) fn contradictions(ours: &Ours<'_>, event: &Event, log: &ScanLog<'_>) 
     wrong
 }
 
-/// Why a call that was not logged may not be.
+/// Why a call that the scan did not log is an alarm, if it is one.
 pub(super) fn stranger(event: &Event, log: &ScanLog<'_>) -> Option<AlarmKind> {
     let used = event.user.credentials();
     let with_ours = used.iter().any(|id| log.credentials.contains(id.as_str()));
@@ -82,7 +82,7 @@ pub(super) fn stranger(event: &Event, log: &ScanLog<'_>) -> Option<AlarmKind> {
         return Some(AlarmKind::Impersonated);
     }
     let object = event.object_ref.as_ref()?;
-    // What was refused gave nobody a token; what no status says of may have.
+    // A refused request gave nobody a token; one without a status may have.
     let given = event.is_issued() || event.status().is_none_or(|code| code < 400);
     let minted = event.verb == "create"
         && object.resource == "serviceaccounts"

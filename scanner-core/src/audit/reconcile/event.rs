@@ -11,7 +11,7 @@ const ISSUED: &str = "authentication.kubernetes.io/issued-credential-id";
 const USED: &str = "authentication.kubernetes.io/credential-id";
 /// The stage of a request that is over.
 pub(super) const COMPLETE: &str = "ResponseComplete";
-/// The stage of a request that nothing was done for yet.
+/// The stage of a request that the server has not acted on yet.
 pub(super) const RECEIVED: &str = "RequestReceived";
 /// Subresources through which a client and a pod or a service talk.
 const STREAMS: [&str; 4] = ["exec", "attach", "portforward", "proxy"];

@@ -1,19 +1,19 @@
-//! What two logs say of each other.
+//! What the comparison of two logs found.
 
 use super::alarm::{Alarm, AlarmKind};
 
 /// Alarms that are kept; more are counted.
 const MAX_ALARMS: usize = 1000;
 
-/// What the two logs say of each other.
+/// What the comparison of the two logs found.
 #[derive(Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reconciliation {
     /// Calls that both logs have, and agree on.
     pub matched: u64,
-    /// What must not be: somebody else acted as the scan, or the logs contradict each other.
+    /// Alarms: somebody else acted as the scan, or the logs contradict each other.
     pub alarms: Vec<Alarm>,
-    /// Alarms beyond the first thousand, which are counted alone.
+    /// Alarms beyond the first thousand, which are only counted.
     pub more_alarms: u64,
     /// Calls that were answered, and that the server's log does not have.
     pub missing: Vec<String>,
@@ -31,7 +31,7 @@ pub struct Reconciliation {
     pub calls: Option<(String, String)>,
 }
 
-/// Where a server's log begins that does not have all of a scan.
+/// Where the server's log begins, if it does not cover the whole scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begins {
     /// After the scan's last call.

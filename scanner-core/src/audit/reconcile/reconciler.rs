@@ -34,7 +34,7 @@ struct Stranger {
 }
 
 impl<'a> Reconciler<'a> {
-    /// Starts with what a scan says that it did.
+    /// Starts with the verified log of a scan.
     pub fn new(verified: &'a Verified) -> Self {
         let log = ScanLog::of(verified);
         let calls = log.times.clone();
@@ -49,7 +49,7 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    /// Whether the scan's log has a scan that made a call. Without one, nothing is matched with anything.
+    /// Whether the scan's log has a scan that made a call. Without one, there is nothing to match.
     pub fn has_scan(&self) -> bool {
         !self.log.accounts.is_empty() && !self.log.calls.is_empty()
     }

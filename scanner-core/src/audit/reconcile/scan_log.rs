@@ -7,7 +7,7 @@ use crate::audit::{
     verify::Verified,
 };
 
-/// What a scan says that it did.
+/// What a scan did, by its own log.
 #[derive(Debug, Default)]
 pub(super) struct ScanLog<'a> {
     /// By their `Audit-ID`.

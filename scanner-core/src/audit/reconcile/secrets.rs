@@ -1,7 +1,7 @@
 //! Secrets that the cluster fills with a token (type `kubernetes.io/service-account-token`): whoever reads one is the account.
 //!
 //! The type and the account stand in the request, which most audit policies rightly leave out for Secrets. The controller
-//! that fills the Secret writes it too, and that is in every log.
+//! that fills the Secret writes it too, and this write is in every log.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,13 +23,13 @@ type Place = (String, String);
 /// What the server's log has of such Secrets.
 #[derive(Debug, Default)]
 pub(super) struct TokenSecrets {
-    /// Of these the log says that they are of another type or account.
+    /// Secrets that the log shows to be of another type or account.
     harmless: BTreeSet<Place>,
-    /// Written since by somebody else in a way that does not say for which account it is.
+    /// Secrets that somebody else wrote since, in a way that does not show for which account they are.
     turned: BTreeSet<Place>,
     /// Whether there were more of these than are kept.
     turned_more: bool,
-    /// Written by the controller, with the time and the text of the event.
+    /// Secrets that the controller filled, with the time and the text of the event.
     filled: BTreeMap<Place, (String, String)>,
     /// Times at which a scan's identity was made and deleted, by namespace.
     made: Vec<(String, String)>,
@@ -37,7 +37,7 @@ pub(super) struct TokenSecrets {
 }
 
 impl TokenSecrets {
-    /// Takes a call of the scan's own that the server has too: when its identity was there.
+    /// Takes a call of the scan's own that the server's log has too: it shows when the identity existed.
     pub(super) fn ours(&mut self, event: &Event) {
         let Some(object) = &event.object_ref else {
             return;
@@ -75,7 +75,7 @@ impl TokenSecrets {
                 found.alarm(AlarmKind::TokenSecret, event.show());
                 keep(&mut self.harmless, place);
             }
-            // A patch need not name the type: only a whole object says that it is another.
+            // A patch need not name the type: only a whole object shows that it is another one.
             Some(SecretFor::Account(_) | SecretFor::NoAccount) if event.verb != "patch" => {
                 keep(&mut self.harmless, place);
             }
@@ -124,8 +124,8 @@ impl TokenSecrets {
     }
 }
 
-/// Whether a write of which the log does not have the account may name one: a list of changes (RFC 6902) may, and so may
-/// what the log leaves out. A merge that has no annotation of an account changes none.
+/// Whether a write may set the account although the log does not show one: a list of changes (RFC 6902) may, and so may a
+/// request that the log leaves out. A merge without the annotation of an account does not.
 fn may_turn(request: Option<&Value>) -> bool {
     !request.is_some_and(|request| {
         request.is_object() && request["metadata"]["annotations"].get(ACCOUNT).is_none()

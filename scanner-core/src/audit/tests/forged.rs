@@ -1,4 +1,4 @@
-//! Heads that somebody forged, keys that are none, and logs that end before their entries do.
+//! Forged heads, invalid keys, and logs that end before their entries do.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 

@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl View<'_> {
-    /// Paths or items that checks which passed ask for, and that were not read, as far as their number is known. What several
+    /// Number of paths or items that passed checks ask for and that were not read, as far as it is known. One that several
     /// checks ask for counts once.
     pub fn not_read(&self) -> u64 {
         let passed = self.with_status(CheckStatus::Pass);
@@ -48,7 +48,7 @@ impl View<'_> {
     /// How to read what this scan could not read, each remedy once.
     pub fn completions(&self) -> Vec<Remedy> {
         let mut found = Vec::new();
-        // What the image could not complete is not in it either, nor what a comparison with it did not see.
+        // What the image could not complete is not in the image, and neither is what a comparison with it did not see.
         let has_image = self.from_image.is_some() || self.image_scan.is_some();
         if self.is_refused() && !has_image {
             found.push(match self.strategy {

@@ -82,8 +82,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether that failed check counts, as the verdict has it: no waiver covers it, and it is at
-    /// the threshold of its engine or above. Where there are thresholds of numbers, each counts if they are not met.
+    /// Whether that failed check counts, as the verdict has it: no waiver covers it, and it is at the threshold of its
+    /// engine or above. If there are thresholds for numbers, every failed check counts as soon as they are not met.
     pub fn counts(&self, result: &CheckResult) -> bool {
         let engine = self.engine_of(result);
         let thresholds = engine.and_then(|f| f.thresholds.as_ref());
@@ -103,7 +103,7 @@ impl<'a> View<'a> {
         })
     }
 
-    /// What `of` says of each engine, with its name where the report has several.
+    /// The lines that `of` gives for each engine, with the engine's name where the report has several.
     pub(super) fn of_each(&self, of: impl Fn(&Findings) -> Vec<String>) -> Vec<String> {
         let mut all = Vec::new();
         for found in self.findings {

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Subject, View};
 use crate::target::TargetForm;
 
-/// Of these Kubernetes makes the hash of a pod template and the end of a generated name.
+/// Characters of which Kubernetes makes the hash of a pod template and the end of a generated name.
 const GENERATED: &str = "bcdfghjklmnpqrstvwxz2456789";
 
 impl View<'_> {
@@ -22,8 +22,8 @@ impl View<'_> {
         hex::encode(Sha256::digest(format!("v1\n{check}\n{place}")))
     }
 
-    /// What the scan is one of a series of, as a path: its results replace those of the scan before
-    /// it, and of no other target. The same after a pod was replaced. Not yet safe to show.
+    /// The series that the scan belongs to, as a path: its results replace those of the scan before it, and of no other
+    /// target. It stays the same after a pod was replaced. Not yet safe to show.
     pub fn series(&self) -> String {
         match self.subject {
             Subject::Container(target) if target.form == TargetForm::Image => {
@@ -47,8 +47,8 @@ fn repository(image: &str) -> &str {
     tag.map_or(image, |at| &image[..at])
 }
 
-/// The name of a pod without what Kubernetes makes anew for each: of a pod of a Deployment the name
-/// of that, of one of a `StatefulSet` its own name, which stays.
+/// The name of a pod without the parts that Kubernetes generates: the name of the Deployment for a pod of a Deployment, and
+/// the pod's own name, which stays, for one of a `StatefulSet`.
 fn workload(pod: &str) -> &str {
     let cut = |name: &'_ str, lengths: std::ops::RangeInclusive<usize>, of: &str| {
         let (start, end) = name.rsplit_once('-')?;

@@ -3,7 +3,7 @@
 use super::View;
 use crate::{evidence::AuditOutcome, failure::FailureKind, report::ControlStage, verdict::Verdict};
 
-/// What is said of a scan that had to be complete and is not, whatever its checks say.
+/// The words for a scan that had to be complete and is not, whatever its checks found.
 const INCOMPLETE: &str = "the scan must be complete, but not everything that its checks ask for was read: more may be wrong than was found";
 
 impl View<'_> {

@@ -23,7 +23,7 @@ impl View<'_> {
         })
     }
 
-    /// Both as facts with a name, where there are any: one line each that is safe to show.
+    /// The selection and the inputs as facts with a name, where there are any: one line each that is safe to show.
     pub fn narrowed(&self) -> Vec<(&'static str, String)> {
         [
             ("selection", self.selection().join("; ")),

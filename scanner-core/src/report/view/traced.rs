@@ -8,7 +8,7 @@ use crate::audit::PublicKey;
 /// Certificate authorities that are shown.
 const MOST: usize = 8;
 
-/// A fingerprint, which a report that somebody wrote may have as any text.
+/// A fingerprint; in a report that somebody wrote by hand, it may be any text.
 fn sha256(digest: &str) -> String {
     format!("sha256:{}", visible(digest, 64))
 }

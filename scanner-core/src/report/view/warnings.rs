@@ -10,7 +10,7 @@ impl View<'_> {
         self.failed().filter(|result| !self.counts(result))
     }
 
-    /// Why a failed check is a warning: `below high`, or `within the thresholds`. `None` of every other result.
+    /// Why a failed check is a warning: `below high`, or `within the thresholds`. `None` for every other result.
     pub fn allowed_as(&self, result: &CheckResult) -> Option<String> {
         if !result.is_finding() || self.counts(result) {
             return None;

@@ -14,14 +14,14 @@ pub struct ScanIdentity {
     client: Client,
     /// Sends the token in another spelling, where it has one.
     review: Option<Spelling>,
-    /// Each sends the token in a spelling that the server has not seen.
+    /// Clients that each send the token in a spelling that the server has not seen.
     fresh: Vec<Client>,
     /// Its token is looked for as long as this is held.
     needle: Arc<SecretString>,
 }
 
 impl ScanIdentity {
-    /// An identity that sends its token as it came by `client`, and in its other spellings by `others`.
+    /// An identity that sends its token as it was issued through `client`, and in its other spellings through `others`.
     pub(in crate::api) fn new(
         client: Client,
         mut others: Vec<Client>,
@@ -36,12 +36,12 @@ impl ScanIdentity {
         }
     }
 
-    /// What may be asked before anything is shown to hold.
+    /// The reviews that are allowed before any control was verified.
     pub(crate) fn review(&self) -> ReviewClient {
         ReviewClient::new(self.client.clone(), self.review.clone())
     }
 
-    /// The same with the token as it came, which the server may remember.
+    /// The same with the token as it was issued, which the server may remember.
     pub(crate) fn original(&self) -> ReviewClient {
         ReviewClient::new(self.client.clone(), None)
     }
@@ -57,7 +57,7 @@ impl ScanIdentity {
             .collect()
     }
 
-    /// What may be asked of the scan's own pod before anything else runs there.
+    /// The client for the scan's own pod before anything else runs there.
     pub(crate) fn canary(&self, namespace: Namespace, own_pod: PodName) -> CanaryClient {
         CanaryClient::new(self.client.clone(), namespace, own_pod)
     }

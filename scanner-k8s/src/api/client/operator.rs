@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::api::call::{CallError, call};
 
-/// Calls as the operator. Has no exec, and no way to the client that it is made of.
+/// Calls as the operator. Has no exec, and does not give out the client inside it.
 #[derive(Clone)]
 pub struct OperatorClient(Client);
 
@@ -52,8 +52,8 @@ impl OperatorClient {
         }
     }
 
-    /// Adds an ephemeral container to `target`'s pod, and returns the pod as it then is. The caller
-    /// shows the witness that the controls which precede access were verified: the entry stays in the pod.
+    /// Adds an ephemeral container to `target`'s pod, and returns the pod as it then is. It takes the witness that the
+    /// controls before access were verified, because the entry stays in the pod.
     pub(crate) fn add_ephemeral_container(
         &self,
         controls: &PreparedControls,

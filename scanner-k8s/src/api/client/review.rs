@@ -102,8 +102,8 @@ impl ReviewClient {
         if let Some(spelling) = &self.spelling {
             match &answer {
                 Ok(_) if !spelling.was_refused() => spelling.note(ACCEPTED),
-                // The positive control: a server or a proxy that takes one spelling alone refuses this one before the
-                // token is dead, and a refusal after that would show nothing.
+                // The positive control: a server or a proxy that accepts only one spelling refuses this one while the token
+                // is still valid, and a later refusal would then prove nothing.
                 Err(error)
                     if error.kind() == CallErrorKind::Unauthorized && !spelling.was_accepted() =>
                 {

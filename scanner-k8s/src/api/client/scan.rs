@@ -56,8 +56,8 @@ impl ScanClient {
     }
 }
 
-/// Opens again while `is_early`: another server than the one that listed the rights may answer, and learn of the binding a
-/// moment later. Nothing ran.
+/// Tries again while `is_early`: another API server than the one that listed the rights may answer, which learns of the
+/// binding a moment later. Nothing ran.
 async fn patiently<T, E, F: Future<Output = Result<T, E>>>(
     mut open: impl FnMut() -> F,
     is_early: fn(&E) -> bool,
@@ -79,7 +79,7 @@ fn place(target: &Target) -> Place<'_> {
     }
 }
 
-/// Whether the server does not know the identity or its rights, and not that something in it refuses the exec.
+/// Whether the server does not know the identity or its rights yet, as opposed to a refusal by admission.
 fn is_unknown(error: &CallError) -> bool {
     matches!(
         error.kind(),
@@ -90,7 +90,7 @@ fn is_unknown(error: &CallError) -> bool {
     )
 }
 
-/// The same of an exec of the scan's own.
+/// The same for an exec of the scan itself.
 fn is_refused(error: &ExecError) -> bool {
     matches!(
         error.kind(),

@@ -1,7 +1,7 @@
 //! The request for a token of a service account, in the few fields that all versions of the API have.
 //!
-//! The types of `k8s-openapi` differ from version to version here, and which one there is, the program
-//! decides that links this library.
+//! The types of `k8s-openapi` differ from version to version here, and the program that links this library chooses the
+//! version.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{

@@ -37,7 +37,7 @@ const MAX_USER_AGENT: usize = 200;
 pub struct ClusterBuilder {
     config: Config,
     proxy: Option<Proxy>,
-    /// The account of the pod, where that is whose rights are used.
+    /// The account of the pod, if its rights are used.
     pod_account: Option<String>,
     /// The user of the kubeconfig's context.
     kubeconfig_user: Option<String>,
@@ -341,7 +341,7 @@ impl ClusterBuilder {
     }
 }
 
-/// Whether the tokens of a configuration can be sent: kube panics at one that no header may have.
+/// Whether the tokens of a configuration can be sent: kube panics if one cannot be in a header.
 fn can_be_sent(config: &Config) -> bool {
     let login = &config.auth_info;
     let token = login.token.as_ref().map(ExposeSecret::expose_secret);

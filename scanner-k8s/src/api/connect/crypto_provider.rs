@@ -1,4 +1,4 @@
-//! Whether rustls has its cryptography, asked before a client is made: rustls itself panics.
+//! Whether rustls has a cryptography provider, checked before a client is made: rustls itself panics without one.
 
 #[cfg(feature = "aws-lc-rs")]
 use std::sync::Arc;

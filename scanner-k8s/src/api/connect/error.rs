@@ -107,7 +107,7 @@ pub enum ConnectErrorKind {
 }
 
 impl ConnectError {
-    /// A program gives no credential.
+    /// The error for a credential plugin that gives no credential.
     pub(super) fn of_plugin(error: &PluginError) -> Self {
         Self::Plugin {
             reason: error.to_string(),

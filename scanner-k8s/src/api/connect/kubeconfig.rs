@@ -21,7 +21,7 @@ use crate::api::{
 /// Largest kubeconfig that is read, in bytes.
 const MAX_FILE: u64 = 16 << 20;
 
-/// Where kube would read a proxy of the environment in another way than kubectl.
+/// Keeps kube from reading a proxy from the environment, which it does in another way than kubectl.
 const NO_PROXY: &str = "http://not-used.invalid";
 
 /// Whether `KUBECONFIG` names any file.
@@ -41,8 +41,8 @@ pub(super) fn is_empty(kubeconfig: &Kubeconfig) -> bool {
             .is_empty()
 }
 
-/// The kubeconfig in `path`, else those that `KUBECONFIG` lists, else that of the user's home. Inside, where there is none:
-/// where it was looked for.
+/// The kubeconfig in `path`, else those that `KUBECONFIG` lists, else that of the user's home. If there is none, the inner
+/// error lists where it was looked for.
 ///
 /// # Errors
 ///
@@ -187,7 +187,7 @@ fn read(file: &Path) -> Result<Option<Kubeconfig>, ConnectError> {
     Ok(Some(kubeconfig))
 }
 
-/// A file's text, in the encodings that kubectl's users have: kube panics at some of what is none.
+/// A file's text, in the encodings that users of kubectl have: kube panics at some other bytes.
 fn text_of(file: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     let mut rest = File::open(file)?.take(MAX_FILE + 1);

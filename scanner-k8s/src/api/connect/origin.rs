@@ -23,7 +23,7 @@ fn host(address: &Uri) -> String {
     }
 }
 
-/// The operator, by what says most: nobody asks the server here.
+/// The operator, by the best source that needs no call.
 fn operator(
     config: &Config,
     pod_account: Option<&str>,
@@ -84,7 +84,7 @@ mod tests {
         config.auth_info.token = Some(token.into());
         let account = "system:serviceaccount:ci:scanner";
         is(&config, account, KnownBy::Token);
-        // A token that is none of a service account has claims of anybody, and is kept from every report.
+        // The claims of a token that is not one of a service account can be anybody's, and are kept out of every report.
         config.auth_info.token = Some("opaque".to_owned().into());
         is(&config, "admin@shop", KnownBy::Kubeconfig);
         let in_pod = of(&config, Some(account), None).operator.unwrap();

@@ -13,7 +13,8 @@ pub struct Limits {
     pub bytes: u64,
     /// Time in all.
     pub total: Duration,
-    /// Longest time without output; without one only the time in all counts. What keeps the connection alive is no output.
+    /// Longest time without output; without one only the time in all counts. Pings that keep the connection alive are not
+    /// output.
     pub idle: Option<Duration>,
 }
 

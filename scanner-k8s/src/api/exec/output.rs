@@ -13,7 +13,7 @@ pub type Refusal = Box<dyn Error + Send + Sync>;
 /// its time does not count as silence of the command.
 #[async_trait]
 pub trait Output: Send {
-    /// Takes what came next. Chunks are as the connection cut them: they end anywhere, and none is empty.
+    /// Takes what came next. Chunks end where the connection cut them, and none is empty.
     ///
     /// # Errors
     ///
@@ -21,13 +21,13 @@ pub trait Output: Send {
     /// [`ExecError::Refused`](super::ExecError::Refused), which has this error as its source.
     async fn chunk(&mut self, bytes: &[u8]) -> Result<(), Refusal>;
 
-    /// Whether this was all, for a command that stays until its standard input ends so that no output is lost when its
-    /// container ends with it. Standard input is then closed.
+    /// Whether the output is complete, for a command that waits for the end of its standard input so that no output is lost
+    /// when it ends. If it is, standard input is closed.
     fn is_whole(&self) -> bool {
         false
     }
 
-    /// Whether such a command is ended by that, so that how it ends says nothing about its output.
+    /// Whether closing standard input ends the command, so that its exit says nothing about its output.
     fn is_ended_by_reader(&self) -> bool {
         false
     }

@@ -23,7 +23,7 @@ const MAX_STDERR: u64 = 4 << 10;
 const MAX_SHOWN: usize = 300;
 /// How often it is looked whether the plugin has ended, and whether it is to be stopped.
 const STEP: Duration = Duration::from_millis(10);
-/// How long the last words of a plugin that has ended are waited for: what it started may hold its standard error open.
+/// How long to wait for the last output of a plugin that has ended: a process that it started may hold standard error open.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// How a plugin ended.
@@ -44,7 +44,8 @@ pub(super) struct Running {
     child: Child,
     /// Whether it leads a process group, so that what it started is stopped with it.
     leads: bool,
-    /// Whether it ended by itself. What it left then is nobody's business, and its id may be another's.
+    /// Whether it ended by itself. What it left running is then not stopped, because its id may belong to another process
+    /// by now.
     ended: bool,
 }
 
@@ -123,7 +124,7 @@ impl Drop for Running {
         if self.ended {
             return;
         }
-        // Before it is waited for: until then its id, which is that of its group, is no other's.
+        // Before it is waited for: until then no other process can have its id, which is that of its group.
         if self.leads {
             let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         }

@@ -1,4 +1,4 @@
-//! kubectl's preferences, as far as they say which credential plugins may run: `credentialPluginPolicy` of the kuberc.
+//! The part of kubectl's preferences that decides which credential plugins may run: `credentialPluginPolicy` of the kuberc.
 
 use std::{
     fs::File,
@@ -41,7 +41,7 @@ const VERSIONS: [&str; 2] = [
     "kubectl.config.k8s.io/v1beta1",
 ];
 
-/// Lets the user's `exec` name the very program that may run, by an absolute path.
+/// Replaces the program of the user's `exec` by the absolute path of the one that may run.
 ///
 /// # Errors
 ///

@@ -13,14 +13,14 @@ use super::error::PluginError;
 /// Longest hint how to install it that is shown, in characters.
 const MAX_HINT: usize = 600;
 
-/// The file name of a plugin: where it is and what it is started with is nobody's business.
+/// The file name of a plugin: its folder and its arguments are not shown.
 pub(super) fn name(exec: &ExecConfig) -> String {
     let command = exec.command.as_deref().unwrap_or_default();
     visible(command.rsplit('/').next().unwrap_or_default(), 100)
 }
 
-/// The program that a command means. A command without a folder is looked for in the absolute folders of `path`: what is in
-/// the current folder is not run by its bare name, as kubectl has it.
+/// The program that a command means. A command without a folder is looked up in the absolute folders of `path`. As with
+/// kubectl, a program in the current folder is not found by its bare name.
 pub(super) fn look_up(command: &str, path: Option<&OsStr>) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt as _;
     let runs = |file: &PathBuf| {
@@ -38,8 +38,8 @@ pub(super) fn look_up(command: &str, path: Option<&OsStr>) -> Option<PathBuf> {
     files.find_map(|folder| Some(folder.join(command)).filter(runs))
 }
 
-/// Lets `exec` name its program by an absolute path, and gives that back. It is looked for in `path`, which is that of this
-/// process: the kubeconfig may set another one for the plugin, and does not choose by that which program it is.
+/// Replaces the program of `exec` by its absolute path, and returns that. It is looked up in `path`, the one of this
+/// process: a `PATH` that the kubeconfig sets for the plugin does not decide which program runs.
 ///
 /// # Errors
 ///

@@ -27,7 +27,8 @@ use crate::api::bearer::bearer;
 
 /// How long before its end a credential is renewed, so that it does not end on its way.
 const EARLY: SignedDuration = SignedDuration::from_secs(10);
-/// How long a call waits for the program. It ends before the call's own time is over, which would say nothing of a program.
+/// How long a call waits for the program. It is shorter than the call's own time limit, whose error would not name the
+/// program.
 const PATIENCE: Duration = Duration::from_secs(13);
 
 /// The token that a program gave. Its clones share one token, and one run.
@@ -39,9 +40,9 @@ pub(in crate::api) struct Renewed {
 
 struct State {
     held: Held,
-    /// The program, while it runs: who waits for it may give up, and who comes next waits for the same run.
+    /// The run of the program, while it lasts: a caller may give up, and the next one waits for the same run.
     running: Option<JoinHandle<Ran>>,
-    /// When it failed, and how: who waited for it then does not run it again.
+    /// When and how it failed: a caller who already waited then does not run it again.
     failed: Option<(Instant, PluginError)>,
 }
 
@@ -143,7 +144,7 @@ impl Renewed {
             let ran = ended.await;
             let is_awaited = ran.as_ref().is_ok_and(|ran| ran.at >= asked);
             let held = self.held(ran);
-            // What came of it before anybody asked may be long over: a failure then says nothing of now.
+            // A result from before anybody asked may be old: a failure then says nothing about now.
             if is_awaited || held.as_ref().is_ok_and(|held| !held.is_over()) {
                 return held;
             }

@@ -11,7 +11,7 @@ use super::child::Running;
 #[derive(Debug, Clone, Default)]
 pub(in crate::api) struct Runs(Arc<Mutex<Vec<u32>>>);
 
-/// That one of them runs.
+/// An entry for a plugin that runs, removed when it is dropped.
 pub(super) struct Listed {
     runs: Runs,
     id: u32,

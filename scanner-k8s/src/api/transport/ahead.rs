@@ -12,7 +12,7 @@ use http::Uri;
 use tokio::task::JoinHandle;
 use tower::Service;
 
-/// Longest time for which a connection waits for somebody: servers close those that say nothing.
+/// Longest time that an unused connection is kept: servers close silent ones.
 const FRESH: Duration = Duration::from_secs(5);
 
 type Opening<C> = JoinHandle<Result<<C as Service<Uri>>::Response, <C as Service<Uri>>::Error>>;

@@ -181,7 +181,7 @@ mod tests {
         let served = tokio::spawn(async move {
             let mut server = Server::accept(ends.recv().await.unwrap()).await;
             server.calls(1).await;
-            // INTERNAL_ERROR: what became of the call is not said.
+            // INTERNAL_ERROR: it does not say what became of the call.
             server.go_away(0, 2).await;
             drop(server);
             ends

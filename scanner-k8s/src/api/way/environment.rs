@@ -16,7 +16,8 @@ const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
 ///
 /// # Errors
 ///
-/// Fails, with the name of the variable, where that names no proxy: the server is not reached past it. Go ignores it.
+/// Fails, with the name of the variable, if its value is not a proxy: the server is then not reached without one. Go
+/// ignores such a value.
 pub(in crate::api) fn proxy_for(
     environment: &Environment,
     server: &Uri,

@@ -79,7 +79,7 @@ fn canonical(network: IpNet) -> IpNet {
 mod tests {
     use super::*;
 
-    /// What Go's `httpproxy` says of each: list, host, port, whether the proxy is used.
+    /// The decisions of Go's `httpproxy`: list, host, port, whether the proxy is used.
     const GO: &str = include_str!("no_proxy/go.txt");
 
     #[test]

@@ -18,7 +18,7 @@ pub(super) fn is_begun(body: &[u8]) -> bool {
     text(body).starts_with(b"<")
 }
 
-/// Whether more of the body would say nothing more of that.
+/// Whether more of the body would not change that.
 pub(super) fn is_decided(body: &[u8]) -> bool {
     !MARK.starts_with(body) && !text(body).is_empty()
 }

@@ -54,7 +54,7 @@ pub(super) async fn open<S: Duplex + 'static>(
     })
 }
 
-/// What the library's words mean: it gives out no type of its errors.
+/// What an error of the library means, by its words: the library has no type for its errors.
 fn failed(why: &str, proxy: &Proxy, sent: bool, server: &Uri) -> WayError {
     let proxy = proxy.to_string();
     if why.contains("authentication") || why.contains("credentials") {

@@ -1,4 +1,4 @@
-//! What the proxy answers by itself: what kubectl asks before an exec, and the one pod.
+//! What the proxy answers by itself: the requests that kubectl sends before an exec, and the one pod.
 
 use k8s_openapi::api::core::v1::Pod;
 use scanner_core::Target;
@@ -14,7 +14,8 @@ pub(in crate::credential_loan) struct Answers {
 }
 
 impl Answers {
-    /// Of `target`, whose pod the operator read as `pod`: all of it if it may be seen whole, and else what an exec needs.
+    /// The answers for `target`, whose pod the operator read as `pod`: with the whole pod if the program may see it, else
+    /// with what an exec needs.
     pub(in crate::credential_loan) fn new(target: &Target, pod: &Pod, whole: bool) -> Self {
         let pod = if whole {
             let mut all = serde_json::to_value(pod).unwrap_or_default();

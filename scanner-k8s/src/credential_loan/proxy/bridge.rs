@@ -51,7 +51,7 @@ impl Bridge {
         }
     }
 
-    /// Ends it, as the program's connection has ended before it became this exec.
+    /// Ends the exec if the program's connection ended before it became this exec.
     pub(super) fn left(mut self) {
         self.tally.outcome = LEFT;
     }
@@ -153,8 +153,8 @@ enum Ended {
     Unwritten,
 }
 
-/// Copies until `from` ends or fails, and then ends `to`. Once `to` takes no more, the rest is read and discarded if it
-/// `discards`, and else that is the end.
+/// Copies until `from` ends or fails, and then ends `to`. Once `to` accepts no more, the rest of `from` is read and
+/// discarded if `discards` is set; otherwise the copy ends there.
 async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,

@@ -36,7 +36,7 @@ pub(super) struct ClientFiles {
 ///
 /// # Errors
 ///
-/// Fails when no key can be made, and where nothing decides which cryptography rustls uses.
+/// Fails when no key can be made, and if rustls has no cryptography provider.
 pub(super) fn make() -> Result<(ServerConfig, ClientFiles), ProxyError> {
     let failed = |error: rcgen::Error| ProxyError::Certificate(error.into());
     let mut authority = params("secure-scan loan");

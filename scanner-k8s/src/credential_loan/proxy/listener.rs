@@ -30,7 +30,7 @@ const HEAD: Duration = Duration::from_secs(30);
 const MAX_HEAD: usize = 32 << 10;
 /// Most headers of a request.
 const MAX_HEADERS: usize = 64;
-/// Pause where no connection can be taken, such as for want of descriptors.
+/// Pause when no connection can be accepted, for example because there are no file descriptors left.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A proxy that listens. When it is dropped, it stops, and every stream through it is closed.
@@ -87,7 +87,7 @@ impl Drop for Proxy {
 }
 
 impl Ended {
-    /// That of a proxy of which something runs until what is given beside it is dropped.
+    /// The handle of a proxy that counts as running until the returned sender is dropped.
     #[cfg(test)]
     pub(in crate::credential_loan) fn of_running() -> (Self, mpsc::Sender<Infallible>) {
         let (sender, receiver) = mpsc::channel(1);

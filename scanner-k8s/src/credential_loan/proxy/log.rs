@@ -23,7 +23,7 @@ const MAX_COMMAND: usize = 2000;
 /// four times, and the release finds the rest.
 const SPARED: usize = 32 << 20;
 
-/// Writes the calls of one program.
+/// Writes the lines about the calls of one program.
 pub(in crate::credential_loan) struct LoanLog {
     log: Arc<AuditLog>,
     others: AtomicU64,

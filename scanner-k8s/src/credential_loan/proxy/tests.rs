@@ -148,7 +148,7 @@ async fn all_else_is_refused_with_a_status_that_says_why() {
             assert!(why.starts_with("secure-scan: "), "{why}");
         }
     }
-    // A proxy for others it is not either.
+    // It is not a proxy to other servers either.
     let mut client = Client::of(&site).await;
     let answer = client.ask("CONNECT", "example.com:443", "").await;
     assert_eq!(status(&answer), 403, "{answer}");

@@ -9,7 +9,7 @@ use crate::api::{
     tunnel::{ExecAsked, Tunnel},
 };
 
-/// What opens an exec in the container of the loan.
+/// Opens execs in the container of the loan.
 #[async_trait]
 pub(in crate::credential_loan) trait Upstream: Send + Sync {
     /// Opens it.

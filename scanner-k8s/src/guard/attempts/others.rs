@@ -1,4 +1,4 @@
-//! What no one may do for a scan identity or in a scan's name, attempted as the operator.
+//! What nobody may do for a scan identity or in a scan's name, attempted as the operator.
 
 use k8s_openapi::api::{
     core::v1::{Pod, Secret, ServiceAccount},

@@ -1,4 +1,4 @@
-//! What the identity of a trial may do, so that the guard alone refuses.
+//! The rights of a trial's identity: it may do everything, so that only the guard can refuse.
 
 use scanner_core::{Target, plan::PlannedRule, target::Namespace};
 

@@ -1,4 +1,4 @@
-//! Execs whose parameters and path are spelt otherwise: what the guard decides on is what the server would run.
+//! Execs whose parameters and path are spelt differently: the guard must decide on exactly what the server would run.
 
 use http::Method;
 use k8s_openapi::api::core::v1::Pod;
@@ -9,7 +9,7 @@ use super::{
     request::{Attempt, attempt, spelt},
 };
 
-/// What no scan plans; never the program of a target, should the guard fail.
+/// A command that no scan plans, and that no target has, in case the guard fails.
 const OTHER: &str = "command=%2Fsecure-scan-guard-test-other";
 const STREAMS: &str = "stdin=true&stdout=true&stderr=true";
 

@@ -21,7 +21,7 @@ pub(super) struct Act {
     pub(super) group: String,
     pub(super) resource: String,
     pub(super) verb: String,
-    /// Only a rule for all objects allows it where there is none.
+    /// Without a name, only a rule for all objects allows it.
     pub(super) name: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl Act {
         }
     }
 
-    /// What needs are; those of the target are of `pod`, where one is named.
+    /// The acts of these needs; those on the target are on `pod`, where one is named.
     pub(super) fn of_needs(needs: &[Need], pod: &str) -> BTreeSet<Self> {
         let each = needs.iter().flat_map(|need| {
             let name = (need.is_of_target() && !pod.is_empty()).then(|| pod.to_owned());
@@ -53,7 +53,7 @@ impl Act {
         each.collect()
     }
 
-    /// What the operator must have, or be free to give, so that the identity gets these rules.
+    /// The rights that the operator must have, or must be free to give, so that the identity can get these rules.
     pub(super) fn of_grants(rules: &[PlannedRule]) -> BTreeSet<Self> {
         let mut all: BTreeSet<Self> = rules.iter().flat_map(Self::of_rule).collect();
         if !all.is_empty() {

@@ -50,7 +50,7 @@ pub async fn resolve(
                 Ok(pod) => pod,
                 Err(error) if error.kind() == CallErrorKind::NotFound => {
                     return Err(match &request.pod {
-                        // It had this name a moment ago: nobody wrote it wrongly.
+                        // The pod had this name a moment ago, so it is not a typing error.
                         PodSelection::Pinned { name, .. } => {
                             ResolveError::Replaced(namespace.to_owned(), name.to_string())
                         }

@@ -1,4 +1,4 @@
-//! What a pod belongs to: its controller, and the workload that this stands for.
+//! What a pod belongs to: its controller, and the workload above that.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -68,7 +68,8 @@ impl fmt::Display for Controller {
     }
 }
 
-/// The controller that an object names. One whose name no workload can have is none: the name would be part of a path.
+/// The controller that an object names. A name that no workload can have counts as none, because it would become part of a
+/// URL path.
 pub(super) fn controller(object: &impl ResourceExt) -> Option<Controller> {
     let mut owners = object.owner_references().iter();
     let owner = owners.find(|owner| owner.controller == Some(true))?;
@@ -151,8 +152,8 @@ impl Sets {
         Ok(sets)
     }
 
-    /// The workload of a pod: what its `ReplicaSet` said, else what the pod itself says. Of a set that was not asked,
-    /// because there are too many, it is the set.
+    /// The workload of a pod: what its `ReplicaSet` said, else what the pod itself says. For a set that was not asked,
+    /// because there are too many, it is the set itself.
     pub(super) fn workload(&self, pod: &Pod) -> Option<Controller> {
         let owner = controller(pod)?;
         let asked = owner.uid.as_ref().and_then(|uid| self.owners.get(uid));

@@ -33,7 +33,7 @@ pub(super) async fn labelled(
         namespace_exists(operator, namespace).await?;
         return Err(ResolveError::NoMatch(namespace.into(), selector.into()));
     }
-    // One set has one owner, whichever that is.
+    // Pods of one set have one owner.
     let sets = if replica_sets(&pods).len() > 1 {
         Sets::ask(operator, namespace, &pods).await?
     } else {
@@ -74,7 +74,7 @@ pub(super) async fn owned(
         _ => Sets::default(),
     };
     let looked_at = pods.len();
-    // Labels are anybody's: a pod that has them all may still be of another workload, or of none.
+    // Anybody may set labels: a pod that has them all may still belong to another workload, or to none.
     let ours = |pod: &Pod| {
         let owner = match kind {
             WorkloadKind::Deployment => sets.workload(pod),

@@ -16,7 +16,7 @@ use super::{
 /// Label whose value is the revision of the template of a `StatefulSet`'s or `DaemonSet`'s pod.
 const REVISION: &str = "controller-revision-hash";
 
-/// What is said of pods that were not read.
+/// The note about pods that were not read.
 const MORE: &str = "there are more pods, which were not looked at";
 
 /// The pods that were found.
@@ -132,7 +132,7 @@ fn none(
     passed: Vec<String>,
     cut: bool,
 ) -> ResolveError {
-    // What is wrong with the request, and not with the pods, is the same for all of them.
+    // A fault of the request, and not of the pods, is the same for all of them.
     let of_request = refused.iter().position(|(_, e)| e.is_unknown_name());
     let alone = (refused.len() == 1 && !cut).then_some(0);
     if let Some(first) = of_request.or(alone) {

@@ -61,7 +61,7 @@ pub(super) fn not_running(pod: &Pod, name: &str) -> ResolveError {
     let init = init_that_runs(pod);
     let remedy = match (waiting, ended, init) {
         (Some("CrashLoopBackOff"), ..) => image_of(pod, Some(name)),
-        // It ran before, so that its image is there, and runs again in a moment or never.
+        // It ran before, so its image is on the node; it runs again in a moment or never.
         (_, Some(_), _) if containers::has_ended(pod, name) => image_of(pod, Some(name)),
         (_, Some(_), _) if restarts(status) > 0 => image_of(pod, Some(name)),
         (_, _, Some(init)) if init != name => Remedy::advice(format!(
@@ -114,7 +114,7 @@ fn image_of(pod: &Pod, name: Option<&str>) -> Remedy {
     }
 }
 
-/// Whether a shell takes it as one word that means itself.
+/// Whether a shell reads it as one word without special characters.
 fn is_plain(image: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
     !image.is_empty() && image.len() <= 400 && !image.starts_with('-') && image.chars().all(plain)

@@ -119,7 +119,7 @@ fn of(c: &Container, shared: &PodSecurityContext, volumes: &[VolumeFacts]) -> Co
     }
 }
 
-/// A source of which every key becomes a variable, unless it need not be there.
+/// The name of a source whose keys all become variables; `None` if the source is optional.
 fn whole_source(source: &EnvFromSource) -> Option<String> {
     let (kind, name, optional) = match (&source.secret_ref, &source.config_map_ref) {
         (Some(secret), _) => ("Secret", &secret.name, secret.optional),
@@ -163,7 +163,7 @@ fn parts(image: &str) -> (String, String, bool) {
     (host.to_owned(), tag.to_owned(), digest)
 }
 
-/// Hosts that the kubelet is made to connect to, beside the pod itself.
+/// Hosts to which the container's probes and hooks make the kubelet connect, beside the pod itself.
 fn probe_hosts(c: &Container) -> Vec<String> {
     let of_probe = |p: &Probe| {
         let http = p.http_get.as_ref().and_then(|h| h.host.clone());

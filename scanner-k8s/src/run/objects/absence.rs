@@ -118,8 +118,8 @@ impl ScanScope {
         self.labelled_in(&kind, &operator.everywhere(), &here).await
     }
 
-    /// The same of a kind that may be known only at run time: everywhere where that is asked for and allowed, else in
-    /// the namespaces of the scan.
+    /// The same for a kind that may be known only at run time: everywhere where that is asked for and allowed, else in the
+    /// namespaces of the scan.
     pub(crate) async fn labelled_in<K: Clone + std::fmt::Debug + DeserializeOwned>(
         &self,
         kind: &str,
@@ -131,7 +131,7 @@ impl ScanScope {
             let what = format!("list {kind} objects of this scan in all namespaces");
             match call_with_retry(what, || everywhere.list_metadata(&params)).await {
                 Ok(left) => return Ok((left.items, Scope::Everywhere)),
-                // An operator of one namespace: the other kinds need not be tried.
+                // This operator has rights in one namespace only: the other kinds need not be tried.
                 Err(error) if error.is_forbidden() => self.ledger().only_here(),
                 Err(error) => return Err(error.of_control()),
             }

@@ -10,12 +10,12 @@ use crate::{
     run::made::{Made, content},
 };
 
-/// Identifier of the alert that a lease, or its hold on an object, was taken away.
+/// Identifier of the alert that a lease was removed or changed, or that an object was detached from it.
 pub(crate) const LEASE_DISARMED: &str = "lease-disarmed";
 /// Identifier of the alert that an object of a scan was changed.
 pub(crate) const OBJECT_CHANGED: &str = "scan-object-changed";
 
-/// Kinds that nothing but their maker changes; of a pod, the node keeps its state in it.
+/// Whether only the maker changes objects of that kind; the node, for example, keeps its state in a pod.
 pub(crate) fn is_compared(kind: &str) -> bool {
     kind != "Pod"
 }
@@ -62,7 +62,7 @@ pub(crate) fn alerts<K: Resource + Serialize>(
     alerts
 }
 
-/// Alerts about what holds an object to its lease and has it found: owners, finalizers, and the labels of the scan.
+/// Alerts about what ties an object to its lease and lets it be found: owners, finalizers and the labels of the scan.
 pub(crate) fn hold<K: Resource>(
     scan: &str,
     lease: Option<&str>,
@@ -79,13 +79,13 @@ pub(crate) fn hold<K: Resource>(
         alerts.push(alert.evidence(format!("owners: [{}]", owners.join(", "))));
     }
     if now.meta().deletion_timestamp.is_none() && now.finalizers() != made.finalizers() {
-        // With one, neither the lease nor its owner's end removes it.
+        // While it has a finalizer, the end of the lease does not remove it.
         let message =
             format!("somebody put a finalizer on {object}: the lease would not remove it");
         let alert = SecurityAlert::new(LEASE_DISARMED, message);
         alerts.push(alert.evidence(format!("finalizers: [{}]", now.finalizers().join(", "))));
     }
-    // One that never had it was refused as it was made.
+    // An object that never had the label was refused when it was made.
     if made.label() == Some(scan) && now.labels().get(SCAN_LABEL).map(String::as_str) != Some(scan)
     {
         let message = format!("somebody took the scan's label off {object}");

@@ -1,4 +1,4 @@
-//! Deletes objects of a scan: by UID, and never one that somebody changed without that being seen.
+//! Deletes objects of a scan by UID. A change by somebody else is always noticed first.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, ListParams, Preconditions};
@@ -30,7 +30,7 @@ impl ScanScope {
         let Some(made) = self.ledger().made_of(&kind, name) else {
             return self.delete_unknown::<K>(name).await;
         };
-        // In the version that the scan knows: what somebody changed since is looked at first.
+        // Deleted only in the version that the scan knows: if somebody changed it since, it is looked at first.
         let version = changed::is_compared(&kind).then(|| made.version().to_owned());
         match self.delete_exactly::<K>(name, &made.uid, version).await {
             Err(error) if error.kind() == CallErrorKind::Conflict => {
@@ -55,7 +55,7 @@ impl ScanScope {
         }
     }
 
-    /// Deletes an object that is not as the scan made it, or that another one stands in place of.
+    /// Deletes an object that is not as the scan made it, or notices that another one has taken its place.
     async fn delete_changed<K: Owned>(&self, made: &Made) -> Result<String, ControlError> {
         let (kind, name) = (&made.kind, made.name.as_str());
         let found = self.named::<K>(name).await?;

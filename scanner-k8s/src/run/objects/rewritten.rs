@@ -1,4 +1,4 @@
-//! Whether somebody wrote an object of a scan, and put back what it says. Pure.
+//! Whether somebody changed an object of a scan and changed it back. Pure.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ const OF_THE_LEASE: [&str; 2] = ["f:ownerReferences", "f:finalizers"];
 const OF_CONTROLLERS: [&str; 2] = ["f:secrets", "f:imagePullSecrets"];
 
 /// The alert about an object that is in another version than the scan knows although it says the same. Everybody may add
-/// annotations and labels; of what else was written the server keeps a record, or counts it.
+/// annotations and labels; the server records or counts every other write.
 pub(super) fn alert<K: Resource + Serialize>(made: &Made, now: &K) -> Option<SecurityAlert> {
     // Of a lease the watch sees each version.
     if made.kind == "Job" || now.resource_version().as_deref() == Some(made.version()) {
@@ -101,7 +101,7 @@ fn same(known: &ManagedFieldsEntry, now: &ManagedFieldsEntry) -> bool {
         && known.subresource == now.subresource
 }
 
-/// Fields in a record that nobody but the scan writes.
+/// Fields in a record that only the scan writes.
 fn guarded(kind: &str, record: &ManagedFieldsEntry) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let fields = record.fields_v1.as_ref().map(|fields| &fields.0);

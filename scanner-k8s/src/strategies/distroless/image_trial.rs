@@ -37,7 +37,7 @@ pub(super) use pod::TrialPod;
 const ID: &str = "image-trial";
 /// Title of the control.
 const TITLE: &str = "The image of the probe starts before it is added to the target's pod";
-/// How long somebody else may hold the watch; after that the pod counts as one that runs.
+/// How long another task may hold the watch; after that the pod counts as running.
 const HELD: Duration = Duration::from_secs(3);
 
 /// Whether the image is tried in this scan.
@@ -57,7 +57,7 @@ pub(super) fn needs() -> Vec<Need> {
     vec![Need::new("", "pods", &verbs)]
 }
 
-/// What is remembered of a trial; nothing of an image that is named by a tag, which may be another one the next time.
+/// What is remembered about a trial; nothing for an image that is named by a tag, which may be another one the next time.
 fn tried(segment: &Segment, target: &Target, pod: &TrialPod) -> Option<TriedImage> {
     image_digest(&pod.image)?;
     Some(TriedImage {
@@ -247,7 +247,7 @@ impl SecurityControl for ImageTrial {
 }
 
 impl ImageTrial {
-    /// Remembers that the image started, unless that says too little of the target's pod: then it gives the reason.
+    /// Remembers that the image started, unless that says too little about the target's pod: then it returns the reason.
     async fn remember(&self) -> Option<String> {
         let segment = self.scope.segment();
         let tried = tried(segment, &self.scope.plan().target, &self.pod)?;

@@ -5,11 +5,12 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStateWaiting, Pod};
 use scanner_core::{
-    ControlError, Evidence, FailureKind, Remedy, SecurityControl, StrategyError,
+    ControlError, Evidence, FailureKind, OpenContext, Remedy, SecurityControl, StrategyError,
     control::{ControlScope, ReleaseError, VerifyError},
     escape::visible,
     plan::PlannedControl,
 };
+use tokio::time::Instant;
 
 use crate::{
     api::{
@@ -22,13 +23,15 @@ use crate::{
 
 /// How long a probe may take to start, its image included.
 const START: Duration = Duration::from_mins(1);
+/// How often a probe that does not run yet is reported to wait.
+const REPORT: Duration = Duration::from_secs(5);
 /// How long it may take to end after its exec: it stays 30 s when no exec came.
 const END: Duration = Duration::from_secs(45);
 
 /// How long the watch that saw it start is trusted to report its end.
 const FIRST: Duration = Duration::from_secs(20);
 
-/// How long a call may still be under way whose answer was lost.
+/// How long a call may still be under way after its answer was lost.
 const SETTLE: Duration = Duration::from_secs(3);
 
 fn state(pod: &Pod, name: &str) -> Option<ContainerState> {
@@ -54,7 +57,7 @@ fn watched(scope: &ScanScope, now: Pod) -> Watched<Pod> {
     Watched::new(scope.operator_api(), "watch the target's pod", now)
 }
 
-/// Why waiting does not start a container: its reason and message.
+/// Reason and message of a container that will not start however long it waits.
 fn stuck(waiting: Option<ContainerStateWaiting>) -> Option<(String, String)> {
     let waiting = waiting?;
     let reason = waiting.reason?;
@@ -62,8 +65,8 @@ fn stuck(waiting: Option<ContainerStateWaiting>) -> Option<(String, String)> {
     stuck.then(|| (reason, waiting.message.unwrap_or_default()))
 }
 
-/// An ephemeral container of before that waits for an image which does not come: a node that pulls one
-/// image after the other comes to the probe's only then.
+/// An earlier ephemeral container that waits for an image that does not come: a node that pulls one image after the other
+/// pulls the probe's only after that.
 fn before(pod: &Pod, own: &str) -> Option<String> {
     let statuses = pod.status.as_ref()?.ephemeral_container_statuses.as_ref()?;
     let others = statuses.iter().filter(|status| status.name != own);
@@ -74,29 +77,55 @@ fn before(pod: &Pod, own: &str) -> Option<String> {
     waiting.next()
 }
 
-/// Waits until the probe runs; `added` is the pod as the server answered when it was added.
-pub(super) async fn running(scope: &ScanScope, added: Pod) -> Result<(), StrategyError> {
+/// What a probe that takes its time waits for.
+fn waits_for(pod: &Pod, name: &str) -> String {
+    let starts = format!("ephemeral container {name} starts");
+    match state(pod, name).and_then(|state| state.waiting?.reason) {
+        Some(reason) => format!("{starts}: {}", visible(&reason, 300)),
+        None => starts,
+    }
+}
+
+/// Whether the container of that name runs, or its reason and message where it cannot; nothing while it may still start.
+fn started(pod: &Pod, name: &str) -> Option<Result<(), (String, String)>> {
+    let state = state(pod, name)?;
+    if state.running.is_some() {
+        return Some(Ok(()));
+    }
+    if let Some(ended) = state.terminated {
+        let text = ended.message.or(ended.reason).unwrap_or_default();
+        let reason = format!("it ended at once, code {}", ended.exit_code);
+        return Some(Err((reason, text)));
+    }
+    stuck(state.waiting).map(Err)
+}
+
+/// Waits until the probe runs; `added` is the pod as the server answered when it was added. `context` gets what it waits for.
+///
+/// # Errors
+///
+/// Fails if the probe cannot start, ends at once, or does not run within [`START`].
+pub(super) async fn running(
+    scope: &ScanScope,
+    added: Pod,
+    context: &OpenContext<'_>,
+) -> Result<(), StrategyError> {
     let name = scope.name();
     let mut held = scope.target().with_probe.lock().await;
     let watch = held.insert(watched(scope, added));
-    let seen = watch
-        .until(START, |pod| {
-            let state = state(&pod.last, &name)?;
-            if state.running.is_some() {
-                return Some(Ok(()));
-            }
-            if let Some(ended) = state.terminated {
-                let text = ended.message.or(ended.reason).unwrap_or_default();
-                let reason = format!("it ended at once, code {}", ended.exit_code);
-                return Some(Err((reason, text)));
-            }
-            stuck(state.waiting).map(Err)
-        })
-        .await
-        .map_err(|error| {
+    let begun = Instant::now();
+    let seen = loop {
+        let left = (begun + START).saturating_duration_since(Instant::now());
+        let seen = watch.until(left.min(REPORT), |pod| started(&pod.last, &name));
+        let seen = seen.await.map_err(|error| {
             let kind = error.failure_kind();
             StrategyError::new(kind, "cannot verify that the probe runs").with_source(error)
         })?;
+        if seen.is_some() || watch.gone || left <= REPORT {
+            break seen;
+        }
+        context.waits(CONTROL, begun.elapsed(), waits_for(&watch.last, &name));
+    };
     let (reason, remedy) = match seen {
         Some(Ok(())) => return Ok(()),
         Some(Err((reason, message))) => (
@@ -123,13 +152,16 @@ pub(super) async fn running(scope: &ScanScope, added: Pod) -> Result<(), Strateg
     .with_remedy(remedy))
 }
 
+/// Identifier of [`ProbeEnds`].
+const CONTROL: &str = "probe-ends";
+
 /// The ephemeral container has ended; its entry in the pod's specification stays and is reported.
 pub(crate) struct ProbeEnds(pub(crate) Arc<ScanScope>);
 
 #[async_trait]
 impl SecurityControl for ProbeEnds {
     fn id(&self) -> &'static str {
-        "probe-ends"
+        CONTROL
     }
 
     fn plan(&self) -> PlannedControl {

@@ -1,4 +1,4 @@
-//! Which pod fields a clone keeps, as a pure function. Kept is only what is named here.
+//! Which pod fields a clone keeps, as a pure function. A clone keeps only the fields that are named here.
 
 mod security;
 mod values;
@@ -16,7 +16,7 @@ pub(super) struct Copied {
     pub(super) container: Value,
     pub(super) volumes: Vec<Value>,
     pub(super) differences: Vec<String>,
-    /// Variables that the clone does not have and whose names are not known.
+    /// Variables that the clone does not have, by their source: their names are not known.
     pub(super) unseen_env: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ fn pick(from: &Value, names: &[&str]) -> Map<String, Value> {
     fields.collect()
 }
 
-/// Devices are not taken from others. The resources of the whole pod are the clone's where its container has none
+/// A clone takes no devices, because others may use them. It gets the resources of the whole pod if its container has none
 /// of its own.
 fn resources(spec: &Value, container: &Value, differences: &mut Vec<String>) -> Value {
     let own = &container["resources"];
@@ -167,7 +167,7 @@ fn reference_note(kind: &str, name: &Value, what: &str, kept: bool) -> String {
     }
 }
 
-/// Volumes that `container` mounts and that hold nothing of anyone else.
+/// Volumes that `container` mounts and that hold no data of anybody else.
 fn volumes(
     spec: &Value,
     container: &Value,

@@ -1,5 +1,4 @@
-//! Compares what the kernel reports of the probe's container with the plan: no webhook and no runtime gave it
-//! more.
+//! Compares what the kernel reports about the probe's container with the plan, in case a webhook or a runtime gave it more.
 
 use scanner_core::{ControlError, Remedy, control::VerifyError, escape::visible};
 
@@ -31,7 +30,7 @@ const FILTER: &str = "2";
 ///
 /// # Errors
 ///
-/// Fails when the container is more than was planned; without seccomp it is reported and tolerated.
+/// Fails when the container has more privileges than planned; a missing seccomp filter is reported and tolerated.
 pub(super) fn evaluate(answer: &str, context: &ProbeContext) -> Result<String, VerifyError> {
     let field = |name: &str| {
         let mut words = answer.split_whitespace();
@@ -92,7 +91,7 @@ fn planned(context: &ProbeContext) -> Option<u64> {
         .then_some(added?.into_iter().fold(0, |all, one| all | one))
 }
 
-/// What was dropped by name.
+/// The capabilities that were dropped by name.
 fn dropped(context: &ProbeContext) -> u64 {
     let known = context.drop.iter().filter_map(|name| bit(name));
     known.fold(0, |all, one| all | one)

@@ -15,7 +15,7 @@ pub(super) fn admission(error: &ControlError, as_root: Option<Remedy>) -> Option
     let call = error.source.as_deref()?.downcast_ref::<CallError>()?;
     match call.refusal()? {
         AdmissionRefusal::PodSecurity => as_root,
-        // Nothing of the target runs then, and it fits level restricted.
+        // With the image alone, nothing of the target runs, and the pod fits level restricted.
         AdmissionRefusal::Guard => Some(Remedy::UseImage),
         AdmissionRefusal::LimitRange => Some(Remedy::SetProbeResources),
         _ => None,
@@ -63,7 +63,7 @@ fn stuck(name: &str, state: &ContainerState) -> Option<Diagnosis> {
              still exist",
         ),
         "CreateContainerError" | "RunContainerError" => Remedy::UseNoImageVolume,
-        // The barrier is of the probe's image alone.
+        // The barrier runs only the probe's image.
         _ if name.ends_with(spec::BARRIER) => probe_remedy(reason),
         _ => Remedy::PullImage,
     };

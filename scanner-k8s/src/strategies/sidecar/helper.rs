@@ -1,5 +1,5 @@
-//! A namespace of its own for the pod that reads the image of a running container: what of it can be asked before anything is
-//! made there, and what the node says of an image that it may not pull for it.
+//! A helper namespace for the pod that reads the image of a running container: what can be checked before anything is
+//! created there, and what a failed pull there means.
 
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::api::ListParams;
@@ -37,7 +37,7 @@ pub enum HelperRefusal {
         /// Namespaces whose names look like it, where the operator may list them.
         similar: Vec<String>,
     },
-    /// It is that of the scan's identity.
+    /// It is the namespace of the scan's identity.
     #[error("namespace {0} of the scan's identity cannot be the helper namespace")]
     OfIdentity(String),
     /// Root is not allowed there either.
@@ -45,7 +45,7 @@ pub enum HelperRefusal {
         "helper namespace {0} enforces Pod Security level restricted, which refuses a probe as root"
     )]
     Root(String),
-    /// Nothing there lets a node pull the image.
+    /// No pull secret there lets a node pull the image.
     #[error(
         "the target's image is private: its pod pulls with {}, and the default ServiceAccount of helper namespace \
          {namespace} names no pull secret",
@@ -78,12 +78,14 @@ impl HelperRefusal {
     }
 }
 
-/// Asks the server whether an image can be read in that namespace: `level` is its Pod Security level, where that was asked for,
-/// and `pod` the one that runs the image; whether a pull secret is named for it. Two calls at most, that read.
+/// Asks the server whether an image can be read in that namespace: `level` is its Pod Security level, if that was read;
+/// `pod` is the pod that runs the image; `has_secret` says whether the user named a pull secret. At most two calls, which
+/// only read.
 ///
 /// # Errors
 ///
-/// Fails if the server says that it cannot. If the operator may not read the answer, the node decides.
+/// Fails if the image cannot be read there. If the operator may not read the answer, nothing is refused, and the node
+/// decides later.
 pub(super) async fn check(
     operator: &OperatorClient,
     namespace: &str,
@@ -91,7 +93,7 @@ pub(super) async fn check(
     level: Option<PodSecurity>,
     has_secret: bool,
 ) -> Result<(), HelperRefusal> {
-    // A level that is known is that of a namespace that is there.
+    // If the level is known, the namespace exists.
     if level.is_none_or(|level| level == PodSecurity::Unknown)
         && let Err(ResolveError::NoNamespace { name, similar }) =
             namespace_exists(operator, namespace).await
@@ -116,7 +118,7 @@ fn pull_secrets(pod: &Pod) -> Vec<String> {
     secrets.map(|secret| visible(&secret.name, 253)).collect()
 }
 
-/// Whether pods there get no pull secret; not where the operator may not read that.
+/// Whether pods there get no pull secret; false if the operator may not read that.
 async fn has_none(operator: &OperatorClient, namespace: &str) -> bool {
     // Listed, which the rights of a scan allow, and not read by its name.
     let default = format!("metadata.name={DEFAULT_ACCOUNT}");
@@ -130,8 +132,8 @@ async fn has_none(operator: &OperatorClient, namespace: &str) -> bool {
     found.all(|account| account.image_pull_secrets.is_none_or(|all| all.is_empty()))
 }
 
-/// What a failed pull says of the helper namespace: the node has the image, and may not use it for a pod without the secret
-/// that it was pulled with.
+/// What a failed pull means in a helper namespace: the node has the image, but may not use it for a pod without the secret
+/// with which it was pulled.
 pub(super) fn of_pull(mut diagnosis: Diagnosis, image: &Target) -> Diagnosis {
     let named = [&image.image, &image.image_id];
     let said = named

@@ -39,9 +39,9 @@ pub(super) const KUBELET: u16 = 10250;
 pub(super) struct Isolation {
     pub(super) own: Arc<ScanPod>,
     pub(super) required: bool,
-    /// Whether it was shown to be enforced, and so has to hold until the pod is gone.
+    /// Whether the policy was shown to be enforced, so that it must hold until the pod is gone.
     pub(super) shown: AtomicBool,
-    /// Why it did not hold until then, where it did not: what was read is then not of an isolated pod.
+    /// Why it did not hold until then, if it did not: the evidence is then not from an isolated pod.
     pub(super) broken: Mutex<Option<ControlError>>,
 }
 
@@ -87,7 +87,7 @@ impl SecurityControl for Isolation {
         let evidence = match (proof?, openers.as_slice()) {
             (Ok(evidence), []) => evidence,
             (Err(reason), []) => return Err(self.not_enforced(reason, Remedy::NameCanary)),
-            // What they allow may be all that was seen to get through: the network plugin may well enforce policies.
+            // What got through may only be what these policies allow: the network plugin may well enforce policies.
             (proof, openers) => {
                 let seen = match &proof {
                     Ok(_) => "the cluster enforces NetworkPolicies",
@@ -105,7 +105,7 @@ impl SecurityControl for Isolation {
                 return Err(self.not_enforced(reason, remedy));
             }
         };
-        // Policies of a network plugin's own kinds are not read: they may select by these.
+        // Policies of the network plugin's own kinds are not read, and may select the pod by these labels.
         if !labels.others.is_empty() {
             let reason = format!(
                 "unknown: the pod has labels beside those of the scan ({}), by which policies of the network plugin's own \
@@ -125,7 +125,7 @@ impl SecurityControl for Isolation {
 
     async fn release(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
         let scope = &self.own.scope;
-        // The pod is gone by now: what is seen here was there for as long as it lived.
+        // The pod is gone by now, so this covers its whole life.
         let still = if self.shown.load(Ordering::Relaxed) {
             self.still().await
         } else {
@@ -252,7 +252,7 @@ impl Isolation {
         scope.create::<NetworkPolicy>(allow).await?;
         let answers = |tried: &Tried| quiet.iter().any(|a| tried.get(a) == Some(&true));
         let second = attempt(canary, self.lift(), answers).await;
-        // Before anything else, and in every case: egress is closed again.
+        // Egress is closed again first, in every case.
         scope.delete_named::<NetworkPolicy>(&egress).await?;
         let (second, _) = second?;
         let proven: Vec<SocketAddr> = quiet

@@ -26,7 +26,7 @@ pub enum SidecarRefusal {
     /// No probe can look at a clone.
     #[error("no sidecar may look at a clone of this target")]
     Clone(#[source] Refusal),
-    /// A second start of the target would have the node, or could leave its isolation.
+    /// A second start of the target could control the node or leave its isolation.
     #[error("a clone with {0} is refused: it could take over its node or leave its isolation")]
     DangerousSettings(String),
     /// The image is named by another digest than the expected one.
@@ -83,14 +83,13 @@ pub(super) const UNPRIVILEGED: ProbeContext = ProbeContext::nobody(
     "nothing but the image is read: a user of no account, without any capability",
 );
 
-/// What lets root read files of others, and no more.
+/// The capability that lets root read files of others, and no more.
 const READS: &str = "DAC_READ_SEARCH";
-/// The same at level baseline, which does not allow that one. It may write too, and there is nothing to write to: every mount is
-/// read-only.
+/// The same for level baseline, which does not allow [`READS`]. This one allows writing too, but every mount is read-only.
 const WRITES: &str = "DAC_OVERRIDE";
 
-/// As which user the image is read, whose container's pod is `pod`. A target that is an image and has a pod is read in another
-/// namespace than the pod's; `has_secret` says whether a pull secret is named for it.
+/// As which user the probe reads the image that a container of `pod` runs. A target that is an image and has a pod is read
+/// in another namespace than the pod's; `has_secret` says whether a pull secret is named for it.
 pub(super) async fn reader(
     operator: &OperatorClient,
     target: &Target,
@@ -107,7 +106,7 @@ pub(super) async fn reader(
         }
     };
     if let Some(pod) = elsewhere {
-        // Where root is not allowed and need not be, a user of no account reads.
+        // If root is not allowed and not demanded, a user of no account reads.
         let insists =
             |level: &PodSecurity| reads_as == ReadAs::Root || *level != PodSecurity::Restricted;
         let level = level.filter(insists);

@@ -76,13 +76,13 @@ impl ScanPod {
         self.scope.started().elapsed().as_secs()
     }
 
-    /// How long the pod may take to get somewhere.
+    /// How long the pod may take for its next step: the rest of the lease, less [`RELEASE`], at least five seconds.
     fn patience(&self) -> Duration {
         let lease = u64::from(self.scope.plan().lease_seconds);
         Duration::from_secs(lease.saturating_sub(self.elapsed() + RELEASE).max(5))
     }
 
-    /// Creates the pod; it stops at its barrier. Its caller shows that every control of this scan that can be verified
+    /// Creates the pod; it stops at its barrier. It takes the witness that every control of this scan that can be verified
     /// before access was verified.
     pub(super) async fn create(&self, controls: &PreparedControls) -> Result<(), ControlError> {
         let scope = &self.scope;
@@ -112,7 +112,7 @@ impl ScanPod {
             )?;
         let changed = self.changed(&spec, &pod);
         let mut watch = PodWatch::new(scope.operator_api(), "watch the scan's pod", pod);
-        // Images may be changed and containers added at any time, by whoever may patch pods.
+        // Whoever may patch pods can change images and add containers at any time.
         if changed.is_none() {
             let held = own_pod::held(scope);
             watch.check(move |pod| {
@@ -193,7 +193,7 @@ impl ScanPod {
     ) -> Result<(), ControlError> {
         let barrier = barrier_name(&self.scope.name());
         let runs = |w: &PodWatch| w.runs(&barrier).then_some(());
-        self.wait_observed("its barrier", None, waits, runs).await
+        self.wait("its barrier", None, waits, runs).await
     }
 
     /// Opens the canary beside the barrier, as the scan's own identity.
@@ -268,11 +268,14 @@ impl ScanPod {
     }
 
     /// Reads what the image resolved to from the container that could not start.
-    pub(super) async fn resolve(&self) -> Result<(), ControlError> {
+    pub(super) async fn resolve(
+        &self,
+        waits: impl Fn(Duration, String),
+    ) -> Result<(), ControlError> {
         if self.parts.resolves() {
             let name = resolver_name(&self.scope.name());
             let id = self
-                .wait("its image's digest", None, |w| {
+                .wait("its image's digest", None, waits, |w| {
                     let status = w.container(&name)?;
                     (!status.image_id.is_empty()).then(|| status.image_id.clone())
                 })

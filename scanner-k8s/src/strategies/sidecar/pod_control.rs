@@ -14,12 +14,15 @@ use scanner_core::{
 use super::{confinement, own::ScanPod};
 use crate::strategies::own_pod::{self, Left};
 
+/// Identifier of [`ScanPodControl`].
+pub(super) const CONTROL: &str = "pod";
+
 pub(super) struct ScanPodControl(pub(super) Arc<ScanPod>);
 
 #[async_trait]
 impl SecurityControl for ScanPodControl {
     fn id(&self) -> &'static str {
-        "pod"
+        CONTROL
     }
 
     fn plan(&self) -> PlannedControl {
@@ -53,7 +56,7 @@ impl SecurityControl for ScanPodControl {
     async fn release(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
         let ledger = self.0.scope.ledger();
         let released = self.end().await;
-        // Its isolation is owned by the lease, and must stay for as long as it may run.
+        // The lease owns the pod's isolation, which must stay for as long as the pod may run.
         if released.is_err() && ledger.may_exist("Pod") {
             ledger.keep_lease();
         }

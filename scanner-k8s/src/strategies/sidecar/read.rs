@@ -1,4 +1,4 @@
-//! Reading beside a clone, which may end meanwhile: then that is what is reported.
+//! Reads beside a clone. If the clone ends meanwhile, that is reported.
 
 use std::{sync::Arc, time::Duration};
 

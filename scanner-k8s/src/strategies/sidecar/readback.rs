@@ -1,5 +1,5 @@
-//! What the server made of the scan's own pod against what was planned, as pure functions. Whatever is not
-//! known to be a default of the API server, a matter of placement or a tightening is a change.
+//! Compares the pod that the server created with the planned one, as pure functions. Every difference counts as a change
+//! unless it is known to be a default of the API server, to concern placement, or to tighten the pod.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ const MORE: [&str; 6] = [
     "containers.securityContext.capabilities.drop",
 ];
 
-/// What the API server fills in, and values that only take something away.
+/// Values that the API server fills in, and values that only restrict the pod.
 const FILLED: [(&str, &str); 14] = [
     ("serviceAccountName", "\"default\""),
     ("serviceAccount", "\"default\""),
@@ -60,15 +60,15 @@ const FILLED: [(&str, &str); 14] = [
     ("containers.securityContext.runAsNonRoot", "true"),
 ];
 
-/// Fields whose value a node's security policy sets from a namespace's range: they separate, and give nothing.
+/// Fields that a cluster sets from a range of the namespace: they separate pods and grant nothing.
 const SEPARATING: [&str; 2] = [
     "securityContext.fsGroup",
     "securityContext.seLinuxOptions.level",
 ];
 
-/// Where `made` is not `planned`, as places that may be shown.
+/// Where `made` differs from `planned`, as places that are safe to show.
 pub(super) fn differences(planned: &Value, made: &PodSpec) -> Vec<String> {
-    // Both through the same type, so that the same is written alike.
+    // Both go through the same type, so that equal values have one form.
     let planned = serde_json::from_value::<PodSpec>(planned.clone());
     let planned = planned
         .ok()
@@ -125,7 +125,7 @@ fn compare(place: &Place, planned: &Value, made: &Value, found: &mut Vec<String>
     if same(planned, made) || (empty(planned) && may_come(place, made)) || resources(place, made) {
         return;
     }
-    // An admission plugin that has every image pulled anew.
+    // An admission plugin may have every image pulled anew.
     if place.rule == "containers.imagePullPolicy" && made == "Always" {
         return;
     }
@@ -173,7 +173,7 @@ fn compare(place: &Place, planned: &Value, made: &Value, found: &mut Vec<String>
     }
 }
 
-/// What a server leaves out and what it writes out as empty mean the same.
+/// An absent value and an empty one mean the same.
 fn empty(value: &Value) -> bool {
     match value {
         Value::Null => true,

@@ -68,7 +68,7 @@ impl Reference {
         })
     }
 
-    /// What a reader should know of it.
+    /// What a reader should know about it.
     pub(super) fn note(&self) -> Option<String> {
         if self.local {
             let text = "the image was loaded onto the node and never pulled: it is taken by its id, on the target's node";

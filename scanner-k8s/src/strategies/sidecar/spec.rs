@@ -18,7 +18,7 @@ const BEFORE_LEASE: u32 = 5;
 /// Longest time that the barrier waits, in seconds: longer than the isolation may take to be proven.
 const BARRIER_SECONDS: u32 = 120;
 
-/// Of each container of the scan's own.
+/// Default resources of each container of the scan's own.
 const RESOURCES: Defaults = [
     ("cpu", "25m", "500m"),
     ("memory", "128Mi", "128Mi"),
@@ -31,18 +31,18 @@ pub(super) struct Parts {
     pub(super) probe: String,
     pub(super) context: ProbeContext,
     pub(super) reference: Reference,
-    /// Absent where nothing of the image runs.
+    /// The clone; absent if nothing of the image runs.
     pub(super) copied: Option<Copied>,
     pub(super) pull_secrets: Vec<Value>,
     /// The only node that may run it.
     pub(super) node: Option<String>,
     /// What the target tolerates of that node.
     pub(super) tolerations: Value,
-    /// Of each container of the scan's own, where other ones are asked for.
+    /// Resources for each container of the scan's own, if the user asked for others.
     pub(super) resources: ProbeResources,
 }
 
-/// How the name of the init container ends that holds everything else back.
+/// Suffix of the name of the init container that holds everything else back.
 pub(super) const BARRIER: &str = "-barrier";
 
 pub(super) fn barrier_name(name: &str) -> String {
@@ -55,7 +55,7 @@ pub(super) fn resolver_name(name: &str) -> String {
 }
 
 impl Parts {
-    /// Whether a container is needed from whose status the image's digest is read.
+    /// Whether the pod needs a container whose status shows the image's digest.
     pub(super) fn resolves(&self) -> bool {
         self.copied.is_none() && !self.reference.pinned
     }
@@ -101,7 +101,7 @@ impl Parts {
         let mut target = copied.container.clone();
         target["image"] = json!(self.reference.image);
         target["imagePullPolicy"] = json!(self.reference.pull_policy);
-        // In this order they are started: the probe ends when no exec comes.
+        // They are started in this order: the probe ends if no exec comes in time.
         vec![target, probe]
     }
 

@@ -12,6 +12,7 @@ use scanner_core::{
 use super::{
     canary::TRY_MS,
     own::ScanPod,
+    pod_control::CONTROL,
     read::Read,
     spec::{MOUNT, PROGRAM, barrier_name},
 };
@@ -156,7 +157,7 @@ impl ScanStrategy for Sidecar {
 
     async fn open(
         &self,
-        _: &OpenContext<'_>,
+        context: &OpenContext<'_>,
         controls: &EnforcedControls,
     ) -> Result<Box<dyn TargetAccess>, StrategyError> {
         let own = &self.own;
@@ -165,12 +166,14 @@ impl ScanStrategy for Sidecar {
         let client = client.map_err(failed)?;
         own.open_barrier().await.map_err(failed)?;
         let target = self.clones().then_some(plan.target.container.as_str());
+        let waits = |waited, what| context.waits(CONTROL, waited, what);
         let probe = |w: &super::pod_watch::PodWatch| w.runs(&name).then_some(());
-        own.wait("run", target, probe).await.map_err(failed)?;
-        own.resolve().await.map_err(failed)?;
+        let runs = own.wait("run", target, waits, probe).await;
+        runs.map_err(failed)?;
+        own.resolve(waits).await.map_err(failed)?;
         let seen = match target {
             Some(container) => {
-                let clone = own.wait("run its clone", target, |w| {
+                let clone = own.wait("run its clone", target, waits, |w| {
                     let status = w.container(container)?;
                     let runs = status.state.as_ref()?.running.is_some();
                     let id = status.container_id.clone()?;
@@ -182,7 +185,7 @@ impl ScanStrategy for Sidecar {
         };
         let image = seen.as_ref().map(|(_, image)| image.as_str());
         let image = image.or(own.resolved.get().map(String::as_str));
-        // Of an image that runs nowhere nothing is known before.
+        // Nothing is known in advance about an image that runs nowhere.
         let known = !self.image_only || plan.image_of.is_some();
         if let Some(image) =
             image.filter(|image| known && !same_image(image, &plan.target.image_id))

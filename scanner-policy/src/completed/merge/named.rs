@@ -14,7 +14,7 @@ use crate::completed::{
 };
 
 impl Merge {
-    /// The gaps of a section whose data name their files: those whose place the image may fill, and all else.
+    /// The gaps of a section whose data name their files: those that the image may fill, and all others.
     fn divided(&self, gaps: &Gaps) -> (Vec<Gap>, Gaps) {
         let fills = |gap: &Gap| {
             let place = gap.path.as_ref();

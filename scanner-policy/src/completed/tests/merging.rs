@@ -1,4 +1,4 @@
-//! Whatever a container answers: what it said stays as it said it, and nothing comes from the image where it must not.
+//! Whatever a container answers: its answer stays as it is, and nothing comes from the image where it must not.
 
 use std::collections::BTreeSet;
 

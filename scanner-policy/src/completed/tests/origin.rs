@@ -1,4 +1,4 @@
-//! From where the evidence of each check came, and what a demand for completeness makes of it.
+//! Where the evidence of each check came from, and what a demand for completeness makes of it.
 
 use scanner_core::{
     Verdict,

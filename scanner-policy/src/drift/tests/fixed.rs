@@ -1,4 +1,4 @@
-//! What was not read of a container that nobody can have changed is the image.
+//! What was not read of a container that nobody can have changed is as in the image.
 
 mod places;
 
@@ -147,7 +147,7 @@ fn what_a_user_may_not_read_of_a_fixed_root_is_the_image() {
         &container(shown(), gaps()),
     );
     cannot_differ(&below, "4 paths cannot differ");
-    // Nothing is said of it where all was read.
+    // Nothing is said about it if everything was read.
     let whole = compare(&tree(hardened()), &container(hardened(), []));
     let limits = &whole.results[0].limits;
     assert!(!limits.iter().any(|limit| limit.contains("cannot differ")));

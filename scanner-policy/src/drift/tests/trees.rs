@@ -1,4 +1,4 @@
-//! Random trees: what is kept of an image is what came, and every difference is found.
+//! Random trees: an image is kept as it came, and every difference is found.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What a policy says of itself beside its decisions: its name, what it requires, and long lists.
+//! What a policy reports beside its decisions: its name, its requirements, and long lists.
 
 use scanner_core::escape::visible;
 

@@ -1,4 +1,4 @@
-//! What was asked of a profile beside its text: values of inputs, and tags.
+//! The options of a profile beside its text: values of inputs, and tags.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +37,7 @@ impl Loader<'_> {
         Ok(shows.collect())
     }
 
-    /// Keeps the checks that `--tag` and `--skip-tag` ask for; says what was asked, and which checks are left out.
+    /// Keeps the checks that `--tag` and `--skip-tag` select; records the selection and the checks that are left out.
     pub(super) fn select(
         &mut self,
         at: &Place,

@@ -1,4 +1,4 @@
-//! Compiles a check, tries it out on made-up data, and says what of it cannot be.
+//! Compiles a check, tries it out on made-up data, and reports what is wrong with it.
 
 use scanner_core::inventory::{FileSelector, Section};
 use serde_saphyr::Spanned;
@@ -15,7 +15,7 @@ use crate::{
     types::Type,
 };
 
-/// Parts of the expressions of all checks, each of which takes memory as long as the profile is there.
+/// Most parts of the expressions of all checks; each takes memory as long as the profile lives.
 const MAX_PARTS: usize = 100_000;
 
 impl Loader<'_> {

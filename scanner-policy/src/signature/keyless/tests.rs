@@ -16,7 +16,7 @@ use crate::signature::{Signature, install_ring};
 
 const HEX: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
-/// What is said of the digest `HEX`.
+/// The result for the digest `HEX`.
 fn verify(root: &Value, identity: &str, bundle: &Value) -> Result<String, String> {
     let who = Keyless {
         trusted_root: &root.to_string(),
@@ -29,7 +29,7 @@ fn verify(root: &Value, identity: &str, bundle: &Value) -> Result<String, String
         .verify(&format!("web@sha256:{HEX}"))
 }
 
-/// Each with what makes it different, and a part of what is said of it.
+/// Each with what makes it different, and a part of its error.
 fn refused(root: &Value, rows: Vec<(&str, Value, &str)>) {
     for (what, bundle, word) in rows {
         let said = verify(root, IDENTITY, &bundle);
@@ -44,7 +44,7 @@ fn entry(bundle: &mut Value) -> &mut Value {
     &mut bundle["verificationMaterial"]["tlogEntries"][0]
 }
 
-/// The bundle with one bit less or more in what a place of it encodes.
+/// The bundle with one bit flipped in the value at a place.
 fn flipped(bundle: &Value, pointer: &str) -> Value {
     let mut bundle = bundle.clone();
     let place = bundle.pointer_mut(pointer).unwrap();

@@ -1,4 +1,4 @@
-//! Kubeconfigs are found and merged as kubectl does, and what is wrong with one is said with its place.
+//! Kubeconfigs are found and merged as kubectl does, and an error in one names its place.
 
 use std::{error::Error as _, fs};
 

@@ -1,4 +1,4 @@
-//! What the pod's status says of the image.
+//! What the pod's status says about the image.
 
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use scanner_core::{Remedy, escape::visible, target::image_digest};
@@ -15,7 +15,7 @@ pub(super) enum Outcome {
     },
     /// Somebody gave the pod this image in place of the planned one.
     Replaced(String),
-    /// It did not, and waiting does not change that.
+    /// It did not start, and waiting does not change that.
     Failed {
         /// In the node's words.
         reason: String,
@@ -26,7 +26,7 @@ pub(super) enum Outcome {
     },
 }
 
-/// How the container's image is another one than `image`, which was planned: whoever may update pods can change it.
+/// The container's image if it is not `image`, the planned one: whoever may update pods can change it.
 pub(super) fn replaced(pod: &Pod, name: &str, image: &str) -> Option<String> {
     let mut all = pod.spec.iter().flat_map(|spec| &spec.containers);
     let now = all.find(|container| container.name == name);
@@ -109,7 +109,7 @@ fn of_state(state: &ContainerState, image: &str) -> Option<Outcome> {
     })
 }
 
-/// That no scheduler gives the node to the pod, which the target's own does not show: it may be full by now.
+/// The outcome if the scheduler does not place the pod on the node. The target runs there, but the node may be full by now.
 pub(super) fn unschedulable(pod: &Pod) -> Option<Outcome> {
     let status = pod.status.as_ref()?;
     let mut conditions = status.conditions.iter().flatten();

@@ -39,7 +39,8 @@ impl TrialPod {
         let spec = spec.and_then(|spec| serde_json::to_value(spec).ok());
         let spec = spec.unwrap_or_default();
         let mut tolerations = spec["tolerations"].as_array().cloned().unwrap_or_default();
-        // The target runs on the node already, whatever keeps others from it: also a taint that came after the target.
+        // The target already runs on the node, so no taint may keep the trial from it, even one that was added after the
+        // target started.
         tolerations.push(json!({"operator": "Exists", "effect": "NoSchedule"}));
         Self {
             image: image.to_owned(),

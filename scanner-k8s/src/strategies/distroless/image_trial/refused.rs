@@ -1,10 +1,10 @@
-//! What the cluster makes of the pod in which the image is tried, where that is not what was asked for.
+//! What to report if the cluster refuses or changes the pod in which the image is tried.
 
 use scanner_core::{ControlError, Remedy};
 
 use crate::api::{admission::AdmissionRefusal, call::CallError};
 
-/// Another image than the planned one: that it starts says nothing of the probe's.
+/// The pod got another image than the planned one: its start says nothing about the probe's image.
 pub(super) fn replaced_by(image: &str) -> ControlError {
     ControlError::new(format!(
         "the pod of the image's trial has another image than was planned: {image}"
@@ -14,7 +14,7 @@ pub(super) fn replaced_by(image: &str) -> ControlError {
     ))
 }
 
-/// The pod was not taken: what to do about it, beside what is to do for other objects of a scan.
+/// The pod was refused: adds what to do about it to what is to do for other objects of a scan.
 pub(super) fn not_admitted(error: ControlError) -> ControlError {
     let call = error
         .source
@@ -28,7 +28,7 @@ pub(super) fn not_admitted(error: ControlError) -> ControlError {
         Some(AdmissionRefusal::LimitRange) => Remedy::SetProbeResources,
         Some(AdmissionRefusal::Quota | AdmissionRefusal::PodSecurity) => Remedy::AllowImageTrial,
         None if is_forbidden => Remedy::AllowImageTrial,
-        // What is refused for another reason has the hint of that reason: a label that a policy demands, the guard.
+        // A pod refused for another reason keeps the hint of that reason: a label that a policy demands, or the guard.
         Some(_) | None => return error,
     };
     let kind = error.kind.clone();

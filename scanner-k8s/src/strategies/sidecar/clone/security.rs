@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::values::{container, list, text};
 use crate::pod::capabilities;
 
-/// Capabilities that reach the node, or past an isolation that knows pods by their addresses.
+/// Capabilities that reach the node, or that get around an isolation by the pod's address.
 const POWERFUL: [&str; 12] = [
     "ALL",
     "BPF",
@@ -60,7 +60,7 @@ pub(super) fn confine(
         for field in PROFILES {
             give(shared.remove(field), field, &mut own);
         }
-        // The level separates pods, and the probe needs the target's to see it; a type is a power.
+        // The level separates pods, and the probe needs that of the target to see it; a type could grant more.
         if let Some(options) = shared.remove("seLinuxOptions") {
             if let Some(level) = options.get("level") {
                 shared.insert("seLinuxOptions".into(), serde_json::json!({"level": level}));
@@ -88,7 +88,7 @@ pub(super) fn confine(
     }
 }
 
-/// What a container says itself comes before what its pod says.
+/// Moves a value of the pod into the container, whose own value takes precedence.
 fn give(value: Option<Value>, field: &str, own: &mut Value) {
     if let Some(value) = value.filter(|_| own[field].is_null()) {
         own[field] = value;

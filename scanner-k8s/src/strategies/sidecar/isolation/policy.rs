@@ -41,9 +41,9 @@ pub(super) fn openers(all: &[NetworkPolicy], labels: &BTreeMap<String, String>) 
             return false;
         };
         let selector = spec.pod_selector.clone().unwrap_or_default();
-        // One that cannot be read may select anything.
+        // A selector that cannot be read may select anything.
         let selects = Selector::try_from(selector).map_or(true, |s| s.matches(labels));
-        // Rules of a type that a policy is not of have no effect.
+        // Rules for a direction that is not among the policy's types have no effect.
         let is_of = |kind: &str| {
             let types = spec.policy_types.as_deref().unwrap_or_default();
             types.is_empty() || types.iter().any(|t| t == kind)

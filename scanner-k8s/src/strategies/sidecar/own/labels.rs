@@ -1,4 +1,4 @@
-//! The labels of the scan's own pod beside those of the scan, whoever wanted them.
+//! The labels of the scan's own pod, and which of them are not the scan's.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Waiting for the scan's own pod: for what it comes to, and why it does not.
+//! Waits for the scan's own pod to reach a state, and finds out why it does not.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -14,18 +14,13 @@ use crate::strategies::{
 };
 
 impl ScanPod {
-    /// Waits for what `done` sees, and reports why it does not come.
+    /// Waits until `done` sees in the pod what it looks for, and gives that. While the pod takes its time, `waits` gets how long
+    /// this has waited, and for what.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reason why the pod does not come to `what`, such as `run`, before the lease ends.
     pub(in crate::strategies::sidecar) async fn wait<T>(
-        &self,
-        what: &str,
-        target: Option<&str>,
-        done: impl Fn(&PodWatch) -> Option<T>,
-    ) -> Result<T, ControlError> {
-        self.wait_observed(what, target, |_, _| {}, done).await
-    }
-
-    /// The same; `waits` gets for how long it has waited, and for what, where that takes long.
-    pub(in crate::strategies::sidecar) async fn wait_observed<T>(
         &self,
         what: &str,
         target: Option<&str>,
@@ -37,7 +32,7 @@ impl ScanPod {
             .as_mut()
             .ok_or_else(|| ControlError::new("the scan has no pod"))?;
         let limit = self.patience();
-        // What is wrong comes first: a container that ended may have run before.
+        // A diagnosis takes precedence: a container that ended may have run before.
         let done = |w: &PodWatch| match diagnosis::of(&w.last, target) {
             Some(diagnosis) => Some(Err(diagnosis)),
             None => done(w).map(Ok),
@@ -58,7 +53,7 @@ impl ScanPod {
         })
     }
 
-    /// Waits for what `done` sees; a pod that takes its time is looked up in the events of its node.
+    /// The same without the final error. While the pod takes its time, the events of its node are read.
     async fn patiently<T>(
         &self,
         watch: &mut PodWatch,
@@ -99,8 +94,8 @@ impl ScanPod {
         seen.await.ok().flatten()
     }
 
-    /// Whether nothing of the image runs or can come to run: it never does where it is only mounted, and
-    /// otherwise the barrier must never have been opened; and no container of ours runs either.
+    /// Whether nothing of the pod runs or can start to run. If the image is only mounted, nothing of it ever runs;
+    /// otherwise the barrier must never have been opened. The scan's own containers must have ended too.
     pub(in crate::strategies::sidecar) async fn idle(&self) -> bool {
         let held = self.watch.lock().await;
         let still = held.as_ref().is_some_and(|watch| !watch.any_runs());

@@ -1,4 +1,4 @@
-//! Each field that a cluster may change of the scan's own pod, and what it may fill in.
+//! Each field of the scan's own pod that a cluster may change, and what it may fill in.
 
 use serde_json::json;
 
@@ -26,7 +26,7 @@ fn planned() -> Value {
     })
 }
 
-/// What is seen when the value at a place is another than planned, or where there is a list, one more is in it.
+/// What is seen when the value at a place is another than planned, or when a list has one element more.
 fn seen(at: &str, value: &Value) -> Vec<String> {
     let mut made = planned();
     match made.pointer_mut(at) {

@@ -51,7 +51,7 @@ fn bundles_of_the_public_instance_verify_up_to_what_they_say() {
     }
 }
 
-/// Where the log vouches for no time, nothing does without a timestamp authority of the trust root.
+/// If the log vouches for no time, only a timestamp authority of the trust root can.
 #[test]
 fn a_timestamp_is_needed_and_must_be_of_the_trust_root() {
     let (_, root, bundle) = BUNDLES[1];

@@ -1,4 +1,4 @@
-//! What is not a trust root or a bundle, too much of either, and anything in their place.
+//! Input that is not a trust root or a bundle, too large input, and damaged bundles.
 
 use proptest::prelude::*;
 
@@ -142,7 +142,7 @@ fn what_is_no_bundle_of_an_image_is_an_error() {
     }
 }
 
-/// What a verification rests on; the rest of a bundle may be written in another way.
+/// The parts on which a verification rests; the rest of a bundle may be written in another way.
 fn signed(bundle: &str) -> Option<(Value, Value)> {
     let bundle: Value = serde_json::from_str(bundle).ok()?;
     let material = &bundle["verificationMaterial"]["certificate"];
@@ -159,7 +159,7 @@ proptest! {
         }
     }
 
-    /// Bytes of a genuine bundle are exchanged: nothing panics, and what is still accepted is what was signed.
+    /// Bytes of a genuine bundle are changed: nothing panics, and a bundle that is still accepted says what was signed.
     #[test]
     fn a_damaged_bundle_is_never_another_signature(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
