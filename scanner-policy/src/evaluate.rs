@@ -5,6 +5,7 @@ mod entries;
 mod entry;
 mod fold;
 mod hidden;
+mod kubelet;
 mod list;
 mod origin;
 mod outcome;

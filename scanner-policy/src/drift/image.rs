@@ -4,7 +4,7 @@ use scanner_core::inventory::{Coverage, FilePath};
 
 use super::{coverage::is_cut, tree::Tree};
 
-/// The files of an image: about forty bytes and its name for each, and as much again for a digest.
+/// The files of an image: about forty bytes and its name for each, and 32 more for a digest.
 #[derive(Debug)]
 pub struct Image {
     pub(super) tree: Tree,

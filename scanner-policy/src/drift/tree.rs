@@ -1,18 +1,18 @@
 //! The files of an image in little memory: a node for each, that holds its own name and where its directory is.
 
+mod chunks;
+mod index;
+mod names;
 mod node;
 mod table;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    hash::{BuildHasher as _, RandomState},
-    num::NonZeroU16,
-};
+use std::num::NonZeroU16;
 
-use hashbrown::HashTable;
 use scanner_core::inventory::{FileEntry, FileKind, FilePath};
 
-use node::{Node, Rare, State};
+use chunks::Chunks;
+use names::Names;
+use node::{Digest, Node, Rare, State};
 use table::Table;
 
 /// The place of a file in a [`Tree`].
@@ -28,42 +28,20 @@ impl Id {
 
 /// The root directory.
 pub(crate) const ROOT: Id = Id(0);
+
 /// Files by their paths.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Tree {
-    nodes: Vec<Node>,
-    names: Vec<u8>,
+    names: Names,
     states: Table<State>,
     /// Names of packages.
     packages: Table<String>,
     owned: u64,
-    digests: BTreeMap<u32, [u8; 32]>,
-    rare: HashMap<u32, Rare>,
-    /// Places by hashes of their paths; a hash stands beside each, so that growing needs no path.
-    index: HashTable<(u32, u32)>,
-    /// Keys that no target knows.
-    keys: RandomState,
+    digests: Chunks<Digest>,
+    rare: Chunks<Rare>,
     files: u64,
     /// Whether there was more than this can hold.
     full: bool,
-}
-
-impl Default for Tree {
-    fn default() -> Self {
-        Self {
-            nodes: vec![Node::default()],
-            names: Vec::new(),
-            states: Table::default(),
-            packages: Table::default(),
-            owned: 0,
-            digests: BTreeMap::new(),
-            rare: HashMap::new(),
-            index: HashTable::new(),
-            keys: RandomState::new(),
-            files: 0,
-            full: false,
-        }
-    }
 }
 
 impl Tree {
@@ -76,53 +54,58 @@ impl Tree {
 
     fn keep(&mut self, file: &FileEntry) -> Option<()> {
         let id = self.make(file.path.as_text())?;
-        if self.nodes[id.index()].state.is_some() {
-            self.rare.entry(id.0).or_default().twice = true;
-            self.nodes[id.index()].rare = true;
-            return Some(());
+        let known = *self.names.node(id)?;
+        if known.state.is_some() {
+            return self.again(id, known);
         }
         let state = self.states.place(&State::of(file))?;
-        let mut digest = [0; 32];
-        if hex::decode_to_slice(&file.digest, &mut digest).is_ok() {
-            self.digests.insert(id.0, digest);
-        }
-        let size = u32::try_from(file.size).ok();
-        let modified = file.modified.map(|seconds| u32::try_from(seconds).ok());
-        // Most regular files are known to have no capabilities.
-        let blind = file.kind == FileKind::File && !file.capabilities_known;
-        let rare = blind
-            || !file.capabilities.is_empty()
-            || !file.capability_sets.is_empty()
-            || !file.device.is_empty()
-            || !file.link.is_empty()
-            || size.is_none()
-            || !matches!(modified, Some(Some(_)));
-        if rare {
-            let more = Rare {
-                link: file.link.clone(),
-                capabilities: file.capabilities.clone(),
-                capability_sets: file.capability_sets.clone(),
-                device: file.device.clone(),
-                blind,
-                twice: false,
-                size: Some(file.size),
-                modified: file.modified,
-            };
-            self.rare.insert(id.0, more);
-        }
+        let mut digest = Digest::default();
+        let has_digest = hex::decode_to_slice(&file.digest, &mut digest).is_ok();
+        let rare = Rare::of(file);
+        let is_rare = rare.is_some();
+        let more = match rare {
+            Some(mut rare) => {
+                rare.digest = has_digest.then(|| Box::new(digest));
+                Some(self.rare.place(rare)?)
+            }
+            None if has_digest => Some(self.digests.place(digest)?),
+            None => None,
+        };
         let package = self.package(&file.package);
         self.owned += u64::from(package.is_some());
-        let node = &mut self.nodes[id.index()];
+        let small = |number: i64| u32::try_from(number).unwrap_or_default();
+        let node = self.names.node_mut(id)?;
         node.state = Some(state);
         node.package = package;
-        node.size = size.unwrap_or_default();
-        node.modified = modified.flatten().unwrap_or_default();
-        node.rare = rare;
+        node.size = small(file.size);
+        node.modified = file.modified.map(small).unwrap_or_default();
+        node.more = more;
+        node.rare = is_rare;
         self.files += 1;
         if id != ROOT {
             let parent = self.parent(id);
-            self.nodes[parent.index()].listed = true;
+            self.names.node_mut(parent)?.listed = true;
         }
+        Some(())
+    }
+
+    /// Notes that another file came for that path.
+    fn again(&mut self, id: Id, known: Node) -> Option<()> {
+        if known.rare {
+            self.rare.at_mut(known.more?)?.twice = true;
+            return Some(());
+        }
+        let digest = known.more.and_then(|place| self.digests.at(place));
+        let rare = Rare {
+            digest: digest.copied().map(Box::new),
+            twice: true,
+            size: known.size.into(),
+            modified: Some(known.modified.into()),
+            ..Rare::default()
+        };
+        let place = self.rare.place(rare)?;
+        let node = self.names.node_mut(id)?;
+        (node.more, node.rare) = (Some(place), true);
         Some(())
     }
 
@@ -141,20 +124,28 @@ impl Tree {
         self.states.get(node.state?).copied()
     }
 
+    fn rare_of(&self, node: &Node) -> Option<&Rare> {
+        node.more
+            .filter(|_| node.rare)
+            .and_then(|place| self.rare.at(place))
+    }
+
+    fn digest_of(&self, node: &Node) -> Option<&Digest> {
+        if node.rare {
+            return self.rare_of(node)?.digest.as_deref();
+        }
+        self.digests.at(node.more?)
+    }
+
     /// The place of a path, if a file came that is there or below.
     pub(crate) fn find(&self, path: &str) -> Option<Id> {
-        let path = path.trim_end_matches('/');
-        if path.is_empty() {
-            return Some(ROOT);
-        }
-        let same = |(_, id): &(u32, u32)| self.is(Id(*id), path);
-        let found = self.index.find(spread(self.hash(path)), same);
-        found.map(|(_, id)| Id(*id))
+        let mut parts = parts(path)?;
+        parts.try_fold(ROOT, |at, name| self.names.child(at, name.as_bytes()))
     }
 
     /// The file at that place, if one came.
     pub(crate) fn file(&self, id: Id) -> Option<FileEntry> {
-        let node = self.nodes.get(id.index())?;
+        let node = self.names.node(id)?;
         let state = self.state_of(node)?;
         let mut file = FileEntry {
             path: FilePath::from_text(&self.path(id)).ok()?,
@@ -165,28 +156,21 @@ impl Tree {
             gid: state.gid,
             size: node.size.into(),
             modified: Some(node.modified.into()),
-            digest: self.digests.get(&id.0).map(hex::encode).unwrap_or_default(),
+            digest: self.digest_of(node).map(hex::encode).unwrap_or_default(),
             capabilities_known: state.kind == FileKind::File,
             package: self.package_of(node).cloned().unwrap_or_default(),
             ..FileEntry::default()
         };
-        if let Some(more) = self.rare.get(&id.0).filter(|_| node.rare)
-            && let Some(size) = more.size
-        {
-            file.link.clone_from(&more.link);
-            file.capabilities_known &= !more.blind;
-            file.capabilities.clone_from(&more.capabilities);
-            file.capability_sets.clone_from(&more.capability_sets);
-            file.device.clone_from(&more.device);
-            file.size = size;
-            file.modified = more.modified;
+        if let Some(rare) = self.rare_of(node) {
+            rare.complete(&mut file);
         }
         Some(file)
     }
 
     /// Whether more than one file came for that path.
     pub(crate) fn is_twice(&self, id: Id) -> bool {
-        self.rare.get(&id.0).is_some_and(|more| more.twice)
+        let rare = self.names.node(id).and_then(|node| self.rare_of(node));
+        rare.is_some_and(|rare| rare.twice)
     }
 
     /// The nearest directory above `path` that came, and whether its entries can be known: one of them came, or everyone
@@ -195,7 +179,7 @@ impl Tree {
         let mut below = path;
         while let Some((parent, _)) = below.rsplit_once('/') {
             if let Some(id) = self.find(parent) {
-                let node = &self.nodes[id.index()];
+                let node = self.names.node(id)?;
                 if let Some(state) = self.state_of(node) {
                     return Some((id, node.listed || state.mode & 0o005 == 0o005));
                 }
@@ -210,12 +194,12 @@ impl Tree {
 
     /// The directory that holds a file.
     pub(crate) fn parent(&self, id: Id) -> Id {
-        Id(self.nodes[id.index()].parent)
+        self.names.parent(id)
     }
 
     /// Every place, whether a file came or only one below it.
     pub(crate) fn all(&self) -> impl Iterator<Item = Id> + use<> {
-        (0..u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)).map(Id)
+        (0..u32::try_from(self.names.len()).unwrap_or(u32::MAX)).map(Id)
     }
 
     /// Number of files that came.
@@ -238,7 +222,7 @@ impl Tree {
         let mut parts = Vec::new();
         let mut at = id;
         while at != ROOT {
-            parts.push(self.name(at));
+            parts.push(self.names.name(at));
             at = self.parent(at);
         }
         if parts.is_empty() {
@@ -251,64 +235,21 @@ impl Tree {
         })
     }
 
-    fn name(&self, id: Id) -> &[u8] {
-        let start = self.nodes[id.index()].name as usize;
-        let next = self.nodes.get(id.index() + 1);
-        let end = next.map_or(self.names.len(), |next| next.name as usize);
-        self.names.get(start..end).unwrap_or_default()
-    }
-
-    /// Whether that place has this path.
-    fn is(&self, id: Id, path: &str) -> bool {
-        let (mut at, mut left) = (id, path.as_bytes());
-        while at != ROOT {
-            let before = left
-                .strip_suffix(self.name(at))
-                .and_then(|left| left.strip_suffix(b"/"));
-            let Some(before) = before else { return false };
-            left = before;
-            at = self.parent(at);
-        }
-        left.is_empty()
-    }
-
     /// The place of a path, made if it is new, as those above it are.
     fn make(&mut self, path: &str) -> Option<Id> {
-        let path = path.trim_end_matches('/');
-        let mut known = path;
-        let mut new: Vec<&str> = Vec::new();
-        let mut id = loop {
-            if let Some(id) = self.find(known) {
-                break id;
-            }
-            let (parent, _) = known.rsplit_once('/')?;
-            new.push(known);
-            known = parent;
-        };
-        for path in new.into_iter().rev() {
-            let (_, name) = path.rsplit_once('/')?;
-            let start = u32::try_from(self.names.len()).ok()?;
-            let next = u32::try_from(self.nodes.len()).ok()?;
-            self.names.extend_from_slice(name.as_bytes());
-            self.nodes.push(Node {
-                parent: id.0,
-                name: start,
-                ..Node::default()
-            });
-            let hash = self.hash(path);
-            self.index
-                .insert_unique(spread(hash), (hash, next), |(hash, _)| spread(*hash));
-            id = Id(next);
-        }
-        Some(id)
-    }
-
-    fn hash(&self, path: &str) -> u32 {
-        u32::try_from(self.keys.hash_one(path) & u64::from(u32::MAX)).unwrap_or_default()
+        let mut parts = parts(path)?;
+        parts.try_fold(ROOT, |at, name| {
+            let name = name.as_bytes();
+            let known = self.names.child(at, name);
+            known.or_else(|| self.names.add(at, name))
+        })
     }
 }
 
-/// The table looks at both ends of a hash.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
+/// The names in an absolute path; the root has none.
+fn parts(path: &str) -> Option<impl Iterator<Item = &str>> {
+    let path = path.trim_end_matches('/');
+    let below = path.strip_prefix('/');
+    let is_root = path.is_empty();
+    (is_root || below.is_some()).then(|| below.into_iter().flat_map(|names| names.split('/')))
 }

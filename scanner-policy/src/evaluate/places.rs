@@ -7,7 +7,8 @@ use scanner_core::inventory::{
     Collected, FilePath, Inventory, Mount, PodFacts, Process, VolumeMountFacts,
 };
 
-use crate::expression::places::{MOUNTS, READ_ONLY, VOLUMES, WRITABLE};
+use super::kubelet;
+use crate::expression::places::{KUBELET, MOUNTS, READ_ONLY, VOLUMES, WRITABLE};
 
 /// The type of volume whose directory is always open to all users.
 const EMPTY_DIR: &str = "emptyDir";
@@ -36,10 +37,11 @@ const OF_NODE: [&str; 4] = [
 const PROGRAMS: [&str; 4] = ["kubelet", "containerd", "containers", "crio"];
 
 /// Values of the variables of those functions.
-pub(super) fn variables(inventory: &Inventory) -> [(&'static str, Value); 2] {
+pub(super) fn variables(inventory: &Inventory) -> [(&'static str, Value); 3] {
     [
         (MOUNTS, list(mounts(inventory))),
         (VOLUMES, list(private_volumes(inventory))),
+        (KUBELET, list(of_kubelet(inventory))),
     ]
 }
 
@@ -55,12 +57,23 @@ fn mounts(inventory: &Inventory) -> Vec<String> {
     };
     data.iter()
         .map(|mount| {
-            let is_read_only = mount.options.iter().any(|option| option == "ro")
-                && !is_written_elsewhere(&inventory.pod, data, &mount.target);
+            let is_read_only = is_fixed(&inventory.pod, data, mount);
             let mark = if is_read_only { READ_ONLY } else { WRITABLE };
             format!("{mark}{}", mount.target.as_text())
         })
         .collect()
+}
+
+/// Mounts of what the kubelet wrote.
+fn of_kubelet(inventory: &Inventory) -> Vec<String> {
+    let all = inventory.mounts.data().map_or(&[][..], Vec::as_slice);
+    kubelet::mounted(inventory, |mount| is_fixed(&inventory.pod, all, mount))
+}
+
+/// Whether nobody can write a mount.
+fn is_fixed(pod: &Collected<PodFacts>, mounts: &[Mount], mount: &Mount) -> bool {
+    let is_read_only = mount.options.iter().any(|option| option == "ro");
+    is_read_only && !is_written_elsewhere(pod, mounts, &mount.target)
 }
 
 /// Whether what is mounted there may be written another way: by another container, or through another mount of the target.

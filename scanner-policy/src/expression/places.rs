@@ -1,5 +1,5 @@
-//! `is_read_only(path)` and `is_private_volume(path)`: who can write at a path, by the mounts and the specification. If
-//! these are not known, as in an image, both are false.
+//! `is_read_only(path)`, `is_private_volume(path)` and `is_from_kubelet(path)`: who can write at a path, by the mounts and the
+//! specification. If these are not known, as in an image, all are false.
 
 use std::sync::Arc;
 
@@ -10,6 +10,8 @@ use scanner_core::inventory::Section;
 pub(crate) const MOUNTS: &str = "@mounts";
 /// The same for volumes.
 pub(crate) const VOLUMES: &str = "@volumes";
+/// The same for mounts of what the kubelet wrote.
+pub(crate) const KUBELET: &str = "@kubelet";
 
 /// Starts a mount that cannot be written.
 pub(crate) const READ_ONLY: char = 'r';
@@ -19,7 +21,7 @@ pub(crate) const WRITABLE: char = 'w';
 /// Sections that a call reads if they are known.
 pub(super) fn read_by(function: &str) -> &'static [Section] {
     match function {
-        "is_read_only" => &[Section::Mounts, Section::Pod],
+        "is_read_only" | "is_from_kubelet" => &[Section::Mounts, Section::Pod],
         "is_private_volume" => &[Section::Mounts, Section::Processes, Section::Pod],
         _ => &[],
     }
@@ -37,9 +39,15 @@ pub(super) fn add(
         })
         .collect();
     let volumes: Vec<String> = texts(variables, VOLUMES).map(str::to_owned).collect();
+    let kubelet: Vec<String> = texts(variables, KUBELET).map(str::to_owned).collect();
     let known = Arc::clone(&mounts);
     context.add_function("is_read_only", move |path: Arc<String>| {
         is_read_only(&known, &path)
+    })?;
+    let known = Arc::clone(&mounts);
+    context.add_function("is_from_kubelet", move |path: Arc<String>| {
+        let of_mount = deepest(&known, &path);
+        of_mount.is_some_and(|place| kubelet.iter().any(|its| its == place))
     })?;
     context.add_function("is_private_volume", move |path: Arc<String>| {
         let of_mount = deepest(&mounts, &path);

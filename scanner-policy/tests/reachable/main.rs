@@ -5,6 +5,7 @@
     reason = "helpers of tests: what fails here fails the test"
 )]
 
+mod kubelet;
 mod volumes;
 
 use proptest::{collection::vec, prelude::*, sample::select};

@@ -14,6 +14,8 @@ pub(super) struct Node {
     pub(super) state: Option<NonZeroU32>,
     pub(super) size: u32,
     pub(super) modified: u32,
+    /// Place of its [`Rare`] where it has one, else of its digest.
+    pub(super) more: Option<NonZeroU32>,
     /// Whether a file came that is directly in it.
     pub(super) listed: bool,
     /// Whether there is more about it in [`Rare`].
@@ -21,6 +23,9 @@ pub(super) struct Node {
     /// Place in the table of packages; absent where no package owns it.
     pub(super) package: Option<NonZeroU16>,
 }
+
+/// A SHA-256 digest.
+pub(super) type Digest = [u8; 32];
 
 /// What many files have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,16 +40,23 @@ pub(super) struct State {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rare {
     pub(super) link: FilePath,
-    pub(super) capabilities: Vec<String>,
-    pub(super) capability_sets: String,
-    pub(super) device: String,
+    pub(super) capabilities: Option<Box<Capabilities>>,
+    pub(super) device: Box<str>,
+    pub(super) digest: Option<Box<Digest>>,
     /// The capabilities of a regular file were not read.
     pub(super) blind: bool,
     /// Another file of the same path came.
     pub(super) twice: bool,
-    /// Where a [`Node`] has no room for them.
-    pub(super) size: Option<i64>,
+    /// A [`Node`] may not have room for these.
+    pub(super) size: i64,
     pub(super) modified: Option<i64>,
+}
+
+/// What a file may do when it is executed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Capabilities {
+    pub(super) names: Vec<String>,
+    pub(super) sets: String,
 }
 
 impl State {
@@ -55,5 +67,49 @@ impl State {
             uid: file.uid,
             gid: file.gid,
         }
+    }
+}
+
+impl Rare {
+    /// What a [`Node`] does not say of a file, if there is anything.
+    pub(super) fn of(file: &FileEntry) -> Option<Self> {
+        // That a regular file has no capabilities is what most are known to have.
+        let blind = file.kind == FileKind::File && !file.capabilities_known;
+        let has_capabilities = !file.capabilities.is_empty() || !file.capability_sets.is_empty();
+        let is_small = |number: i64| u32::try_from(number).is_ok();
+        let is_rare = blind
+            || has_capabilities
+            || !file.device.is_empty()
+            || !file.link.is_empty()
+            || !is_small(file.size)
+            || !file.modified.is_some_and(is_small);
+        is_rare.then(|| Self {
+            link: file.link.clone(),
+            capabilities: has_capabilities.then(|| {
+                Box::new(Capabilities {
+                    names: file.capabilities.clone(),
+                    sets: file.capability_sets.clone(),
+                })
+            }),
+            device: file.device.as_str().into(),
+            digest: None,
+            blind,
+            twice: false,
+            size: file.size,
+            modified: file.modified,
+        })
+    }
+
+    /// Completes a file that a [`Node`] describes.
+    pub(super) fn complete(&self, file: &mut FileEntry) {
+        file.link.clone_from(&self.link);
+        file.capabilities_known &= !self.blind;
+        if let Some(capabilities) = &self.capabilities {
+            file.capabilities.clone_from(&capabilities.names);
+            file.capability_sets.clone_from(&capabilities.sets);
+        }
+        file.device = self.device.to_string();
+        file.size = self.size;
+        file.modified = self.modified;
     }
 }

@@ -1,0 +1,48 @@
+//! Where the kubelet mounted files that it wrote for the pod.
+
+use scanner_core::inventory::{Collected, FilePath, Inventory, Mount};
+
+/// Types of volumes whose files the kubelet writes, and nobody else.
+const WRITTEN: [&str; 4] = ["configMap", "secret", "downwardAPI", "projected"];
+/// The type of volume whose files a driver writes: for this pod alone where they are in memory.
+const DRIVER: &str = "csi";
+const MEMORY: &str = "tmpfs";
+/// A directory that the first of these is a link to in most images, and where a runtime mounts then.
+const LINK: (&str, &str) = ("/var/run", "/run");
+
+/// These places: the specification mounts such a volume there, the kernel shows one mount there, and it `is_fixed`: nobody can
+/// write it.
+pub(super) fn mounted(inventory: &Inventory, is_fixed: impl Fn(&Mount) -> bool) -> Vec<String> {
+    let (Collected::Complete { data: mounts }, Collected::Complete { data: pod }) =
+        (&inventory.mounts, &inventory.pod)
+    else {
+        return Vec::new();
+    };
+    let target = pod.containers.iter().filter(|container| container.target);
+    let planned: Vec<(String, &str)> = target
+        .flat_map(|container| &container.mounts)
+        .map(|mount| (place(&FilePath::from(&mount.path)), mount.kind.as_str()))
+        .collect();
+    let is_written = |mount: &Mount, kind: &str| {
+        WRITTEN.contains(&kind) || (kind == DRIVER && mount.fstype == MEMORY)
+    };
+    let its = |mount: &&Mount| {
+        let here = place(&mount.target);
+        let same = mounts.iter().filter(|other| place(&other.target) == here);
+        let mut kinds = planned.iter().filter(|(place, _)| *place == here);
+        let is_one = same.count() == 1 && kinds.clone().count() == 1;
+        is_one && kinds.all(|(_, kind)| is_written(mount, kind)) && is_fixed(mount)
+    };
+    let found = mounts.iter().filter(its);
+    found.map(|mount| mount.target.to_text()).collect()
+}
+
+/// A path as all spell it who follow that link.
+fn place(path: &FilePath) -> String {
+    let text = path.as_text().trim_end_matches('/');
+    let below = text.strip_prefix(LINK.0);
+    match below.filter(|below| below.is_empty() || below.starts_with('/')) {
+        Some(below) => format!("{}{below}", LINK.1),
+        None => text.to_owned(),
+    }
+}
