@@ -72,16 +72,16 @@ where
         }
     }
 
-    /// As [`Watched::new`] of the object that `make` makes, with the watch opened meanwhile, which saves a round trip.
+    /// As [`Watched::new`] of the object that `creation` makes, with the watch opened meanwhile, which saves a round trip.
     ///
     /// # Errors
     ///
-    /// Fails when `make` does. Whether the watch opened shows with the first wait, which opens another where it did not.
+    /// Fails when `creation` does. Whether the watch opened shows with the first wait, which opens another where it did not.
     pub(crate) async fn while_made<E>(
         api: Api<K>,
         what: &'static str,
         name: &str,
-        make: impl Future<Output = Result<K, E>>,
+        creation: impl Future<Output = Result<K, E>>,
     ) -> Result<Self, E> {
         // Without bookmarks: with them, a watch from "0" needs a storage feature that not every etcd has.
         let params = WatchParams::default()
@@ -89,8 +89,10 @@ where
             .disable_bookmarks()
             .timeout(UNMARKED);
         // Sent first, so that it begins before the object is there.
-        let (early, made) =
-            tokio::join!(tokio::time::timeout(EARLY, api.watch(&params, "0")), make);
+        let (early, made) = tokio::join!(
+            tokio::time::timeout(EARLY, api.watch(&params, "0")),
+            creation
+        );
         let early: Option<Events<K>> = match early {
             Ok(Ok(events)) => Some(Box::pin(events)),
             _ => None,

@@ -110,9 +110,9 @@ async fn start(scope: &ScanScope, manifest: serde_json::Value) -> Result<String,
     let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
     let name = name.to_owned();
     let api = scope.operator_api_for::<Job>(&name);
-    let make = scope.create_object::<Job>(manifest);
+    let creation = scope.create_object::<Job>(manifest);
     // A job queue may hold a Job: nothing else is created before the deadline runs.
-    let mut watch = Watched::while_made(api, "watch the lease", &name, make).await?;
+    let mut watch = Watched::while_made(api, "watch the lease", &name, creation).await?;
     let uid = watch.last.uid().unwrap_or_default();
     let started = watch.until(START, |seen| {
         seen.last.status.as_ref()?.start_time.as_ref()?;
