@@ -1,7 +1,9 @@
 //! The admission guard before a fake cluster: it must cover the namespace of the identity, and not that of the target alone.
 
+use std::{future::IntoFuture as _, time::Duration};
+
 use scanner_core::target::Namespace;
-use secure_scan::{ObjectMetadata, Profile, Scan, TargetSelector, engines::Inline, guard};
+use secure_scan::{ObjectMetadata, Profile, Scan, TargetSelector, Verdict, engines::Inline, guard};
 use secure_scan_testing::{FakeCluster, Fault, samples};
 use serde_json::{Value, json};
 
@@ -127,6 +129,35 @@ async fn a_trial_before_the_server_has_learned_of_the_binding_is_made_again() {
     let (said, execs) = said_of_the_guard(vec![]).await;
     assert!(said.contains("admission-guard: not installed"), "{said}");
     assert_eq!(execs, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scan_that_is_interrupted_during_the_trial_ends_it_before_the_token_is_shown_dead() {
+    let slow = Fault::on("*", "pods/exec")
+        .nth(1)
+        .delay(Duration::from_secs(10));
+    let fake = guarded(&["shop"]).fault(slow);
+    let cluster = fake.cluster().expect("a cluster");
+    let profile = Profile::shipped("sbom").expect("a profile");
+    let scan = Scan::template().host(Inline).engine(profile);
+    let scan = scan.prepare(&cluster, TargetSelector::pod("shop", "web-0"));
+    let running = scan.await.expect("a scan that can be prepared").spawn();
+    let stop = running.stop();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let trial = || {
+        let calls = fake.calls();
+        calls.into_iter().find(|call| call.resource == "pods/exec")
+    };
+    assert!(
+        trial().is_some_and(|call| call.status.is_none()),
+        "it waits"
+    );
+    stop.now("a test");
+    let report = running.into_future().await;
+    assert_eq!(report.verdict, Verdict::Failed);
+    // Whoever still waited for the answer would have it by now.
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(trial().and_then(|call| call.status), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! Admission guard: whether the cluster has it, shown by a call that it alone would refuse.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use scanner_core::{
@@ -9,7 +9,7 @@ use scanner_core::{
     control::{ControlScope, VerifyError},
     plan::PlannedControl,
 };
-use tokio::task::JoinHandle;
+use tokio::{sync::Mutex, task::JoinHandle};
 
 use crate::names::{GUARD_GROUP, GUARD_NAME};
 use crate::plan::limits;
@@ -35,20 +35,19 @@ impl AdmissionGuard {
         }
     }
 
-    fn first(&self) -> Option<JoinHandle<Result<Answer, ControlError>>> {
-        let mut held = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-        held.take()
-    }
-
     /// The answer of the first try, or of another where that came before the server had learned of the binding.
     async fn answer(&self) -> Result<Answer, ControlError> {
         let refused_by_rights = CallErrorKind::Forbidden {
             by: ForbiddenBy::Rbac,
         };
-        if let Some(first) = self.first()
-            && let Ok(answer) = first.await
-        {
-            let answer = answer?;
+        let mut held = self.first.lock().await;
+        if let Some(first) = held.as_mut() {
+            // The task is taken only once it ended: an interrupted wait leaves it for the release to end.
+            let ended = first.await;
+            *held = None;
+            let answer = ended.map_err(|error| {
+                ControlError::new("the trial of the guard ended unexpectedly").with_source(error)
+            })??;
             let shows_nothing = matches!(&answer, Err(error) if error.kind() == refused_by_rights);
             if !shows_nothing {
                 return Ok(answer);
@@ -92,7 +91,7 @@ impl SecurityControl for AdmissionGuard {
     async fn grant(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
         let scope = Arc::clone(&self.scope);
         let first = tokio::spawn(async move { ask(&scope).await });
-        *self.first.lock().unwrap_or_else(PoisonError::into_inner) = Some(first);
+        *self.first.lock().await = Some(first);
         Ok(Evidence::none())
     }
 
@@ -139,7 +138,7 @@ impl SecurityControl for AdmissionGuard {
 
     /// Nothing uses the token any more when its end is shown.
     async fn release(&self, _: &ControlScope<'_>) -> Result<Evidence, ControlError> {
-        if let Some(first) = self.first() {
+        if let Some(first) = self.first.lock().await.take() {
             first.abort();
             let _ = first.await;
         }

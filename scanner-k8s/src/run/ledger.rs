@@ -19,6 +19,9 @@ use crate::api::call::CallError;
 /// The kind of an ephemeral container in the list of attempts; it is not an object.
 const PROBE: &str = "ephemeral container";
 
+/// By how many seconds the clocks of API servers may differ.
+const SKEW: i64 = 60;
+
 /// Where no object with the scan's label was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -225,14 +228,15 @@ impl Ledger {
         this.cloned()
     }
 
-    /// Whether the server made the object in a second before the one in which it made the first object of the scan.
+    /// Whether the server made the object a minute or more before it made the first object of the scan: the clocks of several
+    /// API servers differ.
     pub(crate) fn older_than_the_scan(&self, object: &ObjectMeta) -> bool {
         let state = self.state();
         let first = state.made.first().and_then(|made| made.created.as_ref());
         let object = object.creation_timestamp.as_ref();
         first
             .zip(object)
-            .is_some_and(|(first, object)| object < first)
+            .is_some_and(|(first, object)| object.0.as_second() + SKEW < first.0.as_second())
     }
 
     /// Records that the scan saw the object again, in this version, and that it was as it should be.

@@ -10,8 +10,8 @@ const MEMORY: &str = "tmpfs";
 /// A directory that the first of these is a link to in most images, and where a runtime mounts then.
 const LINK: (&str, &str) = ("/var/run", "/run");
 
-/// These places: the specification mounts such a volume there, the kernel shows one mount there, and it `is_fixed`: nobody can
-/// write it.
+/// These places: the specification mounts such a volume there, and the kernel shows one mount there, which is read-only. The
+/// kubelet mounts its own volumes so in every container; a driver's must be one that `is_fixed`: nobody can write it.
 pub(super) fn mounted(inventory: &Inventory, is_fixed: impl Fn(&Mount) -> bool) -> Vec<String> {
     let (Collected::Complete { data: mounts }, Collected::Complete { data: pod }) =
         (&inventory.mounts, &inventory.pod)
@@ -24,14 +24,16 @@ pub(super) fn mounted(inventory: &Inventory, is_fixed: impl Fn(&Mount) -> bool) 
         .map(|mount| (place(&FilePath::from(&mount.path)), mount.kind.as_str()))
         .collect();
     let is_written = |mount: &Mount, kind: &str| {
-        WRITTEN.contains(&kind) || (kind == DRIVER && mount.fstype == MEMORY)
+        let is_read_only = mount.options.iter().any(|option| option == "ro");
+        let is_drivers = kind == DRIVER && mount.fstype == MEMORY && is_fixed(mount);
+        is_read_only && (WRITTEN.contains(&kind) || is_drivers)
     };
     let its = |mount: &&Mount| {
         let here = place(&mount.target);
         let same = mounts.iter().filter(|other| place(&other.target) == here);
         let mut kinds = planned.iter().filter(|(place, _)| *place == here);
         let is_one = same.count() == 1 && kinds.clone().count() == 1;
-        is_one && kinds.all(|(_, kind)| is_written(mount, kind)) && is_fixed(mount)
+        is_one && kinds.all(|(_, kind)| is_written(mount, kind))
     };
     let found = mounts.iter().filter(its);
     found.map(|mount| mount.target.to_text()).collect()

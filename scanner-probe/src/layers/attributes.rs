@@ -16,8 +16,7 @@ impl Layers {
     pub(super) fn set(&mut self, id: Id, entry: &Entry) -> Result<(), Bad> {
         let mut capability = None;
         let body = &self.inodes.get(id).body;
-        let is_directory = matches!(body, Body::Directory(_));
-        let of_users = is_directory || matches!(body, Body::File(_));
+        let of_users = matches!(body, Body::Directory(_) | Body::File(_));
         for (name, value) in &entry.attributes {
             if name.starts_with(b"trusted.") {
                 continue;
@@ -31,7 +30,7 @@ impl Layers {
             if name == b"security." || name == b"user." && of_users {
                 return Err(bad("an attribute has no name"));
             }
-            if acl::NAMES.contains(&&name[..]) && !acl::taken(name, value, is_directory) {
+            if acl::NAMES.contains(&&name[..]) && !acl::taken(name, value, body) {
                 return Err(bad("a list of access is malformed"));
             }
             if name == CAPABILITY {
