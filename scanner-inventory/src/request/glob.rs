@@ -4,14 +4,14 @@
 ///
 /// `?` is one character, or one byte of what is not UTF-8.
 pub(super) fn matches(glob: &str, name: &[u8]) -> bool {
-    // Most ask for an ending, and each is asked of every file.
-    if let Some(end) = glob
-        .strip_prefix('*')
-        .filter(|end| !end.contains(['*', '?']))
-    {
-        return name.ends_with(end.as_bytes());
-    }
     let glob = glob.as_bytes();
+    // Each of very many is asked of every file, and most have another ending than its name.
+    if let Some(end) = glob.last()
+        && !matches!(end, b'*' | b'?')
+        && name.last() != Some(end)
+    {
+        return false;
+    }
     let (mut g, mut n) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     while n < name.len() {
