@@ -306,7 +306,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 /// An image reference, which the node is asked for only when something was created.
 pub(crate) fn image(text: &str) -> Result<String, String> {
-    let known = text.parse::<oci_spec::distribution::Reference>();
+    let known = text.parse::<secure_scan::profiles::ImageReference>();
     known.map_err(|error| error.to_string())?;
     Ok(text.to_owned())
 }

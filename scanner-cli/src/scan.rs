@@ -79,7 +79,6 @@ pub(crate) async fn run_on(
     args: &RunArgs,
     strategy: Strategy,
 ) -> Result<u8, Problem> {
-    read_images_soon();
     let decided = policy::decide(&args.policy)?;
     let options = &args.profile_options;
     let profile = match (args.profile.as_deref(), decided.profile) {
@@ -173,11 +172,6 @@ fn template(args: &RunArgs, tap: &Arc<InventoryTap<Profile>>, profile: Profile) 
         template = template.probe_resources(resources.clone());
     }
     template
-}
-
-/// Has the expression compiled that reads image references, which takes longer than the first answer of a cluster.
-fn read_images_soon() {
-    std::thread::spawn(|| "image".parse::<oci_spec::distribution::Reference>().is_ok());
 }
 
 /// Connects and opens the audit log.

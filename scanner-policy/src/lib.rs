@@ -72,6 +72,7 @@ mod evaluate;
 mod evidence;
 mod expression;
 mod fixed;
+mod image_reference;
 mod inputs;
 pub mod profile;
 mod reachability;
@@ -81,6 +82,7 @@ mod types;
 mod with_policy;
 
 pub use gates::PolicyGates;
+pub use image_reference::{ImageReference, InvalidImage};
 #[cfg(not(feature = "signatures"))]
 pub use no_signature::Signature;
 pub use policy::{Level, Policy};

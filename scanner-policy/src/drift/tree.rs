@@ -13,21 +13,8 @@ use scanner_core::inventory::{FileEntry, FileKind, FilePath};
 use chunks::Chunks;
 use names::Names;
 use node::{Digest, Node, Rare, State};
+pub(crate) use node::{Id, ROOT};
 use table::Table;
-
-/// The place of a file in a [`Tree`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Id(u32);
-
-impl Id {
-    /// Its number, counted from 0 without gaps.
-    pub(crate) const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// The root directory.
-pub(crate) const ROOT: Id = Id(0);
 
 /// Files by their paths.
 #[derive(Debug, Default)]

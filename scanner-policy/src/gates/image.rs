@@ -1,14 +1,12 @@
 //! Image source: registry, digest, tag and signature.
 
-use oci_spec::distribution::Reference;
 use scanner_core::escape::visible;
 
 use super::seen::{Seen, fine, list, objection};
-use crate::Signature;
+use crate::{ImageReference, Signature};
 
-fn parse(image: &str) -> Option<Reference> {
-    // Longer references cannot exist; the parser need not see them.
-    (image.len() <= 1024).then(|| image.parse().ok()).flatten()
+fn parse(image: &str) -> Option<ImageReference> {
+    image.parse().ok()
 }
 
 fn unreadable(image: &str) -> Seen {
@@ -23,7 +21,7 @@ pub(super) fn comes_from(image: &str, allowed: &str) -> bool {
     let Some(reference) = parse(image) else {
         return false;
     };
-    let name = format!("{}/{}", reference.registry(), reference.repository());
+    let name = format!("{}/{}", reference.registry, reference.repository);
     let allowed = allowed.trim_end_matches('/');
     name.strip_prefix(allowed)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -49,7 +47,7 @@ pub(super) fn registry(image: &str, allowed: Option<&[String]>) -> Seen {
 pub(super) fn digest(image: &str) -> Seen {
     match parse(image) {
         None => unreadable(image),
-        Some(reference) if reference.digest().is_some() => fine("the image is named by digest"),
+        Some(reference) if reference.digest.is_some() => fine("the image is named by digest"),
         Some(_) => objection(format!(
             "{} is not named by digest: what it means can change",
             visible(image, 200)
@@ -60,8 +58,8 @@ pub(super) fn digest(image: &str) -> Seen {
 pub(super) fn latest(image: &str) -> Seen {
     match parse(image) {
         None => unreadable(image),
-        Some(reference) if reference.digest().is_some() => fine("the image is named by digest"),
-        Some(reference) if reference.tag().is_none_or(|tag| tag == "latest") => {
+        Some(reference) if reference.digest.is_some() => fine("the image is named by digest"),
+        Some(reference) if reference.tag.as_deref().is_none_or(|tag| tag == "latest") => {
             objection(format!("{} is named by tag latest", visible(image, 200)))
         }
         Some(_) => fine("the image is not named by tag latest"),

@@ -3,10 +3,9 @@
 use std::hash::{BuildHasher as _, RandomState};
 
 use super::{
-    Id, ROOT,
     chunks::{Chunks, Texts},
     index::Index,
-    node::Node,
+    node::{Id, Node, ROOT},
 };
 
 /// The nodes of a tree; the root is always there.

@@ -4,6 +4,20 @@ use std::num::{NonZeroU16, NonZeroU32};
 
 use scanner_core::inventory::{FileEntry, FileKind, FilePath};
 
+/// The place of a file in a [`Tree`](super::Tree).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Id(pub(super) u32);
+
+impl Id {
+    /// Its number, counted from 0 without gaps.
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The root directory.
+pub(crate) const ROOT: Id = Id(0);
+
 /// What is kept of each file.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Node {
