@@ -1,4 +1,4 @@
-//! A script of what comes out of an exec, step by step.
+//! A script of an exec's output, step by step.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ impl Script {
         self.step(Step::Wait(time))
     }
 
-    /// Says nothing more and never ends.
+    /// Prints nothing more and never ends.
     pub fn hang(self) -> Self {
         self.step(Step::Hang)
     }
