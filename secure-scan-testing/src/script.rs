@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::{Exec, Exit};
 
-/// What an exec says and does, whatever is asked of it.
+/// What an exec prints and does, whatever it is asked.
 ///
-/// It ends with exit code 0 where no step ends it.
+/// It ends with exit code 0 if no step ends it.
 ///
 /// ```
 /// use std::time::Duration;
